@@ -1,0 +1,38 @@
+// Interrupt lines. A device owns IrqLine objects and sets their level; the board decides where each one leads.
+#pragma once
+
+#include "base/types.h"
+
+namespace relic86 {
+
+// What a line leads to: an interrupt controller input, or a router (PIRQ).
+class IrqSink {
+ public:
+  virtual void set_irq(unsigned input, bool level) = 0;
+
+ protected:
+  ~IrqSink() = default;
+};
+
+// One wire. Copies are the same wire only while nobody sets them: keep one owner.
+class IrqLine {
+ public:
+  IrqLine() = default;
+  IrqLine(IrqSink* sink, unsigned input) : sink_(sink), input_(input) {}
+
+  void set(bool level) {
+    level_ = level;
+    if (sink_ != nullptr) sink_->set_irq(input_, level);
+  }
+  void raise() { set(true); }
+  void lower() { set(false); }
+  void pulse() { set(true), set(false); }
+  bool level() const { return level_; }
+
+ private:
+  IrqSink* sink_ = nullptr;
+  unsigned input_ = 0;
+  bool level_ = false;
+};
+
+}  // namespace relic86
