@@ -1,0 +1,123 @@
+// One processor: state, memory access through segments and paging, faults, interrupts. Instructions are functions on
+// it.
+//
+//   cpu/cpu.cpp            construction, reset, mode derivation, pending work, budget
+//   cpu/segmentation.h     descriptor loading, limit and type checks
+//   cpu/access.h           read<T>/write<T> through segment and page (inline fast path)
+//   cpu/interrupt_delivery.cpp, task_switch.cpp, far_transfer.cpp, control_registers.cpp, msr.cpp, cpuid.cpp ... by
+//   topic
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/guest_clock.h"
+#include "base/result.h"
+#include "base/state_archive.h"
+#include "cpu/fault.h"
+#include "cpu/insn.h"
+#include "cpu/interrupts.h"
+#include "cpu/state.h"
+#include "memory/io_space.h"
+#include "memory/mmu.h"
+
+namespace relic86 {
+
+struct CpuModel;  // cpu/cpuid.h
+
+enum class MemoryAccess : u8 { Read, Write, Execute };
+
+class Cpu {
+ public:
+  // The bus, ports, clock and acknowledge must outlive the Cpu.
+  struct Wiring {
+    PhysicalBus* bus = nullptr;
+    IoSpace* io = nullptr;
+    const GuestClock* clock = nullptr;
+    InterruptAcknowledge* interrupts = nullptr;
+    const CpuModel* model = nullptr;
+  };
+  explicit Cpu(const Wiring& wiring);
+  ~Cpu();
+  Cpu(const Cpu&) = delete;
+  Cpu& operator=(const Cpu&) = delete;
+
+  void reset();  // RESET#: SDM 3A 9.1.1
+  void init();   // INIT#: as reset, but FPU/SSE, MTRRs, caches (and CR0.CD/NW) survive
+  void state_archive(StateArchive& archive);
+
+  CpuState& state() { return memory_->state; }
+  const CpuState& state() const { return memory_->state; }
+  Mmu& mmu() { return *mmu_; }
+  IoSpace& io() { return *wiring_.io; }
+  const CpuModel& model() const { return *wiring_.model; }
+  const GuestClock& clock() const { return *wiring_.clock; }
+  InterruptAcknowledge& interrupts() { return *wiring_.interrupts; }
+
+  // --- Faults. raise() records and returns Flow::Fault, so handlers write `return cpu.raise(...)`. ---
+  Flow raise(Vector vector, u32 error_code = 0) {
+    fault_ = Fault{vector, error_code, LinAddr(0)};
+    return Flow::Fault;
+  }
+  Flow raise_page_fault(const PageFault& fault) {
+    fault_ = Fault{Vector::PageFault, fault.error_code, fault.address};
+    return Flow::Fault;
+  }
+  const Fault& fault() const { return fault_; }
+
+  // --- Data accesses through a segment and the MMU (cpu/access.h). T: u8, u16, u32, u64, and wider by bytes. false:
+  // fault() says why (#GP/#SS by limit or type, #PF, #AC) and nothing was written. ---
+  template <class T>
+  bool read(SegmentName segment, u32 offset, T& value);
+  template <class T>
+  bool write(SegmentName segment, u32 offset, T value);
+  // Read now, be sure that the write will not fault: the first half of a read-modify-write.
+  template <class T>
+  bool read_for_write(SegmentName segment, u32 offset, T& value);
+  bool read_bytes(SegmentName segment, u32 offset, void* into, unsigned size);         // size up to 512
+  bool write_bytes(SegmentName segment, u32 offset, const void* from, unsigned size);  // probes all pages first
+  bool probe_write(SegmentName segment, u32 offset, unsigned size);
+
+  // Linear addresses as the processor itself uses them for tables and TSS: supervisor privilege whatever CPL is.
+  template <class T>
+  bool read_system(LinAddr address, T& value);
+  template <class T>
+  bool write_system(LinAddr address, T value);
+
+  // Stack by SS.B; the pushed or popped operand is 2 or 4 bytes. push changes ESP only when the store succeeded.
+  bool push16(u16 value);
+  bool push32(u32 value);
+  bool pop16(u16& value);
+  bool pop32(u32& value);
+  u32 stack_mask() const { return state().mode.stack32 ? 0xFFFFFFFFu : 0xFFFFu; }
+
+  // --- Flags ---
+  u32 eflags() const { return state().flags.eflags() | state().system_flags | kFixed1; }
+  // All of EFLAGS; no privilege rules (POPF and IRET have theirs). Re-derives the mode when VM changed.
+  void set_eflags(u32 value);
+
+  // --- Mode and pending work ---
+  void update_mode();  // after CR0, CR4, EFER, EFLAGS.VM, CS or SS changed: CpuMode, PagingMode, fetch window
+  void set_intr(bool level);
+  void request_nmi();
+  void request(
+      u32 pending_bits);  // kPendingStop, kPendingReset, kPendingInit, kPendingSmi: seen before the next instruction
+  // True when an interrupt, trap or request is to be acted on before the next instruction.
+  bool work_pending() const;
+
+  // --- Budget (docs/architecture.md, Time) ---
+  void begin_slice(u64 budget);
+  u64 instruction_count() const { return state().retired + static_cast<u64>(state().slice - state().remaining); }
+  // The engine returns after at most `count` more instructions (0: before the next one).
+  void shorten_slice(u64 count);
+  void retire(u64 count = 1) { state().remaining -= static_cast<i64>(count); }
+
+ private:
+  friend class Interpreter;
+  Wiring wiring_;
+  VcpuMemory* memory_ = nullptr;  // one mmap: state, then TLB tables
+  std::unique_ptr<Mmu> mmu_;
+  Fault fault_{};
+};
+
+}  // namespace relic86

@@ -1,0 +1,27 @@
+// What runs guest instructions: the interpreter, or the translator with the interpreter below it.
+#pragma once
+
+#include "base/types.h"
+
+namespace relic86 {
+
+enum class ExitReason : u8 {
+  BudgetSpent,  // the slice's instructions are done
+  Halted,       // HLT and nothing to do: sleep until an event
+  Shutdown,     // triple fault
+  Stopped,      // kPendingStop, kPendingReset or kPendingInit: the machine acts
+  Breakpoint,   // a debugger's breakpoint or watchpoint
+};
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  // Runs up to budget instructions (1 or more) and counts them in CpuState (retired, slice, remaining). Never runs
+  // over: a block longer than the rest is stepped. Returns between two instructions with the full architectural state
+  // in CpuState.
+  virtual ExitReason run(u64 budget) = 0;
+  // All decoded or translated code is forgotten (reset, loadvm, a remap).
+  virtual void flush_code() = 0;
+};
+
+}  // namespace relic86
