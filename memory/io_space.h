@@ -26,7 +26,8 @@ class IoSpace {
   // Maps ports that stay where they are. An overlap with another fixed range is an error that names both owners.
   Result<> map_fixed(const IoRange& range);
   // Maps ports that the guest moves (BARs, PM base). They win over nothing: a fixed range shadows them. count 0 unmaps.
-  // key: chosen by the caller, one range per key; mapping again moves the range.
+  // key: from new_key(), one range per key; mapping again moves the range.
+  u32 new_key() { return next_key_++; }
   void map_movable(u32 key, const IoRange& range);
 
   u32 read(IoPort port, unsigned width);               // width 1, 2, 4
@@ -44,6 +45,7 @@ class IoSpace {
     IoRange range;
   };
   std::vector<Movable> movable_;
+  u32 next_key_ = 0x1000;  // small keys were chosen by callers
   std::vector<u16> index_;  // per port: 0 unmapped, else 1 + position in ranges_
   std::vector<IoRange> ranges_;
 };
