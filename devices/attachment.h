@@ -23,7 +23,8 @@ class Attachment {
     return io_.map_fixed({std::string(device.name()), IoPort(first), count, &device, region, max_width});
   }
   // The ISA interrupt line n (0 to 15). Level semantics are the 8259's (edge unless the ELCR says level).
-  IrqLine isa_irq(unsigned n) { return IrqLine(&isa_irqs_, n); }
+  // Each call makes a wire of its own: devices that share a line are ORed.
+  IrqLine isa_irq(unsigned n) { return IrqLine(&isa_irqs_, isa_irqs_.new_wire(n)); }
   // A timer that calls device.event(id, late). what: "channel0".
   TimerId timer(Device& device, std::string_view what, u32 id) {
     return scheduler_.create(std::string(device.name()) + "." + std::string(what), &device, id);

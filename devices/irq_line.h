@@ -9,6 +9,9 @@ namespace relic86 {
 class IrqSink {
  public:
   virtual void set_irq(unsigned input, bool level) = 0;
+  // A separate wire to this input, to be given to set_irq instead of it. Sinks that OR several wires (IrqJoin) hand out
+  // new numbers; others have one wire per input.
+  virtual unsigned new_wire(unsigned input) { return input; }
 
  protected:
   ~IrqSink() = default;

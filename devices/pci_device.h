@@ -75,6 +75,8 @@ class PciDevice : public Device {
   // --- Declarations, before the first reset. Everything not declared reads 0 and ignores writes. ---
   // A register of width 1, 2 or 4 bytes: value at reset, bits the guest can write, bits cleared by writing ones.
   void declare(u8 offset, unsigned width, u32 reset_value, u32 writable, u32 write_one_clears = 0);
+  // Changes which bits the guest can write from now on: lock bits. Undone by the owner in config_written().
+  void declare_writable(u8 offset, u8 writable) { writable_[offset] = writable; }
   // BARs 0 to 5. size: a power of two; memory: at least 4 KiB, I/O: 4 bytes to 64 KiB. max_width as in the bus.
   void declare_memory_bar(unsigned bar, u32 size, RegionId region, unsigned max_width, bool prefetchable = false);
   void declare_ram_bar(unsigned bar, u32 size, BackingOffset backing, bool prefetchable = true);
