@@ -1,0 +1,63 @@
+// Intel 82371AB (PIIX4) function 3: ACPI power management and SMBus, as PCI 8086:7113.
+#pragma once
+
+#include <functional>
+
+#include "devices/host_sinks.h"
+#include "devices/pci_device.h"
+
+namespace relic86 {
+
+class Piix4Pm final : public PciDevice {
+ public:
+  explicit Piix4Pm(MachineControl& machine);
+
+  // The user pressed the power button (system_powerdown): the guest gets an SCI, if it asked for one.
+  void press_power_button();
+  // Told when DEVACTB's APMC_EN (58h bit 25) changes: the APM control port then raises SMI#.
+  void on_apm_enable(std::function<void(bool)> callback) { apm_enable_changed_ = std::move(callback); }
+  // Whether APMC_EN is set at reset. True makes SeaBIOS believe that SMM has been set up already, so that it leaves it
+  // alone: for a processor without SMM.
+  void set_apm_enabled_at_reset(bool enabled);
+
+  std::string_view name() const override { return "piix4_pm"; }
+  u64 read(RegionId region, u64 offset, unsigned width) override;
+  void write(RegionId region, u64 offset, unsigned width, u64 value) override;
+  void event(u32 id, GuestTime late) override;
+
+ protected:
+  Result<> attach_function(Attachment& board) override;
+  void reset_function(ResetKind kind) override;
+  void state_function(StateArchive& archive) override;
+  void config_written(unsigned offset, unsigned width) override;
+
+ private:
+  enum Region : RegionId { kPm, kGpe, kHotplug, kProcessors, kSmbus };
+  u64 ticks() const;  // of the PM timer, not wrapped
+  void catch_timer();
+  void update_sci();
+  void schedule_overflow();
+  void write_control(u16 value);
+  void move_blocks();
+  u32 pm_register(u64 dword) const;
+
+  MachineControl& machine_;
+  std::function<void(bool)> apm_enable_changed_;
+  Scheduler* scheduler_ = nullptr;
+  IoSpace* io_ = nullptr;
+  IrqLine sci_;
+  TimerId overflow_timer_ = 0;
+  u32 pm_key_ = 0, smbus_key_ = 0;
+  u32 pm_base_ = 0, smbus_base_ = 0;  // as mapped; 0: not
+
+  u16 status_ = 0;
+  u16 enable_ = 0;
+  u16 control_ = 0;
+  u64 timer_half_ = 0;  // ticks / 2^23 when the overflow status was last brought up to date
+  u16 gpe_status_ = 0;
+  u16 gpe_enable_ = 0;
+  u32 general_output_ = 0;
+  u8 smbus_[14] = {};
+};
+
+}  // namespace relic86
