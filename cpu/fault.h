@@ -54,6 +54,7 @@ enum class Flow : u8 {
   Stop,  // completed, rip not yet advanced: the engine advances it, leaves the block and looks at pending work and mode
   StopAt,  // completed, rip holds where to go on; then as Stop (far transfers, IRET, interrupts, mode switches)
   Again,   // a REP instruction with iterations left: rip stays, budget spent per iteration was already taken
+  Lookup,  // nothing was done: the code at rip changed under the engine and must be looked up again
   Fault,   // not completed: Cpu::fault() holds why; rip is still the instruction's
 };
 

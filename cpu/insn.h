@@ -30,9 +30,9 @@ struct Insn {
   u16 row = 0;         // index into the instruction table (cpu/insn.def)
   u8 length = 0;       // 1 to 15 bytes
   u8 flags = 0;        // InsnFlags
-  u8 reg = 0;          // ModRM.reg, or the register in the opcode's low three bits
-  u8 rm = 0;           // ModRM.rm of a register form
-  u8 base = 16;        // Gpr of the address, kNoRegister if none
+  u8 reg = 0;    // ModRM.reg; without ModRM the register in the opcode: bits 2:0, for PUSH and POP of segments 5:3
+  u8 rm = 0;     // ModRM.rm of a register form
+  u8 base = 16;  // Gpr of the address, kNoRegister if none
   u8 index = 16;
   u8 scale = 0;    // shift count 0 to 3
   u8 segment = 3;  // SegmentName of the memory operand, override applied

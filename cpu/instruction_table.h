@@ -1,0 +1,134 @@
+// What is known of every instruction form: the rows of cpu/insn.def as data. Drives decoding, dispatch, flag liveness,
+// undefined-flag masks, fuzz generation and the coverage table.
+#pragma once
+
+#include <span>
+
+#include "base/types.h"
+#include "cpu/insn.h"
+
+namespace relic86 {
+
+enum class OpcodeMap : u8 { OneByte, TwoByte, Escape38, Escape3A };  // none, 0F, 0F 38, 0F 3A
+
+// Which encodings of an opcode a row covers. ANY covers all; conditions are joined with |.
+enum MatchBits : u16 {
+  kMatchReg = 1u << 3,  // ModRM.reg is bits 2:0
+  kMatchRm = 1u << 7,   // ModRM.rm is bits 6:4
+  kMatchMemory = 1u << 8,
+  kMatchRegister = 1u << 9,
+  kMatchNoPrefix = 1u << 10,  // mandatory prefixes of MMX and SSE forms
+  kMatch66 = 1u << 11,
+  kMatchF3 = 1u << 12,
+  kMatchF2 = 1u << 13,
+  kMatchPrefixes = kMatchNoPrefix | kMatch66 | kMatchF3 | kMatchF2,
+};
+
+// What a processor model must have for a form to exist; without it the form is #UD. The first five are generations.
+enum class Feature : u8 {
+  I8086,
+  I80186,
+  I80286,
+  I80386,
+  I80486,
+  Cpuid,
+  Tsc,
+  Msr,
+  Cmpxchg8b,
+  Cmov,
+  Sysenter,
+  RdPmc,
+  Fpu,
+  Mmx,
+  Fxsr,
+  Sse,
+  Sse2,
+  Sse3,
+  Clflush,
+  Pause,
+  Monitor,
+  Count
+};
+using FeatureSet = u32;  // bit n: Feature n
+constexpr FeatureSet feature_bit(Feature feature) { return FeatureSet{1} << static_cast<unsigned>(feature); }
+constexpr FeatureSet kAllFeatures = (FeatureSet{1} << static_cast<unsigned>(Feature::Count)) - 1;
+
+enum TraitBits : u16 {
+  kTraitLockable = 1u << 0,         // LOCK is legal on the form with a memory destination
+  kTraitFaults = 1u << 1,           // can fault apart from its memory operand
+  kTraitEndsBlock = 1u << 2,        // never followed by the next instruction within a block
+  kTraitBranch = 1u << 3,           // may leave the block, may fall through
+  kTraitCpl0 = 1u << 4,             // #GP(0) unless CPL = 0
+  kTraitIopl = 1u << 5,             // sensitive to IOPL or the I/O permission map
+  kTraitStack = 1u << 6,            // touches the stack
+  kTraitString = 1u << 7,           // REP prefixes repeat it
+  kTraitMaybeFlags = 1u << 8,       // the written flags stay in some cases: a shift count of 0
+  kTraitNoOperandPrefix = 1u << 9,  // 66 does not change the operand size (it is a mandatory prefix, or ignored)
+};
+
+// The one value that relic86 gives flags that the manual leaves undefined.
+enum class UndefinedValue : u8 {
+  None,
+  Zero,
+  Keep,     // unchanged
+  Formula,  // spelled out where the semantics are
+};
+struct UndefinedFlags {
+  u32 flags = 0;
+  UndefinedValue value = UndefinedValue::None;
+};
+
+// Bytes behind ModRM, SIB and displacement.
+enum class ImmediateKind : u8 {
+  None,
+  Byte,          // Ib
+  SignedByte,    // Ib sign-extended to the operand size
+  Word,          // Iw
+  OperandSize,   // Iz: 2 or 4 bytes
+  RelativeByte,  // Jb
+  RelativeFull,  // Jz
+  FarPointer,    // Ap: offset of the operand size, then a selector
+  Offset,        // Ob, Ov: offset of the address size (a displacement)
+  WordByte,      // Iw,Ib of ENTER
+};
+
+struct InstructionRow {
+  OpcodeMap map;
+  u8 opcode;
+  u16 match;  // MatchBits
+  const char* mnemonic;
+  const char* operands;  // the manual's notation, in parentheses
+  const char* meaning;   // name of the semantics class or the cold function
+  bool hot;
+  bool opcode_register;  // the opcode's low three bits name a register: the row covers eight opcodes
+  ImmediateKind immediate;
+  u32 flags_read;
+  u32 flags_written;  // defined ones
+  UndefinedFlags undefined;
+  u16 traits;  // TraitBits
+  Feature feature;
+};
+
+std::span<const InstructionRow> instruction_table();
+
+// The interpreter's handlers of one row. Rows without an E operand have the same one for register and memory.
+struct HandlerSet {
+  Handler register16, memory16, register32, memory32;
+};
+const HandlerSet& handlers_of(unsigned row);
+
+// The row that covers an encoding, or kNoRow. reg, rm and memory are ModRM's; 0 and false without ModRM.
+inline constexpr u16 kNoRow = 0xFFFF;
+struct Encoding {
+  OpcodeMap map = OpcodeMap::OneByte;
+  u8 opcode = 0;
+  u8 reg = 0;
+  u8 rm = 0;
+  bool memory = false;
+  bool prefix66 = false;
+  bool prefix_f3 = false;
+  bool prefix_f2 = false;
+};
+u16 find_row(const Encoding& encoding, FeatureSet features);
+
+}  // namespace relic86

@@ -1,0 +1,78 @@
+// Instructions on segments, far transfers, interrupts, ports and processor control: the cold functions that
+// cpu/insn_system.def names. Their .cpp files are by topic.
+#pragma once
+
+#include "cpu/fault.h"
+#include "cpu/insn.h"
+
+namespace relic86 {
+
+// --- Segment registers ---
+Flow mov_from_segment(Cpu& cpu, const Insn& insn);
+Flow mov_to_segment(Cpu& cpu, const Insn& insn);
+Flow pop_segment(Cpu& cpu, const Insn& insn);
+Flow les(Cpu& cpu, const Insn& insn);
+Flow lds(Cpu& cpu, const Insn& insn);
+Flow lss(Cpu& cpu, const Insn& insn);
+Flow lfs(Cpu& cpu, const Insn& insn);
+Flow lgs(Cpu& cpu, const Insn& insn);
+// --- Far transfers and interrupts ---
+Flow call_far(Cpu& cpu, const Insn& insn);
+Flow jmp_far(Cpu& cpu, const Insn& insn);
+Flow call_far_indirect(Cpu& cpu, const Insn& insn);
+Flow jmp_far_indirect(Cpu& cpu, const Insn& insn);
+Flow ret_far(Cpu& cpu, const Insn& insn);
+Flow int3(Cpu& cpu, const Insn& insn);
+Flow int_n(Cpu& cpu, const Insn& insn);
+Flow into(Cpu& cpu, const Insn& insn);
+Flow int1(Cpu& cpu, const Insn& insn);
+Flow iret(Cpu& cpu, const Insn& insn);
+// --- Flags ---
+Flow pushf(Cpu& cpu, const Insn& insn);
+Flow popf(Cpu& cpu, const Insn& insn);
+Flow cli(Cpu& cpu, const Insn& insn);
+Flow sti(Cpu& cpu, const Insn& insn);
+// --- Ports ---
+Flow in_immediate_byte(Cpu& cpu, const Insn& insn);
+Flow in_immediate_full(Cpu& cpu, const Insn& insn);
+Flow out_immediate_byte(Cpu& cpu, const Insn& insn);
+Flow out_immediate_full(Cpu& cpu, const Insn& insn);
+Flow in_dx_byte(Cpu& cpu, const Insn& insn);
+Flow in_dx_full(Cpu& cpu, const Insn& insn);
+Flow out_dx_byte(Cpu& cpu, const Insn& insn);
+Flow out_dx_full(Cpu& cpu, const Insn& insn);
+// --- Processor control ---
+Flow hlt(Cpu& cpu, const Insn& insn);
+Flow arpl(Cpu& cpu, const Insn& insn);
+Flow sldt(Cpu& cpu, const Insn& insn);
+Flow str(Cpu& cpu, const Insn& insn);
+Flow lldt(Cpu& cpu, const Insn& insn);
+Flow ltr(Cpu& cpu, const Insn& insn);
+Flow verr(Cpu& cpu, const Insn& insn);
+Flow verw(Cpu& cpu, const Insn& insn);
+Flow sgdt(Cpu& cpu, const Insn& insn);
+Flow sidt(Cpu& cpu, const Insn& insn);
+Flow lgdt(Cpu& cpu, const Insn& insn);
+Flow lidt(Cpu& cpu, const Insn& insn);
+Flow smsw(Cpu& cpu, const Insn& insn);
+Flow lmsw(Cpu& cpu, const Insn& insn);
+Flow invlpg(Cpu& cpu, const Insn& insn);
+Flow lar(Cpu& cpu, const Insn& insn);
+Flow lsl(Cpu& cpu, const Insn& insn);
+Flow clts(Cpu& cpu, const Insn& insn);
+Flow invd(Cpu& cpu, const Insn& insn);
+Flow wbinvd(Cpu& cpu, const Insn& insn);
+Flow mov_from_control(Cpu& cpu, const Insn& insn);
+Flow mov_from_debug(Cpu& cpu, const Insn& insn);
+Flow mov_to_control(Cpu& cpu, const Insn& insn);
+Flow mov_to_debug(Cpu& cpu, const Insn& insn);
+Flow wrmsr(Cpu& cpu, const Insn& insn);
+Flow rdtsc(Cpu& cpu, const Insn& insn);
+Flow rdmsr(Cpu& cpu, const Insn& insn);
+Flow rdpmc(Cpu& cpu, const Insn& insn);
+Flow sysenter(Cpu& cpu, const Insn& insn);
+Flow sysexit(Cpu& cpu, const Insn& insn);
+Flow cpuid(Cpu& cpu, const Insn& insn);
+Flow rsm(Cpu& cpu, const Insn& insn);
+
+}  // namespace relic86
