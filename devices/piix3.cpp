@@ -9,7 +9,6 @@
 //   A0h-AEh        RW   SMI control and timers (2.2.17..): kept only
 //
 //   port    width  R/W  bits
-//   92h     1      RW   bit 1: A20 (write opens or closes the gate; reads show the gate), bit 0: 0 -> 1 resets the CPU
 //   B2h     1      RW   APMC: scratch to the guest; a write raises SMI# when that is enabled
 //   B3h     1      RW   APMS: scratch
 //   CF9h    1      RW   RC (2.5.1): bit 1 SRST (1: hard reset, 0: CPU only), bit 2 RCPU: 0 -> 1 resets
@@ -22,7 +21,6 @@ constexpr u8 kPirqRouting = 0x60;
 constexpr u8 kRoutingDisabled = 0x80;
 constexpr u16 kUsableIrqs = 0xDEF8;  // 3-7, 9-12, 14, 15
 constexpr unsigned kNoIrq = 16;
-constexpr u8 kPort92A20 = 2, kPort92Reset = 1;
 constexpr u8 kResetHard = 2, kResetNow = 4;
 
 PciIdentity isa_bridge() {
@@ -54,18 +52,14 @@ Piix3::Piix3(PciBus& bus, MachineControl& machine) : PciDevice(isa_bridge()), bu
 }
 
 Result<> Piix3::attach_function(Attachment& board) {
-  memory_ = &board.memory();
   for (unsigned irq = 0; irq < isa_irqs_.size(); irq++) isa_irqs_[irq] = board.isa_irq(irq);
   bus_.set_pirq_sink(this);
   bus_.set_io_behind_address(this, kBehindConfigAddress);
-  if (auto done = board.ports(*this, kPort92, 0x92, 1); !done) return done;
   return board.ports(*this, kApm, 0xB2, 2);
 }
 
 void Piix3::reset_function(ResetKind) {
   reset_control_ = apm_control_ = apm_status_ = 0;
-  port92_ = kPort92A20;
-  memory_->set_a20(true);
   drive_routes();
 }
 
@@ -74,10 +68,6 @@ void Piix3::state_function(StateArchive& archive) {
   archive.field("reset_control", reset_control_);
   archive.field("apm_control", apm_control_);
   archive.field("apm_status", apm_status_);
-  archive.field("port92", port92_);
-  bool a20 = memory_->a20();
-  archive.field("a20", a20);
-  if (archive.loading()) memory_->set_a20(a20);
 }
 
 void Piix3::config_written(unsigned offset, unsigned width) {
@@ -134,13 +124,6 @@ void Piix3::write(RegionId region, u64 offset, unsigned width, u64 value) {
       if (offset <= 1 && 1 - offset < width) write_reset_control(static_cast<u8>(value >> ((1 - offset) * 8)));
       return;
   }
-}
-
-void Piix3::write_port92(u8 value) {
-  const bool reset = (value & kPort92Reset) != 0 && (port92_ & kPort92Reset) == 0;
-  port92_ = value;
-  memory_->set_a20((value & kPort92A20) != 0);
-  if (reset) machine_.request_cpu_init();
 }
 
 void Piix3::write_reset_control(u8 value) {

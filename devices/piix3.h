@@ -1,4 +1,4 @@
-// Intel 82371SB (PIIX3) function 0: ISA bridge, PIRQ router, reset control, APM ports, port 92h.
+// Intel 82371SB (PIIX3) function 0: ISA bridge, PIRQ router, reset control, APM ports.
 #pragma once
 
 #include <array>
@@ -36,22 +36,19 @@ class Piix3 final : public PciDevice, public IrqSink {
 
  private:
   static constexpr unsigned kPirqs = 4;
-  enum Region : RegionId { kApm, kPort92, kBehindConfigAddress };
+  enum Region : RegionId { kApm, kBehindConfigAddress };
   void drive_routes();
-  void write_port92(u8 value);
   void write_reset_control(u8 value);
 
   PciBus& bus_;
   MachineControl& machine_;
   SmiSink* smi_ = nullptr;
   bool apm_smi_enabled_ = false;
-  PhysicalBus* memory_ = nullptr;
   std::array<IrqLine, 16> isa_irqs_;
   std::array<u8, kPirqs> pirq_levels_{};
   u8 reset_control_ = 0;
   u8 apm_control_ = 0;
   u8 apm_status_ = 0;
-  u8 port92_ = 0;
 };
 
 }  // namespace relic86
