@@ -100,7 +100,6 @@ void Piix3::drive_routes() {
 u64 Piix3::read(RegionId region, u64 offset, unsigned width) {
   switch (region) {
     case kApm: return offset == 0 ? apm_control_ : apm_status_;
-    case kPort92: return static_cast<u8>((port92_ & ~kPort92A20) | (memory_->a20() ? kPort92A20 : 0));
     default: {
       u64 value = all_ones(width);
       const u64 position = 1 - offset;
@@ -119,7 +118,6 @@ void Piix3::write(RegionId region, u64 offset, unsigned width, u64 value) {
       (offset == 0 ? apm_control_ : apm_status_) = static_cast<u8>(value);
       if (offset == 0 && smi_ != nullptr && apm_smi_enabled_) smi_->raise_smi();
       return;
-    case kPort92: write_port92(static_cast<u8>(value)); return;
     default:
       if (offset <= 1 && 1 - offset < width) write_reset_control(static_cast<u8>(value >> ((1 - offset) * 8)));
       return;
