@@ -3,6 +3,7 @@
 // are known by it.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,6 +54,9 @@ class BackingStore {
   void note_write(BackingOffset first, u64 length);
 
   void set_code_watch(CodeWatch* watch) { code_watch_ = watch; }
+  // Told when pages have become watched: whoever stores to them directly (the TLB's fast write entries) must stop doing
+  // so.
+  void on_watch(std::function<void(BackingOffset first, u64 size)> listener) { watch_listener_ = std::move(listener); }
 
  private:
   BackingStore() = default;
@@ -66,6 +70,7 @@ class BackingStore {
   std::vector<u64> code_;  // granules with code, per page
   std::vector<u8> dirty_;  // per page
   CodeWatch* code_watch_ = nullptr;
+  std::function<void(BackingOffset, u64)> watch_listener_;
 };
 
 }  // namespace relic86

@@ -45,7 +45,7 @@ class IoSpace {
     IoRange range;
   };
   std::vector<Movable> movable_;
-  u32 next_key_ = 0x1000;  // small keys were chosen by callers
+  u32 next_key_ = 0x1000;   // small keys were chosen by callers
   std::vector<u16> index_;  // per port: 0 unmapped, else 1 + position in ranges_
   std::vector<IoRange> ranges_;
 };

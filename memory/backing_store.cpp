@@ -1,0 +1,103 @@
+#include "memory/backing_store.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace relic86 {
+
+namespace {
+constexpr u64 round_up(u64 size) { return (size + kPageSize - 1) & ~u64{kPageSize - 1}; }
+}  // namespace
+
+Result<BackingStore> BackingStore::create(u64 ram_size, u64 extra_size) {
+  RELIC86_ASSERT(ram_size % kPageSize == 0);
+  BackingStore store;
+  store.reserved_ = ram_size + round_up(extra_size);
+  void* base =
+      mmap(nullptr, store.reserved_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) {
+    return Error{fmt::format("-m: the host has no room for {} MiB of guest memory: {}; give the guest less",
+                             store.reserved_ >> 20, std::strerror(errno))};
+  }
+  store.base_ = static_cast<u8*>(base);
+  store.ram_size_ = store.used_ = ram_size;
+  const std::size_t pages = store.reserved_ >> kPageShift;
+  store.watch_.resize(pages);
+  store.code_.resize(pages);
+  store.dirty_.resize(pages);
+  return store;
+}
+
+BackingStore::BackingStore(BackingStore&& other) noexcept
+    : base_(std::exchange(other.base_, nullptr)),
+      ram_size_(other.ram_size_),
+      used_(other.used_),
+      reserved_(other.reserved_),
+      watch_(std::move(other.watch_)),
+      code_(std::move(other.code_)),
+      dirty_(std::move(other.dirty_)),
+      code_watch_(other.code_watch_),
+      watch_listener_(std::move(other.watch_listener_)) {}
+
+BackingStore::~BackingStore() {
+  if (base_ != nullptr) munmap(base_, reserved_);
+}
+
+BackingOffset BackingStore::allocate(u64 size, std::string_view) {
+  const BackingOffset offset(used_);
+  used_ += round_up(size);
+  RELIC86_ASSERT(used_ <= reserved_);
+  return offset;
+}
+
+void BackingStore::add_code(BackingOffset page, u64 granules) {
+  const u64 index = page.raw >> kPageShift;
+  code_[index] |= granules;
+  if (code_[index] == 0) return;
+  const bool newly = watch_[index] == 0;
+  watch_[index] |= kWatchCode;
+  if (newly && watch_listener_) watch_listener_(BackingOffset(index << kPageShift), kPageSize);
+}
+
+void BackingStore::clear_code(BackingOffset page) {
+  const u64 index = page.raw >> kPageShift;
+  code_[index] = 0;
+  watch_[index] &= static_cast<u8>(~kWatchCode);
+}
+
+void BackingStore::arm_dirty(BackingOffset first, u64 size) {
+  bool newly = false;
+  for (u64 index = first.raw >> kPageShift; index << kPageShift < first.raw + size; index++) {
+    newly = newly || watch_[index] == 0;
+    dirty_[index] = 0;
+    watch_[index] |= kWatchDirty;
+  }
+  if (newly && watch_listener_) watch_listener_(first, size);
+}
+
+void BackingStore::note_write(BackingOffset first, u64 length) {
+  while (length > 0) {
+    const u64 index = first.raw >> kPageShift;
+    const u64 in_page = first.raw & (kPageSize - 1);
+    const u64 chunk = std::min<u64>(length, kPageSize - in_page);
+    if ((watch_[index] & kWatchDirty) != 0) {
+      dirty_[index] = 1;
+      watch_[index] &= static_cast<u8>(~kWatchDirty);
+    }
+    if ((watch_[index] & kWatchCode) != 0 && code_watch_ != nullptr) {
+      const unsigned low = static_cast<unsigned>(in_page / 64),
+                     high = static_cast<unsigned>((in_page + chunk - 1) / 64);
+      const u64 touched = (~u64{0} >> (63 - (high - low))) << low;
+      if ((code_[index] & touched) != 0) code_watch_->code_written(first, chunk);
+    }
+    first = first + chunk;
+    length -= chunk;
+  }
+}
+
+}  // namespace relic86

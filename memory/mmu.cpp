@@ -1,0 +1,203 @@
+#include "memory/mmu.h"
+
+#include <algorithm>
+
+namespace relic86 {
+
+namespace {
+
+constexpr u64 kPageMask = ~u64{kPageSize - 1};
+
+// The naturally largest piece of a slow access at this address: 8, 4, 2 or 1 bytes.
+u32 piece(u32 linear, u32 left) {
+  // A device sees the access as the guest made it where that is possible; unaligned rests go by bytes.
+  if (left == 8 || left == 4 || left == 2 || left == 1) return left;
+  u32 size = 8;
+  while (size > left || (linear & (size - 1)) != 0) size /= 2;
+  return size;
+}
+
+}  // namespace
+
+Mmu::Mmu(TlbTables& tables, PhysicalBus& bus) : bus_(bus), tlb_(tables, bus) {
+  bus_.store().on_watch([this](BackingOffset first, u64 size) { tlb_.watch(first, size); });
+}
+
+void Mmu::set_mode(const PagingMode& mode) {
+  if (mode == mode_) return;
+  mode_ = mode;
+  flush_all();
+}
+
+bool Mmu::load_cr3(u64 cr3) {
+  if (mode_.enabled && mode_.pae && !load_pdptes(bus_, cr3, tables_.pdptes)) return false;
+  tables_.cr3 = cr3;
+  if (mode_.global_pages)
+    tlb_.flush_non_global();
+  else
+    tlb_.flush_all();
+  return true;
+}
+
+void Mmu::set_smap_override(bool on) {
+  if (on == smap_override_) return;
+  smap_override_ = on;
+  if (mode_.smap) flush_all();
+}
+
+bool Mmu::ensure(u32 linear, Access access, Privilege privilege) {
+  const LinAddr address(linear);
+  const u64 entry =
+      access == Access::Write ? tlb_.write_entry(address, privilege) : tlb_.read_entry(address, privilege);
+  if (entry != 0 && (access != Access::Execute || tlb_.executable(address, privilege))) return true;
+  const bool user = privilege == Privilege::User;
+  const WalkResult page = walk_pages(bus_, mode_, tables_, {address, access, user, smap_override_}, true);
+  if (!page.ok) {
+    fault_ = {address, page.error_code};
+    return false;
+  }
+  TlbFill fill;
+  fill.page = address;
+  fill.physical = page.physical;
+  fill.privilege = privilege;
+  fill.writable = access == Access::Write || (page.dirty && (page.writable || (!user && !mode_.write_protect)));
+  fill.executable = !page.no_execute && !(mode_.smep && !user && page.user);
+  fill.global = page.global;
+  fill.large = page.large;
+  tlb_.fill(fill);
+  return true;
+}
+
+void Mmu::read_page(u32 linear, u8* into, u32 size, Privilege privilege) {
+  const u64 entry = tlb_.read_entry(LinAddr(linear), privilege);
+  if ((entry & kTlbFast) != 0) {
+    std::memcpy(into, reinterpret_cast<const u8*>(linear + entry - kTlbFast), size);
+    return;
+  }
+  const PhysAddr physical((entry & kPageMask) + (linear & (kPageSize - 1)));
+  for (u32 done = 0; done < size;) {
+    const u32 width = piece(linear + done, size - done);
+    const u64 value = bus_.read(physical + done, width);
+    std::memcpy(into + done, &value, width);
+    done += width;
+  }
+}
+
+void Mmu::write_page(u32 linear, const u8* from, u32 size, Privilege privilege) {
+  const u64 entry = tlb_.write_entry(LinAddr(linear), privilege);
+  if ((entry & kTlbFast) != 0) {
+    std::memcpy(reinterpret_cast<u8*>(linear + entry - kTlbFast), from, size);
+    return;
+  }
+  if ((entry & kTlbWatched) != 0) {
+    u8* host = reinterpret_cast<u8*>(linear + (entry & kPageMask));
+    std::memcpy(host, from, size);
+    BackingStore& store = bus_.store();
+    const BackingOffset at = store.offset_of(host);
+    store.note_write(at, size);
+    if (!store.watched(at)) tlb_.unwatch(LinAddr(linear), privilege);
+    return;
+  }
+  const PhysAddr physical((entry & kPageMask) + (linear & (kPageSize - 1)));
+  for (u32 done = 0; done < size;) {
+    const u32 width = piece(linear + done, size - done);
+    u64 value = 0;
+    std::memcpy(&value, from + done, width);
+    bus_.write(physical + done, width, value);
+    done += width;
+  }
+}
+
+bool Mmu::probe_write(LinAddr address, u32 size, Privilege privilege) {
+  const u32 first = static_cast<u32>(address.raw), last = first + size - 1;
+  if (!ensure(first, Access::Write, privilege)) return false;
+  if ((first ^ last) < kPageSize) return true;
+  // Filling the second page may have flushed the first (cap): both must stand when the access is made.
+  if (!ensure(last & ~(kPageSize - 1), Access::Write, privilege)) return false;
+  return ensure(first, Access::Write, privilege);
+}
+
+bool Mmu::probe_read(LinAddr address, u32 size, Privilege privilege) {
+  const u32 first = static_cast<u32>(address.raw), last = first + size - 1;
+  if (!ensure(first, Access::Read, privilege)) return false;
+  if ((first ^ last) < kPageSize) return true;
+  if (!ensure(last & ~(kPageSize - 1), Access::Read, privilege)) return false;
+  return ensure(first, Access::Read, privilege);
+}
+
+bool Mmu::read_bytes(LinAddr address, void* into, u32 size, Privilege privilege) {
+  if (!probe_read(address, size, privilege)) return false;
+  const u32 first = static_cast<u32>(address.raw);
+  const u32 in_first = std::min(size, kPageSize - (first & (kPageSize - 1)));
+  read_page(first, static_cast<u8*>(into), in_first, privilege);
+  if (in_first < size) read_page(first + in_first, static_cast<u8*>(into) + in_first, size - in_first, privilege);
+  return true;
+}
+
+bool Mmu::write_bytes(LinAddr address, const void* from, u32 size, Privilege privilege) {
+  if (!probe_write(address, size, privilege)) return false;
+  const u32 first = static_cast<u32>(address.raw);
+  const u32 in_first = std::min(size, kPageSize - (first & (kPageSize - 1)));
+  if (in_first < size) {
+    // The first part may remap memory (a BAR, A20 through MMIO): make sure of the second page's entry again.
+    write_page(first, static_cast<const u8*>(from), in_first, privilege);
+    if (ensure(first + in_first, Access::Write, privilege))
+      write_page(first + in_first, static_cast<const u8*>(from) + in_first, size - in_first, privilege);
+    return true;
+  }
+  write_page(first, static_cast<const u8*>(from), size, privilege);
+  return true;
+}
+
+Mmu::CodePage Mmu::code_page(PhysAddr physical) const {
+  CodePage page;
+  page.physical = physical;
+  const PageTarget& target = bus_.page(physical).read;
+  if (target.kind == PageTarget::Kind::Backing) {
+    page.backed = true;
+    page.backing = target.backing;
+    page.host = bus_.store().host(target.backing);
+  }
+  return page;
+}
+
+bool Mmu::fetch_page(LinAddr address, Privilege privilege, CodePage& page) {
+  const u32 linear = static_cast<u32>(address.raw);
+  if (!ensure(linear, Access::Execute, privilege)) return false;
+  const u64 entry = tlb_.read_entry(LinAddr(linear), privilege);
+  const u32 page_start = linear & ~(kPageSize - 1);
+  if ((entry & kTlbFast) != 0) {
+    page.host = reinterpret_cast<const u8*>(page_start + entry - kTlbFast);
+    page.backed = true;
+    page.backing = bus_.store().offset_of(page.host);
+    page.physical = PhysAddr(0);
+    return true;
+  }
+  page = code_page(PhysAddr(entry & kPageMask));
+  return true;
+}
+
+bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
+  const WalkResult walk = walk_pages(
+      bus_, mode_, tables_,
+      {LinAddr(address.raw & 0xFFFFFFFFu), Access::Execute, privilege == Privilege::User, smap_override_}, false);
+  if (!walk.ok) return false;
+  page = code_page(walk.physical);
+  return true;
+}
+
+std::optional<PhysAddr> Mmu::debug_translate(LinAddr address) {
+  WalkResult walk =
+      walk_pages(bus_, mode_, tables_, {LinAddr(address.raw & 0xFFFFFFFFu), Access::Read, false, true}, false);
+  if (!walk.ok) return std::nullopt;
+  return walk.physical + (address.raw & (kPageSize - 1));
+}
+
+std::optional<Mmu::Rights> Mmu::debug_rights(LinAddr address) {
+  const WalkResult walk =
+      walk_pages(bus_, mode_, tables_, {LinAddr(address.raw & 0xFFFFFFFFu), Access::Read, false, true}, false);
+  if (!walk.ok) return std::nullopt;
+  return Rights{walk.user, walk.writable};
+}
+
+}  // namespace relic86

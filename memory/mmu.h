@@ -1,0 +1,131 @@
+// Linear memory as the processor sees it: soft TLB in front, page walker and physical bus behind. Linear addresses are
+// 32 bits wide and wrap at 4 GiB. A false return means a page fault; fault() then holds address and error code, and
+// nothing was written.
+//
+// Rules of TLB flush, each with its test (tests/unit/mmu_test.cpp):
+//   MOV CR3, task switch            flush_non_global (all without CR4.PGE)   LoadCr3KeepsGlobalPages
+//   CR0.PG/WP, CR4.PSE/PAE/PGE/SMEP/SMAP, EFER.NXE changes  flush_all        ModeChangeFlushes
+//   INVLPG                          flush_page, whole large page             InvlpgDropsLargePage
+//   A20, PAM, SMRAM, BAR, VGA window  flush_all (topology change)            RemapFlushes
+//   more live entries than the cap  flush_all                                CapFlushes
+//   a page becomes watched          fast write entries become watched        WatchedPageIsReported
+#pragma once
+
+#include <cstring>
+#include <optional>
+
+#include "memory/paging.h"
+#include "memory/tlb.h"
+
+namespace relic86 {
+
+class Mmu {
+ public:
+  Mmu(TlbTables& tables, PhysicalBus& bus);
+
+  // --- Mode ---
+  void set_mode(const PagingMode& mode);  // flushes everything if it differs
+  const PagingMode& mode() const { return mode_; }
+  // MOV CR3: false if PAE is on and the PDPTEs are not loadable (#GP(0)); nothing changes then.
+  bool load_cr3(u64 cr3);
+  // Reloads the PDPTEs from the present CR3 (MOV CR0/CR4 that turns PAE paging on). False as load_cr3.
+  bool reload_pdptes() { return load_pdptes(bus_, tables_.cr3, tables_.pdptes); }
+  u64 cr3() const { return tables_.cr3; }
+  std::array<u64, 4>& pdptes() { return tables_.pdptes; }
+  void set_smap_override(bool on);  // EFLAGS.AC with SMAP enabled
+
+  void flush_all() { tlb_.flush_all(); }
+  void flush_page(LinAddr address) { tlb_.flush_page(address); }
+
+  // --- Data accesses of 1, 2, 4 or 8 bytes ---
+  template <class T>
+  bool read(LinAddr address, T& value, Privilege privilege) {
+    const u32 linear = static_cast<u32>(address.raw);
+    const u64 entry = tlb_.read_entry(address, privilege);
+    if ((linear & (kPageSize - 1)) <= kPageSize - sizeof(T) && (entry & kTlbFast) != 0) [[likely]] {
+      std::memcpy(&value, reinterpret_cast<const u8*>(linear + entry - kTlbFast), sizeof(T));
+      return true;
+    }
+    return read_bytes(LinAddr(linear), &value, sizeof(T), privilege);
+  }
+  template <class T>
+  bool write(LinAddr address, T value, Privilege privilege) {
+    const u32 linear = static_cast<u32>(address.raw);
+    const u64 entry = tlb_.write_entry(address, privilege);
+    if ((linear & (kPageSize - 1)) <= kPageSize - sizeof(T) && (entry & kTlbFast) != 0) [[likely]] {
+      std::memcpy(reinterpret_cast<u8*>(linear + entry - kTlbFast), &value, sizeof(T));
+      return true;
+    }
+    return write_bytes(LinAddr(linear), &value, sizeof(T), privilege);
+  }
+  // Reads for a read-modify-write: faults as the write will, so that the write cannot fault any more.
+  template <class T>
+  bool read_for_write(LinAddr address, T& value, Privilege privilege) {
+    const u32 linear = static_cast<u32>(address.raw);
+    if ((linear & (kPageSize - 1)) <= kPageSize - sizeof(T) && (tlb_.write_entry(address, privilege) & kTlbFast) != 0)
+        [[likely]] {
+      return read(address, value, privilege);
+    }
+    return probe_write(LinAddr(linear), sizeof(T), privilege) &&
+           read_bytes(LinAddr(linear), &value, sizeof(T), privilege);
+  }
+
+  // Any size up to a page; pages are all checked before anything is written.
+  bool read_bytes(LinAddr address, void* into, u32 size, Privilege privilege);
+  bool write_bytes(LinAddr address, const void* from, u32 size, Privilege privilege);
+  // Faults as a write would, sets A and D as it would, writes nothing.
+  bool probe_write(LinAddr address, u32 size, Privilege privilege);
+  bool probe_read(LinAddr address, u32 size, Privilege privilege);
+
+  // The host bytes behind a page that needs no slow path: from address to the page's end; null otherwise. Never fills.
+  const u8* readable_run(LinAddr address, Privilege privilege) const {
+    const u64 entry = tlb_.read_entry(address, privilege);
+    return (entry & kTlbFast) != 0 ? reinterpret_cast<const u8*>(static_cast<u32>(address.raw) + entry - kTlbFast)
+                                   : nullptr;
+  }
+  u8* writable_run(LinAddr address, Privilege privilege) const {
+    const u64 entry = tlb_.write_entry(address, privilege);
+    return (entry & kTlbFast) != 0 ? reinterpret_cast<u8*>(static_cast<u32>(address.raw) + entry - kTlbFast) : nullptr;
+  }
+
+  const PageFault& fault() const { return fault_; }
+
+  // --- Code ---
+  struct CodePage {
+    bool backed = false;      // in the backing store: may be cached; else fetched byte by byte over the bus
+    BackingOffset backing{};  // of the page's first byte
+    const u8* host = nullptr;
+    PhysAddr physical{};  // of the page's first byte
+  };
+  // The page that instructions at address come from; touches the TLB as a fetch does (A bit, entry).
+  bool fetch_page(LinAddr address, Privilege privilege, CodePage& page);
+  // The same for a translator: nothing is set or filled. False: the fetch would fault.
+  bool peek_code(LinAddr address, Privilege privilege, CodePage& page);
+
+  // --- For debuggers: no side effects ---
+  struct Rights {
+    bool user = false;
+    bool writable = false;
+  };
+  std::optional<PhysAddr> debug_translate(LinAddr address);
+  std::optional<Rights> debug_rights(LinAddr address);
+
+  Tlb& tlb() { return tlb_; }
+  PhysicalBus& bus() { return bus_; }
+
+ private:
+  // Makes sure that the page has an entry for the access; false: fault_.
+  bool ensure(u32 linear, Access access, Privilege privilege);
+  void read_page(u32 linear, u8* into, u32 size, Privilege privilege);
+  void write_page(u32 linear, const u8* from, u32 size, Privilege privilege);
+  CodePage code_page(PhysAddr physical) const;
+
+  PhysicalBus& bus_;
+  Tlb tlb_;
+  PagingMode mode_;
+  PageTables tables_;
+  bool smap_override_ = false;
+  PageFault fault_;
+};
+
+}  // namespace relic86

@@ -1,0 +1,247 @@
+#include "memory/physical_bus.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/log.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr u64 kLimit = u64{1} << 32;
+constexpr u64 kA20 = u64{1} << 20;
+
+PhysRange whole(std::string owner, PhysAddr first, u64 size, Priority priority) {
+  PhysRange range;
+  range.owner = std::move(owner);
+  range.first = first;
+  range.size = size;
+  range.priority = priority;
+  return range;
+}
+
+// The target of the page `pages` behind the range's first one.
+PageTarget advanced(PageTarget target, u64 pages) {
+  target.backing = target.backing + pages * kPageSize;
+  target.region_offset += pages * kPageSize;
+  return target;
+}
+
+u64 mmio_read(const PageTarget& target, u64 in_page, unsigned width) {
+  if (width <= target.max_width)
+    return target.handler->read(target.region, target.region_offset + in_page, width) & all_ones(width);
+  u64 value = 0;
+  for (unsigned done = 0; done < width; done += target.max_width) {
+    value |= (target.handler->read(target.region, target.region_offset + in_page + done, target.max_width) &
+              all_ones(target.max_width))
+             << (done * 8);
+  }
+  return value;
+}
+
+void mmio_write(const PageTarget& target, u64 in_page, unsigned width, u64 value) {
+  if (width <= target.max_width)
+    return target.handler->write(target.region, target.region_offset + in_page, width, value & all_ones(width));
+  for (unsigned done = 0; done < width; done += target.max_width) {
+    target.handler->write(target.region, target.region_offset + in_page + done, target.max_width,
+                          value >> (done * 8) & all_ones(target.max_width));
+  }
+}
+
+}  // namespace
+
+PhysRange ram_range(std::string owner, PhysAddr first, u64 size, BackingOffset backing, Priority priority) {
+  PhysRange range = whole(std::move(owner), first, size, priority);
+  range.read.kind = range.write.kind = PageTarget::Kind::Backing;
+  range.read.backing = range.write.backing = backing;
+  return range;
+}
+
+PhysRange rom_range(std::string owner, PhysAddr first, u64 size, BackingOffset backing, Priority priority) {
+  PhysRange range = whole(std::move(owner), first, size, priority);
+  range.read.kind = PageTarget::Kind::Backing;
+  range.read.backing = backing;
+  return range;
+}
+
+PhysRange mmio_range(std::string owner, PhysAddr first, u64 size, RegionHandler* handler, RegionId region,
+                     unsigned max_width, Priority priority) {
+  PhysRange range = whole(std::move(owner), first, size, priority);
+  range.read.kind = range.write.kind = PageTarget::Kind::Mmio;
+  range.read.handler = range.write.handler = handler;
+  range.read.region = range.write.region = region;
+  range.read.max_width = range.write.max_width = max_width;
+  return range;
+}
+
+PhysicalBus::PhysicalBus(BackingStore& store) : store_(store) {}
+
+Result<> PhysicalBus::map_fixed(u32 key, const PhysRange& range) {
+  RELIC86_ASSERT(range.first.raw % kPageSize == 0 && range.size % kPageSize == 0 &&
+                 range.first.raw + range.size <= kLimit);
+  for (const Mapping& other : mappings_) {
+    if (other.key == key || !other.fixed || other.range.priority != range.priority) continue;
+    if (range.first.raw < other.range.first.raw + other.range.size &&
+        other.range.first.raw < range.first.raw + range.size &&
+        ((range.affects_read && other.range.affects_read) || (range.affects_write && other.range.affects_write))) {
+      return Error{fmt::format("{} and {} both want the memory at {:#x}; leave one of them out or move it",
+                               other.range.owner, range.owner, std::max(range.first.raw, other.range.first.raw))};
+    }
+  }
+  mappings_.push_back({key, next_order_++, true, range});
+  render(range.first.raw, range.size);
+  return {};
+}
+
+void PhysicalBus::map_movable(u32 key, const PhysRange& range) {
+  RELIC86_ASSERT(range.first.raw % kPageSize == 0 && range.size % kPageSize == 0);
+  for (auto mapping = mappings_.begin(); mapping != mappings_.end(); ++mapping) {
+    if (mapping->key != key) continue;
+    const PhysRange old = mapping->range;
+    mappings_.erase(mapping);
+    render(old.first.raw, old.size);
+    break;
+  }
+  // What the guest places beyond 4 GiB is not reachable; what it places across the end is cut.
+  if (range.size > 0 && range.first.raw < kLimit) {
+    PhysRange clipped = range;
+    clipped.size = std::min(range.size, kLimit - range.first.raw);
+    mappings_.push_back({key, next_order_++, false, clipped});
+    render(clipped.first.raw, clipped.size);
+  }
+  if (topology_changed_) topology_changed_();
+}
+
+void PhysicalBus::render(u64 first, u64 size) {
+  std::vector<const Mapping*> over;
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.range.first.raw < first + size && first < mapping.range.first.raw + mapping.range.size)
+      over.push_back(&mapping);
+  }
+  std::sort(over.begin(), over.end(), [](const Mapping* a, const Mapping* b) {
+    return a->range.priority != b->range.priority ? a->range.priority < b->range.priority : a->order < b->order;
+  });
+  for (u64 address = first; address < first + size && address < kLimit; address += kPageSize) {
+    const u64 page = address >> kPageShift;
+    auto& table = tables_[page / kTableEntries];
+    if (!table) table = std::make_unique<Table>();
+    PhysPage& entry = (*table)[page % kTableEntries];
+    entry = PhysPage{};
+    for (const Mapping* mapping : over) {
+      const PhysRange& range = mapping->range;
+      if (address < range.first.raw || address >= range.first.raw + range.size) continue;
+      const u64 pages = (address - range.first.raw) >> kPageShift;
+      if (range.affects_read) entry.read = advanced(range.read, pages);
+      if (range.affects_write) entry.write = advanced(range.write, pages);
+    }
+  }
+}
+
+void PhysicalBus::set_a20(bool open) {
+  if (a20_ == open) return;
+  a20_ = open;
+  if (topology_changed_) topology_changed_();
+}
+
+const PhysPage& PhysicalBus::page(PhysAddr address) const {
+  u64 raw = address.raw;
+  if (!a20_) raw &= ~kA20;
+  if (raw >= kLimit) return unmapped_;
+  const auto& table = tables_[raw >> kPageShift >> 10];
+  return table ? (*table)[raw >> kPageShift & (kTableEntries - 1)] : unmapped_;
+}
+
+u64 PhysicalBus::read(PhysAddr address, unsigned width) {
+  const PageTarget& target = page(address).read;
+  const u64 in_page = address.raw & (kPageSize - 1);
+  switch (target.kind) {
+    case PageTarget::Kind::Backing: {
+      u64 value = 0;
+      std::memcpy(&value, store_.host(target.backing + in_page), width);
+      return value;
+    }
+    case PageTarget::Kind::Mmio: return mmio_read(target, in_page, width);
+    case PageTarget::Kind::Unmapped: break;
+  }
+  log::once(log::Channel::Unimplemented, "memory: read of unmapped page {:#010x}", address.raw & ~u64{kPageSize - 1});
+  return all_ones(width);
+}
+
+void PhysicalBus::write(PhysAddr address, unsigned width, u64 value) {
+  const PageTarget target = page(address).write;  // a copy: the write may remap the page
+  const u64 in_page = address.raw & (kPageSize - 1);
+  switch (target.kind) {
+    case PageTarget::Kind::Backing: {
+      const BackingOffset at = target.backing + in_page;
+      std::memcpy(store_.host(at), &value, width);
+      if (store_.watched(at)) store_.note_write(at, width);
+      return;
+    }
+    case PageTarget::Kind::Mmio: return mmio_write(target, in_page, width, value);
+    case PageTarget::Kind::Unmapped: break;
+  }
+  log::once(log::Channel::Unimplemented, "memory: write to unmapped or read-only page {:#010x}",
+            address.raw & ~u64{kPageSize - 1});
+}
+
+void PhysicalBus::read_block(PhysAddr address, std::span<u8> into) {
+  while (!into.empty()) {
+    const u64 in_page = address.raw & (kPageSize - 1);
+    const u64 chunk = std::min<u64>(into.size(), kPageSize - in_page);
+    const PageTarget& target = page(address).read;
+    switch (target.kind) {
+      case PageTarget::Kind::Backing: std::memcpy(into.data(), store_.host(target.backing + in_page), chunk); break;
+      case PageTarget::Kind::Mmio:
+        for (u64 i = 0; i < chunk; i++) into[i] = static_cast<u8>(mmio_read(target, in_page + i, 1));
+        break;
+      case PageTarget::Kind::Unmapped: std::memset(into.data(), 0xFF, chunk); break;
+    }
+    into = into.subspan(chunk);
+    address = address + chunk;
+  }
+}
+
+void PhysicalBus::write_block(PhysAddr address, std::span<const u8> from) {
+  while (!from.empty()) {
+    const u64 in_page = address.raw & (kPageSize - 1);
+    const u64 chunk = std::min<u64>(from.size(), kPageSize - in_page);
+    const PageTarget target = page(address).write;
+    switch (target.kind) {
+      case PageTarget::Kind::Backing: {
+        const BackingOffset at = target.backing + in_page;
+        std::memcpy(store_.host(at), from.data(), chunk);
+        if (store_.watched(at)) store_.note_write(at, chunk);
+        break;
+      }
+      case PageTarget::Kind::Mmio:
+        for (u64 i = 0; i < chunk; i++) mmio_write(target, in_page + i, 1, from[i]);
+        break;
+      case PageTarget::Kind::Unmapped: break;
+    }
+    from = from.subspan(chunk);
+    address = address + chunk;
+  }
+}
+
+std::string PhysicalBus::describe() const {
+  std::vector<const Mapping*> sorted;
+  for (const Mapping& mapping : mappings_) sorted.push_back(&mapping);
+  std::sort(sorted.begin(), sorted.end(), [](const Mapping* a, const Mapping* b) {
+    return a->range.first != b->range.first ? a->range.first < b->range.first : a->range.priority < b->range.priority;
+  });
+  std::string text = "physical memory:\n";
+  for (const Mapping* mapping : sorted) {
+    const PhysRange& range = mapping->range;
+    static constexpr const char* kKinds[] = {"none", "memory", "registers"};
+    text += fmt::format("  {:08x}-{:08x} (prio {}) {} read:{} write:{}\n", range.first.raw,
+                        range.first.raw + range.size - 1, static_cast<unsigned>(range.priority), range.owner,
+                        range.affects_read ? kKinds[static_cast<unsigned>(range.read.kind)] : "-",
+                        range.affects_write ? kKinds[static_cast<unsigned>(range.write.kind)] : "-");
+  }
+  return text;
+}
+
+}  // namespace relic86

@@ -1,0 +1,126 @@
+#include "memory/tlb.h"
+
+#include <sys/mman.h>
+
+namespace relic86 {
+
+namespace {
+constexpr u64 kPositionBytes = kLinearPages * sizeof(u32);
+constexpr u64 kPageMask = ~u64{kPageSize - 1};
+}  // namespace
+
+Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(bus), cap_(cap) {
+  for (auto& positions : positions_) {
+    void* memory =
+        mmap(nullptr, kPositionBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    RELIC86_ASSERT(memory != MAP_FAILED);
+    positions = static_cast<u32*>(memory);
+  }
+  for (auto& bits : no_execute_) bits.resize(kLinearPages);
+  live_.reserve(cap + 1);
+}
+
+Tlb::~Tlb() {
+  for (u32* positions : positions_) munmap(positions, kPositionBytes);
+}
+
+void Tlb::fill(const TlbFill& fill) {
+  const u32 page = page_of(fill.page);
+  const unsigned privilege = index(fill.privilege);
+  if (positions_[privilege][page] == 0) {
+    if (live_.size() >= cap_) flush_all();
+    live_.push_back({page, static_cast<u8>(privilege), fill.global});
+    positions_[privilege][page] = static_cast<u32>(live_.size());
+  } else {
+    live_[positions_[privilege][page] - 1].global = fill.global;
+  }
+  if (fill.large) large_.set(page >> 10);
+  no_execute_[privilege][page] = !fill.executable;
+
+  const u64 linear = u64{page} << kPageShift;
+  const PhysPage& target = bus_.page(fill.physical);
+  BackingStore& store = bus_.store();
+  const u64 slow = (fill.physical.raw & kPageMask) | kTlbPresent | kTlbMmio;
+  const auto addend = [&](BackingOffset backing) { return reinterpret_cast<u64>(store.host(backing)) - linear; };
+  tables_.read[privilege][page] =
+      target.read.kind == PageTarget::Kind::Backing ? addend(target.read.backing) | kTlbFast : slow;
+  if (!fill.writable) {
+    tables_.write[privilege][page] = 0;
+  } else if (target.write.kind != PageTarget::Kind::Backing) {
+    tables_.write[privilege][page] = slow;
+  } else {
+    const bool watched = store.watched(target.write.backing);
+    tables_.write[privilege][page] = addend(target.write.backing) | (watched ? kTlbPresent | kTlbWatched : kTlbFast);
+  }
+}
+
+void Tlb::flush_all() {
+  for (const Live& live : live_) {
+    tables_.read[live.privilege][live.page] = 0;
+    tables_.write[live.privilege][live.page] = 0;
+    positions_[live.privilege][live.page] = 0;
+  }
+  live_.clear();
+  large_.reset();
+  flushes_++;
+}
+
+void Tlb::flush_non_global() {
+  std::size_t kept = 0;
+  for (const Live live : live_) {
+    if (live.global) {
+      live_[kept++] = live;
+      positions_[live.privilege][live.page] = static_cast<u32>(kept);
+    } else {
+      tables_.read[live.privilege][live.page] = 0;
+      tables_.write[live.privilege][live.page] = 0;
+      positions_[live.privilege][live.page] = 0;
+    }
+  }
+  live_.resize(kept);
+  flushes_++;
+}
+
+void Tlb::drop(u32 page, unsigned privilege) {
+  const u32 position = positions_[privilege][page];
+  if (position == 0) return;
+  tables_.read[privilege][page] = 0;
+  tables_.write[privilege][page] = 0;
+  positions_[privilege][page] = 0;
+  const Live last = live_.back();
+  live_.pop_back();
+  if (position - 1 < live_.size()) {
+    live_[position - 1] = last;
+    positions_[last.privilege][last.page] = position;
+  }
+}
+
+void Tlb::flush_page(LinAddr address) {
+  const u32 page = page_of(address);
+  const u32 region = page >> 10;
+  if (!large_.test(region)) {
+    for (unsigned privilege = 0; privilege < 2; privilege++) drop(page, privilege);
+    return;
+  }
+  for (u32 each = region << 10; each < (region + 1) << 10; each++) {
+    for (unsigned privilege = 0; privilege < 2; privilege++) drop(each, privilege);
+  }
+  large_.reset(region);
+}
+
+void Tlb::watch(BackingOffset first, u64 size) {
+  const u64 low = reinterpret_cast<u64>(bus_.store().host(first)) & kPageMask;
+  for (const Live& live : live_) {
+    u64& entry = tables_.write[live.privilege][live.page];
+    if ((entry & kTlbFast) == 0) continue;
+    const u64 host = (entry & kPageMask) + (u64{live.page} << kPageShift);
+    if (host - low < size) entry = (entry & kPageMask) | kTlbPresent | kTlbWatched;
+  }
+}
+
+void Tlb::unwatch(LinAddr address, Privilege privilege) {
+  u64& entry = tables_.write[index(privilege)][page_of(address)];
+  if ((entry & kTlbWatched) != 0) entry = (entry & kPageMask) | kTlbFast;
+}
+
+}  // namespace relic86

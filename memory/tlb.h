@@ -1,0 +1,98 @@
+// The soft TLB: one u64 entry per linear 4 KiB page of a 4 GiB address space, one pair of tables (read, write) for each
+// privilege. The interpreter and translated code look entries up inline:
+//
+//   entry = table[linear >> 12]
+//   bit 0 (kTlbFast): the bytes are at host address linear + entry - 1      test entry, 1; jz slow; mov eax, [linear +
+//   entry - 1] else bit 1 (kTlbPresent): mapped, but the access takes the slow path:
+//        bit 2 (kTlbMmio): bits 63:12 are the physical page; go through the bus (registers, unmapped memory, writes to
+//        ROM) bit 3 (kTlbWatched): entry & ~FFFh is the addend; store, then BackingStore::note_write
+//   else 0: not looked up since the last flush: walk the page tables.
+//
+// Which pages have entries depends only on which were touched since the last flush, for every engine: no replacement,
+// no victims.
+#pragma once
+
+#include <bitset>
+#include <vector>
+
+#include "base/types.h"
+#include "memory/backing_store.h"
+#include "memory/physical_bus.h"
+
+namespace relic86 {
+
+enum class Privilege : u8 { Supervisor, User };
+
+inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 8;
+inline constexpr u32 kLinearPages = 1u << 20;
+
+// 32 MiB of address space; zero-filled memory is an empty TLB, and the host commits only what is used.
+struct TlbTables {
+  u64 read[2][kLinearPages];  // by Privilege
+  u64 write[2][kLinearPages];
+};
+
+// What a page walk found, as the TLB needs it.
+struct TlbFill {
+  LinAddr page{};
+  PhysAddr physical{};  // of the page's first byte
+  Privilege privilege = Privilege::Supervisor;
+  bool writable = false;  // a write was walked, or D is set and writing is allowed: fill the write entry too
+  bool executable = true;
+  bool global = false;
+  bool large = false;  // made from a 2 MiB or 4 MiB page
+};
+
+class Tlb {
+ public:
+  // tables: zero-filled, outlives the Tlb. cap: number of live entries above which everything is flushed; a property of
+  // the machine (Windows 9x relies on stale entries going away).
+  Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap = 4096);
+  ~Tlb();
+  Tlb(const Tlb&) = delete;
+  Tlb& operator=(const Tlb&) = delete;
+
+  u64 read_entry(LinAddr address, Privilege privilege) const {
+    return tables_.read[index(privilege)][page_of(address)];
+  }
+  u64 write_entry(LinAddr address, Privilege privilege) const {
+    return tables_.write[index(privilege)][page_of(address)];
+  }
+  bool executable(LinAddr address, Privilege privilege) const {
+    return !no_execute_[index(privilege)][page_of(address)];
+  }
+
+  void fill(const TlbFill& fill);
+  void flush_all();
+  void flush_non_global();
+  void flush_page(LinAddr address);  // every entry made from the page that maps address, of any size
+
+  // Fast write entries into these bytes become watched ones.
+  void watch(BackingOffset first, u64 size);
+  // A store found its watched page no longer watched: back to fast.
+  void unwatch(LinAddr address, Privilege privilege);
+
+  u32 live_entries() const { return static_cast<u32>(live_.size()); }
+  u64 flushes() const { return flushes_; }
+
+ private:
+  struct Live {
+    u32 page;
+    u8 privilege;
+    bool global;
+  };
+  static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
+  static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
+  void drop(u32 page, unsigned privilege);
+
+  TlbTables& tables_;
+  PhysicalBus& bus_;
+  u32 cap_;
+  std::vector<Live> live_;
+  u32* positions_[2];        // per page: 1 + position in live_, 0 if not live; lazily committed
+  std::bitset<1024> large_;  // per 4 MiB: holds entries made from a large page
+  std::vector<bool> no_execute_[2];
+  u64 flushes_ = 0;
+};
+
+}  // namespace relic86
