@@ -18,7 +18,7 @@ void IrqJoin::set_irq(unsigned wire, bool level) {
   unsigned& high = high_[lines_[wire]];
   const bool before = high > 0;
   high = level ? high + 1 : high - 1;
-  if ((high > 0) != before) sink_.set_irq(lines_[wire], high > 0);
+  if ((high > 0) != before && sink_ != nullptr) sink_->set_irq(lines_[wire], high > 0);
 }
 
 // The sink's own state holds the levels that it sees: loading does not drive it.

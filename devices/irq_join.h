@@ -13,7 +13,8 @@ class IrqJoin final : public IrqSink {
  public:
   static constexpr unsigned kLines = 16;
 
-  explicit IrqJoin(IrqSink& sink) : sink_(sink) {}
+  // Where the lines lead; until then levels are only kept.
+  void connect(IrqSink* sink) { sink_ = sink; }
 
   unsigned new_wire(unsigned input) override;
   void set_irq(unsigned wire, bool level) override;
@@ -22,7 +23,7 @@ class IrqJoin final : public IrqSink {
   void state(StateArchive& archive);
 
  private:
-  IrqSink& sink_;
+  IrqSink* sink_ = nullptr;
   std::vector<u8> lines_;   // the line that each wire leads to
   std::vector<u8> levels_;  // of each wire
   std::array<unsigned, kLines> high_{};

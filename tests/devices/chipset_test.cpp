@@ -248,7 +248,8 @@ TEST_F(Chipset, PmStateAndFuzz) {
 
 TEST(IrqJoin, LinesAreHighWhileAnyWireIs) {
   test::RecordingIrqs sink;
-  IrqJoin join(sink);
+  IrqJoin join;
+  join.connect(&sink);
   IrqLine first(&join, join.new_wire(4)), second(&join, join.new_wire(4)), other(&join, join.new_wire(3));
   first.raise();
   second.raise();

@@ -1,0 +1,28 @@
+// What a PC board is built from: plain data and the host's sinks, no options and no files.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "devices/cmos_map.h"
+#include "devices/host_sinks.h"
+
+namespace relic86 {
+
+struct BoardConfig {
+  std::vector<u8> bios;      // 1 byte to 16 MiB
+  std::vector<u8> vga_bios;  // option ROM of the display; empty: none
+  unsigned processors = 1;
+  unsigned most_processors = 1;
+
+  // Firmware configuration beyond what the board adds itself.
+  std::vector<std::pair<u16, std::vector<u8>>> firmware_items;
+  std::vector<std::pair<std::string, std::vector<u8>>> firmware_files;
+  // Lines of the "bootorder" file, tried before boot_order: "/rom@genroms/linuxboot.bin".
+  std::vector<std::string> first_boot;
+  std::string boot_order = "cda";  // letters a, c, d, n
+  bool boot_menu = false;
+};
+
+}  // namespace relic86

@@ -1,0 +1,144 @@
+// Slots and interrupts of the board:
+//
+//   PCI 0.0 host bridge, 1.0 ISA bridge, 1.1 IDE, 1.3 power management, 2.0 display, 3 and up: cards
+//   IRQ 0 timer, 1 keyboard, 3 COM2, 4 COM1, 6 floppy, 7 parallel port, 8 clock, 9 SCI, 12 mouse, 13 coprocessor,
+//   14 and 15 IDE; PIRQs where the BIOS routes them (10, 11)
+#include "devices/pc_board.h"
+
+#include "devices/a20_gate.h"
+#include "devices/fw_cfg.h"
+#include "devices/i440fx.h"
+#include "devices/i8042.h"
+#include "devices/piix3.h"
+#include "devices/piix4_pm.h"
+#include "devices/port92.h"
+#include "devices/ps2_keyboard.h"
+#include "devices/ps2_mouse.h"
+
+namespace relic86 {
+
+namespace {
+constexpr unsigned kIsaBridgeSlot = 1;
+constexpr unsigned kPowerFunction = 3;
+
+void append_little_endian(std::vector<u8>& to, u64 value, unsigned width) {
+  for (unsigned i = 0; i < width; i++) to.push_back(static_cast<u8>(value >> (i * 8)));
+}
+}  // namespace
+
+Result<std::unique_ptr<PcBoard>> PcBoard::create(BoardConfig config, Scheduler& scheduler, IoSpace& io,
+                                                 PhysicalBus& memory, MachineControl& machine) {
+  std::unique_ptr<PcBoard> board(new PcBoard(std::move(config), scheduler, io, memory, machine));
+  if (auto built = board->build(); !built) return built.error();
+  return board;
+}
+
+PcBoard::PcBoard(BoardConfig config, Scheduler& scheduler, IoSpace& io, PhysicalBus& memory, MachineControl& machine)
+    : config_(std::move(config)),
+      memory_(memory),
+      machine_(machine),
+      attachment_(scheduler, io, memory, irqs_),
+      a20_(std::make_unique<A20Gate>(memory)),
+      reset_pin_(std::make_unique<ResetPin>(machine, *a20_)) {}
+
+PcBoard::~PcBoard() = default;
+
+void PcBoard::attach(std::unique_ptr<Device> device) {
+  if (result_.ok()) result_ = device->attach(attachment_);
+  devices_.push_back(std::move(device));
+}
+
+void PcBoard::place(PciDevice& device, unsigned slot, unsigned function) {
+  if (result_.ok()) result_ = pci_->add(device, slot, function);
+}
+
+Result<> PcBoard::build() {
+  create_chipset();
+  create_input();
+  fill_firmware_config();
+  return result_;
+}
+
+void PcBoard::create_chipset() {
+  pci_ = &add<PciBus>();
+  host_bridge_ = &add_pci<I440fx>(0, 0, config_.bios);
+  isa_bridge_ = &add_pci<Piix3>(kIsaBridgeSlot, 0, *pci_, machine_);
+  power_ = &add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
+  power_->on_apm_enable([this](bool enabled) { isa_bridge_->set_apm_smi_enabled(enabled); });
+  fw_cfg_ = &add<FwCfg>();
+  add<SystemControlA>(*a20_, *reset_pin_);
+}
+
+void PcBoard::create_input() {
+  keyboard_controller_ = &add<I8042>(*a20_, *reset_pin_);
+  keyboard_ = &add<Ps2Keyboard>();
+  mouse_ = &add<Ps2Mouse>();
+  keyboard_->set_host(keyboard_controller_);
+  mouse_->set_host(keyboard_controller_);
+  keyboard_controller_->plug_keyboard(keyboard_);
+  keyboard_controller_->plug_mouse(mouse_);
+}
+
+// What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.
+void PcBoard::fill_firmware_config() {
+  const u64 ram = memory_.store().ram_size();
+  std::vector<u8> number;
+  append_little_endian(number, ram, 8);
+  fw_cfg_->add_item(kFwCfgRamSize, number);
+  fw_cfg_->add_u16(kFwCfgGraphics, config_.vga_bios.empty() ? 0 : 1);
+  fw_cfg_->add_u16(kFwCfgProcessors, static_cast<u16>(config_.processors));
+  fw_cfg_->add_u16(kFwCfgMostProcessors, static_cast<u16>(config_.most_processors));
+  fw_cfg_->add_item(kFwCfgNumaNodes, std::vector<u8>(8, 0));
+  fw_cfg_->add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
+  const auto add_file = [&](std::string_view name, std::vector<u8> bytes) {
+    if (auto added = fw_cfg_->add_file(name, std::move(bytes)); !added && result_.ok()) result_ = added;
+  };
+
+  std::vector<u8> map;  // u64 address, u64 size, u32 type (1: RAM)
+  append_little_endian(map, 0, 8);
+  append_little_endian(map, ram, 8);
+  append_little_endian(map, 1, 4);
+  add_file("etc/e820", std::move(map));
+  // Per sleep state: bit 7 offered, 2:0 its SLP_TYP. Suspend to RAM and disk are not: only on and off.
+  add_file("etc/system-states", {0x80, 0, 0, 1, 2, 0x80});
+  if (!config_.first_boot.empty()) {
+    std::string text;
+    for (const std::string& line : config_.first_boot) text += (text.empty() ? "" : "\n") + line;
+    std::vector<u8> bytes(text.begin(), text.end());
+    bytes.push_back(0);
+    add_file("bootorder", std::move(bytes));
+  }
+  for (auto& [key, bytes] : config_.firmware_items) fw_cfg_->add_item(key, std::move(bytes));
+  for (auto& [name, bytes] : config_.firmware_files) add_file(name, std::move(bytes));
+}
+
+void PcBoard::reset(ResetKind kind) {
+  for (const auto& device : devices_) device->reset(kind);
+}
+
+void PcBoard::state(StateArchive& archive) {
+  archive.group("irqs", [&] { irqs_.state(archive); });
+  for (const auto& device : devices_) {
+    archive.group(device->name(), [&] { device->state(archive); });
+  }
+}
+
+void PcBoard::power_button() { power_->press_power_button(); }
+
+void PcBoard::connect_smi(SmiSink* sink) {
+  isa_bridge_->set_smi_sink(sink);
+  power_->set_apm_enabled_at_reset(sink == nullptr);
+}
+
+void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system_management_mode(active); }
+
+std::string PcBoard::describe_pci() const { return pci_->describe(); }
+
+Device* PcBoard::find(std::string_view name) const {
+  for (const auto& device : devices_) {
+    if (device->name() == name) return device.get();
+  }
+  return nullptr;
+}
+
+}  // namespace relic86

@@ -1,0 +1,102 @@
+// The PC's mainboard: creates every device in order and wires their lines.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "devices/attachment.h"
+#include "devices/board_config.h"
+#include "devices/host_sinks.h"
+#include "devices/irq_join.h"
+#include "devices/smi_sink.h"
+
+namespace relic86 {
+
+class A20Gate;
+class FwCfg;
+class I440fx;
+class I8042;
+class PciBus;
+class PciDevice;
+class Piix3;
+class Piix4Pm;
+class Ps2Keyboard;
+class Ps2Mouse;
+class ResetPin;
+
+class PcBoard {
+ public:
+  // Room for ROMs and video RAM that the backing store must have beside system RAM, in bytes.
+  static constexpr u64 kExtraMemory = u64{64} << 20;
+
+  // Builds and attaches all devices; the caller resets. The references must outlive the board.
+  static Result<std::unique_ptr<PcBoard>> create(BoardConfig config, Scheduler& scheduler, IoSpace& io,
+                                                 PhysicalBus& memory, MachineControl& machine);
+  ~PcBoard();
+
+  void reset(ResetKind kind);
+  // Every device in a group of its name.
+  void state(StateArchive& archive);
+
+  // --- What the frontend and the processor need. ---
+  Ps2Keyboard& keyboard() { return *keyboard_; }
+  Ps2Mouse& mouse() { return *mouse_; }
+  FwCfg& firmware_config() { return *fw_cfg_; }
+  void power_button();
+  // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
+  void connect_smi(SmiSink* sink);
+  void set_system_management_mode(bool active);
+
+  std::string describe_pci() const;
+  const std::vector<std::unique_ptr<Device>>& devices() const { return devices_; }
+  Device* find(std::string_view name) const;  // null: none of that name
+
+ private:
+  PcBoard(BoardConfig config, Scheduler& scheduler, IoSpace& io, PhysicalBus& memory, MachineControl& machine);
+  Result<> build();
+  void create_chipset();
+  void create_input();
+  void fill_firmware_config();
+
+  // Creates and attaches a device. After a failure nothing more is attached; build() returns it.
+  template <class T, class... Args>
+  T& add(Args&&... args) {
+    auto device = std::make_unique<T>(std::forward<Args>(args)...);
+    T& reference = *device;
+    attach(std::move(device));
+    return reference;
+  }
+  template <class T, class... Args>
+  T& add_pci(unsigned slot, unsigned function, Args&&... args) {
+    auto device = std::make_unique<T>(std::forward<Args>(args)...);
+    T& reference = *device;
+    place(reference, slot, function);
+    attach(std::move(device));
+    return reference;
+  }
+  void attach(std::unique_ptr<Device> device);
+  void place(PciDevice& device, unsigned slot, unsigned function);
+
+  BoardConfig config_;
+  PhysicalBus& memory_;
+  MachineControl& machine_;
+  IrqJoin irqs_;  // before the 8259A pair
+  Attachment attachment_;
+  Result<> result_;
+  std::unique_ptr<A20Gate> a20_;
+  std::unique_ptr<ResetPin> reset_pin_;
+  std::vector<std::unique_ptr<Device>> devices_;
+
+  PciBus* pci_ = nullptr;
+  I440fx* host_bridge_ = nullptr;
+  Piix3* isa_bridge_ = nullptr;
+  Piix4Pm* power_ = nullptr;
+  FwCfg* fw_cfg_ = nullptr;
+  I8042* keyboard_controller_ = nullptr;
+  Ps2Keyboard* keyboard_ = nullptr;
+  Ps2Mouse* mouse_ = nullptr;
+};
+
+}  // namespace relic86
