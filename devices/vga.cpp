@@ -218,11 +218,7 @@ bool Vga::take_dirty_pages() {
     last = page + kPageSize;
   }
   if (first >= last) return false;
-  if (rearm_) {
-    rearm_(video_memory_ + first, last - first);
-  } else {
-    bus_memory_->store().arm_dirty(video_memory_ + first, last - first);
-  }
+  bus_memory_->store().arm_dirty(video_memory_ + first, last - first);
   return true;
 }
 

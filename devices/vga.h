@@ -2,7 +2,6 @@
 // frame buffer and a video BIOS. It draws its picture when asked to; nothing runs in between.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,10 +37,6 @@ class Vga final : public PciDevice {
   std::vector<std::string> text_lines() const;
   // "text 80x25", "graphics 640x480, 16 colours", "VBE 1024x768x32": for messages.
   std::string mode_name() const;
-
-  // Re-arms write tracking of a run of video memory, once a picture. The machine puts BackingStore::arm_dirty() and the
-  // TLB's downgrade here; until then only the store is told.
-  void on_rearm(std::function<void(BackingOffset, u64)> rearm) { rearm_ = std::move(rearm); }
 
   const VgaRegisters& registers() const { return registers_; }
   const VbeDispi& dispi() const { return dispi_; }
@@ -89,7 +84,6 @@ class Vga final : public PciDevice {
   BackingOffset video_memory_{};
   u32 linear_window_key_ = 0;
   bool linear_window_shown_ = false;
-  std::function<void(BackingOffset, u64)> rearm_;
 
   VgaTiming timing_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from
