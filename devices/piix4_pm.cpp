@@ -5,6 +5,9 @@
 //   00h     4      R    8086h, 7113h;  class 068000h
 //   40h     4      RW   PMBA: 15:6 base of the power management registers, bit 0 reads 1
 //   58h     4      RW   DEVACTB: bit 25 APMC_EN: writes of the APM control port raise SMI#
+//   5Ch     4      RW   DEVRESB.. to 67h: decode enables, here as the board's wiring sets them at reset: 5Fh bit 7
+//   parallel
+//                       port, 67h bit 3 serial port 1, bit 7 serial port 2 (read by the BIOS's ACPI tables)
 //   80h     1      RW   PMREGMISC: bit 0 PMIOSE: the registers at PMBA answer
 //   90h     4      RW   SMBBA: 15:4 base of the SMBus registers, bit 0 reads 1
 //   D2h     1      RW   SMBHSTCFG: bit 0 SMBus host enable, 3:1 interrupt
@@ -79,6 +82,12 @@ Piix4Pm::Piix4Pm(MachineControl& machine) : PciDevice(power_management()), machi
 
 void Piix4Pm::set_apm_enabled_at_reset(bool enabled) {
   declare(kDeviceActivityB, 4, enabled ? kApmEnable : 0, 0xFFFFFFFF);
+}
+
+void Piix4Pm::set_isa_devices(bool parallel, bool serial1, bool serial2) {
+  declare(0x5C, 4, parallel ? 0x90000000 : 0x10000000, 0xFFFFFFFF);
+  declare(0x60, 4, 0x60000000, 0xFFFFFFFF);
+  declare(0x64, 4, (serial1 ? 0x08000000u : 0) | (serial2 ? 0x90000000u : 0), 0xFFFFFFFF);
 }
 
 Result<> Piix4Pm::attach_function(Attachment& board) {

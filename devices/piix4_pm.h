@@ -19,6 +19,8 @@ class Piix4Pm final : public PciDevice {
   // Whether APMC_EN is set at reset. True makes SeaBIOS believe that SMM has been set up already, so that it leaves it
   // alone: for a processor without SMM.
   void set_apm_enabled_at_reset(bool enabled);
+  // Which ISA devices the board has: the BIOS's ACPI tables show those whose decode enables are set. Before the reset.
+  void set_isa_devices(bool parallel, bool serial1, bool serial2);
 
   std::string_view name() const override { return "piix4_pm"; }
   u64 read(RegionId region, u64 offset, unsigned width) override;
