@@ -12,7 +12,8 @@ namespace relic86 {
 
 struct BoardConfig {
   std::vector<u8> bios;      // 1 byte to 16 MiB
-  std::vector<u8> vga_bios;  // option ROM of the display; empty: none
+  bool display = true;       // -vga std; false: none
+  std::vector<u8> vga_bios;  // its option ROM; may be empty
   unsigned processors = 1;
   unsigned most_processors = 1;
 
@@ -23,6 +24,7 @@ struct BoardConfig {
   std::vector<std::string> first_boot;
   std::string boot_order = "cda";  // letters a, c, d, n
   bool boot_menu = false;
+  bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
 };
 
 }  // namespace relic86

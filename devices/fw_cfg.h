@@ -16,7 +16,7 @@ enum FwCfgKey : u16 {
   kFwCfgSignature = 0x00,
   kFwCfgId = 0x01,
   kFwCfgRamSize = 0x03,
-  kFwCfgGraphics = 0x04,
+  kFwCfgNoGraphics = 0x04,
   kFwCfgProcessors = 0x05,
   kFwCfgKernelAddress = 0x07,
   kFwCfgKernelSize = 0x08,

@@ -14,12 +14,16 @@
 #include "devices/port92.h"
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
+#include "devices/vga.h"
 
 namespace relic86 {
 
 namespace {
 constexpr unsigned kIsaBridgeSlot = 1;
 constexpr unsigned kPowerFunction = 3;
+constexpr unsigned kDisplaySlot = 2;
+constexpr u16 kSerialConsolePort = 0x3F8;
+static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom);
 
 void append_little_endian(std::vector<u8>& to, u64 value, unsigned width) {
   for (unsigned i = 0; i < width; i++) to.push_back(static_cast<u8>(value >> (i * 8)));
@@ -54,6 +58,7 @@ void PcBoard::place(PciDevice& device, unsigned slot, unsigned function) {
 
 Result<> PcBoard::build() {
   create_chipset();
+  create_display();
   create_input();
   fill_firmware_config();
   return result_;
@@ -67,6 +72,10 @@ void PcBoard::create_chipset() {
   power_->on_apm_enable([this](bool enabled) { isa_bridge_->set_apm_smi_enabled(enabled); });
   fw_cfg_ = &add<FwCfg>();
   add<SystemControlA>(*a20_, *reset_pin_);
+}
+
+void PcBoard::create_display() {
+  if (config_.display) vga_ = &add_pci<Vga>(kDisplaySlot, 0, config_.vga_bios);
 }
 
 void PcBoard::create_input() {
@@ -85,7 +94,7 @@ void PcBoard::fill_firmware_config() {
   std::vector<u8> number;
   append_little_endian(number, ram, 8);
   fw_cfg_->add_item(kFwCfgRamSize, number);
-  fw_cfg_->add_u16(kFwCfgGraphics, config_.vga_bios.empty() ? 0 : 1);
+  fw_cfg_->add_u16(kFwCfgNoGraphics, config_.serial_console ? 1 : 0);
   fw_cfg_->add_u16(kFwCfgProcessors, static_cast<u16>(config_.processors));
   fw_cfg_->add_u16(kFwCfgMostProcessors, static_cast<u16>(config_.most_processors));
   fw_cfg_->add_item(kFwCfgNumaNodes, std::vector<u8>(8, 0));
@@ -101,6 +110,11 @@ void PcBoard::fill_firmware_config() {
   add_file("etc/e820", std::move(map));
   // Per sleep state: bit 7 offered, 2:0 its SLP_TYP. Suspend to RAM and disk are not: only on and off.
   add_file("etc/system-states", {0x80, 0, 0, 1, 2, 0x80});
+  if (config_.serial_console) {
+    std::vector<u8> port;
+    append_little_endian(port, kSerialConsolePort, 8);
+    add_file("etc/sercon-port", std::move(port));
+  }
   if (!config_.first_boot.empty()) {
     std::string text;
     for (const std::string& line : config_.first_boot) text += (text.empty() ? "" : "\n") + line;
@@ -121,6 +135,12 @@ void PcBoard::state(StateArchive& archive) {
   for (const auto& device : devices_) {
     archive.group(device->name(), [&] { device->state(archive); });
   }
+}
+
+bool PcBoard::render(Frame& frame) { return vga_ != nullptr && vga_->render(frame); }
+
+std::vector<std::string> PcBoard::text_screen() const {
+  return vga_ == nullptr ? std::vector<std::string>{} : vga_->text_lines();
 }
 
 void PcBoard::power_button() { power_->press_power_button(); }

@@ -25,6 +25,7 @@ class Piix4Pm;
 class Ps2Keyboard;
 class Ps2Mouse;
 class ResetPin;
+class Vga;
 
 class PcBoard {
  public:
@@ -43,6 +44,10 @@ class PcBoard {
   // --- What the frontend and the processor need. ---
   Ps2Keyboard& keyboard() { return *keyboard_; }
   Ps2Mouse& mouse() { return *mouse_; }
+  Vga* vga() { return vga_; }  // null: a machine without a display
+  // The picture and the text screen; false and empty without a display (see Vga).
+  bool render(Frame& frame);
+  std::vector<std::string> text_screen() const;
   FwCfg& firmware_config() { return *fw_cfg_; }
   void power_button();
   // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
@@ -57,6 +62,7 @@ class PcBoard {
   PcBoard(BoardConfig config, Scheduler& scheduler, IoSpace& io, PhysicalBus& memory, MachineControl& machine);
   Result<> build();
   void create_chipset();
+  void create_display();
   void create_input();
   void fill_firmware_config();
 
@@ -97,6 +103,7 @@ class PcBoard {
   I8042* keyboard_controller_ = nullptr;
   Ps2Keyboard* keyboard_ = nullptr;
   Ps2Mouse* mouse_ = nullptr;
+  Vga* vga_ = nullptr;
 };
 
 }  // namespace relic86
