@@ -106,6 +106,7 @@ struct VgaBoard : TestBoard {
     dispi(VbeDispi::kYres, height);
     dispi(VbeDispi::kBpp, depth);
     dispi(VbeDispi::kEnable, static_cast<u16>(VbeDispi::kEnabled | VbeDispi::kLinear | flags));
+    in(0x3BA), in(0x3DA);
     out(0x3C0, 0x20);
   }
   // Sets a mode with palette registers 0 to 15 to themselves and DAC colour n to (n, 63 - n, n * 2), all modulo 64.
