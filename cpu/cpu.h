@@ -78,6 +78,11 @@ class Cpu {
   bool write_bytes(SegmentName segment, u32 offset, const void* from, unsigned size);  // probes all pages first
   bool probe_write(SegmentName segment, u32 offset, unsigned size);
 
+  // The privilege that data accesses and fetches have by CPL.
+  Privilege privilege() const;
+  // Full segment check of an access (limit, type, null, expand-down): false: #GP or #SS is raised.
+  bool check_access(SegmentName segment, u32 offset, u32 size, MemoryAccess access);
+
   // Linear addresses as the processor itself uses them for tables and TSS: supervisor privilege whatever CPL is.
   template <class T>
   bool read_system(LinAddr address, T& value);

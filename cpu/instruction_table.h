@@ -100,6 +100,7 @@ struct InstructionRow {
   const char* operands;  // the manual's notation, in parentheses
   const char* meaning;   // name of the semantics class or the cold function
   bool hot;
+  bool modrm;            // a ModRM byte follows the opcode
   bool opcode_register;  // the opcode's low three bits name a register: the row covers eight opcodes
   ImmediateKind immediate;
   u32 flags_read;
@@ -129,6 +130,12 @@ struct Encoding {
   bool prefix_f3 = false;
   bool prefix_f2 = false;
 };
+// Whether any row of this opcode exists, and whether the opcode has a ModRM byte.
+struct OpcodeShape {
+  bool exists = false;
+  bool modrm = false;
+};
+OpcodeShape opcode_shape(OpcodeMap map, u8 opcode, FeatureSet features);
 u16 find_row(const Encoding& encoding, FeatureSet features);
 
 }  // namespace relic86

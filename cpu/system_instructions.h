@@ -7,6 +7,9 @@
 
 namespace relic86 {
 
+// Whether IN, OUT, INS, OUTS may touch the port (IOPL, TSS permission map); false: #GP(0) or a page fault is raised.
+bool io_permitted(Cpu& cpu, IoPort port, unsigned width);
+
 // --- Segment registers ---
 Flow mov_from_segment(Cpu& cpu, const Insn& insn);
 Flow mov_to_segment(Cpu& cpu, const Insn& insn);

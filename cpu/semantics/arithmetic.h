@@ -1,6 +1,7 @@
 // Addition, subtraction, logic, multiplication, division. The form of these texts: exec_builder.h.
 #pragma once
 
+#include "cpu/semantics/condition.h"
 #include "cpu/semantics/operands.h"
 
 namespace relic86::semantics {
@@ -118,12 +119,13 @@ struct ImulTruncated {  // IMUL Gv,Ev and IMUL Gv,Ev,Iz
 struct Xadd {
   template <class B, class D, class S>
   static void run(B& b, D destination, S source) {
-    const auto old = b.load_for_write(destination);
+    const auto place = b.place(destination);
+    const auto old = b.load_for_write(place);
     if (b.faulted()) return;
     const auto sum = b.add(old, b.load(source));
     // The source first: XADD of a register with itself leaves the sum.
     b.store(source, old);
-    b.store(destination, sum);
+    b.store(place, sum);
   }
 };
 
@@ -131,7 +133,8 @@ struct Cmpxchg {
   template <class B, class D, class S>
   static void run(B& b, D destination, S source) {
     using W = typename D::Width;
-    const auto old = b.load_for_write(destination);
+    const auto place = b.place(destination);
+    const auto old = b.load_for_write(place);
     if (b.faulted()) return;
     const auto accumulator = b.load(LowHalf<W>{});
     const auto replacement = b.load(source);
@@ -139,7 +142,7 @@ struct Cmpxchg {
     const auto equal = b.template condition<Condition::Equal>();
     // The destination is written in either case (SDM 2, CMPXCHG), the accumulator only when they differ.
     b.store(LowHalf<W>{}, b.select(equal, accumulator, old));
-    b.store(destination, b.select(equal, replacement, old));
+    b.store(place, b.select(equal, replacement, old));
   }
 };
 

@@ -7,7 +7,8 @@
 //                 text cannot branch on guest data; an IrBuilder returns the name of an IR node. Constants by
 //                 b.constant<W>(n).
 //   Operands      load(d), load_for_write(d) (read now, the store that follows cannot fault), store(d, v),
-//                 effective_address(d), bit_string(d, index) (the operand of BT and its kin).
+//                 effective_address(d), bit_string(d, index) (the operand of BT and its kin), place(d) (the operand
+//                 with its address settled).
 //   Faults        `if (b.faulted()) return;` ends the fault part of a text: everything that can fault stands before,
 //                 every architectural write behind. An IrBuilder answers constexpr false: its operations carry exits.
 //   Arithmetic    x86-shaped: add, adc, sub, sbb, and_, or_, xor_, inc, dec, neg, shl, ... define all their flags,
@@ -146,6 +147,16 @@ class ExecBuilder {
       flow_ = Flow::Fault;
   }
 
+  // The operand with its address settled: later writes of registers that the address is made of do not move it.
+  template <class D>
+  D place(D d) const {
+    return d;
+  }
+  template <class W>
+  ExecPlace<W> place(Memory<W>) const {
+    return {address()};
+  }
+
   template <class W>
   Value<W> effective_address(Memory<W>) const {
     return Value<W>(static_cast<W>(address()));
@@ -161,7 +172,7 @@ class ExecBuilder {
     using Signed = std::make_signed_t<W>;
     constexpr int kShift = std::countr_zero(sizeof(W) * 8);
     const i32 units = static_cast<Signed>(index.raw_) >> kShift;
-    return {(address() + static_cast<u32>(units) * sizeof(W)) & insn_.address_mask};
+    return {(address() + static_cast<u32>(units) * u32{sizeof(W)}) & insn_.address_mask};
   }
 
   template <class W>
@@ -339,9 +350,9 @@ class ExecBuilder {
   void set_direction(bool down) { state_.system_flags = (state_.system_flags & ~u32{kDF}) | (down ? kDF : 0u); }
 
   // --- Conditions ---
-  template <Condition condition>
+  template <Condition kCode>
   Truth condition() const {
-    return Truth(holds<condition>(state_.flags));
+    return Truth(holds<kCode>(state_.flags));
   }
   template <class W>
   static Truth zero(Value<W> value) {
@@ -580,8 +591,8 @@ ExecValue<W> ExecBuilder::ror(Value<W> a, Value<u8> count) {
 
 template <class W>
 ExecValue<W> ExecBuilder::rcl(Value<W> a, Value<u8> count) {
+  if ((count.raw_ & 31u) == 0) return a;
   const unsigned n = (count.raw_ & 31u) % (kBits<W> + 1);
-  if (n == 0) return a;
   const u64 carry_in = state_.flags.cf() ? 1 : 0;
   const u64 value = a.raw_;
   // The carry is a bit on top of the operand: a rotation of kBits + 1 bits.
@@ -594,8 +605,8 @@ ExecValue<W> ExecBuilder::rcl(Value<W> a, Value<u8> count) {
 
 template <class W>
 ExecValue<W> ExecBuilder::rcr(Value<W> a, Value<u8> count) {
+  if ((count.raw_ & 31u) == 0) return a;
   const unsigned n = (count.raw_ & 31u) % (kBits<W> + 1);
-  if (n == 0) return a;
   const u64 ring = (static_cast<u64>(state_.flags.cf() ? 1 : 0) << kBits<W>) | a.raw_;
   const u64 turned = (ring >> n) | (ring << (kBits<W> + 1 - n));
   const W result = static_cast<W>(turned);

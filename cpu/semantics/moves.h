@@ -39,11 +39,12 @@ struct Lea {
 struct Xchg {  // the E operand first
   template <class B, class D, class S>
   static void run(B& b, D destination, S source) {
-    const auto old = b.load_for_write(destination);
+    const auto place = b.place(destination);
+    const auto old = b.load_for_write(place);
     if (b.faulted()) return;
     const auto value = b.load(source);
     b.store(source, old);
-    b.store(destination, value);
+    b.store(place, value);
   }
 };
 template <Condition condition>

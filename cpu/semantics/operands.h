@@ -50,49 +50,53 @@ struct Base {
   static constexpr bool kSplits = false;  // has a register and a memory form
   static constexpr bool kOpcodeRegister = false;
   static constexpr int kImmediate = 0;  // ImmediateKind
+  static constexpr bool kModRm = false;
+};
+struct ModRmBase : Base {
+  static constexpr bool kModRm = true;
 };
 template <int kind>
 struct ImmediateBase : Base {
   static constexpr int kImmediate = kind;
 };
 
-struct Eb : Base {
+struct Eb : ModRmBase {
   static constexpr bool kSplits = true;
   template <class V, bool memory>
   using As = EitherOf<u8, memory>;
 };
-struct Ew : Base {
+struct Ew : ModRmBase {
   static constexpr bool kSplits = true;
   template <class V, bool memory>
   using As = EitherOf<u16, memory>;
 };
-struct Ed : Base {
+struct Ed : ModRmBase {
   static constexpr bool kSplits = true;
   template <class V, bool memory>
   using As = EitherOf<u32, memory>;
 };
-struct Ev : Base {
+struct Ev : ModRmBase {
   static constexpr bool kSplits = true;
   template <class V, bool memory>
   using As = EitherOf<V, memory>;
 };
-struct Gb : Base {
+struct Gb : ModRmBase {
   template <class V, bool memory>
   using As = RegRegister<u8>;
 };
-struct Gw : Base {
+struct Gw : ModRmBase {
   template <class V, bool memory>
   using As = RegRegister<u16>;
 };
-struct Gd : Base {
+struct Gd : ModRmBase {
   template <class V, bool memory>
   using As = RegRegister<u32>;
 };
-struct Gv : Base {
+struct Gv : ModRmBase {
   template <class V, bool memory>
   using As = RegRegister<V>;
 };
-struct M : Base {  // an address; nothing is read
+struct M : ModRmBase {  // an address; nothing is read
   template <class V, bool memory>
   using As = Memory<V>;
 };
@@ -168,20 +172,21 @@ struct One : Base {
 };
 // Operands that only cold functions know: they need no descriptor.
 struct Cold : Base {};
+struct ColdModRm : ModRmBase {};
 struct DX : Cold {};
-struct Sw : Cold {};
-struct Cd : Cold {};
-struct Dd : Cold {};
+struct Sw : ColdModRm {};
+struct Cd : ColdModRm {};
+struct Dd : ColdModRm {};
 struct Fv : Cold {};
 struct Xb : Cold {};
 struct Xv : Cold {};
 struct Yb : Cold {};
 struct Yv : Cold {};
-struct Mp : Cold {};
-struct Ms : Cold {};
-struct Ma : Cold {};
-struct Mq : Cold {};
-struct Rd : Cold {};
+struct Mp : ColdModRm {};
+struct Ms : ColdModRm {};
+struct Ma : ColdModRm {};
+struct Mq : ColdModRm {};
+struct Rd : ColdModRm {};
 struct ES : Cold {};
 struct CS : Cold {};
 struct SS : Cold {};
@@ -189,11 +194,11 @@ struct DS : Cold {};
 struct FS : Cold {};
 struct GS : Cold {};
 struct ST0 : Cold {};
-struct STi : Cold {};
-struct Pq : Cold {};
-struct Qq : Cold {};
-struct Vx : Cold {};
-struct Wx : Cold {};
+struct STi : ColdModRm {};
+struct Pq : ColdModRm {};
+struct Qq : ColdModRm {};
+struct Vx : ColdModRm {};
+struct Wx : ColdModRm {};
 
 }  // namespace notation
 
@@ -201,6 +206,7 @@ template <class... Notation>
 struct Operands {
   static constexpr bool kSplits = (false || ... || Notation::kSplits);
   static constexpr bool kOpcodeRegister = (false || ... || Notation::kOpcodeRegister);
+  static constexpr bool kModRm = (false || ... || Notation::kModRm);
   static constexpr int kImmediate = (0 + ... + Notation::kImmediate);  // rows have at most one
 };
 

@@ -1,0 +1,66 @@
+// Data accesses through a segment and the MMU. The fast path is inline: an offset below the segment's derived end, a
+// TLB hit. Everything else (wrong type, expand-down, limits, alignment, data breakpoints, page walks) is out of line.
+#pragma once
+
+#include "cpu/cpu.h"
+
+namespace relic86 {
+
+inline Privilege Cpu::privilege() const { return state().mode.cpl == 3 ? Privilege::User : Privilege::Supervisor; }
+
+template <class T>
+bool Cpu::read(SegmentName segment, u32 offset, T& value) {
+  const Segment& s = state().segment[segment];
+  if (u64{offset} + sizeof(T) > s.read_end && !check_access(segment, offset, sizeof(T), MemoryAccess::Read))
+      [[unlikely]] {
+    return false;
+  }
+  if (mmu_->read(LinAddr(static_cast<u32>(s.base + offset)), value, privilege())) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+template <class T>
+bool Cpu::write(SegmentName segment, u32 offset, T value) {
+  const Segment& s = state().segment[segment];
+  if (u64{offset} + sizeof(T) > s.write_end && !check_access(segment, offset, sizeof(T), MemoryAccess::Write))
+      [[unlikely]] {
+    return false;
+  }
+  if (mmu_->write(LinAddr(static_cast<u32>(s.base + offset)), value, privilege())) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+template <class T>
+bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
+  const Segment& s = state().segment[segment];
+  if (u64{offset} + sizeof(T) > s.write_end && !check_access(segment, offset, sizeof(T), MemoryAccess::Write))
+      [[unlikely]] {
+    return false;
+  }
+  if (mmu_->read_for_write(LinAddr(static_cast<u32>(s.base + offset)), value, privilege())) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+template <class T>
+bool Cpu::read_system(LinAddr address, T& value) {
+  if (mmu_->read(address, value, Privilege::Supervisor)) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+template <class T>
+bool Cpu::write_system(LinAddr address, T value) {
+  if (mmu_->write(address, value, Privilege::Supervisor)) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+}  // namespace relic86

@@ -1,0 +1,68 @@
+// Decoded code: straight runs of instructions, known by the backing bytes they were decoded from and the code size,
+// never by an address. One block never reaches over its page but for a block of one instruction that does.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/types.h"
+#include "cpu/insn.h"
+#include "memory/backing_store.h"
+
+namespace relic86 {
+
+struct CodeBlock {
+  u64 key = 0;    // CodeBlocks::key_of
+  u32 bytes = 0;  // from the first instruction's first byte to the last one's last
+  bool straddles = false;
+  bool alive = true;
+  BackingOffset first{};        // the first byte
+  BackingOffset second_page{};  // straddling: the page that holds the rest
+  // The instructions, then a sentinel whose handler answers Flow::Lookup.
+  std::vector<Insn> insns;
+};
+
+class CodeBlocks {
+ public:
+  explicit CodeBlocks(BackingStore& store);
+  CodeBlocks(const CodeBlocks&) = delete;
+  CodeBlocks& operator=(const CodeBlocks&) = delete;
+
+  static constexpr unsigned kMaxInstructions = 64;  // of one block
+
+  static u64 key_of(BackingOffset first, bool code32) { return first.raw << 1 | (code32 ? 1u : 0u); }
+
+  // The live block that starts at first, or null.
+  CodeBlock* find(u64 key) {
+    CodeBlock* const block = table_[slot(key)];
+    return block != nullptr && block->key == key ? block : find_slow(key);
+  }
+  // Takes a decoded block in; its granules are watched from now on.
+  CodeBlock* insert(std::unique_ptr<CodeBlock> block);
+
+  // The bytes were overwritten, within one page: blocks that hold any of them die. A dying block's handlers answer
+  // Flow::Lookup from now on, so that a running one stops before its next instruction; the memory goes at collect().
+  void invalidate(BackingOffset first, u64 length);
+  void clear();    // all of them die
+  void collect();  // frees the dead; no block may be running
+
+  std::size_t live() const { return blocks_.size(); }
+
+ private:
+  static constexpr std::size_t kSlots = std::size_t{1} << 16;
+  static constexpr std::size_t kMaxInstructionsHeld = std::size_t{1} << 20;  // 40 MB; then all is forgotten
+
+  static std::size_t slot(u64 key) { return (key ^ (key >> 15)) & (kSlots - 1); }
+  CodeBlock* find_slow(u64 key);
+  void kill(CodeBlock& block);
+
+  BackingStore& store_;
+  std::vector<CodeBlock*> table_;  // direct-mapped
+  std::unordered_map<u64, std::unique_ptr<CodeBlock>> blocks_;
+  std::unordered_map<u64, std::vector<CodeBlock*>> pages_;  // by page number of the backing
+  std::vector<std::unique_ptr<CodeBlock>> dead_;
+  std::size_t instructions_ = 0;
+};
+
+}  // namespace relic86

@@ -1,0 +1,37 @@
+// Bytes to Insn. The one user of Zydis beside the disassembler: Zydis finds length and fields, the instruction table
+// says what exists and what it means.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "base/types.h"
+#include "cpu/insn.h"
+#include "cpu/instruction_table.h"
+
+namespace relic86 {
+
+inline constexpr unsigned kMaxInstructionLength = 15;
+
+class Decoder {
+ public:
+  explicit Decoder(FeatureSet features);
+  ~Decoder();
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  // Decodes the instruction at the front of window (up to 15 bytes of it are looked at). Always gives an Insn: forms
+  // that the processor does not have get a handler that raises #UD, too long ones #GP(0); their row is kNoRow. false:
+  // the instruction goes on behind the window, which is shorter than 15 bytes.
+  bool decode(std::span<const u8> window, bool code32, Insn& insn) const;
+
+ private:
+  struct Engine;  // keeps Zydis out of this header
+  FeatureSet features_;
+  std::unique_ptr<Engine> engine_;
+};
+
+// Whether no instruction follows within a block.
+bool ends_block(const Insn& insn);
+
+}  // namespace relic86

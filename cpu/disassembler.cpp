@@ -1,0 +1,33 @@
+#include "cpu/disassembler.h"
+
+#include <Zydis/Zydis.h>
+
+namespace relic86 {
+
+Disassembly disassemble(std::span<const u8> bytes, u32 address, bool code32, AssemblerSyntax syntax) {
+  const Disassembly bad{1, "(bad)"};
+  ZydisDecoder decoder;
+  if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, code32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LEGACY_16,
+                                     code32 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16))) {
+    return bad;
+  }
+  ZydisDecodedInstruction instruction;
+  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &instruction, operands))) {
+    return bad;
+  }
+  ZydisFormatter formatter;
+  if (!ZYAN_SUCCESS(ZydisFormatterInit(
+          &formatter, syntax == AssemblerSyntax::Att ? ZYDIS_FORMATTER_STYLE_ATT : ZYDIS_FORMATTER_STYLE_INTEL))) {
+    return bad;
+  }
+  char text[192];
+  if (!ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &instruction, operands,
+                                                    instruction.operand_count_visible, text, sizeof text, address,
+                                                    nullptr))) {
+    return bad;
+  }
+  return {instruction.length, text};
+}
+
+}  // namespace relic86

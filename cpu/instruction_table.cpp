@@ -1,0 +1,147 @@
+#include "cpu/instruction_table.h"
+
+#include <array>
+#include <vector>
+
+#include "cpu/dispatch/part.h"
+#include "cpu/semantics/condition.h"
+#undef HOT
+#undef COLD
+
+namespace relic86 {
+
+namespace {
+
+// The vocabulary of the rows' columns (explained on top of insn.def).
+namespace columns {
+constexpr u16 ANY = 0;
+constexpr u16 MEMORY = kMatchMemory;
+constexpr u16 REGISTER = kMatchRegister;
+constexpr u16 NP = kMatchNoPrefix;
+constexpr u16 P66 = kMatch66;
+constexpr u16 PF3 = kMatchF3;
+constexpr u16 PF2 = kMatchF2;
+constexpr u16 CONTROL = 0;
+constexpr u16 REG(unsigned n) { return static_cast<u16>(kMatchReg | n); }
+constexpr u16 RM(unsigned n) { return static_cast<u16>(kMatchRm | (n << 4)); }
+
+constexpr u32 CF = kCF, PF = kPF, AF = kAF, ZF = kZF, SF = kSF, OF = kOF;
+constexpr u32 OSZAPC = kArithmeticFlags;
+constexpr u32 OSZPC = OSZAPC & ~AF;
+constexpr u32 OSZAP = OSZAPC & ~CF;
+constexpr UndefinedFlags NONE{};
+constexpr UndefinedFlags ZERO(u32 flags) { return {flags, UndefinedValue::Zero}; }
+constexpr UndefinedFlags KEEP(u32 flags) { return {flags, UndefinedValue::Keep}; }
+constexpr UndefinedFlags FORMULA(u32 flags) { return {flags, UndefinedValue::Formula}; }
+
+constexpr u16 LOCKABLE = kTraitLockable, FAULTS = kTraitFaults, ENDS_BLOCK = kTraitEndsBlock, BRANCH = kTraitBranch,
+              CPL0 = kTraitCpl0, IOPL = kTraitIopl, STACK = kTraitStack, STRING = kTraitString,
+              MAYBE_FLAGS = kTraitMaybeFlags, PLAIN66 = kTraitNoOperandPrefix;
+}  // namespace columns
+
+#define RELIC86_ROW(is_hot, map, opcode, match, mnemonic, operands, meaning, read, written, undefined, traits, \
+                    feature)                                                                                   \
+  InstructionRow{OpcodeMap::map,                                                                               \
+                 opcode,                                                                                       \
+                 match,                                                                                        \
+                 mnemonic,                                                                                     \
+                 #operands,                                                                                    \
+                 #meaning,                                                                                     \
+                 is_hot,                                                                                       \
+                 ((RELIC86_NOTATION operands::kModRm) || (match) != 0),                                        \
+                 RELIC86_NOTATION operands::kOpcodeRegister,                                                   \
+                 static_cast<ImmediateKind>(RELIC86_NOTATION operands::kImmediate),                            \
+                 read,                                                                                         \
+                 written,                                                                                      \
+                 undefined,                                                                                    \
+                 static_cast<u16>(traits),                                                                     \
+                 Feature::feature},
+#define HOT(...) RELIC86_ROW(true, __VA_ARGS__)
+#define COLD(...) RELIC86_ROW(false, __VA_ARGS__)
+
+// One static of constants: the rows in the order of insn.def.
+std::span<const InstructionRow> rows() {
+  using namespace columns;
+  using namespace notation;
+  static constexpr InstructionRow kRows[] = {
+#include "cpu/insn.def"
+  };
+  return kRows;
+}
+
+// Which rows to try for an opcode of a map.
+class RowIndex {
+ public:
+  RowIndex() {
+    const auto all = rows();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const InstructionRow& row = all[i];
+      for (unsigned k = 0; k < (row.opcode_register ? 8u : 1u); ++k) {
+        candidates_[slot(row.map, static_cast<u8>(row.opcode + k))].push_back(static_cast<u16>(i));
+      }
+    }
+  }
+  std::span<const u16> candidates(OpcodeMap map, u8 opcode) const { return candidates_[slot(map, opcode)]; }
+
+ private:
+  static std::size_t slot(OpcodeMap map, u8 opcode) { return static_cast<std::size_t>(map) * 256 + opcode; }
+  std::array<std::vector<u16>, 4 * 256> candidates_;
+};
+
+const RowIndex& index() {
+  static const RowIndex kIndex;
+  return kIndex;
+}
+
+bool matches(u16 match, const Encoding& encoding) {
+  if ((match & kMatchReg) != 0 && (match & 7u) != encoding.reg) return false;
+  if ((match & kMatchRm) != 0 && ((match >> 4) & 7u) != encoding.rm) return false;
+  if ((match & kMatchMemory) != 0 && !encoding.memory) return false;
+  if ((match & kMatchRegister) != 0 && encoding.memory) return false;
+  if ((match & kMatchPrefixes) != 0) {
+    // F3 and F2 take precedence over 66 (SDM 2 2.1.2 and the opcode maps).
+    const u16 found = encoding.prefix_f3   ? kMatchF3
+                      : encoding.prefix_f2 ? kMatchF2
+                      : encoding.prefix66  ? kMatch66
+                                           : kMatchNoPrefix;
+    if ((match & found) == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::span<const InstructionRow> instruction_table() { return rows(); }
+
+const HandlerSet& handlers_of(unsigned row) {
+  static const std::vector<HandlerSet> kAll = [] {
+    std::vector<HandlerSet> all;
+    // The order of insn.def.
+    for (const auto part : {dispatch::arithmetic_handlers(), dispatch::shifts_handlers(), dispatch::moves_handlers(),
+                            dispatch::branches_handlers(), dispatch::system_handlers()}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  }();
+  return kAll[row];
+}
+
+OpcodeShape opcode_shape(OpcodeMap map, u8 opcode, FeatureSet features) {
+  OpcodeShape shape;
+  for (const u16 row : index().candidates(map, opcode)) {
+    if ((features & feature_bit(rows()[row].feature)) == 0) continue;
+    shape.exists = true;
+    shape.modrm = shape.modrm || rows()[row].modrm;
+  }
+  return shape;
+}
+
+u16 find_row(const Encoding& encoding, FeatureSet features) {
+  const auto all = rows();
+  for (const u16 row : index().candidates(encoding.map, encoding.opcode)) {
+    if (matches(all[row].match, encoding) && (features & feature_bit(all[row].feature)) != 0) return row;
+  }
+  return kNoRow;
+}
+
+}  // namespace relic86

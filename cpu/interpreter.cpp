@@ -1,0 +1,286 @@
+#include "cpu/interpreter.h"
+
+#include <algorithm>
+
+#include "cpu/access.h"
+#include "cpu/debug_registers.h"
+#include "cpu/interrupt_delivery.h"
+#include "cpu/system_instructions.h"
+
+namespace relic86 {
+
+namespace {
+
+// INT and kin clear TF as they complete: no single-step trap follows them (SDM 3B 17.3.1.4).
+bool suppresses_single_step(const Insn& insn) {
+  return insn.handler == int_n || insn.handler == int3 || insn.handler == into || insn.handler == int1;
+}
+
+}  // namespace
+
+Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus, FeatureSet features)
+    : cpu_(cpu), state_(cpu.state()), bus_(bus), store_(bus.store()), decoder_(features), blocks_(bus.store()) {
+  store_.set_code_watch(this);
+}
+
+Interpreter::~Interpreter() { store_.set_code_watch(nullptr); }
+
+void Interpreter::flush_code() {
+  blocks_.clear();
+  forget_fetch_page();
+}
+
+void Interpreter::code_written(BackingOffset first, u64 length) { blocks_.invalidate(first, length); }
+
+u64 Interpreter::linear_rip() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
+
+bool Interpreter::stepping() const {
+  return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0 || (state_.dr[7] & 0xFF) != 0 ||
+         !breakpoints_.empty();
+}
+
+ExitReason Interpreter::run(u64 budget) {
+  cpu_.begin_slice(budget);
+  forget_fetch_page();
+  first_instruction_ = true;
+  for (;;) {
+    blocks_.collect();
+    if (const auto reason = boundary()) return *reason;
+    if (state_.remaining <= 0) return ExitReason::BudgetSpent;
+    if (stepping()) {
+      if (!breakpoints_.empty() && !first_instruction_ &&
+          std::find(breakpoints_.begin(), breakpoints_.end(), LinAddr(linear_rip())) != breakpoints_.end()) {
+        return ExitReason::Breakpoint;
+      }
+      first_instruction_ = false;
+      step();
+      continue;
+    }
+    // Blocks follow each other without a look at pending work as long as they end in plain branches.
+    Flow flow = Flow::Next;
+    do {
+      CodeBlock* const block = current_block();
+      if (block == nullptr) {
+        if (uncached_) {
+          step();
+        } else {
+          deliver_fault(cpu_);
+          forget_fetch_page();
+        }
+        break;
+      }
+      flow = run_block(block->insns.data());
+    } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
+  }
+}
+
+// Acts on what is pending between two instructions, in the order of SDM 3A table 6-2.
+std::optional<ExitReason> Interpreter::boundary() {
+  if (state_.shutdown) return ExitReason::Shutdown;
+  if (state_.pending == 0 && !state_.halted) [[likely]]
+    return std::nullopt;
+  if ((state_.pending & (kPendingStop | kPendingReset | kPendingInit)) != 0) return ExitReason::Stopped;
+  if ((state_.pending & (kPendingSingleStep | kPendingDataBreak)) != 0) {
+    deliver_debug_trap(cpu_);
+    forget_fetch_page();
+  }
+  if ((state_.pending & kPendingNmi) != 0 && !state_.nmi_blocked && (state_.shadow & kShadowMovSs) == 0) {
+    state_.pending &= ~u32{kPendingNmi};
+    state_.halted = false;
+    deliver_nmi(cpu_);
+    forget_fetch_page();
+  }
+  if ((state_.pending & kPendingIntr) != 0 && (state_.system_flags & kIF) != 0 && state_.shadow == 0) {
+    state_.halted = false;
+    deliver_external_interrupt(cpu_, cpu_.interrupts().acknowledge());
+    forget_fetch_page();
+  }
+  if (state_.shutdown) return ExitReason::Shutdown;
+  if (state_.halted) return ExitReason::Halted;
+  return std::nullopt;
+}
+
+Flow Interpreter::run_block(const Insn* insn) {
+  CpuState& state = state_;
+  for (;;) {
+    const Flow flow = insn->handler(cpu_, *insn);
+    if (flow != Flow::Next) [[unlikely]] {
+      complete(flow, *insn);
+      return flow;
+    }
+    state.rip += insn->length;
+    if (--state.remaining <= 0) [[unlikely]]
+      return flow;
+    ++insn;
+  }
+}
+
+void Interpreter::complete(Flow flow, const Insn& insn) {
+  switch (flow) {
+    case Flow::Next: state_.rip += insn.length; [[fallthrough]];
+    case Flow::Branched: --state_.remaining; break;
+    case Flow::Stop: state_.rip += insn.length; [[fallthrough]];
+    case Flow::StopAt:
+      --state_.remaining;
+      forget_fetch_page();
+      break;
+    case Flow::Again:
+    case Flow::Lookup: break;
+    case Flow::Fault:
+      deliver_fault(cpu_);
+      forget_fetch_page();
+      break;
+  }
+}
+
+// One instruction with everything that the fast loop leaves out.
+void Interpreter::step() {
+  const bool single_step = (state_.system_flags & kTF) != 0;
+  if ((state_.dr[7] & 0xFF) != 0 && (state_.system_flags & kRF) == 0 &&
+      instruction_breakpoint(cpu_, LinAddr(linear_rip()))) {
+    deliver_fault(cpu_);
+    forget_fetch_page();
+    return;
+  }
+  CodeBlock* const block = current_block();
+  Insn insn;
+  if (block != nullptr) {
+    insn = block->insns.front();
+  } else if (!uncached_ || !fetch_uncached(insn)) {
+    deliver_fault(cpu_);
+    forget_fetch_page();
+    return;
+  }
+  state_.shadow = 0;
+  const bool suppressed = suppresses_single_step(insn);
+  const u32 resume = state_.system_flags & kRF;
+  state_.system_flags &= ~u32{kRF};
+  const Flow flow = insn.handler(cpu_, insn);
+  // RF lasts until an instruction completes.
+  if (flow == Flow::Fault || flow == Flow::Again) state_.system_flags |= resume;
+  complete(flow, insn);
+  const bool completed = flow != Flow::Fault && flow != Flow::Lookup;
+  if (single_step && completed && !suppressed && (state_.shadow & kShadowMovSs) == 0) {
+    state_.pending |= kPendingSingleStep;
+  }
+}
+
+bool Interpreter::translate(u64 linear, FetchPage& page) {
+  if (!cpu_.mmu().fetch_page(LinAddr(linear), cpu_.privilege(), page.code)) {
+    cpu_.raise_page_fault(cpu_.mmu().fault());
+    return false;
+  }
+  page.linear_page = linear >> kPageShift;
+  page.flushes = cpu_.mmu().tlb().flushes();
+  return true;
+}
+
+CodeBlock* Interpreter::current_block() {
+  const u64 linear = linear_rip();
+  const u32 limit = state_.segment[kCs].limit;
+  uncached_ = false;
+  if (state_.rip > limit) [[unlikely]] {
+    cpu_.raise(Vector::GeneralProtection, 0);
+    return nullptr;
+  }
+  if (((linear >> kPageShift) != fetch_.linear_page || cpu_.mmu().tlb().flushes() != fetch_.flushes) &&
+      !translate(linear, fetch_)) [[unlikely]] {
+    forget_fetch_page();
+    return nullptr;
+  }
+  if (!fetch_.code.backed) [[unlikely]] {
+    uncached_ = true;
+    return nullptr;
+  }
+  const BackingOffset first = fetch_.code.backing + (linear & (kPageSize - 1));
+  const bool code32 = state_.mode.code32;
+  CodeBlock* block = blocks_.find(CodeBlocks::key_of(first, code32));
+  if (block == nullptr || (block->straddles && !second_page_matches(*block))) [[unlikely]] {
+    block = decode_block(first, code32);
+    if (block == nullptr) return nullptr;
+  }
+  if (state_.rip + block->bytes - 1 > limit) [[unlikely]] {
+    uncached_ = true;
+    return nullptr;
+  }
+  return block;
+}
+
+bool Interpreter::second_page_matches(CodeBlock& block) {
+  FetchPage second;
+  if (!translate(static_cast<u32>(linear_rip() + kMaxInstructionLength), second)) return false;
+  return second.code.backed && second.code.backing == block.second_page;
+}
+
+CodeBlock* Interpreter::decode_block(BackingOffset first, bool code32) {
+  auto block = std::make_unique<CodeBlock>();
+  block->key = CodeBlocks::key_of(first, code32);
+  block->first = first;
+  const u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
+  const u8* const bytes = store_.host(first);
+  while (block->bytes < room && block->insns.size() < CodeBlocks::kMaxInstructions) {
+    Insn insn;
+    if (!decoder_.decode({bytes + block->bytes, room - block->bytes}, code32, insn)) break;
+    ++decoded_;
+    block->insns.push_back(insn);
+    block->bytes += insn.length;
+    if (ends_block(insn)) break;
+  }
+  if (block->insns.empty()) return decode_straddling(first, code32);
+  return blocks_.insert(std::move(block));
+}
+
+// The first instruction runs over the end of its page: a block of its own that depends on both pages.
+CodeBlock* Interpreter::decode_straddling(BackingOffset first, bool code32) {
+  const u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
+  const u64 left = u64{state_.segment[kCs].limit} - state_.rip + 1;
+  if (left <= room) {
+    cpu_.raise(Vector::GeneralProtection, 0);
+    return nullptr;
+  }
+  FetchPage second;
+  if (!translate(static_cast<u32>(linear_rip() + room), second)) return nullptr;
+  if (!second.code.backed) {
+    uncached_ = true;
+    return nullptr;
+  }
+  u8 window[kMaxInstructionLength];
+  const u32 size = static_cast<u32>(std::min<u64>(left, sizeof window));
+  const u8* const head = store_.host(first);
+  const u8* const tail = store_.host(second.code.backing);
+  for (u32 i = 0; i < size; ++i) window[i] = i < room ? head[i] : tail[i - room];
+  auto block = std::make_unique<CodeBlock>();
+  block->key = CodeBlocks::key_of(first, code32);
+  block->first = first;
+  Insn insn;
+  if (!decoder_.decode({window, size}, code32, insn)) {
+    cpu_.raise(Vector::GeneralProtection, 0);
+    return nullptr;
+  }
+  ++decoded_;
+  block->insns.push_back(insn);
+  block->bytes = insn.length;
+  block->straddles = insn.length > room;
+  block->second_page = second.code.backing;
+  return blocks_.insert(std::move(block));
+}
+
+bool Interpreter::fetch_uncached(Insn& insn) {
+  u8 window[kMaxInstructionLength];
+  FetchPage page = fetch_;
+  for (u32 size = 1; size <= kMaxInstructionLength; ++size) {
+    const u64 offset = state_.rip + size - 1;
+    if (offset > state_.segment[kCs].limit) {
+      cpu_.raise(Vector::GeneralProtection, 0);
+      return false;
+    }
+    const u64 linear = static_cast<u32>(state_.segment[kCs].base + offset);
+    if ((linear >> kPageShift) != page.linear_page && !translate(linear, page)) return false;
+    window[size - 1] = static_cast<u8>(bus_.read(page.code.physical + (linear & (kPageSize - 1)), 1));
+    if (decoder_.decode({window, size}, state_.mode.code32, insn)) return true;
+  }
+  cpu_.raise(Vector::GeneralProtection, 0);
+  return false;
+}
+
+}  // namespace relic86

@@ -1,0 +1,80 @@
+// The interpreter: runs decoded blocks (cpu/code_blocks.h) one handler call per instruction.
+//
+// Between two instructions of a block nothing is looked at but the budget: whoever makes work (an interrupt, a stop, an
+// earlier event) cuts the budget, and instructions that change what may be acted on (STI, POPF, MOV CR) end in
+// Flow::Stop. With TF, RF, an interrupt shadow, an enabled debug register or a debugger's breakpoint in force,
+// instructions run one by one in step().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cpu/code_blocks.h"
+#include "cpu/cpu.h"
+#include "cpu/decoder.h"
+#include "cpu/executor.h"
+#include "memory/code_watch.h"
+#include "memory/physical_bus.h"
+
+namespace relic86 {
+
+class Interpreter final : public Executor, public CodeWatch {
+ public:
+  // Registers itself as the backing store's code watch. Both must outlive it.
+  Interpreter(Cpu& cpu, PhysicalBus& bus, FeatureSet features);
+  ~Interpreter();
+
+  ExitReason run(u64 budget) override;
+  void flush_code() override;
+  void code_written(BackingOffset first, u64 length) override;
+
+  // Linear addresses at which run() returns Breakpoint before the instruction executes. The instruction that run()
+  // starts with is let through.
+  void set_breakpoints(std::vector<LinAddr> addresses) { breakpoints_ = std::move(addresses); }
+
+  std::size_t cached_blocks() const { return blocks_.live(); }
+  u64 decoded_instructions() const { return decoded_; }  // for tests: nothing is decoded twice
+
+ private:
+  // Where the code at one linear page lies.
+  struct FetchPage {
+    u64 linear_page = ~u64{0};  // linear address >> 12; ~0: none
+    u64 flushes = 0;            // of the TLB when this was looked up: a flush ends it
+    Mmu::CodePage code{};       // code that is not backed (MMIO, nothing) is executed uncached
+  };
+
+  std::optional<ExitReason> boundary();
+  bool stepping() const;
+
+  // The block at CS:EIP; null: a fault was raised, or the code is to be run by run_uncached (uncached_ tells).
+  CodeBlock* current_block();
+  bool translate(u64 linear, FetchPage& page);
+  CodeBlock* decode_block(BackingOffset first, bool code32);
+  CodeBlock* decode_straddling(BackingOffset first, bool code32);
+  bool second_page_matches(CodeBlock& block);
+  // One instruction outside any block: unbacked code, or one that the segment limit cuts.
+  bool fetch_uncached(Insn& insn);
+
+  // Runs from insn to the block's end, a stop or the end of the budget.
+  Flow run_block(const Insn* insn);
+  void step();
+  void complete(Flow flow, const Insn& insn);
+
+  u64 linear_rip() const;
+  void forget_fetch_page() { fetch_.linear_page = ~u64{0}; }
+
+  Cpu& cpu_;
+  CpuState& state_;
+  PhysicalBus& bus_;
+  BackingStore& store_;
+  Decoder decoder_;
+  CodeBlocks blocks_;
+  FetchPage fetch_;
+  bool uncached_ = false;
+  bool first_instruction_ = false;  // of this run(): breakpoints let it through
+  std::vector<LinAddr> breakpoints_;
+  u64 decoded_ = 0;
+};
+
+}  // namespace relic86
