@@ -8,6 +8,14 @@ namespace relic86 {
 
 using namespace floppy_status;
 
+namespace {
+// Guests try again and again; their user wants to read it once.
+void warn_once(const std::string& message) {
+  const std::string text = "floppy disk: " + message;
+  if (log::first_time(text)) log::warning(text);
+}
+}  // namespace
+
 void FloppyDrive::insert(FloppyImage image) {
   eject();
   if (!present()) type_ = image.format().drive;
@@ -16,7 +24,7 @@ void FloppyDrive::insert(FloppyImage image) {
 
 void FloppyDrive::eject() {
   if (image_) {
-    if (auto done = image_->flush(); !done) log::warning("floppy disk: " + done.message());
+    if (auto done = image_->flush(); !done) warn_once(done.message());
   }
   image_.reset();
   deleted_.clear();
@@ -68,7 +76,7 @@ FloppySearch FloppyDrive::search(unsigned head, const FloppyId& id, bool mfm, u8
 bool FloppyDrive::read(u32 sector, std::span<u8> into) {
   if (!image_ || sector >= image_->format().total_sectors()) return false;
   const auto done = image_->read(sector, into);
-  if (!done) log::warning("floppy disk: " + done.message());
+  if (!done) warn_once(done.message());
   return done.ok();
 }
 
@@ -76,7 +84,7 @@ bool FloppyDrive::write(u32 sector, std::span<const u8> from, bool deleted) {
   if (!image_ || sector >= image_->format().total_sectors()) return false;
   const auto done = image_->write(sector, from);
   if (!done) {
-    log::warning("floppy disk: " + done.message());
+    warn_once(done.message());
     return false;
   }
   if (deleted && deleted_.empty()) deleted_.resize(image_->format().total_sectors());

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "devices/code_page_437.h"
+
 namespace relic86 {
 
 namespace {
@@ -63,12 +65,6 @@ constexpr auto kPrintingKeys = std::to_array<PrintingKey>({
     {KeyCode::Space, ' ', ' '},
 });
 
-// Code page 437, 80h to FFh.
-constexpr std::u32string_view kCodePage437 =
-    U"ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀"
-    U"αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00A0";
-static_assert(kCodePage437.size() == 128);
-
 KeyChord tap(KeyCode code) {
   KeyChord chord;
   chord.keys.push_back(code);
@@ -119,19 +115,6 @@ std::optional<KeyChord> control_chord(char32_t character) {
   return chord;
 }
 
-std::optional<KeyChord> keypad_chord(char32_t character) {
-  static constexpr std::array<KeyCode, 10> kDigits = {
-      KeyCode::Keypad0, KeyCode::Keypad1, KeyCode::Keypad2, KeyCode::Keypad3, KeyCode::Keypad4,
-      KeyCode::Keypad5, KeyCode::Keypad6, KeyCode::Keypad7, KeyCode::Keypad8, KeyCode::Keypad9};
-  const std::size_t place = kCodePage437.find(character);
-  if (place == std::u32string_view::npos) return std::nullopt;
-  const std::size_t number = 128 + place;
-  KeyChord chord;
-  chord.alt = true;
-  for (const std::size_t digit : {number / 100, number / 10 % 10, number % 10}) chord.keys.push_back(kDigits[digit]);
-  return chord;
-}
-
 // Takes one character off the front of text; U+FFFD for malformed bytes (RFC 3629).
 char32_t take_character(std::string_view& text) {
   const auto first = static_cast<u8>(text.front());
@@ -146,6 +129,22 @@ char32_t take_character(std::string_view& text) {
     text.remove_prefix(1);
   }
   return character;
+}
+
+std::optional<KeyChord> keypad_chord(char32_t character) {
+  static constexpr std::array<KeyCode, 10> kDigits = {
+      KeyCode::Keypad0, KeyCode::Keypad1, KeyCode::Keypad2, KeyCode::Keypad3, KeyCode::Keypad4,
+      KeyCode::Keypad5, KeyCode::Keypad6, KeyCode::Keypad7, KeyCode::Keypad8, KeyCode::Keypad9};
+  unsigned number = 128;
+  for (; number < 256; number++) {
+    std::string_view symbol = code_page_437(static_cast<u8>(number));
+    if (take_character(symbol) == character) break;
+  }
+  if (number == 256) return std::nullopt;
+  KeyChord chord;
+  chord.alt = true;
+  for (const unsigned digit : {number / 100, number / 10 % 10, number % 10}) chord.keys.push_back(kDigits[digit]);
+  return chord;
 }
 
 }  // namespace
