@@ -21,7 +21,7 @@ struct FloppyFormat {
   u8 heads = 0;
   u8 sectors = 0;  // of 512 bytes, per track
   FloppyDensity density = FloppyDensity::Double;
-  FloppyDriveType drive = FloppyDriveType::None;  // the drive it was made for
+  FloppyDriveType drive = FloppyDriveType::None;  // the drive to have for it (720K disks: 1.44 MB, which takes both)
 
   u32 total_sectors() const { return u32{cylinders} * heads * sectors; }
 };

@@ -22,7 +22,7 @@
 namespace relic86 {
 
 namespace {
-constexpr u8 kMotors = 0xF0, kPinsOn = 0x08, kNotReset = 0x04, kSelected = 0x03;
+constexpr u8 kPinsOn = 0x08, kNotReset = 0x04, kSelected = 0x03;
 constexpr u8 kReady = 0x80, kToHost = 0x40, kNonDma = 0x20, kBusy = 0x10;
 constexpr u8 kSoftwareReset = 0x80;
 constexpr u8 kInvalidCommand = 0x80, kSeekEnd = 0x20, kAbnormal = 0x40, kEquipmentCheck = 0x10, kReadyChanged = 0xC0;

@@ -184,5 +184,29 @@ TEST(I8042, RandomRegisterAccessesAreContained) {
   EXPECT_EQ(board.command(0xAA), 0x55);
 }
 
+TEST(I8042, LoadedNonsenseIsContained) {
+  Ps2Board board;
+  board.boot();
+  board.keyboard.key(KeyCode::Pause, true);
+  std::mt19937 random(4);
+  for (int round = 0; round < 300; round++) {
+    Ps2Board other;
+    for (std::size_t i = 0; i < 4; i++) {
+      std::vector<u8> bytes = saved(*board.devices()[i]);
+      for (int change = 0; change < 20; change++) bytes[random() % bytes.size()] = static_cast<u8>(random());
+      test::load(*other.devices()[i], bytes);
+    }
+    for (int i = 0; i < 300; i++) {
+      other.in(0x60);
+      other.out((random() & 1) != 0 ? 0x60 : 0x64, static_cast<u8>(random()));
+      other.mouse.move(static_cast<int>(random()), 1, 1);
+      other.keyboard.key(KeyCode::B, (random() & 1) != 0);
+      other.run(kMillisecond);
+    }
+    other.reset();
+    EXPECT_EQ(other.command(0xAA), 0x55);
+  }
+}
+
 }  // namespace
 }  // namespace relic86

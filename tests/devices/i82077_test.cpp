@@ -477,5 +477,29 @@ TEST(I82077, RandomRegisterAccessesAreContained) {
   EXPECT_EQ(board.command({0x10}), (Bytes{0x90}));
 }
 
+TEST(I82077, LoadedNonsenseIsContained) {
+  FloppyBoard board;
+  board.boot();
+  board.dma.program(512);
+  board.send({0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF});
+  const std::vector<u8> good = saved(board.fdc);
+  std::mt19937 random(3);
+  for (int round = 0; round < 300; round++) {
+    std::vector<u8> bytes = good;
+    for (int i = 0; i < 40; i++) bytes[random() % bytes.size()] = static_cast<u8>(random());
+    FloppyBoard other;
+    test::load(other.fdc, bytes);
+    for (int i = 0; i < 600; i++) {
+      other.in(static_cast<u16>(0x3F0 + random() % 8));
+      other.out(0x3F5, static_cast<u8>(random()));
+      if (i % 16 == 0) other.run(kMillisecond);
+      if (i % 128 == 0) other.fdc.event(0, 0);
+    }
+    other.out(0x3F2, 0x00);
+    other.boot();
+    EXPECT_EQ(other.command({0x10}), (Bytes{0x90}));
+  }
+}
+
 }  // namespace
 }  // namespace relic86
