@@ -33,12 +33,6 @@ u8 boot_code(char letter) {
   }
 }
 
-u8 translation(const CmosConfig::Geometry& disk) {
-  if (disk.cylinders <= 1024 && disk.heads <= 16 && disk.sectors <= 63) return 0;
-  // "Large" doubles heads while it halves cylinders: enough up to 1024 cylinders of 128 heads.
-  return disk.sectors <= 63 && u64{disk.cylinders} * disk.heads <= 131072 ? 2 : 1;
-}
-
 class Bytes {
  public:
   void set(u8 index, u64 value) { values_[index] = static_cast<u8>(value), used_[index] = true; }
@@ -60,7 +54,7 @@ class Bytes {
   std::array<bool, 128> used_{};
 };
 
-void set_geometry(Bytes& bytes, u8 first, const CmosConfig::Geometry& disk) {
+void set_geometry(Bytes& bytes, u8 first, const DiskGeometry& disk) {
   const u64 cylinders = std::min<u64>(disk.cylinders, 0xFFFF);
   bytes.set_word(first, cylinders);
   bytes.set(static_cast<u8>(first + 2), disk.heads);
@@ -77,16 +71,16 @@ std::vector<std::pair<u8, u8>> cmos_contents(const CmosConfig& config) {
   const unsigned floppies = (floppy(0) != 0 ? 1u : 0u) + (floppy(1) != 0 ? 1u : 0u);
   bytes.set(0x10, floppy(0) << 4 | floppy(1));
 
-  const bool first = config.disks[0].cylinders != 0;
-  const bool second = config.disks[1].cylinders != 0;
+  const bool first = config.disks[0].geometry.cylinders != 0;
+  const bool second = config.disks[1].geometry.cylinders != 0;
   bytes.set(0x12, (first ? 0xF0u : 0u) | (second ? 0x0Fu : 0u));
   bytes.set(0x19, first ? kUserDefinedType : 0);
   bytes.set(0x1A, second ? kUserDefinedType : 0);
-  if (first) set_geometry(bytes, 0x1B, config.disks[0]);
-  if (second) set_geometry(bytes, 0x24, config.disks[1]);
+  if (first) set_geometry(bytes, 0x1B, config.disks[0].geometry);
+  if (second) set_geometry(bytes, 0x24, config.disks[1].geometry);
   unsigned translations = 0;
   for (unsigned i = 0; i < config.disks.size(); i++) {
-    translations |= static_cast<unsigned>(translation(config.disks[i])) << (i * 2);
+    translations |= static_cast<unsigned>(config.disks[i].translation) << (i * 2);
   }
   bytes.set(0x39, translations);
 

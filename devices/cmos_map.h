@@ -6,30 +6,16 @@
 #include <utility>
 #include <vector>
 
-#include "base/types.h"
+#include "devices/disk_geometry.h"
+#include "devices/floppy_image.h"
 
 namespace relic86 {
 
-// Drive types of CMOS byte 10h.
-enum class FloppyType : u8 {
-  None = 0,
-  Inch5Kb360 = 1,
-  Inch5Mb1_2 = 2,
-  Inch3Kb720 = 3,
-  Inch3Mb1_44 = 4,
-  Inch3Mb2_88 = 5
-};
-
 struct CmosConfig {
   u64 ram_size = 0;
-  std::array<FloppyType, 2> floppies{};
-  // IDE disks: primary master, slave, secondary master, slave; all 0: none (or not a hard disk).
-  struct Geometry {
-    u32 cylinders = 0;
-    u32 heads = 0;
-    u32 sectors = 0;
-  };
-  std::array<Geometry, 4> disks{};
+  std::array<FloppyDriveType, 2> floppies{};
+  // IDE hard disks: primary master, slave, secondary master, slave; all 0: none (or a CD-ROM drive).
+  std::array<DiskLayout, 4> disks{};
   std::string boot_order = "cda";  // letters a (floppy), c (hard disk), d (CD), n (network); at most three count
   bool check_floppy_signature = true;
   bool mouse = true;

@@ -271,9 +271,9 @@ TEST(IrqJoin, LinesAreHighWhileAnyWireIs) {
 TEST(CmosMap, TellsTheBiosWhatIsThere) {
   CmosConfig config;
   config.ram_size = u64{128} << 20;
-  config.floppies = {FloppyType::Inch3Mb1_44, FloppyType::None};
-  config.disks[0] = {1015, 16, 63};
-  config.disks[2] = {20000, 16, 63};
+  config.floppies = {FloppyDriveType::M1_44, FloppyDriveType::None};
+  config.disks[0] = {{1015, 16, 63}, DiskTranslation::None};
+  config.disks[2] = {{16383, 16, 63}, DiskTranslation::Lba};
   config.boot_order = "ad";
   std::array<int, 128> cmos;
   cmos.fill(-1);
