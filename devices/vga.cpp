@@ -4,7 +4,8 @@
 //   ports 1CEh-1D1h                   2     DISPI: 1CEh index, 1CFh or 1D0h data (vbe_dispi.cpp)
 //   memory A0000h-BFFFFh              1-8   the VGA's windows (vga_memory.h)
 //   BAR 0, 16 MiB memory, prefetchable      video memory
-//   BAR 2, 4 KiB memory                     400h-41Fh: ports 3C0h-3DFh; 500h-515h: DISPI registers, 16 bits each;
+//   BAR 2, 4 KiB memory                     0-7Fh R: the monitor's EDID; 400h-41Fh: ports 3C0h-3DFh; 500h-515h: DISPI
+//   registers, 16 bits each;
 //                                           600h R: bytes of this register block; 604h R: byte order (little)
 //   ROM BAR                                 video BIOS
 // No IRQ: the vertical interrupt of the VGA is not wired on PCI parts.
@@ -16,6 +17,7 @@
 #include <bit>
 
 #include "base/assert.h"
+#include "devices/vbe_renderer.h"
 #include "devices/vga_geometry.h"
 #include "devices/vga_graphics_renderer.h"
 #include "devices/vga_palette.h"
@@ -160,6 +162,7 @@ u8 Vga::read_register_bar(u64 offset) {
     const u16 value = dispi_.read(static_cast<u16>((offset - kBarDispi) / 2));
     return static_cast<u8>((offset & 1) != 0 ? value >> 8 : value);
   }
+  if (offset < edid_.size()) return edid_[offset];
   if (offset >= kBarExtension && offset < kBarExtensionEnd) {
     return static_cast<u8>(kExtensionRegisters >> ((offset - kBarExtension) * 8));
   }
@@ -203,22 +206,26 @@ const VgaTiming& Vga::timing() {
   return timing_;
 }
 
+// Notes which pages of the picture were written since the last call, and arms them again.
 bool Vga::take_dirty_pages() {
-  const BackingStore& store = bus_memory_->store();
+  BackingStore& store = bus_memory_->store();
   const bool vbe = dispi_.enabled();
-  const u32 start = vbe ? dispi_.picture_start() & ~(kPageSize - 1) : 0;
-  const u32 end =
-      std::min(vbe ? dispi_.picture_start() + dispi_.picture_bytes() : VgaMemory::kPlanarBytes, kVideoMemory);
-  u32 first = end;
-  u32 last = start;
-  for (u32 page = start; page < end; page += kPageSize) {
+  dirty_start_ = vbe ? dispi_.picture_start() & ~(kPageSize - 1) : 0;
+  const u32 end = vbe ? dispi_.picture_start() + dispi_.picture_bytes() : VgaMemory::kPlanarBytes;
+  const u32 pages = (std::min(end, kVideoMemory) - dirty_start_ + kPageSize - 1) / kPageSize;
+  dirty_pages_.assign(pages, 0);
+  u32 first = pages;
+  u32 last = 0;
+  for (u32 page = 0; page < pages; page++) {
+    const BackingOffset at = video_memory_ + (dirty_start_ + page * kPageSize);
     // A page that nobody watches was never armed: nothing is known about it.
-    if (drawn_ && !store.dirty(video_memory_ + page) && store.watched(video_memory_ + page)) continue;
+    if (drawn_ && !store.dirty(at) && store.watched(at)) continue;
+    dirty_pages_[page] = 1;
     first = std::min(first, page);
-    last = page + kPageSize;
+    last = page + 1;
   }
   if (first >= last) return false;
-  bus_memory_->store().arm_dirty(video_memory_ + first, last - first);
+  store.arm_dirty(video_memory_ + (dirty_start_ + first * kPageSize), u64{last - first} * kPageSize);
   return true;
 }
 
@@ -226,15 +233,35 @@ bool Vga::render(Frame& frame) {
   const VgaBlink blink = text_mode() ? VgaBlink::at(timing().frame_number(scheduler_->now())) : VgaBlink{};
   const Shown now{registers_.generation(), dispi_.generation(), blink};
   const bool dirty = take_dirty_pages();
-  const bool written = memory_.take_written();
-  const bool same_frame = frame.width == drawn_width_ && frame.height == drawn_height_;
-  if (drawn_ && !dirty && !written && now == shown_ && same_frame) return false;
+  const bool same_frame = frame.width == drawn_width_ && frame.height == drawn_height_ &&
+                          frame.pixels.size() == u64{drawn_width_} * drawn_height_;
+  if (drawn_ && !dirty && now == shown_ && same_frame) return false;
+  if (drawn_ && now == shown_ && same_frame && dispi_.enabled() && registers_.video_enabled()) {
+    draw_dirty_rows(frame);
+    return true;
+  }
   draw(frame, blink);
+  changed_rows_ = {0, frame.height};
   drawn_ = true;
   shown_ = now;
   drawn_width_ = frame.width;
   drawn_height_ = frame.height;
   return true;
+}
+
+void Vga::draw_dirty_rows(Frame& frame) {
+  changed_rows_ = {frame.height, 0};
+  VbeRenderer renderer(dispi_, registers_, memory_.bytes());
+  for (unsigned y = 0; y < frame.height; y++) {
+    const u32 start = dispi_.picture_start() - dirty_start_ + y * dispi_.pitch();
+    const u32 last = start + renderer.row_bytes() - 1;
+    const auto from = dirty_pages_.begin() + start / kPageSize;
+    const auto to = dirty_pages_.begin() + std::min<std::size_t>(last / kPageSize + 1, dirty_pages_.size());
+    if (std::find(from, to, 1) == to) continue;
+    renderer.row(y, frame);
+    changed_rows_.first = std::min(changed_rows_.first, y);
+    changed_rows_.end = y + 1;
+  }
 }
 
 void Vga::draw(Frame& frame, VgaBlink blink) const {
@@ -243,7 +270,7 @@ void Vga::draw(Frame& frame, VgaBlink blink) const {
   bool shown = registers_.video_enabled();
   u32 blank_colour = 0;
   if (dispi_.enabled()) {
-    render_vbe(dispi_, registers_, memory_.bytes(), frame);
+    VbeRenderer(dispi_, registers_, memory_.bytes()).draw(frame);
   } else {
     const VgaGeometry geometry = VgaGeometry::of(registers_);
     if (!geometry.displayed && geometry.columns < 2) {

@@ -2,10 +2,12 @@
 // frame buffer and a video BIOS. It draws its picture when asked to; nothing runs in between.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "devices/edid.h"
 #include "devices/host_sinks.h"
 #include "devices/pci_device.h"
 #include "devices/vbe_dispi.h"
@@ -29,9 +31,16 @@ class Vga final : public PciDevice {
 
   std::string_view name() const override { return "vga"; }
 
-  // Draws the present picture into frame, whole, and returns true; false: nothing changed since the last call that
-  // drew, and frame is left alone. A frame of other dimensions than that one counts as a change.
+  // Brings frame up to the present picture and returns true; false: nothing changed since the last call that drew, and
+  // frame is left alone. Give the same frame at every call: only what changed is drawn. An empty frame, or one of other
+  // dimensions than the last, is drawn whole.
   bool render(Frame& frame);
+  // The rows that the last render() may have changed: [first, end).
+  struct Rows {
+    unsigned first = 0;
+    unsigned end = 0;
+  };
+  Rows changed_rows() const { return changed_rows_; }
   bool text_mode() const { return !dispi_.enabled() && !registers_.graphics_mode(); }
   // The text screen in UTF-8, trailing blanks stripped; empty in graphics modes and before a mode is set.
   std::vector<std::string> text_lines() const;
@@ -72,12 +81,14 @@ class Vga final : public PciDevice {
   const VgaTiming& timing();
   bool take_dirty_pages();
   void draw(Frame& frame, VgaBlink blink) const;
+  void draw_dirty_rows(Frame& frame);
 
   std::vector<u8> option_rom_;
   VgaRegisters registers_;
   VbeDispi dispi_{kVideoMemory};
   VgaMemory memory_{registers_, dispi_};
   u16 dispi_index_ = 0;
+  const std::array<u8, 128> edid_ = make_edid(VbeDispi::kMaximumWidth, VbeDispi::kMaximumHeight);
 
   Scheduler* scheduler_ = nullptr;
   PhysicalBus* bus_memory_ = nullptr;
@@ -88,6 +99,9 @@ class Vga final : public PciDevice {
   VgaTiming timing_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from
   bool drawn_ = false;
+  u32 dirty_start_ = 0;          // byte of video memory that the first of dirty_pages_ begins with
+  std::vector<u8> dirty_pages_;  // of the picture, by take_dirty_pages()
+  Rows changed_rows_;
   Shown shown_;
   unsigned drawn_width_ = 0;
   unsigned drawn_height_ = 0;

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <vector>
 
-#include "base/assert.h"
 #include "devices/vga_geometry.h"
 #include "devices/vga_palette.h"
 
@@ -23,14 +22,6 @@ u32 planes_at(std::span<const u8> vram, u32 plane_address) {
   u32 planes;
   std::memcpy(&planes, &vram[u64{plane_address} * 4], 4);
   return planes;
-}
-
-// Eight pixels of one bit from each plane, the leftmost in bit 7.
-void planar_pixels(u32 planes, const std::array<u32, 16>& colours, u32* out) {
-  for (unsigned i = 0; i < 8; i++) {
-    const u32 bits = planes >> (7 - i) & 0x01010101u;
-    out[i] = colours[(bits | bits >> 7 | bits >> 14 | bits >> 21) & 15];
-  }
 }
 
 // CGA's four colours: two bits a pixel, four pixels from planes 0 and 2, then four from planes 1 and 3.
@@ -62,52 +53,20 @@ struct GraphicsLine {
       } else if (interleave) {
         interleaved_pixels(planes, colours.attribute, out);
       } else {
-        planar_pixels(planes, colours.attribute, out);
+        draw_planar_pixels(planes, colours.attribute, out);
       }
     }
   }
 };
 
-void draw_vbe_line(const VbeDispi& dispi, const Colours& colours, const u8* from, u32* out) {
-  const unsigned width = dispi.width();
-  const auto expand = [](u32 value, unsigned bits) { return value << (8 - bits) | value >> (2 * bits - 8); };
-  switch (dispi.depth()) {
-    case 4:
-      for (unsigned x = 0; x < width; x += 8, from += 4) {
-        u32 planes;
-        std::memcpy(&planes, from, 4);
-        planar_pixels(planes, colours.attribute, out + x);
-      }
-      break;
-    case 8:
-      for (unsigned x = 0; x < width; x++) out[x] = colours.dac[from[x]];
-      break;
-    case 15:
-      for (unsigned x = 0; x < width; x++) {
-        const u32 v = from[x * 2] | u32{from[x * 2 + 1]} << 8;
-        out[x] = expand(v >> 10 & 31, 5) << 16 | expand(v >> 5 & 31, 5) << 8 | expand(v & 31, 5);
-      }
-      break;
-    case 16:
-      for (unsigned x = 0; x < width; x++) {
-        const u32 v = from[x * 2] | u32{from[x * 2 + 1]} << 8;
-        out[x] = expand(v >> 11, 5) << 16 | expand(v >> 5 & 63, 6) << 8 | expand(v & 31, 5);
-      }
-      break;
-    case 24:
-      for (unsigned x = 0; x < width; x++) out[x] = from[x * 3] | from[x * 3 + 1] << 8 | from[x * 3 + 2] << 16;
-      break;
-    default:
-      for (unsigned x = 0; x < width; x++) {
-        u32 v;
-        std::memcpy(&v, from + x * 4, 4);
-        out[x] = v & 0xFFFFFF;
-      }
-      break;
+}  // namespace
+
+void draw_planar_pixels(u32 planes, const std::array<u32, 16>& colours, u32* out) {
+  for (unsigned i = 0; i < 8; i++) {
+    const u32 bits = planes >> (7 - i) & 0x01010101u;
+    out[i] = colours[(bits | bits >> 7 | bits >> 14 | bits >> 21) & 15];
   }
 }
-
-}  // namespace
 
 void render_graphics(const VgaRegisters& registers, std::span<const u8> vram, bool eight_bit_dac, Frame& frame) {
   const VgaGeometry geometry = VgaGeometry::of(registers);
@@ -139,21 +98,6 @@ void render_graphics(const VgaRegisters& registers, std::span<const u8> vram, bo
     // 256-colour pixels take two dots each, so panning counts them in twos.
     const unsigned pan = shift256 ? (walker.panning() & 7) / 2 : walker.panning() & 7;
     std::copy_n(scratch.begin() + pan, frame.width, frame.pixels.begin() + u64{line / repeat} * frame.width);
-  }
-}
-
-void render_vbe(const VbeDispi& dispi, const VgaRegisters& registers, std::span<const u8> vram, Frame& frame) {
-  const bool wide_dac = dispi.eight_bit_dac();
-  const Colours colours{dac_colours(registers, wide_dac), attribute_colours(registers, wide_dac)};
-  frame.width = dispi.width();
-  frame.height = dispi.height();
-  frame.pixels.resize(u64{frame.width} * frame.height);
-  const u64 row_bytes =
-      u64{frame.width} * (dispi.depth() == 4 ? 1 : (dispi.depth() + 7) / 8) / (dispi.depth() == 4 ? 2 : 1);
-  for (unsigned y = 0; y < frame.height; y++) {
-    const u64 start = dispi.picture_start() + u64{y} * dispi.pitch();
-    RELIC86_ASSERT(start + row_bytes <= vram.size());  // VbeDispi keeps pictures within memory
-    draw_vbe_line(dispi, colours, vram.data() + start, &frame.pixels[u64{y} * frame.width]);
   }
 }
 

@@ -72,7 +72,6 @@ void VgaMemory::store(u32 address, u32 planes) {
 }
 
 void VgaMemory::note(u32 first, u32 size) {
-  written_ = true;
   if (store_ == nullptr) return;
   const BackingOffset at = first_ + first;
   if (size > 4 || store_->watched(at)) store_->note_write(at, size);

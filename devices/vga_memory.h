@@ -35,12 +35,6 @@ class VgaMemory {
 
   std::span<const u8> bytes() const { return bytes_; }
   std::span<u8> bytes() { return bytes_; }
-  // Whether anything was written since the last call.
-  bool take_written() {
-    const bool written = written_;
-    written_ = false;
-    return written;
-  }
 
  private:
   // Where an offset leads within the memory map that graphics register 6 chooses; false: nothing answers.
@@ -58,7 +52,6 @@ class VgaMemory {
   BackingStore* store_ = nullptr;
   BackingOffset first_{};
   u32 latch_ = 0;  // plane p in bits 8p+7:8p
-  bool written_ = false;
 };
 
 }  // namespace relic86

@@ -125,6 +125,37 @@ TEST(VgaVbe, FrameBufferWritesAreSeenAsChanges) {
   EXPECT_FALSE(board.vga.render(frame));
 }
 
+TEST(VgaVbe, OnlyDirtyRowsAreDrawnAgain) {
+  VgaBoard board;
+  board.vbe(1024, 768, 32);  // a row is a page
+  Frame frame;
+  board.vga.render(frame);
+  EXPECT_EQ(board.vga.changed_rows().end, 768u);
+  frame.pixels[5 * 1024] = 0xABCDEF;  // would be repaired by drawing row 5
+  board.poke(VgaBoard::kFrameBuffer + 4096 * 10 + 40, 1);
+  board.poke(VgaBoard::kFrameBuffer + 4096 * 12 + 40, 2);
+  EXPECT_TRUE(board.vga.render(frame));
+  EXPECT_EQ(pixel(frame, 10, 10), 1u);
+  EXPECT_EQ(pixel(frame, 10, 12), 2u);
+  EXPECT_EQ(pixel(frame, 0, 5), 0xABCDEFu);
+  EXPECT_EQ(board.vga.changed_rows().first, 10u);
+  EXPECT_EQ(board.vga.changed_rows().end, 13u);
+  board.dispi(VbeDispi::kYoffset, 1);
+  EXPECT_TRUE(board.vga.render(frame));
+  EXPECT_EQ(pixel(frame, 10, 9), 1u);
+  EXPECT_EQ(pixel(frame, 0, 5), 0u);
+  // Rows that share a page, in the last page of video memory's picture too.
+  board.vbe(640, 480, 8);
+  board.vga.render(frame);
+  for (u32 at : {0u, 4095u, 4096u, 640u * 479, 640u * 480 - 1}) {
+    board.poke(VgaBoard::kFrameBuffer + at, 7);
+    EXPECT_TRUE(board.vga.render(frame));
+    Frame whole;
+    board.vga.render(whole);
+    EXPECT_EQ(frame.pixels, whole.pixels) << at;
+  }
+}
+
 TEST(VgaVbe, RegisterBarMirrorsPortsAndDispi) {
   VgaBoard board;
   board.set_mode(kText80x25);
@@ -142,6 +173,21 @@ TEST(VgaVbe, RegisterBarMirrorsPortsAndDispi) {
   EXPECT_EQ(wide(0x800, 4), 0u);
   board.memory.write(PhysAddr(VgaBoard::kRegisters + 0x40E), 2, 0x3408);  // 3CEh index 8, data 34h
   EXPECT_EQ(board.vga.registers().graphics()[8], 0x34);
+}
+
+TEST(VgaVbe, EdidDescribesAMonitor) {
+  VgaBoard board;
+  std::array<u8, 128> edid{};
+  board.memory.read_block(PhysAddr(VgaBoard::kRegisters), edid);
+  const std::array<u8, 8> magic = {0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0};
+  EXPECT_TRUE(std::equal(magic.begin(), magic.end(), edid.begin()));
+  u8 sum = 0;
+  for (const u8 byte : edid) sum = static_cast<u8>(sum + byte);
+  EXPECT_EQ(sum, 0);
+  // The preferred mode: active pixels and lines.
+  EXPECT_EQ(edid[54 + 2] | (edid[54 + 4] >> 4) << 8, 1024);
+  EXPECT_EQ(edid[54 + 5] | (edid[54 + 7] >> 4) << 8, 768);
+  EXPECT_EQ((edid[38] + 31) * 8, 1600);
 }
 
 TEST(VgaPci, IdentityAndRom) {
@@ -232,6 +278,7 @@ TEST(VgaFuzz, LoadedNonsenseIsContained) {
 TEST(VgaFuzz, RandomRegistersAreContained) {
   VgaBoard board(std::vector<u8>(32768));
   std::mt19937 random(7);
+  Frame frame;
   const auto width = [&] { return 1u << random() % 3; };
   for (unsigned step = 0; step < 60'000; step++) {
     switch (random() % 8) {
@@ -257,8 +304,10 @@ TEST(VgaFuzz, RandomRegistersAreContained) {
         break;
       }
     }
+    if (step % 50 == 0 && board.vga.render(frame)) {
+      ASSERT_EQ(frame.pixels.size(), std::size_t{frame.width} * frame.height);
+    }
     if (step % 500 == 0) {
-      board.picture();
       board.vga.text_lines();
       board.vga.mode_name();
     }
