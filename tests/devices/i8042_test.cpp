@@ -87,6 +87,29 @@ TEST(I8042, LoopbackCommandsPretendDeviceOutput) {
   EXPECT_EQ(board.in(0x60), 0x1C);  // not translated
 }
 
+TEST(I8042, SendingToADeviceEnablesItsPort) {
+  Ps2Board board;
+  board.boot();
+  board.out(0x64, 0xAD);
+  board.out(0x60, 0xEE);
+  EXPECT_EQ(board.read_byte(), 0xEE);
+  EXPECT_EQ(board.command(0x20) & 0x10, 0);
+  board.out(0x64, 0xA7);
+  board.out(0x64, 0xD4);
+  board.out(0x60, 0xF5);
+  EXPECT_EQ(board.read_byte(), 0xFA);
+  EXPECT_EQ(board.command(0x20) & 0x20, 0);
+}
+
+TEST(I8042, ANewCommandDropsTheAnswersToTheLastOne) {
+  Ps2Board board;
+  board.boot(false);
+  board.out(0x60, 0xF2);
+  board.run(2 * kMillisecond);  // FA is in the output buffer, AB 83 wait in the keyboard
+  board.out(0x60, 0xEE);
+  EXPECT_EQ(board.read_all(), (Bytes{0xFA, 0xEE}));
+}
+
 TEST(I8042, AbsentMouseTimesOut) {
   Ps2Board board(false);
   board.boot();

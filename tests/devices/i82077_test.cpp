@@ -352,6 +352,50 @@ TEST(I82077, ScansForData) {
   EXPECT_EQ(board.transfer({0x51, 0x00, 0, 0, 5, 2, 6, 0x1B, 1}).at(2), 0x04);
 }
 
+TEST(I82077, ScansForLowerAndHigherData) {
+  FloppyBoard board;
+  board.boot();
+  const auto scan = [&](u8 code, u8 disk_byte, u8 host_byte) {
+    std::fill_n(board.content->begin(), 512, disk_byte);
+    board.dma.program(512);
+    std::fill(board.dma.memory.begin(), board.dma.memory.end(), host_byte);
+    return board.transfer({code, 0x00, 0, 0, 1, 2, 1, 0x1B, 1}).at(2);
+  };
+  EXPECT_EQ(scan(0x59, 5, 5), 0x08);  // low or equal
+  EXPECT_EQ(scan(0x59, 4, 5), 0x00);
+  EXPECT_EQ(scan(0x59, 6, 5), 0x04);
+  EXPECT_EQ(scan(0x5D, 5, 5), 0x08);  // high or equal
+  EXPECT_EQ(scan(0x5D, 4, 5), 0x04);
+  EXPECT_EQ(scan(0x5D, 6, 5), 0x00);
+  EXPECT_EQ(scan(0x51, 6, 0xFF), 0x08);  // FFh equals everything
+}
+
+TEST(I82077, OverlappedSeeksInterruptEach) {
+  FloppyBoard board;
+  board.fdc.drive(1).set_type(FloppyDriveType::M1_44);
+  board.boot();
+  board.send({0x0F, 0x00, 10});
+  board.send({0x0F, 0x01, 10});
+  EXPECT_EQ(board.in(0x3F4), 0x83);
+  const unsigned before = board.irqs.rises[6];
+  board.run(100 * kMillisecond);
+  EXPECT_EQ(board.irqs.rises[6], before + 1);
+  EXPECT_EQ(board.command({0x08}), (Bytes{0x20, 10}));
+  EXPECT_EQ(board.irqs.rises[6], before + 2);
+  EXPECT_EQ(board.command({0x08}), (Bytes{0x21, 10}));
+  EXPECT_FALSE(board.irqs.levels[6]);
+}
+
+TEST(I82077, DriversMayIgnoreTheStatusOfAReset) {
+  FloppyBoard board;
+  board.out(0x3F2, 0x1C);
+  board.run(kMillisecond);
+  board.command({0x08});
+  board.command({0x07, 0x01}, 3000 * kMillisecond);  // 79 steps of 32 ms
+  EXPECT_EQ(board.command({0x08}), (Bytes{0x71, 0}));
+  EXPECT_EQ(board.command({0x08}), (Bytes{0x80}));
+}
+
 TEST(I82077, DiskChangeLine) {
   FloppyBoard board;
   board.boot();
