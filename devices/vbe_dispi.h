@@ -32,8 +32,8 @@ class VbeDispi {
     kLinear = 0x40,
     kNoClear = 0x80
   };
-  static constexpr unsigned kMaximumWidth = 2560;
-  static constexpr unsigned kMaximumHeight = 1600;
+  static constexpr unsigned kMaximumWidth = 4096;
+  static constexpr unsigned kMaximumHeight = 4096;
 
   // memory: bytes of video memory, a multiple of 64 KiB; at least 256 KiB.
   explicit VbeDispi(u32 memory) : memory_(memory) { reset(); }

@@ -146,6 +146,33 @@ TEST_F(VgaText, TextLinesAreUtf8) {
   EXPECT_FALSE(board.vga.text_mode());
 }
 
+TEST_F(VgaText, WidthsOf40And132Columns) {
+  board.text(131, "Z");
+  board.indexed(0x3D4, 0x11, 0);
+  board.indexed(0x3D4, 0x00, 0x9F);
+  board.indexed(0x3D4, 0x01, 131);
+  board.indexed(0x3D4, 0x13, 66);
+  EXPECT_EQ(board.picture().width, 132u * 9);
+  EXPECT_EQ(board.vga.mode_name(), "text 132x25");
+  EXPECT_EQ(board.vga.text_lines().at(0).size(), 132u);
+  board.indexed(0x3D4, 0x01, 39);
+  board.indexed(0x3D4, 0x13, 20);
+  board.indexed(0x3C4, 1, 9);
+  EXPECT_EQ(board.picture().width, 320u);
+  EXPECT_NEAR(board.picture().pixel_aspect, 4.0 / 3 * 400 / 320, 1e-9);
+}
+
+TEST_F(VgaText, MonochromeModeUsesItsOwnPortsAndWindow) {
+  board.indexed(0x3CE, 6, 0x0A);  // B0000h
+  board.out(0x3C2, 0x66);
+  board.indexed(0x3B4, 0x0E, 0);
+  board.poke(0xB0000, 'm');
+  EXPECT_EQ(board.vga.text_lines().at(0), "m");
+  EXPECT_EQ(board.peek(0xB8000), 0xFF);
+  EXPECT_NE(board.in(0x3BA), 0xFFu);
+  EXPECT_EQ(board.in(0x3DA), 0xFFu);
+}
+
 TEST_F(VgaText, BlankingShowsBlackOrOverscan) {
   board.glyph(0, 'A', {0xFF});
   board.text(0, "A");

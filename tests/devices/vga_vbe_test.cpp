@@ -19,8 +19,8 @@ TEST(VgaVbe, RegistersFollowTheInterface) {
   EXPECT_EQ(board.dispi(VbeDispi::kMemory64k), 256);
   EXPECT_EQ(board.dispi(0x55), 0);
   board.dispi(VbeDispi::kEnable, VbeDispi::kGetCapabilities);
-  EXPECT_EQ(board.dispi(VbeDispi::kXres), 2560);
-  EXPECT_EQ(board.dispi(VbeDispi::kYres), 1600);
+  EXPECT_EQ(board.dispi(VbeDispi::kXres), 4096);
+  EXPECT_EQ(board.dispi(VbeDispi::kYres), 4096);
   EXPECT_EQ(board.dispi(VbeDispi::kBpp), 32);
   board.out(0x1CE, VbeDispi::kId, 2);
   EXPECT_EQ(board.in(0x1D0, 2), 0xB0C2u);  // the aligned data port
@@ -44,6 +44,21 @@ TEST(VgaVbe, EnablingSetsTheViewAndClears) {
   EXPECT_EQ(board.dispi(VbeDispi::kYoffset), 4096 - 600);
   board.dispi(VbeDispi::kVirtualWidth, 100);  // narrower than the picture
   EXPECT_EQ(board.dispi(VbeDispi::kVirtualWidth), 800);
+}
+
+TEST(VgaVbe, NonsenseBecomesTheNearestPossibleMode) {
+  VgaBoard board;
+  board.vbe(1366, 768, 7);
+  EXPECT_EQ(board.vga.mode_name(), "VBE 1360x768x8");
+  board.vbe(0, 0, 16);
+  EXPECT_EQ(board.vga.mode_name(), "VBE 8x1x16");
+  board.vbe(0xFFFF, 0xFFFF, 32);  // memory ends first
+  EXPECT_EQ(board.vga.mode_name(), "VBE 4096x1024x32");
+  board.dispi(VbeDispi::kVirtualWidth, 0xFFFF);
+  EXPECT_EQ(board.dispi(VbeDispi::kVirtualWidth), 4096);
+  EXPECT_EQ(board.picture().height, 1024u);
+  board.vbe(2560, 1600, 32);
+  EXPECT_EQ(board.vga.mode_name(), "VBE 2560x1600x32");
 }
 
 TEST(VgaVbe, EveryDepthShowsItsPixels) {
