@@ -9,7 +9,7 @@ namespace relic86 {
 inline Privilege Cpu::privilege() const { return state().mode.cpl == 3 ? Privilege::User : Privilege::Supervisor; }
 
 template <class T>
-bool Cpu::read(SegmentName segment, u32 offset, T& value) {
+[[gnu::always_inline]] inline bool Cpu::read(SegmentName segment, u32 offset, T& value) {
   const Segment& s = state().segment[segment];
   if (u64{offset} + sizeof(T) > s.read_end && !check_access(segment, offset, sizeof(T), MemoryAccess::Read))
       [[unlikely]] {
@@ -22,7 +22,7 @@ bool Cpu::read(SegmentName segment, u32 offset, T& value) {
 }
 
 template <class T>
-bool Cpu::write(SegmentName segment, u32 offset, T value) {
+[[gnu::always_inline]] inline bool Cpu::write(SegmentName segment, u32 offset, T value) {
   const Segment& s = state().segment[segment];
   if (u64{offset} + sizeof(T) > s.write_end && !check_access(segment, offset, sizeof(T), MemoryAccess::Write))
       [[unlikely]] {

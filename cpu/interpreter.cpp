@@ -276,7 +276,9 @@ bool Interpreter::fetch_uncached(Insn& insn) {
     }
     const u64 linear = static_cast<u32>(state_.segment[kCs].base + offset);
     if ((linear >> kPageShift) != page.linear_page && !translate(linear, page)) return false;
-    window[size - 1] = static_cast<u8>(bus_.read(page.code.physical + (linear & (kPageSize - 1)), 1));
+    const u64 in_page = linear & (kPageSize - 1);
+    window[size - 1] =
+        page.code.backed ? page.code.host[in_page] : static_cast<u8>(bus_.read(page.code.physical + in_page, 1));
     if (decoder_.decode({window, size}, state_.mode.code32, insn)) return true;
   }
   cpu_.raise(Vector::GeneralProtection, 0);

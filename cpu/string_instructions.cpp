@@ -3,6 +3,7 @@
 #include "cpu/access.h"
 #include "cpu/cpu.h"
 #include "cpu/effective_address.h"
+#include "cpu/string_runs.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -19,7 +20,9 @@ class StringState {
 
   u32 get(Gpr index) const { return state_.gpr32(index) & mask_; }
   void set(Gpr index, u32 value) { state_.gpr[index] = (state_.gpr32(index) & ~mask_) | (value & mask_); }
-  void advance(Gpr index) { set(index, get(index) + step_); }
+  void advance(Gpr index, u32 count = 1) { set(index, get(index) + step_ * count); }
+  bool down() const { return (state_.system_flags & kDF) != 0; }
+  u32 mask() const { return mask_; }
 
  private:
   CpuState& state_;
@@ -39,6 +42,32 @@ void compare(CpuState& state, W left, W right) {
   state.flags.carries = LazyFlags::pack_carries<W>(static_cast<W>((~left & right) | ((~left | right) & result)));
 }
 
+// One side of a run: how far it reaches, and where its first element lies in host memory (null: not plain memory, or
+// not in the TLB yet; the next iteration is then done singly).
+template <class Byte>
+struct Side {
+  u32 reach = 0;
+  Byte* host = nullptr;
+};
+Side<const u8> source_side(Cpu& cpu, const StringState& string, SegmentName name, Gpr index, u32 width) {
+  const Segment& segment = cpu.state().segment[name];
+  const u32 offset = string.get(index);
+  const u32 reach = string_runs::reach(segment, segment.read_end, offset, string.mask(), string.down(), width);
+  return {reach, cpu.mmu().readable_run(LinAddr(static_cast<u32>(segment.base + offset)), cpu.privilege())};
+}
+Side<u8> destination_side(Cpu& cpu, const StringState& string, u32 width) {
+  const Segment& segment = cpu.state().segment[kEs];
+  const u32 offset = string.get(kEdi);
+  const u32 reach = string_runs::reach(segment, segment.write_end, offset, string.mask(), string.down(), width);
+  return {reach, cpu.mmu().writable_run(LinAddr(static_cast<u32>(segment.base + offset)), cpu.privilege())};
+}
+
+// What a run did: 0 elements when it could not start.
+struct RunResult {
+  u32 done = 0;
+  bool last = false;  // REPE or REPNE ends here
+};
+
 bool goes_on(const CpuState& state, const Insn& insn) { return state.flags.zf() == ((insn.flags & kInsnRep) != 0); }
 
 template <class W>
@@ -51,6 +80,17 @@ struct Movs {
     string.advance(kEsi);
     string.advance(kEdi);
     return Step::Done;
+  }
+  static RunResult run(Cpu& cpu, const Insn& insn, u32 most) {
+    StringState string(cpu, insn, sizeof(W));
+    const auto from = source_side(cpu, string, operand_segment(insn), kEsi, sizeof(W));
+    const auto to = destination_side(cpu, string, sizeof(W));
+    const u32 count = std::min({most, from.reach, to.reach});
+    if (count == 0 || from.host == nullptr || to.host == nullptr) return {};
+    string_runs::move<W>(to.host, from.host, count, string.down());
+    string.advance(kEsi, count);
+    string.advance(kEdi, count);
+    return {count, false};
   }
 };
 
@@ -67,6 +107,21 @@ struct Cmps {
     string.advance(kEdi);
     return goes_on(cpu.state(), insn) ? Step::Done : Step::Last;
   }
+  static RunResult run(Cpu& cpu, const Insn& insn, u32 most) {
+    StringState string(cpu, insn, sizeof(W));
+    const auto left = source_side(cpu, string, operand_segment(insn), kEsi, sizeof(W));
+    const auto right = source_side(cpu, string, kEs, kEdi, sizeof(W));
+    const u32 count = std::min({most, left.reach, right.reach});
+    if (count == 0 || left.host == nullptr || right.host == nullptr) return {};
+    W last_left{};
+    W last_right{};
+    const u32 done = string_runs::compare<W>(left.host, right.host, count, string.down(), (insn.flags & kInsnRep) != 0,
+                                             last_left, last_right);
+    compare(cpu.state(), last_left, last_right);
+    string.advance(kEsi, done);
+    string.advance(kEdi, done);
+    return {done, !goes_on(cpu.state(), insn)};
+  }
 };
 
 template <class W>
@@ -76,6 +131,15 @@ struct Stos {
     if (!cpu.write(kEs, string.get(kEdi), accumulator<W>(cpu.state()))) return Step::Fault;
     string.advance(kEdi);
     return Step::Done;
+  }
+  static RunResult run(Cpu& cpu, const Insn& insn, u32 most) {
+    StringState string(cpu, insn, sizeof(W));
+    const auto to = destination_side(cpu, string, sizeof(W));
+    const u32 count = std::min(most, to.reach);
+    if (count == 0 || to.host == nullptr) return {};
+    string_runs::fill<W>(to.host, accumulator<W>(cpu.state()), count, string.down());
+    string.advance(kEdi, count);
+    return {count, false};
   }
 };
 
@@ -91,6 +155,7 @@ struct Lods {
     string.advance(kEsi);
     return Step::Done;
   }
+  static RunResult run(Cpu&, const Insn&, u32) { return {}; }
 };
 
 template <class W>
@@ -102,6 +167,18 @@ struct Scas {
     compare(cpu.state(), accumulator<W>(cpu.state()), value);
     string.advance(kEdi);
     return goes_on(cpu.state(), insn) ? Step::Done : Step::Last;
+  }
+  static RunResult run(Cpu& cpu, const Insn& insn, u32 most) {
+    StringState string(cpu, insn, sizeof(W));
+    const auto from = source_side(cpu, string, kEs, kEdi, sizeof(W));
+    const u32 count = std::min(most, from.reach);
+    if (count == 0 || from.host == nullptr) return {};
+    W last{};
+    const W value = accumulator<W>(cpu.state());
+    const u32 done = string_runs::scan<W>(from.host, value, count, string.down(), (insn.flags & kInsnRep) != 0, last);
+    compare(cpu.state(), value, last);
+    string.advance(kEdi, done);
+    return {done, !goes_on(cpu.state(), insn)};
   }
 };
 
@@ -118,6 +195,7 @@ struct Ins {
     string.advance(kEdi);
     return Step::Done;
   }
+  static RunResult run(Cpu&, const Insn&, u32) { return {}; }
 };
 
 template <class W>
@@ -132,6 +210,7 @@ struct Outs {
     string.advance(kEsi);
     return Step::Done;
   }
+  static RunResult run(Cpu&, const Insn&, u32) { return {}; }
 };
 
 template <class Body>
@@ -144,6 +223,17 @@ Flow run(Cpu& cpu, const Insn& insn) {
   const Handler self = insn.handler;
   const bool single = (state.system_flags & kTF) != 0 || (state.dr[7] & 0xFF) != 0;
   for (;;) {
+    if (!single && count > 1) {
+      const u32 most = static_cast<u32>(std::clamp<i64>(state.remaining, 1, count));
+      if (const RunResult result = Body::run(cpu, insn, most); result.done != 0) {
+        string.set(kEcx, count -= result.done);
+        const bool finished = count == 0 || result.last;
+        cpu.retire(finished ? result.done - 1 : result.done);
+        if (finished) return Flow::Next;
+        if (state.remaining <= 0) return Flow::Again;
+        continue;
+      }
+    }
     const Step step = Body::iterate(cpu, insn);
     if (step == Step::Fault) return Flow::Fault;
     string.set(kEcx, --count);

@@ -102,7 +102,7 @@ class ExecBuilder {
     return load(ExecPlace<W>{address()});
   }
   template <class W>
-  Value<W> load(ExecPlace<W> place) {
+  [[gnu::always_inline]] Value<W> load(ExecPlace<W> place) {
     W value{};
     if (!cpu_.read(segment(), place.offset, value)) [[unlikely]]
       flow_ = Flow::Fault;
@@ -118,7 +118,7 @@ class ExecBuilder {
     return load_for_write(ExecPlace<W>{address()});
   }
   template <class W>
-  Value<W> load_for_write(ExecPlace<W> place) {
+  [[gnu::always_inline]] Value<W> load_for_write(ExecPlace<W> place) {
     W value{};
     if (!cpu_.read_for_write(segment(), place.offset, value)) [[unlikely]]
       flow_ = Flow::Fault;
@@ -142,7 +142,7 @@ class ExecBuilder {
     store(ExecPlace<W>{address()}, value);
   }
   template <class W>
-  void store(ExecPlace<W> place, Value<W> value) {
+  [[gnu::always_inline]] void store(ExecPlace<W> place, Value<W> value) {
     if (!cpu_.write(segment(), place.offset, value.raw_)) [[unlikely]]
       flow_ = Flow::Fault;
   }
@@ -259,8 +259,9 @@ class ExecBuilder {
     return Value<W>(static_cast<W>(a.raw_ + b.raw_));
   }
 
-  // --- Shifts and rotates by count modulo 32; a count of 0 leaves the flags alone (SDM 2, SAL/SAR/SHL/SHR). AF,
-  // undefined, is 0; OF, undefined for counts other than 1, follows the formula for 1. ---
+  // --- Shifts and rotates by count modulo 32; a count of 0 leaves the flags alone (SDM 2, SAL/SAR/SHL/SHR). OF,
+  // undefined for counts other than 1, follows the formula for 1. AF, undefined, is what the 80286 gives: bit 4 of
+  // SHL's result, 1 for SHR and SAR; 0 for SHLD and SHRD. ---
   template <class W>
   Value<W> shl(Value<W> a, Value<u8> count);
   template <class W>
@@ -280,14 +281,15 @@ class ExecBuilder {
   template <class W>
   Value<W> shrd(Value<W> a, Value<W> filler, Value<u8> count);
 
-  // --- Multiplication and division. CF and OF tell that the high half matters; SF, ZF, AF, PF (undefined) are
-  // unchanged. Division leaves all flags (undefined) unchanged and may fault. ---
+  // --- Multiplication and division. CF and OF tell that the high half matters; of the undefined flags SF, ZF and PF
+  // follow the high half and AF is 1, as on the 80286. Division leaves all flags (undefined) unchanged and may fault.
+  // ---
   template <class W>
   ExecPair<Value<W>> mul(Value<W> a, Value<W> b) {
     using Double = DoubleWidth<W>;
     const Double product = static_cast<Double>(static_cast<Double>(a.raw_) * b.raw_);
     const W high = static_cast<W>(product >> kBits<W>);
-    state_.flags.set_cf_of(high != 0, high != 0);
+    multiplication_flags(high, high != 0);
     return {Value<W>(static_cast<W>(product)), Value<W>(high)};
   }
   template <class W>
@@ -296,9 +298,9 @@ class ExecBuilder {
     using Signed = std::make_signed_t<W>;
     const Double product =
         static_cast<Double>(static_cast<Double>(static_cast<Signed>(a.raw_)) * static_cast<Signed>(b.raw_));
-    const bool wide = product != static_cast<Signed>(product);
-    state_.flags.set_cf_of(wide, wide);
-    return {Value<W>(static_cast<W>(product)), Value<W>(static_cast<W>(product >> kBits<W>))};
+    const W high = static_cast<W>(product >> kBits<W>);
+    multiplication_flags(high, product != static_cast<Signed>(product));
+    return {Value<W>(static_cast<W>(product)), Value<W>(high)};
   }
   template <class W>
   ExecPair<Value<W>> div(Value<W> high, Value<W> low, Value<W> divisor);  // low: quotient, high: remainder
@@ -463,7 +465,7 @@ class ExecBuilder {
     return index.raw_ & (kBits<W> - 1);
   }
 
-  u32 address() const {
+  [[gnu::always_inline]] u32 address() const {
     return (state_.gpr32(insn_.base) + (state_.gpr32(insn_.index) << insn_.scale) + insn_.displacement) &
            insn_.address_mask;
   }
@@ -518,10 +520,15 @@ class ExecBuilder {
     return Value<W>(result);
   }
   template <class W>
-  Value<W> shifted(W result, bool carry, bool overflow) {
-    logic(result);
-    state_.flags.set_cf_of(carry, overflow);
+  Value<W> shifted(W result, bool carry, bool overflow, bool adjust) {
+    state_.flags.result = static_cast<SignedOf<W>>(result);
+    state_.flags.carries = (carry ? LazyFlags::kCarryBit : 0u) | (carry != overflow ? LazyFlags::kBelowTopBit : 0u) |
+                           (adjust ? LazyFlags::kAuxBit : 0u);
     return Value<W>(result);
+  }
+  template <class W>
+  void multiplication_flags(W high, bool wide) {
+    shifted(high, wide, wide, true);
   }
   template <class W>
   Value<W> rotated(W result, bool carry, bool overflow) {
@@ -553,7 +560,7 @@ ExecValue<W> ExecBuilder::shl(Value<W> a, Value<u8> count) {
   const u64 wide = static_cast<u64>(a.raw_) << n;
   const W result = static_cast<W>(wide);
   const bool carry = ((wide >> kBits<W>)&1) != 0;
-  return shifted(result, carry, top_bit(result) != carry);
+  return shifted(result, carry, top_bit(result) != carry, (result & 0x10) != 0);
 }
 
 template <class W>
@@ -563,7 +570,7 @@ ExecValue<W> ExecBuilder::shr(Value<W> a, Value<u8> count) {
   const u64 wide = (static_cast<u64>(a.raw_) << 1) >> n;  // bit 0: the carry
   const W result = static_cast<W>(wide >> 1);
   const bool overflow = top_bit(static_cast<W>(result ^ (result << 1)));
-  return shifted(result, (wide & 1) != 0, overflow);
+  return shifted(result, (wide & 1) != 0, overflow, true);
 }
 
 template <class W>
@@ -571,7 +578,7 @@ ExecValue<W> ExecBuilder::sar(Value<W> a, Value<u8> count) {
   const unsigned n = count.raw_ & 31u;
   if (n == 0) return a;
   const i64 wide = (static_cast<i64>(static_cast<SignedOf<W>>(a.raw_)) * 2) >> n;
-  return shifted(static_cast<W>(wide >> 1), (wide & 1) != 0, false);
+  return shifted(static_cast<W>(wide >> 1), (wide & 1) != 0, false, true);
 }
 
 template <class W>
@@ -630,7 +637,7 @@ ExecValue<W> ExecBuilder::shld(Value<W> a, Value<W> filler, Value<u8> count) {
     result = static_cast<W>((both << n) >> 32);
     carry = ((both >> (64 - n)) & 1) != 0;
   }
-  return shifted(result, carry, top_bit(static_cast<W>(result ^ a.raw_)));
+  return shifted(result, carry, top_bit(static_cast<W>(result ^ a.raw_)), false);
 }
 
 template <class W>
@@ -644,7 +651,7 @@ ExecValue<W> ExecBuilder::shrd(Value<W> a, Value<W> filler, Value<u8> count) {
     both = (static_cast<u64>(filler.raw_) << 32) | a.raw_;
   }
   const W result = static_cast<W>(both >> n);
-  return shifted(result, ((both >> (n - 1)) & 1) != 0, top_bit(static_cast<W>(result ^ a.raw_)));
+  return shifted(result, ((both >> (n - 1)) & 1) != 0, top_bit(static_cast<W>(result ^ a.raw_)), false);
 }
 
 template <class W>

@@ -1,0 +1,157 @@
+// The engine: budget, code cache, self-modifying code, page borders, limits, shadows and single step.
+#include <gtest/gtest.h>
+
+#include "tests/cpu/cpu_test_machine.h"
+
+namespace relic86 {
+namespace {
+
+class InterpreterTest : public ::testing::Test {
+ protected:
+  InterpreterTest() { machine.flat32(); }
+  u32 reg(Gpr index) { return machine.state().gpr32(index); }
+
+  CpuTestMachine machine;
+};
+
+TEST_F(InterpreterTest, StopsExactlyAtTheBudget) {
+  machine.code({0x40, 0x40, 0x40, 0x40, 0xEB, 0xFA});
+  for (u64 budget = 1; budget < 20; ++budget) {
+    const u64 before = machine.cpu().instruction_count();
+    EXPECT_EQ(machine.run(budget), ExitReason::BudgetSpent);
+    EXPECT_EQ(machine.cpu().instruction_count() - before, budget);
+  }
+}
+
+TEST_F(InterpreterTest, DecodesUnmodifiedCodeOnce) {
+  machine.reg(kEcx) = 100;
+  machine.code({0x40, 0x49, 0x75, 0xFC, 0xF4});  // INC EAX; DEC ECX; JNZ; HLT
+  EXPECT_EQ(machine.run(1000), ExitReason::Halted);
+  EXPECT_EQ(reg(kEax), 100u);
+  const u64 decoded = machine.interpreter().decoded_instructions();
+  machine.state().halted = false;
+  machine.reg(kEcx) = 100;
+  machine.state().rip = 0x1000;
+  EXPECT_EQ(machine.run(1000), ExitReason::Halted);
+  EXPECT_EQ(machine.interpreter().decoded_instructions(), decoded);
+}
+
+TEST_F(InterpreterTest, WriteToTheNextInstructionIsSeenAtOnce) {
+  // MOV byte [1007],43h (INC EBX); INC EAX at 1007 becomes INC EBX.
+  machine.code({0xC6, 0x05, 0x07, 0x10, 0x00, 0x00, 0x43, 0x40, 0xF4});
+  EXPECT_EQ(machine.run(10), ExitReason::Halted);
+  EXPECT_EQ(reg(kEax), 0u);
+  EXPECT_EQ(reg(kEbx), 1u);
+  // And again, now that the code is known.
+  machine.poke<u8>(0x1007, 0x40);
+  machine.state().halted = false;
+  machine.state().rip = 0x1000;
+  EXPECT_EQ(machine.run(10), ExitReason::Halted);
+  EXPECT_EQ(reg(kEax), 0u);
+  EXPECT_EQ(reg(kEbx), 2u);
+}
+
+TEST_F(InterpreterTest, DmaIntoCodeIsSeen) {
+  machine.code({0x40, 0xF4});
+  machine.run(10);
+  machine.state().halted = false;
+  machine.state().rip = 0x1000;
+  machine.poke<u8>(0x1000, 0x43);
+  machine.run(10);
+  EXPECT_EQ(reg(kEax), 1u);
+  EXPECT_EQ(reg(kEbx), 1u);
+}
+
+TEST_F(InterpreterTest, InstructionAcrossAPageBorder) {
+  machine.state().rip = 0x1FFE;
+  machine.code({0xB8, 0x11, 0x22, 0x33, 0x44, 0xF4});  // MOV EAX,44332211h
+  EXPECT_EQ(machine.run(10), ExitReason::Halted);
+  EXPECT_EQ(reg(kEax), 0x44332211u);
+  for (const u32 address : {0x1FFFu, 0x2001u}) {  // either part changes
+    machine.poke<u8>(address, 0x99);
+    machine.state().halted = false;
+    machine.state().rip = 0x1FFE;
+    EXPECT_EQ(machine.run(10), ExitReason::Halted);
+    EXPECT_EQ(machine.peek<u8>(address), reg(kEax) >> (8 * (address - 0x1FFF)) & 0xFF);
+  }
+}
+
+TEST_F(InterpreterTest, SegmentLimitCutsTheInstruction) {
+  machine.state().rip = 0x1000;
+  machine.code({0x40, 0xB8, 0, 0, 0, 0});
+  machine.state().segment[kCs].limit = 0x1003;
+  machine.run(1);
+  EXPECT_EQ(reg(kEax), 1u);
+  machine.cpu().raise(Vector::Debug);
+  machine.run(1);
+  EXPECT_NE(machine.cpu().fault().vector, Vector::Debug);  // #GP(0), and without an IDT more
+}
+
+TEST_F(InterpreterTest, TooLongIsGeneralProtection) {
+  machine.real_mode(0x100, 0);
+  machine.poke<u32>(13 * 4, 0x500);
+  machine.poke<u8>(0x500, 0xF4);
+  std::vector<u8> bytes(15, 0x66);
+  bytes.push_back(0x90);
+  machine.write(0x1000, bytes);
+  CpuTestMachine real;
+  real.set_segment(kSs, 0);
+  real.real_mode(0x100, 0);
+  real.reg(kEsp) = 0x400;
+  real.poke<u32>(13 * 4, 0x500);
+  real.poke<u8>(0x500, 0xF4);
+  real.write(0x1000, bytes);
+  EXPECT_EQ(real.run(10), ExitReason::Halted);
+  EXPECT_EQ(real.cpu().fault().vector, Vector::GeneralProtection);
+}
+
+TEST_F(InterpreterTest, CodeInUnmappedMemoryRunsUncached) {
+  // All ones: FF FF is group 5 /7, undefined. Must fault, not hang.
+  machine.state().rip = 0x20000000;
+  machine.run(3);
+  EXPECT_EQ(machine.interpreter().cached_blocks(), 0u);
+}
+
+TEST_F(InterpreterTest, SingleStepTrapsAfterEachInstruction) {
+  CpuTestMachine real;
+  real.set_segment(kSs, 0);
+  real.real_mode(0x100, 0);
+  real.reg(kEsp) = 0x800;
+  real.poke<u32>(1 * 4, 0x500);
+  real.poke<u8>(0x500, 0xF4);
+  real.code({0x40, 0x40, 0x40});
+  real.cpu().set_eflags(kTF);
+  EXPECT_EQ(real.run(10), ExitReason::Halted);
+  EXPECT_EQ(real.state().gpr32(kEax), 1u);
+  EXPECT_EQ(real.peek<u16>(0x7FA), 1u);  // pushed IP
+  EXPECT_TRUE(real.state().dr[6] & (1u << 14));
+}
+
+TEST_F(InterpreterTest, SingleStepTrapsAfterEachRepIteration) {
+  CpuTestMachine real;
+  real.set_segment(kSs, 0);
+  real.set_segment(kEs, 0);
+  real.real_mode(0x100, 0);
+  real.reg(kEsp) = 0x800;
+  real.reg(kEcx) = 5;
+  real.reg(kEdi) = 0x600;
+  real.poke<u32>(1 * 4, 0x500);
+  real.poke<u8>(0x500, 0xF4);
+  real.code({0xF3, 0xAA});
+  real.cpu().set_eflags(kTF);
+  EXPECT_EQ(real.run(10), ExitReason::Halted);
+  EXPECT_EQ(real.reg(kEcx), 4u);
+  EXPECT_EQ(real.peek<u16>(0x7FA), 0u);
+}
+
+TEST_F(InterpreterTest, BreakpointStopsBeforeTheInstruction) {
+  machine.code({0x40, 0x40, 0x40, 0xF4});
+  machine.interpreter().set_breakpoints({LinAddr(0x1002)});
+  EXPECT_EQ(machine.run(10), ExitReason::Breakpoint);
+  EXPECT_EQ(machine.state().eip(), 0x1002u);
+  EXPECT_EQ(machine.run(10), ExitReason::Halted);
+  EXPECT_EQ(reg(kEax), 3u);
+}
+
+}  // namespace
+}  // namespace relic86
