@@ -8,6 +8,7 @@
 //   topic
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -36,6 +37,7 @@ class Cpu {
     const GuestClock* clock = nullptr;
     InterruptAcknowledge* interrupts = nullptr;
     const CpuModel* model = nullptr;
+    std::function<void(bool)> ferr;  // FERR#: x87 errors with CR0.NE clear go to IRQ 13
   };
   explicit Cpu(const Wiring& wiring);
   ~Cpu();
@@ -83,6 +85,12 @@ class Cpu {
   // Full segment check of an access (limit, type, null, expand-down): false: #GP or #SS is raised.
   bool check_access(SegmentName segment, u32 offset, u32 size, MemoryAccess access);
 
+  // An unmasked x87 exception meets a waiting instruction while CR0.NE is clear: FERR# is asserted. True: the instruction must
+  // wait for the interrupt, `flow` says how; false: it goes on as with IGNNE# asserted.
+  bool signal_x87_error(Flow& flow);
+  // After EFLAGS.AC, CR0.AM, CR4.SMAP, DR7 or CPL changed: the inline limits of all segments and the SMAP override.
+  void update_access_checks();
+
   // Linear addresses as the processor itself uses them for tables and TSS: supervisor privilege whatever CPL is.
   template <class T>
   bool read_system(LinAddr address, T& value);
@@ -94,6 +102,8 @@ class Cpu {
   bool push32(u32 value);
   bool pop16(u16& value);
   bool pop32(u32& value);
+  bool push_operand(bool operand32, u32 value) { return operand32 ? push32(value) : push16(static_cast<u16>(value)); }
+  bool pop_operand(bool operand32, u32& value);
   u32 stack_mask() const { return state().mode.stack32 ? 0xFFFFFFFFu : 0xFFFFu; }
 
   // --- Flags ---

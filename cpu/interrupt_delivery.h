@@ -1,16 +1,21 @@
-// Delivery of exceptions and interrupts through the IVT or IDT (SDM 3A chapter 6). None of these counts an instruction.
-// On return CS:EIP is the handler's, or CpuState::shutdown is set (triple fault).
+// Exceptions and interrupts into their handlers (SDM 3A chapter 6).
 #pragma once
 
 #include "cpu/cpu.h"
 
 namespace relic86 {
 
-// Delivers cpu.fault(); rip is the faulting instruction's. Faults on the way become double and triple faults.
+// The fault in cpu.fault(), at the present instruction; double and triple fault rules applied (SDM 3A table 6-5). A triple
+// fault sets CpuState::shutdown.
 void deliver_fault(Cpu& cpu);
-// #DB as a trap for kPendingSingleStep and kPendingDataBreak, which it clears: sets DR6.
+// #DB for single step, data and I/O breakpoints and task switches (kPendingSingleStep, kPendingDataBreak): a trap.
 void deliver_debug_trap(Cpu& cpu);
-void deliver_nmi(Cpu& cpu);  // vector 2; blocks further NMIs until IRET
+void deliver_nmi(Cpu& cpu);
 void deliver_external_interrupt(Cpu& cpu, u8 vector);
+
+// INT n, INT3, INTO, INT1 from the instruction itself: return_rip is what the handler returns to. On a fault nothing has
+// changed and cpu.fault() says why.
+enum class SoftInterrupt : u8 { IntN, Int3, Into, Int1 };
+bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip);
 
 }  // namespace relic86

@@ -114,6 +114,7 @@ struct alignas(64) CpuState {
   LazyFlags flags{};
   u32 system_flags = 0;  // EFLAGS without the six arithmetic flags and bit 1: TF IF DF IOPL NT RF VM AC VIF VIP ID
   u32 pending = 0;       // PendingBits
+  u32 debug_status = 0;  // DR6 bits of data breakpoints hit since the last #DB (kPendingDataBreak)
   u8 shadow = 0;         // ShadowBits in force for the next instruction
   bool halted = false;
   bool shutdown = false;  // triple fault: only RESET, INIT (and NMI) leave it

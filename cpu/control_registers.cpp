@@ -1,0 +1,170 @@
+// MOV to and from control and debug registers, LMSW, SMSW, CLTS, cache and TLB control, HLT (SDM 3A chapter 2, SDM 2).
+#include "cpu/access.h"
+#include "cpu/cpuid.h"
+#include "cpu/effective_address.h"
+#include "cpu/system_instructions.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr u64 kPe = 1u << 0, kEt = 1u << 4, kTs = 1u << 3, kNw = 1u << 29, kCd = 1u << 30, kPg = 1u << 31, kAm = 1u << 18;
+constexpr u64 kCr0Known = 0xE005003F;
+constexpr u64 kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kDe = 1u << 3;
+
+bool privileged(Cpu& cpu) {
+  if (cpu.state().mode.cpl == 0) return true;
+  cpu.raise(Vector::GeneralProtection, 0);
+  return false;
+}
+
+bool set_cr0(Cpu& cpu, u32 value) {
+  CpuState& state = cpu.state();
+  u64 next = (value & kCr0Known) | kEt;
+  if ((next & kPg) != 0 && (next & kPe) == 0) return false;
+  if ((next & kNw) != 0 && (next & kCd) == 0) return false;
+  const u64 old = state.cr0;
+  if ((next & kPg) != 0 && (old & kPg) == 0 && (state.cr4 & kPae) != 0 && !cpu.mmu().reload_pdptes()) return false;
+  if (((next ^ old) & (kPg | kPe)) != 0) cpu.mmu().flush_all();
+  state.cr0 = next;
+  cpu.update_mode();
+  if (((next ^ old) & kAm) != 0) cpu.update_access_checks();
+  return true;
+}
+
+bool set_cr4(Cpu& cpu, u32 value) {
+  CpuState& state = cpu.state();
+  if ((value & ~cpu.model().cr4_bits()) != 0) return false;
+  const u64 old = state.cr4;
+  constexpr u64 kFlushing = kPse | kPae | kPge | 1u << 20 | 1u << 21;
+  if (state.mode.paging && (value & kPae) != 0 && ((value ^ old) & (kPae | kPge | kPse | 1u << 20)) != 0 && !cpu.mmu().reload_pdptes()) return false;
+  state.cr4 = value;
+  if (((value ^ old) & kFlushing) != 0) cpu.mmu().flush_all();
+  cpu.update_mode();
+  return true;
+}
+
+}  // namespace
+
+Flow mov_from_control(Cpu& cpu, const Insn& insn) {
+  if (!privileged(cpu)) return Flow::Fault;
+  CpuState& state = cpu.state();
+  switch (insn.reg) {
+    case 0: state.set_gpr32(insn.rm, static_cast<u32>(state.cr0)); break;
+    case 2: state.set_gpr32(insn.rm, static_cast<u32>(state.cr2)); break;
+    case 3: state.set_gpr32(insn.rm, static_cast<u32>(state.cr3)); break;
+    case 4:
+      if (cpu.model().cr4_bits() == 0) return cpu.raise(Vector::InvalidOpcode);
+      state.set_gpr32(insn.rm, static_cast<u32>(state.cr4));
+      break;
+    default: return cpu.raise(Vector::InvalidOpcode);
+  }
+  return Flow::Next;
+}
+
+Flow mov_to_control(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  if (insn.reg == 1 || insn.reg > 4 || (insn.reg == 4 && cpu.model().cr4_bits() == 0)) return cpu.raise(Vector::InvalidOpcode);
+  if (!privileged(cpu)) return Flow::Fault;
+  const u32 value = state.gpr32(insn.rm);
+  bool accepted = true;
+  switch (insn.reg) {
+    case 0: accepted = set_cr0(cpu, value); break;
+    case 2: state.cr2 = value; break;
+    case 3:
+      accepted = cpu.mmu().load_cr3(value);
+      if (accepted) state.cr3 = value;
+      break;
+    default: accepted = set_cr4(cpu, value); break;
+  }
+  return accepted ? Flow::Stop : cpu.raise(Vector::GeneralProtection, 0);
+}
+
+namespace {
+
+// DR4 and DR5 are DR6 and DR7 without CR4.DE, #UD with it; general detect (DR7.GD) traps every access (SDM 3B 17.2).
+bool debug_register(Cpu& cpu, unsigned& n) {
+  CpuState& state = cpu.state();
+  if (n == 4 || n == 5) {
+    if ((state.cr4 & kDe) != 0) {
+      cpu.raise(Vector::InvalidOpcode);
+      return false;
+    }
+    n += 2;
+  }
+  if (!privileged(cpu)) return false;
+  if ((state.dr[7] & 1u << 13) != 0) {
+    state.dr[6] |= 1u << 13;  // BD
+    cpu.raise(Vector::Debug);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Flow mov_from_debug(Cpu& cpu, const Insn& insn) {
+  unsigned n = insn.reg;
+  if (!debug_register(cpu, n)) return Flow::Fault;
+  cpu.state().set_gpr32(insn.rm, static_cast<u32>(cpu.state().dr[n]));
+  return Flow::Next;
+}
+
+Flow mov_to_debug(Cpu& cpu, const Insn& insn) {
+  unsigned n = insn.reg;
+  if (!debug_register(cpu, n)) return Flow::Fault;
+  CpuState& state = cpu.state();
+  const u32 value = state.gpr32(insn.rm);
+  if (n == 6) {
+    state.dr[6] = (value & 0xE00F) | 0xFFFF0FF0;
+  } else if (n == 7) {
+    state.dr[7] = (value & ~0xD000u) | 0x400;
+    cpu.update_access_checks();
+  } else {
+    state.dr[n] = value;
+  }
+  return Flow::Stop;
+}
+
+Flow smsw(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  if (insn.memory()) return cpu.write(operand_segment(insn), effective_address(state, insn), static_cast<u16>(state.cr0)) ? Flow::Next : Flow::Fault;
+  if (insn.operand32()) state.set_gpr32(insn.rm, static_cast<u32>(state.cr0));
+  else state.gpr[insn.rm] = (state.gpr[insn.rm] & ~u64{0xFFFF}) | (state.cr0 & 0xFFFF);
+  return Flow::Next;
+}
+
+Flow lmsw(Cpu& cpu, const Insn& insn) {
+  if (!privileged(cpu)) return Flow::Fault;
+  CpuState& state = cpu.state();
+  u16 value = static_cast<u16>(state.gpr[insn.rm]);
+  if (insn.memory() && !cpu.read(operand_segment(insn), effective_address(state, insn), value)) return Flow::Fault;
+  // PE can be set, never cleared.
+  const u32 next = (static_cast<u32>(state.cr0) & ~0xEu) | (value & 0xFu);
+  return set_cr0(cpu, next) ? Flow::Stop : cpu.raise(Vector::GeneralProtection, 0);
+}
+
+Flow clts(Cpu& cpu, const Insn&) {
+  if (!privileged(cpu)) return Flow::Fault;
+  cpu.state().cr0 &= ~kTs;
+  return Flow::Stop;
+}
+
+Flow invlpg(Cpu& cpu, const Insn& insn) {
+  if (!privileged(cpu)) return Flow::Fault;
+  const CpuState& state = cpu.state();
+  cpu.mmu().flush_page(LinAddr(static_cast<u32>(state.segment[insn.segment].base + effective_address(state, insn))));
+  return Flow::Stop;
+}
+
+// There is no cache to write back.
+Flow invd(Cpu& cpu, const Insn&) { return privileged(cpu) ? Flow::Next : Flow::Fault; }
+Flow wbinvd(Cpu& cpu, const Insn&) { return privileged(cpu) ? Flow::Next : Flow::Fault; }
+
+Flow hlt(Cpu& cpu, const Insn&) {
+  if (!privileged(cpu)) return Flow::Fault;
+  cpu.state().halted = true;
+  return Flow::Stop;
+}
+
+}  // namespace relic86

@@ -1,0 +1,334 @@
+#include "cpu/cpu.h"
+
+#include <sys/mman.h>
+
+#include <new>
+
+#include "cpu/access.h"
+#include "cpu/cpuid.h"
+#include "cpu/debug_registers.h"
+#include "cpu/segmentation.h"
+
+namespace relic86 {
+
+namespace {
+constexpr u64 kCr0Pe = 1u << 0, kCr0Em = 1u << 2, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29, kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
+constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
+constexpr u64 kEferNxe = 1u << 11;
+}  // namespace
+
+Cpu::Cpu(const Wiring& wiring) : wiring_(wiring) {
+  void* memory = mmap(nullptr, sizeof(VcpuMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  RELIC86_ASSERT(memory != MAP_FAILED);
+  // The tables stay as the host gives them, zero: only the state is constructed, so that no page is touched in vain.
+  memory_ = static_cast<VcpuMemory*>(memory);
+  new (&memory_->state) CpuState;
+  mmu_ = std::make_unique<Mmu>(memory_->tlb, *wiring_.bus);
+  reset();
+}
+
+Cpu::~Cpu() {
+  mmu_.reset();
+  munmap(memory_, sizeof(VcpuMemory));
+}
+
+// Register values after RESET# (SDM 3A table 9-1).
+void Cpu::reset() {
+  CpuState& s = state();
+  const u64 count = instruction_count();
+  const u32 intr = s.pending & kPendingIntr;
+  s = CpuState{};
+  s.retired = count;
+  s.pending = intr;
+  s.cr0 = kCr0Et | kCr0Nw | kCr0Cd;
+  s.apic_base = 0xFEE00900;  // enabled, bootstrap processor
+  s.fx.control = 0x40;       // RESET leaves 0040h, FNINIT makes it 037Fh
+  s.fx.tags = 0xFF;          // all registers hold +0 after RESET
+  init();
+}
+
+void Cpu::init() {
+  CpuState& s = state();
+  const CpuModel& cpu_model = model();
+  for (auto& value : s.gpr) value = 0;
+  s.gpr[kEdx] = cpu_model.signature();
+  s.rip = 0xFFF0;
+  s.flags.set_eflags(0);
+  s.system_flags = 0;
+  s.shadow = 0;
+  s.halted = s.shutdown = false;
+  s.pending &= kPendingIntr;
+  s.debug_status = 0;
+  s.nmi_blocked = false;
+  s.cr0 = (s.cr0 & (kCr0Nw | kCr0Cd)) | kCr0Et;
+  s.cr2 = s.cr3 = s.cr4 = 0;
+  s.efer = 0;
+  s.dr = {0, 0, 0, 0, 0, 0, 0xFFFF0FF0, 0x400};
+  s.gdtr = s.idtr = {0, 0xFFFF};
+  s.mode = CpuMode{};
+  for (unsigned i = 0; i < kSegmentCount; i++) {
+    Segment& segment = s.segment[i];
+    segment = Segment{};
+    segment.limit = 0xFFFF;
+    segment.attributes = i == kCs ? 0x9B : i == kLdtr ? 0x82 : i == kTr ? 0x8B : 0x93;
+  }
+  s.segment[kCs].selector = Selector(0xF000);
+  s.segment[kCs].base = 0xFFFF0000;
+  s.segment[kCs].attributes = 0x93;
+  mmu_->flush_all();
+  update_mode();
+  mmu_->load_cr3(0);
+}
+
+void Cpu::update_mode() {
+  CpuState& s = state();
+  CpuMode& mode = s.mode;
+  const u8 old_cpl = mode.cpl;
+  mode.protected_mode = (s.cr0 & kCr0Pe) != 0;
+  mode.v86 = mode.protected_mode && (s.system_flags & kVM) != 0;
+  mode.code32 = s.segment[kCs].big();
+  mode.stack32 = s.segment[kSs].big();
+  mode.paging = (s.cr0 & kCr0Pg) != 0;
+  mode.cpl = !mode.protected_mode ? u8{0} : mode.v86 ? u8{3} : static_cast<u8>(s.segment[kSs].dpl());
+  PagingMode paging;
+  paging.enabled = mode.paging;
+  paging.write_protect = (s.cr0 & kCr0Wp) != 0;
+  paging.page_size = (s.cr4 & kCr4Pse) != 0;
+  paging.pae = (s.cr4 & kCr4Pae) != 0;
+  paging.global_pages = (s.cr4 & kCr4Pge) != 0;
+  paging.no_execute = (s.efer & kEferNxe) != 0;
+  paging.smep = (s.cr4 & kCr4Smep) != 0;
+  paging.smap = (s.cr4 & kCr4Smap) != 0;
+  mmu_->set_mode(paging);
+  if (old_cpl != mode.cpl && (s.cr0 & kCr0Am) != 0) update_access_checks();
+}
+
+void Cpu::update_access_checks() {
+  CpuState& s = state();
+  for (unsigned i = 0; i < kSegmentRegisters; i++) derive_limits(s, s.segment[i]);
+  mmu_->set_smap_override((s.system_flags & kAC) != 0);
+}
+
+void Cpu::set_eflags(u32 value) {
+  CpuState& s = state();
+  const u32 changed = (s.system_flags ^ value) & (kVM | kAC | kTF);
+  s.flags.set_eflags(value);
+  s.system_flags = value & (kTF | kIF | kDF | kIOPL | kNT | kRF | kVM | kAC | kVIF | kVIP | kID);
+  if ((changed & kVM) != 0) update_mode();
+  if ((changed & kAC) != 0) update_access_checks();
+}
+
+// --- Segmented access, the slow side ---
+
+bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess access) {
+  CpuState& s = state();
+  const Segment& segment = s.segment[name];
+  const auto refuse = [&] {
+    raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
+    return false;
+  };
+  const bool write = access == MemoryAccess::Write;
+  const u32 last = offset + size - 1;
+  if (!s.mode.real_or_v86()) {
+    if (!segment.present() || !segment.is_code_or_data()) {
+      raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
+      return false;
+    }
+    const bool code = segment.is_code();
+    if (write ? code || (segment.type() & 2) == 0 : code && (segment.type() & 2) == 0) {
+      raise(Vector::GeneralProtection, 0);
+      return false;
+    }
+  }
+  if (!segment.is_code() && (segment.type() & 4) != 0) {  // expand-down: valid offsets are above the limit
+    const u32 top = segment.big() ? 0xFFFFFFFFu : 0xFFFFu;
+    if (offset <= segment.limit || last > top || last < offset) return refuse();
+  } else if (segment.limit != 0xFFFFFFFFu && (last < offset || last > segment.limit)) {
+    return refuse();  // a 4 GiB segment wraps around
+  }
+  const LinAddr linear(static_cast<u32>(segment.base + offset));
+  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && size <= 8 && (size & (size - 1)) == 0 && (linear.raw & (size - 1)) != 0) {
+    raise(Vector::AlignmentCheck, 0);
+    return false;
+  }
+  if ((s.dr[7] & 0xFF) != 0) check_data_breakpoints(*this, linear, size, write);
+  return true;
+}
+
+bool Cpu::read_bytes(SegmentName name, u32 offset, void* into, unsigned size) {
+  const Segment& segment = state().segment[name];
+  if (u64{offset} + size > segment.read_end && !check_access(name, offset, size, MemoryAccess::Read)) return false;
+  if (mmu_->read_bytes(LinAddr(static_cast<u32>(segment.base + offset)), into, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+bool Cpu::write_bytes(SegmentName name, u32 offset, const void* from, unsigned size) {
+  const Segment& segment = state().segment[name];
+  if (u64{offset} + size > segment.write_end && !check_access(name, offset, size, MemoryAccess::Write)) return false;
+  if (mmu_->write_bytes(LinAddr(static_cast<u32>(segment.base + offset)), from, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+bool Cpu::probe_write(SegmentName name, u32 offset, unsigned size) {
+  const Segment& segment = state().segment[name];
+  if (u64{offset} + size > segment.write_end && !check_access(name, offset, size, MemoryAccess::Write)) return false;
+  if (mmu_->probe_write(LinAddr(static_cast<u32>(segment.base + offset)), size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+namespace {
+
+template <class T>
+bool push(Cpu& cpu, T value) {
+  CpuState& s = cpu.state();
+  const u32 mask = cpu.stack_mask();
+  const u32 top = (s.gpr32(kEsp) - static_cast<u32>(sizeof(T))) & mask;
+  if (!cpu.write(kSs, top, value)) return false;
+  s.set_gpr32(kEsp, (s.gpr32(kEsp) & ~mask) | top);
+  return true;
+}
+
+template <class T>
+bool pop(Cpu& cpu, T& value) {
+  CpuState& s = cpu.state();
+  const u32 mask = cpu.stack_mask();
+  const u32 top = s.gpr32(kEsp) & mask;
+  if (!cpu.read(kSs, top, value)) return false;
+  s.set_gpr32(kEsp, (s.gpr32(kEsp) & ~mask) | ((top + static_cast<u32>(sizeof(T))) & mask));
+  return true;
+}
+
+}  // namespace
+
+bool Cpu::push16(u16 value) { return push(*this, value); }
+bool Cpu::push32(u32 value) { return push(*this, value); }
+bool Cpu::pop16(u16& value) { return pop(*this, value); }
+bool Cpu::pop32(u32& value) { return pop(*this, value); }
+bool Cpu::pop_operand(bool operand32, u32& value) {
+  if (operand32) return pop32(value);
+  u16 low = 0;
+  if (!pop16(low)) return false;
+  value = low;
+  return true;
+}
+
+bool Cpu::signal_x87_error(Flow& flow) {
+  if (wiring_.ferr) wiring_.ferr(true);
+  // The processor waits for IRQ 13 if it can come; else it goes on as the AT's port F0h (IGNNE#) would let it.
+  if ((state().pending & kPendingIntr) == 0 || (state().system_flags & kIF) == 0) return false;
+  flow = Flow::Again;
+  shorten_slice(0);
+  return true;
+}
+
+// --- Pending work and budget ---
+
+void Cpu::request(u32 pending_bits) {
+  state().pending |= pending_bits;
+  shorten_slice(0);
+}
+
+void Cpu::set_intr(bool level) {
+  CpuState& s = state();
+  if (!level) {
+    s.pending &= ~u32{kPendingIntr};
+  } else if ((s.pending & kPendingIntr) == 0) {
+    s.pending |= kPendingIntr;
+    if ((s.system_flags & kIF) != 0) shorten_slice(0);
+  }
+}
+
+void Cpu::request_nmi() { request(kPendingNmi); }
+
+bool Cpu::work_pending() const {
+  const CpuState& s = state();
+  return s.pending != 0 && (s.pending != kPendingIntr || (s.system_flags & kIF) != 0);
+}
+
+void Cpu::begin_slice(u64 budget) {
+  CpuState& s = state();
+  s.retired = instruction_count();
+  s.slice = s.remaining = static_cast<i64>(budget);
+}
+
+void Cpu::shorten_slice(u64 count) {
+  CpuState& s = state();
+  const i64 keep = static_cast<i64>(count);
+  if (s.remaining <= keep) return;
+  s.slice -= s.remaining - keep;
+  s.remaining = keep;
+}
+
+// --- State ---
+
+void Cpu::state_archive(StateArchive& archive) {
+  CpuState& s = state();
+  u64 count = instruction_count();
+  u32 arithmetic = s.flags.eflags();
+  // The slice's bookkeeping is not state: only the count is.
+  archive.bytes("gpr", s.gpr);
+  archive.field("rip", s.rip);
+  archive.field("arithmetic_flags", arithmetic);
+  archive.field("system_flags", s.system_flags);
+  archive.field("pending", s.pending);
+  archive.field("debug_status", s.debug_status);
+  archive.field("shadow", s.shadow);
+  archive.field("halted", s.halted);
+  archive.field("shutdown", s.shutdown);
+  archive.field("instruction_count", count);
+  for (unsigned i = 0; i < kSegmentCount; i++) {
+    static constexpr const char* kNames[] = {"es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"};
+    archive.group(kNames[i], [&] {
+      Segment& segment = s.segment[i];
+      archive.field("selector", segment.selector);
+      archive.field("base", segment.base);
+      archive.field("limit", segment.limit);
+      archive.field("attributes", segment.attributes);
+    });
+  }
+  archive.field("gdtr_base", s.gdtr.base);
+  archive.field("gdtr_limit", s.gdtr.limit);
+  archive.field("idtr_base", s.idtr.base);
+  archive.field("idtr_limit", s.idtr.limit);
+  archive.field("cr0", s.cr0);
+  archive.field("cr2", s.cr2);
+  archive.field("cr3", s.cr3);
+  archive.field("cr4", s.cr4);
+  archive.bytes("pdptes", mmu_->pdptes());
+  archive.bytes("dr", s.dr);
+  archive.bytes("fx", std::span(&s.fx, 1));
+  archive.field("efer", s.efer);
+  archive.field("sysenter_cs", s.sysenter_cs);
+  archive.field("sysenter_esp", s.sysenter_esp);
+  archive.field("sysenter_eip", s.sysenter_eip);
+  archive.field("tsc_offset", s.tsc_offset);
+  archive.field("apic_base", s.apic_base);
+  archive.field("pat", s.pat);
+  archive.field("mtrr_def_type", s.mtrr_def_type);
+  archive.bytes("mtrr_variable", s.mtrr_variable);
+  archive.bytes("mtrr_fixed", s.mtrr_fixed);
+  archive.field("misc_enable", s.misc_enable);
+  archive.field("mcg_status", s.mcg_status);
+  archive.field("smbase", s.smbase);
+  archive.field("in_smm", s.in_smm);
+  archive.field("nmi_blocked", s.nmi_blocked);
+  if (!archive.loading()) return;
+  for (auto& value : s.gpr) value &= 0xFFFFFFFFu;  // 32-bit guests; the zero slot stays zero
+  s.gpr[kNoRegister] = 0;
+  s.rip &= 0xFFFFFFFFu;
+  s.flags.set_eflags(arithmetic);
+  s.fx.mxcsr &= 0xFFFF;
+  s.retired = count;
+  s.slice = s.remaining = 0;
+  const std::array<u64, 4> pdptes = mmu_->pdptes();
+  update_mode();
+  update_access_checks();
+  mmu_->load_cr3(s.cr3);
+  mmu_->pdptes() = pdptes;
+  mmu_->flush_all();
+}
+
+}  // namespace relic86

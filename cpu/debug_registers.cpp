@@ -1,0 +1,63 @@
+#include "cpu/debug_registers.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr u64 kCr4De = 1u << 3;
+enum class Condition : unsigned { Execute, Write, Io, ReadWrite };
+
+struct Breakpoint {
+  bool enabled;
+  Condition condition;
+  u32 size;
+  u32 first;
+};
+
+Breakpoint breakpoint(const CpuState& state, unsigned n) {
+  const u64 dr7 = state.dr[7];
+  constexpr u32 kSizes[] = {1, 2, 8, 4};  // LEN 10b: 8 bytes, or undefined on older parts
+  const u32 size = kSizes[dr7 >> (18 + n * 4) & 3];
+  return {(dr7 >> (n * 2) & 3) != 0, static_cast<Condition>(dr7 >> (16 + n * 4) & 3), size, static_cast<u32>(state.dr[n]) & ~(size - 1)};
+}
+
+bool overlap(const Breakpoint& point, u32 first, u32 size) {
+  return first - point.first < point.size || point.first - first < size;
+}
+
+}  // namespace
+
+bool instruction_breakpoint(Cpu& cpu, LinAddr address) {
+  CpuState& state = cpu.state();
+  u64 hits = 0;
+  for (unsigned n = 0; n < 4; n++) {
+    const Breakpoint point = breakpoint(state, n);
+    if (point.enabled && point.condition == Condition::Execute && point.first == static_cast<u32>(address.raw)) hits |= 1u << n;
+  }
+  if (hits == 0) return false;
+  state.dr[6] |= hits;
+  cpu.raise(Vector::Debug);
+  return true;
+}
+
+void check_data_breakpoints(Cpu& cpu, LinAddr address, u32 size, bool write) {
+  CpuState& state = cpu.state();
+  for (unsigned n = 0; n < 4; n++) {
+    const Breakpoint point = breakpoint(state, n);
+    if (!point.enabled || !overlap(point, static_cast<u32>(address.raw), size)) continue;
+    if (point.condition == Condition::ReadWrite || (point.condition == Condition::Write && write)) state.debug_status |= 1u << n;
+  }
+  if (state.debug_status != 0) cpu.request(kPendingDataBreak);
+}
+
+void check_io_breakpoints(Cpu& cpu, IoPort port, u32 size) {
+  CpuState& state = cpu.state();
+  if ((state.dr[7] & 0xFF) == 0 || (state.cr4 & kCr4De) == 0) return;
+  for (unsigned n = 0; n < 4; n++) {
+    const Breakpoint point = breakpoint(state, n);
+    if (point.enabled && point.condition == Condition::Io && overlap(point, port.raw, size)) state.debug_status |= 1u << n;
+  }
+  if (state.debug_status != 0) cpu.request(kPendingDataBreak);
+}
+
+}  // namespace relic86

@@ -1,0 +1,163 @@
+#include "cpu/segmentation.h"
+
+#include "cpu/access.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr u32 kCr0Am = 1u << 18;
+
+// Where a selector's descriptor lies; false: beyond its table's limit, or in an LDT that is not there.
+bool locate(const CpuState& state, Selector selector, LinAddr& address) {
+  u64 base = state.gdtr.base;
+  u32 limit = state.gdtr.limit;
+  if (selector.local()) {
+    const Segment& table = state.segment[kLdtr];
+    if (!table.present() || table.selector.null()) return false;
+    base = table.base;
+    limit = table.limit;
+  }
+  if (selector.table_offset() + 7 > limit) return false;
+  address = LinAddr(static_cast<u32>(base + selector.table_offset()));
+  return true;
+}
+
+bool read_descriptor(Cpu& cpu, LinAddr address, Descriptor& descriptor) {
+  u64 raw = 0;
+  if (!cpu.read_system(address, raw)) return false;
+  descriptor.low = static_cast<u32>(raw);
+  descriptor.high = static_cast<u32>(raw >> 32);
+  return true;
+}
+
+}  // namespace
+
+bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vector vector, u32 external) {
+  LinAddr address{};
+  if (!locate(cpu.state(), selector, address)) {
+    cpu.raise(vector, selector_error(selector, external));
+    return false;
+  }
+  return read_descriptor(cpu, address, descriptor);
+}
+
+bool peek_descriptor(Cpu& cpu, Selector selector, std::optional<Descriptor>& descriptor) {
+  LinAddr address{};
+  descriptor.reset();
+  if (selector.null() || !locate(cpu.state(), selector, address)) return true;
+  Descriptor found;
+  if (!read_descriptor(cpu, address, found)) return false;
+  descriptor = found;
+  return true;
+}
+
+bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor) {
+  if ((descriptor.high & 0x100) != 0) return true;
+  LinAddr address{};
+  if (!locate(cpu.state(), selector, address)) return true;
+  descriptor.high |= 0x100;
+  return cpu.write_system(address + 5, static_cast<u8>(descriptor.high >> 8));
+}
+
+void derive_limits(const CpuState& state, Segment& segment) {
+  segment.read_end = segment.write_end = 0;
+  // Alignment checks and data breakpoints look at every access: no inline path.
+  const bool alignment = (state.cr0 & kCr0Am) != 0 && (state.system_flags & kAC) != 0 && state.mode.cpl == 3;
+  if (alignment || (state.dr[7] & 0xFF) != 0) return;
+  if (!segment.present() || !segment.is_code_or_data()) return;
+  const unsigned type = segment.type();
+  const bool expand_down = !segment.is_code() && (type & 4) != 0;
+  if (expand_down) return;
+  const u64 end = u64{segment.limit} + 1;
+  if (!segment.is_code() || (type & 2) != 0) segment.read_end = end;
+  if (!segment.is_code() && (type & 2) != 0) segment.write_end = end;
+}
+
+void set_segment(Cpu& cpu, SegmentName name, Selector selector, const Descriptor& descriptor) {
+  Segment& segment = cpu.state().segment[name];
+  segment.selector = selector;
+  segment.base = descriptor.base();
+  segment.limit = descriptor.limit();
+  segment.attributes = descriptor.attributes();
+  derive_limits(cpu.state(), segment);
+}
+
+void set_segment_null(Cpu& cpu, SegmentName name, Selector selector) {
+  Segment& segment = cpu.state().segment[name];
+  segment = Segment{};
+  segment.selector = selector;
+}
+
+void set_segment_real(Cpu& cpu, SegmentName name, Selector selector) {
+  CpuState& state = cpu.state();
+  Segment& segment = state.segment[name];
+  segment.selector = selector;
+  segment.base = u64{selector.raw} << 4;
+  if (state.mode.v86) {
+    segment.limit = 0xFFFF;
+    segment.attributes = 0xF3;  // present, DPL 3, read/write data, accessed
+  } else {
+    // Limit, granularity and size stay ("big real mode"); rights become those of read/write data at DPL 0.
+    segment.attributes = static_cast<u16>((segment.attributes & 0xF000) | 0x93);
+  }
+  derive_limits(state, segment);
+}
+
+bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external, Descriptor& descriptor) {
+  if (selector.null()) {
+    cpu.raise(vector, external);
+    return false;
+  }
+  if (!fetch_descriptor(cpu, selector, descriptor, vector, external)) return false;
+  if (selector.rpl() != privilege || descriptor.dpl() != privilege || !descriptor.writable()) {
+    cpu.raise(vector, selector_error(selector, external));
+    return false;
+  }
+  if (!descriptor.present()) {
+    cpu.raise(Vector::StackFault, selector_error(selector, external));
+    return false;
+  }
+  return true;
+}
+
+bool load_segment(Cpu& cpu, SegmentName name, Selector selector) {
+  CpuState& state = cpu.state();
+  if (state.mode.real_or_v86()) {
+    set_segment_real(cpu, name, selector);
+    if (name == kSs) cpu.update_mode();
+    return true;
+  }
+  if (name == kSs) {
+    if (selector.null()) {
+      cpu.raise(Vector::GeneralProtection, 0);
+      return false;
+    }
+    Descriptor descriptor;
+    if (!load_stack_descriptor(cpu, selector, state.mode.cpl, Vector::GeneralProtection, 0, descriptor)) return false;
+    if (!set_accessed(cpu, selector, descriptor)) return false;
+    set_segment(cpu, kSs, selector, descriptor);
+    cpu.update_mode();
+    return true;
+  }
+  if (selector.null()) {
+    set_segment_null(cpu, name, selector);
+    return true;
+  }
+  Descriptor descriptor;
+  if (!fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return false;
+  const unsigned weaker = std::max<unsigned>(state.mode.cpl, selector.rpl());
+  if (!descriptor.code_or_data() || !descriptor.readable() || (!descriptor.conforming() && weaker > descriptor.dpl())) {
+    cpu.raise(Vector::GeneralProtection, selector_error(selector));
+    return false;
+  }
+  if (!descriptor.present()) {
+    cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
+    return false;
+  }
+  if (!set_accessed(cpu, selector, descriptor)) return false;
+  set_segment(cpu, name, selector, descriptor);
+  return true;
+}
+
+}  // namespace relic86

@@ -1,0 +1,63 @@
+// Descriptors and segment registers (SDM 3A chapters 3 and 5).
+#pragma once
+
+#include "cpu/cpu.h"
+
+namespace relic86 {
+
+// A descriptor as it lies in a table (SDM 3A 3.4.5).
+struct Descriptor {
+  u32 low = 0;
+  u32 high = 0;
+
+  u32 base() const { return low >> 16 | (high & 0xFF) << 16 | (high & 0xFF000000u); }
+  u32 limit() const {
+    const u32 raw = (low & 0xFFFF) | (high & 0xF0000);
+    return (high & 1u << 23) != 0 ? raw << 12 | 0xFFF : raw;
+  }
+  u16 attributes() const { return static_cast<u16>(high >> 8 & 0xF0FF); }
+  unsigned type() const { return high >> 8 & 15; }
+  bool code_or_data() const { return (high & 1u << 12) != 0; }
+  bool code() const { return (high & 0x1800) == 0x1800; }
+  bool conforming() const { return code() && (high & 1u << 10) != 0; }
+  bool readable() const { return !code() || (high & 1u << 9) != 0; }
+  bool writable() const { return code_or_data() && !code() && (high & 1u << 9) != 0; }
+  unsigned dpl() const { return high >> 13 & 3; }
+  bool present() const { return (high & 1u << 15) != 0; }
+  bool big() const { return (high & 1u << 22) != 0; }
+  // Gates (SDM 3A 5.8.3, 6.11)
+  Selector gate_selector() const { return Selector(static_cast<u16>(low >> 16)); }
+  u32 gate_offset(bool wide) const { return wide ? (low & 0xFFFF) | (high & 0xFFFF0000u) : low & 0xFFFF; }
+};
+
+// Types of system descriptors (SDM 3A table 3-2).
+enum SystemType : unsigned {
+  kTss16 = 1, kLdt = 2, kTss16Busy = 3, kCallGate16 = 4, kTaskGate = 5, kInterruptGate16 = 6, kTrapGate16 = 7,
+  kTss32 = 9, kTss32Busy = 11, kCallGate32 = 12, kInterruptGate32 = 14, kTrapGate32 = 15,
+};
+
+// The error code that names a selector.
+inline u32 selector_error(Selector selector, u32 external = 0) { return (selector.raw & 0xFFFCu) | external; }
+
+// Reads the selector's descriptor. A selector beyond its table raises vector(selector); false.
+bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vector vector, u32 external = 0);
+// The same without faults, for LAR, LSL, VERR, VERW: nullopt when beyond its table; page faults still raise (false in ok).
+bool peek_descriptor(Cpu& cpu, Selector selector, std::optional<Descriptor>& descriptor);
+// Sets the accessed bit in the table, if it is clear. False: page fault.
+bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor);
+
+// Fills a segment register's hidden part; no checks.
+void set_segment(Cpu& cpu, SegmentName name, Selector selector, const Descriptor& descriptor);
+void set_segment_null(Cpu& cpu, SegmentName name, Selector selector);
+// Real-address and virtual-8086 mode: base = selector * 16 (SDM 3A 20.1.1); in real mode limit and attributes stay.
+void set_segment_real(Cpu& cpu, SegmentName name, Selector selector);
+
+// MOV, POP, LxS to DS, ES, FS, GS or SS with every check of the present mode. False: fault raised, nothing changed.
+bool load_segment(Cpu& cpu, SegmentName name, Selector selector);
+// SS of a more or less privileged stack: checked against the privilege it is for, faults as vector(selector).
+bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external, Descriptor& descriptor);
+
+// The inline limits (Segment::read_end, write_end) from type and limit.
+void derive_limits(const CpuState& state, Segment& segment);
+
+}  // namespace relic86
