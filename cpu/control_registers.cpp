@@ -8,7 +8,8 @@ namespace relic86 {
 
 namespace {
 
-constexpr u64 kPe = 1u << 0, kEt = 1u << 4, kTs = 1u << 3, kNw = 1u << 29, kCd = 1u << 30, kPg = 1u << 31, kAm = 1u << 18;
+constexpr u64 kPe = 1u << 0, kEt = 1u << 4, kTs = 1u << 3, kNw = 1u << 29, kCd = 1u << 30, kPg = 1u << 31,
+              kAm = 1u << 18;
 constexpr u64 kCr0Known = 0xE005003F;
 constexpr u64 kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kDe = 1u << 3;
 
@@ -37,7 +38,9 @@ bool set_cr4(Cpu& cpu, u32 value) {
   if ((value & ~cpu.model().cr4_bits()) != 0) return false;
   const u64 old = state.cr4;
   constexpr u64 kFlushing = kPse | kPae | kPge | 1u << 20 | 1u << 21;
-  if (state.mode.paging && (value & kPae) != 0 && ((value ^ old) & (kPae | kPge | kPse | 1u << 20)) != 0 && !cpu.mmu().reload_pdptes()) return false;
+  if (state.mode.paging && (value & kPae) != 0 && ((value ^ old) & (kPae | kPge | kPse | 1u << 20)) != 0 &&
+      !cpu.mmu().reload_pdptes())
+    return false;
   state.cr4 = value;
   if (((value ^ old) & kFlushing) != 0) cpu.mmu().flush_all();
   cpu.update_mode();
@@ -64,7 +67,8 @@ Flow mov_from_control(Cpu& cpu, const Insn& insn) {
 
 Flow mov_to_control(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  if (insn.reg == 1 || insn.reg > 4 || (insn.reg == 4 && cpu.model().cr4_bits() == 0)) return cpu.raise(Vector::InvalidOpcode);
+  if (insn.reg == 1 || insn.reg > 4 || (insn.reg == 4 && cpu.model().cr4_bits() == 0))
+    return cpu.raise(Vector::InvalidOpcode);
   if (!privileged(cpu)) return Flow::Fault;
   const u32 value = state.gpr32(insn.rm);
   bool accepted = true;
@@ -128,9 +132,13 @@ Flow mov_to_debug(Cpu& cpu, const Insn& insn) {
 
 Flow smsw(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  if (insn.memory()) return cpu.write(operand_segment(insn), effective_address(state, insn), static_cast<u16>(state.cr0)) ? Flow::Next : Flow::Fault;
-  if (insn.operand32()) state.set_gpr32(insn.rm, static_cast<u32>(state.cr0));
-  else state.gpr[insn.rm] = (state.gpr[insn.rm] & ~u64{0xFFFF}) | (state.cr0 & 0xFFFF);
+  if (insn.memory())
+    return cpu.write(operand_segment(insn), effective_address(state, insn), static_cast<u16>(state.cr0)) ? Flow::Next
+                                                                                                         : Flow::Fault;
+  if (insn.operand32())
+    state.set_gpr32(insn.rm, static_cast<u32>(state.cr0));
+  else
+    state.gpr[insn.rm] = (state.gpr[insn.rm] & ~u64{0xFFFF}) | (state.cr0 & 0xFFFF);
   return Flow::Next;
 }
 

@@ -12,13 +12,15 @@
 namespace relic86 {
 
 namespace {
-constexpr u64 kCr0Pe = 1u << 0, kCr0Em = 1u << 2, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29, kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
+constexpr u64 kCr0Pe = 1u << 0, kCr0Em = 1u << 2, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18,
+              kCr0Nw = 1u << 29, kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
 constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
 constexpr u64 kEferNxe = 1u << 11;
 }  // namespace
 
 Cpu::Cpu(const Wiring& wiring) : wiring_(wiring) {
-  void* memory = mmap(nullptr, sizeof(VcpuMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(VcpuMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   RELIC86_ASSERT(memory != MAP_FAILED);
   // The tables stay as the host gives them, zero: only the state is constructed, so that no page is touched in vain.
   memory_ = static_cast<VcpuMemory*>(memory);
@@ -147,7 +149,8 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
     return refuse();  // a 4 GiB segment wraps around
   }
   const LinAddr linear(static_cast<u32>(segment.base + offset));
-  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && size <= 8 && (size & (size - 1)) == 0 && (linear.raw & (size - 1)) != 0) {
+  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && size <= 8 &&
+      (size & (size - 1)) == 0 && (linear.raw & (size - 1)) != 0) {
     raise(Vector::AlignmentCheck, 0);
     return false;
   }

@@ -85,8 +85,8 @@ class Cpu {
   // Full segment check of an access (limit, type, null, expand-down): false: #GP or #SS is raised.
   bool check_access(SegmentName segment, u32 offset, u32 size, MemoryAccess access);
 
-  // An unmasked x87 exception meets a waiting instruction while CR0.NE is clear: FERR# is asserted. True: the instruction must
-  // wait for the interrupt, `flow` says how; false: it goes on as with IGNNE# asserted.
+  // An unmasked x87 exception meets a waiting instruction while CR0.NE is clear: FERR# is asserted. True: the
+  // instruction must wait for the interrupt, `flow` says how; false: it goes on as with IGNNE# asserted.
   bool signal_x87_error(Flow& flow);
   // After EFLAGS.AC, CR0.AM, CR4.SMAP, DR7 or CPL changed: the inline limits of all segments and the SMAP override.
   void update_access_checks();

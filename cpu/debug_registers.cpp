@@ -18,7 +18,8 @@ Breakpoint breakpoint(const CpuState& state, unsigned n) {
   const u64 dr7 = state.dr[7];
   constexpr u32 kSizes[] = {1, 2, 8, 4};  // LEN 10b: 8 bytes, or undefined on older parts
   const u32 size = kSizes[dr7 >> (18 + n * 4) & 3];
-  return {(dr7 >> (n * 2) & 3) != 0, static_cast<Condition>(dr7 >> (16 + n * 4) & 3), size, static_cast<u32>(state.dr[n]) & ~(size - 1)};
+  return {(dr7 >> (n * 2) & 3) != 0, static_cast<Condition>(dr7 >> (16 + n * 4) & 3), size,
+          static_cast<u32>(state.dr[n]) & ~(size - 1)};
 }
 
 bool overlap(const Breakpoint& point, u32 first, u32 size) {
@@ -32,7 +33,8 @@ bool instruction_breakpoint(Cpu& cpu, LinAddr address) {
   u64 hits = 0;
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
-    if (point.enabled && point.condition == Condition::Execute && point.first == static_cast<u32>(address.raw)) hits |= 1u << n;
+    if (point.enabled && point.condition == Condition::Execute && point.first == static_cast<u32>(address.raw))
+      hits |= 1u << n;
   }
   if (hits == 0) return false;
   state.dr[6] |= hits;
@@ -45,7 +47,8 @@ void check_data_breakpoints(Cpu& cpu, LinAddr address, u32 size, bool write) {
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
     if (!point.enabled || !overlap(point, static_cast<u32>(address.raw), size)) continue;
-    if (point.condition == Condition::ReadWrite || (point.condition == Condition::Write && write)) state.debug_status |= 1u << n;
+    if (point.condition == Condition::ReadWrite || (point.condition == Condition::Write && write))
+      state.debug_status |= 1u << n;
   }
   if (state.debug_status != 0) cpu.request(kPendingDataBreak);
 }
@@ -55,7 +58,8 @@ void check_io_breakpoints(Cpu& cpu, IoPort port, u32 size) {
   if ((state.dr[7] & 0xFF) == 0 || (state.cr4 & kCr4De) == 0) return;
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
-    if (point.enabled && point.condition == Condition::Io && overlap(point, port.raw, size)) state.debug_status |= 1u << n;
+    if (point.enabled && point.condition == Condition::Io && overlap(point, port.raw, size))
+      state.debug_status |= 1u << n;
   }
   if (state.debug_status != 0) cpu.request(kPendingDataBreak);
 }

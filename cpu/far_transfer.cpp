@@ -8,7 +8,9 @@ namespace relic86 {
 
 namespace {
 
-u32 next_rip(const CpuState& state, const Insn& insn) { return (state.eip() + insn.length) & (state.mode.code32 ? 0xFFFFFFFFu : 0xFFFFu); }
+u32 next_rip(const CpuState& state, const Insn& insn) {
+  return (state.eip() + insn.length) & (state.mode.code32 ? 0xFFFFFFFFu : 0xFFFFu);
+}
 
 // The code segment that a direct far transfer names (not a gate). False: fault.
 bool check_direct_code(Cpu& cpu, Selector selector, const Descriptor& code) {
@@ -38,7 +40,8 @@ Flow real_transfer(Cpu& cpu, Selector selector, u32 offset, bool operand32) {
 // What a gate or TSS selector of JMP or CALL leads to a task by.
 Flow task_transfer(Cpu& cpu, Selector selector, Descriptor descriptor, TaskSwitchCause cause, u32 return_rip) {
   const CpuState& state = cpu.state();
-  if (descriptor.dpl() < state.mode.cpl || descriptor.dpl() < selector.rpl()) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
+  if (descriptor.dpl() < state.mode.cpl || descriptor.dpl() < selector.rpl())
+    return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   if (descriptor.type() == kTaskGate) {
     if (!descriptor.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
     selector = descriptor.gate_selector();
@@ -89,7 +92,8 @@ Flow jump_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
     const Descriptor gate = descriptor;
     Selector target;
     if (!open_call_gate(cpu, selector, gate, target, descriptor)) return Flow::Fault;
-    if (!descriptor.conforming() && descriptor.dpl() != state.mode.cpl) return cpu.raise(Vector::GeneralProtection, selector_error(target));
+    if (!descriptor.conforming() && descriptor.dpl() != state.mode.cpl)
+      return cpu.raise(Vector::GeneralProtection, selector_error(target));
     if (!descriptor.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(target));
     selector = target;
     offset = gate.gate_offset(wide);
@@ -105,7 +109,8 @@ Flow jump_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
 }
 
 // CALL through a gate to a more privileged ring: new stack, parameters copied (SDM 3A 5.8.5).
-bool call_inner(Cpu& cpu, bool wide, unsigned parameters, Selector selector, Descriptor& code, u32 offset, u32 return_rip) {
+bool call_inner(Cpu& cpu, bool wide, unsigned parameters, Selector selector, Descriptor& code, u32 offset,
+                u32 return_rip) {
   CpuState& state = cpu.state();
   const unsigned privilege = code.dpl();
   const Selector old_cs = state.segment[kCs].selector, old_ss = state.segment[kSs].selector;
@@ -115,7 +120,8 @@ bool call_inner(Cpu& cpu, bool wide, unsigned parameters, Selector selector, Des
   u32 esp = 0;
   Descriptor stack;
   if (!read_tss_stack(cpu, privilege, 0, ss, esp)) return false;
-  if (!load_stack_descriptor(cpu, ss, privilege, Vector::InvalidTss, 0, stack) || !set_accessed(cpu, ss, stack)) return false;
+  if (!load_stack_descriptor(cpu, ss, privilege, Vector::InvalidTss, 0, stack) || !set_accessed(cpu, ss, stack))
+    return false;
   std::array<u32, 32> values{};
   for (unsigned i = 0; i < parameters; i++) {
     const u32 at = (old_esp + i * (wide ? 4 : 2)) & old_mask;
@@ -155,7 +161,8 @@ Flow call_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
     offset = gate.gate_offset(wide);
     if (!descriptor.conforming() && descriptor.dpl() < state.mode.cpl) {
       TransferGuard guard(cpu);
-      if (!call_inner(cpu, wide, gate.high & 31, selector, descriptor, offset, return_rip)) return guard.fail(), Flow::Fault;
+      if (!call_inner(cpu, wide, gate.high & 31, selector, descriptor, offset, return_rip))
+        return guard.fail(), Flow::Fault;
       cpu.update_mode();
       return Flow::StopAt;
     }
@@ -165,7 +172,8 @@ Flow call_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
     return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   }
   TransferGuard guard(cpu);
-  if (!cpu.push_operand(wide, state.segment[kCs].selector.raw) || !cpu.push_operand(wide, return_rip)) return guard.fail(), Flow::Fault;
+  if (!cpu.push_operand(wide, state.segment[kCs].selector.raw) || !cpu.push_operand(wide, return_rip))
+    return guard.fail(), Flow::Fault;
   if (!enter_code_segment(cpu, selector, descriptor, state.mode.cpl, offset, 0)) return guard.fail(), Flow::Fault;
   cpu.update_mode();
   return Flow::StopAt;
@@ -180,7 +188,9 @@ Flow call(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
   CpuState& state = cpu.state();
   if (!state.mode.real_or_v86()) return call_protected(cpu, selector, offset, insn);
   TransferGuard guard(cpu);
-  if (!cpu.push_operand(insn.operand32(), state.segment[kCs].selector.raw) || !cpu.push_operand(insn.operand32(), next_rip(state, insn))) return guard.fail(), Flow::Fault;
+  if (!cpu.push_operand(insn.operand32(), state.segment[kCs].selector.raw) ||
+      !cpu.push_operand(insn.operand32(), next_rip(state, insn)))
+    return guard.fail(), Flow::Fault;
   const Flow flow = real_transfer(cpu, selector, offset, insn.operand32());
   if (flow == Flow::Fault) guard.fail();
   return flow;
@@ -208,7 +218,8 @@ bool check_return_code(Cpu& cpu, Selector cs, Descriptor& code) {
     return false;
   }
   if (!fetch_descriptor(cpu, cs, code, Vector::GeneralProtection)) return false;
-  if (!code.code_or_data() || !code.code() || cs.rpl() < cpu.state().mode.cpl || (code.conforming() ? code.dpl() > cs.rpl() : code.dpl() != cs.rpl())) {
+  if (!code.code_or_data() || !code.code() || cs.rpl() < cpu.state().mode.cpl ||
+      (code.conforming() ? code.dpl() > cs.rpl() : code.dpl() != cs.rpl())) {
     cpu.raise(Vector::GeneralProtection, selector_error(cs));
     return false;
   }
@@ -230,7 +241,8 @@ bool return_outer(Cpu& cpu, bool wide, Selector cs, Descriptor& code, u32 rip, u
   if (!cpu.pop_operand(wide, esp) || !cpu.pop_operand(wide, raw)) return false;
   const Selector ss(static_cast<u16>(raw));
   Descriptor stack;
-  if (!load_stack_descriptor(cpu, ss, cs.rpl(), Vector::GeneralProtection, 0, stack) || !set_accessed(cpu, ss, stack)) return false;
+  if (!load_stack_descriptor(cpu, ss, cs.rpl(), Vector::GeneralProtection, 0, stack) || !set_accessed(cpu, ss, stack))
+    return false;
   if (!enter_code_segment(cpu, cs, code, cs.rpl(), rip, 0)) return false;
   set_segment(cpu, kSs, ss, stack);
   cpu.update_mode();
@@ -298,7 +310,8 @@ Flow iret_from_task(Cpu& cpu, const Insn& insn) {
   if (selector.local() || selector.null()) return cpu.raise(Vector::InvalidTss, selector_error(selector));
   Descriptor tss;
   if (!fetch_descriptor(cpu, selector, tss, Vector::InvalidTss)) return Flow::Fault;
-  if (tss.code_or_data() || (tss.type() != kTss16Busy && tss.type() != kTss32Busy)) return cpu.raise(Vector::InvalidTss, selector_error(selector));
+  if (tss.code_or_data() || (tss.type() != kTss16Busy && tss.type() != kTss32Busy))
+    return cpu.raise(Vector::InvalidTss, selector_error(selector));
   if (!tss.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
   return switch_task(cpu, selector, tss, TaskSwitchCause::Iret, next_rip(state, insn), 0) ? Flow::StopAt : Flow::Fault;
 }
@@ -313,7 +326,8 @@ Flow iret_in_v86(Cpu& cpu, const Insn& insn) {
   if (!trusted && ((state.cr4 & kCr4Vme) == 0 || wide)) return cpu.raise(Vector::GeneralProtection, 0);
   TransferGuard guard(cpu);
   u32 rip = 0, cs = 0, flags = 0;
-  if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, cs) || !cpu.pop_operand(wide, flags)) return guard.fail(), Flow::Fault;
+  if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, cs) || !cpu.pop_operand(wide, flags))
+    return guard.fail(), Flow::Fault;
   if (rip > 0xFFFF) {
     cpu.raise(Vector::GeneralProtection, 0);
     return guard.fail(), Flow::Fault;
@@ -358,7 +372,8 @@ Flow ret_far(Cpu& cpu, const Insn& insn) {
   if (!state.mode.real_or_v86()) return return_protected(cpu, insn, release);
   TransferGuard guard(cpu);
   u32 rip = 0, cs = 0;
-  if (!cpu.pop_operand(insn.operand32(), rip) || !cpu.pop_operand(insn.operand32(), cs)) return guard.fail(), Flow::Fault;
+  if (!cpu.pop_operand(insn.operand32(), rip) || !cpu.pop_operand(insn.operand32(), cs))
+    return guard.fail(), Flow::Fault;
   const Flow flow = real_transfer(cpu, Selector(static_cast<u16>(cs)), rip, insn.operand32());
   if (flow == Flow::Fault) return guard.fail(), Flow::Fault;
   set_stack_pointer(cpu, state.gpr32(kEsp) + release);
@@ -372,7 +387,8 @@ Flow iret(Cpu& cpu, const Insn& insn) {
   if (state.mode.protected_mode && (state.system_flags & kNT) != 0) return iret_from_task(cpu, insn);
   TransferGuard guard(cpu);
   u32 rip = 0, raw = 0, flags = 0;
-  if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw) || !cpu.pop_operand(wide, flags)) return guard.fail(), Flow::Fault;
+  if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw) || !cpu.pop_operand(wide, flags))
+    return guard.fail(), Flow::Fault;
   const Selector cs(static_cast<u16>(raw));
   if (!state.mode.protected_mode) {
     const Flow flow = real_transfer(cpu, cs, rip, wide);

@@ -14,11 +14,11 @@ constexpr u64 kCr4Vme = 1u << 0;
 // One event on its way to a handler.
 struct Event {
   u8 vector = 0;
-  bool software = false;    // INT n, INT3, INTO: gate privilege counts, EXT is 0
+  bool software = false;  // INT n, INT3, INTO: gate privilege counts, EXT is 0
   bool has_error = false;
   u32 error_code = 0;
   u32 return_rip = 0;
-  bool resume = false;      // faults push RF set
+  bool resume = false;  // faults push RF set
   u32 external() const { return software ? 0u : 1u; }
 };
 
@@ -33,7 +33,9 @@ bool deliver_real(Cpu& cpu, const Event& event) {
   u16 offset = 0, selector = 0;
   const LinAddr at(static_cast<u32>(state.idtr.base + event.vector * 4u));
   if (!cpu.read_system(at, offset) || !cpu.read_system(at + 2, selector)) return guard.fail();
-  if (!cpu.push16(static_cast<u16>(cpu.eflags())) || !cpu.push16(state.segment[kCs].selector.raw) || !cpu.push16(static_cast<u16>(event.return_rip))) return guard.fail();
+  if (!cpu.push16(static_cast<u16>(cpu.eflags())) || !cpu.push16(state.segment[kCs].selector.raw) ||
+      !cpu.push16(static_cast<u16>(event.return_rip)))
+    return guard.fail();
   cpu.set_eflags(cpu.eflags() & ~(kIF | kTF | kRF | kAC));
   set_segment_real(cpu, kCs, Selector(selector));
   state.rip = offset;
@@ -59,7 +61,9 @@ bool deliver_redirected(Cpu& cpu, const Event& event) {
     pushed = (flags & ~kIF) | kIOPL;
     if ((flags & kVIF) != 0) pushed |= kIF;
   }
-  if (!cpu.push16(static_cast<u16>(pushed)) || !cpu.push16(state.segment[kCs].selector.raw) || !cpu.push16(static_cast<u16>(event.return_rip))) return guard.fail();
+  if (!cpu.push16(static_cast<u16>(pushed)) || !cpu.push16(state.segment[kCs].selector.raw) ||
+      !cpu.push16(static_cast<u16>(event.return_rip)))
+    return guard.fail();
   flags &= ~(kTF | kRF);
   flags &= virtual_if ? ~kVIF : ~kIF;
   cpu.set_eflags(flags);
@@ -84,23 +88,28 @@ bool redirection_bit(Cpu& cpu, u8 vector, bool& redirected) {
 }
 
 bool push_frame(Cpu& cpu, bool wide, const Event& event, u32 flags, Selector cs) {
-  if (!cpu.push_operand(wide, flags) || !cpu.push_operand(wide, cs.raw) || !cpu.push_operand(wide, event.return_rip)) return false;
+  if (!cpu.push_operand(wide, flags) || !cpu.push_operand(wide, cs.raw) || !cpu.push_operand(wide, event.return_rip))
+    return false;
   return !event.has_error || cpu.push_operand(wide, event.error_code);
 }
 
 // To a more privileged ring, also out of virtual-8086 mode (SDM 3A 6.12.1, 20.3.1).
-bool deliver_inner(Cpu& cpu, const Event& event, bool wide, Selector selector, Descriptor& code, u32 offset, unsigned privilege) {
+bool deliver_inner(Cpu& cpu, const Event& event, bool wide, Selector selector, Descriptor& code, u32 offset,
+                   unsigned privilege) {
   CpuState& state = cpu.state();
   const bool from_v86 = state.mode.v86;
   const u32 old_flags = cpu.eflags() | (event.resume ? kRF : 0u);
   const Selector old_cs = state.segment[kCs].selector, old_ss = state.segment[kSs].selector;
   const u32 old_esp = state.gpr32(kEsp);
-  const std::array<u16, 4> data_segments{state.segment[kGs].selector.raw, state.segment[kFs].selector.raw, state.segment[kDs].selector.raw, state.segment[kEs].selector.raw};
+  const std::array<u16, 4> data_segments{state.segment[kGs].selector.raw, state.segment[kFs].selector.raw,
+                                         state.segment[kDs].selector.raw, state.segment[kEs].selector.raw};
   Selector ss;
   u32 esp = 0;
   Descriptor stack;
   if (!read_tss_stack(cpu, privilege, event.external(), ss, esp)) return false;
-  if (!load_stack_descriptor(cpu, ss, privilege, Vector::InvalidTss, event.external(), stack) || !set_accessed(cpu, ss, stack)) return false;
+  if (!load_stack_descriptor(cpu, ss, privilege, Vector::InvalidTss, event.external(), stack) ||
+      !set_accessed(cpu, ss, stack))
+    return false;
   // From here on the processor is in the new ring; TransferGuard puts everything back if the frame does not fit.
   cpu.set_eflags(cpu.eflags() & ~kVM);
   set_segment(cpu, kSs, ss, stack);
@@ -116,7 +125,9 @@ bool deliver_inner(Cpu& cpu, const Event& event, bool wide, Selector selector, D
       if (!cpu.push_operand(wide, data)) return stack_fault();
     }
   }
-  if (!cpu.push_operand(wide, old_ss.raw) || !cpu.push_operand(wide, old_esp) || !push_frame(cpu, wide, event, old_flags, old_cs)) return stack_fault();
+  if (!cpu.push_operand(wide, old_ss.raw) || !cpu.push_operand(wide, old_esp) ||
+      !push_frame(cpu, wide, event, old_flags, old_cs))
+    return stack_fault();
   if (!enter_code_segment(cpu, selector, code, privilege, offset, event.external())) return false;
   if (from_v86) {
     for (const SegmentName name : {kEs, kDs, kFs, kGs}) set_segment_null(cpu, name, Selector(0));
@@ -213,13 +224,16 @@ bool deliver_protected(Cpu& cpu, const Event& event) {
     cpu.raise(Vector::SegmentNotPresent, selector_error(selector, external));
     return false;
   }
-  return switch_task(cpu, selector, tss, TaskSwitchCause::Interrupt, event.return_rip, external, {event.has_error, event.error_code});
+  return switch_task(cpu, selector, tss, TaskSwitchCause::Interrupt, event.return_rip, external,
+                     {event.has_error, event.error_code});
 }
 
 bool deliver(Cpu& cpu, const Event& event) {
   CpuState& state = cpu.state();
-  log::print(log::Channel::Interrupts, "v={:02x} e={:04x} cpl={} IP={:04x}:{:08x} SP={:04x}:{:08x} CR2={:08x} EAX={:08x}", event.vector, event.error_code,
-             state.mode.cpl, state.segment[kCs].selector.raw, state.rip, state.segment[kSs].selector.raw, state.gpr[kEsp], state.cr2, state.gpr[kEax]);
+  log::print(log::Channel::Interrupts,
+             "v={:02x} e={:04x} cpl={} IP={:04x}:{:08x} SP={:04x}:{:08x} CR2={:08x} EAX={:08x}", event.vector,
+             event.error_code, state.mode.cpl, state.segment[kCs].selector.raw, state.rip,
+             state.segment[kSs].selector.raw, state.gpr[kEsp], state.cr2, state.gpr[kEax]);
   if (!state.mode.protected_mode) {
     Event real = event;
     real.has_error = false;
@@ -241,7 +255,8 @@ bool contributory(Vector vector) {
 }
 
 void shut_down(Cpu& cpu) {
-  log::print(log::Channel::Reset, "triple fault at {:04x}:{:08x}", cpu.state().segment[kCs].selector.raw, cpu.state().rip);
+  log::print(log::Channel::Reset, "triple fault at {:04x}:{:08x}", cpu.state().segment[kCs].selector.raw,
+             cpu.state().rip);
   cpu.state().shutdown = true;
   cpu.request(kPendingStop);
 }
@@ -252,8 +267,9 @@ void deliver_with_escalation(Cpu& cpu, Event event, std::optional<Vector> first)
     const Fault second = cpu.fault();
     if (second.vector == Vector::PageFault) cpu.state().cr2 = second.address.raw;
     if (first == Vector::DoubleFault) return shut_down(cpu);
-    const bool twice = first && ((contributory(*first) && contributory(second.vector)) ||
-                                 (*first == Vector::PageFault && (contributory(second.vector) || second.vector == Vector::PageFault)));
+    const bool twice =
+        first && ((contributory(*first) && contributory(second.vector)) ||
+                  (*first == Vector::PageFault && (contributory(second.vector) || second.vector == Vector::PageFault)));
     first = twice ? Vector::DoubleFault : second.vector;
     event.software = false;
     event.vector = static_cast<u8>(*first);
@@ -345,11 +361,14 @@ bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 ret
 namespace {
 Flow software_interrupt(Cpu& cpu, const Insn& insn, u8 vector, SoftInterrupt kind) {
   const u32 mask = cpu.state().mode.code32 ? 0xFFFFFFFFu : 0xFFFFu;
-  return deliver_software_interrupt(cpu, vector, kind, (cpu.state().eip() + insn.length) & mask) ? Flow::StopAt : Flow::Fault;
+  return deliver_software_interrupt(cpu, vector, kind, (cpu.state().eip() + insn.length) & mask) ? Flow::StopAt
+                                                                                                 : Flow::Fault;
 }
 }  // namespace
 
-Flow int_n(Cpu& cpu, const Insn& insn) { return software_interrupt(cpu, insn, static_cast<u8>(insn.immediate), SoftInterrupt::IntN); }
+Flow int_n(Cpu& cpu, const Insn& insn) {
+  return software_interrupt(cpu, insn, static_cast<u8>(insn.immediate), SoftInterrupt::IntN);
+}
 Flow int3(Cpu& cpu, const Insn& insn) { return software_interrupt(cpu, insn, 3, SoftInterrupt::Int3); }
 Flow int1(Cpu& cpu, const Insn& insn) { return software_interrupt(cpu, insn, 1, SoftInterrupt::Int1); }
 Flow into(Cpu& cpu, const Insn& insn) {

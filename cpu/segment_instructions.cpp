@@ -1,4 +1,5 @@
-// MOV, POP and LxS of segment registers; LAR, LSL, VERR, VERW, ARPL; LLDT, LTR, SLDT, STR and the table registers (SDM 2).
+// MOV, POP and LxS of segment registers; LAR, LSL, VERR, VERW, ARPL; LLDT, LTR, SLDT, STR and the table registers (SDM
+// 2).
 #include "cpu/access.h"
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
@@ -18,15 +19,20 @@ bool read_operand16(Cpu& cpu, const Insn& insn, u16& value) {
 // Stores 16 bits; to a register with a 32-bit operand size the upper half becomes `upper`.
 Flow write_operand16(Cpu& cpu, const Insn& insn, u16 value, u32 upper = 0) {
   CpuState& state = cpu.state();
-  if (insn.memory()) return cpu.write(operand_segment(insn), effective_address(state, insn), value) ? Flow::Next : Flow::Fault;
-  if (insn.operand32()) state.set_gpr32(insn.rm, upper | value);
-  else state.gpr[insn.rm] = (state.gpr[insn.rm] & ~u64{0xFFFF}) | value;
+  if (insn.memory())
+    return cpu.write(operand_segment(insn), effective_address(state, insn), value) ? Flow::Next : Flow::Fault;
+  if (insn.operand32())
+    state.set_gpr32(insn.rm, upper | value);
+  else
+    state.gpr[insn.rm] = (state.gpr[insn.rm] & ~u64{0xFFFF}) | value;
   return Flow::Next;
 }
 
 void write_register(CpuState& state, const Insn& insn, u32 value) {
-  if (insn.operand32()) state.set_gpr32(insn.reg, value);
-  else state.gpr[insn.reg] = (state.gpr[insn.reg] & ~u64{0xFFFF}) | (value & 0xFFFF);
+  if (insn.operand32())
+    state.set_gpr32(insn.reg, value);
+  else
+    state.gpr[insn.reg] = (state.gpr[insn.reg] & ~u64{0xFFFF}) | (value & 0xFFFF);
 }
 
 void set_zf(CpuState& state, bool zero) {
@@ -40,9 +46,13 @@ Flow load_far(Cpu& cpu, const Insn& insn, SegmentName name) {
   u32 offset = 0;
   u16 low = 0, selector = 0;
   if (insn.operand32()) {
-    if (!cpu.read(operand_segment(insn), at, offset) || !cpu.read(operand_segment(insn), (at + 4) & insn.address_mask, selector)) return Flow::Fault;
+    if (!cpu.read(operand_segment(insn), at, offset) ||
+        !cpu.read(operand_segment(insn), (at + 4) & insn.address_mask, selector))
+      return Flow::Fault;
   } else {
-    if (!cpu.read(operand_segment(insn), at, low) || !cpu.read(operand_segment(insn), (at + 2) & insn.address_mask, selector)) return Flow::Fault;
+    if (!cpu.read(operand_segment(insn), at, low) ||
+        !cpu.read(operand_segment(insn), (at + 2) & insn.address_mask, selector))
+      return Flow::Fault;
     offset = low;
   }
   if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
@@ -115,7 +125,9 @@ Flow arpl(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   u16 destination = 0;
   const u32 at = insn.memory() ? effective_address(state, insn) : 0;
-  if (insn.memory() ? !cpu.read_for_write(operand_segment(insn), at, destination) : !read_operand16(cpu, insn, destination)) return Flow::Fault;
+  if (insn.memory() ? !cpu.read_for_write(operand_segment(insn), at, destination)
+                    : !read_operand16(cpu, insn, destination))
+    return Flow::Fault;
   const u16 source = static_cast<u16>(state.gpr[insn.reg]);
   const bool adjust = (destination & 3) < (source & 3);
   if (adjust) {
@@ -150,7 +162,8 @@ Flow lldt(Cpu& cpu, const Insn& insn) {
   Descriptor descriptor;
   if (selector.local()) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   if (!fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return Flow::Fault;
-  if (descriptor.code_or_data() || descriptor.type() != kLdt) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
+  if (descriptor.code_or_data() || descriptor.type() != kLdt)
+    return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   if (!descriptor.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
   set_segment(cpu, kLdtr, selector, descriptor);
   return Flow::Stop;
@@ -163,7 +176,8 @@ Flow ltr(Cpu& cpu, const Insn& insn) {
   Descriptor descriptor;
   if (selector.null() || selector.local()) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   if (!fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return Flow::Fault;
-  if (descriptor.code_or_data() || (descriptor.type() != kTss16 && descriptor.type() != kTss32)) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
+  if (descriptor.code_or_data() || (descriptor.type() != kTss16 && descriptor.type() != kTss32))
+    return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   if (!descriptor.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
   descriptor.high |= 0x200;  // busy
   const LinAddr at(static_cast<u32>(cpu.state().gdtr.base + selector.table_offset() + 5));
@@ -179,7 +193,8 @@ Flow verify(Cpu& cpu, const Insn& insn, bool write) {
   bool ok = false;
   const auto descriptor = visible_descriptor(cpu, Selector(raw), ok);
   if (!ok) return Flow::Fault;
-  set_zf(cpu.state(), descriptor && descriptor->code_or_data() && (write ? descriptor->writable() : descriptor->readable()));
+  set_zf(cpu.state(),
+         descriptor && descriptor->code_or_data() && (write ? descriptor->writable() : descriptor->readable()));
   return Flow::Next;
 }
 }  // namespace
@@ -228,7 +243,8 @@ Flow store_table(Cpu& cpu, const Insn& insn, const DescriptorTable& table) {
 Flow load_table(Cpu& cpu, const Insn& insn, DescriptorTable& table) {
   if (!privileged(cpu)) return Flow::Fault;
   u8 image[6];
-  if (!cpu.read_bytes(operand_segment(insn), effective_address(cpu.state(), insn), image, sizeof image)) return Flow::Fault;
+  if (!cpu.read_bytes(operand_segment(insn), effective_address(cpu.state(), insn), image, sizeof image))
+    return Flow::Fault;
   u16 limit = 0;
   u32 base = 0;
   std::memcpy(&limit, image, 2);

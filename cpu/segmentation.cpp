@@ -104,7 +104,8 @@ void set_segment_real(Cpu& cpu, SegmentName name, Selector selector) {
   derive_limits(state, segment);
 }
 
-bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external, Descriptor& descriptor) {
+bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external,
+                           Descriptor& descriptor) {
   if (selector.null()) {
     cpu.raise(vector, external);
     return false;

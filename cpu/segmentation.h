@@ -32,8 +32,18 @@ struct Descriptor {
 
 // Types of system descriptors (SDM 3A table 3-2).
 enum SystemType : unsigned {
-  kTss16 = 1, kLdt = 2, kTss16Busy = 3, kCallGate16 = 4, kTaskGate = 5, kInterruptGate16 = 6, kTrapGate16 = 7,
-  kTss32 = 9, kTss32Busy = 11, kCallGate32 = 12, kInterruptGate32 = 14, kTrapGate32 = 15,
+  kTss16 = 1,
+  kLdt = 2,
+  kTss16Busy = 3,
+  kCallGate16 = 4,
+  kTaskGate = 5,
+  kInterruptGate16 = 6,
+  kTrapGate16 = 7,
+  kTss32 = 9,
+  kTss32Busy = 11,
+  kCallGate32 = 12,
+  kInterruptGate32 = 14,
+  kTrapGate32 = 15,
 };
 
 // The error code that names a selector.
@@ -41,7 +51,8 @@ inline u32 selector_error(Selector selector, u32 external = 0) { return (selecto
 
 // Reads the selector's descriptor. A selector beyond its table raises vector(selector); false.
 bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vector vector, u32 external = 0);
-// The same without faults, for LAR, LSL, VERR, VERW: nullopt when beyond its table; page faults still raise (false in ok).
+// The same without faults, for LAR, LSL, VERR, VERW: nullopt when beyond its table; page faults still raise (false in
+// ok).
 bool peek_descriptor(Cpu& cpu, Selector selector, std::optional<Descriptor>& descriptor);
 // Sets the accessed bit in the table, if it is clear. False: page fault.
 bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor);
@@ -55,7 +66,8 @@ void set_segment_real(Cpu& cpu, SegmentName name, Selector selector);
 // MOV, POP, LxS to DS, ES, FS, GS or SS with every check of the present mode. False: fault raised, nothing changed.
 bool load_segment(Cpu& cpu, SegmentName name, Selector selector);
 // SS of a more or less privileged stack: checked against the privilege it is for, faults as vector(selector).
-bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external, Descriptor& descriptor);
+bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external,
+                           Descriptor& descriptor);
 
 // The inline limits (Segment::read_end, write_end) from type and limit.
 void derive_limits(const CpuState& state, Segment& segment);

@@ -7,7 +7,8 @@ namespace relic86 {
 namespace {
 
 // Offsets in 32-bit and 16-bit task-state segments (SDM 3A figures 7-2 and 7-10).
-constexpr u32 kLink = 0, kCr3 = 28, kEip32 = 32, kEflags32 = 36, kGpr32 = 40, kSegments32 = 72, kLdt32 = 96, kTrap32 = 100, kLimit32 = 103;
+constexpr u32 kLink = 0, kCr3 = 28, kEip32 = 32, kEflags32 = 36, kGpr32 = 40, kSegments32 = 72, kLdt32 = 96,
+              kTrap32 = 100, kLimit32 = 103;
 constexpr u32 kIp16 = 14, kFlags16 = 16, kGpr16 = 18, kSegments16 = 34, kLdt16 = 42, kLimit16 = 43;
 constexpr u64 kCr0Ts = 1u << 3;
 
@@ -35,7 +36,9 @@ bool save_task(Cpu& cpu, u32 return_rip, u32 flags) {
     }
     return true;
   }
-  if (!cpu.write_system(at(kIp16), static_cast<u16>(return_rip)) || !cpu.write_system(at(kFlags16), static_cast<u16>(flags))) return false;
+  if (!cpu.write_system(at(kIp16), static_cast<u16>(return_rip)) ||
+      !cpu.write_system(at(kFlags16), static_cast<u16>(flags)))
+    return false;
   for (u32 i = 0; i < 8; i++) {
     if (!cpu.write_system(at(kGpr16 + i * 2), static_cast<u16>(state.gpr[i]))) return false;
   }
@@ -49,7 +52,9 @@ bool load_image(Cpu& cpu, u32 base, bool wide, TaskImage& image) {
   const auto at = [&](u32 offset) { return LinAddr(base + offset); };
   if (wide) {
     u8 trap = 0;
-    if (!cpu.read_system(at(kCr3), image.cr3) || !cpu.read_system(at(kEip32), image.eip) || !cpu.read_system(at(kEflags32), image.eflags)) return false;
+    if (!cpu.read_system(at(kCr3), image.cr3) || !cpu.read_system(at(kEip32), image.eip) ||
+        !cpu.read_system(at(kEflags32), image.eflags))
+      return false;
     for (u32 i = 0; i < 8; i++) {
       if (!cpu.read_system(at(kGpr32 + i * 4), image.gpr[i])) return false;
     }
@@ -124,7 +129,8 @@ bool load_new_segments(Cpu& cpu, const TaskImage& image) {
   CpuState& state = cpu.state();
   if (!load_new_ldt(cpu, Selector(image.ldt))) return false;
   if (state.mode.v86) {
-    for (unsigned i = 0; i < kSegmentRegisters; i++) set_segment_real(cpu, static_cast<SegmentName>(i), Selector(image.segments[i]));
+    for (unsigned i = 0; i < kSegmentRegisters; i++)
+      set_segment_real(cpu, static_cast<SegmentName>(i), Selector(image.segments[i]));
     cpu.update_mode();
     return true;
   }
@@ -160,7 +166,8 @@ bool load_new_segments(Cpu& cpu, const TaskImage& image) {
 
 }  // namespace
 
-bool switch_task(Cpu& cpu, Selector tss, const Descriptor& descriptor, TaskSwitchCause cause, u32 return_rip, u32 external, TaskSwitchError error) {
+bool switch_task(Cpu& cpu, Selector tss, const Descriptor& descriptor, TaskSwitchCause cause, u32 return_rip,
+                 u32 external, TaskSwitchError error) {
   CpuState& state = cpu.state();
   const bool wide = (descriptor.type() & 8) != 0;
   if (descriptor.limit() < (wide ? kLimit32 : kLimit16)) {
@@ -173,11 +180,15 @@ bool switch_task(Cpu& cpu, Selector tss, const Descriptor& descriptor, TaskSwitc
   const u32 old_size = (old_wide ? kLimit32 : kLimit16) + 1;
   const auto probe = [&](u64 base, u32 size, bool write) {
     const LinAddr at(static_cast<u32>(base));
-    if (write ? cpu.mmu().probe_write(at, size, Privilege::Supervisor) : cpu.mmu().probe_read(at, size, Privilege::Supervisor)) return true;
+    if (write ? cpu.mmu().probe_write(at, size, Privilege::Supervisor)
+              : cpu.mmu().probe_read(at, size, Privilege::Supervisor))
+      return true;
     cpu.raise_page_fault(cpu.mmu().fault());
     return false;
   };
-  if (!probe(old.base, old_size, true) || !probe(descriptor.base(), (wide ? kLimit32 : kLimit16) + 1, cause == TaskSwitchCause::Call || cause == TaskSwitchCause::Interrupt)) return false;
+  if (!probe(old.base, old_size, true) || !probe(descriptor.base(), (wide ? kLimit32 : kLimit16) + 1,
+                                                 cause == TaskSwitchCause::Call || cause == TaskSwitchCause::Interrupt))
+    return false;
   TaskImage image;
   if (!load_image(cpu, descriptor.base(), wide, image)) return false;
 
@@ -203,7 +214,8 @@ bool switch_task(Cpu& cpu, Selector tss, const Descriptor& descriptor, TaskSwitc
   if (wide && state.mode.paging) state.cr3 = image.cr3;
   state.rip = image.eip;
   for (unsigned i = 0; i < 8; i++) state.set_gpr32(i, image.gpr[i]);
-  for (unsigned i = 0; i < kSegmentRegisters; i++) set_segment_null(cpu, static_cast<SegmentName>(i), Selector(image.segments[i]));
+  for (unsigned i = 0; i < kSegmentRegisters; i++)
+    set_segment_null(cpu, static_cast<SegmentName>(i), Selector(image.segments[i]));
   cpu.set_eflags(image.eflags | (nested ? kNT : 0u));
   // CPL is the new CS's RPL while the segments are loaded; SS carries it.
   state.mode.cpl = state.mode.v86 ? u8{3} : static_cast<u8>(image.segments[kCs] & 3);

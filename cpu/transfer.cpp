@@ -42,7 +42,8 @@ bool read_tss_stack(Cpu& cpu, unsigned privilege, u32 external, Selector& ss, u3
   return true;
 }
 
-bool enter_code_segment(Cpu& cpu, Selector selector, Descriptor& descriptor, unsigned privilege, u32 offset, u32 external) {
+bool enter_code_segment(Cpu& cpu, Selector selector, Descriptor& descriptor, unsigned privilege, u32 offset,
+                        u32 external) {
   if (offset > descriptor.limit()) {
     cpu.raise(Vector::GeneralProtection, external);
     return false;

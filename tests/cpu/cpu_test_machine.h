@@ -55,7 +55,7 @@ class CpuTestMachine {
     segment.base = u64{selector} << 4;
     segment.limit = 0xFFFF;
     segment.attributes = 0x93;
-    derive_limits(segment);
+    derive_limits(state(), segment);
     cpu_.update_mode();
   }
   // Protected mode without a GDT behind it: ring 0, flat 4 GiB segments, paging off.
@@ -67,7 +67,7 @@ class CpuTestMachine {
       segment.base = 0;
       segment.limit = 0xFFFFFFFF;
       segment.attributes = name == kCs ? 0xC09B : 0xC093;
-      derive_limits(segment);
+      derive_limits(state(), segment);
     }
     state().rip = eip;
     reg(kEsp) = esp;

@@ -1,0 +1,243 @@
+#include "cpu/cpuid.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/log.h"
+#include "cpu/cpu.h"
+#include "cpu/system_instructions.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr std::array<char, 13> kIntel = {"GenuineIntel"};
+constexpr std::array<char, 13> kAmd = {"AuthenticAMD"};
+
+constexpr FeatureSet up_to(Feature generation) { return (feature_bit(generation) << 1) - 1; }
+
+// CPUID bits and the instructions that come with them.
+struct FeatureRow {
+  std::string_view name;
+  enum Register : u8 { Edx, Ecx, ExtendedEdx } where;
+  u32 bit;
+  FeatureSet instructions;
+};
+constexpr FeatureSet insn(Feature feature) { return feature_bit(feature); }
+constexpr FeatureRow kFeatures[] = {
+    {"fpu", FeatureRow::Edx, kCpuidFpu, insn(Feature::Fpu)},
+    {"vme", FeatureRow::Edx, kCpuidVme, 0},
+    {"de", FeatureRow::Edx, kCpuidDe, 0},
+    {"pse", FeatureRow::Edx, kCpuidPse, 0},
+    {"tsc", FeatureRow::Edx, kCpuidTsc, insn(Feature::Tsc)},
+    {"msr", FeatureRow::Edx, kCpuidMsr, insn(Feature::Msr)},
+    {"pae", FeatureRow::Edx, kCpuidPae, 0},
+    {"mce", FeatureRow::Edx, kCpuidMce, 0},
+    {"cx8", FeatureRow::Edx, kCpuidCx8, insn(Feature::Cmpxchg8b)},
+    {"sep", FeatureRow::Edx, kCpuidSep, insn(Feature::Sysenter)},
+    {"mtrr", FeatureRow::Edx, kCpuidMtrr, 0},
+    {"pge", FeatureRow::Edx, kCpuidPge, 0},
+    {"mca", FeatureRow::Edx, kCpuidMca, 0},
+    {"cmov", FeatureRow::Edx, kCpuidCmov, insn(Feature::Cmov)},
+    {"pat", FeatureRow::Edx, kCpuidPat, 0},
+    {"pse36", FeatureRow::Edx, kCpuidPse36, 0},
+    {"clflush", FeatureRow::Edx, kCpuidClflush, insn(Feature::Clflush)},
+    {"mmx", FeatureRow::Edx, kCpuidMmx, insn(Feature::Mmx)},
+    {"fxsr", FeatureRow::Edx, kCpuidFxsr, insn(Feature::Fxsr)},
+    {"sse", FeatureRow::Edx, kCpuidSse, insn(Feature::Sse)},
+    {"sse2", FeatureRow::Edx, kCpuidSse2, insn(Feature::Sse2) | insn(Feature::Pause)},
+    {"pni", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
+    {"sse3", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
+    {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
+    {"nx", FeatureRow::ExtendedEdx, kCpuidNx, 0},
+};
+
+constexpr u32 kP5 = kCpuidFpu | kCpuidVme | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8;
+constexpr u32 kP6 =
+    kP5 | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov | kCpuidPat | kCpuidPse36;
+
+CpuModel make(std::string name, std::string description, Feature generation, unsigned family, unsigned model,
+              unsigned stepping, u32 edx, u32 ecx, u32 extended, const std::array<char, 13>& vendor = kIntel,
+              std::string brand = "") {
+  CpuModel result;
+  result.name = std::move(name);
+  result.description = std::move(description);
+  result.vendor = vendor;
+  result.family = family;
+  result.model = model;
+  result.stepping = stepping;
+  result.features_edx = edx;
+  result.features_ecx = ecx;
+  result.extended_edx = extended;
+  result.brand = std::move(brand);
+  result.instructions = up_to(generation) | insn(Feature::Fpu);
+  if (edx != 0) result.instructions |= insn(Feature::Cpuid);
+  for (const FeatureRow& row : kFeatures) {
+    const u32 bits = row.where == FeatureRow::Edx ? edx : row.where == FeatureRow::Ecx ? ecx : extended;
+    if ((bits & row.bit) != 0) result.instructions |= row.instructions;
+  }
+  if (family >= 6) result.instructions |= insn(Feature::RdPmc);
+  return result;
+}
+
+const std::vector<CpuModel>& models() {
+  using F = Feature;
+  constexpr u32 kP3 = kP6 | kCpuidMmx | kCpuidFxsr | kCpuidSse;
+  constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
+  static const std::vector<CpuModel> table = {
+      make("386", "Intel 80386 with 80387", F::I80386, 3, 0, 8, 0, 0, 0),
+      make("486", "Intel 80486 DX4, with CPUID", F::I80486, 4, 8, 0, kCpuidFpu | kCpuidVme | kCpuidPse, 0, 0),
+      make("pentium", "Intel Pentium (P54C)", F::I80486, 5, 4, 3, kP5, 0, 0),
+      make("pentium-mmx", "Intel Pentium with MMX (P55C)", F::I80486, 5, 4, 3, kP5 | kCpuidMmx, 0, 0),
+      make("pentium2", "Intel Pentium II", F::I80486, 6, 5, 2, kP6 | kCpuidMmx | kCpuidFxsr, 0, 0),
+      make("pentium3", "Intel Pentium III", F::I80486, 6, 7, 3, kP3, 0, 0),
+      make("pentium4", "Intel Pentium 4", F::I80486, 15, 1, 2, kP4, 0, 0, kIntel, "Intel(R) Pentium(R) 4 CPU"),
+      make("qemu32", "32-bit processor of QEMU's name", F::I80486, 6, 6, 3, kP4, kCpuidSse3, 0, kIntel,
+           "relic86 Virtual CPU"),
+      make("qemu64", "the 32-bit view of QEMU's 64-bit processor", F::I80486, 15, 107, 1, kP4, kCpuidSse3, kCpuidNx,
+           kAmd, "relic86 Virtual CPU"),
+      make("max", "everything that relic86 has", F::I80486, 6, 6, 3, kP4, kCpuidSse3, kCpuidNx, kIntel,
+           "relic86 Virtual CPU"),
+  };
+  return table;
+}
+
+}  // namespace
+
+u64 CpuModel::cr4_bits() const {
+  if (!has_cpuid()) return 0;
+  constexpr u64 kVmePvi = 3, kTsd = 1u << 2, kDe = 1u << 3, kPse = 1u << 4, kPae = 1u << 5, kMce = 1u << 6,
+                kPge = 1u << 7, kPce = 1u << 8, kOsFxsr = 1u << 9, kOsXmm = 1u << 10;
+  u64 bits = 0;
+  if ((features_edx & kCpuidVme) != 0) bits |= kVmePvi;
+  if ((features_edx & kCpuidTsc) != 0) bits |= kTsd;
+  if ((features_edx & kCpuidDe) != 0) bits |= kDe;
+  if ((features_edx & kCpuidPse) != 0) bits |= kPse;
+  if ((features_edx & kCpuidPae) != 0) bits |= kPae;
+  if ((features_edx & kCpuidMce) != 0) bits |= kMce;
+  if ((features_edx & kCpuidPge) != 0) bits |= kPge;
+  if (family >= 6) bits |= kPce;
+  if ((features_edx & kCpuidFxsr) != 0) bits |= kOsFxsr;
+  if ((features_edx & kCpuidSse) != 0) bits |= kOsXmm;
+  return bits;
+}
+
+const CpuModel* find_cpu_model(std::string_view name) {
+  for (const CpuModel& model : models()) {
+    if (model.name == name) return &model;
+  }
+  return nullptr;
+}
+
+Result<CpuModel> make_cpu_model(std::string_view description) {
+  const auto comma = description.find(',');
+  const std::string_view name = description.substr(0, comma);
+  const CpuModel* base = find_cpu_model(name.empty() ? kDefaultCpuModel : name == "host" ? "max" : name);
+  if (base == nullptr) return Error{fmt::format("-cpu {}: unknown processor model; '-cpu help' lists them", name)};
+  CpuModel model = *base;
+  std::string_view rest = comma == std::string_view::npos ? std::string_view{} : description.substr(comma + 1);
+  while (!rest.empty()) {
+    const auto end = rest.find(',');
+    std::string_view word = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+    bool on = true;
+    if (word.starts_with('+') || word.starts_with('-')) {
+      on = word[0] == '+';
+      word.remove_prefix(1);
+    } else if (const auto equals = word.find('='); equals != std::string_view::npos) {
+      on = word.substr(equals + 1) == "on";
+      word = word.substr(0, equals);
+    }
+    const auto row =
+        std::find_if(std::begin(kFeatures), std::end(kFeatures), [&](const FeatureRow& r) { return r.name == word; });
+    if (row == std::end(kFeatures)) {
+      if (on) log::once(log::Channel::Unimplemented, "-cpu {}: feature {} is not known and stays off", name, word);
+      continue;  // as QEMU: what the emulator lacks is left out
+    }
+    u32& bits = row->where == FeatureRow::Edx   ? model.features_edx
+                : row->where == FeatureRow::Ecx ? model.features_ecx
+                                                : model.extended_edx;
+    bits = on ? bits | row->bit : bits & ~row->bit;
+    model.instructions = on ? model.instructions | row->instructions : model.instructions & ~row->instructions;
+  }
+  return model;
+}
+
+std::string cpu_models_text() {
+  std::string text = "Available CPUs:\n";
+  for (const CpuModel& model : models())
+    text += fmt::format("  {:<14} {}{}\n", model.name, model.description,
+                        model.name == kDefaultCpuModel ? " (default)" : "");
+  text += "\nRecognized feature flags:\n ";
+  for (const FeatureRow& row : kFeatures) text += fmt::format(" {}", row.name);
+  return text + "\n";
+}
+
+Flow cpuid(Cpu& cpu, const Insn&) {
+  CpuState& state = cpu.state();
+  const CpuModel& model = cpu.model();
+  const u32 most = model.features_edx == 0 ? 0 : model.family >= 6 ? 2 : 1;
+  const u32 most_extended = model.brand.empty() ? (model.extended_edx != 0 ? 0x80000001u : 0x80000000u) : 0x80000008u;
+  u32 leaf = state.gpr32(kEax);
+  // Beyond the last leaf a processor of this age answers the highest basic one (SDM 2, CPUID).
+  if (leaf < 0x80000000u ? leaf > most : leaf > most_extended || most_extended == 0x80000000u) leaf = most;
+  u32 eax = 0, ebx = 0, ecx = 0, edx = 0;
+  const auto vendor = [&](std::size_t at) {
+    u32 word = 0;
+    std::memcpy(&word, model.vendor.data() + at, 4);
+    return word;
+  };
+  switch (leaf) {
+    case 0:
+      eax = most;
+      ebx = vendor(0);
+      edx = vendor(4);
+      ecx = vendor(8);
+      break;
+    case 1:
+      eax = model.signature();
+      ebx = (model.features_edx & kCpuidClflush) != 0 ? 8u << 8 : 0;  // CLFLUSH line of 64 bytes
+      ecx = model.features_ecx;
+      edx = model.features_edx;
+      break;
+    case 2:
+      eax = 0x03020101;  // TLB and cache descriptors: 4 KiB pages, a 512 KiB second-level cache
+      edx = 0x0C040843;
+      break;
+    case 0x80000000u:
+      eax = most_extended;
+      ebx = vendor(0);
+      edx = vendor(4);
+      ecx = vendor(8);
+      break;
+    case 0x80000001u:
+      eax = model.signature();
+      edx = model.extended_edx;
+      ecx = model.extended_ecx;
+      break;
+    case 0x80000002u:
+    case 0x80000003u:
+    case 0x80000004u: {
+      char brand[48] = {};
+      std::memcpy(brand, model.brand.data(), std::min<std::size_t>(model.brand.size(), sizeof brand));
+      const char* part = brand + (leaf - 0x80000002u) * 16;
+      std::memcpy(&eax, part, 4);
+      std::memcpy(&ebx, part + 4, 4);
+      std::memcpy(&ecx, part + 8, 4);
+      std::memcpy(&edx, part + 12, 4);
+      break;
+    }
+    case 0x80000008u: eax = 36 | 32 << 8; break;  // physical and linear address bits
+    default: break;
+  }
+  state.set_gpr32(kEax, eax);
+  state.set_gpr32(kEbx, ebx);
+  state.set_gpr32(kEcx, ecx);
+  state.set_gpr32(kEdx, edx);
+  return Flow::Next;
+}
+
+}  // namespace relic86

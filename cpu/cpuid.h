@@ -1,0 +1,75 @@
+// Processor models as data: what CPUID says, which instructions exist, which control bits may be set.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "cpu/instruction_table.h"
+
+namespace relic86 {
+
+struct CpuModel {
+  std::string name;
+  std::string description;  // for -cpu help
+  std::array<char, 13> vendor{};
+  unsigned family = 6;
+  unsigned model = 8;
+  unsigned stepping = 3;
+  u32 features_edx = 0;  // CPUID 1: EDX
+  u32 features_ecx = 0;  // CPUID 1: ECX
+  u32 extended_edx = 0;  // CPUID 80000001h: EDX
+  u32 extended_ecx = 0;
+  std::string brand;            // CPUID 80000002h-4h; empty: those leaves do not exist
+  FeatureSet instructions = 0;  // what the decoder accepts
+
+  bool has_cpuid() const { return (instructions & feature_bit(Feature::Cpuid)) != 0; }
+  // EDX after reset and CPUID 1: EAX: type, family, model, stepping.
+  u32 signature() const { return family << 8 | (model & 15) << 4 | (model >> 4) << 16 | stepping; }
+  u64 cr4_bits() const;  // bits of CR4 that may be set; 0: there is no CR4
+};
+
+// Feature bits of CPUID 1 and 80000001h that the model table and +feature, -feature use.
+enum CpuidEdx : u32 {
+  kCpuidFpu = 1u << 0,
+  kCpuidVme = 1u << 1,
+  kCpuidDe = 1u << 2,
+  kCpuidPse = 1u << 3,
+  kCpuidTsc = 1u << 4,
+  kCpuidMsr = 1u << 5,
+  kCpuidPae = 1u << 6,
+  kCpuidMce = 1u << 7,
+  kCpuidCx8 = 1u << 8,
+  kCpuidApic = 1u << 9,
+  kCpuidSep = 1u << 11,
+  kCpuidMtrr = 1u << 12,
+  kCpuidPge = 1u << 13,
+  kCpuidMca = 1u << 14,
+  kCpuidCmov = 1u << 15,
+  kCpuidPat = 1u << 16,
+  kCpuidPse36 = 1u << 17,
+  kCpuidClflush = 1u << 19,
+  kCpuidMmx = 1u << 23,
+  kCpuidFxsr = 1u << 24,
+  kCpuidSse = 1u << 25,
+  kCpuidSse2 = 1u << 26,
+};
+enum CpuidEcx : u32 {
+  kCpuidSse3 = 1u << 0,
+  kCpuidMonitor = 1u << 3,
+  kCpuidSsse3 = 1u << 9,
+  kCpuidHypervisor = 1u << 31
+};
+inline constexpr u32 kCpuidNx = 1u << 20;  // 80000001h EDX
+
+inline constexpr std::string_view kDefaultCpuModel = "pentium3";
+
+// A model by name; null: unknown. The names of QEMU's models are used where the part is the same.
+const CpuModel* find_cpu_model(std::string_view name);
+// "MODEL,+feature,-feature,feature=on|off": a model of one's own. Unknown names are an error that lists what is known.
+Result<CpuModel> make_cpu_model(std::string_view description);
+// The text of -cpu help.
+std::string cpu_models_text();
+
+}  // namespace relic86

@@ -1,0 +1,201 @@
+// RDMSR, WRMSR, RDTSC, RDPMC (SDM 4; SDM 3B 17.17).
+#include "base/log.h"
+#include "cpu/access.h"
+#include "cpu/cpuid.h"
+#include "cpu/system_instructions.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr u64 kCr4Tsd = 1u << 2, kCr4Pce = 1u << 8;
+constexpr u64 kEferSce = 1u << 0, kEferNxe = 1u << 11;
+
+// The TSC counts nanoseconds of guest time: 1 GHz.
+u64 tsc_now(const Cpu& cpu) { return static_cast<u64>(cpu.clock().now()); }
+
+bool privileged(Cpu& cpu) {
+  if (cpu.state().mode.cpl == 0) return true;
+  cpu.raise(Vector::GeneralProtection, 0);
+  return false;
+}
+
+enum MsrNumber : u32 {
+  kMcAddress = 0x00,
+  kMcType = 0x01,
+  kTsc = 0x10,
+  kPlatformId = 0x17,
+  kApicBase = 0x1B,
+  kFeatureControl = 0x3A,
+  kMicrocode = 0x8B,
+  kMtrrCap = 0xFE,
+  kSysenterCs = 0x174,
+  kSysenterEsp = 0x175,
+  kSysenterEip = 0x176,
+  kMcgCap = 0x179,
+  kMcgStatus = 0x17A,
+  kMcgControl = 0x17B,
+  kMiscEnable = 0x1A0,
+  kDebugControl = 0x1D9,
+  kMtrrPhysBase0 = 0x200,
+  kMtrrPhysLast = 0x20F,
+  kMtrrFix64 = 0x250,
+  kMtrrFix16a = 0x258,
+  kMtrrFix16b = 0x259,
+  kMtrrFix4First = 0x268,
+  kMtrrFix4Last = 0x26F,
+  kPat = 0x277,
+  kMtrrDefType = 0x2FF,
+  kMc0First = 0x400,
+  kMc0Last = 0x413,
+  kEfer = 0xC0000080u,
+  kHardwareConfiguration = 0xC0010015u,
+};
+
+constexpr u64 kMtrrCapValue = 0x508;  // eight variable ranges, fixed ranges, write combining
+
+bool mtrr_type_valid(u64 type) { return type == 0 || type == 1 || type == 4 || type == 5 || type == 6; }
+
+// Where a fixed-range MTRR is kept; null: none of that number.
+u64* fixed_mtrr(CpuState& state, u32 number) {
+  if (number == kMtrrFix64) return &state.mtrr_fixed[0];
+  if (number == kMtrrFix16a || number == kMtrrFix16b) return &state.mtrr_fixed[1 + number - kMtrrFix16a];
+  if (number >= kMtrrFix4First && number <= kMtrrFix4Last) return &state.mtrr_fixed[3 + number - kMtrrFix4First];
+  return nullptr;
+}
+
+bool read_msr(Cpu& cpu, u32 number, u64& value) {
+  CpuState& state = cpu.state();
+  const CpuModel& model = cpu.model();
+  value = 0;
+  if (number >= kMc0First && number <= kMc0Last) return (model.features_edx & kCpuidMca) != 0;
+  if ((model.features_edx & kCpuidMtrr) != 0) {
+    if (number >= kMtrrPhysBase0 && number <= kMtrrPhysLast)
+      return value = state.mtrr_variable[number - kMtrrPhysBase0], true;
+    if (const u64* fixed = fixed_mtrr(state, number)) return value = *fixed, true;
+    if (number == kMtrrCap) return value = kMtrrCapValue, true;
+    if (number == kMtrrDefType) return value = state.mtrr_def_type, true;
+  }
+  switch (number) {
+    case kMcAddress:
+    case kMcType: return true;
+    case kTsc: return value = tsc_now(cpu) + state.tsc_offset, true;
+    case kApicBase: return value = state.apic_base, model.family >= 6;
+    case kPlatformId:
+    case kFeatureControl:
+    case kMicrocode:
+    case kDebugControl: return model.family >= 6;
+    case kSysenterCs: return value = state.sysenter_cs, (model.features_edx & kCpuidSep) != 0;
+    case kSysenterEsp: return value = state.sysenter_esp, (model.features_edx & kCpuidSep) != 0;
+    case kSysenterEip: return value = state.sysenter_eip, (model.features_edx & kCpuidSep) != 0;
+    case kMcgCap: return value = 0x104, (model.features_edx & kCpuidMca) != 0;  // four banks, MCG_CTL
+    case kMcgStatus: return value = state.mcg_status, (model.features_edx & kCpuidMca) != 0;
+    case kMcgControl: return value = ~u64{0}, (model.features_edx & kCpuidMca) != 0;
+    case kMiscEnable: return value = state.misc_enable | 1, model.family >= 6;
+    case kPat: return value = state.pat, (model.features_edx & kCpuidPat) != 0;
+    case kEfer: return value = state.efer, model.extended_edx != 0;
+    case kHardwareConfiguration: return true;
+    default: return false;
+  }
+}
+
+bool write_msr(Cpu& cpu, u32 number, u64 value) {
+  CpuState& state = cpu.state();
+  const CpuModel& model = cpu.model();
+  if (number >= kMc0First && number <= kMc0Last) return (model.features_edx & kCpuidMca) != 0;
+  if ((model.features_edx & kCpuidMtrr) != 0) {
+    if (number >= kMtrrPhysBase0 && number <= kMtrrPhysLast) {
+      const bool mask = (number & 1) != 0;
+      if (!mask && !mtrr_type_valid(value & 0xFF)) return false;
+      if ((value >> kPhysicalBits) != 0) return false;
+      state.mtrr_variable[number - kMtrrPhysBase0] = value;
+      return true;
+    }
+    if (u64* fixed = fixed_mtrr(state, number)) {
+      for (unsigned i = 0; i < 8; i++) {
+        if (!mtrr_type_valid(value >> (i * 8) & 0xFF)) return false;
+      }
+      *fixed = value;
+      return true;
+    }
+    if (number == kMtrrDefType) {
+      if (!mtrr_type_valid(value & 0xFF) || (value & ~u64{0xCFF}) != 0) return false;
+      state.mtrr_def_type = value;
+      return true;
+    }
+  }
+  switch (number) {
+    case kMcAddress:
+    case kMcType:
+    case kMicrocode:
+    case kDebugControl:
+    case kHardwareConfiguration: return true;
+    case kTsc: state.tsc_offset = value - tsc_now(cpu); return true;
+    case kApicBase: state.apic_base = value & 0xFFFFFF900; return model.family >= 6;
+    case kSysenterCs: state.sysenter_cs = value & 0xFFFFFFFFu; return (model.features_edx & kCpuidSep) != 0;
+    case kSysenterEsp: state.sysenter_esp = value & 0xFFFFFFFFu; return (model.features_edx & kCpuidSep) != 0;
+    case kSysenterEip: state.sysenter_eip = value & 0xFFFFFFFFu; return (model.features_edx & kCpuidSep) != 0;
+    case kMcgStatus: state.mcg_status = value; return (model.features_edx & kCpuidMca) != 0;
+    case kMcgControl: return (model.features_edx & kCpuidMca) != 0;
+    case kMiscEnable: state.misc_enable = value; return model.family >= 6;
+    case kPat:
+      for (unsigned i = 0; i < 8; i++) {
+        const u64 type = value >> (i * 8) & 0xFF;
+        if (type == 2 || type == 3 || type > 7) return false;
+      }
+      state.pat = value;
+      return (model.features_edx & kCpuidPat) != 0;
+    case kEfer:
+      if (model.extended_edx == 0) return false;
+      if ((value & ~(kEferSce | ((model.extended_edx & kCpuidNx) != 0 ? kEferNxe : 0))) != 0) return false;
+      state.efer = value;
+      cpu.update_mode();
+      return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Flow rdmsr(Cpu& cpu, const Insn&) {
+  if (!privileged(cpu)) return Flow::Fault;
+  CpuState& state = cpu.state();
+  u64 value = 0;
+  if (!read_msr(cpu, state.gpr32(kEcx), value)) {
+    log::once(log::Channel::Unimplemented, "cpu: read of unknown MSR {:#x}", state.gpr32(kEcx));
+    return cpu.raise(Vector::GeneralProtection, 0);
+  }
+  state.set_gpr32(kEax, static_cast<u32>(value));
+  state.set_gpr32(kEdx, static_cast<u32>(value >> 32));
+  return Flow::Next;
+}
+
+Flow wrmsr(Cpu& cpu, const Insn&) {
+  if (!privileged(cpu)) return Flow::Fault;
+  const CpuState& state = cpu.state();
+  if (!write_msr(cpu, state.gpr32(kEcx), u64{state.gpr32(kEdx)} << 32 | state.gpr32(kEax))) {
+    log::once(log::Channel::Unimplemented, "cpu: refused write to MSR {:#x}", state.gpr32(kEcx));
+    return cpu.raise(Vector::GeneralProtection, 0);
+  }
+  return Flow::Stop;
+}
+
+Flow rdtsc(Cpu& cpu, const Insn&) {
+  CpuState& state = cpu.state();
+  if ((state.cr4 & kCr4Tsd) != 0 && state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  const u64 value = tsc_now(cpu) + state.tsc_offset;
+  state.set_gpr32(kEax, static_cast<u32>(value));
+  state.set_gpr32(kEdx, static_cast<u32>(value >> 32));
+  return Flow::Next;
+}
+
+Flow rdpmc(Cpu& cpu, const Insn&) {
+  CpuState& state = cpu.state();
+  if ((state.cr4 & kCr4Pce) == 0 && state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  if (state.gpr32(kEcx) > 1) return cpu.raise(Vector::GeneralProtection, 0);
+  state.set_gpr32(kEax, 0);  // two counters that count nothing
+  state.set_gpr32(kEdx, 0);
+  return Flow::Next;
+}
+
+}  // namespace relic86
