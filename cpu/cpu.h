@@ -37,7 +37,7 @@ class Cpu {
     const GuestClock* clock = nullptr;
     InterruptAcknowledge* interrupts = nullptr;
     const CpuModel* model = nullptr;
-    std::function<void(bool)> ferr;  // FERR#: x87 errors with CR0.NE clear go to IRQ 13
+    std::function<void(bool)> ferr{};  // FERR#: x87 errors with CR0.NE clear go to IRQ 13
   };
   explicit Cpu(const Wiring& wiring);
   ~Cpu();
