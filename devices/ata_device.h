@@ -82,10 +82,11 @@ class AtaDevice {
   virtual void state_drive(StateArchive& archive) = 0;  // after loading: validates
 
   // Outcomes of a step.
-  void finish();                                             // without error, with interrupt
-  void finish_quietly();                                     // without error, no interrupt (the end of PIO data in)
-  void fail(u8 error);                                       // with interrupt
-  void offer_block(u32 size, u8 status);                     // PIO in: buffer_[0, size) is to be read; with interrupt
+  void reset_done();                      // signature, status after reset; what DEVICE RESET and SRST end in
+  void finish();                          // without error, with interrupt
+  void finish_quietly();                  // without error, no interrupt (the end of PIO data in)
+  void fail(u8 error);                    // with interrupt
+  void offer_block(u32 size, u8 status);  // PIO in: buffer_[0, size) is to be read; with interrupt
   void request_block(u32 size, u8 status, bool interrupts);  // PIO out: size bytes are wanted
   void offer_dma(u32 size);
   void request_dma(u32 size);
@@ -102,7 +103,6 @@ class AtaDevice {
   std::vector<u8> buffer_;
 
  private:
-  void reset_done();
   void wait(Phase phase, GuestTime delay);
 
   AtaBus* bus_ = nullptr;
