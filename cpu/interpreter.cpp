@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/access.h"
+#include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/interrupt_delivery.h"
 #include "cpu/system_instructions.h"
@@ -18,8 +19,8 @@ bool suppresses_single_step(const Insn& insn) {
 
 }  // namespace
 
-Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus, FeatureSet features)
-    : cpu_(cpu), state_(cpu.state()), bus_(bus), store_(bus.store()), decoder_(features), blocks_(bus.store()) {
+Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
+    : cpu_(cpu), state_(cpu.state()), bus_(bus), store_(bus.store()), decoder_(cpu.model().instructions), blocks_(bus.store()) {
   store_.set_code_watch(this);
 }
 

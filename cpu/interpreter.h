@@ -21,8 +21,8 @@ namespace relic86 {
 
 class Interpreter final : public Executor, public CodeWatch {
  public:
-  // Registers itself as the backing store's code watch. Both must outlive it.
-  Interpreter(Cpu& cpu, PhysicalBus& bus, FeatureSet features);
+  // Decodes what cpu.model() has. Registers itself as the backing store's code watch. Both must outlive it.
+  Interpreter(Cpu& cpu, PhysicalBus& bus);
   ~Interpreter();
 
   ExitReason run(u64 budget) override;

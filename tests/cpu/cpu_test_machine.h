@@ -27,12 +27,13 @@ namespace relic86 {
 class CpuTestMachine {
  public:
   static constexpr u64 kRamSize = 16u << 20;
+  static constexpr u32 kGdt = 0xF00000, kIdt = 0xF01000, kHandler = 0xF02000;
 
   explicit CpuTestMachine(const char* model = "pentium3")
       : store_(BackingStore::create(kRamSize, 0).value()),
         bus_(store_),
         cpu_(Cpu::Wiring{&bus_, &io_, &clock_, &interrupts_, find_cpu_model(model)}),
-        interpreter_(cpu_, bus_, kAllFeatures) {
+        interpreter_(cpu_, bus_) {
     (void)bus_.map_fixed(bus_.new_key(), ram_range("ram", PhysAddr(0), kRamSize, BackingOffset(0)));
   }
 
@@ -58,7 +59,8 @@ class CpuTestMachine {
     derive_limits(state(), segment);
     cpu_.update_mode();
   }
-  // Protected mode without a GDT behind it: ring 0, flat 4 GiB segments, paging off.
+  // Protected mode, ring 0, flat 4 GiB segments, paging off. GDT: 08 code, 10 data. Every vector of the IDT leads to a
+  // HLT at kHandler, so an exception ends a run with ExitReason::Halted and cpu().fault() says which it was.
   void flat32(u32 eip = 0x1000, u32 esp = 0x8000) {
     state().cr0 |= 1;
     for (unsigned name = kEs; name < kSegmentRegisters; ++name) {
@@ -69,6 +71,14 @@ class CpuTestMachine {
       segment.attributes = name == kCs ? 0xC09B : 0xC093;
       derive_limits(state(), segment);
     }
+    poke<u64>(kGdt + 0x08, 0x00CF9B000000FFFF);
+    poke<u64>(kGdt + 0x10, 0x00CF93000000FFFF);
+    state().gdtr = {kGdt, 0x17};
+    for (u32 vector = 0; vector < 256; ++vector) {
+      poke<u64>(kIdt + vector * 8, u64{kHandler >> 16} << 48 | u64{0x8E00} << 32 | 0x00080000 | (kHandler & 0xFFFF));
+    }
+    state().idtr = {kIdt, 0x7FF};
+    poke<u8>(kHandler, 0xF4);
     state().rip = eip;
     reg(kEsp) = esp;
     cpu_.update_mode();

@@ -9,10 +9,7 @@ namespace {
 
 class IntegerInstructions : public ::testing::Test {
  protected:
-  IntegerInstructions() {
-    machine.flat32();
-    // Every exception vector leads somewhere recognisable is not needed: fault() tells.
-  }
+  IntegerInstructions() { machine.flat32(); }
   // One instruction.
   void step(std::initializer_list<u8> bytes) {
     machine.state().rip = next;
