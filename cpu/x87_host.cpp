@@ -1,5 +1,6 @@
-// x87_unit on x86-64 hosts: the guest's registers are loaded into the host's x87 by FXRSTOR, the guest's own instruction bytes
-// run there, FXSAVE takes the result. Non-waiting FXSAVE never traps, so even unmasked exceptions are exact (SDM 1 8.6, 8.7).
+// x87_unit on x86-64 hosts: the guest's registers are loaded into the host's x87 by FXRSTOR, the guest's own
+// instruction bytes run there, FXSAVE takes the result. Non-waiting FXSAVE never traps, so even unmasked exceptions are
+// exact (SDM 1 8.6, 8.7).
 #include <array>
 #include <cstring>
 #include <utility>
@@ -14,9 +15,9 @@ constexpr u32 kDefaultMxcsr = 0x1F80;
 constexpr std::size_t kX87Part = offsetof(FxState, xmm);
 
 // FXRSTOR loads XMM too: the work area has the host's default MXCSR, and the registers are declared clobbered.
-#define RELIC86_X87_CLOBBERS                                                                                                \
-  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", \
-      "xmm15", "cc", "memory"
+#define RELIC86_X87_CLOBBERS                                                                                          \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
+      "xmm14", "xmm15", "cc", "memory"
 
 using RegisterThunk = u32 (*)(FxState*, u32);
 using MemoryThunk = void (*)(FxState*, void*);
@@ -24,10 +25,10 @@ using MemoryThunk = void (*)(FxState*, void*);
 template <u8 escape, u8 modrm>
 u32 run_register(FxState* work, u32 eflags) {
   u8 zero = 0, parity = 0, carry = 0;
+  u32 accumulator = eflags << 8;  // AH; FNSTSW AX would write it
   // SAHF takes CF, PF, ZF from AH for FCMOVcc; the SETcc pick up what FCOMI left.
   asm volatile(
       "fxrstor %[work]\n\t"
-      "movb %[flags], %%ah\n\t"
       "sahf\n\t"
       ".byte %c[op], %c[mod]\n\t"
       "setz %[zero]\n\t"
@@ -35,9 +36,9 @@ u32 run_register(FxState* work, u32 eflags) {
       "setc %[carry]\n\t"
       "fxsave %[work]\n\t"
       "fninit\n\t"
-      : [work] "+m"(*work), [zero] "=&r"(zero), [parity] "=&r"(parity), [carry] "=&r"(carry)
-      : [flags] "q"(static_cast<u8>(eflags)), [op] "i"(escape), [mod] "i"(modrm)
-      : "rax", RELIC86_X87_CLOBBERS);
+      : [work] "+m"(*work), [zero] "=&r"(zero), [parity] "=&r"(parity), [carry] "=&r"(carry), "+a"(accumulator)
+      : [op] "i"(escape), [mod] "i"(modrm)
+      : RELIC86_X87_CLOBBERS);
   return (zero != 0 ? kZF : 0u) | (parity != 0 ? kPF : 0u) | (carry != 0 ? kCF : 0u);
 }
 

@@ -31,7 +31,8 @@ u32 offset_of(const CpuState& state, const Insn& insn) {
 // #NM before anything else (SDM 3A 2.5: EM and TS).
 bool unavailable(const CpuState& state) { return (state.cr0 & (kCr0Em | kCr0Ts)) != 0; }
 
-// A waiting instruction finds an unmasked exception of an earlier one: #MF, or FERR# and IRQ 13 with CR0.NE clear (SDM 1 D.1).
+// A waiting instruction finds an unmasked exception of an earlier one: #MF, or FERR# and IRQ 13 with CR0.NE clear (SDM
+// 1 D.1).
 bool error_pending(Cpu& cpu, Flow& flow) {
   if ((cpu.state().fx.status & kSummary) == 0) return false;
   if ((cpu.state().cr0 & kCr0Ne) != 0) {
@@ -49,7 +50,9 @@ bool enter_waiting(Cpu& cpu, Flow& flow) {
   return !error_pending(cpu, flow);
 }
 
-u8 modrm_of(const Insn& insn) { return static_cast<u8>((insn.memory() ? 0 : 0xC0) | (insn.reg & 7) << 3 | (insn.memory() ? 0 : insn.rm & 7)); }
+u8 modrm_of(const Insn& insn) {
+  return static_cast<u8>((insn.memory() ? 0 : 0xC0) | (insn.reg & 7) << 3 | (insn.memory() ? 0 : insn.rm & 7));
+}
 
 // FOP, FIP, FCS of the last non-control instruction; FDP and FDS when it had a memory operand (SDM 1 8.1.8).
 void track(CpuState& state, const Insn& insn, u8 escape) {
@@ -84,20 +87,25 @@ constexpr MemoryForm memory_form(u8 escape, u8 reg) {
     case 0xDF:
       if (reg == 0) return {2, false};
       if (reg <= 3) return {2, true};
-      return reg == 4 ? MemoryForm{10, false} : reg == 5 ? MemoryForm{8, false} : reg == 6 ? MemoryForm{10, true} : MemoryForm{8, true};
+      return reg == 4   ? MemoryForm{10, false}
+             : reg == 5 ? MemoryForm{8, false}
+             : reg == 6 ? MemoryForm{10, true}
+                        : MemoryForm{8, true};
     default: return {};
   }
 }
 
 Flow store_form(Cpu& cpu, const Insn& insn, u8 escape, unsigned size) {
   CpuState& state = cpu.state();
-  // On a copy: a faulting store leaves the stack as it was, and only this instruction's exceptions decide whether it stores.
+  // On a copy: a faulting store leaves the stack as it was, and only this instruction's exceptions decide whether it
+  // stores.
   FxState work = state.fx;
   work.status &= static_cast<u16>(~(kExceptions | kStackFault));
   x87_unit::Operand operand;
   x87_unit::execute_memory(work, escape, insn.reg, operand);
   const u16 unmasked = work.status & ~work.control & kExceptions;
-  if ((unmasked & ~kPrecision) == 0 && !cpu.write_bytes(segment_of(insn), offset_of(state, insn), operand.bytes, size)) return Flow::Fault;
+  if ((unmasked & ~kPrecision) == 0 && !cpu.write_bytes(segment_of(insn), offset_of(state, insn), operand.bytes, size))
+    return Flow::Fault;
   work.status |= state.fx.status & (kExceptions | kStackFault);
   state.fx.status = work.status;
   state.fx.tags = work.tags;
@@ -125,9 +133,12 @@ u16 x87_tag_word(const FxState& fx) {
       std::memcpy(&mantissa, bytes, 8);
       std::memcpy(&exponent, bytes + 8, 2);
       exponent &= 0x7FFF;
-      if (exponent == 0) tag = mantissa == 0 ? kZero : kSpecial;
-      else if (exponent == 0x7FFF || (mantissa >> 63) == 0) tag = kSpecial;
-      else tag = kValid;
+      if (exponent == 0)
+        tag = mantissa == 0 ? kZero : kSpecial;
+      else if (exponent == 0x7FFF || (mantissa >> 63) == 0)
+        tag = kSpecial;
+      else
+        tag = kValid;
     }
     word |= static_cast<u16>(tag << (physical * 2));
   }
@@ -364,7 +375,8 @@ Flow x87_fldenv(Cpu& cpu, const Insn& insn) {
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   u8 image[28];
-  if (!cpu.read_bytes(segment_of(insn), offset_of(cpu.state(), insn), image, environment_size(insn))) return Flow::Fault;
+  if (!cpu.read_bytes(segment_of(insn), offset_of(cpu.state(), insn), image, environment_size(insn)))
+    return Flow::Fault;
   unpack_environment(cpu.state(), insn, image);
   return Flow::Next;
 }
@@ -397,7 +409,8 @@ Flow fxsave(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   const u32 offset = offset_of(state, insn);
-  if (((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  if (((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0)
+    return cpu.raise(Vector::GeneralProtection, 0);
   FxState image = state.fx;
   image.mxcsr_mask = 0xFFFF;
   for (FxState::Slot& slot : image.st) std::memset(slot.bytes + 10, 0, 6);
@@ -410,7 +423,8 @@ Flow fxrstor(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   const u32 offset = offset_of(state, insn);
-  if (((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  if (((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0)
+    return cpu.raise(Vector::GeneralProtection, 0);
   FxState image;
   if (!cpu.read_bytes(segment_of(insn), offset, &image, sizeof image)) return Flow::Fault;
   constexpr u32 kMxcsrReserved = 0xFFFF0000u;

@@ -1,0 +1,111 @@
+// Operand access shared by the SIMD instructions: availability checks, XMM and MMX registers, memory of 4 to 16 bytes.
+#pragma once
+
+#include <cstring>
+
+#include "cpu/access.h"
+#include "cpu/cpu.h"
+
+namespace relic86::simd {
+
+inline constexpr u32 kCr0Em = 1u << 2, kCr0Ts = 1u << 3, kCr4OsFxsr = 1u << 9, kCr4OsXmmExcpt = 1u << 10;
+
+inline u32 offset_of(const CpuState& state, const Insn& insn) {
+  return (state.gpr32(insn.base) + (state.gpr32(insn.index) << insn.scale) + insn.displacement) & insn.address_mask;
+}
+inline SegmentName segment_of(const Insn& insn) { return static_cast<SegmentName>(insn.segment); }
+
+// SDM 3A 13.1: SSE needs CR4.OSFXSR and CR0.EM clear (#UD), CR0.TS clear (#NM).
+inline bool enter_sse(Cpu& cpu) {
+  const CpuState& state = cpu.state();
+  if ((state.cr0 & kCr0Em) != 0 || (state.cr4 & kCr4OsFxsr) == 0) {
+    cpu.raise(Vector::InvalidOpcode);
+    return false;
+  }
+  if ((state.cr0 & kCr0Ts) != 0) {
+    cpu.raise(Vector::DeviceNotAvailable);
+    return false;
+  }
+  return true;
+}
+
+// SDM 3A 12.1: #UD with EM, #NM with TS, #MF for a pending x87 exception. On success the x87 is in MMX state: TOP 0,
+// all tags valid (done by mmx_commit when the instruction completes).
+inline bool enter_mmx(Cpu& cpu) {
+  const CpuState& state = cpu.state();
+  if ((state.cr0 & kCr0Em) != 0) {
+    cpu.raise(Vector::InvalidOpcode);
+    return false;
+  }
+  if ((state.cr0 & kCr0Ts) != 0) {
+    cpu.raise(Vector::DeviceNotAvailable);
+    return false;
+  }
+  if ((state.fx.status & 0x80) != 0) {
+    cpu.raise(Vector::X87Error);
+    return false;
+  }
+  return true;
+}
+
+inline u64 read_mmx(const FxState& fx, unsigned n) {
+  u64 value = 0;
+  std::memcpy(&value, fx.st[(n - fx.top()) & 7].bytes, 8);
+  return value;
+}
+// Any MMX instruction but EMMS: TOP becomes 0 (registers keep their physical places) and every tag valid.
+inline void mmx_commit(FxState& fx) {
+  if (fx.top() != 0) {
+    FxState::Slot physical[8];
+    for (unsigned i = 0; i < 8; i++) physical[(i + fx.top()) & 7] = fx.st[i];
+    std::memcpy(fx.st, physical, sizeof physical);
+    fx.status &= static_cast<u16>(~(7u << 11));
+  }
+  fx.tags = 0xFF;
+}
+inline void write_mmx(FxState& fx, unsigned n, u64 value) {
+  mmx_commit(fx);
+  std::memcpy(fx.st[n].bytes, &value, 8);
+  fx.st[n].bytes[8] = fx.st[n].bytes[9] = 0xFF;  // exponent and sign read as ones
+}
+
+// The source operand: a register, or `size` bytes of memory with the rest of the slot zero. aligned: 16-byte operands
+// must be.
+inline bool read_xmm_source(Cpu& cpu, const Insn& insn, unsigned size, bool aligned, FxState::Slot& value) {
+  CpuState& state = cpu.state();
+  if (!insn.memory()) {
+    value = state.fx.xmm[insn.rm];
+    return true;
+  }
+  const u32 offset = offset_of(state, insn);
+  if (aligned && ((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0) {
+    cpu.raise(Vector::GeneralProtection, 0);
+    return false;
+  }
+  value = {};
+  return cpu.read_bytes(segment_of(insn), offset, value.bytes, size);
+}
+inline bool write_memory(Cpu& cpu, const Insn& insn, const void* bytes, unsigned size, bool aligned = false) {
+  CpuState& state = cpu.state();
+  const u32 offset = offset_of(state, insn);
+  if (aligned && ((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0) {
+    cpu.raise(Vector::GeneralProtection, 0);
+    return false;
+  }
+  return cpu.write_bytes(segment_of(insn), offset, bytes, size);
+}
+inline bool read_mmx_source(Cpu& cpu, const Insn& insn, unsigned size, u64& value) {
+  if (!insn.memory()) {
+    value = read_mmx(cpu.state().fx, insn.rm);
+    return true;
+  }
+  value = 0;
+  return cpu.read_bytes(segment_of(insn), offset_of(cpu.state(), insn), &value, size);
+}
+
+// An unmasked SIMD exception: #XM, or #UD when the system has not said that it handles them (SDM 3A 13.1.2).
+inline Flow simd_exception(Cpu& cpu) {
+  return cpu.raise((cpu.state().cr4 & kCr4OsXmmExcpt) != 0 ? Vector::SimdError : Vector::InvalidOpcode);
+}
+
+}  // namespace relic86::simd
