@@ -51,6 +51,7 @@ constexpr FeatureRow kFeatures[] = {
     {"sse2", FeatureRow::Edx, kCpuidSse2, insn(Feature::Sse2) | insn(Feature::Pause)},
     {"pni", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"sse3", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
+    {"ssse3", FeatureRow::Ecx, kCpuidSsse3, insn(Feature::Ssse3)},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
     {"nx", FeatureRow::ExtendedEdx, kCpuidNx, 0},
 };
@@ -99,7 +100,7 @@ const std::vector<CpuModel>& models() {
            "relic86 Virtual CPU"),
       make("qemu64", "the 32-bit view of QEMU's 64-bit processor", F::I80486, 15, 107, 1, kP4, kCpuidSse3, kCpuidNx,
            kAmd, "relic86 Virtual CPU"),
-      make("max", "everything that relic86 has", F::I80486, 6, 6, 3, kP4, kCpuidSse3, kCpuidNx, kIntel,
+      make("max", "everything that relic86 has", F::I80486, 6, 6, 3, kP4, kCpuidSse3 | kCpuidSsse3, kCpuidNx, kIntel,
            "relic86 Virtual CPU"),
   };
   return table;

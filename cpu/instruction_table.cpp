@@ -118,7 +118,8 @@ const HandlerSet& handlers_of(unsigned row) {
     std::vector<HandlerSet> all;
     // The order of insn.def.
     for (const auto part : {dispatch::arithmetic_handlers(), dispatch::shifts_handlers(), dispatch::moves_handlers(),
-                            dispatch::branches_handlers(), dispatch::system_handlers()}) {
+                            dispatch::branches_handlers(), dispatch::system_handlers(), dispatch::x87_handlers(),
+                            dispatch::simd_handlers()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -44,6 +44,7 @@ enum class Feature : u8 {
   Sse,
   Sse2,
   Sse3,
+  Ssse3,
   Clflush,
   Pause,
   Monitor,

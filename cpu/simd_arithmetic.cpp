@@ -1,4 +1,5 @@
 // The plain SIMD forms, compares, conversions, shuffles and shifts.
+#include "cpu/instruction_table.h"
 #include "cpu/simd_instructions.h"
 #include "cpu/simd_operands.h"
 
@@ -6,13 +7,24 @@ namespace relic86 {
 
 using namespace simd;
 
-template <Map map, Prefix prefix, u8 opcode, unsigned size, bool floating>
-Flow simd_xmm(Cpu& cpu, const Insn& insn) {
+namespace {
+
+// The operation that the instruction's row names.
+simd_unit::XmmOperation operation_of(const InstructionRow& row) {
+  const Prefix prefix = (row.match & kMatchF3) != 0   ? Prefix::PF3
+                        : (row.match & kMatchF2) != 0 ? Prefix::PF2
+                        : (row.match & kMatch66) != 0 ? Prefix::P66
+                                                      : Prefix::None;
+  return simd_unit::xmm_operation(row.map == OpcodeMap::Escape38 ? Map::Escape38 : Map::TwoByte, prefix, row.opcode);
+}
+
+template <unsigned size, bool floating>
+Flow plain_xmm(Cpu& cpu, const Insn& insn) {
   if (!enter_sse(cpu)) return Flow::Fault;
   FxState::Slot source;
   if (!read_xmm_source(cpu, insn, size, size == 16, source)) return Flow::Fault;
   FxState& fx = cpu.state().fx;
-  const auto operation = simd_unit::xmm_operation(map, prefix, opcode);
+  const auto operation = operation_of(instruction_table()[insn.row]);
   if constexpr (floating) {
     return simd_unit::run_floating(operation, fx.mxcsr, fx.xmm[insn.reg], source) ? Flow::Next : simd_exception(cpu);
   } else {
@@ -21,25 +33,29 @@ Flow simd_xmm(Cpu& cpu, const Insn& insn) {
   }
 }
 
-template <Map map, u8 opcode, unsigned size>
-Flow simd_mmx(Cpu& cpu, const Insn& insn) {
+template <unsigned size>
+Flow plain_mmx(Cpu& cpu, const Insn& insn) {
   if (!enter_mmx(cpu)) return Flow::Fault;
   u64 source = 0;
   if (!read_mmx_source(cpu, insn, size, source)) return Flow::Fault;
+  const InstructionRow& row = instruction_table()[insn.row];
   FxState& fx = cpu.state().fx;
   u64 value = read_mmx(fx, insn.reg);
-  simd_unit::mmx_operation(map, opcode)(value, source);
+  simd_unit::mmx_operation(row.map == OpcodeMap::Escape38 ? Map::Escape38 : Map::TwoByte, row.opcode)(value, source);
   write_mmx(fx, insn.reg, value);
   return Flow::Next;
 }
 
-// Every plain form of the table once.
-#define XMM(map, prefix, opcode, mnemonic, size, floating, feature) \
-  template Flow simd_xmm<Map::map, Prefix::prefix, opcode, size, floating>(Cpu&, const Insn&);
-#define MMX(map, opcode, mnemonic, size, feature) template Flow simd_mmx<Map::map, opcode, size>(Cpu&, const Insn&);
-#include "cpu/simd_forms.def"
-#undef XMM
-#undef MMX
+}  // namespace
+
+Flow simd_xmm_4(Cpu& cpu, const Insn& insn) { return plain_xmm<4, false>(cpu, insn); }
+Flow simd_xmm_8(Cpu& cpu, const Insn& insn) { return plain_xmm<8, false>(cpu, insn); }
+Flow simd_xmm_16(Cpu& cpu, const Insn& insn) { return plain_xmm<16, false>(cpu, insn); }
+Flow simd_floating_4(Cpu& cpu, const Insn& insn) { return plain_xmm<4, true>(cpu, insn); }
+Flow simd_floating_8(Cpu& cpu, const Insn& insn) { return plain_xmm<8, true>(cpu, insn); }
+Flow simd_floating_16(Cpu& cpu, const Insn& insn) { return plain_xmm<16, true>(cpu, insn); }
+Flow simd_mmx_4(Cpu& cpu, const Insn& insn) { return plain_mmx<4>(cpu, insn); }
+Flow simd_mmx_8(Cpu& cpu, const Insn& insn) { return plain_mmx<8>(cpu, insn); }
 
 namespace {
 

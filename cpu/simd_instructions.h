@@ -10,15 +10,21 @@ namespace relic86 {
 using simd_unit::Map;
 using simd_unit::Prefix;
 
-// Plain forms: destination register OP= register or memory of `size` bytes.
-template <Map map, Prefix prefix, u8 opcode, unsigned size, bool floating>
-Flow simd_xmm(Cpu& cpu, const Insn& insn);
-template <Map map, u8 opcode, unsigned size>
-Flow simd_mmx(Cpu& cpu, const Insn& insn);
+// Plain forms: destination register OP= register or memory of that many bytes; the row names the operation.
+Flow simd_xmm_8(Cpu& cpu, const Insn& insn);
+Flow simd_xmm_4(Cpu& cpu, const Insn& insn);
+Flow simd_xmm_16(Cpu& cpu, const Insn& insn);
+// The same in floating point: MXCSR counts, #XM may be raised.
+Flow simd_floating_4(Cpu& cpu, const Insn& insn);
+Flow simd_floating_8(Cpu& cpu, const Insn& insn);
+Flow simd_floating_16(Cpu& cpu, const Insn& insn);
+Flow simd_mmx_4(Cpu& cpu, const Insn& insn);
+Flow simd_mmx_8(Cpu& cpu, const Insn& insn);
 
 #define RELIC86_SIMD_FUNCTIONS(F)                                                                                     \
   F(emms)                                                                                                             \
-  F(ldmxcsr) F(stmxcsr) F(simd_fence) F(prefetch) F(movaps_load) F(movaps_store) F(movups_load) F(movups_store)       \
+  F(ldmxcsr)                                                                                                          \
+  F(stmxcsr) F(simd_fence) F(prefetch) F(clflush) F(movaps_load) F(movaps_store) F(movups_load) F(movups_store)       \
       F(movnt_store) F(movss_load) F(movss_store) F(movsd_load) F(movsd_store) F(movlps_load) F(movlps_store)         \
           F(movhps_load) F(movhps_store) F(movlpd_load) F(movhpd_load) F(movd_to_mmx) F(movd_from_mmx) F(movd_to_xmm) \
               F(movd_from_xmm) F(movq_mmx_load) F(movq_mmx_store) F(movntq) F(movq_xmm_load) F(movq_xmm_store)        \

@@ -29,6 +29,8 @@ std::span<const HandlerSet> shifts_handlers();
 std::span<const HandlerSet> moves_handlers();
 std::span<const HandlerSet> branches_handlers();
 std::span<const HandlerSet> system_handlers();
+std::span<const HandlerSet> x87_handlers();
+std::span<const HandlerSet> simd_handlers();
 
 }  // namespace relic86::dispatch
 
