@@ -10,6 +10,16 @@
 
 namespace relic86 {
 
+struct DebugConsoleConfig {
+  u16 port = 0xE9;  // 402h: SeaBIOS
+  CharSink* sink = nullptr;
+};
+
+struct DebugExitConfig {
+  u16 port = 0x501;
+  u32 size = 2;  // ports
+};
+
 struct BoardConfig {
   std::vector<u8> bios;      // 1 byte to 16 MiB
   bool display = true;       // -vga std; false: none
@@ -24,6 +34,14 @@ struct BoardConfig {
   std::vector<std::string> first_boot;
   std::string boot_order = "cda";  // letters a, c, d, n
   bool boot_menu = false;
+
+  // Date at power-on: seconds since 1970-01-01 00:00 of the calendar the clock keeps (UTC or local).
+  i64 clock_base = 0;
+  // Drives and options for the CMOS; ram_size, boot_order and processors are filled in by the board.
+  CmosConfig cmos;
+  std::vector<DebugConsoleConfig> debug_consoles;
+  std::vector<DebugExitConfig> debug_exits;
+
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
 };
 

@@ -6,12 +6,16 @@
 #include "devices/pc_board.h"
 
 #include "devices/a20_gate.h"
+#include "devices/debug_ports.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
+#include "devices/isa_debug_exit.h"
+#include "devices/mc146818.h"
 #include "devices/piix3.h"
 #include "devices/piix4_pm.h"
 #include "devices/port92.h"
+#include "devices/post_port.h"
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
 #include "devices/vga.h"
@@ -60,6 +64,8 @@ Result<> PcBoard::build() {
   create_chipset();
   create_display();
   create_input();
+  create_clock();
+  create_debug_devices();
   fill_firmware_config();
   return result_;
 }
@@ -86,6 +92,22 @@ void PcBoard::create_input() {
   mouse_->set_host(keyboard_controller_);
   keyboard_controller_->plug_keyboard(keyboard_);
   keyboard_controller_->plug_mouse(mouse_);
+}
+
+void PcBoard::create_clock() {
+  clock_ = &add<Mc146818>(config_.clock_base);
+  CmosConfig cmos = config_.cmos;
+  cmos.ram_size = memory_.store().ram_size();
+  cmos.boot_order = config_.boot_order;
+  cmos.processors = config_.processors;
+  for (const auto& [index, value] : cmos_contents(cmos)) clock_->set_cmos(index, value);
+  reset_pin_->set_shutdown_status([this] { return clock_->cmos(Mc146818::kShutdownStatus); });
+}
+
+void PcBoard::create_debug_devices() {
+  add<PostPort>();
+  for (const DebugConsoleConfig& console : config_.debug_consoles) add<DebugConsole>(console.port, console.sink);
+  for (const DebugExitConfig& exit : config_.debug_exits) add<IsaDebugExit>(machine_, exit.port, exit.size);
 }
 
 // What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.

@@ -18,6 +18,7 @@ class A20Gate;
 class FwCfg;
 class I440fx;
 class I8042;
+class Mc146818;
 class PciBus;
 class PciDevice;
 class Piix3;
@@ -48,6 +49,7 @@ class PcBoard {
   // The picture and the text screen; false and empty without a display (see Vga).
   bool render(Frame& frame);
   std::vector<std::string> text_screen() const;
+  Mc146818& clock() { return *clock_; }
   FwCfg& firmware_config() { return *fw_cfg_; }
   void power_button();
   // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
@@ -64,6 +66,8 @@ class PcBoard {
   void create_chipset();
   void create_display();
   void create_input();
+  void create_clock();
+  void create_debug_devices();
   void fill_firmware_config();
 
   // Creates and attaches a device. After a failure nothing more is attached; build() returns it.
@@ -104,6 +108,7 @@ class PcBoard {
   Ps2Keyboard* keyboard_ = nullptr;
   Ps2Mouse* mouse_ = nullptr;
   Vga* vga_ = nullptr;
+  Mc146818* clock_ = nullptr;
 };
 
 }  // namespace relic86
