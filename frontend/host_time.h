@@ -1,0 +1,13 @@
+// The host's clocks. The only file that reads them: everything else sees guest time.
+#pragma once
+
+#include "base/types.h"
+
+namespace relic86 {
+
+i64 host_monotonic_ns();  // nanoseconds from some start, never backwards
+i64 host_unix_seconds();  // UTC
+// Seconds east of UTC of the host's time zone at that moment (-rtc base=localtime).
+i64 host_utc_offset_seconds(i64 unix_seconds);
+
+}  // namespace relic86

@@ -1,0 +1,61 @@
+#include "frontend/key_sender.h"
+
+#include <fmt/format.h>
+
+#include "devices/key_text.h"
+
+namespace relic86 {
+
+namespace {
+constexpr GuestTime kGap = 10'000'000;        // between strokes: a BIOS polls its buffer this often
+constexpr GuestTime kTypedHold = 20'000'000;  // pasted characters
+constexpr std::size_t kMostStrokes = 65536;
+}  // namespace
+
+Result<> KeySender::send(std::string_view keys, GuestTime hold) {
+  Stroke stroke;
+  stroke.hold = hold;
+  std::string_view rest = keys;
+  while (true) {
+    const auto dash = rest.find('-', 1);  // "-" itself may be a key's name
+    const std::string_view name = rest.substr(0, dash);
+    const auto key = key_from_name(name);
+    if (!key) return Error{fmt::format("invalid parameter: {}: unknown key; names are as QEMU's: a, 1, ret, spc, ctrl, alt, shift, f1, kp_add ...", name)};
+    stroke.keys.push_back(*key);
+    if (dash == std::string_view::npos) break;
+    rest = rest.substr(dash + 1);
+  }
+  constexpr std::size_t kMostKeys = 16;
+  if (stroke.keys.size() > kMostKeys || strokes_.size() >= kMostStrokes) return Error{"too many keys"};
+  strokes_.push_back(std::move(stroke));
+  return {};
+}
+
+unsigned KeySender::type_text(std::string_view utf8) {
+  unsigned left_out = 0;
+  for (const TypedCharacter& typed : keys_for_text(utf8)) {
+    if (typed.keys.empty() || strokes_.size() >= kMostStrokes) {
+      left_out++;
+    } else {
+      strokes_.push_back({typed.keys, kTypedHold});
+    }
+  }
+  return left_out;
+}
+
+void KeySender::advance(GuestTime now) {
+  if (strokes_.empty() || now < not_before_ || !keyboard_.ready_for_key()) return;
+  Stroke& stroke = strokes_.front();
+  if (pressed_ < stroke.keys.size()) {
+    keyboard_.key(stroke.keys[pressed_++], true);
+    hold_until_ = now + stroke.hold;
+    return;
+  }
+  if (now < hold_until_) return;
+  for (std::size_t i = stroke.keys.size(); i-- > 0;) keyboard_.key(stroke.keys[i], false);
+  strokes_.pop_front();
+  pressed_ = 0;
+  not_before_ = now + kGap;
+}
+
+}  // namespace relic86

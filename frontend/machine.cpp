@@ -1,0 +1,332 @@
+#include "frontend/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/log.h"
+#include "frontend/board_options.h"
+#include "frontend/engines.h"
+#include "frontend/host_time.h"
+
+namespace relic86 {
+
+namespace {
+constexpr i64 kServeInterval = 1'000'000;            // host ns between looks at host input
+constexpr GuestTime kCheckInterval = 50'000'000;     // guest ns between looks at the screen for expectations
+constexpr GuestTime kFrameInterval = 16'666'667;     // guest ns between pictures for the window
+constexpr GuestTime kPromptCheckInterval = 1'000'000;  // serial expectations: soon after the text
+constexpr i64 kLongestSleep = 100'000'000;           // host ns; time limits and windows are served in between
+}  // namespace
+
+struct Machine::Tasks {
+  std::mutex mutex;
+  std::vector<std::function<void()>> list;
+};
+
+Machine::Machine(const Options& options, HostPoller& poller) : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
+
+Machine::~Machine() = default;
+
+Result<std::unique_ptr<Machine>> Machine::create(const Options& options, HostPoller& poller) {
+  std::unique_ptr<Machine> machine(new Machine(options, poller));
+  if (auto built = machine->build(); !built) return built.error();
+  return machine;
+}
+
+Result<> Machine::build() {
+  auto expectations = Expectations::create(options_);
+  if (!expectations) return expectations.error();
+  expectations_ = std::make_unique<Expectations>(std::move(expectations).value());
+
+  auto store = BackingStore::create(options_.ram_bytes, PcBoard::kExtraMemory);
+  if (!store) return store.error();
+  store_ = std::make_unique<BackingStore>(std::move(store).value());
+  bus_ = std::make_unique<PhysicalBus>(*store_);
+  io_ = std::make_unique<IoSpace>();
+  clock_ = std::make_unique<MachineClock>(options_.icount, [this] { return cpu_ ? cpu_->instruction_count() : 0; });
+  scheduler_ = std::make_unique<Scheduler>(*clock_);
+  scheduler_->set_listener(this);
+
+  auto model = cpu_model_for(options_);
+  if (!model) return model.error();
+  auto config = board_config_for(options_, *store_);
+  if (!config) return config.error();
+  auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
+  if (!board) return board.error();
+  board_ = std::move(board).value();
+
+  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), board_->interrupt_acknowledge(), model.value()});
+  board_->connect_processor([this](bool level) { cpu_->set_intr(level); });
+  engine_ = make_engine(options_, *cpu_, *store_);
+  bus_->on_topology_change([this] {
+    cpu_->mmu().flush_all();
+    engine_->topology_changed();
+  });
+  keys_ = std::make_unique<KeySender>(board_->keyboard());
+  if (auto done = open_character_devices(); !done) return done;
+
+  board_->reset(ResetKind::PowerOn);
+  cpu_->reset();
+  if (options_.timeout_seconds > 0) host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
+  return {};
+}
+
+// --- Running ---
+
+End Machine::run() {
+  if (!options_.start_paused) resume();
+  while (end_ == End::None) {
+    serve_host();
+    if (end_ != End::None) break;
+    if (paused_) {
+      poller_.poll(kLongestSleep);
+      last_served_ = 0;
+      continue;
+    }
+    scheduler_->run_due();
+    run_slice();
+    carry_out_requests();
+  }
+  clock_->stop();
+  return end_;
+}
+
+GuestTime Machine::next_stop() const {
+  GuestTime stop = scheduler_->next_deadline();
+  if (expectations_->any()) stop = std::min(stop, next_check_);
+  if (frame_callback_) stop = std::min(stop, next_frame_);
+  if (clock_->deterministic() && options_.timeout_seconds > 0) {
+    stop = std::min(stop, static_cast<GuestTime>(options_.timeout_seconds * 1e9));
+  }
+  return stop;
+}
+
+void Machine::run_slice() {
+  const u64 count_before = cpu_->instruction_count();
+  const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
+  const ExitReason reason = engine_->run(clock_->budget(next_stop()));
+  if (!clock_->deterministic()) clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
+  switch (reason) {
+    case ExitReason::BudgetSpent:
+    case ExitReason::Stopped: break;
+    case ExitReason::Halted:
+      if (!reset_requested_ && !power_off_requested_ && end_ == End::None) idle();
+      break;
+    case ExitReason::Shutdown:
+      log::print(log::Channel::Reset, "triple fault");
+      if (options_.no_reboot) return finish(End::TripleFault);
+      reset_requested_ = true;
+      break;
+    case ExitReason::Breakpoint: pause(); break;
+  }
+}
+
+void Machine::idle() {
+  const GuestTime stop = next_stop();
+  const GuestTime now = clock_->now();
+  if (stop <= now) return;
+  if (!clock_->sleeps()) {
+    // Deterministic without sleep: straight on to the next event. With none left only the host can wake the guest.
+    if (stop != Scheduler::kNever) return clock_->skip_to(stop);
+    poller_.poll(kLongestSleep);
+    last_served_ = 0;
+    return;
+  }
+  const i64 wait = stop == Scheduler::kNever ? kLongestSleep : std::min<i64>(stop - now, kLongestSleep);
+  const i64 before = host_monotonic_ns();
+  poller_.poll(wait);
+  last_served_ = 0;
+  // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the same in every run.
+  if (clock_->deterministic() && stop != Scheduler::kNever && host_monotonic_ns() - before >= wait) clock_->skip_to(now + wait);
+}
+
+void Machine::carry_out_requests() {
+  if (end_ != End::None) return;
+  if (power_off_requested_) {
+    power_off_requested_ = false;
+    if (!options_.no_shutdown) return finish(End::PowerOff);
+    powered_off_ = true;
+    return pause();
+  }
+  if (reset_requested_) {
+    reset_requested_ = false;
+    if (options_.no_reboot) return finish(End::Reset);
+    reset();
+  }
+  if (cpu_init_requested_) {
+    cpu_init_requested_ = false;
+    cpu_->init();
+  }
+}
+
+void Machine::serve_host() {
+  const i64 now = host_monotonic_ns();
+  if (now - last_served_ >= kServeInterval) {
+    last_served_ = now;
+    poller_.poll(0);
+    std::vector<std::function<void()>> tasks;
+    {
+      std::lock_guard lock(tasks_->mutex);
+      tasks.swap(tasks_->list);
+    }
+    for (const auto& task : tasks) task();
+    for (const auto& backend : backends_) backend->pump();
+    keys_->advance(clock_->now());
+    if (host_deadline_ != 0 && !clock_->deterministic() && now >= host_deadline_) finish(End::TimeUp);
+    if (host_deadline_ != 0 && clock_->deterministic() && paused_ && now >= host_deadline_) finish(End::TimeUp);
+  }
+  if (paused_) return;
+  const GuestTime guest_now = clock_->now();
+  if (frame_callback_ && guest_now >= next_frame_) {
+    next_frame_ = guest_now + kFrameInterval;
+    frame_callback_();
+  }
+  if (expectations_->any() && guest_now >= next_check_) check_expectations();
+  if (end_ == End::None && clock_->deterministic() && options_.timeout_seconds > 0 &&
+      guest_now >= static_cast<GuestTime>(options_.timeout_seconds * 1e9)) {
+    finish(End::TimeUp);
+  }
+}
+
+void Machine::check_expectations() {
+  next_check_ = clock_->now() + (expectations_->watches_screen() ? kCheckInterval : kPromptCheckInterval);
+  if (expectations_->watches_screen()) expectations_->screen(board_->text_screen());
+  switch (expectations_->check()) {
+    case Expectations::Verdict::Pending: break;
+    case Expectations::Verdict::AllSeen: return finish(End::ExpectationsMet);
+    case Expectations::Verdict::FailureSeen: return finish(End::FailureSeen);
+  }
+}
+
+// --- Requests ---
+
+void Machine::pause() {
+  if (paused_) return;
+  paused_ = true;
+  clock_->stop();
+  cpu_->request(kPendingStop);
+}
+
+void Machine::resume() {
+  if (!paused_ || powered_off_) return;
+  paused_ = false;
+  clock_->start();
+}
+
+void Machine::reset() {
+  board_->reset(ResetKind::Hard);
+  cpu_->reset();
+  engine_->flush_code();
+  powered_off_ = false;
+}
+
+void Machine::power_button() { board_->power_button(); }
+
+std::string Machine::status() const {
+  if (powered_off_) return "paused (shutdown)";
+  return paused_ ? "paused" : "running";
+}
+
+void Machine::post(std::function<void()> task) {
+  {
+    std::lock_guard lock(tasks_->mutex);
+    tasks_->list.push_back(std::move(task));
+  }
+  poller_.wake();
+}
+
+void Machine::finish(End end) {
+  if (end_ == End::None) end_ = end;
+  if (cpu_) cpu_->request(kPendingStop);
+}
+
+void Machine::request_reset() {
+  reset_requested_ = true;
+  cpu_->request(kPendingStop);
+}
+void Machine::request_power_off() {
+  power_off_requested_ = true;
+  cpu_->request(kPendingStop);
+}
+void Machine::request_exit(u32 exit_code) {
+  if (end_ == End::None) debug_exit_code_ = exit_code;  // the first write is final
+  finish(End::DebugExit);
+}
+void Machine::request_cpu_init() {
+  cpu_init_requested_ = true;
+  cpu_->request(kPendingStop);
+}
+
+void Machine::deadline_moved_earlier(GuestTime deadline) {
+  if (!cpu_) return;
+  // In real time a slice is short anyway; an event that is due now ends it.
+  if (clock_->deterministic() || deadline <= clock_->now() + kServeInterval) {
+    const GuestTime now = clock_->now();
+    cpu_->shorten_slice(deadline <= now ? 0 : clock_->budget(deadline));
+  }
+}
+
+// --- End of the run ---
+
+int Machine::exit_code() const {
+  switch (end_) {
+    case End::None:
+    case End::Quit: return 0;
+    case End::PowerOff:
+    case End::Reset: return expectations_->expects() ? 3 : 0;
+    case End::TripleFault: return 6;
+    case End::DebugExit: return static_cast<int>(debug_exit_code_ & 0xFF);
+    case End::ExpectationsMet: return 0;
+    case End::FailureSeen: return 2;
+    case End::TimeUp: return 4;
+  }
+  return 1;
+}
+
+std::string Machine::end_message() {
+  const auto last_state = [&] {
+    std::string text;
+    for (const std::string& line : board_->text_screen()) text += line + "\n";
+    const auto kept = text.find_last_not_of('\n');
+    text.resize(kept == std::string::npos ? 0 : kept + 1);
+    return fmt::format("--- last screen ---\n{}\n--- serial tail ---\n{}\n", text, expectations_->serial_tail());
+  };
+  switch (end_) {
+    case End::TimeUp:
+      return fmt::format("relic86: --timeout {}: time is up{}{}\n{}", options_.timeout_seconds, expectations_->missing().empty() ? "" : "; not seen: ",
+                         expectations_->missing(), last_state());
+    case End::FailureSeen: return fmt::format("relic86: --fail-serial '{}': seen\n{}", expectations_->seen_text(), last_state());
+    case End::PowerOff:
+    case End::Reset:
+      if (!expectations_->expects()) return "";
+      return fmt::format("relic86: the guest ended before it showed {}\n{}", expectations_->missing(), last_state());
+    case End::TripleFault: return "relic86: the guest triple-faulted and -no-reboot was given\n";
+    default: return "";
+  }
+}
+
+// --- State ---
+
+void Machine::state(StateArchive& archive) {
+  archive.group("clock", [&] { clock_->state(archive); });
+  archive.group("cpu", [&] { cpu_->state_archive(archive); });
+  archive.group("events", [&] { scheduler_->state(archive); });
+  archive.group("board", [&] { board_->state(archive); });
+}
+
+u64 Machine::state_hash() {
+  StateHasher hasher;
+  state(hasher);
+  hasher.mix(store_->bytes(BackingOffset(0), store_->size()));
+  return hasher.hash();
+}
+
+void Machine::after_load() {
+  cpu_->mmu().flush_all();
+  engine_->flush_code();
+  next_check_ = next_frame_ = 0;
+}
+
+}  // namespace relic86

@@ -1,0 +1,134 @@
+// A whole PC: composition root of processor, memory, board, clock and engine. Knows no display library.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "cpu/executor.h"
+#include "devices/host_sinks.h"
+#include "devices/pc_board.h"
+#include "devices/scheduler.h"
+#include "frontend/char_backend.h"
+#include "frontend/expectations.h"
+#include "frontend/host_poller.h"
+#include "frontend/key_sender.h"
+#include "frontend/machine_clock.h"
+#include "frontend/options.h"
+
+namespace relic86 {
+
+// Why a run ended.
+enum class End : u8 {
+  None,
+  PowerOff,         // the guest powered off (ACPI)
+  Quit,             // monitor quit, window closed, signal
+  Reset,            // a guest-made reset with -no-reboot
+  TripleFault,      // the same, made by a triple fault
+  DebugExit,        // isa-debug-exit
+  ExpectationsMet,  // every --expect-* seen
+  FailureSeen,      // --fail-serial matched
+  TimeUp,           // --timeout
+};
+
+class Machine final : private MachineControl, private Scheduler::Listener {
+ public:
+  // Builds the machine that the options describe and resets it. The poller must outlive it.
+  static Result<std::unique_ptr<Machine>> create(const Options& options, HostPoller& poller);
+  ~Machine();
+
+  // Runs on the calling thread until the machine ends.
+  End run();
+  // What main() returns for how the run ended (docs: interface, exit codes).
+  int exit_code() const;
+  // What to tell the user on stderr about the end; empty when there is nothing to say.
+  std::string end_message();
+
+  // --- Requests; call them on the machine's thread (HostPoller callbacks, tasks). ---
+  void pause();
+  void resume();
+  bool paused() const { return paused_; }
+  void reset();
+  void quit() { finish(End::Quit); }
+  void power_button();
+  // "running", "paused", ... as info status says it.
+  std::string status() const;
+
+  // Safe from any thread: runs the task on the machine's thread, between two instructions.
+  void post(std::function<void()> task);
+  // Called about every frame of guest time (16.7 ms) on the machine's thread: the window copies the picture.
+  void on_frame(std::function<void()> callback) { frame_callback_ = std::move(callback); }
+
+  const Options& options() const { return options_; }
+  Cpu& cpu() { return *cpu_; }
+  PcBoard& board() { return *board_; }
+  MachineClock& clock() { return *clock_; }
+  Scheduler& scheduler() { return *scheduler_; }
+  PhysicalBus& bus() { return *bus_; }
+  IoSpace& io() { return *io_; }
+  Executor& engine() { return *engine_; }
+  KeySender& keys() { return *keys_; }
+
+  // Everything architectural by name, guest memory excepted.
+  void state(StateArchive& archive);
+  // Hash of the whole machine: state() and the contents of all memory.
+  u64 state_hash();
+  // After state() loaded: derived caches are dropped, running engine and displays see the new machine.
+  void after_load();
+
+ private:
+  Machine(const Options& options, HostPoller& poller);
+  Result<> build();
+  Result<> open_serial_ports();
+
+  // MachineControl: called by devices in the middle of an instruction; carried out before the next one.
+  void request_reset() override;
+  void request_power_off() override;
+  void request_exit(u32 exit_code) override;
+  void request_cpu_init() override;
+  // Scheduler::Listener
+  void deadline_moved_earlier(GuestTime deadline) override;
+
+  void finish(End end);
+  void serve_host();          // host input, posted tasks, expectations, time limit
+  void run_slice();
+  void idle();                // HLT: sleep until the next event or host input
+  void carry_out_requests();
+  void check_expectations();
+  GuestTime next_stop() const;  // the earliest of: next event, next check of expectations, time limit
+
+  Options options_;
+  HostPoller& poller_;
+  std::unique_ptr<BackingStore> store_;
+  std::unique_ptr<PhysicalBus> bus_;
+  std::unique_ptr<IoSpace> io_;
+  std::unique_ptr<MachineClock> clock_;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<PcBoard> board_;
+  std::unique_ptr<Cpu> cpu_;
+  std::unique_ptr<Executor> engine_;
+  std::unique_ptr<KeySender> keys_;
+  std::vector<std::unique_ptr<CharBackend>> backends_;
+  std::unique_ptr<Expectations> expectations_;
+
+  struct Tasks;
+  std::unique_ptr<Tasks> tasks_;
+  std::function<void()> frame_callback_;
+
+  End end_ = End::None;
+  u32 debug_exit_code_ = 0;
+  bool paused_ = true;
+  bool powered_off_ = false;  // with -no-shutdown
+  bool reset_requested_ = false;
+  bool power_off_requested_ = false;
+  bool cpu_init_requested_ = false;
+  i64 last_served_ = 0;       // host time of the last look at host input
+  i64 host_deadline_ = 0;     // --timeout in host time; 0: none
+  GuestTime next_check_ = 0;  // expectations
+  GuestTime next_frame_ = 0;
+};
+
+}  // namespace relic86

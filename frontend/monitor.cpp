@@ -1,0 +1,254 @@
+#include "frontend/monitor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/monitor_commands.h"
+#include "frontend/saved_machine.h"
+#include "frontend/screenshot.h"
+#include "frontend/version.h"
+
+namespace relic86 {
+namespace {
+
+using monitor::Words;
+
+std::string help(Machine& machine, Words words);
+
+std::string stop(Machine& machine, Words) {
+  machine.pause();
+  return "";
+}
+std::string cont(Machine& machine, Words) {
+  machine.resume();
+  return "";
+}
+std::string quit(Machine& machine, Words) {
+  machine.quit();
+  return "";
+}
+std::string system_reset(Machine& machine, Words) {
+  machine.reset();
+  return "";
+}
+std::string system_powerdown(Machine& machine, Words) {
+  machine.power_button();
+  return "";
+}
+
+std::string screendump(Machine& machine, Words words) {
+  std::string file;
+  bool png = false;
+  for (std::size_t i = 1; i < words.size(); i++) {
+    if (words[i] == "-f" && i + 1 < words.size()) {
+      if (words[i + 1] != "png" && words[i + 1] != "ppm") return fmt::format("screendump: unknown format '{}'; png and ppm exist\n", words[i + 1]);
+      png = words[++i] == "png";
+    } else if (file.empty()) {
+      file = words[i];
+    }
+  }
+  if (file.empty()) return "screendump: a file name is missing\n";
+  Frame frame;
+  machine.board().render(frame);
+  const auto written = png ? write_png(frame, file) : write_ppm(frame, file);
+  return written ? "" : "Error: " + written.message() + "\n";
+}
+
+std::string sendkey(Machine& machine, Words words) {
+  if (words.size() < 2) return "sendkey: keys are missing, such as ctrl-alt-delete\n";
+  u64 hold = 100;
+  if (words.size() > 2) {
+    const auto number = monitor::evaluate(machine, words[2]);
+    if (!number || *number > 60'000) return "sendkey: the hold time must be 0 to 60000 milliseconds\n";
+    hold = *number;
+  }
+  const auto sent = machine.keys().send(words[1], static_cast<GuestTime>(hold) * 1'000'000);
+  return sent ? "" : sent.message() + "\n";
+}
+
+std::optional<i64> signed_number(const std::string& text) {
+  char* end = nullptr;
+  const long value = std::strtol(text.c_str(), &end, 0);
+  if (text.empty() || *end != 0) return std::nullopt;
+  return value;
+}
+
+std::string mouse_move(Machine& machine, Words words) {
+  i64 delta[3] = {0, 0, 0};
+  if (words.size() < 3) return "mouse_move: dx and dy are expected\n";
+  for (std::size_t i = 1; i < std::min<std::size_t>(words.size(), 4); i++) {
+    const auto number = signed_number(words[i]);
+    if (!number || *number < -10000 || *number > 10000) return "mouse_move: numbers from -10000 to 10000 are expected\n";
+    delta[i - 1] = *number;
+  }
+  machine.board().mouse().move(static_cast<int>(delta[0]), static_cast<int>(delta[1]), static_cast<int>(delta[2]));
+  return "";
+}
+
+std::string mouse_button(Machine& machine, Words words) {
+  const auto mask = words.size() > 1 ? monitor::evaluate(machine, words[1]) : std::nullopt;
+  if (!mask || *mask > 31) return "mouse_button: a mask is expected: 1 left, 2 right, 4 middle\n";
+  machine.board().mouse().buttons(static_cast<unsigned>(*mask));
+  return "";
+}
+
+std::string change(Machine& machine, Words words) {
+  if (words.size() < 3) return "change: a device (floppy0, ide1-cd0 ...) and a file are expected\n";
+  const auto changed = machine.change_medium(words[1], words[2]);
+  return changed ? "" : "Error: " + changed.message() + "\n";
+}
+std::string eject(Machine& machine, Words words) {
+  const bool force = words.size() > 2 && words[1] == "-f";
+  if (words.size() < (force ? 3u : 2u)) return "eject: a device is expected (floppy0, ide1-cd0 ...)\n";
+  const auto ejected = machine.change_medium(words[force ? 2 : 1], "");
+  return ejected ? "" : "Error: " + ejected.message() + "\n";
+}
+
+std::string savevm(Machine& machine, Words words) {
+  if (words.size() < 2) return "savevm: a tag is expected\n";
+  const auto saved = save_machine(machine, words[1]);
+  return saved ? "" : "Error: " + saved.message() + "\n";
+}
+std::string loadvm(Machine& machine, Words words) {
+  if (words.size() < 2) return "loadvm: a tag is expected\n";
+  const auto loaded = load_machine(machine, words[1]);
+  return loaded ? "" : "Error: " + loaded.message() + "\n";
+}
+std::string delvm(Machine& machine, Words words) {
+  if (words.size() < 2) return "delvm: a tag is expected\n";
+  const auto deleted = delete_saved_machine(machine, words[1]);
+  return deleted ? "" : "Error: " + deleted.message() + "\n";
+}
+
+std::string screentext(Machine& machine, Words) {
+  std::string text;
+  for (const std::string& line : machine.board().text_screen()) text += line + "\n";
+  return text.empty() ? "(the screen is in a graphics mode)\n" : text;
+}
+
+constexpr MonitorCommand kCommands[] = {
+    {"help", "?", "[COMMAND]", "list commands", help},
+    {"info", "", "TOPIC", "show state; 'info' alone lists the topics", monitor::info},
+    {"quit", "q", "", "end the emulator", quit},
+    {"stop", "s", "", "pause the machine", stop},
+    {"cont", "c", "", "let the machine run", cont},
+    {"system_reset", "", "", "press the reset button", system_reset},
+    {"system_powerdown", "", "", "press the power button", system_powerdown},
+    {"screendump", "", "FILE [-f png]", "write the screen as PPM or PNG", screendump},
+    {"screentext", "", "", "print the text screen", screentext},
+    {"sendkey", "", "KEYS [HOLD]", "type keys, such as ctrl-alt-f1; hold in milliseconds", sendkey},
+    {"mouse_move", "", "DX DY [DZ]", "move the mouse", mouse_move},
+    {"mouse_button", "", "MASK", "press mouse buttons: 1 left, 2 right, 4 middle", mouse_button},
+    {"x", "", "/FMT ADDR", "examine memory at a linear address", monitor::examine_virtual},
+    {"xp", "", "/FMT ADDR", "examine memory at a physical address", monitor::examine_physical},
+    {"i", "", "/FMT PORT", "read an I/O port", monitor::port_read},
+    {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
+    {"change", "", "DEVICE FILE", "put another medium into a drive", change},
+    {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
+    {"savevm", "", "TAG", "save the whole machine", savevm},
+    {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
+    {"delvm", "", "TAG", "delete a saved machine", delvm},
+};
+
+std::string help(Machine&, Words words) {
+  std::string text;
+  for (const MonitorCommand& command : kCommands) {
+    if (words.size() > 1 && words[1] != command.name) continue;
+    text += fmt::format("{}{}{}{}{} -- {}\n", command.name, command.alias.empty() ? "" : "|", command.alias, command.arguments.empty() ? "" : " ",
+                        command.arguments, command.help);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> monitor_words(std::string_view line) {
+  std::vector<std::string> words;
+  bool quoted = false, inside = false;
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+      if (!inside) words.emplace_back(), inside = true;
+    } else if ((c == ' ' || c == '\t') && !quoted) {
+      inside = false;
+    } else {
+      if (!inside) words.emplace_back(), inside = true;
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+std::string execute_monitor_line(Machine& machine, std::string_view line) {
+  std::vector<std::string> words = monitor_words(line);
+  if (words.empty()) return "";
+  // "x/4xw" is "x /4xw".
+  if (const auto slash = words[0].find('/'); slash != std::string::npos && slash > 0) {
+    words.insert(words.begin() + 1, words[0].substr(slash));
+    words[0].resize(slash);
+  }
+  const auto command = std::find_if(std::begin(kCommands), std::end(kCommands), [&](const MonitorCommand& c) {
+    return c.name == words[0] || (!c.alias.empty() && c.alias == words[0]);
+  });
+  if (command == std::end(kCommands)) return fmt::format("unknown command: '{}'\n", words[0]);
+  return command->run(machine, words);
+}
+
+Monitor::Monitor(Machine& machine, CharBackend& backend) : machine_(machine), backend_(backend) {
+  backend_.connect(this);
+  print(fmt::format("relic86 {} monitor - type 'help' for more information\n(qemu) ", kVersion));
+}
+
+Monitor::~Monitor() { backend_.connect(nullptr); }
+
+void Monitor::print(std::string_view text) {
+  for (const char c : text) {
+    if (c == '\n') backend_.put('\r');
+    backend_.put(static_cast<u8>(c));
+  }
+}
+
+void Monitor::receive(u8 byte) {
+  constexpr std::size_t kLongestLine = 4096;
+  if (escape_ == 1) {
+    escape_ = byte == '[' ? 2 : 0;
+    return;
+  }
+  if (escape_ == 2) {
+    escape_ = 0;
+    if (byte == 'A' && line_.empty()) {  // up-arrow: the last line again
+      line_ = last_line_;
+      print(line_);
+    }
+    return;
+  }
+  switch (byte) {
+    case 27: escape_ = 1; return;
+    case '\r':
+    case '\n': {
+      print("\n");
+      const std::string line = std::exchange(line_, "");
+      if (!line.empty()) last_line_ = line;
+      print(execute_monitor_line(machine_, line));
+      print("(qemu) ");
+      return;
+    }
+    case 8:
+    case 127:
+      if (!line_.empty()) {
+        line_.pop_back();
+        print("\b \b");
+      }
+      return;
+    case 21:  // Ctrl-U
+      while (!line_.empty()) line_.pop_back(), print("\b \b");
+      return;
+    default: break;
+  }
+  if (byte < 32 || line_.size() >= kLongestLine) return;
+  line_ += static_cast<char>(byte);
+  backend_.put(byte);
+}
+
+}  // namespace relic86

@@ -1,0 +1,197 @@
+// x, xp, i, o: memory and ports under the debugger's eye.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstring>
+
+#include "cpu/disassembler.h"
+#include "frontend/monitor_commands.h"
+
+namespace relic86::monitor {
+namespace {
+
+struct Format {
+  u64 count = 1;
+  char letter = 'x';
+  unsigned width = 4;
+};
+
+// "/4xw": count, format letter (x d u o c i), size letter (b h w g).
+std::optional<Format> parse_format(std::string_view text, unsigned default_width) {
+  Format format;
+  format.width = default_width;
+  text.remove_prefix(1);
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), format.count);
+  if (failure == std::errc{}) text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  for (const char c : text) {
+    switch (c) {
+      case 'b': format.width = 1; break;
+      case 'h': format.width = 2; break;
+      case 'w': format.width = 4; break;
+      case 'g': format.width = 8; break;
+      case 'c':
+        format.letter = c;
+        format.width = 1;
+        break;
+      case 'x': case 'd': case 'u': case 'o': case 'i': format.letter = c; break;
+      default: return std::nullopt;
+    }
+  }
+  constexpr u64 kMost = 1u << 16;  // a slip of the finger must not print for hours
+  if (format.count > kMost) return std::nullopt;
+  return format;
+}
+
+std::string number_text(const Format& format, u64 value) {
+  const unsigned bits = format.width * 8;
+  switch (format.letter) {
+    case 'd': {
+      const i64 with_sign = static_cast<i64>(value << (64 - bits)) >> (64 - bits);
+      return fmt::format(" {}", with_sign);
+    }
+    case 'u': return fmt::format(" {}", value);
+    case 'o': return fmt::format(" {:#0{}o}", value, (bits + 2) / 3 + 1);
+    case 'c':
+      if (value >= 32 && value < 127) return fmt::format(" '{}'", static_cast<char>(value));
+      return fmt::format(" '\\x{:02x}'", value);
+    default: return fmt::format(" 0x{:0{}x}", value, bits / 4);
+  }
+}
+
+// Bytes at an address as the debugger sees them: nothing is set, filled or faulted. False: not mapped.
+bool peek(Machine& machine, bool physical, u64 address, std::span<u8> into) {
+  for (std::size_t done = 0; done < into.size();) {
+    const u64 at = physical ? address + done : (address + done) & 0xFFFFFFFFu;
+    const auto chunk = std::min<u64>(into.size() - done, kPageSize - (at & (kPageSize - 1)));
+    PhysAddr where(at);
+    if (!physical) {
+      const auto translated = machine.cpu().mmu().debug_translate(LinAddr(at));
+      if (!translated) return false;
+      where = *translated;
+    }
+    machine.bus().read_block(where, into.subspan(done, chunk));
+    done += chunk;
+  }
+  return true;
+}
+
+std::string disassemble_at(Machine& machine, bool physical, u64 address, u64 count) {
+  std::string text;
+  for (u64 n = 0; n < count; n++) {
+    std::array<u8, 15> bytes{};
+    std::size_t have = 0;
+    while (have < bytes.size() && peek(machine, physical, address + have, std::span(&bytes[have], 1))) have++;
+    if (have == 0) return text + fmt::format("Cannot access memory at address {:#x}\n", address);
+    const Disassembly line = disassemble(std::span(bytes).first(have), machine.cpu().state().mode.code32, address);
+    text += fmt::format("0x{:08x}:  {}\n", address, line.text);
+    address += line.length;
+  }
+  return text;
+}
+
+std::string examine(Machine& machine, Words words, bool physical) {
+  Format format;
+  std::size_t next = 1;
+  if (words.size() > 1 && words[1].starts_with('/')) {
+    const auto parsed = parse_format(words[1], 4);
+    if (!parsed) return fmt::format("invalid format '{}': write /COUNT FORMAT SIZE, such as /4xw\n", words[1]);
+    format = *parsed;
+    next = 2;
+  }
+  std::string expression;
+  for (; next < words.size(); next++) expression += words[next];
+  const auto address = evaluate(machine, expression);
+  if (!address) return fmt::format("{}: an address is missing or not understood\n", words[0]);
+  if (format.letter == 'i') return disassemble_at(machine, physical, *address, format.count);
+
+  const unsigned per_line = format.letter == 'c' ? 8 : 16 / format.width;
+  std::string text;
+  for (u64 n = 0; n < format.count; n++) {
+    const u64 at = *address + n * format.width;
+    if (n % per_line == 0) text += (n > 0 ? "\n" : "") + (physical ? fmt::format("{:016x}:", at) : fmt::format("{:08x}:", at & 0xFFFFFFFF));
+    u64 value = 0;
+    std::array<u8, 8> bytes{};
+    if (!peek(machine, physical, at, std::span(bytes).first(format.width))) return text + " Cannot access memory\n";
+    std::memcpy(&value, bytes.data(), 8);
+    text += number_text(format, value);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string examine_virtual(Machine& machine, Words words) { return examine(machine, words, false); }
+std::string examine_physical(Machine& machine, Words words) { return examine(machine, words, true); }
+
+std::string port_read(Machine& machine, Words words) {
+  Format format;
+  format.width = 1;
+  std::size_t next = 1;
+  if (words.size() > 1 && words[1].starts_with('/')) {
+    const auto parsed = parse_format(words[1], 1);
+    if (!parsed || parsed->width > 4) return fmt::format("invalid format '{}'\n", words[1]);
+    format = *parsed;
+    next = 2;
+  }
+  const auto port = next < words.size() ? evaluate(machine, words[next]) : std::nullopt;
+  if (!port || *port > 0xFFFF) return "i: a port from 0 to 0xffff is expected\n";
+  const u32 value = machine.io().read(IoPort(static_cast<u16>(*port)), format.width);
+  return fmt::format("port{}[0x{:04x}] = 0x{:0{}x}\n", format.width == 1 ? 'b' : format.width == 2 ? 'w' : 'l', *port, value, format.width * 2);
+}
+
+std::string port_write(Machine& machine, Words words) {
+  Format format;
+  format.width = 1;
+  std::size_t next = 1;
+  if (words.size() > 1 && words[1].starts_with('/')) {
+    const auto parsed = parse_format(words[1], 1);
+    if (!parsed || parsed->width > 4) return fmt::format("invalid format '{}'\n", words[1]);
+    format = *parsed;
+    next = 2;
+  }
+  const auto port = next < words.size() ? evaluate(machine, words[next]) : std::nullopt;
+  const auto value = next + 1 < words.size() ? evaluate(machine, words[next + 1]) : std::nullopt;
+  if (!port || *port > 0xFFFF || !value) return "o: a port from 0 to 0xffff and a value are expected\n";
+  machine.io().write(IoPort(static_cast<u16>(*port)), format.width, static_cast<u32>(*value));
+  return "";
+}
+
+std::optional<u64> evaluate(Machine& machine, std::string_view text) {
+  u64 sum = 0;
+  bool negative = false, any = false;
+  while (!text.empty()) {
+    const auto end = text.find_first_of("+-", 0);
+    const std::string_view term = text.substr(0, end);
+    u64 value = 0;
+    if (term.starts_with('$')) {
+      static constexpr std::string_view kNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+      const auto name = term.substr(1);
+      const CpuState& state = machine.cpu().state();
+      bool found = false;
+      for (unsigned i = 0; i < 8; i++) {
+        if (name == kNames[i] || name == kNames[i].substr(1)) value = state.gpr[i], found = true;
+      }
+      if (name == "eip" || name == "pc") value = name == "pc" ? state.segment[kCs].base + state.rip : state.rip, found = true;
+      if (name == "eflags") value = machine.cpu().eflags(), found = true;
+      if (!found) return std::nullopt;
+    } else if (!term.empty()) {
+      int base = 10;
+      std::string_view digits = term;
+      if (digits.starts_with("0x") || digits.starts_with("0X")) base = 16, digits.remove_prefix(2);
+      else if (digits.size() > 1 && digits.starts_with('0')) base = 8;
+      const auto [stop, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+      if (failure != std::errc{} || stop != digits.data() + digits.size()) return std::nullopt;
+    } else if (any) {
+      return std::nullopt;
+    }
+    any = any || !term.empty();
+    sum = negative ? sum - value : sum + value;
+    if (end == std::string_view::npos) break;
+    negative = text[end] == '-';
+    text = text.substr(end + 1);
+    if (text.empty()) return std::nullopt;
+  }
+  return any ? std::optional(sum) : std::nullopt;
+}
+
+}  // namespace relic86::monitor
