@@ -1,11 +1,16 @@
 // What a PC board is built from: plain data and the host's sinks, no options and no files.
 #pragma once
 
+#include <array>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "devices/block_device.h"
 #include "devices/cmos_map.h"
+#include "devices/disk_geometry.h"
 #include "devices/host_sinks.h"
 
 namespace relic86 {
@@ -20,12 +25,21 @@ struct DebugExitConfig {
   u32 size = 2;  // ports
 };
 
+// One of the four IDE places: primary master, primary slave, secondary master, secondary slave.
+struct IdeSlot {
+  enum class Kind : u8 { None, Disk, Cdrom } kind = Kind::None;
+  std::unique_ptr<BlockDevice> image;    // a disk always has one; a CD-ROM drive may be empty
+  std::optional<DiskGeometry> geometry;  // a disk's, set by the user; else guessed
+};
+
 struct BoardConfig {
   std::vector<u8> bios;      // 1 byte to 16 MiB
   bool display = true;       // -vga std; false: none
   std::vector<u8> vga_bios;  // its option ROM; may be empty
   unsigned processors = 1;
   unsigned most_processors = 1;
+
+  std::array<IdeSlot, 4> ide;
 
   // Firmware configuration beyond what the board adds itself.
   std::vector<std::pair<u16, std::vector<u8>>> firmware_items;

@@ -6,6 +6,8 @@
 #include "devices/pc_board.h"
 
 #include "devices/a20_gate.h"
+#include "devices/ata_disk.h"
+#include "devices/atapi_cdrom.h"
 #include "devices/debug_ports.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
@@ -13,6 +15,7 @@
 #include "devices/isa_debug_exit.h"
 #include "devices/mc146818.h"
 #include "devices/piix3.h"
+#include "devices/piix3_ide.h"
 #include "devices/piix4_pm.h"
 #include "devices/port92.h"
 #include "devices/post_port.h"
@@ -24,6 +27,7 @@ namespace relic86 {
 
 namespace {
 constexpr unsigned kIsaBridgeSlot = 1;
+constexpr unsigned kIdeFunction = 1;
 constexpr unsigned kPowerFunction = 3;
 constexpr unsigned kDisplaySlot = 2;
 constexpr u16 kSerialConsolePort = 0x3F8;
@@ -64,6 +68,7 @@ Result<> PcBoard::build() {
   create_chipset();
   create_display();
   create_input();
+  create_disks();
   create_clock();
   create_debug_devices();
   fill_firmware_config();
@@ -83,6 +88,36 @@ void PcBoard::create_chipset() {
 void PcBoard::create_display() {
   if (config_.display) vga_ = &add_pci<Vga>(kDisplaySlot, 0, config_.vga_bios);
 }
+
+void PcBoard::create_disks() {
+  auto ide = std::make_unique<Piix3Ide>();
+  ide_ = ide.get();
+  for (unsigned unit = 0; unit < config_.ide.size(); unit++) {
+    IdeSlot& slot = config_.ide[unit];
+    const std::string number = std::to_string(unit + 1);
+    if (slot.kind == IdeSlot::Kind::Cdrom) {
+      auto drive = std::make_unique<AtapiCdrom>("R860000000" + number);
+      if (slot.image) drive->insert(std::move(slot.image));
+      ide->plug(unit, std::move(drive));
+    } else if (slot.kind == IdeSlot::Kind::Disk) {
+      DiskLayout layout = guess_disk_layout(*slot.image);
+      if (slot.geometry) {
+        auto chosen = chosen_disk_layout(*slot.geometry);
+        if (!chosen && result_.ok()) result_ = chosen.error();
+        if (chosen) layout = chosen.value();
+      }
+      config_.cmos.disks[unit] = layout;
+      AtaDiskOptions options;
+      options.geometry = layout.geometry;
+      options.serial = "R860000000" + number;
+      ide->plug(unit, std::make_unique<AtaDisk>(std::move(slot.image), options));
+    }
+  }
+  place(*ide, kIsaBridgeSlot, kIdeFunction);
+  attach(std::move(ide));
+}
+
+AtapiCdrom* PcBoard::cdrom(unsigned unit) { return dynamic_cast<AtapiCdrom*>(ide_->drive(unit)); }
 
 void PcBoard::create_input() {
   keyboard_controller_ = &add<I8042>(*a20_, *reset_pin_);

@@ -15,6 +15,7 @@
 namespace relic86 {
 
 class A20Gate;
+class AtapiCdrom;
 class FwCfg;
 class I440fx;
 class I8042;
@@ -22,6 +23,7 @@ class Mc146818;
 class PciBus;
 class PciDevice;
 class Piix3;
+class Piix3Ide;
 class Piix4Pm;
 class Ps2Keyboard;
 class Ps2Mouse;
@@ -50,6 +52,8 @@ class PcBoard {
   bool render(Frame& frame);
   std::vector<std::string> text_screen() const;
   Mc146818& clock() { return *clock_; }
+  Piix3Ide& ide() { return *ide_; }
+  AtapiCdrom* cdrom(unsigned unit);  // of the IDE place 0 to 3; null: no CD-ROM drive there
   FwCfg& firmware_config() { return *fw_cfg_; }
   void power_button();
   // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
@@ -68,6 +72,7 @@ class PcBoard {
   void create_input();
   void create_clock();
   void create_debug_devices();
+  void create_disks();
   void fill_firmware_config();
 
   // Creates and attaches a device. After a failure nothing more is attached; build() returns it.
@@ -102,6 +107,7 @@ class PcBoard {
   PciBus* pci_ = nullptr;
   I440fx* host_bridge_ = nullptr;
   Piix3* isa_bridge_ = nullptr;
+  Piix3Ide* ide_ = nullptr;
   Piix4Pm* power_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
   I8042* keyboard_controller_ = nullptr;

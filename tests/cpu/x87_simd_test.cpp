@@ -62,7 +62,7 @@ TEST_F(FpuTest, UnmaskedExceptionIsRaisedByTheNextWaitingInstruction) {
   run(2);
   EXPECT_NE(fx().status & 0x80, 0);
   run(1);
-  EXPECT_EQ(machine_.cpu().fault().vector, Vector::X87Error);
+  EXPECT_TRUE(machine_.state().shutdown);  // #MF without an IDT ends in a triple fault
 }
 
 TEST_F(FpuTest, StoreThatFaultsKeepsTheStack) {
