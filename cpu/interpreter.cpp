@@ -20,7 +20,12 @@ bool suppresses_single_step(const Insn& insn) {
 }  // namespace
 
 Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
-    : cpu_(cpu), state_(cpu.state()), bus_(bus), store_(bus.store()), decoder_(cpu.model().instructions), blocks_(bus.store()) {
+    : cpu_(cpu),
+      state_(cpu.state()),
+      bus_(bus),
+      store_(bus.store()),
+      decoder_(cpu.model().instructions),
+      blocks_(bus.store()) {
   store_.set_code_watch(this);
 }
 
@@ -65,8 +70,7 @@ ExitReason Interpreter::run(u64 budget) {
         if (uncached_) {
           step();
         } else {
-          deliver_fault(cpu_);
-          forget_fetch_page();
+          deliver();
         }
         break;
       }
@@ -127,11 +131,20 @@ void Interpreter::complete(Flow flow, const Insn& insn) {
       break;
     case Flow::Again:
     case Flow::Lookup: break;
-    case Flow::Fault:
-      deliver_fault(cpu_);
-      forget_fetch_page();
-      break;
+    case Flow::Fault: deliver(); break;
   }
+}
+
+// A delivery counts no instruction. A guest whose handlers fault at once would never end a slice: from the 257th
+// delivery without a completed instruction on, each counts one.
+void Interpreter::deliver() {
+  constexpr unsigned kFreeDeliveries = 256;
+  const u64 count = cpu_.instruction_count();
+  deliveries_ = count == last_delivery_ ? deliveries_ + 1 : 0;
+  if (deliveries_ >= kFreeDeliveries) --state_.remaining;
+  last_delivery_ = cpu_.instruction_count();
+  deliver_fault(cpu_);
+  forget_fetch_page();
 }
 
 // One instruction with everything that the fast loop leaves out.
@@ -139,8 +152,7 @@ void Interpreter::step() {
   const bool single_step = (state_.system_flags & kTF) != 0;
   if ((state_.dr[7] & 0xFF) != 0 && (state_.system_flags & kRF) == 0 &&
       instruction_breakpoint(cpu_, LinAddr(linear_rip()))) {
-    deliver_fault(cpu_);
-    forget_fetch_page();
+    deliver();
     return;
   }
   CodeBlock* const block = current_block();
@@ -148,8 +160,7 @@ void Interpreter::step() {
   if (block != nullptr) {
     insn = block->insns.front();
   } else if (!uncached_ || !fetch_uncached(insn)) {
-    deliver_fault(cpu_);
-    forget_fetch_page();
+    deliver();
     return;
   }
   state_.shadow = 0;

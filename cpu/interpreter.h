@@ -60,6 +60,7 @@ class Interpreter final : public Executor, public CodeWatch {
   Flow run_block(const Insn* insn);
   void step();
   void complete(Flow flow, const Insn& insn);
+  void deliver();  // cpu_.fault()
 
   u64 linear_rip() const;
   void forget_fetch_page() { fetch_.linear_page = ~u64{0}; }
@@ -75,6 +76,8 @@ class Interpreter final : public Executor, public CodeWatch {
   bool first_instruction_ = false;  // of this run(): breakpoints let it through
   std::vector<LinAddr> breakpoints_;
   u64 decoded_ = 0;
+  u64 last_delivery_ = ~u64{0};  // instruction count at the last fault
+  unsigned deliveries_ = 0;      // since an instruction completed, that one not counted
 };
 
 }  // namespace relic86

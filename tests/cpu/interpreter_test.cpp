@@ -1,6 +1,8 @@
 // The engine: budget, code cache, self-modifying code, page borders, limits, shadows and single step.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/cpu/cpu_test_machine.h"
 
 namespace relic86 {
@@ -148,6 +150,41 @@ TEST_F(InterpreterTest, BreakpointStopsBeforeTheInstruction) {
   EXPECT_EQ(machine.state().eip(), 0x1002u);
   EXPECT_EQ(machine.run(10), ExitReason::Halted);
   EXPECT_EQ(reg(kEax), 3u);
+}
+
+TEST_F(InterpreterTest, HandlersThatFaultAtOnceDoNotHang) {
+  CpuTestMachine real;
+  real.set_segment(kSs, 0x2000);
+  real.real_mode(0x100, 0);
+  real.reg(kEsp) = 0x8000;
+  real.poke<u32>(6 * 4, 0x500);  // #UD leads to another undefined opcode
+  real.write(0x500, std::vector<u8>{0x0F, 0x0B});
+  real.code({0x0F, 0x0B});
+  EXPECT_EQ(real.run(1000), ExitReason::BudgetSpent);
+}
+
+// Garbage as code, in real and protected mode: every run ends, and ASan and UBSan find nothing.
+TEST_F(InterpreterTest, RandomCodeEnds) {
+  std::mt19937 random(2024);
+  for (int round = 0; round < 300; ++round) {
+    CpuTestMachine m;
+    std::vector<u8> bytes(0x4000);
+    for (u8& byte : bytes) byte = static_cast<u8>(random());
+    m.write(0x500, bytes);
+    if (round % 2 == 0) {
+      m.flat32(0x1000 + random() % 0x1000, 0x8000);
+    } else {
+      m.real_mode(static_cast<u16>(random() % 0x200), static_cast<u16>(random() % 0x1000));
+    }
+    for (unsigned index = kEax; index <= kEdi; ++index) m.reg(static_cast<Gpr>(index)) = random() % 0x20000;
+    m.cpu().set_eflags(random() & (kArithmeticFlags | kDF | (round % 16 == 0 ? u32{kTF} : 0u)));
+    for (int slice = 0; slice < 20; ++slice) {
+      const u64 before = m.cpu().instruction_count();
+      const ExitReason reason = m.run(500);
+      ASSERT_LE(m.cpu().instruction_count() - before, 501u) << round;
+      if (reason != ExitReason::BudgetSpent) break;
+    }
+  }
 }
 
 }  // namespace
