@@ -152,6 +152,69 @@ TEST_F(InterpreterTest, BreakpointStopsBeforeTheInstruction) {
   EXPECT_EQ(reg(kEax), 3u);
 }
 
+TEST_F(InterpreterTest, InterruptWaitsOneInstructionAfterSti) {
+  machine.code({0xFB, 0x40, 0x40});  // STI; INC EAX; INC EAX
+  machine.cpu().set_intr(true);
+  while (machine.run(10) == ExitReason::BudgetSpent) {
+  }
+  EXPECT_EQ(reg(kEax), 1u);
+  EXPECT_EQ(machine.peek<u32>(reg(kEsp)), 0x1002u);  // return address
+}
+
+TEST_F(InterpreterTest, InterruptWaitsOneInstructionAfterMovSs) {
+  machine.cpu().set_eflags(kIF);
+  machine.reg(kEdx) = 0x10;
+  machine.code({0x8E, 0xD2, 0x40, 0x40});  // MOV SS,DX; INC EAX; INC EAX
+  machine.run(1);
+  machine.cpu().set_intr(true);
+  while (machine.run(10) == ExitReason::BudgetSpent) {
+  }
+  EXPECT_EQ(reg(kEax), 1u);
+}
+
+TEST_F(InterpreterTest, InterruptComesBetweenRepIterations) {
+  machine.cpu().set_eflags(kIF);
+  machine.reg(kEcx) = 1000;
+  machine.reg(kEdi) = 0x5000;
+  machine.code({0xF3, 0xAA});
+  machine.run(10);
+  machine.cpu().set_intr(true);
+  while (machine.run(10) == ExitReason::BudgetSpent) {
+  }
+  EXPECT_EQ(reg(kEcx), 990u);
+  EXPECT_EQ(machine.peek<u32>(reg(kEsp)), 0x1000u);
+}
+
+TEST_F(InterpreterTest, InterruptWakesHalt) {
+  machine.cpu().set_eflags(kIF);
+  machine.code({0xF4, 0x40});
+  EXPECT_EQ(machine.run(10), ExitReason::Halted);
+  EXPECT_EQ(machine.state().eip(), 0x1001u);
+  machine.cpu().set_intr(true);
+  while (machine.run(10) == ExitReason::BudgetSpent) {
+  }
+  EXPECT_EQ(machine.state().eip(), CpuTestMachine::kHandler + 1);
+}
+
+TEST_F(InterpreterTest, PageFaultOfTheSecondPageOfAnInstructionIsAFetchFault) {
+  // Identity-mapped 4 KiB pages; the page at 2000 is absent.
+  machine.poke<u32>(0x20000, 0x21003);
+  for (u32 page = 0; page < 1024; ++page) machine.poke<u32>(0x21000 + page * 4, page << 12 | (page == 2 ? 0u : 3u));
+  // GDT, IDT and handler lie in the fourth 4 MiB.
+  machine.poke<u32>(0x2000C, 0x22003);
+  for (u32 page = 0; page < 1024; ++page) machine.poke<u32>(0x22000 + page * 4, (0xC00 + page) << 12 | 3);
+  machine.state().rip = 0x1FFE;
+  machine.code({0xB8, 0x11, 0x22, 0x33, 0x44});
+  machine.state().cr3 = 0x20000;
+  ASSERT_TRUE(machine.cpu().mmu().load_cr3(0x20000));
+  machine.state().cr0 |= 0x80000000;
+  machine.cpu().update_mode();
+  EXPECT_EQ(machine.run(5), ExitReason::Halted);
+  EXPECT_EQ(machine.cpu().fault().vector, Vector::PageFault);
+  EXPECT_EQ(machine.state().cr2, 0x2000u);
+  EXPECT_EQ(machine.peek<u32>(reg(kEsp) + 4), 0x1FFEu);
+}
+
 TEST_F(InterpreterTest, HandlersThatFaultAtOnceDoNotHang) {
   CpuTestMachine real;
   real.set_segment(kSs, 0x2000);
