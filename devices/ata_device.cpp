@@ -139,18 +139,13 @@ void AtaDevice::request_block(u32 size, u8 status, bool interrupts) {
   if (interrupts) set_interrupt(true);
 }
 
-void AtaDevice::offer_dma(u32 size) {
+void AtaDevice::begin_dma(Phase phase, u32 size) {
   RELIC86_ASSERT(size > 0 && size <= kBufferSize);
-  phase_ = Phase::DmaIn;
+  phase_ = phase;
   position_ = 0;
   limit_ = size;
   status_ = kReady | kDrq;
   if (bus_ != nullptr) bus_->dma_requested();
-}
-
-void AtaDevice::request_dma(u32 size) {
-  offer_dma(size);
-  phase_ = Phase::DmaOut;
 }
 
 void AtaDevice::set_interrupt(bool level) {

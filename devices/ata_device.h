@@ -88,8 +88,8 @@ class AtaDevice {
   void fail(u8 error);                    // with interrupt
   void offer_block(u32 size, u8 status);  // PIO in: buffer_[0, size) is to be read; with interrupt
   void request_block(u32 size, u8 status, bool interrupts);  // PIO out: size bytes are wanted
-  void offer_dma(u32 size);
-  void request_dma(u32 size);
+  void offer_dma(u32 size) { begin_dma(Phase::DmaIn, size); }
+  void request_dma(u32 size) { begin_dma(Phase::DmaOut, size); }
   void set_interrupt(bool level);
 
   struct TaskFile {
@@ -103,6 +103,7 @@ class AtaDevice {
   std::vector<u8> buffer_;
 
  private:
+  void begin_dma(Phase phase, u32 size);
   void wait(Phase phase, GuestTime delay);
 
   AtaBus* bus_ = nullptr;
