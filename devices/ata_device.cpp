@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/log.h"
 
 namespace relic86 {
 
@@ -152,6 +153,10 @@ void AtaDevice::set_interrupt(bool level) {
   if (interrupt_ == level) return;
   interrupt_ = level;
   if (bus_ != nullptr) bus_->interrupt_changed();
+}
+
+void AtaDevice::report_host_error(const std::string& message) {
+  if (log::first_time(message)) log::warning(message);
 }
 
 // --- Resets ---

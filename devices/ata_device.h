@@ -4,6 +4,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/state_archive.h"
@@ -91,6 +92,8 @@ class AtaDevice {
   void offer_dma(u32 size) { begin_dma(Phase::DmaIn, size); }
   void request_dma(u32 size) { begin_dma(Phase::DmaOut, size); }
   void set_interrupt(bool level);
+  // The user hears of trouble with an image once per kind, however often the guest tries.
+  static void report_host_error(const std::string& message);
 
   struct TaskFile {
     u8 error = 0, features = 0, count = 0, lba_low = 0, lba_mid = 0, lba_high = 0, device = 0;

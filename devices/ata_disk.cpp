@@ -16,7 +16,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "devices/ata_identify.h"
 
 namespace relic86 {
@@ -226,7 +225,7 @@ void AtaDisk::next_block() {
   const bool reads = transfer_ == Transfer::ReadPio || transfer_ == Transfer::ReadDma;
   if (reads) {
     if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(size)); !result) {
-      log::warning(result.message());
+      report_host_error(result.message());
       return fail_at(lba_, kUncorrectable);
     }
   }
@@ -258,7 +257,7 @@ void AtaDisk::block_read() {
 void AtaDisk::block_written() {
   if ((transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) || in_block_ == 0) return fail(kAbort);
   if (auto result = image_->write(lba_ * kSector, std::span(buffer_).first(in_block_ * kSector)); !result) {
-    log::warning(result.message());
+    report_host_error(result.message());
     return fail_at(lba_, kAbort | kIdNotFound);
   }
   lba_ += in_block_;
@@ -284,7 +283,7 @@ void AtaDisk::verify(bool extended) {
   while (remaining_ > 0) {
     const u32 count = std::min(remaining_, kDmaSectors);
     if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(count * kSector)); !result) {
-      log::warning(result.message());
+      report_host_error(result.message());
       return fail_at(lba_, kUncorrectable);
     }
     lba_ += count;
@@ -297,7 +296,7 @@ void AtaDisk::verify(bool extended) {
 
 void AtaDisk::flush() {
   if (auto result = image_->flush(); !result) {
-    log::warning(result.message());
+    report_host_error(result.message());
     return fail(kAbort);
   }
   finish();

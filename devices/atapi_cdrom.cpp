@@ -11,7 +11,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "devices/ata_identify.h"
 
 namespace relic86 {
@@ -219,7 +218,7 @@ void AtapiCdrom::next_block_in() {
   const u64 left = length_ - done_;
   block_ = dma_ ? static_cast<u32>(std::min<u64>(left, kDmaBlock)) : pio_block(left);
   if (auto result = fill(std::span(buffer_).first(block_)); !result) {
-    log::warning(result.message());
+    report_host_error(result.message());
     return check(kReadError);
   }
   stage_ = Stage::DataIn;
