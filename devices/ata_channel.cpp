@@ -114,7 +114,10 @@ void AtaChannel::write_register(unsigned index, u8 value) {
     for (auto& drive : drives_) {
       if (drive) drive->write_register(index, value);
     }
-    if (index == kDevice) update_line();
+    if (index == kDevice) {
+      update_line();
+      start_dma(kDmaLatency);  // of a drive that waited, not selected
+    }
     return;
   }
   if (value == kDiagnostic) {
