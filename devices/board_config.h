@@ -53,6 +53,8 @@ struct BoardConfig {
   i64 clock_base = 0;
   // Drives and options for the CMOS; ram_size, boot_order and processors are filled in by the board.
   CmosConfig cmos;
+  unsigned serial_ports = 1;    // 0 to 4
+  unsigned parallel_ports = 1;  // 0 or 1
   std::vector<DebugConsoleConfig> debug_consoles;
   std::vector<DebugExitConfig> debug_exits;
 

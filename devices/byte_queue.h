@@ -28,6 +28,17 @@ class ByteQueue {
     count_--;
     return byte;
   }
+  // The byte that pop() would give.
+  u8& front() {
+    RELIC86_ASSERT(count_ > 0);
+    return bytes_[first_];
+  }
+  bool any() const {  // a byte other than 0 is in the queue
+    for (unsigned i = 0; i < count_; i++) {
+      if (bytes_[(first_ + i) % Capacity] != 0) return true;
+    }
+    return false;
+  }
   void state(StateArchive& archive, std::string_view name) {
     archive.group(name, [&] {
       archive.bytes("bytes", bytes_);

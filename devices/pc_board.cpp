@@ -5,6 +5,8 @@
 //   14 and 15 IDE; PIRQs where the BIOS routes them (10, 11)
 #include "devices/pc_board.h"
 
+#include <algorithm>
+
 #include "devices/a20_gate.h"
 #include "devices/ata_disk.h"
 #include "devices/atapi_cdrom.h"
@@ -14,6 +16,7 @@
 #include "devices/i8042.h"
 #include "devices/isa_debug_exit.h"
 #include "devices/mc146818.h"
+#include "devices/parallel_port.h"
 #include "devices/piix3.h"
 #include "devices/piix3_ide.h"
 #include "devices/piix4_pm.h"
@@ -21,6 +24,7 @@
 #include "devices/post_port.h"
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
+#include "devices/uart16550.h"
 #include "devices/vga.h"
 
 namespace relic86 {
@@ -31,6 +35,16 @@ constexpr unsigned kIdeFunction = 1;
 constexpr unsigned kPowerFunction = 3;
 constexpr unsigned kDisplaySlot = 2;
 constexpr u16 kSerialConsolePort = 0x3F8;
+
+struct SerialPlace {
+  u16 port;
+  u8 irq;
+};
+constexpr SerialPlace kSerialPorts[] = {{0x3F8, 4}, {0x2F8, 3}, {0x3E8, 4}, {0x2E8, 3}};
+
+constexpr u16 kParallelPort = 0x378;
+constexpr unsigned kParallelIrq = 7;
+
 static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom);
 
 void append_little_endian(std::vector<u8>& to, u64 value, unsigned width) {
@@ -70,6 +84,7 @@ Result<> PcBoard::build() {
   create_input();
   create_disks();
   create_clock();
+  create_character_ports();
   create_debug_devices();
   fill_firmware_config();
   return result_;
@@ -137,6 +152,14 @@ void PcBoard::create_clock() {
   cmos.processors = config_.processors;
   for (const auto& [index, value] : cmos_contents(cmos)) clock_->set_cmos(index, value);
   reset_pin_->set_shutdown_status([this] { return clock_->cmos(Mc146818::kShutdownStatus); });
+}
+
+void PcBoard::create_character_ports() {
+  for (unsigned i = 0; i < std::min<std::size_t>(config_.serial_ports, std::size(kSerialPorts)); i++) {
+    uarts_.push_back(&add<Uart16550>(i + 1, kSerialPorts[i].port, kSerialPorts[i].irq));
+  }
+  if (config_.parallel_ports > 0) parallel_ = &add<ParallelPort>(1, kParallelPort, kParallelIrq);
+  power_->set_isa_devices(parallel_ != nullptr, !uarts_.empty(), uarts_.size() > 1);
 }
 
 void PcBoard::create_debug_devices() {

@@ -20,6 +20,7 @@ class FwCfg;
 class I440fx;
 class I8042;
 class Mc146818;
+class ParallelPort;
 class PciBus;
 class PciDevice;
 class Piix3;
@@ -28,6 +29,7 @@ class Piix4Pm;
 class Ps2Keyboard;
 class Ps2Mouse;
 class ResetPin;
+class Uart16550;
 class Vga;
 
 class PcBoard {
@@ -54,6 +56,9 @@ class PcBoard {
   Mc146818& clock() { return *clock_; }
   Piix3Ide& ide() { return *ide_; }
   AtapiCdrom* cdrom(unsigned unit);  // of the IDE place 0 to 3; null: no CD-ROM drive there
+  // COM1 is number 0; null: there is none.
+  Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
+  ParallelPort* parallel(unsigned number) { return number == 0 ? parallel_ : nullptr; }  // LPT1 is number 0
   FwCfg& firmware_config() { return *fw_cfg_; }
   void power_button();
   // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
@@ -71,6 +76,7 @@ class PcBoard {
   void create_display();
   void create_input();
   void create_clock();
+  void create_character_ports();
   void create_debug_devices();
   void create_disks();
   void fill_firmware_config();
@@ -115,6 +121,8 @@ class PcBoard {
   Ps2Mouse* mouse_ = nullptr;
   Vga* vga_ = nullptr;
   Mc146818* clock_ = nullptr;
+  std::vector<Uart16550*> uarts_;
+  ParallelPort* parallel_ = nullptr;
 };
 
 }  // namespace relic86

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "devices/fw_cfg.h"
+#include "devices/mc146818.h"
+#include "devices/parallel_port.h"
+#include "devices/uart16550.h"
 #include "test_board.h"
 
 namespace relic86 {
@@ -15,6 +18,8 @@ struct Board : ::testing::Test {
     config.bios = std::vector<u8>(0x10000, 0xF4);
     config.first_boot = {"/rom@genroms/linuxboot.bin"};
     config.firmware_files.emplace_back("genroms/linuxboot.bin", std::vector<u8>{0x55, 0xAA});
+    config.debug_consoles.push_back({});
+    config.debug_exits.push_back({0xF4, 4});
     auto made = PcBoard::create(std::move(config), on.scheduler, on.io, on.memory, on.control);
     EXPECT_TRUE(made.ok()) << made.message();
     made.value()->reset(ResetKind::PowerOn);
@@ -46,6 +51,39 @@ TEST_F(Board, TellsFirmwareTheRamSize) {
   u32 size = 0;
   for (unsigned i = 0; i < 4; i++) size |= parts.in(0x511) << (i * 8);
   EXPECT_EQ(size, kRam);
+}
+
+TEST_F(Board, ClockAndCmosDescribeTheMachine) {
+  const auto get = [&](u8 index) {
+    parts.out(0x70, index);
+    return parts.in(0x71);
+  };
+  EXPECT_EQ(get(0x32) << 8 | get(9), 0x1970u);
+  EXPECT_EQ(get(0x15) | get(0x16) << 8, 640u);
+  EXPECT_EQ(get(0x17) | get(0x18) << 8, (kRam >> 10) - 1024);
+  // A 286 program's return to real mode only resets the processor; a reboot resets the machine.
+  parts.out(0x70, 0x0F), parts.out(0x71, 0x0A);
+  parts.out(0x92, 3);
+  EXPECT_EQ(parts.control.cpu_inits, 1u);
+  EXPECT_EQ(parts.control.resets, 0u);
+  parts.out(0x70, 0x0F), parts.out(0x71, 0x00);
+  parts.out(0x92, 3);
+  EXPECT_EQ(parts.control.resets, 1u);
+}
+
+TEST_F(Board, HasTheCharacterPortsAskedFor) {
+  EXPECT_NE(board->uart(0), nullptr);
+  EXPECT_EQ(board->uart(1), nullptr);
+  EXPECT_NE(board->parallel(0), nullptr);
+  EXPECT_EQ(board->parallel(1), nullptr);
+  EXPECT_EQ(parts.in(0x3FD), 0x60u);
+  EXPECT_EQ(parts.in(0x2FD), 0xFFu);
+  EXPECT_EQ(parts.in(0x379), 0xDFu);
+  EXPECT_EQ(parts.in(0xE9), 0xE9u);
+  EXPECT_EQ(parts.in(0x402), 0xFFu);
+  parts.out(0xF4, 0x21);
+  EXPECT_EQ(parts.control.exit_code, 0x43u);
+  EXPECT_EQ(parts.config(1, 3, 0x67, 1), 0x08u);  // the BIOS's ACPI tables show COM1 only
 }
 
 TEST_F(Board, SaveLoadSaveIsByteEqualInAnotherMachine) {
