@@ -12,8 +12,8 @@
 namespace relic86 {
 
 namespace {
-constexpr u64 kCr0Pe = 1u << 0, kCr0Em = 1u << 2, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18,
-              kCr0Nw = 1u << 29, kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
+constexpr u64 kCr0Pe = 1u << 0, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29,
+              kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
 constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
 constexpr u64 kEferNxe = 1u << 11;
 }  // namespace

@@ -69,13 +69,20 @@ constexpr auto kRegisterThunks = register_thunks(std::make_index_sequence<512>{}
 constexpr auto kMemoryThunks = memory_thunks(std::make_index_sequence<64>{});
 
 // Copies of the x87 part only: pointers and opcode stay what relic86 tracks, XMM and MXCSR are not touched.
+// An exception that is pending and ignored (CR0.NE clear, IGNNE# asserted) must not trap on the host: its flags stand
+// aside meanwhile.
+constexpr u16 kExceptionStatus = 0x80FF;
+constexpr u16 kSummary = 0x80;
+
 void begin(FxState& work, const FxState& fx) {
   std::memcpy(static_cast<void*>(&work), &fx, kX87Part);
   work.mxcsr = kDefaultMxcsr;
+  if ((fx.status & kSummary) != 0) work.status &= static_cast<u16>(~kExceptionStatus);
 }
 void end(const FxState& work, FxState& fx) {
+  const u16 ignored = (fx.status & kSummary) != 0 ? fx.status & kExceptionStatus : 0;
   fx.control = work.control;
-  fx.status = work.status;
+  fx.status = work.status | ignored;
   fx.tags = work.tags;
   std::memcpy(fx.st, work.st, sizeof fx.st);
 }
