@@ -94,6 +94,10 @@ unsigned Uart16550::trigger_level() const {
   return fifos_enabled() ? kLevels[fifo_control_ >> 6] : 1;
 }
 
+GuestTime Uart16550::bit_time() const {
+  return static_cast<GuestTime>(std::max<u64>(divisor_, 1) * 16 * 1'000'000'000 / kClock);
+}
+
 GuestTime Uart16550::character_time() const {
   const unsigned length = 5 + (line_control_ & kLengthMask);
   unsigned half_bits = 2 * (1 + length + 1);  // start, data, stop
@@ -197,12 +201,15 @@ void Uart16550::write_transmit(u8 byte) {
   if (!fifos_enabled()) to_send_.clear();
   to_send_.push(byte);  // a full FIFO takes no more
   transmitter_emptied_ = false;
-  start_sending(scheduler_->now());
+  // An idle transmitter takes the character up to 24 baud clocks later (datasheet, AC characteristics, tIRS). So a
+  // driver that fills the FIFO in one go sees no THRE interrupt in between.
+  const bool idle = scheduler_->deadline(transmit_timer_) == Scheduler::kNever;
+  if (idle) scheduler_->schedule_in(transmit_timer_, bit_time());
   drive();
 }
 
 void Uart16550::start_sending(GuestTime from) {
-  if (sending_ || to_send_.empty()) return;
+  if (to_send_.empty()) return;
   shift_register_ = to_send_.pop();
   sending_ = true;
   if (to_send_.empty()) transmitter_emptied_ = true;
@@ -217,9 +224,9 @@ void Uart16550::clear_transmitter() {
 void Uart16550::event(u32 id, GuestTime late) {
   if (id == kTimeoutTimer) {
     timed_out_ = fifos_enabled() && !received_.empty();
-  } else if (sending_) {
+  } else {
+    if (sending_ && looped()) put_received(shift_register_, 0);
     sending_ = false;
-    if (looped()) put_received(shift_register_, 0);
     start_sending(scheduler_->now() - late);
   }
   drive();

@@ -40,6 +40,7 @@ class Uart16550 final : public Device, public CharSource {
   bool fifos_enabled() const;
   bool looped() const;
   unsigned trigger_level() const;
+  GuestTime bit_time() const;
   GuestTime character_time() const;
   u8 line_status() const;
   u8 interrupt_identification() const;

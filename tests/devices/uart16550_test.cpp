@@ -13,6 +13,7 @@ using test::saved;
 constexpr u16 kBase = 0x3F8;
 constexpr u16 kData = kBase, kEnable = kBase + 1, kIdentification = kBase + 2, kFifo = kBase + 2, kLine = kBase + 3;
 constexpr u16 kModem = kBase + 4, kLineStatus = kBase + 5, kModemStatus = kBase + 6, kScratch = kBase + 7;
+constexpr GuestTime kBit = 8680;         // at 115200 baud, in ns
 constexpr GuestTime kCharacter = 86805;  // 10 bits at 115200 baud, in ns
 
 struct Host final : CharSink {
@@ -79,6 +80,8 @@ TEST(Uart, SendsAtTheProgrammedSpeed) {
   serial.open();
   serial.board.out(kData, 'a');
   EXPECT_EQ(serial.host.text, "a");
+  EXPECT_EQ(serial.status(), 0u);
+  serial.board.run(kBit);
   EXPECT_EQ(serial.status(), 0x20u);  // in the shift register
   serial.board.out(kData, 'b');
   EXPECT_EQ(serial.status(), 0u);
@@ -93,6 +96,7 @@ TEST(Uart, SendsAtTheProgrammedSpeed) {
   serial.board.out(kData, 0x80), serial.board.out(kEnable, 0x01);
   serial.board.out(kLine, 0x1E);
   serial.board.out(kData, 'c');
+  serial.board.run(GuestTime{1'000'000'000} / 300);
   serial.board.run(GuestTime{1'000'000'000} * 11 / 300 - 10'000);
   EXPECT_EQ(serial.status(), 0x20u);
   serial.board.run(20'000);
@@ -103,12 +107,19 @@ TEST(Uart, SendsAtTheProgrammedSpeed) {
 TEST(Uart, FifoHoldsSixteenBesideTheShiftRegister) {
   Serial serial;
   serial.open(0x07);
-  for (unsigned i = 0; i < 17; i++) serial.board.out(kData, 'a' + i);
+  serial.board.out(kEnable, 2);
+  serial.id();
+  const unsigned rises = serial.board.irqs.rises[4];
+  for (unsigned i = 0; i < 16; i++) serial.board.out(kData, 'a' + i);
+  serial.board.run(kBit);
+  serial.board.out(kData, 'q');
+  EXPECT_EQ(serial.board.irqs.rises[4], rises);
   EXPECT_EQ(serial.status(), 0u);
   serial.board.run(16 * kCharacter - 1000);
   EXPECT_EQ(serial.status(), 0u);
   serial.board.run(2000);
   EXPECT_EQ(serial.status(), 0x20u);
+  EXPECT_EQ(serial.board.irqs.rises[4], rises + 1);
   serial.board.run(kCharacter);
   EXPECT_EQ(serial.status(), 0x60u);
   EXPECT_EQ(serial.host.text, "abcdefghijklmnopq");
@@ -128,7 +139,9 @@ TEST(Uart, EmptyInterruptSemantics) {
   serial.board.out(kEnable, 0);
   serial.board.out(kEnable, 2);
   EXPECT_TRUE(serial.irq());
-  serial.board.out(kData, 'x');  // goes on to the shift register at once
+  serial.board.out(kData, 'x');
+  EXPECT_FALSE(serial.irq());
+  serial.board.run(kBit);  // on to the shift register
   EXPECT_TRUE(serial.irq());
   serial.board.out(kData, 'y');
   EXPECT_FALSE(serial.irq());
@@ -273,7 +286,7 @@ TEST(Uart, FifoControlClears) {
   EXPECT_EQ(serial.id(), 1u);
   EXPECT_EQ(serial.status(), 0x60u);
   serial.board.out(kFifo, 0x01);
-  for (unsigned i = 0; i < 4; i++) serial.board.out(kData, i);
+  for (unsigned i = 0; i < 4; i++) serial.board.out(kData, i), serial.board.run(kBit);
   serial.device.receive('a');
   serial.board.out(kFifo, 0x07);
   EXPECT_EQ(serial.status(), 0x20u);  // the shift register goes on
