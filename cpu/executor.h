@@ -1,6 +1,8 @@
 // What runs guest instructions: the interpreter, or the translator with the interpreter below it.
 #pragma once
 
+#include <string>
+
 #include "base/types.h"
 
 namespace relic86 {
@@ -22,6 +24,8 @@ class Executor {
   virtual ExitReason run(u64 budget) = 0;
   // All decoded or translated code is forgotten (reset, loadvm, a remap).
   virtual void flush_code() = 0;
+  // Statistics for people: --jit-stats, info jit.
+  virtual std::string describe() const = 0;
 };
 
 }  // namespace relic86

@@ -27,6 +27,7 @@ class Interpreter final : public Executor, public CodeWatch {
 
   ExitReason run(u64 budget) override;
   void flush_code() override;
+  std::string describe() const override;
   void code_written(BackingOffset first, u64 length) override;
 
   // Linear addresses at which run() returns Breakpoint before the instruction executes. The instruction that run()

@@ -33,12 +33,16 @@ Result<> KeySender::send(std::string_view keys, GuestTime hold) {
 
 unsigned KeySender::type_text(std::string_view utf8) {
   unsigned left_out = 0;
-  for (const TypedCharacter& typed : keys_for_text(utf8)) {
-    if (typed.keys.empty() || strokes_.size() >= kMostStrokes) {
-      left_out++;
-    } else {
-      strokes_.push_back({typed.keys, kTypedHold});
-    }
+  for (const KeyChord& chord : chords_for_text(utf8)) {
+    std::vector<KeyCode> modifiers;
+    if (chord.control) modifiers.push_back(KeyCode::ControlLeft);
+    if (chord.alt) modifiers.push_back(KeyCode::AltLeft);
+    if (chord.shift) modifiers.push_back(KeyCode::ShiftLeft);
+    if (strokes_.size() >= kMostStrokes) return ++left_out;
+    Stroke stroke{std::move(modifiers), kTypedHold};
+    // Keys of one chord (Alt with keypad digits) are pressed one after the other while the modifiers are held.
+    for (const KeyCode key : chord.keys) stroke.sequence.push_back(key);
+    strokes_.push_back(std::move(stroke));
   }
   return left_out;
 }

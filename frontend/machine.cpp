@@ -51,21 +51,23 @@ Result<> Machine::build() {
 
   auto model = cpu_model_for(options_);
   if (!model) return model.error();
-  auto config = board_config_for(options_, *store_);
+  model_ = std::move(model).value();
+  auto config = board_config_for(options_);
   if (!config) return config.error();
   auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
   if (!board) return board.error();
   board_ = std::move(board).value();
 
-  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), board_->interrupt_acknowledge(), model.value()});
+  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), this, &model_,
+                                            [this](bool level) { board_->signal_ferr(level); }});
   board_->connect_processor([this](bool level) { cpu_->set_intr(level); });
-  engine_ = make_engine(options_, *cpu_, *store_);
+  auto engine = make_engine(options_, *cpu_, *bus_);
+  if (!engine) return engine.error();
+  engine_ = std::move(engine).value();
   bus_->on_topology_change([this] {
     cpu_->mmu().flush_all();
-    engine_->topology_changed();
   });
   keys_ = std::make_unique<KeySender>(board_->keyboard());
-  if (auto done = open_character_devices(); !done) return done;
 
   board_->reset(ResetKind::PowerOn);
   cpu_->reset();
@@ -172,7 +174,7 @@ void Machine::serve_host() {
       tasks.swap(tasks_->list);
     }
     for (const auto& task : tasks) task();
-    for (const auto& backend : backends_) backend->pump();
+    for (CharBackend* backend : backends_) backend->pump();
     keys_->advance(clock_->now());
     if (host_deadline_ != 0 && !clock_->deterministic() && now >= host_deadline_) finish(End::TimeUp);
     if (host_deadline_ != 0 && clock_->deterministic() && paused_ && now >= host_deadline_) finish(End::TimeUp);

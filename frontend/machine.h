@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/cpu.h"
+#include "cpu/cpuid.h"
 #include "cpu/executor.h"
 #include "devices/host_sinks.h"
 #include "devices/pc_board.h"
@@ -34,7 +35,7 @@ enum class End : u8 {
   TimeUp,           // --timeout
 };
 
-class Machine final : private MachineControl, private Scheduler::Listener {
+class Machine final : private MachineControl, private Scheduler::Listener, private InterruptAcknowledge {
  public:
   // Builds the machine that the options describe and resets it. The poller must outlive it.
   static Result<std::unique_ptr<Machine>> create(const Options& options, HostPoller& poller);
@@ -72,6 +73,17 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   Executor& engine() { return *engine_; }
   KeySender& keys() { return *keys_; }
 
+  // --- Wiring of character devices; the backends outlive the machine's run. ---
+  void add_backend(CharBackend* backend) { backends_.push_back(backend); }
+  void connect_serial(unsigned port, CharBackend* backend);
+  void connect_parallel(unsigned port, CharBackend* backend);
+  void connect_debug_console(CharBackend* backend);
+
+  // Puts another medium into a drive ("floppy0", "ide1-cd0"); an empty file takes the medium out.
+  Result<> change_medium(const std::string& device, const std::string& file, bool force = false);
+  std::string describe_drives();
+  Result<> flush_disks();
+
   // Everything architectural by name, guest memory excepted.
   void state(StateArchive& archive);
   // Hash of the whole machine: state() and the contents of all memory.
@@ -82,13 +94,14 @@ class Machine final : private MachineControl, private Scheduler::Listener {
  private:
   Machine(const Options& options, HostPoller& poller);
   Result<> build();
-  Result<> open_serial_ports();
 
   // MachineControl: called by devices in the middle of an instruction; carried out before the next one.
   void request_reset() override;
   void request_power_off() override;
   void request_exit(u32 exit_code) override;
   void request_cpu_init() override;
+  // InterruptAcknowledge
+  u8 acknowledge() override { return board_->acknowledge_interrupt(); }
   // Scheduler::Listener
   void deadline_moved_earlier(GuestTime deadline) override;
 
@@ -108,10 +121,11 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   std::unique_ptr<MachineClock> clock_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<PcBoard> board_;
+  CpuModel model_;
   std::unique_ptr<Cpu> cpu_;
   std::unique_ptr<Executor> engine_;
   std::unique_ptr<KeySender> keys_;
-  std::vector<std::unique_ptr<CharBackend>> backends_;
+  std::vector<CharBackend*> backends_;
   std::unique_ptr<Expectations> expectations_;
 
   struct Tasks;

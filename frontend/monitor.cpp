@@ -51,7 +51,7 @@ std::string screendump(Machine& machine, Words words) {
   if (file.empty()) return "screendump: a file name is missing\n";
   Frame frame;
   machine.board().render(frame);
-  const auto written = png ? write_png(frame, file) : write_ppm(frame, file);
+  const auto written = write_screenshot(frame, file, png ? PictureFormat::Png : PictureFormat::Ppm);
   return written ? "" : "Error: " + written.message() + "\n";
 }
 
@@ -195,9 +195,9 @@ std::string execute_monitor_line(Machine& machine, std::string_view line) {
   return command->run(machine, words);
 }
 
-Monitor::Monitor(Machine& machine, CharBackend& backend) : machine_(machine), backend_(backend) {
+Monitor::Monitor(Machine& machine, CharBackend& backend, Greeting greeting) : machine_(machine), backend_(backend) {
   backend_.connect(this);
-  print(fmt::format("relic86 {} monitor - type 'help' for more information\n(qemu) ", kVersion));
+  if (greeting == Greeting::Banner) print(fmt::format("relic86 {} monitor - type 'help' for more information\n(qemu) ", kVersion));
 }
 
 Monitor::~Monitor() { backend_.connect(nullptr); }

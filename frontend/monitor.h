@@ -30,8 +30,9 @@ std::vector<std::string> monitor_words(std::string_view line);
 
 class Monitor final : public CharSource {
  public:
-  // The backend outlives the monitor. Prints the banner and the first prompt.
-  Monitor(Machine& machine, CharBackend& backend);
+  // The backend outlives the monitor. With a banner the monitor greets and prompts at once.
+  enum class Greeting : u8 { Banner, Quiet };
+  Monitor(Machine& machine, CharBackend& backend, Greeting greeting);
   ~Monitor();
 
   bool can_receive() const override { return true; }

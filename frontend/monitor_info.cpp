@@ -95,7 +95,7 @@ std::string tlb(Machine& machine) {
 
 std::string mtree(Machine& machine) { return machine.bus().describe() + machine.io().describe(); }
 std::string pic(Machine& machine) { return machine.board().describe_interrupt_controllers(); }
-std::string block(Machine& machine) { return machine.board().describe_drives(); }
+std::string block(Machine& machine) { return machine.describe_drives(); }
 std::string pci(Machine& machine) { return machine.board().describe_pci(); }
 std::string jit(Machine& machine) { return machine.engine().describe(); }
 std::string snapshots(Machine& machine) { return list_saved_machines(machine); }
