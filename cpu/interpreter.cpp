@@ -1,5 +1,7 @@
 #include "cpu/interpreter.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cpu/access.h"
@@ -295,6 +297,10 @@ bool Interpreter::fetch_uncached(Insn& insn) {
   }
   cpu_.raise(Vector::GeneralProtection, 0);
   return false;
+}
+
+std::string Interpreter::describe() const {
+  return fmt::format("interpreter: {} blocks cached, {} instructions decoded\n", blocks_.live(), decoded_);
 }
 
 }  // namespace relic86

@@ -23,10 +23,13 @@ Result<i64> clock_base(const Options& options) {
   if (options.rtc_base == "utc") return host_unix_seconds();
   if (options.rtc_base == "localtime") return host_unix_seconds() + host_utc_offset_seconds(host_unix_seconds());
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const int fields = std::sscanf(options.rtc_base.c_str(), "%d-%d-%dT%d:%d:%d", &year, &month, &day, &hour, &minute, &second);
+  const int fields =
+      std::sscanf(options.rtc_base.c_str(), "%d-%d-%dT%d:%d:%d", &year, &month, &day, &hour, &minute, &second);
   const bool date_only = fields == 3;
-  if ((fields != 6 && !date_only) || year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59 || hour < 0 || minute < 0 || second < 0) {
-    return Error{fmt::format("-rtc base={}: not a date; write utc, localtime or YYYY-MM-DDTHH:MM:SS", options.rtc_base)};
+  if ((fields != 6 && !date_only) || year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 ||
+      hour > 23 || minute > 59 || second > 59 || hour < 0 || minute < 0 || second < 0) {
+    return Error{
+        fmt::format("-rtc base={}: not a date; write utc, localtime or YYYY-MM-DDTHH:MM:SS", options.rtc_base)};
   }
   // Days since 1970-01-01 in the Gregorian calendar, counting years from March.
   const i64 shifted_year = month <= 2 ? year - 1 : year;
@@ -42,12 +45,15 @@ Result<> add_drives(const Options& options, BoardConfig& config) {
   for (const DriveOption& drive : options.drives) {
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
     bool& taken = floppy ? floppy_taken[drive.index] : ide_taken[drive.index];
-    if (taken) return Error{fmt::format("{} {}: there is another drive at this place already; give it another index", drive.option, drive.file)};
+    if (taken)
+      return Error{fmt::format("{} {}: there is another drive at this place already; give it another index",
+                               drive.option, drive.file)};
     taken = true;
     const bool cdrom = !floppy && drive.media == DriveOption::Media::Cdrom;
     std::unique_ptr<BlockDevice> image;
     if (!drive.file.empty()) {
-      auto opened = open_medium(drive.option, drive.file, cdrom || drive.read_only, !cdrom && (drive.snapshot || options.snapshot));
+      auto opened = open_medium(drive.option, drive.file, cdrom || drive.read_only,
+                                !cdrom && (drive.snapshot || options.snapshot));
       if (!opened) return opened.error();
       image = std::move(opened).value();
     }
@@ -108,7 +114,8 @@ struct DeviceRow {
 // Devices that only test harnesses ask for and whose absence they tolerate.
 Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
 constexpr DeviceRow kDevices[] = {
-    {"isa-debug-exit", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1", add_debug_exit},
+    {"isa-debug-exit", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
+     add_debug_exit},
     {"pc-testdev", "accepted for test harnesses", accept},
     {"pci-testdev", "accepted for test harnesses", accept},
 };
@@ -121,7 +128,8 @@ Result<> add_devices(const Options& options, BoardConfig& config) {
       found = true;
       if (auto added = row.add(device, config); !added) return added;
     }
-    if (!found) return Error{fmt::format("-device {}: unknown device; '-device help' lists those that exist", device.name)};
+    if (!found)
+      return Error{fmt::format("-device {}: unknown device; '-device help' lists those that exist", device.name)};
   }
   return {};
 }
@@ -143,7 +151,8 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only, bool snapshot) {
+Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
+                                                 bool snapshot) {
   const bool only_read = read_only || snapshot;
   auto raw = RawImage::open(file, only_read ? RawImage::Access::ReadOnly : RawImage::Access::ReadWrite);
   if (!raw) return Error{fmt::format("{} {}", option, raw.message())};
@@ -174,7 +183,8 @@ Result<BoardConfig> board_config_for(const Options& options) {
     auto rom = firmware.option_rom(file);
     if (!rom) return rom.error();
     const auto slash = file.rfind('/');
-    config.firmware_files.emplace_back("genroms/" + (slash == std::string::npos ? file : file.substr(slash + 1)), std::move(rom).value());
+    config.firmware_files.emplace_back("genroms/" + (slash == std::string::npos ? file : file.substr(slash + 1)),
+                                       std::move(rom).value());
   }
   const auto base = clock_base(options);
   if (!base) return base.error();

@@ -12,7 +12,8 @@ Result<BoardConfig> board_config_for(const Options& options);
 Result<CpuModel> cpu_model_for(const Options& options);
 
 // A medium for a drive: opened, locked, with an overlay for -snapshot. read_only: a CD-ROM, or readonly=on.
-Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only, bool snapshot);
+Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
+                                                 bool snapshot);
 
 // The text of -device help.
 std::string device_help_text();

@@ -4,7 +4,8 @@
 
 namespace relic86 {
 
-Consoles::Consoles(const Options& options, Machine& machine, HostPoller& poller) : options_(options), machine_(machine), poller_(poller) {}
+Consoles::Consoles(const Options& options, Machine& machine, HostPoller& poller)
+    : options_(options), machine_(machine), poller_(poller) {}
 Consoles::~Consoles() = default;
 
 Result<std::unique_ptr<Consoles>> Consoles::create(const Options& options, Machine& machine, HostPoller& poller) {
@@ -15,8 +16,10 @@ Result<std::unique_ptr<Consoles>> Consoles::create(const Options& options, Machi
 
 Result<CharBackend*> Consoles::open(const std::string& option, const std::string& spec) {
   if (spec == "mon:stdio") return open_mux(option);
-  if (spec == "vc" || spec.starts_with("vc:")) return open(option, "null");  // no window of its own for a character device
-  if (spec == "stdio" && stdio_ != nullptr) return Error{fmt::format("{} stdio: stdio is taken already; use mon:stdio to share it with the monitor", option)};
+  if (spec == "vc" || spec.starts_with("vc:"))
+    return open(option, "null");  // no window of its own for a character device
+  if (spec == "stdio" && stdio_ != nullptr)
+    return Error{fmt::format("{} stdio: stdio is taken already; use mon:stdio to share it with the monitor", option)};
   auto opened = open_char_backend(option, spec, poller_);
   if (!opened) return opened.error();
   backends_.push_back(std::move(opened).value());
@@ -41,7 +44,8 @@ Result<> Consoles::build() {
   std::vector<std::string> serials = options_.serials;
   if (serials.empty() && options_.nographic) serials.push_back("mon:stdio");
   constexpr std::size_t kMostSerials = 4, kMostParallels = 3;
-  if (serials.size() > kMostSerials) return Error{fmt::format("-serial: there are at most {} serial ports", kMostSerials)};
+  if (serials.size() > kMostSerials)
+    return Error{fmt::format("-serial: there are at most {} serial ports", kMostSerials)};
   for (unsigned n = 0; n < serials.size(); n++) {
     auto backend = open("-serial", serials[n]);
     if (!backend) return backend.error();

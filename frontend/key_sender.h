@@ -23,19 +23,24 @@ class KeySender {
   unsigned type_text(std::string_view utf8);
 
   bool idle() const { return strokes_.empty(); }
-  // Moves on if the guest is ready; called often (every millisecond or so) with the present guest time.
+  // Moves on if the guest is ready, or has not been for long (it may have no keyboard driver); called often (every
+  // millisecond or so) with the present guest time.
   void advance(GuestTime now);
 
  private:
+  // Keys go down in order: those of `held` stay down, each of `sequence` is pressed and released, then `held` goes up.
   struct Stroke {
-    std::vector<KeyCode> keys;
-    GuestTime hold;
+    std::vector<KeyCode> held;
+    std::vector<KeyCode> sequence;
+    GuestTime hold = 0;  // how long the last key stays down
   };
   Ps2Keyboard& keyboard_;
   std::deque<Stroke> strokes_;
-  std::size_t pressed_ = 0;  // keys of the front stroke that are down
+  std::size_t held_down_ = 0;  // keys of the front stroke's `held` that are down
+  std::size_t next_in_sequence_ = 0;
+  bool sequence_key_down_ = false;
   GuestTime not_before_ = 0;
-  GuestTime hold_until_ = 0;
+  GuestTime waiting_since_ = -1;  // since when the guest has not been ready; -1: it was
 };
 
 }  // namespace relic86

@@ -6,6 +6,9 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "devices/atapi_cdrom.h"
+#include "devices/parallel_port.h"
+#include "devices/uart16550.h"
 #include "frontend/board_options.h"
 #include "frontend/engines.h"
 #include "frontend/host_time.h"
@@ -13,11 +16,11 @@
 namespace relic86 {
 
 namespace {
-constexpr i64 kServeInterval = 1'000'000;            // host ns between looks at host input
-constexpr GuestTime kCheckInterval = 50'000'000;     // guest ns between looks at the screen for expectations
-constexpr GuestTime kFrameInterval = 16'666'667;     // guest ns between pictures for the window
+constexpr i64 kServeInterval = 1'000'000;              // host ns between looks at host input
+constexpr GuestTime kCheckInterval = 50'000'000;       // guest ns between looks at the screen for expectations
+constexpr GuestTime kFrameInterval = 16'666'667;       // guest ns between pictures for the window
 constexpr GuestTime kPromptCheckInterval = 1'000'000;  // serial expectations: soon after the text
-constexpr i64 kLongestSleep = 100'000'000;           // host ns; time limits and windows are served in between
+constexpr i64 kLongestSleep = 100'000'000;             // host ns; time limits and windows are served in between
 }  // namespace
 
 struct Machine::Tasks {
@@ -25,7 +28,8 @@ struct Machine::Tasks {
   std::vector<std::function<void()>> list;
 };
 
-Machine::Machine(const Options& options, HostPoller& poller) : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
+Machine::Machine(const Options& options, HostPoller& poller)
+    : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
 
 Machine::~Machine() = default;
 
@@ -54,24 +58,24 @@ Result<> Machine::build() {
   model_ = std::move(model).value();
   auto config = board_config_for(options_);
   if (!config) return config.error();
+  if (!options_.debugcon.empty()) config.value().debug_consoles.push_back({options_.debugcon_port, &debug_console_});
   auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
   if (!board) return board.error();
   board_ = std::move(board).value();
 
   cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), this, &model_,
-                                            [this](bool level) { board_->signal_ferr(level); }});
+                                           [this](bool level) { board_->signal_ferr(level); }});
   board_->connect_processor([this](bool level) { cpu_->set_intr(level); });
   auto engine = make_engine(options_, *cpu_, *bus_);
   if (!engine) return engine.error();
   engine_ = std::move(engine).value();
-  bus_->on_topology_change([this] {
-    cpu_->mmu().flush_all();
-  });
+  bus_->on_topology_change([this] { cpu_->mmu().flush_all(); });
   keys_ = std::make_unique<KeySender>(board_->keyboard());
 
   board_->reset(ResetKind::PowerOn);
   cpu_->reset();
-  if (options_.timeout_seconds > 0) host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
+  if (options_.timeout_seconds > 0)
+    host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
   return {};
 }
 
@@ -109,7 +113,8 @@ void Machine::run_slice() {
   const u64 count_before = cpu_->instruction_count();
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
   const ExitReason reason = engine_->run(clock_->budget(next_stop()));
-  if (!clock_->deterministic()) clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
+  if (!clock_->deterministic())
+    clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
   switch (reason) {
     case ExitReason::BudgetSpent:
     case ExitReason::Stopped: break;
@@ -140,8 +145,10 @@ void Machine::idle() {
   const i64 before = host_monotonic_ns();
   poller_.poll(wait);
   last_served_ = 0;
-  // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the same in every run.
-  if (clock_->deterministic() && stop != Scheduler::kNever && host_monotonic_ns() - before >= wait) clock_->skip_to(now + wait);
+  // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the
+  // same in every run.
+  if (clock_->deterministic() && stop != Scheduler::kNever && host_monotonic_ns() - before >= wait)
+    clock_->skip_to(now + wait);
 }
 
 void Machine::carry_out_requests() {
@@ -297,9 +304,11 @@ std::string Machine::end_message() {
   };
   switch (end_) {
     case End::TimeUp:
-      return fmt::format("relic86: --timeout {}: time is up{}{}\n{}", options_.timeout_seconds, expectations_->missing().empty() ? "" : "; not seen: ",
-                         expectations_->missing(), last_state());
-    case End::FailureSeen: return fmt::format("relic86: --fail-serial '{}': seen\n{}", expectations_->seen_text(), last_state());
+      return fmt::format("relic86: --timeout {}: time is up{}{}\n{}", options_.timeout_seconds,
+                         expectations_->missing().empty() ? "" : "; not seen: ", expectations_->missing(),
+                         last_state());
+    case End::FailureSeen:
+      return fmt::format("relic86: --fail-serial '{}': seen\n{}", expectations_->seen_text(), last_state());
     case End::PowerOff:
     case End::Reset:
       if (!expectations_->expects()) return "";
@@ -308,6 +317,75 @@ std::string Machine::end_message() {
     default: return "";
   }
 }
+
+// --- Character devices, media ---
+
+// COM1's output goes to its backend and to the expectations that watch it.
+class Machine::SerialTee final : public CharSink {
+ public:
+  SerialTee(Expectations& expectations, CharSink* next) : expectations_(expectations), next_(next) {}
+  void put(u8 byte) override {
+    expectations_.serial_byte(byte);
+    if (next_ != nullptr) next_->put(byte);
+  }
+
+ private:
+  Expectations& expectations_;
+  CharSink* next_;
+};
+
+void Machine::connect_serial(unsigned port, CharBackend* backend) {
+  Uart16550* uart = board_->uart(port);
+  if (uart == nullptr) return;
+  backend->connect(uart);
+  if (port != 0) return uart->connect(backend);
+  serial_tee_ = std::make_unique<SerialTee>(*expectations_, backend);
+  uart->connect(serial_tee_.get());
+}
+
+void Machine::connect_parallel(unsigned port, CharBackend* backend) {
+  if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(backend);
+}
+
+Result<> Machine::change_medium(const std::string& device, const std::string& file, bool force) {
+  if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
+    const unsigned number = static_cast<unsigned>(device[6] - '0');
+    if (file.empty()) {
+      board_->floppy_controller().eject(number);
+      return {};
+    }
+    auto image = open_medium(device, file, false, options_.snapshot);
+    if (!image) return image.error();
+    return board_->insert_floppy(number, std::move(image).value(), file, false);
+  }
+  for (unsigned unit = 0; unit < 4; unit++) {
+    AtapiCdrom* drive = board_->cdrom(unit);
+    if (drive == nullptr || device != fmt::format("ide{}-cd{}", unit / 2, unit % 2)) continue;
+    if (file.empty()) return drive->eject(force);
+    auto image = open_medium(device, file, true, false);
+    if (!image) return image.error();
+    drive->insert(std::move(image).value());
+    return {};
+  }
+  return Error{fmt::format("Device '{}' not found; 'info block' lists the drives", device)};
+}
+
+std::string Machine::describe_drives() {
+  std::string text;
+  for (const DriveOption& drive : options_.drives) {
+    const bool floppy = drive.interface == DriveOption::Interface::Floppy;
+    const bool cdrom = drive.media == DriveOption::Media::Cdrom;
+    text += floppy ? fmt::format("floppy{}", drive.index)
+                   : fmt::format("ide{}-{}{}", drive.index / 2, cdrom ? "cd" : "hd", drive.index % 2);
+    text += drive.file.empty()
+                ? ": [not inserted]\n"
+                : fmt::format(": {} (raw{}{})\n", drive.file, drive.read_only || cdrom ? ", read-only" : "",
+                              options_.snapshot || drive.snapshot ? ", snapshot" : "");
+  }
+  return text.empty() ? "no media\n" : text;
+}
+
+Result<> Machine::flush_disks() { return board_->flush_media(); }
 
 // --- State ---
 

@@ -77,7 +77,7 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   void add_backend(CharBackend* backend) { backends_.push_back(backend); }
   void connect_serial(unsigned port, CharBackend* backend);
   void connect_parallel(unsigned port, CharBackend* backend);
-  void connect_debug_console(CharBackend* backend);
+  void connect_debug_console(CharBackend* backend) { debug_console_.next = backend; }
 
   // Puts another medium into a drive ("floppy0", "ide1-cd0"); an empty file takes the medium out.
   Result<> change_medium(const std::string& device, const std::string& file, bool force = false);
@@ -106,9 +106,9 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   void deadline_moved_earlier(GuestTime deadline) override;
 
   void finish(End end);
-  void serve_host();          // host input, posted tasks, expectations, time limit
+  void serve_host();  // host input, posted tasks, expectations, time limit
   void run_slice();
-  void idle();                // HLT: sleep until the next event or host input
+  void idle();  // HLT: sleep until the next event or host input
   void carry_out_requests();
   void check_expectations();
   GuestTime next_stop() const;  // the earliest of: next event, next check of expectations, time limit
@@ -128,6 +128,16 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   std::vector<CharBackend*> backends_;
   std::unique_ptr<Expectations> expectations_;
 
+  // The board is built before its backends are opened.
+  struct LateSink final : CharSink {
+    void put(u8 byte) override {
+      if (next != nullptr) next->put(byte);
+    }
+    CharSink* next = nullptr;
+  };
+  LateSink debug_console_;
+  class SerialTee;
+  std::unique_ptr<SerialTee> serial_tee_;
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;
   std::function<void()> frame_callback_;

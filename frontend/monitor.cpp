@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "frontend/monitor_commands.h"
-#include "frontend/saved_machine.h"
 #include "frontend/screenshot.h"
 #include "frontend/version.h"
 
@@ -42,7 +41,8 @@ std::string screendump(Machine& machine, Words words) {
   bool png = false;
   for (std::size_t i = 1; i < words.size(); i++) {
     if (words[i] == "-f" && i + 1 < words.size()) {
-      if (words[i + 1] != "png" && words[i + 1] != "ppm") return fmt::format("screendump: unknown format '{}'; png and ppm exist\n", words[i + 1]);
+      if (words[i + 1] != "png" && words[i + 1] != "ppm")
+        return fmt::format("screendump: unknown format '{}'; png and ppm exist\n", words[i + 1]);
       png = words[++i] == "png";
     } else if (file.empty()) {
       file = words[i];
@@ -79,7 +79,8 @@ std::string mouse_move(Machine& machine, Words words) {
   if (words.size() < 3) return "mouse_move: dx and dy are expected\n";
   for (std::size_t i = 1; i < std::min<std::size_t>(words.size(), 4); i++) {
     const auto number = signed_number(words[i]);
-    if (!number || *number < -10000 || *number > 10000) return "mouse_move: numbers from -10000 to 10000 are expected\n";
+    if (!number || *number < -10000 || *number > 10000)
+      return "mouse_move: numbers from -10000 to 10000 are expected\n";
     delta[i - 1] = *number;
   }
   machine.board().mouse().move(static_cast<int>(delta[0]), static_cast<int>(delta[1]), static_cast<int>(delta[2]));
@@ -103,22 +104,6 @@ std::string eject(Machine& machine, Words words) {
   if (words.size() < (force ? 3u : 2u)) return "eject: a device is expected (floppy0, ide1-cd0 ...)\n";
   const auto ejected = machine.change_medium(words[force ? 2 : 1], "");
   return ejected ? "" : "Error: " + ejected.message() + "\n";
-}
-
-std::string savevm(Machine& machine, Words words) {
-  if (words.size() < 2) return "savevm: a tag is expected\n";
-  const auto saved = save_machine(machine, words[1]);
-  return saved ? "" : "Error: " + saved.message() + "\n";
-}
-std::string loadvm(Machine& machine, Words words) {
-  if (words.size() < 2) return "loadvm: a tag is expected\n";
-  const auto loaded = load_machine(machine, words[1]);
-  return loaded ? "" : "Error: " + loaded.message() + "\n";
-}
-std::string delvm(Machine& machine, Words words) {
-  if (words.size() < 2) return "delvm: a tag is expected\n";
-  const auto deleted = delete_saved_machine(machine, words[1]);
-  return deleted ? "" : "Error: " + deleted.message() + "\n";
 }
 
 std::string screentext(Machine& machine, Words) {
@@ -146,17 +131,14 @@ constexpr MonitorCommand kCommands[] = {
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE", "put another medium into a drive", change},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
-    {"savevm", "", "TAG", "save the whole machine", savevm},
-    {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
-    {"delvm", "", "TAG", "delete a saved machine", delvm},
 };
 
 std::string help(Machine&, Words words) {
   std::string text;
   for (const MonitorCommand& command : kCommands) {
     if (words.size() > 1 && words[1] != command.name) continue;
-    text += fmt::format("{}{}{}{}{} -- {}\n", command.name, command.alias.empty() ? "" : "|", command.alias, command.arguments.empty() ? "" : " ",
-                        command.arguments, command.help);
+    text += fmt::format("{}{}{}{}{} -- {}\n", command.name, command.alias.empty() ? "" : "|", command.alias,
+                        command.arguments.empty() ? "" : " ", command.arguments, command.help);
   }
   return text;
 }
@@ -197,7 +179,8 @@ std::string execute_monitor_line(Machine& machine, std::string_view line) {
 
 Monitor::Monitor(Machine& machine, CharBackend& backend, Greeting greeting) : machine_(machine), backend_(backend) {
   backend_.connect(this);
-  if (greeting == Greeting::Banner) print(fmt::format("relic86 {} monitor - type 'help' for more information\n(qemu) ", kVersion));
+  if (greeting == Greeting::Banner)
+    print(fmt::format("relic86 {} monitor - type 'help' for more information\n(qemu) ", kVersion));
 }
 
 Monitor::~Monitor() { backend_.connect(nullptr); }

@@ -22,7 +22,8 @@ struct MonitorCommand {
   std::string (*run)(Machine&, std::span<const std::string> words);
 };
 
-// Executes one line and returns what it prints ("" for an empty line). Any input gives a text, never an error elsewhere.
+// Executes one line and returns what it prints ("" for an empty line). Any input gives a text, never an error
+// elsewhere.
 std::string execute_monitor_line(Machine& machine, std::string_view line);
 
 // Splits at blanks; double quotes keep blanks together.

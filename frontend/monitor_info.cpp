@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "frontend/monitor_commands.h"
-#include "frontend/saved_machine.h"
 
 namespace relic86::monitor {
 namespace {
@@ -24,16 +23,19 @@ std::string flag_letters(u32 eflags) {
 std::string segment_line(std::string_view name, const Segment& segment) {
   // The second descriptor word as QEMU prints it: attributes at bits 8-23, the limit's top bits between them.
   const u32 flags = (segment.attributes & 0xFFu) << 8 | (segment.attributes & 0xF000u) << 8;
-  std::string text = fmt::format("{:<3}={:04x} {:08x} {:08x} {:08x}", name, segment.selector.raw, segment.base, segment.limit, flags | (segment.limit & 0xF0000u));
+  std::string text = fmt::format("{:<3}={:04x} {:08x} {:08x} {:08x}", name, segment.selector.raw, segment.base,
+                                 segment.limit, flags | (segment.limit & 0xF0000u));
   if (!segment.is_code_or_data()) return text + "\n";
   static constexpr std::string_view kData[] = {"---", "--A", "-W-", "-WA", "E--", "E-A", "EW-", "EWA"};
   static constexpr std::string_view kCode[] = {"---", "--A", "-R-", "-RA", "C--", "C-A", "CR-", "CRA"};
-  return text + fmt::format(" DPL={} {} [{}]\n", segment.dpl(), segment.is_code() ? (segment.big() ? "CS32" : "CS16") : "DS  ",
+  return text + fmt::format(" DPL={} {} [{}]\n", segment.dpl(),
+                            segment.is_code() ? (segment.big() ? "CS32" : "CS16") : "DS  ",
                             (segment.is_code() ? kCode : kData)[segment.type() & 7]);
 }
 
 std::string x87_text(const FxState& fx) {
-  std::string text = fmt::format("FCW={:04x} FSW={:04x} [ST={}] FTW={:02x} MXCSR={:08x}\n", fx.control, fx.status, fx.top(), static_cast<u8>(~fx.tags), fx.mxcsr);
+  std::string text = fmt::format("FCW={:04x} FSW={:04x} [ST={}] FTW={:02x} MXCSR={:08x}\n", fx.control, fx.status,
+                                 fx.top(), static_cast<u8>(~fx.tags), fx.mxcsr);
   for (unsigned physical = 0; physical < 8; physical++) {
     const FxState::Slot& slot = fx.st[(physical - fx.top()) & 7];
     u64 mantissa = 0;
@@ -87,7 +89,8 @@ std::string tlb(Machine& machine) {
     const auto physical = mmu.debug_translate(LinAddr(address));
     if (!physical) continue;
     const auto rights = mmu.debug_rights(LinAddr(address));
-    text += fmt::format("{:08x}: {:016x} {}{}\n", address, physical->raw, rights->user ? 'U' : '-', rights->writable ? 'W' : '-');
+    text += fmt::format("{:08x}: {:016x} {}{}\n", address, physical->raw, rights->user ? 'U' : '-',
+                        rights->writable ? 'W' : '-');
     lines++;
   }
   return text;
@@ -98,7 +101,6 @@ std::string pic(Machine& machine) { return machine.board().describe_interrupt_co
 std::string block(Machine& machine) { return machine.describe_drives(); }
 std::string pci(Machine& machine) { return machine.board().describe_pci(); }
 std::string jit(Machine& machine) { return machine.engine().describe(); }
-std::string snapshots(Machine& machine) { return list_saved_machines(machine); }
 std::string statehash(Machine& machine) { return fmt::format("{:016x}\n", machine.state_hash()); }
 std::string version(Machine&) { return "0.1.0\n"; }
 
@@ -125,7 +127,6 @@ constexpr Topic kTopics[] = {
     {"mtree", "who answers which memory and ports", mtree},
     {"jit", "the execution engine's statistics", jit},
     {"state", "every field of the machine's state", qtree},
-    {"snapshots", "saved machines", snapshots},
     {"statehash", "a hash of the whole machine", statehash},
     {"version", "the emulator's version", version},
 };
@@ -135,15 +136,20 @@ constexpr Topic kTopics[] = {
 std::string registers_text(Machine& machine) {
   const CpuState& state = machine.cpu().state();
   const u32 eflags = machine.cpu().eflags();
-  std::string text = fmt::format("EAX={:08x} EBX={:08x} ECX={:08x} EDX={:08x}\n", state.gpr32(kEax), state.gpr32(kEbx), state.gpr32(kEcx), state.gpr32(kEdx));
-  text += fmt::format("ESI={:08x} EDI={:08x} EBP={:08x} ESP={:08x}\n", state.gpr32(kEsi), state.gpr32(kEdi), state.gpr32(kEbp), state.gpr32(kEsp));
-  text += fmt::format("EIP={:08x} EFL={:08x} [{}] CPL={} II={} A20={} SMM={} HLT={}\n", state.eip(), eflags, flag_letters(eflags), state.mode.cpl,
-                      state.shadow != 0 ? 1 : 0, machine.bus().a20() ? 1 : 0, state.in_smm ? 1 : 0, state.halted ? 1 : 0);
+  std::string text = fmt::format("EAX={:08x} EBX={:08x} ECX={:08x} EDX={:08x}\n", state.gpr32(kEax), state.gpr32(kEbx),
+                                 state.gpr32(kEcx), state.gpr32(kEdx));
+  text += fmt::format("ESI={:08x} EDI={:08x} EBP={:08x} ESP={:08x}\n", state.gpr32(kEsi), state.gpr32(kEdi),
+                      state.gpr32(kEbp), state.gpr32(kEsp));
+  text += fmt::format("EIP={:08x} EFL={:08x} [{}] CPL={} II={} A20={} SMM={} HLT={}\n", state.eip(), eflags,
+                      flag_letters(eflags), state.mode.cpl, state.shadow != 0 ? 1 : 0, machine.bus().a20() ? 1 : 0,
+                      state.in_smm ? 1 : 0, state.halted ? 1 : 0);
   static constexpr std::string_view kNames[] = {"ES", "CS", "SS", "DS", "FS", "GS", "LDT", "TR"};
   for (unsigned i = 0; i < kSegmentCount; i++) text += segment_line(kNames[i], state.segment[i]);
-  text += fmt::format("GDT=     {:08x} {:08x}\nIDT=     {:08x} {:08x}\n", state.gdtr.base, state.gdtr.limit, state.idtr.base, state.idtr.limit);
+  text += fmt::format("GDT=     {:08x} {:08x}\nIDT=     {:08x} {:08x}\n", state.gdtr.base, state.gdtr.limit,
+                      state.idtr.base, state.idtr.limit);
   text += fmt::format("CR0={:08x} CR2={:08x} CR3={:08x} CR4={:08x}\n", state.cr0, state.cr2, state.cr3, state.cr4);
-  text += fmt::format("DR0={:08x} DR1={:08x} DR2={:08x} DR3={:08x}\nDR6={:08x} DR7={:08x}\n", state.dr[0], state.dr[1], state.dr[2], state.dr[3], state.dr[6], state.dr[7]);
+  text += fmt::format("DR0={:08x} DR1={:08x} DR2={:08x} DR3={:08x}\nDR6={:08x} DR7={:08x}\n", state.dr[0], state.dr[1],
+                      state.dr[2], state.dr[3], state.dr[6], state.dr[7]);
   text += fmt::format("EFER={:016x}\n", state.efer);
   return text + x87_text(state.fx);
 }

@@ -33,7 +33,11 @@ std::optional<Format> parse_format(std::string_view text, unsigned default_width
         format.letter = c;
         format.width = 1;
         break;
-      case 'x': case 'd': case 'u': case 'o': case 'i': format.letter = c; break;
+      case 'x':
+      case 'd':
+      case 'u':
+      case 'o':
+      case 'i': format.letter = c; break;
       default: return std::nullopt;
     }
   }
@@ -108,7 +112,8 @@ std::string examine(Machine& machine, Words words, bool physical) {
   std::string text;
   for (u64 n = 0; n < format.count; n++) {
     const u64 at = *address + n * format.width;
-    if (n % per_line == 0) text += (n > 0 ? "\n" : "") + (physical ? fmt::format("{:016x}:", at) : fmt::format("{:08x}:", at & 0xFFFFFFFF));
+    if (n % per_line == 0)
+      text += (n > 0 ? "\n" : "") + (physical ? fmt::format("{:016x}:", at) : fmt::format("{:08x}:", at & 0xFFFFFFFF));
     u64 value = 0;
     std::array<u8, 8> bytes{};
     if (!peek(machine, physical, at, std::span(bytes).first(format.width))) return text + " Cannot access memory\n";
@@ -136,7 +141,11 @@ std::string port_read(Machine& machine, Words words) {
   const auto port = next < words.size() ? evaluate(machine, words[next]) : std::nullopt;
   if (!port || *port > 0xFFFF) return "i: a port from 0 to 0xffff is expected\n";
   const u32 value = machine.io().read(IoPort(static_cast<u16>(*port)), format.width);
-  return fmt::format("port{}[0x{:04x}] = 0x{:0{}x}\n", format.width == 1 ? 'b' : format.width == 2 ? 'w' : 'l', *port, value, format.width * 2);
+  return fmt::format("port{}[0x{:04x}] = 0x{:0{}x}\n",
+                     format.width == 1   ? 'b'
+                     : format.width == 2 ? 'w'
+                                         : 'l',
+                     *port, value, format.width * 2);
 }
 
 std::string port_write(Machine& machine, Words words) {
@@ -171,14 +180,17 @@ std::optional<u64> evaluate(Machine& machine, std::string_view text) {
       for (unsigned i = 0; i < 8; i++) {
         if (name == kNames[i] || name == kNames[i].substr(1)) value = state.gpr[i], found = true;
       }
-      if (name == "eip" || name == "pc") value = name == "pc" ? state.segment[kCs].base + state.rip : state.rip, found = true;
+      if (name == "eip" || name == "pc")
+        value = name == "pc" ? state.segment[kCs].base + state.rip : state.rip, found = true;
       if (name == "eflags") value = machine.cpu().eflags(), found = true;
       if (!found) return std::nullopt;
     } else if (!term.empty()) {
       int base = 10;
       std::string_view digits = term;
-      if (digits.starts_with("0x") || digits.starts_with("0X")) base = 16, digits.remove_prefix(2);
-      else if (digits.size() > 1 && digits.starts_with('0')) base = 8;
+      if (digits.starts_with("0x") || digits.starts_with("0X"))
+        base = 16, digits.remove_prefix(2);
+      else if (digits.size() > 1 && digits.starts_with('0'))
+        base = 8;
       const auto [stop, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
       if (failure != std::errc{} || stop != digits.data() + digits.size()) return std::nullopt;
     } else if (any) {

@@ -296,6 +296,15 @@ Result<> set_device(Options& options, Text value) {
   return {};
 }
 
+Result<> set_global(Options& options, Text value) {
+  constexpr Text kPort = "isa-debugcon.iobase=";
+  if (!value.starts_with(kPort)) return {};
+  const auto port = parse_number(value.substr(kPort.size()));
+  if (!port || port.value() > 0xFFFF) return Error{fmt::format("-global {}: the port must be 0 to 0xffff", value)};
+  options.debugcon_port = static_cast<u16>(port.value());
+  return {};
+}
+
 Result<> set_timeout(Options& options, Text value) {
   double seconds = 0;
   const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), seconds);
@@ -385,7 +394,7 @@ constexpr OptionRow kRows[] = {
     {"net", "none", "accepted for scripts", ignore},
     {"nic", "none", "accepted for scripts", ignore},
     {"vnc", "none", "accepted for scripts", ignore},
-    {"global", "D.P=V", "accepted for scripts", ignore},
+    {"global", "D.P=V", "a device property; isa-debugcon.iobase=PORT has an effect, others are accepted", set_global},
     {"no-user-config", "", "accepted for scripts", ignore},
     {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},
     {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},

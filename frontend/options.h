@@ -60,6 +60,7 @@ struct Options {
   std::vector<std::string> parallels;
   std::vector<std::string> monitors;
   std::string debugcon;
+  u16 debugcon_port = 0xE9;      // -global isa-debugcon.iobase=PORT
   std::vector<std::string> gdb;  // "tcp::1234"
   std::string display;           // "sdl", "none"; empty: sdl if one can be opened
   bool nographic = false;

@@ -61,7 +61,8 @@ int finish(Machine& machine, const Options& options) {
   if (!options.screenshot.empty()) {
     Frame frame;
     machine.board().render(frame);
-    if (auto written = write_screenshot(frame, options.screenshot, PictureFormat::Png); !written) code = fail("--screenshot " + written.message());
+    if (auto written = write_screenshot(frame, options.screenshot, PictureFormat::Png); !written)
+      code = fail("--screenshot " + written.message());
   }
   if (auto flushed = machine.flush_disks(); !flushed) code = fail(flushed.message());
   return code;
