@@ -32,6 +32,14 @@ struct IdeSlot {
   std::optional<DiskGeometry> geometry;  // a disk's, set by the user; else guessed
 };
 
+// Floppy drives A and B.
+struct FloppySlot {
+  bool present = false;
+  std::unique_ptr<BlockDevice> image;  // null: no disk in the drive
+  std::string file;                    // the image's name, for messages
+  bool write_protected = false;
+};
+
 struct BoardConfig {
   std::vector<u8> bios;      // 1 byte to 16 MiB
   bool display = true;       // -vga std; false: none
@@ -40,6 +48,7 @@ struct BoardConfig {
   unsigned most_processors = 1;
 
   std::array<IdeSlot, 4> ide;
+  std::array<FloppySlot, 2> floppies;
 
   // Firmware configuration beyond what the board adds itself.
   std::vector<std::pair<u16, std::vector<u8>>> firmware_items;

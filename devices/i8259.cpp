@@ -95,7 +95,8 @@ void I8259Pair::set_line(Chip& chip, unsigned input, bool level) {
     chip.lines |= bit;
   } else {
     chip.lines &= static_cast<u8>(~bit);
-    chip.request &= static_cast<u8>(~bit);  // an IR that falls before INTA is withdrawn (datasheet, "Edge and level triggered modes")
+    chip.request &= static_cast<u8>(
+        ~bit);  // an IR that falls before INTA is withdrawn (datasheet, "Edge and level triggered modes")
   }
 }
 
@@ -115,7 +116,8 @@ int I8259Pair::highest(const Chip& chip) const {
     const unsigned input = (chip.lowest + i) & 7;
     const u8 bit = static_cast<u8>(1u << input);
     const bool in_service = (chip.service & bit) != 0;
-    if ((wanting & bit) != 0 && !(in_service && !chip.special_mask && !(is_master && chip.special_fully_nested && input == kCascade))) {
+    if ((wanting & bit) != 0 &&
+        !(in_service && !chip.special_mask && !(is_master && chip.special_fully_nested && input == kCascade))) {
       if (!in_service || (is_master && chip.special_fully_nested && input == kCascade)) return static_cast<int>(input);
     }
     // What is in service blocks itself and everything below; in special mask mode only itself.
@@ -154,7 +156,8 @@ u8 I8259Pair::acknowledge() {
     if (input == static_cast<int>(kCascade)) {
       Chip& slave = chips_[1];
       const int second = highest(slave);
-      vector = second >= 0 ? take(slave, static_cast<unsigned>(second)) : static_cast<u8>(slave.vector_base | kSpurious);
+      vector =
+          second >= 0 ? take(slave, static_cast<unsigned>(second)) : static_cast<u8>(slave.vector_base | kSpurious);
       master.request &= static_cast<u8>(~(1u << kCascade));
       master.lines &= static_cast<u8>(~(1u << kCascade));
     }
@@ -190,8 +193,10 @@ void I8259Pair::write_command(Chip& chip, u8 value) {
   const unsigned level = value & 7;
   const bool rotate = (value & 0x80) != 0, specific = (value & 0x40) != 0, eoi = (value & 0x20) != 0;
   if (!eoi) {
-    if (specific && rotate) chip.lowest = static_cast<u8>(level);  // set priority
-    else if (!specific) chip.rotate_on_auto_eoi = rotate;
+    if (specific && rotate)
+      chip.lowest = static_cast<u8>(level);  // set priority
+    else if (!specific)
+      chip.rotate_on_auto_eoi = rotate;
     return;
   }
   unsigned input = level;
@@ -238,8 +243,10 @@ std::string I8259Pair::describe() const {
   std::string text;
   for (unsigned i = 0; i < 2; i++) {
     const Chip& chip = chips_[i];
-    text += fmt::format("pic{}: irr={:02x} imr={:02x} isr={:02x} hprio={} irq_base={:02x} rr_sel={} elcr={:02x} fnm={}\n", i, chip.request, chip.mask, chip.service,
-                        (chip.lowest + 1) & 7, chip.vector_base, chip.read_service ? 1 : 0, chip.edge_level, chip.special_fully_nested ? 1 : 0);
+    text +=
+        fmt::format("pic{}: irr={:02x} imr={:02x} isr={:02x} hprio={} irq_base={:02x} rr_sel={} elcr={:02x} fnm={}\n",
+                    i, chip.request, chip.mask, chip.service, (chip.lowest + 1) & 7, chip.vector_base,
+                    chip.read_service ? 1 : 0, chip.edge_level, chip.special_fully_nested ? 1 : 0);
   }
   return text;
 }

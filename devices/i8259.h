@@ -30,10 +30,10 @@ class I8259Pair final : public Device, public IrqSink {
  private:
   enum Region : RegionId { kMaster, kSlave, kElcr };
   struct Chip {
-    u8 lines = 0;      // levels of the inputs
-    u8 request = 0;    // IRR: edges seen, or levels
-    u8 service = 0;    // ISR
-    u8 mask = 0;       // IMR
+    u8 lines = 0;    // levels of the inputs
+    u8 request = 0;  // IRR: edges seen, or levels
+    u8 service = 0;  // ISR
+    u8 mask = 0;     // IMR
     u8 vector_base = 0;
     u8 edge_level = 0;  // ELCR: set bits are level-triggered
     u8 lowest = 7;      // the input of lowest priority (rotation)

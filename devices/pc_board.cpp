@@ -14,6 +14,7 @@
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
+#include "devices/i8259.h"
 #include "devices/isa_debug_exit.h"
 #include "devices/mc146818.h"
 #include "devices/parallel_port.h"
@@ -79,6 +80,7 @@ void PcBoard::place(PciDevice& device, unsigned slot, unsigned function) {
 }
 
 Result<> PcBoard::build() {
+  create_interrupt_controllers();
   create_chipset();
   create_display();
   create_input();
@@ -88,6 +90,24 @@ Result<> PcBoard::build() {
   create_debug_devices();
   fill_firmware_config();
   return result_;
+}
+
+void PcBoard::create_interrupt_controllers() {
+  interrupts_ = &add<I8259Pair>();
+  irqs_.connect(interrupts_);
+}
+
+void PcBoard::connect_processor(std::function<void(bool)> intr) { interrupts_->set_output(std::move(intr)); }
+u8 PcBoard::acknowledge_interrupt() { return interrupts_->acknowledge(); }
+std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe(); }
+
+Result<> PcBoard::flush_media() {
+  for (unsigned unit = 0; unit < 4; unit++) {
+    if (auto* disk = dynamic_cast<AtaDisk*>(ide_->drive(unit)); disk != nullptr) {
+      if (auto flushed = disk->image().flush(); !flushed) return flushed;
+    }
+  }
+  return {};
 }
 
 void PcBoard::create_chipset() {

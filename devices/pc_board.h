@@ -19,6 +19,7 @@ class AtapiCdrom;
 class FwCfg;
 class I440fx;
 class I8042;
+class I8259Pair;
 class Mc146818;
 class ParallelPort;
 class PciBus;
@@ -60,6 +61,12 @@ class PcBoard {
   Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
   ParallelPort* parallel(unsigned number) { return number == 0 ? parallel_ : nullptr; }  // LPT1 is number 0
   FwCfg& firmware_config() { return *fw_cfg_; }
+  // INTR to the processor and its acknowledge cycle; FERR# of the x87 (IRQ 13).
+  void connect_processor(std::function<void(bool)> intr);
+  u8 acknowledge_interrupt();
+  std::string describe_interrupt_controllers() const;  // info pic
+  // Everything written so far is on the host's disks.
+  Result<> flush_media();
   void power_button();
   // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
   void connect_smi(SmiSink* sink);
@@ -72,6 +79,7 @@ class PcBoard {
  private:
   PcBoard(BoardConfig config, Scheduler& scheduler, IoSpace& io, PhysicalBus& memory, MachineControl& machine);
   Result<> build();
+  void create_interrupt_controllers();
   void create_chipset();
   void create_display();
   void create_input();
@@ -110,6 +118,7 @@ class PcBoard {
   std::unique_ptr<ResetPin> reset_pin_;
   std::vector<std::unique_ptr<Device>> devices_;
 
+  I8259Pair* interrupts_ = nullptr;
   PciBus* pci_ = nullptr;
   I440fx* host_bridge_ = nullptr;
   Piix3* isa_bridge_ = nullptr;

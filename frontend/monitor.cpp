@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "devices/ps2_mouse.h"
 #include "frontend/monitor_commands.h"
 #include "frontend/screenshot.h"
 #include "frontend/version.h"
