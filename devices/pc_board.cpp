@@ -101,6 +101,10 @@ void PcBoard::connect_processor(std::function<void(bool)> intr) { interrupts_->s
 u8 PcBoard::acknowledge_interrupt() { return interrupts_->acknowledge(); }
 std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe(); }
 
+void PcBoard::signal_ferr(bool) {}
+Result<> PcBoard::insert_floppy(unsigned, std::unique_ptr<BlockDevice>, const std::string&, bool) { return {}; }
+void PcBoard::eject_floppy(unsigned) {}
+
 Result<> PcBoard::flush_media() {
   for (unsigned unit = 0; unit < 4; unit++) {
     if (auto* disk = dynamic_cast<AtaDisk*>(ide_->drive(unit)); disk != nullptr) {

@@ -64,9 +64,12 @@ class PcBoard {
   // INTR to the processor and its acknowledge cycle; FERR# of the x87 (IRQ 13).
   void connect_processor(std::function<void(bool)> intr);
   u8 acknowledge_interrupt();
+  void signal_ferr(bool level);
   std::string describe_interrupt_controllers() const;  // info pic
   // Everything written so far is on the host's disks.
   Result<> flush_media();
+  Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file, bool write_protected);
+  void eject_floppy(unsigned drive);
   void power_button();
   // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
   void connect_smi(SmiSink* sink);

@@ -351,7 +351,7 @@ Result<> Machine::change_medium(const std::string& device, const std::string& fi
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');
     if (file.empty()) {
-      board_->floppy_controller().eject(number);
+      board_->eject_floppy(number);
       return {};
     }
     auto image = open_medium(device, file, false, options_.snapshot);
