@@ -14,6 +14,7 @@
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
+#include "devices/i8254.h"
 #include "devices/i8259.h"
 #include "devices/isa_debug_exit.h"
 #include "devices/mc146818.h"
@@ -26,6 +27,7 @@
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
 #include "devices/uart16550.h"
+#include "devices/system_control.h"
 #include "devices/vga.h"
 
 namespace relic86 {
@@ -95,6 +97,8 @@ Result<> PcBoard::build() {
 void PcBoard::create_interrupt_controllers() {
   interrupts_ = &add<I8259Pair>();
   irqs_.connect(interrupts_);
+  I8254& timer = add<I8254>();
+  add<SystemControlB>(timer);
 }
 
 void PcBoard::connect_processor(std::function<void(bool)> intr) { interrupts_->set_output(std::move(intr)); }

@@ -1,0 +1,66 @@
+// The 8254 programmable interval timer: channel 0 interrupts, channel 1 refreshes memory, channel 2 drives the speaker.
+#pragma once
+
+#include <array>
+
+#include "devices/attachment.h"
+#include "devices/device.h"
+
+namespace relic86 {
+
+class I8254 final : public Device {
+ public:
+  static constexpr unsigned kChannels = 3;
+
+  // GATE of channel 2 (port 61h bit 0).
+  void set_gate(unsigned channel, bool level);
+  bool gate(unsigned channel) const { return channels_[channel].gate; }
+  bool output(unsigned channel) const;  // OUT as it is now
+
+  std::string_view name() const override { return "i8254"; }
+  Result<> attach(Attachment& board) override;
+  void reset(ResetKind kind) override;
+  void state(StateArchive& archive) override;
+  u64 read(RegionId region, u64 offset, unsigned width) override;
+  void write(RegionId region, u64 offset, unsigned width, u64 value) override;
+  void event(u32 id, GuestTime late) override;
+
+ private:
+  struct Channel {
+    u8 mode = 0;    // 0 to 5
+    u8 access = 3;  // RW: 1 low byte, 2 high byte, 3 both
+    bool bcd = false;
+    bool gate = true;
+    bool loaded = false;     // a count has been written since the mode was set
+    bool triggered = false;  // modes 1 and 5: the gate has started a run
+    bool high_byte_next_write = false;
+    bool high_byte_next_read = false;
+    u8 write_low = 0;
+    u32 reload = 0x10000;  // ticks of a period, 1 to 65536 (10000 in BCD)
+    i64 start = 0;         // tick at which the run began
+    u32 paused_at = 0;     // modes 0 and 4 with the gate low: the count that stands
+    bool paused = false;
+    bool count_latched = false;
+    u16 count_latch = 0;
+    bool status_latched = false;
+    u8 status_latch = 0;
+  };
+
+  i64 ticks_now() const;
+  static GuestTime time_of_tick(i64 tick);
+  u16 count(const Channel& channel) const;
+  bool output_at(const Channel& channel, i64 tick) const;
+  u8 status(const Channel& channel) const;
+  void load(unsigned index, u32 value);
+  void write_control(u8 value);
+  void latch_count(Channel& channel);
+  u8 read_counter(Channel& channel);
+  void update_channel0();
+
+  std::array<Channel, kChannels> channels_;
+  Scheduler* scheduler_ = nullptr;
+  TimerId timer_ = 0;
+  IrqLine irq_;
+};
+
+}  // namespace relic86
