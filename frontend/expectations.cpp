@@ -8,7 +8,8 @@ namespace relic86 {
 
 namespace {
 // Searched text: matches that span more than this are not found; bounds the work of a guest that prints for hours.
-constexpr std::size_t kWindow = 16384;
+constexpr std::size_t kWindow = 4096;
+constexpr std::size_t kKept = 65536;
 }  // namespace
 
 Result<Expectations> Expectations::create(const Options& options) {
@@ -65,10 +66,11 @@ Expectations::Verdict Expectations::check() {
     // The earliest match decides between failure and success (the first match wins).
     const Pattern* failure = nullptr;
     std::ptrdiff_t failure_at = 0, last_expected_at = -1;
+    const auto from = serial_.cbegin() + static_cast<std::ptrdiff_t>(searched_ > kWindow ? searched_ - kWindow : 0);
     for (Pattern& pattern : patterns_) {
       if (pattern.kind == Kind::ExpectScreen || pattern.seen) continue;
       std::smatch match;
-      if (!std::regex_search(serial_, match, pattern.regex)) continue;
+      if (!std::regex_search(from, serial_.cend(), match, pattern.regex)) continue;
       if (pattern.kind == Kind::FailSerial) {
         if (failure == nullptr || match.position() < failure_at) failure = &pattern, failure_at = match.position();
       } else {
@@ -77,7 +79,8 @@ Expectations::Verdict Expectations::check() {
         last_expected_at = std::max(last_expected_at, match.position());
       }
     }
-    if (serial_.size() > 2 * kWindow) serial_.erase(0, serial_.size() - kWindow);
+    if (serial_.size() > kKept) serial_.erase(0, serial_.size() - kKept / 2);
+    searched_ = serial_.size();
     const bool all = expects() && missing().empty();
     if (failure != nullptr && !(all && last_expected_at >= 0 && last_expected_at < failure_at)) {
       seen_ = failure->text;
