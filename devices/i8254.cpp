@@ -41,10 +41,13 @@ void I8254::reset(ResetKind) {
     channels_[i] = Channel{};
     channels_[i].gate = i != 2;
   }
-  update_channel0();
+  rises_seen_ = owed_ = 0;
+  restart_channel0();
 }
 
 void I8254::state(StateArchive& archive) {
+  archive.field("rises_seen", rises_seen_);
+  archive.field("owed", owed_);
   for (unsigned i = 0; i < kChannels; i++) {
     archive.group(i == 0   ? "channel0"
                   : i == 1 ? "channel1"
@@ -96,7 +99,7 @@ void I8254::write(RegionId, u64 offset, unsigned, u64 value) {
         channel.high_byte_next_write = true;
         if (channel.mode == 0) {  // the first byte stops the count and OUT stays low
           channel.loaded = false;
-          if (index == 0) update_channel0();
+          if (index == 0) restart_channel0();
         }
         return;
       }
@@ -189,7 +192,7 @@ void I8254::load(unsigned index, u32 value) {
   channel.loaded = true;
   channel.paused = !channel.gate && (channel.mode == 0 || channel.mode == 4 || periodic);
   channel.paused_at = reload;
-  if (index == 0) update_channel0();
+  if (index == 0) restart_channel0();
 }
 
 void I8254::latch_count(Channel& channel) {
@@ -228,7 +231,7 @@ void I8254::write_control(u8 value) {
   channel.mode = mode > 5 ? mode & 3 : mode;
   channel.bcd = (value & 1) != 0;
   channel.reload = channel.bcd ? 10000 : 0x10000;
-  if (index == 0) update_channel0();
+  if (index == 0) restart_channel0();
 }
 
 u8 I8254::read_counter(Channel& channel) {
@@ -269,36 +272,71 @@ void I8254::set_gate(unsigned index, bool level) {
     }
     channel.paused = false;
   }
-  if (index == 0) update_channel0();
+  if (index == 0) restart_channel0();
 }
 
-// --- Channel 0's interrupt: one event an edge of OUT ---
+// --- Channel 0's interrupt ---
 
-void I8254::update_channel0() {
-  const Channel& channel = channels_[0];
-  const i64 now = ticks_now();
-  irq_.set(output_at(channel, now));
-  if (!channel.loaded || channel.paused) return scheduler_->cancel(timer_);
-  const i64 ticks = std::max<i64>(0, now - channel.start);
-  i64 next = -1;  // ticks after start of the next edge
+// Rising edges of OUT in the first `ticks` ticks of a run.
+i64 I8254::rising_edges(const Channel& channel, i64 ticks) {
+  if (ticks < 0) return 0;
   switch (channel.mode) {
-    case 2: {
-      const i64 period = ticks / channel.reload * channel.reload;
-      const i64 in_period = ticks - period;
-      next = in_period < channel.reload - 1 ? period + channel.reload - 1 : period + channel.reload;
-      break;
-    }
-    case 3: {
-      const i64 period = ticks / channel.reload * channel.reload;
-      const i64 half = (channel.reload + 1) / 2;
-      next = ticks - period < half ? period + half : period + channel.reload;
-      break;
-    }
-    case 4: next = ticks < channel.reload ? channel.reload : ticks == channel.reload ? channel.reload + 1 : -1; break;
-    default: next = ticks < channel.reload ? channel.reload : -1; break;
+    case 2:
+    case 3: return ticks / channel.reload;
+    case 4:
+    case 5: return ticks > channel.reload ? 1 : 0;
+    default: return ticks >= channel.reload ? 1 : 0;
   }
+}
+
+// The tick, counted from the run's start, at which OUT changes next; -1: never.
+i64 I8254::next_change(const Channel& channel, i64 ticks) {
+  const i64 reload = channel.reload;
+  const i64 period = ticks / reload * reload;
+  switch (channel.mode) {
+    case 2: return period + reload;  // the low pulse of one clock is made when it ends
+    case 3: return ticks - period < (reload + 1) / 2 ? period + (reload + 1) / 2 : period + reload;
+    case 4:
+    case 5: return ticks <= reload ? reload + 1 : -1;
+    default: return ticks < reload ? reload : -1;
+  }
+}
+
+// Brings the line up to the present moment. What a late host made the guest miss of a periodic interrupt is owed: it is
+// given one by one, so that clocks that count ticks keep the time.
+void I8254::update_channel0() {
+  Channel& channel = channels_[0];
+  const i64 now = ticks_now();
+  if (!channel.loaded || channel.paused || ((channel.mode == 1 || channel.mode == 5) && !channel.triggered)) {
+    owed_ = 0;
+    irq_.set(output_at(channel, now));
+    return scheduler_->cancel(timer_);
+  }
+  const i64 ticks = std::max<i64>(0, now - channel.start);
+  const i64 rises = rising_edges(channel, ticks);
+  if (rises > rises_seen_) {
+    const u32 most_owed = std::max<u32>(1, 1193182 / channel.reload);  // a second's worth
+    owed_ = static_cast<u32>(std::min<i64>(owed_ + (rises - rises_seen_ - 1), most_owed));
+    rises_seen_ = rises;
+    irq_.lower();
+    irq_.raise();
+  } else if (owed_ > 0) {
+    owed_--;
+    irq_.lower();
+    irq_.raise();
+  }
+  irq_.set(output_at(channel, now));
+  i64 next = next_change(channel, ticks);
+  if (owed_ > 0) next = std::min<i64>(next, ticks + std::max<u32>(1, channel.reload / 4));
   if (next < 0) return scheduler_->cancel(timer_);
   scheduler_->schedule_at(timer_, time_of_tick(channel.start + next));
+}
+
+void I8254::restart_channel0() {
+  const Channel& channel = channels_[0];
+  rises_seen_ = rising_edges(channel, ticks_now() - channel.start);
+  owed_ = 0;
+  update_channel0();
 }
 
 void I8254::event(u32, GuestTime) { update_channel0(); }

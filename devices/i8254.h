@@ -55,11 +55,16 @@ class I8254 final : public Device {
   void write_control(u8 value);
   void latch_count(Channel& channel);
   u8 read_counter(Channel& channel);
+  static i64 rising_edges(const Channel& channel, i64 ticks);
+  static i64 next_change(const Channel& channel, i64 ticks);
   void update_channel0();
+  void restart_channel0();  // channel 0 was programmed: nothing of its past counts
 
   std::array<Channel, kChannels> channels_;
   Scheduler* scheduler_ = nullptr;
   TimerId timer_ = 0;
+  i64 rises_seen_ = 0;  // of channel 0's run: interrupts made
+  u32 owed_ = 0;        // interrupts that a late host still owes the guest
   IrqLine irq_;
 };
 
