@@ -123,6 +123,7 @@ void PcBoard::create_chipset() {
   host_bridge_ = &add_pci<I440fx>(0, 0, config_.bios);
   isa_bridge_ = &add_pci<Piix3>(kIsaBridgeSlot, 0, *pci_, machine_);
   power_ = &add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
+  isa_bridge_->on_apm_command([this](u8 value) { power_->apm_command(value); });
   power_->on_apm_enable([this](bool enabled) { isa_bridge_->set_apm_smi_enabled(enabled); });
   fw_cfg_ = &add<FwCfg>();
   add<SystemControlA>(*a20_, *reset_pin_);

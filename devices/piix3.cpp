@@ -116,6 +116,7 @@ void Piix3::write(RegionId region, u64 offset, unsigned width, u64 value) {
   switch (region) {
     case kApm:
       (offset == 0 ? apm_control_ : apm_status_) = static_cast<u8>(value);
+      if (offset == 0 && apm_command_) apm_command_(apm_control_);
       if (offset == 0 && smi_ != nullptr && apm_smi_enabled_) smi_->raise_smi();
       return;
     default:

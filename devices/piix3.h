@@ -1,6 +1,8 @@
 // Intel 82371SB (PIIX3) function 0: ISA bridge, PIRQ router, reset control, APM ports.
 #pragma once
 
+#include <functional>
+
 #include <array>
 
 #include "devices/host_sinks.h"
@@ -17,6 +19,8 @@ class Piix3 final : public PciDevice, public IrqSink {
   // Where writes of the APM control port go while SMIs are enabled; null (the default): the processor has no SMM.
   void set_smi_sink(SmiSink* sink) { smi_ = sink; }
   // The PIIX4 function's APMC_EN bit, which takes the place of the PIIX3's SMIEN on the boards that have both.
+  // Told of every write to the APM control port (B2h).
+  void on_apm_command(std::function<void(u8)> listener) { apm_command_ = std::move(listener); }
   void set_apm_smi_enabled(bool enabled) { apm_smi_enabled_ = enabled; }
 
   void set_irq(unsigned pirq, bool level) override;
@@ -43,6 +47,7 @@ class Piix3 final : public PciDevice, public IrqSink {
   PciBus& bus_;
   MachineControl& machine_;
   SmiSink* smi_ = nullptr;
+  std::function<void(u8)> apm_command_;
   bool apm_smi_enabled_ = false;
   std::array<IrqLine, 16> isa_irqs_;
   std::array<u8, kPirqs> pirq_levels_{};

@@ -180,6 +180,13 @@ void Piix4Pm::event(u32, GuestTime) {
   update_sci();
 }
 
+void Piix4Pm::apm_command(u8 value) {
+  constexpr u8 kAcpiEnable = 0xF1, kAcpiDisable = 0xF0;
+  if (value == kAcpiEnable) control_ |= kSciEnable;
+  if (value == kAcpiDisable) control_ &= static_cast<u16>(~kSciEnable);
+  if (value == kAcpiEnable || value == kAcpiDisable) update_sci();
+}
+
 void Piix4Pm::press_power_button() {
   status_ |= kPowerButton;
   update_sci();

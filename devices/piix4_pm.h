@@ -15,6 +15,9 @@ class Piix4Pm final : public PciDevice {
   // The user pressed the power button (system_powerdown): the guest gets an SCI, if it asked for one.
   void press_power_button();
   // Told when DEVACTB's APMC_EN (58h bit 25) changes: the APM control port then raises SMI#.
+  // The APM control port was written. Firmware's ACPI tables name F1h as ACPI_ENABLE and F0h as ACPI_DISABLE (FADT, SMI_CMD);
+  // without a system management handler the board answers them itself.
+  void apm_command(u8 value);
   void on_apm_enable(std::function<void(bool)> callback) { apm_enable_changed_ = std::move(callback); }
   // Whether APMC_EN is set at reset. True makes SeaBIOS believe that SMM has been set up already, so that it leaves it
   // alone: for a processor without SMM.
