@@ -19,9 +19,11 @@ u32 piece(u32 linear, u32 left) {
 
 }  // namespace
 
-Mmu::Mmu(TlbTables& tables, PhysicalBus& bus) : bus_(bus), tlb_(tables, bus) {
+Mmu::Mmu(TlbTables& tables, PhysicalBus& bus, u32 cap) : bus_(bus), tlb_(tables, bus, cap) {
   bus_.store().on_watch([this](BackingOffset first, u64 size) { tlb_.watch(first, size); });
 }
+
+Mmu::~Mmu() { bus_.store().on_watch(nullptr); }
 
 void Mmu::set_mode(const PagingMode& mode) {
   if (mode == mode_) return;
@@ -161,23 +163,29 @@ Mmu::CodePage Mmu::code_page(PhysAddr physical) const {
   return page;
 }
 
+Mmu::CodePage Mmu::code_of_entry(u32 linear, Privilege privilege) const {
+  const u64 entry = tlb_.read_entry(LinAddr(linear), privilege);
+  if ((entry & kTlbFast) == 0) return code_page(PhysAddr(entry & kPageMask));
+  CodePage page;
+  page.host = reinterpret_cast<const u8*>((linear & ~(kPageSize - 1)) + entry - kTlbFast);
+  page.backed = true;
+  page.backing = bus_.store().offset_of(page.host);
+  return page;
+}
+
 bool Mmu::fetch_page(LinAddr address, Privilege privilege, CodePage& page) {
   const u32 linear = static_cast<u32>(address.raw);
   if (!ensure(linear, Access::Execute, privilege)) return false;
-  const u64 entry = tlb_.read_entry(LinAddr(linear), privilege);
-  const u32 page_start = linear & ~(kPageSize - 1);
-  if ((entry & kTlbFast) != 0) {
-    page.host = reinterpret_cast<const u8*>(page_start + entry - kTlbFast);
-    page.backed = true;
-    page.backing = bus_.store().offset_of(page.host);
-    page.physical = PhysAddr(0);
-    return true;
-  }
-  page = code_page(PhysAddr(entry & kPageMask));
+  page = code_of_entry(linear, privilege);
   return true;
 }
 
 bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
+  const u32 linear = static_cast<u32>(address.raw);
+  if (tlb_.read_entry(LinAddr(linear), privilege) != 0 && tlb_.executable(LinAddr(linear), privilege)) {
+    page = code_of_entry(linear, privilege);
+    return true;
+  }
   const WalkResult walk = walk_pages(
       bus_, mode_, tables_,
       {LinAddr(address.raw & 0xFFFFFFFFu), Access::Execute, privilege == Privilege::User, smap_override_}, false);

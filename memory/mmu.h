@@ -21,7 +21,12 @@ namespace relic86 {
 
 class Mmu {
  public:
-  Mmu(TlbTables& tables, PhysicalBus& bus);
+  // tables: zero-filled. cap: see Tlb; at least 4. The bus has one topology callback, set where the machine is put
+  // together: it must call flush_all().
+  Mmu(TlbTables& tables, PhysicalBus& bus, u32 cap = kDefaultTlbCap);
+  ~Mmu();
+  Mmu(const Mmu&) = delete;
+  Mmu& operator=(const Mmu&) = delete;
 
   // --- Mode ---
   void set_mode(const PagingMode& mode);  // flushes everything if it differs
@@ -37,7 +42,9 @@ class Mmu {
   void flush_all() { tlb_.flush_all(); }
   void flush_page(LinAddr address) { tlb_.flush_page(address); }
 
-  // --- Data accesses of 1, 2, 4 or 8 bytes ---
+  // --- Data accesses: integers, and 10- and 16-byte structures ---
+  // The value's address goes to the slow path by a copy only, so that a caller's variable can stay in a register.
+  // Descriptor tables and TSS are accessed with Privilege::Supervisor whatever the CPL (SDM 3A 4.6.1).
   template <class T>
   bool read(LinAddr address, T& value, Privilege privilege) {
     const u32 linear = static_cast<u32>(address.raw);
@@ -46,7 +53,10 @@ class Mmu {
       std::memcpy(&value, reinterpret_cast<const u8*>(linear + entry - kTlbFast), sizeof(T));
       return true;
     }
-    return read_bytes(LinAddr(linear), &value, sizeof(T), privilege);
+    T copy;
+    if (!read_bytes(LinAddr(linear), &copy, sizeof(T), privilege)) return false;
+    value = copy;
+    return true;
   }
   template <class T>
   bool write(LinAddr address, T value, Privilege privilege) {
@@ -56,7 +66,7 @@ class Mmu {
       std::memcpy(reinterpret_cast<u8*>(linear + entry - kTlbFast), &value, sizeof(T));
       return true;
     }
-    return write_bytes(LinAddr(linear), &value, sizeof(T), privilege);
+    return write_slow(LinAddr(linear), value, privilege);
   }
   // Reads for a read-modify-write: faults as the write will, so that the write cannot fault any more.
   template <class T>
@@ -66,13 +76,12 @@ class Mmu {
         [[likely]] {
       return read(address, value, privilege);
     }
-    return probe_write(LinAddr(linear), sizeof(T), privilege) &&
-           read_bytes(LinAddr(linear), &value, sizeof(T), privilege);
+    return probe_write(LinAddr(linear), sizeof(T), privilege) && read(LinAddr(linear), value, privilege);
   }
 
   // Any size up to a page; pages are all checked before anything is written.
-  bool read_bytes(LinAddr address, void* into, u32 size, Privilege privilege);
-  bool write_bytes(LinAddr address, const void* from, u32 size, Privilege privilege);
+  [[gnu::cold]] bool read_bytes(LinAddr address, void* into, u32 size, Privilege privilege);
+  [[gnu::cold]] bool write_bytes(LinAddr address, const void* from, u32 size, Privilege privilege);
   // Faults as a write would, sets A and D as it would, writes nothing.
   bool probe_write(LinAddr address, u32 size, Privilege privilege);
   bool probe_read(LinAddr address, u32 size, Privilege privilege);
@@ -95,11 +104,12 @@ class Mmu {
     bool backed = false;      // in the backing store: may be cached; else fetched byte by byte over the bus
     BackingOffset backing{};  // of the page's first byte
     const u8* host = nullptr;
-    PhysAddr physical{};  // of the page's first byte
+    PhysAddr physical{};  // of the page's first byte; only if not backed
   };
   // The page that instructions at address come from; touches the TLB as a fetch does (A bit, entry).
   bool fetch_page(LinAddr address, Privilege privilege, CodePage& page);
-  // The same for a translator: nothing is set or filled. False: the fetch would fault.
+  // The same for a translator: nothing is set or filled. Like a fetch it prefers a TLB entry, stale or not, to the
+  // page tables. False: the fetch would fault; fault() is left alone.
   bool peek_code(LinAddr address, Privilege privilege, CodePage& page);
 
   // --- For debuggers: no side effects ---
@@ -114,6 +124,11 @@ class Mmu {
   PhysicalBus& bus() { return bus_; }
 
  private:
+  template <class T>
+  [[gnu::noinline, gnu::cold]] bool write_slow(LinAddr address, T value, Privilege privilege) {
+    return write_bytes(address, &value, sizeof(T), privilege);
+  }
+  CodePage code_of_entry(u32 linear, Privilege privilege) const;
   // Makes sure that the page has an entry for the access; false: fault_.
   bool ensure(u32 linear, Access access, Privilege privilege);
   void read_page(u32 linear, u8* into, u32 size, Privilege privilege);

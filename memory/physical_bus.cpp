@@ -30,6 +30,13 @@ PageTarget advanced(PageTarget target, u64 pages) {
   return target;
 }
 
+// A bus master's access to registers: aligned pieces of up to 4 bytes.
+unsigned piece(u64 offset, u64 left) {
+  unsigned width = 4;
+  while (width > left || offset % width != 0) width /= 2;
+  return width;
+}
+
 u64 mmio_read(const PageTarget& target, u64 in_page, unsigned width) {
   if (width <= target.max_width)
     return target.handler->read(target.region, target.region_offset + in_page, width) & all_ones(width);
@@ -155,7 +162,7 @@ const PhysPage& PhysicalBus::page(PhysAddr address) const {
 }
 
 u64 PhysicalBus::read(PhysAddr address, unsigned width) {
-  const PageTarget& target = page(address).read;
+  const PageTarget target = page(address).read;  // a copy: the read may remap the page
   const u64 in_page = address.raw & (kPageSize - 1);
   switch (target.kind) {
     case PageTarget::Kind::Backing: {
@@ -191,11 +198,16 @@ void PhysicalBus::read_block(PhysAddr address, std::span<u8> into) {
   while (!into.empty()) {
     const u64 in_page = address.raw & (kPageSize - 1);
     const u64 chunk = std::min<u64>(into.size(), kPageSize - in_page);
-    const PageTarget& target = page(address).read;
+    const PageTarget target = page(address).read;  // a copy: as in read()
     switch (target.kind) {
       case PageTarget::Kind::Backing: std::memcpy(into.data(), store_.host(target.backing + in_page), chunk); break;
       case PageTarget::Kind::Mmio:
-        for (u64 i = 0; i < chunk; i++) into[i] = static_cast<u8>(mmio_read(target, in_page + i, 1));
+        for (u64 done = 0; done < chunk;) {
+          const unsigned width = piece(in_page + done, chunk - done);
+          const u64 value = mmio_read(target, in_page + done, width);
+          std::memcpy(into.data() + done, &value, width);
+          done += width;
+        }
         break;
       case PageTarget::Kind::Unmapped: std::memset(into.data(), 0xFF, chunk); break;
     }
@@ -217,7 +229,13 @@ void PhysicalBus::write_block(PhysAddr address, std::span<const u8> from) {
         break;
       }
       case PageTarget::Kind::Mmio:
-        for (u64 i = 0; i < chunk; i++) mmio_write(target, in_page + i, 1, from[i]);
+        for (u64 done = 0; done < chunk;) {
+          const unsigned width = piece(in_page + done, chunk - done);
+          u64 value = 0;
+          std::memcpy(&value, from.data() + done, width);
+          mmio_write(target, in_page + done, width, value);
+          done += width;
+        }
         break;
       case PageTarget::Kind::Unmapped: break;
     }

@@ -10,6 +10,7 @@ constexpr u64 kPageMask = ~u64{kPageSize - 1};
 }  // namespace
 
 Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(bus), cap_(cap) {
+  RELIC86_ASSERT(cap >= 4);
   for (auto& positions : positions_) {
     void* memory =
         mmap(nullptr, kPositionBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -98,6 +99,7 @@ void Tlb::drop(u32 page, unsigned privilege) {
 void Tlb::flush_page(LinAddr address) {
   const u32 page = page_of(address);
   const u32 region = page >> 10;
+  flushes_++;
   if (!large_.test(region)) {
     for (unsigned privilege = 0; privilege < 2; privilege++) drop(page, privilege);
     return;
@@ -110,6 +112,7 @@ void Tlb::flush_page(LinAddr address) {
 
 void Tlb::watch(BackingOffset first, u64 size) {
   const u64 low = reinterpret_cast<u64>(bus_.store().host(first)) & kPageMask;
+  size += first.raw & (kPageSize - 1);
   for (const Live& live : live_) {
     u64& entry = tables_.write[live.privilege][live.page];
     if ((entry & kTlbFast) == 0) continue;

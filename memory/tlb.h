@@ -1,13 +1,16 @@
 // The soft TLB: one u64 entry per linear 4 KiB page of a 4 GiB address space, one pair of tables (read, write) for each
-// privilege. The interpreter and translated code look entries up inline:
+// privilege. The interpreter and translated code look entries up inline: entry = table[linear >> 12].
 //
-//   entry = table[linear >> 12]
-//   bit 0 (kTlbFast): the bytes are at host address linear + entry - 1      test entry, 1; jz slow; mov eax, [linear +
-//   entry - 1] else bit 1 (kTlbPresent): mapped, but the access takes the slow path:
-//        bit 2 (kTlbMmio): bits 63:12 are the physical page; go through the bus (registers, unmapped memory, writes to
-//        ROM) bit 3 (kTlbWatched): entry & ~FFFh is the addend; store, then BackingStore::note_write
-//   else 0: not looked up since the last flush: walk the page tables.
+//   bit 0 (kTlbFast)     the bytes are at host address linear + entry - 1:
+//                          test entry, 1; jz slow; mov eax, [linear + entry - 1]
+//   bit 1 (kTlbPresent)  without bit 0: mapped, but the access takes the slow path:
+//   bit 2 (kTlbMmio)       bits 63:12 are the physical page; go through the bus (registers, unmapped memory, writes to
+//                          ROM)
+//   bit 3 (kTlbWatched)    entry & ~FFFh is the addend; store, then BackingStore::note_write
+//   0                    not looked up since the last flush: walk the page tables.
 //
+// Whether a page that may be read may also be executed is kept apart (executable()), so that data accesses need not
+// mask anything.
 // Which pages have entries depends only on which were touched since the last flush, for every engine: no replacement,
 // no victims.
 #pragma once
@@ -25,12 +28,15 @@ enum class Privilege : u8 { Supervisor, User };
 
 inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 8;
 inline constexpr u32 kLinearPages = 1u << 20;
+inline constexpr u32 kDefaultTlbCap = 4096;
 
-// 32 MiB of address space; zero-filled memory is an empty TLB, and the host commits only what is used.
+// 32 MiB of address space: supervisor and user reads, then supervisor and user writes; translated code knows the order.
+// Zero-filled memory is an empty TLB, and the host commits only what is used.
 struct TlbTables {
   u64 read[2][kLinearPages];  // by Privilege
   u64 write[2][kLinearPages];
 };
+static_assert(sizeof(TlbTables) == 4 * sizeof(u64) * kLinearPages);
 
 // What a page walk found, as the TLB needs it.
 struct TlbFill {
@@ -47,7 +53,8 @@ class Tlb {
  public:
   // tables: zero-filled, outlives the Tlb. cap: number of live entries above which everything is flushed; a property of
   // the machine (Windows 9x relies on stale entries going away).
-  Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap = 4096);
+  // At least 4: the two pages of an access and the two of the instruction that makes it.
+  Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap = kDefaultTlbCap);
   ~Tlb();
   Tlb(const Tlb&) = delete;
   Tlb& operator=(const Tlb&) = delete;
@@ -73,6 +80,7 @@ class Tlb {
   void unwatch(LinAddr address, Privilege privilege);
 
   u32 live_entries() const { return static_cast<u32>(live_.size()); }
+  // Grows whenever entries may have been dropped: who keeps what an entry said (the page being executed) asks again.
   u64 flushes() const { return flushes_; }
 
  private:
