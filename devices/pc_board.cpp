@@ -26,8 +26,8 @@
 #include "devices/post_port.h"
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
-#include "devices/uart16550.h"
 #include "devices/system_control.h"
+#include "devices/uart16550.h"
 #include "devices/vga.h"
 
 namespace relic86 {
@@ -37,6 +37,8 @@ constexpr unsigned kIsaBridgeSlot = 1;
 constexpr unsigned kIdeFunction = 1;
 constexpr unsigned kPowerFunction = 3;
 constexpr unsigned kDisplaySlot = 2;
+// A console at 9600 baud, which is what systems ask for by default, would slow every boot by seconds.
+constexpr GuestTime kSlowestSerialSend = 4'000;
 constexpr u16 kSerialConsolePort = 0x3F8;
 
 struct SerialPlace {
@@ -186,6 +188,7 @@ void PcBoard::create_clock() {
 void PcBoard::create_character_ports() {
   for (unsigned i = 0; i < std::min<std::size_t>(config_.serial_ports, std::size(kSerialPorts)); i++) {
     uarts_.push_back(&add<Uart16550>(i + 1, kSerialPorts[i].port, kSerialPorts[i].irq));
+    uarts_.back()->set_slowest_send(kSlowestSerialSend);
   }
   if (config_.parallel_ports > 0) parallel_ = &add<ParallelPort>(1, kParallelPort, kParallelIrq);
   power_->set_isa_devices(parallel_ != nullptr, !uarts_.empty(), uarts_.size() > 1);

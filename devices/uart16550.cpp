@@ -31,8 +31,6 @@ constexpr u8 kChanges = 0x0F, kRingEnded = 4;
 constexpr u64 kClock = 1'843'200;  // Hz; 16 cycles per bit and divisor
 constexpr u16 kDivisor9600 = 12;
 constexpr GuestTime kTimeoutCharacters = 4;
-// The host's end of the line has no baud rate: a character leaves after this long at the most, whatever the divisor says.
-constexpr GuestTime kSlowestSend = 4'000;
 }  // namespace
 
 Uart16550::Uart16550(unsigned number, u16 port, unsigned irq)
@@ -206,7 +204,7 @@ void Uart16550::write_transmit(u8 byte) {
   // An idle transmitter takes the character up to 24 baud clocks later (datasheet, AC characteristics, tIRS). So a
   // driver that fills the FIFO in one go sees no THRE interrupt in between.
   const bool idle = scheduler_->deadline(transmit_timer_) == Scheduler::kNever;
-  if (idle) scheduler_->schedule_in(transmit_timer_, std::min(bit_time(), kSlowestSend));
+  if (idle) scheduler_->schedule_in(transmit_timer_, std::min(bit_time(), slowest_send_));
   drive();
 }
 
@@ -215,7 +213,7 @@ void Uart16550::start_sending(GuestTime from) {
   shift_register_ = to_send_.pop();
   sending_ = true;
   if (to_send_.empty()) transmitter_emptied_ = true;
-  scheduler_->schedule_at(transmit_timer_, from + std::min(character_time(), kSlowestSend));
+  scheduler_->schedule_at(transmit_timer_, from + std::min(character_time(), slowest_send_));
 }
 
 void Uart16550::clear_transmitter() {

@@ -19,6 +19,9 @@ class Uart16550 final : public Device, public CharSource {
 
   // Where sent bytes go; null: nowhere. A byte arrives there when the guest writes it, before its time on the line is
   // over: a guest that stops right after its last line loses nothing.
+  // The host's end of the line has no baud rate: a character leaves after this long at the most, whatever the divisor
+  // says.
+  void set_slowest_send(GuestTime time) { slowest_send_ = time; }
   void connect(CharSink* sink) { sink_ = sink; }
   bool can_receive() const override;
   void receive(u8 byte) override;  // without can_receive() the byte is lost with an overrun error
@@ -67,6 +70,7 @@ class Uart16550 final : public Device, public CharSource {
   u16 port_;
   unsigned irq_number_;
   CharSink* sink_ = nullptr;
+  GuestTime slowest_send_ = INT64_MAX;
   Scheduler* scheduler_ = nullptr;
   TimerId transmit_timer_ = 0;
   TimerId timeout_timer_ = 0;
