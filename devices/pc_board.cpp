@@ -10,10 +10,13 @@
 #include "devices/a20_gate.h"
 #include "devices/ata_disk.h"
 #include "devices/atapi_cdrom.h"
+#include "devices/coprocessor_error.h"
 #include "devices/debug_ports.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
+#include "devices/i82077.h"
+#include "devices/i8237.h"
 #include "devices/i8254.h"
 #include "devices/i8259.h"
 #include "devices/isa_debug_exit.h"
@@ -89,6 +92,7 @@ Result<> PcBoard::build() {
   create_display();
   create_input();
   create_disks();
+  create_floppies();
   create_clock();
   create_character_ports();
   create_debug_devices();
@@ -99,6 +103,8 @@ Result<> PcBoard::build() {
 void PcBoard::create_interrupt_controllers() {
   interrupts_ = &add<I8259Pair>();
   irqs_.connect(interrupts_);
+  dma_ = &add<I8237>();
+  coprocessor_ = &add<CoprocessorError>();
   I8254& timer = add<I8254>();
   add<SystemControlB>(timer);
 }
@@ -107,9 +113,46 @@ void PcBoard::connect_processor(std::function<void(bool)> intr) { interrupts_->s
 u8 PcBoard::acknowledge_interrupt() { return interrupts_->acknowledge(); }
 std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe(); }
 
-void PcBoard::signal_ferr(bool) {}
-Result<> PcBoard::insert_floppy(unsigned, std::unique_ptr<BlockDevice>, const std::string&, bool) { return {}; }
-void PcBoard::eject_floppy(unsigned) {}
+void PcBoard::signal_ferr(bool level) {
+  // The processor reports each waiting instruction that meets a pending error, not the end of one.
+  coprocessor_->set_ferr(false);
+  if (level) coprocessor_->set_ferr(true);
+}
+
+void PcBoard::create_floppies() {
+  auto controller = std::make_unique<I82077>(*dma_);
+  floppies_ = controller.get();
+  for (unsigned n = 0; n < config_.floppies.size(); n++) {
+    FloppySlot& slot = config_.floppies[n];
+    if (!slot.present) continue;
+    FloppyDriveType type = FloppyDriveType::M1_44;
+    if (slot.image) {
+      auto image = FloppyImage::open(std::move(slot.image), slot.file, slot.write_protected);
+      if (!image) {
+        if (result_.ok()) result_ = image.error();
+        continue;
+      }
+      type = image.value().format().drive;
+      controller->drive(n).set_type(type);
+      controller->insert(n, std::move(image).value());
+    }
+    controller->drive(n).set_type(type);
+    config_.cmos.floppies[n] = type;
+  }
+  attach(std::move(controller));
+}
+
+Result<> PcBoard::insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> content, const std::string& file,
+                                bool write_protected) {
+  if (!floppies_->drive(drive).present())
+    return Error{"there is no such floppy drive; start with -fda or -fdb to have it"};
+  auto image = FloppyImage::open(std::move(content), file, write_protected);
+  if (!image) return image.error();
+  floppies_->insert(drive, std::move(image).value());
+  return {};
+}
+
+void PcBoard::eject_floppy(unsigned drive) { floppies_->eject(drive); }
 
 Result<> PcBoard::flush_media() {
   for (unsigned unit = 0; unit < 4; unit++) {

@@ -19,6 +19,9 @@ class AtapiCdrom;
 class FwCfg;
 class I440fx;
 class I8042;
+class CoprocessorError;
+class I82077;
+class I8237;
 class I8259Pair;
 class Mc146818;
 class ParallelPort;
@@ -68,7 +71,8 @@ class PcBoard {
   std::string describe_interrupt_controllers() const;  // info pic
   // Everything written so far is on the host's disks.
   Result<> flush_media();
-  Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file, bool write_protected);
+  Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file,
+                         bool write_protected);
   void eject_floppy(unsigned drive);
   void power_button();
   // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
@@ -90,6 +94,7 @@ class PcBoard {
   void create_character_ports();
   void create_debug_devices();
   void create_disks();
+  void create_floppies();
   void fill_firmware_config();
 
   // Creates and attaches a device. After a failure nothing more is attached; build() returns it.
@@ -122,6 +127,9 @@ class PcBoard {
   std::vector<std::unique_ptr<Device>> devices_;
 
   I8259Pair* interrupts_ = nullptr;
+  I8237* dma_ = nullptr;
+  I82077* floppies_ = nullptr;
+  CoprocessorError* coprocessor_ = nullptr;
   PciBus* pci_ = nullptr;
   I440fx* host_bridge_ = nullptr;
   Piix3* isa_bridge_ = nullptr;
