@@ -51,23 +51,30 @@ bool Mmu::ensure(u32 linear, Access access, Privilege privilege) {
   const LinAddr address(linear);
   const u64 entry =
       access == Access::Write ? tlb_.write_entry(address, privilege) : tlb_.read_entry(address, privilege);
-  if (entry != 0 && (access != Access::Execute || tlb_.executable(address, privilege))) return true;
+  if (entry != 0) return true;
+  WalkResult page;
+  if (!walk(address, access, privilege, page)) return false;
+  fill(address, access, privilege, page);
+  return true;
+}
+
+bool Mmu::walk(LinAddr address, Access access, Privilege privilege, WalkResult& page) {
+  page = walk_pages(bus_, mode_, tables_, {address, access, privilege == Privilege::User, smap_override_}, true);
+  if (!page.ok) fault_ = {address, page.error_code};
+  return page.ok;
+}
+
+void Mmu::fill(LinAddr address, Access access, Privilege privilege, const WalkResult& page) {
   const bool user = privilege == Privilege::User;
-  const WalkResult page = walk_pages(bus_, mode_, tables_, {address, access, user, smap_override_}, true);
-  if (!page.ok) {
-    fault_ = {address, page.error_code};
-    return false;
-  }
   TlbFill fill;
   fill.page = address;
   fill.physical = page.physical;
   fill.privilege = privilege;
   fill.writable = access == Access::Write || (page.dirty && (page.writable || (!user && !mode_.write_protect)));
-  fill.executable = !page.no_execute && !(mode_.smep && !user && page.user);
+  fill.executable = !page.no_execute && !(mode_.enabled && mode_.smep && !user && page.user);
   fill.global = page.global;
   fill.large = page.large;
   tlb_.fill(fill);
-  return true;
 }
 
 void Mmu::read_page(u32 linear, u8* into, u32 size, Privilege privilege) {
@@ -175,37 +182,47 @@ Mmu::CodePage Mmu::code_of_entry(u32 linear, Privilege privilege) const {
 
 bool Mmu::fetch_page(LinAddr address, Privilege privilege, CodePage& page) {
   const u32 linear = static_cast<u32>(address.raw);
-  if (!ensure(linear, Access::Execute, privilege)) return false;
+  if (has_code_entry(linear, privilege)) {
+    page = code_of_entry(linear, privilege);
+    return true;
+  }
+  WalkResult found;
+  if (!walk(LinAddr(linear), Access::Execute, privilege, found)) return false;
+  // SMAP forbids data accesses to user pages, not fetches (SDM 3A 4.6.1): an entry would open the page to both.
+  if (mode_.enabled && mode_.smap && !smap_override_ && privilege == Privilege::Supervisor && found.user) {
+    page = code_page(found.physical);
+    return true;
+  }
+  fill(LinAddr(linear), Access::Execute, privilege, found);
   page = code_of_entry(linear, privilege);
   return true;
 }
 
 bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
   const u32 linear = static_cast<u32>(address.raw);
-  if (tlb_.read_entry(LinAddr(linear), privilege) != 0 && tlb_.executable(LinAddr(linear), privilege)) {
+  if (has_code_entry(linear, privilege)) {
     page = code_of_entry(linear, privilege);
     return true;
   }
-  const WalkResult walk = walk_pages(
-      bus_, mode_, tables_,
-      {LinAddr(address.raw & 0xFFFFFFFFu), Access::Execute, privilege == Privilege::User, smap_override_}, false);
-  if (!walk.ok) return false;
-  page = code_page(walk.physical);
+  const WalkResult found = walk_pages(
+      bus_, mode_, tables_, {LinAddr(linear), Access::Execute, privilege == Privilege::User, smap_override_}, false);
+  if (!found.ok) return false;
+  page = code_page(found.physical);
   return true;
 }
 
 std::optional<PhysAddr> Mmu::debug_translate(LinAddr address) {
-  WalkResult walk =
+  const WalkResult found =
       walk_pages(bus_, mode_, tables_, {LinAddr(address.raw & 0xFFFFFFFFu), Access::Read, false, true}, false);
-  if (!walk.ok) return std::nullopt;
-  return walk.physical + (address.raw & (kPageSize - 1));
+  if (!found.ok) return std::nullopt;
+  return found.physical + (address.raw & (kPageSize - 1));
 }
 
 std::optional<Mmu::Rights> Mmu::debug_rights(LinAddr address) {
-  const WalkResult walk =
+  const WalkResult found =
       walk_pages(bus_, mode_, tables_, {LinAddr(address.raw & 0xFFFFFFFFu), Access::Read, false, true}, false);
-  if (!walk.ok) return std::nullopt;
-  return Rights{walk.user, walk.writable};
+  if (!found.ok) return std::nullopt;
+  return Rights{found.user, found.writable};
 }
 
 }  // namespace relic86

@@ -129,7 +129,12 @@ class Mmu {
     return write_bytes(address, &value, sizeof(T), privilege);
   }
   CodePage code_of_entry(u32 linear, Privilege privilege) const;
-  // Makes sure that the page has an entry for the access; false: fault_.
+  bool has_code_entry(u32 linear, Privilege privilege) const {
+    return tlb_.read_entry(LinAddr(linear), privilege) != 0 && tlb_.executable(LinAddr(linear), privilege);
+  }
+  bool walk(LinAddr address, Access access, Privilege privilege, WalkResult& page);  // false: fault_
+  void fill(LinAddr address, Access access, Privilege privilege, const WalkResult& page);
+  // Makes sure that the page has an entry for a read or a write; false: fault_.
   bool ensure(u32 linear, Access access, Privilege privilege);
   void read_page(u32 linear, u8* into, u32 size, Privilege privilege);
   void write_page(u32 linear, const u8* from, u32 size, Privilege privilege);
