@@ -299,6 +299,7 @@ std::vector<std::string> PcBoard::text_screen() const {
 }
 
 void PcBoard::power_button() { power_->press_power_button(); }
+bool PcBoard::hears_power_button() const { return power_->hears_power_button(); }
 
 void PcBoard::connect_smi(SmiSink* sink) {
   isa_bridge_->set_smi_sink(sink);

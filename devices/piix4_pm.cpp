@@ -192,6 +192,10 @@ void Piix4Pm::press_power_button() {
   update_sci();
 }
 
+bool Piix4Pm::hears_power_button() const {
+  return (enable_ & kPowerButton) != 0 && (control_ & kSciEnable) != 0;
+}
+
 u32 Piix4Pm::pm_register(u64 dword) const {
   switch (dword) {
     case 0: return status_ | static_cast<u32>(enable_) << 16;

@@ -14,6 +14,8 @@ class Piix4Pm final : public PciDevice {
 
   // The user pressed the power button (system_powerdown): the guest gets an SCI, if it asked for one.
   void press_power_button();
+  // True when the guest has asked for an interrupt on the power button.
+  bool hears_power_button() const;
   // Told when DEVACTB's APMC_EN (58h bit 25) changes: the APM control port then raises SMI#.
   // The APM control port was written. Firmware's ACPI tables name F1h as ACPI_ENABLE and F0h as ACPI_DISABLE (FADT, SMI_CMD);
   // without a system management handler the board answers them itself.

@@ -19,6 +19,7 @@
 #include "frontend/key_sender.h"
 #include "frontend/machine_clock.h"
 #include "frontend/options.h"
+#include "frontend/picture.h"
 
 namespace relic86 {
 
@@ -72,6 +73,8 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   IoSpace& io() { return *io_; }
   Executor& engine() { return *engine_; }
   KeySender& keys() { return *keys_; }
+  // The one picture of the screen that everybody looks at.
+  Picture& picture() { return picture_; }
 
   // --- Wiring of character devices; the backends outlive the machine's run. ---
   void add_backend(CharBackend* backend) { backends_.push_back(backend); }
@@ -141,6 +144,7 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;
   std::function<void()> frame_callback_;
+  Picture picture_;
 
   End end_ = End::None;
   u32 debug_exit_code_ = 0;

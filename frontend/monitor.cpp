@@ -50,8 +50,7 @@ std::string screendump(Machine& machine, Words words) {
     }
   }
   if (file.empty()) return "screendump: a file name is missing\n";
-  Frame frame;
-  machine.board().render(frame);
+  const Frame& frame = machine.picture().update(machine.board());
   const auto written = write_screenshot(frame, file, png ? PictureFormat::Png : PictureFormat::Ppm);
   return written ? "" : "Error: " + written.message() + "\n";
 }

@@ -386,6 +386,7 @@ constexpr OptionRow kRows[] = {
      }},
     {"S", "", "do not start the processor; 'cont' in the monitor starts it", enable<&Options::start_paused>},
     {"display", "sdl|none", "window, or none", set_display},
+    {"full-screen", "", "start with the window in full screen", enable<&Options::full_screen>},
     {"nographic", "", "no window; serial port and monitor on stdio", enable<&Options::nographic>},
     {"nodefaults", "", "no serial port, parallel port, floppy or CD-ROM drive unless asked for",
      enable<&Options::no_defaults>},

@@ -63,6 +63,7 @@ struct Options {
   u16 debugcon_port = 0xE9;      // -global isa-debugcon.iobase=PORT
   std::vector<std::string> gdb;  // "tcp::1234"
   std::string display;           // "sdl", "none"; empty: sdl if one can be opened
+  bool full_screen = false;
   bool nographic = false;
   bool no_defaults = false;
   std::string vga = "std";

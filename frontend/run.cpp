@@ -9,6 +9,7 @@
 #include "cpu/cpuid.h"
 #include "frontend/board_options.h"
 #include "frontend/consoles.h"
+#include "frontend/display.h"
 #include "frontend/machine.h"
 #include "frontend/options.h"
 #include "frontend/screenshot.h"
@@ -59,8 +60,7 @@ int finish(Machine& machine, const Options& options) {
   if (options.state_hash) fmt::print("{:016x}\n", machine.state_hash());
   if (options.jit_stats) fmt::print(stderr, "{}", machine.engine().describe());
   if (!options.screenshot.empty()) {
-    Frame frame;
-    machine.board().render(frame);
+    const Frame& frame = machine.picture().update(machine.board());
     if (auto written = write_screenshot(frame, options.screenshot, PictureFormat::Png); !written)
       code = fail("--screenshot " + written.message());
   }
@@ -102,7 +102,12 @@ int run_program(std::span<const std::string> arguments, const char*) {
   auto consoles = Consoles::create(options, *machine.value(), poller);
   if (!consoles) return fail(consoles.message());
   EndSignals signals(poller, *machine.value());
-  machine.value()->run();
+  auto display = Display::open(options, *machine.value());
+  if (!display) return fail(display.message());
+  if (display.value() != nullptr)
+    display.value()->run();
+  else
+    machine.value()->run();
   return finish(*machine.value(), options);
 }
 

@@ -1,0 +1,111 @@
+#include "frontend/machine_window_host.h"
+
+#include "devices/ps2_keyboard.h"
+#include "devices/ps2_mouse.h"
+#include "frontend/host_time.h"
+
+namespace relic86 {
+
+MachineWindowHost::MachineWindowHost(Machine& machine) : machine_(machine) {
+  summary_.name = machine.options().name;
+  machine.on_frame([this] { publish_frame(); });
+  publish_summary();
+}
+
+MachineWindowHost::~MachineWindowHost() { machine_.on_frame({}); }
+
+void MachineWindowHost::set_ended() {
+  ended_ = true;
+  if (news_) news_();
+}
+
+void MachineWindowHost::publish_frame() {
+  Picture& picture = machine_.picture();
+  const Frame& frame = picture.update(machine_.board());
+  const RowRange rows = picture.take_changed();
+  if (rows.empty()) return;
+  frames_.publish(frame, rows);
+  if (news_) news_();
+}
+
+// Real time: how fast the processor runs while it runs. With -icount no such thing is measured: instructions over host
+// time, idle time included.
+u64 MachineWindowHost::speed() {
+  if (!machine_.clock().deterministic()) return machine_.clock().instructions_per_second();
+  constexpr i64 kLeastTime = 100'000'000;
+  const i64 now = host_monotonic_ns();
+  const u64 count = machine_.cpu().instruction_count();
+  if (now - counted_at_ < kLeastTime) return measured_;
+  if (counted_at_ != 0) {
+    const double seconds = static_cast<double>(now - counted_at_) * 1e-9;
+    measured_ = count < counted_ ? 0 : static_cast<u64>(static_cast<double>(count - counted_) / seconds);
+  }
+  counted_ = count;
+  counted_at_ = now;
+  return measured_;
+}
+
+void MachineWindowHost::publish_summary() {
+  const u64 rate = speed();
+  std::lock_guard lock(mutex_);
+  summary_.state = machine_.status();
+  summary_.instructions_per_second = rate;
+  summary_.lights = machine_.board().keyboard().lights();
+  summary_.asked_to_quit = asked_to_quit_;
+}
+
+MachineSummary MachineWindowHost::summary() {
+  std::lock_guard lock(mutex_);
+  return summary_;
+}
+
+void MachineWindowHost::refresh() {
+  if (refreshing_.exchange(true)) return;
+  machine_.post([this] {
+    refreshing_ = false;
+    publish_summary();
+    if (machine_.paused()) publish_frame();
+  });
+}
+
+void MachineWindowHost::key(KeyCode code, bool pressed) {
+  machine_.post([this, code, pressed] { machine_.board().keyboard().key(code, pressed); });
+}
+
+void MachineWindowHost::release_all_keys() {
+  machine_.post([this] { machine_.board().keyboard().release_all(); });
+}
+
+void MachineWindowHost::move_mouse(int dx, int dy, int dz) {
+  machine_.post([this, dx, dy, dz] { machine_.board().mouse().move(dx, dy, dz); });
+}
+
+void MachineWindowHost::mouse_buttons(u8 mask) {
+  machine_.post([this, mask] { machine_.board().mouse().buttons(mask); });
+}
+
+void MachineWindowHost::type_text(std::string utf8) {
+  machine_.post([this, text = std::move(utf8)] { machine_.keys().type_text(text); });
+}
+
+void MachineWindowHost::toggle_pause() {
+  machine_.post([this] {
+    machine_.paused() ? machine_.resume() : machine_.pause();
+    publish_summary();
+  });
+}
+
+void MachineWindowHost::ask_to_quit() {
+  machine_.post([this] {
+    if (machine_.paused() || !machine_.board().hears_power_button()) return machine_.quit();
+    machine_.power_button();
+    asked_to_quit_ = true;
+    publish_summary();
+  });
+}
+
+void MachineWindowHost::quit() {
+  machine_.post([this] { machine_.quit(); });
+}
+
+}  // namespace relic86

@@ -1,0 +1,54 @@
+// What a window needs of a machine that runs on another thread.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "frontend/machine.h"
+#include "frontend/window_host.h"
+
+namespace relic86 {
+
+class MachineWindowHost final : public WindowHost {
+ public:
+  explicit MachineWindowHost(Machine& machine);
+  ~MachineWindowHost();
+  MachineWindowHost(const MachineWindowHost&) = delete;
+  MachineWindowHost& operator=(const MachineWindowHost&) = delete;
+
+  // The machine's run is over; from the machine's thread.
+  void set_ended();
+
+  FrameExchange::Taken take_frame() override { return frames_.take(); }
+  MachineSummary summary() override;
+  bool ended() const override { return ended_; }
+  void on_news(std::function<void()> callback) override { news_ = std::move(callback); }
+  void refresh() override;
+  void key(KeyCode code, bool pressed) override;
+  void release_all_keys() override;
+  void move_mouse(int dx, int dy, int dz) override;
+  void mouse_buttons(u8 mask) override;
+  void type_text(std::string utf8) override;
+  void toggle_pause() override;
+  void ask_to_quit() override;
+  void quit() override;
+
+ private:
+  void publish_frame();    // machine's thread
+  void publish_summary();  // machine's thread
+  u64 speed();
+
+  Machine& machine_;
+  FrameExchange frames_;
+  std::function<void()> news_;
+  std::atomic<bool> ended_ = false;
+  std::atomic<bool> refreshing_ = false;  // a refresh is on its way
+  std::mutex mutex_;                      // guards summary_
+  MachineSummary summary_;
+  bool asked_to_quit_ = false;
+  u64 counted_ = 0;     // instructions at counted_at_
+  i64 counted_at_ = 0;  // host time
+  u64 measured_ = 0;    // instructions a second
+};
+
+}  // namespace relic86

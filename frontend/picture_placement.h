@@ -1,0 +1,37 @@
+// Where the guest's picture goes in the window, and how large it is drawn.
+#pragma once
+
+#include "base/types.h"
+
+namespace relic86 {
+
+// Shape of a guest's picture; see Frame.
+struct PictureShape {
+  unsigned width = 0;
+  unsigned height = 0;
+  double pixel_aspect = 1.0;
+  bool text_mode = false;
+
+  friend bool operator==(const PictureShape&, const PictureShape&) = default;
+};
+
+struct Extent {
+  int width = 0;
+  int height = 0;
+};
+
+struct Placement {
+  int x = 0, y = 0, width = 0, height = 0;  // in the window, in its pixels
+  // First every guest pixel is repeated this often, sharply; the result is then brought to width x height smoothly. If
+  // it has that size already, nothing is smoothed.
+  unsigned repeat_x = 1, repeat_y = 1;
+};
+
+// Text is drawn with whole multiples of its pixels whenever the area holds one, nearest to the shape it had on the
+// original monitor: letters stay crisp. Graphics fill as much of the area as their true shape allows. Both are centred.
+Placement place_picture(const PictureShape& shape, Extent area);
+
+// The size of a window that suits the picture on a desktop with this much room.
+Extent natural_size(const PictureShape& shape, Extent room);
+
+}  // namespace relic86

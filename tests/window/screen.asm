@@ -1,0 +1,98 @@
+; A boot sector for the window's test. In text mode it shows one white cell in the top left corner and a line of text,
+; then echoes the keys it gets by the BIOS: F2 shows four coloured quarters in mode 13h, F3 goes back to text.
+bits 16
+org 0x7C00
+  xor ax, ax
+  mov ds, ax
+  mov ss, ax
+  mov sp, 0x7C00
+  cld
+text:
+  mov ax, 0x0003
+  int 0x10
+  mov ax, 0xB800
+  mov es, ax
+  mov word [es:0], 0x0FDB          ; full block, bright white
+  mov dx, 0x0200
+  xor bx, bx
+  mov ah, 2
+  int 0x10
+  mov si, greeting
+  call print
+key:
+  xor ax, ax
+  int 0x16
+  cmp ah, 0x3C                     ; F2
+  je picture
+  cmp ah, 0x3D                     ; F3
+  je text
+  cmp al, 0
+  je other
+  cmp al, 0xE0
+  je other
+  mov ah, 0x0E
+  mov bx, 7
+  int 0x10
+  jmp key
+other:                             ; keys without a character: <scan code>
+  push ax
+  mov al, '<'
+  call put
+  pop ax
+  push ax
+  shr ax, 12
+  call digit
+  pop ax
+  shr ax, 8
+  and al, 15
+  call digit
+  mov al, '>'
+  call put
+  jmp key
+digit:
+  and al, 15
+  add al, '0'
+  cmp al, '9'
+  jbe put
+  add al, 'A' - '0' - 10
+put:
+  mov ah, 0x0E
+  mov bx, 7
+  int 0x10
+  ret
+print:
+  lodsb
+  or al, al
+  jz .done
+  call put
+  jmp print
+.done:
+  ret
+
+picture:
+  mov ax, 0x0013
+  int 0x10
+  mov ax, 0xA000
+  mov es, ax
+  xor di, di
+  mov dx, 0x0102                   ; upper half: blue, green
+  call half
+  mov dx, 0x040F                   ; lower half: red, white
+  call half
+  jmp key
+half:                              ; 100 rows, left half colour DH, right half DL
+  mov bx, 100
+.row:
+  mov al, dh
+  mov cx, 160
+  rep stosb
+  mov al, dl
+  mov cx, 160
+  rep stosb
+  dec bx
+  jnz .row
+  ret
+
+greeting: db 'READY', 13, 10, 0
+times 510 - ($ - $$) db 0
+dw 0xAA55
