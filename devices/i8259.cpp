@@ -53,7 +53,10 @@ void I8259Pair::chip_state(StateArchive& archive, Chip& chip) {
   archive.field("poll", chip.poll);
   if (archive.loading()) {
     chip.lowest &= 7;
-    if (chip.init_step > 4) chip.init_step = 0;
+    if (chip.init_step > 4 || chip.init_step == 1) chip.init_step = 0;
+    chip.vector_base &= 0xF8;
+    chip.edge_level &= kElcrWritable[&chip == &chips_[1]];
+    chip.request &= chip.lines;
   }
 }
 
@@ -62,9 +65,8 @@ void I8259Pair::state(StateArchive& archive) {
   archive.group("slave", [&] { chip_state(archive, chips_[1]); });
   archive.field("intr", intr_);
   if (archive.loading()) {
-    intr_ = !intr_;  // whatever the processor had: it is told again
-    intr_ = !intr_;
-    if (output_) output_(intr_);
+    intr_ = highest(chips_[0]) >= 0;
+    if (output_) output_(intr_);  // whatever the processor had: it is told again
   }
 }
 
@@ -76,7 +78,7 @@ u64 I8259Pair::read(RegionId region, u64 offset, unsigned) {
 void I8259Pair::write(RegionId region, u64 offset, unsigned, u64 value) {
   const u8 byte = static_cast<u8>(value);
   if (region == kElcr) {
-    chips_[offset & 1].edge_level = byte & kElcrWritable[offset & 1];
+    write_edge_level(chips_[offset & 1], byte & kElcrWritable[offset & 1]);
   } else if ((offset & 1) != 0) {
     write_data(chips_[region == kSlave], byte);
   } else {
@@ -95,9 +97,16 @@ void I8259Pair::set_line(Chip& chip, unsigned input, bool level) {
     chip.lines |= bit;
   } else {
     chip.lines &= static_cast<u8>(~bit);
-    chip.request &= static_cast<u8>(
-        ~bit);  // an IR that falls before INTA is withdrawn (datasheet, "Edge and level triggered modes")
+    // An IR that falls before INTA is withdrawn (datasheet, "Edge and Level Triggered Modes").
+    chip.request &= static_cast<u8>(~bit);
   }
+}
+
+// What has become level-triggered asks while its line is high; what has become edge-triggered waits for an edge.
+void I8259Pair::write_edge_level(Chip& chip, u8 value) {
+  chip.request &= static_cast<u8>(~chip.edge_level | value);
+  chip.edge_level = value;
+  chip.request |= chip.lines & chip.level_bits();
 }
 
 void I8259Pair::set_irq(unsigned input, bool level) {
@@ -110,18 +119,18 @@ u8 I8259Pair::pending(const Chip& chip) const { return chip.request & static_cas
 
 int I8259Pair::highest(const Chip& chip) const {
   const u8 wanting = pending(chip);
-  if (wanting == 0) return -1;
-  const bool is_master = &chip == &chips_[0];
+  if (wanting == 0 || chip.init_step != 0) return -1;
+  const bool nests_slave = &chip == &chips_[0] && chip.special_fully_nested;
   for (unsigned i = 1; i <= 8; i++) {
     const unsigned input = (chip.lowest + i) & 7;
     const u8 bit = static_cast<u8>(1u << input);
-    const bool in_service = (chip.service & bit) != 0;
-    if ((wanting & bit) != 0 &&
-        !(in_service && !chip.special_mask && !(is_master && chip.special_fully_nested && input == kCascade))) {
-      if (!in_service || (is_master && chip.special_fully_nested && input == kCascade)) return static_cast<int>(input);
+    const bool wants = (wanting & bit) != 0;
+    // What is in service blocks itself and everything below, unless special mask mode is on and it is masked. Only the
+    // slave may interrupt itself, with what it ranks higher (special fully nested mode).
+    if ((chip.service & bit) != 0 && !(chip.special_mask && (chip.mask & bit) != 0)) {
+      return wants && nests_slave && input == kCascade ? static_cast<int>(input) : -1;
     }
-    // What is in service blocks itself and everything below; in special mask mode only itself.
-    if (in_service && !chip.special_mask && !(is_master && chip.special_fully_nested && input == kCascade)) return -1;
+    if (wants) return static_cast<int>(input);
   }
   return -1;
 }
@@ -201,8 +210,10 @@ void I8259Pair::write_command(Chip& chip, u8 value) {
   }
   unsigned input = level;
   if (!specific) {
+    // One that is masked in special mask mode must be named to be ended (datasheet, "Special Mask Mode").
+    const unsigned endable = chip.special_mask ? chip.service & ~chip.mask : chip.service;
     unsigned i = 1;
-    while (i <= 8 && (chip.service & 1u << ((chip.lowest + i) & 7)) == 0) i++;
+    while (i <= 8 && (endable & 1u << ((chip.lowest + i) & 7)) == 0) i++;
     if (i > 8) return;
     input = (chip.lowest + i) & 7;
   }
@@ -231,6 +242,8 @@ u8 I8259Pair::read_chip(Chip& chip, bool data_port) {
     chip.poll = false;
     const int input = highest(chip);
     if (input < 0) return 0;
+    // As in INTA, the slave's INT falls, so that what it asks for next is an edge for the master.
+    if (&chip == &chips_[1]) set_line(chips_[0], kCascade, false);
     take(chip, static_cast<unsigned>(input));
     update();
     return static_cast<u8>(0x80 | input);

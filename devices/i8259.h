@@ -54,6 +54,7 @@ class I8259Pair final : public Device, public IrqSink {
   u8 pending(const Chip& chip) const;
   int highest(const Chip& chip) const;  // the input to acknowledge; -1: none
   void set_line(Chip& chip, unsigned input, bool level);
+  static void write_edge_level(Chip& chip, u8 value);
   u8 take(Chip& chip, unsigned input);  // acknowledge on one chip: the vector
   void write_command(Chip& chip, u8 value);
   void write_data(Chip& chip, u8 value);
