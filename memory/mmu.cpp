@@ -139,7 +139,10 @@ bool Mmu::read_bytes(LinAddr address, void* into, u32 size, Privilege privilege)
   const u32 first = static_cast<u32>(address.raw);
   const u32 in_first = std::min(size, kPageSize - (first & (kPageSize - 1)));
   read_page(first, static_cast<u8*>(into), in_first, privilege);
-  if (in_first < size) read_page(first + in_first, static_cast<u8*>(into) + in_first, size - in_first, privilege);
+  if (in_first == size) return true;
+  // Reading the first part may have remapped memory (a register with a side effect): the second entry may be gone.
+  if (!ensure(first + in_first, Access::Read, privilege)) return false;
+  read_page(first + in_first, static_cast<u8*>(into) + in_first, size - in_first, privilege);
   return true;
 }
 

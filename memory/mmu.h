@@ -2,13 +2,20 @@
 // 32 bits wide and wrap at 4 GiB. A false return means a page fault; fault() then holds address and error code, and
 // nothing was written.
 //
-// Rules of TLB flush, each with its test (tests/unit/mmu_test.cpp):
-//   MOV CR3, task switch            flush_non_global (all without CR4.PGE)   LoadCr3KeepsGlobalPages
-//   CR0.PG/WP, CR4.PSE/PAE/PGE/SMEP/SMAP, EFER.NXE changes  flush_all        ModeChangeFlushes
-//   INVLPG                          flush_page, whole large page             InvlpgDropsLargePage
-//   A20, PAM, SMRAM, BAR, VGA window  flush_all (topology change)            RemapFlushes
-//   more live entries than the cap  flush_all                                CapFlushes
-//   a page becomes watched          fast write entries become watched        WatchedPageIsReported
+// Rules of TLB flush, each with its test (tests/unit/mmu_test.cpp; all together: MmuRandom, Tlb.LiveListMatchesAModel):
+//   nothing else drops an entry                        MmuFlush.StaleEntryStandsUntilItIsFlushed
+//   MOV CR3, task switch: flush_non_global             MmuFlush.LoadCr3KeepsGlobalPages
+//     without CR4.PGE: everything                      MmuFlush.LoadCr3WithoutPgeDropsAll
+//     refused PDPTEs: nothing                          MmuFlush.RefusedPointersChangeNothing
+//   a PagingMode that differs: flush_all               MmuFlush.ModeChangeFlushes
+//   EFLAGS.AC under SMAP: flush_all                    MmuFlush.SmapOverrideFlushes
+//   INVLPG: the page, global or not                    MmuFlush.LoadCr3KeepsGlobalPages
+//     every entry of a large page                      MmuFlush.InvlpgDropsLargePage, InvlpgDropsTwoMegabytePage
+//   A20, PAM, SMRAM, BAR, VGA window: flush_all        MmuFlush.RemapFlushes
+//   one more entry than the cap: flush_all first       MmuFlush.CapFlushes, CapWithinACrossingAccess
+// Without dropping anything:
+//   a page becomes watched: write entries downgraded   Mmu.WatchedPageIsReported, DisplayPagesAreReArmedEachFrame
+//   a write finds it no longer watched: fast again     Mmu.UnwatchedPageGetsFastAgainWithTheNextWrite
 #pragma once
 
 #include <cstring>

@@ -176,6 +176,29 @@ TEST(Mmu, EveryMmioAccessReachesTheDevice) {
   EXPECT_EQ(handler.log.size(), 5u);
 }
 
+// A register that closes A20 when it is touched, by an access whose second half lies in RAM behind it.
+TEST(Mmu, FirstHalfOfACrossingAccessMayRemapMemory) {
+  struct A20Latch final : RegionHandler {
+    PhysicalBus* bus = nullptr;
+    u64 read(RegionId, u64, unsigned) override {
+      bus->set_a20(!bus->a20());
+      return 0x11;
+    }
+    void write(RegionId, u64, unsigned, u64) override { bus->set_a20(!bus->a20()); }
+  } latch;
+  MemoryBoard board;
+  latch.bus = &board.bus;
+  board.bus.map_movable(1000, mmio_range("latch", PhysAddr(0x1FF000), 0x1000, &latch, 0, 1, Priority::Bar));
+  board.bus.map_movable(1001, mmio_range("latch", PhysAddr(0xFF000), 0x1000, &latch, 0, 1, Priority::Bar));
+  board.set_entry(0x200000, 0x22);
+  u16 value = 0;
+  ASSERT_TRUE(board.read(0x1FFFFF, value));
+  EXPECT_EQ(value, 0x2211);
+  ASSERT_TRUE(board.write<u16>(0x1FFFFF, 0x3344));
+  EXPECT_EQ(board.entry(0x200000), 0x33u);
+  EXPECT_EQ(board.entry(0), 0u);
+}
+
 TEST(Mmu, RomIsReadFastAndDropsWrites) {
   MemoryBoard board;
   const BackingOffset rom = board.store.allocate(0x1000, "bios");
