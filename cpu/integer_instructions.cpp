@@ -165,7 +165,9 @@ Flow enter(Cpu& cpu, const Insn& insn) {
   const u32 size = wide ? 4 : 2;
   const u32 level = insn.immediate2 & 31u;
   const u32 top = state.gpr32(kEsp);
-  const u32 frame = top - size;
+  const u32 mask = cpu.stack_mask();
+  // What the stack pointer is after the first push: with a 16-bit stack ESP's upper half stays.
+  const u32 frame = (top & ~mask) | ((top - size) & mask);
   // The frame pointers to copy, then every store checked before the first one.
   u32 display[32] = {};
   for (u32 i = 1; i < level; ++i) {
@@ -184,9 +186,7 @@ Flow enter(Cpu& cpu, const Insn& insn) {
     if (!write_slot(cpu, frame - i * size, wide, display[i])) return Flow::Fault;
   }
   if (level > 0 && !write_slot(cpu, frame - level * size, wide, frame)) return Flow::Fault;
-  const u32 mask = cpu.stack_mask();
-  // EBP takes the frame pointer as the stack pointer is: with a 16-bit stack ESP's upper half stays.
-  write_full(state, kEbp, wide, (top & ~mask) | (frame & mask));
+  write_full(state, kEbp, wide, frame);
   set_stack_pointer(cpu, bottom);
   return Flow::Next;
 }

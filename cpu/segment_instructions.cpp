@@ -102,12 +102,10 @@ Flow pop_segment(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const auto name = static_cast<SegmentName>(instruction_table()[insn.row].opcode >> 3 & 7);
   const u64 old_esp = state.gpr[kEsp];
-  const u32 mask = cpu.stack_mask();
   u32 value = 0;
   if (!cpu.pop_operand(insn.operand32(), value)) return Flow::Fault;
-  const u64 new_esp = state.gpr[kEsp];
+  const u64 new_esp = state.gpr[kEsp];  // ESP moves only when the segment is loaded
   state.gpr[kEsp] = old_esp;
-  static_cast<void>(mask);
   if (!load_segment(cpu, name, Selector(static_cast<u16>(value)))) return Flow::Fault;
   state.gpr[kEsp] = new_esp;
   if (name == kSs) state.shadow |= kShadowMovSs;
@@ -125,9 +123,8 @@ Flow arpl(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   u16 destination = 0;
   const u32 at = insn.memory() ? effective_address(state, insn) : 0;
-  if (insn.memory() ? !cpu.read_for_write(operand_segment(insn), at, destination)
-                    : !read_operand16(cpu, insn, destination))
-    return Flow::Fault;
+  // Only an adjusted operand needs to be writable.
+  if (!read_operand16(cpu, insn, destination)) return Flow::Fault;
   const u16 source = static_cast<u16>(state.gpr[insn.reg]);
   const bool adjust = (destination & 3) < (source & 3);
   if (adjust) {
