@@ -59,6 +59,7 @@ class FloppyDrive {
   // False: the host could not.
   bool read(u32 sector, std::span<u8> into);
   bool write(u32 sector, std::span<const u8> from, bool deleted);
+  Result<> flush() { return image_ ? image_->flush() : Result<>{}; }
   // Deleted data address marks live as long as the disk is in the drive: images have no place for them.
   bool deleted(u32 sector) const;
 

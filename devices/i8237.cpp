@@ -1,13 +1,18 @@
 // Registers (Intel 8237A datasheet 231466; IBM PC/AT Technical Reference, DMA). Controller 1 at 00h-0Fh, controller 2
 // at C0h-DFh, every register at twice its number:
 //
-//   0,2,4,6  RW   address of channel 0-3, low then high byte (flip-flop); reads give the current address
-//   1,3,5,7  RW   count - 1, likewise
-//   8        W    command: 2 controller disable, 4 rotating priority ...;  R status: 7:4 requests, 3:0 TC reached
-//   (cleared by the read) 9        W    request: 2 set, 1:0 channel A        W    single mask: 2 set, 1:0 channel B W
-//   mode: 7:6 demand, single, block, cascade; 5 address decrement; 4 autoinitialise; 3:2 verify, write, read; 1:0
-//   channel C        W    clear the flip-flop      D  W master clear, R temporary register      E  W clear masks      F
-//   W all masks
+//   0,2,4,6  RW  address of channel 0-3, low then high byte (flip-flop); reads give the current address
+//   1,3,5,7  RW  count - 1, likewise
+//   8        W   command: 2 controller disable, 4 rotating priority ...
+//   8        R   status: 7:4 requests, 3:0 TC reached (cleared by the read)
+//   9        W   request: 2 set, 1:0 channel
+//   A        W   single mask: 2 set, 1:0 channel
+//   B        W   mode: 7:6 demand, single, block, cascade; 5 address decrement; 4 autoinitialise; 3:2 verify, write,
+//                read; 1:0 channel
+//   C        W   clear the flip-flop
+//   D        W   master clear;  R temporary register
+//   E        W   clear masks
+//   F        RW  all masks
 //
 // Page registers (address bits 23:16): 87h, 83h, 81h, 82h for channels 0-3; 8Bh, 89h, 8Ah for 5-7; 8Fh refresh; the
 // rest is storage.

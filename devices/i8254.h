@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 
 #include "devices/attachment.h"
 #include "devices/device.h"
@@ -15,7 +16,13 @@ class I8254 final : public Device {
   // GATE of channel 2 (port 61h bit 0).
   void set_gate(unsigned channel, bool level);
   bool gate(unsigned channel) const { return channels_[channel].gate; }
-  bool output(unsigned channel) const;  // OUT as it is now
+  bool output(unsigned channel);  // OUT as it is now
+  // When OUT changes next if nothing is programmed, but for pulses of one clock; Scheduler::kNever: not at all.
+  GuestTime next_output_change(unsigned channel);
+  u32 period(unsigned channel) const { return channels_[channel].reload; }  // in clocks, 1 to 65536
+  bool periodic(unsigned channel) const { return channels_[channel].mode == 2 || channels_[channel].mode == 3; }
+  // Told after channel 2 was programmed or its gate changed.
+  void on_channel2_change(std::function<void()> callback) { channel2_changed_ = std::move(callback); }
 
   std::string_view name() const override { return "i8254"; }
   Result<> attach(Attachment& board) override;
@@ -36,9 +43,11 @@ class I8254 final : public Device {
     bool high_byte_next_write = false;
     bool high_byte_next_read = false;
     u8 write_low = 0;
-    u32 reload = 0x10000;  // ticks of a period, 1 to 65536 (10000 in BCD)
-    i64 start = 0;         // tick at which the run began
-    u32 paused_at = 0;     // modes 0 and 4 with the gate low: the count that stands
+    u32 reload = 0x10000;       // ticks of a period, 1 to 65536 (10000 in BCD)
+    i64 start = 0;              // tick at which the run began
+    u32 next_reload = 0;        // the count that the next period, half period or trigger takes; 0: none
+    i64 next_change_ticks = 0;  // modes 2 and 3: when it does, in ticks of the run
+    i64 paused_ticks = 0;       // ticks of the run when the gate stopped it
     bool paused = false;
     bool count_latched = false;
     u16 count_latch = 0;
@@ -49,10 +58,15 @@ class I8254 final : public Device {
   i64 ticks_now() const;
   static GuestTime time_of_tick(i64 tick);
   u16 count(const Channel& channel) const;
-  bool output_at(const Channel& channel, i64 tick) const;
+  // Ticks of the run, which stand while the gate is low.
+  static i64 elapsed(const Channel& channel, i64 tick);
+  static bool output_at(const Channel& channel, i64 tick);
+  void settle(unsigned index);  // a new count whose time has come takes the place of the old one
+  void channel_state(StateArchive& archive, Channel& channel);
   u8 status(const Channel& channel) const;
   void load(unsigned index, u32 value);
   void write_control(u8 value);
+  void write_counter(unsigned index, u8 byte);
   void latch_count(Channel& channel);
   u8 read_counter(Channel& channel);
   static i64 rising_edges(const Channel& channel, i64 ticks);
@@ -66,6 +80,7 @@ class I8254 final : public Device {
   i64 rises_seen_ = 0;  // of channel 0's run: interrupts made
   u32 owed_ = 0;        // interrupts that a late host still owes the guest
   IrqLine irq_;
+  std::function<void()> channel2_changed_;
 };
 
 }  // namespace relic86

@@ -106,9 +106,10 @@ void PcBoard::create_interrupt_controllers() {
   dma_ = &add<I8237>();
   coprocessor_ = &add<CoprocessorError>();
   I8254& timer = add<I8254>();
-  add<SystemControlB>(timer);
+  system_control_ = &add<SystemControlB>(timer);
 }
 
+void PcBoard::connect_speaker(SpeakerSink* sink) { system_control_->set_speaker(sink); }
 void PcBoard::connect_processor(std::function<void(bool)> intr) { interrupts_->set_output(std::move(intr)); }
 u8 PcBoard::acknowledge_interrupt() { return interrupts_->acknowledge(); }
 std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe(); }
@@ -155,6 +156,9 @@ Result<> PcBoard::insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> con
 void PcBoard::eject_floppy(unsigned drive) { floppies_->eject(drive); }
 
 Result<> PcBoard::flush_media() {
+  for (unsigned n = 0; n < I82077::kDrives; n++) {
+    if (auto flushed = floppies_->drive(n).flush(); !flushed) return flushed;
+  }
   for (unsigned unit = 0; unit < 4; unit++) {
     if (auto* disk = dynamic_cast<AtaDisk*>(ide_->drive(unit)); disk != nullptr) {
       if (auto flushed = disk->image().flush(); !flushed) return flushed;

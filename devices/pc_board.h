@@ -33,6 +33,7 @@ class Piix4Pm;
 class Ps2Keyboard;
 class Ps2Mouse;
 class ResetPin;
+class SystemControlB;
 class Uart16550;
 class Vga;
 
@@ -69,6 +70,8 @@ class PcBoard {
   u8 acknowledge_interrupt();
   void signal_ferr(bool level);
   std::string describe_interrupt_controllers() const;  // info pic
+  // Where the PC speaker's movements go; null (the default): nowhere.
+  void connect_speaker(SpeakerSink* sink);
   // Everything written so far is on the host's disks.
   Result<> flush_media();
   Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file,
@@ -128,6 +131,7 @@ class PcBoard {
   std::vector<std::unique_ptr<Device>> devices_;
 
   I8259Pair* interrupts_ = nullptr;
+  SystemControlB* system_control_ = nullptr;
   I8237* dma_ = nullptr;
   I82077* floppies_ = nullptr;
   CoprocessorError* coprocessor_ = nullptr;
