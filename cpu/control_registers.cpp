@@ -19,6 +19,10 @@ bool privileged(Cpu& cpu) {
   return false;
 }
 
+bool control_register_exists(const Cpu& cpu, unsigned number) {
+  return number == 0 || number == 2 || number == 3 || (number == 4 && cpu.model().cr4_bits() != 0);
+}
+
 bool set_cr0(Cpu& cpu, u32 value) {
   CpuState& state = cpu.state();
   u64 next = (value & kCr0Known) | kEt;
@@ -50,25 +54,21 @@ bool set_cr4(Cpu& cpu, u32 value) {
 }  // namespace
 
 Flow mov_from_control(Cpu& cpu, const Insn& insn) {
+  if (!control_register_exists(cpu, insn.reg)) return cpu.raise(Vector::InvalidOpcode);
   if (!privileged(cpu)) return Flow::Fault;
   CpuState& state = cpu.state();
   switch (insn.reg) {
     case 0: state.set_gpr32(insn.rm, static_cast<u32>(state.cr0)); break;
     case 2: state.set_gpr32(insn.rm, static_cast<u32>(state.cr2)); break;
     case 3: state.set_gpr32(insn.rm, static_cast<u32>(state.cr3)); break;
-    case 4:
-      if (cpu.model().cr4_bits() == 0) return cpu.raise(Vector::InvalidOpcode);
-      state.set_gpr32(insn.rm, static_cast<u32>(state.cr4));
-      break;
-    default: return cpu.raise(Vector::InvalidOpcode);
+    default: state.set_gpr32(insn.rm, static_cast<u32>(state.cr4)); break;
   }
   return Flow::Next;
 }
 
 Flow mov_to_control(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  if (insn.reg == 1 || insn.reg > 4 || (insn.reg == 4 && cpu.model().cr4_bits() == 0))
-    return cpu.raise(Vector::InvalidOpcode);
+  if (!control_register_exists(cpu, insn.reg)) return cpu.raise(Vector::InvalidOpcode);
   if (!privileged(cpu)) return Flow::Fault;
   const u32 value = state.gpr32(insn.rm);
   bool accepted = true;

@@ -319,19 +319,42 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("in_smm", s.in_smm);
   archive.field("nmi_blocked", s.nmi_blocked);
   if (!archive.loading()) return;
-  for (auto& value : s.gpr) value &= 0xFFFFFFFFu;  // 32-bit guests; the zero slot stays zero
-  s.gpr[kNoRegister] = 0;
-  s.rip &= 0xFFFFFFFFu;
   s.flags.set_eflags(arithmetic);
-  s.fx.mxcsr &= 0xFFFF;
   s.retired = count;
   s.slice = s.remaining = 0;
+  sanitize_loaded_state();
   const std::array<u64, 4> pdptes = mmu_->pdptes();
   update_mode();
   update_access_checks();
   mmu_->load_cr3(s.cr3);
   mmu_->pdptes() = pdptes;
   mmu_->flush_all();
+}
+
+// A file may hold anything: what no processor can hold is cut to what it can. Nothing changes in a file of our own.
+void Cpu::sanitize_loaded_state() {
+  CpuState& s = state();
+  constexpr u64 kLow = 0xFFFFFFFFu;
+  for (auto& value : s.gpr) value &= kLow;  // 32-bit guests; the zero slot stays zero
+  s.gpr[kNoRegister] = 0;
+  for (u64* value : {&s.rip, &s.cr0, &s.cr2, &s.cr3, &s.cr4, &s.gdtr.base, &s.idtr.base}) *value &= kLow;
+  s.gdtr.limit &= 0xFFFF;
+  s.idtr.limit &= 0xFFFF;
+  for (auto& value : s.dr) value &= kLow;
+  s.dr[6] = (s.dr[6] & 0xE00F) | 0xFFFF0FF0;
+  s.dr[7] = (s.dr[7] & 0xFFFF2FFF) | 0x400;
+  s.debug_status &= 0x800F;
+  s.shadow &= kShadowSti | kShadowMovSs;
+  s.system_flags &= kTF | kIF | kDF | kIOPL | kNT | kRF | kVM | kAC | kVIF | kVIP | kID;
+  s.pending &= kPendingIntr | kPendingNmi | kPendingSmi | kPendingSingleStep | kPendingDataBreak;
+  s.cr0 |= kCr0Et;
+  if ((s.cr0 & kCr0Pe) == 0) s.cr0 &= ~kCr0Pg;
+  s.cr4 &= model().cr4_bits();
+  for (Segment& segment : s.segment) {
+    segment.base &= kLow;
+    segment.attributes &= 0xF0FF;
+  }
+  s.fx.mxcsr &= 0xFFFF;
 }
 
 }  // namespace relic86

@@ -129,6 +129,7 @@ class Cpu {
 
  private:
   friend class Interpreter;
+  void sanitize_loaded_state();
   Wiring wiring_;
   VcpuMemory* memory_ = nullptr;  // one mmap: state, then TLB tables
   std::unique_ptr<Mmu> mmu_;

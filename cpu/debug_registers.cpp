@@ -38,7 +38,7 @@ bool instruction_breakpoint(Cpu& cpu, LinAddr address) {
   }
   if (hits == 0) return false;
   state.dr[6] |= hits;
-  cpu.raise(Vector::Debug);
+  cpu.raise(Vector::Debug, kInstructionBreakpoint);
   return true;
 }
 

@@ -313,7 +313,9 @@ Flow iret_from_task(Cpu& cpu, const Insn& insn) {
   if (tss.code_or_data() || (tss.type() != kTss16Busy && tss.type() != kTss32Busy))
     return cpu.raise(Vector::InvalidTss, selector_error(selector));
   if (!tss.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
-  return switch_task(cpu, selector, tss, TaskSwitchCause::Iret, next_rip(state, insn), 0) ? Flow::StopAt : Flow::Fault;
+  if (!switch_task(cpu, selector, tss, TaskSwitchCause::Iret, next_rip(state, insn), 0)) return Flow::Fault;
+  state.nmi_blocked = false;
+  return Flow::StopAt;
 }
 
 constexpr u64 kCr4Vme = 1u << 0;

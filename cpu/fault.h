@@ -43,9 +43,12 @@ constexpr bool has_error_code(Vector vector) {
 
 struct Fault {
   Vector vector = Vector::InvalidOpcode;
-  u32 error_code = 0;  // meaningful when has_error_code(vector)
+  u32 error_code = 0;  // meaningful when has_error_code(vector); Debug: kInstructionBreakpoint or 0
   LinAddr address{};   // PageFault: what CR2 will hold
 };
+
+// Fault::error_code of a #DB that an instruction breakpoint raises; never pushed.
+inline constexpr u32 kInstructionBreakpoint = 1;
 
 // What an instruction did to the flow of execution.
 enum class Flow : u8 {

@@ -87,7 +87,8 @@ std::optional<ExitReason> Interpreter::boundary() {
   if (state_.pending == 0 && !state_.halted) [[likely]]
     return std::nullopt;
   if ((state_.pending & (kPendingStop | kPendingReset | kPendingInit)) != 0) return ExitReason::Stopped;
-  if ((state_.pending & (kPendingSingleStep | kPendingDataBreak)) != 0) {
+  // A breakpoint that MOV SS or POP SS matched waits for the next instruction (SDM 3A 6.8.3).
+  if ((state_.pending & (kPendingSingleStep | kPendingDataBreak)) != 0 && (state_.shadow & kShadowMovSs) == 0) {
     deliver_debug_trap(cpu_);
     forget_fetch_page();
   }
@@ -152,7 +153,7 @@ void Interpreter::deliver() {
 // One instruction with everything that the fast loop leaves out.
 void Interpreter::step() {
   const bool single_step = (state_.system_flags & kTF) != 0;
-  if ((state_.dr[7] & 0xFF) != 0 && (state_.system_flags & kRF) == 0 &&
+  if ((state_.dr[7] & 0xFF) != 0 && (state_.system_flags & kRF) == 0 && (state_.shadow & kShadowMovSs) == 0 &&
       instruction_breakpoint(cpu_, LinAddr(linear_rip()))) {
     deliver();
     return;
@@ -170,8 +171,9 @@ void Interpreter::step() {
   const u32 resume = state_.system_flags & kRF;
   state_.system_flags &= ~u32{kRF};
   const Flow flow = insn.handler(cpu_, insn);
-  // RF lasts until an instruction completes.
-  if (flow == Flow::Fault || flow == Flow::Again) state_.system_flags |= resume;
+  // RF lasts until an instruction completes. Events between two iterations push it set (SDM 3B 17.3.1.1).
+  if (flow == Flow::Fault || flow == Flow::Again || flow == Flow::Lookup) state_.system_flags |= resume;
+  if (flow == Flow::Again && (single_step || (state_.dr[7] & 0xFF) != 0)) state_.system_flags |= kRF;
   complete(flow, insn);
   const bool completed = flow != Flow::Fault && flow != Flow::Lookup;
   if (single_step && completed && !suppressed && (state_.shadow & kShadowMovSs) == 0) {

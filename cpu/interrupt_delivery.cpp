@@ -135,13 +135,12 @@ bool deliver_inner(Cpu& cpu, const Event& event, bool wide, Selector selector, D
   return true;
 }
 
-bool deliver_gate(Cpu& cpu, const Event& event, const Descriptor& gate, u32 gate_error) {
+bool deliver_gate(Cpu& cpu, const Event& event, const Descriptor& gate) {
   CpuState& state = cpu.state();
   const bool wide = (gate.type() & 8) != 0;
   const bool interrupt_gate = gate.type() == kInterruptGate16 || gate.type() == kInterruptGate32;
   const Selector selector = gate.gate_selector();
   const u32 external = event.external();
-  static_cast<void>(gate_error);
   if (selector.null()) {
     cpu.raise(Vector::GeneralProtection, external);
     return false;
@@ -171,7 +170,10 @@ bool deliver_gate(Cpu& cpu, const Event& event, const Descriptor& gate, u32 gate
       return false;
     }
     const u32 flags = cpu.eflags() | (event.resume ? kRF : 0u);
-    if (!push_frame(cpu, wide, event, flags, state.segment[kCs].selector)) return guard.fail();
+    if (!push_frame(cpu, wide, event, flags, state.segment[kCs].selector)) {
+      if (cpu.fault().vector == Vector::StackFault) cpu.raise(Vector::StackFault, external);
+      return guard.fail();
+    }
     if (!enter_code_segment(cpu, selector, code, state.mode.cpl, offset, external)) return guard.fail();
   }
   u32 cleared = kTF | kNT | kRF | kVM;
@@ -207,7 +209,7 @@ bool deliver_protected(Cpu& cpu, const Event& event) {
     cpu.raise(Vector::SegmentNotPresent, gate_error);
     return false;
   }
-  if (!task) return deliver_gate(cpu, event, gate, gate_error);
+  if (!task) return deliver_gate(cpu, event, gate);
   const Selector selector = gate.gate_selector();
   const u32 external = event.external();
   Descriptor tss;
@@ -294,12 +296,17 @@ void deliver_fault(Cpu& cpu) {
   const Fault fault = cpu.fault();
   if (fault.vector == Vector::PageFault) state.cr2 = fault.address.raw;
   if (fault.vector == Vector::Debug) state.dr[7] &= ~u64{1u << 13};  // GD is cleared on entry
+  // What an instruction matched before it faulted is matched again when it is restarted.
+  constexpr u32 kTaskSwitchTrap = 1u << 15;
+  state.debug_status &= kTaskSwitchTrap;
+  if (state.debug_status == 0) state.pending &= ~u32{kPendingDataBreak};
   Event event;
   event.vector = static_cast<u8>(fault.vector);
   event.has_error = has_error_code(fault.vector);
   event.error_code = fault.error_code;
   event.return_rip = state.eip();
-  event.resume = true;
+  // Faults push RF set, instruction breakpoints do not (SDM 3B 17.3.1.1).
+  event.resume = fault.vector != Vector::Debug || fault.error_code != kInstructionBreakpoint;
   take(cpu, event, fault.vector);
 }
 

@@ -100,6 +100,8 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
 }
 
 bool write_msr(Cpu& cpu, u32 number, u64 value) {
+  u64 present = 0;
+  if (!read_msr(cpu, number, present)) return false;  // the model has no such register
   CpuState& state = cpu.state();
   const CpuModel& model = cpu.model();
   if (number >= kMc0First && number <= kMc0Last) return (model.features_edx & kCpuidMca) != 0;
@@ -131,22 +133,21 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
     case kDebugControl:
     case kHardwareConfiguration: return true;
     case kTsc: state.tsc_offset = value - tsc_now(cpu); return true;
-    case kApicBase: state.apic_base = value & 0xFFFFFF900; return model.family >= 6;
-    case kSysenterCs: state.sysenter_cs = value & 0xFFFFFFFFu; return (model.features_edx & kCpuidSep) != 0;
-    case kSysenterEsp: state.sysenter_esp = value & 0xFFFFFFFFu; return (model.features_edx & kCpuidSep) != 0;
-    case kSysenterEip: state.sysenter_eip = value & 0xFFFFFFFFu; return (model.features_edx & kCpuidSep) != 0;
-    case kMcgStatus: state.mcg_status = value; return (model.features_edx & kCpuidMca) != 0;
-    case kMcgControl: return (model.features_edx & kCpuidMca) != 0;
-    case kMiscEnable: state.misc_enable = value; return model.family >= 6;
+    case kApicBase: state.apic_base = value & 0xFFFFFF900; return true;
+    case kSysenterCs: state.sysenter_cs = value & 0xFFFFFFFFu; return true;
+    case kSysenterEsp: state.sysenter_esp = value & 0xFFFFFFFFu; return true;
+    case kSysenterEip: state.sysenter_eip = value & 0xFFFFFFFFu; return true;
+    case kMcgStatus: state.mcg_status = value; return true;
+    case kMcgControl: return true;
+    case kMiscEnable: state.misc_enable = value; return true;
     case kPat:
       for (unsigned i = 0; i < 8; i++) {
         const u64 type = value >> (i * 8) & 0xFF;
         if (type == 2 || type == 3 || type > 7) return false;
       }
       state.pat = value;
-      return (model.features_edx & kCpuidPat) != 0;
+      return true;
     case kEfer:
-      if (model.extended_edx == 0) return false;
       if ((value & ~(kEferSce | ((model.extended_edx & kCpuidNx) != 0 ? kEferNxe : 0))) != 0) return false;
       state.efer = value;
       cpu.update_mode();

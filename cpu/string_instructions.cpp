@@ -2,6 +2,7 @@
 
 #include "cpu/access.h"
 #include "cpu/cpu.h"
+#include "cpu/debug_registers.h"
 #include "cpu/effective_address.h"
 #include "cpu/string_runs.h"
 #include "cpu/system_instructions.h"
@@ -190,6 +191,7 @@ struct Ins {
     if (!io_permitted(cpu, port, sizeof(W))) return Step::Fault;
     // The port is read only when the store is known to succeed: the read has effects.
     if (!cpu.probe_write(kEs, string.get(kEdi), sizeof(W))) return Step::Fault;
+    check_io_breakpoints(cpu, port, sizeof(W));
     const W value = static_cast<W>(cpu.io().read(port, sizeof(W)));
     if (!cpu.write(kEs, string.get(kEdi), value)) return Step::Fault;
     string.advance(kEdi);
@@ -206,6 +208,7 @@ struct Outs {
     if (!io_permitted(cpu, port, sizeof(W))) return Step::Fault;
     W value{};
     if (!cpu.read(operand_segment(insn), string.get(kEsi), value)) return Step::Fault;
+    check_io_breakpoints(cpu, port, sizeof(W));
     cpu.io().write(port, sizeof(W), value);
     string.advance(kEsi);
     return Step::Done;

@@ -217,8 +217,9 @@ bool switch_task(Cpu& cpu, Selector tss, const Descriptor& descriptor, TaskSwitc
   for (unsigned i = 0; i < kSegmentRegisters; i++)
     set_segment_null(cpu, static_cast<SegmentName>(i), Selector(image.segments[i]));
   cpu.set_eflags(image.eflags | (nested ? kNT : 0u));
-  // CPL is the new CS's RPL while the segments are loaded; SS carries it.
+  // CPL is the new CS's RPL while the segments are loaded. SS carries it, also into a fault among them.
   state.mode.cpl = state.mode.v86 ? u8{3} : static_cast<u8>(image.segments[kCs] & 3);
+  state.segment[kSs].attributes = static_cast<u16>(state.mode.cpl << 5);
   state.dr[7] &= ~u64{0x155};  // local breakpoints
   if (!load_new_segments(cpu, image)) return false;
   cpu.update_access_checks();
