@@ -5,6 +5,8 @@
 #include <mutex>
 #include <set>
 
+#include "base/print.h"
+
 namespace relic86::log {
 namespace {
 
@@ -68,7 +70,7 @@ bool enabled(Channel channel) {
 
 void write(Channel, std::string_view text) {
   std::lock_guard lock(sink().mutex);
-  fmt::print(sink().file != nullptr ? sink().file : stderr, "{}\n", text);
+  print_text(sink().file != nullptr ? sink().file : stderr, fmt::format("{}\n", text));
 }
 
 bool first_time(std::string_view key) {
@@ -77,6 +79,6 @@ bool first_time(std::string_view key) {
   return sink().seen.emplace(key).second;
 }
 
-void warning(std::string_view text) { fmt::print(stderr, "warning: {}\n", text); }
+void warning(std::string_view text) { print_text(stderr, fmt::format("warning: {}\n", text)); }
 
 }  // namespace relic86::log

@@ -21,6 +21,9 @@ Disassembly disassemble(std::span<const u8> bytes, u32 address, bool code32, Ass
           &formatter, syntax == AssemblerSyntax::Att ? ZYDIS_FORMATTER_STYLE_ATT : ZYDIS_FORMATTER_STYLE_INTEL))) {
     return bad;
   }
+  // Immediates as bit patterns in lower case, as debuggers show them.
+  ZydisFormatterSetProperty(&formatter, ZYDIS_FORMATTER_PROP_IMM_SIGNEDNESS, ZYDIS_SIGNEDNESS_UNSIGNED);
+  ZydisFormatterSetProperty(&formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE);
   char text[192];
   if (!ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &instruction, operands,
                                                     instruction.operand_count_visible, text, sizeof text, address,

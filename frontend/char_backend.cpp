@@ -17,6 +17,7 @@
 #include <deque>
 
 #include "base/log.h"
+#include "base/print.h"
 
 namespace relic86 {
 namespace {
@@ -228,7 +229,8 @@ Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, HostPol
   ::tcsetattr(slave, TCSANOW, &settings);
   // The slave stays open on our side: a client that leaves is no end of file.
   ::fcntl(master, F_SETFL, O_NONBLOCK);
-  fmt::print(stderr, "char device redirected to {} (label {})\n", name, option.substr(option.find_first_not_of('-')));
+  print_text(stderr, fmt::format("char device redirected to {} (label {})\n", name,
+                                 option.substr(option.find_first_not_of('-'))));
   return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, master, master, true));
 }
 

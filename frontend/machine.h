@@ -53,6 +53,8 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   void pause();
   void resume();
   bool paused() const { return paused_; }
+  // The run is over: nothing of the guest is executed any more.
+  bool ended() const { return end_ != End::None; }
   void reset();
   void quit() { finish(End::Quit); }
   void power_button();

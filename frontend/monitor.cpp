@@ -127,6 +127,9 @@ constexpr MonitorCommand kCommands[] = {
     {"mouse_button", "", "MASK", "press mouse buttons: 1 left, 2 right, 4 middle", mouse_button},
     {"x", "", "/FMT ADDR", "examine memory at a linear address", monitor::examine_virtual},
     {"xp", "", "/FMT ADDR", "examine memory at a physical address", monitor::examine_physical},
+    {"print", "p", "/FMT EXPRESSION", "print the value of an expression", monitor::print_value},
+    {"memsave", "", "ADDR SIZE FILE", "save linear memory to a file", monitor::save_memory},
+    {"pmemsave", "", "ADDR SIZE FILE", "save physical memory to a file", monitor::save_memory},
     {"i", "", "/FMT PORT", "read an I/O port", monitor::port_read},
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE", "put another medium into a drive", change},
@@ -214,7 +217,7 @@ void Monitor::receive(u8 byte) {
       const std::string line = std::exchange(line_, "");
       if (!line.empty()) last_line_ = line;
       print(execute_monitor_line(machine_, line));
-      print("(qemu) ");
+      if (!machine_.ended()) print("(qemu) ");
       return;
     }
     case 8:

@@ -1,7 +1,9 @@
 // x, xp, i, o: memory and ports under the debugger's eye.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 
 #include "cpu/disassembler.h"
@@ -49,12 +51,10 @@ std::optional<Format> parse_format(std::string_view text, unsigned default_width
 std::string number_text(const Format& format, u64 value) {
   const unsigned bits = format.width * 8;
   switch (format.letter) {
-    case 'd': {
-      const i64 with_sign = static_cast<i64>(value << (64 - bits)) >> (64 - bits);
-      return fmt::format(" {}", with_sign);
-    }
-    case 'u': return fmt::format(" {}", value);
-    case 'o': return fmt::format(" {:#0{}o}", value, (bits + 2) / 3 + 1);
+    // Decimal and octal columns are as wide as their widest value; d shows what is stored, without a sign.
+    case 'd':
+    case 'u': return fmt::format(" {:{}}", value, format.width == 1 ? 3 : format.width == 2 ? 5 : bits == 32 ? 10 : 20);
+    case 'o': return fmt::format(" {:#{}o}", value, (bits + 2) / 3);
     case 'c':
       if (value >= 32 && value < 127) return fmt::format(" '{}'", static_cast<char>(value));
       return fmt::format(" '\\x{:02x}'", value);
@@ -86,8 +86,15 @@ std::string disassemble_at(Machine& machine, bool physical, u64 address, u64 cou
     std::size_t have = 0;
     while (have < bytes.size() && peek(machine, physical, address + have, std::span(&bytes[have], 1))) have++;
     if (have == 0) return text + fmt::format("Cannot access memory at address {:#x}\n", address);
-    const Disassembly line = disassemble(std::span(bytes).first(have), machine.cpu().state().mode.code32, address);
-    text += fmt::format("0x{:08x}:  {}\n", address, line.text);
+    const Disassembly line = disassemble(std::span(bytes).first(have), static_cast<u32>(address),
+                                         machine.cpu().state().mode.code32, AssemblerSyntax::Att);
+    std::string hex;
+    for (unsigned i = 0; i < line.length && i < have; i++) hex += fmt::format("{:02x} ", bytes[i]);
+    const auto blank = line.text.find(' ');
+    const std::string mnemonic = line.text.substr(0, blank);
+    const std::string operands = blank == std::string::npos ? "" : line.text.substr(blank + 1);
+    text += operands.empty() ? fmt::format("0x{:08x}:  {:<24} {}\n", address, hex, mnemonic)
+                             : fmt::format("0x{:08x}:  {:<24} {:<8} {}\n", address, hex, mnemonic, operands);
     address += line.length;
   }
   return text;
@@ -108,7 +115,7 @@ std::string examine(Machine& machine, Words words, bool physical) {
   if (!address) return fmt::format("{}: an address is missing or not understood\n", words[0]);
   if (format.letter == 'i') return disassemble_at(machine, physical, *address, format.count);
 
-  const unsigned per_line = format.letter == 'c' ? 8 : 16 / format.width;
+  const unsigned per_line = format.width == 1 ? 8 : 16 / format.width;
   std::string text;
   for (u64 n = 0; n < format.count; n++) {
     const u64 at = *address + n * format.width;
@@ -127,6 +134,52 @@ std::string examine(Machine& machine, Words words, bool physical) {
 
 std::string examine_virtual(Machine& machine, Words words) { return examine(machine, words, false); }
 std::string examine_physical(Machine& machine, Words words) { return examine(machine, words, true); }
+
+std::string print_value(Machine& machine, Words words) {
+  char letter = 'd';
+  std::size_t next = 1;
+  if (words.size() > 1 && words[1].starts_with('/')) {
+    const auto parsed = parse_format(words[1], 8);
+    if (!parsed || parsed->letter == 'i') return fmt::format("invalid format '{}'\n", words[1]);
+    letter = parsed->letter;
+    next = 2;
+  }
+  std::string expression;
+  for (; next < words.size(); next++) expression += words[next];
+  const auto value = evaluate(machine, expression);
+  if (!value) return fmt::format("{}: an expression is missing or not understood\n", words[0]);
+  switch (letter) {
+    case 'x': return fmt::format("{:#x}\n", *value);
+    case 'o': return fmt::format("{:#o}\n", *value);
+    case 'u': return fmt::format("{}\n", *value);
+    case 'c': return number_text(Format{1, 'c', 1}, *value & 0xFF).substr(1) + "\n";
+    default: return fmt::format("{}\n", static_cast<i64>(*value));
+  }
+}
+
+std::string save_memory(Machine& machine, Words words) {
+  const bool physical = words[0] == "pmemsave";
+  const auto address = words.size() > 3 ? evaluate(machine, words[1]) : std::nullopt;
+  const auto size = words.size() > 3 ? evaluate(machine, words[2]) : std::nullopt;
+  if (!address || !size) return fmt::format("{}: an address, a size and a file are expected\n", words[0]);
+  constexpr u64 kMost = u64{4} << 30;
+  if (*size > kMost) return fmt::format("{}: at most 4 GiB can be saved\n", words[0]);
+  std::FILE* file = std::fopen(words[3].c_str(), "wb");
+  if (file == nullptr) return fmt::format("Error: could not open '{}': {}\n", words[3], std::strerror(errno));
+  std::array<u8, kPageSize> page{};
+  std::string trouble;
+  for (u64 done = 0; done < *size && trouble.empty();) {
+    const auto chunk = std::span(page).first(std::min<u64>(kPageSize, *size - done));
+    if (!peek(machine, physical, *address + done, chunk))
+      trouble = fmt::format("Error: Invalid addr {:#018x}/size {} specified\n", *address, *size);
+    else if (std::fwrite(chunk.data(), 1, chunk.size(), file) != chunk.size())
+      trouble = fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], std::strerror(errno));
+    done += chunk.size();
+  }
+  if (std::fclose(file) != 0 && trouble.empty())
+    trouble = fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], std::strerror(errno));
+  return trouble;
+}
 
 std::string port_read(Machine& machine, Words words) {
   Format format;

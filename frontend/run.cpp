@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/print.h"
 #include "cpu/cpuid.h"
 #include "frontend/board_options.h"
 #include "frontend/consoles.h"
@@ -21,7 +22,7 @@ namespace {
 constexpr int kUsageError = 1;
 
 int fail(const std::string& message) {
-  fmt::print(stderr, "relic86: {}\n", message);
+  print_text(stderr, fmt::format("relic86: {}\n", message));
   return kUsageError;
 }
 
@@ -56,9 +57,9 @@ class EndSignals {
 
 int finish(Machine& machine, const Options& options) {
   int code = machine.exit_code();
-  fmt::print(stderr, "{}", machine.end_message());
-  if (options.state_hash) fmt::print("{:016x}\n", machine.state_hash());
-  if (options.jit_stats) fmt::print(stderr, "{}", machine.engine().describe());
+  print_text(stderr, machine.end_message());
+  if (options.state_hash) print_text(stdout, fmt::format("{:016x}\n", machine.state_hash()));
+  if (options.jit_stats) print_text(stderr, machine.engine().describe());
   if (!options.screenshot.empty()) {
     const Frame& frame = machine.picture().update(machine.board());
     if (auto written = write_screenshot(frame, options.screenshot, PictureFormat::Png); !written)
@@ -75,17 +76,17 @@ int run_program(std::span<const std::string> arguments, const char*) {
   if (!parsed) return fail(parsed.message());
   const Options& options = parsed.value().options;
   if (parsed.value().print_and_exit) {
-    fmt::print("{}", *parsed.value().print_and_exit);
+    print_text(stdout, *parsed.value().print_and_exit);
     return 0;
   }
   const auto asks_help = [](const std::string& word) { return word == "help" || word == "?"; };
   if (asks_help(options.cpu_model)) {
-    fmt::print("{}", cpu_models_text());
+    print_text(stdout, cpu_models_text());
     return 0;
   }
   for (const DeviceOption& device : options.devices) {
     if (asks_help(device.name)) {
-      fmt::print("{}", device_help_text());
+      print_text(stdout, device_help_text());
       return 0;
     }
   }
