@@ -27,8 +27,9 @@ struct Placement {
   unsigned repeat_x = 1, repeat_y = 1;
 };
 
-// Text is drawn with whole multiples of its pixels whenever the area holds one, nearest to the shape it had on the
-// original monitor: letters stay crisp. Graphics fill as much of the area as their true shape allows. Both are centred.
+// Text is drawn with whole multiples of its pixels, near the shape it had on the original monitor, unless that would
+// waste most of the area: letters stay crisp. Graphics fill as much of the area as their true shape allows. Both are
+// centred.
 Placement place_picture(const PictureShape& shape, Extent area);
 
 // The size of a window that suits the picture on a desktop with this much room.
