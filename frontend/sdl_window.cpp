@@ -34,6 +34,12 @@ u8 button_bit(Uint8 button) {
   }
 }
 
+// SDL falls back to drawing where nobody can look; that is no window unless the user named it (SDL_VIDEODRIVER).
+bool shows_nothing() {
+  const std::string_view driver = SDL_GetCurrentVideoDriver();
+  return SDL_GetHint(SDL_HINT_VIDEODRIVER) == nullptr && (driver == "offscreen" || driver == "dummy");
+}
+
 void set_hints() {
   SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");  // the program has its own
   SDL_SetHint(SDL_HINT_APP_NAME, "relic86");
@@ -64,6 +70,10 @@ bool SdlWindow::open(const WindowOptions& options, std::string& error) {
   SDL_SetMainReady();
   if (SDL_Init(SDL_INIT_VIDEO) != 0) return failed();
   initialised_ = true;
+  if (shows_nothing()) {
+    error = "there is no display";
+    return false;
+  }
   // A text screen, as nearly every machine starts with.
   sized_for_ = {720, 400, 20.0 / 27, true};
   const Extent size = natural_size(sized_for_, kTypicalDesktop);
