@@ -212,4 +212,10 @@ Result<> RawImage::flush() {
   return {};
 }
 
+i64 RawImage::modified_ns() const {
+  struct stat status {};
+  if (fstat(file_, &status) != 0) return 0;
+  return i64{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
 }  // namespace relic86

@@ -28,6 +28,8 @@ class RawImage final : public BlockDevice {
   Result<> flush() override;
 
   const std::string& path() const { return path_; }
+  // When the file's content was last changed, in nanoseconds since 1970; 0 if the host cannot tell.
+  i64 modified_ns() const;
 
  private:
   RawImage(std::string path, int file, Access access) : path_(std::move(path)), file_(file), access_(access) {}
