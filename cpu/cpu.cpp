@@ -276,7 +276,8 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("rip", s.rip);
   archive.field("arithmetic_flags", arithmetic);
   archive.field("system_flags", s.system_flags);
-  archive.field("pending", s.pending);
+  u32 pending = s.pending & ~u32{kPendingStop};  // the host's wish to stop is not the guest's state
+  archive.field("pending", pending);
   archive.field("debug_status", s.debug_status);
   archive.field("shadow", s.shadow);
   archive.field("halted", s.halted);
@@ -319,6 +320,7 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("in_smm", s.in_smm);
   archive.field("nmi_blocked", s.nmi_blocked);
   if (!archive.loading()) return;
+  s.pending = pending;
   s.flags.set_eflags(arithmetic);
   s.retired = count;
   s.slice = s.remaining = 0;

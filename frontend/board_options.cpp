@@ -5,8 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "devices/overlay_image.h"
-#include "devices/raw_image.h"
+#include "frontend/drive_medium.h"
 #include "frontend/host_time.h"
 #include "frontend/kernel_loader.h"
 #include "roms/firmware.h"
@@ -153,14 +152,12 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
 
 Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
                                                  bool snapshot) {
-  const bool only_read = read_only || snapshot;
-  auto raw = RawImage::open(file, only_read ? RawImage::Access::ReadOnly : RawImage::Access::ReadWrite);
-  if (!raw) return Error{fmt::format("{} {}", option, raw.message())};
-  std::unique_ptr<BlockDevice> image = std::move(raw).value();
-  if (!snapshot || read_only) return image;
-  auto overlay = OverlayImage::create(std::move(image));
-  if (!overlay) return Error{fmt::format("{} {}: {}", option, file, overlay.message())};
-  return std::unique_ptr<BlockDevice>(std::move(overlay).value());
+  const auto access = read_only  ? DriveMedium::Access::ReadOnly
+                      : snapshot ? DriveMedium::Access::Overlay
+                                 : DriveMedium::Access::ReadWrite;
+  auto medium = DriveMedium::open(file, access);
+  if (!medium) return Error{fmt::format("{} {}", option, medium.message())};
+  return DriveMedium::device(std::move(medium).value());
 }
 
 Result<CpuModel> cpu_model_for(const Options& options) { return make_cpu_model(options.cpu_model); }

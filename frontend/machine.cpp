@@ -12,6 +12,7 @@
 #include "frontend/board_options.h"
 #include "frontend/engines.h"
 #include "frontend/host_time.h"
+#include "frontend/saved_machine.h"
 
 namespace relic86 {
 
@@ -59,6 +60,7 @@ Result<> Machine::build() {
   auto config = board_config_for(options_);
   if (!config) return config.error();
   if (!options_.debugcon.empty()) config.value().debug_consoles.push_back({options_.debugcon_port, &debug_console_});
+  note_media(config.value());
   auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
   if (!board) return board.error();
   board_ = std::move(board).value();
@@ -74,9 +76,22 @@ Result<> Machine::build() {
 
   board_->reset(ResetKind::PowerOn);
   cpu_->reset();
+  attach_journals(*this);
   if (options_.timeout_seconds > 0)
     host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
   return {};
+}
+
+void Machine::note_media(const BoardConfig& config) {
+  const auto note = [this](const std::string& drive, const BlockDevice* device) {
+    if (auto medium = DriveMedium::of(device); medium != nullptr) media_[drive] = std::move(medium);
+  };
+  for (unsigned unit = 0; unit < config.ide.size(); unit++) {
+    const bool cdrom = config.ide[unit].kind == IdeSlot::Kind::Cdrom;
+    note(fmt::format("ide{}-{}{}", unit / 2, cdrom ? "cd" : "hd", unit % 2), config.ide[unit].image.get());
+  }
+  for (unsigned n = 0; n < config.floppies.size(); n++)
+    note(fmt::format("floppy{}", n), config.floppies[n].image.get());
 }
 
 // --- Running ---
@@ -168,6 +183,7 @@ void Machine::carry_out_requests() {
     cpu_init_requested_ = false;
     cpu_->init();
   }
+  if (!paused_) cpu_->state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done
 }
 
 void Machine::serve_host() {
@@ -221,6 +237,7 @@ void Machine::pause() {
 void Machine::resume() {
   if (!paused_ || powered_off_) return;
   paused_ = false;
+  cpu_->state().pending &= ~u32{kPendingStop};
   clock_->start();
 }
 
@@ -347,24 +364,39 @@ void Machine::connect_parallel(unsigned port, CharBackend* backend) {
   if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(backend);
 }
 
+void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {
+  media_[drive] = std::move(medium);
+  attach_journals(*this);
+}
+
 Result<> Machine::change_medium(const std::string& device, const std::string& file, bool force) {
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');
     if (file.empty()) {
       board_->eject_floppy(number);
+      media_.erase(device);
       return {};
     }
     auto image = open_medium(device, file, false, options_.snapshot);
     if (!image) return image.error();
-    return board_->insert_floppy(number, std::move(image).value(), file, false);
+    auto medium = DriveMedium::of(image.value().get());
+    auto inserted = board_->insert_floppy(number, std::move(image).value(), file, false);
+    if (inserted) note_medium(device, std::move(medium));
+    return inserted;
   }
   for (unsigned unit = 0; unit < 4; unit++) {
     AtapiCdrom* drive = board_->cdrom(unit);
     if (drive == nullptr || device != fmt::format("ide{}-cd{}", unit / 2, unit % 2)) continue;
-    if (file.empty()) return drive->eject(force);
+    if (file.empty()) {
+      auto ejected = drive->eject(force);
+      if (ejected) media_.erase(device);
+      return ejected;
+    }
     auto image = open_medium(device, file, true, false);
     if (!image) return image.error();
+    auto medium = DriveMedium::of(image.value().get());
     drive->insert(std::move(image).value());
+    note_medium(device, std::move(medium));
     return {};
   }
   return Error{fmt::format("Device '{}' not found; 'info block' lists the drives", device)};
@@ -390,10 +422,12 @@ Result<> Machine::flush_disks() { return board_->flush_media(); }
 // --- State ---
 
 void Machine::state(StateArchive& archive) {
-  archive.group("clock", [&] { clock_->state(archive); });
+  // The clock counts the processor's instructions; the events come last, because devices that load may schedule.
+  archive.field("powered_off", powered_off_);
   archive.group("cpu", [&] { cpu_->state_archive(archive); });
-  archive.group("events", [&] { scheduler_->state(archive); });
+  archive.group("clock", [&] { clock_->state(archive); });
   archive.group("board", [&] { board_->state(archive); });
+  archive.group("events", [&] { scheduler_->state(archive); });
 }
 
 u64 Machine::state_hash() {
@@ -403,9 +437,14 @@ u64 Machine::state_hash() {
   return hasher.hash();
 }
 
-void Machine::after_load() {
+void Machine::forget_derived() {
   cpu_->mmu().flush_all();
   engine_->flush_code();
+}
+
+void Machine::after_load() {
+  forget_derived();
+  reset_requested_ = power_off_requested_ = cpu_init_requested_ = false;
   next_check_ = next_frame_ = 0;
 }
 

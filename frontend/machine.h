@@ -20,6 +20,7 @@
 #include "frontend/machine_clock.h"
 #include "frontend/options.h"
 #include "frontend/picture.h"
+#include "frontend/saved_drives.h"
 
 namespace relic86 {
 
@@ -88,17 +89,23 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   Result<> change_medium(const std::string& device, const std::string& file, bool force = false);
   std::string describe_drives();
   Result<> flush_disks();
+  // The media in the drives, by drive ("ide0-hd0", "floppy0").
+  const DriveMedia& media() const { return media_; }
 
   // Everything architectural by name, guest memory excepted.
   void state(StateArchive& archive);
   // Hash of the whole machine: state() and the contents of all memory.
   u64 state_hash();
-  // After state() loaded: derived caches are dropped, running engine and displays see the new machine.
+  // Drops what is derived from state and memory: TLB, decoded and translated code.
+  void forget_derived();
+  // After state() and memory were loaded: derived caches are dropped, running engine and displays see the new machine.
   void after_load();
 
  private:
   Machine(const Options& options, HostPoller& poller);
   Result<> build();
+  void note_media(const BoardConfig& config);
+  void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
 
   // MachineControl: called by devices in the middle of an instruction; carried out before the next one.
   void request_reset() override;
@@ -125,6 +132,7 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   std::unique_ptr<IoSpace> io_;
   std::unique_ptr<MachineClock> clock_;
   std::unique_ptr<Scheduler> scheduler_;
+  DriveMedia media_;
   std::unique_ptr<PcBoard> board_;
   CpuModel model_;
   std::unique_ptr<Cpu> cpu_;

@@ -11,7 +11,7 @@ MachineClock::MachineClock(std::optional<IcountOption> icount, std::function<u64
     : icount_(icount), instruction_count_(std::move(instruction_count)) {}
 
 GuestTime MachineClock::now() const {
-  if (icount_) return base_ + static_cast<GuestTime>(instruction_count_() << icount_->shift);
+  if (icount_) return static_cast<GuestTime>(static_cast<u64>(base_) + (instruction_count_() << icount_->shift));
   return running_ ? base_ + (host_monotonic_ns() - host_start_) : base_;
 }
 
@@ -49,14 +49,14 @@ void MachineClock::skip_to(GuestTime deadline) {
 }
 
 void MachineClock::state(StateArchive& archive) {
-  // In real time the moment is saved; after loading, time goes on from it. Under -icount idle time is what instructions
-  // do not tell.
-  GuestTime moment = icount_ ? base_ : now();
+  // The moment is saved; after loading, time goes on from it, be it counted or measured then.
+  GuestTime moment = now();
   archive.field("time", moment);
-  if (archive.loading()) {
-    base_ = moment;
-    host_start_ = host_monotonic_ns();
-  }
+  if (!archive.loading()) return;
+  constexpr GuestTime kLatest = GuestTime{1} << 61;  // some 70 years; times to come are computed from it
+  base_ = std::clamp<GuestTime>(moment, 0, kLatest);
+  host_start_ = host_monotonic_ns();
+  if (icount_) base_ = static_cast<GuestTime>(static_cast<u64>(base_) - (instruction_count_() << icount_->shift));
 }
 
 }  // namespace relic86

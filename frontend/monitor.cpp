@@ -6,6 +6,7 @@
 
 #include "devices/ps2_mouse.h"
 #include "frontend/monitor_commands.h"
+#include "frontend/saved_machine.h"
 #include "frontend/screenshot.h"
 #include "frontend/version.h"
 
@@ -106,6 +107,15 @@ std::string eject(Machine& machine, Words words) {
   return ejected ? "" : "Error: " + ejected.message() + "\n";
 }
 
+std::string with_tag(Machine& machine, Words words, Result<> (*act)(Machine&, const std::string&)) {
+  if (words.size() != 2) return fmt::format("{}: one tag is expected: the saved machine's name\n", words[0]);
+  const auto done = act(machine, words[1]);
+  return done ? "" : "Error: " + done.message() + "\n";
+}
+std::string savevm(Machine& machine, Words words) { return with_tag(machine, words, save_machine); }
+std::string loadvm(Machine& machine, Words words) { return with_tag(machine, words, load_machine); }
+std::string delvm(Machine& machine, Words words) { return with_tag(machine, words, delete_saved_machine); }
+
 std::string screentext(Machine& machine, Words) {
   std::string text;
   for (const std::string& line : machine.board().text_screen()) text += line + "\n";
@@ -134,6 +144,9 @@ constexpr MonitorCommand kCommands[] = {
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE", "put another medium into a drive", change},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
+    {"savevm", "", "TAG", "save the whole machine", savevm},
+    {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
+    {"delvm", "", "TAG", "delete a saved machine", delvm},
 };
 
 std::string help(Machine&, Words words) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "frontend/monitor_commands.h"
+#include "frontend/saved_machine.h"
 #include "frontend/version.h"
 
 namespace relic86::monitor {
@@ -111,6 +112,7 @@ std::string block(Machine& machine) { return machine.describe_drives(); }
 std::string pci(Machine& machine) { return machine.board().describe_pci(); }
 std::string jit(Machine& machine) { return machine.engine().describe(); }
 std::string statehash(Machine& machine) { return fmt::format("{:016x}\n", machine.state_hash()); }
+std::string snapshots(Machine& machine) { return describe_saved_machines(machine); }
 std::string version(Machine&) { return fmt::format("{}\n", kVersion); }
 std::string name(Machine& machine) { return machine.options().name.empty() ? "" : machine.options().name + "\n"; }
 std::string cpus(Machine&) { return fmt::format("* CPU #0: thread_id={}\n", gettid()); }
@@ -142,6 +144,7 @@ constexpr Topic kTopics[] = {
     {"jit", "the execution engine's statistics", jit},
     {"state", "every field of the machine's state", qtree},
     {"statehash", "a hash of the whole machine", statehash},
+    {"snapshots", "saved machines", snapshots},
     {"name", "the machine's name (-name)", name},
     {"cpus", "processors and their host threads", cpus},
     {"kvm", "whether the host's virtualization is used: never", kvm},

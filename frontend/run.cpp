@@ -13,6 +13,7 @@
 #include "frontend/display.h"
 #include "frontend/machine.h"
 #include "frontend/options.h"
+#include "frontend/saved_machine.h"
 #include "frontend/screenshot.h"
 
 namespace relic86 {
@@ -102,6 +103,10 @@ int run_program(std::span<const std::string> arguments, const char*) {
   if (!machine) return fail(machine.message());
   auto consoles = Consoles::create(options, *machine.value(), poller);
   if (!consoles) return fail(consoles.message());
+  if (!options.load_vm.empty()) {
+    if (auto loaded = load_machine(*machine.value(), options.load_vm); !loaded)
+      return fail("-loadvm " + options.load_vm + ": " + loaded.message());
+  }
   EndSignals signals(poller, *machine.value());
   auto display = Display::open(options, *machine.value());
   if (!display) return fail(display.message());
