@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cpu/lazy_flags.h"
+#include "cpu/x87_fast.h"
 #include "cpu/x87_unit.h"
 
 namespace relic86::x87_unit {
@@ -89,7 +90,7 @@ void end(const FxState& work, FxState& fx) {
 
 }  // namespace
 
-u32 execute_register(FxState& fx, u8 escape, u8 modrm, u32 eflags_in) {
+u32 execute_register_whole(FxState& fx, u8 escape, u8 modrm, u32 eflags_in) {
   FxState work;
   begin(work, fx);
   const u32 flags = kRegisterThunks[(escape & 7u) << 6 | (modrm & 63u)](&work, eflags_in);
@@ -97,11 +98,20 @@ u32 execute_register(FxState& fx, u8 escape, u8 modrm, u32 eflags_in) {
   return flags;
 }
 
-void execute_memory(FxState& fx, u8 escape, u8 reg, Operand& operand) {
+void execute_memory_whole(FxState& fx, u8 escape, u8 reg, Operand& operand) {
   FxState work;
   begin(work, fx);
   kMemoryThunks[(escape & 7u) << 3 | (reg & 7u)](&work, operand.bytes);
   end(work, fx);
+}
+
+u32 execute_register(FxState& fx, u8 escape, u8 modrm, u32 eflags_in) {
+  u32 eflags = 0;
+  return x87_fast::execute_register(fx, escape, modrm, eflags) ? eflags : execute_register_whole(fx, escape, modrm, eflags_in);
+}
+
+void execute_memory(FxState& fx, u8 escape, u8 reg, Operand& operand) {
+  if (!x87_fast::execute_memory(fx, escape, reg, operand)) execute_memory_whole(fx, escape, reg, operand);
 }
 
 }  // namespace relic86::x87_unit

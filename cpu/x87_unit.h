@@ -23,4 +23,8 @@ u32 execute_register(FxState& fx, u8 escape, u8 modrm, u32 eflags_in);
 // mode (FLDENV, FNSTENV, FRSTOR, FNSAVE, control and status words) are not of this kind and must not be passed.
 void execute_memory(FxState& fx, u8 escape, u8 reg, Operand& operand);
 
+// The same with the whole state moved to the host's unit, whatever the case: what the quick paths are compared with.
+u32 execute_register_whole(FxState& fx, u8 escape, u8 modrm, u32 eflags_in);
+void execute_memory_whole(FxState& fx, u8 escape, u8 reg, Operand& operand);
+
 }  // namespace relic86::x87_unit

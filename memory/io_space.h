@@ -33,6 +33,8 @@ class IoSpace {
   u32 read(IoPort port, unsigned width);               // width 1, 2, 4
   void write(IoPort port, unsigned width, u32 value);  // an access that runs over FFFFh wraps to port 0
 
+  // Every range as it is mapped now, movable ones first.
+  const std::vector<IoRange>& ranges() const { return ranges_; }
   std::string describe() const;  // info mtree
 
  private:

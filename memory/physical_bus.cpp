@@ -244,6 +244,12 @@ void PhysicalBus::write_block(PhysAddr address, std::span<const u8> from) {
   }
 }
 
+std::vector<PhysRange> PhysicalBus::ranges() const {
+  std::vector<PhysRange> all;
+  for (const Mapping& mapping : mappings_) all.push_back(mapping.range);
+  return all;
+}
+
 std::string PhysicalBus::describe() const {
   std::vector<const Mapping*> sorted;
   for (const Mapping& mapping : mappings_) sorted.push_back(&mapping);

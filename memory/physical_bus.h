@@ -81,7 +81,8 @@ class PhysicalBus {
   void write_block(PhysAddr address, std::span<const u8> from);
 
   BackingStore& store() { return store_; }
-  std::string describe() const;  // info mtree
+  std::vector<PhysRange> ranges() const;  // every mapping as it is now
+  std::string describe() const;           // info mtree
 
  private:
   static constexpr u32 kTableEntries = 1024;

@@ -19,8 +19,8 @@ class ManualClock final : public GuestClock {
 class RecordingIrqs final : public IrqSink {
  public:
   void set_irq(unsigned input, bool level) override {
+    if (level && !levels[input & 15]) rises[input & 15]++;
     levels[input & 15] = level;
-    if (level) rises[input & 15]++;
   }
   std::array<bool, 16> levels{};
   std::array<unsigned, 16> rises{};

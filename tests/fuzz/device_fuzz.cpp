@@ -1,0 +1,213 @@
+// relic86_device_fuzz [--seconds N] [--seed S] [OWNER...]: a whole board without a processor, whose registers (ports
+// and memory) are read and written at random, with time passing, host input, DMA everywhere, resets and saved states in
+// between. Whatever happens, nothing may crash, hang or touch host memory it should not (run it under ASan and UBSan).
+// Without owners: all in turn.
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <set>
+
+#include "devices/pc_board.h"
+#include "devices/ps2_keyboard.h"
+#include "devices/ps2_mouse.h"
+#include "devices/uart16550.h"
+#include "devices/vga.h"
+
+namespace relic86 {
+namespace {
+
+class MemoryDisk final : public BlockDevice {
+ public:
+  explicit MemoryDisk(u64 size) : content_(size) {}
+  u64 size_bytes() const override { return content_.size(); }
+  bool read_only() const override { return false; }
+  Result<> read(u64 offset, std::span<u8> bytes) override {
+    if (offset > content_.size() || bytes.size() > content_.size() - offset) return Error{"beyond the end"};
+    if (!bytes.empty()) std::memcpy(bytes.data(), content_.data() + offset, bytes.size());
+    return {};
+  }
+  Result<> write(u64 offset, std::span<const u8> bytes) override {
+    if (offset > content_.size() || bytes.size() > content_.size() - offset) return Error{"beyond the end"};
+    if (!bytes.empty()) std::memcpy(content_.data() + offset, bytes.data(), bytes.size());
+    return {};
+  }
+  Result<> flush() override { return {}; }
+
+ private:
+  std::vector<u8> content_;
+};
+
+class FuzzMachine final : public MachineControl, public GuestClock {
+ public:
+  FuzzMachine() : store_(BackingStore::create(kRam, PcBoard::kExtraMemory).value()), bus_(store_) {
+    BoardConfig config;
+    config.bios.assign(65536, 0xF4);
+    config.vga_bios.assign(32768, 0);
+    config.vga_bios[0] = 0x55;
+    config.vga_bios[1] = 0xAA;
+    config.serial_ports = 4;
+    config.debug_consoles.push_back({});
+    config.debug_exits.push_back({});
+    config.ide[0].kind = IdeSlot::Kind::Disk;
+    config.ide[0].image = std::make_unique<MemoryDisk>(4u << 20);
+    config.ide[2].kind = IdeSlot::Kind::Cdrom;
+    config.ide[2].image = std::make_unique<MemoryDisk>(1u << 20);
+    for (FloppySlot& slot : config.floppies) {
+      slot.present = true;
+      slot.image = std::make_unique<MemoryDisk>(1474560);
+    }
+    board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
+    board_->connect_processor([this](bool level) { intr_ = level; });
+    board_->reset(ResetKind::PowerOn);
+  }
+
+  GuestTime now() const override { return time_; }
+  void request_reset() override { wants_reset_ = true; }
+  void request_power_off() override {}
+  void request_exit(u32) override {}
+  void request_cpu_init() override {}
+
+  std::set<std::string> owners() const {
+    std::set<std::string> all;
+    for (const IoRange& range : io_.ranges()) all.insert(range.owner);
+    for (const PhysRange& range : bus_.ranges()) {
+      if (range.read.kind == PageTarget::Kind::Mmio) all.insert(range.owner);
+    }
+    return all;
+  }
+
+  // One random deed to the registers of owner.
+  void step(const std::string& owner, std::mt19937& random) {
+    const u32 dice = static_cast<u32>(random());
+    if (dice % 64 < 56) return access(owner, random);
+    if (dice % 64 < 60) return pass(static_cast<GuestTime>(random() % (dice % 256 == 57 ? 100'000'000 : 20'000)));
+    if (dice % 64 == 60) return host_input(random);
+    if (dice % 64 == 61 && intr_) board_->acknowledge_interrupt();
+    if (dice % 4096 == 62) save_and_load(random);
+    if (dice % 8192 == 63 || wants_reset_) {
+      wants_reset_ = false;
+      board_->reset(ResetKind::Hard);
+    }
+  }
+
+ private:
+  static constexpr u64 kRam = 4u << 20;
+
+  void access(const std::string& owner, std::mt19937& random) {
+    // Configuration space is every function's register file, too.
+    if (random() % 16 == 0) {
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | static_cast<u32>(random() & 0x1FFC));
+      io_.write(IoPort(static_cast<u16>(0xCFC + random() % 4)), 1u << random() % 3, static_cast<u32>(random()));
+      return;
+    }
+    std::vector<const IoRange*> ports;
+    for (const IoRange& range : io_.ranges()) {
+      if (range.owner == owner) ports.push_back(&range);
+    }
+    if (!ports.empty() && random() % 2 == 0) {
+      const IoRange& range = *ports[random() % ports.size()];
+      const IoPort port(static_cast<u16>(range.first.raw + random() % range.count));
+      const unsigned width = 1u << random() % 3;
+      if (random() % 2 == 0)
+        io_.read(port, width);
+      else
+        io_.write(port, width, interesting(random));
+      return;
+    }
+    std::vector<PhysRange> windows;
+    for (const PhysRange& range : bus_.ranges()) {
+      if (range.owner == owner && range.size > 0) windows.push_back(range);
+    }
+    if (windows.empty()) return;
+    const PhysRange& window = windows[random() % windows.size()];
+    const unsigned width = 1u << random() % 4;
+    const PhysAddr at((window.first.raw + random() % window.size) & ~u64{width - 1});
+    if (random() % 2 == 0)
+      bus_.read(at, width);
+    else
+      bus_.write(at, width, u64{interesting(random)} << 32 | interesting(random));
+  }
+
+  static u32 interesting(std::mt19937& random) {
+    static constexpr u32 kValues[] = {0,    1,    0xFF, 0x80, 0x7F, 0xFFFF, 0xFFFFFFFF, 0x20,
+                                      0xEC, 0xA0, 0xA1, 0xC8, 0x25, 0x4A,   0xE6,       0x46};
+    return random() % 2 == 0 ? kValues[random() % std::size(kValues)] : static_cast<u32>(random());
+  }
+
+  void pass(GuestTime span) {
+    time_ += span;
+    scheduler_.run_due();
+  }
+
+  void host_input(std::mt19937& random) {
+    switch (random() % 4) {
+      case 0: board_->keyboard().key(static_cast<KeyCode>(random() % 100), random() % 2 == 0); break;
+      case 1:
+        board_->mouse().move(static_cast<int>(random() % 600) - 300, static_cast<int>(random() % 600) - 300, 1);
+        break;
+      case 2:
+        if (Uart16550* uart = board_->uart(random() % 4); uart != nullptr && uart->can_receive())
+          uart->receive(static_cast<u8>(random()));
+        break;
+      default: board_->render(frame_); break;
+    }
+  }
+
+  // A saved state comes back, sometimes with damage.
+  void save_and_load(std::mt19937& random) {
+    StateWriter writer;
+    board_->state(writer);
+    std::vector<u8> bytes = writer.data();
+    for (unsigned i = random() % 4; i > 0; i--) bytes[random() % bytes.size()] = static_cast<u8>(random());
+    auto reader = StateReader::parse(bytes);
+    if (reader) board_->state(reader.value());
+  }
+
+  BackingStore store_;
+  PhysicalBus bus_;
+  IoSpace io_;
+  Scheduler scheduler_{*this};
+  GuestTime time_ = 0;
+  std::unique_ptr<PcBoard> board_;
+  Frame frame_;
+  bool intr_ = false;
+  bool wants_reset_ = false;
+};
+
+int run(int argc, char** argv) {
+  double seconds = 1;
+  u32 seed = 1;
+  std::vector<std::string> owners;
+  for (int i = 1; i < argc; i++) {
+    const std::string word = argv[i];
+    if (word == "--seconds" && i + 1 < argc)
+      seconds = std::atof(argv[++i]);
+    else if (word == "--seed" && i + 1 < argc)
+      seed = static_cast<u32>(std::atoi(argv[++i]));
+    else
+      owners.push_back(word);
+  }
+  if (owners.empty()) {
+    for (const std::string& owner : FuzzMachine().owners()) owners.push_back(owner);
+  }
+  for (const std::string& owner : owners) {
+    std::mt19937 random(seed);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    u64 steps = 0;
+    while (std::chrono::steady_clock::now() < end) {
+      FuzzMachine machine;
+      for (unsigned i = 0; i < 20000; i++, steps++) machine.step(owner, random);
+    }
+    fmt::print("{}: {} steps with seed {}\n", owner, steps, seed);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace relic86
+
+int main(int argc, char** argv) { return relic86::run(argc, argv); }
