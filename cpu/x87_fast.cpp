@@ -15,30 +15,38 @@ constexpr u16 kDefaultControl = 0x37F;
 
 #define RELIC86_STACK "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)"
 
-// --- Thunks: control word in, operands through memory, status word out. All exceptions are masked, so nothing traps. ---
+// --- Thunks: control word in, operands through memory, status word out. All exceptions are masked, so nothing traps.
+// ---
 
 // ST(0) OP ST(i) as D8h forms have it: the result goes to the first operand.
 using BinaryThunk = u16 (*)(u8* first, const u8* second, u16 control);
 template <u8 reg>
 u16 run_binary(u8* first, const u8* second, u16 control) {
   u16 status = 0;
-  asm volatile("fnclex\n\tfldcw %[cw]\n\tfldt %[b]\n\tfldt %[a]\n\t.byte 0xD8, %c[m]\n\tfnstsw %[s]\n\tfstpt %[a]\n\tfstp %%st(0)\n\tfldcw %[d]"
-               : [a] "+m"(*reinterpret_cast<FxState::Slot*>(first)), [s] "=a"(status)
-               : [b] "m"(*reinterpret_cast<const FxState::Slot*>(second)), [cw] "m"(control), [d] "m"(kDefaultControl), [m] "i"(0xC1 | reg << 3)
-               : RELIC86_STACK);
+  asm volatile(
+      "fnclex\n\tfldcw %[cw]\n\tfldt %[b]\n\tfldt %[a]\n\t.byte 0xD8, %c[m]\n\tfnstsw %[s]\n\tfstpt %[a]\n\tfstp "
+      "%%st(0)\n\tfldcw %[d]"
+      : [a] "+m"(*reinterpret_cast<FxState::Slot*>(first)), [s] "=a"(status)
+      : [b] "m"(*reinterpret_cast<const FxState::Slot*>(second)), [cw] "m"(control), [d] "m"(kDefaultControl),
+        [m] "i"(0xC1 | reg << 3)
+      : RELIC86_STACK);
   return status;
 }
 // FCOM (D8 /2) and FUCOM (DD /4): only the status.
 template <bool unordered>
 u16 run_compare(const u8* first, const u8* second, u16 control) {
   u16 status = 0;
-#define RELIC86_COMPARE(INSTRUCTION)                                                                                            \
-  asm volatile("fnclex\n\tfldcw %[cw]\n\tfldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION "\n\tfnstsw %[s]\n\tfstp %%st(0)\n\tfstp %%st(0)\n\tfldcw %[d]" \
-               : [s] "=a"(status)                                                                                                \
-               : [a] "m"(*reinterpret_cast<const FxState::Slot*>(first)), [b] "m"(*reinterpret_cast<const FxState::Slot*>(second)), [cw] "m"(control), [d] "m"(kDefaultControl) \
+#define RELIC86_COMPARE(INSTRUCTION)                                                                                   \
+  asm volatile("fnclex\n\tfldcw %[cw]\n\tfldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION                                       \
+               "\n\tfnstsw %[s]\n\tfstp %%st(0)\n\tfstp %%st(0)\n\tfldcw %[d]"                                         \
+               : [s] "=a"(status)                                                                                      \
+               : [a] "m"(*reinterpret_cast<const FxState::Slot*>(first)),                                              \
+                 [b] "m"(*reinterpret_cast<const FxState::Slot*>(second)), [cw] "m"(control), [d] "m"(kDefaultControl) \
                : RELIC86_STACK)
-  if constexpr (unordered) RELIC86_COMPARE("fucom %%st(1)");
-  else RELIC86_COMPARE("fcom %%st(1)");
+  if constexpr (unordered)
+    RELIC86_COMPARE("fucom %%st(1)");
+  else
+    RELIC86_COMPARE("fcom %%st(1)");
 #undef RELIC86_COMPARE
   return status;
 }
@@ -70,13 +78,16 @@ u16 run_load(u8* top, void* operand, u16 control) {
 template <u8 escape, u8 reg, bool pops>
 u16 run_store(u8* top, void* operand, u16 control) {
   u16 status = 0;
-#define RELIC86_STORE(AFTER)                                                                                                    \
-  asm volatile("fnclex\n\tfldcw %[cw]\n\tfldt %[a]\n\t.byte %c[e], %c[m]\n\tfnstsw %[s]\n\t" AFTER "fldcw %[d]"                  \
-               : [s] "=a"(status)                                                                                                \
-               : [a] "m"(*reinterpret_cast<const FxState::Slot*>(top)), [e] "i"(escape), [m] "i"(reg << 3 | 7), "D"(operand), [cw] "m"(control), [d] "m"(kDefaultControl) \
+#define RELIC86_STORE(AFTER)                                                                                    \
+  asm volatile("fnclex\n\tfldcw %[cw]\n\tfldt %[a]\n\t.byte %c[e], %c[m]\n\tfnstsw %[s]\n\t" AFTER "fldcw %[d]" \
+               : [s] "=a"(status)                                                                               \
+               : [a] "m"(*reinterpret_cast<const FxState::Slot*>(top)), [e] "i"(escape), [m] "i"(reg << 3 | 7), \
+                 "D"(operand), [cw] "m"(control), [d] "m"(kDefaultControl)                                      \
                : "memory", RELIC86_STACK)
-  if constexpr (pops) RELIC86_STORE("");
-  else RELIC86_STORE("fstp %%st(0)\n\t");
+  if constexpr (pops)
+    RELIC86_STORE("");
+  else
+    RELIC86_STORE("fstp %%st(0)\n\t");
 #undef RELIC86_STORE
   return status;
 }
@@ -85,13 +96,15 @@ using UnaryThunk = u16 (*)(u8* top, u16 control);
 template <u8 modrm, bool constant>
 u16 run_unary(u8* top, u16 control) {
   u16 status = 0;
-#define RELIC86_UNARY(BEFORE)                                                                                      \
-  asm volatile("fnclex\n\tfldcw %[cw]\n\t" BEFORE ".byte 0xD9, %c[m]\n\tfnstsw %[s]\n\tfstpt %[a]\n\tfldcw %[d]"     \
-               : [a] "+m"(*reinterpret_cast<FxState::Slot*>(top)), [s] "=a"(status)                                 \
-               : [m] "i"(modrm), [cw] "m"(control), [d] "m"(kDefaultControl)                                        \
+#define RELIC86_UNARY(BEFORE)                                                                                    \
+  asm volatile("fnclex\n\tfldcw %[cw]\n\t" BEFORE ".byte 0xD9, %c[m]\n\tfnstsw %[s]\n\tfstpt %[a]\n\tfldcw %[d]" \
+               : [a] "+m"(*reinterpret_cast<FxState::Slot*>(top)), [s] "=a"(status)                              \
+               : [m] "i"(modrm), [cw] "m"(control), [d] "m"(kDefaultControl)                                     \
                : RELIC86_STACK)
-  if constexpr (constant) RELIC86_UNARY("");
-  else RELIC86_UNARY("fldt %[a]\n\t");
+  if constexpr (constant)
+    RELIC86_UNARY("");
+  else
+    RELIC86_UNARY("fldt %[a]\n\t");
 #undef RELIC86_UNARY
   return status;
 }
@@ -107,7 +120,8 @@ constexpr std::array<MemoryThunk, 8> memory_thunks(std::index_sequence<reg...>) 
 }
 constexpr auto kEight = std::make_index_sequence<8>{};
 constexpr auto kBinary = binary_thunks(kEight);
-constexpr auto kD8 = memory_thunks<0xD8>(kEight), kDA = memory_thunks<0xDA>(kEight), kDC = memory_thunks<0xDC>(kEight), kDE = memory_thunks<0xDE>(kEight);
+constexpr auto kD8 = memory_thunks<0xD8>(kEight), kDA = memory_thunks<0xDA>(kEight), kDC = memory_thunks<0xDC>(kEight),
+               kDE = memory_thunks<0xDE>(kEight);
 
 // --- The guest's stack ---
 
@@ -133,14 +147,17 @@ void push(FxState& fx) {
 }
 
 // Exceptions are sticky; codes: which of C0-C3 the instruction defines.
-void take_status(FxState& fx, u16 host, u16 codes) { fx.status = static_cast<u16>((fx.status & ~codes) | (host & (kExceptions | codes))); }
+void take_status(FxState& fx, u16 host, u16 codes) {
+  fx.status = static_cast<u16>((fx.status & ~codes) | (host & (kExceptions | codes)));
+}
 constexpr u16 kCompareCodes = kC0 | kC1 | kC2 | kC3;
 
 bool usual(const FxState& fx) { return (fx.control & kExceptions) == kExceptions; }
 
 bool compare(FxState& fx, unsigned i, bool unordered, unsigned pops) {
   if (!has(fx, 0) || !has(fx, i)) return false;
-  const u16 host = unordered ? run_compare<true>(fx.st[0].bytes, fx.st[i].bytes, fx.control) : run_compare<false>(fx.st[0].bytes, fx.st[i].bytes, fx.control);
+  const u16 host = unordered ? run_compare<true>(fx.st[0].bytes, fx.st[i].bytes, fx.control)
+                             : run_compare<false>(fx.st[0].bytes, fx.st[i].bytes, fx.control);
   take_status(fx, host, kCompareCodes);
   while (pops-- > 0) pop(fx);
   return true;
@@ -149,8 +166,9 @@ bool compare(FxState& fx, unsigned i, bool unordered, unsigned pops) {
 // FCOMI, FUCOMI: the codes go to EFLAGS.
 bool compare_eflags(FxState& fx, unsigned i, bool unordered, bool pops, u32& eflags) {
   if (!has(fx, 0) || !has(fx, i)) return false;
-  const u16 host = unordered ? run_compare<true>(fx.st[0].bytes, fx.st[i].bytes, fx.control) : run_compare<false>(fx.st[0].bytes, fx.st[i].bytes, fx.control);
-  take_status(fx, host & static_cast<u16>(~kC1), kC1);
+  const u16 host = unordered ? run_compare<true>(fx.st[0].bytes, fx.st[i].bytes, fx.control)
+                             : run_compare<false>(fx.st[0].bytes, fx.st[i].bytes, fx.control);
+  take_status(fx, host, 0);  // C1 is cleared by Intel's parts only; the whole unit on this host leaves it
   eflags = ((host & kC0) != 0 ? kCF : 0u) | ((host & kC2) != 0 ? kPF : 0u) | ((host & kC3) != 0 ? kZF : 0u);
   if (pops) pop(fx);
   return true;

@@ -107,7 +107,8 @@ void execute_memory_whole(FxState& fx, u8 escape, u8 reg, Operand& operand) {
 
 u32 execute_register(FxState& fx, u8 escape, u8 modrm, u32 eflags_in) {
   u32 eflags = 0;
-  return x87_fast::execute_register(fx, escape, modrm, eflags) ? eflags : execute_register_whole(fx, escape, modrm, eflags_in);
+  return x87_fast::execute_register(fx, escape, modrm, eflags) ? eflags
+                                                               : execute_register_whole(fx, escape, modrm, eflags_in);
 }
 
 void execute_memory(FxState& fx, u8 escape, u8 reg, Operand& operand) {
