@@ -107,6 +107,11 @@ class ServerBackend final : public DescriptorBackend {
     if (!unlink_at_end_.empty()) ::unlink(unlink_at_end_.c_str());
   }
 
+  bool on_client(std::function<void()> listener) override {
+    client_listener_ = std::move(listener);
+    return input_ < 0;
+  }
+
  protected:
   void on_end() override {
     if (input_ >= 0) ::close(input_);
@@ -124,9 +129,11 @@ class ServerBackend final : public DescriptorBackend {
     poller_.unwatch(listener_);
     input_ = output_ = client;
     start_reading();
+    if (client_listener_) client_listener_();
   }
   int listener_;
   std::string unlink_at_end_;
+  std::function<void()> client_listener_;
 };
 
 struct SocketSpec {

@@ -17,6 +17,8 @@ class CharBackend : public CharSink {
   virtual ~CharBackend() = default;
   // Whom the host's bytes go to; null: they wait.
   void connect(CharSource* receiver) { receiver_ = receiver; }
+  // A server: called whenever a client has come. False: not a server, or its first client is there already.
+  virtual bool on_client(std::function<void()>) { return false; }
   // Hands over held bytes that the receiver can take by now. Called between slices.
   virtual void pump() {}
 

@@ -195,11 +195,18 @@ std::string execute_monitor_line(Machine& machine, std::string_view line) {
 
 Monitor::Monitor(Machine& machine, CharBackend& backend, Greeting greeting) : machine_(machine), backend_(backend) {
   backend_.connect(this);
-  if (greeting == Greeting::Banner)
+  if (greeting == Greeting::Quiet) return;
+  // A server greets every client that comes, as QEMU's does.
+  const auto greet = [this] {
     print(fmt::format("relic86 {} monitor - type 'help' for more information\n(qemu) ", kVersion));
+  };
+  if (!backend_.on_client(greet)) greet();
 }
 
-Monitor::~Monitor() { backend_.connect(nullptr); }
+Monitor::~Monitor() {
+  backend_.connect(nullptr);
+  backend_.on_client({});
+}
 
 void Monitor::print(std::string_view text) {
   for (const char c : text) {
