@@ -215,7 +215,8 @@ void AtaDevice::state(StateArchive& archive) {
   archive.field("diagnose_interrupts", diagnose_interrupts_);
   archive.field("position", position_);
   archive.field("limit", limit_);
-  std::vector<u8> used(buffer_.begin(), buffer_.begin() + limit_);
+  std::vector<u8> used;
+  if (!archive.loading()) used.assign(buffer_.begin(), buffer_.begin() + limit_);
   archive.resizable("buffer", used);
   if (archive.loading()) {
     const bool moves = phase_ == Phase::DataIn || phase_ == Phase::DataOut || dma_wanted();

@@ -262,7 +262,7 @@ TEST_F(SavedMachine, CraftedFilesDoNotHurt) {
   const std::string file = folder.read("tag.relic86");
   std::mt19937 random(2);
   unsigned loaded = 0;
-  for (int i = 0; i < 60; i++) {
+  for (int i = 0; i < 30; i++) {
     std::string crafted = file;
     for (unsigned n = 1 + random() % 4; n > 0; n--) {
       // The structure at the sections' beginnings, the compressed pages, the drives at the end.
@@ -272,11 +272,11 @@ TEST_F(SavedMachine, CraftedFilesDoNotHurt) {
     }
     repair_checksums(crafted);
     folder.write("tag.relic86", crafted);
-    BootMachine machine(with_disk({"-snapshot"}), kEnd);
+    BootMachine machine(with_disk({"-snapshot"}), 1.05);
     if (load_machine(*machine, "tag").ok()) loaded++;
     machine->run();
   }
-  EXPECT_LT(loaded, 60u);
+  EXPECT_LT(loaded, 30u);
 }
 
 // Every value of the machine's state may be anything: the machine runs on, or the field is refused.
@@ -288,7 +288,7 @@ TEST_F(SavedMachine, AnyStateRuns) {
     machine->run();
   }
   std::mt19937 random(3);
-  for (int i = 0; i < 150; i++) {
+  for (int i = 0; i < 60; i++) {
     std::vector<u8> bytes = states[i % states.size()];
     const unsigned share = i % 2 == 0 ? 100 : 3;  // one field of so many is changed
     for (std::size_t at = 0; at < bytes.size();) {
@@ -308,12 +308,11 @@ TEST_F(SavedMachine, AnyStateRuns) {
     }
     auto reader = StateReader::parse(bytes);
     ASSERT_TRUE(reader.ok());
-    BootMachine machine(with_disk({"-snapshot"}), kEnd);
+    BootMachine machine(with_disk({"-snapshot"}), 1.2);
     machine->state(reader.value());
     machine->after_load();
-    const auto once = machine.state();
+    EXPECT_FALSE(machine.state().empty());
     machine->run();
-    EXPECT_EQ(once.empty(), false);
   }
 }
 
