@@ -288,7 +288,8 @@ TEST_F(SavedMachine, AnyStateRuns) {
     machine->run();
   }
   std::mt19937 random(3);
-  for (int i = 0; i < 60; i++) {
+  constexpr double kEnds[] = {0.18, 0.85, 1.18};  // soon: garbage that modifies itself is slow
+  for (std::size_t i = 0; i < 60; i++) {
     std::vector<u8> bytes = states[i % states.size()];
     const unsigned share = i % 2 == 0 ? 100 : 3;  // one field of so many is changed
     for (std::size_t at = 0; at < bytes.size();) {
@@ -308,7 +309,7 @@ TEST_F(SavedMachine, AnyStateRuns) {
     }
     auto reader = StateReader::parse(bytes);
     ASSERT_TRUE(reader.ok());
-    BootMachine machine(with_disk({"-snapshot"}), 1.2);
+    BootMachine machine(with_disk({"-snapshot"}), kEnds[i % states.size()]);
     machine->state(reader.value());
     machine->after_load();
     EXPECT_FALSE(machine.state().empty());
