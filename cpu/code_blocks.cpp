@@ -63,6 +63,7 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
 void CodeBlocks::kill(CodeBlock& block) {
   if (!block.alive) return;
   block.alive = false;
+  if (block.translation != nullptr && death_listener_) death_listener_(block);
   for (Insn& insn : block.insns) insn.handler = stale;
   instructions_ -= block.insns.size();
   if (table_[slot(block.key)] == &block) table_[slot(block.key)] = nullptr;

@@ -2,6 +2,7 @@
 // never by an address. One block never reaches over its page but for a block of one instruction that does.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +20,9 @@ struct CodeBlock {
   bool alive = true;
   BackingOffset first{};        // the first byte
   BackingOffset second_page{};  // straddling: the page that holds the rest
+  // For a translator: how often the block was entered, and what it made of it.
+  u32 heat = 0;
+  void* translation = nullptr;
   // The instructions, then a sentinel whose handler answers Flow::Lookup.
   std::vector<Insn> insns;
 };
@@ -47,6 +51,9 @@ class CodeBlocks {
   void clear();    // all of them die
   void collect();  // frees the dead; no block may be running
 
+  // Told of every block with a translation that dies.
+  void on_death(std::function<void(CodeBlock&)> listener) { death_listener_ = std::move(listener); }
+
   std::size_t live() const { return blocks_.size(); }
 
  private:
@@ -63,6 +70,7 @@ class CodeBlocks {
   std::unordered_map<u64, std::vector<CodeBlock*>> pages_;  // by page number of the backing
   std::vector<std::unique_ptr<CodeBlock>> dead_;
   std::size_t instructions_ = 0;
+  std::function<void(CodeBlock&)> death_listener_;
 };
 
 }  // namespace relic86

@@ -47,21 +47,30 @@ bool Interpreter::stepping() const {
          !breakpoints_.empty();
 }
 
-ExitReason Interpreter::run(u64 budget) {
+void Interpreter::begin(u64 budget) {
   cpu_.begin_slice(budget);
   forget_fetch_page();
   first_instruction_ = true;
+}
+
+std::optional<ExitReason> Interpreter::step_checked() {
+  if (!breakpoints_.empty() && !first_instruction_ &&
+      std::find(breakpoints_.begin(), breakpoints_.end(), LinAddr(linear_rip())) != breakpoints_.end()) {
+    return ExitReason::Breakpoint;
+  }
+  first_instruction_ = false;
+  step();
+  return std::nullopt;
+}
+
+ExitReason Interpreter::run(u64 budget) {
+  begin(budget);
   for (;;) {
     blocks_.collect();
     if (const auto reason = boundary()) return *reason;
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
     if (stepping()) {
-      if (!breakpoints_.empty() && !first_instruction_ &&
-          std::find(breakpoints_.begin(), breakpoints_.end(), LinAddr(linear_rip())) != breakpoints_.end()) {
-        return ExitReason::Breakpoint;
-      }
-      first_instruction_ = false;
-      step();
+      if (const auto reason = step_checked()) return *reason;
       continue;
     }
     // Blocks follow each other without a look at pending work as long as they end in plain branches.

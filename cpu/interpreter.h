@@ -34,6 +34,24 @@ class Interpreter final : public Executor, public CodeWatch {
   // starts with is let through.
   void set_breakpoints(std::vector<LinAddr> addresses) { breakpoints_ = std::move(addresses); }
 
+  // --- The pieces of run(), for a translator on top ---
+  void begin(u64 budget);
+  std::optional<ExitReason> boundary();
+  bool stepping() const;
+  // With stepping(): one instruction. A reason: a breakpoint was met before it.
+  std::optional<ExitReason> step_checked();
+  // The block at CS:EIP; null: a fault was raised (deliver() it), or, if uncached(), the code must be stepped.
+  CodeBlock* current_block();
+  bool uncached() const { return uncached_; }
+  // Runs from insn to the block's end, a stop or the end of the budget.
+  Flow run_block(const Insn* insn);
+  void step();
+  void complete(Flow flow, const Insn& insn);
+  void deliver();  // cpu.fault()
+  // Where the page of the last current_block() lies.
+  BackingOffset code_page() const { return fetch_.code.backing; }
+  CodeBlocks& blocks() { return blocks_; }
+
   std::size_t cached_blocks() const { return blocks_.live(); }
   u64 decoded_instructions() const { return decoded_; }  // for tests: nothing is decoded twice
 
@@ -45,23 +63,12 @@ class Interpreter final : public Executor, public CodeWatch {
     Mmu::CodePage code{};       // code that is not backed (MMIO, nothing) is executed uncached
   };
 
-  std::optional<ExitReason> boundary();
-  bool stepping() const;
-
-  // The block at CS:EIP; null: a fault was raised, or the code is to be run by run_uncached (uncached_ tells).
-  CodeBlock* current_block();
   bool translate(u64 linear, FetchPage& page);
   CodeBlock* decode_block(BackingOffset first, bool code32);
   CodeBlock* decode_straddling(BackingOffset first, bool code32);
   bool second_page_matches(CodeBlock& block);
   // One instruction outside any block: unbacked code, or one that the segment limit cuts.
   bool fetch_uncached(Insn& insn);
-
-  // Runs from insn to the block's end, a stop or the end of the budget.
-  Flow run_block(const Insn* insn);
-  void step();
-  void complete(Flow flow, const Insn& insn);
-  void deliver();  // cpu_.fault()
 
   u64 linear_rip() const;
   void forget_fetch_page() { fetch_.linear_page = ~u64{0}; }

@@ -1,0 +1,33 @@
+// The translator's own words behind CpuState: what translated code keeps in memory.
+#pragma once
+
+#include <cstddef>
+
+#include "cpu/state.h"
+
+namespace relic86::jit {
+
+inline constexpr unsigned kSlots = 192;
+
+struct EngineArea {
+  // The home of the guest's flags between blocks (jit/flags.h): a full step and, behind it, an INC or DEC. Both
+  // descriptors 0: CpuState::flags holds.
+  u32 home_step = 0;
+  u32 home_partial = 0;
+  u32 home_operand[3] = {};
+  u32 home_partial_result = 0;
+  u64 exit_point = 0;  // ExitPoint* through which translated code left
+  u64 page_eip = 0;    // offset in CS of the first byte of the code page
+  u64 target = 0;      // EIP of an indirect branch that missed
+  u64 value = 0;       // what a slow access read or is to write
+  u64 saved_temporaries[3] = {};
+  u32 slots[kSlots] = {};  // operands kept for the flags, within a block
+};
+static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));
+static_assert(offsetof(VcpuMemory, state) == 0);
+
+inline EngineArea& engine_area(CpuState& state) {
+  return *reinterpret_cast<EngineArea*>(reinterpret_cast<VcpuMemory&>(state).engine);
+}
+
+}  // namespace relic86::jit

@@ -1,0 +1,19 @@
+// Looks ahead from an instruction that defines flags: is anyone going to look at them, and which guest registers change
+// before the last look.
+#pragma once
+
+#include "jit/ir.h"
+
+namespace relic86::jit {
+
+struct FlagNeed {
+  bool read = false;   // an instruction of the block reads one of them
+  bool exact = false;  // an exit may show them
+  u32 clobbered = 0;   // guest registers that later instructions change before the last look (bits)
+  bool needed() const { return read || exact; }
+};
+
+// What becomes of the flags `defined` of instruction `at`.
+FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined);
+
+}  // namespace relic86::jit

@@ -1,0 +1,109 @@
+// The intermediate representation: per guest instruction a short list of nodes, each a builder operation of
+// cpu/semantics/. Values live within their instruction only; between instructions everything is in guest registers,
+// guest flags and memory. So the IR of a block is as long as the block and needs no global register allocation.
+#pragma once
+
+#include <vector>
+
+#include "base/types.h"
+#include "cpu/insn.h"
+
+namespace relic86::jit {
+
+enum class Op : u8 {
+  Constant,     // immediate
+  GetRegister,  // reg, size; reg 4 to 7 with size 1: AH, CH, DH, BH
+  SetRegister,  // reg, size, a
+  Address,      // the instruction's effective address
+  Load,         // a: Address; size
+  LoadForWrite,
+  Store,  // a: Address, b: value
+  ZeroExtend,
+  SignExtend,
+  Truncate,
+  HighHalf,
+  // Operations that define flags as the host's instruction of the same name does.
+  Add,
+  Adc,
+  Sub,
+  Sbb,
+  Neg,
+  And,
+  Or,
+  Xor,
+  Inc,
+  Dec,
+  Shl,
+  Shr,
+  Sar,
+  Rol,
+  Ror,
+  Rcl,
+  Rcr,
+  Shld,
+  Shrd,
+  Mul,   // a, b; Low and High take the halves
+  Imul,  // as Mul
+  Bt,
+  Bts,
+  Btr,
+  Btc,
+  Bsf,
+  Bsr,
+  SetCarry,  // immediate 0 or 1
+  // Operations without flags.
+  Not,
+  PlainAdd,
+  Div,
+  Idiv,
+  Low,
+  High,
+  ByteSwap,
+  SetDirection,
+  Condition,  // immediate: encoding of the condition
+  ZeroCount,  // a == 0 under the address size
+  Invert,
+  Select,  // a: truth, b: yes, c: no
+  Truth,
+  Push,  // a
+  Pop,
+  Peek,             // immediate: 0 at ESP, 1 at EBP (LEAVE)
+  SetStackPointer,  // ESP := (0: ESP, 1: EBP) + immediate; reg tells which
+  NextInstruction,
+  TargetOf,  // the branch's relative target
+  JumpTo,    // a
+  JumpIf,    // a: truth
+  JumpIfCounting,
+};
+
+inline constexpr u16 kNoValue = 0xFFFF;
+
+struct Node {
+  Op op{};
+  u8 size = 0;  // bytes
+  u8 reg = 0;
+  u16 a = kNoValue, b = kNoValue, c = kNoValue;
+  u32 immediate = 0;
+};
+
+// One guest instruction. cold: its handler is called.
+struct InsnIr {
+  const Insn* insn = nullptr;
+  u32 offset = 0;  // from the block's first byte
+  bool cold = false;
+  std::vector<Node> nodes;
+
+  // For the flag analysis (flag_analysis.h).
+  u32 flags_read = 0;
+  u32 flags_killed = 0;  // certainly overwritten
+  bool may_exit = false;
+  bool branches = false;     // may leave behind its own register writes
+  u32 writes_registers = 0;  // bit n: guest register n
+};
+
+struct BlockIr {
+  std::vector<InsnIr> insns;
+  bool code32 = false;
+};
+
+}  // namespace relic86::jit

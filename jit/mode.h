@@ -1,0 +1,35 @@
+// What a translation assumes of the processor's mode. Everything assumed is in the key: code size, stack size,
+// privilege of data accesses, which segments are flat, and that no byte of a code page lies beyond CS's limit.
+#pragma once
+
+#include "cpu/cpu.h"
+
+namespace relic86::jit {
+
+struct Mode {
+  bool code32 = false;
+  bool stack32 = false;
+  bool user = false;
+  u8 flat_segments = 0;  // bit n: segment n is flat and unrestricted
+
+  bool flat(unsigned segment) const { return (flat_segments >> segment & 1) != 0; }
+  bool flat_code() const { return flat(kCs); }
+  u32 key() const { return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3; }
+  static constexpr u32 kKeys = 1u << 9;
+
+  static Mode of(const CpuState& state) {
+    Mode mode;
+    mode.code32 = state.mode.code32;
+    mode.stack32 = state.mode.stack32;
+    mode.user = state.mode.cpl == 3;
+    for (unsigned i = kEs; i < kSegmentRegisters; ++i) {
+      const Segment& segment = state.segment[i];
+      const bool flat =
+          i == kCs ? segment.base == 0 && segment.limit == 0xFFFFFFFF && state.mode.code32 : segment.flat();
+      if (flat) mode.flat_segments = static_cast<u8>(mode.flat_segments | 1u << i);
+    }
+    return mode;
+  }
+};
+
+}  // namespace relic86::jit

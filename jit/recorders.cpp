@@ -1,0 +1,97 @@
+#include "jit/recorders.h"
+
+#include "cpu/instruction_table.h"
+#include "cpu/semantics/arithmetic.h"
+#include "cpu/semantics/branches.h"
+#include "cpu/semantics/moves.h"
+#include "cpu/semantics/shifts.h"
+
+namespace relic86::jit {
+
+namespace {
+
+template <class Semantics, class V, bool memory, class... Notation>
+void record_text(IrBuilder& builder) {
+  Semantics::run(builder, typename Notation::template As<V, memory>{}...);
+}
+
+template <class Semantics, class... Notation>
+constexpr RecorderSet hot(Operands<Notation...>) {
+  constexpr bool kSplits = Operands<Notation...>::kSplits;
+  return {&record_text<Semantics, u16, false, Notation...>, &record_text<Semantics, u16, kSplits, Notation...>,
+          &record_text<Semantics, u32, false, Notation...>, &record_text<Semantics, u32, kSplits, Notation...>};
+}
+
+#define RELIC86_NOTATION(...) ::relic86::Operands<__VA_ARGS__>
+#define HOT(map, opcode, match, mnemonic, operands, Semantics, ...) \
+  hot<::relic86::semantics::Semantics>(RELIC86_NOTATION operands{}),
+#define COLD(...) RecorderSet{},
+
+using namespace notation;
+constexpr RecorderSet kRecorders[] = {
+#include "cpu/insn.def"
+};
+
+bool touches_memory(const InsnIr& ir) {
+  for (const Node& node : ir.nodes) {
+    switch (node.op) {
+      case Op::Load:
+      case Op::LoadForWrite:
+      case Op::Store:
+      case Op::Push:
+      case Op::Pop:
+      case Op::Peek:
+      case Op::Div:
+      case Op::Idiv:
+      case Op::JumpTo:
+      case Op::JumpIf:
+      case Op::JumpIfCounting: return true;
+      default: break;
+    }
+  }
+  return false;
+}
+
+// A shift by a count that is not known to be other than 0 may leave the flags alone.
+bool certain_flags(const Insn& insn, const InstructionRow& row) {
+  if ((row.traits & kTraitMaybeFlags) == 0) return true;
+  return row.immediate == ImmediateKind::Byte && (insn.immediate & 31) != 0;
+}
+
+}  // namespace
+
+const RecorderSet& recorders_of(unsigned row) { return kRecorders[row]; }
+
+void record(InsnIr& ir, const Mode& mode) {
+  const Insn& insn = *ir.insn;
+  if (insn.row == kNoRow) {
+    ir.cold = true;
+  } else {
+    const RecorderSet& set = recorders_of(insn.row);
+    const Recorder recorder = insn.operand32() ? (insn.memory() ? set.memory32 : set.register32)
+                                               : (insn.memory() ? set.memory16 : set.register16);
+    if (recorder == nullptr) {
+      ir.cold = true;
+    } else {
+      IrBuilder builder(ir, mode);
+      recorder(builder);
+    }
+  }
+  if (ir.cold) {
+    ir.nodes.clear();
+    ir.may_exit = true;
+    ir.flags_read = kArithmeticFlags;
+    ir.flags_killed = 0;
+    ir.writes_registers = 0xFF;
+    return;
+  }
+  const InstructionRow& row = instruction_table()[insn.row];
+  ir.may_exit = touches_memory(ir);
+  ir.branches = (row.traits & (kTraitBranch | kTraitEndsBlock)) != 0;
+  ir.flags_read = row.flags_read;
+  if (certain_flags(insn, row)) {
+    ir.flags_killed = row.flags_written | (row.undefined.value == UndefinedValue::Keep ? 0u : row.undefined.flags);
+  }
+}
+
+}  // namespace relic86::jit

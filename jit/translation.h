@@ -1,0 +1,66 @@
+// A translated block and the points at which its code may be left.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "cpu/code_blocks.h"
+#include "jit/flags.h"
+#include "jit/ir.h"
+#include "jit/mode.h"
+
+namespace relic86::jit {
+
+struct Translation;
+
+enum class ExitKind : u8 {
+  Budget,    // at the block's entry: fewer instructions left than the block has
+  Branch,    // a direct branch or the block's end: may be linked
+  Indirect,  // EngineArea::target holds EIP
+  Before,    // before insn, which the interpreter is to carry out
+  Fault,     // insn faulted: Cpu::fault() says how
+  Done,      // a cold instruction completed and left the state final
+};
+
+// What a slow path needs to know of the access.
+enum class AddressForm : u8 { Operand, Push, StackTop, Frame };
+
+struct ExitPoint {
+  Translation* owner = nullptr;
+  const Insn* insn = nullptr;
+  ExitKind kind = ExitKind::Before;
+  AddressForm address = AddressForm::Operand;
+  u8 size = 0;                 // of the access
+  u8 segment = kDs;            // of the access
+  bool settles_flags = false;  // cold instructions: flags are brought to CpuState before the call
+  u16 undone = 0;              // instructions of the block not executed when leaving here
+  i32 eip = 0;                 // relative to EngineArea::page_eip: of insn, or where the branch goes
+  u32 eip_mask = 0xFFFFFFFF;   // of the branch's target
+  // Flags: the home (unless a full step follows), then these steps of the owner.
+  u16 first_step = 0, last_step = 0;
+  bool from_home = true;
+  // Branch: the jump that is patched.
+  u32 jump_offset = 0;  // of the 32-bit displacement, from the code's start
+  u32 stub_offset = 0;
+  bool linkable = false;
+  Translation* linked = nullptr;
+};
+
+struct Translation {
+  CodeBlock* block = nullptr;
+  u32 mode_key = 0;
+  u32 count = 0;  // instructions
+  const u8* code = nullptr;
+  u8* writable = nullptr;  // the same bytes, to be written
+  u32 code_size = 0;
+  u32 entry_offset = 0;
+  u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
+  std::deque<ExitPoint> exits;
+  std::vector<FlagStep> steps;
+  std::vector<ExitPoint*> incoming;  // linked jumps of others (and itself)
+  Translation* next_mode = nullptr;  // the same block under another mode
+
+  const u8* entry() const { return code + entry_offset; }
+};
+
+}  // namespace relic86::jit

@@ -1,0 +1,129 @@
+#include "jit/translator.h"
+
+#include <fmt/format.h>
+
+namespace relic86::jit {
+
+Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& options)
+    : cpu_(cpu),
+      state_(cpu.state()),
+      store_(bus.store()),
+      area_(engine_area(cpu.state())),
+      options_(options),
+      interpreter_(cpu, bus),
+      cache_(options.code_limit),
+      lookups_(Mode::kKeys) {
+  thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &cold_helper, &flatten_helper});
+  store_.set_code_watch(this);
+  interpreter_.blocks().on_death([this](CodeBlock& block) { block_died(block); });
+}
+
+Translator::~Translator() {
+  interpreter_.flush_code();
+  collect();
+}
+
+ExitReason Translator::run(u64 budget) {
+  interpreter_.begin(budget);
+  for (;;) {
+    collect();
+    if (const auto reason = interpreter_.boundary()) return *reason;
+    if (state_.remaining <= 0) return ExitReason::BudgetSpent;
+    if (interpreter_.stepping()) {
+      if (const auto reason = interpreter_.step_checked()) return *reason;
+      continue;
+    }
+    Flow flow = Flow::Next;
+    do {
+      CodeBlock* const block = interpreter_.current_block();
+      if (block == nullptr) {
+        pending_link_ = nullptr;
+        if (interpreter_.uncached()) {
+          interpreter_.step();
+        } else {
+          interpreter_.deliver();
+        }
+        break;
+      }
+      flow = run_one(*block);
+    } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
+  }
+}
+
+Flow Translator::run_one(CodeBlock& block) {
+  Translation* const translation = translation_of(block);
+  ExitPoint* const from = pending_link_;
+  pending_link_ = nullptr;
+  if (translation != nullptr) {
+    if (from != nullptr) link(*from, *translation);
+    if (state_.remaining >= static_cast<i64>(translation->count)) return execute(*translation);
+  }
+  ++statistics_.interpreted_blocks;
+  return interpreter_.run_block(block.insns.data());
+}
+
+Flow Translator::execute(Translation& translation) {
+  ++statistics_.entries;
+  area_.page_eip = static_cast<u32>(state_.eip() - static_cast<u32>(translation.block->first.raw & (kPageSize - 1)));
+  area_.home_step = area_.home_partial = 0;
+  outcome_set_ = false;
+  thunks_.enter(translation.entry(), &state_);
+  return leave(*reinterpret_cast<ExitPoint*>(area_.exit_point));
+}
+
+void Translator::settle_flags(const ExitPoint& exit) {
+  if (exit.from_home) {
+    settle_home(cpu_);
+  } else {
+    area_.home_step = area_.home_partial = 0;
+  }
+  for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(cpu_, exit.owner->steps[i]);
+}
+
+// What follows an exit: Branched goes on with the next block, anything else looks at pending work first.
+Flow Translator::leave(ExitPoint& exit) {
+  const ExitKind kind = outcome_set_ ? outcome_ : exit.kind;
+  ++statistics_.exits[static_cast<unsigned>(kind)];
+  if (kind == ExitKind::Done) return outcome_flow_;
+  settle_flags(exit);
+  state_.remaining += exit.undone;
+  state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
+  switch (kind) {
+    case ExitKind::Fault: interpreter_.deliver(); return Flow::Fault;
+    case ExitKind::Indirect: state_.rip = static_cast<u32>(area_.target); return Flow::Branched;
+    case ExitKind::Branch:
+      if (options_.link && exit.owner->block != nullptr && exit.linkable) pending_link_ = &exit;
+      return Flow::Branched;
+    case ExitKind::Before: {
+      const Insn& insn = *exit.insn;
+      const Flow flow = insn.handler(cpu_, insn);
+      interpreter_.complete(flow, insn);
+      return flow == Flow::Next ? Flow::Branched : flow;
+    }
+    default: return Flow::Branched;  // Budget: what is left is interpreted
+  }
+}
+
+void Translator::flush_code() {
+  interpreter_.flush_code();
+  collect();
+}
+
+void Translator::code_written(BackingOffset first, u64 length) { interpreter_.code_written(first, length); }
+
+std::string Translator::describe() const {
+  const TranslatorStatistics& s = statistics_;
+  std::string text = fmt::format(
+      "translator: {} blocks translated ({} instructions, {} host bytes, {:.1f} ms), {} refused, {} died, {} cache "
+      "flushes, {} bytes in use\n",
+      s.translated, s.translated_instructions, s.host_bytes, static_cast<double>(s.translation_nanoseconds) / 1e6,
+      s.refused, s.died, s.flushes, cache_.used());
+  text += fmt::format("entries {}, links {}, interpreted blocks {}\n", s.entries, s.links, s.interpreted_blocks);
+  text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],
+                      s.exits[1], s.exits[2], s.exits[3], s.exits[4], s.exits[5]);
+  text += fmt::format("helpers: load {}, store {}, probe {}, cold {}, flatten {}\n", s.loads, s.stores, s.probes,
+                      s.cold_calls, s.flattens);
+  return text + interpreter_.describe();
+}
+
+}  // namespace relic86::jit

@@ -1,0 +1,105 @@
+// The translator: runs hot blocks as host code, everything else through the interpreter below it.
+//
+//   recorders.h        instruction -> IR (the semantics texts, compiled for IrBuilder)
+//   flag_analysis.h    who looks at flags
+//   x64/emitter.h      IR -> host code
+//   translator.cpp     dispatcher; translator_blocks.cpp translating, linking, dying; translator_helpers.cpp what
+//                      translated code calls
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpu/interpreter.h"
+#include "jit/code_cache.h"
+#include "jit/lookup_table.h"
+#include "jit/translation.h"
+#include "jit/x64/thunks.h"
+
+namespace relic86::jit {
+
+struct TranslatorOptions {
+  u32 threshold = 24;              // entries after which a block is translated
+  u64 code_limit = u64{48} << 20;  // bytes of host code; above, all of it is forgotten
+  bool link = true;                // patched jumps between blocks
+  bool indirect = true;            // inline lookup of indirect branches
+};
+
+struct TranslatorStatistics {
+  u64 translated = 0, translated_instructions = 0, refused = 0, died = 0, flushes = 0;
+  u64 host_bytes = 0;
+  u64 entries = 0, links = 0;
+  u64 exits[6] = {};  // by ExitKind
+  u64 loads = 0, stores = 0, probes = 0, cold_calls = 0, flattens = 0;
+  u64 interpreted_blocks = 0;
+  u64 translation_nanoseconds = 0;
+};
+
+class Translator final : public Executor, public CodeWatch {
+ public:
+  Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& options = {});
+  ~Translator();
+
+  ExitReason run(u64 budget) override;
+  void flush_code() override;
+  std::string describe() const override;
+  void code_written(BackingOffset first, u64 length) override;
+
+  Interpreter& interpreter() { return interpreter_; }
+  const TranslatorStatistics& statistics() const { return statistics_; }
+  // A host that gives no executable memory leaves everything to the interpreter.
+  bool usable() const { return thunks_.enter != nullptr; }
+
+ private:
+  // --- translator.cpp ---
+  bool run_slice_part();
+  Flow run_one(CodeBlock& block);
+  Flow execute(Translation& translation);
+  Flow leave(ExitPoint& exit);
+  void settle_flags(const ExitPoint& exit);
+
+  // --- translator_blocks.cpp ---
+  bool page_within_limit() const;
+  Translation* translation_of(CodeBlock& block);
+  Translation* translate(CodeBlock& block, const Mode& mode);
+  bool emit(Translation& translation, std::vector<bool>& cold, const Mode& mode);
+  void link(ExitPoint& exit, Translation& target);
+  void unlink(ExitPoint& exit);
+  void block_died(CodeBlock& block);
+  void bury(Translation* translation);
+  void collect();
+  LookupTable& lookup_for(u32 mode_key);
+
+  // --- translator_helpers.cpp ---
+  static u64 load_helper(void* context, void* exit);
+  static u64 store_helper(void* context, void* exit);
+  static u64 probe_helper(void* context, void* exit);
+  static u64 cold_helper(void* context, void* exit);
+  static u64 flatten_helper(void* context, void* exit);
+  // The linear address of the access, its pages all present; false: leave as outcome_ says.
+  bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
+  bool plain_store(u32 linear, u32 size) const;
+  u32 access_offset(const ExitPoint& exit) const;
+
+  Cpu& cpu_;
+  CpuState& state_;
+  BackingStore& store_;
+  EngineArea& area_;
+  TranslatorOptions options_;
+  Interpreter interpreter_;
+  CodeCache cache_;
+  x64::Thunks thunks_;
+  std::vector<std::unique_ptr<LookupTable>> lookups_;
+  std::vector<Translation*> dead_;
+  // How translated code was left, if not as its exit point says.
+  ExitKind outcome_ = ExitKind::Before;
+  Flow outcome_flow_ = Flow::Next;
+  bool outcome_set_ = false;
+  bool code_died_ = false;  // since the last cold call began
+  ExitPoint* pending_link_ = nullptr;
+  TranslatorStatistics statistics_;
+};
+
+}  // namespace relic86::jit

@@ -1,0 +1,183 @@
+// Translating, linking and forgetting blocks.
+#include <chrono>
+#include <cstring>
+
+#include "cpu/instruction_table.h"
+#include "jit/recorders.h"
+#include "jit/translator.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit {
+
+// Every byte of the code page lies below CS's limit, for all entries of the page. 16-bit code needs a limit of FFFFh,
+// so that its branches need no check.
+bool Translator::page_within_limit() const {
+  const Segment& code = state_.segment[kCs];
+  const u32 linear = static_cast<u32>(code.base + state_.rip);
+  const u32 start = state_.eip() - (linear & (kPageSize - 1));
+  if (state_.mode.code32) return code.limit == 0xFFFFFFFF;
+  return code.limit >= 0xFFFF && start + (kPageSize - 1) <= 0xFFFF;
+}
+
+LookupTable& Translator::lookup_for(u32 mode_key) {
+  auto& table = lookups_[mode_key];
+  if (!table) table = std::make_unique<LookupTable>();
+  return *table;
+}
+
+Translation* Translator::translation_of(CodeBlock& block) {
+  if (block.heat < options_.threshold) {
+    ++block.heat;
+    return nullptr;
+  }
+  if (block.straddles || !usable() || !page_within_limit()) return nullptr;
+  const Mode mode = Mode::of(state_);
+  const u32 key = mode.key();
+  Translation* translation = static_cast<Translation*>(block.translation);
+  while (translation != nullptr && translation->mode_key != key) translation = translation->next_mode;
+  if (translation == nullptr) translation = translate(block, mode);
+  if (translation == nullptr || translation->code == nullptr) return nullptr;
+  if (options_.indirect) lookup_for(key).insert(translation->code_address, translation->entry());
+  return translation;
+}
+
+Translation* Translator::translate(CodeBlock& block, const Mode& mode) {
+  if (cache_.full()) {
+    // All at once: a guest that makes code all the time keeps within the bound. The block itself dies too.
+    ++statistics_.flushes;
+    interpreter_.blocks().clear();
+    return nullptr;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  auto translation = std::make_unique<Translation>();
+  translation->block = &block;
+  translation->mode_key = mode.key();
+  translation->code_address = reinterpret_cast<u64>(store_.host(block.first));
+  std::vector<bool> cold(block.insns.size(), false);
+  bool good = false;
+  // An instruction that the back end refuses becomes a cold one.
+  for (unsigned attempt = 0; attempt < 8 && !good; ++attempt) {
+    good = emit(*translation, cold, mode);
+  }
+  if (good) {
+    ++statistics_.translated;
+    statistics_.translated_instructions += translation->count;
+    statistics_.host_bytes += translation->code_size;
+  } else {
+    ++statistics_.refused;
+    translation->code = nullptr;
+  }
+  translation->next_mode = static_cast<Translation*>(block.translation);
+  block.translation = translation.get();
+  statistics_.translation_nanoseconds += static_cast<u64>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count());
+  return translation.release();
+}
+
+bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
+  BlockIr ir;
+  ir.code32 = mode.code32;
+  const CodeBlock& block = *translation.block;
+  u32 offset = 0;
+  for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
+    InsnIr& insn = ir.insns.emplace_back();
+    insn.insn = &block.insns[i];
+    insn.offset = offset;
+    insn.cold = cold[i];
+    record(insn, mode);
+    offset += insn.insn->length;
+    // A backward branch closes a loop: the code behind it is another block.
+    if (!insn.cold && insn.insn->row != kNoRow && (instruction_table()[insn.insn->row].traits & kTraitBranch) != 0 &&
+        static_cast<i32>(insn.insn->immediate) < 0) {
+      break;
+    }
+  }
+  translation.exits.clear();
+  translation.steps.clear();
+  asmjit::CodeHolder code;
+  code.init(asmjit::Environment::host());
+  const x64::LookupLayout lookup{lookup_for(translation.mode_key).data(), LookupTable::kSlots - 1};
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup);
+  if (!emitter.run()) {
+    const std::size_t at = emitter.failed_at();
+    if (at >= cold.size() || cold[at]) return false;
+    cold[at] = true;
+    return false;
+  }
+  const CodeCache::Placed placed = cache_.place(code);
+  if (placed.executable == nullptr) return false;
+  translation.code = placed.executable;
+  translation.writable = placed.writable;
+  translation.code_size = placed.size;
+  return true;
+}
+
+namespace {
+
+void patch(const Translation& owner, u32 at, const u8* target) {
+  const i64 distance = target - (owner.code + at + 4);
+  const i32 displacement = static_cast<i32>(distance);
+  std::memcpy(owner.writable + at, &displacement, sizeof displacement);
+}
+
+bool reachable(const Translation& owner, u32 at, const u8* target) {
+  const i64 distance = target - (owner.code + at + 4);
+  return distance == static_cast<i32>(distance);
+}
+
+}  // namespace
+
+void Translator::link(ExitPoint& exit, Translation& target) {
+  Translation& owner = *exit.owner;
+  if (exit.linked != nullptr || owner.mode_key != target.mode_key || owner.block == nullptr) return;
+  // The same page, by backing, and the place that the branch names.
+  const u64 page = owner.block->first.raw >> kPageShift;
+  if (target.block->first.raw != (page << kPageShift) + static_cast<u32>(exit.eip)) return;
+  if (!reachable(owner, exit.jump_offset, target.entry())) return;
+  patch(owner, exit.jump_offset, target.entry());
+  exit.linked = &target;
+  target.incoming.push_back(&exit);
+  ++statistics_.links;
+}
+
+void Translator::unlink(ExitPoint& exit) {
+  patch(*exit.owner, exit.jump_offset, exit.owner->code + exit.stub_offset);
+  exit.linked = nullptr;
+}
+
+// The block may be running: its code stays until collect().
+void Translator::block_died(CodeBlock& block) {
+  code_died_ = true;
+  Translation* translation = static_cast<Translation*>(block.translation);
+  block.translation = nullptr;
+  while (translation != nullptr) {
+    Translation* const next = translation->next_mode;
+    bury(translation);
+    translation = next;
+  }
+}
+
+void Translator::bury(Translation* translation) {
+  ++statistics_.died;
+  if (pending_link_ != nullptr && pending_link_->owner == translation) pending_link_ = nullptr;
+  if (translation->code != nullptr) lookup_for(translation->mode_key).remove(translation->code_address);
+  for (ExitPoint* const exit : translation->incoming) unlink(*exit);
+  translation->incoming.clear();
+  for (ExitPoint& exit : translation->exits) {
+    if (exit.linked == nullptr) continue;
+    std::erase(exit.linked->incoming, &exit);
+    unlink(exit);
+  }
+  dead_.push_back(translation);
+}
+
+void Translator::collect() {
+  for (Translation* const translation : dead_) {
+    if (translation->code != nullptr) cache_.release(translation->code, translation->code_size);
+    delete translation;
+  }
+  dead_.clear();
+  interpreter_.blocks().collect();
+}
+
+}  // namespace relic86::jit

@@ -1,0 +1,161 @@
+// What translated code calls. The guest's registers are in CpuState; CpuState::remaining holds what is left behind the
+// running block, so that exit->undone must be added for the exact count.
+#include "cpu/access.h"
+#include "cpu/effective_address.h"
+#include "jit/translator.h"
+
+namespace relic86::jit {
+
+namespace {
+
+Translator& translator(void* context) { return *static_cast<Translator*>(context); }
+
+u64 granules_of(u64 offset, u32 size) {
+  const u64 first = (offset & (kPageSize - 1)) / 64, last = ((offset & (kPageSize - 1)) + size - 1) / 64;
+  return (~u64{0} << first) & (~u64{0} >> (63 - last));
+}
+
+}  // namespace
+
+u32 Translator::access_offset(const ExitPoint& exit) const {
+  const u32 mask = cpu_.stack_mask();
+  switch (exit.address) {
+    case AddressForm::Operand: return effective_address(state_, *exit.insn);
+    case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
+    case AddressForm::StackTop: return state_.gpr32(kEsp) & mask;
+    case AddressForm::Frame: return state_.gpr32(kEbp) & mask;
+  }
+  return 0;
+}
+
+bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) {
+  const SegmentName name = static_cast<SegmentName>(exit.segment);
+  const Segment& segment = state_.segment[name];
+  const u32 offset = access_offset(exit);
+  const MemoryAccess access = write ? MemoryAccess::Write : MemoryAccess::Read;
+  outcome_set_ = true;
+  state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
+  const u64 end = write ? segment.write_end : segment.read_end;
+  // Accesses that need more than a limit check (alignment, data breakpoints, expand-down) are the interpreter's.
+  if (u64{offset} + exit.size > end) {
+    (void)access;
+    outcome_ = ExitKind::Before;
+    return false;
+  }
+  linear = static_cast<u32>(segment.base + offset);
+  Mmu& mmu = cpu_.mmu();
+  const u64 flushes = mmu.tlb().flushes();
+  const Privilege privilege = cpu_.privilege();
+  const bool good = write ? mmu.probe_write(LinAddr(linear), exit.size, privilege)
+                          : mmu.probe_read(LinAddr(linear), exit.size, privilege);
+  if (!good) {
+    cpu_.raise_page_fault(mmu.fault());
+    outcome_ = ExitKind::Fault;
+    return false;
+  }
+  outcome_ = ExitKind::Before;
+  if (mmu.tlb().flushes() != flushes) return false;  // the code page must be looked up again
+  const auto plain = [&](u32 address) {
+    const u64 entry =
+        write ? mmu.tlb().write_entry(LinAddr(address), privilege) : mmu.tlb().read_entry(LinAddr(address), privilege);
+    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0);
+  };
+  if (!plain(linear) || !plain(linear + exit.size - 1)) return false;
+  outcome_set_ = false;
+  return true;
+}
+
+u64 Translator::load_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ++self.statistics_.loads;
+  u32 linear = 0;
+  if (!self.prepare_access(exit, false, linear)) return 1;
+  self.area_.value = 0;
+  (void)self.cpu_.mmu().read_bytes(LinAddr(linear), &self.area_.value, exit.size, self.cpu_.privilege());
+  return 0;
+}
+
+// A store that hits no translated or decoded code.
+bool Translator::plain_store(u32 linear, u32 size) const {
+  const Tlb& tlb = cpu_.mmu().tlb();
+  const u64 entry = tlb.write_entry(LinAddr(linear), cpu_.privilege());
+  if ((entry & kTlbFast) != 0) return true;
+  const u8* const host = reinterpret_cast<const u8*>((entry & ~u64{kPageSize - 1}) + linear);
+  const BackingOffset at = store_.offset_of(host);
+  return (store_.code_granules(at) & granules_of(at.raw, size)) == 0;
+}
+
+u64 Translator::store_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ++self.statistics_.stores;
+  u32 linear = 0;
+  if (!self.prepare_access(exit, true, linear)) return 1;
+  const u32 in_page = kPageSize - (linear & (kPageSize - 1));
+  const bool plain = exit.size <= in_page
+                         ? self.plain_store(linear, exit.size)
+                         : self.plain_store(linear, in_page) && self.plain_store(linear + in_page, exit.size - in_page);
+  if (!plain) {
+    self.outcome_set_ = true;
+    return 1;
+  }
+  (void)self.cpu_.mmu().write_bytes(LinAddr(linear), &self.area_.value, exit.size, self.cpu_.privilege());
+  return 0;
+}
+
+u64 Translator::probe_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ++self.statistics_.probes;
+  u32 linear = 0;
+  if (!self.prepare_access(exit, true, linear)) return 1;
+  const bool again = (linear & (kPageSize - 1)) + exit.size <= kPageSize &&
+                     (self.cpu_.mmu().tlb().write_entry(LinAddr(linear), self.cpu_.privilege()) & kTlbFast) != 0;
+  self.outcome_set_ = !again;
+  return again ? 0 : 1;
+}
+
+u64 Translator::cold_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ++self.statistics_.cold_calls;
+  CpuState& state = self.state_;
+  state.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
+  state.remaining += exit.undone;
+  if (exit.settles_flags) self.settle_flags(exit);
+  const i64 slice = state.slice;
+  const u64 flushes = self.cpu_.mmu().tlb().flushes();
+  self.code_died_ = false;
+  const Insn& insn = *exit.insn;
+  const u8 length = insn.length;
+  const Flow flow = insn.handler(self.cpu_, insn);
+  if (flow == Flow::Next && slice == state.slice && !self.code_died_ && self.cpu_.mmu().tlb().flushes() == flushes &&
+      state.remaining >= exit.undone) [[likely]] {
+    state.remaining -= exit.undone;
+    return 0;
+  }
+  self.outcome_set_ = true;
+  self.outcome_ = ExitKind::Done;
+  // Before a fault is delivered, or anyone else looks.
+  if (!exit.settles_flags) self.settle_flags(exit);
+  if (flow == Flow::Next) {
+    state.rip += length;
+    --state.remaining;
+    self.outcome_flow_ = Flow::Stop;
+    return 1;
+  }
+  self.outcome_flow_ = flow;
+  self.interpreter_.complete(flow, insn);
+  return 1;
+}
+
+u64 Translator::flatten_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  ++self.statistics_.flattens;
+  self.settle_flags(*static_cast<ExitPoint*>(exit_point));
+  self.area_.value = u64{self.state_.flags.eflags()} | kFixed1 | kIF;
+  return 0;
+}
+
+}  // namespace relic86::jit

@@ -1,0 +1,401 @@
+#include "jit/x64/emitter.h"
+
+#include <bit>
+
+#include "base/assert.h"
+#include "cpu/instruction_table.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+// asmjit reports what it cannot encode here; the block is then given up.
+class Refusal final : public asmjit::ErrorHandler {
+ public:
+  void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
+  bool failed = false;
+};
+
+}  // namespace
+
+Emitter::Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation,
+                 const Thunks& thunks, const LookupLayout& lookup)
+    : a_(&code), ir_(ir), mode_(mode), translation_(translation), thunks_(thunks), lookup_(lookup) {
+  page_offset_ = static_cast<i32>(translation.block->first.raw & (kPageSize - 1));
+}
+
+bool Emitter::run() {
+  Refusal refusal;
+  a_.setErrorHandler(&refusal);
+  translation_.count = static_cast<u32>(ir_.insns.size());
+  translation_.entry_offset = static_cast<u32>(a_.offset());
+  // The block's budget. Before any flag: at entry the home holds them all.
+  a_.sub(kRemaining, translation_.count);
+  ExitPoint* const budget = new_exit(ExitKind::Budget, translation_.count);
+  const Label out = a_.newLabel();
+  a_.js(out);
+  defer([=, this] {
+    a_.bind(out);
+    leave(budget);
+  });
+  for (index_ = 0; index_ < ir_.insns.size(); ++index_) {
+    instruction();
+    if (failed_ || refusal.failed) {
+      failed_at_ = index_;
+      return false;
+    }
+  }
+  index_ = ir_.insns.size() - 1;
+  if (!ended_) fall_through_exit();
+  // Deferred code may defer more.
+  for (std::size_t i = 0; i < deferred_.size(); ++i) {
+    const auto code = std::move(deferred_[i]);
+    code();
+  }
+  failed_at_ = ir_.insns.size();
+  return !refusal.failed && !failed_;
+}
+
+void Emitter::instruction() {
+  if (insn().cold) {
+    cold();
+    return;
+  }
+  values_.assign(insn().nodes.size(), Value{});
+  count_uses();
+  free_ = 0;
+  for (const unsigned host : kTemporaries) free_ |= 1u << host;
+  for (u16 id = 0; id < insn().nodes.size(); ++id) {
+    node(id);
+    release(id);
+  }
+}
+
+void Emitter::count_uses() {
+  uses_.assign(insn().nodes.size(), 0);
+  for (u16 id = 0; id < insn().nodes.size(); ++id) {
+    for (const u16 operand : {at(id).a, at(id).b, at(id).c}) {
+      if (operand == kNoValue) continue;
+      ++uses_[operand];
+      values_[operand].last_use = id;
+    }
+  }
+}
+
+void Emitter::node(u16 id) {
+  const Node& n = at(id);
+  Value& value = values_[id];
+  switch (n.op) {
+    case Op::Constant:
+      value.kind = Value::Constant;
+      value.constant = n.immediate;
+      break;
+    case Op::GetRegister:
+      value.kind = n.size == 1 && n.reg >= 4 ? Value::High : Value::Guest;
+      value.reg = value.kind == Value::High ? n.reg & 3 : n.reg;
+      break;
+    case Op::SetRegister: set_register(id); break;
+    case Op::Address: value.kind = Value::Address; break;
+    case Op::Load: load(id); break;
+    case Op::LoadForWrite: load_for_write(id); break;
+    case Op::Store: store(id); break;
+    case Op::ZeroExtend:
+    case Op::SignExtend:
+    case Op::Truncate:
+    case Op::HighHalf: extend(id); break;
+    case Op::Add:
+    case Op::Adc:
+    case Op::Sub:
+    case Op::Sbb:
+    case Op::And:
+    case Op::Or:
+    case Op::Xor: binary(id); break;
+    case Op::Neg:
+    case Op::Inc:
+    case Op::Dec:
+    case Op::Not: unary(id); break;
+    case Op::Shl:
+    case Op::Shr:
+    case Op::Sar:
+    case Op::Rol:
+    case Op::Ror:
+    case Op::Rcl:
+    case Op::Rcr: shift(id); break;
+    case Op::Shld:
+    case Op::Shrd: double_shift(id); break;
+    case Op::Mul:
+    case Op::Imul: multiply(id); break;
+    case Op::Div:
+    case Op::Idiv: divide(id); break;
+    case Op::Low:
+    case Op::High: break;  // placed by the operation
+    case Op::Bt:
+    case Op::Bts:
+    case Op::Btr:
+    case Op::Btc: bit_test(id); break;
+    case Op::Bsf:
+    case Op::Bsr: bit_scan(id); break;
+    case Op::PlainAdd:
+    case Op::ByteSwap:
+    case Op::NextInstruction: plain(id); break;
+    case Op::SetCarry: set_carry(id); break;
+    case Op::SetDirection: set_direction(id); break;
+    case Op::Condition:
+    case Op::ZeroCount:
+    case Op::Invert:
+    case Op::TargetOf: break;  // by their users
+    case Op::Select: select(id); break;
+    case Op::Truth: truth(id); break;
+    case Op::Push: push(id); break;
+    case Op::Pop: pop(id); break;
+    case Op::Peek: peek(id); break;
+    case Op::SetStackPointer: set_stack_pointer(id); break;
+    case Op::JumpTo: jump_to(id); break;
+    case Op::JumpIf: jump_if(id); break;
+    case Op::JumpIfCounting: counting_jump(id); break;
+  }
+}
+
+u8 Emitter::take() {
+  if (free_ == 0) {
+    failed_ = true;
+    return static_cast<u8>(kTemporaries[0]);
+  }
+  const u8 host = static_cast<u8>(std::countr_zero(free_));
+  free_ &= free_ - 1;
+  return host;
+}
+
+void Emitter::give(u8 host) { free_ |= 1u << host; }
+
+void Emitter::release(u16 now) {
+  for (u16 id = 0; id <= now; ++id) {
+    Value& value = values_[id];
+    if (value.last_use > now || value.last_use == 0) continue;
+    if (value.kind == Value::Temporary) {
+      give(value.reg);
+      value.kind = Value::Nothing;
+    } else if (value.kind == Value::Address && value.host_pointer != 0) {
+      give(value.host_pointer);
+      value.host_pointer = 0;
+    }
+  }
+}
+
+void Emitter::set_temporary(u16 id, u8 host) {
+  values_[id].kind = Value::Temporary;
+  values_[id].reg = host;
+}
+
+bool Emitter::address_is_register() const {
+  const Insn& i = *insn().insn;
+  return i.displacement == 0 && i.index == kNoRegister && i.base != kNoRegister && i.address32();
+}
+
+void Emitter::lea_address(const Gp& to) {
+  const Insn& i = *insn().insn;
+  const bool base = i.base != kNoRegister, index = i.index != kNoRegister;
+  if (!base && !index) {
+    a_.mov(to.r32(), i.displacement & i.address_mask);
+    return;
+  }
+  if (address_is_register()) {
+    a_.mov(to.r32(), guest(i.base, 4));
+    return;
+  }
+  const i32 displacement = static_cast<i32>(i.displacement);
+  // 64-bit address arithmetic, cut to 32 bits by the destination: no 67h prefix needed.
+  if (base && index) {
+    a_.lea(to.r32(), x86::ptr(guest(i.base, 8), guest(i.index, 8), i.scale, displacement));
+  } else if (base) {
+    a_.lea(to.r32(), x86::ptr(guest(i.base, 8), displacement));
+  } else {
+    a_.lea(to.r32(), x86::ptr(u64{0}, guest(i.index, 8), i.scale).cloneAdjusted(displacement));
+  }
+  if (!i.address32()) a_.movzx(to.r32(), to.r16());
+}
+
+Emitter::Gp Emitter::in_register(u16 id, unsigned bytes) {
+  Value& value = values_[id];
+  switch (value.kind) {
+    case Value::Guest: {
+      // SPL, BPL and kin are no guest registers: a byte of ESP to EDI only occurs as the low part of a wider value.
+      return guest(value.reg, bytes);
+    }
+    case Value::Temporary: return sized(value.reg, bytes);
+    default: return sized(in_temporary(id, bytes), bytes);
+  }
+}
+
+u8 Emitter::in_temporary(u16 id, unsigned bytes) {
+  Value& value = values_[id];
+  if (value.kind == Value::Temporary) return value.reg;
+  const u8 host = take();
+  move_to(sized(host, bytes), id, bytes);
+  set_temporary(id, host);
+  return host;
+}
+
+asmjit::Operand Emitter::source(u16 id, unsigned bytes) {
+  const Value& value = values_[id];
+  if (value.kind == Value::Constant) {
+    const u32 c = value.constant;
+    if (bytes == 1) return asmjit::Imm(static_cast<i8>(c));
+    if (bytes == 2) return asmjit::Imm(static_cast<i16>(c));
+    return asmjit::Imm(static_cast<i32>(c));
+  }
+  return in_register(id, bytes);
+}
+
+void Emitter::move_to(const Gp& to, u16 id, unsigned bytes) {
+  const Value& value = values_[id];
+  const Gp to32 = to.r32();
+  switch (value.kind) {
+    case Value::Constant: a_.mov(to32, value.constant); break;
+    case Value::Guest:
+      if (kHostOfGuest[value.reg] != to.id()) a_.mov(to32, guest(value.reg, 4));
+      break;
+    case Value::Temporary:
+      if (value.reg != to.id()) a_.mov(to32, sized(value.reg, 4));
+      break;
+    case Value::High:
+      a_.movzx(kAddress.r32(), x86::gpb_hi(value.reg));
+      if (to.id() != kAddress.id()) a_.mov(to32, kAddress.r32());
+      break;
+    case Value::Address:
+      lea_address(to);
+      if (bytes == 2) a_.movzx(to32, to.r16());
+      break;
+    default: RELIC86_ASSERT(false);
+  }
+}
+
+void Emitter::before_write(u8 guest_register, u16 now) {
+  for (u16 id = 0; id < now; ++id) {
+    Value& value = values_[id];
+    if (value.last_use <= now || value.reg != guest_register) continue;
+    if (value.kind == Value::Guest || value.kind == Value::High) (void)in_temporary(id, 4);
+  }
+}
+
+bool Emitter::destination(u16 id, u8& guest_register) const {
+  if (uses(id) != 1) return false;
+  const u16 user = values_[id].last_use;
+  const Node& n = at(user);
+  if (n.op != Op::SetRegister || n.size != at(id).size || (n.size == 1 && n.reg >= 4)) return false;
+  // Nothing between the two may leave the block, read the register's old value or write it.
+  for (u16 between = static_cast<u16>(id + 1); between < user; ++between) {
+    switch (at(between).op) {
+      case Op::Constant:
+      case Op::Low:
+      case Op::High: break;
+      default: return false;
+    }
+  }
+  for (u16 older = 0; older < id; ++older) {
+    const Value& value = values_[older];
+    if (value.last_use > id && value.reg == n.reg && (value.kind == Value::Guest || value.kind == Value::High)) {
+      return false;
+    }
+    if (value.kind == Value::Address && value.last_use > id) return false;
+  }
+  guest_register = n.reg;
+  return true;
+}
+
+void Emitter::set_register(u16 id) {
+  const Node& n = at(id);
+  Value& value = values_[n.a];
+  const bool high = n.size == 1 && n.reg >= 4;
+  const u8 reg = high ? n.reg & 3 : n.reg;
+  if (value.kind == Value::Guest && value.reg == reg && !high) return;  // already there
+  if (value.kind == Value::High && value.reg == reg && high) return;
+  before_write(reg, id);
+  if (high) {
+    if (value.kind == Value::Constant) {
+      a_.mov(x86::gpb_hi(reg), static_cast<i8>(value.constant));
+    } else if (value.kind == Value::Guest && value.reg < 4) {
+      a_.mov(x86::gpb_hi(reg), x86::gpb_lo(value.reg));
+    } else if (value.kind == Value::High) {
+      a_.mov(x86::gpb_hi(reg), x86::gpb_hi(value.reg));
+    } else {
+      write_high(reg, in_register(n.a, 1));
+    }
+    return;
+  }
+  const Gp to = guest(reg, n.size);
+  if (value.kind == Value::Constant) {
+    if (n.size == 1) a_.mov(to, static_cast<i8>(value.constant));
+    if (n.size == 2) a_.mov(to, static_cast<i16>(value.constant));
+    if (n.size == 4) a_.mov(to, value.constant);
+  } else if (value.kind == Value::High && n.size == 1 && reg < 4) {
+    a_.mov(x86::gpb_lo(reg), x86::gpb_hi(value.reg));
+  } else if (value.kind == Value::Address && n.size == 4) {
+    lea_address(to);
+  } else {
+    a_.mov(to, in_register(n.a, n.size));
+  }
+}
+
+// AH and kin from a register that needs a REX prefix: by way of AL. No flags change.
+void Emitter::write_high(u8 guest_register, const Gp& low_byte) {
+  const Gp low = x86::gpb_lo(guest_register), high = x86::gpb_hi(guest_register);
+  a_.xchg(low, high);
+  a_.mov(low, low_byte);
+  a_.xchg(low, high);
+}
+
+i32 Emitter::eip_of(std::size_t index) const { return page_offset_ + static_cast<i32>(ir_.insns[index].offset); }
+
+ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
+  ExitPoint& exit = translation_.exits.emplace_back();
+  exit.owner = &translation_;
+  exit.insn = insn().insn;
+  exit.kind = kind;
+  exit.undone = static_cast<u16>(undone);
+  exit.eip = eip_of(index_);
+  exit.first_step = first_step_;
+  exit.last_step = static_cast<u16>(translation_.steps.size());
+  exit.from_home = from_home_;
+  return &exit;
+}
+
+void Emitter::call_thunk(u64 thunk, ExitPoint* exit) {
+  a_.mov(kAddress, reinterpret_cast<u64>(exit));
+  a_.call(thunk);
+}
+
+void Emitter::leave(ExitPoint* exit) {
+  a_.mov(kAddress, reinterpret_cast<u64>(exit));
+  a_.jmp(thunks_.leave);
+}
+
+// A cold instruction: its handler is called with everything in CpuState.
+void Emitter::cold() {
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  const Insn& i = *insn().insn;
+  bool quiet = false;
+  if (i.row != kNoRow) {
+    const InstructionRow& row = instruction_table()[i.row];
+    const bool arithmetic = row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3;
+    quiet = (row.flags_read | row.flags_written | row.undefined.flags) == 0 && (row.traits & kTraitEndsBlock) == 0 &&
+            (arithmetic || (row.traits & kTraitString) != 0);
+  }
+  exit->settles_flags = !quiet;
+  call_thunk(thunks_.cold, exit);
+  host_flags(0);
+  if (!quiet) {
+    from_home_ = true;
+    home_current_ = true;
+    first_step_ = static_cast<u16>(translation_.steps.size());
+  }
+  if (i.row == kNoRow || (instruction_table()[i.row].traits & kTraitEndsBlock) != 0) {
+    // The handler goes on elsewhere; should one ever complete plainly, the next instruction follows.
+    if (index_ + 1 == ir_.insns.size()) {
+      fall_through_exit();
+      ended_ = true;
+    }
+  }
+}
+
+}  // namespace relic86::jit::x64

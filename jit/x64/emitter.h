@@ -1,0 +1,185 @@
+// The x64 back end: one pass over a block's IR. Guest registers stay in their host registers throughout; values of an
+// instruction that are not guest registers take temporaries. Code that is seldom needed (slow accesses, side exits)
+// stands behind the block.
+//
+//   emitter.cpp             driver, values and temporaries
+//   emitter_memory.cpp      loads, stores, stack
+//   emitter_arithmetic.cpp  operations
+//   emitter_flags.cpp       flag steps, conditions, the home
+//   emitter_branches.cpp    jumps, links, the indirect lookup
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "jit/flag_analysis.h"
+#include "jit/translation.h"
+#include "jit/x64/registers.h"
+#include "jit/x64/thunks.h"
+
+namespace relic86::jit::x64 {
+
+// What the indirect lookup of a mode looks like (jit/lookup_table.h).
+struct LookupLayout {
+  const void* table = nullptr;
+  u32 mask = 0;  // of the slot number; a slot is two words: host address + 1 of the guest code, entry
+};
+
+class Emitter {
+ public:
+  Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation, const Thunks& thunks,
+          const LookupLayout& lookup);
+
+  // False: something could not be encoded; the block stays with the interpreter.
+  bool run();
+  std::size_t failed_at() const { return failed_at_; }  // index of the instruction
+
+ private:
+  using Gp = x86::Gp;
+  using Label = asmjit::Label;
+  using Mem = x86::Mem;
+
+  // Where a value is.
+  struct Value {
+    enum Kind : u8 { Nothing, Guest, High, Temporary, Constant, Address, Pending } kind = Nothing;
+    u8 reg = 0;  // guest register (High: 0 to 3), or host number of the temporary
+    u32 constant = 0;
+    u8 host_pointer = 0;  // Address: temporary that holds the host address of the access, 0 if none
+    u16 last_use = 0;
+  };
+
+  // --- Driver, values (emitter.cpp) ---
+  void instruction();
+  void node(u16 id);
+  const Node& at(u16 id) const { return insn().nodes[id]; }
+  const InsnIr& insn() const { return ir_.insns[index_]; }
+  void count_uses();
+  u16 uses(u16 id) const { return uses_[id]; }
+  u8 take();              // a free temporary's host number
+  void give(u8 host);     // back
+  void release(u16 now);  // temporaries whose last use is over
+  void set_temporary(u16 id, u8 host);
+  Gp in_register(u16 id, unsigned bytes);          // as it is: a guest register or temporary
+  u8 in_temporary(u16 id, unsigned bytes);         // a temporary that may be changed; becomes the value's
+  asmjit::Operand source(u16 id, unsigned bytes);  // register or immediate
+  void move_to(const Gp& to, u16 id, unsigned bytes);
+  // Older values of a guest register that are used later move away before it is written.
+  void before_write(u8 guest_register, u16 now);
+  // The one SetRegister that takes value id, if it is a plain register of the same width and nothing is in the way.
+  bool destination(u16 id, u8& guest_register) const;
+  void set_register(u16 id);
+  void write_high(u8 guest_register, const Gp& low_byte);
+  void lea_address(const Gp& to);
+  bool address_is_register() const;
+
+  // --- Memory ---
+  void load(u16 id);
+  void load_for_write(u16 id);
+  void store(u16 id);
+  void push(u16 id);
+  void pop(u16 id);
+  void peek(u16 id);
+  void set_stack_pointer(u16 id);
+  // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow.
+  x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary);
+  ExitPoint* access_exit(AddressForm form, unsigned bytes, unsigned segment);
+  void stack_address(i32 displacement);
+  void finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow, ExitPoint* exit);
+
+  // --- Operations ---
+  void binary(u16 id);
+  void unary(u16 id);
+  void shift(u16 id);
+  void double_shift(u16 id);
+  void multiply(u16 id);
+  void divide(u16 id);
+  void bit_test(u16 id);
+  void bit_scan(u16 id);
+  void extend(u16 id);
+  void select(u16 id);
+  void truth(u16 id);
+  void plain(u16 id);
+  void set_direction(u16 id);
+  void set_carry(u16 id);
+
+  // --- Flags ---
+  FlagOperand capture(u16 id, unsigned bytes, u32 clobbered);
+  FlagOperand capture_register(const Gp& reg, i32 guest_register, u32 clobbered);
+  FlagOperand new_slot();
+  FlagNeed need(u32 defined) const { return flag_need(ir_, index_, defined); }
+  void add_step(const FlagStep& step, bool full);
+  void host_flags(u32 valid) { host_flags_ = valid; }
+  // The host's flags hold what `condition` reads; gives the code to use.
+  x86::CondCode condition_code(u32 condition);
+  bool rebuild(u32 mask);
+  x86::Mem slot(u32 number, u32 bytes = 4) const;
+  x86::Mem area(std::size_t offset, u32 bytes = 4) const;
+  x86::Mem state(std::size_t offset, u32 bytes = 8) const;
+  void flatten();
+  void carry_in();
+  void write_home();
+  // The chain of steps as it stands, to go on with it in deferred code.
+  struct Chain {
+    std::size_t index = 0;
+    std::vector<FlagStep> steps;
+    bool from_home = true, home_current = true;
+  };
+  Chain chain() const;
+  void restore(const Chain& chain);
+  void home_operand(std::size_t offset, const FlagOperand& operand);
+  asmjit::Operand step_operand(const FlagOperand& operand, const Gp& scratch, unsigned bytes, bool& good);
+
+  // --- Branches ---
+  struct Truth {
+    bool ready = false;
+    x86::CondCode code{};
+  };
+  Truth truth_of(u16 id);
+  void jump_to(u16 id);
+  void jump_if(u16 id);
+  void counting_jump(u16 id);
+  void direct_exit(i32 target, unsigned bytes, unsigned undone);
+  void indirect_exit(const Gp& eip, unsigned undone);
+  void fall_through_exit();
+  bool linkable(i32 target, unsigned bytes) const;
+  void cold();
+
+  // --- Exits ---
+  ExitPoint* new_exit(ExitKind kind, unsigned undone);
+  i32 eip_of(std::size_t index) const;
+  i32 next_eip() const { return eip_of(index_) + insn().insn->length; }
+  unsigned undone_before() const { return static_cast<unsigned>(ir_.insns.size() - index_); }
+  unsigned undone_after() const { return undone_before() - 1; }
+  void call_thunk(u64 thunk, ExitPoint* exit);
+  void leave(ExitPoint* exit);
+  void defer(std::function<void()> code) { deferred_.push_back(std::move(code)); }
+  ExitPoint* branch_exit(i32 target);
+  void patched_jump(ExitPoint* exit);
+  void patched_jump_if(x86::CondCode code, ExitPoint* exit);
+  void note_jump(ExitPoint* exit, const Label& stub);
+
+  x86::Assembler a_;
+  const BlockIr& ir_;
+  Mode mode_;
+  Translation& translation_;
+  const Thunks& thunks_;
+  LookupLayout lookup_;
+  i32 page_offset_ = 0;  // of the block's first byte
+
+  std::size_t index_ = 0;  // of the instruction
+  std::vector<Value> values_;
+  std::vector<u16> uses_;
+  u32 free_ = 0;  // temporaries, by host number
+  std::vector<std::function<void()>> deferred_;
+
+  u32 host_flags_ = 0;  // guest flags that the host's EFLAGS hold
+  bool from_home_ = true;
+  u16 first_step_ = 0;
+  u32 next_slot_ = 0;
+  bool home_current_ = true;  // the home holds everything
+  bool ended_ = false;
+  bool failed_ = false;
+  std::size_t failed_at_ = 0;
+};
+
+}  // namespace relic86::jit::x64

@@ -1,0 +1,192 @@
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+Emitter::Chain Emitter::chain() const {
+  const auto& steps = translation_.steps;
+  return {index_, {steps.begin() + first_step_, steps.end()}, from_home_, home_current_};
+}
+
+void Emitter::restore(const Chain& chain) {
+  index_ = chain.index;
+  first_step_ = static_cast<u16>(translation_.steps.size());
+  translation_.steps.insert(translation_.steps.end(), chain.steps.begin(), chain.steps.end());
+  from_home_ = chain.from_home;
+  home_current_ = chain.home_current;
+}
+
+Emitter::Truth Emitter::truth_of(u16 id) {
+  const Node& n = at(id);
+  switch (n.op) {
+    case Op::Condition: return {true, condition_code(n.immediate)};
+    case Op::ZeroCount: {
+      const Gp count = guest(kEcx, n.size);
+      a_.test(count, count);
+      host_flags(0);
+      return {true, x86::CondCode::kZ};
+    }
+    case Op::Invert: {
+      const Truth inner = truth_of(n.a);
+      return {true, x86::negateCond(inner.code)};
+    }
+    default: failed_ = true; return {true, x86::CondCode::kZ};
+  }
+}
+
+// Within the page a branch keeps EngineArea::page_eip, and its target stays below CS's limit.
+bool Emitter::linkable(i32 target, unsigned bytes) const {
+  return target >= 0 && target < static_cast<i32>(kPageSize) && (bytes == 4) == mode_.code32;
+}
+
+ExitPoint* Emitter::branch_exit(i32 target) {
+  ExitPoint* const exit = new_exit(ExitKind::Branch, 0);
+  exit->eip = target;
+  exit->from_home = true;
+  exit->first_step = exit->last_step;
+  exit->linkable = true;
+  return exit;
+}
+
+void Emitter::note_jump(ExitPoint* exit, const Label& stub) {
+  exit->jump_offset = static_cast<u32>(a_.offset()) - 4;
+  defer([=, this] {
+    a_.bind(stub);
+    exit->stub_offset = static_cast<u32>(a_.offset());
+    leave(exit);
+  });
+}
+
+void Emitter::patched_jump(ExitPoint* exit) {
+  const Label stub = a_.newLabel();
+  a_.long_().jmp(stub);
+  note_jump(exit, stub);
+}
+
+void Emitter::patched_jump_if(x86::CondCode code, ExitPoint* exit) {
+  const Label stub = a_.newLabel();
+  a_.long_().j(code, stub);
+  note_jump(exit, stub);
+}
+
+// The flags are home. target: relative to the page.
+void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
+  if (undone != 0) a_.add(kRemaining, undone);
+  if (linkable(target, bytes)) {
+    patched_jump(branch_exit(target));
+    return;
+  }
+  const Gp eip = x86::r10;
+  a_.lea(eip.r32(), x86::ptr(kPageEip, target));
+  if (bytes == 2) a_.movzx(eip.r32(), eip.r16());
+  indirect_exit(eip, 0);
+}
+
+// A jump to EIP in r10: the TLB gives the host address of the code, a hash table the translation. A code page without
+// an entry, or one that is not translated, is left to the dispatcher.
+void Emitter::indirect_exit(const Gp& eip, unsigned undone) {
+  if (undone != 0) a_.add(kRemaining, undone);
+  ExitPoint* const exit = new_exit(ExitKind::Indirect, 0);
+  exit->from_home = true;
+  exit->first_step = exit->last_step;
+  const Label miss = a_.newLabel();
+  const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress;
+  a_.mov(linear.r32(), eip.r32());
+  if (!mode_.flat_code()) {
+    a_.add(linear.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, base), 4));
+  }
+  a_.mov(slot_register.r32(), linear.r32());
+  a_.shr(slot_register.r32(), kPageShift);
+  const i32 table =
+      static_cast<i32>(offsetof(VcpuMemory, tlb)) + (mode_.user ? static_cast<i32>(sizeof(u64) * kLinearPages) : 0);
+  a_.mov(host, Mem(kState, slot_register, 3, table, 8));
+  a_.add(host, linear);
+  a_.mov(kPageEip.r32(), eip.r32());
+  if (mode_.flat_code()) {
+    a_.and_(kPageEip.r32(), ~static_cast<i32>(kPageSize - 1));
+  } else {
+    a_.and_(linear.r32(), kPageSize - 1);
+    a_.sub(kPageEip.r32(), linear.r32());
+    // All of the page must lie below CS's limit, FFFFh at least.
+    a_.lea(linear.r32(), x86::ptr(kPageEip, static_cast<i32>(kPageSize - 1)));
+    a_.cmp(linear.r32(), 0xFFFF);
+    a_.ja(miss);
+  }
+  a_.mov(slot_register.r32(), host.r32());
+  a_.and_(slot_register.r32(), lookup_.mask);
+  a_.shl(slot_register.r32(), 4);
+  a_.mov(linear, reinterpret_cast<u64>(lookup_.table));
+  a_.add(slot_register, linear);
+  a_.cmp(host, x86::qword_ptr(slot_register));
+  a_.jne(miss);
+  a_.jmp(x86::qword_ptr(slot_register, 8));
+  defer([=, this] {
+    a_.bind(miss);
+    a_.mov(area(offsetof(EngineArea, target), 4), x86::r10d);
+    leave(exit);
+  });
+}
+
+void Emitter::jump_to(u16 id) {
+  const Node n = at(id);
+  ended_ = true;
+  if (at(n.a).op == Op::TargetOf) {
+    write_home();
+    direct_exit(next_eip() + static_cast<i32>(insn().insn->immediate), n.size, 0);
+    return;
+  }
+  const Gp eip = x86::r10;
+  write_home();
+  move_to(eip, n.a, n.size);
+  if (n.size == 2) a_.movzx(eip.r32(), eip.r16());
+  indirect_exit(eip, 0);
+}
+
+void Emitter::jump_if(u16 id) {
+  const Node n = at(id);
+  const i32 target = next_eip() + static_cast<i32>(insn().insn->immediate);
+  const unsigned undone = undone_after();
+  if (undone == 0) write_home();
+  const Truth truth = truth_of(n.a);
+  if (undone == 0 && linkable(target, n.size)) {
+    patched_jump_if(truth.code, branch_exit(target));
+    return;
+  }
+  const Label taken = a_.newLabel();
+  a_.j(truth.code, taken);
+  defer([=, this, snapshot = chain()] {
+    a_.bind(taken);
+    restore(snapshot);
+    write_home();
+    direct_exit(target, n.size, undone);
+  });
+}
+
+// LOOP: the count goes down without touching the guest's flags.
+void Emitter::counting_jump(u16 id) {
+  const Node n = at(id);
+  const Gp count = guest(kEcx, 8);
+  if (at(n.a).op != Op::Invert || at(at(n.a).a).op != Op::ZeroCount) {
+    failed_ = true;
+    return;
+  }
+  if (n.reg == 4) {
+    a_.lea(count.r32(), x86::ptr(count, -1));
+  } else {
+    a_.lea(kAddress.r32(), x86::ptr(count, -1));
+    a_.mov(count.r16(), kAddress.r16());
+  }
+  jump_if(id);
+}
+
+void Emitter::fall_through_exit() {
+  write_home();
+  if (linkable(next_eip(), mode_.code32 ? 4 : 2)) {
+    patched_jump(branch_exit(next_eip()));
+    return;
+  }
+  a_.lea(x86::r10d, x86::ptr(kPageEip, next_eip()));  // EIP does not wrap at 64 KB here
+  indirect_exit(x86::r10, 0);
+}
+
+}  // namespace relic86::jit::x64

@@ -1,0 +1,184 @@
+#include "cpu/semantics/condition.h"
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+x86::Mem Emitter::slot(u32 number, u32 bytes) const {
+  return area(offsetof(EngineArea, slots) + number * sizeof(u32), bytes);
+}
+
+FlagOperand Emitter::new_slot() {
+  if (next_slot_ >= kSlots) {
+    failed_ = true;
+    return {FlagOperand::Slot, 0};
+  }
+  return {FlagOperand::Slot, next_slot_++};
+}
+
+FlagOperand Emitter::capture_register(const Gp& reg, i32 guest_register, u32 clobbered) {
+  if (guest_register >= 0 && (clobbered >> guest_register & 1) == 0) {
+    return {FlagOperand::Register, static_cast<u32>(guest_register)};
+  }
+  const FlagOperand kept = new_slot();
+  a_.mov(slot(kept.value), reg.r32());
+  return kept;
+}
+
+FlagOperand Emitter::capture(u16 id, unsigned bytes, u32 clobbered) {
+  const Value& value = values_[id];
+  switch (value.kind) {
+    case Value::Constant: return {FlagOperand::Immediate, value.constant};
+    case Value::Guest: return capture_register(guest(value.reg, 4), value.reg, clobbered);
+    case Value::High:
+      if ((clobbered >> value.reg & 1) == 0) return {FlagOperand::HighByte, value.reg};
+      a_.movzx(kAddress.r32(), x86::gpb_hi(value.reg));
+      return capture_register(kAddress, -1, clobbered);
+    default: return capture_register(in_register(id, bytes), -1, clobbered);
+  }
+}
+
+void Emitter::add_step(const FlagStep& step, bool full) {
+  auto& steps = translation_.steps;
+  home_current_ = false;
+  if (full) {
+    from_home_ = false;
+    first_step_ = static_cast<u16>(steps.size());
+  } else if (counting_step(step.op) && steps.size() > first_step_ && counting_step(steps.back().op)) {
+    // An INC or DEC hides all of the one before it but nothing else.
+    const u16 start = static_cast<u16>(steps.size());
+    for (u16 i = first_step_; i + 1u < start; ++i) steps.push_back(FlagStep(steps[i]));
+    first_step_ = start;
+  }
+  steps.push_back(step);
+}
+
+asmjit::Operand Emitter::step_operand(const FlagOperand& operand, const Gp& scratch, unsigned bytes, bool& good) {
+  switch (operand.kind) {
+    case FlagOperand::Register: return guest(operand.value, bytes);
+    case FlagOperand::Immediate:
+      return asmjit::Imm(bytes == 1   ? static_cast<i8>(operand.value)
+                         : bytes == 2 ? static_cast<i16>(operand.value)
+                                      : static_cast<i32>(operand.value));
+    case FlagOperand::Slot: a_.mov(scratch.r32(), slot(operand.value)); return sized(scratch.id(), bytes);
+    default: good = false; return {};
+  }
+}
+
+// Repeats the last step for its flags alone. Only kAddress may be changed.
+bool Emitter::rebuild(u32 mask) {
+  const auto& steps = translation_.steps;
+  if (steps.size() <= first_step_) return false;
+  const FlagStep& step = steps.back();
+  const unsigned bytes = step.size;
+  const u32 sign_zero = kSF | kZF | kPF;
+  bool good =
+      step.a.kind != FlagOperand::None && step.a.kind != FlagOperand::HighByte && step.b.kind != FlagOperand::HighByte;
+  if (!good) return false;
+  const bool logic = step.op == Op::And || step.op == Op::Or || step.op == Op::Xor;
+  const bool by_result = step.from_result && (logic || (mask & ~sign_zero) == 0);
+  if (by_result) {
+    if (step.op != Op::Add && step.op != Op::Sub && step.op != Op::Neg && !logic && !counting_step(step.op))
+      return false;
+    if (step.a.kind == FlagOperand::Immediate) return false;
+    const asmjit::Operand result = step_operand(step.a, kAddress, bytes, good);
+    a_.emit(x86::Inst::kIdTest, result, result);
+    host_flags(logic ? kArithmeticFlags & ~kAF : sign_zero);
+    return true;
+  }
+  if (!step.from_result && (step.op == Op::Sub || step.op == Op::And)) {
+    if (step.a.kind == FlagOperand::Immediate) return false;
+    if (step.a.kind == FlagOperand::Slot && step.b.kind == FlagOperand::Slot) {
+      a_.mov(kAddress.r32(), slot(step.a.value));
+      a_.emit(step.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, sized(kAddress.id(), bytes),
+              slot(step.b.value, bytes));
+    } else {
+      const asmjit::Operand left = step_operand(step.a, kAddress, bytes, good);
+      const asmjit::Operand right = step_operand(step.b, kAddress, bytes, good);
+      a_.emit(step.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, left, right);
+    }
+    host_flags(step.op == Op::Sub ? u32{kArithmeticFlags} : kArithmeticFlags & ~kAF);
+    return true;
+  }
+  if (step.from_result && (step.op == Op::Sub || step.op == Op::Add) && step.b.kind != FlagOperand::Slot) {
+    const Gp left = sized(kAddress.id(), bytes);
+    if (step.a.kind == FlagOperand::Immediate) return false;
+    const asmjit::Operand result = step_operand(step.a, kAddress, 4, good);
+    if (step.a.kind == FlagOperand::Register) a_.emit(x86::Inst::kIdMov, kAddress.r32(), result);
+    const asmjit::Operand right = step_operand(step.b, kAddress, bytes, good);
+    a_.emit(step.op == Op::Sub ? x86::Inst::kIdAdd : x86::Inst::kIdSub, left, right);
+    a_.emit(step.op == Op::Sub ? x86::Inst::kIdSub : x86::Inst::kIdAdd, left, right);
+    host_flags(kArithmeticFlags);
+    return true;
+  }
+  return false;
+}
+
+// All steps run through C++; the host's flags then hold all of the guest's.
+void Emitter::flatten() {
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  call_thunk(thunks_.flatten, exit);
+  from_home_ = true;
+  home_current_ = true;
+  first_step_ = static_cast<u16>(translation_.steps.size());
+  host_flags(kArithmeticFlags);
+}
+
+x86::CondCode Emitter::condition_code(u32 condition) {
+  const u32 mask = flags_read_by(static_cast<Condition>(condition));
+  if ((mask & ~host_flags_) != 0 && !(rebuild(mask) && (mask & ~host_flags_) == 0)) flatten();
+  static constexpr x86::CondCode kCodes[16] = {
+      x86::CondCode::kO, x86::CondCode::kNO, x86::CondCode::kB,  x86::CondCode::kNB,
+      x86::CondCode::kZ, x86::CondCode::kNZ, x86::CondCode::kBE, x86::CondCode::kNBE,
+      x86::CondCode::kS, x86::CondCode::kNS, x86::CondCode::kP,  x86::CondCode::kNP,
+      x86::CondCode::kL, x86::CondCode::kNL, x86::CondCode::kLE, x86::CondCode::kNLE};
+  return kCodes[condition];
+}
+
+void Emitter::carry_in() { (void)condition_code(static_cast<u32>(Condition::Below)); }
+
+void Emitter::home_operand(std::size_t offset, const FlagOperand& operand) {
+  const x86::Mem to = area(offset);
+  switch (operand.kind) {
+    case FlagOperand::None: break;
+    case FlagOperand::Register: a_.mov(to, guest(operand.value, 4)); break;
+    case FlagOperand::HighByte:
+      a_.movzx(kAddress.r32(), x86::gpb_hi(operand.value));
+      a_.mov(to, kAddress.r32());
+      break;
+    case FlagOperand::Immediate: a_.mov(to, operand.value); break;
+    case FlagOperand::Slot:
+      a_.mov(kAddress.r32(), slot(operand.value));
+      a_.mov(to, kAddress.r32());
+      break;
+  }
+}
+
+// The steps since the home become the home. Only moves: the host's flags stay, unless the steps are of a rare shape.
+void Emitter::write_home() {
+  if (home_current_) return;
+  const auto& steps = translation_.steps;
+  const std::size_t length = steps.size() - first_step_;
+  const bool counting = length > 0 && counting_step(steps.back().op);
+  const bool fits = length == 0 || (from_home_ ? counting && length == 1 : length == 1 || (counting && length == 2));
+  if (!fits) {
+    flatten();
+    return;
+  }
+  home_current_ = true;
+  if (length == 0) return;
+  if (!from_home_) {
+    const FlagStep& full = steps[first_step_];
+    home_operand(offsetof(EngineArea, home_operand), full.a);
+    home_operand(offsetof(EngineArea, home_operand) + 4, full.b);
+    home_operand(offsetof(EngineArea, home_operand) + 8, full.c);
+    // The partial step's descriptor behind it becomes 0.
+    a_.mov(area(offsetof(EngineArea, home_step), 8), static_cast<i32>(full.descriptor()));
+  }
+  if (counting) {
+    home_operand(offsetof(EngineArea, home_partial_result), steps.back().a);
+    a_.mov(area(offsetof(EngineArea, home_partial)), steps.back().descriptor());
+  }
+}
+
+}  // namespace relic86::jit::x64

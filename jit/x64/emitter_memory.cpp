@@ -1,0 +1,259 @@
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+constexpr i32 kTlb = static_cast<i32>(offsetof(VcpuMemory, tlb));
+
+i32 tlb_table(bool write, bool user) {
+  const i32 table = static_cast<i32>(sizeof(u64) * kLinearPages);
+  return kTlb + (write ? 2 * table : 0) + (user ? table : 0);
+}
+
+}  // namespace
+
+x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
+  return x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offset), bytes);
+}
+x86::Mem Emitter::state(std::size_t offset, u32 bytes) const {
+  return x86::Mem(kState, static_cast<i32>(offset), bytes);
+}
+
+ExitPoint* Emitter::access_exit(AddressForm form, unsigned bytes, unsigned segment) {
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  exit->address = form;
+  exit->size = static_cast<u8>(bytes);
+  exit->segment = static_cast<u8>(segment);
+  return exit;
+}
+
+x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary) {
+  temporary = take();
+  const Gp entry = sized(temporary, 8), entry32 = sized(temporary, 4);
+  const Gp address32 = kAddress.r32();
+  host_flags(0);
+  if (!mode_.flat(segment)) {
+    const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
+    a_.lea(entry, x86::ptr(kAddress, static_cast<i32>(bytes)));
+    a_.cmp(entry, state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end))));
+    a_.ja(slow);
+    a_.add(address32, state(at_segment + offsetof(Segment, base), 4));
+  }
+  if (bytes > 1) {
+    // Only an unaligned access can cross a page.
+    const Label unaligned = a_.newLabel(), within = a_.newLabel();
+    a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
+    a_.jnz(unaligned);
+    a_.bind(within);
+    defer([=, this] {
+      a_.bind(unaligned);
+      a_.mov(entry32, address32);
+      a_.and_(entry32, kPageSize - 1);
+      a_.cmp(entry32, kPageSize - bytes);
+      a_.jbe(within);
+      a_.jmp(slow);
+    });
+  }
+  a_.mov(entry32, address32);
+  a_.shr(entry32, kPageShift);
+  a_.mov(entry, x86::Mem(kState, entry, 3, tlb_table(write, mode_.user), 8));
+  a_.test(entry.r8(), static_cast<i32>(kTlbFast));
+  a_.jz(slow);
+  return x86::Mem(kAddress, entry, 0, -static_cast<i32>(kTlbFast), bytes);
+}
+
+void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow,
+                          ExitPoint* exit) {
+  const Label done = a_.newLabel();
+  u8 reg = 0;
+  Gp to;
+  if (destination(id, reg)) {
+    before_write(reg, id);
+    to = guest(reg, bytes);
+    values_[id].kind = Value::Guest;
+    values_[id].reg = reg;
+    a_.mov(to, from);
+    give(temporary);
+  } else {
+    to = sized(temporary, bytes);  // the entry is used up
+    set_temporary(id, temporary);
+    if (bytes < 4) {
+      a_.movzx(to.r32(), from);
+    } else {
+      a_.mov(to, from);
+    }
+  }
+  a_.bind(done);
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.load, exit);
+    a_.mov(to, area(offsetof(EngineArea, value), bytes));
+    a_.jmp(done);
+  });
+}
+
+void Emitter::load(u16 id) {
+  const Node& n = at(id);
+  const unsigned segment = insn().insn->segment;
+  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
+  const Label slow = a_.newLabel();
+  lea_address(kAddress);
+  u8 temporary = 0;
+  const x86::Mem from = translate(n.size, false, segment, slow, temporary);
+  finish_load(id, n.size, from, temporary, slow, exit);
+}
+
+// Leaves the host address in a temporary of the Address value, for the store that follows. A page that is not plainly
+// writable is probed; if it still is not, the interpreter carries the instruction out.
+void Emitter::load_for_write(u16 id) {
+  const Node& n = at(id);
+  const unsigned segment = insn().insn->segment;
+  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
+  const Label slow = a_.newLabel(), again = a_.newLabel();
+  a_.bind(again);
+  lea_address(kAddress);
+  u8 temporary = 0;
+  const x86::Mem from = translate(n.size, true, segment, slow, temporary);
+  const Gp pointer = sized(temporary, 8);
+  a_.lea(pointer, from);
+  values_[n.a].host_pointer = temporary;
+  const u8 host = take();
+  set_temporary(id, host);
+  const x86::Mem place = x86::Mem(pointer, 0, n.size);
+  if (n.size < 4) {
+    a_.movzx(sized(host, 4), place);
+  } else {
+    a_.mov(sized(host, 4), place);
+  }
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.probe, exit);
+    a_.jmp(again);
+  });
+}
+
+void Emitter::store(u16 id) {
+  const Node& n = at(id);
+  Value& address = values_[n.a];
+  const asmjit::Operand value = source(n.b, n.size);
+  if (address.host_pointer != 0) {
+    a_.emit(x86::Inst::kIdMov, x86::Mem(sized(address.host_pointer, 8), 0, n.size), value);
+    return;
+  }
+  const unsigned segment = insn().insn->segment;
+  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  lea_address(kAddress);
+  u8 temporary = 0;
+  const x86::Mem to = translate(n.size, true, segment, slow, temporary);
+  a_.emit(x86::Inst::kIdMov, to, value);
+  a_.bind(done);
+  give(temporary);
+  defer([=, this] {
+    a_.bind(slow);
+    a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);
+    call_thunk(thunks_.store, exit);
+    a_.jmp(done);
+  });
+}
+
+// kAddress := ESP + displacement under the stack size.
+void Emitter::stack_address(i32 displacement) {
+  if (displacement == 0) {
+    a_.mov(kAddress.r32(), guest(kEsp, 4));
+  } else {
+    a_.lea(kAddress.r32(), x86::ptr(guest(kEsp, 8), displacement));
+  }
+  if (!mode_.stack32) a_.movzx(kAddress.r32(), kAddress.r16());
+}
+
+void Emitter::push(u16 id) {
+  const Node& n = at(id);
+  const asmjit::Operand value = source(n.a, n.size);
+  ExitPoint* const exit = access_exit(AddressForm::Push, n.size, kSs);
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  stack_address(-static_cast<i32>(n.size));
+  u8 temporary = 0;
+  const x86::Mem to = translate(n.size, true, kSs, slow, temporary);
+  a_.emit(x86::Inst::kIdMov, to, value);
+  a_.bind(done);
+  give(temporary);
+  const Gp pointer = guest(kEsp, mode_.stack32 ? 8 : 2);
+  if (mode_.stack32) {
+    a_.lea(pointer.r32(), x86::ptr(pointer, -static_cast<i32>(n.size)));
+  } else {
+    a_.lea(kAddress.r32(), x86::ptr(pointer.r64(), -static_cast<i32>(n.size)));
+    a_.mov(pointer, kAddress.r16());
+  }
+  defer([=, this] {
+    a_.bind(slow);
+    a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);
+    call_thunk(thunks_.store, exit);
+    a_.jmp(done);
+  });
+}
+
+void Emitter::pop(u16 id) {
+  const Node& n = at(id);
+  ExitPoint* const exit = access_exit(AddressForm::StackTop, n.size, kSs);
+  const Label slow = a_.newLabel();
+  stack_address(0);
+  u8 temporary = 0;
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary);
+  // ESP moves before the value arrives: POP ESP.
+  u8 reg = 0;
+  const bool direct = destination(id, reg);
+  if (direct && reg != kEsp) {
+    finish_load(id, n.size, from, temporary, slow, exit);
+  } else {
+    const Gp to = sized(temporary, n.size);
+    const Label done = a_.newLabel();
+    set_temporary(id, temporary);
+    if (n.size < 4) {
+      a_.movzx(to.r32(), from);
+    } else {
+      a_.mov(to, from);
+    }
+    a_.bind(done);
+    defer([=, this] {
+      a_.bind(slow);
+      call_thunk(thunks_.load, exit);
+      a_.mov(to, area(offsetof(EngineArea, value), n.size));
+      a_.jmp(done);
+    });
+  }
+  const Gp pointer = guest(kEsp, 8);
+  if (mode_.stack32) {
+    a_.lea(pointer.r32(), x86::ptr(pointer, static_cast<i32>(n.size)));
+  } else {
+    a_.lea(kAddress.r32(), x86::ptr(pointer, static_cast<i32>(n.size)));
+    a_.mov(pointer.r16(), kAddress.r16());
+  }
+}
+
+void Emitter::peek(u16 id) {
+  const Node& n = at(id);
+  ExitPoint* const exit = access_exit(n.reg == kEsp ? AddressForm::StackTop : AddressForm::Frame, n.size, kSs);
+  const Label slow = a_.newLabel();
+  a_.mov(kAddress.r32(), guest(n.reg, 4));
+  if (!mode_.stack32) a_.movzx(kAddress.r32(), kAddress.r16());
+  u8 temporary = 0;
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary);
+  finish_load(id, n.size, from, temporary, slow, exit);
+}
+
+void Emitter::set_stack_pointer(u16 id) {
+  const Node& n = at(id);
+  const Gp from = guest(n.reg, 8), to = guest(kEsp, 8);
+  const i32 displacement = static_cast<i32>(n.immediate);
+  if (mode_.stack32) {
+    a_.lea(to.r32(), x86::ptr(from, displacement));
+  } else {
+    a_.lea(kAddress.r32(), x86::ptr(from, displacement));
+    a_.mov(to.r16(), kAddress.r16());
+  }
+}
+
+}  // namespace relic86::jit::x64

@@ -1,0 +1,32 @@
+// Which host register holds what while translated code runs. EAX to EBX, ESI and EDI stand on their own numbers, so
+// that AH to BH, CL shifts, MUL and DIV map one to one. RBP alone can address memory in an instruction that names AH to
+// BH (no REX prefix), so it is the address temporary.
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include "cpu/state.h"
+
+namespace relic86::jit::x64 {
+
+namespace x86 = asmjit::x86;
+
+inline constexpr u8 kHostOfGuest[8] = {0, 1, 2, 3, 8, 9, 6, 7};  // by Gpr; ESP: r8, EBP: r9
+
+inline x86::Gp sized(unsigned host, unsigned bytes) {
+  switch (bytes) {
+    case 1: return x86::gpb(host);
+    case 2: return x86::gpw(host);
+    case 4: return x86::gpd(host);
+    default: return x86::gpq(host);
+  }
+}
+inline x86::Gp guest(unsigned index, unsigned bytes) { return sized(kHostOfGuest[index], bytes); }
+
+inline constexpr unsigned kTemporaries[3] = {10, 11, 12};
+inline const x86::Gp kAddress = x86::rbp;
+inline const x86::Gp kPageEip = x86::r13;    // 32 bits: EngineArea::page_eip
+inline const x86::Gp kRemaining = x86::r14;  // CpuState::remaining less the running block's instructions
+inline const x86::Gp kState = x86::r15;
+
+}  // namespace relic86::jit::x64

@@ -1,0 +1,30 @@
+// The fixed code between C++ and translated code: in, out, and calls that keep the guest's registers.
+#pragma once
+
+#include "cpu/state.h"
+#include "jit/code_cache.h"
+
+namespace relic86::jit::x64 {
+
+// A helper gets its context and the exit point of the call. 0: translated code goes on; else it is left.
+using Helper = u64 (*)(void* context, void* exit_point);
+
+struct Helpers {
+  void* context = nullptr;
+  Helper load = nullptr;     // EngineArea::value := what the access reads
+  Helper store = nullptr;    // writes EngineArea::value
+  Helper probe = nullptr;    // makes the page writable; then the access is tried again
+  Helper cold = nullptr;     // runs the instruction's handler
+  Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
+};
+
+struct Thunks {
+  void (*enter)(const u8* code, CpuState* state) = nullptr;
+  u64 leave = 0;                                              // rbp: ExitPoint*
+  u64 load = 0, store = 0, probe = 0, cold = 0, flatten = 0;  // called with rbp: ExitPoint*
+};
+
+// Null thunks: no executable memory.
+Thunks make_thunks(CodeCache& cache, const Helpers& helpers);
+
+}  // namespace relic86::jit::x64

@@ -1,0 +1,149 @@
+// Random guest programs from the instruction table: every row may occur, with random operands and prefixes.
+#pragma once
+
+#include <random>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "cpu/instruction_table.h"
+
+namespace relic86 {
+
+class ProgramGenerator {
+ public:
+  explicit ProgramGenerator(u64 seed, bool code32) : random_(seed), code32_(code32) {}
+
+  // count random instructions, then a jump back to the first.
+  std::vector<u8> loop(unsigned count, bool cold_rows) {
+    std::vector<u8> code;
+    std::vector<std::size_t> starts;
+    for (unsigned i = 0; i < count; ++i) {
+      starts.push_back(code.size());
+      append(code, cold_rows, starts);
+    }
+    code.push_back(0xE9);
+    const std::size_t end = code.size() + (code32_ ? 4 : 2);
+    put(code, 0u - static_cast<u32>(end), code32_ ? 4 : 2);
+    return code;
+  }
+
+  u32 number() { return static_cast<u32>(random_()); }
+  u32 below(u32 n) { return number() % n; }
+  bool one_in(u32 n) { return below(n) == 0; }
+  // Small, large and boundary values more often than chance.
+  u32 value() {
+    static constexpr u32 kSpecial[] = {0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, ~0u};
+    return one_in(3) ? kSpecial[below(std::size(kSpecial))] : number() >> below(28);
+  }
+
+ private:
+  static bool excluded(const InstructionRow& row) {
+    if ((row.traits & (kTraitCpl0 | kTraitIopl)) != 0) return true;
+    if (row.feature >= Feature::Cpuid && row.feature != Feature::Cmov) return true;
+    static constexpr std::string_view kNames[] = {"hlt", "int", "int3", "into", "iret", "popf",
+                                                  "sti", "cli", "retf", "wait", "bound"};
+    for (const auto name : kNames) {
+      if (name == row.mnemonic) return true;
+    }
+    const std::string_view operands(row.operands);
+    for (const auto part : {"Ap", "Mp", "Sw", "ES", "SS", "DS", "FS", "GS", "Ms", "Cd", "Dd"}) {
+      if (operands.find(part) != operands.npos && std::string_view(row.mnemonic) != "push") return true;
+    }
+    return !row.hot && std::string_view(row.mnemonic).substr(0, 1) == "l";  // LAR, LSL, LDT and kin
+  }
+
+  void append(std::vector<u8>& code, bool cold_rows, const std::vector<std::size_t>& starts) {
+    const auto rows = instruction_table();
+    for (;;) {
+      const InstructionRow& row = rows[below(static_cast<u32>(rows.size()))];
+      if ((!row.hot && (!cold_rows || !one_in(4))) || excluded(row)) continue;
+      const bool branch = row.immediate == ImmediateKind::RelativeByte || row.immediate == ImmediateKind::RelativeFull;
+      const bool leaves = (row.traits & kTraitEndsBlock) != 0;
+      if (leaves && !branch) continue;
+      if (leaves && !one_in(4)) continue;
+      encode(code, row, branch, starts);
+      return;
+    }
+  }
+
+  void encode(std::vector<u8>& code, const InstructionRow& row, bool branch, const std::vector<std::size_t>& starts) {
+    const bool prefix66 = !branch && one_in(5) && (row.match & kMatchPrefixes) == 0;
+    if (prefix66) code.push_back(0x66);
+    const bool wide = code32_ != prefix66;
+    if ((row.match & kMatch66) != 0) code.push_back(0x66);
+    if ((row.match & kMatchF3) != 0) code.push_back(0xF3);
+    if ((row.match & kMatchF2) != 0) code.push_back(0xF2);
+    if (row.map != OpcodeMap::OneByte) code.push_back(0x0F);
+    u8 opcode = row.opcode;
+    if (row.opcode_register) opcode = static_cast<u8>(opcode + below(8));
+    code.push_back(opcode);
+    if (row.modrm) modrm(code, row);
+    switch (row.immediate) {
+      case ImmediateKind::None: break;
+      case ImmediateKind::Byte:
+      case ImmediateKind::SignedByte: put(code, value(), 1); break;
+      case ImmediateKind::Word: put(code, value() & 0xFF, 2); break;
+      case ImmediateKind::OperandSize: put(code, value(), wide ? 4 : 2); break;
+      case ImmediateKind::RelativeByte: {
+        // Back to an earlier instruction, or to the next one.
+        const std::size_t next = code.size() + 1;
+        const std::size_t target = one_in(2) ? next : starts[below(static_cast<u32>(starts.size()))];
+        put(code, next - target <= 128 ? static_cast<u32>(target - next) : 0, 1);
+        break;
+      }
+      case ImmediateKind::RelativeFull: put(code, 0, code32_ ? 4 : 2); break;
+      case ImmediateKind::FarPointer: put(code, 0, wide ? 6 : 4); break;
+      case ImmediateKind::Offset: put(code, 0x2000 + below(0x100), code32_ ? 4 : 2); break;
+      case ImmediateKind::WordByte: put(code, below(16), 3); break;
+    }
+  }
+
+  void modrm(std::vector<u8>& code, const InstructionRow& row) {
+    u8 reg = static_cast<u8>(below(8)), rm = static_cast<u8>(below(8)), mod = static_cast<u8>(below(4));
+    if ((row.match & kMatchReg) != 0) reg = row.match & 7;
+    if ((row.match & kMatchRegister) != 0) mod = 3;
+    if ((row.match & kMatchMemory) != 0 && mod == 3) mod = static_cast<u8>(below(3));
+    if ((row.match & kMatchRm) != 0) rm = row.match >> 4 & 7;
+    // Mostly addresses near the data: absolute ones, or based on EBX and ESI.
+    if (mod != 3 && !one_in(8)) {
+      if (code32_) {
+        if (one_in(2)) {
+          code.push_back(static_cast<u8>(reg << 3 | 5));
+          put(code, 0x2000 + below(0x2000), 4);
+        } else {
+          code.push_back(static_cast<u8>(0x40 | reg << 3 | (one_in(2) ? 3 : 6)));
+          put(code, number(), 1);
+        }
+      } else {
+        code.push_back(static_cast<u8>(reg << 3 | 6));
+        put(code, 0x2000 + below(0x2000), 2);
+      }
+      return;
+    }
+    code.push_back(static_cast<u8>(mod << 6 | reg << 3 | rm));
+    if (mod == 3) return;
+    if (code32_) {
+      u8 base = rm;
+      if (rm == 4) {
+        const u8 sib = static_cast<u8>(below(256));
+        code.push_back(sib);
+        base = sib & 7;
+      }
+      if (mod == 1) put(code, number(), 1);
+      if (mod == 2 || (mod == 0 && base == 5)) put(code, value(), 4);
+    } else {
+      if (mod == 1) put(code, number(), 1);
+      if (mod == 2 || (mod == 0 && rm == 6)) put(code, value(), 2);
+    }
+  }
+
+  static void put(std::vector<u8>& code, u64 value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; ++i) code.push_back(static_cast<u8>(value >> (8 * i)));
+  }
+
+  std::mt19937_64 random_;
+  bool code32_;
+};
+
+}  // namespace relic86

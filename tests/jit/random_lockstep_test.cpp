@@ -1,0 +1,120 @@
+// Random programs on the interpreter and on the translator: registers, flags and memory must agree after every slice.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <sstream>
+
+#include "jit/translator.h"
+#include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/program_generator.h"
+
+namespace relic86 {
+
+namespace {
+
+std::string show(CpuState& s, Cpu& cpu) {
+  std::ostringstream out;
+  out << std::hex << "eip " << s.eip() << " eflags " << cpu.eflags();
+  for (unsigned i = 0; i < 8; ++i) out << " r" << i << "=" << s.gpr32(i);
+  return out.str();
+}
+
+bool same(CpuTestMachine& a, CpuTestMachine& b) {
+  if (std::memcmp(a.state().gpr.data(), b.state().gpr.data(), sizeof a.state().gpr) != 0) return false;
+  if (a.state().rip != b.state().rip || a.cpu().eflags() != b.cpu().eflags()) return false;
+  if (a.cpu().instruction_count() != b.cpu().instruction_count()) return false;
+  return std::memcmp(&a.state().fx, &b.state().fx, sizeof a.state().fx) == 0;
+}
+
+struct Setup {
+  u64 seed;
+  bool code32;
+  bool cold;
+};
+
+void prepare(CpuTestMachine& m, const Setup& setup) {
+  ProgramGenerator g(setup.seed, setup.code32);
+  if (setup.code32) {
+    m.flat32(0x1000, 0x8000);
+    if (g.one_in(4)) {
+      // A segment that is not flat.
+      Segment& ds = m.state().segment[kDs];
+      ds.base = 0x10;
+      ds.limit = 0x7FFFF;
+      derive_limits(m.state(), ds);
+      m.cpu().update_mode();
+    }
+  } else {
+    for (unsigned name = kEs; name < kSegmentRegisters; ++name) {
+      m.set_segment(static_cast<SegmentName>(name), name == kCs ? 0 : static_cast<u16>(name * 0x10));
+    }
+    m.state().rip = 0x1000;
+    m.reg(kEsp) = 0x8000;
+    // Real mode's vectors lead to a HLT.
+    for (u32 v = 0; v < 256; ++v) m.poke<u32>(v * 4, 0x00000700);
+    m.poke<u8>(0x700, 0xF4);
+  }
+  for (unsigned i = 0; i < 8; ++i) {
+    if (i != kEsp) m.reg(static_cast<Gpr>(i)) = g.value();
+  }
+  m.reg(kEbx) = 0x2800;
+  m.reg(kEsi) = 0x3000;
+  m.reg(kEbp) = 0x7F00;
+  for (u32 at = 0x2000; at < 0x4400; at += 4) m.poke<u32>(at, g.value());
+  ProgramGenerator program(setup.seed ^ 0x5555, setup.code32);
+  m.write(0x1000, program.loop(4 + static_cast<unsigned>(setup.seed % 23), setup.cold));
+}
+
+std::string listing(CpuTestMachine& m) {
+  std::ostringstream out;
+  for (u32 i = 0; i < 200; ++i) out << std::hex << (m.byte(0x1000 + i) < 16 ? "0" : "") << unsigned{m.byte(0x1000 + i)};
+  return out.str();
+}
+
+void run_pair(const Setup& setup) {
+  CpuTestMachine left, right;
+  jit::TranslatorOptions options;
+  options.threshold = 2;
+  jit::Translator translator(right.cpu(), right.bus(), options);
+  prepare(left, setup);
+  prepare(right, setup);
+  const std::string code = listing(left);
+  ProgramGenerator g(setup.seed + 99, true);
+  for (unsigned slice = 0; slice < 40; ++slice) {
+    const u32 budget = 1 + g.below(slice < 20 ? 60 : 400);
+    const std::string before = show(left.state(), left.cpu());
+    const ExitReason a = left.run(budget);
+    const ExitReason b = translator.run(budget);
+    ASSERT_EQ(a, b) << "seed " << setup.seed << " code " << code;
+    ASSERT_TRUE(same(left, right)) << "seed " << setup.seed << " slice " << slice << " budget " << budget << "\nbefore "
+                                   << before << "\ninterp " << show(left.state(), left.cpu()) << "\njit    "
+                                   << show(right.state(), right.cpu()) << "\ncode " << code;
+    if (a != ExitReason::BudgetSpent) break;
+  }
+  for (u32 at = 0; at < 0x20000; at += 8) {
+    ASSERT_EQ(left.peek<u64>(at), right.peek<u64>(at))
+        << "seed " << setup.seed << " at " << std::hex << at << " code " << code;
+  }
+}
+
+u64 programs() {
+  const char* const wanted = std::getenv("RELIC86_LOCKSTEP_PROGRAMS");
+  return wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 300;
+}
+
+TEST(RandomLockstep, Flat32) {
+  for (u64 seed = 1; seed <= programs() && !HasFatalFailure(); ++seed) run_pair({seed, true, false});
+}
+TEST(RandomLockstep, Flat32WithColdInstructions) {
+  for (u64 seed = 1; seed <= programs() && !HasFatalFailure(); ++seed) run_pair({seed + 100000, true, true});
+}
+TEST(RandomLockstep, Real16) {
+  for (u64 seed = 1; seed <= programs() && !HasFatalFailure(); ++seed) run_pair({seed + 200000, false, false});
+}
+TEST(RandomLockstep, Real16WithColdInstructions) {
+  for (u64 seed = 1; seed <= programs() && !HasFatalFailure(); ++seed) run_pair({seed + 300000, false, true});
+}
+
+}  // namespace
+
+}  // namespace relic86
