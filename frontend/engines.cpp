@@ -1,17 +1,56 @@
 #include "frontend/engines.h"
 
+#include <fmt/format.h>
+
 #include "cpu/interpreter.h"
+#include "frontend/host_time.h"
 #ifdef RELIC86_JIT
 #include "jit/translator.h"
 #endif
 
 namespace relic86 {
 
+#ifdef RELIC86_JIT
+namespace {
+
+// Every optimisation that can be switched off: -jit-opt +name,-name.
+struct Switch {
+  std::string_view name;
+  bool jit::TranslatorOptions::*member;
+};
+constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
+                                {"indirect", &jit::TranslatorOptions::indirect}};
+
+Result<jit::TranslatorOptions> translator_options(std::string_view list) {
+  jit::TranslatorOptions options;
+  while (!list.empty()) {
+    const auto comma = list.find(',');
+    const std::string_view word = list.substr(0, comma);
+    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+    const bool sign = word.starts_with('+') || word.starts_with('-');
+    bool found = false;
+    for (const Switch& each : kSwitches) {
+      if (!sign || each.name != word.substr(1)) continue;
+      options.*each.member = word[0] == '+';
+      found = true;
+    }
+    if (!found) return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with link or indirect", word)};
+  }
+  return options;
+}
+
+}  // namespace
+#endif
+
 Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus) {
   using Accel = Options::Accel;
 #ifdef RELIC86_JIT
   if (options.accel != Accel::Interpreter) {
-    auto translator = std::make_unique<jit::Translator>(cpu, bus);
+    auto parsed = translator_options(options.jit_opt);
+    if (!parsed) return parsed.error();
+    jit::TranslatorOptions jit_options = parsed.value();
+    jit_options.host_nanoseconds = host_monotonic_ns;
+    auto translator = std::make_unique<jit::Translator>(cpu, bus, jit_options);
     if (translator->usable()) return std::unique_ptr<Executor>(std::move(translator));
     if (options.accel == Accel::Jit) {
       return Error{"-accel jit: the host gives no executable memory; -accel interp runs without it"};

@@ -21,10 +21,11 @@
 namespace relic86::jit {
 
 struct TranslatorOptions {
-  u32 threshold = 24;              // entries after which a block is translated
-  u64 code_limit = u64{48} << 20;  // bytes of host code; above, all of it is forgotten
-  bool link = true;                // patched jumps between blocks
-  bool indirect = true;            // inline lookup of indirect branches
+  i64 (*host_nanoseconds)() = nullptr;  // times translation for --jit-stats; null: not timed
+  u32 threshold = 24;                   // entries after which a block is translated
+  u64 code_limit = u64{48} << 20;       // bytes of host code; above, all of it is forgotten
+  bool link = true;                     // patched jumps between blocks
+  bool indirect = true;                 // inline lookup of indirect branches
 };
 
 struct TranslatorStatistics {

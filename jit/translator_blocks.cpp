@@ -1,5 +1,4 @@
 // Translating, linking and forgetting blocks.
-#include <chrono>
 #include <cstring>
 
 #include "cpu/instruction_table.h"
@@ -48,7 +47,7 @@ Translation* Translator::translate(CodeBlock& block, const Mode& mode) {
     interpreter_.blocks().clear();
     return nullptr;
   }
-  const auto start = std::chrono::steady_clock::now();
+  const i64 start = options_.host_nanoseconds != nullptr ? options_.host_nanoseconds() : 0;
   auto translation = std::make_unique<Translation>();
   translation->block = &block;
   translation->mode_key = mode.key();
@@ -69,8 +68,8 @@ Translation* Translator::translate(CodeBlock& block, const Mode& mode) {
   }
   translation->next_mode = static_cast<Translation*>(block.translation);
   block.translation = translation.get();
-  statistics_.translation_nanoseconds += static_cast<u64>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count());
+  if (options_.host_nanoseconds != nullptr)
+    statistics_.translation_nanoseconds += static_cast<u64>(options_.host_nanoseconds() - start);
   return translation.release();
 }
 
