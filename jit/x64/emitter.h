@@ -112,6 +112,8 @@ class Emitter {
   // The host's flags hold what `condition` reads; gives the code to use.
   x86::CondCode condition_code(u32 condition);
   bool rebuild(u32 mask);
+  void fetch_operand(const FlagOperand& operand);
+  asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;

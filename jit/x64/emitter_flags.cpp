@@ -61,8 +61,27 @@ asmjit::Operand Emitter::step_operand(const FlagOperand& operand, const Gp& scra
                          : bytes == 2 ? static_cast<i16>(operand.value)
                                       : static_cast<i32>(operand.value));
     case FlagOperand::Slot: a_.mov(scratch.r32(), slot(operand.value)); return sized(scratch.id(), bytes);
+    case FlagOperand::HighByte:
+      a_.movzx(scratch.r32(), x86::gpb_hi(operand.value));
+      return sized(scratch.id(), bytes);
     default: good = false; return {};
   }
+}
+
+// kAddress := operand.
+void Emitter::fetch_operand(const FlagOperand& operand) {
+  bool good = true;
+  const asmjit::Operand from = step_operand(operand, kAddress, 4, good);
+  if (operand.kind == FlagOperand::Register || operand.kind == FlagOperand::Immediate) {
+    a_.emit(x86::Inst::kIdMov, kAddress.r32(), from);
+  }
+}
+
+// The right operand of a repeated step, beside a left one in kAddress.
+asmjit::Operand Emitter::right_operand(const FlagOperand& operand, unsigned bytes) {
+  if (operand.kind == FlagOperand::Slot) return slot(operand.value, bytes);
+  bool good = true;
+  return step_operand(operand, kAddress, bytes, good);
 }
 
 // Repeats the last step for its flags alone. Only kAddress may be changed.
@@ -71,47 +90,59 @@ bool Emitter::rebuild(u32 mask) {
   if (steps.size() <= first_step_) return false;
   const FlagStep& step = steps.back();
   const unsigned bytes = step.size;
-  const u32 sign_zero = kSF | kZF | kPF;
-  bool good =
-      step.a.kind != FlagOperand::None && step.a.kind != FlagOperand::HighByte && step.b.kind != FlagOperand::HighByte;
-  if (!good) return false;
+  constexpr u32 kOfResult = kSF | kZF | kPF;
+  if (step.a.kind == FlagOperand::None || step.b.kind == FlagOperand::HighByte) return false;
   const bool logic = step.op == Op::And || step.op == Op::Or || step.op == Op::Xor;
-  const bool by_result = step.from_result && (logic || (mask & ~sign_zero) == 0);
-  if (by_result) {
-    if (step.op != Op::Add && step.op != Op::Sub && step.op != Op::Neg && !logic && !counting_step(step.op))
-      return false;
+  const Gp left = sized(kAddress.id(), bytes);
+  if (step.from_result && (logic || (mask & ~kOfResult) == 0)) {
     if (step.a.kind == FlagOperand::Immediate) return false;
+    bool good = true;
     const asmjit::Operand result = step_operand(step.a, kAddress, bytes, good);
     a_.emit(x86::Inst::kIdTest, result, result);
-    host_flags(logic ? kArithmeticFlags & ~kAF : sign_zero);
+    host_flags(logic ? kArithmeticFlags & ~kAF : kOfResult);
     return true;
   }
-  if (!step.from_result && (step.op == Op::Sub || step.op == Op::And)) {
-    if (step.a.kind == FlagOperand::Immediate) return false;
-    if (step.a.kind == FlagOperand::Slot && step.b.kind == FlagOperand::Slot) {
-      a_.mov(kAddress.r32(), slot(step.a.value));
-      a_.emit(step.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, sized(kAddress.id(), bytes),
-              slot(step.b.value, bytes));
-    } else {
-      const asmjit::Operand left = step_operand(step.a, kAddress, bytes, good);
-      const asmjit::Operand right = step_operand(step.b, kAddress, bytes, good);
-      a_.emit(step.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, left, right);
+  switch (step.op) {
+    case Op::Sub:
+    case Op::And:
+    case Op::Add: {
+      if (step.from_result) {
+        if (step.op == Op::And) return false;
+        fetch_operand(step.a);
+        const asmjit::Operand right = right_operand(step.b, bytes);
+        a_.emit(step.op == Op::Sub ? x86::Inst::kIdAdd : x86::Inst::kIdSub, left, right);
+        a_.emit(step.op == Op::Sub ? x86::Inst::kIdSub : x86::Inst::kIdAdd, left, right);
+      } else {
+        if (step.op == Op::Add) return false;
+        const x86::Inst::Id compare = step.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest;
+        const bool in_place = step.a.kind == FlagOperand::Register;
+        if (!in_place) fetch_operand(step.a);
+        const asmjit::Operand right = right_operand(step.b, bytes);
+        if (step.op == Op::And && right.isMem()) {
+          a_.emit(compare, right, in_place ? guest(step.a.value, bytes) : left);
+        } else {
+          a_.emit(compare, in_place ? guest(step.a.value, bytes) : left, right);
+        }
+      }
+      host_flags(step.op == Op::And ? kArithmeticFlags & ~kAF : u32{kArithmeticFlags});
+      return true;
     }
-    host_flags(step.op == Op::Sub ? u32{kArithmeticFlags} : kArithmeticFlags & ~kAF);
-    return true;
+    case Op::Neg:
+      fetch_operand(step.a);
+      a_.neg(left);
+      a_.neg(left);
+      host_flags(kArithmeticFlags);
+      return true;
+    case Op::Adc:
+    case Op::Sbb:
+      if (step.c.kind != FlagOperand::Slot) return false;
+      fetch_operand(step.a);
+      a_.bt(slot(step.c.value), 0);
+      a_.emit(step.op == Op::Adc ? x86::Inst::kIdAdc : x86::Inst::kIdSbb, left, right_operand(step.b, bytes));
+      host_flags(kArithmeticFlags);
+      return true;
+    default: return false;
   }
-  if (step.from_result && (step.op == Op::Sub || step.op == Op::Add) && step.b.kind != FlagOperand::Slot) {
-    const Gp left = sized(kAddress.id(), bytes);
-    if (step.a.kind == FlagOperand::Immediate) return false;
-    const asmjit::Operand result = step_operand(step.a, kAddress, 4, good);
-    if (step.a.kind == FlagOperand::Register) a_.emit(x86::Inst::kIdMov, kAddress.r32(), result);
-    const asmjit::Operand right = step_operand(step.b, kAddress, bytes, good);
-    a_.emit(step.op == Op::Sub ? x86::Inst::kIdAdd : x86::Inst::kIdSub, left, right);
-    a_.emit(step.op == Op::Sub ? x86::Inst::kIdSub : x86::Inst::kIdAdd, left, right);
-    host_flags(kArithmeticFlags);
-    return true;
-  }
-  return false;
 }
 
 // All steps run through C++; the host's flags then hold all of the guest's.
