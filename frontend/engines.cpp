@@ -19,7 +19,9 @@ struct Switch {
   bool jit::TranslatorOptions::*member;
 };
 constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
-                                {"indirect", &jit::TranslatorOptions::indirect}};
+                                {"indirect", &jit::TranslatorOptions::indirect},
+                                {"cross-page", &jit::TranslatorOptions::cross_page},
+                                {"perf-map", &jit::TranslatorOptions::perf_map}};
 
 Result<jit::TranslatorOptions> translator_options(std::string_view list) {
   jit::TranslatorOptions options;
@@ -34,7 +36,7 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       options.*each.member = word[0] == '+';
       found = true;
     }
-    if (!found) return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with link or indirect", word)};
+    if (!found) return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, cross-page or perf-map", word)};
   }
   return options;
 }

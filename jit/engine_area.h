@@ -20,7 +20,7 @@ struct EngineArea {
   u64 page_eip = 0;    // offset in CS of the first byte of the code page
   u64 target = 0;      // EIP of an indirect branch that missed
   u64 value = 0;       // what a slow access read or is to write
-  u64 saved_temporaries[3] = {};
+  u64 saved_temporaries[4] = {};
   u32 slots[kSlots] = {};  // operands kept for the flags, within a block
 };
 static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));

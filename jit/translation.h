@@ -43,6 +43,8 @@ struct ExitPoint {
   u32 jump_offset = 0;  // of the 32-bit displacement, from the code's start
   u32 stub_offset = 0;
   bool linkable = false;
+  bool crosses = false;  // to another page: 64 bits of its host address + 1 are patched too
+  u32 check_offset = 0;  // where they stand
   Translation* linked = nullptr;
 };
 
@@ -54,6 +56,7 @@ struct Translation {
   u8* writable = nullptr;  // the same bytes, to be written
   u32 code_size = 0;
   u32 entry_offset = 0;
+  u64 second_page = 0;   // host address of the page that holds the rest of a straddling block; 0: none
   u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
   std::deque<ExitPoint> exits;
   std::vector<FlagStep> steps;

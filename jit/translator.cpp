@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
+#include "cpu/instruction_table.h"
+
 namespace relic86::jit {
 
 Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& options)
@@ -13,6 +18,7 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       interpreter_(cpu, bus),
       cache_(options.code_limit),
       lookups_(Mode::kKeys) {
+  statistics_.cold_by_row.resize(instruction_table().size());
   thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &cold_helper, &flatten_helper});
   store_.set_code_watch(this);
   interpreter_.blocks().on_death([this](CodeBlock& block) { block_died(block); });
@@ -111,6 +117,28 @@ void Translator::flush_code() {
 
 void Translator::code_written(BackingOffset first, u64 length) { interpreter_.code_written(first, length); }
 
+namespace {
+
+// The instructions that cost most calls.
+std::string cold_calls_by_name(const TranslatorStatistics& statistics) {
+  constexpr std::size_t kShown = 16;
+  const auto& calls = statistics.cold_by_row;
+  std::vector<std::size_t> rows(calls.size());
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const std::size_t shown = std::min(kShown, rows.size());
+  const auto more = [&](std::size_t a, std::size_t b) { return calls[a] > calls[b]; };
+  std::partial_sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(shown), rows.end(), more);
+  std::string text = "cold calls:";
+  for (std::size_t i = 0; i < shown && calls[rows[i]] != 0; ++i) {
+    const InstructionRow& row = instruction_table()[rows[i]];
+    text += fmt::format(" {}{} {},", row.mnemonic, row.operands, calls[rows[i]]);
+  }
+  text.back() = '\n';
+  return text;
+}
+
+}  // namespace
+
 std::string Translator::describe() const {
   const TranslatorStatistics& s = statistics_;
   std::string text = fmt::format(
@@ -123,6 +151,7 @@ std::string Translator::describe() const {
                       s.exits[1], s.exits[2], s.exits[3], s.exits[4], s.exits[5]);
   text += fmt::format("helpers: load {}, store {}, probe {}, cold {}, flatten {}\n", s.loads, s.stores, s.probes,
                       s.cold_calls, s.flattens);
+  text += cold_calls_by_name(s);
   return text + interpreter_.describe();
 }
 

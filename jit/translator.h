@@ -26,6 +26,8 @@ struct TranslatorOptions {
   u64 code_limit = u64{48} << 20;       // bytes of host code; above, all of it is forgotten
   bool link = true;                     // patched jumps between blocks
   bool indirect = true;                 // inline lookup of indirect branches
+  bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
+  bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
 };
 
 struct TranslatorStatistics {
@@ -36,6 +38,7 @@ struct TranslatorStatistics {
   u64 loads = 0, stores = 0, probes = 0, cold_calls = 0, flattens = 0;
   u64 interpreted_blocks = 0;
   u64 translation_nanoseconds = 0;
+  std::vector<u64> cold_by_row{};  // calls by row of the instruction table
 };
 
 class Translator final : public Executor, public CodeWatch {
@@ -63,6 +66,7 @@ class Translator final : public Executor, public CodeWatch {
 
   // --- translator_blocks.cpp ---
   bool page_within_limit() const;
+  bool straddling_entry(const CodeBlock& block, const Mode& mode) const;
   Translation* translation_of(CodeBlock& block);
   Translation* translate(CodeBlock& block, const Mode& mode);
   bool emit(Translation& translation, std::vector<bool>& cold, const Mode& mode);
@@ -72,6 +76,7 @@ class Translator final : public Executor, public CodeWatch {
   void bury(Translation* translation);
   void collect();
   LookupTable& lookup_for(u32 mode_key);
+  void name_for_profilers(const Translation& translation);
 
   // --- translator_helpers.cpp ---
   static u64 load_helper(void* context, void* exit);

@@ -1,6 +1,11 @@
 // Translating, linking and forgetting blocks.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
 #include <cstring>
 
+#include "cpu/access.h"
 #include "cpu/instruction_table.h"
 #include "jit/recorders.h"
 #include "jit/translator.h"
@@ -18,6 +23,14 @@ bool Translator::page_within_limit() const {
   return code.limit >= 0xFFFF && start + (kPageSize - 1) <= 0xFFFF;
 }
 
+// A block over two pages can run if the check at its entry will hold: the second page's entry is there.
+bool Translator::straddling_entry(const CodeBlock& block, const Mode& mode) const {
+  if (!options_.cross_page || !mode.flat_code() || !mode.code32) return false;
+  const u32 second = (state_.eip() & ~(kPageSize - 1)) + kPageSize;
+  const u64 entry = cpu_.mmu().tlb().read_entry(LinAddr(second), cpu_.privilege());
+  return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
+}
+
 LookupTable& Translator::lookup_for(u32 mode_key) {
   auto& table = lookups_[mode_key];
   if (!table) table = std::make_unique<LookupTable>();
@@ -29,8 +42,9 @@ Translation* Translator::translation_of(CodeBlock& block) {
     ++block.heat;
     return nullptr;
   }
-  if (block.straddles || !usable() || !page_within_limit()) return nullptr;
+  if (!usable() || !page_within_limit()) return nullptr;
   const Mode mode = Mode::of(state_);
+  if (block.straddles && !straddling_entry(block, mode)) return nullptr;
   const u32 key = mode.key();
   Translation* translation = static_cast<Translation*>(block.translation);
   while (translation != nullptr && translation->mode_key != key) translation = translation->next_mode;
@@ -51,6 +65,7 @@ Translation* Translator::translate(CodeBlock& block, const Mode& mode) {
   auto translation = std::make_unique<Translation>();
   translation->block = &block;
   translation->mode_key = mode.key();
+  if (block.straddles) translation->second_page = reinterpret_cast<u64>(store_.host(block.second_page));
   translation->code_address = reinterpret_cast<u64>(store_.host(block.first));
   std::vector<bool> cold(block.insns.size(), false);
   bool good = false;
@@ -62,6 +77,7 @@ Translation* Translator::translate(CodeBlock& block, const Mode& mode) {
     ++statistics_.translated;
     statistics_.translated_instructions += translation->count;
     statistics_.host_bytes += translation->code_size;
+    if (options_.perf_map) name_for_profilers(*translation);
   } else {
     ++statistics_.refused;
     translation->code = nullptr;
@@ -71,6 +87,14 @@ Translation* Translator::translate(CodeBlock& block, const Mode& mode) {
   if (options_.host_nanoseconds != nullptr)
     statistics_.translation_nanoseconds += static_cast<u64>(options_.host_nanoseconds() - start);
   return translation.release();
+}
+
+void Translator::name_for_profilers(const Translation& translation) {
+  if (std::FILE* const map = std::fopen(fmt::format("/tmp/perf-{}.map", ::getpid()).c_str(), "a")) {
+    fmt::print(map, "{:x} {:x} guest_{:08x}_at_{:x}\n", reinterpret_cast<u64>(translation.code), translation.code_size,
+               state_.segment[kCs].base + state_.rip, translation.block->first.raw);
+    std::fclose(map);
+  }
 }
 
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
@@ -96,7 +120,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const x64::LookupLayout lookup{lookup_for(translation.mode_key).data(), LookupTable::kSlots - 1};
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup);
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, {options_.cross_page});
   if (!emitter.run()) {
     const std::size_t at = emitter.failed_at();
     if (at >= cold.size() || cold[at]) return false;
@@ -119,6 +143,10 @@ void patch(const Translation& owner, u32 at, const u8* target) {
   std::memcpy(owner.writable + at, &displacement, sizeof displacement);
 }
 
+void patch_page(const ExitPoint& exit, u64 expected) {
+  std::memcpy(exit.owner->writable + exit.check_offset, &expected, sizeof expected);
+}
+
 bool reachable(const Translation& owner, u32 at, const u8* target) {
   const i64 distance = target - (owner.code + at + 4);
   return distance == static_cast<i32>(distance);
@@ -129,10 +157,12 @@ bool reachable(const Translation& owner, u32 at, const u8* target) {
 void Translator::link(ExitPoint& exit, Translation& target) {
   Translation& owner = *exit.owner;
   if (exit.linked != nullptr || owner.mode_key != target.mode_key || owner.block == nullptr) return;
-  // The same page, by backing, and the place that the branch names.
-  const u64 page = owner.block->first.raw >> kPageShift;
-  if (target.block->first.raw != (page << kPageShift) + static_cast<u32>(exit.eip)) return;
+  // The place that the branch names: in the same page, by backing, or in one that the code will check.
+  const u64 page = owner.block->first.raw >> kPageShift, first = target.block->first.raw;
+  if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
+  if (!exit.crosses && first >> kPageShift != page) return;
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
+  if (exit.crosses) patch_page(exit, (target.code_address & ~u64{kPageSize - 1}) + kTlbFast);
   patch(owner, exit.jump_offset, target.entry());
   exit.linked = &target;
   target.incoming.push_back(&exit);
@@ -140,6 +170,7 @@ void Translator::link(ExitPoint& exit, Translation& target) {
 }
 
 void Translator::unlink(ExitPoint& exit) {
+  if (exit.crosses) patch_page(exit, ~u64{0});
   patch(*exit.owner, exit.jump_offset, exit.owner->code + exit.stub_offset);
   exit.linked = nullptr;
 }

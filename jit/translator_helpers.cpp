@@ -2,6 +2,7 @@
 // running block, so that exit->undone must be added for the exact count.
 #include "cpu/access.h"
 #include "cpu/effective_address.h"
+#include "cpu/instruction_table.h"
 #include "jit/translator.h"
 
 namespace relic86::jit {
@@ -120,6 +121,7 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.cold_calls;
+  if (exit.insn->row != kNoRow) ++self.statistics_.cold_by_row[exit.insn->row];
   CpuState& state = self.state_;
   state.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
   state.remaining += exit.undone;

@@ -19,8 +19,8 @@ class Refusal final : public asmjit::ErrorHandler {
 }  // namespace
 
 Emitter::Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation,
-                 const Thunks& thunks, const LookupLayout& lookup)
-    : a_(&code), ir_(ir), mode_(mode), translation_(translation), thunks_(thunks), lookup_(lookup) {
+                 const Thunks& thunks, const LookupLayout& lookup, const EmitterOptions& options)
+    : a_(&code), ir_(ir), mode_(mode), translation_(translation), thunks_(thunks), lookup_(lookup), options_(options) {
   page_offset_ = static_cast<i32>(translation.block->first.raw & (kPageSize - 1));
 }
 
@@ -34,6 +34,8 @@ bool Emitter::run() {
   ExitPoint* const budget = new_exit(ExitKind::Budget, translation_.count);
   const Label out = a_.newLabel();
   a_.js(out);
+  // A block that runs over the end of its page: the rest must be where it was. Else the dispatcher looks.
+  if (translation_.second_page != 0) (void)check_page(1, translation_.second_page + kTlbFast, out);
   defer([=, this] {
     a_.bind(out);
     leave(budget);

@@ -25,10 +25,15 @@ struct LookupLayout {
   u32 mask = 0;  // of the slot number; a slot is two words: host address + 1 of the guest code, entry
 };
 
+// Optimisations that can be switched off.
+struct EmitterOptions {
+  bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
+};
+
 class Emitter {
  public:
   Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation, const Thunks& thunks,
-          const LookupLayout& lookup);
+          const LookupLayout& lookup, const EmitterOptions& options);
 
   // False: something could not be encoded; the block stays with the interpreter.
   bool run();
@@ -114,6 +119,7 @@ class Emitter {
   bool rebuild(u32 mask);
   void fetch_operand(const FlagOperand& operand);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
+  i32 read_table() const;  // of the TLB, by privilege
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
@@ -140,6 +146,9 @@ class Emitter {
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);
+  void load_eip(const Gp& to, i32 place);
+  u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
+  void cross_page_exit(i32 target);
   void direct_exit(i32 target, unsigned bytes, unsigned undone);
   void indirect_exit(const Gp& eip, unsigned undone);
   void fall_through_exit();
@@ -166,6 +175,7 @@ class Emitter {
   Translation& translation_;
   const Thunks& thunks_;
   LookupLayout lookup_;
+  EmitterOptions options_;
   i32 page_offset_ = 0;  // of the block's first byte
 
   std::size_t index_ = 0;  // of the instruction

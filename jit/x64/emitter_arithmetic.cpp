@@ -468,7 +468,7 @@ void Emitter::plain(u16 id) {
   const Node n = at(id);
   if (n.op == Op::NextInstruction) {
     const u8 host = take();
-    a_.lea(sized(host, 4), x86::ptr(kPageEip, next_eip()));
+    load_eip(sized(host, 4), next_eip());
     set_temporary(id, host);
     return;
   }

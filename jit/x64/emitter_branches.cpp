@@ -69,6 +69,38 @@ void Emitter::patched_jump_if(x86::CondCode code, ExitPoint* exit) {
   note_jump(exit, stub);
 }
 
+// to := EIP of a place relative to the page. No flags change.
+void Emitter::load_eip(const Gp& to, i32 place) {
+  a_.mov(to.r32(), area(offsetof(EngineArea, page_eip)));
+  if (place != 0) a_.lea(to.r32(), x86::ptr(to.r64(), place));
+}
+
+// r10 := EIP of the page that lies `pages` behind this one. Jumps to `other` unless its TLB entry leads to the host
+// address that `expected` (patched, or known) says, less one. Flat code only. Uses kAddress and r11.
+u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
+  load_eip(x86::r10, pages * static_cast<i32>(kPageSize));
+  a_.mov(kAddress.r32(), x86::r10d);
+  a_.shr(kAddress.r32(), kPageShift);
+  a_.mov(kAddress, Mem(kState, kAddress, 3, read_table(), 8));
+  a_.add(kAddress, x86::r10);
+  a_.movabs(x86::r11, expected);
+  const u32 at = static_cast<u32>(a_.offset()) - 8;
+  a_.cmp(kAddress, x86::r11);
+  a_.jne(other);
+  return at;
+}
+
+// A direct branch to another page: a patched jump, taken as long as that page is mapped to where the target was found.
+void Emitter::cross_page_exit(i32 target) {
+  ExitPoint* const exit = branch_exit(target);
+  exit->crosses = true;
+  const Label stub = a_.newLabel();
+  exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, stub);
+  a_.mov(area(offsetof(EngineArea, page_eip)), x86::r10d);
+  a_.long_().jmp(stub);
+  note_jump(exit, stub);
+}
+
 // The flags are home. target: relative to the page.
 void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
   if (undone != 0) a_.add(kRemaining, undone);
@@ -76,8 +108,12 @@ void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
     patched_jump(branch_exit(target));
     return;
   }
+  if (options_.cross_page && mode_.flat_code() && mode_.code32 && bytes == 4) {
+    cross_page_exit(target);
+    return;
+  }
   const Gp eip = x86::r10;
-  a_.lea(eip.r32(), x86::ptr(kPageEip, target));
+  load_eip(eip, target);
   if (bytes == 2) a_.movzx(eip.r32(), eip.r16());
   indirect_exit(eip, 0);
 }
@@ -90,25 +126,23 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone) {
   exit->from_home = true;
   exit->first_step = exit->last_step;
   const Label miss = a_.newLabel();
-  const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress;
+  const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress, page_eip = x86::r13;
   a_.mov(linear.r32(), eip.r32());
   if (!mode_.flat_code()) {
     a_.add(linear.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, base), 4));
   }
   a_.mov(slot_register.r32(), linear.r32());
   a_.shr(slot_register.r32(), kPageShift);
-  const i32 table =
-      static_cast<i32>(offsetof(VcpuMemory, tlb)) + (mode_.user ? static_cast<i32>(sizeof(u64) * kLinearPages) : 0);
-  a_.mov(host, Mem(kState, slot_register, 3, table, 8));
+  a_.mov(host, Mem(kState, slot_register, 3, read_table(), 8));
   a_.add(host, linear);
-  a_.mov(kPageEip.r32(), eip.r32());
+  a_.mov(page_eip.r32(), eip.r32());
   if (mode_.flat_code()) {
-    a_.and_(kPageEip.r32(), ~static_cast<i32>(kPageSize - 1));
+    a_.and_(page_eip.r32(), ~static_cast<i32>(kPageSize - 1));
   } else {
     a_.and_(linear.r32(), kPageSize - 1);
-    a_.sub(kPageEip.r32(), linear.r32());
+    a_.sub(page_eip.r32(), linear.r32());
     // All of the page must lie below CS's limit, FFFFh at least.
-    a_.lea(linear.r32(), x86::ptr(kPageEip, static_cast<i32>(kPageSize - 1)));
+    a_.lea(linear.r32(), x86::ptr(page_eip, static_cast<i32>(kPageSize - 1)));
     a_.cmp(linear.r32(), 0xFFFF);
     a_.ja(miss);
   }
@@ -119,6 +153,7 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone) {
   a_.add(slot_register, linear);
   a_.cmp(host, x86::qword_ptr(slot_register));
   a_.jne(miss);
+  a_.mov(area(offsetof(EngineArea, page_eip)), page_eip.r32());
   a_.jmp(x86::qword_ptr(slot_register, 8));
   defer([=, this] {
     a_.bind(miss);
@@ -181,11 +216,11 @@ void Emitter::counting_jump(u16 id) {
 
 void Emitter::fall_through_exit() {
   write_home();
-  if (linkable(next_eip(), mode_.code32 ? 4 : 2)) {
-    patched_jump(branch_exit(next_eip()));
+  if (mode_.code32 || linkable(next_eip(), 2)) {
+    direct_exit(next_eip(), mode_.code32 ? 4 : 2, 0);
     return;
   }
-  a_.lea(x86::r10d, x86::ptr(kPageEip, next_eip()));  // EIP does not wrap at 64 KB here
+  load_eip(x86::r10, next_eip());  // EIP does not wrap at 64 KB here
   indirect_exit(x86::r10, 0);
 }
 

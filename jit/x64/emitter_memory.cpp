@@ -14,6 +14,8 @@ i32 tlb_table(bool write, bool user) {
 
 }  // namespace
 
+i32 Emitter::read_table() const { return tlb_table(false, mode_.user); }
+
 x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
   return x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offset), bytes);
 }

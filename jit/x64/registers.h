@@ -23,9 +23,8 @@ inline x86::Gp sized(unsigned host, unsigned bytes) {
 }
 inline x86::Gp guest(unsigned index, unsigned bytes) { return sized(kHostOfGuest[index], bytes); }
 
-inline constexpr unsigned kTemporaries[3] = {10, 11, 12};
+inline constexpr unsigned kTemporaries[4] = {10, 11, 12, 13};
 inline const x86::Gp kAddress = x86::rbp;
-inline const x86::Gp kPageEip = x86::r13;    // 32 bits: EngineArea::page_eip
 inline const x86::Gp kRemaining = x86::r14;  // CpuState::remaining less the running block's instructions
 inline const x86::Gp kState = x86::r15;
 

@@ -27,11 +27,10 @@ void reload(x86::Assembler& a) {
 void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& leave_spilled) {
   const Label go_on = a.newLabel();
   spill(a);
-  for (unsigned i = 0; i < 3; ++i) {
+  for (unsigned i = 0; i < std::size(kTemporaries); ++i) {
     a.mov(area_field(offsetof(EngineArea, saved_temporaries) + i * 8), sized(kTemporaries[i], 8));
   }
   a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
-  a.mov(area_field(offsetof(EngineArea, page_eip)), kPageEip);
   a.sub(x86::rsp, 8);
   a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
   a.mov(x86::rsi, kAddress);
@@ -44,7 +43,7 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   a.jmp(leave_spilled);
   a.bind(go_on);
   a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
-  for (unsigned i = 0; i < 3; ++i) {
+  for (unsigned i = 0; i < std::size(kTemporaries); ++i) {
     a.mov(sized(kTemporaries[i], 8), area_field(offsetof(EngineArea, saved_temporaries) + i * 8));
   }
   reload(a);
@@ -66,7 +65,6 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   a.mov(kState, x86::rsi);
   a.mov(x86::rbp, x86::rdi);
   a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
-  a.mov(kPageEip, area_field(offsetof(EngineArea, page_eip)));
   reload(a);
   a.jmp(x86::rbp);
 
@@ -74,7 +72,6 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const std::size_t leave_at = a.offset();
   spill(a);
   a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
-  a.mov(area_field(offsetof(EngineArea, page_eip)), kPageEip);
   a.bind(leave_spilled);
   a.mov(area_field(offsetof(EngineArea, exit_point)), kAddress);
   a.add(x86::rsp, 8);
