@@ -36,7 +36,9 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       options.*each.member = word[0] == '+';
       found = true;
     }
-    if (!found) return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, cross-page or perf-map", word)};
+    if (!found)
+      return Error{
+          fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, cross-page or perf-map", word)};
   }
   return options;
 }

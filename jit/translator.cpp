@@ -19,6 +19,7 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       cache_(options.code_limit),
       lookups_(Mode::kKeys) {
   statistics_.cold_by_row.resize(instruction_table().size());
+  statistics_.flatten_by_row.resize(instruction_table().size());
   thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &cold_helper, &flatten_helper});
   store_.set_code_watch(this);
   interpreter_.blocks().on_death([this](CodeBlock& block) { block_died(block); });
@@ -120,21 +121,18 @@ void Translator::code_written(BackingOffset first, u64 length) { interpreter_.co
 namespace {
 
 // The instructions that cost most calls.
-std::string cold_calls_by_name(const TranslatorStatistics& statistics) {
+std::string calls_by_name(std::string text, const std::vector<u64>& calls) {
   constexpr std::size_t kShown = 16;
-  const auto& calls = statistics.cold_by_row;
   std::vector<std::size_t> rows(calls.size());
   std::iota(rows.begin(), rows.end(), std::size_t{0});
   const std::size_t shown = std::min(kShown, rows.size());
   const auto more = [&](std::size_t a, std::size_t b) { return calls[a] > calls[b]; };
   std::partial_sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(shown), rows.end(), more);
-  std::string text = "cold calls:";
   for (std::size_t i = 0; i < shown && calls[rows[i]] != 0; ++i) {
     const InstructionRow& row = instruction_table()[rows[i]];
     text += fmt::format(" {}{} {},", row.mnemonic, row.operands, calls[rows[i]]);
   }
-  text.back() = '\n';
-  return text;
+  return text + '\n';
 }
 
 }  // namespace
@@ -151,7 +149,8 @@ std::string Translator::describe() const {
                       s.exits[1], s.exits[2], s.exits[3], s.exits[4], s.exits[5]);
   text += fmt::format("helpers: load {}, store {}, probe {}, cold {}, flatten {}\n", s.loads, s.stores, s.probes,
                       s.cold_calls, s.flattens);
-  text += cold_calls_by_name(s);
+  text += calls_by_name("cold calls:", s.cold_by_row);
+  text += calls_by_name("flattens:", s.flatten_by_row);
   return text + interpreter_.describe();
 }
 

@@ -38,7 +38,8 @@ struct TranslatorStatistics {
   u64 loads = 0, stores = 0, probes = 0, cold_calls = 0, flattens = 0;
   u64 interpreted_blocks = 0;
   u64 translation_nanoseconds = 0;
-  std::vector<u64> cold_by_row{};  // calls by row of the instruction table
+  std::vector<u64> cold_by_row{};     // calls by row of the instruction table
+  std::vector<u64> flatten_by_row{};  // by the instruction that asked
 };
 
 class Translator final : public Executor, public CodeWatch {

@@ -154,8 +154,10 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
 
 u64 Translator::flatten_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.flattens;
-  self.settle_flags(*static_cast<ExitPoint*>(exit_point));
+  ++self.statistics_.flatten_by_row[exit.insn->row];
+  self.settle_flags(exit);
   self.area_.value = u64{self.state_.flags.eflags()} | kFixed1 | kIF;
   return 0;
 }
