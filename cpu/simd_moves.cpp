@@ -226,8 +226,11 @@ Flow pmovmskb_xmm(Cpu& cpu, const Insn& insn) {
   return Flow::Next;
 }
 
+// TOP becomes 0 as with every MMX instruction (AMD APM 5); Intel's parts leave it (SDM 1 9.5.1), where it is 0 already
+// unless x87 instructions came in between.
 Flow emms(Cpu& cpu, const Insn&) {
   if (!enter_mmx(cpu)) return Flow::Fault;
+  mmx_commit(cpu.state().fx);
   cpu.state().fx.tags = 0;
   return Flow::Next;
 }

@@ -21,7 +21,8 @@ struct Switch {
 constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"indirect", &jit::TranslatorOptions::indirect},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
-                                {"perf-map", &jit::TranslatorOptions::perf_map}};
+                                {"perf-map", &jit::TranslatorOptions::perf_map},
+                                {"units", &jit::TranslatorOptions::units}};
 
 Result<jit::TranslatorOptions> translator_options(std::string_view list) {
   jit::TranslatorOptions options;
@@ -37,8 +38,8 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       found = true;
     }
     if (!found)
-      return Error{
-          fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, cross-page or perf-map", word)};
+      return Error{fmt::format(
+          "--jit-opt {}: unknown; write +name or -name with link, indirect, cross-page, perf-map or units", word)};
   }
   return options;
 }

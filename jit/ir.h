@@ -51,6 +51,7 @@ enum class Op : u8 {
   Bsf,
   Bsr,
   SetCarry,  // immediate 0 or 1
+  Literal,   // a step only: ZF, PF, CF from an EFLAGS image; OF, SF, AF 0
   // Operations without flags.
   Not,
   PlainAdd,
@@ -86,11 +87,15 @@ struct Node {
   u32 immediate = 0;
 };
 
-// One guest instruction. cold: its handler is called.
+struct NativeForm;
+
+// One guest instruction. cold: its handler is called. native: the host's units carry it out.
 struct InsnIr {
   const Insn* insn = nullptr;
   u32 offset = 0;  // from the block's first byte
   bool cold = false;
+  bool leaves = false;  // the mode may be another behind it: back to the dispatcher
+  const NativeForm* native = nullptr;
   std::vector<Node> nodes;
 
   // For the flag analysis (flag_analysis.h).

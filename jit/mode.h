@@ -1,5 +1,6 @@
 // What a translation assumes of the processor's mode. Everything assumed is in the key: code size, stack size,
-// privilege of data accesses, which segments are flat, and that no byte of a code page lies beyond CS's limit.
+// privilege of data accesses, which segments are flat, that no byte of a code page lies beyond CS's limit, and whether
+// the host's units may carry out x87, MMX and SSE instructions as they are.
 #pragma once
 
 #include "cpu/cpu.h"
@@ -11,11 +12,17 @@ struct Mode {
   bool stack32 = false;
   bool user = false;
   u8 flat_segments = 0;  // bit n: segment n is flat and unrestricted
+  // No #NM, #UD or #MF for the whole unit, every exception masked and none pending.
+  bool x87 = false;
+  bool sse = false;
 
   bool flat(unsigned segment) const { return (flat_segments >> segment & 1) != 0; }
   bool flat_code() const { return flat(kCs); }
-  u32 key() const { return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3; }
-  static constexpr u32 kKeys = 1u << 9;
+  u32 key() const {
+    return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3 |
+           (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u);
+  }
+  static constexpr u32 kKeys = 1u << 11;
 
   static Mode of(const CpuState& state) {
     Mode mode;
@@ -27,6 +34,12 @@ struct Mode {
       const bool flat =
           i == kCs ? segment.base == 0 && segment.limit == 0xFFFFFFFF && state.mode.code32 : segment.flat();
       if (flat) mode.flat_segments = static_cast<u8>(mode.flat_segments | 1u << i);
+    }
+    constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
+    constexpr u32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsrReserved = 0xFFFF0000;
+    if ((state.cr0 & (kEm | kTs)) == 0 && (state.fx.mxcsr & kMxcsrReserved) == 0) {
+      mode.x87 = (state.fx.control & kX87Masks) == kX87Masks && (state.fx.status & kX87Summary) == 0;
+      mode.sse = (state.cr4 & kOsFxsr) != 0 && (state.fx.mxcsr & kSseMasks) == kSseMasks;
     }
     return mode;
   }

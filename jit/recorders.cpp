@@ -5,6 +5,7 @@
 #include "cpu/semantics/branches.h"
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
+#include "jit/native_forms.h"
 
 namespace relic86::jit {
 
@@ -58,6 +59,16 @@ bool certain_flags(const Insn& insn, const InstructionRow& row) {
   return row.immediate == ImmediateKind::Byte && (insn.immediate & 31) != 0;
 }
 
+void record_native(InsnIr& ir, const InstructionRow& row) {
+  const NativeForm& form = *ir.native;
+  ir.may_exit = form.special != NativeForm::Special::Nothing;
+  ir.flags_read = row.flags_read;
+  ir.flags_killed = form.compares ? u32{kArithmeticFlags} : 0;
+  if (form.status_to_ax) ir.writes_registers = 1u << kEax;
+  if (form.general_reg) ir.writes_registers = 1u << ir.insn->reg;
+  if (form.general_rm && form.store && !ir.insn->memory()) ir.writes_registers = 1u << ir.insn->rm;
+}
+
 }  // namespace
 
 const RecorderSet& recorders_of(unsigned row) { return kRecorders[row]; }
@@ -71,7 +82,9 @@ void record(InsnIr& ir, const Mode& mode) {
     const Recorder recorder = insn.operand32() ? (insn.memory() ? set.memory32 : set.register32)
                                                : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
-      ir.cold = true;
+      if (!ir.cold) ir.native = native_form(insn, mode);
+      ir.cold = ir.native == nullptr;
+      ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);
       recorder(builder);
@@ -86,6 +99,10 @@ void record(InsnIr& ir, const Mode& mode) {
     return;
   }
   const InstructionRow& row = instruction_table()[insn.row];
+  if (ir.native != nullptr) {
+    record_native(ir, row);
+    return;
+  }
   ir.may_exit = touches_memory(ir);
   ir.branches = (row.traits & (kTraitBranch | kTraitEndsBlock)) != 0;
   ir.flags_read = row.flags_read;

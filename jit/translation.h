@@ -33,9 +33,13 @@ struct ExitPoint {
   u8 size = 0;                 // of the access
   u8 segment = kDs;            // of the access
   bool settles_flags = false;  // cold instructions: flags are brought to CpuState before the call
+  bool units = false;          // the host's units hold the guest's registers when the call returns
   u16 undone = 0;              // instructions of the block not executed when leaving here
   i32 eip = 0;                 // relative to EngineArea::page_eip: of insn, or where the branch goes
   u32 eip_mask = 0xFFFFFFFF;   // of the branch's target
+  // The last x87 instruction, if FIP, FCS and FOP do not yet point to it; and where it stands, as eip.
+  const Insn* x87 = nullptr;
+  i32 x87_eip = 0;
   // Flags: the home (unless a full step follows), then these steps of the owner.
   u16 first_step = 0, last_step = 0;
   bool from_home = true;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "cpu/instruction_table.h"
+#include "jit/native_forms.h"
 
 namespace relic86::jit {
 
@@ -21,6 +22,8 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
   thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &cold_helper, &flatten_helper});
+  constexpr u32 kDefaultMxcsr = 0x1F80;
+  area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
   interpreter_.blocks().on_death([this](CodeBlock& block) { block_died(block); });
 }
@@ -87,12 +90,27 @@ void Translator::settle_flags(const ExitPoint& exit) {
   for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(cpu_, exit.owner->steps[i]);
 }
 
+void Translator::settle_x87(const ExitPoint& exit) {
+  if (exit.x87 == nullptr) return;
+  FxState& fx = state_.fx;
+  fx.opcode = x87_opcode(*exit.x87);
+  fx.instruction = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.x87_eip));
+  fx.instruction_selector = state_.segment[kCs].selector.raw;
+}
+
+Mode Translator::mode() const {
+  Mode mode = Mode::of(state_);
+  if (!options_.units) mode.x87 = mode.sse = false;
+  return mode;
+}
+
 // What follows an exit: Branched goes on with the next block, anything else looks at pending work first.
 Flow Translator::leave(ExitPoint& exit) {
   const ExitKind kind = outcome_set_ ? outcome_ : exit.kind;
   ++statistics_.exits[static_cast<unsigned>(kind)];
   if (kind == ExitKind::Done) return outcome_flow_;
   settle_flags(exit);
+  settle_x87(exit);
   state_.remaining += exit.undone;
   state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
   switch (kind) {

@@ -28,6 +28,7 @@ struct TranslatorOptions {
   bool indirect = true;                 // inline lookup of indirect branches
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
+  bool units = true;                    // x87, MMX and SSE on the host's units
 };
 
 struct TranslatorStatistics {
@@ -64,6 +65,8 @@ class Translator final : public Executor, public CodeWatch {
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
   void settle_flags(const ExitPoint& exit);
+  void settle_x87(const ExitPoint& exit);
+  Mode mode() const;
 
   // --- translator_blocks.cpp ---
   bool page_within_limit() const;

@@ -43,7 +43,7 @@ Translation* Translator::translation_of(CodeBlock& block) {
     return nullptr;
   }
   if (!usable() || !page_within_limit()) return nullptr;
-  const Mode mode = Mode::of(state_);
+  const Mode mode = this->mode();
   if (block.straddles && !straddling_entry(block, mode)) return nullptr;
   const u32 key = mode.key();
   Translation* translation = static_cast<Translation*>(block.translation);
@@ -109,6 +109,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.cold = cold[i];
     record(insn, mode);
     offset += insn.insn->length;
+    if (insn.leaves) break;
     // A backward branch closes a loop: the code behind it is another block.
     if (!insn.cold && insn.insn->row != kNoRow && (instruction_table()[insn.insn->row].traits & kTraitBranch) != 0 &&
         static_cast<i32>(insn.insn->immediate) < 0) {

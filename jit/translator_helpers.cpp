@@ -126,6 +126,7 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   state.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
   state.remaining += exit.undone;
   if (exit.settles_flags) self.settle_flags(exit);
+  self.settle_x87(exit);
   const i64 slice = state.slice;
   const u64 flushes = self.cpu_.mmu().tlb().flushes();
   self.code_died_ = false;

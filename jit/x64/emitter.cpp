@@ -67,6 +67,10 @@ void Emitter::instruction() {
   count_uses();
   free_ = 0;
   for (const unsigned host : kTemporaries) free_ |= 1u << host;
+  if (insn().native != nullptr) {
+    native();
+    return;
+  }
   for (u16 id = 0; id < insn().nodes.size(); ++id) {
     node(id);
     release(id);
@@ -141,6 +145,7 @@ void Emitter::node(u16 id) {
     case Op::ByteSwap:
     case Op::NextInstruction: plain(id); break;
     case Op::SetCarry: set_carry(id); break;
+    case Op::Literal: break;
     case Op::SetDirection: set_direction(id); break;
     case Op::Condition:
     case Op::ZeroCount:
@@ -359,6 +364,11 @@ ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
   exit.first_step = first_step_;
   exit.last_step = static_cast<u16>(translation_.steps.size());
   exit.from_home = from_home_;
+  exit.units = units_held_ && units_used_from(index_);
+  if (x87_pending_ != 0) {
+    exit.x87 = ir_.insns[x87_pending_ - 1].insn;
+    exit.x87_eip = eip_of(x87_pending_ - 1);
+  }
   return &exit;
 }
 
@@ -374,6 +384,8 @@ void Emitter::leave(ExitPoint* exit) {
 
 // A cold instruction: its handler is called with everything in CpuState.
 void Emitter::cold() {
+  store_x87_pointers();
+  data_segment_ = kSegmentCount;
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
   const Insn& i = *insn().insn;
   bool quiet = false;
@@ -390,6 +402,14 @@ void Emitter::cold() {
     from_home_ = true;
     home_current_ = true;
     first_step_ = static_cast<u16>(translation_.steps.size());
+  }
+  if (insn().leaves) {
+    write_home();
+    ExitPoint* const on = branch_exit(next_eip());
+    on->linkable = false;
+    leave(on);
+    ended_ = true;
+    return;
   }
   if (i.row == kNoRow || (instruction_table()[i.row].traits & kTraitEndsBlock) != 0) {
     // The handler goes on elsewhere; should one ever complete plainly, the next instruction follows.

@@ -7,6 +7,7 @@
 //   emitter_arithmetic.cpp  operations
 //   emitter_flags.cpp       flag steps, conditions, the home
 //   emitter_branches.cpp    jumps, links, the indirect lookup
+//   emitter_units.cpp       x87, MMX, SSE
 #pragma once
 
 #include <functional>
@@ -86,7 +87,8 @@ class Emitter {
   void peek(u16 id);
   void set_stack_pointer(u16 id);
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow.
-  x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary);
+  x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
+                     bool aligned = false);
   ExitPoint* access_exit(AddressForm form, unsigned bytes, unsigned segment);
   void stack_address(i32 displacement);
   void finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow, ExitPoint* exit);
@@ -131,6 +133,7 @@ class Emitter {
     std::size_t index = 0;
     std::vector<FlagStep> steps;
     bool from_home = true, home_current = true;
+    std::size_t x87 = 0;
   };
   Chain chain() const;
   void restore(const Chain& chain);
@@ -154,6 +157,22 @@ class Emitter {
   void fall_through_exit();
   bool linkable(i32 target, unsigned bytes) const;
   void cold();
+
+  // --- x87, MMX, SSE (emitter_units.cpp) ---
+  void native();
+  void hold_units();
+  void native_memory();
+  void load_unit_control(u32 masks, u32 reserved, bool mxcsr);
+  void initialise_x87();
+  // The instruction again, its register operands as they are (general ones by their host number).
+  void encode_register();
+  void encode_memory(const Mem& operand);
+  void encode_opcode(unsigned rex);
+  void capture_comparison();
+  void point_x87_here();
+  void point_data_here();
+  void store_x87_pointers();
+  bool units_used_from(std::size_t index) const;
 
   // --- Exits ---
   ExitPoint* new_exit(ExitKind kind, unsigned undone);
@@ -188,7 +207,10 @@ class Emitter {
   bool from_home_ = true;
   u16 first_step_ = 0;
   u32 next_slot_ = 0;
-  bool home_current_ = true;  // the home holds everything
+  bool home_current_ = true;               // the home holds everything
+  bool units_held_ = false;                // from here on the host's units hold the guest's registers
+  std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
+  unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any
   bool ended_ = false;
   bool failed_ = false;
   std::size_t failed_at_ = 0;

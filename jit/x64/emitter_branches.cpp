@@ -5,7 +5,7 @@ namespace relic86::jit::x64 {
 
 Emitter::Chain Emitter::chain() const {
   const auto& steps = translation_.steps;
-  return {index_, {steps.begin() + first_step_, steps.end()}, from_home_, home_current_};
+  return {index_, {steps.begin() + first_step_, steps.end()}, from_home_, home_current_, x87_pending_};
 }
 
 void Emitter::restore(const Chain& chain) {
@@ -14,6 +14,7 @@ void Emitter::restore(const Chain& chain) {
   translation_.steps.insert(translation_.steps.end(), chain.steps.begin(), chain.steps.end());
   from_home_ = chain.from_home;
   home_current_ = chain.home_current;
+  x87_pending_ = chain.x87;
 }
 
 Emitter::Truth Emitter::truth_of(u16 id) {
@@ -193,6 +194,7 @@ void Emitter::jump_if(u16 id) {
     a_.bind(taken);
     restore(snapshot);
     write_home();
+    store_x87_pointers();
     direct_exit(target, n.size, undone);
   });
 }

@@ -61,9 +61,7 @@ asmjit::Operand Emitter::step_operand(const FlagOperand& operand, const Gp& scra
                          : bytes == 2 ? static_cast<i16>(operand.value)
                                       : static_cast<i32>(operand.value));
     case FlagOperand::Slot: a_.mov(scratch.r32(), slot(operand.value)); return sized(scratch.id(), bytes);
-    case FlagOperand::HighByte:
-      a_.movzx(scratch.r32(), x86::gpb_hi(operand.value));
-      return sized(scratch.id(), bytes);
+    case FlagOperand::HighByte: a_.movzx(scratch.r32(), x86::gpb_hi(operand.value)); return sized(scratch.id(), bytes);
     default: good = false; return {};
   }
 }
@@ -131,6 +129,13 @@ bool Emitter::rebuild(u32 mask) {
       fetch_operand(step.a);
       a_.neg(left);
       a_.neg(left);
+      host_flags(kArithmeticFlags);
+      return true;
+    case Op::Literal:
+      fetch_operand(step.a);
+      a_.and_(kAddress.r32(), static_cast<i32>(kZF | kPF | kCF));
+      a_.push(kAddress);
+      a_.popfq();
       host_flags(kArithmeticFlags);
       return true;
     case Op::Adc:

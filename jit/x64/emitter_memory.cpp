@@ -31,7 +31,8 @@ ExitPoint* Emitter::access_exit(AddressForm form, unsigned bytes, unsigned segme
   return exit;
 }
 
-x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary) {
+x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
+                            bool aligned) {
   temporary = take();
   const Gp entry = sized(temporary, 8), entry32 = sized(temporary, 4);
   const Gp address32 = kAddress.r32();
@@ -43,7 +44,15 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
     a_.ja(slow);
     a_.add(address32, state(at_segment + offsetof(Segment, base), 4));
   }
-  if (bytes > 1) {
+  if (aligned) {
+    a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
+    a_.jnz(slow);
+  } else if ((bytes & (bytes - 1)) != 0) {
+    a_.mov(entry32, address32);
+    a_.and_(entry32, kPageSize - 1);
+    a_.cmp(entry32, kPageSize - bytes);
+    a_.ja(slow);
+  } else if (bytes > 1) {
     // Only an unaligned access can cross a page.
     const Label unaligned = a_.newLabel(), within = a_.newLabel();
     a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));

@@ -1,6 +1,7 @@
 #include "jit/x64/thunks.h"
 
 #include "jit/engine_area.h"
+#include "jit/translation.h"
 #include "jit/x64/registers.h"
 
 namespace relic86::jit::x64 {
@@ -24,6 +25,39 @@ void reload(x86::Assembler& a) {
   for (unsigned i = 0; i < 8; ++i) a.mov(guest(i, 8), state_field(gpr_offset(i)));
 }
 
+x86::Mem fx_field(std::size_t offset, u32 bytes) { return state_field(offsetof(CpuState, fx) + offset, bytes); }
+
+// The guest's x87 and SSE registers go to CpuState, the host's conventions are restored. The general registers are in
+// CpuState already. FIP to FDS, FOP and the mask of MXCSR are ours, whatever the host's FXSAVE makes of them.
+void save_units(x86::Assembler& a) {
+  const Label none = a.newLabel(), clean = a.newLabel(), reset = a.newLabel();
+  a.cmp(area_field(offsetof(EngineArea, units), 4), 0);
+  a.je(none);
+  a.mov(x86::rax, fx_field(offsetof(FxState, instruction), 8));
+  a.mov(x86::rcx, fx_field(offsetof(FxState, data), 8));
+  a.movzx(x86::edx, fx_field(offsetof(FxState, opcode), 2));
+  a.mov(x86::ebx, fx_field(offsetof(FxState, mxcsr_mask), 4));
+  a.fxsave(fx_field(0, 512));
+  a.mov(fx_field(offsetof(FxState, instruction), 8), x86::rax);
+  a.mov(fx_field(offsetof(FxState, data), 8), x86::rcx);
+  a.mov(fx_field(offsetof(FxState, opcode), 2), x86::dx);
+  a.mov(fx_field(offsetof(FxState, mxcsr_mask), 4), x86::ebx);
+  a.mov(area_field(offsetof(EngineArea, units), 4), 0);
+  a.ldmxcsr(area_field(offsetof(EngineArea, host_mxcsr), 4));
+  a.cmp(fx_field(offsetof(FxState, tags), 1), 0);
+  a.jne(reset);
+  a.cmp(fx_field(offsetof(FxState, control), 2), 0x37F);
+  a.je(clean);
+  a.bind(reset);
+  a.fninit();
+  a.bind(clean);
+  a.bind(none);
+}
+void load_units(x86::Assembler& a) {
+  a.fxrstor(fx_field(0, 512));
+  a.mov(area_field(offsetof(EngineArea, units), 4), 1);
+}
+
 void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& leave_spilled) {
   const Label go_on = a.newLabel();
   spill(a);
@@ -31,6 +65,7 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
     a.mov(area_field(offsetof(EngineArea, saved_temporaries) + i * 8), sized(kTemporaries[i], 8));
   }
   a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
+  save_units(a);
   a.sub(x86::rsp, 8);
   a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
   a.mov(x86::rsi, kAddress);
@@ -42,6 +77,11 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   a.add(x86::rsp, 8);  // the return address
   a.jmp(leave_spilled);
   a.bind(go_on);
+  const Label keep = a.newLabel();
+  a.cmp(x86::Mem(kAddress, static_cast<i32>(offsetof(ExitPoint, units)), 1), 0);
+  a.je(keep);
+  load_units(a);
+  a.bind(keep);
   a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
   for (unsigned i = 0; i < std::size(kTemporaries); ++i) {
     a.mov(sized(kTemporaries[i], 8), area_field(offsetof(EngineArea, saved_temporaries) + i * 8));
@@ -72,10 +112,15 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const std::size_t leave_at = a.offset();
   spill(a);
   a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
+  save_units(a);
   a.bind(leave_spilled);
   a.mov(area_field(offsetof(EngineArea, exit_point)), kAddress);
   a.add(x86::rsp, 8);
   for (unsigned i = 6; i-- > 0;) a.pop(saved[i]);
+  a.ret();
+
+  const std::size_t load_units_at = a.offset();
+  load_units(a);
   a.ret();
 
   std::size_t at[5];
@@ -96,6 +141,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const u64 base = reinterpret_cast<u64>(placed.executable);
   thunks.enter = reinterpret_cast<void (*)(const u8*, CpuState*)>(base + enter_at);
   thunks.leave = base + leave_at;
+  thunks.load_units = base + load_units_at;
   thunks.load = base + at[0];
   thunks.store = base + at[1];
   thunks.probe = base + at[2];

@@ -15,7 +15,9 @@ class ProgramGenerator {
   explicit ProgramGenerator(u64 seed, bool code32) : random_(seed), code32_(code32) {}
 
   // count random instructions, then a jump back to the first.
-  std::vector<u8> loop(unsigned count, bool cold_rows) {
+  // units: half of them x87, MMX and SSE ones.
+  std::vector<u8> loop(unsigned count, bool cold_rows, bool units = false) {
+    units_ = units;
     std::vector<u8> code;
     std::vector<std::size_t> starts;
     for (unsigned i = 0; i < count; ++i) {
@@ -53,10 +55,27 @@ class ProgramGenerator {
     return !row.hot && std::string_view(row.mnemonic).substr(0, 1) == "l";  // LAR, LSL, LDT and kin
   }
 
+  static bool of_units(const InstructionRow& row) {
+    return row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3 && row.feature != Feature::Fxsr;
+  }
+  // State from memory mostly unmasks exceptions, which ends a program early.
+  bool loads_masks(const InstructionRow& row) {
+    for (const auto name : {"fldcw", "fldenv", "frstor", "ldmxcsr"}) {
+      if (name == std::string_view(row.mnemonic)) return !one_in(16);
+    }
+    return false;
+  }
+
   void append(std::vector<u8>& code, bool cold_rows, const std::vector<std::size_t>& starts) {
     const auto rows = instruction_table();
+    const bool units = units_ && one_in(2);
     for (;;) {
       const InstructionRow& row = rows[below(static_cast<u32>(rows.size()))];
+      if (units) {
+        if (!of_units(row) || loads_masks(row)) continue;
+        encode(code, row, false, starts);
+        return;
+      }
       if ((!row.hot && (!cold_rows || !one_in(4))) || excluded(row)) continue;
       const bool branch = row.immediate == ImmediateKind::RelativeByte || row.immediate == ImmediateKind::RelativeFull;
       const bool leaves = (row.traits & kTraitEndsBlock) != 0;
@@ -144,6 +163,7 @@ class ProgramGenerator {
 
   std::mt19937_64 random_;
   bool code32_;
+  bool units_ = false;
 };
 
 }  // namespace relic86

@@ -1,0 +1,262 @@
+// x87, MMX and SSE instructions: the host's units hold the guest's registers and carry the guest's instructions out as
+// they are. The first such instruction of a block sees to it that they do (the block before usually has); calls into
+// C++ save them and bring them back if the block goes on to use them.
+#include "base/assert.h"
+#include "cpu/instruction_table.h"
+#include "cpu/semantics/condition.h"
+#include "jit/engine_area.h"
+#include "jit/native_forms.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+using Special = NativeForm::Special;
+
+constexpr std::size_t fx_offset(std::size_t field) { return offsetof(CpuState, fx) + field; }
+
+// What FCMOVcc tests (SDM 2, FCMOVcc): ModRM.reg 0 to 3.
+constexpr Condition kMoveConditions[4] = {Condition::Below, Condition::Equal, Condition::BelowOrEqual,
+                                          Condition::ParityEven};
+
+}  // namespace
+
+bool Emitter::units_used_from(std::size_t index) const {
+  for (std::size_t i = index; i < ir_.insns.size(); ++i) {
+    const NativeForm* const form = ir_.insns[i].native;
+    if (form != nullptr && form->special != Special::Nothing) return true;
+  }
+  return false;
+}
+
+void Emitter::hold_units() {
+  if (units_held_) return;
+  units_held_ = true;
+  const Label absent = a_.newLabel(), present = a_.newLabel();
+  a_.cmp(area(offsetof(EngineArea, units)), 0);
+  host_flags(0);
+  a_.je(absent);
+  a_.bind(present);
+  defer([=, this] {
+    a_.bind(absent);
+    a_.call(thunks_.load_units);
+    a_.jmp(present);
+  });
+}
+
+void Emitter::native() {
+  const NativeForm& form = *insn().native;
+  if (form.special == Special::Nothing) return;
+  hold_units();
+  switch (form.special) {
+    case Special::LoadControl: load_unit_control(0x3F, 0, false); return;
+    case Special::LoadMxcsr: load_unit_control(0x1F80, 0xFFFF0000, true); return;
+    case Special::Initialise: initialise_x87(); return;
+    case Special::EmptyMmx:
+      a_.movd(kAddress.r32(), x86::mm0);  // TOP becomes 0 on hosts where EMMS leaves it
+      a_.emms();
+      return;
+    default: break;
+  }
+  if (insn().flags_read != 0) (void)condition_code(static_cast<u32>(kMoveConditions[insn().insn->reg & 3]));
+  if (insn().insn->memory()) {
+    native_memory();
+  } else {
+    encode_register();
+  }
+  if (form.compares) capture_comparison();
+  if (form.tracked) point_x87_here();
+}
+
+// Operands that the fast path does not reach: up to eight bytes are fetched by the load helper; of the others the whole
+// instruction is the handler's.
+void Emitter::native_memory() {
+  const NativeForm& form = *insn().native;
+  const Insn& i = *insn().insn;
+  const Label slow = a_.newLabel(), done = a_.newLabel(), join = a_.newLabel();
+  const bool fetched = !form.store && form.bytes <= 8;
+  ExitPoint* exit = nullptr;
+  if (fetched) {
+    exit = access_exit(AddressForm::Operand, form.bytes, i.segment);
+  } else {
+    exit = new_exit(ExitKind::Done, undone_before());
+    exit->settles_flags = false;
+  }
+  lea_address(kAddress);
+  u8 temporary = 0;
+  encode_memory(translate(form.bytes, form.store, i.segment, slow, temporary, form.aligned));
+  give(temporary);
+  a_.bind(join);
+  if (form.tracked) {
+    if (!mode_.flat(i.segment)) lea_address(kAddress);
+    point_data_here();
+  }
+  a_.bind(done);
+  defer([=, this, index = index_] {
+    a_.bind(slow);
+    index_ = index;
+    if (!fetched) {
+      call_thunk(thunks_.cold, exit);
+      a_.jmp(done);
+      return;
+    }
+    call_thunk(thunks_.load, exit);
+    encode_memory(area(offsetof(EngineArea, value), insn().native->bytes));
+    if (insn().native->tracked) lea_address(kAddress);
+    a_.jmp(join);
+  });
+}
+
+// FLDCW, LDMXCSR: a value that unmasks an exception, or has a reserved bit, is the interpreter's.
+void Emitter::load_unit_control(u32 masks, u32 reserved, bool mxcsr) {
+  const Insn& i = *insn().insn;
+  const unsigned bytes = mxcsr ? 4 : 2;
+  ExitPoint* const exit = access_exit(AddressForm::Operand, bytes, i.segment);
+  const Label slow = a_.newLabel(), join = a_.newLabel(), other = a_.newLabel();
+  lea_address(kAddress);
+  u8 temporary = 0;
+  const Mem from = translate(bytes, false, i.segment, slow, temporary);
+  const Gp value = sized(temporary, 4);
+  const auto fetch = [=, this](const Mem& source) {
+    if (mxcsr) {
+      a_.mov(value, source);
+    } else {
+      a_.movzx(value, source);
+    }
+  };
+  fetch(from);
+  a_.bind(join);
+  a_.mov(kAddress.r32(), value);
+  a_.not_(kAddress.r32());
+  a_.test(kAddress.r32(), masks);
+  a_.jnz(other);
+  if (reserved != 0) {
+    a_.test(value, reserved);
+    a_.jnz(other);
+  }
+  const Mem image = area(offsetof(EngineArea, value), bytes);
+  if (mxcsr) {
+    a_.mov(image, value);
+    a_.ldmxcsr(image);
+  } else {
+    // Bit 6 reads 1, bit 7 and the upper three 0.
+    a_.and_(value, 0x1F3F);
+    a_.or_(value, 0x40);
+    a_.mov(image, value.r16());
+    a_.fldcw(image);
+  }
+  give(temporary);
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.load, exit);
+    fetch(area(offsetof(EngineArea, value), bytes));
+    a_.jmp(join);
+    a_.bind(other);
+    leave(exit);
+  });
+}
+
+void Emitter::initialise_x87() {
+  a_.fninit();
+  x87_pending_ = 0;
+  data_segment_ = kSegmentCount;
+  a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), 0);
+  for (const std::size_t field : {offsetof(FxState, instruction), offsetof(FxState, data)}) {
+    a_.mov(state(fx_offset(field), 8), 0);
+  }
+}
+
+// Prefix, REX, escape bytes, opcode.
+void Emitter::encode_opcode(unsigned rex) {
+  const InstructionRow& row = instruction_table()[insn().insn->row];
+  if ((row.match & kMatch66) != 0) a_.db(0x66);
+  if ((row.match & kMatchF3) != 0) a_.db(0xF3);
+  if ((row.match & kMatchF2) != 0) a_.db(0xF2);
+  if (rex != 0) a_.db(static_cast<u8>(0x40 | rex));
+  if (row.map != OpcodeMap::OneByte) a_.db(0x0F);
+  if (row.map == OpcodeMap::Escape38) a_.db(0x38);
+  if (row.map == OpcodeMap::Escape3A) a_.db(0x3A);
+  a_.db(row.opcode);
+}
+
+void Emitter::encode_register() {
+  const NativeForm& form = *insn().native;
+  const Insn& i = *insn().insn;
+  const InstructionRow& row = instruction_table()[i.row];
+  const unsigned reg = form.general_reg ? kHostOfGuest[i.reg] : i.reg & 7u;
+  const unsigned rm = form.general_rm ? kHostOfGuest[i.rm] : i.rm & 7u;
+  encode_opcode((reg >= 8 ? 4u : 0u) | (rm >= 8 ? 1u : 0u));
+  if (row.modrm) a_.db(static_cast<u8>(0xC0 | (reg & 7) << 3 | (rm & 7)));
+  if (form.immediate) a_.db(static_cast<u8>(row.opcode == 0xC2 ? i.immediate & 7 : i.immediate));
+}
+
+// operand: base, base + index, each with a displacement.
+void Emitter::encode_memory(const Mem& operand) {
+  const NativeForm& form = *insn().native;
+  const Insn& i = *insn().insn;
+  RELIC86_ASSERT(operand.hasBaseReg() && operand.shift() == 0);
+  const unsigned reg = form.general_reg ? kHostOfGuest[i.reg] : i.reg & 7u;
+  const unsigned base = operand.baseId(), index = operand.hasIndexReg() ? operand.indexId() : 4u;
+  const i32 displacement = operand.offsetLo32();
+  const bool small = displacement == static_cast<i8>(displacement);
+  encode_opcode((reg >= 8 ? 4u : 0u) | (index >= 8 ? 2u : 0u) | (base >= 8 ? 1u : 0u));
+  a_.db(static_cast<u8>((small ? 0x44 : 0x84) | (reg & 7) << 3));
+  a_.db(static_cast<u8>((index & 7) << 3 | (base & 7)));
+  if (small) {
+    a_.db(static_cast<u8>(displacement));
+  } else {
+    a_.dd(static_cast<u32>(displacement));
+  }
+  if (form.immediate) {
+    const bool predicate = instruction_table()[i.row].opcode == 0xC2;
+    a_.db(static_cast<u8>(predicate ? i.immediate & 7 : i.immediate));
+  }
+}
+
+// The comparison's flags are kept as they are: nothing that computes them again is left.
+void Emitter::capture_comparison() {
+  host_flags(kZF | kPF | kCF);
+  if (!need(kArithmeticFlags).needed()) return;
+  const FlagOperand kept = new_slot();
+  a_.pushfq();
+  a_.pop(kAddress);
+  a_.mov(slot(kept.value), kAddress.r32());
+  FlagStep step;
+  step.op = Op::Literal;
+  step.a = kept;
+  add_step(step, true);
+}
+
+// FDP, FDS: the offset is in kAddress.
+void Emitter::point_data_here() {
+  a_.mov(state(fx_offset(offsetof(FxState, data)), 4), kAddress.r32());
+  const unsigned segment = insn().insn->segment;
+  if (data_segment_ == segment) return;
+  data_segment_ = segment;
+  a_.movzx(kAddress.r32(),
+           state(offsetof(CpuState, segment) + segment * sizeof(Segment) + offsetof(Segment, selector), 2));
+  a_.mov(state(fx_offset(offsetof(FxState, data_selector)), 4), kAddress.r32());
+}
+
+// FIP, FCS, FOP are written for the block's last x87 instruction only; exits before it carry the instruction.
+void Emitter::point_x87_here() {
+  x87_pending_ = index_ + 1;
+  for (std::size_t i = index_ + 1; i < ir_.insns.size(); ++i) {
+    if (ir_.insns[i].native != nullptr && ir_.insns[i].native->tracked) return;
+  }
+  store_x87_pointers();
+}
+
+void Emitter::store_x87_pointers() {
+  if (x87_pending_ == 0) return;
+  const std::size_t at_index = x87_pending_ - 1;
+  x87_pending_ = 0;
+  load_eip(kAddress, eip_of(at_index));
+  a_.mov(state(fx_offset(offsetof(FxState, instruction)), 4), kAddress.r32());
+  a_.movzx(kAddress.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, selector), 2));
+  a_.mov(state(fx_offset(offsetof(FxState, instruction_selector)), 4), kAddress.r32());
+  a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), x87_opcode(*ir_.insns[at_index].insn));
+}
+
+}  // namespace relic86::jit::x64
