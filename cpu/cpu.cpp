@@ -319,6 +319,7 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("smbase", s.smbase);
   archive.field("in_smm", s.in_smm);
   archive.field("nmi_blocked", s.nmi_blocked);
+  archive.field("nmi_blocked_before_smm", s.nmi_blocked_before_smm);
   if (!archive.loading()) return;
   s.pending = pending;
   s.flags.set_eflags(arithmetic);

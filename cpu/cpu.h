@@ -37,7 +37,8 @@ class Cpu {
     const GuestClock* clock = nullptr;
     InterruptAcknowledge* interrupts = nullptr;
     const CpuModel* model = nullptr;
-    std::function<void(bool)> ferr{};  // FERR#: x87 errors with CR0.NE clear go to IRQ 13
+    std::function<void(bool)> smiact{};  // SMIACT#: the processor enters (true) or leaves SMM; SMRAM shows or hides
+    std::function<void(bool)> ferr{};    // FERR#: x87 errors with CR0.NE clear go to IRQ 13
   };
   explicit Cpu(const Wiring& wiring);
   ~Cpu();
@@ -88,6 +89,10 @@ class Cpu {
   // An unmasked x87 exception meets a waiting instruction while CR0.NE is clear: FERR# is asserted. True: the
   // instruction must wait for the interrupt, `flow` says how; false: it goes on as with IGNNE# asserted.
   bool signal_x87_error(Flow& flow);
+  // SMIACT#: the board shows or hides SMRAM. Only SMI delivery and RSM call it.
+  void signal_smm(bool active) {
+    if (wiring_.smiact) wiring_.smiact(active);
+  }
   // After EFLAGS.AC, CR0.AM, CR4.SMAP, DR7 or CPL changed: the inline limits of all segments and the SMAP override.
   void update_access_checks();
 

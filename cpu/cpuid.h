@@ -25,6 +25,8 @@ struct CpuModel {
   FeatureSet instructions = 0;  // what the decoder accepts
 
   bool has_cpuid() const { return (instructions & feature_bit(Feature::Cpuid)) != 0; }
+  // SMI#, SMM and RSM: every part from the 486 (SL enhanced) on.
+  bool has_system_management_mode() const { return (instructions & feature_bit(Feature::I80486)) != 0; }
   // EDX after reset and CPUID 1: EAX: type, family, model, stepping.
   u32 signature() const { return family << 8 | (model & 15) << 4 | (model >> 4) << 16 | stepping; }
   u64 cr4_bits() const;  // bits of CR4 that may be set; 0: there is no CR4

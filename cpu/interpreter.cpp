@@ -9,6 +9,7 @@
 #include "cpu/debug_registers.h"
 #include "cpu/interrupt_delivery.h"
 #include "cpu/system_instructions.h"
+#include "cpu/system_management.h"
 
 namespace relic86 {
 
@@ -99,6 +100,11 @@ std::optional<ExitReason> Interpreter::boundary() {
   // A breakpoint that MOV SS or POP SS matched waits for the next instruction (SDM 3A 6.8.3).
   if ((state_.pending & (kPendingSingleStep | kPendingDataBreak)) != 0 && (state_.shadow & kShadowMovSs) == 0) {
     deliver_debug_trap(cpu_);
+    forget_fetch_page();
+  }
+  // Traps first: SMRAM has no room for a pending one. The shadows, which it does not hold either, are waited for.
+  if ((state_.pending & kPendingSmi) != 0 && !state_.in_smm && state_.shadow == 0) {
+    enter_system_management_mode(cpu_);
     forget_fetch_page();
   }
   if ((state_.pending & kPendingNmi) != 0 && !state_.nmi_blocked && (state_.shadow & kShadowMovSs) == 0) {

@@ -149,6 +149,7 @@ struct alignas(64) CpuState {
   u32 smbase = 0x30000;
   bool in_smm = false;
   bool nmi_blocked = false;
+  bool nmi_blocked_before_smm = false;  // RSM goes back to it
 
   u32 gpr32(unsigned index) const { return static_cast<u32>(gpr[index]); }
   void set_gpr32(unsigned index, u32 value) { gpr[index] = value; }

@@ -1,4 +1,4 @@
-// SYSENTER, SYSEXIT (SDM 3A 5.8.7) and RSM.
+// SYSENTER, SYSEXIT (SDM 3A 5.8.7).
 #include "cpu/access.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
@@ -46,8 +46,5 @@ Flow sysexit(Cpu& cpu, const Insn&) {
   cpu.update_mode();
   return Flow::StopAt;
 }
-
-// Outside system management mode RSM is undefined; the board gives the processor no SMI# (PIIX4 configuration 58h).
-Flow rsm(Cpu& cpu, const Insn&) { return cpu.raise(Vector::InvalidOpcode); }
 
 }  // namespace relic86

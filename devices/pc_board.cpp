@@ -173,7 +173,6 @@ void PcBoard::create_chipset() {
   isa_bridge_ = &add_pci<Piix3>(kIsaBridgeSlot, 0, *pci_, machine_);
   power_ = &add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
   isa_bridge_->on_apm_command([this](u8 value) { power_->apm_command(value); });
-  power_->on_apm_enable([this](bool enabled) { isa_bridge_->set_apm_smi_enabled(enabled); });
   fw_cfg_ = &add<FwCfg>();
   add<SystemControlA>(*a20_, *reset_pin_);
 }
@@ -305,10 +304,7 @@ std::vector<std::string> PcBoard::text_screen() const {
 void PcBoard::power_button() { power_->press_power_button(); }
 bool PcBoard::hears_power_button() const { return power_->hears_power_button(); }
 
-void PcBoard::connect_smi(SmiSink* sink) {
-  isa_bridge_->set_smi_sink(sink);
-  power_->set_apm_enabled_at_reset(sink == nullptr);
-}
+void PcBoard::connect_smi(SmiSink* sink) { power_->set_smi_sink(sink); }
 
 void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system_management_mode(active); }
 

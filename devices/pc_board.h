@@ -79,7 +79,7 @@ class PcBoard {
   void eject_floppy(unsigned drive);
   void power_button();
   bool hears_power_button() const;  // false: the guest would not notice it
-  // System management mode: where SMI# goes (null: the processor has none) and whether the processor is in it.
+  // System management mode: where SMI# goes (null, the default: the processor has none; before the reset) and whether the processor is in it.
   void connect_smi(SmiSink* sink);
   void set_system_management_mode(bool active);
 

@@ -9,7 +9,7 @@
 //   A0h-AEh        RW   SMI control and timers (2.2.17..): kept only
 //
 //   port    width  R/W  bits
-//   B2h     1      RW   APMC: scratch to the guest; a write raises SMI# when that is enabled
+//   B2h     1      RW   APMC: scratch to the guest; a write raises SMI# when the PIIX4 function lets it
 //   B3h     1      RW   APMS: scratch
 //   CF9h    1      RW   RC (2.5.1): bit 1 SRST (1: hard reset, 0: CPU only), bit 2 RCPU: 0 -> 1 resets
 #include "devices/piix3.h"
@@ -117,7 +117,6 @@ void Piix3::write(RegionId region, u64 offset, unsigned width, u64 value) {
     case kApm:
       (offset == 0 ? apm_control_ : apm_status_) = static_cast<u8>(value);
       if (offset == 0 && apm_command_) apm_command_(apm_control_);
-      if (offset == 0 && smi_ != nullptr && apm_smi_enabled_) smi_->raise_smi();
       return;
     default:
       if (offset <= 1 && 1 - offset < width) write_reset_control(static_cast<u8>(value >> ((1 - offset) * 8)));

@@ -7,7 +7,6 @@
 
 #include "devices/host_sinks.h"
 #include "devices/pci_bus.h"
-#include "devices/smi_sink.h"
 
 namespace relic86 {
 
@@ -16,12 +15,9 @@ class Piix3 final : public PciDevice, public IrqSink {
   // IrqSink: PIRQ A# to D# (inputs 0 to 3), active = true.
   Piix3(PciBus& bus, MachineControl& machine);
 
-  // Where writes of the APM control port go while SMIs are enabled; null (the default): the processor has no SMM.
-  void set_smi_sink(SmiSink* sink) { smi_ = sink; }
-  // The PIIX4 function's APMC_EN bit, which takes the place of the PIIX3's SMIEN on the boards that have both.
-  // Told of every write to the APM control port (B2h).
+  // Told of every write to the APM control port (B2h): the PIIX4's power management takes the place of the PIIX3's SMI
+  // logic on this board.
   void on_apm_command(std::function<void(u8)> listener) { apm_command_ = std::move(listener); }
-  void set_apm_smi_enabled(bool enabled) { apm_smi_enabled_ = enabled; }
 
   void set_irq(unsigned pirq, bool level) override;
   // The ISA interrupt that PIRQ A to D (0 to 3) is routed to; 16: none.
@@ -46,9 +42,7 @@ class Piix3 final : public PciDevice, public IrqSink {
 
   PciBus& bus_;
   MachineControl& machine_;
-  SmiSink* smi_ = nullptr;
   std::function<void(u8)> apm_command_;
-  bool apm_smi_enabled_ = false;
   std::array<IrqLine, 16> isa_irqs_;
   std::array<u8, kPirqs> pirq_levels_{};
   u8 reset_control_ = 0;

@@ -18,7 +18,9 @@
 //   04h     2      RW   PMCNTRL: 0 SCI_EN, 1 BRLD_EN, 2 GBL_RLS (write only), 12:10 SUS_TYP, 13 SUS_EN (write only)
 //   08h     4      R    PMTMR: 24 bits at 3.579545 MHz; TMROF_STS is set whenever bit 23 changes
 //   0Ch     2      RWC  GPSTS: reads 0, no such events here;  0Eh 2 RW GPEN: reads 0
-//   34h     4      RW   GPOREG: scratch.  Others read 0.
+//   18h     4      RWC  GLBSTS: 5 APM_STS, the APM control port was written while APMC_EN is set
+//   28h     4      RW   GLBCTL: 0 SMI_EN, 1 BIOS_RLS (write only: sets GBL_STS). EOS (16) is not needed: SMI# is an
+//   edge here 34h     4      RW   GPOREG: scratch.  Others read 0.
 //
 //   registers at SMBBA: an idle host controller without any slave. 00h SMBHSTSTS reads the device-error bit (2) after
 //   a start (02h bit 6) until it is cleared; 02h-07h are scratch.
@@ -38,6 +40,7 @@ namespace relic86 {
 namespace {
 constexpr u8 kPmBase = 0x40, kDeviceActivityB = 0x58, kPmMisc = 0x80, kSmbusBase = 0x90, kSmbusConfig = 0xD2;
 constexpr u32 kApmEnable = 1u << 25;
+constexpr u32 kApmStatus = 1u << 5, kSmiEnable = 1u << 0, kBiosRelease = 1u << 1;
 constexpr u16 kTimerOverflow = 1u << 0, kGlobal = 1u << 5, kPowerButton = 1u << 8, kRtc = 1u << 10;
 constexpr u16 kStatusBits = kTimerOverflow | 1u << 4 | kGlobal | kPowerButton | kRtc | 1u << 15;
 constexpr u16 kEnableBits = kTimerOverflow | kGlobal | kPowerButton | kRtc;
@@ -71,7 +74,7 @@ Piix4Pm::Piix4Pm(MachineControl& machine) : PciDevice(power_management()), machi
   declare(kPciCommand, 2, 0, 0x0001);
   declare(kPmBase, 4, 1, 0xFFC0);
   for (u8 offset = 0x44; offset < 0x58; offset = static_cast<u8>(offset + 4)) declare(offset, 4, 0, 0xFFFFFFFF);
-  set_apm_enabled_at_reset(true);
+  set_smi_sink(nullptr);
   for (u8 offset = 0x5C; offset < 0x80; offset = static_cast<u8>(offset + 4)) declare(offset, 4, 0, 0xFFFFFFFF);
   declare(kPmMisc, 1, 0, 0x01);
   declare(kSmbusBase, 4, 1, 0xFFF0);
@@ -80,8 +83,9 @@ Piix4Pm::Piix4Pm(MachineControl& machine) : PciDevice(power_management()), machi
   declare(0xD4, 2, 0, 0xFFFF);
 }
 
-void Piix4Pm::set_apm_enabled_at_reset(bool enabled) {
-  declare(kDeviceActivityB, 4, enabled ? kApmEnable : 0, 0xFFFFFFFF);
+void Piix4Pm::set_smi_sink(SmiSink* sink) {
+  smi_ = sink;
+  declare(kDeviceActivityB, 4, sink == nullptr ? kApmEnable : 0, 0xFFFFFFFF);
 }
 
 void Piix4Pm::set_isa_devices(bool parallel, bool serial1, bool serial2) {
@@ -105,7 +109,7 @@ Result<> Piix4Pm::attach_function(Attachment& board) {
 void Piix4Pm::reset_function(ResetKind) {
   status_ = enable_ = control_ = 0;
   gpe_status_ = gpe_enable_ = 0;
-  general_output_ = 0;
+  general_output_ = global_status_ = global_control_ = 0;
   for (u8& byte : smbus_) byte = 0;
   timer_half_ = ticks() >> kTimerHalfBits;
   update_sci();
@@ -119,20 +123,21 @@ void Piix4Pm::state_function(StateArchive& archive) {
   archive.field("gpe_status", gpe_status_);
   archive.field("gpe_enable", gpe_enable_);
   archive.field("general_output", general_output_);
+  archive.field("global_status", global_status_);
+  archive.field("global_control", global_control_);
   archive.bytes("smbus", smbus_);
   if (archive.loading()) {
     status_ &= kStatusBits;
     enable_ &= kEnableBits;
     control_ &= kControlBits;
+    global_status_ &= kApmStatus;
+    global_control_ &= kSmiEnable;
     sci_.set((status_ & enable_) != 0 && (control_ & kSciEnable) != 0);
   }
 }
 
 void Piix4Pm::config_written(unsigned offset, unsigned width) {
   const unsigned end = offset + width;
-  if (offset < kDeviceActivityB + 4u && end > kDeviceActivityB && apm_enable_changed_) {
-    apm_enable_changed_((config(kDeviceActivityB, 4) & kApmEnable) != 0);
-  }
   if (offset < kSmbusConfig + 1u && end > kPmBase) move_blocks();
 }
 
@@ -185,6 +190,9 @@ void Piix4Pm::apm_command(u8 value) {
   if (value == kAcpiEnable) control_ |= kSciEnable;
   if (value == kAcpiDisable) control_ &= static_cast<u16>(~kSciEnable);
   if (value == kAcpiEnable || value == kAcpiDisable) update_sci();
+  if ((config(kDeviceActivityB, 4) & kApmEnable) == 0) return;
+  global_status_ |= kApmStatus;
+  if ((global_control_ & kSmiEnable) != 0 && smi_ != nullptr) smi_->raise_smi();
 }
 
 void Piix4Pm::press_power_button() {
@@ -192,15 +200,15 @@ void Piix4Pm::press_power_button() {
   update_sci();
 }
 
-bool Piix4Pm::hears_power_button() const {
-  return (enable_ & kPowerButton) != 0 && (control_ & kSciEnable) != 0;
-}
+bool Piix4Pm::hears_power_button() const { return (enable_ & kPowerButton) != 0 && (control_ & kSciEnable) != 0; }
 
 u32 Piix4Pm::pm_register(u64 dword) const {
   switch (dword) {
     case 0: return status_ | static_cast<u32>(enable_) << 16;
     case 1: return control_;
     case 2: return static_cast<u32>(ticks()) & kTimerMask;
+    case 6: return global_status_;
+    case 10: return global_control_;
     case 13: return general_output_;
     default: return 0;
   }
@@ -255,6 +263,11 @@ void Piix4Pm::write(RegionId region, u64 offset, unsigned width, u64 value) {
       enable_ = merged(enable_, shift) & kEnableBits;
     } else if (offset < 6) {
       write_control(merged(control_, shift));
+    } else if (offset >= 0x18 && offset < 0x1C) {
+      global_status_ &= ~(u32{byte} << (offset - 0x18) * 8);
+    } else if (offset == 0x28) {
+      global_control_ = byte & kSmiEnable;
+      if ((byte & kBiosRelease) != 0) status_ |= kGlobal;
     } else if (offset >= 0x34 && offset < 0x38) {
       const unsigned at = static_cast<unsigned>(offset - 0x34) * 8;
       general_output_ = (general_output_ & ~(0xFFu << at)) | static_cast<u32>(byte) << at;

@@ -1,10 +1,9 @@
 // Intel 82371AB (PIIX4) function 3: ACPI power management and SMBus, as PCI 8086:7113.
 #pragma once
 
-#include <functional>
-
 #include "devices/host_sinks.h"
 #include "devices/pci_device.h"
+#include "devices/smi_sink.h"
 
 namespace relic86 {
 
@@ -16,14 +15,13 @@ class Piix4Pm final : public PciDevice {
   void press_power_button();
   // True when the guest has asked for an interrupt on the power button.
   bool hears_power_button() const;
-  // Told when DEVACTB's APMC_EN (58h bit 25) changes: the APM control port then raises SMI#.
-  // The APM control port was written. Firmware's ACPI tables name F1h as ACPI_ENABLE and F0h as ACPI_DISABLE (FADT, SMI_CMD);
-  // without a system management handler the board answers them itself.
+  // The APM control port (PIIX3, B2h) was written: SMI#, if APMC_EN (58h bit 25) and SMI_EN (GLBCTL bit 0) are set.
+  // SeaBIOS's tables name F1h as ACPI_ENABLE and F0h as ACPI_DISABLE (FADT, SMI_CMD), but its system management handler
+  // leaves them to the virtual board: they switch SCI_EN here.
   void apm_command(u8 value);
-  void on_apm_enable(std::function<void(bool)> callback) { apm_enable_changed_ = std::move(callback); }
-  // Whether APMC_EN is set at reset. True makes SeaBIOS believe that SMM has been set up already, so that it leaves it
-  // alone: for a processor without SMM.
-  void set_apm_enabled_at_reset(bool enabled);
+  // Where SMI# goes. Null (the default): the processor has no SMM; APMC_EN is then set at reset, which makes SeaBIOS
+  // believe that SMM has been set up already and leave it alone. Before the reset.
+  void set_smi_sink(SmiSink* sink);
   // Which ISA devices the board has: the BIOS's ACPI tables show those whose decode enables are set. Before the reset.
   void set_isa_devices(bool parallel, bool serial1, bool serial2);
 
@@ -49,7 +47,7 @@ class Piix4Pm final : public PciDevice {
   u32 pm_register(u64 dword) const;
 
   MachineControl& machine_;
-  std::function<void(bool)> apm_enable_changed_;
+  SmiSink* smi_ = nullptr;
   Scheduler* scheduler_ = nullptr;
   IoSpace* io_ = nullptr;
   IrqLine sci_;
@@ -64,6 +62,8 @@ class Piix4Pm final : public PciDevice {
   u16 gpe_status_ = 0;
   u16 gpe_enable_ = 0;
   u32 general_output_ = 0;
+  u32 global_status_ = 0;
+  u32 global_control_ = 0;
   u8 smbus_[14] = {};
 };
 

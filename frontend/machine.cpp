@@ -66,7 +66,9 @@ Result<> Machine::build() {
   board_ = std::move(board).value();
 
   cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), this, &model_,
+                                           [this](bool active) { system_management_mode(active); },
                                            [this](bool level) { board_->signal_ferr(level); }});
+  if (options_.smm && model_.has_system_management_mode()) board_->connect_smi(this);
   board_->connect_processor([this](bool level) { cpu_->set_intr(level); });
   auto engine = make_engine(options_, *cpu_, *bus_);
   if (!engine) return engine.error();
@@ -179,7 +181,7 @@ void Machine::carry_out_requests() {
     if (options_.no_reboot) return finish(End::Reset);
     reset();
   }
-  if (cpu_init_requested_) {
+  if (cpu_init_requested_ && !cpu_->state().in_smm) {  // INIT waits for RSM (SDM 3C 34.3.1)
     cpu_init_requested_ = false;
     cpu_->init();
   }
@@ -283,6 +285,11 @@ void Machine::request_exit(u32 exit_code) {
 void Machine::request_cpu_init() {
   cpu_init_requested_ = true;
   cpu_->request(kPendingStop);
+}
+
+void Machine::system_management_mode(bool active) {
+  board_->set_system_management_mode(active);
+  if (!active && cpu_init_requested_) cpu_->request(kPendingStop);
 }
 
 void Machine::deadline_moved_earlier(GuestTime deadline) {

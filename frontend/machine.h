@@ -37,7 +37,10 @@ enum class End : u8 {
   TimeUp,           // --timeout
 };
 
-class Machine final : private MachineControl, private Scheduler::Listener, private InterruptAcknowledge {
+class Machine final : private MachineControl,
+                      private Scheduler::Listener,
+                      private InterruptAcknowledge,
+                      private SmiSink {
  public:
   // Builds the machine that the options describe and resets it. The poller must outlive it.
   static Result<std::unique_ptr<Machine>> create(const Options& options, HostPoller& poller);
@@ -114,6 +117,9 @@ class Machine final : private MachineControl, private Scheduler::Listener, priva
   void request_cpu_init() override;
   // InterruptAcknowledge
   u8 acknowledge() override { return board_->acknowledge_interrupt(); }
+  // SmiSink, and SMIACT# back from the processor
+  void raise_smi() override { cpu_->request(kPendingSmi); }
+  void system_management_mode(bool active);
   // Scheduler::Listener
   void deadline_moved_earlier(GuestTime deadline) override;
 

@@ -95,7 +95,11 @@ Result<> set_machine(Options& options, Text value) {
       for (const std::string& choice : split(word, ':')) found = found || set_accel(options, choice).ok();
       if (!found)
         return Error{fmt::format("-machine accel={}: unknown accelerator; jit (alias tcg) and interp exist", word)};
-    } else if (key == "pit" || key == "smm" || key == "usb" || key == "graphics" || key == "dump-guest-core") {
+    } else if (key == "smm") {
+      const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
+      if (!on) return Error{fmt::format("-machine smm={}: {}; auto, on and off exist", word, on.error().message)};
+      options.smm = on.value();
+    } else if (key == "pit" || key == "usb" || key == "graphics" || key == "dump-guest-core") {
       continue;  // the machine has these or never had them; harnesses say them by habit
     } else if (key == "type" || word.empty()) {
       const Text type = key == "type" ? Text(word) : Text(key);

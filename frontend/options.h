@@ -43,6 +43,7 @@ struct Options {
   enum class Accel : u8 { Default, Interpreter, Jit } accel = Accel::Default;
   std::string jit_opt;
   bool jit_stats = false;
+  bool smm = true;  // -machine smm=
 
   std::vector<DriveOption> drives;
   bool snapshot = false;

@@ -164,15 +164,32 @@ TEST_F(Chipset, ApmWriteRaisesSmi) {
     void raise_smi() override { count++; }
     unsigned count = 0;
   } smi;
-  pm.on_apm_enable([&](bool enabled) { isa.set_apm_smi_enabled(enabled); });
-  pm.set_apm_enabled_at_reset(false);
+  pm.set_smi_sink(&smi);
+  isa.on_apm_command([&](u8 value) { pm.apm_command(value); });
   pm.reset(ResetKind::PowerOn);
-  isa.set_smi_sink(&smi);
+  enable_pm();
+  EXPECT_EQ(board.config(1, 3, 0x58, 4), 0u);
   board.out(0xB2, 1);
-  EXPECT_EQ(smi.count, 0u);
   board.set_config(1, 3, 0x58, 4, 1u << 25);
   board.out(0xB2, 1);
+  EXPECT_EQ(smi.count, 0u);  // GLBCTL's SMI_EN is missing
+  board.out(0xB028, 1, 4);
+  EXPECT_EQ(board.in(0xB028, 4), 1u);
+  const auto state = test::saved(pm);
+  board.out(0xB2, 1);
   EXPECT_EQ(smi.count, 1u);
+  board.set_config(1, 3, 0x58, 4, 0);
+  board.out(0xB2, 1);
+  EXPECT_EQ(smi.count, 1u);
+  EXPECT_EQ(board.in(0xB018, 4), 0x20u);
+  board.out(0xB018, 0x20);
+  EXPECT_EQ(board.in(0xB018, 4), 0u);
+  pm.reset(ResetKind::Hard);
+  board.out(0xB2, 1);
+  EXPECT_EQ(smi.count, 1u);
+  ASSERT_TRUE(test::load(pm, state));
+  board.out(0xB2, 1);
+  EXPECT_EQ(smi.count, 2u);
 }
 
 TEST_F(Chipset, PmTimerRunsAtItsFrequencyAndWraps) {
