@@ -20,6 +20,7 @@ struct Switch {
 };
 constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"indirect", &jit::TranslatorOptions::indirect},
+                                {"share", &jit::TranslatorOptions::share},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"units", &jit::TranslatorOptions::units}};
@@ -39,7 +40,7 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
     }
     if (!found)
       return Error{fmt::format(
-          "--jit-opt {}: unknown; write +name or -name with link, indirect, cross-page, perf-map or units", word)};
+          "--jit-opt {}: unknown; write +name or -name with link, indirect, share, cross-page, perf-map or units", word)};
   }
   return options;
 }

@@ -78,6 +78,7 @@ enum class Op : u8 {
 };
 
 inline constexpr u16 kNoValue = 0xFFFF;
+inline constexpr u16 kNoGroup = 0xFFFF;
 
 struct Node {
   Op op{};
@@ -85,6 +86,9 @@ struct Node {
   u8 reg = 0;
   u16 a = kNoValue, b = kNoValue, c = kNoValue;
   u32 immediate = 0;
+  // Accesses: the group of neighbours (jit/page_plan.h) and the distance from its first access.
+  u16 group = kNoGroup;
+  i32 offset = 0;
 };
 
 struct NativeForm;
@@ -96,6 +100,7 @@ struct InsnIr {
   bool cold = false;
   bool leaves = false;  // the mode may be another behind it: back to the dispatcher
   const NativeForm* native = nullptr;
+  Node access{};  // native: of the memory operand; only its size, group and offset count
   std::vector<Node> nodes;
 
   // For the flag analysis (flag_analysis.h).
@@ -106,8 +111,15 @@ struct InsnIr {
   u32 writes_registers = 0;  // bit n: guest register n
 };
 
+// Accesses that lie at constant distances from each other: bytes [low, high) from the first one's address.
+struct PageGroup {
+  i32 low = 0, high = 0;
+  u32 accesses = 0;
+};
+
 struct BlockIr {
   std::vector<InsnIr> insns;
+  std::vector<PageGroup> groups;
   bool code32 = false;
 };
 

@@ -15,14 +15,17 @@ struct Mode {
   // No #NM, #UD or #MF for the whole unit, every exception masked and none pending.
   bool x87 = false;
   bool sse = false;
+  // Not of the processor: a block's variant in which every access checks its own page.
+  bool unshared = false;
 
   bool flat(unsigned segment) const { return (flat_segments >> segment & 1) != 0; }
   bool flat_code() const { return flat(kCs); }
   u32 key() const {
     return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3 |
-           (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u);
+           (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u) | (unshared ? kUnshared : 0u);
   }
-  static constexpr u32 kKeys = 1u << 11;
+  static constexpr u32 kUnshared = 1u << 11;
+  static constexpr u32 kKeys = 1u << 11;  // variants not counted
 
   static Mode of(const CpuState& state) {
     Mode mode;

@@ -32,6 +32,8 @@ struct ExitPoint {
   AddressForm address = AddressForm::Operand;
   u8 size = 0;                 // of the access
   u8 segment = kDs;            // of the access
+  bool write = false;          // touch: the entry must allow writes
+  bool unshared = false;       // a branch to the target's unshared variant (jit/mode.h)
   bool settles_flags = false;  // cold instructions: flags are brought to CpuState before the call
   bool units = false;          // the host's units hold the guest's registers when the call returns
   u16 undone = 0;              // instructions of the block not executed when leaving here

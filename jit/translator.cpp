@@ -21,7 +21,8 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       lookups_(Mode::kKeys) {
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &cold_helper, &flatten_helper});
+  thunks_ = x64::make_thunks(
+      cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &flatten_helper});
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -48,6 +49,7 @@ ExitReason Translator::run(u64 budget) {
       CodeBlock* const block = interpreter_.current_block();
       if (block == nullptr) {
         pending_link_ = nullptr;
+        unshared_ = false;
         if (interpreter_.uncached()) {
           interpreter_.step();
         } else {
@@ -61,7 +63,8 @@ ExitReason Translator::run(u64 budget) {
 }
 
 Flow Translator::run_one(CodeBlock& block) {
-  Translation* const translation = translation_of(block);
+  Translation* const translation = translation_of(block, unshared_);
+  unshared_ = false;
   ExitPoint* const from = pending_link_;
   pending_link_ = nullptr;
   if (translation != nullptr) {
@@ -117,6 +120,7 @@ Flow Translator::leave(ExitPoint& exit) {
     case ExitKind::Fault: interpreter_.deliver(); return Flow::Fault;
     case ExitKind::Indirect: state_.rip = static_cast<u32>(area_.target); return Flow::Branched;
     case ExitKind::Branch:
+      unshared_ = exit.unshared;
       if (options_.link && exit.owner->block != nullptr && exit.linkable) pending_link_ = &exit;
       return Flow::Branched;
     case ExitKind::Before: {
@@ -165,8 +169,8 @@ std::string Translator::describe() const {
   text += fmt::format("entries {}, links {}, interpreted blocks {}\n", s.entries, s.links, s.interpreted_blocks);
   text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],
                       s.exits[1], s.exits[2], s.exits[3], s.exits[4], s.exits[5]);
-  text += fmt::format("helpers: load {}, store {}, probe {}, cold {}, flatten {}\n", s.loads, s.stores, s.probes,
-                      s.cold_calls, s.flattens);
+  text += fmt::format("helpers: load {}, store {}, probe {}, touch {}, cold {}, flatten {}\n", s.loads, s.stores,
+                      s.probes, s.touches, s.cold_calls, s.flattens);
   text += calls_by_name("cold calls:", s.cold_by_row);
   text += calls_by_name("flattens:", s.flatten_by_row);
   return text + interpreter_.describe();

@@ -26,6 +26,7 @@ struct TranslatorOptions {
   u64 code_limit = u64{48} << 20;       // bytes of host code; above, all of it is forgotten
   bool link = true;                     // patched jumps between blocks
   bool indirect = true;                 // inline lookup of indirect branches
+  bool share = true;                    // neighbouring accesses share one check of their page
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
   bool units = true;                    // x87, MMX and SSE on the host's units
@@ -36,7 +37,7 @@ struct TranslatorStatistics {
   u64 host_bytes = 0;
   u64 entries = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
-  u64 loads = 0, stores = 0, probes = 0, cold_calls = 0, flattens = 0;
+  u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0;
   u64 interpreted_blocks = 0;
   u64 translation_nanoseconds = 0;
   std::vector<u64> cold_by_row{};     // calls by row of the instruction table
@@ -71,7 +72,7 @@ class Translator final : public Executor, public CodeWatch {
   // --- translator_blocks.cpp ---
   bool page_within_limit() const;
   bool straddling_entry(const CodeBlock& block, const Mode& mode) const;
-  Translation* translation_of(CodeBlock& block);
+  Translation* translation_of(CodeBlock& block, bool unshared);
   Translation* translate(CodeBlock& block, const Mode& mode);
   bool emit(Translation& translation, std::vector<bool>& cold, const Mode& mode);
   void link(ExitPoint& exit, Translation& target);
@@ -86,6 +87,7 @@ class Translator final : public Executor, public CodeWatch {
   static u64 load_helper(void* context, void* exit);
   static u64 store_helper(void* context, void* exit);
   static u64 probe_helper(void* context, void* exit);
+  static u64 touch_helper(void* context, void* exit);
   static u64 cold_helper(void* context, void* exit);
   static u64 flatten_helper(void* context, void* exit);
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
@@ -109,6 +111,7 @@ class Translator final : public Executor, public CodeWatch {
   bool outcome_set_ = false;
   bool code_died_ = false;  // since the last cold call began
   ExitPoint* pending_link_ = nullptr;
+  bool unshared_ = false;  // the next block is wanted in its unshared variant
   TranslatorStatistics statistics_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
+#include "jit/page_plan.h"
 #include "jit/recorders.h"
 #include "jit/translator.h"
 #include "jit/x64/emitter.h"
@@ -37,20 +38,21 @@ LookupTable& Translator::lookup_for(u32 mode_key) {
   return *table;
 }
 
-Translation* Translator::translation_of(CodeBlock& block) {
+Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
   if (block.heat < options_.threshold) {
     ++block.heat;
     return nullptr;
   }
   if (!usable() || !page_within_limit()) return nullptr;
-  const Mode mode = this->mode();
+  Mode mode = this->mode();
+  mode.unshared = unshared;
   if (block.straddles && !straddling_entry(block, mode)) return nullptr;
   const u32 key = mode.key();
   Translation* translation = static_cast<Translation*>(block.translation);
   while (translation != nullptr && translation->mode_key != key) translation = translation->next_mode;
   if (translation == nullptr) translation = translate(block, mode);
   if (translation == nullptr || translation->code == nullptr) return nullptr;
-  if (options_.indirect) lookup_for(key).insert(translation->code_address, translation->entry());
+  if (options_.indirect && !unshared) lookup_for(key).insert(translation->code_address, translation->entry());
   return translation;
 }
 
@@ -118,10 +120,11 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   }
   translation.exits.clear();
   translation.steps.clear();
+  if (options_.share && !mode.unshared) plan_pages(ir, mode);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
-  const x64::LookupLayout lookup{lookup_for(translation.mode_key).data(), LookupTable::kSlots - 1};
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, {options_.cross_page});
+  const x64::LookupLayout lookup{lookup_for(translation.mode_key & ~Mode::kUnshared).data(), LookupTable::kSlots - 1};
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, {options_.share, options_.cross_page});
   if (!emitter.run()) {
     const std::size_t at = emitter.failed_at();
     if (at >= cold.size() || cold[at]) return false;
@@ -157,7 +160,8 @@ bool reachable(const Translation& owner, u32 at, const u8* target) {
 
 void Translator::link(ExitPoint& exit, Translation& target) {
   Translation& owner = *exit.owner;
-  if (exit.linked != nullptr || owner.mode_key != target.mode_key || owner.block == nullptr) return;
+  const u32 mode_key = (owner.mode_key & ~Mode::kUnshared) | (exit.unshared ? Mode::kUnshared : 0);
+  if (exit.linked != nullptr || target.mode_key != mode_key || owner.block == nullptr) return;
   // The place that the branch names: in the same page, by backing, or in one that the code will check.
   const u64 page = owner.block->first.raw >> kPageShift, first = target.block->first.raw;
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
@@ -191,7 +195,8 @@ void Translator::block_died(CodeBlock& block) {
 void Translator::bury(Translation* translation) {
   ++statistics_.died;
   if (pending_link_ != nullptr && pending_link_->owner == translation) pending_link_ = nullptr;
-  if (translation->code != nullptr) lookup_for(translation->mode_key).remove(translation->code_address);
+  if (translation->code != nullptr && (translation->mode_key & Mode::kUnshared) == 0)
+    lookup_for(translation->mode_key).remove(translation->code_address);
   for (ExitPoint* const exit : translation->incoming) unlink(*exit);
   translation->incoming.clear();
   for (ExitPoint& exit : translation->exits) {

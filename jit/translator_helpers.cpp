@@ -117,6 +117,20 @@ u64 Translator::probe_helper(void* context, void* exit_point) {
   return again ? 0 : 1;
 }
 
+u64 Translator::touch_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ++self.statistics_.touches;
+  u32 linear = 0;
+  if (!self.prepare_access(exit, exit.write, linear)) return 1;
+  const Tlb& tlb = self.cpu_.mmu().tlb();
+  const Privilege privilege = self.cpu_.privilege();
+  const u64 entry =
+      exit.write ? tlb.write_entry(LinAddr(linear), privilege) : tlb.read_entry(LinAddr(linear), privilege);
+  self.area_.value = entry & kTlbFast;
+  return 0;
+}
+
 u64 Translator::cold_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);

@@ -40,6 +40,7 @@ bool Emitter::run() {
     a_.bind(out);
     leave(budget);
   });
+  for (const PageGroup& group : ir_.groups) left_.push_back(group.accesses);
   for (index_ = 0; index_ < ir_.insns.size(); ++index_) {
     instruction();
     if (failed_ || refusal.failed) {
@@ -67,6 +68,10 @@ void Emitter::instruction() {
   count_uses();
   free_ = 0;
   for (const unsigned host : kTemporaries) free_ |= 1u << host;
+  for (const SharedPage& page : shared_) {
+    if (page.host != 0) free_ &= ~(1u << page.host);
+  }
+  pinned_ = 0;
   if (insn().native != nullptr) {
     native();
     return;
@@ -164,7 +169,7 @@ void Emitter::node(u16 id) {
 }
 
 u8 Emitter::take() {
-  if (free_ == 0) {
+  if (free_ == 0 && !evict_page()) {
     failed_ = true;
     return static_cast<u8>(kTemporaries[0]);
   }
@@ -199,18 +204,18 @@ bool Emitter::address_is_register() const {
   return i.displacement == 0 && i.index == kNoRegister && i.base != kNoRegister && i.address32();
 }
 
-void Emitter::lea_address(const Gp& to) {
+void Emitter::lea_address(const Gp& to, i32 extra) {
   const Insn& i = *insn().insn;
   const bool base = i.base != kNoRegister, index = i.index != kNoRegister;
   if (!base && !index) {
-    a_.mov(to.r32(), i.displacement & i.address_mask);
+    a_.mov(to.r32(), (i.displacement + static_cast<u32>(extra)) & i.address_mask);
     return;
   }
-  if (address_is_register()) {
+  if (extra == 0 && address_is_register()) {
     a_.mov(to.r32(), guest(i.base, 4));
     return;
   }
-  const i32 displacement = static_cast<i32>(i.displacement);
+  const i32 displacement = static_cast<i32>(i.displacement + static_cast<u32>(extra));
   // 64-bit address arithmetic, cut to 32 bits by the destination: no 67h prefix needed.
   if (base && index) {
     a_.lea(to.r32(), x86::ptr(guest(i.base, 8), guest(i.index, 8), i.scale, displacement));

@@ -10,6 +10,7 @@
 //   emitter_units.cpp       x87, MMX, SSE
 #pragma once
 
+#include <array>
 #include <functional>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct LookupLayout {
 
 // Optimisations that can be switched off.
 struct EmitterOptions {
+  bool share = true;       // neighbouring accesses share one check of their page
   bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
 };
 
@@ -51,6 +53,8 @@ class Emitter {
     u8 reg = 0;  // guest register (High: 0 to 3), or host number of the temporary
     u32 constant = 0;
     u8 host_pointer = 0;  // Address: temporary that holds the host address of the access, 0 if none
+    bool shared = false;  // Address: shared_place is where the access is
+    Mem shared_place{};
     u16 last_use = 0;
   };
 
@@ -75,7 +79,7 @@ class Emitter {
   bool destination(u16 id, u8& guest_register) const;
   void set_register(u16 id);
   void write_high(u8 guest_register, const Gp& low_byte);
-  void lea_address(const Gp& to);
+  void lea_address(const Gp& to, i32 extra = 0);  // extra: only with 32-bit addresses
   bool address_is_register() const;
 
   // --- Memory ---
@@ -91,7 +95,22 @@ class Emitter {
                      bool aligned = false);
   ExitPoint* access_exit(AddressForm form, unsigned bytes, unsigned segment);
   void stack_address(i32 displacement);
+  void move_stack_pointer(i32 by);
   void finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow, ExitPoint* exit);
+
+  void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to);
+
+  // --- Shared page checks (emitter_pages.cpp) ---
+  struct SharedPage {
+    u16 group = kNoGroup;
+    u8 host = 0;  // temporary that holds the host address of the group's lowest byte; 0: none
+    bool writable = false;
+  };
+  SharedPage* shared_page(u16 group);
+  bool evict_page();
+  // Gives the place of an access whose group is checked, or worth checking.
+  bool shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment, Mem& place);
+  SharedPage& share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment);
 
   // --- Operations ---
   void binary(u16 id);
@@ -121,7 +140,7 @@ class Emitter {
   bool rebuild(u32 mask);
   void fetch_operand(const FlagOperand& operand);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
-  i32 read_table() const;  // of the TLB, by privilege
+  i32 table(bool write) const;  // of the TLB, by privilege
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
@@ -200,7 +219,10 @@ class Emitter {
   std::size_t index_ = 0;  // of the instruction
   std::vector<Value> values_;
   std::vector<u16> uses_;
-  u32 free_ = 0;  // temporaries, by host number
+  u32 free_ = 0;    // temporaries, by host number
+  u32 pinned_ = 0;  // temporaries of shared pages that the present instruction uses
+  std::array<SharedPage, 4> shared_{};
+  std::vector<u32> left_;  // accesses to come, by group
   std::vector<std::function<void()>> deferred_;
 
   u32 host_flags_ = 0;  // guest flags that the host's EFLAGS hold

@@ -14,7 +14,7 @@ i32 tlb_table(bool write, bool user) {
 
 }  // namespace
 
-i32 Emitter::read_table() const { return tlb_table(false, mode_.user); }
+i32 Emitter::table(bool write) const { return tlb_table(write, mode_.user); }
 
 x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
   return x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offset), bytes);
@@ -69,33 +69,38 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
   }
   a_.mov(entry32, address32);
   a_.shr(entry32, kPageShift);
-  a_.mov(entry, x86::Mem(kState, entry, 3, tlb_table(write, mode_.user), 8));
+  a_.mov(entry, x86::Mem(kState, entry, 3, table(write), 8));
   a_.test(entry.r8(), static_cast<i32>(kTlbFast));
   a_.jz(slow);
   return x86::Mem(kAddress, entry, 0, -static_cast<i32>(kTlbFast), bytes);
 }
 
-void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow,
-                          ExitPoint* exit) {
-  const Label done = a_.newLabel();
+// Loads value id from a checked place. A value that is only extended into a register goes there at once.
+void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to) {
   u8 reg = 0;
-  Gp to;
   if (destination(id, reg)) {
     before_write(reg, id);
     to = guest(reg, bytes);
     values_[id].kind = Value::Guest;
     values_[id].reg = reg;
     a_.mov(to, from);
-    give(temporary);
-  } else {
-    to = sized(temporary, bytes);  // the entry is used up
-    set_temporary(id, temporary);
-    if (bytes < 4) {
-      a_.movzx(to.r32(), from);
-    } else {
-      a_.mov(to, from);
-    }
+    return;
   }
+  to = sized(take(), bytes);
+  set_temporary(id, static_cast<u8>(to.id()));
+  if (bytes < 4) {
+    a_.movzx(to.r32(), from);
+  } else {
+    a_.mov(to, from);
+  }
+}
+
+void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow,
+                          ExitPoint* exit) {
+  const Label done = a_.newLabel();
+  Gp to;
+  give(temporary);  // the entry is used up with the access
+  load_into(id, bytes, from, to);
   a_.bind(done);
   defer([=, this] {
     a_.bind(slow);
@@ -108,6 +113,12 @@ void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 tempo
 void Emitter::load(u16 id) {
   const Node& n = at(id);
   const unsigned segment = insn().insn->segment;
+  Mem place;
+  Gp to;
+  if (shared_place(n, false, AddressForm::Operand, 0, segment, place)) {
+    load_into(id, n.size, place, to);
+    return;
+  }
   ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   const Label slow = a_.newLabel();
   lea_address(kAddress);
@@ -121,8 +132,20 @@ void Emitter::load(u16 id) {
 void Emitter::load_for_write(u16 id) {
   const Node& n = at(id);
   const unsigned segment = insn().insn->segment;
-  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   const Label slow = a_.newLabel(), again = a_.newLabel();
+  Value& address = values_[n.a];
+  if (shared_place(n, true, AddressForm::Operand, 0, segment, address.shared_place)) {
+    address.shared = true;
+    Gp to = sized(take(), n.size);
+    set_temporary(id, static_cast<u8>(to.id()));
+    if (n.size < 4) {
+      a_.movzx(to.r32(), address.shared_place);
+    } else {
+      a_.mov(to, address.shared_place);
+    }
+    return;
+  }
+  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   a_.bind(again);
   lea_address(kAddress);
   u8 temporary = 0;
@@ -149,11 +172,20 @@ void Emitter::store(u16 id) {
   const Node& n = at(id);
   Value& address = values_[n.a];
   const asmjit::Operand value = source(n.b, n.size);
+  if (address.shared) {
+    a_.emit(x86::Inst::kIdMov, address.shared_place, value);
+    return;
+  }
   if (address.host_pointer != 0) {
     a_.emit(x86::Inst::kIdMov, x86::Mem(sized(address.host_pointer, 8), 0, n.size), value);
     return;
   }
   const unsigned segment = insn().insn->segment;
+  Mem place;
+  if (shared_place(n, true, AddressForm::Operand, 0, segment, place)) {
+    a_.emit(x86::Inst::kIdMov, place, value);
+    return;
+  }
   ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   const Label slow = a_.newLabel(), done = a_.newLabel();
   lea_address(kAddress);
@@ -183,21 +215,22 @@ void Emitter::stack_address(i32 displacement) {
 void Emitter::push(u16 id) {
   const Node& n = at(id);
   const asmjit::Operand value = source(n.a, n.size);
+  const i32 size = n.size;
+  Mem place;
+  if (shared_place(n, true, AddressForm::Push, -size, kSs, place)) {
+    a_.emit(x86::Inst::kIdMov, place, value);
+    move_stack_pointer(-size);
+    return;
+  }
   ExitPoint* const exit = access_exit(AddressForm::Push, n.size, kSs);
   const Label slow = a_.newLabel(), done = a_.newLabel();
-  stack_address(-static_cast<i32>(n.size));
+  stack_address(-size);
   u8 temporary = 0;
   const x86::Mem to = translate(n.size, true, kSs, slow, temporary);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
-  const Gp pointer = guest(kEsp, mode_.stack32 ? 8 : 2);
-  if (mode_.stack32) {
-    a_.lea(pointer.r32(), x86::ptr(pointer, -static_cast<i32>(n.size)));
-  } else {
-    a_.lea(kAddress.r32(), x86::ptr(pointer.r64(), -static_cast<i32>(n.size)));
-    a_.mov(pointer, kAddress.r16());
-  }
+  move_stack_pointer(-size);
   defer([=, this] {
     a_.bind(slow);
     a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);
@@ -206,20 +239,43 @@ void Emitter::push(u16 id) {
   });
 }
 
+void Emitter::move_stack_pointer(i32 by) {
+  const Gp pointer = guest(kEsp, 8);
+  if (mode_.stack32) {
+    a_.lea(pointer.r32(), x86::ptr(pointer, by));
+  } else {
+    a_.lea(kAddress.r32(), x86::ptr(pointer, by));
+    a_.mov(pointer.r16(), kAddress.r16());
+  }
+}
+
 void Emitter::pop(u16 id) {
   const Node& n = at(id);
+  // ESP moves before the value arrives: POP ESP.
+  u8 reg = 0;
+  const bool direct = destination(id, reg) && reg != kEsp;
+  Mem place;
+  Gp to;
+  if (shared_place(n, false, AddressForm::StackTop, 0, kSs, place)) {
+    if (direct) {
+      load_into(id, n.size, place, to);
+    } else {
+      to = sized(take(), n.size);
+      set_temporary(id, static_cast<u8>(to.id()));
+      a_.mov(to, place);
+    }
+    move_stack_pointer(n.size);
+    return;
+  }
   ExitPoint* const exit = access_exit(AddressForm::StackTop, n.size, kSs);
   const Label slow = a_.newLabel();
   stack_address(0);
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, false, kSs, slow, temporary);
-  // ESP moves before the value arrives: POP ESP.
-  u8 reg = 0;
-  const bool direct = destination(id, reg);
-  if (direct && reg != kEsp) {
+  if (direct) {
     finish_load(id, n.size, from, temporary, slow, exit);
   } else {
-    const Gp to = sized(temporary, n.size);
+    to = sized(temporary, n.size);
     const Label done = a_.newLabel();
     set_temporary(id, temporary);
     if (n.size < 4) {
@@ -235,18 +291,19 @@ void Emitter::pop(u16 id) {
       a_.jmp(done);
     });
   }
-  const Gp pointer = guest(kEsp, 8);
-  if (mode_.stack32) {
-    a_.lea(pointer.r32(), x86::ptr(pointer, static_cast<i32>(n.size)));
-  } else {
-    a_.lea(kAddress.r32(), x86::ptr(pointer, static_cast<i32>(n.size)));
-    a_.mov(pointer.r16(), kAddress.r16());
-  }
+  move_stack_pointer(n.size);
 }
 
 void Emitter::peek(u16 id) {
   const Node& n = at(id);
-  ExitPoint* const exit = access_exit(n.reg == kEsp ? AddressForm::StackTop : AddressForm::Frame, n.size, kSs);
+  const AddressForm form = n.reg == kEsp ? AddressForm::StackTop : AddressForm::Frame;
+  Mem place;
+  Gp to;
+  if (shared_place(n, false, form, 0, kSs, place)) {
+    load_into(id, n.size, place, to);
+    return;
+  }
+  ExitPoint* const exit = access_exit(form, n.size, kSs);
   const Label slow = a_.newLabel();
   a_.mov(kAddress.r32(), guest(n.reg, 4));
   if (!mode_.stack32) a_.movzx(kAddress.r32(), kAddress.r16());

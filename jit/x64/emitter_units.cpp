@@ -74,6 +74,15 @@ void Emitter::native() {
 void Emitter::native_memory() {
   const NativeForm& form = *insn().native;
   const Insn& i = *insn().insn;
+  Mem place;
+  if (shared_place(insn().access, form.store, AddressForm::Operand, 0, i.segment, place)) {
+    encode_memory(place);
+    if (form.tracked) {
+      lea_address(kAddress);
+      point_data_here();
+    }
+    return;
+  }
   const Label slow = a_.newLabel(), done = a_.newLabel(), join = a_.newLabel();
   const bool fetched = !form.store && form.bytes <= 8;
   ExitPoint* exit = nullptr;

@@ -123,9 +123,9 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   load_units(a);
   a.ret();
 
-  std::size_t at[5];
-  const Helper wanted[5] = {helpers.load, helpers.store, helpers.probe, helpers.cold, helpers.flatten};
-  for (unsigned i = 0; i < 5; ++i) {
+  std::size_t at[6];
+  const Helper wanted[6] = {helpers.load, helpers.store, helpers.probe, helpers.touch, helpers.cold, helpers.flatten};
+  for (unsigned i = 0; i < 6; ++i) {
     at[i] = a.offset();
     emit_call(a, helpers, wanted[i], leave_spilled);
     if (wanted[i] == helpers.flatten) {
@@ -145,8 +145,9 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.load = base + at[0];
   thunks.store = base + at[1];
   thunks.probe = base + at[2];
-  thunks.cold = base + at[3];
-  thunks.flatten = base + at[4];
+  thunks.touch = base + at[3];
+  thunks.cold = base + at[4];
+  thunks.flatten = base + at[5];
   return thunks;
 }
 

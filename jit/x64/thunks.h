@@ -14,15 +14,16 @@ struct Helpers {
   Helper load = nullptr;     // EngineArea::value := what the access reads
   Helper store = nullptr;    // writes EngineArea::value
   Helper probe = nullptr;    // makes the page writable; then the access is tried again
+  Helper touch = nullptr;    // makes an entry for the access; EngineArea::value: 1 if it is a fast one
   Helper cold = nullptr;     // runs the instruction's handler
   Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
 };
 
 struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
-  u64 leave = 0;                                              // rbp: ExitPoint*
+  u64 leave = 0;                                                         // rbp: ExitPoint*
   u64 load_units = 0;                                         // called: the guest's x87 and SSE state to the host's
-  u64 load = 0, store = 0, probe = 0, cold = 0, flatten = 0;  // called with rbp: ExitPoint*
+  u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;  // called with rbp: ExitPoint*
 };
 
 // Null thunks: no executable memory.

@@ -1,0 +1,13 @@
+// Finds accesses of a block that lie near each other whatever the registers hold: same base and index values, constant
+// distances. One check of the page serves such a group (the back end keeps its host address in a register).
+#pragma once
+
+#include "jit/ir.h"
+#include "jit/mode.h"
+
+namespace relic86::jit {
+
+// Marks the access nodes of groups with two or more accesses (Node::group, Node::offset) and fills block.groups.
+void plan_pages(BlockIr& block, const Mode& mode);
+
+}  // namespace relic86::jit

@@ -1,0 +1,97 @@
+// Accesses of a group (jit/page_plan.h): the first one checks the page of all and leaves the host address of the
+// group's lowest byte in a temporary, the others need no check. A group that lies over two pages, or on a page without
+// a fast entry, is left to the block's other variant, which shares nothing.
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+Emitter::SharedPage* Emitter::shared_page(u16 group) {
+  for (SharedPage& page : shared_) {
+    if (page.host != 0 && page.group == group) return &page;
+  }
+  return nullptr;
+}
+
+// A temporary is needed: a shared page that the present instruction does not use gives its own.
+bool Emitter::evict_page() {
+  SharedPage* victim = nullptr;
+  for (SharedPage& page : shared_) {
+    if (page.host == 0 || (pinned_ >> page.host & 1) != 0) continue;
+    if (victim == nullptr || left_[page.group] < left_[victim->group]) victim = &page;
+  }
+  if (victim == nullptr) return false;
+  give(victim->host);
+  victim->host = 0;
+  return true;
+}
+
+bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment,
+                           Mem& place) {
+  if (!options_.share || mode_.unshared || n.group == kNoGroup) return false;
+  const PageGroup& group = ir_.groups[n.group];
+  const u32 left = left_[n.group]--;
+  const SharedPage* page = shared_page(n.group);
+  if (page == nullptr || (write && !page->writable)) {
+    if (left < 2) return false;
+    page = &share(n, write, form, displacement, segment);
+  }
+  pinned_ |= 1u << page->host;
+  place = Mem(sized(page->host, 8), n.offset - group.low, n.size);
+  return true;
+}
+
+// displacement: from the stack pointer, for the stack's forms.
+Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment) {
+  const PageGroup& group = ir_.groups[n.group];
+  const i32 below = n.offset - group.low;
+  const u32 span = static_cast<u32>(group.high - group.low);
+  SharedPage* page = shared_page(n.group);
+  if (page == nullptr) {
+    const u8 host = take();
+    page = &shared_[0];
+    for (SharedPage& each : shared_) {
+      if (each.host == 0) page = &each;
+    }
+    *page = {n.group, host, false};
+  }
+  page->writable = write;
+  const Gp pointer = sized(page->host, 8), pointer32 = pointer.r32();
+  ExitPoint* const exit = access_exit(form, n.size, segment);
+  exit->write = write;
+  const Label over = a_.newLabel(), miss = a_.newLabel(), again = a_.newLabel();
+  a_.bind(again);
+  host_flags(0);
+  if (form == AddressForm::Operand) {
+    lea_address(kAddress, -below);
+  } else {
+    a_.lea(kAddress.r32(), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
+  }
+  a_.mov(pointer32, kAddress.r32());
+  a_.and_(pointer32, kPageSize - 1);
+  a_.cmp(pointer32, kPageSize - span);
+  a_.ja(over);
+  a_.mov(pointer32, kAddress.r32());
+  a_.shr(pointer32, kPageShift);
+  a_.mov(pointer, Mem(kState, pointer, 3, table(write), 8));
+  a_.test(pointer.r8(), static_cast<i32>(kTlbFast));
+  a_.jz(miss);
+  a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
+  defer([=, this, snapshot = chain()] {
+    a_.bind(miss);
+    call_thunk(thunks_.touch, exit);
+    a_.cmp(area(offsetof(EngineArea, value)), 0);
+    a_.jne(again);
+    a_.bind(over);
+    restore(snapshot);
+    write_home();
+    store_x87_pointers();
+    a_.add(kRemaining, undone_before());
+    ExitPoint* const other = branch_exit(eip_of(index_));
+    other->unshared = true;
+    patched_jump(other);
+  });
+  return *page;
+}
+
+}  // namespace relic86::jit::x64
