@@ -18,12 +18,10 @@ struct Switch {
   std::string_view name;
   bool jit::TranslatorOptions::*member;
 };
-constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
-                                {"indirect", &jit::TranslatorOptions::indirect},
-                                {"share", &jit::TranslatorOptions::share},
-                                {"cross-page", &jit::TranslatorOptions::cross_page},
-                                {"perf-map", &jit::TranslatorOptions::perf_map},
-                                {"units", &jit::TranslatorOptions::units}};
+constexpr Switch kSwitches[] = {
+    {"link", &jit::TranslatorOptions::link},         {"indirect", &jit::TranslatorOptions::indirect},
+    {"share", &jit::TranslatorOptions::share},       {"cross-page", &jit::TranslatorOptions::cross_page},
+    {"perf-map", &jit::TranslatorOptions::perf_map}, {"units", &jit::TranslatorOptions::units}};
 
 Result<jit::TranslatorOptions> translator_options(std::string_view list) {
   jit::TranslatorOptions options;
@@ -40,7 +38,8 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
     }
     if (!found)
       return Error{fmt::format(
-          "--jit-opt {}: unknown; write +name or -name with link, indirect, share, cross-page, perf-map or units", word)};
+          "--jit-opt {}: unknown; write +name or -name with link, indirect, share, cross-page, perf-map or units",
+          word)};
   }
   return options;
 }

@@ -57,7 +57,7 @@ class Planner {
 
   void native(InsnIr& insn) {
     const NativeForm& form = *insn.native;
-    if (insn.insn->memory() && form.special == NativeForm::Special::None && !form.aligned &&
+    if (insn.insn->memory() && form.special == NativeForm::Special::None && !form.aligned && form.bytes != 0 &&
         mode_.flat(insn.insn->segment)) {
       insn.access.size = static_cast<u8>(form.bytes);
       note(insn.access, operand());

@@ -21,8 +21,8 @@ struct Helpers {
 
 struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
-  u64 leave = 0;                                                         // rbp: ExitPoint*
-  u64 load_units = 0;                                         // called: the guest's x87 and SSE state to the host's
+  u64 leave = 0;       // rbp: ExitPoint*
+  u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;  // called with rbp: ExitPoint*
 };
 
