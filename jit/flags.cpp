@@ -59,6 +59,7 @@ void run_step(Cpu& cpu, Op op, bool from_result, u32 a_raw, u32 b_raw, u32 c_raw
     case Op::Bsr: builder.bsr(a, b); break;
     case Op::SetCarry: builder.set_carry(a_raw != 0); break;
     case Op::Literal: flags.set_eflags(a_raw & (kZF | kPF | kCF)); break;
+    case Op::Image: flags.set_eflags(a_raw & kArithmeticFlags); break;
     case Op::Shld:
       if constexpr (sizeof(W) > 1) builder.shld(a, b, count3);
       break;
@@ -96,7 +97,8 @@ bool full_step(Op op) {
     case Op::Imul:
     case Op::Bsf:
     case Op::Bsr:
-    case Op::Literal: return true;
+    case Op::Literal:
+    case Op::Image: return true;
     default: return false;
   }
 }

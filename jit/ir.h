@@ -52,6 +52,7 @@ enum class Op : u8 {
   Bsr,
   SetCarry,  // immediate 0 or 1
   Literal,   // a step only: ZF, PF, CF from an EFLAGS image; OF, SF, AF 0
+  Image,     // a step only: all six from an EFLAGS image
   // Operations without flags.
   Not,
   PlainAdd,
@@ -75,6 +76,12 @@ enum class Op : u8 {
   JumpTo,    // a
   JumpIf,    // a: truth
   JumpIfCounting,
+  // Of the system's instructions, the usual case (jit/system_forms.h).
+  Selector,         // reg: segment
+  FlagsImage,       // what PUSHF pushes
+  SetFlags,         // a: what POPF popped
+  ClearInterrupts,  // CLI
+  SetInterrupts,    // STI
 };
 
 inline constexpr u16 kNoValue = 0xFFFF;

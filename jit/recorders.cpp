@@ -6,6 +6,7 @@
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
 #include "jit/native_forms.h"
+#include "jit/system_forms.h"
 
 namespace relic86::jit {
 
@@ -46,7 +47,10 @@ bool touches_memory(const InsnIr& ir) {
       case Op::Idiv:
       case Op::JumpTo:
       case Op::JumpIf:
-      case Op::JumpIfCounting: return true;
+      case Op::JumpIfCounting:
+      case Op::SetFlags:
+      case Op::ClearInterrupts:
+      case Op::SetInterrupts: return true;
       default: break;
     }
   }
@@ -83,7 +87,7 @@ void record(InsnIr& ir, const Mode& mode) {
                                                : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
       if (!ir.cold) ir.native = native_form(insn, mode);
-      ir.cold = ir.native == nullptr;
+      ir.cold = ir.native == nullptr && (ir.cold || !record_system(ir, mode));
       ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);

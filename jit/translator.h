@@ -68,6 +68,7 @@ class Translator final : public Executor, public CodeWatch {
   void settle_flags(const ExitPoint& exit);
   void settle_x87(const ExitPoint& exit);
   Mode mode() const;
+  bool undisturbed(const ExitPoint& exit) const;
 
   // --- translator_blocks.cpp ---
   bool page_within_limit() const;

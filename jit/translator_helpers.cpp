@@ -131,6 +131,14 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   return 0;
 }
 
+// After an instruction that stops the engine for a look at what it may have changed: nothing has.
+bool Translator::undisturbed(const ExitPoint& exit) const {
+  constexpr u32 kBreakpoints = 0xFF;
+  return state_.pending == 0 && state_.shadow == 0 && !state_.halted && (state_.system_flags & (kTF | kRF)) == 0 &&
+         (state_.dr[7] & kBreakpoints) == 0 && mode().key() == (exit.owner->mode_key & ~Mode::kUnshared) &&
+         (instruction_table()[exit.insn->row].traits & kTraitEndsBlock) == 0;
+}
+
 u64 Translator::cold_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
@@ -146,7 +154,8 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   self.code_died_ = false;
   const Insn& insn = *exit.insn;
   const u8 length = insn.length;
-  const Flow flow = insn.handler(self.cpu_, insn);
+  Flow flow = insn.handler(self.cpu_, insn);
+  if (flow == Flow::Stop && insn.row != kNoRow && self.undisturbed(exit)) flow = Flow::Next;
   if (flow == Flow::Next && slice == state.slice && !self.code_died_ && self.cpu_.mmu().tlb().flushes() == flushes &&
       state.remaining >= exit.undone) [[likely]] {
     state.remaining -= exit.undone;

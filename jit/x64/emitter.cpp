@@ -150,7 +150,13 @@ void Emitter::node(u16 id) {
     case Op::ByteSwap:
     case Op::NextInstruction: plain(id); break;
     case Op::SetCarry: set_carry(id); break;
-    case Op::Literal: break;
+    case Op::Literal:
+    case Op::Image: break;
+    case Op::Selector: selector(id); break;
+    case Op::FlagsImage: flags_image(id); break;
+    case Op::SetFlags: set_flags(id); break;
+    case Op::ClearInterrupts: clear_interrupts(); break;
+    case Op::SetInterrupts: set_interrupts(); break;
     case Op::SetDirection: set_direction(id); break;
     case Op::Condition:
     case Op::ZeroCount:

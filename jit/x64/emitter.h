@@ -8,6 +8,7 @@
 //   emitter_flags.cpp       flag steps, conditions, the home
 //   emitter_branches.cpp    jumps, links, the indirect lookup
 //   emitter_units.cpp       x87, MMX, SSE
+//   emitter_system.cpp      CLI, STI, PUSHF, POPF
 #pragma once
 
 #include <array>
@@ -192,6 +193,14 @@ class Emitter {
   void point_data_here();
   void store_x87_pointers();
   bool units_used_from(std::size_t index) const;
+
+  // --- The system's instructions (emitter_system.cpp) ---
+  void selector(u16 id);
+  void flags_image(u16 id);
+  void set_flags(u16 id);
+  void clear_interrupts();
+  void set_interrupts();
+  void cold_aside(const Label& slow, const Label& done);
 
   // --- Exits ---
   ExitPoint* new_exit(ExitKind kind, unsigned undone);

@@ -132,8 +132,9 @@ bool Emitter::rebuild(u32 mask) {
       host_flags(kArithmeticFlags);
       return true;
     case Op::Literal:
+    case Op::Image:
       fetch_operand(step.a);
-      a_.and_(kAddress.r32(), static_cast<i32>(kZF | kPF | kCF));
+      a_.and_(kAddress.r32(), static_cast<i32>(step.op == Op::Literal ? u32{kZF} | kPF | kCF : u32{kArithmeticFlags}));
       a_.push(kAddress);
       a_.popfq();
       host_flags(kArithmeticFlags);

@@ -66,8 +66,25 @@ class ProgramGenerator {
     return false;
   }
 
+  // Flags saved and restored, interrupts off and on, data segments loaded with what they hold: as kernels do it.
+  void system(std::vector<u8>& code) {
+    static constexpr std::string_view kSequences[] = {
+        "\x9C\x9D",         "\x9C\xFA\x9D",    "\x9C", "\xFA", "\xFB\x90", "\x1E\x1F", "\x06\x07", "\x0F\xA0\x0F\xA1",
+        "\x9C\xFB\x40\x9D", "\x1E\x06\x07\x1F"};
+    const std::string_view sequence = kSequences[below(std::size(kSequences))];
+    const bool prefix = one_in(6) && sequence.size() == 2 && sequence[0] == '\x9C';
+    for (const char byte : sequence) {
+      if (prefix) code.push_back(0x66);
+      code.push_back(static_cast<u8>(byte));
+    }
+  }
+
   void append(std::vector<u8>& code, bool cold_rows, const std::vector<std::size_t>& starts) {
     const auto rows = instruction_table();
+    if (one_in(24)) {
+      system(code);
+      return;
+    }
     const bool units = units_ && one_in(2);
     for (;;) {
       const InstructionRow& row = rows[below(static_cast<u32>(rows.size()))];

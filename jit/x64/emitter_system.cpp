@@ -1,0 +1,116 @@
+// CLI, STI, PUSHF, POPF, PUSH of a segment register (jit/system_forms.h).
+#include "cpu/semantics/condition.h"
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+constexpr std::size_t kCpl = offsetof(CpuState, mode) + offsetof(CpuMode, cpl);
+
+}  // namespace
+
+void Emitter::selector(u16 id) {
+  const u8 host = take();
+  set_temporary(id, host);
+  const std::size_t at_segment = offsetof(CpuState, segment) + at(id).reg * sizeof(Segment);
+  a_.movzx(sized(host, 4), state(at_segment + offsetof(Segment, selector), 2));
+}
+
+void Emitter::flags_image(u16 id) {
+  const u8 host = take();
+  set_temporary(id, host);
+  const Gp image = sized(host, 4);
+  if ((kArithmeticFlags & ~host_flags_) == 0 || (rebuild(kArithmeticFlags) && (kArithmeticFlags & ~host_flags_) == 0)) {
+    a_.pushfq();
+    a_.pop(image.r64());
+  } else {
+    flatten();
+    a_.mov(image, area(offsetof(EngineArea, value)));
+  }
+  host_flags(0);
+  a_.and_(image, static_cast<i32>(kArithmeticFlags));
+  a_.or_(image, state(offsetof(CpuState, system_flags), 4));
+  a_.and_(image, ~static_cast<i32>(kVM | kRF));
+  a_.or_(image, static_cast<i32>(kFixed1));
+}
+
+// IF and DF may change; with any other system flag, or an interrupt waiting for IF, the instruction is the handler's.
+void Emitter::set_flags(u16 id) {
+  const Node& n = at(id);
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label other = a_.newLabel(), masked = a_.newLabel();
+  const u8 host = in_temporary(n.a, 4);
+  const Gp value = sized(host, 4), scratch = kAddress.r32();
+  if (n.size == 2) a_.movzx(value, value.r16());
+  const u32 fixed = u32{kTF} | kIOPL | kNT | (n.size == 4 ? u32{kAC} | kID : 0u);
+  const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
+  a_.cmp(state(kCpl, 1), 0);
+  a_.jne(other);
+  a_.mov(scratch, value);
+  a_.xor_(scratch, system_flags);
+  a_.test(scratch, static_cast<i32>(fixed));
+  a_.jnz(other);
+  a_.test(value, static_cast<i32>(kIF));
+  a_.jz(masked);
+  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
+  a_.jne(other);
+  a_.bind(masked);
+  a_.mov(scratch, value);
+  a_.and_(scratch, static_cast<i32>(kIF | kDF));
+  a_.and_(system_flags, ~static_cast<i32>(kIF | kDF));
+  a_.or_(system_flags, scratch);
+  host_flags(0);
+  if (need(kArithmeticFlags).needed()) {
+    FlagStep step;
+    step.op = Op::Image;
+    step.a = new_slot();
+    a_.mov(slot(step.a.value), value);
+    add_step(step, true);
+  }
+  defer([=, this] {
+    a_.bind(other);
+    leave(exit);
+  });
+}
+
+// The handler, out of the way; goes on at done.
+void Emitter::cold_aside(const Label& slow, const Label& done) {
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  exit->settles_flags = true;
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.cold, exit);
+    a_.jmp(done);
+  });
+}
+
+void Emitter::clear_interrupts() {
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  cold_aside(slow, done);
+  host_flags(0);
+  a_.cmp(state(kCpl, 1), 0);
+  a_.jne(slow);
+  a_.and_(state(offsetof(CpuState, system_flags), 4), ~static_cast<i32>(kIF));
+  a_.bind(done);
+}
+
+// The instruction behind STI still runs without interruption: it stands in this block, and events come between blocks.
+void Emitter::set_interrupts() {
+  if (index_ + 1 == ir_.insns.size()) {
+    cold();
+    return;
+  }
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  cold_aside(slow, done);
+  host_flags(0);
+  a_.cmp(state(kCpl, 1), 0);
+  a_.jne(slow);
+  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
+  a_.jne(slow);
+  a_.or_(state(offsetof(CpuState, system_flags), 4), static_cast<i32>(kIF));
+  a_.bind(done);
+}
+
+}  // namespace relic86::jit::x64
