@@ -18,10 +18,13 @@ struct Switch {
   std::string_view name;
   bool jit::TranslatorOptions::*member;
 };
-constexpr Switch kSwitches[] = {
-    {"link", &jit::TranslatorOptions::link},         {"indirect", &jit::TranslatorOptions::indirect},
-    {"share", &jit::TranslatorOptions::share},       {"cross-page", &jit::TranslatorOptions::cross_page},
-    {"perf-map", &jit::TranslatorOptions::perf_map}, {"units", &jit::TranslatorOptions::units}};
+constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
+                                {"indirect", &jit::TranslatorOptions::indirect},
+                                {"lazy-flags", &jit::TranslatorOptions::lazy_flags},
+                                {"share", &jit::TranslatorOptions::share},
+                                {"cross-page", &jit::TranslatorOptions::cross_page},
+                                {"perf-map", &jit::TranslatorOptions::perf_map},
+                                {"units", &jit::TranslatorOptions::units}};
 
 Result<jit::TranslatorOptions> translator_options(std::string_view list) {
   jit::TranslatorOptions options;
@@ -37,9 +40,10 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       found = true;
     }
     if (!found)
-      return Error{fmt::format(
-          "--jit-opt {}: unknown; write +name or -name with link, indirect, share, cross-page, perf-map or units",
-          word)};
+      return Error{
+          fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, lazy-flags, share, cross-page, "
+                      "perf-map or units",
+                      word)};
   }
   return options;
 }

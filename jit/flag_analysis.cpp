@@ -2,11 +2,13 @@
 
 namespace relic86::jit {
 
-FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined) {
+FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined) { return flag_need_from(block, at + 1, defined); }
+
+FlagNeed flag_need_from(const BlockIr& block, std::size_t first, u32 flags) {
   FlagNeed need;
-  u32 live = defined;
+  u32 live = flags;
   u32 written = 0;
-  for (std::size_t i = at + 1; i < block.insns.size(); ++i) {
+  for (std::size_t i = first; i < block.insns.size(); ++i) {
     const InsnIr& insn = block.insns[i];
     const bool reads = (insn.flags_read & live) != 0;
     if (reads || insn.may_exit) {

@@ -15,5 +15,7 @@ struct FlagNeed {
 
 // What becomes of the flags `defined` of instruction `at`.
 FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined);
+// What becomes of the flags that instruction `first` finds.
+FlagNeed flag_need_from(const BlockIr& block, std::size_t first, u32 flags);
 
 }  // namespace relic86::jit

@@ -45,6 +45,11 @@ struct ExitPoint {
   // Flags: the home (unless a full step follows), then these steps of the owner.
   u16 first_step = 0, last_step = 0;
   bool from_home = true;
+  // A branch that leaves its flags as a record, naming these guest registers: targets that allow it are jumped to at
+  // once, others from the stub, by the late jump, when the flags have been written home.
+  bool lazy = false;
+  u8 lazy_registers = 0;
+  u32 late_jump_offset = 0, late_stub_offset = 0;
   // Branch: the jump that is patched.
   u32 jump_offset = 0;  // of the 32-bit displacement, from the code's start
   u32 stub_offset = 0;
@@ -66,6 +71,10 @@ struct Translation {
   u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
   std::deque<ExitPoint> exits;
   std::vector<FlagStep> steps;
+  std::vector<u32> flag_records;  // numbers of what this block leaves behind
+  // May be entered with a record for flags: unless one of these registers is in it.
+  bool lazy_entry = false;
+  u8 entry_clobbers = 0;
   std::vector<ExitPoint*> incoming;  // linked jumps of others (and itself)
   Translation* next_mode = nullptr;  // the same block under another mode
 

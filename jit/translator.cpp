@@ -84,9 +84,20 @@ Flow Translator::execute(Translation& translation) {
   return leave(*reinterpret_cast<ExitPoint*>(area_.exit_point));
 }
 
+// The flags as the running block found them.
+void Translator::settle_entry() {
+  if (!FlagRecords::is_record(area_.home_step)) {
+    settle_home(cpu_);
+    return;
+  }
+  const FlagRecord& record = records_[FlagRecords::number_of(area_.home_step)];
+  area_.home_step = area_.home_partial = 0;
+  for (u32 i = record.first_step; i < record.last_step; ++i) apply_step(cpu_, record.owner->steps[i]);
+}
+
 void Translator::settle_flags(const ExitPoint& exit) {
   if (exit.from_home) {
-    settle_home(cpu_);
+    settle_entry();
   } else {
     area_.home_step = area_.home_partial = 0;
   }

@@ -14,6 +14,7 @@
 
 #include "cpu/interpreter.h"
 #include "jit/code_cache.h"
+#include "jit/flag_records.h"
 #include "jit/lookup_table.h"
 #include "jit/translation.h"
 #include "jit/x64/thunks.h"
@@ -27,6 +28,7 @@ struct TranslatorOptions {
   bool link = true;                     // patched jumps between blocks
   bool indirect = true;                 // inline lookup of indirect branches
   bool share = true;                    // neighbouring accesses share one check of their page
+  bool lazy_flags = true;               // flags stay a record where the next block soon sets all of them
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
   bool units = true;                    // x87, MMX and SSE on the host's units
@@ -66,6 +68,7 @@ class Translator final : public Executor, public CodeWatch {
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
   void settle_flags(const ExitPoint& exit);
+  void settle_entry();
   void settle_x87(const ExitPoint& exit);
   Mode mode() const;
   bool undisturbed(const ExitPoint& exit) const;
@@ -80,6 +83,7 @@ class Translator final : public Executor, public CodeWatch {
   void unlink(ExitPoint& exit);
   void block_died(CodeBlock& block);
   void bury(Translation* translation);
+  void drop_records(Translation& translation);
   void collect();
   LookupTable& lookup_for(u32 mode_key);
   void name_for_profilers(const Translation& translation);
@@ -105,6 +109,7 @@ class Translator final : public Executor, public CodeWatch {
   CodeCache cache_;
   x64::Thunks thunks_;
   std::vector<std::unique_ptr<LookupTable>> lookups_;
+  FlagRecords records_;
   std::vector<Translation*> dead_;
   // How translated code was left, if not as its exit point says.
   ExitKind outcome_ = ExitKind::Before;

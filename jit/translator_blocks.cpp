@@ -120,11 +120,13 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   }
   translation.exits.clear();
   translation.steps.clear();
+  drop_records(translation);
   if (options_.share && !mode.unshared) plan_pages(ir, mode);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const x64::LookupLayout lookup{lookup_for(translation.mode_key & ~Mode::kUnshared).data(), LookupTable::kSlots - 1};
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, {options_.share, options_.cross_page});
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, records_,
+                       {options_.share, options_.lazy_flags, options_.cross_page});
   if (!emitter.run()) {
     const std::size_t at = emitter.failed_at();
     if (at >= cold.size() || cold[at]) return false;
@@ -168,7 +170,8 @@ void Translator::link(ExitPoint& exit, Translation& target) {
   if (!exit.crosses && first >> kPageShift != page) return;
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
   if (exit.crosses) patch_page(exit, (target.code_address & ~u64{kPageSize - 1}) + kTlbFast);
-  patch(owner, exit.jump_offset, target.entry());
+  const bool at_once = !exit.lazy || (target.lazy_entry && (target.entry_clobbers & exit.lazy_registers) == 0);
+  patch(owner, at_once ? exit.jump_offset : exit.late_jump_offset, target.entry());
   exit.linked = &target;
   target.incoming.push_back(&exit);
   ++statistics_.links;
@@ -177,6 +180,7 @@ void Translator::link(ExitPoint& exit, Translation& target) {
 void Translator::unlink(ExitPoint& exit) {
   if (exit.crosses) patch_page(exit, ~u64{0});
   patch(*exit.owner, exit.jump_offset, exit.owner->code + exit.stub_offset);
+  if (exit.lazy) patch(*exit.owner, exit.late_jump_offset, exit.owner->code + exit.late_stub_offset);
   exit.linked = nullptr;
 }
 
@@ -207,9 +211,16 @@ void Translator::bury(Translation* translation) {
   dead_.push_back(translation);
 }
 
+void Translator::drop_records(Translation& translation) {
+  for (const u32 number : translation.flag_records) records_.remove(number);
+  translation.flag_records.clear();
+}
+
+// No translated code runs: nobody needs the flags of the dead.
 void Translator::collect() {
   for (Translation* const translation : dead_) {
     if (translation->code != nullptr) cache_.release(translation->code, translation->code_size);
+    drop_records(*translation);
     delete translation;
   }
   dead_.clear();

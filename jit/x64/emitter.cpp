@@ -19,8 +19,15 @@ class Refusal final : public asmjit::ErrorHandler {
 }  // namespace
 
 Emitter::Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation,
-                 const Thunks& thunks, const LookupLayout& lookup, const EmitterOptions& options)
-    : a_(&code), ir_(ir), mode_(mode), translation_(translation), thunks_(thunks), lookup_(lookup), options_(options) {
+                 const Thunks& thunks, const LookupLayout& lookup, FlagRecords& records, const EmitterOptions& options)
+    : a_(&code),
+      ir_(ir),
+      mode_(mode),
+      translation_(translation),
+      thunks_(thunks),
+      lookup_(lookup),
+      records_(records),
+      options_(options) {
   page_offset_ = static_cast<i32>(translation.block->first.raw & (kPageSize - 1));
 }
 
@@ -28,6 +35,11 @@ bool Emitter::run() {
   Refusal refusal;
   a_.setErrorHandler(&refusal);
   translation_.count = static_cast<u32>(ir_.insns.size());
+  u32 written = 0;
+  for (const InsnIr& each : ir_.insns) {
+    written_before_.push_back(written);
+    written |= each.writes_registers;
+  }
   translation_.entry_offset = static_cast<u32>(a_.offset());
   // The block's budget. Before any flag: at entry the home holds them all.
   a_.sub(kRemaining, translation_.count);
@@ -56,6 +68,12 @@ bool Emitter::run() {
     code();
   }
   failed_at_ = ir_.insns.size();
+  translation_.lazy_entry = options_.lazy_flags && !entry_exposed_;
+  translation_.entry_clobbers = static_cast<u8>(entry_clobbers_);
+  for (ExitPoint* const exit : passing_) {
+    exit->lazy = translation_.lazy_entry;
+    exit->lazy_registers = static_cast<u8>(~entry_clobbers_);  // what a record may name here
+  }
   return !refusal.failed && !failed_;
 }
 
@@ -367,6 +385,7 @@ i32 Emitter::eip_of(std::size_t index) const { return page_offset_ + static_cast
 
 ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
   ExitPoint& exit = translation_.exits.emplace_back();
+  note_look(kind);
   exit.owner = &translation_;
   exit.insn = insn().insn;
   exit.kind = kind;
@@ -381,6 +400,14 @@ ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
     exit.x87_eip = eip_of(x87_pending_ - 1);
   }
   return &exit;
+}
+
+// An exit shows the flags, perhaps those of the block's entry. Branches have written them home.
+void Emitter::note_look(ExitKind kind) {
+  if (!entry_home_ || !from_home_ || kind == ExitKind::Branch || kind == ExitKind::Indirect) return;
+  entry_clobbers_ |= written_before_[index_];
+  if (kind == ExitKind::Done) entry_clobbers_ |= insn().writes_registers;
+  if (slot_taken_) entry_exposed_ = true;
 }
 
 void Emitter::call_thunk(u64 thunk, ExitPoint* exit) {
@@ -411,6 +438,8 @@ void Emitter::cold() {
   host_flags(0);
   if (!quiet) {
     from_home_ = true;
+    entry_home_ = false;
+    record_ = 0;
     home_current_ = true;
     first_step_ = static_cast<u16>(translation_.steps.size());
   }

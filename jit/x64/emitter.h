@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "jit/flag_analysis.h"
+#include "jit/flag_records.h"
 #include "jit/translation.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/thunks.h"
@@ -31,13 +32,14 @@ struct LookupLayout {
 // Optimisations that can be switched off.
 struct EmitterOptions {
   bool share = true;       // neighbouring accesses share one check of their page
+  bool lazy_flags = true;  // flags are left as a record where the target allows it
   bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
 };
 
 class Emitter {
  public:
   Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation, const Thunks& thunks,
-          const LookupLayout& lookup, const EmitterOptions& options);
+          const LookupLayout& lookup, FlagRecords& records, const EmitterOptions& options);
 
   // False: something could not be encoded; the block stays with the interpreter.
   bool run();
@@ -148,11 +150,13 @@ class Emitter {
   void flatten();
   void carry_in();
   void write_home();
+  bool leave_record();
+  u8 registers_of_steps() const;
   // The chain of steps as it stands, to go on with it in deferred code.
   struct Chain {
     std::size_t index = 0;
     std::vector<FlagStep> steps;
-    bool from_home = true, home_current = true;
+    bool from_home = true, home_current = true, entry_home = true;
     std::size_t x87 = 0;
   };
   Chain chain() const;
@@ -213,8 +217,11 @@ class Emitter {
   void defer(std::function<void()> code) { deferred_.push_back(std::move(code)); }
   ExitPoint* branch_exit(i32 target);
   void patched_jump(ExitPoint* exit);
+  void passing_jump(ExitPoint* exit);
   void patched_jump_if(x86::CondCode code, ExitPoint* exit);
-  void note_jump(ExitPoint* exit, const Label& stub);
+  void note_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere);
+  void bind_late_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere, const Chain& chain);
+  void note_look(ExitKind kind);
 
   x86::Assembler a_;
   const BlockIr& ir_;
@@ -222,6 +229,7 @@ class Emitter {
   Translation& translation_;
   const Thunks& thunks_;
   LookupLayout lookup_;
+  FlagRecords& records_;
   EmitterOptions options_;
   i32 page_offset_ = 0;  // of the block's first byte
 
@@ -242,6 +250,15 @@ class Emitter {
   bool units_held_ = false;                // from here on the host's units hold the guest's registers
   std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
   unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any
+  u32 record_ = 0;                         // 1 + number of the record that the home names, for the present steps
+  // The block may be entered with a record in the home as long as nobody but exits asks for those flags: what the
+  // block has changed by then must not be part of the record.
+  bool entry_home_ = true;      // from_home_ means the flags at the block's entry
+  bool entry_exposed_ = false;  // they are needed in the home itself
+  u32 entry_clobbers_ = 0;      // guest registers
+  bool slot_taken_ = false;
+  std::vector<ExitPoint*> passing_;  // exits that leave the entry's flags to the target
+  std::vector<u32> written_before_;  // guest registers, by instruction
   bool ended_ = false;
   bool failed_ = false;
   std::size_t failed_at_ = 0;

@@ -5,7 +5,7 @@ namespace relic86::jit::x64 {
 
 Emitter::Chain Emitter::chain() const {
   const auto& steps = translation_.steps;
-  return {index_, {steps.begin() + first_step_, steps.end()}, from_home_, home_current_, x87_pending_};
+  return {index_, {steps.begin() + first_step_, steps.end()}, from_home_, home_current_, entry_home_, x87_pending_};
 }
 
 void Emitter::restore(const Chain& chain) {
@@ -14,6 +14,8 @@ void Emitter::restore(const Chain& chain) {
   translation_.steps.insert(translation_.steps.end(), chain.steps.begin(), chain.steps.end());
   from_home_ = chain.from_home;
   home_current_ = chain.home_current;
+  entry_home_ = chain.entry_home;
+  record_ = 0;
   x87_pending_ = chain.x87;
 }
 
@@ -49,25 +51,68 @@ ExitPoint* Emitter::branch_exit(i32 target) {
   return exit;
 }
 
-void Emitter::note_jump(ExitPoint* exit, const Label& stub) {
+// Where an unlinked jump ends. elsewhere: the jump is linked, but does not hold here.
+void Emitter::note_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere) {
   exit->jump_offset = static_cast<u32>(a_.offset()) - 4;
-  defer([=, this] {
-    a_.bind(stub);
-    exit->stub_offset = static_cast<u32>(a_.offset());
-    leave(exit);
-  });
+  exit->lazy = record_ != 0;
+  if (!exit->lazy) {
+    defer([=, this] {
+      a_.bind(stub);
+      a_.bind(elsewhere);
+      exit->stub_offset = static_cast<u32>(a_.offset());
+      leave(exit);
+    });
+    return;
+  }
+  exit->lazy_registers = registers_of_steps();
+  defer([=, this, snapshot = chain()] { bind_late_jump(exit, stub, elsewhere, snapshot); });
+}
+
+// The flags go home, then the jump follows that is linked to targets that want them there.
+void Emitter::bind_late_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere, const Chain& chain) {
+  const Label out = a_.newLabel();
+  const auto settle = [&] {
+    restore(chain);
+    if (home_current_) {
+      flatten();
+    } else {
+      write_home();
+    }
+  };
+  a_.bind(stub);
+  exit->stub_offset = static_cast<u32>(a_.offset());
+  settle();
+  a_.long_().jmp(out);
+  exit->late_jump_offset = static_cast<u32>(a_.offset()) - 4;
+  if (exit->crosses) {
+    a_.bind(elsewhere);
+    settle();
+  }
+  a_.bind(out);
+  exit->late_stub_offset = static_cast<u32>(a_.offset());
+  leave(exit);
+}
+
+// To the rest of the block in its other variant, which is going to look at the entry's flags as this one does.
+void Emitter::passing_jump(ExitPoint* exit) {
+  entry_clobbers_ |= written_before_[index_] | flag_need_from(ir_, index_, kArithmeticFlags).clobbered;
+  passing_.push_back(exit);
+  const Label stub = a_.newLabel();
+  a_.long_().jmp(stub);
+  exit->jump_offset = static_cast<u32>(a_.offset()) - 4;
+  defer([=, this, snapshot = chain()] { bind_late_jump(exit, stub, a_.newLabel(), snapshot); });
 }
 
 void Emitter::patched_jump(ExitPoint* exit) {
   const Label stub = a_.newLabel();
   a_.long_().jmp(stub);
-  note_jump(exit, stub);
+  note_jump(exit, stub, a_.newLabel());
 }
 
 void Emitter::patched_jump_if(x86::CondCode code, ExitPoint* exit) {
   const Label stub = a_.newLabel();
   a_.long_().j(code, stub);
-  note_jump(exit, stub);
+  note_jump(exit, stub, a_.newLabel());
 }
 
 // to := EIP of a place relative to the page. No flags change.
@@ -95,24 +140,28 @@ u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
 void Emitter::cross_page_exit(i32 target) {
   ExitPoint* const exit = branch_exit(target);
   exit->crosses = true;
-  const Label stub = a_.newLabel();
-  exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, stub);
+  const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
+  exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, elsewhere);
   a_.mov(area(offsetof(EngineArea, page_eip)), x86::r10d);
   a_.long_().jmp(stub);
-  note_jump(exit, stub);
+  note_jump(exit, stub, elsewhere);
 }
 
-// The flags are home. target: relative to the page.
+// target: relative to the page.
 void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
   if (undone != 0) a_.add(kRemaining, undone);
+  const bool crosses = options_.cross_page && mode_.flat_code() && mode_.code32 && bytes == 4;
   if (linkable(target, bytes)) {
+    if (!leave_record()) write_home();
     patched_jump(branch_exit(target));
     return;
   }
-  if (options_.cross_page && mode_.flat_code() && mode_.code32 && bytes == 4) {
+  if (crosses) {
+    if (!leave_record()) write_home();
     cross_page_exit(target);
     return;
   }
+  write_home();
   const Gp eip = x86::r10;
   load_eip(eip, target);
   if (bytes == 2) a_.movzx(eip.r32(), eip.r16());
@@ -167,7 +216,6 @@ void Emitter::jump_to(u16 id) {
   const Node n = at(id);
   ended_ = true;
   if (at(n.a).op == Op::TargetOf) {
-    write_home();
     direct_exit(next_eip() + static_cast<i32>(insn().insn->immediate), n.size, 0);
     return;
   }
@@ -182,8 +230,10 @@ void Emitter::jump_if(u16 id) {
   const Node n = at(id);
   const i32 target = next_eip() + static_cast<i32>(insn().insn->immediate);
   const unsigned undone = undone_after();
-  if (undone == 0) write_home();
+  // The flags go home before the condition may take the host's: or a record does behind it.
+  if (undone == 0 && (!options_.lazy_flags || from_home_)) write_home();
   const Truth truth = truth_of(n.a);
+  if (undone == 0 && !leave_record()) write_home();
   if (undone == 0 && linkable(target, n.size)) {
     patched_jump_if(truth.code, branch_exit(target));
     return;
@@ -193,7 +243,6 @@ void Emitter::jump_if(u16 id) {
   defer([=, this, snapshot = chain()] {
     a_.bind(taken);
     restore(snapshot);
-    write_home();
     store_x87_pointers();
     direct_exit(target, n.size, undone);
   });
@@ -217,11 +266,11 @@ void Emitter::counting_jump(u16 id) {
 }
 
 void Emitter::fall_through_exit() {
-  write_home();
   if (mode_.code32 || linkable(next_eip(), 2)) {
     direct_exit(next_eip(), mode_.code32 ? 4 : 2, 0);
     return;
   }
+  write_home();
   load_eip(x86::r10, next_eip());  // EIP does not wrap at 64 KB here
   indirect_exit(x86::r10, 0);
 }

@@ -13,6 +13,7 @@ FlagOperand Emitter::new_slot() {
     failed_ = true;
     return {FlagOperand::Slot, 0};
   }
+  slot_taken_ = true;
   return {FlagOperand::Slot, next_slot_++};
 }
 
@@ -41,8 +42,10 @@ FlagOperand Emitter::capture(u16 id, unsigned bytes, u32 clobbered) {
 void Emitter::add_step(const FlagStep& step, bool full) {
   auto& steps = translation_.steps;
   home_current_ = false;
+  record_ = 0;
   if (full) {
     from_home_ = false;
+    entry_home_ = false;
     first_step_ = static_cast<u16>(steps.size());
   } else if (counting_step(step.op) && steps.size() > first_step_ && counting_step(steps.back().op)) {
     // An INC or DEC hides all of the one before it but nothing else.
@@ -156,14 +159,48 @@ void Emitter::flatten() {
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
   call_thunk(thunks_.flatten, exit);
   from_home_ = true;
+  entry_home_ = false;
+  record_ = 0;
   home_current_ = true;
   first_step_ = static_cast<u16>(translation_.steps.size());
   host_flags(kArithmeticFlags);
 }
 
+u8 Emitter::registers_of_steps() const {
+  u32 registers = 0;
+  for (std::size_t i = first_step_; i < translation_.steps.size(); ++i) {
+    const FlagStep& step = translation_.steps[i];
+    for (const FlagOperand& operand : {step.a, step.b, step.c}) {
+      if (operand.kind == FlagOperand::Register) registers |= 1u << operand.value;
+      if (operand.kind == FlagOperand::HighByte) registers |= 1u << (operand.value & 3);
+    }
+  }
+  return static_cast<u8>(registers);
+}
+
+// Before a direct branch: the home names the steps as they stand, one store. False: the steps cannot be named, or need
+// not. The host's flags stay.
+bool Emitter::leave_record() {
+  if (!options_.lazy_flags || home_current_ || from_home_) return false;
+  if (record_ != 0) return true;
+  const u32 number = records_.add({&translation_, first_step_, static_cast<u16>(translation_.steps.size())});
+  translation_.flag_records.push_back(number);
+  record_ = number + 1;
+  a_.mov(area(offsetof(EngineArea, home_step), 8), static_cast<i32>(FlagRecords::home_of(number)));
+  return true;
+}
+
 x86::CondCode Emitter::condition_code(u32 condition) {
   const u32 mask = flags_read_by(static_cast<Condition>(condition));
-  if ((mask & ~host_flags_) != 0 && !(rebuild(mask) && (mask & ~host_flags_) == 0)) flatten();
+  if ((mask & ~host_flags_) != 0 && !(rebuild(mask) && (mask & ~host_flags_) == 0)) {
+    if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
+      if (entry_home_) entry_exposed_ = true;
+      call_thunk(thunks_.home_flags, new_exit(ExitKind::Before, undone_before()));
+      host_flags(kArithmeticFlags & ~kAF);
+    } else {
+      flatten();
+    }
+  }
   static constexpr x86::CondCode kCodes[16] = {
       x86::CondCode::kO, x86::CondCode::kNO, x86::CondCode::kB,  x86::CondCode::kNB,
       x86::CondCode::kZ, x86::CondCode::kNZ, x86::CondCode::kBE, x86::CondCode::kNBE,
@@ -193,7 +230,9 @@ void Emitter::home_operand(std::size_t offset, const FlagOperand& operand) {
 
 // The steps since the home become the home. Only moves: the host's flags stay, unless the steps are of a rare shape.
 void Emitter::write_home() {
+  if (entry_home_ && from_home_) entry_exposed_ = true;
   if (home_current_) return;
+  record_ = 0;
   const auto& steps = translation_.steps;
   const std::size_t length = steps.size() - first_step_;
   const bool counting = length > 0 && counting_step(steps.back().op);

@@ -84,12 +84,17 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     a_.jne(again);
     a_.bind(over);
     restore(snapshot);
-    write_home();
+    const bool passes = entry_home_ && from_home_ && home_current_;
+    if (!passes) write_home();
     store_x87_pointers();
     a_.add(kRemaining, undone_before());
     ExitPoint* const other = branch_exit(eip_of(index_));
     other->unshared = true;
-    patched_jump(other);
+    if (passes) {
+      passing_jump(other);
+    } else {
+      patched_jump(other);
+    }
   });
   return *page;
 }

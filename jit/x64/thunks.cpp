@@ -1,6 +1,7 @@
 #include "jit/x64/thunks.h"
 
 #include "jit/engine_area.h"
+#include "jit/flags.h"
 #include "jit/translation.h"
 #include "jit/x64/registers.h"
 
@@ -89,13 +90,55 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   reload(a);
 }
 
+// The host's flags := the guest's, all but AF, from the home: the common steps here, others by flatten.
+void emit_home_flags(x86::Assembler& a, const Label& flatten) {
+  struct Form {
+    Op op;
+    u8 size;
+    bool from_result;
+  };
+  static constexpr Form kForms[] = {{Op::Sub, 4, false}, {Op::And, 4, true}, {Op::And, 4, false}, {Op::Sub, 1, false},
+                                    {Op::And, 1, true},  {Op::Sub, 4, true}, {Op::And, 1, false}, {Op::Add, 4, true},
+                                    {Op::Or, 4, true},   {Op::Xor, 4, true}, {Op::Sub, 2, false}, {Op::And, 2, true}};
+  a.cmp(area_field(offsetof(EngineArea, home_partial), 4), 0);
+  a.jne(flatten);
+  for (const Form& form : kForms) {
+    const Label next = a.newLabel();
+    FlagStep step;
+    step.op = form.op;
+    step.size = form.size;
+    step.from_result = form.from_result;
+    const x86::Gp left = sized(kAddress.id(), form.size);
+    const x86::Mem right = area_field(offsetof(EngineArea, home_operand) + 4, form.size);
+    a.cmp(area_field(offsetof(EngineArea, home_step), 4), step.descriptor());
+    a.jne(next);
+    a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_operand), 4));
+    if (form.op == Op::Add) {
+      a.sub(left, right);
+      a.add(left, right);
+    } else if (form.op != Op::Sub) {
+      if (form.from_result) {
+        a.test(left, left);
+      } else {
+        a.test(right, left);
+      }
+    } else {
+      if (form.from_result) a.add(left, right);
+      a.cmp(left, right);
+    }
+    a.ret();
+    a.bind(next);
+  }
+  a.jmp(flatten);
+}
+
 }  // namespace
 
 Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   x86::Assembler a(&code);
-  const Label leave = a.newLabel();
+  const Label leave = a.newLabel(), flatten = a.newLabel();
   const Label leave_spilled = a.newLabel();
   const x86::Gp saved[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
@@ -127,6 +170,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const Helper wanted[6] = {helpers.load, helpers.store, helpers.probe, helpers.touch, helpers.cold, helpers.flatten};
   for (unsigned i = 0; i < 6; ++i) {
     at[i] = a.offset();
+    if (wanted[i] == helpers.flatten) a.bind(flatten);
     emit_call(a, helpers, wanted[i], leave_spilled);
     if (wanted[i] == helpers.flatten) {
       a.push(area_field(offsetof(EngineArea, value)));
@@ -134,6 +178,9 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
     }
     a.ret();
   }
+
+  const std::size_t home_flags_at = a.offset();
+  emit_home_flags(a, flatten);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -147,6 +194,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.probe = base + at[2];
   thunks.touch = base + at[3];
   thunks.cold = base + at[4];
+  thunks.home_flags = base + home_flags_at;
   thunks.flatten = base + at[5];
   return thunks;
 }

@@ -23,7 +23,8 @@ struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
   u64 leave = 0;       // rbp: ExitPoint*
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
-  u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;  // called with rbp: ExitPoint*
+  u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
+  u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
 };
 
 // Null thunks: no executable memory.
