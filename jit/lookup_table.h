@@ -19,6 +19,11 @@ class LookupTable {
 
   LookupTable() : slots_(kSlots) {}
   const Slot* data() const { return slots_.data(); }
+  // key as in Slot; null: not here.
+  const u8* find(u64 key) const {
+    const Slot& slot = slots_[key & (kSlots - 1)];
+    return slot.key == key ? slot.entry : nullptr;
+  }
   void insert(u64 host_address, const u8* entry) { slots_[index(host_address)] = {host_address + 1, entry}; }
   void remove(u64 host_address) {
     Slot& slot = slots_[index(host_address)];

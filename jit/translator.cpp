@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cpu/access.h"
 #include "cpu/instruction_table.h"
 #include "jit/native_forms.h"
 
@@ -46,6 +47,10 @@ ExitReason Translator::run(u64 budget) {
     }
     Flow flow = Flow::Next;
     do {
+      if (const u8* const entry = known_entry(); entry != nullptr) {
+        flow = enter(entry, state_.eip() - (code_linear() & (kPageSize - 1)));
+        continue;
+      }
       CodeBlock* const block = interpreter_.current_block();
       if (block == nullptr) {
         pending_link_ = nullptr;
@@ -62,6 +67,20 @@ ExitReason Translator::run(u64 budget) {
   }
 }
 
+u32 Translator::code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
+
+// The usual way on from an exit: the same lookup that translated code makes.
+const u8* Translator::known_entry() {
+  const bool cut = cut_;
+  cut_ = false;
+  if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
+  const LinAddr linear(code_linear());
+  const Tlb& tlb = cpu_.mmu().tlb();
+  const LookupTable* const table = lookups_[mode().key()].get();
+  if (table == nullptr || !tlb.executable(linear, cpu_.privilege()) || !page_within_limit()) return nullptr;
+  return table->find(tlb.read_entry(linear, cpu_.privilege()) + linear.raw);
+}
+
 Flow Translator::run_one(CodeBlock& block) {
   Translation* const translation = translation_of(block, unshared_);
   unshared_ = false;
@@ -76,11 +95,16 @@ Flow Translator::run_one(CodeBlock& block) {
 }
 
 Flow Translator::execute(Translation& translation) {
+  const u32 in_page = static_cast<u32>(translation.block->first.raw & (kPageSize - 1));
+  return enter(translation.entry(), state_.eip() - in_page);
+}
+
+Flow Translator::enter(const u8* entry, u32 page_eip) {
   ++statistics_.entries;
-  area_.page_eip = static_cast<u32>(state_.eip() - static_cast<u32>(translation.block->first.raw & (kPageSize - 1)));
+  area_.page_eip = page_eip;
   area_.home_step = area_.home_partial = 0;
   outcome_set_ = false;
-  thunks_.enter(translation.entry(), &state_);
+  thunks_.enter(entry, &state_);
   return leave(*reinterpret_cast<ExitPoint*>(area_.exit_point));
 }
 
@@ -140,7 +164,7 @@ Flow Translator::leave(ExitPoint& exit) {
       interpreter_.complete(flow, insn);
       return flow == Flow::Next ? Flow::Branched : flow;
     }
-    default: return Flow::Branched;  // Budget: what is left is interpreted
+    default: cut_ = true; return Flow::Branched;  // Budget: what is left is interpreted
   }
 }
 

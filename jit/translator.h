@@ -64,7 +64,10 @@ class Translator final : public Executor, public CodeWatch {
  private:
   // --- translator.cpp ---
   bool run_slice_part();
+  const u8* known_entry();
+  u32 code_linear() const;
   Flow run_one(CodeBlock& block);
+  Flow enter(const u8* entry, u32 page_eip);
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
   void settle_flags(const ExitPoint& exit);
@@ -117,6 +120,7 @@ class Translator final : public Executor, public CodeWatch {
   bool outcome_set_ = false;
   bool code_died_ = false;  // since the last cold call began
   ExitPoint* pending_link_ = nullptr;
+  bool cut_ = false;       // the budget does not reach to the end of the next block
   bool unshared_ = false;  // the next block is wanted in its unshared variant
   TranslatorStatistics statistics_;
 };
