@@ -22,6 +22,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"indirect", &jit::TranslatorOptions::indirect},
                                 {"lazy-flags", &jit::TranslatorOptions::lazy_flags},
                                 {"share", &jit::TranslatorOptions::share},
+                                {"strings", &jit::TranslatorOptions::strings},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"units", &jit::TranslatorOptions::units}};
@@ -41,8 +42,8 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
     }
     if (!found)
       return Error{
-          fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, lazy-flags, share, cross-page, "
-                      "perf-map or units",
+          fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, lazy-flags, share, strings, "
+                      "cross-page, perf-map or units",
                       word)};
   }
   return options;

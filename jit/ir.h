@@ -76,6 +76,10 @@ enum class Op : u8 {
   JumpTo,    // a
   JumpIf,    // a: truth
   JumpIfCounting,
+  // String instructions without a repeat prefix (jit/string_forms.h).
+  StringLoad,   // reg: ESI or EDI
+  StringStore,  // b: value
+  Advance,      // immediate: registers that go on by size, up or down
   // Of the system's instructions, the usual case (jit/system_forms.h).
   Selector,         // reg: segment
   FlagsImage,       // what PUSHF pushes

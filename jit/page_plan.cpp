@@ -105,6 +105,7 @@ class Planner {
         move_stack(n.immediate);
         break;
       case Op::JumpIfCounting: registers_[kEcx] = fresh(); break;
+      case Op::Advance: registers_[kEsi] = fresh(), registers_[kEdi] = fresh(); break;
       default: return fresh();
     }
     return {};

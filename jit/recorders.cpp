@@ -6,6 +6,7 @@
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
 #include "jit/native_forms.h"
+#include "jit/string_forms.h"
 #include "jit/system_forms.h"
 
 namespace relic86::jit {
@@ -50,7 +51,9 @@ bool touches_memory(const InsnIr& ir) {
       case Op::JumpIfCounting:
       case Op::SetFlags:
       case Op::ClearInterrupts:
-      case Op::SetInterrupts: return true;
+      case Op::SetInterrupts:
+      case Op::StringLoad:
+      case Op::StringStore: return true;
       default: break;
     }
   }
@@ -60,6 +63,7 @@ bool touches_memory(const InsnIr& ir) {
 // A shift by a count that is not known to be other than 0 may leave the flags alone.
 bool certain_flags(const Insn& insn, const InstructionRow& row) {
   if ((row.traits & kTraitMaybeFlags) == 0) return true;
+  if ((row.traits & kTraitString) != 0) return !insn.repeats();
   return row.immediate == ImmediateKind::Byte && (insn.immediate & 31) != 0;
 }
 
@@ -87,7 +91,7 @@ void record(InsnIr& ir, const Mode& mode) {
                                                : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
       if (!ir.cold) ir.native = native_form(insn, mode);
-      ir.cold = ir.native == nullptr && (ir.cold || !record_system(ir, mode));
+      ir.cold = ir.native == nullptr && (ir.cold || !(record_system(ir, mode) || record_string(ir)));
       ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);

@@ -31,6 +31,7 @@ struct TranslatorOptions {
   bool lazy_flags = true;               // flags stay a record where the next block soon sets all of them
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
+  bool strings = true;                  // string instructions without a repeat prefix are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
 };
 

@@ -99,6 +99,14 @@ void Translator::name_for_profilers(const Translation& translation) {
   }
 }
 
+namespace {
+
+bool of_strings(const Insn& insn) {
+  return insn.row != kNoRow && (instruction_table()[insn.row].traits & kTraitString) != 0;
+}
+
+}  // namespace
+
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
   BlockIr ir;
   ir.code32 = mode.code32;
@@ -108,7 +116,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     InsnIr& insn = ir.insns.emplace_back();
     insn.insn = &block.insns[i];
     insn.offset = offset;
-    insn.cold = cold[i];
+    insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn));
     record(insn, mode);
     offset += insn.insn->length;
     if (insn.leaves) break;

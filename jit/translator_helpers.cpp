@@ -25,6 +25,8 @@ u32 Translator::access_offset(const ExitPoint& exit) const {
     case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
     case AddressForm::StackTop: return state_.gpr32(kEsp) & mask;
     case AddressForm::Frame: return state_.gpr32(kEbp) & mask;
+    case AddressForm::Source: return state_.gpr32(kEsi) & exit.insn->address_mask;
+    case AddressForm::Destination: return state_.gpr32(kEdi) & exit.insn->address_mask;
   }
   return 0;
 }

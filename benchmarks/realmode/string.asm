@@ -7,8 +7,8 @@ PASSES equ 110000
 LENGTH equ 16384
 
 workload:
-  push bp
-  mov bp, PASSES
+  push ebp
+  mov ebp, PASSES
   xor di, di
   mov ax, 7777h
 .fill:
@@ -65,12 +65,12 @@ workload:
   add bx, [es:2]
   pop eax
   mix_bx
-  dec bp
+  dec ebp
   jnz .pass
-  pop bp
+  pop ebp
   ret
 .wrong:
   pop eax
   mov eax, 0BADh
-  pop bp
+  pop ebp
   ret

@@ -176,6 +176,9 @@ void Emitter::node(u16 id) {
     case Op::ClearInterrupts: clear_interrupts(); break;
     case Op::SetInterrupts: set_interrupts(); break;
     case Op::SetDirection: set_direction(id); break;
+    case Op::StringLoad: string_load(id); break;
+    case Op::StringStore: string_store(id); break;
+    case Op::Advance: advance(id); break;
     case Op::Condition:
     case Op::ZeroCount:
     case Op::Invert:

@@ -8,6 +8,7 @@
 //   emitter_flags.cpp       flag steps, conditions, the home
 //   emitter_branches.cpp    jumps, links, the indirect lookup
 //   emitter_units.cpp       x87, MMX, SSE
+//   emitter_strings.cpp     string instructions without a repeat prefix
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF
 #pragma once
 
@@ -102,6 +103,12 @@ class Emitter {
   void finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow, ExitPoint* exit);
 
   void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to);
+
+  // --- String instructions (emitter_strings.cpp) ---
+  void string_address(u8 index);
+  void string_load(u16 id);
+  void string_store(u16 id);
+  void advance(u16 id);
 
   // --- Shared page checks (emitter_pages.cpp) ---
   struct SharedPage {

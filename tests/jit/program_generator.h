@@ -79,10 +79,34 @@ class ProgramGenerator {
     }
   }
 
+  // A string instruction near the data, mostly one of those that move or compare memory.
+  void string(std::vector<u8>& code) {
+    static constexpr u8 kOpcodes[] = {0xA4, 0xA5, 0xA6, 0xA7, 0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF};
+    for (const u8 load : {u8{0xBE}, u8{0xBF}}) {  // MOV ESI, EDI
+      if (one_in(3)) continue;
+      code.push_back(load);
+      put(code, (one_in(4) ? 0x2FF0 : 0x2000) + below(one_in(4) ? 0x40 : 0x1000), code32_ ? 4 : 2);
+    }
+    if (one_in(8)) code.push_back(one_in(2) ? 0xFC : 0xFD);  // CLD, STD
+    if (one_in(4)) {
+      code.push_back(0xB9);  // MOV ECX
+      put(code, below(one_in(2) ? 5 : 90), code32_ ? 4 : 2);
+      code.push_back(one_in(2) ? 0xF3 : 0xF2);
+    }
+    if (one_in(6)) code.push_back(0x66);
+    if (one_in(12)) code.push_back(0x67);
+    if (one_in(12)) code.push_back(0x26);
+    code.push_back(kOpcodes[below(std::size(kOpcodes))]);
+  }
+
   void append(std::vector<u8>& code, bool cold_rows, const std::vector<std::size_t>& starts) {
     const auto rows = instruction_table();
     if (one_in(24)) {
       system(code);
+      return;
+    }
+    if (one_in(24)) {
+      string(code);
       return;
     }
     const bool units = units_ && one_in(2);

@@ -1,0 +1,72 @@
+// String instructions without a repeat prefix (jit/string_forms.h).
+#include <bit>
+
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+// kAddress := the offset that an index register holds.
+void Emitter::string_address(u8 index) {
+  if (insn().insn->address32()) {
+    a_.mov(kAddress.r32(), guest(index, 4));
+  } else {
+    a_.movzx(kAddress.r32(), guest(index, 2));
+  }
+}
+
+void Emitter::string_load(u16 id) {
+  const Node& n = at(id);
+  const bool source = n.reg == kEsi;
+  const unsigned segment = source ? insn().insn->segment : unsigned{kEs};
+  ExitPoint* const exit = access_exit(source ? AddressForm::Source : AddressForm::Destination, n.size, segment);
+  const Label slow = a_.newLabel();
+  string_address(n.reg);
+  u8 temporary = 0;
+  const Mem from = translate(n.size, false, segment, slow, temporary);
+  finish_load(id, n.size, from, temporary, slow, exit);
+}
+
+void Emitter::string_store(u16 id) {
+  const Node& n = at(id);
+  const asmjit::Operand value = source(n.b, n.size);
+  ExitPoint* const exit = access_exit(AddressForm::Destination, n.size, kEs);
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  string_address(kEdi);
+  u8 temporary = 0;
+  const Mem to = translate(n.size, true, kEs, slow, temporary);
+  a_.emit(x86::Inst::kIdMov, to, value);
+  a_.bind(done);
+  give(temporary);
+  defer([=, this] {
+    a_.bind(slow);
+    a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);
+    call_thunk(thunks_.store, exit);
+    a_.jmp(done);
+  });
+}
+
+// DF is no part of the key: its bit becomes twice the element's size to take away again.
+void Emitter::advance(u16 id) {
+  const Node& n = at(id);
+  const u8 host = take();
+  const Gp back = sized(host, 8);
+  a_.mov(back.r32(), state(offsetof(CpuState, system_flags), 4));
+  a_.and_(back.r32(), static_cast<i32>(kDF));
+  a_.shr(back.r32(), std::countr_zero(u32{kDF} / (2u * n.size)));
+  a_.neg(back.r32());
+  host_flags(0);
+  for (const u8 index : {u8{kEsi}, u8{kEdi}}) {
+    if ((n.immediate >> index & 1) == 0) continue;
+    const Gp pointer = guest(index, 8);
+    if (insn().insn->address32()) {
+      a_.lea(pointer.r32(), x86::ptr(pointer, back, 0, n.size));
+    } else {
+      a_.lea(kAddress.r32(), x86::ptr(pointer, back, 0, n.size));
+      a_.mov(pointer.r16(), kAddress.r16());
+    }
+  }
+  give(host);
+}
+
+}  // namespace relic86::jit::x64
