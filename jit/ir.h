@@ -126,6 +126,7 @@ struct InsnIr {
 struct PageGroup {
   i32 low = 0, high = 0;
   u32 accesses = 0;
+  bool writes = false;  // one of them does
 };
 
 struct BlockIr {

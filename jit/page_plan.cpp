@@ -60,7 +60,7 @@ class Planner {
     if (insn.insn->memory() && form.special == NativeForm::Special::None && !form.aligned && form.bytes != 0 &&
         mode_.flat(insn.insn->segment)) {
       insn.access.size = static_cast<u8>(form.bytes);
-      note(insn.access, operand());
+      note(insn.access, operand(), form.store);
     }
     for (unsigned i = 0; i < 8; ++i) {
       if ((insn.writes_registers >> i & 1) != 0) registers_[i] = fresh();
@@ -90,13 +90,14 @@ class Planner {
         [[fallthrough]];
       case Op::Load:
       case Op::LoadForWrite:
-        if (mode_.flat(insn.segment)) note(n, operand());
+        if (mode_.flat(insn.segment)) note(n, operand(), n.op != Op::Load);
         return fresh();
       case Op::Push: move_stack(0u - n.size); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
         const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
-        if (mode_.stack32 && mode_.flat(kSs)) note(n, {pointer.unknown, 0, 0, pointer.constant, true});
+        if (mode_.stack32 && mode_.flat(kSs))
+          note(n, {pointer.unknown, 0, 0, pointer.constant, true}, n.op == Op::Push);
         if (n.op == Op::Pop) move_stack(n.size);
         return fresh();
       }
@@ -147,7 +148,7 @@ class Planner {
     return place;
   }
 
-  void note(Node& n, const Place& place) {
+  void note(Node& n, const Place& place, bool write) {
     if (!place.known || (place.base == 0 && place.index == 0)) return;
     for (Open& open : open_) {
       if (open.place.base != place.base || open.place.index != place.index || open.place.scale != place.scale) continue;
@@ -162,6 +163,7 @@ class Planner {
       group.low = std::min(group.low, offset);
       group.high = std::max(group.high, end);
       ++group.accesses;
+      group.writes = group.writes || write;
       n.group = static_cast<u16>(open.group);
       n.offset = offset;
       return;
@@ -169,7 +171,7 @@ class Planner {
     n.group = static_cast<u16>(block_.groups.size());
     n.offset = 0;
     open_.push_back({place, n.group});
-    block_.groups.push_back({0, n.size, 1});
+    block_.groups.push_back({0, n.size, 1, write});
   }
 
   void drop_single() {

@@ -30,15 +30,16 @@ struct ExitPoint {
   const Insn* insn = nullptr;
   ExitKind kind = ExitKind::Before;
   AddressForm address = AddressForm::Operand;
-  u8 size = 0;                 // of the access
-  u8 segment = kDs;            // of the access
-  bool write = false;          // touch: the entry must allow writes
-  bool unshared = false;       // a branch to the target's unshared variant (jit/mode.h)
-  bool settles_flags = false;  // cold instructions: flags are brought to CpuState before the call
-  bool units = false;          // the host's units hold the guest's registers when the call returns
-  u16 undone = 0;              // instructions of the block not executed when leaving here
-  i32 eip = 0;                 // relative to EngineArea::page_eip: of insn, or where the branch goes
-  u32 eip_mask = 0xFFFFFFFF;   // of the branch's target
+  u8 size = 0;                  // of the access
+  u8 segment = kDs;             // of the access
+  bool write = false;           // touch: the access writes
+  bool wants_writable = false;  // touch: the page is to be one that may be written
+  bool unshared = false;        // a branch to the target's unshared variant (jit/mode.h)
+  bool settles_flags = false;   // cold instructions: flags are brought to CpuState before the call
+  bool units = false;           // the host's units hold the guest's registers when the call returns
+  u16 undone = 0;               // instructions of the block not executed when leaving here
+  i32 eip = 0;                  // relative to EngineArea::page_eip: of insn, or where the branch goes
+  u32 eip_mask = 0xFFFFFFFF;    // of the branch's target
   // The last x87 instruction, if FIP, FCS and FOP do not yet point to it; and where it stands, as eip.
   const Insn* x87 = nullptr;
   i32 x87_eip = 0;

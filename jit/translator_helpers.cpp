@@ -128,7 +128,7 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   const Tlb& tlb = self.cpu_.mmu().tlb();
   const Privilege privilege = self.cpu_.privilege();
   const u64 entry =
-      exit.write ? tlb.write_entry(LinAddr(linear), privilege) : tlb.read_entry(LinAddr(linear), privilege);
+      exit.wants_writable ? tlb.write_entry(LinAddr(linear), privilege) : tlb.read_entry(LinAddr(linear), privilege);
   self.area_.value = entry & kTlbFast;
   return 0;
 }

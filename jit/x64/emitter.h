@@ -102,7 +102,8 @@ class Emitter {
   void move_stack_pointer(i32 by);
   void finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow, ExitPoint* exit);
 
-  void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to);
+  // extended: the move that widens, if the value goes to its only user's register at once.
+  void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::Inst::Id& extended);
 
   // --- String instructions (emitter_strings.cpp) ---
   void string_address(u8 index);

@@ -76,8 +76,20 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
 }
 
 // Loads value id from a checked place. A value that is only extended into a register goes there at once.
-void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to) {
+void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::Inst::Id& extended) {
   u8 reg = 0;
+  extended = x86::Inst::kIdNone;
+  const u16 user = values_[id].last_use;
+  const bool widened = uses(id) == 1 && (at(user).op == Op::ZeroExtend || at(user).op == Op::SignExtend);
+  if (widened && user == id + 1 && destination(user, reg)) {
+    before_write(reg, id);
+    to = guest(reg, at(user).size);
+    values_[user].kind = Value::Guest;
+    values_[user].reg = reg;
+    extended = at(user).op == Op::ZeroExtend ? x86::Inst::kIdMovzx : x86::Inst::kIdMovsx;
+    a_.emit(extended, to, from);
+    return;
+  }
   if (destination(id, reg)) {
     before_write(reg, id);
     to = guest(reg, bytes);
@@ -100,12 +112,14 @@ void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 tempo
   const Label done = a_.newLabel();
   Gp to;
   give(temporary);  // the entry is used up with the access
-  load_into(id, bytes, from, to);
+  x86::Inst::Id extended{};
+  load_into(id, bytes, from, to, extended);
   a_.bind(done);
   defer([=, this] {
     a_.bind(slow);
     call_thunk(thunks_.load, exit);
-    a_.mov(to, area(offsetof(EngineArea, value), bytes));
+    a_.emit(extended == x86::Inst::kIdNone ? x86::Inst::kIdMov : extended, to,
+            area(offsetof(EngineArea, value), bytes));
     a_.jmp(done);
   });
 }
@@ -115,8 +129,9 @@ void Emitter::load(u16 id) {
   const unsigned segment = insn().insn->segment;
   Mem place;
   Gp to;
+  x86::Inst::Id extended{};
   if (shared_place(n, false, AddressForm::Operand, 0, segment, place)) {
-    load_into(id, n.size, place, to);
+    load_into(id, n.size, place, to, extended);
     return;
   }
   ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
@@ -256,9 +271,10 @@ void Emitter::pop(u16 id) {
   const bool direct = destination(id, reg) && reg != kEsp;
   Mem place;
   Gp to;
+  x86::Inst::Id extended{};
   if (shared_place(n, false, AddressForm::StackTop, 0, kSs, place)) {
     if (direct) {
-      load_into(id, n.size, place, to);
+      load_into(id, n.size, place, to, extended);
     } else {
       to = sized(take(), n.size);
       set_temporary(id, static_cast<u8>(to.id()));
@@ -299,8 +315,9 @@ void Emitter::peek(u16 id) {
   const AddressForm form = n.reg == kEsp ? AddressForm::StackTop : AddressForm::Frame;
   Mem place;
   Gp to;
+  x86::Inst::Id extended{};
   if (shared_place(n, false, form, 0, kSs, place)) {
-    load_into(id, n.size, place, to);
+    load_into(id, n.size, place, to, extended);
     return;
   }
   ExitPoint* const exit = access_exit(form, n.size, kSs);

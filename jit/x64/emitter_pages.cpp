@@ -55,10 +55,12 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     }
     *page = {n.group, host, false};
   }
-  page->writable = write;
+  // A group that is written somewhere wants a writable page at once, so that one check is enough.
+  page->writable = group.writes;
   const Gp pointer = sized(page->host, 8), pointer32 = pointer.r32();
   ExitPoint* const exit = access_exit(form, n.size, segment);
   exit->write = write;
+  exit->wants_writable = group.writes;
   const Label over = a_.newLabel(), miss = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
   host_flags(0);
@@ -67,13 +69,23 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   } else {
     a_.lea(kAddress.r32(), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
   }
-  a_.mov(pointer32, kAddress.r32());
-  a_.and_(pointer32, kPageSize - 1);
-  a_.cmp(pointer32, kPageSize - span);
-  a_.ja(over);
+  const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0;  // one place: aligned as a rule
+  const Label unaligned = a_.newLabel(), within = a_.newLabel();
+  if (alone) {
+    if (span > 1) {
+      a_.test(kAddress.r8(), span - 1);
+      a_.jnz(unaligned);
+      a_.bind(within);
+    }
+  } else {
+    a_.mov(pointer32, kAddress.r32());
+    a_.and_(pointer32, kPageSize - 1);
+    a_.cmp(pointer32, kPageSize - span);
+    a_.ja(over);
+  }
   a_.mov(pointer32, kAddress.r32());
   a_.shr(pointer32, kPageShift);
-  a_.mov(pointer, Mem(kState, pointer, 3, table(write), 8));
+  a_.mov(pointer, Mem(kState, pointer, 3, table(group.writes), 8));
   a_.test(pointer.r8(), static_cast<i32>(kTlbFast));
   a_.jz(miss);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
@@ -82,6 +94,16 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     call_thunk(thunks_.touch, exit);
     a_.cmp(area(offsetof(EngineArea, value)), 0);
     a_.jne(again);
+    if (alone && span > 1) {
+      const Label straddles = a_.newLabel();
+      a_.jmp(straddles);
+      a_.bind(unaligned);
+      a_.mov(pointer32, kAddress.r32());
+      a_.and_(pointer32, kPageSize - 1);
+      a_.cmp(pointer32, kPageSize - span);
+      a_.jbe(within);
+      a_.bind(straddles);
+    }
     a_.bind(over);
     restore(snapshot);
     const bool passes = entry_home_ && from_home_ && home_current_;
