@@ -145,8 +145,9 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
   if (!segment.is_code() && (segment.type() & 4) != 0) {  // expand-down: valid offsets are above the limit
     const u32 top = segment.big() ? 0xFFFFFFFFu : 0xFFFFu;
     if (offset <= segment.limit || last > top || last < offset) return refuse();
-  } else if (segment.limit != 0xFFFFFFFFu && (last < offset || last > segment.limit)) {
-    return refuse();  // a 4 GiB segment wraps around
+  } else if (last < offset || last > segment.limit) {
+    // Beyond the end of a 4 GiB segment the SDM leaves the fault to the part (3A 5.3); AMD's raise it.
+    return refuse();
   }
   const LinAddr linear(static_cast<u32>(segment.base + offset));
   if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && size <= 8 &&

@@ -18,8 +18,9 @@ struct Mode {
   // Not of the processor: a block's variant in which every access checks its own page.
   bool unshared = false;
 
-  bool flat(unsigned segment) const { return (flat_segments >> segment & 1) != 0; }
-  bool flat_code() const { return flat(kCs); }
+  // Of data accesses: those through CS are checked, since code is never writable and may not be readable.
+  bool flat(unsigned segment) const { return segment != kCs && (flat_segments >> segment & 1) != 0; }
+  bool flat_code() const { return (flat_segments >> kCs & 1) != 0; }
   u32 key() const {
     return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3 |
            (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u) | (unshared ? kUnshared : 0u);

@@ -1,0 +1,123 @@
+// relic86_native_oracle: random instructions on this host's processor and on the emulated one, compared bit by bit.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <optional>
+
+#include "tests/native/oracle.h"
+
+namespace {
+
+using namespace relic86;
+using namespace relic86::native;
+
+constexpr const char* kUsage =
+    "usage: relic86_native_oracle --group G [--count N] [--seed S] [--engine interp|jit] [--mutate ROW]\n"
+    "                             [--coverage] [--undefined] [--show N] [--rows]\n"
+    "  --group G     alu shift bcd muldiv string bit stack flow x87 mmx sse sse2 sse3 ssse3 misc system, or all\n"
+    "  --mutate ROW  breaks one row of the instruction table on the emulated side (its number or name by --rows)\n"
+    "  --coverage    prints how often each row was compared\n"
+    "  --undefined   compares undefined flags too\n"
+    "  --show N      failures that are shrunk and printed\n"
+    "  --rows        lists the rows of the group\n";
+
+struct CommandLine {
+  OracleOptions oracle;
+  bool coverage = false, rows = false;
+  std::string mutate;
+};
+
+std::optional<u64> number(std::string_view text) {
+  u64 value = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool parse(std::span<char*> arguments, CommandLine& line) {
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view name = arguments[i];
+    if (name == "--coverage") {
+      line.coverage = true;
+      continue;
+    }
+    if (name == "--undefined") {
+      line.oracle.undefined = true;
+      continue;
+    }
+    if (name == "--rows") {
+      line.rows = true;
+      continue;
+    }
+    if (++i == arguments.size()) return false;
+    const std::string value = arguments[i];
+    const auto count = number(value);
+    if (name == "--group") {
+      line.oracle.group = value;
+    } else if (name == "--mutate") {
+      line.mutate = value;
+    } else if (name == "--engine" && (value == "interp" || value == "jit")) {
+      line.oracle.engine = value == "jit" ? Engine::Translator : Engine::Interpreter;
+    } else if (name == "--count" && count) {
+      line.oracle.count = *count;
+    } else if (name == "--seed" && count) {
+      line.oracle.seed = *count;
+    } else if (name == "--show" && count) {
+      line.oracle.show = static_cast<unsigned>(*count);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool find_mutated(CommandLine& line) {
+  if (line.mutate.empty()) return true;
+  const auto index = number(line.mutate);
+  for (const u16 row : rows_of_group("all")) {
+    if (row_name(row) == line.mutate || (index && *index == row)) line.oracle.mutate = row;
+  }
+  return line.oracle.mutate != kNoRow;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CommandLine line;
+  if (!parse({argv, static_cast<std::size_t>(argc)}, line)) {
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  const auto rows = rows_of_group(line.oracle.group);
+  if (rows.empty()) {
+    fmt::print(stderr, "relic86_native_oracle: no group '{}'\n{}", line.oracle.group, kUsage);
+    return 2;
+  }
+  if (line.rows) {
+    for (const u16 row : rows) fmt::print("{:4}  {}\n", row, row_name(row));
+    return 0;
+  }
+  if (!find_mutated(line)) {
+    fmt::print(stderr, "relic86_native_oracle: no row '{}' is compared; --rows lists them\n", line.mutate);
+    return 2;
+  }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  auto host = HostRunner::create(Oracle::kBatchCases);
+  if (!host) {
+    fmt::print(stderr, "relic86_native_oracle: {}\n", host.error().message);
+    return 77;
+  }
+  const char* const engine = line.oracle.engine == Engine::Translator ? "jit" : "interp";
+  fmt::print("host {}\ngroup {} engine {} seed {}\n", host_processor(), line.oracle.group, engine, line.oracle.seed);
+  Oracle oracle(line.oracle, *host.value());
+  const OracleOutcome outcome = oracle.run();
+  if (line.coverage) fmt::print("{}", oracle.coverage().report(line.oracle.group));
+  if (line.coverage) fmt::print("{}", oracle.engine_text());
+  const unsigned missing = oracle.coverage().missing(line.oracle.group);
+  fmt::print("{} of {} rows compared, {} cases met pages that only the host has\n", rows.size() - missing, rows.size(),
+             outcome.skipped);
+  for (const u16 row : outcome.rows) fmt::print("row that differs: {}\n", row_name(row));
+  fmt::print("{} run, {} masked, {} differences\n", outcome.run, outcome.masked, outcome.differences);
+  return outcome.differences == 0 ? 0 : 1;
+}

@@ -1,0 +1,180 @@
+#include "tests/native/oracle.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "cpu/lazy_flags.h"
+
+namespace relic86::native {
+
+namespace {
+
+// Breaks what a row does, as a wrong line in its semantics would: one bit of its result.
+void mutate_result(const GuestCode& code, u16 row, CaseResult& result) {
+  if (result.vector != kCompleted) return;
+  for (const Piece& piece : code.pieces) {
+    if (piece.row != row) continue;
+    const InstructionRow& r = instruction_table()[row];
+    const std::string_view operands = r.operands;
+    if (operands.substr(0, 2) == "(V" || operands.substr(0, 2) == "(W") {
+      result.fx.xmm[piece.bytes.back() & 7].bytes[3] ^= 0x10;
+    } else if (uses_units(r)) {
+      result.fx.st[0].bytes[7] ^= 0x20;
+    } else if (r.flags_written != 0) {
+      result.eflags ^= r.flags_written & (~r.flags_written + 1);
+    } else {
+      result.gpr[kEax] ^= 0x80;
+    }
+  }
+}
+
+// Goes straight to the end.
+CaseInput idle_input(const GuestCode& code) {
+  CaseInput input{};
+  input.eflags = 0x202;
+  input.eip = code.end;
+  std::memcpy(input.segment, code.segment, sizeof input.segment);
+  return input;
+}
+
+}  // namespace
+
+Oracle::Oracle(const OracleOptions& options, HostRunner& host)
+    : options_(options),
+      host_(host),
+      emulated_(options.engine),
+      codes_(rows_of_group(options.group), options.seed),
+      inputs_(options.seed),
+      results_(kBatchCases) {
+  const std::vector<u8> stop(kCodeSize, 0xF4);
+  std::memcpy(host_.code().data(), stop.data(), stop.size());
+  emulated_.write_code(0, stop);
+}
+
+OracleOutcome Oracle::run() {
+  for (u64 batch = 0; outcome_.run < options_.count; ++batch) {
+    const unsigned cases = static_cast<unsigned>(std::min<u64>(kBatchCases, options_.count - outcome_.run));
+    make_batch(batch, cases);
+    host_.start(cases);
+    for (unsigned i = 0; i < cases; ++i) emulate(batch_[i % kCodes], host_.inputs()[i], results_[i]);
+    if (!host_.finish() && !host_batch(cases)) {
+      fmt::print("batch {} of seed {}: the child died\n", batch, options_.seed);
+      ++outcome_.differences;
+      break;
+    }
+    compare_batch(cases);
+  }
+  return outcome_;
+}
+
+void Oracle::place(const GuestCode& code) {
+  const u32 offset = code.slot * kSlotSize;
+  std::memcpy(host_.code().data() + offset, code.bytes.data(), code.bytes.size());
+  emulated_.write_code(offset, code.bytes);
+}
+
+void Oracle::make_batch(u64 batch, unsigned cases) {
+  const u64 seed = options_.seed * 0x100000001B3 + batch;
+  batch_.clear();
+  for (u32 slot = 0; slot < kCodes; ++slot) {
+    batch_.push_back(codes_.make(slot * 2, seed * kCodes + slot));
+    place(batch_.back());
+  }
+  inputs_.reseed(seed ^ 0x5555AAAA);
+  for (unsigned i = 0; i < cases; ++i) inputs_.make(batch_[i % kCodes], host_.inputs()[i]);
+}
+
+void Oracle::emulate(const GuestCode& code, const CaseInput& input, CaseResult& result) {
+  emulated_.run(input, result);
+  settle_end(code, input, result);
+  if (options_.mutate != kNoRow) mutate_result(code, options_.mutate, result);
+}
+
+// The child died: once more without the cases that met the stub's pages, which only the host has.
+bool Oracle::host_batch(unsigned cases) {
+  for (unsigned i = 0; i < cases; ++i) {
+    if (met_foreign_pages(results_[i])) host_.inputs()[i] = idle_input(batch_[i % kCodes]);
+  }
+  if (!host_.restart()) return false;
+  host_.start(cases);
+  return host_.finish();
+}
+
+void Oracle::compare_batch(unsigned cases) {
+  std::vector<unsigned> failed;
+  for (unsigned i = 0; i < cases; ++i) {
+    const GuestCode& code = batch_[i % kCodes];
+    const CaseResult& host = host_.results()[i];
+    const Verdict verdict = compare(code, host_.inputs()[i], host, results_[i], options_.undefined);
+    coverage_.count(code, host, verdict);
+    ++outcome_.run;
+    if (verdict == Verdict::Masked) ++outcome_.masked;
+    if (verdict == Verdict::Skipped) ++outcome_.skipped;
+    if (verdict == Verdict::Different) failed.push_back(i);
+  }
+  outcome_.differences += failed.size();
+  std::vector<CaseInput> inputs;
+  for (const unsigned i : failed) inputs.push_back(host_.inputs()[i]);
+  for (std::size_t k = 0; k < failed.size(); ++k) failure(batch_[failed[k] % kCodes], inputs[k]);
+}
+
+bool Oracle::differs(GuestCode& code, const CaseInput& given) {
+  code.lay_out();
+  place(code);
+  CaseInput& input = host_.inputs()[0];
+  input = given;
+  input.eip = code.start();
+  host_.start(1);
+  emulate(code, input, emulated_single_);
+  if (!host_.finish()) return false;
+  host_single_ = host_.results()[0];
+  return compare(code, input, host_single_, emulated_single_, options_.undefined) == Verdict::Different;
+}
+
+// Takes away what the difference does not need: instructions, then registers, flags, memory and units.
+void Oracle::shrink(GuestCode& code, CaseInput& input) {
+  for (std::size_t i = 0; i < code.pieces.size() && code.pieces.size() > 1;) {
+    GuestCode fewer = code;
+    fewer.pieces.erase(fewer.pieces.begin() + static_cast<std::ptrdiff_t>(i));
+    if (differs(fewer, input)) {
+      code = fewer;
+    } else {
+      ++i;
+    }
+  }
+  const auto attempt = [&](auto change) {
+    CaseInput simpler = input;
+    change(simpler);
+    if (differs(code, simpler)) input = simpler;
+  };
+  for (unsigned r = 0; r < 8; ++r) attempt([r](CaseInput& c) { c.gpr[r] = 0; });
+  attempt([](CaseInput& c) { c.eflags = 0x202; });
+  attempt([](CaseInput& c) { std::memset(c.window, 0, sizeof c.window); });
+  if (!input.units) return;
+  attempt([](CaseInput& c) { c.fx = FxState{}; });
+  attempt([](CaseInput& c) { c.fx.mxcsr = 0x1F80; });
+  for (unsigned i = 0; i < 8; ++i) {
+    attempt([i](CaseInput& c) { c.fx.st[i] = {}; });
+    attempt([i](CaseInput& c) { c.fx.xmm[i] = {}; });
+  }
+}
+
+void Oracle::failure(GuestCode code, CaseInput input) {
+  // A row that was told thrice is only counted.
+  if (outcome_.rows.size() >= 100 || options_.show == 0) return;
+  if (!differs(code, input)) {
+    fmt::print("a difference that does not come again alone:\n{}{}", code.listing(), input_text(code, input));
+    outcome_.rows.insert(code.pieces.back().row);
+    --options_.show;
+    return;
+  }
+  shrink(code, input);
+  differs(code, input);
+  outcome_.rows.insert(code.pieces.back().row);
+  --options_.show;
+  fmt::print("difference in {}:\n{}{}{}\n", row_name(code.pieces.back().row), code.listing(), input_text(code, input),
+             differences(code, input, host_single_, emulated_single_));
+}
+
+}  // namespace relic86::native

@@ -1,0 +1,65 @@
+// The oracle's loop: batches of cases on both sides, compared; failures shrunk and told.
+#pragma once
+
+#include <set>
+
+#include "tests/native/code_generator.h"
+#include "tests/native/coverage.h"
+#include "tests/native/emulated_runner.h"
+#include "tests/native/host_runner.h"
+#include "tests/native/input_generator.h"
+
+namespace relic86::native {
+
+struct OracleOptions {
+  std::string group = "alu";
+  u64 count = 100'000;
+  u64 seed = 1;
+  Engine engine = Engine::Interpreter;
+  u16 mutate = kNoRow;     // this row's results are broken on the emulated side
+  bool undefined = false;  // compare undefined flags too
+  unsigned show = 10;      // failures printed
+};
+
+struct OracleOutcome {
+  u64 run = 0, masked = 0, differences = 0, skipped = 0;
+  std::set<u16> rows{};  // of shrunk failures
+};
+
+class Oracle {
+ public:
+  Oracle(const OracleOptions& options, HostRunner& host);
+
+  OracleOutcome run();
+  const Coverage& coverage() const { return coverage_; }
+  std::string engine_text() const { return emulated_.engine_text(); }
+
+  static constexpr unsigned kCodes = 96, kBatchCases = 2304;
+
+ private:
+  unsigned variants() const {
+    return options_.engine == Engine::Translator ? kBatchCases / kCodes : kBatchCases / kCodes;
+  }
+  void make_batch(u64 batch, unsigned cases);
+  void emulate(const GuestCode& code, const CaseInput& input, CaseResult& result);
+  bool host_batch(unsigned cases);
+  void compare_batch(unsigned cases);
+  void failure(GuestCode code, CaseInput input);
+  // Runs one case on both sides: whether it still differs.
+  bool differs(GuestCode& code, const CaseInput& input);
+  void place(const GuestCode& code);
+  void shrink(GuestCode& code, CaseInput& input);
+
+  OracleOptions options_;
+  HostRunner& host_;
+  EmulatedRunner emulated_;
+  CodeGenerator codes_;
+  InputGenerator inputs_;
+  Coverage coverage_;
+  std::vector<GuestCode> batch_;
+  std::vector<CaseResult> results_;
+  OracleOutcome outcome_;
+  CaseResult host_single_{}, emulated_single_{};
+};
+
+}  // namespace relic86::native
