@@ -2,7 +2,8 @@
 //
 //   ports 3B4h-3BAh, 3C0h-3DFh        1     the VGA's (vga_registers.cpp); decoded whatever the PCI command says
 //   ports 1CEh-1D1h                   2     DISPI: 1CEh index, 1CFh or 1D0h data (vbe_dispi.cpp)
-//   memory A0000h-BFFFFh              1-8   the VGA's windows (vga_memory.h)
+//   memory A0000h-BFFFFh              1-8   the VGA's windows (vga_memory.h); plain memory in mode 13h and, at B8000h, in text
+//                                           modes (vga_text_window.h)
 //   BAR 0, 16 MiB memory, prefetchable      video memory
 //   BAR 2, 4 KiB memory                     0-7Fh R: the monitor's EDID; 400h-41Fh: ports 3C0h-3DFh; 500h-515h: DISPI
 //   registers, 16 bits each;
@@ -63,6 +64,7 @@ Result<> Vga::attach_function(Attachment& board) {
   video_memory_ = store.allocate(kVideoMemory, "vga.memory");
   memory_.connect(store.bytes(video_memory_, kVideoMemory), &store, video_memory_);
   declare_ram_bar(0, kVideoMemory, video_memory_);
+  text_window_.connect(*bus_memory_, memory_.bytes(), video_memory_);
   if (const u64 room = rom_room(option_rom_.size()); room != 0) {
     const BackingOffset rom = store.allocate(room, "vga.rom");
     const std::span<u8> bytes = store.bytes(rom, room);
@@ -87,6 +89,7 @@ void Vga::reset_function(ResetKind) {
 }
 
 void Vga::state_function(StateArchive& archive) {
+  if (!archive.loading()) text_window_.sync();
   registers_.state(archive);
   dispi_.state(archive);
   memory_.state(archive);
@@ -136,6 +139,7 @@ void Vga::write_port(u16 port, u8 value) {
 }
 
 void Vga::write_dispi(u16 index, u16 value) {
+  text_window_.sync();
   if (dispi_.write(index, value) == VbeDispi::Effect::ModeSetAndClear) memory_.clear(0, dispi_.picture_bytes());
   update_window();
 }
@@ -189,6 +193,7 @@ void Vga::write_register_bar(u64 offset, unsigned width, u64 value) {
 
 // Shows A0000h as memory while nothing but storing happens there, so that the CPU's TLB can have it.
 void Vga::update_window() {
+  text_window_.show(memory_.text_is_linear());
   const bool linear = memory_.window_is_linear();
   if (linear == linear_window_shown_ || bus_memory_ == nullptr) return;
   linear_window_shown_ = linear;
@@ -230,6 +235,7 @@ bool Vga::take_dirty_pages() {
 }
 
 bool Vga::render(Frame& frame) {
+  text_window_.sync();
   const VgaBlink blink = text_mode() ? VgaBlink::at(timing().frame_number(scheduler_->now())) : VgaBlink{};
   const Shown now{registers_.generation(), dispi_.generation(), blink};
   const bool dirty = take_dirty_pages();
@@ -291,7 +297,8 @@ void Vga::draw(Frame& frame, VgaBlink blink) const {
   frame.pixel_aspect = square ? 1.0 : kMonitorAspect * frame.height / frame.width;
 }
 
-std::vector<std::string> Vga::text_lines() const {
+std::vector<std::string> Vga::text_lines() {
+  text_window_.sync();
   if (!text_mode() || !VgaGeometry::of(registers_).displayed) return {};
   return read_text(registers_, memory_.bytes());
 }

@@ -14,6 +14,7 @@
 #include "devices/vga_memory.h"
 #include "devices/vga_registers.h"
 #include "devices/vga_text_renderer.h"
+#include "devices/vga_text_window.h"
 #include "devices/vga_timing.h"
 
 namespace relic86 {
@@ -27,7 +28,7 @@ class Vga final : public PciDevice {
   explicit Vga(std::span<const u8> option_rom);
 
   // What BackingStore::create() must set aside for video memory and a video BIOS of this size.
-  static u64 backing_room(u64 rom_bytes) { return kVideoMemory + rom_room(rom_bytes); }
+  static u64 backing_room(u64 rom_bytes) { return kVideoMemory + VgaTextWindow::kBytes + rom_room(rom_bytes); }
 
   std::string_view name() const override { return "vga"; }
 
@@ -43,7 +44,7 @@ class Vga final : public PciDevice {
   Rows changed_rows() const { return changed_rows_; }
   bool text_mode() const { return !dispi_.enabled() && !registers_.graphics_mode(); }
   // The text screen in UTF-8, trailing blanks stripped; empty in graphics modes and before a mode is set.
-  std::vector<std::string> text_lines() const;
+  std::vector<std::string> text_lines();
   // "text 80x25", "graphics 640x480, 16 colours", "VBE 1024x768x32": for messages.
   std::string mode_name() const;
 
@@ -87,6 +88,7 @@ class Vga final : public PciDevice {
   VgaRegisters registers_;
   VbeDispi dispi_{kVideoMemory};
   VgaMemory memory_{registers_, dispi_};
+  VgaTextWindow text_window_;
   u16 dispi_index_ = 0;
   const std::array<u8, 128> edid_ = make_edid(VbeDispi::kMaximumWidth, VbeDispi::kMaximumHeight);
 

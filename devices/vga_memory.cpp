@@ -48,6 +48,19 @@ bool VgaMemory::window_is_linear() const {
          g[VgaRegisters::kBitMask] == 0xFF && (g[VgaRegisters::kGraphicsMode] & 0x0B) == 0;
 }
 
+bool VgaMemory::text_is_linear() const {
+  const auto& g = registers_.graphics();
+  const auto& s = registers_.sequencer();
+  constexpr u8 kTextPlanes = 0x3, kHighPlanes = 0x2, kReadOrWriteMode = kReadCompare | 3;
+  return registers_.memory_enabled() && !dispi_.enabled() &&
+         (s[VgaRegisters::kMemoryMode] & (kChain4 | kSequentialAccess)) == 0 &&
+         s[VgaRegisters::kMapMask] == kTextPlanes && (g[VgaRegisters::kMiscellaneous] >> 2 & 3) == 3 &&
+         (g[VgaRegisters::kMiscellaneous] & kChainOddEven) != 0 && g[VgaRegisters::kEnableSetReset] == 0 &&
+         g[VgaRegisters::kDataRotate] == 0 && g[VgaRegisters::kBitMask] == 0xFF &&
+         (g[VgaRegisters::kReadMapSelect] & kHighPlanes) == 0 &&
+         (g[VgaRegisters::kGraphicsMode] & (kReadOrWriteMode | kReadOddEven)) == kReadOddEven;
+}
+
 u32 VgaMemory::plane_address(u32 within, bool chain4) const {
   if (chain4) {
     within >>= 2;

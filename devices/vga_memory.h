@@ -33,6 +33,9 @@ class VgaMemory {
   // True when A0000h-AFFFFh is nothing but the first 64 KiB of the storage: chain-4 without any plane logic.
   bool window_is_linear() const;
 
+  // True when B8000h-BFFFFh is nothing but planes 0 and 1 by turns (vga_text_window.h).
+  bool text_is_linear() const;
+
   std::span<const u8> bytes() const { return bytes_; }
   std::span<u8> bytes() { return bytes_; }
 

@@ -192,6 +192,43 @@ TEST(VgaMemory, TopologyChangesOnlyWhenTheWindowChanges) {
   EXPECT_EQ(changes, 1u);
 }
 
+TEST(VgaMemory, TextWindowIsRamAndThePlanesFollow) {
+  VgaBoard board;
+  board.set_mode(kText80x25);
+  EXPECT_EQ(board.memory.page(PhysAddr(0xB8000)).write.kind, PageTarget::Kind::Backing);
+  EXPECT_EQ(board.memory.page(PhysAddr(0xBF000)).write.kind, PageTarget::Kind::Backing);
+  EXPECT_EQ(board.memory.page(PhysAddr(0xB7000)).write.kind, PageTarget::Kind::Mmio);
+  for (u32 at = 0; at < 0x8000; at++) board.poke(0xB8000 + at, static_cast<u8>(at * 7 + (at >> 8)));
+  board.picture();
+  board.poke(0xB8003, 0x55);  // behind a picture: noticed by the next one
+  board.text(80, "again");
+  EXPECT_EQ(board.vga.text_lines().at(1).substr(0, 5), "again");
+  EXPECT_EQ(board.peek(VgaBoard::kFrameBuffer + 9), 0x55);
+  // Planes 2 and 3 stay: a font is loaded meanwhile, through another map.
+  board.glyph(0, 'A', {1, 2, 3});
+  EXPECT_EQ(board.peek(VgaBoard::kFrameBuffer + ('A' * 32 + 1) * 4 + 2), 2);
+  for (u32 at = 400; at < 0x8000; at++) {
+    const u8 expected = static_cast<u8>(at * 7 + (at >> 8));
+    ASSERT_EQ(board.peek(0xB8000 + at), expected);
+    ASSERT_EQ(board.peek(VgaBoard::kFrameBuffer + (at & ~1u) * 4 + (at & 1)), expected);
+  }
+  // What the planes got elsewhere is there when the mode comes back.
+  board.indexed(0x3C4, 2, 1);
+  EXPECT_EQ(board.memory.page(PhysAddr(0xB8000)).write.kind, PageTarget::Kind::Mmio);
+  board.poke(0xB8002, 'x');
+  board.poke(0xB8003, 'y');  // plane 1 is masked
+  board.indexed(0x3C4, 2, 3);
+  EXPECT_EQ(board.memory.read(PhysAddr(0xB8002), 2), 0x5500u + 'x');
+}
+
+TEST(VgaMemory, ClearingAModeKeepsNoText) {
+  VgaBoard board;
+  board.set_mode(kText80x25);
+  board.text(0, "secret");
+  board.vbe(640, 480, 8);
+  for (u32 at = 0; at < 64; at++) ASSERT_EQ(board.peek(VgaBoard::kFrameBuffer + at), 0);
+}
+
 TEST(VgaMemory, WideAccessesAreAscendingBytes) {
   VgaBoard board;
   board.set_mode(kText80x25);
