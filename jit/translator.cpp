@@ -77,8 +77,8 @@ const u8* Translator::known_entry() {
   const LinAddr linear(code_linear());
   const Tlb& tlb = cpu_.mmu().tlb();
   const LookupTable* const table = lookups_[mode().key()].get();
-  if (table == nullptr || !tlb.executable(linear, cpu_.privilege()) || !page_within_limit()) return nullptr;
-  return table->find(tlb.read_entry(linear, cpu_.privilege()) + linear.raw);
+  if (table == nullptr || !page_within_limit()) return nullptr;
+  return table->find(tlb.code_entry(linear, cpu_.privilege()) + linear.raw);
 }
 
 Flow Translator::run_one(CodeBlock& block) {

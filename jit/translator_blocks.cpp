@@ -28,7 +28,7 @@ bool Translator::page_within_limit() const {
 bool Translator::straddling_entry(const CodeBlock& block, const Mode& mode) const {
   if (!options_.cross_page || !mode.flat_code() || !mode.code32) return false;
   const u32 second = (state_.eip() & ~(kPageSize - 1)) + kPageSize;
-  const u64 entry = cpu_.mmu().tlb().read_entry(LinAddr(second), cpu_.privilege());
+  const u64 entry = cpu_.mmu().tlb().code_entry(LinAddr(second), cpu_.privilege());
   return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
 }
 

@@ -71,7 +71,7 @@ void Mmu::fill(LinAddr address, Access access, Privilege privilege, const WalkRe
   fill.physical = page.physical;
   fill.privilege = privilege;
   fill.writable = access == Access::Write || (page.dirty && (page.writable || (!user && !mode_.write_protect)));
-  fill.executable = !page.no_execute && !(mode_.enabled && mode_.smep && !user && page.user);
+  fill.fetched = access == Access::Execute;
   fill.global = page.global;
   fill.large = page.large;
   tlb_.fill(fill);
@@ -174,7 +174,7 @@ Mmu::CodePage Mmu::code_page(PhysAddr physical) const {
 }
 
 Mmu::CodePage Mmu::code_of_entry(u32 linear, Privilege privilege) const {
-  const u64 entry = tlb_.read_entry(LinAddr(linear), privilege);
+  const u64 entry = tlb_.code_entry(LinAddr(linear), privilege);
   if ((entry & kTlbFast) == 0) return code_page(PhysAddr(entry & kPageMask));
   CodePage page;
   page.host = reinterpret_cast<const u8*>((linear & ~(kPageSize - 1)) + entry - kTlbFast);

@@ -137,7 +137,7 @@ class Mmu {
   }
   CodePage code_of_entry(u32 linear, Privilege privilege) const;
   bool has_code_entry(u32 linear, Privilege privilege) const {
-    return tlb_.read_entry(LinAddr(linear), privilege) != 0 && tlb_.executable(LinAddr(linear), privilege);
+    return tlb_.code_entry(LinAddr(linear), privilege) != 0;
   }
   bool walk(LinAddr address, Access access, Privilege privilege, WalkResult& page);  // false: fault_
   void fill(LinAddr address, Access access, Privilege privilege, const WalkResult& page);

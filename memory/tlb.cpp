@@ -17,7 +17,6 @@ Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(b
     RELIC86_ASSERT(memory != MAP_FAILED);
     positions = static_cast<u32*>(memory);
   }
-  for (auto& bits : no_execute_) bits.resize(kLinearPages);
   live_.reserve(cap + 1);
 }
 
@@ -36,7 +35,6 @@ void Tlb::fill(const TlbFill& fill) {
     live_[positions_[privilege][page] - 1].global = fill.global;
   }
   if (fill.large) large_.set(page >> 10);
-  no_execute_[privilege][page] = !fill.executable;
 
   const u64 linear = u64{page} << kPageShift;
   const PhysPage& target = bus_.page(fill.physical);
@@ -45,6 +43,7 @@ void Tlb::fill(const TlbFill& fill) {
   const auto addend = [&](BackingOffset backing) { return reinterpret_cast<u64>(store.host(backing)) - linear; };
   tables_.read[privilege][page] =
       target.read.kind == PageTarget::Kind::Backing ? addend(target.read.backing) | kTlbFast : slow;
+  if (fill.fetched) tables_.code[privilege][page] = tables_.read[privilege][page];
   if (!fill.writable) {
     tables_.write[privilege][page] = 0;
   } else if (target.write.kind != PageTarget::Kind::Backing) {
@@ -55,11 +54,17 @@ void Tlb::fill(const TlbFill& fill) {
   }
 }
 
+void Tlb::clear(u32 page, unsigned privilege) {
+  tables_.read[privilege][page] = 0;
+  tables_.write[privilege][page] = 0;
+  // Seldom there: the host need not commit what only says so.
+  if (tables_.code[privilege][page] != 0) tables_.code[privilege][page] = 0;
+  positions_[privilege][page] = 0;
+}
+
 void Tlb::flush_all() {
   for (const Live& live : live_) {
-    tables_.read[live.privilege][live.page] = 0;
-    tables_.write[live.privilege][live.page] = 0;
-    positions_[live.privilege][live.page] = 0;
+    clear(live.page, live.privilege);
   }
   live_.clear();
   large_.reset();
@@ -73,9 +78,7 @@ void Tlb::flush_non_global() {
       live_[kept++] = live;
       positions_[live.privilege][live.page] = static_cast<u32>(kept);
     } else {
-      tables_.read[live.privilege][live.page] = 0;
-      tables_.write[live.privilege][live.page] = 0;
-      positions_[live.privilege][live.page] = 0;
+      clear(live.page, live.privilege);
     }
   }
   live_.resize(kept);
@@ -85,9 +88,7 @@ void Tlb::flush_non_global() {
 void Tlb::drop(u32 page, unsigned privilege) {
   const u32 position = positions_[privilege][page];
   if (position == 0) return;
-  tables_.read[privilege][page] = 0;
-  tables_.write[privilege][page] = 0;
-  positions_[privilege][page] = 0;
+  clear(page, privilege);
   const Live last = live_.back();
   live_.pop_back();
   if (position - 1 < live_.size()) {

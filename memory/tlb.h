@@ -1,4 +1,4 @@
-// The soft TLB: one u64 entry per linear 4 KiB page of a 4 GiB address space, one pair of tables (read, write) for each
+// The soft TLB: one u64 entry per linear 4 KiB page of a 4 GiB address space, three tables (read, write, code) for each
 // privilege. The interpreter and translated code look entries up inline: entry = table[linear >> 12].
 //
 //   bit 0 (kTlbFast)     the bytes are at host address linear + entry - 1:
@@ -9,8 +9,7 @@
 //   bit 3 (kTlbWatched)    entry & ~FFFh is the addend; store, then BackingStore::note_write
 //   0                    not looked up since the last flush: walk the page tables.
 //
-// Whether a page that may be read may also be executed is kept apart (executable()), so that data accesses need not
-// mask anything.
+// A code entry is made by fetching: what the read entry says, of a page that may be executed.
 // Which pages have entries depends only on which were touched since the last flush, for every engine: no replacement,
 // no victims.
 #pragma once
@@ -30,13 +29,14 @@ inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 
 inline constexpr u32 kLinearPages = 1u << 20;
 inline constexpr u32 kDefaultTlbCap = 4096;
 
-// 32 MiB of address space: supervisor and user reads, then supervisor and user writes; translated code knows the order.
+// 48 MiB of address space: supervisor and user reads, writes, code; translated code knows the order.
 // Zero-filled memory is an empty TLB, and the host commits only what is used.
 struct TlbTables {
   u64 read[2][kLinearPages];  // by Privilege
   u64 write[2][kLinearPages];
+  u64 code[2][kLinearPages];
 };
-static_assert(sizeof(TlbTables) == 4 * sizeof(u64) * kLinearPages);
+static_assert(sizeof(TlbTables) == 6 * sizeof(u64) * kLinearPages);
 
 // What a page walk found, as the TLB needs it.
 struct TlbFill {
@@ -44,7 +44,7 @@ struct TlbFill {
   PhysAddr physical{};  // of the page's first byte
   Privilege privilege = Privilege::Supervisor;
   bool writable = false;  // a write was walked, or D is set and writing is allowed: fill the write entry too
-  bool executable = true;
+  bool fetched = false;   // and may be executed: fill the code entry too
   bool global = false;
   bool large = false;  // made from a 2 MiB or 4 MiB page
 };
@@ -65,8 +65,8 @@ class Tlb {
   u64 write_entry(LinAddr address, Privilege privilege) const {
     return tables_.write[index(privilege)][page_of(address)];
   }
-  bool executable(LinAddr address, Privilege privilege) const {
-    return !no_execute_[index(privilege)][page_of(address)];
+  u64 code_entry(LinAddr address, Privilege privilege) const {
+    return tables_.code[index(privilege)][page_of(address)];
   }
 
   void fill(const TlbFill& fill);
@@ -92,6 +92,7 @@ class Tlb {
   static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
   static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
   void drop(u32 page, unsigned privilege);
+  void clear(u32 page, unsigned privilege);
 
   TlbTables& tables_;
   PhysicalBus& bus_;
@@ -99,7 +100,6 @@ class Tlb {
   std::vector<Live> live_;
   u32* positions_[2];        // per page: 1 + position in live_, 0 if not live; lazily committed
   std::bitset<1024> large_;  // per 4 MiB: holds entries made from a large page
-  std::vector<bool> no_execute_[2];
   u64 flushes_ = 0;
 };
 

@@ -152,6 +152,7 @@ class Emitter {
   void fetch_operand(const FlagOperand& operand);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
   i32 table(bool write) const;  // of the TLB, by privilege
+  i32 code_table() const;
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;

@@ -15,6 +15,9 @@ i32 tlb_table(bool write, bool user) {
 }  // namespace
 
 i32 Emitter::table(bool write) const { return tlb_table(write, mode_.user); }
+i32 Emitter::code_table() const {
+  return kTlb + static_cast<i32>(offsetof(TlbTables, code) + (mode_.user ? sizeof(u64) * kLinearPages : 0));
+}
 
 x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
   return x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offset), bytes);
