@@ -15,8 +15,9 @@ namespace relic86 {
 
 namespace {
 
-// INT and kin clear TF as they complete: no single-step trap follows them (SDM 3B 17.3.1.4).
-bool suppresses_single_step(const Insn& insn) {
+// INT and kin clear TF as they go to their handler: no single-step trap follows them (SDM 3B 17.3.1.4).
+bool suppresses_single_step(const Insn& insn, Flow flow) {
+  if (flow != Flow::StopAt) return false;  // INTO that was not taken
   return insn.handler == int_n || insn.handler == int3 || insn.handler == into || insn.handler == int1;
 }
 
@@ -182,7 +183,6 @@ void Interpreter::step() {
     return;
   }
   state_.shadow = 0;
-  const bool suppressed = suppresses_single_step(insn);
   const u32 resume = state_.system_flags & kRF;
   state_.system_flags &= ~u32{kRF};
   const Flow flow = insn.handler(cpu_, insn);
@@ -191,7 +191,7 @@ void Interpreter::step() {
   if (flow == Flow::Again && (single_step || (state_.dr[7] & 0xFF) != 0)) state_.system_flags |= kRF;
   complete(flow, insn);
   const bool completed = flow != Flow::Fault && flow != Flow::Lookup;
-  if (single_step && completed && !suppressed && (state_.shadow & kShadowMovSs) == 0) {
+  if (single_step && completed && !suppresses_single_step(insn, flow) && (state_.shadow & kShadowMovSs) == 0) {
     state_.pending |= kPendingSingleStep;
   }
 }
