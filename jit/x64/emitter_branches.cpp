@@ -1,4 +1,5 @@
 #include "jit/engine_area.h"
+#include "jit/lookup_table.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {
@@ -197,15 +198,23 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone) {
     a_.ja(miss);
   }
   a_.mov(slot_register.r32(), host.r32());
+  a_.shr(slot_register.r32(), kPageShift);
+  a_.xor_(slot_register.r32(), host.r32());
   a_.and_(slot_register.r32(), lookup_.mask);
   a_.shl(slot_register.r32(), 4);
   a_.mov(linear, reinterpret_cast<u64>(lookup_.table));
   a_.add(slot_register, linear);
+  const Label other = a_.newLabel(), found = a_.newLabel();
   a_.cmp(host, x86::qword_ptr(slot_register));
-  a_.jne(miss);
+  a_.jne(other);
+  a_.bind(found);
   a_.mov(area(offsetof(EngineArea, page_eip)), page_eip.r32());
   a_.jmp(x86::qword_ptr(slot_register, 8));
   defer([=, this] {
+    a_.bind(other);
+    a_.xor_(slot_register, static_cast<i32>(sizeof(LookupTable::Slot)));
+    a_.cmp(host, x86::qword_ptr(slot_register));
+    a_.je(found);
     a_.bind(miss);
     a_.mov(area(offsetof(EngineArea, target), 4), x86::r10d);
     leave(exit);
