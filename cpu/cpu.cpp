@@ -43,7 +43,6 @@ void Cpu::reset() {
   s.retired = count;
   s.pending = intr;
   s.cr0 = kCr0Et | kCr0Nw | kCr0Cd;
-  s.apic_base = 0xFEE00900;  // enabled, bootstrap processor
   s.fx.control = 0x40;       // RESET leaves 0040h, FNINIT makes it 037Fh
   s.fx.tags = 0xFF;          // all registers hold +0 after RESET
   init();
@@ -310,7 +309,6 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("sysenter_esp", s.sysenter_esp);
   archive.field("sysenter_eip", s.sysenter_eip);
   archive.field("tsc_offset", s.tsc_offset);
-  archive.field("apic_base", s.apic_base);
   archive.field("pat", s.pat);
   archive.field("mtrr_def_type", s.mtrr_def_type);
   archive.bytes("mtrr_variable", s.mtrr_variable);

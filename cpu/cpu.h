@@ -39,6 +39,7 @@ class Cpu {
     const CpuModel* model = nullptr;
     std::function<void(bool)> smiact{};  // SMIACT#: the processor enters (true) or leaves SMM; SMRAM shows or hides
     std::function<void(bool)> ferr{};    // FERR#: x87 errors with CR0.NE clear go to IRQ 13
+    ApicRegisters* apic = nullptr;       // null: the processor has no local APIC
   };
   explicit Cpu(const Wiring& wiring);
   ~Cpu();
@@ -56,6 +57,7 @@ class Cpu {
   const CpuModel& model() const { return *wiring_.model; }
   const GuestClock& clock() const { return *wiring_.clock; }
   InterruptAcknowledge& interrupts() { return *wiring_.interrupts; }
+  ApicRegisters* apic() const { return wiring_.apic; }
 
   // --- Faults. raise() records and returns Flow::Fault, so handlers write `return cpu.raise(...)`. ---
   Flow raise(Vector vector, u32 error_code = 0) {

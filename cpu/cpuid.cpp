@@ -37,6 +37,7 @@ constexpr FeatureRow kFeatures[] = {
     {"pae", FeatureRow::Edx, kCpuidPae, 0},
     {"mce", FeatureRow::Edx, kCpuidMce, 0},
     {"cx8", FeatureRow::Edx, kCpuidCx8, insn(Feature::Cmpxchg8b)},
+    {"apic", FeatureRow::Edx, kCpuidApic, 0},
     {"sep", FeatureRow::Edx, kCpuidSep, insn(Feature::Sysenter)},
     {"mtrr", FeatureRow::Edx, kCpuidMtrr, 0},
     {"pge", FeatureRow::Edx, kCpuidPge, 0},
@@ -52,11 +53,14 @@ constexpr FeatureRow kFeatures[] = {
     {"pni", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"sse3", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"ssse3", FeatureRow::Ecx, kCpuidSsse3, insn(Feature::Ssse3)},
+    {"x2apic", FeatureRow::Ecx, kCpuidX2apic, 0},
+    {"tsc-deadline", FeatureRow::Ecx, kCpuidTscDeadline, 0},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
     {"nx", FeatureRow::ExtendedEdx, kCpuidNx, 0},
 };
 
-constexpr u32 kP5 = kCpuidFpu | kCpuidVme | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8;
+constexpr u32 kP5 =
+    kCpuidFpu | kCpuidVme | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8 | kCpuidApic;
 constexpr u32 kP6 =
     kP5 | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov | kCpuidPat | kCpuidPse36;
 
@@ -203,6 +207,10 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       ebx = (model.features_edx & kCpuidClflush) != 0 ? 8u << 8 : 0;  // CLFLUSH line of 64 bytes
       ecx = model.features_ecx;
       edx = model.features_edx;
+      if ((edx & kCpuidApic) != 0) {
+        ebx |= 1u << 16;  // one logical processor, APIC ID 0
+        if (cpu.apic() == nullptr || !cpu.apic()->enabled()) edx &= ~kCpuidApic;
+      }
       break;
     case 2:
       eax = 0x03020101;  // TLB and cache descriptors: 4 KiB pages, a 512 KiB second-level cache

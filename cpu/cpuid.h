@@ -61,6 +61,8 @@ enum CpuidEcx : u32 {
   kCpuidSse3 = 1u << 0,
   kCpuidMonitor = 1u << 3,
   kCpuidSsse3 = 1u << 9,
+  kCpuidX2apic = 1u << 21,
+  kCpuidTscDeadline = 1u << 24,
   kCpuidHypervisor = 1u << 31
 };
 inline constexpr u32 kCpuidNx = 1u << 20;  // 80000001h EDX

@@ -14,4 +14,20 @@ class InterruptAcknowledge {
   ~InterruptAcknowledge() = default;
 };
 
+// The local APIC's model-specific registers. false: #GP(0), and nothing changed.
+class ApicRegisters {
+ public:
+  virtual u64 base() const = 0;  // IA32_APIC_BASE
+  virtual bool set_base(u64 value) = 0;
+  virtual bool read(u32 number, u64& value) = 0;  // 800h to 8FFh, x2APIC mode
+  virtual bool write(u32 number, u64 value) = 0;
+  // IA32_TSC_DEADLINE: its value, and the guest time at which the TSC reaches it.
+  virtual u64 deadline() const = 0;
+  virtual void set_deadline(u64 tsc, GuestTime moment) = 0;
+  bool enabled() const { return (base() & 1u << 11) != 0; }
+
+ protected:
+  ~ApicRegisters() = default;
+};
+
 }  // namespace relic86

@@ -1,4 +1,6 @@
 // RDMSR, WRMSR, RDTSC, RDPMC (SDM 4; SDM 3B 17.17).
+#include <algorithm>
+
 #include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
@@ -32,6 +34,9 @@ enum MsrNumber : u32 {
   kSysenterCs = 0x174,
   kSysenterEsp = 0x175,
   kSysenterEip = 0x176,
+  kTscDeadline = 0x6E0,
+  kX2apicFirst = 0x800,
+  kX2apicLast = 0x8FF,
   kMcgCap = 0x179,
   kMcgStatus = 0x17A,
   kMcgControl = 0x17B,
@@ -64,11 +69,25 @@ u64* fixed_mtrr(CpuState& state, u32 number) {
   return nullptr;
 }
 
+// The deadline as a moment of guest time: the TSC runs at 1 GHz from its offset on.
+void arm_deadline(Cpu& cpu, u64 value) {
+  const GuestTime now = cpu.clock().now();
+  const u64 ahead = value - (tsc_now(cpu) + cpu.state().tsc_offset);
+  const bool past = value <= tsc_now(cpu) + cpu.state().tsc_offset;
+  constexpr u64 kLongest = u64{1} << 61;  // some 70 years
+  cpu.apic()->set_deadline(value, past ? now : now + static_cast<GuestTime>(std::min(ahead, kLongest)));
+}
+
+void rearm_deadline(Cpu& cpu) {
+  if (cpu.apic() != nullptr && cpu.apic()->deadline() != 0) arm_deadline(cpu, cpu.apic()->deadline());
+}
+
 bool read_msr(Cpu& cpu, u32 number, u64& value) {
   CpuState& state = cpu.state();
   const CpuModel& model = cpu.model();
   value = 0;
   if (number >= kMc0First && number <= kMc0Last) return (model.features_edx & kCpuidMca) != 0;
+  if (number >= kX2apicFirst && number <= kX2apicLast) return cpu.apic() != nullptr && cpu.apic()->read(number, value);
   if ((model.features_edx & kCpuidMtrr) != 0) {
     if (number >= kMtrrPhysBase0 && number <= kMtrrPhysLast)
       return value = state.mtrr_variable[number - kMtrrPhysBase0], true;
@@ -80,7 +99,12 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
     case kMcAddress:
     case kMcType: return true;
     case kTsc: return value = tsc_now(cpu) + state.tsc_offset, true;
-    case kApicBase: return value = state.apic_base, model.family >= 6;
+    case kApicBase:
+      if (cpu.apic() == nullptr || model.family < 6) return false;
+      return value = cpu.apic()->base(), true;
+    case kTscDeadline:
+      if (cpu.apic() == nullptr || (model.features_ecx & kCpuidTscDeadline) == 0) return false;
+      return value = cpu.apic()->deadline(), true;
     case kPlatformId:
     case kFeatureControl:
     case kMicrocode:
@@ -101,6 +125,7 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
 
 bool write_msr(Cpu& cpu, u32 number, u64 value) {
   u64 present = 0;
+  if (number >= kX2apicFirst && number <= kX2apicLast) return cpu.apic() != nullptr && cpu.apic()->write(number, value);
   if (!read_msr(cpu, number, present)) return false;  // the model has no such register
   CpuState& state = cpu.state();
   const CpuModel& model = cpu.model();
@@ -132,8 +157,12 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
     case kMicrocode:
     case kDebugControl:
     case kHardwareConfiguration: return true;
-    case kTsc: state.tsc_offset = value - tsc_now(cpu); return true;
-    case kApicBase: state.apic_base = value & 0xFFFFFF900; return true;
+    case kTsc:
+      state.tsc_offset = value - tsc_now(cpu);
+      rearm_deadline(cpu);
+      return true;
+    case kApicBase: return cpu.apic()->set_base(value);
+    case kTscDeadline: arm_deadline(cpu, value); return true;
     case kSysenterCs: state.sysenter_cs = value & 0xFFFFFFFFu; return true;
     case kSysenterEsp: state.sysenter_esp = value & 0xFFFFFFFFu; return true;
     case kSysenterEip: state.sysenter_eip = value & 0xFFFFFFFFu; return true;

@@ -139,7 +139,6 @@ struct alignas(64) CpuState {
   u64 efer = 0;
   u64 sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
   u64 tsc_offset = 0;  // TSC = guest time in TSC ticks + offset
-  u64 apic_base = 0;
   u64 pat = 0x0007040600070406;
   u64 mtrr_def_type = 0;
   std::array<u64, 16> mtrr_variable{};  // base, mask pairs

@@ -44,6 +44,12 @@ struct BoardConfig {
   std::vector<u8> bios;      // 1 byte to 16 MiB
   bool display = true;       // -vga std; false: none
   std::vector<u8> vga_bios;  // its option ROM; may be empty
+  // What the processor's local APIC has; absent: the processor has none.
+  struct LocalApicConfig {
+    bool x2apic = false;
+    bool tsc_deadline = false;
+  };
+  std::optional<LocalApicConfig> local_apic;
   unsigned processors = 1;
   unsigned most_processors = 1;
 
@@ -66,6 +72,7 @@ struct BoardConfig {
   unsigned parallel_ports = 1;  // 0 or 1
   std::vector<DebugConsoleConfig> debug_consoles;
   std::vector<DebugExitConfig> debug_exits;
+  bool test_device = false;  // pc-testdev
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
 };

@@ -19,9 +19,13 @@
 #include "devices/i8237.h"
 #include "devices/i8254.h"
 #include "devices/i8259.h"
+#include "devices/io_apic.h"
 #include "devices/isa_debug_exit.h"
+#include "devices/isa_interrupts.h"
+#include "devices/local_apic.h"
 #include "devices/mc146818.h"
 #include "devices/parallel_port.h"
+#include "devices/pc_testdev.h"
 #include "devices/piix3.h"
 #include "devices/piix3_ide.h"
 #include "devices/piix4_pm.h"
@@ -102,7 +106,17 @@ Result<> PcBoard::build() {
 
 void PcBoard::create_interrupt_controllers() {
   interrupts_ = &add<I8259Pair>();
-  irqs_.connect(interrupts_);
+  io_apic_ = &add<IoApic>();
+  isa_interrupts_ = std::make_unique<IsaInterrupts>(*interrupts_, *io_apic_);
+  irqs_.connect(isa_interrupts_.get());
+  if (config_.local_apic) {
+    const LocalApic::Features features{config_.local_apic->x2apic, config_.local_apic->tsc_deadline};
+    local_apic_ = &add<LocalApic>(machine_, features);
+    local_apic_->set_legacy_acknowledge([this] { return interrupts_->acknowledge(); });
+    local_apic_->set_eoi_broadcast([this](u8 vector) { io_apic_->end_of_interrupt(vector); });
+    interrupts_->set_output([this](bool level) { local_apic_->set_lint0(level); });
+    io_apic_->connect([this](const ApicMessage& message) { return local_apic_->deliver(message); });
+  }
   dma_ = &add<I8237>();
   coprocessor_ = &add<CoprocessorError>();
   I8254& timer = add<I8254>();
@@ -110,9 +124,27 @@ void PcBoard::create_interrupt_controllers() {
 }
 
 void PcBoard::connect_speaker(SpeakerSink* sink) { system_control_->set_speaker(sink); }
-void PcBoard::connect_processor(std::function<void(bool)> intr) { interrupts_->set_output(std::move(intr)); }
-u8 PcBoard::acknowledge_interrupt() { return interrupts_->acknowledge(); }
-std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe(); }
+void PcBoard::connect_processor(std::function<void(bool)> intr, std::function<void()> nmi) {
+  nmi_ = nmi;
+  if (local_apic_ == nullptr) return interrupts_->set_output(std::move(intr));
+  local_apic_->set_output(std::move(intr));
+  local_apic_->set_nmi(std::move(nmi));
+}
+
+u8 PcBoard::acknowledge_interrupt() {
+  return local_apic_ != nullptr ? local_apic_->acknowledge() : interrupts_->acknowledge();
+}
+
+void PcBoard::init_processor() {
+  if (local_apic_ != nullptr) local_apic_->init();
+}
+
+void PcBoard::pulse_nmi() {
+  if (local_apic_ != nullptr) return local_apic_->pulse_lint1();
+  if (nmi_) nmi_();
+}
+
+std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe() + io_apic_->describe(); }
 
 void PcBoard::signal_ferr(bool level) {
   // The processor reports each waiting instruction that meets a pending error, not the end of one.
@@ -243,6 +275,7 @@ void PcBoard::create_character_ports() {
 void PcBoard::create_debug_devices() {
   add<PostPort>();
   for (const DebugConsoleConfig& console : config_.debug_consoles) add<DebugConsole>(console.port, console.sink);
+  if (config_.test_device) add<PcTestdev>(*isa_interrupts_);
   for (const DebugExitConfig& exit : config_.debug_exits) add<IsaDebugExit>(machine_, exit.port, exit.size);
 }
 
@@ -256,6 +289,7 @@ void PcBoard::fill_firmware_config() {
   fw_cfg_->add_u16(kFwCfgProcessors, static_cast<u16>(config_.processors));
   fw_cfg_->add_u16(kFwCfgMostProcessors, static_cast<u16>(config_.most_processors));
   fw_cfg_->add_item(kFwCfgNumaNodes, std::vector<u8>(8, 0));
+  fw_cfg_->add_item(kFwCfgIrq0Override, {1});  // the timer is on the I/O APIC's input 2
   fw_cfg_->add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
   const auto add_file = [&](std::string_view name, std::vector<u8> bytes) {
     if (auto added = fw_cfg_->add_file(name, std::move(bytes)); !added && result_.ok()) result_ = added;
@@ -304,7 +338,10 @@ std::vector<std::string> PcBoard::text_screen() const {
 void PcBoard::power_button() { power_->press_power_button(); }
 bool PcBoard::hears_power_button() const { return power_->hears_power_button(); }
 
-void PcBoard::connect_smi(SmiSink* sink) { power_->set_smi_sink(sink); }
+void PcBoard::connect_smi(SmiSink* sink) {
+  power_->set_smi_sink(sink);
+  if (local_apic_ != nullptr) local_apic_->set_smi_sink(sink);
+}
 
 void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system_management_mode(active); }
 

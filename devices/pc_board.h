@@ -23,6 +23,9 @@ class CoprocessorError;
 class I82077;
 class I8237;
 class I8259Pair;
+class IoApic;
+class IsaInterrupts;
+class LocalApic;
 class Mc146818;
 class ParallelPort;
 class PciBus;
@@ -65,9 +68,12 @@ class PcBoard {
   Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
   ParallelPort* parallel(unsigned number) { return number == 0 ? parallel_ : nullptr; }  // LPT1 is number 0
   FwCfg& firmware_config() { return *fw_cfg_; }
-  // INTR to the processor and its acknowledge cycle; FERR# of the x87 (IRQ 13).
-  void connect_processor(std::function<void(bool)> intr);
+  // INTR and NMI to the processor, the acknowledge cycle; FERR# of the x87 (IRQ 13).
+  void connect_processor(std::function<void(bool)> intr, std::function<void()> nmi = {});
   u8 acknowledge_interrupt();
+  LocalApic* local_apic() { return local_apic_; }  // null: the processor has none
+  void init_processor();                           // INIT# resets the local APIC, too
+  void pulse_nmi();                                // the board's NMI line
   void signal_ferr(bool level);
   std::string describe_interrupt_controllers() const;  // info pic
   // Where the PC speaker's movements go; null (the default): nowhere.
@@ -130,7 +136,11 @@ class PcBoard {
   std::unique_ptr<ResetPin> reset_pin_;
   std::vector<std::unique_ptr<Device>> devices_;
 
+  std::function<void()> nmi_;
   I8259Pair* interrupts_ = nullptr;
+  IoApic* io_apic_ = nullptr;
+  LocalApic* local_apic_ = nullptr;
+  std::unique_ptr<IsaInterrupts> isa_interrupts_;
   SystemControlB* system_control_ = nullptr;
   I8237* dma_ = nullptr;
   I82077* floppies_ = nullptr;

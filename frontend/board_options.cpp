@@ -105,6 +105,11 @@ Result<> add_debug_exit(const DeviceOption& device, BoardConfig& config) {
   return {};
 }
 
+Result<> add_test_device(const DeviceOption&, BoardConfig& config) {
+  config.test_device = true;
+  return {};
+}
+
 struct DeviceRow {
   std::string_view name;
   std::string_view help;
@@ -115,7 +120,7 @@ Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
 constexpr DeviceRow kDevices[] = {
     {"isa-debug-exit", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
      add_debug_exit},
-    {"pc-testdev", "accepted for test harnesses", accept},
+    {"pc-testdev", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
     {"pci-testdev", "accepted for test harnesses", accept},
 };
 

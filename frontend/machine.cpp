@@ -60,16 +60,21 @@ Result<> Machine::build() {
   auto config = board_config_for(options_);
   if (!config) return config.error();
   if (!options_.debugcon.empty()) config.value().debug_consoles.push_back({options_.debugcon_port, &debug_console_});
+  if ((model_.features_edx & kCpuidApic) != 0) {
+    config.value().local_apic = {.x2apic = (model_.features_ecx & kCpuidX2apic) != 0,
+                                 .tsc_deadline = (model_.features_ecx & kCpuidTscDeadline) != 0};
+  }
   note_media(config.value());
   auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
   if (!board) return board.error();
   board_ = std::move(board).value();
 
+  if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
   cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), this, &model_,
                                            [this](bool active) { system_management_mode(active); },
-                                           [this](bool level) { board_->signal_ferr(level); }});
+                                           [this](bool level) { board_->signal_ferr(level); }, apic_.get()});
   if (options_.smm && model_.has_system_management_mode()) board_->connect_smi(this);
-  board_->connect_processor([this](bool level) { cpu_->set_intr(level); });
+  board_->connect_processor([this](bool level) { cpu_->set_intr(level); }, [this] { cpu_->request_nmi(); });
   auto engine = make_engine(options_, *cpu_, *bus_);
   if (!engine) return engine.error();
   engine_ = std::move(engine).value();
@@ -183,6 +188,7 @@ void Machine::carry_out_requests() {
   }
   if (cpu_init_requested_ && !cpu_->state().in_smm) {  // INIT waits for RSM (SDM 3C 34.3.1)
     cpu_init_requested_ = false;
+    board_->init_processor();
     cpu_->init();
   }
   if (!paused_) cpu_->state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done

@@ -13,6 +13,7 @@
 #include "devices/host_sinks.h"
 #include "devices/pc_board.h"
 #include "devices/scheduler.h"
+#include "frontend/apic_port.h"
 #include "frontend/char_backend.h"
 #include "frontend/expectations.h"
 #include "frontend/host_poller.h"
@@ -141,6 +142,7 @@ class Machine final : private MachineControl,
   DriveMedia media_;
   std::unique_ptr<PcBoard> board_;
   CpuModel model_;
+  std::unique_ptr<ApicPort> apic_;  // null: the processor has no local APIC
   std::unique_ptr<Cpu> cpu_;
   std::unique_ptr<Executor> engine_;
   std::unique_ptr<KeySender> keys_;

@@ -16,7 +16,7 @@ E820_SIGNATURE      equ 0x534d4150
 E820_ENTRY          equ 20
 MMAP_ENTRY          equ 24              ; the entry's size and the entry
 MMAP_MOST           equ 64 * MMAP_ENTRY ; the loader leaves this much room
-MMAP                equ 0x8000
+MMAP                equ 0x1000            ; below what kernels are loaded to
 VARIABLES           equ 0x7e20
 GDT_POINTER         equ VARIABLES       ; 6 bytes
 INFO                equ VARIABLES + 8

@@ -50,6 +50,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.vga_bios[0] = 0x55;
     config.vga_bios[1] = 0xAA;
     config.serial_ports = 4;
+    config.local_apic = {.x2apic = true, .tsc_deadline = true};
+    config.test_device = true;
     config.debug_consoles.push_back({});
     config.debug_exits.push_back({});
     config.ide[0].kind = IdeSlot::Kind::Disk;
