@@ -280,11 +280,11 @@ main:
   done eax
   mov eax, [DIR + 4]
   mov [BUFFER], eax
-  value "after a read", [BUFFER]
+  value "large page after a read", [BUFFER]
   mov [WINDOW + BUFFER], eax
   mov eax, [DIR + 4]
   mov [BUFFER], eax
-  value "after a write", [BUFFER]
+  value "large page after a write", [BUFFER]
   mov dword [DIR + 4], P + W + U + PS + 0x200000
   invlpg [WINDOW]
   probe "large page: a reserved bit"

@@ -97,10 +97,18 @@ report32:
   pop eax
   mov ecx, 2
   call put_hex
+  movzx eax, word [r_ip]
+  sub eax, [probe_mark]
+  cmp eax, 0x100
+  jae .far
   text " +"
   movzx eax, word [r_ip]
   sub eax, [probe_mark]
-  and eax, 0xffff
+  jmp .ip
+.far:
+  text " ip "
+  movzx eax, word [r_ip]
+.ip:
   mov ecx, 4
   call put_hex
   text " flags "

@@ -5,7 +5,7 @@
 inner:
   mov eax, cs
   mov ebx, ss
-  mov ecx, [esp]
+  mov ecx, esp
   mov edx, [esp + 8]
   int 0x40
 

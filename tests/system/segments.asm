@@ -243,7 +243,7 @@ main:
   stack "stack: read by EBP beyond the limit", SPARE + 8, 0x800, mov eax, [ebp]
   stack "stack: leave beyond the limit", SPARE + 8, 0x800, leave
   stack "stack: enter beyond the limit", SPARE + 8, 2, enter 16, 0
-  stack "stack: push [mem], operand and stack bad", SPARE + 8, 0x2000, push dword [ds:0xfffffffe]
+  stack "stack: push [mem], operand and stack bad", SPARE + 8, 0x2000, push dword [gs:0]
   stack "stack: pop [mem], stack bad", SPARE + 8, 0xfff, pop dword [BUFFER]
   stack "stack: ret beyond the limit", SPARE + 8, 0x1000, ret
   stack "stack: iret beyond the limit", SPARE + 8, 0xff8, iretd

@@ -47,8 +47,7 @@ end_timer:
 ; Traps: TF is set by POPF; the trap comes after the first instruction behind it.
 %macro trapped 2-6
   probe %1
-  pushfd
-  or dword [esp], TF
+  push dword TF | 2
   popfd
   %rotate 1
   %rep %0 - 1
@@ -56,7 +55,7 @@ end_timer:
     %rotate 1
   %endrep
   times 4 nop
-  done rf, eax, ecx
+  done rf, ecx
 %endmacro
 %macro dr_break 3                   ; number, linear address, DR7's condition and length bits (4)
   mov eax, %2

@@ -110,14 +110,23 @@ small_returns:
   iret
 bits 32
 
+; How far a saved EIP is from a label.
+%macro distance 3
+  mov eax, %2
+  sub eax, %3
+  mov [BUFFER + 0x800], eax
+  value %1, [BUFFER + 0x800]
+%endmacro
+
 main:
   call main_task
   probe "jmp to a TSS"
   mov edi, 0x11223344
   jmp SEL_OTHER:0x1234
+.behind_jmp:
   done eax, ecx, edi, ebx, tr, flags
   value "outgoing EDI", [tss + 68]
-  value "outgoing EIP is behind the jump", [tss + 32]
+  distance "outgoing EIP behind the jump", [tss + 32], .behind_jmp
   value "old TSS no longer busy", [gdt_at(TSS) + 4]
   value "new TSS busy", [gdt_at(SEL_OTHER) + 4]
   value "no back link", [OTHER]
@@ -137,7 +146,7 @@ main:
   str esi
   done eax, esi, flags
   value "back link", [OTHER]
-  value "the task's EIP is behind its iret", [OTHER + 32]
+  distance "the task's EIP behind its iret", [OTHER + 32], other_returns + 1
   value "called TSS no longer busy", [gdt_at(SEL_OTHER) + 4]
   value "calling TSS busy", [gdt_at(TSS) + 4]
   call main_task
@@ -244,14 +253,16 @@ main:
   gate idt + 0x41 * 8, SEL_OTHER, boot, 0xe5
   probe "interrupt by a task gate"
   int 0x41
+.behind_int:
   done tr, ebx, flags
-  value "return EIP", [tss + 32]
+  distance "return EIP", [tss + 32], .behind_int
   call main_task
   gate idt + 6 * 8, SEL_OTHER, boot, 0xe5
   probe "fault by a task gate: EIP of the fault"
+.fault:
   ud2
   done tr, ebx
-  value "the fault's EIP", [tss + 32]
+  distance "the fault's EIP", [tss + 32], .fault
   call main_task
   gate idt + 13 * 8, SEL_OTHER, boot, 0xe5
   probe "fault with an error code by a task gate"

@@ -155,7 +155,7 @@ bits 32
   probe "vme, iopl 3: redirected int"
   to_v86 IOPL3 | IF
   int 0x41
-  done ebx, ecx, edx, esi, flags
+  done ebx, edx, esi, flags
   probe "vme, iopl 0: redirected int"
   to_v86 IF | VIF
   int 0x41
