@@ -186,6 +186,7 @@ Result<> PcBoard::insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> con
 }
 
 void PcBoard::eject_floppy(unsigned drive) { floppies_->eject(drive); }
+bool PcBoard::floppy_present(unsigned drive) const { return floppies_->drive(drive).present(); }
 
 Result<> PcBoard::flush_media() {
   for (unsigned n = 0; n < I82077::kDrives; n++) {

@@ -83,9 +83,11 @@ class PcBoard {
   Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file,
                          bool write_protected);
   void eject_floppy(unsigned drive);
+  bool floppy_present(unsigned drive) const;  // the drive, not a disk in it
   void power_button();
   bool hears_power_button() const;  // false: the guest would not notice it
-  // System management mode: where SMI# goes (null, the default: the processor has none; before the reset) and whether the processor is in it.
+  // System management mode: where SMI# goes (null, the default: the processor has none; before the reset) and whether
+  // the processor is in it.
   void connect_smi(SmiSink* sink);
   void set_system_management_mode(bool active);
 

@@ -88,7 +88,9 @@ Error cannot_open(const std::string& path, RawImage::Access access, int error) {
   switch (error) {
     case ENOENT:
     case ENOTDIR:
-      return Error{fmt::format("{}: not found; check the path, or create a raw image (truncate -s 1G {})", path, path)};
+      if (!writing) return Error{fmt::format("{}: not found; check the path", path)};
+      return Error{
+          fmt::format("{}: not found; check the path, or create a raw image (truncate -s SIZE {})", path, path)};
     case EISDIR: return Error{fmt::format("{}: is a directory; name a raw image file", path)};
     case EACCES:
     case EPERM:
@@ -138,7 +140,7 @@ Result<> RawImage::find_size() {
   const off_t end = lseek(file_, 0, SEEK_END);
   if (end < 0) return trouble("finding the size", errno);
   if (end == 0) {
-    return Error{fmt::format("{}: is empty; give it a size first (truncate -s 1G {})", path_, path_)};
+    return Error{fmt::format("{}: is empty; give it a size first (truncate -s SIZE {})", path_, path_)};
   }
   file_size_ = static_cast<u64>(end);
   size_ = (file_size_ + kSector - 1) / kSector * kSector;

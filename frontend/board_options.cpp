@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "devices/floppy_image.h"
 #include "frontend/drive_medium.h"
 #include "frontend/host_time.h"
 #include "frontend/kernel_loader.h"
@@ -21,15 +22,20 @@ Result<i64> clock_base(const Options& options) {
   if (options.rtc_base.empty()) return options.icount ? kIcountBase : host_unix_seconds();
   if (options.rtc_base == "utc") return host_unix_seconds();
   if (options.rtc_base == "localtime") return host_unix_seconds() + host_utc_offset_seconds(host_unix_seconds());
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const int fields =
-      std::sscanf(options.rtc_base.c_str(), "%d-%d-%dT%d:%d:%d", &year, &month, &day, &hour, &minute, &second);
-  const bool date_only = fields == 3;
-  if ((fields != 6 && !date_only) || year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 ||
-      hour > 23 || minute > 59 || second > 59 || hour < 0 || minute < 0 || second < 0) {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, date_end = 0, time_end = 0;
+  const int fields = std::sscanf(options.rtc_base.c_str(), "%4d-%2d-%2d%nT%2d:%2d:%2d%n", &year, &month, &day,
+                                 &date_end, &hour, &minute, &second, &time_end);
+  const auto length = static_cast<int>(options.rtc_base.size());
+  const bool whole = (fields == 3 && date_end == length) || (fields == 6 && time_end == length);
+  if (!whole || year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
+      minute > 59 || second > 59 || hour < 0 || minute < 0 || second < 0) {
     return Error{
         fmt::format("-rtc base={}: not a date; write utc, localtime or YYYY-MM-DDTHH:MM:SS", options.rtc_base)};
   }
+  constexpr std::array kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (day > kDays[static_cast<std::size_t>(month - 1)] + (month == 2 && leap ? 1 : 0))
+    return Error{fmt::format("-rtc base={}: the month has no day {}; give another date", options.rtc_base, day)};
   // Days since 1970-01-01 in the Gregorian calendar, counting years from March.
   const i64 shifted_year = month <= 2 ? year - 1 : year;
   const i64 era = shifted_year / 400, year_of_era = shifted_year % 400;
@@ -52,18 +58,19 @@ Result<> add_drives(const Options& options, BoardConfig& config) {
     std::unique_ptr<BlockDevice> image;
     if (!drive.file.empty()) {
       auto opened = open_medium(drive.option, drive.file, cdrom || drive.read_only,
-                                !cdrom && (drive.snapshot || options.snapshot));
+                                !cdrom && (drive.snapshot || options.snapshot),
+                                drive.raw ? RawImage::Format::Raw : RawImage::Format::Probe);
       if (!opened) return opened.error();
       image = std::move(opened).value();
     }
     if (floppy) {
       config.floppies[drive.index].present = true;
       config.floppies[drive.index].image = std::move(image);
-      config.floppies[drive.index].file = drive.file;
+      config.floppies[drive.index].file = drive.option + " " + drive.file;
       config.floppies[drive.index].write_protected = drive.read_only;
       continue;
     }
-    if (!cdrom && !image) return Error{fmt::format("{}: a disk needs a file", drive.option)};
+    if (!cdrom && !image) return Error{fmt::format("{}: a disk needs a file; name a raw image", drive.option)};
     IdeSlot& slot = config.ide[drive.index];
     slot.kind = cdrom ? IdeSlot::Kind::Cdrom : IdeSlot::Kind::Disk;
     slot.image = std::move(image);
@@ -156,11 +163,11 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
 }  // namespace
 
 Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
-                                                 bool snapshot) {
+                                                 bool snapshot, RawImage::Format format) {
   const auto access = read_only  ? DriveMedium::Access::ReadOnly
                       : snapshot ? DriveMedium::Access::Overlay
                                  : DriveMedium::Access::ReadWrite;
-  auto medium = DriveMedium::open(file, access);
+  auto medium = DriveMedium::open(file, access, format);
   if (!medium) return Error{fmt::format("{} {}", option, medium.message())};
   return DriveMedium::device(std::move(medium).value());
 }

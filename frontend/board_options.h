@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "cpu/cpuid.h"
 #include "devices/board_config.h"
+#include "devices/raw_image.h"
 #include "frontend/options.h"
 
 namespace relic86 {
@@ -13,7 +14,7 @@ Result<CpuModel> cpu_model_for(const Options& options);
 
 // A medium for a drive: opened, locked, with an overlay for -snapshot. read_only: a CD-ROM, or readonly=on.
 Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
-                                                 bool snapshot);
+                                                 bool snapshot, RawImage::Format format = RawImage::Format::Probe);
 
 // The text of -device help.
 std::string device_help_text();

@@ -43,6 +43,7 @@ Result<CharBackend*> Consoles::open_mux(const std::string& option) {
 Result<> Consoles::build() {
   std::vector<std::string> serials = options_.serials;
   if (serials.empty() && options_.nographic) serials.push_back("mon:stdio");
+  if (serials.empty()) serials.push_back("null");  // COM1 has its watchers (--expect-serial) even so
   constexpr std::size_t kMostSerials = 4, kMostParallels = 3;
   if (serials.size() > kMostSerials)
     return Error{fmt::format("-serial: there are at most {} serial ports", kMostSerials)};
@@ -51,7 +52,8 @@ Result<> Consoles::build() {
     if (!backend) return backend.error();
     machine_.connect_serial(n, backend.value());
   }
-  if (options_.parallels.size() > kMostParallels) return Error{"-parallel: too many parallel ports"};
+  if (options_.parallels.size() > kMostParallels)
+    return Error{fmt::format("-parallel: there are at most {} parallel ports", kMostParallels)};
   for (unsigned n = 0; n < options_.parallels.size(); n++) {
     auto backend = open("-parallel", options_.parallels[n]);
     if (!backend) return backend.error();

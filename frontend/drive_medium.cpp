@@ -27,9 +27,11 @@ class MediumDevice final : public BlockDevice {
 
 }  // namespace
 
-Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const std::string& file, Access access) {
+Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const std::string& file, Access access,
+                                                       RawImage::Format format) {
   std::shared_ptr<DriveMedium> medium(new DriveMedium(file, access));
-  auto raw = RawImage::open(file, access == Access::ReadWrite ? RawImage::Access::ReadWrite : RawImage::Access::ReadOnly);
+  auto raw = RawImage::open(
+      file, access == Access::ReadWrite ? RawImage::Access::ReadWrite : RawImage::Access::ReadOnly, format);
   if (!raw) return raw.error();
   medium->raw_ = raw.value().get();
   medium->image_ = std::move(raw).value();
@@ -52,6 +54,11 @@ std::unique_ptr<BlockDevice> DriveMedium::device(std::shared_ptr<DriveMedium> me
 std::shared_ptr<DriveMedium> DriveMedium::of(const BlockDevice* device) {
   const auto* known = dynamic_cast<const MediumDevice*>(device);
   return known == nullptr ? nullptr : known->medium();
+}
+
+std::string DriveMedium::describe() const {
+  const char* how = access_ == Access::ReadOnly ? ", read-only" : access_ == Access::Overlay ? ", snapshot" : "";
+  return fmt::format("{} (raw{})", file_, how);
 }
 
 DiskJournal::Image DriveMedium::identity() const {

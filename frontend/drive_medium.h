@@ -8,17 +8,17 @@
 
 #include "devices/block_device.h"
 #include "devices/overlay_image.h"
+#include "devices/raw_image.h"
 #include "frontend/disk_journal.h"
 
 namespace relic86 {
-
-class RawImage;
 
 class DriveMedium {
  public:
   // Overlay: what is written goes to a temporary overlay. The error names the file.
   enum class Access : u8 { ReadWrite, ReadOnly, Overlay };
-  static Result<std::shared_ptr<DriveMedium>> open(const std::string& file, Access access);
+  static Result<std::shared_ptr<DriveMedium>> open(const std::string& file, Access access,
+                                                   RawImage::Format format = RawImage::Format::Probe);
   ~DriveMedium();
   DriveMedium(const DriveMedium&) = delete;
   DriveMedium& operator=(const DriveMedium&) = delete;
@@ -29,6 +29,7 @@ class DriveMedium {
   static std::shared_ptr<DriveMedium> of(const BlockDevice* device);
 
   const std::string& file() const { return file_; }
+  std::string describe() const;  // "FILE (raw, read-only)", for the monitor
   bool writes_through() const { return access_ == Access::ReadWrite; }
   OverlayImage* overlay() { return overlay_; }  // null: none
   DiskJournal::Image identity() const;          // of the file, as it is now

@@ -8,8 +8,24 @@ namespace relic86 {
 
 namespace {
 // Searched text: matches that span more than this are not found; bounds the work of a guest that prints for hours.
-constexpr std::size_t kWindow = 4096;
+constexpr std::size_t kWindow = 2048;
 constexpr std::size_t kKept = 65536;
+constexpr std::size_t kPiece = 1024;  // searched at once, besides the window before it
+
+// The library's usual matcher calls itself for every character: it gets serial output in pieces that the stack has room
+// for. A screen is searched whole, in modes that the guest may make large, so by the other matcher, which is slower,
+// but does not call itself; it cannot refer back to groups.
+std::regex compile(const std::string& text, bool screen) {
+  constexpr auto kFlags = std::regex::ECMAScript | std::regex::optimize;
+#ifdef __GLIBCXX__
+  try {
+    if (screen) return std::regex(text, kFlags | std::regex_constants::__polynomial);
+  } catch (const std::regex_error& problem) {
+    if (problem.code() != std::regex_constants::error_complexity) throw;
+  }
+#endif
+  return std::regex(text, kFlags);
+}
 }  // namespace
 
 Result<Expectations> Expectations::create(const Options& options) {
@@ -17,7 +33,7 @@ Result<Expectations> Expectations::create(const Options& options) {
   const auto add = [&](const std::vector<std::string>& texts, Kind kind, const char* option) -> Result<> {
     for (const std::string& text : texts) {
       try {  // std::regex reports bad patterns by exception only; it ends here
-        expectations.patterns_.push_back({kind, text, std::regex(text, std::regex::ECMAScript | std::regex::optimize)});
+        expectations.patterns_.push_back({kind, text, compile(text, kind == Kind::ExpectScreen)});
       } catch (const std::regex_error& problem) {
         return Error{fmt::format("{} '{}': not a regular expression: {}; escape special characters with a backslash",
                                  option, text, problem.what())};
@@ -46,7 +62,6 @@ bool Expectations::expects() const {
 void Expectations::serial_byte(u8 byte) {
   if (byte == '\r') return;
   serial_.push_back(static_cast<char>(byte));
-  fresh_ = true;
 }
 
 void Expectations::screen(std::span<const std::string> lines) {
@@ -61,16 +76,17 @@ void Expectations::screen(std::span<const std::string> lines) {
 }
 
 Expectations::Verdict Expectations::check() {
-  if (fresh_) {
-    fresh_ = false;
+  while (searched_ < serial_.size()) {
     // The earliest match decides between failure and success (the first match wins).
     const Pattern* failure = nullptr;
     std::ptrdiff_t failure_at = 0, last_expected_at = -1;
     const auto from = serial_.cbegin() + static_cast<std::ptrdiff_t>(searched_ > kWindow ? searched_ - kWindow : 0);
+    searched_ = std::min(searched_ + kPiece, serial_.size());
+    const auto to = serial_.cbegin() + static_cast<std::ptrdiff_t>(searched_);
     for (Pattern& pattern : patterns_) {
       if (pattern.kind == Kind::ExpectScreen || pattern.seen) continue;
       std::smatch match;
-      if (!std::regex_search(from, serial_.cend(), match, pattern.regex)) continue;
+      if (!std::regex_search(from, to, match, pattern.regex)) continue;
       if (pattern.kind == Kind::FailSerial) {
         if (failure == nullptr || match.position() < failure_at) failure = &pattern, failure_at = match.position();
       } else {
@@ -79,13 +95,15 @@ Expectations::Verdict Expectations::check() {
         last_expected_at = std::max(last_expected_at, match.position());
       }
     }
-    if (serial_.size() > kKept) serial_.erase(0, serial_.size() - kKept / 2);
-    searched_ = serial_.size();
     const bool all = expects() && missing().empty();
     if (failure != nullptr && !(all && last_expected_at >= 0 && last_expected_at < failure_at)) {
       seen_ = failure->text;
       return Verdict::FailureSeen;
     }
+  }
+  if (serial_.size() > kKept) {
+    serial_.erase(0, serial_.size() - kKept / 2);
+    searched_ = serial_.size();
   }
   return expects() && missing().empty() ? Verdict::AllSeen : Verdict::Pending;
 }

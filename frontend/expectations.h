@@ -40,9 +40,8 @@ class Expectations {
     bool seen = false;
   };
   std::vector<Pattern> patterns_;
-  std::string serial_;  // the part of COM1's output that is still searched
+  std::string serial_;        // the part of COM1's output that is still searched
   std::size_t searched_ = 0;  // of serial_
-  bool fresh_ = false;
   std::string seen_;
 };
 

@@ -382,7 +382,9 @@ void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium>
   attach_journals(*this);
 }
 
-Result<> Machine::change_medium(const std::string& device, const std::string& file, bool force) {
+Result<> Machine::change_medium(const std::string& device, const MediumChange& change) {
+  const std::string& file = change.file;
+  const auto format = change.raw ? RawImage::Format::Raw : RawImage::Format::Probe;
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');
     if (file.empty()) {
@@ -390,7 +392,7 @@ Result<> Machine::change_medium(const std::string& device, const std::string& fi
       media_.erase(device);
       return {};
     }
-    auto image = open_medium(device, file, false, options_.snapshot);
+    auto image = open_medium(device, file, change.read_only, options_.snapshot, format);
     if (!image) return image.error();
     auto medium = DriveMedium::of(image.value().get());
     auto inserted = board_->insert_floppy(number, std::move(image).value(), file, false);
@@ -401,11 +403,11 @@ Result<> Machine::change_medium(const std::string& device, const std::string& fi
     AtapiCdrom* drive = board_->cdrom(unit);
     if (drive == nullptr || device != fmt::format("ide{}-cd{}", unit / 2, unit % 2)) continue;
     if (file.empty()) {
-      auto ejected = drive->eject(force);
+      auto ejected = drive->eject(change.force);
       if (ejected) media_.erase(device);
       return ejected;
     }
-    auto image = open_medium(device, file, true, false);
+    auto image = open_medium(device, file, true, false, format);
     if (!image) return image.error();
     auto medium = DriveMedium::of(image.value().get());
     drive->insert(std::move(image).value());
@@ -417,17 +419,26 @@ Result<> Machine::change_medium(const std::string& device, const std::string& fi
 
 std::string Machine::describe_drives() {
   std::string text;
-  for (const DriveOption& drive : options_.drives) {
-    const bool floppy = drive.interface == DriveOption::Interface::Floppy;
-    const bool cdrom = drive.media == DriveOption::Media::Cdrom;
-    text += floppy ? fmt::format("floppy{}", drive.index)
-                   : fmt::format("ide{}-{}{}", drive.index / 2, cdrom ? "cd" : "hd", drive.index % 2);
-    text += drive.file.empty()
-                ? ": [not inserted]\n"
-                : fmt::format(": {} (raw{}{})\n", drive.file, drive.read_only || cdrom ? ", read-only" : "",
-                              options_.snapshot || drive.snapshot ? ", snapshot" : "");
+  const auto describe = [&](const std::string& drive, const char* removable) {
+    const auto medium = media_.find(drive);
+    text += drive + ": ";
+    text += medium == media_.end() ? "[not inserted]\n" : medium->second->describe() + "\n";
+    if (*removable != 0) text += fmt::format("    Removable device: {}\n", removable);
+  };
+  for (unsigned unit = 0; unit < 4; unit++) {
+    const std::string disk = fmt::format("ide{}-hd{}", unit / 2, unit % 2);
+    if (media_.contains(disk)) describe(disk, "");
+    const AtapiCdrom* drive = board_->cdrom(unit);
+    if (drive == nullptr) continue;
+    static constexpr const char* kStates[] = {"not locked, tray closed", "not locked, tray open", "locked, tray closed",
+                                              "locked, tray open"};
+    describe(fmt::format("ide{}-cd{}", unit / 2, unit % 2),
+             kStates[(drive->locked() ? 2u : 0u) + (drive->tray_open() ? 1u : 0u)]);
   }
-  return text.empty() ? "no media\n" : text;
+  for (unsigned n = 0; n < 2; n++) {
+    if (board_->floppy_present(n)) describe(fmt::format("floppy{}", n), "not locked, tray closed");
+  }
+  return text.empty() ? "no drives\n" : text;
 }
 
 Result<> Machine::flush_disks() { return board_->flush_media(); }

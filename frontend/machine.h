@@ -38,6 +38,14 @@ enum class End : u8 {
   TimeUp,           // --timeout
 };
 
+// The monitor's change and eject.
+struct MediumChange {
+  std::string file;        // empty: the medium is taken out
+  bool raw = false;        // the format is given: whatever the file looks like
+  bool read_only = false;  // of floppies; CDs always are
+  bool force = false;      // take it out although the guest has locked the tray
+};
+
 class Machine final : private MachineControl,
                       private Scheduler::Listener,
                       private InterruptAcknowledge,
@@ -89,8 +97,8 @@ class Machine final : private MachineControl,
   void connect_parallel(unsigned port, CharBackend* backend);
   void connect_debug_console(CharBackend* backend) { debug_console_.next = backend; }
 
-  // Puts another medium into a drive ("floppy0", "ide1-cd0"); an empty file takes the medium out.
-  Result<> change_medium(const std::string& device, const std::string& file, bool force = false);
+  // Puts another medium into a drive ("floppy0", "ide1-cd0"), or takes it out.
+  Result<> change_medium(const std::string& device, const MediumChange& change);
   std::string describe_drives();
   Result<> flush_disks();
   // The media in the drives, by drive ("ide0-hd0", "floppy0").

@@ -97,13 +97,21 @@ std::string mouse_button(Machine& machine, Words words) {
 
 std::string change(Machine& machine, Words words) {
   if (words.size() < 3) return "change: a device (floppy0, ide1-cd0 ...) and a file are expected\n";
-  const auto changed = machine.change_medium(words[1], words[2]);
+  MediumChange change{words[2]};
+  if (words.size() > 3 && words[3] != "raw") return fmt::format("change: unknown format '{}'; raw exists\n", words[3]);
+  change.raw = words.size() > 3;
+  if (words.size() > 4) {
+    if (words[4] != "retain" && words[4] != "read-only" && words[4] != "read-write")
+      return fmt::format("change: unknown mode '{}'; retain, read-only and read-write exist\n", words[4]);
+    change.read_only = words[4] == "read-only";
+  }
+  const auto changed = machine.change_medium(words[1], change);
   return changed ? "" : "Error: " + changed.message() + "\n";
 }
 std::string eject(Machine& machine, Words words) {
   const bool force = words.size() > 2 && words[1] == "-f";
   if (words.size() < (force ? 3u : 2u)) return "eject: a device is expected (floppy0, ide1-cd0 ...)\n";
-  const auto ejected = machine.change_medium(words[force ? 2 : 1], "");
+  const auto ejected = machine.change_medium(words[force ? 2 : 1], {"", false, false, force});
   return ejected ? "" : "Error: " + ejected.message() + "\n";
 }
 
@@ -142,7 +150,7 @@ constexpr MonitorCommand kCommands[] = {
     {"pmemsave", "", "ADDR SIZE FILE", "save physical memory to a file", monitor::save_memory},
     {"i", "", "/FMT PORT", "read an I/O port", monitor::port_read},
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
-    {"change", "", "DEVICE FILE", "put another medium into a drive", change},
+    {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
     {"savevm", "", "TAG", "save the whole machine", savevm},
     {"loadvm", "", "TAG", "go back to a saved machine", loadvm},

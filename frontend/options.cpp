@@ -117,7 +117,7 @@ Result<> set_smp(Options&, Text value) {
   Text count = value.substr(0, value.find(','));
   if (count.starts_with("cpus=")) count.remove_prefix(5);
   const auto number = parse_number(count);
-  if (!number) return Error{fmt::format("-smp {}: {}", value, number.message())};
+  if (!number) return Error{fmt::format("-smp {}: {}; give the number of processors, 1", value, number.message())};
   if (number.value() != 1) {
     return Error{fmt::format("Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is 1", number.value())};
   }
@@ -165,6 +165,7 @@ Result<> set_drive(Options& options, Text value) {
       drive.file = word;
     } else if (key == "format") {
       if (word != "raw") return bad(key, word, "unknown format; raw is accepted");
+      drive.raw = true;
     } else if (key == "if") {
       if (word == "floppy") {
         drive.interface = DriveOption::Interface::Floppy;
@@ -181,6 +182,7 @@ Result<> set_drive(Options& options, Text value) {
     } else if (key == "index" || key == "bus" || key == "unit" || key == "cyls" || key == "heads" || key == "secs") {
       const auto number = parse_number(word);
       if (!number) return bad(key, word, number.message());
+      if (number.value() > 0xFFFF) return bad(key, word, "the number must be 0 to 65535");
       if (key == "index") index = number.value();
       if (key == "bus") bus = number.value();
       if (key == "unit") unit = number.value();
@@ -342,6 +344,16 @@ Result<> enable(Options& options, Text) {
   return {};
 }
 Result<> ignore(Options&, Text) { return {}; }
+// -nic and -net: there is no network card yet; "none" says so, and -nodefaults-minded scripts do.
+Result<> set_network(Options&, Text value) {
+  if (value == "none") return {};
+  return Error{fmt::format("-nic {}: no network card exists; only none is accepted, or leave the option out", value)};
+}
+Result<> set_vnc(Options&, Text value) {
+  if (value == "none") return {};
+  return Error{
+      fmt::format("-vnc {}: there is no VNC server; only none is accepted; -display sdl shows a window", value)};
+}
 
 struct OptionRow {
   Text name;
@@ -396,9 +408,9 @@ constexpr OptionRow kRows[] = {
      enable<&Options::no_defaults>},
     {"vga", "std|none", "display adapter", set_vga},
     {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
-    {"net", "none", "accepted for scripts", ignore},
-    {"nic", "none", "accepted for scripts", ignore},
-    {"vnc", "none", "accepted for scripts", ignore},
+    {"net", "none", "accepted for scripts", set_network},
+    {"nic", "none", "accepted for scripts", set_network},
+    {"vnc", "none", "accepted for scripts", set_vnc},
     {"global", "D.P=V", "a device property; isa-debugcon.iobase=PORT has an effect, others are accepted", set_global},
     {"no-user-config", "", "accepted for scripts", ignore},
     {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},

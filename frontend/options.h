@@ -23,6 +23,7 @@ struct DriveOption {
   unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1
   bool snapshot = false;
   bool read_only = false;
+  bool raw = false;                            // format=raw: whatever the file looks like
   std::optional<std::array<u32, 3>> geometry;  // cyls=,heads=,secs=
 };
 
