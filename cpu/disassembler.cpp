@@ -33,4 +33,24 @@ Disassembly disassemble(std::span<const u8> bytes, u32 address, bool code32, Ass
   return {instruction.length, text};
 }
 
+Disassembly disassemble_host(std::span<const u8> bytes, u64 address) {
+  ZydisDecoder decoder;
+  ZydisDecodedInstruction instruction;
+  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  ZydisFormatter formatter;
+  char text[192];
+  if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) ||
+      !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &instruction, operands)) ||
+      !ZYAN_SUCCESS(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL))) {
+    return {1, "(bad)"};
+  }
+  ZydisFormatterSetProperty(&formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE);
+  if (!ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &instruction, operands,
+                                                    instruction.operand_count_visible, text, sizeof text, address,
+                                                    nullptr))) {
+    return {1, "(bad)"};
+  }
+  return {instruction.length, text};
+}
+
 }  // namespace relic86

@@ -18,5 +18,7 @@ struct Disassembly {
 // The instruction at the front of bytes; address: its offset in the code segment, for branch targets.
 Disassembly disassemble(std::span<const u8> bytes, u32 address, bool code32,
                         AssemblerSyntax syntax = AssemblerSyntax::Att);
+// The host's own: 64-bit code, in Intel's syntax.
+Disassembly disassemble_host(std::span<const u8> bytes, u64 address);
 
 }  // namespace relic86

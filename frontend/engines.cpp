@@ -24,6 +24,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"share", &jit::TranslatorOptions::share},
                                 {"strings", &jit::TranslatorOptions::strings},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
+                                {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"units", &jit::TranslatorOptions::units}};
 
@@ -43,7 +44,7 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
     if (!found)
       return Error{
           fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, lazy-flags, share, strings, "
-                      "cross-page, perf-map or units",
+                      "cross-page, one-mapping, perf-map or units",
                       word)};
   }
   return options;

@@ -105,20 +105,40 @@ void Machine::note_media(const BoardConfig& config) {
 
 End Machine::run() {
   if (!options_.start_paused) resume();
-  while (end_ == End::None) {
-    serve_host();
-    if (end_ != End::None) break;
-    if (paused_) {
-      poller_.poll(kLongestSleep);
-      last_served_ = 0;
-      continue;
-    }
-    scheduler_->run_due();
-    run_slice();
-    carry_out_requests();
-  }
+  while (end_ == End::None) turn(~u64{0});
   clock_->stop();
   return end_;
+}
+
+End Machine::run_to(u64 instruction_count) {
+  constexpr GuestTime kLongestHalt = 10'000'000'000;
+  if (!options_.start_paused && cpu_->instruction_count() == 0) resume();
+  u64 count = cpu_->instruction_count();
+  GuestTime last_progress = clock_->now();
+  while (end_ == End::None && !paused_ && count < instruction_count) {
+    turn(instruction_count);
+    const u64 now = cpu_->instruction_count();
+    if (now != count) {
+      last_progress = clock_->now();
+    } else if (clock_->now() - last_progress > kLongestHalt || next_stop() == Scheduler::kNever) {
+      break;
+    }
+    count = now;
+  }
+  return end_;
+}
+
+void Machine::turn(u64 limit) {
+  serve_host();
+  if (end_ != End::None) return;
+  if (paused_) {
+    poller_.poll(kLongestSleep);
+    last_served_ = 0;
+    return;
+  }
+  scheduler_->run_due();
+  run_slice(limit);
+  carry_out_requests();
 }
 
 GuestTime Machine::next_stop() const {
@@ -131,10 +151,10 @@ GuestTime Machine::next_stop() const {
   return stop;
 }
 
-void Machine::run_slice() {
+void Machine::run_slice(u64 limit) {
   const u64 count_before = cpu_->instruction_count();
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
-  const ExitReason reason = engine_->run(clock_->budget(next_stop()));
+  const ExitReason reason = engine_->run(std::min(clock_->budget(next_stop()), limit - count_before));
   if (!clock_->deterministic())
     clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
   switch (reason) {

@@ -57,6 +57,9 @@ class Machine final : private MachineControl,
 
   // Runs on the calling thread until the machine ends.
   End run();
+  // Runs until this many instructions have been executed since power-on, the machine has ended or is paused, or its
+  // processor has slept for ten seconds of guest time. For -icount: engines are compared at such points.
+  End run_to(u64 instruction_count);
   // What main() returns for how the run ended (docs: interface, exit codes).
   int exit_code() const;
   // What to tell the user on stderr about the end; empty when there is nothing to say.
@@ -133,8 +136,9 @@ class Machine final : private MachineControl,
   void deadline_moved_earlier(GuestTime deadline) override;
 
   void finish(End end);
-  void serve_host();  // host input, posted tasks, expectations, time limit
-  void run_slice();
+  void serve_host();     // host input, posted tasks, expectations, time limit
+  void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
+  void run_slice(u64 limit);
   void idle();  // HLT: sleep until the next event or host input
   void carry_out_requests();
   void check_expectations();

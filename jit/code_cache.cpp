@@ -8,9 +8,9 @@ namespace relic86::jit {
 
 namespace {
 
-asmjit::JitAllocator::CreateParams parameters() {
+asmjit::JitAllocator::CreateParams parameters(bool one_mapping) {
   asmjit::JitAllocator::CreateParams params;
-  params.options = asmjit::JitAllocatorOptions::kUseDualMapping;
+  if (!one_mapping) params.options = asmjit::JitAllocatorOptions::kUseDualMapping;
   params.blockSize = 4u << 20;
   return params;
 }
@@ -18,11 +18,13 @@ asmjit::JitAllocator::CreateParams parameters() {
 }  // namespace
 
 struct CodeCache::Allocator {
-  asmjit::JitAllocator::CreateParams params = parameters();
+  explicit Allocator(bool one_mapping) : params(parameters(one_mapping)) {}
+  asmjit::JitAllocator::CreateParams params;
   asmjit::JitAllocator memory{&params};
 };
 
-CodeCache::CodeCache(u64 limit_bytes) : allocator_(std::make_unique<Allocator>()), limit_(limit_bytes) {}
+CodeCache::CodeCache(u64 limit_bytes, bool one_mapping)
+    : allocator_(std::make_unique<Allocator>(one_mapping)), limit_(limit_bytes) {}
 CodeCache::~CodeCache() = default;
 
 CodeCache::Placed CodeCache::place(asmjit::CodeHolder& code) {

@@ -11,7 +11,8 @@ namespace relic86::jit {
 
 class CodeCache {
  public:
-  explicit CodeCache(u64 limit_bytes);
+  // one_mapping: writable and executable at once, and private to the process: a forked copy of the machine has its own.
+  explicit CodeCache(u64 limit_bytes, bool one_mapping = false);
   ~CodeCache();
 
   struct Placed {

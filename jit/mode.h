@@ -25,6 +25,17 @@ struct Mode {
     return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3 |
            (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u) | (unshared ? kUnshared : 0u);
   }
+  static Mode of_key(u32 key) {
+    Mode mode;
+    mode.code32 = (key & 1) != 0;
+    mode.stack32 = (key & 2) != 0;
+    mode.user = (key & 4) != 0;
+    mode.flat_segments = static_cast<u8>(key >> 3 & 0x3F);
+    mode.x87 = (key & 1u << 9) != 0;
+    mode.sse = (key & 1u << 10) != 0;
+    mode.unshared = (key & kUnshared) != 0;
+    return mode;
+  }
   static constexpr u32 kUnshared = 1u << 11;
   static constexpr u32 kKeys = 1u << 11;  // variants not counted
 

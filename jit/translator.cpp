@@ -18,7 +18,7 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       area_(engine_area(cpu.state())),
       options_(options),
       interpreter_(cpu, bus),
-      cache_(options.code_limit),
+      cache_(options.code_limit, options.one_mapping),
       lookups_(Mode::kKeys) {
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());

@@ -30,6 +30,7 @@ struct TranslatorOptions {
   bool share = true;                    // neighbouring accesses share one check of their page
   bool lazy_flags = true;               // flags stay a record where the next block soon sets all of them
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
+  bool one_mapping = false;             // host code is not W^X but survives fork (tests/lockstep)
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
   bool strings = true;                  // string instructions without a repeat prefix are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
@@ -56,6 +57,14 @@ class Translator final : public Executor, public CodeWatch {
   void flush_code() override;
   std::string describe() const override;
   void code_written(BackingOffset first, u64 length) override;
+
+  // For reports: the guest's instructions, IR and host code of what was made of the block that starts here, and how
+  // many instructions the longest translation has. Empty and 0: nothing was.
+  struct Listing {
+    std::string text;
+    u32 count = 0;
+  };
+  Listing listing(BackingOffset first, bool code32, u32 eip);
 
   Interpreter& interpreter() { return interpreter_; }
   const TranslatorStatistics& statistics() const { return statistics_; }
