@@ -173,6 +173,7 @@ void fill(Insn& insn, const Front& front, const InstructionRow& row, const Zydis
   }
   if (front.prefixes.segment != 0xFF) insn.segment = front.prefixes.segment;
   set_immediate(insn, row.immediate, decoded);
+  if (row.map == OpcodeMap::OneByte && (row.opcode & 0xF8) == 0xD8) insn.immediate2 = front.modrm;
 }
 
 }  // namespace

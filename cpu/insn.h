@@ -26,7 +26,7 @@ struct Insn {
   u32 displacement = 0;
   u32 address_mask = 0xFFFFFFFF;  // FFFFh with 16-bit addresses: offset = (base + index * scale + displacement) & mask
   u32 immediate = 0;   // sign-extended to 32 bits where the manual sign-extends; relative branch distance; moffs
-  u16 immediate2 = 0;  // ENTER's level, far pointer's selector
+  u16 immediate2 = 0;  // ENTER's level, far pointer's selector; x87: the ModRM byte, for FOP
   u16 row = 0;         // index into the instruction table (cpu/insn.def)
   u8 length = 0;       // 1 to 15 bytes
   u8 flags = 0;        // InsnFlags

@@ -50,9 +50,7 @@ bool enter_waiting(Cpu& cpu, Flow& flow) {
   return !error_pending(cpu, flow);
 }
 
-u8 modrm_of(const Insn& insn) {
-  return static_cast<u8>((insn.memory() ? 0 : 0xC0) | (insn.reg & 7) << 3 | (insn.memory() ? 0 : insn.rm & 7));
-}
+u8 modrm_of(const Insn& insn) { return static_cast<u8>(insn.immediate2); }
 
 // FOP, FIP, FCS of the last non-control instruction; FDP and FDS when it had a memory operand (SDM 1 8.1.8).
 void track(CpuState& state, const Insn& insn, u8 escape) {
