@@ -20,6 +20,7 @@ struct Switch {
 };
 constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"indirect", &jit::TranslatorOptions::indirect},
+                                {"returns", &jit::TranslatorOptions::returns},
                                 {"lazy-flags", &jit::TranslatorOptions::lazy_flags},
                                 {"share", &jit::TranslatorOptions::share},
                                 {"strings", &jit::TranslatorOptions::strings},
@@ -42,10 +43,10 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       found = true;
     }
     if (!found)
-      return Error{
-          fmt::format("--jit-opt {}: unknown; write +name or -name with link, indirect, lazy-flags, share, strings, "
-                      "cross-page, one-mapping, perf-map or units",
-                      word)};
+      return Error{fmt::format(
+          "--jit-opt {}: unknown; write +name or -name with link, indirect, lazy-flags, returns, share, strings, "
+          "cross-page, one-mapping, perf-map or units",
+          word)};
   }
   return options;
 }

@@ -21,6 +21,9 @@ struct EngineArea {
   u64 target = 0;      // EIP of an indirect branch that missed
   u64 value = 0;       // what a slow access read or is to write
   u64 saved_temporaries[4] = {};
+  // The host's stack while translated code runs (x64/emitter_calls.cpp): as it was found, the first frame, how far
+  // frames may reach.
+  u64 host_stack = 0, first_frame = 0, frame_limit = 0;
   u32 units = 0;       // 1: the host's x87 and SSE registers hold the guest's, CpuState::fx all but FIP to FDS is stale
   u32 host_mxcsr = 0;  // for C++
   u32 slots[kSlots] = {};  // operands kept for the flags, within a block

@@ -29,6 +29,7 @@ struct TranslatorOptions {
   bool indirect = true;                 // inline lookup of indirect branches
   bool share = true;                    // neighbouring accesses share one check of their page
   bool lazy_flags = true;               // flags stay a record where the next block soon sets all of them
+  bool returns = true;                  // calls and returns of the guest use the host's
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool one_mapping = false;             // host code is not W^X but survives fork (tests/lockstep)
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`

@@ -134,7 +134,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   code.init(asmjit::Environment::host());
   const x64::LookupLayout lookup{lookup_for(translation.mode_key & ~Mode::kUnshared).data(), LookupTable::kSlots - 1};
   x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, records_,
-                       {options_.share, options_.lazy_flags, options_.cross_page});
+                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page});
   if (!emitter.run()) {
     const std::size_t at = emitter.failed_at();
     if (at >= cold.size() || cold[at]) return false;

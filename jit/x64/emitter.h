@@ -34,6 +34,7 @@ struct LookupLayout {
 struct EmitterOptions {
   bool share = true;       // neighbouring accesses share one check of their page
   bool lazy_flags = true;  // flags are left as a record where the target allows it
+  bool returns = true;     // calls and returns use the host's
   bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
 };
 
@@ -186,7 +187,15 @@ class Emitter {
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
   void cross_page_exit(i32 target);
   void direct_exit(i32 target, unsigned bytes, unsigned undone);
-  void indirect_exit(const Gp& eip, unsigned undone);
+  void indirect_exit(const Gp& eip, unsigned undone, bool call = false);
+  // Calls (emitter_calls.cpp)
+  bool frames_apply(unsigned bytes) const;
+  bool is_call() const;
+  bool is_return() const;
+  void push_frame(const Gp& scratch);
+  void after_call();
+  void direct_call(i32 target);
+  void return_jump();
   void fall_through_exit();
   bool linkable(i32 target, unsigned bytes) const;
   void cold();

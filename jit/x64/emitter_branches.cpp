@@ -171,7 +171,7 @@ void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
 
 // A jump to EIP in r10: the TLB gives the host address of the code, a hash table the translation. A code page without
 // an entry, or one that is not translated, is left to the dispatcher.
-void Emitter::indirect_exit(const Gp& eip, unsigned undone) {
+void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   if (undone != 0) a_.add(kRemaining, undone);
   ExitPoint* const exit = new_exit(ExitKind::Indirect, 0);
   exit->from_home = true;
@@ -208,8 +208,13 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone) {
   a_.cmp(host, x86::qword_ptr(slot_register));
   a_.jne(other);
   a_.bind(found);
+  if (call) push_frame(linear);
   a_.mov(area(offsetof(EngineArea, page_eip)), page_eip.r32());
-  a_.jmp(x86::qword_ptr(slot_register, 8));
+  if (call) {
+    a_.call(x86::qword_ptr(slot_register, 8));
+  } else {
+    a_.jmp(x86::qword_ptr(slot_register, 8));
+  }
   defer([=, this] {
     a_.bind(other);
     a_.xor_(slot_register, static_cast<i32>(sizeof(LookupTable::Slot)));
@@ -219,20 +224,31 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone) {
     a_.mov(area(offsetof(EngineArea, target), 4), x86::r10d);
     leave(exit);
   });
+  if (call) after_call();
 }
 
 void Emitter::jump_to(u16 id) {
   const Node n = at(id);
   ended_ = true;
+  const bool call = is_call() && frames_apply(n.size);
   if (at(n.a).op == Op::TargetOf) {
-    direct_exit(next_eip() + static_cast<i32>(insn().insn->immediate), n.size, 0);
+    const i32 target = next_eip() + static_cast<i32>(insn().insn->immediate);
+    if (call && options_.cross_page) {
+      direct_call(target);
+    } else {
+      direct_exit(target, n.size, 0);
+    }
     return;
   }
   const Gp eip = x86::r10;
   write_home();
   move_to(eip, n.a, n.size);
   if (n.size == 2) a_.movzx(eip.r32(), eip.r16());
-  indirect_exit(eip, 0);
+  if (is_return() && frames_apply(n.size)) {
+    return_jump();
+  } else {
+    indirect_exit(eip, 0, call);
+  }
 }
 
 void Emitter::jump_if(u16 id) {

@@ -11,6 +11,9 @@ namespace {
 
 using asmjit::Label;
 
+// What calls of the guest may take of the host's stack (emitter_calls.cpp).
+constexpr i32 kFrameBytes = 64 * 1024;
+
 constexpr i32 kEngine = static_cast<i32>(offsetof(VcpuMemory, engine));
 
 x86::Mem state_field(std::size_t offset, u32 bytes = 8) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
@@ -75,7 +78,6 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   a.add(x86::rsp, 8);
   a.test(x86::rax, x86::rax);
   a.jz(go_on);
-  a.add(x86::rsp, 8);  // the return address
   a.jmp(leave_spilled);
   a.bind(go_on);
   const Label keep = a.newLabel();
@@ -148,6 +150,12 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   a.mov(kState, x86::rsi);
   a.mov(x86::rbp, x86::rdi);
   a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
+  a.mov(area_field(offsetof(EngineArea, host_stack)), x86::rsp);
+  a.push(-1);  // no EIP: the frames end here
+  a.push(0);
+  a.mov(area_field(offsetof(EngineArea, first_frame)), x86::rsp);
+  a.lea(x86::rax, x86::ptr(x86::rsp, -kFrameBytes));
+  a.mov(area_field(offsetof(EngineArea, frame_limit)), x86::rax);
   reload(a);
   a.jmp(x86::rbp);
 
@@ -158,6 +166,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   save_units(a);
   a.bind(leave_spilled);
   a.mov(area_field(offsetof(EngineArea, exit_point)), kAddress);
+  a.mov(x86::rsp, area_field(offsetof(EngineArea, host_stack)));
   a.add(x86::rsp, 8);
   for (unsigned i = 6; i-- > 0;) a.pop(saved[i]);
   a.ret();

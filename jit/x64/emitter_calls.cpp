@@ -1,0 +1,87 @@
+// Near calls and returns: a guest's CALL is a host's call, its RET a host's ret, so that the host predicts returns. The
+// host's stack holds, per call, the return address behind the host's call and the EIP that the guest is to return to. A
+// RET that finds another EIP there (a changed return address, a switch of stacks, a retpoline) drops that frame and
+// looks the target up. The frames end with translated code: leaving it resets the stack, so that no mapping and no
+// translation behind them can have changed.
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+bool Emitter::frames_apply(unsigned bytes) const {
+  return options_.returns && mode_.code32 && mode_.flat_code() && bytes == 4;
+}
+
+bool Emitter::is_call() const {
+  for (const Node& n : insn().nodes) {
+    if (n.op == Op::NextInstruction) return true;
+  }
+  return false;
+}
+
+bool Emitter::is_return() const {
+  for (const Node& n : insn().nodes) {
+    if (n.op == Op::Peek) return true;
+  }
+  return false;
+}
+
+// The frame of a call that follows at once; before page_eip changes. Uses scratch.
+void Emitter::push_frame(const Gp& scratch) {
+  const Label deep = a_.newLabel(), room = a_.newLabel();
+  load_eip(scratch, next_eip());
+  a_.cmp(x86::rsp, area(offsetof(EngineArea, frame_limit), 8));
+  a_.jb(deep);
+  a_.bind(room);
+  a_.push(scratch.r64());
+  defer([=, this] {
+    a_.bind(deep);  // the oldest frames are forgotten, with all others
+    a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
+    a_.jmp(room);
+  });
+}
+
+// Where the host's call returns to: r10 holds EIP, the flags are home.
+void Emitter::after_call() {
+  from_home_ = home_current_ = true;
+  entry_home_ = false;
+  record_ = 0;
+  first_step_ = static_cast<u16>(translation_.steps.size());
+  a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
+  a_.lea(x86::r10d, x86::ptr(x86::r10, -next_eip()));
+  a_.mov(area(offsetof(EngineArea, page_eip)), x86::r10d);
+  direct_exit(next_eip(), 4, 0);
+}
+
+void Emitter::direct_call(i32 target) {
+  if (!leave_record()) write_home();
+  ExitPoint* const exit = branch_exit(target);
+  const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
+  if (linkable(target, 4)) {
+    push_frame(x86::r13);
+  } else {
+    exit->crosses = true;
+    exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, elsewhere);
+    push_frame(x86::r13);
+    a_.mov(area(offsetof(EngineArea, page_eip)), x86::r10d);
+  }
+  a_.call(stub);
+  note_jump(exit, stub, elsewhere);
+  after_call();
+}
+
+// r10: where the guest says it returns to.
+void Emitter::return_jump() {
+  const Label other = a_.newLabel(), none = a_.newLabel();
+  a_.cmp(x86::r10, x86::qword_ptr(x86::rsp, 8));
+  a_.jne(other);
+  a_.ret();
+  a_.bind(other);
+  a_.cmp(x86::qword_ptr(x86::rsp, 8), -1);
+  a_.je(none);
+  a_.lea(x86::rsp, x86::ptr(x86::rsp, 16));
+  a_.bind(none);
+  indirect_exit(x86::r10, 0);
+}
+
+}  // namespace relic86::jit::x64
