@@ -69,6 +69,7 @@ class Translator final : public Executor, public CodeWatch {
 
   Interpreter& interpreter() { return interpreter_; }
   const TranslatorStatistics& statistics() const { return statistics_; }
+  u64 code_bytes() const { return cache_.used(); }  // of host code now
   // A host that gives no executable memory leaves everything to the interpreter.
   bool usable() const { return thunks_.enter != nullptr; }
 
