@@ -314,7 +314,6 @@ Flow iret_from_task(Cpu& cpu, const Insn& insn) {
     return cpu.raise(Vector::InvalidTss, selector_error(selector));
   if (!tss.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
   if (!switch_task(cpu, selector, tss, TaskSwitchCause::Iret, next_rip(state, insn), 0)) return Flow::Fault;
-  state.nmi_blocked = false;
   return Flow::StopAt;
 }
 
@@ -348,7 +347,6 @@ Flow iret_in_v86(Cpu& cpu, const Insn& insn) {
   set_segment_real(cpu, kCs, Selector(static_cast<u16>(cs)));
   state.rip = rip;
   return_flags(cpu, flags, mask);
-  state.nmi_blocked = false;
   return Flow::StopAt;
 }
 
@@ -385,6 +383,7 @@ Flow ret_far(Cpu& cpu, const Insn& insn) {
 Flow iret(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const bool wide = insn.operand32();
+  state.nmi_blocked = false;  // even if IRET faults (SDM 3A 6.7.1)
   if (state.mode.v86) return iret_in_v86(cpu, insn);
   if (state.mode.protected_mode && (state.system_flags & kNT) != 0) return iret_from_task(cpu, insn);
   TransferGuard guard(cpu);
@@ -396,12 +395,10 @@ Flow iret(Cpu& cpu, const Insn& insn) {
     const Flow flow = real_transfer(cpu, cs, rip, wide);
     if (flow == Flow::Fault) return guard.fail(), Flow::Fault;
     return_flags(cpu, flags, kArithmeticFlags | kTF | kDF | kNT | kIF | kIOPL | (wide ? kRF | kAC | kID : 0u));
-    state.nmi_blocked = false;
     return flow;
   }
   if (wide && (flags & kVM) != 0 && state.mode.cpl == 0) {
     if (!iret_to_v86(cpu, rip, raw, flags)) return guard.fail(), Flow::Fault;
-    state.nmi_blocked = false;
     return Flow::StopAt;
   }
   Descriptor code;
@@ -414,7 +411,6 @@ Flow iret(Cpu& cpu, const Insn& insn) {
   }
   return_flags(cpu, flags, mask);
   cpu.update_mode();
-  state.nmi_blocked = false;
   return Flow::StopAt;
 }
 

@@ -339,6 +339,33 @@ TEST_F(SavedMachine, LinuxGoesOn) {
   EXPECT_EQ(machine->state_hash(), expected);
 }
 
+// A machine saved within an SMI handler goes on in SMRAM, and leaves it as the other one does.
+TEST_F(SavedMachine, InSystemManagementMode) {
+  const std::string waiting = make_disk(folder, "smm.img", "smm_wait.bin");
+  const std::vector<std::string> arguments = {"-hda", waiting, "-device", "isa-debug-exit"};
+  u64 expected = 0;
+  {
+    BootMachine machine(arguments, 20);
+    bool saved = false;
+    machine->on_frame([&] {
+      if (saved || !machine->cpu().state().in_smm || machine->cpu().state().smbase != 0xA0000) return;
+      saved = true;
+      const auto done = save_machine(*machine, "tag");
+      EXPECT_TRUE(done.ok()) << done.message();
+    });
+    EXPECT_EQ(machine->run(), End::DebugExit);
+    EXPECT_TRUE(saved);
+    EXPECT_EQ(machine->exit_code(), 0x43);
+    expected = machine->state_hash();
+  }
+  BootMachine machine(arguments, 20);
+  ASSERT_TRUE(load_machine(*machine, "tag").ok());
+  EXPECT_TRUE(machine->cpu().state().in_smm);
+  EXPECT_EQ(machine->run(), End::DebugExit);
+  EXPECT_EQ(machine->exit_code(), 0x43);
+  EXPECT_EQ(machine->state_hash(), expected);
+}
+
 // --- Ends of counted runs ---
 
 TEST_F(SavedMachine, CountedTimeIsUp) {

@@ -316,5 +316,14 @@ TEST(InterruptDelivery, NmiWaitsForIret) {
   EXPECT_EQ(m.state().gpr32(kEax), 2u);
 }
 
+TEST(InterruptDelivery, IretUnblocksNmiEvenIfItFaults) {
+  M m;
+  m.v86({0xCF});  // IRET with IOPL 0: #GP
+  m.state().nmi_blocked = true;
+  m.cpu().request_nmi();
+  EXPECT_EQ(m.run_to_handler(), 2);
+  EXPECT_EQ(m.frame(0), M::handler(13));  // before the first instruction of the handler
+}
+
 }  // namespace
 }  // namespace relic86
