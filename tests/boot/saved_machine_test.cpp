@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -318,7 +319,8 @@ TEST_F(SavedMachine, AnyStateRuns) {
 }
 
 TEST_F(SavedMachine, LinuxGoesOn) {
-  const std::string linux_folder = std::string(RELIC86_DOWNLOADED_GUESTS) + "/linux";
+  const char* cache = std::getenv("RELIC86_CACHE");  // as scripts/guests has it
+  const std::string linux_folder = std::string(cache != nullptr ? cache : RELIC86_DEFAULT_CACHE) + "/guests/linux";
   if (!std::filesystem::exists(linux_folder + "/vmlinuz")) GTEST_SKIP() << "scripts/demo has not downloaded it";
   const std::vector<std::string> arguments = {"-m",          "128",
                                               "-kernel",     linux_folder + "/vmlinuz",

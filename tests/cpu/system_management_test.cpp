@@ -8,7 +8,6 @@ namespace {
 
 using M = ProtectedMachine;
 constexpr u32 kBase = 0x30000, kHandler = kBase + 0x8000, kMap = kBase + 0x8000;
-constexpr u64 kPeBit = 1, kPgBit = u64{1} << 31;
 
 void handler(M& m, std::initializer_list<u8> bytes) { m.write(kHandler, std::vector<u8>(bytes)); }
 void request_smi(M& m) { m.cpu().request(kPendingSmi); }

@@ -36,7 +36,7 @@ u64 ldt_descriptor(const LdtEntry& entry) {
 
 }  // namespace
 
-EmulatedRunner::EmulatedRunner(Engine engine) : machine_(std::make_unique<CpuTestMachine>("max")) {
+EmulatedRunner::EmulatedRunner([[maybe_unused]] Engine engine) : machine_(std::make_unique<CpuTestMachine>("max")) {
   for (u32 i = 0; i < kDataSize; ++i) background_[i] = background(kData + i);
   machine_->flat32();
   build_tables();
