@@ -32,7 +32,7 @@ bool overlaps(const CodeBlock& block, BackingOffset first, u64 length) {
 
 }  // namespace
 
-CodeBlocks::CodeBlocks(BackingStore& store) : store_(store), table_(kSlots, nullptr) {}
+CodeBlocks::CodeBlocks(BackingStore& store) : store_(store), table_(kSlots, nullptr), sites_(kSites) {}
 
 CodeBlock* CodeBlocks::find_slow(u64 key) {
   const auto found = blocks_.find(key);
@@ -48,6 +48,7 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
   sentinel.handler = stale;
   block->insns.push_back(sentinel);
   instructions_ += block->insns.size();
+  ++generation_;
   CodeBlock* const raw = block.get();
   pages_[page_of(raw->first)].push_back(raw);
   store_.add_code(BackingOffset(page_of(raw->first) << kPageShift), granules(raw->first, first_part(*raw)));
@@ -63,6 +64,7 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
 void CodeBlocks::kill(CodeBlock& block) {
   if (!block.alive) return;
   block.alive = false;
+  ++generation_;
   if (block.translation != nullptr && death_listener_) death_listener_(block);
   for (Insn& insn : block.insns) insn.handler = stale;
   instructions_ -= block.insns.size();
@@ -83,14 +85,77 @@ void CodeBlocks::kill(CodeBlock& block) {
   blocks_.erase(owner);
 }
 
+// Every instruction that the write touches takes the new bytes in, or none of the block's does any more.
+bool CodeBlocks::patch(CodeBlock& block, BackingOffset first, u64 length) {
+  constexpr u64 kMostBytes = 4;
+  if (!patcher_.enabled() || block.straddles || length > kMostBytes) return false;
+  const u64 end = first.raw + length, page_end = (page_of(block.first) + 1) << kPageShift;
+  const bool code32 = (block.key & 1) != 0;
+  bool changed = false;
+  u64 at = block.first.raw;
+  for (std::size_t i = 0; i + 1 < block.insns.size() && at < end; ++i) {
+    Insn& insn = block.insns[i];
+    const u64 next = at + insn.length;
+    if (next > first.raw) {
+      const u32 from = first.raw > at ? static_cast<u32>(first.raw - at) : 0;
+      const u32 to = static_cast<u32>(std::min(end, next) - at);
+      const std::span<const u8> window{store_.host(BackingOffset(at)), page_end - at};
+      const auto outcome = patcher_.patch(insn, window, code32, from, to);
+      if (outcome == CodePatcher::Outcome::Misfit) return false;
+      changed = changed || outcome == CodePatcher::Outcome::Changed;
+    }
+    at = next;
+  }
+  if (changed) {
+    ++generation_;
+    if (block.translation != nullptr && patch_listener_) patch_listener_(block);
+  }
+  return true;
+}
+
+CodeBlocks::Site* CodeBlocks::site(BackingOffset first, u64 length) {
+  Site& site = sites_[(first.raw ^ first.raw >> 6) % kSites];
+  if (site.first == first.raw && site.length == length && site.generation == generation_) return &site;
+  const auto page = pages_.find(page_of(first));
+  if (page == pages_.end() || !patcher_.enabled()) return nullptr;
+  site = {first.raw, length, 0, {}, {}};
+  for (CodeBlock* const block : page->second) {
+    if (!overlaps(*block, first, length)) continue;
+    if (block->straddles) return nullptr;
+    u64 at = block->first.raw;
+    for (std::size_t i = 0; i + 1 < block->insns.size() && at < first.raw + length; ++i) {
+      Insn& insn = block->insns[i];
+      if (at + insn.length > first.raw) {
+        const u64 from = first.raw - at;  // wraps where the write begins before the instruction: no immediate then
+        if (at > first.raw || !CodePatcher::follows(insn, static_cast<u32>(from), static_cast<u32>(from + length))) {
+          return nullptr;
+        }
+        site.insns.push_back(&insn);
+        site.bytes.push_back(store_.host(BackingOffset(at + CodePatcher::immediate_offset(insn))));
+      }
+      at += insn.length;
+    }
+  }
+  site.generation = generation_;
+  return &site;
+}
+
+bool CodeBlocks::immediates_only(BackingOffset first, u64 length) { return site(first, length) != nullptr; }
+
 void CodeBlocks::invalidate(BackingOffset first, u64 length) {
+  if (const Site* const known = site(first, length)) {
+    for (std::size_t i = 0; i < known->insns.size(); ++i) CodePatcher::set_immediate(*known->insns[i], known->bytes[i]);
+    return;
+  }
   const auto page = pages_.find(page_of(first));
   if (page == pages_.end()) return;
   std::vector<CodeBlock*> hit;
   for (CodeBlock* const block : page->second) {
     if (overlaps(*block, first, length)) hit.push_back(block);
   }
-  for (CodeBlock* const block : hit) kill(*block);
+  for (CodeBlock* const block : hit) {
+    if (!patch(*block, first, length)) kill(*block);
+  }
 }
 
 void CodeBlocks::clear() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "cpu/code_patches.h"
 #include "cpu/insn.h"
 #include "memory/backing_store.h"
 
@@ -45,20 +46,39 @@ class CodeBlocks {
   // Takes a decoded block in; its granules are watched from now on.
   CodeBlock* insert(std::unique_ptr<CodeBlock> block);
 
-  // The bytes were overwritten, within one page: blocks that hold any of them die. A dying block's handlers answer
-  // Flow::Lookup from now on, so that a running one stops before its next instruction; the memory goes at collect().
+  // The bytes were overwritten, within one page. Blocks that hold any of them take the new instruction in where it fits
+  // in place of the old one (code_patches.h), or die. A dying block's handlers answer Flow::Lookup from now on, so that
+  // a running one stops before its next instruction; the memory goes at collect().
   void invalidate(BackingOffset first, u64 length);
+  // Whether invalidate() would do no more than put new immediates where translations look them up.
+  bool immediates_only(BackingOffset first, u64 length);
+  // Off: every write kills. decode: as Decoder::decode.
+  void patch_in_place(CodePatcher::Decode decode) { patcher_ = CodePatcher(std::move(decode)); }
   void clear();    // all of them die
   void collect();  // frees the dead; no block may be running
 
   // Told of every block with a translation that dies.
   void on_death(std::function<void(CodeBlock&)> listener) { death_listener_ = std::move(listener); }
+  // Told of every block with a translation that does not follow what its instructions have become.
+  void on_patch(std::function<void(CodeBlock&)> listener) { patch_listener_ = std::move(listener); }
 
   std::size_t live() const { return blocks_.size(); }
 
  private:
   static constexpr std::size_t kSlots = std::size_t{1} << 16;
   static constexpr std::size_t kMaxInstructionsHeld = std::size_t{1} << 20;  // 40 MB; then all is forgotten
+
+  // What a write led to, as long as the same blocks live: the instructions whose immediates it changes.
+  struct Site {
+    u64 first = ~u64{0};
+    u64 length = 0;
+    u64 generation = 0;
+    std::vector<Insn*> insns;
+    std::vector<const u8*> bytes;  // of each one's immediate
+  };
+  static constexpr std::size_t kSites = 64;
+  Site* site(BackingOffset first, u64 length);
+  bool patch(CodeBlock& block, BackingOffset first, u64 length);
 
   static std::size_t slot(u64 key) { return (key ^ (key >> 15)) & (kSlots - 1); }
   CodeBlock* find_slow(u64 key);
@@ -71,6 +91,10 @@ class CodeBlocks {
   std::vector<std::unique_ptr<CodeBlock>> dead_;
   std::size_t instructions_ = 0;
   std::function<void(CodeBlock&)> death_listener_;
+  std::function<void(CodeBlock&)> patch_listener_;
+  CodePatcher patcher_;
+  std::vector<Site> sites_;
+  u64 generation_ = 1;  // grows whenever the blocks or their patched instructions become others
 };
 
 }  // namespace relic86

@@ -19,6 +19,9 @@ enum InsnFlags : u8 {
   kInsnRepne = 1u << 3,      // F2
   kInsnOperand32 = 1u << 4,  // effective operand size 32 (else 16)
   kInsnAddress32 = 1u << 5,  // effective address size 32 (else 16)
+  // The guest wrote over the instruction while its block lived (cpu/code_patches.h):
+  kInsnPatchedImmediate = 1u << 6,  // over its immediate
+  kInsnReplaced = 1u << 7,          // over more than that
 };
 
 struct Insn {
@@ -40,6 +43,8 @@ struct Insn {
   bool memory() const { return (flags & kInsnMemory) != 0; }
   bool operand32() const { return (flags & kInsnOperand32) != 0; }
   bool address32() const { return (flags & kInsnAddress32) != 0; }
+  bool patched_immediate() const { return (flags & kInsnPatchedImmediate) != 0; }
+  bool replaced() const { return (flags & kInsnReplaced) != 0; }
   bool repeats() const { return (flags & (kInsnRep | kInsnRepne)) != 0; }
 };
 static_assert(sizeof(Insn) <= 40);

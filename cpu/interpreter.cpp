@@ -31,6 +31,13 @@ Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
       decoder_(cpu.model().instructions),
       blocks_(bus.store()) {
   store_.set_code_watch(this);
+  patch_in_place(true);
+}
+
+void Interpreter::patch_in_place(bool wanted) {
+  blocks_.patch_in_place(!wanted ? CodePatcher::Decode{} : [this](std::span<const u8> window, bool code32, Insn& insn) {
+    return decoder_.decode(window, code32, insn);
+  });
 }
 
 Interpreter::~Interpreter() { store_.set_code_watch(nullptr); }

@@ -34,6 +34,9 @@ class Interpreter final : public Executor, public CodeWatch {
   // starts with is let through.
   void set_breakpoints(std::vector<LinAddr> addresses) { breakpoints_ = std::move(addresses); }
 
+  // Whether small writes over decoded instructions change them where they stand (code_patches.h).
+  void patch_in_place(bool wanted);
+
   // --- The pieces of run(), for a translator on top ---
   void begin(u64 budget);
   std::optional<ExitReason> boundary();

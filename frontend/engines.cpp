@@ -23,11 +23,18 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"returns", &jit::TranslatorOptions::returns},
                                 {"lazy-flags", &jit::TranslatorOptions::lazy_flags},
                                 {"share", &jit::TranslatorOptions::share},
+                                {"patches", &jit::TranslatorOptions::patches},
                                 {"strings", &jit::TranslatorOptions::strings},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
                                 {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"units", &jit::TranslatorOptions::units}};
+
+std::string switch_names() {
+  std::string names;
+  for (const Switch& each : kSwitches) names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
+  return names;
+}
 
 Result<jit::TranslatorOptions> translator_options(std::string_view list) {
   jit::TranslatorOptions options;
@@ -42,11 +49,7 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       options.*each.member = word[0] == '+';
       found = true;
     }
-    if (!found)
-      return Error{fmt::format(
-          "--jit-opt {}: unknown; write +name or -name with link, indirect, lazy-flags, returns, share, strings, "
-          "cross-page, one-mapping, perf-map or units",
-          word)};
+    if (!found) return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with {}", word, switch_names())};
   }
   return options;
 }

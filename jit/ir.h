@@ -11,11 +11,12 @@
 namespace relic86::jit {
 
 enum class Op : u8 {
-  Constant,     // immediate
-  GetRegister,  // reg, size; reg 4 to 7 with size 1: AH, CH, DH, BH
-  SetRegister,  // reg, size, a
-  Address,      // the instruction's effective address
-  Load,         // a: Address; size
+  Constant,          // immediate
+  PatchedImmediate,  // what Insn::immediate holds when the instruction executes
+  GetRegister,       // reg, size; reg 4 to 7 with size 1: AH, CH, DH, BH
+  SetRegister,       // reg, size, a
+  Address,           // the instruction's effective address
+  Load,              // a: Address; size
   LoadForWrite,
   Store,  // a: Address, b: value
   ZeroExtend,

@@ -60,6 +60,7 @@ class IrBuilder {
   }
   template <class W>
   Value<W> load(Immediate<W>) {
+    if (insn_.patched_immediate()) return value<W>({Op::PatchedImmediate, sizeof(W)});
     return constant<W>(static_cast<W>(insn_.immediate));
   }
   template <class W>

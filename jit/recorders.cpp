@@ -81,9 +81,15 @@ void record_native(InsnIr& ir, const InstructionRow& row) {
 
 const RecorderSet& recorders_of(unsigned row) { return kRecorders[row]; }
 
+// An instruction that becomes another one all the time is called; so is a shift by a count that does.
+bool call_when_patched(const Insn& insn) {
+  return insn.replaced() ||
+         (insn.patched_immediate() && (instruction_table()[insn.row].traits & kTraitMaybeFlags) != 0);
+}
+
 void record(InsnIr& ir, const Mode& mode) {
   const Insn& insn = *ir.insn;
-  if (insn.row == kNoRow) {
+  if (insn.row == kNoRow || call_when_patched(insn)) {
     ir.cold = true;
   } else {
     const RecorderSet& set = recorders_of(insn.row);

@@ -27,6 +27,8 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
+  interpreter_.patch_in_place(options_.patches);
+  interpreter_.blocks().on_patch([this](CodeBlock& block) { block_died(block); });
   interpreter_.blocks().on_death([this](CodeBlock& block) { block_died(block); });
 }
 

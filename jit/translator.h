@@ -33,6 +33,7 @@ struct TranslatorOptions {
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool one_mapping = false;             // host code is not W^X but survives fork (tests/lockstep)
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
+  bool patches = true;                  // instructions that the guest writes over are changed where they stand
   bool strings = true;                  // string instructions without a repeat prefix are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
 };
@@ -113,6 +114,7 @@ class Translator final : public Executor, public CodeWatch {
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
   bool plain_store(u32 linear, u32 size) const;
+  bool immediate_store(u32 linear, u32 size);
   u32 access_offset(const ExitPoint& exit) const;
 
   Cpu& cpu_;

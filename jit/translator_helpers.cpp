@@ -89,6 +89,14 @@ bool Translator::plain_store(u32 linear, u32 size) const {
   return (store_.code_granules(at) & granules_of(at.raw, size)) == 0;
 }
 
+// A store that only changes immediates which translations look up.
+bool Translator::immediate_store(u32 linear, u32 size) {
+  if ((linear & (kPageSize - 1)) + size > kPageSize) return false;
+  const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
+  const u8* const host = reinterpret_cast<const u8*>((entry & ~u64{kPageSize - 1}) + linear);
+  return interpreter_.blocks().immediates_only(store_.offset_of(host), size);
+}
+
 u64 Translator::store_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
@@ -99,7 +107,7 @@ u64 Translator::store_helper(void* context, void* exit_point) {
   const bool plain = exit.size <= in_page
                          ? self.plain_store(linear, exit.size)
                          : self.plain_store(linear, in_page) && self.plain_store(linear + in_page, exit.size - in_page);
-  if (!plain) {
+  if (!plain && !self.immediate_store(linear, exit.size)) {
     self.outcome_set_ = true;
     return 1;
   }

@@ -119,6 +119,7 @@ void Emitter::node(u16 id) {
       value.kind = Value::Constant;
       value.constant = n.immediate;
       break;
+    case Op::PatchedImmediate: patched_immediate(id); break;
     case Op::GetRegister:
       value.kind = n.size == 1 && n.reg >= 4 ? Value::High : Value::Guest;
       value.reg = value.kind == Value::High ? n.reg & 3 : n.reg;
@@ -193,6 +194,14 @@ void Emitter::node(u16 id) {
     case Op::JumpIf: jump_if(id); break;
     case Op::JumpIfCounting: counting_jump(id); break;
   }
+}
+
+void Emitter::patched_immediate(u16 id) {
+  const u8 host = take();
+  set_temporary(id, host);
+  a_.mov(kAddress, reinterpret_cast<u64>(&insn().insn->immediate));
+  a_.mov(sized(host, 4), x86::dword_ptr(kAddress));
+  if (at(id).size < 4) a_.movzx(sized(host, 4), sized(host, at(id).size));
 }
 
 u8 Emitter::take() {

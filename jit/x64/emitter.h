@@ -66,6 +66,7 @@ class Emitter {
   // --- Driver, values (emitter.cpp) ---
   void instruction();
   void node(u16 id);
+  void patched_immediate(u16 id);
   const Node& at(u16 id) const { return insn().nodes[id]; }
   const InsnIr& insn() const { return ir_.insns[index_]; }
   void count_uses();

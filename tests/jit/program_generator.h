@@ -16,8 +16,11 @@ class ProgramGenerator {
 
   // count random instructions, then a jump back to the first.
   // units: half of them x87, MMX and SSE ones.
-  std::vector<u8> loop(unsigned count, bool cold_rows, bool units = false) {
+  // patches: some write over the program, which lies at kOrigin of CS; mostly over the last byte of an instruction.
+  static constexpr u32 kOrigin = 0x1000;
+  std::vector<u8> loop(unsigned count, bool cold_rows, bool units = false, bool patches = false) {
     units_ = units;
+    patches_ = patches;
     std::vector<u8> code;
     std::vector<std::size_t> starts;
     for (unsigned i = 0; i < count; ++i) {
@@ -99,10 +102,34 @@ class ProgramGenerator {
     code.push_back(kOpcodes[below(std::size(kOpcodes))]);
   }
 
+  void patch(std::vector<u8>& code, const std::vector<std::size_t>& starts) {
+    const u32 which = below(static_cast<u32>(starts.size()));
+    const u32 last =
+        which + 1 < starts.size() ? static_cast<u32>(starts[which + 1]) - 1 : static_cast<u32>(starts[which]);
+    const u32 at = kOrigin + (one_in(8) ? below(static_cast<u32>(code.size()) + 8) : last);
+    const u32 width = one_in(4) ? 2 : 1;
+    if (!code32_) code.push_back(0x2E);  // CS:, writable in real mode
+    if (one_in(2)) {
+      code.push_back(width == 1 ? 0x88 : 0x89);  // MOV from a register
+      code.push_back(static_cast<u8>(below(8) << 3 | (code32_ ? 5 : 6)));
+      put(code, at - (width - 1), code32_ ? 4 : 2);
+    } else {
+      static constexpr u8 kUsual[] = {0x00, 0x01, 0x40, 0x41, 0x43, 0x90, 0xC0, 0xD3};
+      code.push_back(one_in(4) ? 0x80 : 0xC6);  // ADD or MOV
+      code.push_back(code32_ ? 0x05 : 0x06);
+      put(code, at, code32_ ? 4 : 2);
+      put(code, one_in(3) ? kUsual[below(std::size(kUsual))] : value(), 1);
+    }
+  }
+
   void append(std::vector<u8>& code, bool cold_rows, const std::vector<std::size_t>& starts) {
     const auto rows = instruction_table();
     if (one_in(24)) {
       system(code);
+      return;
+    }
+    if (patches_ && one_in(6)) {
+      patch(code, starts);
       return;
     }
     if (one_in(24)) {
@@ -205,6 +232,7 @@ class ProgramGenerator {
   std::mt19937_64 random_;
   bool code32_;
   bool units_ = false;
+  bool patches_ = false;
 };
 
 }  // namespace relic86

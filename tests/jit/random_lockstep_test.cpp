@@ -34,6 +34,7 @@ struct Setup {
   bool code32;
   bool cold;
   bool units = false;
+  bool patches = false;
 };
 
 // Numbers of every kind on a part of the x87's stack and in the XMM registers; random rounding and precision.
@@ -89,7 +90,7 @@ void prepare(CpuTestMachine& m, const Setup& setup) {
   for (u32 at = 0x2000; at < 0x4400; at += 4) m.poke<u32>(at, g.value());
   if (setup.units) prepare_units(m.state(), g);
   ProgramGenerator program(setup.seed ^ 0x5555, setup.code32);
-  m.write(0x1000, program.loop(4 + static_cast<unsigned>(setup.seed % 23), setup.cold, setup.units));
+  m.write(0x1000, program.loop(4 + static_cast<unsigned>(setup.seed % 23), setup.cold, setup.units, setup.patches));
 }
 
 std::string listing(CpuTestMachine& m) {
@@ -149,6 +150,15 @@ TEST(RandomLockstep, Real16) {
 TEST(RandomLockstep, Real16WithColdInstructions) {
   for (u64 seed = first_program(); seed < first_program() + programs() && !HasFatalFailure(); ++seed)
     run_pair({seed + 300000, false, true});
+}
+
+TEST(RandomLockstep, Flat32Patches) {
+  for (u64 seed = first_program(); seed < first_program() + programs() && !HasFatalFailure(); ++seed)
+    run_pair({seed + 600000, true, false, false, true});
+}
+TEST(RandomLockstep, Real16Patches) {
+  for (u64 seed = first_program(); seed < first_program() + programs() && !HasFatalFailure(); ++seed)
+    run_pair({seed + 700000, false, false, false, true});
 }
 
 TEST(RandomLockstep, Flat32Units) {
