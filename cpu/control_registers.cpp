@@ -132,6 +132,7 @@ Flow mov_to_debug(Cpu& cpu, const Insn& insn) {
 
 Flow smsw(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
+  if (!user_may_store(cpu)) return Flow::Fault;
   if (insn.memory())
     return cpu.write(operand_segment(insn), effective_address(state, insn), static_cast<u16>(state.cr0)) ? Flow::Next
                                                                                                          : Flow::Fault;

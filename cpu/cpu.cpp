@@ -57,7 +57,7 @@ void Cpu::init() {
   s.flags.set_eflags(0);
   s.system_flags = 0;
   s.shadow = 0;
-  s.halted = s.shutdown = false;
+  s.halted = s.monitor_armed = s.shutdown = false;
   s.pending &= kPendingIntr;
   s.debug_status = 0;
   s.nmi_blocked = false;
@@ -281,6 +281,7 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("debug_status", s.debug_status);
   archive.field("shadow", s.shadow);
   archive.field("halted", s.halted);
+  archive.field("monitor_armed", s.monitor_armed);
   archive.field("shutdown", s.shutdown);
   archive.field("instruction_count", count);
   for (unsigned i = 0; i < kSegmentCount; i++) {
@@ -315,6 +316,13 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.bytes("mtrr_fixed", s.mtrr_fixed);
   archive.field("misc_enable", s.misc_enable);
   archive.field("mcg_status", s.mcg_status);
+  archive.field("tsc_adjust", s.tsc_adjust);
+  archive.field("tsc_aux", s.tsc_aux);
+  archive.bytes("mc_control", s.mc_control);
+  archive.bytes("mc_address", s.mc_address);
+  archive.bytes("mc_misc", s.mc_misc);
+  archive.bytes("performance_select", s.performance_select);
+  archive.bytes("performance_counter", s.performance_counter);
   archive.field("smbase", s.smbase);
   archive.field("in_smm", s.in_smm);
   archive.field("nmi_blocked", s.nmi_blocked);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <vector>
 
@@ -22,7 +23,7 @@ constexpr FeatureSet up_to(Feature generation) { return (feature_bit(generation)
 // CPUID bits and the instructions that come with them.
 struct FeatureRow {
   std::string_view name;
-  enum Register : u8 { Edx, Ecx, ExtendedEdx } where;
+  enum Register : u8 { Edx, Ecx, ExtendedEdx, StructuredEbx, StructuredEcx } where;
   u32 bit;
   FeatureSet instructions;
 };
@@ -56,8 +57,25 @@ constexpr FeatureRow kFeatures[] = {
     {"x2apic", FeatureRow::Ecx, kCpuidX2apic, 0},
     {"tsc-deadline", FeatureRow::Ecx, kCpuidTscDeadline, 0},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
+    {"monitor", FeatureRow::Ecx, kCpuidMonitor, insn(Feature::Monitor)},
+    {"popcnt", FeatureRow::Ecx, kCpuidPopcnt, insn(Feature::Popcnt)},
     {"nx", FeatureRow::ExtendedEdx, kCpuidNx, 0},
+    {"rdtscp", FeatureRow::ExtendedEdx, kCpuidRdtscp, insn(Feature::Rdtscp)},
+    {"tsc-adjust", FeatureRow::StructuredEbx, kCpuidTscAdjust, 0},
+    {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
+    {"smap", FeatureRow::StructuredEbx, kCpuidSmap, insn(Feature::Smap)},
+    {"umip", FeatureRow::StructuredEcx, kCpuidUmip, 0},
 };
+
+u32& register_of(CpuModel& model, FeatureRow::Register where) {
+  switch (where) {
+    case FeatureRow::Edx: return model.features_edx;
+    case FeatureRow::Ecx: return model.features_ecx;
+    case FeatureRow::ExtendedEdx: return model.extended_edx;
+    case FeatureRow::StructuredEbx: return model.structured_ebx;
+    default: return model.structured_ecx;
+  }
+}
 
 constexpr u32 kP5 =
     kCpuidFpu | kCpuidVme | kCpuidDe | kCpuidPse | kCpuidTsc | kCpuidMsr | kCpuidMce | kCpuidCx8 | kCpuidApic;
@@ -81,17 +99,27 @@ CpuModel make(std::string name, std::string description, Feature generation, uns
   result.instructions = up_to(generation) | insn(Feature::Fpu);
   if (edx != 0) result.instructions |= insn(Feature::Cpuid);
   for (const FeatureRow& row : kFeatures) {
-    const u32 bits = row.where == FeatureRow::Edx ? edx : row.where == FeatureRow::Ecx ? ecx : extended;
-    if ((bits & row.bit) != 0) result.instructions |= row.instructions;
+    if ((register_of(result, row.where) & row.bit) != 0) result.instructions |= row.instructions;
   }
   if (family >= 6) result.instructions |= insn(Feature::RdPmc);
   return result;
 }
 
+constexpr u32 kP3 = kP6 | kCpuidMmx | kCpuidFxsr | kCpuidSse;
+constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
+
+CpuModel make_max() {
+  constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidX2apic | kCpuidPopcnt | kCpuidTscDeadline;
+  CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx,
+                        kCpuidNx | kCpuidRdtscp, kIntel, "relic86 Virtual CPU");
+  model.structured_ebx = kCpuidTscAdjust | kCpuidSmep | kCpuidSmap;
+  model.structured_ecx = kCpuidUmip;
+  model.instructions |= insn(Feature::Smap);
+  return model;
+}
+
 const std::vector<CpuModel>& models() {
   using F = Feature;
-  constexpr u32 kP3 = kP6 | kCpuidMmx | kCpuidFxsr | kCpuidSse;
-  constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
   static const std::vector<CpuModel> table = {
       make("386", "Intel 80386 with 80387", F::I80386, 3, 0, 8, 0, 0, 0),
       make("486", "Intel 80486 DX4, with CPUID", F::I80486, 4, 8, 0, kCpuidFpu | kCpuidVme | kCpuidPse, 0, 0),
@@ -104,8 +132,7 @@ const std::vector<CpuModel>& models() {
            "relic86 Virtual CPU"),
       make("qemu64", "the 32-bit view of QEMU's 64-bit processor", F::I80486, 15, 107, 1, kP4, kCpuidSse3, kCpuidNx,
            kAmd, "relic86 Virtual CPU"),
-      make("max", "everything that relic86 has", F::I80486, 6, 6, 3, kP4, kCpuidSse3 | kCpuidSsse3, kCpuidNx, kIntel,
-           "relic86 Virtual CPU"),
+      make_max(),
   };
   return table;
 }
@@ -115,7 +142,8 @@ const std::vector<CpuModel>& models() {
 u64 CpuModel::cr4_bits() const {
   if (!has_cpuid()) return 0;
   constexpr u64 kVmePvi = 3, kTsd = 1u << 2, kDe = 1u << 3, kPse = 1u << 4, kPae = 1u << 5, kMce = 1u << 6,
-                kPge = 1u << 7, kPce = 1u << 8, kOsFxsr = 1u << 9, kOsXmm = 1u << 10;
+                kPge = 1u << 7, kPce = 1u << 8, kOsFxsr = 1u << 9, kOsXmm = 1u << 10, kUmip = 1u << 11,
+                kSmep = 1u << 20, kSmap = 1u << 21;
   u64 bits = 0;
   if ((features_edx & kCpuidVme) != 0) bits |= kVmePvi;
   if ((features_edx & kCpuidTsc) != 0) bits |= kTsd;
@@ -127,7 +155,18 @@ u64 CpuModel::cr4_bits() const {
   if (family >= 6) bits |= kPce;
   if ((features_edx & kCpuidFxsr) != 0) bits |= kOsFxsr;
   if ((features_edx & kCpuidSse) != 0) bits |= kOsXmm;
+  if ((structured_ecx & kCpuidUmip) != 0) bits |= kUmip;
+  if ((structured_ebx & kCpuidSmep) != 0) bits |= kSmep;
+  if ((structured_ebx & kCpuidSmap) != 0) bits |= kSmap;
   return bits;
+}
+
+// No higher than the features need: some systems of the time stop at processors with leaves beyond 2 or 3.
+u32 CpuModel::last_basic_leaf() const {
+  if (features_edx == 0) return 0;
+  if ((structured_ebx | structured_ecx) != 0) return 7;
+  if ((features_ecx & kCpuidMonitor) != 0) return 5;
+  return family >= 6 ? 2 : 1;
 }
 
 const CpuModel* find_cpu_model(std::string_view name) {
@@ -136,6 +175,42 @@ const CpuModel* find_cpu_model(std::string_view name) {
   }
   return nullptr;
 }
+
+namespace {
+
+// What is no feature: vendor=, family=, model=, stepping=, model-id=. False: not one of them.
+Result<bool> set_property(CpuModel& model, std::string_view name, std::string_view value) {
+  const auto bad = [&](std::string_view mend) { return Error{fmt::format("-cpu: {}={}: {}", name, value, mend)}; };
+  if (name == "vendor") {
+    if (value.size() != 12) return bad("a vendor has twelve characters, such as GenuineIntel");
+    std::copy(value.begin(), value.end(), model.vendor.begin());
+    return true;
+  }
+  if (name == "model-id") {
+    if (value.size() > 48) return bad("a name has at most 48 characters");
+    model.brand = value;
+    return true;
+  }
+  struct Row {
+    std::string_view name;
+    unsigned CpuModel::*member;
+    unsigned most;
+  };
+  constexpr Row kRows[] = {
+      {"family", &CpuModel::family, 15}, {"model", &CpuModel::model, 255}, {"stepping", &CpuModel::stepping, 15}};
+  for (const Row& row : kRows) {
+    if (row.name != name) continue;
+    unsigned number = 0;
+    const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (failure != std::errc{} || end != value.data() + value.size() || number > row.most)
+      return bad(fmt::format("give a number from 0 to {}", row.most));
+    model.*row.member = number;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 Result<CpuModel> make_cpu_model(std::string_view description) {
   const auto comma = description.find(',');
@@ -153,8 +228,12 @@ Result<CpuModel> make_cpu_model(std::string_view description) {
       on = word[0] == '+';
       word.remove_prefix(1);
     } else if (const auto equals = word.find('='); equals != std::string_view::npos) {
-      on = word.substr(equals + 1) == "on";
+      const std::string_view value = word.substr(equals + 1);
       word = word.substr(0, equals);
+      const auto taken = set_property(model, word, value);
+      if (!taken) return taken.error();
+      if (taken.value()) continue;
+      on = value == "on" || value == "yes" || value == "true";
     }
     const auto row =
         std::find_if(std::begin(kFeatures), std::end(kFeatures), [&](const FeatureRow& r) { return r.name == word; });
@@ -162,9 +241,7 @@ Result<CpuModel> make_cpu_model(std::string_view description) {
       if (on) log::once(log::Channel::Unimplemented, "-cpu {}: feature {} is not known and stays off", name, word);
       continue;  // as QEMU: what the emulator lacks is left out
     }
-    u32& bits = row->where == FeatureRow::Edx   ? model.features_edx
-                : row->where == FeatureRow::Ecx ? model.features_ecx
-                                                : model.extended_edx;
+    u32& bits = register_of(model, row->where);
     bits = on ? bits | row->bit : bits & ~row->bit;
     model.instructions = on ? model.instructions | row->instructions : model.instructions & ~row->instructions;
   }
@@ -184,7 +261,7 @@ std::string cpu_models_text() {
 Flow cpuid(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state();
   const CpuModel& model = cpu.model();
-  const u32 most = model.features_edx == 0 ? 0 : model.family >= 6 ? 2 : 1;
+  const u32 most = model.last_basic_leaf();
   const u32 most_extended = model.brand.empty() ? (model.extended_edx != 0 ? 0x80000001u : 0x80000000u) : 0x80000008u;
   u32 leaf = state.gpr32(kEax);
   // Beyond the last leaf a processor of this age answers the highest basic one (SDM 2, CPUID).
@@ -215,6 +292,15 @@ Flow cpuid(Cpu& cpu, const Insn&) {
     case 2:
       eax = 0x03020101;  // TLB and cache descriptors: 4 KiB pages, a 512 KiB second-level cache
       edx = 0x0C040843;
+      break;
+    case 5:  // MONITOR: lines of 64 bytes
+      if ((model.features_ecx & kCpuidMonitor) != 0) eax = ebx = 64;
+      break;
+    case 6: eax = 1u << 2; break;  // the APIC timer never stops
+    case 7:
+      if (state.gpr32(kEcx) != 0) break;
+      ebx = model.structured_ebx;
+      ecx = model.structured_ecx;
       break;
     case 0x80000000u:
       eax = most_extended;

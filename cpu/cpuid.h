@@ -21,6 +21,8 @@ struct CpuModel {
   u32 features_ecx = 0;  // CPUID 1: ECX
   u32 extended_edx = 0;  // CPUID 80000001h: EDX
   u32 extended_ecx = 0;
+  u32 structured_ebx = 0;       // CPUID 7.0: EBX
+  u32 structured_ecx = 0;       // CPUID 7.0: ECX
   std::string brand;            // CPUID 80000002h-4h; empty: those leaves do not exist
   FeatureSet instructions = 0;  // what the decoder accepts
 
@@ -29,7 +31,8 @@ struct CpuModel {
   bool has_system_management_mode() const { return (instructions & feature_bit(Feature::I80486)) != 0; }
   // EDX after reset and CPUID 1: EAX: type, family, model, stepping.
   u32 signature() const { return family << 8 | (model & 15) << 4 | (model >> 4) << 16 | stepping; }
-  u64 cr4_bits() const;  // bits of CR4 that may be set; 0: there is no CR4
+  u64 cr4_bits() const;         // bits of CR4 that may be set; 0: there is no CR4
+  u32 last_basic_leaf() const;  // CPUID 0: EAX
 };
 
 // Feature bits of CPUID 1 and 80000001h that the model table and +feature, -feature use.
@@ -61,13 +64,21 @@ enum CpuidEcx : u32 {
   kCpuidSse3 = 1u << 0,
   kCpuidMonitor = 1u << 3,
   kCpuidSsse3 = 1u << 9,
+  kCpuidPopcnt = 1u << 23,
   kCpuidX2apic = 1u << 21,
   kCpuidTscDeadline = 1u << 24,
   kCpuidHypervisor = 1u << 31
 };
-inline constexpr u32 kCpuidNx = 1u << 20;  // 80000001h EDX
+inline constexpr u32 kCpuidNx = 1u << 20;      // 80000001h EDX
+inline constexpr u32 kCpuidRdtscp = 1u << 27;  // 80000001h EDX
+enum CpuidStructured : u32 {
+  kCpuidTscAdjust = 1u << 1,  // EBX
+  kCpuidSmep = 1u << 7,       // EBX
+  kCpuidSmap = 1u << 20,      // EBX
+  kCpuidUmip = 1u << 2,       // ECX
+};
 
-inline constexpr std::string_view kDefaultCpuModel = "pentium3";
+inline constexpr std::string_view kDefaultCpuModel = "qemu32";
 
 // A model by name; null: unknown. The names of QEMU's models are used where the part is the same.
 const CpuModel* find_cpu_model(std::string_view name);

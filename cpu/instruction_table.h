@@ -48,6 +48,9 @@ enum class Feature : u8 {
   Clflush,
   Pause,
   Monitor,
+  Smap,
+  Rdtscp,
+  Popcnt,
   Count
 };
 using FeatureSet = u32;  // bit n: Feature n

@@ -1,5 +1,6 @@
 // RDMSR, WRMSR, RDTSC, RDPMC (SDM 4; SDM 3B 17.17).
 #include <algorithm>
+#include <span>
 
 #include "base/log.h"
 #include "cpu/access.h"
@@ -29,6 +30,7 @@ enum MsrNumber : u32 {
   kPlatformId = 0x17,
   kApicBase = 0x1B,
   kFeatureControl = 0x3A,
+  kTscAdjust = 0x3B,
   kMicrocode = 0x8B,
   kMtrrCap = 0xFE,
   kSysenterCs = 0x174,
@@ -52,8 +54,9 @@ enum MsrNumber : u32 {
   kPat = 0x277,
   kMtrrDefType = 0x2FF,
   kMc0First = 0x400,
-  kMc0Last = 0x413,
+  kMc0Last = 0x40F,
   kEfer = 0xC0000080u,
+  kTscAux = 0xC0000103u,
   kHardwareConfiguration = 0xC0010015u,
 };
 
@@ -82,10 +85,53 @@ void rearm_deadline(Cpu& cpu) {
   if (cpu.apic() != nullptr && cpu.apic()->deadline() != 0) arm_deadline(cpu, cpu.apic()->deadline());
 }
 
+// Where registers that only keep what was written stand: performance counters, which count nothing here, and the
+// address and miscellaneous registers of machine-check banks. Null: none of that number.
+u64* kept_register(CpuState& state, const CpuModel& model, u32 number) {
+  const bool intel = model.vendor[0] == 'G';
+  const auto within = [number](u32 first, u32 count) { return number >= first && number < first + count; };
+  if (intel && model.family == 6) {
+    if (within(0xC1, 2)) return &state.performance_counter[number - 0xC1];
+    if (within(0x186, 2)) return &state.performance_select[number - 0x186];
+  }
+  if (!intel && model.family >= 6) {
+    if (within(0xC0010000, 4)) return &state.performance_select[number - 0xC0010000];
+    if (within(0xC0010004, 4)) return &state.performance_counter[number - 0xC0010004];
+  }
+  if ((model.features_edx & kCpuidMca) != 0 && number >= kMc0First && number <= kMc0Last) {
+    const u32 bank = (number - kMc0First) / 4;
+    if ((number & 3) == 0) return &state.mc_control[bank];
+    if ((number & 3) == 2) return &state.mc_address[bank];
+    if ((number & 3) == 3) return &state.mc_misc[bank];
+  }
+  return nullptr;
+}
+
+// Registers of real parts that systems probe and that do nothing here: they read 0 and swallow writes (SDM 4, P6 family
+// and Pentium 4 tables; BIOS and Kernel Developer's Guide for AMD family 0Fh).
+bool inert_register(const CpuModel& model, u32 number) {
+  struct Range {
+    u32 first, last;
+  };
+  static constexpr Range kP6[] = {{0x2A, 0x2A},   {0x33, 0x33},   {0x79, 0x79},   {0x88, 0x8A},  {0x116, 0x116},
+                                  {0x118, 0x11B}, {0x11E, 0x11E}, {0x1DB, 0x1DE}, {0x1E0, 0x1E0}};
+  static constexpr Range kPentium4[] = {{0x2A, 0x2C},   {0x79, 0x79},   {0x9B, 0x9B},  {0x198, 0x19D},
+                                        {0x1D7, 0x1DE}, {0x300, 0x371}, {0x3A0, 0x3F2}};
+  static constexpr Range kAmd[] = {{0xC0010010, 0xC0010010}, {0xC001001F, 0xC001001F}, {0xC0010055, 0xC0010055}};
+  const auto in = [number](std::span<const Range> ranges) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [number](const Range& range) { return number >= range.first && number <= range.last; });
+  };
+  if (model.vendor[0] != 'G') return model.family >= 6 && in(kAmd);
+  return (model.family == 6 && in(kP6)) || (model.family == 15 && in(kPentium4));
+}
+
 bool read_msr(Cpu& cpu, u32 number, u64& value) {
   CpuState& state = cpu.state();
   const CpuModel& model = cpu.model();
   value = 0;
+  if (const u64* kept = kept_register(state, model, number)) return value = *kept, true;
+  if (inert_register(model, number)) return true;
   if (number >= kMc0First && number <= kMc0Last) return (model.features_edx & kCpuidMca) != 0;
   if (number >= kX2apicFirst && number <= kX2apicLast) return cpu.apic() != nullptr && cpu.apic()->read(number, value);
   if ((model.features_edx & kCpuidMtrr) != 0) {
@@ -109,6 +155,8 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
     case kFeatureControl:
     case kMicrocode:
     case kDebugControl: return model.family >= 6;
+    case kTscAdjust: return value = state.tsc_adjust, (model.structured_ebx & kCpuidTscAdjust) != 0;
+    case kTscAux: return value = state.tsc_aux, (model.extended_edx & kCpuidRdtscp) != 0;
     case kSysenterCs: return value = state.sysenter_cs, (model.features_edx & kCpuidSep) != 0;
     case kSysenterEsp: return value = state.sysenter_esp, (model.features_edx & kCpuidSep) != 0;
     case kSysenterEip: return value = state.sysenter_eip, (model.features_edx & kCpuidSep) != 0;
@@ -129,7 +177,13 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
   if (!read_msr(cpu, number, present)) return false;  // the model has no such register
   CpuState& state = cpu.state();
   const CpuModel& model = cpu.model();
-  if (number >= kMc0First && number <= kMc0Last) return (model.features_edx & kCpuidMca) != 0;
+  if (number >= kMc0First && number <= kMc0Last) {
+    // Controls are all on or all off, the status can only be cleared (SDM 3B 15.3.2).
+    if ((number & 3) == 0 && value != 0 && value != ~u64{0}) return false;
+    if ((number & 3) == 1) return value == 0;
+  }
+  if (u64* kept = kept_register(state, model, number)) return *kept = value, true;
+  if (inert_register(model, number)) return true;
   if ((model.features_edx & kCpuidMtrr) != 0) {
     if (number >= kMtrrPhysBase0 && number <= kMtrrPhysLast) {
       const bool mask = (number & 1) != 0;
@@ -157,12 +211,19 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
     case kMicrocode:
     case kDebugControl:
     case kHardwareConfiguration: return true;
-    case kTsc:
+    case kTsc:  // the adjustment follows (SDM 3B 17.17.3)
+      state.tsc_adjust += value - (tsc_now(cpu) + state.tsc_offset);
       state.tsc_offset = value - tsc_now(cpu);
       rearm_deadline(cpu);
       return true;
     case kApicBase: return cpu.apic()->set_base(value);
     case kTscDeadline: arm_deadline(cpu, value); return true;
+    case kTscAdjust:
+      state.tsc_offset += value - state.tsc_adjust;
+      state.tsc_adjust = value;
+      rearm_deadline(cpu);
+      return true;
+    case kTscAux: return state.tsc_aux = value & 0xFFFFFFFF, value <= 0xFFFFFFFF;
     case kSysenterCs: state.sysenter_cs = value & 0xFFFFFFFFu; return true;
     case kSysenterEsp: state.sysenter_esp = value & 0xFFFFFFFFu; return true;
     case kSysenterEip: state.sysenter_eip = value & 0xFFFFFFFFu; return true;

@@ -140,11 +140,11 @@ Flow arpl(Cpu& cpu, const Insn& insn) {
 }
 
 Flow sldt(Cpu& cpu, const Insn& insn) {
-  if (!protected_only(cpu)) return Flow::Fault;
+  if (!protected_only(cpu) || !user_may_store(cpu)) return Flow::Fault;
   return write_operand16(cpu, insn, cpu.state().segment[kLdtr].selector.raw);
 }
 Flow str(Cpu& cpu, const Insn& insn) {
-  if (!protected_only(cpu)) return Flow::Fault;
+  if (!protected_only(cpu) || !user_may_store(cpu)) return Flow::Fault;
   return write_operand16(cpu, insn, cpu.state().segment[kTr].selector.raw);
 }
 
@@ -253,8 +253,12 @@ Flow load_table(Cpu& cpu, const Insn& insn, DescriptorTable& table) {
 
 }  // namespace
 
-Flow sgdt(Cpu& cpu, const Insn& insn) { return store_table(cpu, insn, cpu.state().gdtr); }
-Flow sidt(Cpu& cpu, const Insn& insn) { return store_table(cpu, insn, cpu.state().idtr); }
+Flow sgdt(Cpu& cpu, const Insn& insn) {
+  return user_may_store(cpu) ? store_table(cpu, insn, cpu.state().gdtr) : Flow::Fault;
+}
+Flow sidt(Cpu& cpu, const Insn& insn) {
+  return user_may_store(cpu) ? store_table(cpu, insn, cpu.state().idtr) : Flow::Fault;
+}
 Flow lgdt(Cpu& cpu, const Insn& insn) { return load_table(cpu, insn, cpu.state().gdtr); }
 Flow lidt(Cpu& cpu, const Insn& insn) { return load_table(cpu, insn, cpu.state().idtr); }
 

@@ -117,7 +117,8 @@ struct alignas(64) CpuState {
   u32 debug_status = 0;  // DR6 bits of data breakpoints hit since the last #DB (kPendingDataBreak)
   u8 shadow = 0;         // ShadowBits in force for the next instruction
   bool halted = false;
-  bool shutdown = false;  // triple fault: only RESET, INIT (and NMI) leave it
+  bool monitor_armed = false;  // MONITOR was executed and nothing that wakes MWAIT has come since
+  bool shutdown = false;       // triple fault: only RESET, INIT (and NMI) leave it
   CpuMode mode{};
 
   // Instructions left in the running slice, and how long the slice was: instruction_count = retired + slice -
@@ -145,6 +146,10 @@ struct alignas(64) CpuState {
   std::array<u64, 11> mtrr_fixed{};
   u64 misc_enable = 0;
   u64 mcg_status = 0;
+  u64 tsc_adjust = 0;  // what the guest added to the TSC
+  u64 tsc_aux = 0;
+  std::array<u64, 4> mc_control{}, mc_address{}, mc_misc{};        // by machine-check bank
+  std::array<u64, 4> performance_select{}, performance_counter{};  // they count nothing
   u32 smbase = 0x30000;
   bool in_smm = false;
   bool nmi_blocked = false;

@@ -7,6 +7,8 @@
 
 namespace relic86 {
 
+// Whether SGDT, SIDT, SLDT, STR and SMSW may tell (CR4.UMIP, SDM 3A 2.5); false: #GP(0) is raised.
+bool user_may_store(Cpu& cpu);
 // Whether IN, OUT, INS, OUTS may touch the port (IOPL, TSS permission map); false: #GP(0) or a page fault is raised.
 bool io_permitted(Cpu& cpu, IoPort port, unsigned width);
 
@@ -77,5 +79,12 @@ Flow sysenter(Cpu& cpu, const Insn& insn);
 Flow sysexit(Cpu& cpu, const Insn& insn);
 Flow cpuid(Cpu& cpu, const Insn& insn);
 Flow rsm(Cpu& cpu, const Insn& insn);
+// --- Later additions ---
+Flow stac(Cpu& cpu, const Insn& insn);
+Flow clac(Cpu& cpu, const Insn& insn);
+Flow monitor(Cpu& cpu, const Insn& insn);
+Flow mwait(Cpu& cpu, const Insn& insn);
+Flow rdtscp(Cpu& cpu, const Insn& insn);
+Flow popcnt(Cpu& cpu, const Insn& insn);
 
 }  // namespace relic86
