@@ -19,6 +19,7 @@ struct CodeBlock {
   u32 bytes = 0;  // from the first instruction's first byte to the last one's last
   bool straddles = false;
   bool alive = true;
+  bool guarded = false;           // begins where a debugger's breakpoint may stand (cpu/interpreter.h)
   BackingOffset first{};        // the first byte
   BackingOffset second_page{};  // straddling: the page that holds the rest
   // For a translator: how often the block was entered, and what it made of it.

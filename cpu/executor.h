@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/types.h"
 
@@ -24,6 +25,17 @@ class Executor {
   virtual ExitReason run(u64 budget) = 0;
   // All decoded or translated code is forgotten (reset, loadvm, a remap).
   virtual void flush_code() = 0;
+
+  // --- For a debugger ---
+  // Linear addresses at which run() returns Breakpoint before the instruction is carried out, once each time that the
+  // guest comes there. The guest's memory is not touched.
+  virtual void set_breakpoints(const std::vector<LinAddr>& addresses) = 0;
+  // The next instruction runs whether or not a breakpoint stands there.
+  virtual void pass_breakpoint() = 0;
+  // Acts on what is pending, then carries out one instruction (one iteration of a REP) or delivers its fault.
+  // Breakpoints are not looked at.
+  virtual ExitReason single_step() = 0;
+
   // Statistics for people: --jit-stats, info jit.
   virtual std::string describe() const = 0;
 };

@@ -43,6 +43,7 @@ void Interpreter::patch_in_place(bool wanted) {
 Interpreter::~Interpreter() { store_.set_code_watch(nullptr); }
 
 void Interpreter::flush_code() {
+  if (breakpoints_.empty()) cuts_.reset();
   blocks_.clear();
   forget_fetch_page();
 }
@@ -52,22 +53,43 @@ void Interpreter::code_written(BackingOffset first, u64 length) { blocks_.invali
 u64 Interpreter::linear_rip() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
 
 bool Interpreter::stepping() const {
-  return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0 || (state_.dr[7] & 0xFF) != 0 ||
-         !breakpoints_.empty();
+  return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0 || (state_.dr[7] & 0xFF) != 0;
 }
 
 void Interpreter::begin(u64 budget) {
   cpu_.begin_slice(budget);
   forget_fetch_page();
-  first_instruction_ = true;
+}
+
+void Interpreter::set_breakpoints(const std::vector<LinAddr>& addresses) {
+  std::bitset<kPageSize> cuts;
+  for (const LinAddr address : addresses) cuts.set(address.raw & (kPageSize - 1));
+  // Debuggers take their breakpoints out at every stop: cuts that are there stay until none is wanted for long.
+  const bool wanted = (cuts & ~cuts_).any();
+  breakpoints_ = addresses;
+  if (!wanted) return;
+  cuts_ |= cuts;
+  flush_code();
+}
+
+bool Interpreter::meets_breakpoint() {
+  const Passage here{linear_rip(), cpu_.instruction_count()};
+  if (here == passed_) return false;
+  if (std::find(breakpoints_.begin(), breakpoints_.end(), LinAddr(here.linear)) == breakpoints_.end()) return false;
+  passed_ = here;
+  return true;
+}
+
+ExitReason Interpreter::single_step() {
+  begin(1);
+  blocks_.collect();
+  if (const auto reason = boundary()) return *reason;
+  step();
+  return ExitReason::BudgetSpent;
 }
 
 std::optional<ExitReason> Interpreter::step_checked() {
-  if (!breakpoints_.empty() && !first_instruction_ &&
-      std::find(breakpoints_.begin(), breakpoints_.end(), LinAddr(linear_rip())) != breakpoints_.end()) {
-    return ExitReason::Breakpoint;
-  }
-  first_instruction_ = false;
+  if (!breakpoints_.empty() && meets_breakpoint()) return ExitReason::Breakpoint;
   step();
   return std::nullopt;
 }
@@ -87,13 +109,15 @@ ExitReason Interpreter::run(u64 budget) {
     do {
       CodeBlock* const block = current_block();
       if (block == nullptr) {
-        if (uncached_) {
-          step();
-        } else {
+        if (!uncached_) {
           deliver();
+        } else if (const auto reason = step_checked()) {
+          return *reason;
         }
         break;
       }
+      if (block->guarded && meets_breakpoint()) [[unlikely]]
+        return ExitReason::Breakpoint;
       flow = run_block(block->insns.data());
     } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
   }
@@ -155,7 +179,9 @@ void Interpreter::complete(Flow flow, const Insn& insn) {
       --state_.remaining;
       forget_fetch_page();
       break;
-    case Flow::Again:
+    case Flow::Again:  // the same instruction goes on: it was reported when it began
+      if (!breakpoints_.empty()) pass_breakpoint();
+      break;
     case Flow::Lookup: break;
     case Flow::Fault: deliver(); break;
   }
@@ -256,7 +282,9 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, bool code32) {
   block->first = first;
   const u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
   const u8* const bytes = store_.host(first);
+  block->guarded = cuts_[first.raw & (kPageSize - 1)];
   while (block->bytes < room && block->insns.size() < CodeBlocks::kMaxInstructions) {
+    if (block->bytes != 0 && cuts_[(first.raw + block->bytes) & (kPageSize - 1)]) break;
     Insn insn;
     if (!decoder_.decode({bytes + block->bytes, room - block->bytes}, code32, insn)) break;
     ++decoded_;
@@ -290,6 +318,7 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, bool code32) {
   auto block = std::make_unique<CodeBlock>();
   block->key = CodeBlocks::key_of(first, code32);
   block->first = first;
+  block->guarded = cuts_[first.raw & (kPageSize - 1)];
   Insn insn;
   if (!decoder_.decode({window, size}, code32, insn)) {
     cpu_.raise(Vector::GeneralProtection, 0);

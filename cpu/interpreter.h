@@ -2,10 +2,15 @@
 //
 // Between two instructions of a block nothing is looked at but the budget: whoever makes work (an interrupt, a stop, an
 // earlier event) cuts the budget, and instructions that change what may be acted on (STI, POPF, MOV CR) end in
-// Flow::Stop. With TF, RF, an interrupt shadow, an enabled debug register or a debugger's breakpoint in force,
-// instructions run one by one in step().
+// Flow::Stop. With TF, RF, an interrupt shadow or an enabled debug register in force, instructions run one by one in
+// step().
+//
+// A debugger's breakpoints cut blocks: every page has block borders at the breakpoints' offsets within their pages, so
+// that borders hold under any paging, and blocks that begin there are guarded: whoever runs them asks first. All other
+// code runs as ever.
 #pragma once
 
+#include <bitset>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,9 +35,9 @@ class Interpreter final : public Executor, public CodeWatch {
   std::string describe() const override;
   void code_written(BackingOffset first, u64 length) override;
 
-  // Linear addresses at which run() returns Breakpoint before the instruction executes. The instruction that run()
-  // starts with is let through.
-  void set_breakpoints(std::vector<LinAddr> addresses) { breakpoints_ = std::move(addresses); }
+  void set_breakpoints(const std::vector<LinAddr>& addresses) override;
+  void pass_breakpoint() override { passed_ = {linear_rip(), cpu_.instruction_count()}; }
+  ExitReason single_step() override;
 
   // Whether small writes over decoded instructions change them where they stand (code_patches.h).
   void patch_in_place(bool wanted);
@@ -41,8 +46,10 @@ class Interpreter final : public Executor, public CodeWatch {
   void begin(u64 budget);
   std::optional<ExitReason> boundary();
   bool stepping() const;
-  // With stepping(): one instruction. A reason: a breakpoint was met before it.
+  // One instruction. A reason: a breakpoint was met before it.
   std::optional<ExitReason> step_checked();
+  // A breakpoint at CS:EIP is to be reported now. Ask before a guarded block.
+  bool meets_breakpoint();
   // The block at CS:EIP; null: a fault was raised (deliver() it), or, if uncached(), the code must be stepped.
   CodeBlock* current_block();
   bool uncached() const { return uncached_; }
@@ -84,8 +91,15 @@ class Interpreter final : public Executor, public CodeWatch {
   CodeBlocks blocks_;
   FetchPage fetch_;
   bool uncached_ = false;
-  bool first_instruction_ = false;  // of this run(): breakpoints let it through
+  // Where and when a breakpoint was passed or reported last: it is not met again at that very moment.
+  struct Passage {
+    u64 linear = ~u64{0};
+    u64 count = 0;
+    bool operator==(const Passage&) const = default;
+  };
+  Passage passed_;
   std::vector<LinAddr> breakpoints_;
+  std::bitset<kPageSize> cuts_;  // offsets in a page at which blocks end
   u64 decoded_ = 0;
   u64 last_delivery_ = ~u64{0};  // instruction count at the last fault
   unsigned deliveries_ = 0;      // since an instruction completed, that one not counted

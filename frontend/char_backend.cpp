@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pty.h>
 #include <sys/socket.h>
@@ -38,9 +39,14 @@ class DescriptorBackend : public CharBackend {
   }
   ~DescriptorBackend() override { shut(); }
 
-  void put(u8 byte) override {
-    if (output_ < 0) return;
-    while (::write(output_, &byte, 1) < 0) {
+  void put(u8 byte) override { write({reinterpret_cast<const char*>(&byte), 1}); }
+  void write(std::string_view bytes) override {
+    while (output_ >= 0 && !bytes.empty()) {
+      const ssize_t count = ::write(output_, bytes.data(), bytes.size());
+      if (count >= 0) {
+        bytes.remove_prefix(static_cast<std::size_t>(count));
+        continue;
+      }
       if (errno == EINTR) continue;
       if (errno != EAGAIN) return;
       pollfd wait{output_, POLLOUT, 0};
@@ -83,6 +89,7 @@ class DescriptorBackend : public CharBackend {
     if (count <= 0) {
       poller_.unwatch(input_);
       on_end();
+      if (end_listener_) end_listener_();
       return;
     }
     held_.insert(held_.end(), buffer, buffer + count);
@@ -124,8 +131,10 @@ class ServerBackend final : public DescriptorBackend {
     poller_.watch(listener_, [this] { accept_client(); });
   }
   void accept_client() {
-    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (client < 0) return;
+    const int on = 1;  // short answers go out at once; not TCP: no harm
+    ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     poller_.unwatch(listener_);
     input_ = output_ = client;
     start_reading();

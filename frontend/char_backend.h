@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "devices/host_sinks.h"
@@ -19,11 +20,18 @@ class CharBackend : public CharSink {
   void connect(CharSource* receiver) { receiver_ = receiver; }
   // A server: called whenever a client has come. False: not a server, or its first client is there already.
   virtual bool on_client(std::function<void()>) { return false; }
+  // Called when the client, or whoever wrote to us, has gone.
+  void on_end_of_input(std::function<void()> listener) { end_listener_ = std::move(listener); }
+  // Many bytes at once.
+  virtual void write(std::string_view bytes) {
+    for (const char byte : bytes) put(static_cast<u8>(byte));
+  }
   // Hands over held bytes that the receiver can take by now. Called between slices.
   virtual void pump() {}
 
  protected:
   CharSource* receiver_ = nullptr;
+  std::function<void()> end_listener_;
 };
 
 // spec: stdio, file:PATH, null, none, pty, tcp:[HOST]:PORT[,server[=on]][,nowait|wait=off],

@@ -64,6 +64,11 @@ Result<> Consoles::build() {
     if (!backend) return backend.error();
     machine_.connect_debug_console(backend.value());
   }
+  for (const std::string& device : options_.gdb) {
+    if (device == "stdio" && stdio_ != nullptr)
+      return Error{"-gdb stdio: stdio is taken already by a console; give that another device"};
+    if (auto served = machine_.serve_gdb(device); !served) return served.error();
+  }
   for (const std::string& spec : options_.monitors) {
     if (spec == "none" || spec == "null") continue;
     auto backend = open("-monitor", spec);

@@ -11,6 +11,7 @@
 #include "devices/uart16550.h"
 #include "frontend/board_options.h"
 #include "frontend/engines.h"
+#include "frontend/gdb_server.h"
 #include "frontend/host_time.h"
 #include "frontend/saved_machine.h"
 
@@ -78,6 +79,7 @@ Result<> Machine::build() {
   auto engine = make_engine(options_, *cpu_, *bus_);
   if (!engine) return engine.error();
   engine_ = std::move(engine).value();
+  debugger_ = std::make_unique<Debugger>(*cpu_, *engine_);
   bus_->on_topology_change([this] { cpu_->mmu().flush_all(); });
   keys_ = std::make_unique<KeySender>(board_->keyboard());
 
@@ -107,6 +109,7 @@ End Machine::run() {
   if (!options_.start_paused) resume();
   while (end_ == End::None) turn(~u64{0});
   clock_->stop();
+  debugger_->ended(exit_code());
   return end_;
 }
 
@@ -136,8 +139,12 @@ void Machine::turn(u64 limit) {
     last_served_ = 0;
     return;
   }
-  scheduler_->run_due();
-  run_slice(limit);
+  if (debugger_->stepping()) [[unlikely]] {
+    run_step();
+  } else {
+    scheduler_->run_due();
+    run_slice(limit);
+  }
   carry_out_requests();
 }
 
@@ -157,19 +164,31 @@ void Machine::run_slice(u64 limit) {
   const ExitReason reason = engine_->run(std::min(clock_->budget(next_stop()), limit - count_before));
   if (!clock_->deterministic())
     clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
+  act_on(reason);
+}
+
+void Machine::run_step() {
+  // Devices wait too while interrupts are held back, unless the processor waits for them.
+  if (!debugger_->masks_interrupts() || cpu_->state().halted) scheduler_->run_due();
+  act_on(debugger_->step_engine());
+}
+
+void Machine::act_on(ExitReason reason) {
+  const bool debugger_stops = debugger_->wants_stop(reason);
   switch (reason) {
     case ExitReason::BudgetSpent:
-    case ExitReason::Stopped: break;
+    case ExitReason::Stopped:
+    case ExitReason::Breakpoint: break;
     case ExitReason::Halted:
-      if (!reset_requested_ && !power_off_requested_ && end_ == End::None) idle();
+      if (!debugger_stops && !reset_requested_ && !power_off_requested_ && end_ == End::None) idle();
       break;
     case ExitReason::Shutdown:
       log::print(log::Channel::Reset, "triple fault");
       if (options_.no_reboot) return finish(End::TripleFault);
       reset_requested_ = true;
       break;
-    case ExitReason::Breakpoint: pause(); break;
   }
+  if (debugger_stops) pause();
 }
 
 void Machine::idle() {
@@ -260,12 +279,23 @@ void Machine::pause() {
   paused_ = true;
   clock_->stop();
   cpu_->request(kPendingStop);
+  debugger_->paused();
+}
+
+Result<> Machine::serve_gdb(const std::string& device) {
+  gdb_.reset();
+  if (device == "none") return {};
+  auto server = GdbServer::open(*this, device, poller_);
+  if (!server) return server.error();
+  gdb_ = std::move(server).value();
+  return {};
 }
 
 void Machine::resume() {
   if (!paused_ || powered_off_) return;
   paused_ = false;
   cpu_->state().pending &= ~u32{kPendingStop};
+  debugger_->resuming();
   clock_->start();
 }
 

@@ -15,6 +15,7 @@
 #include "devices/scheduler.h"
 #include "frontend/apic_port.h"
 #include "frontend/char_backend.h"
+#include "frontend/debugger.h"
 #include "frontend/expectations.h"
 #include "frontend/host_poller.h"
 #include "frontend/key_sender.h"
@@ -24,6 +25,8 @@
 #include "frontend/saved_drives.h"
 
 namespace relic86 {
+
+class GdbServer;
 
 // Why a run ended.
 enum class End : u8 {
@@ -68,6 +71,8 @@ class Machine final : private MachineControl,
   // --- Requests; call them on the machine's thread (HostPoller callbacks, tasks). ---
   void pause();
   void resume();
+  // run() begins paused, as with -S.
+  void hold_start() { options_.start_paused = true; }
   bool paused() const { return paused_; }
   // The run is over: nothing of the guest is executed any more.
   bool ended() const { return end_ != End::None; }
@@ -91,6 +96,7 @@ class Machine final : private MachineControl,
   IoSpace& io() { return *io_; }
   Executor& engine() { return *engine_; }
   KeySender& keys() { return *keys_; }
+  Debugger& debugger() { return *debugger_; }
   // The one picture of the screen that everybody looks at.
   Picture& picture() { return picture_; }
 
@@ -99,6 +105,10 @@ class Machine final : private MachineControl,
   void connect_serial(unsigned port, CharBackend* backend);
   void connect_parallel(unsigned port, CharBackend* backend);
   void connect_debug_console(CharBackend* backend) { debug_console_.next = backend; }
+
+  // Listens for gdb on a character device, as -gdb names it ("tcp::1234", "unix:PATH", "stdio"), instead of where it
+  // did before; "none": nowhere.
+  Result<> serve_gdb(const std::string& device);
 
   // Puts another medium into a drive ("floppy0", "ide1-cd0"), or takes it out.
   Result<> change_medium(const std::string& device, const MediumChange& change);
@@ -139,6 +149,8 @@ class Machine final : private MachineControl,
   void serve_host();     // host input, posted tasks, expectations, time limit
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
+  void run_step();  // for a debugger
+  void act_on(ExitReason reason);
   void idle();  // HLT: sleep until the next event or host input
   void carry_out_requests();
   void check_expectations();
@@ -157,9 +169,11 @@ class Machine final : private MachineControl,
   std::unique_ptr<ApicPort> apic_;  // null: the processor has no local APIC
   std::unique_ptr<Cpu> cpu_;
   std::unique_ptr<Executor> engine_;
+  std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<KeySender> keys_;
   std::vector<CharBackend*> backends_;
   std::unique_ptr<Expectations> expectations_;
+  std::unique_ptr<GdbServer> gdb_;
 
   // The board is built before its backends are opened.
   struct LateSink final : CharSink {

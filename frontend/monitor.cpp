@@ -124,6 +124,14 @@ std::string savevm(Machine& machine, Words words) { return with_tag(machine, wor
 std::string loadvm(Machine& machine, Words words) { return with_tag(machine, words, load_machine); }
 std::string delvm(Machine& machine, Words words) { return with_tag(machine, words, delete_saved_machine); }
 
+std::string gdb_server(Machine& machine, Words words) {
+  const std::string device = words.size() > 1 ? words[1] : "tcp::1234";
+  const auto served = machine.serve_gdb(device);
+  if (!served) return "Error: " + served.message() + "\n";
+  if (device == "none") return "Disabled gdbserver\n";
+  return fmt::format("Waiting for gdb connection on device '{}'\n", device);
+}
+
 std::string screentext(Machine& machine, Words) {
   std::string text;
   for (const std::string& line : machine.board().text_screen()) text += line + "\n";
@@ -152,6 +160,7 @@ constexpr MonitorCommand kCommands[] = {
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
+    {"gdbserver", "", "[DEVICE]", "listen for gdb (default: tcp::1234); none ends it", gdb_server},
     {"savevm", "", "TAG", "save the whole machine", savevm},
     {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
     {"delvm", "", "TAG", "delete a saved machine", delvm},

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cpu/disassembler.h"
+#include "frontend/guest_memory.h"
 #include "frontend/monitor_commands.h"
 
 namespace relic86::monitor {
@@ -62,29 +63,12 @@ std::string number_text(const Format& format, u64 value) {
   }
 }
 
-// Bytes at an address as the debugger sees them: nothing is set, filled or faulted. False: not mapped.
-bool peek(Machine& machine, bool physical, u64 address, std::span<u8> into) {
-  for (std::size_t done = 0; done < into.size();) {
-    const u64 at = physical ? address + done : (address + done) & 0xFFFFFFFFu;
-    const auto chunk = std::min<u64>(into.size() - done, kPageSize - (at & (kPageSize - 1)));
-    PhysAddr where(at);
-    if (!physical) {
-      const auto translated = machine.cpu().mmu().debug_translate(LinAddr(at));
-      if (!translated) return false;
-      where = *translated;
-    }
-    machine.bus().read_block(where, into.subspan(done, chunk));
-    done += chunk;
-  }
-  return true;
-}
-
 std::string disassemble_at(Machine& machine, bool physical, u64 address, u64 count) {
   std::string text;
   for (u64 n = 0; n < count; n++) {
     std::array<u8, 15> bytes{};
     std::size_t have = 0;
-    while (have < bytes.size() && peek(machine, physical, address + have, std::span(&bytes[have], 1))) have++;
+    while (have < bytes.size() && read_guest(machine, physical, address + have, std::span(&bytes[have], 1))) have++;
     if (have == 0) return text + fmt::format("Cannot access memory at address {:#x}\n", address);
     const Disassembly line = disassemble(std::span(bytes).first(have), static_cast<u32>(address),
                                          machine.cpu().state().mode.code32, AssemblerSyntax::Att);
@@ -123,7 +107,7 @@ std::string examine(Machine& machine, Words words, bool physical) {
       text += (n > 0 ? "\n" : "") + (physical ? fmt::format("{:016x}:", at) : fmt::format("{:08x}:", at & 0xFFFFFFFF));
     u64 value = 0;
     std::array<u8, 8> bytes{};
-    if (!peek(machine, physical, at, std::span(bytes).first(format.width))) return text + " Cannot access memory\n";
+    if (!read_guest(machine, physical, at, std::span(bytes).first(format.width))) return text + " Cannot access memory\n";
     std::memcpy(&value, bytes.data(), 8);
     text += number_text(format, value);
   }
@@ -170,7 +154,7 @@ std::string save_memory(Machine& machine, Words words) {
   std::string trouble;
   for (u64 done = 0; done < *size && trouble.empty();) {
     const auto chunk = std::span(page).first(std::min<u64>(kPageSize, *size - done));
-    if (!peek(machine, physical, *address + done, chunk))
+    if (!read_guest(machine, physical, *address + done, chunk))
       trouble = fmt::format("Error: Invalid addr {:#018x}/size {} specified\n", *address, *size);
     else if (std::fwrite(chunk.data(), 1, chunk.size(), file) != chunk.size())
       trouble = fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], std::strerror(errno));

@@ -57,16 +57,25 @@ ExitReason Translator::run(u64 budget) {
       if (block == nullptr) {
         pending_link_ = nullptr;
         unshared_ = false;
-        if (interpreter_.uncached()) {
-          interpreter_.step();
-        } else {
+        if (!interpreter_.uncached()) {
           interpreter_.deliver();
+        } else if (const auto reason = interpreter_.step_checked()) {
+          return *reason;
         }
         break;
       }
+      if (block->guarded && interpreter_.meets_breakpoint()) [[unlikely]]
+        return ExitReason::Breakpoint;
       flow = run_one(*block);
     } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
   }
+}
+
+ExitReason Translator::single_step() {
+  pending_link_ = nullptr;
+  unshared_ = false;
+  collect();
+  return interpreter_.single_step();
 }
 
 u32 Translator::code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }

@@ -59,6 +59,9 @@ class Translator final : public Executor, public CodeWatch {
   void flush_code() override;
   std::string describe() const override;
   void code_written(BackingOffset first, u64 length) override;
+  void set_breakpoints(const std::vector<LinAddr>& addresses) override { interpreter_.set_breakpoints(addresses); }
+  void pass_breakpoint() override { interpreter_.pass_breakpoint(); }
+  ExitReason single_step() override;
 
   // For reports: the guest's instructions, IR and host code of what was made of the block that starts here, and how
   // many instructions the longest translation has. Empty and 0: nothing was.

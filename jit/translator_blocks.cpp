@@ -43,7 +43,7 @@ Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
     ++block.heat;
     return nullptr;
   }
-  if (!usable() || !page_within_limit()) return nullptr;
+  if (!usable() || block.guarded || !page_within_limit()) return nullptr;
   Mode mode = this->mode();
   mode.unshared = unshared;
   if (block.straddles && !straddling_entry(block, mode)) return nullptr;

@@ -83,6 +83,11 @@ void Mmu::read_page(u32 linear, u8* into, u32 size, Privilege privilege) {
     std::memcpy(into, reinterpret_cast<const u8*>(linear + entry - kTlbFast), size);
     return;
   }
+  if (!watchpoints_.empty()) note_access(linear, size, false);
+  if ((entry & kTlbDebug) != 0) {
+    std::memcpy(into, bus_.store().host(BackingOffset((entry & kPageMask) + (linear & (kPageSize - 1)))), size);
+    return;
+  }
   const PhysAddr physical((entry & kPageMask) + (linear & (kPageSize - 1)));
   for (u32 done = 0; done < size;) {
     const u32 width = piece(linear + done, size - done);
@@ -96,6 +101,14 @@ void Mmu::write_page(u32 linear, const u8* from, u32 size, Privilege privilege) 
   const u64 entry = tlb_.write_entry(LinAddr(linear), privilege);
   if ((entry & kTlbFast) != 0) {
     std::memcpy(reinterpret_cast<u8*>(linear + entry - kTlbFast), from, size);
+    return;
+  }
+  if (!watchpoints_.empty()) note_access(linear, size, true);
+  if ((entry & kTlbDebug) != 0) {
+    BackingStore& store = bus_.store();
+    const BackingOffset at((entry & kPageMask) + (linear & (kPageSize - 1)));
+    std::memcpy(store.host(at), from, size);
+    if (store.watched(at)) store.note_write(at, size);
     return;
   }
   if ((entry & kTlbWatched) != 0) {
@@ -212,6 +225,27 @@ bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
   if (!found.ok) return false;
   page = code_page(found.physical);
   return true;
+}
+
+void Mmu::set_watchpoints(std::vector<Watchpoint> watchpoints, WatchListener listener) {
+  watchpoints_ = std::move(watchpoints);
+  watch_listener_ = std::move(listener);
+  std::vector<u32> pages;
+  for (const Watchpoint& point : watchpoints_) {
+    const u32 last = (point.first + point.size - 1) >> kPageShift;
+    for (u32 page = point.first >> kPageShift;; page = (page + 1) & (kLinearPages - 1)) {
+      pages.push_back(page);
+      if (page == last) break;
+    }
+  }
+  tlb_.set_debug_pages(std::move(pages));
+}
+
+void Mmu::note_access(u32 linear, u32 size, bool write) {
+  for (const Watchpoint& point : watchpoints_) {
+    if (write ? !point.writes : !point.reads) continue;
+    if (linear - point.first < point.size || point.first - linear < size) watch_listener_(point);
+  }
 }
 
 std::optional<PhysAddr> Mmu::debug_translate(LinAddr address) {

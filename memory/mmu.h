@@ -19,7 +19,9 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <optional>
+#include <vector>
 
 #include "memory/paging.h"
 #include "memory/tlb.h"
@@ -124,6 +126,17 @@ class Mmu {
     bool user = false;
     bool writable = false;
   };
+  // Bytes of linear memory that a debugger watches: it is told of every access that the processor makes to them, with
+  // the first watched byte, after a read and before a write. Pages without watched bytes run as ever.
+  struct Watchpoint {
+    u32 first = 0;
+    u32 size = 1;
+    bool reads = false;
+    bool writes = false;
+  };
+  using WatchListener = std::function<void(const Watchpoint&)>;
+  void set_watchpoints(std::vector<Watchpoint> watchpoints, WatchListener listener);
+
   std::optional<PhysAddr> debug_translate(LinAddr address);
   std::optional<Rights> debug_rights(LinAddr address);
 
@@ -143,6 +156,7 @@ class Mmu {
   void fill(LinAddr address, Access access, Privilege privilege, const WalkResult& page);
   // Makes sure that the page has an entry for a read or a write; false: fault_.
   bool ensure(u32 linear, Access access, Privilege privilege);
+  void note_access(u32 linear, u32 size, bool write);
   void read_page(u32 linear, u8* into, u32 size, Privilege privilege);
   void write_page(u32 linear, const u8* from, u32 size, Privilege privilege);
   CodePage code_page(PhysAddr physical) const;
@@ -153,6 +167,8 @@ class Mmu {
   PageTables tables_;
   bool smap_override_ = false;
   PageFault fault_;
+  std::vector<Watchpoint> watchpoints_;
+  WatchListener watch_listener_;
 };
 
 }  // namespace relic86

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
 namespace relic86 {
 
 namespace {
@@ -51,6 +53,38 @@ void Tlb::fill(const TlbFill& fill) {
   } else {
     const bool watched = store.watched(target.write.backing);
     tables_.write[privilege][page] = addend(target.write.backing) | (watched ? kTlbPresent | kTlbWatched : kTlbFast);
+  }
+  if (!debug_pages_.empty() && std::find(debug_pages_.begin(), debug_pages_.end(), page) != debug_pages_.end())
+    slow_down(page, privilege);
+}
+
+void Tlb::set_debug_pages(std::vector<u32> pages) {
+  for (unsigned privilege = 0; privilege < 2; privilege++) {
+    for (const u32 page : debug_pages_) speed_up(page, privilege);
+    for (const u32 page : pages) slow_down(page, privilege);
+  }
+  debug_pages_ = std::move(pages);
+}
+
+void Tlb::slow_down(u32 page, unsigned privilege) {
+  const BackingStore& store = bus_.store();
+  for (u64* entry : {&tables_.read[privilege][page], &tables_.write[privilege][page]}) {
+    if ((*entry & (kTlbFast | kTlbWatched)) == 0) continue;
+    const u8* const host = reinterpret_cast<const u8*>((*entry & kPageMask) + (u64{page} << kPageShift));
+    *entry = store.offset_of(host).raw | kTlbPresent | kTlbDebug;
+  }
+}
+
+void Tlb::speed_up(u32 page, unsigned privilege) {
+  const BackingStore& store = bus_.store();
+  u64& read = tables_.read[privilege][page];
+  u64& write = tables_.write[privilege][page];
+  for (u64* entry : {&read, &write}) {
+    if ((*entry & kTlbDebug) == 0) continue;
+    const BackingOffset backing(*entry & kPageMask);
+    const u64 addend = reinterpret_cast<u64>(store.host(backing)) - (u64{page} << kPageShift);
+    const bool watched = entry == &write && store.watched(backing);
+    *entry = addend | (watched ? kTlbPresent | kTlbWatched : kTlbFast);
   }
 }
 

@@ -7,6 +7,7 @@
 //   bit 2 (kTlbMmio)       bits 63:12 are the physical page; go through the bus (registers, unmapped memory, writes to
 //                          ROM)
 //   bit 3 (kTlbWatched)    entry & ~FFFh is the addend; store, then BackingStore::note_write
+//   bit 4 (kTlbDebug)      a debugger watches bytes of the page: bits 63:12 are the page in the backing store. Data only
 //   0                    not looked up since the last flush: walk the page tables.
 //
 // A code entry is made by fetching: what the read entry says, of a page that may be executed.
@@ -25,7 +26,7 @@ namespace relic86 {
 
 enum class Privilege : u8 { Supervisor, User };
 
-inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 8;
+inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 8, kTlbDebug = 16;
 inline constexpr u32 kLinearPages = 1u << 20;
 inline constexpr u32 kDefaultTlbCap = 4096;
 
@@ -79,6 +80,10 @@ class Tlb {
   // A store found its watched page no longer watched: back to fast.
   void unwatch(LinAddr address, Privilege privilege);
 
+  // Backed pages (linear address >> 12) whose accesses all take the slow path. Entries change their kind in place:
+  // none comes or goes.
+  void set_debug_pages(std::vector<u32> pages);
+
   u32 live_entries() const { return static_cast<u32>(live_.size()); }
   // Grows whenever entries may have been dropped: who keeps what an entry said (the page being executed) asks again.
   u64 flushes() const { return flushes_; }
@@ -93,6 +98,8 @@ class Tlb {
   static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
   void drop(u32 page, unsigned privilege);
   void clear(u32 page, unsigned privilege);
+  void slow_down(u32 page, unsigned privilege);  // for the debugger
+  void speed_up(u32 page, unsigned privilege);
 
   TlbTables& tables_;
   PhysicalBus& bus_;
@@ -101,6 +108,7 @@ class Tlb {
   u32* positions_[2];        // per page: 1 + position in live_, 0 if not live; lazily committed
   std::bitset<1024> large_;  // per 4 MiB: holds entries made from a large page
   u64 flushes_ = 0;
+  std::vector<u32> debug_pages_;
 };
 
 }  // namespace relic86

@@ -1,0 +1,85 @@
+// What a debugger does to a machine, whatever protocol it speaks: breakpoints, watchpoints, single steps, and why the
+// machine stopped. Nothing of it is seen by the guest or is part of the machine's state.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "cpu/executor.h"
+
+namespace relic86 {
+
+// How a debugger asks for a point, by the numbers of gdb's Z packets.
+enum class PointKind : u8 { Software, Hardware, WriteWatch, ReadWatch, AccessWatch };
+
+struct DebugStop {
+  enum class Cause : u8 {
+    Request,  // somebody paused the machine
+    Breakpoint,
+    Watchpoint,
+    Step,
+  } cause = Cause::Request;
+  PointKind kind = PointKind::Software;  // of the breakpoint or watchpoint met
+  u32 address = 0;                       // linear: the breakpoint, or the watchpoint's first byte
+};
+
+class Debugger {
+ public:
+  Debugger(Cpu& cpu, Executor& engine) : cpu_(cpu), engine_(engine) {}
+
+  // Told on the machine's thread whenever the machine pauses, and once when its run has ended.
+  struct Listener {
+    std::function<void(const DebugStop&)> stopped;
+    std::function<void(int exit_code)> ended;
+  };
+  void listen(Listener listener) { listener_ = std::move(listener); }
+
+  // Linear addresses. Points may be set twice; removing takes one. insert: false if there are too many, or the size
+  // does not fit (watchpoints: 1 to 4096 bytes). remove: false if there is none like it.
+  bool insert(PointKind kind, u32 address, u32 size);
+  bool remove(PointKind kind, u32 address, u32 size);
+  // All points go, code runs uncut again.
+  void clear();
+
+  // How single steps treat the guest's interrupts: masked, so that a step does not end in a handler. Default: masked.
+  void mask_interrupts(bool on) { masks_interrupts_ = on; }
+  // The machine, when resumed, makes one step; with a range (of EIP, last not included) steps until EIP is outside.
+  void step();
+  void step_range(u32 first, u32 last);
+  void run_freely() { stepping_ = false; }
+
+  // --- For the machine ---
+  bool stepping() const { return stepping_; }
+  // One step of the engine. A halted processor waits for its interrupt.
+  ExitReason step_engine();
+  bool masks_interrupts() const { return masks_interrupts_; }
+  // After a step or a slice: the machine is to pause, because...
+  bool wants_stop(ExitReason reason);
+  void resuming() { engine_.pass_breakpoint(); }
+  void paused();
+  void ended(int exit_code);
+
+ private:
+  struct Point {
+    PointKind kind = PointKind::Software;
+    u32 address = 0;
+    u32 size = 1;
+    bool operator==(const Point&) const = default;
+  };
+  void install(bool breakpoint);
+  u32 linear_eip() const;
+  const Point* breakpoint_at(u32 linear) const;
+
+  Cpu& cpu_;
+  Executor& engine_;
+  Listener listener_;
+  std::vector<Point> points_;
+  std::optional<DebugStop> stop_;
+  bool stepping_ = false;
+  bool masks_interrupts_ = true;
+  u32 range_first_ = 0, range_last_ = 0;  // of EIP; empty: one step
+};
+
+}  // namespace relic86

@@ -1,0 +1,25 @@
+// The registers as gdb numbers and lays them out: features org.gnu.gdb.i386.core and .sse (GDB manual, G.5.7), then
+// the system registers.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpu/cpu.h"
+
+namespace relic86 {
+
+// target.xml. Its architecture is i8086 while the code segment is a 16-bit one.
+std::string gdb_target_description(const Cpu& cpu);
+
+unsigned gdb_register_count();
+unsigned gdb_register_size(unsigned number);  // bytes; number below the count
+// Little-endian bytes of a register; empty: no such register.
+std::vector<u8> read_gdb_register(const Cpu& cpu, unsigned number);
+// value: gdb_register_size() bytes. Segment registers are loaded as a MOV would, without its privilege checks. False:
+// no such register, or it cannot take this value; nothing has changed.
+bool write_gdb_register(Cpu& cpu, unsigned number, std::span<const u8> value);
+
+}  // namespace relic86
