@@ -20,6 +20,7 @@ struct Switch {
 };
 constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"indirect", &jit::TranslatorOptions::indirect},
+                                {"direct", &jit::TranslatorOptions::direct},
                                 {"returns", &jit::TranslatorOptions::returns},
                                 {"lazy-flags", &jit::TranslatorOptions::lazy_flags},
                                 {"share", &jit::TranslatorOptions::share},

@@ -44,12 +44,17 @@ struct Mode {
     mode.code32 = state.mode.code32;
     mode.stack32 = state.mode.stack32;
     mode.user = state.mode.cpl == 3;
+    // Without branches: this is asked whenever translated code is left.
+    constexpr u64 kAll = u64{1} << 32;
+    u32 flat = 0;
     for (unsigned i = kEs; i < kSegmentRegisters; ++i) {
       const Segment& segment = state.segment[i];
-      const bool flat =
-          i == kCs ? segment.base == 0 && segment.limit == 0xFFFFFFFF && state.mode.code32 : segment.flat();
-      if (flat) mode.flat_segments = static_cast<u8>(mode.flat_segments | 1u << i);
+      const u64 differs = segment.base | (segment.read_end ^ kAll) | (segment.write_end ^ kAll);
+      flat |= (differs == 0 ? 1u : 0u) << i;
     }
+    const Segment& code = state.segment[kCs];
+    const u64 differs = code.base | (code.limit ^ 0xFFFFFFFFu) | (state.mode.code32 ? 0u : 1u);
+    mode.flat_segments = static_cast<u8>((flat & ~(1u << kCs)) | (differs == 0 ? 1u : 0u) << kCs);
     constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
     constexpr u32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsrReserved = 0xFFFF0000;
     if ((state.cr0 & (kEm | kTs)) == 0 && (state.fx.mxcsr & kMxcsrReserved) == 0) {

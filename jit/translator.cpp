@@ -179,6 +179,26 @@ Flow Translator::leave(ExitPoint& exit) {
   }
 }
 
+u64 Translator::go_on(Flow flow) {
+  outcome_set_ = true;
+  outcome_ = ExitKind::Done;
+  outcome_flow_ = flow;
+  const bool plain = flow == Flow::Branched || flow == Flow::Stop || flow == Flow::StopAt || flow == Flow::Fault;
+  if (!options_.direct || !plain || state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 ||
+      interpreter_.stepping() || !dead_.empty()) {
+    return 1;
+  }
+  const u8* const entry = known_entry();
+  if (entry == nullptr) return 1;
+  ++statistics_.continued;
+  area_.page_eip = state_.eip() - (code_linear() & (kPageSize - 1));
+  area_.home_step = area_.home_partial = 0;
+  outcome_set_ = false;
+  return reinterpret_cast<u64>(entry);
+}
+
+u64 Translator::depart(ExitPoint& exit) { return go_on(leave(exit)); }
+
 void Translator::flush_code() {
   interpreter_.flush_code();
   collect();
@@ -212,7 +232,8 @@ std::string Translator::describe() const {
       "flushes, {} bytes in use\n",
       s.translated, s.translated_instructions, s.host_bytes, static_cast<double>(s.translation_nanoseconds) / 1e6,
       s.refused, s.died, s.flushes, cache_.used());
-  text += fmt::format("entries {}, links {}, interpreted blocks {}\n", s.entries, s.links, s.interpreted_blocks);
+  text += fmt::format("entries {}, continued {}, links {}, interpreted blocks {}\n", s.entries, s.continued, s.links,
+                      s.interpreted_blocks);
   text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],
                       s.exits[1], s.exits[2], s.exits[3], s.exits[4], s.exits[5]);
   text += fmt::format("helpers: load {}, store {}, probe {}, touch {}, cold {}, flatten {}\n", s.loads, s.stores,

@@ -30,6 +30,7 @@ struct TranslatorOptions {
   bool share = true;                    // neighbouring accesses share one check of their page
   bool lazy_flags = true;               // flags stay a record where the next block soon sets all of them
   bool returns = true;                  // calls and returns of the guest use the host's
+  bool direct = true;                   // helpers that end a block go on with the next one
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool one_mapping = false;             // host code is not W^X but survives fork (tests/lockstep)
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
@@ -41,7 +42,7 @@ struct TranslatorOptions {
 struct TranslatorStatistics {
   u64 translated = 0, translated_instructions = 0, refused = 0, died = 0, flushes = 0;
   u64 host_bytes = 0;
-  u64 entries = 0, links = 0;
+  u64 entries = 0, continued = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
   u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0;
   u64 interpreted_blocks = 0;
@@ -86,6 +87,9 @@ class Translator final : public Executor, public CodeWatch {
   Flow enter(const u8* entry, u32 page_eip);
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
+  // From a helper: the instruction is over. The next block's entry if nothing else is due, else 1 (x64/thunks.h).
+  u64 go_on(Flow flow);
+  u64 depart(ExitPoint& exit);
   void settle_flags(const ExitPoint& exit);
   void settle_entry();
   void settle_x87(const ExitPoint& exit);

@@ -70,10 +70,10 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
 
 u64 Translator::load_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
-  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.loads;
   u32 linear = 0;
-  if (!self.prepare_access(exit, false, linear)) return 1;
+  if (!self.prepare_access(exit, false, linear)) return self.depart(exit);
   self.area_.value = 0;
   (void)self.cpu_.mmu().read_bytes(LinAddr(linear), &self.area_.value, exit.size, self.cpu_.privilege());
   return 0;
@@ -99,17 +99,17 @@ bool Translator::immediate_store(u32 linear, u32 size) {
 
 u64 Translator::store_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
-  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.stores;
   u32 linear = 0;
-  if (!self.prepare_access(exit, true, linear)) return 1;
+  if (!self.prepare_access(exit, true, linear)) return self.depart(exit);
   const u32 in_page = kPageSize - (linear & (kPageSize - 1));
   const bool plain = exit.size <= in_page
                          ? self.plain_store(linear, exit.size)
                          : self.plain_store(linear, in_page) && self.plain_store(linear + in_page, exit.size - in_page);
   if (!plain && !self.immediate_store(linear, exit.size)) {
     self.outcome_set_ = true;
-    return 1;
+    return self.depart(exit);
   }
   (void)self.cpu_.mmu().write_bytes(LinAddr(linear), &self.area_.value, exit.size, self.cpu_.privilege());
   return 0;
@@ -117,22 +117,22 @@ u64 Translator::store_helper(void* context, void* exit_point) {
 
 u64 Translator::probe_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
-  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.probes;
   u32 linear = 0;
-  if (!self.prepare_access(exit, true, linear)) return 1;
+  if (!self.prepare_access(exit, true, linear)) return self.depart(exit);
   const bool again = (linear & (kPageSize - 1)) + exit.size <= kPageSize &&
                      (self.cpu_.mmu().tlb().write_entry(LinAddr(linear), self.cpu_.privilege()) & kTlbFast) != 0;
   self.outcome_set_ = !again;
-  return again ? 0 : 1;
+  return again ? 0 : self.depart(exit);
 }
 
 u64 Translator::touch_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
-  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.touches;
   u32 linear = 0;
-  if (!self.prepare_access(exit, exit.write, linear)) return 1;
+  if (!self.prepare_access(exit, exit.write, linear)) return self.depart(exit);
   const Tlb& tlb = self.cpu_.mmu().tlb();
   const Privilege privilege = self.cpu_.privilege();
   const u64 entry =
@@ -178,12 +178,10 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   if (flow == Flow::Next) {
     state.rip += length;
     --state.remaining;
-    self.outcome_flow_ = Flow::Stop;
-    return 1;
+    return self.go_on(Flow::Stop);
   }
-  self.outcome_flow_ = flow;
   self.interpreter_.complete(flow, insn);
-  return 1;
+  return self.go_on(flow);
 }
 
 u64 Translator::flatten_helper(void* context, void* exit_point) {

@@ -220,6 +220,7 @@ class Emitter {
   // --- The system's instructions (emitter_system.cpp) ---
   void selector(u16 id);
   void flags_image(u16 id);
+  bool logic_left_flags() const;
   void set_flags(u16 id);
   void clear_interrupts();
   void set_interrupts();

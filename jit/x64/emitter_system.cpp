@@ -18,6 +18,14 @@ void Emitter::selector(u16 id) {
   a_.movzx(sized(host, 4), state(at_segment + offsetof(Segment, selector), 2));
 }
 
+// AND, OR and XOR clear AF; the host leaves it undefined.
+bool Emitter::logic_left_flags() const {
+  const auto& steps = translation_.steps;
+  if (host_flags_ != (kArithmeticFlags & ~u32{kAF}) || steps.size() <= first_step_) return false;
+  const Op op = steps.back().op;
+  return op == Op::And || op == Op::Or || op == Op::Xor;
+}
+
 void Emitter::flags_image(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
@@ -25,6 +33,14 @@ void Emitter::flags_image(u16 id) {
   if ((kArithmeticFlags & ~host_flags_) == 0 || (rebuild(kArithmeticFlags) && (kArithmeticFlags & ~host_flags_) == 0)) {
     a_.pushfq();
     a_.pop(image.r64());
+  } else if (logic_left_flags()) {
+    a_.pushfq();
+    a_.pop(image.r64());
+    a_.and_(image, ~static_cast<i32>(kAF));
+  } else if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
+    if (entry_home_) entry_exposed_ = true;
+    call_thunk(thunks_.home_image, new_exit(ExitKind::Before, undone_before()));
+    a_.mov(image, area(offsetof(EngineArea, value)));
   } else {
     flatten();
     a_.mov(image, area(offsetof(EngineArea, value)));

@@ -78,7 +78,13 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   a.add(x86::rsp, 8);
   a.test(x86::rax, x86::rax);
   a.jz(go_on);
-  a.jmp(leave_spilled);
+  a.cmp(x86::rax, 1);
+  a.je(leave_spilled);
+  a.mov(x86::rsp, area_field(offsetof(EngineArea, first_frame)));
+  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
+  a.mov(x86::r10, x86::rax);
+  reload(a);
+  a.jmp(x86::r10);
   a.bind(go_on);
   const Label keep = a.newLabel();
   a.cmp(x86::Mem(kAddress, static_cast<i32>(offsetof(ExitPoint, units)), 1), 0);
@@ -92,8 +98,9 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   reload(a);
 }
 
-// The host's flags := the guest's, all but AF, from the home: the common steps here, others by flatten.
-void emit_home_flags(x86::Assembler& a, const Label& flatten) {
+// The host's flags := the guest's, all but AF, from the home: the common steps here, others by flatten. image:
+// EngineArea::value := all of them.
+void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
   struct Form {
     Op op;
     u8 size;
@@ -127,6 +134,13 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten) {
     } else {
       if (form.from_result) a.add(left, right);
       a.cmp(left, right);
+    }
+    if (image) {
+      const bool arithmetic = form.op == Op::Sub || form.op == Op::Add;  // logic clears AF
+      a.pushfq();
+      a.pop(kAddress);
+      a.and_(kAddress.r32(), static_cast<i32>(arithmetic ? u32{kArithmeticFlags} : kArithmeticFlags & ~kAF));
+      a.mov(area_field(offsetof(EngineArea, value)), kAddress);
     }
     a.ret();
     a.bind(next);
@@ -189,7 +203,9 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   }
 
   const std::size_t home_flags_at = a.offset();
-  emit_home_flags(a, flatten);
+  emit_home_flags(a, flatten, false);
+  const std::size_t home_image_at = a.offset();
+  emit_home_flags(a, flatten, true);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -204,6 +220,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.touch = base + at[3];
   thunks.cold = base + at[4];
   thunks.home_flags = base + home_flags_at;
+  thunks.home_image = base + home_image_at;
   thunks.flatten = base + at[5];
   return thunks;
 }

@@ -6,7 +6,8 @@
 
 namespace relic86::jit::x64 {
 
-// A helper gets its context and the exit point of the call. 0: translated code goes on; else it is left.
+// A helper gets its context and the exit point of the call. 0: translated code goes on; 1: it is left; else it goes on
+// at this entry of another translation.
 using Helper = u64 (*)(void* context, void* exit_point);
 
 struct Helpers {
@@ -24,6 +25,7 @@ struct Thunks {
   u64 leave = 0;       // rbp: ExitPoint*
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
+  u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
 };
 
