@@ -95,6 +95,7 @@ class Translator final : public Executor, public CodeWatch {
   void settle_x87(const ExitPoint& exit);
   Mode mode() const;
   bool undisturbed(const ExitPoint& exit) const;
+  bool mode_stays(const ExitPoint& exit) const;
 
   // --- translator_blocks.cpp ---
   bool page_within_limit() const;

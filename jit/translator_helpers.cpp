@@ -3,6 +3,7 @@
 #include "cpu/access.h"
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
+#include "cpu/system_instructions.h"
 #include "jit/translator.h"
 
 namespace relic86::jit {
@@ -141,11 +142,22 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   return 0;
 }
 
+// The mode is still the one that the translation assumes. MOV to a data segment register changes no more than whether
+// that one is flat.
+bool Translator::mode_stays(const ExitPoint& exit) const {
+  const Mode assumed = Mode::of_key(exit.owner->mode_key);
+  const u8 segment = exit.insn->reg;
+  if (exit.insn->handler == mov_to_segment && segment < kSegmentRegisters && segment != kSs) {
+    return state_.segment[segment].flat() == assumed.flat(segment);
+  }
+  return mode().key() == (exit.owner->mode_key & ~Mode::kUnshared);
+}
+
 // After an instruction that stops the engine for a look at what it may have changed: nothing has.
 bool Translator::undisturbed(const ExitPoint& exit) const {
   constexpr u32 kBreakpoints = 0xFF;
   return state_.pending == 0 && state_.shadow == 0 && !state_.halted && (state_.system_flags & (kTF | kRF)) == 0 &&
-         (state_.dr[7] & kBreakpoints) == 0 && mode().key() == (exit.owner->mode_key & ~Mode::kUnshared) &&
+         (state_.dr[7] & kBreakpoints) == 0 && mode_stays(exit) &&
          (instruction_table()[exit.insn->row].traits & kTraitEndsBlock) == 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "cpu/instruction_table.h"
+#include "cpu/system_instructions.h"
 
 namespace relic86::jit::x64 {
 
@@ -443,7 +444,7 @@ void Emitter::cold() {
     const InstructionRow& row = instruction_table()[i.row];
     const bool arithmetic = row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3;
     quiet = (row.flags_read | row.flags_written | row.undefined.flags) == 0 && (row.traits & kTraitEndsBlock) == 0 &&
-            (arithmetic || (row.traits & kTraitString) != 0);
+            (arithmetic || (row.traits & kTraitString) != 0 || i.handler == mov_to_segment);
   }
   exit->settles_flags = !quiet;
   call_thunk(thunks_.cold, exit);
