@@ -12,8 +12,10 @@ namespace relic86::jit {
 class LookupTable {
  public:
   static constexpr u32 kSlots = 1u << 14;
+  // Of an empty slot. Without a TLB entry the addition gives the linear address alone: any number of 32 bits, 0 too.
+  static constexpr u64 kNoKey = ~u64{0};
   struct Slot {
-    u64 key = 0;  // host address + 1, as the TLB's addition gives it
+    u64 key = kNoKey;  // host address + 1, as the TLB's addition gives it
     const u8* entry = nullptr;
   };
   // Translated code finds a slot's neighbour by the address.
@@ -32,7 +34,7 @@ class LookupTable {
   // The older of two that want one slot moves next door.
   void insert(u64 host_address, const u8* entry) {
     const std::size_t at = index_of_key(host_address + 1);
-    if (slot(at).key != host_address + 1 && slot(at).key != 0) slot(at ^ 1) = slot(at);
+    if (slot(at).key != host_address + 1 && slot(at).key != kNoKey) slot(at ^ 1) = slot(at);
     slot(at) = {host_address + 1, entry};
   }
   void remove(u64 host_address) {

@@ -1,6 +1,7 @@
 // Random guest programs from the instruction table: every row may occur, with random operands and prefixes.
 #pragma once
 
+#include <functional>
 #include <random>
 #include <span>
 #include <string_view>
@@ -22,7 +23,8 @@ class ProgramGenerator {
     units_ = units;
     patches_ = patches;
     std::vector<u8> code;
-    std::vector<std::size_t> starts;
+    std::vector<std::size_t>& starts = starts_;
+    starts.clear();
     for (unsigned i = 0; i < count; ++i) {
       starts.push_back(code.size());
       append(code, cold_rows, starts);
@@ -32,6 +34,14 @@ class ProgramGenerator {
     put(code, 0u - static_cast<u32>(end), code32_ ? 4 : 2);
     return code;
   }
+
+  // Where the instructions of the last loop() begin.
+  const std::vector<std::size_t>& starts() const { return starts_; }
+  // From now on half of the instructions are of these rows, control words are loaded often, indirect branches occur,
+  // and so do all prefixes.
+  void focus(std::function<bool(const InstructionRow&)> rows) { focus_ = std::move(rows); }
+  // From now on some absolute addresses are of the program's own bytes.
+  void write_code(u32 begin) { code_begin_ = begin; }
 
   u32 number() { return static_cast<u32>(random_()); }
   u32 below(u32 n) { return number() % n; }
@@ -58,13 +68,16 @@ class ProgramGenerator {
     return !row.hot && std::string_view(row.mnemonic).substr(0, 1) == "l";  // LAR, LSL, LDT and kin
   }
 
+  static bool relative(const InstructionRow& row) {
+    return row.immediate == ImmediateKind::RelativeByte || row.immediate == ImmediateKind::RelativeFull;
+  }
   static bool of_units(const InstructionRow& row) {
     return row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3 && row.feature != Feature::Fxsr;
   }
   // State from memory mostly unmasks exceptions, which ends a program early.
   bool loads_masks(const InstructionRow& row) {
     for (const auto name : {"fldcw", "fldenv", "frstor", "ldmxcsr"}) {
-      if (name == std::string_view(row.mnemonic)) return !one_in(16);
+      if (name == std::string_view(row.mnemonic)) return !one_in(focus_ ? 3 : 16);
     }
     return false;
   }
@@ -139,13 +152,20 @@ class ProgramGenerator {
     const bool units = units_ && one_in(2);
     for (;;) {
       const InstructionRow& row = rows[below(static_cast<u32>(rows.size()))];
+      if (focus_ && one_in(2)) {
+        const bool wanted = focus_(row) && (of_units(row) || !excluded(row)) && !loads_masks(row);
+        const bool indirect = (row.traits & kTraitEndsBlock) != 0 && !relative(row);
+        if (!wanted || (indirect && !one_in(8))) continue;
+        encode(code, row, relative(row), starts);
+        return;
+      }
       if (units) {
         if (!of_units(row) || loads_masks(row)) continue;
         encode(code, row, false, starts);
         return;
       }
       if ((!row.hot && (!cold_rows || !one_in(4))) || excluded(row)) continue;
-      const bool branch = row.immediate == ImmediateKind::RelativeByte || row.immediate == ImmediateKind::RelativeFull;
+      const bool branch = relative(row);
       const bool leaves = (row.traits & kTraitEndsBlock) != 0;
       if (leaves && !branch) continue;
       if (leaves && !one_in(4)) continue;
@@ -155,6 +175,8 @@ class ProgramGenerator {
   }
 
   void encode(std::vector<u8>& code, const InstructionRow& row, bool branch, const std::vector<std::size_t>& starts) {
+    address32_ = code32_;
+    if (focus_) prefixes(code, row, branch);
     const bool prefix66 = !branch && one_in(5) && (row.match & kMatchPrefixes) == 0;
     if (prefix66) code.push_back(0x66);
     const bool wide = code32_ != prefix66;
@@ -181,9 +203,24 @@ class ProgramGenerator {
       }
       case ImmediateKind::RelativeFull: put(code, 0, code32_ ? 4 : 2); break;
       case ImmediateKind::FarPointer: put(code, 0, wide ? 6 : 4); break;
-      case ImmediateKind::Offset: put(code, 0x2000 + below(0x100), code32_ ? 4 : 2); break;
+      case ImmediateKind::Offset: put(code, data_address(0x100), address32_ ? 4 : 2); break;
       case ImmediateKind::WordByte: put(code, below(16), 3); break;
     }
+  }
+
+  void prefixes(std::vector<u8>& code, const InstructionRow& row, bool branch) {
+    static constexpr u8 kSegments[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65};
+    const bool string = (row.traits & kTraitString) != 0;
+    if (one_in(8) && !branch) code.push_back(kSegments[below(6)]);
+    if (one_in(10) && (row.modrm || string || row.immediate == ImmediateKind::Offset)) {
+      code.push_back(0x67);
+      address32_ = !code32_;
+    }
+    if (string && one_in(2)) code.push_back(one_in(3) ? 0xF2 : 0xF3);
+    if ((row.traits & kTraitLockable) != 0 && one_in(12)) code.push_back(0xF0);
+  }
+  u32 data_address(u32 range) {
+    return code_begin_ != 0 && one_in(6) ? code_begin_ + below(0x60) : 0x2000 + below(range);
   }
 
   void modrm(std::vector<u8>& code, const InstructionRow& row) {
@@ -194,23 +231,23 @@ class ProgramGenerator {
     if ((row.match & kMatchRm) != 0) rm = row.match >> 4 & 7;
     // Mostly addresses near the data: absolute ones, or based on EBX and ESI.
     if (mod != 3 && !one_in(8)) {
-      if (code32_) {
+      if (address32_) {
         if (one_in(2)) {
           code.push_back(static_cast<u8>(reg << 3 | 5));
-          put(code, 0x2000 + below(0x2000), 4);
+          put(code, data_address(0x2000), 4);
         } else {
           code.push_back(static_cast<u8>(0x40 | reg << 3 | (one_in(2) ? 3 : 6)));
           put(code, number(), 1);
         }
       } else {
         code.push_back(static_cast<u8>(reg << 3 | 6));
-        put(code, 0x2000 + below(0x2000), 2);
+        put(code, data_address(0x2000), 2);
       }
       return;
     }
     code.push_back(static_cast<u8>(mod << 6 | reg << 3 | rm));
     if (mod == 3) return;
-    if (code32_) {
+    if (address32_) {
       u8 base = rm;
       if (rm == 4) {
         const u8 sib = static_cast<u8>(below(256));
@@ -233,6 +270,10 @@ class ProgramGenerator {
   bool code32_;
   bool units_ = false;
   bool patches_ = false;
+  bool address32_ = code32_;
+  std::function<bool(const InstructionRow&)> focus_;
+  std::vector<std::size_t> starts_;
+  u32 code_begin_ = 0;
 };
 
 }  // namespace relic86

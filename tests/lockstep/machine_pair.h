@@ -10,6 +10,7 @@
 
 #include "frontend/consoles.h"
 #include "frontend/machine.h"
+#include "tests/lockstep/state_fields.h"
 
 namespace relic86 {
 
@@ -17,11 +18,6 @@ namespace relic86 {
 struct Injection {
   u64 instruction = 0;
   std::string target = "dr3";  // eax to edi, dr0 to dr3, xmm0 to xmm7, st0 to st7, or @PHYSICAL-ADDRESS (hexadecimal)
-};
-
-struct Difference {
-  std::string what;
-  std::string interpreter, translator;
 };
 
 class MachinePair {

@@ -1,0 +1,31 @@
+// Indirect branches of translated code to places that are unusual.
+#include <gtest/gtest.h>
+
+#include "jit/translator.h"
+#include "tests/cpu/cpu_test_machine.h"
+
+namespace relic86 {
+
+namespace {
+
+TEST(IndirectBranch, ToLinearZeroWithoutATlbEntry) {
+  // The lookup's sum of entry and address is 0 there: no empty slot may take it for its own.
+  CpuTestMachine m;
+  m.flat32();
+  jit::TranslatorOptions options;
+  options.threshold = 2;
+  jit::Translator translator(m.cpu(), m.bus(), options);
+  m.poke<u8>(0, 0xF4);                                       // hlt
+  m.code({0x31, 0xC9, 0x31, 0xFF,                            // xor ecx, ecx; xor edi, edi
+          0x41, 0xB8, 0x16, 0x10, 0x00, 0x00,                // 1004: inc ecx; mov eax, 1016h
+          0x81, 0xF9, 0xC8, 0x00, 0x00, 0x00,                // cmp ecx, 200
+          0x0F, 0x44, 0xC7, 0xFF, 0xE0, 0x90, 0xEB, 0xEC});  // cmove eax, edi; jmp eax; nop; 1016: jmp 1004
+  EXPECT_EQ(translator.run(100'000), ExitReason::Halted);
+  EXPECT_EQ(m.state().eip(), 1u);
+  EXPECT_EQ(m.state().gpr32(kEcx), 200u);
+  EXPECT_GT(translator.statistics().translated, 0u);
+}
+
+}  // namespace
+
+}  // namespace relic86

@@ -1,0 +1,277 @@
+#include "tests/lockstep/random/world.h"
+
+#include <cstring>
+
+namespace relic86 {
+
+namespace {
+
+constexpr World kWorlds[] = {
+    {.name = "flat32", .code32 = true},
+    {.name = "real16", .code32 = false, .real = true},
+    {.name = "segments32", .code32 = true, .segments = true},
+    {.name = "segments16", .code32 = false, .segments = true},
+    {.name = "pages32", .code32 = true, .paging = true, .crosses_page = true},
+    {.name = "user32", .code32 = true, .user = true, .paging = true},
+    {.name = "virtual86", .code32 = false, .virtual86 = true, .user = true},
+    {.name = "writes32", .code32 = true, .user = true, .paging = true, .writes_code = true, .crosses_page = true},
+    {.name = "writes16", .code32 = false, .virtual86 = true, .user = true, .writes_code = true},
+};
+
+bool of_feature(const InstructionRow& row, Feature first, Feature last) {
+  return row.feature >= first && row.feature <= last;
+}
+bool any(const InstructionRow& row) { return row.feature < Feature::Cpuid; }
+bool strings(const InstructionRow& row) { return (row.traits & kTraitString) != 0; }
+bool branches(const InstructionRow& row) { return (row.traits & (kTraitBranch | kTraitEndsBlock)) != 0; }
+bool stack(const InstructionRow& row) { return (row.traits & kTraitStack) != 0; }
+bool shifts(const InstructionRow& row) {
+  return (row.traits & kTraitMaybeFlags) != 0 && (row.traits & kTraitString) == 0;
+}
+bool x87(const InstructionRow& row) { return row.feature == Feature::Fpu; }
+bool mmx(const InstructionRow& row) { return row.feature == Feature::Mmx; }
+bool sse(const InstructionRow& row) { return of_feature(row, Feature::Sse, Feature::Ssse3); }
+bool units(const InstructionRow& row) {
+  return of_feature(row, Feature::Fpu, Feature::Mmx) || of_feature(row, Feature::Sse, Feature::Ssse3);
+}
+
+constexpr Group kGroups[] = {
+    {"integer", any, false, false},    {"cold", any, true, false},          {"shifts", shifts, false, false},
+    {"strings", strings, true, false}, {"branches", branches, true, false}, {"stack", stack, true, false},
+    {"x87", x87, false, false},        {"mmx", mmx, false, false},          {"sse", sse, false, false},
+    {"units", units, true, true},
+};
+
+// Places: the program at 1000h or just below 2000h, its data from 2000h, its stack below 8000h.
+constexpr u32 kProgram = 0x1000, kStack = 0x8000, kCounter = 0x7FC0;
+constexpr u32 kSystemStack = 0xF05800, kSystemCounter = 0xF05900, kTss = 0xF04000;
+constexpr u32 kTable = 0xF03000;  // of the places to go on at
+constexpr u32 kRealHandler = 0x700, kRealTable = 0x780;
+constexpr u32 kDirectory = 0xE00000, kLowPages = 0xE01000, kHighPages = 0xE02000;
+constexpr u16 kProgramCode = 0x18, kFirstData = 0x28, kTssSelector = 0x58;
+constexpr u32 kEntries = 16;
+
+struct Code {
+  std::vector<u8> bytes;
+  Code& raw(std::initializer_list<u8> more) {
+    bytes.insert(bytes.end(), more);
+    return *this;
+  }
+  Code& number(u32 value, unsigned size = 4) {
+    for (unsigned i = 0; i < size; ++i) bytes.push_back(static_cast<u8>(value >> (8 * i)));
+    return *this;
+  }
+};
+
+class Builder {
+ public:
+  Builder(CpuTestMachine& machine, const World& world, const Group& group, u64 seed)
+      : m_(machine), world_(world), group_(group), g_(seed, world.code32), program_(seed ^ 0x5555, world.code32) {}
+
+  Place build() {
+    m_.cpu().reset();
+    m_.cpu().mmu().flush_all();
+    place_.first = world_.crosses_page && g_.one_in(2) ? 0x2000 - 1 - g_.below(48) : kProgram;
+    fill_memory();
+    if (world_.real) {
+      enter_real();
+    } else {
+      m_.flat32(CpuTestMachine::kHandler, kSystemStack);
+      descriptors();
+      handler();
+      if (world_.paging) pages();
+    }
+    registers();
+    m_.cpu().update_mode();
+    return place_;
+  }
+
+ private:
+  void fill_memory() {
+    std::vector<u8> data(0x6000);
+    for (u8& byte : data) byte = static_cast<u8>(g_.value());
+    m_.write(0x2000, data);
+    program_.focus(group_.rows);
+    if (world_.writes_code) program_.write_code(place_.first);
+    const std::vector<u8> code = program_.loop(6 + g_.below(30), group_.cold, group_.units);
+    place_.length = static_cast<u32>(code.size());
+    place_.starts = program_.starts();
+    m_.write(place_.first, code);
+  }
+
+  // Offset of the n-th place to go on at.
+  u32 entry(u32 n) const {
+    return place_.first - code_base_ + static_cast<u32>(place_.starts[n % place_.starts.size()]);
+  }
+
+  void enter_real() {
+    for (unsigned name = kEs; name < kSegmentRegisters; ++name)
+      m_.set_segment(static_cast<SegmentName>(name), name == kCs ? 0 : static_cast<u16>(name * 0x10));
+    for (u32 vector = 0; vector < 256; ++vector) m_.poke<u32>(vector * 4, kRealHandler);
+    Code code;
+    code.raw({0xDB, 0xE2, 0x66, 0xBC}).number(kStack);                                 // fnclex; mov esp
+    code.raw({0x36, 0xFF, 0x06}).number(kCounter, 2);                                  // inc word ss:[counter]
+    code.raw({0x36, 0x8B, 0x0E}).number(kCounter, 2).raw({0x83, 0xE1, kEntries - 1});  // mov cx, it; and cx, 15
+    code.raw({0x66, 0xBB}).number(0x2800).raw({0x66, 0xBE}).number(0x3000);            // mov ebx, esi
+    code.raw({0x66, 0xBD}).number(0x7F00).raw({0x89, 0xCF, 0xD1, 0xE7});               // mov ebp; mov di, cx; shl di, 1
+    code.raw({0x6A, 0x02, 0x6A, 0x00, 0x2E, 0xFF, 0xB5}).number(kRealTable, 2).raw({0xCF});  // flags, CS, IP; iret
+    m_.write(kRealHandler, code.bytes);
+    for (u32 i = 0; i < kEntries; ++i) m_.poke<u16>(kRealTable + i * 2, static_cast<u16>(entry(i)));
+    m_.real_mode(0, kRealHandler);
+  }
+
+  // Writes the descriptor and gives what loading it would.
+  Segment descriptor(u16 selector, u32 base, u32 limit, u8 access, bool big) {
+    const bool pages = limit > 0xFFFFF;
+    const u32 raw = pages ? limit >> 12 : limit;
+    const u32 flags = (pages ? 8u : 0u) | (big ? 4u : 0u);
+    m_.poke<u64>(CpuTestMachine::kGdt + (selector & 0xFFF8u), u64{raw & 0xFFFF} | u64{base & 0xFFFFFF} << 16 |
+                                                                  u64{access} << 40 | u64{raw >> 16} << 48 |
+                                                                  u64{flags} << 52 | u64{base >> 24} << 56);
+    Segment segment;
+    segment.selector = Selector(selector);
+    segment.base = base;
+    segment.limit = pages ? raw << 12 | 0xFFF : raw;
+    segment.attributes = static_cast<u16>(access | flags << 12);
+    derive_limits(m_.state(), segment);
+    return segment;
+  }
+
+  Segment data_segment(unsigned name, u16 selector, u8 level) {
+    constexpr u8 kData = 0x93, kReadOnly = 0x91, kExpandDown = 0x97;
+    const u32 whole = world_.code32 ? 0xFFFFFFFF : 0xFFFF;
+    const bool big = world_.code32;
+    if (!world_.segments) return descriptor(selector, 0, whole, static_cast<u8>(kData | level), big);
+    const u32 base = g_.one_in(3) ? 0 : g_.one_in(2) ? 0x10 : 0x1000 + g_.below(64);
+    if (name == kSs)
+      return descriptor(selector, base, g_.one_in(2) ? whole : 0xFFFF, static_cast<u8>(kData | level), big);
+    static constexpr u32 kLimits[] = {0x2FFF, 0x2803, 0x3002, 0x7FFF, 0x7FFFF, 0xFFFFFFFF};
+    const u32 limit = g_.one_in(3) ? whole : kLimits[g_.below(6)];
+    const u8 access = g_.one_in(6) ? kReadOnly : g_.one_in(6) ? kExpandDown : kData;
+    return descriptor(selector, base, limit, static_cast<u8>(access | level), big);
+  }
+
+  void descriptors() {
+    CpuState& state = m_.state();
+    const u8 level = world_.user ? 0x60 : 0;
+    const u16 ring = world_.user ? 3 : 0;
+    u32 limit = world_.code32 ? 0xFFFFFFFF : 0xFFFF;
+    if (world_.segments) {
+      code_base_ = g_.one_in(2) ? 0 : g_.one_in(2) ? 0x800 : 0x123;
+      if (g_.one_in(3)) limit = place_.first - code_base_ + g_.below(place_.length + 16);
+    }
+    (void)descriptor(kProgramCode, code_base_, limit, static_cast<u8>(0x9B | level), world_.code32);
+    code_selector_ = static_cast<u16>(kProgramCode | ring);
+    for (unsigned name = kEs; name < kSegmentRegisters; ++name) {
+      if (name == kCs || world_.virtual86) continue;
+      const u16 selector = static_cast<u16>((kFirstData + name * 8) | ring);
+      const Segment segment = data_segment(name, selector, level);
+      if (name == kSs) stack_selector_ = selector;
+      if (name != kSs || !world_.user) state.segment[name] = segment;
+    }
+    state.gdtr.limit = kTssSelector + 7;
+    state.segment[kTr] = descriptor(kTssSelector, kTss, 0x67, 0x8B, false);
+    m_.poke<u32>(kTss + 4, kSystemStack);
+    m_.poke<u16>(kTss + 8, 0x10);
+  }
+
+  // Every exception leads here: ESP, ECX, EBX, ESI and EBP are set, and IRET goes on at another instruction.
+  void handler() {
+    const u32 stack = world_.user ? kSystemStack : kStack, counter = world_.user ? kSystemCounter : kCounter;
+    Code code;
+    code.raw({0xDB, 0xE2, 0xBC}).number(stack).raw({0x36, 0xFF, 0x05}).number(counter);
+    code.raw({0x36, 0x8B, 0x0D}).number(counter).raw({0x83, 0xE1, kEntries - 1});
+    code.raw({0xBB}).number(0x2800).raw({0xBE}).number(0x3000).raw({0xBD}).number(0x7F00);
+    if (world_.virtual86) {
+      for (const unsigned name : {kGs, kFs, kDs, kEs}) code.raw({0x68}).number(name * 0x10);
+    }
+    if (world_.user)
+      code.raw({0x68}).number(world_.virtual86 ? kSs * 0x10u : stack_selector_).raw({0x68}).number(kStack);
+    const u32 privileges = world_.virtual86 && g_.one_in(2) ? 0x3000 : 0;
+    code.raw({0x68}).number(2 | privileges | (world_.virtual86 ? 0x20000u : 0u));
+    code.raw({0x68}).number(world_.virtual86 ? 0 : code_selector_);
+    code.raw({0x2E, 0xFF, 0x34, 0x8D}).number(kTable).raw({0xCF});
+    m_.write(CpuTestMachine::kHandler, code.bytes);
+    for (u32 i = 0; i < kEntries; ++i) m_.poke<u32>(kTable + i * 4, entry(i));
+    m_.poke<u32>(counter, 0);
+  }
+
+  void pages() {
+    constexpr u32 kPresent = 1, kWritable = 2, kUser = 4;
+    std::vector<u32> low(1024), high(1024), directory(1024);
+    for (u32 page = 0; page < 1024; ++page) {
+      low[page] = page << 12 | kPresent | kWritable | kUser;
+      high[page] = (page << 12 | 0xC00000) | kPresent | kWritable;
+    }
+    directory[0] = kLowPages | kPresent | kWritable | kUser;
+    directory[3] = kHighPages | kPresent | kWritable | kUser;
+    // Pages of the data: missing, read-only, the supervisor's, or another page again; 5000h shows the program.
+    for (u32 page = 2; page < 7; ++page) {
+      switch (g_.below(8)) {
+        case 0: low[page] = 0; break;
+        case 1: low[page] &= ~kWritable; break;
+        case 2: low[page] &= ~kUser; break;
+        case 3: low[page] = g_.below(8) << 12 | kPresent | kWritable | kUser; break;
+        default: break;
+      }
+    }
+    if (g_.one_in(2)) low[5] = (place_.first & ~0xFFFu) | kPresent | kWritable | kUser;
+    const auto write = [&](u32 at, const std::vector<u32>& table) {
+      m_.write(at, {reinterpret_cast<const u8*>(table.data()), table.size() * 4});
+    };
+    write(kDirectory, directory);
+    write(kLowPages, low);
+    write(kHighPages, high);
+    CpuState& state = m_.state();
+    state.cr3 = kDirectory;
+    state.cr0 |= 1u << 31 | (g_.one_in(2) ? 1u << 16 : 0u);
+    m_.cpu().update_mode();
+    (void)m_.cpu().mmu().load_cr3(kDirectory);
+  }
+
+  void registers() {
+    CpuState& state = m_.state();
+    state.cr0 &= ~u64{0xC};  // TS, EM
+    if (g_.one_in(12)) state.cr0 |= 8;
+    state.cr0 |= g_.one_in(2) ? 0x20 : 0;                   // NE
+    state.cr4 |= 1u << 9 | (g_.one_in(2) ? 1u << 10 : 0u);  // OSFXSR, OSXMMEXCPT
+    for (const Gpr name : {kEax, kEdx, kEdi}) m_.reg(name) = g_.value();
+    FxState& fx = state.fx;
+    const bool unmasked = g_.one_in(4);
+    fx.control = static_cast<u16>(0x40 | (unmasked ? g_.below(64) : 0x3F) | g_.below(16) << 8);
+    fx.status = static_cast<u16>(g_.below(8) << 11);
+    fx.tags = static_cast<u8>(g_.number());
+    fx.mxcsr = (unmasked ? g_.below(64) << 7 : 0x1F80) | g_.below(4) << 13 | (g_.one_in(4) ? 0x8040 : 0);
+    for (FxState::Slot& slot : fx.st) {
+      const u64 mantissa = u64{g_.value()} << 32 | g_.value() | (g_.one_in(8) ? 0 : u64{1} << 63);
+      const u16 exponent = static_cast<u16>(g_.one_in(4) ? g_.value() : 0x3FF0 + g_.below(32) + (g_.below(2) << 15));
+      std::memcpy(slot.bytes, &mantissa, 8);
+      std::memcpy(slot.bytes + 8, &exponent, 2);
+    }
+    for (unsigned i = 0; i < 8; ++i) {
+      for (unsigned part = 0; part < 4; ++part) {
+        const u32 word = g_.one_in(3) ? g_.value() : 0x3F800000 + g_.below(0x1000000);
+        std::memcpy(fx.xmm[i].bytes + part * 4, &word, 4);
+      }
+    }
+  }
+
+  CpuTestMachine& m_;
+  const World& world_;
+  const Group& group_;
+  ProgramGenerator g_, program_;
+  Place place_;
+  u32 code_base_ = 0;
+  u16 code_selector_ = 0, stack_selector_ = 0;
+};
+
+}  // namespace
+
+std::span<const World> worlds() { return kWorlds; }
+std::span<const Group> groups() { return kGroups; }
+
+Place prepare(CpuTestMachine& machine, const World& world, const Group& group, u64 seed) {
+  return Builder(machine, world, group, seed).build();
+}
+
+}  // namespace relic86
