@@ -15,6 +15,9 @@ struct Mode {
   // No #NM, #UD or #MF for the whole unit, every exception masked and none pending.
   bool x87 = false;
   bool sse = false;
+  bool down = false;  // DF
+  // Of 16-bit code, bit n: segment n starts at a multiple of 4 and reaches to FFFFh at least, for reading and writing.
+  u8 roomy_segments = 0;
   // Not of the processor: a block's variant in which every access checks its own page.
   bool unshared = false;
 
@@ -23,8 +26,10 @@ struct Mode {
   bool flat_code() const { return (flat_segments >> kCs & 1) != 0; }
   u32 key() const {
     return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3 |
-           (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u) | (unshared ? kUnshared : 0u);
+           (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u) | (down ? 1u << 11 : 0u) | roomy_bits() << 12 |
+           (unshared ? kUnshared : 0u);
   }
+  bool roomy(unsigned segment) const { return (roomy_segments >> segment & 1) != 0; }
   static Mode of_key(u32 key) {
     Mode mode;
     mode.code32 = (key & 1) != 0;
@@ -33,11 +38,15 @@ struct Mode {
     mode.flat_segments = static_cast<u8>(key >> 3 & 0x3F);
     mode.x87 = (key & 1u << 9) != 0;
     mode.sse = (key & 1u << 10) != 0;
+    mode.down = (key & 1u << 11) != 0;
+    for (unsigned i = 0; i < std::size(kRoomy); ++i) {
+      if ((key & 1u << (12 + i)) != 0) mode.roomy_segments = static_cast<u8>(mode.roomy_segments | 1u << kRoomy[i]);
+    }
     mode.unshared = (key & kUnshared) != 0;
     return mode;
   }
-  static constexpr u32 kUnshared = 1u << 11;
-  static constexpr u32 kKeys = 1u << 11;  // variants not counted
+  static constexpr u32 kUnshared = 1u << 15;
+  static constexpr u32 kKeys = 1u << 15;  // variants not counted
 
   static Mode of(const CpuState& state) {
     Mode mode;
@@ -55,6 +64,14 @@ struct Mode {
     const Segment& code = state.segment[kCs];
     const u64 differs = code.base | (code.limit ^ 0xFFFFFFFFu) | (state.mode.code32 ? 0u : 1u);
     mode.flat_segments = static_cast<u8>((flat & ~(1u << kCs)) | (differs == 0 ? 1u : 0u) << kCs);
+    mode.down = (state.system_flags & kDF) != 0;
+    if (!mode.code32) {
+      for (const SegmentName name : kRoomy) {
+        const Segment& segment = state.segment[name];
+        if (segment.read_end >= 0x10000 && segment.write_end >= 0x10000 && segment.base % 4 == 0)
+          mode.roomy_segments = static_cast<u8>(mode.roomy_segments | 1u << name);
+      }
+    }
     constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
     constexpr u32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsrReserved = 0xFFFF0000;
     if ((state.cr0 & (kEm | kTs)) == 0 && (state.fx.mxcsr & kMxcsrReserved) == 0) {
@@ -62,6 +79,14 @@ struct Mode {
       mode.sse = (state.cr4 & kOsFxsr) != 0 && (state.fx.mxcsr & kSseMasks) == kSseMasks;
     }
     return mode;
+  }
+
+ private:
+  static constexpr SegmentName kRoomy[] = {kEs, kSs, kDs};  // those that the key knows of
+  u32 roomy_bits() const {
+    u32 bits = 0;
+    for (unsigned i = 0; i < std::size(kRoomy); ++i) bits |= (roomy_segments >> kRoomy[i] & 1u) << i;
+    return bits;
   }
 };
 

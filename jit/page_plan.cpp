@@ -23,6 +23,8 @@ struct Place {
   u32 base = 0, index = 0;
   u8 scale = 0;
   u32 offset = 0;
+  u8 segment = 0xFF;    // if not a flat one
+  bool narrow = false;  // 16-bit offsets
   bool known = false;
 };
 
@@ -70,14 +72,14 @@ class Planner {
   Symbolic fresh() { return {next_unknown_++, 0}; }
 
   Symbolic node(Node& n) {
-    const Insn& insn = *insn_->insn;
     switch (n.op) {
       case Op::Constant: return n.size == 4 ? Symbolic{0, n.immediate} : fresh();
       case Op::GetRegister: return n.size == 4 ? registers_[n.reg] : fresh();
       case Op::SetRegister: registers_[n.size == 1 ? n.reg & 3 : n.reg] = n.size == 4 ? values_[n.a] : fresh(); break;
       case Op::Address: {
         const Place place = operand();
-        return place.known && place.index == 0 && place.scale == 0 ? Symbolic{place.base, place.offset} : fresh();
+        return place.known && !place.narrow && place.index == 0 && place.scale == 0 ? Symbolic{place.base, place.offset}
+                                                                                    : fresh();
       }
       case Op::Add:
       case Op::Sub: return sum(n);
@@ -89,15 +91,13 @@ class Planner {
         if (follows_read(n)) return {};
         [[fallthrough]];
       case Op::Load:
-      case Op::LoadForWrite:
-        if (mode_.flat(insn.segment)) note(n, operand(), n.op != Op::Load);
-        return fresh();
+      case Op::LoadForWrite: note(n, operand(), n.op != Op::Load); return fresh();
       case Op::Push: move_stack(0u - n.size); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
         const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
         if (mode_.stack32 && mode_.flat(kSs))
-          note(n, {pointer.unknown, 0, 0, pointer.constant, true}, n.op == Op::Push);
+          note(n, {pointer.unknown, 0, 0, pointer.constant, 0xFF, false, true}, n.op == Op::Push);
         if (n.op == Op::Pop) move_stack(n.size);
         return fresh();
       }
@@ -134,7 +134,9 @@ class Planner {
   Place operand() const {
     const Insn& insn = *insn_->insn;
     Place place;
-    if (!insn.address32()) return place;
+    place.narrow = !insn.address32();
+    if (!mode_.flat(insn.segment)) place.segment = insn.segment;
+    if (!place.narrow && place.segment != 0xFF) return place;
     place.known = true;
     place.offset = insn.displacement;
     const auto add = [&](u8 reg, u32& unknown, u8 scale) {
@@ -149,12 +151,16 @@ class Planner {
   }
 
   void note(Node& n, const Place& place, bool write) {
-    if (!place.known || (place.base == 0 && place.index == 0)) return;
+    if (!place.known || (place.base == 0 && place.index == 0 && !place.narrow)) return;
     for (Open& open : open_) {
-      if (open.place.base != place.base || open.place.index != place.index || open.place.scale != place.scale) continue;
+      if (open.place.base != place.base || open.place.index != place.index || open.place.scale != place.scale ||
+          open.place.segment != place.segment || open.place.narrow != place.narrow) {
+        continue;
+      }
       PageGroup& group = block_.groups[open.group];
       // Distances from the group's first access.
-      const i32 offset = static_cast<i32>(place.offset - open.place.offset);
+      const u32 distance = place.offset - open.place.offset;
+      const i32 offset = place.narrow ? i32{static_cast<i16>(distance)} : static_cast<i32>(distance);
       const i32 end = offset + n.size;
       if (offset < -static_cast<i32>(kSpan) || offset > static_cast<i32>(kSpan) ||
           std::max(group.high, end) - std::min(group.low, offset) > static_cast<i32>(kSpan)) {

@@ -117,7 +117,10 @@ void record(InsnIr& ir, const Mode& mode) {
     record_native(ir, row);
     return;
   }
-  ir.may_exit = touches_memory(ir);
+  for (const Node& node : ir.nodes) {
+    if (node.op == Op::SetDirection && (node.immediate != 0) != mode.down) ir.leaves = true;
+  }
+  ir.may_exit = touches_memory(ir) || ir.leaves;
   ir.branches = (row.traits & (kTraitBranch | kTraitEndsBlock)) != 0;
   ir.flags_read = row.flags_read;
   if (certain_flags(insn, row)) {

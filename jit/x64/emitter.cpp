@@ -99,6 +99,7 @@ void Emitter::instruction() {
     node(id);
     release(id);
   }
+  if (insn().leaves) leave_mode();
 }
 
 void Emitter::count_uses() {
@@ -243,6 +244,7 @@ bool Emitter::address_is_register() const {
 
 void Emitter::lea_address(const Gp& to, i32 extra) {
   const Insn& i = *insn().insn;
+  narrow_ = !i.address32();
   const bool base = i.base != kNoRegister, index = i.index != kNoRegister;
   if (!base && !index) {
     a_.mov(to.r32(), (i.displacement + static_cast<u32>(extra)) & i.address_mask);
@@ -253,6 +255,10 @@ void Emitter::lea_address(const Gp& to, i32 extra) {
     return;
   }
   const i32 displacement = static_cast<i32>(i.displacement + static_cast<u32>(extra));
+  if (narrow_ && displacement == 0 && base != index) {
+    a_.movzx(to.r32(), guest(base ? i.base : i.index, 2));
+    return;
+  }
   // 64-bit address arithmetic, cut to 32 bits by the destination: no 67h prefix needed.
   if (base && index) {
     a_.lea(to.r32(), x86::ptr(guest(i.base, 8), guest(i.index, 8), i.scale, displacement));
@@ -433,6 +439,16 @@ void Emitter::leave(ExitPoint* exit) {
   a_.jmp(thunks_.leave);
 }
 
+// The dispatcher looks what mode it is now.
+void Emitter::leave_mode() {
+  write_home();
+  store_x87_pointers();
+  ExitPoint* const on = branch_exit(next_eip());
+  on->linkable = false;
+  leave(on);
+  ended_ = true;
+}
+
 // A cold instruction: its handler is called with everything in CpuState.
 void Emitter::cold() {
   store_x87_pointers();
@@ -457,11 +473,7 @@ void Emitter::cold() {
     first_step_ = static_cast<u16>(translation_.steps.size());
   }
   if (insn().leaves) {
-    write_home();
-    ExitPoint* const on = branch_exit(next_eip());
-    on->linkable = false;
-    leave(on);
-    ended_ = true;
+    leave_mode();
     return;
   }
   if (i.row == kNoRow || (instruction_table()[i.row].traits & kTraitEndsBlock) != 0) {

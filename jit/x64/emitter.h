@@ -85,7 +85,7 @@ class Emitter {
   bool destination(u16 id, u8& guest_register) const;
   void set_register(u16 id);
   void write_high(u8 guest_register, const Gp& low_byte);
-  void lea_address(const Gp& to, i32 extra = 0);  // extra: only with 32-bit addresses
+  void lea_address(const Gp& to, i32 extra = 0);
   bool address_is_register() const;
 
   // --- Memory ---
@@ -123,6 +123,7 @@ class Emitter {
   bool evict_page();
   // Gives the place of an access whose group is checked, or worth checking.
   bool shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment, Mem& place);
+  void check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over);
   SharedPage& share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment);
 
   // --- Operations ---
@@ -227,6 +228,7 @@ class Emitter {
   void cold_aside(const Label& slow, const Label& done);
 
   // --- Exits ---
+  void leave_mode();
   ExitPoint* new_exit(ExitKind kind, unsigned undone);
   i32 eip_of(std::size_t index) const;
   i32 next_eip() const { return eip_of(index_) + insn().insn->length; }
@@ -262,7 +264,8 @@ class Emitter {
   std::vector<u32> left_;  // accesses to come, by group
   std::vector<std::function<void()>> deferred_;
 
-  u32 host_flags_ = 0;  // guest flags that the host's EFLAGS hold
+  bool narrow_ = false;  // kAddress holds a 16-bit offset
+  u32 host_flags_ = 0;   // guest flags that the host's EFLAGS hold
   bool from_home_ = true;
   u16 first_step_ = 0;
   u32 next_slot_ = 0;

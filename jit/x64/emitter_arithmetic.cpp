@@ -482,6 +482,7 @@ void Emitter::plain(u16 id) {
 }
 
 void Emitter::set_direction(u16 id) {
+  if ((at(id).immediate != 0) == mode_.down) return;
   const x86::Mem flags = state(offsetof(CpuState, system_flags), 4);
   if (at(id).immediate != 0) {
     a_.or_(flags, static_cast<i32>(kDF));

@@ -40,12 +40,19 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
   const Gp entry = sized(temporary, 8), entry32 = sized(temporary, 4);
   const Gp address32 = kAddress.r32();
   host_flags(0);
-  if (!mode_.flat(segment)) {
+  const bool roomy = narrow_ && mode_.roomy(segment) && bytes <= 4 && !aligned;
+  const Mem base = state(offsetof(CpuState, segment) + segment * sizeof(Segment) + offsetof(Segment, base), 4);
+  if (mode_.flat(segment)) {
+    // Nothing to add, nothing to check.
+  } else if (roomy) {
+    // Only an unaligned access can reach over FFFFh.
+    a_.add(address32, base);
+  } else {
     const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
     a_.lea(entry, x86::ptr(kAddress, static_cast<i32>(bytes)));
     a_.cmp(entry, state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end))));
     a_.ja(slow);
-    a_.add(address32, state(at_segment + offsetof(Segment, base), 4));
+    a_.add(address32, base);
   }
   if (aligned) {
     a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
@@ -63,6 +70,12 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
     a_.bind(within);
     defer([=, this] {
       a_.bind(unaligned);
+      if (roomy && !mode_.flat(segment)) {
+        a_.mov(entry32, address32);
+        a_.sub(entry32, base);
+        a_.cmp(entry32, 0x10000 - bytes);
+        a_.ja(slow);
+      }
       a_.mov(entry32, address32);
       a_.and_(entry32, kPageSize - 1);
       a_.cmp(entry32, kPageSize - bytes);
@@ -222,6 +235,11 @@ void Emitter::store(u16 id) {
 
 // kAddress := ESP + displacement under the stack size.
 void Emitter::stack_address(i32 displacement) {
+  narrow_ = !mode_.stack32;
+  if (narrow_ && displacement == 0) {
+    a_.movzx(kAddress.r32(), guest(kEsp, 2));
+    return;
+  }
   if (displacement == 0) {
     a_.mov(kAddress.r32(), guest(kEsp, 4));
   } else {
@@ -325,8 +343,12 @@ void Emitter::peek(u16 id) {
   }
   ExitPoint* const exit = access_exit(form, n.size, kSs);
   const Label slow = a_.newLabel();
-  a_.mov(kAddress.r32(), guest(n.reg, 4));
-  if (!mode_.stack32) a_.movzx(kAddress.r32(), kAddress.r16());
+  narrow_ = !mode_.stack32;
+  if (narrow_) {
+    a_.movzx(kAddress.r32(), guest(n.reg, 2));
+  } else {
+    a_.mov(kAddress.r32(), guest(n.reg, 4));
+  }
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, false, kSs, slow, temporary);
   finish_load(id, n.size, from, temporary, slow, exit);

@@ -41,6 +41,20 @@ bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 disp
   return true;
 }
 
+// A group of 16-bit offsets from kAddress on: below 64 KiB and the segment's limit; adds the base.
+void Emitter::check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over) {
+  a_.cmp(kAddress.r32(), 0x10000 - span);
+  a_.ja(over);
+  if (mode_.flat(segment)) return;
+  const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
+  if (!mode_.roomy(segment)) {
+    a_.lea(scratch, x86::ptr(kAddress, static_cast<i32>(span)));
+    a_.cmp(scratch, state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end))));
+    a_.ja(over);
+  }
+  a_.add(kAddress.r32(), state(at_segment + offsetof(Segment, base), 4));
+}
+
 // displacement: from the stack pointer, for the stack's forms.
 Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment) {
   const PageGroup& group = ir_.groups[n.group];
@@ -69,6 +83,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   } else {
     a_.lea(kAddress.r32(), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
   }
+  if (form == AddressForm::Operand && narrow_) check_offsets(segment, span, group.writes, pointer, over);
   const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0;  // one place: aligned as a rule
   const Label unaligned = a_.newLabel(), within = a_.newLabel();
   if (alone) {

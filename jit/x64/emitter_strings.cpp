@@ -1,6 +1,4 @@
 // String instructions without a repeat prefix (jit/string_forms.h).
-#include <bit>
-
 #include "jit/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -8,6 +6,7 @@ namespace relic86::jit::x64 {
 
 // kAddress := the offset that an index register holds.
 void Emitter::string_address(u8 index) {
+  narrow_ = !insn().insn->address32();
   if (insn().insn->address32()) {
     a_.mov(kAddress.r32(), guest(index, 4));
   } else {
@@ -46,27 +45,14 @@ void Emitter::string_store(u16 id) {
   });
 }
 
-// DF is no part of the key: its bit becomes twice the element's size to take away again.
 void Emitter::advance(u16 id) {
   const Node& n = at(id);
-  const u8 host = take();
-  const Gp back = sized(host, 8);
-  a_.mov(back.r32(), state(offsetof(CpuState, system_flags), 4));
-  a_.and_(back.r32(), static_cast<i32>(kDF));
-  a_.shr(back.r32(), std::countr_zero(u32{kDF} / (2u * n.size)));
-  a_.neg(back.r32());
-  host_flags(0);
+  const i32 by = mode_.down ? -i32{n.size} : i32{n.size};
   for (const u8 index : {u8{kEsi}, u8{kEdi}}) {
     if ((n.immediate >> index & 1) == 0) continue;
     const Gp pointer = guest(index, 8);
-    if (insn().insn->address32()) {
-      a_.lea(pointer.r32(), x86::ptr(pointer, back, 0, n.size));
-    } else {
-      a_.lea(kAddress.r32(), x86::ptr(pointer, back, 0, n.size));
-      a_.mov(pointer.r16(), kAddress.r16());
-    }
+    a_.lea(guest(index, insn().insn->address32() ? 4 : 2), x86::ptr(pointer, by));
   }
-  give(host);
 }
 
 }  // namespace relic86::jit::x64

@@ -60,7 +60,7 @@ void Emitter::set_flags(u16 id) {
   const u8 host = in_temporary(n.a, 4);
   const Gp value = sized(host, 4), scratch = kAddress.r32();
   if (n.size == 2) a_.movzx(value, value.r16());
-  const u32 fixed = u32{kTF} | kIOPL | kNT | (n.size == 4 ? u32{kAC} | kID : 0u);
+  const u32 fixed = u32{kTF} | kIOPL | kNT | kDF | (n.size == 4 ? u32{kAC} | kID : 0u);
   const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(other);
