@@ -48,6 +48,11 @@ struct Mode {
   static constexpr u32 kUnshared = 1u << 15;
   static constexpr u32 kKeys = 1u << 15;  // variants not counted
 
+  static bool is_roomy(const Segment& segment) {
+    return segment.read_end >= 0x10000 && segment.write_end >= 0x10000 && segment.base % 4 == 0;
+  }
+  static constexpr bool knows_roomy(unsigned segment) { return segment == kEs || segment == kSs || segment == kDs; }
+
   static Mode of(const CpuState& state) {
     Mode mode;
     mode.code32 = state.mode.code32;
@@ -67,9 +72,7 @@ struct Mode {
     mode.down = (state.system_flags & kDF) != 0;
     if (!mode.code32) {
       for (const SegmentName name : kRoomy) {
-        const Segment& segment = state.segment[name];
-        if (segment.read_end >= 0x10000 && segment.write_end >= 0x10000 && segment.base % 4 == 0)
-          mode.roomy_segments = static_cast<u8>(mode.roomy_segments | 1u << name);
+        if (is_roomy(state.segment[name])) mode.roomy_segments = static_cast<u8>(mode.roomy_segments | 1u << name);
       }
     }
     constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;

@@ -39,6 +39,8 @@ class Planner {
       insn_ = &insn;
       if (insn.cold) {
         for (Symbolic& each : registers_) each = fresh();
+        // A segment may have been loaded. That a flat one stays flat is part of the mode.
+        std::erase_if(open_, [](const Open& open) { return open.place.segment != 0xFF; });
         continue;
       }
       if (insn.native != nullptr) {

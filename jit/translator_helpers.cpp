@@ -143,12 +143,14 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
 }
 
 // The mode is still the one that the translation assumes. MOV to a data segment register changes no more than whether
-// that one is flat.
+// that one is flat or roomy.
 bool Translator::mode_stays(const ExitPoint& exit) const {
   const Mode assumed = Mode::of_key(exit.owner->mode_key);
   const u8 segment = exit.insn->reg;
   if (exit.insn->handler == mov_to_segment && segment < kSegmentRegisters && segment != kSs) {
-    return state_.segment[segment].flat() == assumed.flat(segment);
+    const Segment& loaded = state_.segment[segment];
+    const bool roomy = !assumed.code32 && Mode::knows_roomy(segment) && Mode::is_roomy(loaded);
+    return loaded.flat() == assumed.flat(segment) && roomy == assumed.roomy(segment);
   }
   return mode().key() == (exit.owner->mode_key & ~Mode::kUnshared);
 }
