@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <mutex>
 #include <set>
+#include <vector>
 
+#include "base/nearest.h"
 #include "base/print.h"
 
 namespace relic86::log {
@@ -14,6 +16,7 @@ struct Sink {
   std::atomic<u32> channels{0};
   std::mutex mutex;
   std::FILE* file = nullptr;  // null: stderr
+  std::atomic<u64> number{0};
   std::set<std::string, std::less<>> seen;
 };
 
@@ -22,13 +25,23 @@ Sink& sink() {
   return instance;
 }
 
-struct Name {
+struct Item {
   std::string_view word;
-  Channel channel;
+  u32 channels;
+  std::string_view help;
 };
-constexpr Name kNames[] = {
-    {"guest_errors", Channel::GuestErrors}, {"unimp", Channel::Unimplemented}, {"int", Channel::Interrupts},
-    {"exec", Channel::Execution},           {"in_asm", Channel::Disassembly},  {"cpu_reset", Channel::Reset},
+constexpr u32 bit(Channel channel) { return static_cast<u32>(channel); }
+constexpr Item kItems[] = {
+    {"in_asm", bit(Channel::Disassembly), "show guest code, a block at a time, when it is decoded"},
+    {"int", bit(Channel::Interrupts), "show interrupts and exceptions with the registers, and SMM"},
+    {"exec", bit(Channel::Execution), "show every block that is carried out (slow)"},
+    {"cpu", bit(Channel::Processor), "show the registers before every block (slower)"},
+    {"pcall", bit(Channel::ProtectedCalls), "show far calls, jumps and returns, and task switches"},
+    {"mmu", bit(Channel::Paging), "show control registers that change and page faults"},
+    {"cpu_reset", bit(Channel::Reset), "show the processor's state at reset and triple faults"},
+    {"unimp", bit(Channel::Unimplemented), "show what the guest uses that is not there"},
+    {"guest_errors", bit(Channel::GuestErrors), "show what the guest does that no driver should do"},
+    {"nochain", 0, "every block is shown in any case: for scripts"},
 };
 constexpr std::size_t kMostKeys = 4096;  // a guest must not fill the host's memory with log keys
 
@@ -40,16 +53,25 @@ Result<> enable(std::string_view list) {
     const auto comma = list.find(',');
     const auto word = list.substr(0, comma);
     list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-    bool known = false;
-    std::string all;
-    for (const Name& name : kNames) {
-      if (name.word == word) bits |= static_cast<u32>(name.channel), known = true;
-      all += (all.empty() ? "" : ", ") + std::string(name.word);
+    std::vector<std::string_view> words;
+    bool known = word.empty();
+    for (const Item& item : kItems) {
+      words.push_back(item.word);
+      if (item.word == word) bits |= item.channels, known = true;
     }
-    if (!known) return Error{fmt::format("-d {}: unknown log item; known are {}", word, all)};
+    if (!known) {
+      return Error{fmt::format("-d {}: unknown log item; the nearest is {}; -d help lists all", word,
+                               nearest_word(word, words))};
+    }
   }
   sink().channels = bits;
   return {};
+}
+
+std::string help_text() {
+  std::string text = "Log items (comma separated):\n";
+  for (const Item& item : kItems) text += fmt::format("{:<15} {}\n", item.word, item.help);
+  return text;
 }
 
 Result<> to_file(const std::string& path) {
@@ -72,6 +94,8 @@ void write(Channel, std::string_view text) {
   std::lock_guard lock(sink().mutex);
   print_text(sink().file != nullptr ? sink().file : stderr, fmt::format("{}\n", text));
 }
+
+u64 next_number() { return sink().number++; }
 
 bool first_time(std::string_view key) {
   std::lock_guard lock(sink().mutex);

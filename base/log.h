@@ -18,16 +18,22 @@ enum class Channel : u32 {
   Execution = 1u << 3,
   Disassembly = 1u << 4,
   Reset = 1u << 5,
+  Processor = 1u << 6,       // registers before each block
+  ProtectedCalls = 1u << 7,  // far transfers and task switches
+  Paging = 1u << 8,          // control registers, page faults
 };
 
-// Enables the channels of a comma-separated -d list (guest_errors, unimp, int, exec, in_asm, cpu_reset); unknown words
-// are an error.
+// Enables the channels of a comma-separated -d list; an unknown word is an error that names its nearest neighbour.
 Result<> enable(std::string_view list);
+// -d help: every item with what it shows.
+std::string help_text();
 // Sends the log to a file instead of stderr (-D).
 Result<> to_file(const std::string& path);
 
 bool enabled(Channel channel);
 void write(Channel channel, std::string_view text);
+// 0, 1, 2 ...: numbers the entries of a trace.
+u64 next_number();
 // True the first time a key is seen: guest trouble is logged once per kind.
 bool first_time(std::string_view key);
 // "warning: ..." on stderr, whatever -d says.

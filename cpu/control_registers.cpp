@@ -1,4 +1,5 @@
 // MOV to and from control and debug registers, LMSW, SMSW, CLTS, cache and TLB control, HLT (SDM 3A chapter 2, SDM 2).
+#include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
@@ -81,6 +82,7 @@ Flow mov_to_control(Cpu& cpu, const Insn& insn) {
       break;
     default: accepted = set_cr4(cpu, value); break;
   }
+  log::print(log::Channel::Paging, "CR{} update: CR{}={:08x}{}", insn.reg, insn.reg, value, accepted ? "" : " refused");
   return accepted ? Flow::Stop : cpu.raise(Vector::GeneralProtection, 0);
 }
 

@@ -4,7 +4,9 @@
 
 #include <new>
 
+#include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/cpu_dump.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/segmentation.h"
@@ -43,9 +45,11 @@ void Cpu::reset() {
   s.retired = count;
   s.pending = intr;
   s.cr0 = kCr0Et | kCr0Nw | kCr0Cd;
-  s.fx.control = 0x40;       // RESET leaves 0040h, FNINIT makes it 037Fh
-  s.fx.tags = 0xFF;          // all registers hold +0 after RESET
+  s.fx.control = 0x40;  // RESET leaves 0040h, FNINIT makes it 037Fh
+  s.fx.tags = 0xFF;     // all registers hold +0 after RESET
   init();
+  if (log::enabled(log::Channel::Reset))
+    log::write(log::Channel::Reset, "CPU Reset\n" + describe_registers(*this, false));
 }
 
 void Cpu::init() {

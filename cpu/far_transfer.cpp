@@ -1,4 +1,5 @@
 // JMP, CALL and RET far, IRET (SDM 3A 5.8, 6.12; SDM 2 pseudo-code of the instructions).
+#include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/effective_address.h"
 #include "cpu/system_instructions.h"
@@ -10,6 +11,13 @@ namespace {
 
 u32 next_rip(const CpuState& state, const Insn& insn) {
   return (state.eip() + insn.length) & (state.mode.code32 ? 0xFFFFFFFFu : 0xFFFFu);
+}
+
+// -d pcall: where from, where to.
+void log_transfer(const Cpu& cpu, std::string_view name, Selector selector, u32 offset) {
+  const CpuState& state = cpu.state();
+  log::print(log::Channel::ProtectedCalls, "{} {:04x}:{:08x} from {:04x}:{:08x} cpl={}", name, selector.raw, offset,
+             state.segment[kCs].selector.raw, state.rip, state.mode.cpl);
 }
 
 // The code segment that a direct far transfer names (not a gate). False: fault.
@@ -81,6 +89,7 @@ bool open_call_gate(Cpu& cpu, Selector gate_selector, const Descriptor& gate, Se
 
 Flow jump_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
   CpuState& state = cpu.state();
+  log_transfer(cpu, "ljmp", selector, offset);
   if (selector.null()) return cpu.raise(Vector::GeneralProtection, 0);
   Descriptor descriptor;
   if (!fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return Flow::Fault;
@@ -144,6 +153,7 @@ bool call_inner(Cpu& cpu, bool wide, unsigned parameters, Selector selector, Des
 Flow call_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
   CpuState& state = cpu.state();
   const u32 return_rip = next_rip(state, insn);
+  log_transfer(cpu, "lcall", selector, offset);
   if (selector.null()) return cpu.raise(Vector::GeneralProtection, 0);
   Descriptor descriptor;
   if (!fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return Flow::Fault;
@@ -259,6 +269,7 @@ Flow return_protected(Cpu& cpu, const Insn& insn, u32 release) {
   Descriptor code;
   if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw)) return guard.fail(), Flow::Fault;
   const Selector cs(static_cast<u16>(raw));
+  log_transfer(cpu, "lret", cs, rip);
   if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
   set_stack_pointer(cpu, state.gpr32(kEsp) + release);
   if (cs.rpl() == state.mode.cpl) {
@@ -397,6 +408,7 @@ Flow iret(Cpu& cpu, const Insn& insn) {
     return_flags(cpu, flags, kArithmeticFlags | kTF | kDF | kNT | kIF | kIOPL | (wide ? kRF | kAC | kID : 0u));
     return flow;
   }
+  log_transfer(cpu, "iret", cs, rip);
   if (wide && (flags & kVM) != 0 && state.mode.cpl == 0) {
     if (!iret_to_v86(cpu, rip, raw, flags)) return guard.fail(), Flow::Fault;
     return Flow::StopAt;

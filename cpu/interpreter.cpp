@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/interrupt_delivery.h"
 #include "cpu/system_instructions.h"
 #include "cpu/system_management.h"
+#include "cpu/trace.h"
 
 namespace relic86 {
 
@@ -95,12 +97,18 @@ std::optional<ExitReason> Interpreter::step_checked() {
 }
 
 ExitReason Interpreter::run(u64 budget) {
+  return tracing_execution() ? run_blocks<true>(budget) : run_blocks<false>(budget);
+}
+
+template <bool traced>
+ExitReason Interpreter::run_blocks(u64 budget) {
   begin(budget);
   for (;;) {
     blocks_.collect();
     if (const auto reason = boundary()) return *reason;
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
     if (stepping()) {
+      if constexpr (traced) trace_entered(cpu_, BackingOffset(0));
       if (const auto reason = step_checked()) return *reason;
       continue;
     }
@@ -118,6 +126,7 @@ ExitReason Interpreter::run(u64 budget) {
       }
       if (block->guarded && meets_breakpoint()) [[unlikely]]
         return ExitReason::Breakpoint;
+      if constexpr (traced) trace_entered(cpu_, block->first);
       flow = run_block(block->insns.data());
     } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
   }
@@ -293,6 +302,7 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, bool code32) {
     if (ends_block(insn)) break;
   }
   if (block->insns.empty()) return decode_straddling(first, code32);
+  if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {bytes, block->bytes});
   return blocks_.insert(std::move(block));
 }
 
@@ -327,6 +337,7 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, bool code32) {
   ++decoded_;
   block->insns.push_back(insn);
   block->bytes = insn.length;
+  if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {window, insn.length});
   block->straddles = insn.length > room;
   block->second_page = second.code.backing;
   return blocks_.insert(std::move(block));

@@ -43,6 +43,8 @@ class Interpreter final : public Executor, public CodeWatch {
   void patch_in_place(bool wanted);
 
   // --- The pieces of run(), for a translator on top ---
+  // -d exec and cpu: the interpreter does all the work, showing each block.
+  ExitReason run_traced(u64 budget) { return run_blocks<true>(budget); }
   void begin(u64 budget);
   std::optional<ExitReason> boundary();
   bool stepping() const;
@@ -66,6 +68,8 @@ class Interpreter final : public Executor, public CodeWatch {
   u64 decoded_instructions() const { return decoded_; }  // for tests: nothing is decoded twice
 
  private:
+  template <bool traced>
+  ExitReason run_blocks(u64 budget);
   // Where the code at one linear page lies.
   struct FetchPage {
     u64 linear_page = ~u64{0};  // linear address >> 12; ~0: none

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/cpu_dump.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
 
@@ -230,12 +231,23 @@ bool deliver_protected(Cpu& cpu, const Event& event) {
                      {event.has_error, event.error_code});
 }
 
+// -d int
+void log_event(Cpu& cpu, const Event& event) {
+  const CpuState& state = cpu.state();
+  const Segment& code = state.segment[kCs];
+  const bool page_fault = event.vector == static_cast<u8>(Vector::PageFault) && !event.software;
+  log::write(
+      log::Channel::Interrupts,
+      fmt::format("{:6}: v={:02x} e={:04x} i={} cpl={} IP={:04x}:{:08x} pc={:08x} SP={:04x}:{:08x} {}={:08x}\n{}",
+                  log::next_number(), event.vector, event.error_code, event.software ? 1 : 0, state.mode.cpl,
+                  code.selector.raw, state.rip, static_cast<u32>(code.base + state.rip),
+                  state.segment[kSs].selector.raw, state.gpr[kEsp], page_fault ? "CR2" : "EAX",
+                  page_fault ? state.cr2 : state.gpr[kEax], describe_registers(cpu, false)));
+}
+
 bool deliver(Cpu& cpu, const Event& event) {
   CpuState& state = cpu.state();
-  log::print(log::Channel::Interrupts,
-             "v={:02x} e={:04x} cpl={} IP={:04x}:{:08x} SP={:04x}:{:08x} CR2={:08x} EAX={:08x}", event.vector,
-             event.error_code, state.mode.cpl, state.segment[kCs].selector.raw, state.rip,
-             state.segment[kSs].selector.raw, state.gpr[kEsp], state.cr2, state.gpr[kEax]);
+  if (log::enabled(log::Channel::Interrupts)) log_event(cpu, event);
   if (!state.mode.protected_mode) {
     Event real = event;
     real.has_error = false;
@@ -263,11 +275,17 @@ void shut_down(Cpu& cpu) {
   cpu.request(kPendingStop);
 }
 
+void note_page_fault(Cpu& cpu, const Fault& fault) {
+  cpu.state().cr2 = fault.address.raw;
+  log::print(log::Channel::Paging, "page fault: address {:08x} e={:04x} at {:04x}:{:08x}", fault.address.raw,
+             fault.error_code, cpu.state().segment[kCs].selector.raw, cpu.state().rip);
+}
+
 // What happens when delivering an event faults in turn. first: the exception being delivered; none for interrupts.
 void deliver_with_escalation(Cpu& cpu, Event event, std::optional<Vector> first) {
   while (!deliver(cpu, event)) {
     const Fault second = cpu.fault();
-    if (second.vector == Vector::PageFault) cpu.state().cr2 = second.address.raw;
+    if (second.vector == Vector::PageFault) note_page_fault(cpu, second);
     if (first == Vector::DoubleFault) return shut_down(cpu);
     const bool twice =
         first && ((contributory(*first) && contributory(second.vector)) ||
@@ -295,7 +313,7 @@ void take(Cpu& cpu, const Event& event, std::optional<Vector> exception) {
 void deliver_fault(Cpu& cpu) {
   CpuState& state = cpu.state();
   const Fault fault = cpu.fault();
-  if (fault.vector == Vector::PageFault) state.cr2 = fault.address.raw;
+  if (fault.vector == Vector::PageFault) note_page_fault(cpu, fault);
   if (fault.vector == Vector::Debug) state.dr[7] &= ~u64{1u << 13};  // GD is cleared on entry
   // What an instruction matched before it faulted is matched again when it is restarted.
   constexpr u32 kTaskSwitchTrap = 1u << 15;

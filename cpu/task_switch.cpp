@@ -1,4 +1,5 @@
 // Hardware task switches (SDM 3A chapter 7).
+#include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/transfer.h"
 
@@ -170,6 +171,8 @@ bool switch_task(Cpu& cpu, Selector tss, const Descriptor& descriptor, TaskSwitc
                  u32 external, TaskSwitchError error) {
   CpuState& state = cpu.state();
   const bool wide = (descriptor.type() & 8) != 0;
+  log::print(log::Channel::ProtectedCalls, "switch_tss: sel={:04x} type={} from {:04x}:{:08x}", tss.raw,
+             descriptor.type(), state.segment[kCs].selector.raw, state.rip);
   if (descriptor.limit() < (wide ? kLimit32 : kLimit16)) {
     cpu.raise(Vector::InvalidTss, selector_error(tss, external));
     return false;

@@ -21,7 +21,10 @@ std::string port_write(Machine& machine, Words words);        // o /FMT PORT VAL
 
 // monitor_info.cpp
 std::string info(Machine& machine, Words words);
-std::string registers_text(Machine& machine);  // as QEMU prints them
+
+// monitor_paging.cpp
+std::string info_mem(Machine& machine);
+std::string info_tlb(Machine& machine);
 
 // A number as the monitor takes it: decimal, 0x, 0 octal, $register, sums and differences of those.
 std::optional<u64> evaluate(Machine& machine, std::string_view text);

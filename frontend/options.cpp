@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "frontend/version.h"
 
 namespace relic86 {
@@ -394,7 +395,7 @@ constexpr OptionRow kRows[] = {
     {"parallel", "DEV", "parallel port, as -serial", append<&Options::parallels>},
     {"debugcon", "DEV", "debug console on port E9h, as -serial", store<&Options::debugcon>},
     {"monitor", "DEV", "monitor: stdio, none, unix:PATH,server, tcp:H:P,server", append<&Options::monitors>},
-    {"gdb", "tcp::PORT", "wait for gdb on this port", append<&Options::gdb>},
+    {"gdb", "DEV", "serve gdb on tcp::PORT, unix:PATH, stdio or pty", append<&Options::gdb>},
     {"s", "", "shorthand for -gdb tcp::1234",
      [](Options& options, Text) -> Result<> {
        options.gdb.emplace_back("tcp::1234");
@@ -417,7 +418,7 @@ constexpr OptionRow kRows[] = {
     {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},
     {"name", "TEXT", "the machine's name in the window title", store<&Options::name>},
     {"loadvm", "TAG", "start from a saved machine", store<&Options::load_vm>},
-    {"d", "LIST", "log items: guest_errors,unimp,int,exec,in_asm,cpu_reset", store<&Options::log_items>},
+    {"d", "LIST", "log items, such as in_asm,int,exec; 'help' lists them", store<&Options::log_items>},
     {"D", "FILE", "log to a file", store<&Options::log_file>},
     {"expect-serial", "REGEX", "exit 0 when COM1 has shown this", append<&Options::expect_serial>},
     {"expect-screen", "REGEX", "exit 0 when the text screen shows this", append<&Options::expect_screen>},
@@ -430,26 +431,10 @@ constexpr OptionRow kRows[] = {
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
 };
 
-unsigned edit_distance(Text a, Text b) {
-  std::vector<unsigned> row(b.size() + 1);
-  for (unsigned j = 0; j < row.size(); j++) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); i++) {
-    unsigned diagonal = row[0]++;
-    for (std::size_t j = 1; j <= b.size(); j++) {
-      const unsigned keep = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, keep});
-    }
-  }
-  return row.back();
-}
-
 Text nearest(Text word) {
-  return std::min_element(std::begin(kRows), std::end(kRows),
-                          [&](const OptionRow& a, const OptionRow& b) {
-                            return edit_distance(word, a.name) < edit_distance(word, b.name);
-                          })
-      ->name;
+  std::vector<Text> names;
+  for (const OptionRow& row : kRows) names.push_back(row.name);
+  return nearest_word(word, names);
 }
 
 std::string dashed(Text name) {

@@ -91,6 +91,10 @@ int run_program(std::span<const std::string> arguments, const char*) {
       return 0;
     }
   }
+  if (asks_help(options.log_items)) {
+    print_text(stdout, log::help_text());
+    return 0;
+  }
   if (!options.log_items.empty()) {
     if (auto enabled = log::enable(options.log_items); !enabled) return fail(enabled.message());
   }

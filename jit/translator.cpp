@@ -7,6 +7,7 @@
 
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
+#include "cpu/trace.h"
 #include "jit/native_forms.h"
 
 namespace relic86::jit {
@@ -38,6 +39,10 @@ Translator::~Translator() {
 }
 
 ExitReason Translator::run(u64 budget) {
+  if (tracing_execution()) [[unlikely]] {
+    collect();
+    return interpreter_.run_traced(budget);
+  }
   interpreter_.begin(budget);
   for (;;) {
     collect();

@@ -75,6 +75,54 @@ TEST_F(MonitorSession, RegistersAtResetReadAsQemuPrintsThem) {
   EXPECT_NE(text.find("XMM00=0000000000000000 0000000000000000 XMM01="), text.npos) << text;
 }
 
+// As qemu-system-i386 7.2 prints the same tables.
+TEST_F(MonitorSession, PageTablesAreListed) {
+  EXPECT_EQ(run("info mem"), "PG disabled\n");
+  EXPECT_EQ(run("info tlb"), "PG disabled\n");
+  CpuState& state = machine->cpu().state();
+  state.cr3 = 0x10000;
+  state.cr4 = 0x10;
+  state.cr0 |= 0x80000001;
+  const auto put = [&](u64 at, u64 value, unsigned size) { machine->bus().write(PhysAddr(at), size, value); };
+  put(0x10000, 0x11003, 4);           // the first 4 MiB by pages
+  put(0x10000 + 0x300 * 4, 0xE3, 4);  // C0000000h: a large page, dirty and accessed
+  put(0x11000, 0x5027, 4);
+  put(0x11004, 0x6001, 4);
+  put(0x11008, 0x7107, 4);  // user, but for the directory's entry
+  EXPECT_EQ(run("info tlb"),
+            "0000000000000000: 0000000000005000 ----A--UW\n"
+            "0000000000001000: 0000000000006000 ---------\n"
+            "0000000000002000: 0000000000007000 -G-----UW\n"
+            "00000000c0000000: 0000000000000000 --PDA---W\n");
+  EXPECT_EQ(run("info mem"),
+            "0000000000000000-0000000000001000 0000000000001000 -rw\n"
+            "0000000000001000-0000000000002000 0000000000001000 -r-\n"
+            "0000000000002000-0000000000003000 0000000000001000 -rw\n"
+            "00000000c0000000-00000000c0400000 0000000000400000 -rw\n");
+  // PAE: the same linear pages with 8-byte entries.
+  state.cr4 = 0x20;
+  state.cr3 = 0x20020;
+  put(0x20020, 0x21001, 8);
+  put(0x21000, 0x22007, 8);
+  put(0x21008, 0x200087, 8);
+  put(0x22000, 0x8000000000005005, 8);
+  EXPECT_EQ(run("info tlb"),
+            "0000000000000000: 0000000000005000 X------U-\n"
+            "0000000000200000: 0000000000200000 --P----UW\n");
+  EXPECT_EQ(run("info mem"),
+            "0000000000000000-0000000000001000 0000000000001000 ur-\n"
+            "0000000000200000-0000000000400000 0000000000200000 urw\n");
+}
+
+TEST_F(MonitorSession, ServesGdbWhereItIsTold) {
+  EXPECT_EQ(run("gdbserver unix:" + folder + "/gdb"),
+            "Waiting for gdb connection on device 'unix:" + folder + "/gdb'\n");
+  EXPECT_TRUE(std::filesystem::exists(folder + "/gdb"));
+  EXPECT_NE(run("gdbserver nonsense").find("-gdb nonsense: unknown"), std::string::npos);
+  EXPECT_EQ(run("gdbserver none"), "Disabled gdbserver\n");
+  EXPECT_FALSE(std::filesystem::exists(folder + "/gdb"));
+}
+
 TEST_F(MonitorSession, SavesMemory) {
   EXPECT_EQ(run("pmemsave 0x1000 8 " + folder + "/dump"), "");
   std::ifstream file(folder + "/dump", std::ios::binary);

@@ -3,7 +3,7 @@
 ; ends the run through isa-debug-exit.
 bits 32
 section .text
-global _start, count_up, twice, counter, paged, real_start, real_loop, finished, high_value
+global _start, count_up, twice, counter, doubled, milestone, paged, real_start, real_loop, finished, high_value
 
 align 4
         dd 0x1BADB002, 0x00000000, -0x1BADB002  ; multiboot header: no wishes
@@ -20,7 +20,10 @@ _start: mov esp, stack_top
 count_up:
         inc dword [counter]
         call twice
-        loop count_up
+        test dword [counter], 0x3FFF
+        jnz .next
+        call milestone
+.next:  loop count_up
 
 ; 4 MiB pages: the first maps to itself, 40000000h maps to physical 0.
         mov dword [directory], 0x83
@@ -53,6 +56,9 @@ paged:  mov dword [0x40000000 + high_value], 0x12345678
 twice:  mov eax, [counter]
         add eax, eax
         mov [doubled], eax
+        ret
+
+milestone:
         ret
 
 bits 16

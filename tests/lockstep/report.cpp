@@ -6,8 +6,8 @@
 #include <array>
 #include <deque>
 
+#include "cpu/cpu_dump.h"
 #include "cpu/disassembler.h"
-#include "frontend/monitor_commands.h"
 #include "jit/translator.h"
 
 namespace relic86 {
@@ -55,7 +55,7 @@ Traced next_instruction(Machine& machine) {
 }
 
 std::string state_text(Machine& machine) {
-  std::string text = monitor::registers_text(machine);
+  std::string text = describe_registers(machine.cpu(), true);
   const FxState& fx = machine.cpu().state().fx;
   text += fmt::format("FIP={:04x}:{:08x} FDP={:04x}:{:08x} FOP={:04x} MXCSR={:08x}\n", fx.instruction_selector,
                       fx.instruction, fx.data_selector, fx.data, fx.opcode, fx.mxcsr);
