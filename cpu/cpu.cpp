@@ -153,8 +153,9 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
     return refuse();
   }
   const LinAddr linear(static_cast<u32>(segment.base + offset));
-  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && size <= 8 &&
-      (size & (size - 1)) == 0 && (linear.raw & (size - 1)) != 0) {
+  // An operand of 10 bytes wants an address that is a multiple of 8 (SDM 3A table 6-7).
+  const u32 alignment = size == 10 ? 8 : size <= 16 && (size & (size - 1)) == 0 ? size : 1;
+  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && (linear.raw & (alignment - 1)) != 0) {
     raise(Vector::AlignmentCheck, 0);
     return false;
   }

@@ -261,6 +261,19 @@ bool return_outer(Cpu& cpu, bool wide, Selector cs, Descriptor& code, u32 rip, u
   return true;
 }
 
+// RETF and IRET read their frames from the last slot to the first, which shows in CR2 (seen on an AMD part). skipped:
+// bytes between ESP and the frame.
+bool read_frame(Cpu& cpu, bool wide, u32 slots, u32 skipped = 0) {
+  const u32 size = wide ? 4 : 2;
+  while (slots-- > 0) {
+    u32 value = 0;
+    u16 half = 0;
+    const u32 offset = (cpu.state().gpr32(kEsp) + skipped + slots * size) & cpu.stack_mask();
+    if (!(wide ? cpu.read(kSs, offset, value) : cpu.read(kSs, offset, half))) return false;
+  }
+  return true;
+}
+
 Flow return_protected(Cpu& cpu, const Insn& insn, u32 release) {
   CpuState& state = cpu.state();
   const bool wide = insn.operand32();
@@ -270,6 +283,8 @@ Flow return_protected(Cpu& cpu, const Insn& insn, u32 release) {
   if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw)) return guard.fail(), Flow::Fault;
   const Selector cs(static_cast<u16>(raw));
   log_transfer(cpu, "lret", cs, rip);
+  // The outer stack's pointer is read before anything is checked, again as seen.
+  if (cs.rpl() != state.mode.cpl && !read_frame(cpu, wide, 2, release)) return guard.fail(), Flow::Fault;
   if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
   set_stack_pointer(cpu, state.gpr32(kEsp) + release);
   if (cs.rpl() == state.mode.cpl) {
@@ -380,6 +395,7 @@ Flow call_far_indirect(Cpu& cpu, const Insn& insn) {
 Flow ret_far(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const u32 release = insn.immediate & 0xFFFF;
+  if (!read_frame(cpu, insn.operand32(), 2)) return Flow::Fault;
   if (!state.mode.real_or_v86()) return return_protected(cpu, insn, release);
   TransferGuard guard(cpu);
   u32 rip = 0, cs = 0;
@@ -397,6 +413,7 @@ Flow iret(Cpu& cpu, const Insn& insn) {
   state.nmi_blocked = false;  // even if IRET faults (SDM 3A 6.7.1)
   if (state.mode.v86) return iret_in_v86(cpu, insn);
   if (state.mode.protected_mode && (state.system_flags & kNT) != 0) return iret_from_task(cpu, insn);
+  if (!read_frame(cpu, wide, 3)) return Flow::Fault;
   TransferGuard guard(cpu);
   u32 rip = 0, raw = 0, flags = 0;
   if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw) || !cpu.pop_operand(wide, flags))
@@ -414,6 +431,7 @@ Flow iret(Cpu& cpu, const Insn& insn) {
     return Flow::StopAt;
   }
   Descriptor code;
+  if (cs.rpl() != state.mode.cpl && !read_frame(cpu, wide, 2)) return guard.fail(), Flow::Fault;
   if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
   const u32 mask = writable_flags(state, wide);  // by the privilege that IRET runs at
   if (cs.rpl() == state.mode.cpl) {

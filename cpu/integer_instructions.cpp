@@ -126,9 +126,7 @@ Flow pusha(Cpu& cpu, const Insn& insn) {
   const bool wide = insn.operand32();
   const u32 size = wide ? 4 : 2;
   const u32 top = state.gpr32(kEsp);
-  for (u32 slot = 1; slot <= 8; ++slot) {
-    if (!cpu.probe_write(kSs, (top - slot * size) & cpu.stack_mask(), size)) return Flow::Fault;
-  }
+  // One push after the other: those before a fault are in memory, ESP is as it was (seen on an AMD part).
   for (u32 slot = 1; slot <= 8; ++slot) {
     if (!write_slot(cpu, top - slot * size, wide, state.gpr32(slot - 1))) return Flow::Fault;
   }
@@ -141,12 +139,11 @@ Flow popa(Cpu& cpu, const Insn& insn) {
   const bool wide = insn.operand32();
   const u32 size = wide ? 4 : 2;
   const u32 top = state.gpr32(kEsp);
-  u32 values[8] = {};
+  // One pop after the other: registers popped before a fault keep their values (seen on an AMD part).
   for (u32 slot = 0; slot < 8; ++slot) {
-    if (!read_slot(cpu, top + slot * size, wide, values[7 - slot])) return Flow::Fault;
-  }
-  for (unsigned index = 0; index < 8; ++index) {
-    if (index != kEsp) write_full(state, index, wide, values[index]);
+    u32 value = 0;
+    if (!read_slot(cpu, top + slot * size, wide, value)) return Flow::Fault;
+    if (7 - slot != kEsp) write_full(state, 7 - slot, wide, value);
   }
   set_stack_pointer(cpu, top + 8 * size);
   return Flow::Next;
@@ -168,24 +165,17 @@ Flow enter(Cpu& cpu, const Insn& insn) {
   const u32 mask = cpu.stack_mask();
   // What the stack pointer is after the first push: with a 16-bit stack ESP's upper half stays.
   const u32 frame = (top & ~mask) | ((top - size) & mask);
-  // The frame pointers to copy, then every store checked before the first one.
-  u32 display[32] = {};
-  for (u32 i = 1; i < level; ++i) {
-    if (!read_slot(cpu, state.gpr32(kEbp) - i * size, wide, display[i])) return Flow::Fault;
-  }
-  const u32 slots = 1 + level;
-  for (u32 i = 1; i <= slots; ++i) {
-    if (!cpu.probe_write(kSs, (top - i * size) & cpu.stack_mask(), size)) return Flow::Fault;
-  }
-  const u32 bottom = top - slots * size - insn.immediate;
-  // The new top of the stack must be writable too (SDM 2, ENTER).
-  if (!cpu.probe_write(kSs, bottom & cpu.stack_mask(), size)) return Flow::Fault;
-
+  // One push after the other: those before a fault are in memory, ESP and EBP are as they were (seen on an AMD part).
   if (!write_slot(cpu, frame, wide, state.gpr32(kEbp))) return Flow::Fault;
   for (u32 i = 1; i < level; ++i) {
-    if (!write_slot(cpu, frame - i * size, wide, display[i])) return Flow::Fault;
+    u32 pointer = 0;
+    if (!read_slot(cpu, state.gpr32(kEbp) - i * size, wide, pointer)) return Flow::Fault;
+    if (!write_slot(cpu, frame - i * size, wide, pointer)) return Flow::Fault;
   }
   if (level > 0 && !write_slot(cpu, frame - level * size, wide, frame)) return Flow::Fault;
+  const u32 bottom = top - (1 + level) * size - insn.immediate;
+  // The new top of the stack must be writable too (SDM 2, ENTER).
+  if (!cpu.probe_write(kSs, bottom & cpu.stack_mask(), size)) return Flow::Fault;
   write_full(state, kEbp, wide, frame);
   set_stack_pointer(cpu, bottom);
   return Flow::Next;

@@ -96,13 +96,14 @@ Flow from_integer(Cpu& cpu, const Insn& insn) {
 
 template <Prefix prefix>
 Flow from_mmx(Cpu& cpu, const Insn& insn) {
-  if (!enter_sse(cpu) || !enter_mmx(cpu)) return Flow::Fault;
+  if (!enter_sse(cpu) || (!insn.memory() && !enter_mmx(cpu))) return Flow::Fault;
   u64 source = 0;
   if (!read_mmx_source(cpu, insn, 8, source)) return Flow::Fault;
   FxState& fx = cpu.state().fx;
-  if (!simd_unit::mmx_to_packed(prefix, fx.mxcsr, fx.xmm[insn.reg], source)) return simd_exception(cpu);
-  if (!insn.memory() || prefix == Prefix::None) mmx_commit(fx);  // CVTPI2PD from memory leaves the x87 alone (SDM 2)
-  return Flow::Next;
+  const bool done = simd_unit::mmx_to_packed(prefix, fx.mxcsr, fx.xmm[insn.reg], source);
+  // CVTPI2PD from memory leaves the x87 alone (SDM 2); on AMD's parts CVTPI2PS does so too.
+  if (!insn.memory()) mmx_commit(fx);
+  return done ? Flow::Next : simd_exception(cpu);
 }
 
 template <Prefix prefix, unsigned size, bool truncate>
@@ -112,7 +113,10 @@ Flow to_mmx(Cpu& cpu, const Insn& insn) {
   if (!read_xmm_source(cpu, insn, size, size == 16, source)) return Flow::Fault;
   FxState& fx = cpu.state().fx;
   u64 result = 0;
-  if (!simd_unit::packed_to_mmx(prefix, truncate, fx.mxcsr, source, result)) return simd_exception(cpu);
+  if (!simd_unit::packed_to_mmx(prefix, truncate, fx.mxcsr, source, result)) {
+    mmx_commit(fx);  // the x87 is in MMX state before the exception (seen on an AMD part)
+    return simd_exception(cpu);
+  }
   write_mmx(fx, insn.reg, result);
   return Flow::Next;
 }

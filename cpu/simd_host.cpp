@@ -172,7 +172,37 @@ XmmOperation compare_operation(Prefix prefix, unsigned predicate) {
   return nullptr;
 }
 
+namespace {
+
+// With underflow unmasked a tiny result is enough to raise it, exact or not, and FTZ does nothing (SDM 1
+// 4.9.1.5, 10.2.3.3): masked, as it runs here, the host raises it for inexact ones only, but flushing to zero tells of
+// all. PE is that of the masked response.
+bool run_with_underflow(XmmOperation operation, u32& mxcsr, FxState::Slot& destination, const FxState::Slot& source) {
+  constexpr u32 kFlush = 1u << 15, kUnderflow = 1u << 4;
+  const u32 unmasked = ~(mxcsr >> kMaskShift) & kFlags;
+  const u32 quiet = mxcsr & ~kFlags & ~kFlush;
+  FxState::Slot result = destination;
+  u32 found = quiet;
+  (void)with_guest_rounding(found, [&] { operation(result, source); });
+  u32 raised = found & kFlags;
+  if ((raised & unmasked & kBeforeFlags) == 0) {
+    FxState::Slot scratch = destination;
+    u32 tiny = quiet | kMasks | kFlush;
+    (void)with_guest_rounding(tiny, [&] { operation(scratch, source); });
+    raised |= tiny & kUnderflow;
+  }
+  mxcsr |= raised;
+  if ((raised & unmasked) != 0) return false;
+  destination = result;
+  return true;
+}
+
+}  // namespace
+
 bool run_floating(XmmOperation operation, u32& mxcsr, FxState::Slot& destination, const FxState::Slot& source) {
+  constexpr u32 kUnderflowMask = 1u << 11;
+  if ((mxcsr & kUnderflowMask) == 0) [[unlikely]]
+    return run_with_underflow(operation, mxcsr, destination, source);
   FxState::Slot result = destination;
   const bool done = with_guest_rounding(mxcsr, [&] { operation(result, source); });
   if (done) destination = result;

@@ -67,13 +67,14 @@ u32 sign_mask(const u8* bytes) {
   return mask;
 }
 
-// MASKMOVQ, MASKMOVDQU: bytes selected by the mask's sign bits go to DS:(E)DI; none selected touches nothing.
+// MASKMOVQ, MASKMOVDQU: bytes selected by the mask's sign bits go to DS:(E)DI. Whether bytes that are not
+// selected fault is left to the part (SDM 2, MASKMOVDQU); AMD's check all of the operand, half by half.
 Flow masked_store(Cpu& cpu, const Insn& insn, const u8* bytes, const u8* mask, unsigned count) {
   CpuState& state = cpu.state();
   const u32 start = state.gpr32(kEdi) & insn.address_mask;
   const auto segment = static_cast<SegmentName>(insn.segment);
-  for (unsigned i = 0; i < count; i++) {
-    if ((mask[i] & 0x80) != 0 && !cpu.probe_write(segment, (start + i) & insn.address_mask, 1)) return Flow::Fault;
+  for (unsigned i = 0; i < count; i += 8) {
+    if (!cpu.probe_write(segment, (start + i) & insn.address_mask, 8)) return Flow::Fault;
   }
   for (unsigned i = 0; i < count; i++) {
     if ((mask[i] & 0x80) != 0 && !cpu.write(segment, (start + i) & insn.address_mask, bytes[i])) return Flow::Fault;
@@ -192,9 +193,8 @@ Flow maskmovq(Cpu& cpu, const Insn& insn) {
   u8 bytes[8], selected[8];
   std::memcpy(bytes, &value, 8);
   std::memcpy(selected, &mask, 8);
-  const Flow flow = masked_store(cpu, insn, bytes, selected, 8);
-  if (flow == Flow::Next) mmx_commit(cpu.state().fx);
-  return flow;
+  mmx_commit(cpu.state().fx);  // even when the store faults (seen on an AMD part)
+  return masked_store(cpu, insn, bytes, selected, 8);
 }
 Flow maskmovdqu(Cpu& cpu, const Insn& insn) {
   if (!enter_sse(cpu)) return Flow::Fault;

@@ -71,8 +71,19 @@ struct RunResult {
 
 bool goes_on(const CpuState& state, const Insn& insn) { return state.flags.zf() == ((insn.flags & kInsnRep) != 0); }
 
+struct Unrestricted {
+  static bool permitted(Cpu&) { return true; }
+};
+// INS and OUTS check the I/O permission even when nothing is to be moved (seen on an AMD part).
 template <class W>
-struct Movs {
+struct PortAccess {
+  static bool permitted(Cpu& cpu) {
+    return io_permitted(cpu, IoPort(static_cast<u16>(cpu.state().gpr[kEdx])), sizeof(W));
+  }
+};
+
+template <class W>
+struct Movs : Unrestricted {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     W value{};
@@ -96,7 +107,7 @@ struct Movs {
 };
 
 template <class W>
-struct Cmps {
+struct Cmps : Unrestricted {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     W left{};
@@ -126,7 +137,7 @@ struct Cmps {
 };
 
 template <class W>
-struct Stos {
+struct Stos : Unrestricted {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     if (!cpu.write(kEs, string.get(kEdi), accumulator<W>(cpu.state()))) return Step::Fault;
@@ -145,7 +156,7 @@ struct Stos {
 };
 
 template <class W>
-struct Lods {
+struct Lods : Unrestricted {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     CpuState& state = cpu.state();
     StringState string(cpu, insn, sizeof(W));
@@ -160,7 +171,7 @@ struct Lods {
 };
 
 template <class W>
-struct Scas {
+struct Scas : Unrestricted {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     W value{};
@@ -184,7 +195,7 @@ struct Scas {
 };
 
 template <class W>
-struct Ins {
+struct Ins : PortAccess<W> {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     const IoPort port(static_cast<u16>(cpu.state().gpr[kEdx]));
@@ -201,7 +212,7 @@ struct Ins {
 };
 
 template <class W>
-struct Outs {
+struct Outs : PortAccess<W> {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     const IoPort port(static_cast<u16>(cpu.state().gpr[kEdx]));
@@ -222,7 +233,7 @@ Flow run(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   StringState string(cpu, insn, 1);
   u32 count = string.get(kEcx);
-  if (count == 0) return Flow::Next;
+  if (count == 0) return Body::permitted(cpu) ? Flow::Next : Flow::Fault;
   const Handler self = insn.handler;
   const bool single = (state.system_flags & kTF) != 0 || (state.dr[7] & 0xFF) != 0;
   for (;;) {

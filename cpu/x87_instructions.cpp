@@ -1,5 +1,6 @@
 #include "cpu/x87_instructions.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/access.h"
@@ -26,6 +27,15 @@ constexpr SegmentName segment_of(const Insn& insn) { return static_cast<SegmentN
 u32 offset_of(const CpuState& state, const Insn& insn) {
   const u32 base = state.gpr32(insn.base), index = state.gpr32(insn.index);
   return (base + (index << insn.scale) + insn.displacement) & insn.address_mask;
+}
+
+u32 linear_of(const CpuState& state, const Insn& insn) {
+  return static_cast<u32>(state.segment[insn.segment].base) + offset_of(state, insn);
+}
+
+bool alignment_checked(Cpu& cpu) {
+  constexpr u32 kCr0Am = 1u << 18;
+  return (cpu.state().cr0 & kCr0Am) != 0 && (cpu.eflags() & kAC) != 0 && cpu.state().mode.cpl == 3;
 }
 
 // #NM before anything else (SDM 3A 2.5: EM and TS).
@@ -93,6 +103,26 @@ constexpr MemoryForm memory_form(u8 escape, u8 reg) {
   }
 }
 
+// An operand of 10 bytes is two accesses, of 8 and of 2 bytes (seen on an AMD part where it wraps around).
+u32 offset_of_rest(const CpuState& state, const Insn& insn) { return (offset_of(state, insn) + 8) & insn.address_mask; }
+bool read_operand(Cpu& cpu, const Insn& insn, u8* bytes, unsigned size) {
+  const unsigned head = std::min(size, 8u);
+  const SegmentName segment = segment_of(insn);
+  if (!cpu.read_bytes(segment, offset_of(cpu.state(), insn), bytes, head)) return false;
+  return size == head || cpu.read_bytes(segment, offset_of_rest(cpu.state(), insn), bytes + head, size - head);
+}
+bool probe_operand(Cpu& cpu, const Insn& insn, unsigned size) {
+  const unsigned head = std::min(size, 8u);
+  const SegmentName segment = segment_of(insn);
+  if (!cpu.probe_write(segment, offset_of(cpu.state(), insn), head)) return false;
+  return size == head || cpu.probe_write(segment, offset_of_rest(cpu.state(), insn), size - head);
+}
+bool write_operand(Cpu& cpu, const Insn& insn, const u8* bytes, unsigned size) {
+  if (size <= 8) return cpu.write_bytes(segment_of(insn), offset_of(cpu.state(), insn), bytes, size);
+  return probe_operand(cpu, insn, size) && cpu.write_bytes(segment_of(insn), offset_of(cpu.state(), insn), bytes, 8) &&
+         cpu.write_bytes(segment_of(insn), offset_of_rest(cpu.state(), insn), bytes + 8, size - 8);
+}
+
 Flow store_form(Cpu& cpu, const Insn& insn, u8 escape, unsigned size) {
   CpuState& state = cpu.state();
   // On a copy: a faulting store leaves the stack as it was, and only this instruction's exceptions decide whether it
@@ -102,8 +132,9 @@ Flow store_form(Cpu& cpu, const Insn& insn, u8 escape, unsigned size) {
   x87_unit::Operand operand;
   x87_unit::execute_memory(work, escape, insn.reg, operand);
   const u16 unmasked = work.status & ~work.control & kExceptions;
-  if ((unmasked & ~kPrecision) == 0 && !cpu.write_bytes(segment_of(insn), offset_of(state, insn), operand.bytes, size))
-    return Flow::Fault;
+  // The operand must be writable even when an unmasked exception keeps it from being written.
+  const bool stores = (unmasked & ~kPrecision) == 0;
+  if (!(stores ? write_operand(cpu, insn, operand.bytes, size) : probe_operand(cpu, insn, size))) return Flow::Fault;
   work.status |= state.fx.status & (kExceptions | kStackFault);
   state.fx.status = work.status;
   state.fx.tags = work.tags;
@@ -159,7 +190,7 @@ Flow x87_memory(Cpu& cpu, const Insn& insn) {
   if (form.store) return store_form(cpu, insn, escape, form.size);
   CpuState& state = cpu.state();
   x87_unit::Operand operand;
-  if (!cpu.read_bytes(segment_of(insn), offset_of(state, insn), operand.bytes, form.size)) return Flow::Fault;
+  if (!read_operand(cpu, insn, operand.bytes, form.size)) return Flow::Fault;
   x87_unit::execute_memory(state.fx, escape, insn.reg, operand);
   track(state, insn, escape);
   return Flow::Next;
@@ -358,9 +389,34 @@ void unpack_environment(CpuState& state, const Insn& insn, const u8* in) {
 
 }  // namespace
 
+namespace {
+
+// What precedes an access to an environment or state image: the alignment that EFLAGS.AC asks for (SDM 3A table 6-7),
+// then the image's first word and last byte (seen on an AMD part, in CR2).
+bool begin_image(Cpu& cpu, const Insn& insn, unsigned size, bool write) {
+  const u32 offset = offset_of(cpu.state(), insn);
+  if (alignment_checked(cpu) && (linear_of(cpu.state(), insn) & (insn.operand32() ? 3 : 1)) != 0) {
+    const MemoryAccess access = write ? MemoryAccess::Write : MemoryAccess::Read;
+    if (cpu.check_access(segment_of(insn), offset, size, access)) cpu.raise(Vector::AlignmentCheck, 0);
+    return false;
+  }
+  u32 first = 0;
+  u8 last = 0;
+  const unsigned word = insn.operand32() ? 4 : 2;
+  if (!(write ? cpu.probe_write(segment_of(insn), offset, word)
+              : cpu.read_bytes(segment_of(insn), offset, &first, word))) {
+    return false;
+  }
+  const u32 end = (offset + size - 1) & insn.address_mask;
+  return write ? cpu.probe_write(segment_of(insn), end, 1) : cpu.read(segment_of(insn), end, last);
+}
+
+}  // namespace
+
 Flow x87_fnstenv(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
+  if (!begin_image(cpu, insn, environment_size(insn), true)) return Flow::Fault;
   u8 image[28];
   pack_environment(state, insn, image);
   if (!cpu.write_bytes(segment_of(insn), offset_of(state, insn), image, environment_size(insn))) return Flow::Fault;
@@ -372,6 +428,7 @@ Flow x87_fnstenv(Cpu& cpu, const Insn& insn) {
 Flow x87_fldenv(Cpu& cpu, const Insn& insn) {
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
+  if (!begin_image(cpu, insn, environment_size(insn), false)) return Flow::Fault;
   u8 image[28];
   if (!cpu.read_bytes(segment_of(insn), offset_of(cpu.state(), insn), image, environment_size(insn)))
     return Flow::Fault;
@@ -382,6 +439,7 @@ Flow x87_fldenv(Cpu& cpu, const Insn& insn) {
 Flow x87_fnsave(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
+  if (!begin_image(cpu, insn, environment_size(insn) + kRegistersSize, true)) return Flow::Fault;
   u8 image[28 + kRegistersSize];
   pack_environment(state, insn, image);
   const unsigned size = environment_size(insn);
@@ -393,6 +451,7 @@ Flow x87_fnsave(Cpu& cpu, const Insn& insn) {
 Flow x87_frstor(Cpu& cpu, const Insn& insn) {
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
+  if (!begin_image(cpu, insn, environment_size(insn) + kRegistersSize, false)) return Flow::Fault;
   u8 image[28 + kRegistersSize];
   const unsigned size = environment_size(insn);
   if (!cpu.read_bytes(segment_of(insn), offset_of(cpu.state(), insn), image, size + kRegistersSize)) return Flow::Fault;
@@ -403,12 +462,29 @@ Flow x87_frstor(Cpu& cpu, const Insn& insn) {
 
 // --- FXSAVE, FXRSTOR ---
 
+namespace {
+
+// Segment, alignment, and the page of the last byte, in this order (seen on an AMD part).
+bool begin_fx_image(Cpu& cpu, const Insn& insn, bool write) {
+  const u32 offset = offset_of(cpu.state(), insn);
+  const u32 last = (offset + sizeof(FxState) - 1) & insn.address_mask;
+  if (!cpu.check_access(segment_of(insn), offset, 1, write ? MemoryAccess::Write : MemoryAccess::Read)) return false;
+  const u32 linear = linear_of(cpu.state(), insn);
+  if ((linear & 15) != 0) {
+    cpu.raise(alignment_checked(cpu) && (linear & 3) != 0 ? Vector::AlignmentCheck : Vector::GeneralProtection, 0);
+    return false;
+  }
+  u8 byte = 0;
+  return write ? cpu.probe_write(segment_of(insn), last, 1) : cpu.read(segment_of(insn), last, byte);
+}
+
+}  // namespace
+
 Flow fxsave(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   const u32 offset = offset_of(state, insn);
-  if (((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0)
-    return cpu.raise(Vector::GeneralProtection, 0);
+  if (!begin_fx_image(cpu, insn, true)) return Flow::Fault;
   FxState image = state.fx;
   image.mxcsr_mask = 0xFFFF;
   for (FxState::Slot& slot : image.st) std::memset(slot.bytes + 10, 0, 6);
@@ -421,8 +497,7 @@ Flow fxrstor(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   const u32 offset = offset_of(state, insn);
-  if (((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0)
-    return cpu.raise(Vector::GeneralProtection, 0);
+  if (!begin_fx_image(cpu, insn, false)) return Flow::Fault;
   FxState image;
   if (!cpu.read_bytes(segment_of(insn), offset, &image, sizeof image)) return Flow::Fault;
   constexpr u32 kMxcsrReserved = 0xFFFF0000u;

@@ -307,6 +307,10 @@ class IrBuilder {
     if (!mode_.flat_code() && (sizeof(W) == 4 || mode_.code32)) refuse();
   }
   template <class W>
+  void check_call_target(Value<W> target) {
+    check_target(target);
+  }
+  template <class W>
   void jump_to(Value<W> checked) {
     add_node({Op::JumpTo, sizeof(W), 0, checked.node});
   }

@@ -37,7 +37,7 @@ struct Call {
   template <class B, class W>
   static void run(B& b, Target<W> target) {
     const auto to = b.target(target);
-    b.check_target(to);
+    b.check_call_target(to);
     if (b.faulted()) return;
     b.push(b.template next_instruction<W>());
     if (b.faulted()) return;
@@ -49,7 +49,7 @@ struct CallIndirect {
   static void run(B& b, S source) {
     const auto to = b.load(source);
     if (b.faulted()) return;
-    b.check_target(to);
+    b.check_call_target(to);
     if (b.faulted()) return;
     b.push(b.template next_instruction<typename S::Width>());
     if (b.faulted()) return;

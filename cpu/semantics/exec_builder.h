@@ -433,6 +433,18 @@ class ExecBuilder {
     if (target.raw_ > state_.segment[kCs].limit) [[unlikely]]
       flow_ = cpu_.raise(Vector::GeneralProtection, 0);
   }
+  // As check_target; a push that would fault comes first (seen on an AMD part).
+  template <class W>
+  void check_call_target(Value<W> target) {
+    if (target.raw_ <= state_.segment[kCs].limit) [[likely]]
+      return;
+    const u32 top = (state_.gpr32(kEsp) - static_cast<u32>(sizeof(W))) & cpu_.stack_mask();
+    if (!cpu_.probe_write(kSs, top, sizeof(W))) {
+      flow_ = Flow::Fault;
+    } else {
+      check_target(target);
+    }
+  }
   template <class W>
   void jump_to(Value<W> checked_target) {
     state_.rip = checked_target.raw_;
@@ -621,7 +633,8 @@ ExecValue<W> ExecBuilder::rcr(Value<W> a, Value<u8> count) {
   return rotated(result, carry, top_bit(static_cast<W>(result ^ (result << 1))));
 }
 
-// A 16-bit double shift by more than 16 is undefined. It goes on as if the destination followed the source (formula).
+// A 16-bit double shift by more than 16 is undefined. It goes on as if the source followed itself, as AMD's parts do
+// (seen by the native oracle; CF is 0), so that translated code can use the host's own instruction.
 template <class W>
 ExecValue<W> ExecBuilder::shld(Value<W> a, Value<W> filler, Value<u8> count) {
   const unsigned n = count.raw_ & 31u;
@@ -629,9 +642,9 @@ ExecValue<W> ExecBuilder::shld(Value<W> a, Value<W> filler, Value<u8> count) {
   W result;
   bool carry;
   if constexpr (sizeof(W) == 2) {
-    const u64 ring = (static_cast<u64>(a.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | a.raw_;
+    const u64 ring = (static_cast<u64>(a.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | filler.raw_;
     result = static_cast<W>((ring << n) >> 32);
-    carry = ((ring >> (48 - n)) & 1) != 0;
+    carry = n <= 16 && ((ring >> (48 - n)) & 1) != 0;
   } else {
     const u64 both = (static_cast<u64>(a.raw_) << 32) | filler.raw_;
     result = static_cast<W>((both << n) >> 32);
@@ -646,12 +659,13 @@ ExecValue<W> ExecBuilder::shrd(Value<W> a, Value<W> filler, Value<u8> count) {
   if (n == 0) return a;
   u64 both;
   if constexpr (sizeof(W) == 2) {
-    both = (static_cast<u64>(a.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | a.raw_;
+    both = (static_cast<u64>(filler.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | a.raw_;
   } else {
     both = (static_cast<u64>(filler.raw_) << 32) | a.raw_;
   }
   const W result = static_cast<W>(both >> n);
-  return shifted(result, ((both >> (n - 1)) & 1) != 0, top_bit(static_cast<W>(result ^ a.raw_)), false);
+  const bool carry = (sizeof(W) != 2 || n <= 16) && ((both >> (n - 1)) & 1) != 0;
+  return shifted(result, carry, top_bit(static_cast<W>(result ^ a.raw_)), false);
 }
 
 template <class W>

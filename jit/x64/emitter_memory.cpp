@@ -250,6 +250,7 @@ void Emitter::stack_address(i32 displacement) {
 
 void Emitter::push(u16 id) {
   const Node& n = at(id);
+  before_write(kEsp, id);  // CALL ESP jumps to where ESP pointed before
   const asmjit::Operand value = source(n.a, n.size);
   const i32 size = n.size;
   Mem place;

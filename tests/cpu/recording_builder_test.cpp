@@ -142,6 +142,10 @@ class RecordingBuilder {
     log.push_back("check_target " + text(to));
   }
   template <class W>
+  void check_call_target(Node<W> to) {
+    check_target(to);
+  }
+  template <class W>
   void jump_to(Node<W> to) {
     log.push_back("jump " + text(to));
   }

@@ -20,8 +20,10 @@ bool operand_is(const InstructionRow& row, std::string_view part) {
 bool wants_alignment(const InstructionRow& row) {
   return operand_is(row, "Wx") || operand_is(row, "Vx") || row.feature == Feature::Fxsr;
 }
-// Later processors gave the F3 and F2 forms of these opcodes another meaning.
+// Later processors gave the F3 and F2 forms of these opcodes another meaning; AMD's turn LOOPE and LOOPNE into each
+// other.
 bool repeat_is_taken(const InstructionRow& row) {
+  if (row.opcode == 0xE0 || row.opcode == 0xE1) return true;
   return row.map != OpcodeMap::OneByte || (row.match & kMatchPrefixes) != 0 || row.opcode == 0x90;
 }
 
@@ -76,6 +78,8 @@ void CodeGenerator::choose_segments(GuestCode& code) {
 }
 
 bool CodeGenerator::append(GuestCode& code, u32& undefined) {
+  // Nothing may read an image with masked bytes.
+  if (!code.pieces.empty() && !code.pieces.back().masked.empty()) return false;
   const u16 wanted = random_.pick(rows_);
   const InstructionRow& row = instruction_table()[wanted];
   if ((row.flags_read & undefined) != 0) return false;
@@ -133,7 +137,9 @@ void CodeGenerator::prefixes(const GuestCode& code, const InstructionRow& row, P
   if (memory && random_.percent(chance)) override_ = static_cast<u8>(random_.below(kSlotCount));
   static constexpr u8 kOverrides[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65};
   if (override_ != 0xFF) bytes.push_back(kOverrides[override_]);
-  if (random_.percent(3) && (row.match & kMatchPrefixes) == 0) bytes.push_back(0xF0);
+  // On AMD's parts LOCK MOV CR0 is MOV CR8.
+  const bool control = row.map == OpcodeMap::TwoByte && row.opcode >= 0x20 && row.opcode <= 0x23;
+  if (random_.percent(3) && (row.match & kMatchPrefixes) == 0 && !control) bytes.push_back(0xF0);
   if (string ? random_.percent(60) : random_.percent(1) && !repeat_is_taken(row)) {
     bytes.push_back(random_.percent(50) ? 0xF2 : 0xF3);
   }
@@ -219,7 +225,7 @@ void CodeGenerator::immediate(const GuestCode& code, const InstructionRow& row, 
     piece.target_bytes = size;
     piece.far = far;
     piece.target = random_.percent(45) ? Target::Next : Target::Fill;
-    piece.fill_distance = static_cast<u8>(random_.below(32));
+    piece.fill_distance = static_cast<u8>(random_.below(kFillTargets));
     // A far pointer may lead anywhere; so may a wide branch, to where nothing is mapped.
     if (size >= 4 && random_.percent(6) && !code.code16) piece.target = Target::Wild;
     if (piece.target == Target::Wild) {

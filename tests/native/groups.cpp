@@ -22,7 +22,7 @@ bool has(const char* text, std::string_view part) {
 }
 
 constexpr std::array<std::string_view, 12> kShifts = {"rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "shld", "shrd"};
-constexpr std::array<std::string_view, 7> kBits = {"bt", "bts", "btr", "btc", "bsf", "bsr", "bswap"};
+constexpr std::array<std::string_view, 8> kBits = {"bt", "bts", "btr", "btc", "bsf", "bsr", "bswap", "popcnt"};
 constexpr std::array<std::string_view, 6> kBcd = {"daa", "das", "aaa", "aas", "aam", "aad"};
 constexpr std::array<std::string_view, 4> kMulDiv = {"mul", "imul", "div", "idiv"};
 constexpr std::array<std::string_view, 15> kAlu = {"add", "or",  "adc",  "sbb", "and", "sub",  "xor",    "cmp",
@@ -80,11 +80,11 @@ std::string_view group_of(const InstructionRow& row) {
 std::string_view not_comparable(const InstructionRow& row) {
   static constexpr std::array<std::string_view, 5> kTables = {"sgdt", "sidt", "sldt", "str", "smsw"};
   const std::string_view name = row.mnemonic;
-  if (name == "rdtsc" || name == "rdpmc") return "its result is the time";
+  if (name == "rdtsc" || name == "rdtscp" || name == "rdpmc") return "its result is the time";
   if (name == "cpuid") return "its result is the processor model";
   if (one_of(name, kTables)) return "the host's UMIP hides its tables";
   if (name == "sysenter") return "enters the host's kernel";
-  if (name == "clflush" || (row.feature == Feature::Monitor)) return {};
+  if (name == "int1") return "a hypervisor below may report it as a fault";
   return {};
 }
 

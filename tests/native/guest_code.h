@@ -12,6 +12,9 @@ namespace relic86::native {
 // Where a relative branch or far pointer leads; settled when the code is laid out.
 enum class Target : u8 { None, Next, Fill, Wild };
 
+// Targets within the filled part are this near to its start.
+inline constexpr u32 kFillTargets = 32;
+
 // One instruction. Its bytes stay the same wherever it is put, but for a target.
 struct Piece {
   std::vector<u8> bytes;

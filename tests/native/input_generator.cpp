@@ -180,6 +180,17 @@ void InputGenerator::plant_selectors(CaseInput& input) {
   }
 }
 
+// Linux has a descriptor at 78h that depends on the processor it runs on, and 64-bit code at 30h.
+void InputGenerator::avoid_host_selectors(CaseInput& input) {
+  const auto avoided = [](u32 low, u32 high) { return high == 0 && ((low & 0xFC) == 0x78 || (low & 0xFC) == 0x30); };
+  for (u32& r : input.gpr) {
+    if (avoided(r & 0xFF, r >> 8 & 0xFF)) r ^= 0x80;
+  }
+  for (u32 at = 0; at + 2 <= kWindowSize; ++at) {
+    if (avoided(input.window[at], input.window[at + 1])) input.window[at] ^= 0x80;
+  }
+}
+
 void InputGenerator::make(const GuestCode& code, CaseInput& input) {
   input.eip = code.start();
   std::memcpy(input.segment, code.segment, sizeof input.segment);
@@ -197,6 +208,7 @@ void InputGenerator::make(const GuestCode& code, CaseInput& input) {
   }
   if (flow) plant_targets(code, input);
   if (selectors && random_.percent(85)) plant_selectors(input);
+  if (selectors || flow) avoid_host_selectors(input);
   if (string && random_.percent(90)) input.gpr[kEcx] = random_.below(random_.percent(90) ? 24 : 3000);
 }
 

@@ -20,6 +20,7 @@ class InputGenerator {
   void units(CaseInput& input);
   void plant_targets(const GuestCode& code, CaseInput& input);
   void plant_selectors(CaseInput& input);
+  static void avoid_host_selectors(CaseInput& input);
   u32 pointer(const GuestCode& code, SegmentSlot slot, u32 alignment);
 
   Random random_;

@@ -19,14 +19,15 @@ inline constexpr u32 kStubSize = 0x10000;                   // with the emulated
 inline constexpr u32 kWindow = 0x500E00, kWindowSize = 0x400;
 
 // --- Selectors: Linux's own, then entries of the local descriptor table. ---
-inline constexpr u16 kCode32 = 0x23, kFlat = 0x2B, kCode64 = 0x33;
+inline constexpr u16 kCode32 = 0x23, kFlat = 0x2B;
+inline constexpr u16 kCode64 = 0x33;        // an empty entry on the emulated side, where the far jump to the end faults
 inline constexpr u16 kCode16 = 0x0F;        // base kCode, 64 KiB
 inline constexpr u16 kData16 = 0x17;        // base kData16Base, 64 KiB, 16-bit stack
 inline constexpr u16 kSmall = 0x1F;         // base kData, limit 1FFFh
 inline constexpr u16 kExpandDown = 0x27;    // base 0, offsets above 500FFFh
 inline constexpr u16 kReadOnlyFlat = 0x2F;  // base 0, 4 GiB, not writable
 inline constexpr u16 kAbsent = 0x37;        // not present
-inline constexpr u32 kData16Base = 0x4F9000, kExpandDownLimit = 0x500FFF;
+inline constexpr u32 kData16Base = 0x4F3000;
 
 struct LdtEntry {
   unsigned index;
@@ -37,7 +38,7 @@ inline constexpr LdtEntry kLdtEntries[] = {
     {1, kCode, 0xFFFF, false, true, false, false, false, false},
     {2, kData16Base, 0xFFFF, false, false, false, false, false, false},
     {3, kData, 0x1FFF, true, false, false, false, false, false},
-    {4, 0, kExpandDownLimit, true, false, true, false, false, false},
+    {4, 0, 0x500, true, false, true, false, true, false},
     {5, 0, 0xFFFFF, true, false, false, true, true, false},
     {6, 0, 0xFFFFF, true, false, false, false, true, true},
 };
