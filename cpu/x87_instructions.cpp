@@ -395,19 +395,22 @@ namespace {
 // then the image's first word and last byte (seen on an AMD part, in CR2).
 bool begin_image(Cpu& cpu, const Insn& insn, unsigned size, bool write) {
   const u32 offset = offset_of(cpu.state(), insn);
-  if (alignment_checked(cpu) && (linear_of(cpu.state(), insn) & (insn.operand32() ? 3 : 1)) != 0) {
+  const u32 end = (offset + size - 1) & insn.address_mask;
+  const unsigned word = insn.operand32() ? 4 : 2;
+  if (alignment_checked(cpu) && (linear_of(cpu.state(), insn) & (word - 1)) != 0) {
     const MemoryAccess access = write ? MemoryAccess::Write : MemoryAccess::Read;
-    if (cpu.check_access(segment_of(insn), offset, size, access)) cpu.raise(Vector::AlignmentCheck, 0);
+    if (cpu.check_access(segment_of(insn), offset, word, access) &&
+        cpu.check_access(segment_of(insn), end, 1, access)) {
+      cpu.raise(Vector::AlignmentCheck, 0);
+    }
     return false;
   }
   u32 first = 0;
   u8 last = 0;
-  const unsigned word = insn.operand32() ? 4 : 2;
   if (!(write ? cpu.probe_write(segment_of(insn), offset, word)
               : cpu.read_bytes(segment_of(insn), offset, &first, word))) {
     return false;
   }
-  const u32 end = (offset + size - 1) & insn.address_mask;
   return write ? cpu.probe_write(segment_of(insn), end, 1) : cpu.read(segment_of(insn), end, last);
 }
 
@@ -448,13 +451,50 @@ Flow x87_fnsave(Cpu& cpu, const Insn& insn) {
   return x87_fninit(cpu, insn);
 }
 
+namespace {
+
+// An image that wraps at the end of its segment, so that its first and last bytes can be read while one between them
+// may fault: what comes before the fault has been loaded, and the control word last of all. A number whose exponent
+// wraps is whole (all seen on an AMD part).
+Flow restore_in_steps(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  const SegmentName segment = segment_of(insn);
+  const unsigned size = environment_size(insn);
+  u32 offset = offset_of(state, insn);
+  u8 image[28];
+  if (!cpu.read_bytes(segment, offset, image, size)) return Flow::Fault;
+  const u16 control = state.fx.control;
+  unpack_environment(state, insn, image);
+  const u16 loaded = state.fx.control;
+  state.fx.control = control;
+  x87_update_summary(state.fx);
+  offset += size;
+  for (FxState::Slot& slot : state.fx.st) {
+    u8 number[10];
+    if (!cpu.read_bytes(segment, offset, number, 8) ||
+        !cpu.read(segment, (offset + 8) & insn.address_mask, number[8]) ||
+        !cpu.read(segment, (offset + 9) & insn.address_mask, number[9])) {
+      return Flow::Fault;
+    }
+    std::memcpy(slot.bytes, number, sizeof number);
+    offset = (offset + 10) & insn.address_mask;
+  }
+  state.fx.control = loaded;
+  x87_update_summary(state.fx);
+  return Flow::Next;
+}
+
+}  // namespace
+
 Flow x87_frstor(Cpu& cpu, const Insn& insn) {
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   if (!begin_image(cpu, insn, environment_size(insn) + kRegistersSize, false)) return Flow::Fault;
   u8 image[28 + kRegistersSize];
   const unsigned size = environment_size(insn);
-  if (!cpu.read_bytes(segment_of(insn), offset_of(cpu.state(), insn), image, size + kRegistersSize)) return Flow::Fault;
+  if (!cpu.read_bytes(segment_of(insn), offset_of(cpu.state(), insn), image, size + kRegistersSize)) {
+    return restore_in_steps(cpu, insn);
+  }
   unpack_environment(cpu.state(), insn, image);
   for (unsigned i = 0; i < 8; i++) std::memcpy(cpu.state().fx.st[i].bytes, image + size + i * 10, 10);
   return Flow::Next;
@@ -468,7 +508,7 @@ namespace {
 bool begin_fx_image(Cpu& cpu, const Insn& insn, bool write) {
   const u32 offset = offset_of(cpu.state(), insn);
   const u32 last = (offset + sizeof(FxState) - 1) & insn.address_mask;
-  if (!cpu.check_access(segment_of(insn), offset, 1, write ? MemoryAccess::Write : MemoryAccess::Read)) return false;
+  if (!cpu.check_access(segment_of(insn), offset, 4, write ? MemoryAccess::Write : MemoryAccess::Read)) return false;
   const u32 linear = linear_of(cpu.state(), insn);
   if ((linear & 15) != 0) {
     cpu.raise(alignment_checked(cpu) && (linear & 3) != 0 ? Vector::AlignmentCheck : Vector::GeneralProtection, 0);

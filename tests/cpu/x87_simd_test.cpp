@@ -118,6 +118,41 @@ TEST_F(FpuTest, TagWordOfFnstenvClassifies) {
 }
 
 // Every plain form that a row names exists on this host and runs.
+// State images that wrap at the end of a 64 KiB segment, as an AMD part loads them.
+class WrappingImage : public ::testing::Test {
+ protected:
+  WrappingImage() {
+    for (u32 vector = 0; vector < 32; ++vector) machine_.poke<u32>(vector * 4, 0x500);
+    machine_.poke<u8>(0x500, 0xF4);
+    machine_.set_segment(kDs, 0x1000);
+    machine_.set_segment(kSs, 0x2000);
+    machine_.reg(kEsp) = 0x8000;
+    machine_.real_mode(0x3000, 0x100);
+    machine_.code({0xDB, 0xE3});
+    machine_.run(1);
+    for (u32 at = 0x10000; at < 0x20010; ++at) machine_.poke<u8>(at, 0xF4);
+  }
+  FxState& fx() { return machine_.state().fx; }
+  CpuTestMachine machine_;
+};
+
+TEST_F(WrappingImage, AWrappedExponentIsRead) {
+  machine_.code({0x66, 0xDD, 0x26, 0x95, 0xFF});  // FRSTOR of 108 bytes at FF95h: ST(7) lies at FFF7h to 0
+  EXPECT_EQ(machine_.run(1), ExitReason::BudgetSpent);
+  EXPECT_EQ(fx().control, 0x1474);
+  for (const FxState::Slot& slot : fx().st) EXPECT_EQ(slot.bytes[9], 0xF4);
+}
+
+TEST_F(WrappingImage, WhatPrecedesTheFaultIsLoadedSaveTheControlWord) {
+  machine_.code({0xDD, 0x26, 0xDC, 0xFF});  // FRSTOR of 94 bytes at FFDCh: the mantissa of ST(2) wraps
+  machine_.run(10);
+  EXPECT_EQ(machine_.cpu().fault().vector, Vector::GeneralProtection);
+  EXPECT_EQ(fx().control, 0x37F);
+  EXPECT_EQ(fx().status, 0x7474);
+  EXPECT_EQ(fx().st[1].bytes[9], 0xF4);
+  EXPECT_EQ(fx().st[2].bytes[9], 0);
+}
+
 TEST(SimdUnit, EveryRowHasAnOperation) {
   unsigned checked = 0;
   for (const InstructionRow& row : instruction_table()) {

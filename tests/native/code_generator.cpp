@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/cpuid.h"
+#include "tests/native/groups.h"
 
 namespace relic86::native {
 
@@ -135,6 +136,8 @@ void CodeGenerator::prefixes(const GuestCode& code, const InstructionRow& row, P
     chance = 0;
   }
   if (memory && random_.percent(chance)) override_ = static_cast<u8>(random_.below(kSlotCount));
+  // Behind the code lies the selector of 64-bit code, which only the host has.
+  if (loads_segment(row) && override_ == kSlotCs) override_ = kSlotDs;
   static constexpr u8 kOverrides[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65};
   if (override_ != 0xFF) bytes.push_back(kOverrides[override_]);
   // On AMD's parts LOCK MOV CR0 is MOV CR8.

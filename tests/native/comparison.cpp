@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "cpu/lazy_flags.h"
-#include "tests/native/groups.h"
+#include "tests/native/host_extras.h"
 
 namespace relic86::native {
 
@@ -75,6 +75,7 @@ std::string bytes_text(const u8* bytes, unsigned count) {
 
 std::string stop_text(const CaseResult& r) {
   if (r.vector == kCompleted) return "ran to its end";
+  if (r.vector == kChildDied) return "the child died";
   if (r.vector == kHung) return fmt::format("did not end, EIP {:08X}", r.eip);
   return fmt::format("vector {} error {:04X} EIP {:08X}{}", r.vector, r.error_code, r.eip,
                      r.vector == 14 ? fmt::format(" CR2 {:08X}", r.cr2) : "");
@@ -120,33 +121,9 @@ void settle_end(const GuestCode& code, const CaseInput& input, CaseResult& emula
   emulated.segment[kSlotCs] = input.segment[kSlotCs];
 }
 
-namespace {
-
-// A wild jump ended where no target is, or loaded the 64-bit code segment that only the host has.
-bool strayed(const GuestCode& code, const CaseResult& host, const CaseResult& emulated) {
-  for (const CaseResult* result : {&host, &emulated}) {
-    if (result->vector == kCompleted) continue;
-    const u32 origin = code.code16 ? 0 : kCode;
-    const u32 offset = result->eip - origin;
-    if (offset < kCodeSize && (offset / kSlotSize != code.slot || result->eip >= code.fill + kFillTargets)) return true;
-  }
-  // AMD's parts have a bit 17 in MXCSR, which no model has.
-  if (code.units && host.fx.mxcsr > 0xFFFF) return true;
-  if (emulated.vector == kCompleted) return false;
-  if (emulated.vector == 13 && emulated.error_code == (kCode64 & ~3u)) return true;
-  // IA-32e mode has no nested tasks: IRET with NT is #GP(0) on the host, a return to the task's caller here.
-  return emulated.vector == 10 && (emulated.eflags & 0x4000) != 0;
-}
-
-}  // namespace
-
-bool met_foreign_pages(const CaseResult& emulated) {
-  return emulated.vector == 14 && emulated.cr2 >= kStub && emulated.cr2 < kStub + kStubSize;
-}
-
 Verdict compare(const GuestCode& code, const CaseInput& input, const CaseResult& host, const CaseResult& emulated,
                 bool undefined) {
-  if (met_foreign_pages(emulated) || strayed(code, host, emulated)) return Verdict::Skipped;
+  if (skip_reason(code, host, emulated) != Skip::None) return Verdict::Skipped;
   const u32 flags = (host.eflags ^ emulated.eflags) & kComparedFlags;
   const u32 masked = undefined ? 0 : code.undefined_at(host.vector == kCompleted ? code.end : host.eip);
   if (std::memcmp(host.gpr, emulated.gpr, sizeof host.gpr) != 0 || (flags & ~masked) != 0 || host.eip != emulated.eip ||

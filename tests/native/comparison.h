@@ -10,15 +10,12 @@ namespace relic86::native {
 enum class Verdict : u8 {
   Equal,
   Masked,   // equal but for masked bits, which differ
-  Skipped,  // cannot be compared: the case touched what only the host has
+  Skipped,  // cannot be compared (host_extras.h)
   Different,
 };
 
 // The emulated far jump that ends a case faults; this turns it into kCompleted.
 void settle_end(const GuestCode& code, const CaseInput& input, CaseResult& emulated);
-
-// The case stopped at pages that are the oracle's own.
-bool met_foreign_pages(const CaseResult& emulated);
 
 // undefined: compare undefined flags too.
 Verdict compare(const GuestCode& code, const CaseInput& input, const CaseResult& host, const CaseResult& emulated,

@@ -91,12 +91,10 @@ void HostRunner::start(unsigned count) {
   if (write(orders_, &order, sizeof order) != sizeof order) end_child();
 }
 
-bool HostRunner::finish() {
-  constexpr int kPatienceMilliseconds = 30'000;
+bool HostRunner::finish(int patience) {
   pollfd ready{answers_, POLLIN, 0};
   u32 answer = 0;
-  if (answers_ >= 0 && poll(&ready, 1, kPatienceMilliseconds) == 1 &&
-      read(answers_, &answer, sizeof answer) == sizeof answer) {
+  if (answers_ >= 0 && poll(&ready, 1, patience) == 1 && read(answers_, &answer, sizeof answer) == sizeof answer) {
     return true;
   }
   end_child();

@@ -12,6 +12,8 @@ namespace relic86::native {
 
 class HostRunner {
  public:
+  static constexpr int kPatience = 5'000, kShortPatience = 200;  // ms
+
   // Room for `cases` cases a batch.
   static Result<std::unique_ptr<HostRunner>> create(unsigned cases);
   ~HostRunner();
@@ -20,11 +22,11 @@ class HostRunner {
 
   std::span<u8> code() { return {code_, kCodeSize}; }  // as the child sees it at kCode
   std::span<CaseInput> inputs() { return {inputs_, capacity_}; }
-  std::span<const CaseResult> results() const { return {results_, capacity_}; }
+  std::span<CaseResult> results() { return {results_, capacity_}; }
 
   // Starts the first `count` inputs; finish() waits for their results. false: the child died or hangs.
   void start(unsigned count);
-  bool finish();
+  bool finish(int patience = kPatience);
   bool restart();  // a new child
 
  private:

@@ -59,6 +59,7 @@ struct alignas(64) CaseInput {
 
 inline constexpr u32 kCompleted = 0x100;  // CaseResult::vector: ran to its end
 inline constexpr u32 kHung = 0x101;       // the emulator's budget ran out
+inline constexpr u32 kChildDied = 0x102;  // the host's side ended without a fault that it could report
 struct alignas(64) CaseResult {
   FxState fx;
   u32 gpr[8];

@@ -115,8 +115,11 @@ int main(int argc, char** argv) {
   if (line.coverage) fmt::print("{}", oracle.coverage().report(line.oracle.group));
   if (line.coverage) fmt::print("{}", oracle.engine_text());
   const unsigned missing = oracle.coverage().missing(line.oracle.group);
-  fmt::print("{} of {} rows compared, {} cases met pages that only the host has\n", rows.size() - missing, rows.size(),
-             outcome.skipped);
+  fmt::print("{} of {} rows compared\n", rows.size() - missing, rows.size());
+  for (std::size_t skip = 1; skip < outcome.skipped.size(); ++skip) {
+    if (outcome.skipped[skip] == 0) continue;
+    fmt::print("not compared: {} cases that {}\n", outcome.skipped[skip], skip_text(static_cast<Skip>(skip)));
+  }
   for (const u16 row : outcome.rows) fmt::print("row that differs: {}\n", row_name(row));
   fmt::print("{} run, {} masked, {} differences\n", outcome.run, outcome.masked, outcome.differences);
   return outcome.differences == 0 ? 0 : 1;

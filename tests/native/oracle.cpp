@@ -91,14 +91,52 @@ void Oracle::emulate(const GuestCode& code, const CaseInput& input, CaseResult& 
   if (options_.mutate != kNoRow) mutate_result(code, options_.mutate, result);
 }
 
-// The child died: once more without the cases that met the stub's pages, which only the host has.
+// The child died or did not end: once more without the cases that met the stub's pages, which only the host has, and
+// those that loop for ever, which then run alone.
 bool Oracle::host_batch(unsigned cases) {
+  std::vector<std::pair<unsigned, CaseInput>> endless;
   for (unsigned i = 0; i < cases; ++i) {
-    if (met_foreign_pages(results_[i])) host_.inputs()[i] = idle_input(batch_[i % kCodes]);
+    if (results_[i].vector == kHung) endless.emplace_back(i, host_.inputs()[i]);
+    if (met_foreign_pages(results_[i]) || results_[i].vector == kHung) {
+      host_.inputs()[i] = idle_input(batch_[i % kCodes]);
+    }
   }
   if (!host_.restart()) return false;
   host_.start(cases);
-  return host_.finish();
+  if (!host_.finish() && !host_one_by_one(cases)) return false;
+  for (const auto& [i, input] : endless) {
+    const CaseInput first = host_.inputs()[0];
+    const CaseResult result = host_.results()[0];
+    const CaseResult alone = host_alone(input, results_[i]);
+    host_.inputs()[0] = first;
+    host_.results()[0] = result;
+    host_.inputs()[i] = input;
+    host_.results()[i] = alone;
+  }
+  return true;
+}
+
+// The child died again: alone, each case shows whether it was the one.
+bool Oracle::host_one_by_one(unsigned cases) {
+  const std::vector<CaseInput> inputs(host_.inputs().begin(), host_.inputs().begin() + cases);
+  std::vector<CaseResult> results(cases);
+  if (!host_.restart()) return false;
+  for (unsigned i = 0; i < cases; ++i) results[i] = host_alone(inputs[i], results_[i]);
+  std::copy(inputs.begin(), inputs.end(), host_.inputs().begin());
+  std::copy(results.begin(), results.end(), host_.results().begin());
+  return true;
+}
+
+// The host's result of one case; where it never ends, the emulated one as it stands if that does not end either.
+CaseResult Oracle::host_alone(const CaseInput& input, const CaseResult& emulated) {
+  host_.inputs()[0] = input;
+  host_.start(1);
+  const int patience = emulated.vector == kHung ? HostRunner::kShortPatience : HostRunner::kPatience;
+  if (host_.finish(patience)) return host_.results()[0];
+  CaseResult result = emulated;
+  if (emulated.vector != kHung) result.vector = kChildDied;
+  (void)host_.restart();
+  return result;
 }
 
 void Oracle::compare_batch(unsigned cases) {
@@ -110,7 +148,9 @@ void Oracle::compare_batch(unsigned cases) {
     coverage_.count(code, host, verdict);
     ++outcome_.run;
     if (verdict == Verdict::Masked) ++outcome_.masked;
-    if (verdict == Verdict::Skipped) ++outcome_.skipped;
+    if (verdict == Verdict::Skipped) {
+      ++outcome_.skipped[static_cast<unsigned>(skip_reason(code, host, results_[i]))];
+    }
     if (verdict == Verdict::Different) failed.push_back(i);
   }
   outcome_.differences += failed.size();
@@ -125,10 +165,8 @@ bool Oracle::differs(GuestCode& code, const CaseInput& given) {
   CaseInput& input = host_.inputs()[0];
   input = given;
   input.eip = code.start();
-  host_.start(1);
   emulate(code, input, emulated_single_);
-  if (!host_.finish()) return false;
-  host_single_ = host_.results()[0];
+  host_single_ = host_alone(CaseInput(input), emulated_single_);
   return compare(code, input, host_single_, emulated_single_, options_.undefined) == Verdict::Different;
 }
 

@@ -1,11 +1,13 @@
 // The oracle's loop: batches of cases on both sides, compared; failures shrunk and told.
 #pragma once
 
+#include <array>
 #include <set>
 
 #include "tests/native/code_generator.h"
 #include "tests/native/coverage.h"
 #include "tests/native/emulated_runner.h"
+#include "tests/native/host_extras.h"
 #include "tests/native/host_runner.h"
 #include "tests/native/input_generator.h"
 
@@ -22,8 +24,9 @@ struct OracleOptions {
 };
 
 struct OracleOutcome {
-  u64 run = 0, masked = 0, differences = 0, skipped = 0;
-  std::set<u16> rows{};  // of shrunk failures
+  u64 run = 0, masked = 0, differences = 0;
+  std::array<u64, static_cast<unsigned>(Skip::Count)> skipped{};  // cases that could not be compared, by reason
+  std::set<u16> rows{};                                           // of shrunk failures
 };
 
 class Oracle {
@@ -43,6 +46,8 @@ class Oracle {
   void make_batch(u64 batch, unsigned cases);
   void emulate(const GuestCode& code, const CaseInput& input, CaseResult& result);
   bool host_batch(unsigned cases);
+  bool host_one_by_one(unsigned cases);
+  CaseResult host_alone(const CaseInput& input, const CaseResult& emulated);
   void compare_batch(unsigned cases);
   void failure(GuestCode code, CaseInput input);
   // Runs one case on both sides: whether it still differs.

@@ -1,20 +1,29 @@
-// relic86_vector_tests DIR: runs captured single steps of real processors (gzipped JSON lines, one file per opcode)
-// through the interpreter. Prints each failure's file and row, then `N passed, N failed`. Exit code 1 on any failure.
+// relic86_vector_tests [--engine interp|jit] DIR: runs captured single steps of real processors (gzipped JSON lines,
+// one file per opcode) through one of the engines. Prints each failure's file and row, then `N passed, N failed`. Exit
+// code 1 on any failure.
 //
 // Format: the first line of a file is {"opcode", "status", "arch", "flags_mask"}; every other line a test with "name",
 // "bytes", "initial" and "final" {"regs", "ram"} and, where one occurred, "exception" {"number", "flag_address"}.
 #include <zlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/vectors/exclusions.h"
+#ifdef RELIC86_JIT
+#include "jit/translator.h"
+#endif
 
 using nlohmann::json;
 
@@ -25,58 +34,25 @@ namespace {
 constexpr u32 kComparedFlags = 0x0FFF;
 constexpr u64 kMostInstructions = 4096;
 constexpr u32 kStrayHandler = 0x500;
+#ifdef RELIC86_JIT
+constexpr bool kHasTranslator = true;
+#else
+constexpr bool kHasTranslator = false;
+#endif
 
-// What the 80386 and later define otherwise than the 80286 that was captured. Looked at only when a test differs.
-struct Outcome {
-  const std::string& opcode;
-  const json& test;
-  const Fault& fault;  // the last one that the processor raised
-
-  bool expected_exception(unsigned number) const {
-    return test.contains("exception") && test.at("exception").value("number", 0u) == number;
-  }
-};
-struct Exclusion {
-  const char* name;
-  bool (*applies)(const Outcome& outcome);
-  const char* reason;
-};
-
-constexpr Exclusion kExclusions[] = {
-    {"stack-segment overrun",
-     [](const Outcome& outcome) {
-       return outcome.expected_exception(13) && outcome.fault.vector == Vector::StackFault;
-     },
-     "the 80286 raises interrupt 13 for a word at offset FFFFh of any segment; SDM 2, real-address mode exceptions: "
-     "\"#SS If a memory operand effective address is outside the SS segment limit.\""},
-    {"string operand overrun",
-     [](const Outcome& outcome) {
-       constexpr std::string_view kStrings[] = {"6D", "6F", "A5", "A7", "AB", "AD", "AF"};
-       return outcome.expected_exception(13) && outcome.fault.vector == Vector::GeneralProtection &&
-              std::find(std::begin(kStrings), std::end(kStrings), outcome.opcode) != std::end(kStrings);
-     },
-     "the 80286 had moved SI, DI or CX when it raised interrupt 13; SDM 3A 6.5: \"the processor restores the machine "
-     "state to the state prior to the beginning of execution of the faulting instruction\""},
-    {"FS and GS",
-     [](const Outcome& outcome) {
-       const std::string name = outcome.test.value("name", "");
-       return (outcome.opcode == "8C" || outcome.opcode == "8E") && outcome.expected_exception(6) &&
-              (name.find("fs") != std::string::npos || name.find("gs") != std::string::npos);
-     },
-     "the 80286 has no FS and GS: #UD; SDM 2, MOV Sreg: \"#UD If attempt is made to load the CS register.\" is the "
-     "only "
-     "register that later processors refuse besides encodings 6 and 7"},
-};
-
-std::string read_gzip(const std::filesystem::path& path) {
-  std::string text;
+// The whole file, unpacked. Plain text passes as it is.
+Result<std::string> read_file(const std::filesystem::path& path) {
   gzFile file = gzopen(path.c_str(), "rb");
-  if (file == nullptr) return text;
+  if (file == nullptr) return Error{"cannot be opened: " + std::string(std::strerror(errno))};
+  gzbuffer(file, 1 << 18);
+  std::string text;
   char buffer[65536];
-  for (int got = gzread(file, buffer, sizeof buffer); got > 0; got = gzread(file, buffer, sizeof buffer)) {
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
+  int got = 0;
+  while ((got = gzread(file, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<std::size_t>(got));
+  int code = Z_OK;
+  const std::string message = gzerror(file, &code);
   gzclose(file);
+  if (got < 0 || code != Z_OK) return Error{"is not a whole gzip file: " + message};
   return text;
 }
 
@@ -86,24 +62,37 @@ constexpr std::pair<const char*, SegmentName> kSegments[] = {{"es", kEs}, {"cs",
 
 class Runner {
  public:
+  explicit Runner([[maybe_unused]] bool translate) {
+#ifdef RELIC86_JIT
+    if (!translate) return;
+    jit::TranslatorOptions options;
+    options.threshold = 0;
+    translator_ = std::make_unique<jit::Translator>(machine_.cpu(), machine_.bus(), options);
+#endif
+  }
+
   void run_file(const std::filesystem::path& path) {
     const std::string name = path.filename().string();
-    const std::string text = read_gzip(path);
-    std::size_t row = 0;
-    u32 mask = 0xFFFF;
-    std::string opcode;
-    for (std::size_t start = 0; start < text.size(); ++row) {
-      const std::size_t end = std::min(text.find('\n', start), text.size());
-      const json line = json::parse(text.begin() + static_cast<std::ptrdiff_t>(start),
-                                    text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
-      start = end + 1;
-      if (line.is_discarded()) {
-        report(name, row, "not valid JSON", "");
-      } else if (row == 0) {
-        mask = line.value("flags_mask", 0xFFFFu);
-        opcode = line.value("opcode", "");
-      } else {
-        run_test(name, row, opcode, line, mask);
+    const Result<std::string> text = read_file(path);
+    if (!text) return report(name, 0, "", " " + text.error().message);
+    std::string_view rest = text.value();
+    Header header;
+    for (std::size_t row = 0; !rest.empty(); ++row) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      const json line = json::parse(rest.substr(0, end), nullptr, false);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      // json throws where a member is missing or of another type.
+      try {
+        if (line.is_discarded()) {
+          report(name, row, "", " not valid JSON");
+        } else if (row == 0) {
+          header = {line.at("opcode").get<std::string>(), line.at("flags_mask").get<u32>()};
+        } else {
+          run_test(name, row, header, line);
+        }
+      } catch (const json::exception& error) {
+        report(name, row, "", std::string(" not in the format of vectors: ") + error.what());
+        if (row == 0) return;
       }
     }
   }
@@ -115,30 +104,39 @@ class Runner {
   }
 
  private:
-  void run_test(const std::string& file, std::size_t row, const std::string& opcode, const json& test, u32 mask) {
+  struct Header {
+    std::string opcode;
+    u32 flags_mask = 0xFFFF;
+  };
+
+  void run_test(const std::string& file, std::size_t row, const Header& header, const json& test) {
     load(test.at("initial"));
-    const ExitReason reason = machine_.run(kMostInstructions);
+    const ExitReason reason = translator_ ? translator_->run(kMostInstructions) : machine_.run(kMostInstructions);
     const std::string difference =
-        reason != ExitReason::Halted ? "did not reach HLT" : compare(test, mask & kComparedFlags);
+        reason != ExitReason::Halted ? " did not reach HLT" : compare(test, header.flags_mask & kComparedFlags);
     if (difference.empty()) {
       ++passed_;
       return;
     }
-    const Outcome outcome{opcode, test, machine_.cpu().fault()};
-    for (const Exclusion& exclusion : kExclusions) {
-      if (!exclusion.applies(outcome)) continue;
-      ++excluded_[std::string(exclusion.name) + " (" + exclusion.reason + ")"];
-      return;
+    const vectors::Outcome outcome{header.opcode, test, machine_.cpu().fault()};
+    if (const vectors::Exclusion* exclusion = vectors::find_exclusion(outcome)) {
+      ++excluded_[std::string(exclusion->name) + " (" + exclusion->reason + ")"];
+    } else {
+      report(file, row, test.value("name", ""), difference);
     }
-    report(file, row, test.value("name", ""), difference);
   }
 
   void load(const json& initial) {
     machine_.cpu().reset();
     // Vectors that a test does not expect to be taken lead to a HLT, so that a wrong exception stays the last one.
-    for (u32 vector = 0; vector < 256; ++vector) machine_.poke<u32>(vector * 4, kStrayHandler);
+    static const std::vector<u8> vectors = [] {
+      std::vector<u8> table(1024);
+      for (std::size_t i = 0; i < table.size(); i += 4) table[i + 1] = kStrayHandler >> 8;
+      return table;
+    }();
+    machine_.write(0, vectors);
     machine_.poke<u8>(kStrayHandler, 0xF4);
-    for (const auto& cell : initial.at("ram")) machine_.poke<u8>(cell[0].get<u32>(), cell[1].get<u8>());
+    for (const auto& cell : initial.at("ram")) machine_.poke<u8>(cell.at(0).get<u32>(), cell.at(1).get<u8>());
     const json& regs = initial.at("regs");
     for (const auto& [name, index] : kGeneral) machine_.reg(index) = regs.at(name).get<u16>();
     for (const auto& [name, index] : kSegments) machine_.set_segment(index, regs.at(name).get<u16>());
@@ -165,11 +163,11 @@ class Runner {
     const u32 pushed =
         faulted ? (expected_.at("ss").get<u32>() << 4) + ((expected_.at("sp").get<u32>() + 4) & 0xFFFF) : 0xFFFFFFF0u;
     for (const auto& cell : test.at("final").at("ram")) {
-      const u32 address = cell[0].get<u32>();
+      const u32 address = cell.at(0).get<u32>();
       u32 bits = 0xFF;
       if (address == pushed) bits = mask & 0xFF;
       if (address == pushed + 1) bits = (mask >> 8) & 0xFF;
-      check("[" + hex(address) + "]", cell[1].get<u32>() & bits, machine_.byte(address) & bits);
+      check("[" + hex(address) + "]", cell.at(1).get<u32>() & bits, machine_.byte(address) & bits);
     }
     return difference;
   }
@@ -186,24 +184,27 @@ class Runner {
   }
 
   CpuTestMachine machine_{"486"};
+  std::unique_ptr<Executor> translator_;
   json expected_;
   unsigned passed_ = 0;
   unsigned failed_ = 0;
   std::map<std::string, unsigned> excluded_;
 };
 
-int run(const char* folder) {
+int run(const char* folder, bool translate) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().string().ends_with(".jsonl.gz")) files.push_back(entry.path());
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().string();
+    if (name.ends_with(".jsonl.gz") || name.ends_with(".jsonl")) files.push_back(entry->path());
   }
   if (error || files.empty()) {
-    std::fprintf(stderr, "%s: no *.jsonl.gz vectors there%s%s\n", folder, error ? ": " : "", error.message().c_str());
+    std::fprintf(stderr, "relic86_vector_tests: %s: no *.jsonl.gz vectors there%s%s\n", folder, error ? ": " : "",
+                 error ? error.message().c_str() : "");
     return 2;
   }
   std::sort(files.begin(), files.end());
-  Runner runner;
+  Runner runner(translate);
   for (const auto& file : files) runner.run_file(file);
   return runner.finish();
 }
@@ -212,9 +213,23 @@ int run(const char* folder) {
 }  // namespace relic86
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: relic86_vector_tests DIR\n");
+  bool translate = false;
+  const char* folder = nullptr;
+  bool valid = true;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--engine" && i + 1 < argc) {
+      const std::string_view engine = argv[++i];
+      translate = engine == "jit";
+      valid = valid && (engine == "interp" || (translate && relic86::kHasTranslator));
+    } else {
+      valid = valid && folder == nullptr && !argument.starts_with("-");
+      folder = argv[i];
+    }
+  }
+  if (!valid || folder == nullptr) {
+    std::fprintf(stderr, "usage: relic86_vector_tests [--engine interp|jit] DIR\n");
     return 2;
   }
-  return relic86::run(argv[1]);
+  return relic86::run(folder, translate);
 }
