@@ -29,7 +29,6 @@ enum MsrNumber : u32 {
   kTsc = 0x10,
   kPlatformId = 0x17,
   kApicBase = 0x1B,
-  kFeatureControl = 0x3A,
   kTscAdjust = 0x3B,
   kMicrocode = 0x8B,
   kMtrrCap = 0xFE,
@@ -152,7 +151,6 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
       if (cpu.apic() == nullptr || (model.features_ecx & kCpuidTscDeadline) == 0) return false;
       return value = cpu.apic()->deadline(), true;
     case kPlatformId:
-    case kFeatureControl:
     case kMicrocode:
     case kDebugControl: return model.family >= 6;
     case kTscAdjust: return value = state.tsc_adjust, (model.structured_ebx & kCpuidTscAdjust) != 0;
