@@ -172,6 +172,11 @@ Flow Translator::leave(ExitPoint& exit) {
     case ExitKind::Indirect: state_.rip = static_cast<u32>(area_.target); return Flow::Branched;
     case ExitKind::Branch:
       unshared_ = exit.unshared;
+      // Where IP 0 lies within a page, a branch back over it goes on below 64 KB, and not within the page.
+      if (!state_.mode.code32 && state_.eip() > 0xFFFF) {
+        state_.rip &= 0xFFFF;
+        return Flow::Branched;
+      }
       if (options_.link && exit.owner->block != nullptr && exit.linkable) pending_link_ = &exit;
       return Flow::Branched;
     case ExitKind::Before: {

@@ -1,4 +1,4 @@
-// Indirect branches of translated code to places that are unusual.
+// Branches of translated code to places that are unusual.
 #include <gtest/gtest.h>
 
 #include "jit/translator.h"
@@ -24,6 +24,25 @@ TEST(IndirectBranch, ToLinearZeroWithoutATlbEntry) {
   EXPECT_EQ(m.state().eip(), 1u);
   EXPECT_EQ(m.state().gpr32(kEcx), 200u);
   EXPECT_GT(translator.statistics().translated, 0u);
+}
+
+// IP 0 lies within a page: a branch back over it leads to the end of the 64 KB.
+TEST(DirectBranch, BackOverOffset0) {
+  for (const u8 opcode : {u8{0xEB}, u8{0x74}, u8{0x72}}) {  // jmp, jz, jc
+    CpuTestMachine m;
+    jit::TranslatorOptions options;
+    options.threshold = 2;
+    jit::Translator translator(m.cpu(), m.bus(), options);
+    m.real_mode(0x0688, 0);
+    const std::vector<u8> first = {0x31, 0xD2, 0xF9, opcode, 0xEC};  // xor dx, dx; stc; branch to FFF1h
+    m.write(0x6880, first);
+    const std::vector<u8> second = {0x41, 0x83, 0xF9, 0x64, 0x75, 0x09, 0xF4};  // inc cx; cmp cx, 100; jne 0; hlt
+    m.write(0x6880 + 0xFFF1, second);
+    EXPECT_EQ(translator.run(100'000), ExitReason::Halted);
+    EXPECT_EQ(m.state().eip(), 0xFFF8u);
+    EXPECT_EQ(m.state().gpr32(kEcx), 100u);
+    EXPECT_GT(translator.statistics().translated, 0u);
+  }
 }
 
 }  // namespace
