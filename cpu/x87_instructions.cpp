@@ -454,34 +454,26 @@ Flow x87_fnsave(Cpu& cpu, const Insn& insn) {
 namespace {
 
 // An image that wraps at the end of its segment, so that its first and last bytes can be read while one between them
-// may fault: what comes before the fault has been loaded, and the control word last of all. A number whose exponent
-// wraps is whole (all seen on an AMD part).
+// faults: what comes before the fault has been loaded, save the control word, which is the last of all (seen on an AMD
+// part).
 Flow restore_in_steps(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const SegmentName segment = segment_of(insn);
   const unsigned size = environment_size(insn);
   u32 offset = offset_of(state, insn);
   u8 image[28];
-  if (!cpu.read_bytes(segment, offset, image, size)) return Flow::Fault;
+  if (!cpu.read_bytes(segment_of(insn), offset, image, size)) return Flow::Fault;
   const u16 control = state.fx.control;
   unpack_environment(state, insn, image);
-  const u16 loaded = state.fx.control;
   state.fx.control = control;
   x87_update_summary(state.fx);
   offset += size;
   for (FxState::Slot& slot : state.fx.st) {
     u8 number[10];
-    if (!cpu.read_bytes(segment, offset, number, 8) ||
-        !cpu.read(segment, (offset + 8) & insn.address_mask, number[8]) ||
-        !cpu.read(segment, (offset + 9) & insn.address_mask, number[9])) {
-      return Flow::Fault;
-    }
+    if (!cpu.read_bytes(segment_of(insn), offset, number, sizeof number)) break;
     std::memcpy(slot.bytes, number, sizeof number);
-    offset = (offset + 10) & insn.address_mask;
+    offset = (offset + sizeof number) & insn.address_mask;
   }
-  state.fx.control = loaded;
-  x87_update_summary(state.fx);
-  return Flow::Next;
+  return Flow::Fault;
 }
 
 }  // namespace

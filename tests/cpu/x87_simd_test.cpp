@@ -136,11 +136,13 @@ class WrappingImage : public ::testing::Test {
   CpuTestMachine machine_;
 };
 
-TEST_F(WrappingImage, AWrappedExponentIsRead) {
+TEST_F(WrappingImage, AWrappedExponentFaults) {
   machine_.code({0x66, 0xDD, 0x26, 0x95, 0xFF});  // FRSTOR of 108 bytes at FF95h: ST(7) lies at FFF7h to 0
-  EXPECT_EQ(machine_.run(1), ExitReason::BudgetSpent);
-  EXPECT_EQ(fx().control, 0x1474);
-  for (const FxState::Slot& slot : fx().st) EXPECT_EQ(slot.bytes[9], 0xF4);
+  machine_.run(10);
+  EXPECT_EQ(machine_.cpu().fault().vector, Vector::GeneralProtection);
+  EXPECT_EQ(fx().control, 0x37F);
+  EXPECT_EQ(fx().st[6].bytes[9], 0xF4);
+  EXPECT_EQ(fx().st[7].bytes[9], 0);
 }
 
 TEST_F(WrappingImage, WhatPrecedesTheFaultIsLoadedSaveTheControlWord) {

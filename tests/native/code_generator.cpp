@@ -136,8 +136,9 @@ void CodeGenerator::prefixes(const GuestCode& code, const InstructionRow& row, P
     chance = 0;
   }
   if (memory && random_.percent(chance)) override_ = static_cast<u8>(random_.below(kSlotCount));
-  // Behind the code lies the selector of 64-bit code, which only the host has.
-  if (loads_segment(row) && override_ == kSlotCs) override_ = kSlotDs;
+  // Behind the code lies the selector of 64-bit code, which only the host has. Whether a number of an x87 image that
+  // wraps at the end of 64 KiB faults differs from run to run on an AMD part; of what wraps, only code is mapped.
+  if ((loads_segment(row) || is(row, "frstor")) && override_ == kSlotCs) override_ = kSlotDs;
   static constexpr u8 kOverrides[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65};
   if (override_ != 0xFF) bytes.push_back(kOverrides[override_]);
   // On AMD's parts LOCK MOV CR0 is MOV CR8.
