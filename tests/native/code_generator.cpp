@@ -80,7 +80,9 @@ void CodeGenerator::choose_segments(GuestCode& code) {
 
 bool CodeGenerator::append(GuestCode& code, u32& undefined) {
   // Nothing may read an image with masked bytes.
-  if (!code.pieces.empty() && !code.pieces.back().masked.empty()) return false;
+  if (!code.pieces.empty() && (!code.pieces.back().masked.empty() || code.pieces.back().masked_registers != 0)) {
+    return false;
+  }
   const u16 wanted = random_.pick(rows_);
   const InstructionRow& row = instruction_table()[wanted];
   if ((row.flags_read & undefined) != 0) return false;
@@ -93,10 +95,13 @@ bool CodeGenerator::append(GuestCode& code, u32& undefined) {
   if (insn.row != kNoRow && insn.length != piece.bytes.size()) return false;
   if (insn.row != kNoRow && !not_comparable(instruction_table()[insn.row]).empty()) return false;
   piece.row = insn.row == kNoRow ? wanted : insn.row;
+  piece.decoded = insn.row != kNoRow;
+  piece.insn_flags = insn.flags;
   const InstructionRow& found = instruction_table()[piece.row];
   if ((found.flags_read & undefined) != 0) return false;
   if ((found.traits & kTraitMaybeFlags) == 0) undefined &= ~found.flags_written;
   undefined |= found.undefined.flags;
+  if (piece.decoded) piece.masked_registers = static_cast<u8>(masked_registers(found));
   code.units = code.units || uses_units(found);
   code.pieces.push_back(std::move(piece));
   return true;

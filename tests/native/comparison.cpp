@@ -121,19 +121,35 @@ void settle_end(const GuestCode& code, const CaseInput& input, CaseResult& emula
   emulated.segment[kSlotCs] = input.segment[kSlotCs];
 }
 
+namespace {
+
+// Equal, Masked or Different.
+Verdict compare_registers(const GuestCode& code, const CaseResult& a, const CaseResult& b) {
+  if (std::memcmp(a.gpr, b.gpr, sizeof a.gpr) == 0) return Verdict::Equal;
+  const u32 masked = code.pieces.back().masked_registers;
+  for (unsigned i = 0; i < 8; ++i) {
+    if (a.gpr[i] != b.gpr[i] && (masked >> i & 1) == 0) return Verdict::Different;
+  }
+  return Verdict::Masked;
+}
+
+}  // namespace
+
 Verdict compare(const GuestCode& code, const CaseInput& input, const CaseResult& host, const CaseResult& emulated,
                 bool undefined) {
   if (skip_reason(code, host, emulated) != Skip::None) return Verdict::Skipped;
   const u32 flags = (host.eflags ^ emulated.eflags) & kComparedFlags;
   const u32 masked = undefined ? 0 : code.undefined_at(host.vector == kCompleted ? code.end : host.eip);
-  if (std::memcmp(host.gpr, emulated.gpr, sizeof host.gpr) != 0 || (flags & ~masked) != 0 || host.eip != emulated.eip ||
+  const Verdict registers = compare_registers(code, host, emulated);
+  if (registers == Verdict::Different || (flags & ~masked) != 0 || host.eip != emulated.eip ||
       host.vector != emulated.vector || host.error_code != emulated.error_code || host.cr2 != emulated.cr2 ||
       host.stray != emulated.stray || !same_selectors(host, emulated) ||
       (input.units && !same_numbers(host.fx, emulated.fx, masked_simd_flags(host)))) {
     return Verdict::Different;
   }
   const Verdict memory = compare_windows(code, host, emulated);
-  const bool masked_bits = flags != 0 || (input.units && host.fx.mxcsr != emulated.fx.mxcsr);
+  const bool masked_bits =
+      registers == Verdict::Masked || flags != 0 || (input.units && host.fx.mxcsr != emulated.fx.mxcsr);
   return memory == Verdict::Equal && masked_bits ? Verdict::Masked : memory;
 }
 

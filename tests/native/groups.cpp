@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "cpu/state.h"
+
 namespace relic86::native {
 
 namespace {
@@ -80,12 +82,19 @@ std::string_view group_of(const InstructionRow& row) {
 std::string_view not_comparable(const InstructionRow& row) {
   static constexpr std::array<std::string_view, 5> kTables = {"sgdt", "sidt", "sldt", "str", "smsw"};
   const std::string_view name = row.mnemonic;
-  if (name == "rdtsc" || name == "rdtscp" || name == "rdpmc") return "its result is the time";
-  if (name == "cpuid") return "its result is the processor model";
   if (one_of(name, kTables)) return "the host's UMIP hides its tables";
   if (name == "sysenter") return "enters the host's kernel";
   if (name == "int1") return "a hypervisor below may report it as a fault";
   return {};
+}
+
+unsigned masked_registers(const InstructionRow& row) {
+  const std::string_view name = row.mnemonic;
+  constexpr unsigned kA = 1u << kEax, kC = 1u << kEcx, kD = 1u << kEdx, kB = 1u << kEbx;
+  if (name == "cpuid") return kA | kB | kC | kD;
+  if (name == "rdtsc") return kA | kD;
+  if (name == "rdtscp") return kA | kC | kD;
+  return 0;
 }
 
 std::vector<u16> rows_of_group(std::string_view group) {

@@ -17,6 +17,8 @@ std::vector<u16> rows_of_group(std::string_view group);
 std::string_view group_of(const InstructionRow& row);
 // Why a row is not compared; empty: it is.
 std::string_view not_comparable(const InstructionRow& row);
+// Registers (bit n: Gpr n) that hold the time or the processor's model afterwards.
+unsigned masked_registers(const InstructionRow& row);
 // "0F AF imul (Gv, Ev)": names a row.
 std::string row_name(u16 row);
 

@@ -19,6 +19,9 @@ inline constexpr u32 kFillTargets = 32;
 struct Piece {
   std::vector<u8> bytes;
   u16 row = kNoRow;
+  u8 insn_flags = 0;  // InsnFlags of what was decoded
+  bool decoded = false;
+  u8 masked_registers = 0;  // bit n: Gpr n differs on purpose
   Target target = Target::None;
   u8 target_bytes = 0;  // the field's size, at the end of bytes
   bool far = false;     // a far pointer, else relative

@@ -1,8 +1,10 @@
 #include "tests/native/host_extras.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/cpuid.h"
+#include "tests/native/groups.h"
 
 namespace relic86::native {
 
@@ -56,6 +58,16 @@ bool left_its_code(const GuestCode& code, const CaseResult& result) {
   return offset < kCodeSize && (offset / kSlotSize != code.slot || result.eip >= code.fill + kFillTargets);
 }
 
+// An instruction that looks at a selector, and the one of the host's 64-bit code in a register.
+bool names_64_bit_code(const GuestCode& code, const CaseResult& host) {
+  const auto loads = [](const Piece& piece) {
+    return piece.row != kNoRow && loads_segment(instruction_table()[piece.row]);
+  };
+  const auto holds = [](u32 value) { return (value & 0xFFFC) == (kCode64 & ~3u); };
+  return std::any_of(code.pieces.begin(), code.pieces.end(), loads) &&
+         std::any_of(std::begin(host.gpr), std::end(host.gpr), holds);
+}
+
 }  // namespace
 
 std::string_view skip_text(Skip skip) {
@@ -81,7 +93,9 @@ Skip skip_reason(const GuestCode& code, const CaseResult& host, const CaseResult
   if (code.units && (host.fx.mxcsr > 0xFFFF || refused_misaligned_mode(code, host, emulated))) {
     return Skip::MisalignedMode;
   }
-  if (emulated.vector == 13 && emulated.error_code == (kCode64 & ~3u)) return Skip::SixtyFourBit;
+  if ((emulated.vector == 13 && emulated.error_code == (kCode64 & ~3u)) || names_64_bit_code(code, host)) {
+    return Skip::SixtyFourBit;
+  }
   if (emulated.vector == 10 && (emulated.eflags & 0x4000) != 0) return Skip::NestedTask;
   return Skip::None;
 }

@@ -114,8 +114,7 @@ int main(int argc, char** argv) {
   const OracleOutcome outcome = oracle.run();
   if (line.coverage) fmt::print("{}", oracle.coverage().report(line.oracle.group));
   if (line.coverage) fmt::print("{}", oracle.engine_text());
-  const unsigned missing = oracle.coverage().missing(line.oracle.group);
-  fmt::print("{} of {} rows compared\n", rows.size() - missing, rows.size());
+  fmt::print("{}", oracle.coverage().summary(line.oracle.group));
   for (std::size_t skip = 1; skip < outcome.skipped.size(); ++skip) {
     if (outcome.skipped[skip] == 0) continue;
     fmt::print("not compared: {} cases that {}\n", outcome.skipped[skip], skip_text(static_cast<Skip>(skip)));

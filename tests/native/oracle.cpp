@@ -10,11 +10,15 @@ namespace relic86::native {
 
 namespace {
 
-// Breaks what a row does, as a wrong line in its semantics would: one bit of its result.
+// Breaks what a row does, as a wrong line in its semantics would: one bit of its result, or of its fault's error code.
 void mutate_result(const GuestCode& code, u16 row, CaseResult& result) {
-  if (result.vector != kCompleted) return;
-  for (const Piece& piece : code.pieces) {
+  for (std::size_t i = 0; i < code.pieces.size(); ++i) {
+    const Piece& piece = code.pieces[i];
     if (piece.row != row) continue;
+    if (result.vector != kCompleted) {
+      if (result.eip == code.starts[i]) result.error_code ^= 8;
+      continue;
+    }
     const InstructionRow& r = instruction_table()[row];
     const std::string_view operands = r.operands;
     if (operands.substr(0, 2) == "(V" || operands.substr(0, 2) == "(W") {
@@ -170,16 +174,21 @@ bool Oracle::differs(GuestCode& code, const CaseInput& given) {
   return compare(code, input, host_single_, emulated_single_, options_.undefined) == Verdict::Different;
 }
 
-// Takes away what the difference does not need: instructions, then registers, flags, memory and units.
+// Takes away what the difference does not need: instructions, then registers, flags, memory and units. Where an
+// instruction cannot go since others must keep their places, NOPs may take its own.
 void Oracle::shrink(GuestCode& code, CaseInput& input) {
   for (std::size_t i = 0; i < code.pieces.size() && code.pieces.size() > 1;) {
     GuestCode fewer = code;
     fewer.pieces.erase(fewer.pieces.begin() + static_cast<std::ptrdiff_t>(i));
     if (differs(fewer, input)) {
       code = fewer;
-    } else {
-      ++i;
+      continue;
     }
+    GuestCode padded = code;
+    padded.pieces[i] = Piece{};
+    padded.pieces[i].bytes.assign(code.pieces[i].bytes.size(), 0x90);
+    if (differs(padded, input)) code = padded;
+    ++i;
   }
   const auto attempt = [&](auto change) {
     CaseInput simpler = input;
@@ -198,20 +207,28 @@ void Oracle::shrink(GuestCode& code, CaseInput& input) {
   }
 }
 
+u16 Oracle::last_row(const GuestCode& code) {
+  u16 row = kNoRow;
+  for (const Piece& piece : code.pieces) {
+    if (piece.row != kNoRow) row = piece.row;
+  }
+  return row;
+}
+
 void Oracle::failure(GuestCode code, CaseInput input) {
   // A row that was told thrice is only counted.
   if (outcome_.rows.size() >= 100 || options_.show == 0) return;
   if (!differs(code, input)) {
     fmt::print("a difference that does not come again alone:\n{}{}", code.listing(), input_text(code, input));
-    outcome_.rows.insert(code.pieces.back().row);
+    outcome_.rows.insert(last_row(code));
     --options_.show;
     return;
   }
   shrink(code, input);
   differs(code, input);
-  outcome_.rows.insert(code.pieces.back().row);
+  outcome_.rows.insert(last_row(code));
   --options_.show;
-  fmt::print("difference in {}:\n{}{}{}\n", row_name(code.pieces.back().row), code.listing(), input_text(code, input),
+  fmt::print("difference in {}:\n{}{}{}\n", row_name(last_row(code)), code.listing(), input_text(code, input),
              differences(code, input, host_single_, emulated_single_));
 }
 

@@ -54,6 +54,7 @@ class Oracle {
   bool differs(GuestCode& code, const CaseInput& input);
   void place(const GuestCode& code);
   void shrink(GuestCode& code, CaseInput& input);
+  static u16 last_row(const GuestCode& code);
 
   OracleOptions options_;
   HostRunner& host_;
