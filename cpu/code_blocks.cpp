@@ -41,12 +41,13 @@ CodeBlock* CodeBlocks::find_slow(u64 key) {
 }
 
 CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
-  if (instructions_ > kMaxInstructionsHeld) clear();
+  if (instructions_ > kMaxInstructionsHeld) make_room();
   // An older block under this key (a straddling one whose second page changed place) gives way.
   if (const auto old = blocks_.find(block->key); old != blocks_.end()) kill(*old->second);
   Insn sentinel;
   sentinel.handler = stale;
   block->insns.push_back(sentinel);
+  block->insns.shrink_to_fit();
   instructions_ += block->insns.size();
   ++generation_;
   CodeBlock* const raw = block.get();
@@ -156,6 +157,16 @@ void CodeBlocks::invalidate(BackingOffset first, u64 length) {
   for (CodeBlock* const block : hit) {
     if (!patch(*block, first, length)) kill(*block);
   }
+}
+
+// Blocks of which no translator has made anything go first: they were run seldom, and are decoded again in no time.
+void CodeBlocks::make_room() {
+  std::vector<CodeBlock*> cold;
+  for (const auto& [key, block] : blocks_) {
+    if (block->translation == nullptr) cold.push_back(block.get());
+  }
+  for (CodeBlock* const block : cold) kill(*block);
+  if (instructions_ > kMaxInstructionsHeld / 4 * 3) clear();
 }
 
 void CodeBlocks::clear() {

@@ -19,7 +19,7 @@ struct CodeBlock {
   u32 bytes = 0;  // from the first instruction's first byte to the last one's last
   bool straddles = false;
   bool alive = true;
-  bool guarded = false;           // begins where a debugger's breakpoint may stand (cpu/interpreter.h)
+  bool guarded = false;         // begins where a debugger's breakpoint may stand (cpu/interpreter.h)
   BackingOffset first{};        // the first byte
   BackingOffset second_page{};  // straddling: the page that holds the rest
   // For a translator: how often the block was entered, and what it made of it.
@@ -67,7 +67,7 @@ class CodeBlocks {
 
  private:
   static constexpr std::size_t kSlots = std::size_t{1} << 16;
-  static constexpr std::size_t kMaxInstructionsHeld = std::size_t{1} << 20;  // 40 MB; then all is forgotten
+  static constexpr std::size_t kMaxInstructionsHeld = std::size_t{640} << 10;  // 25 MB
 
   // What a write led to, as long as the same blocks live: the instructions whose immediates it changes.
   struct Site {
@@ -84,6 +84,7 @@ class CodeBlocks {
   static std::size_t slot(u64 key) { return (key ^ (key >> 15)) & (kSlots - 1); }
   CodeBlock* find_slow(u64 key);
   void kill(CodeBlock& block);
+  void make_room();
 
   BackingStore& store_;
   std::vector<CodeBlock*> table_;  // direct-mapped

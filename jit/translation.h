@@ -1,7 +1,7 @@
 // A translated block and the points at which its code may be left.
 #pragma once
 
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "cpu/code_blocks.h"
@@ -30,33 +30,33 @@ struct ExitPoint {
   const Insn* insn = nullptr;
   ExitKind kind = ExitKind::Before;
   AddressForm address = AddressForm::Operand;
-  u8 size = 0;                  // of the access
-  u8 segment = kDs;             // of the access
-  bool write = false;           // touch: the access writes
-  bool wants_writable = false;  // touch: the page is to be one that may be written
-  bool unshared = false;        // a branch to the target's unshared variant (jit/mode.h)
-  bool settles_flags = false;   // cold instructions: flags are brought to CpuState before the call
-  bool units = false;           // the host's units hold the guest's registers when the call returns
-  u16 undone = 0;               // instructions of the block not executed when leaving here
-  i32 eip = 0;                  // relative to EngineArea::page_eip: of insn, or where the branch goes
-  u32 eip_mask = 0xFFFFFFFF;    // of the branch's target
+  u8 size = 0;                      // of the access
+  u8 segment = kDs;                 // of the access
+  bool write : 1 = false;           // touch: the access writes
+  bool wants_writable : 1 = false;  // touch: the page is to be one that may be written
+  bool unshared : 1 = false;        // a branch to the target's unshared variant (jit/mode.h)
+  bool settles_flags : 1 = false;   // cold instructions: flags are brought to CpuState before the call
+  bool units = false;               // the host's units hold the guest's registers when the call returns
+  u16 undone = 0;                   // instructions of the block not executed when leaving here
+  i32 eip = 0;                      // relative to EngineArea::page_eip: of insn, or where the branch goes
+  u32 eip_mask = 0xFFFFFFFF;        // of the branch's target
   // The last x87 instruction, if FIP, FCS and FOP do not yet point to it; and where it stands, as eip.
   const Insn* x87 = nullptr;
   i32 x87_eip = 0;
   // Flags: the home (unless a full step follows), then these steps of the owner.
   u16 first_step = 0, last_step = 0;
-  bool from_home = true;
+  bool from_home : 1 = true;
   // A branch that leaves its flags as a record, naming these guest registers: targets that allow it are jumped to at
   // once, others from the stub, by the late jump, when the flags have been written home.
-  bool lazy = false;
+  bool lazy : 1 = false;
   u8 lazy_registers = 0;
   u32 late_jump_offset = 0, late_stub_offset = 0;
   // Branch: the jump that is patched.
   u32 jump_offset = 0;  // of the 32-bit displacement, from the code's start
   u32 stub_offset = 0;
-  bool linkable = false;
-  bool crosses = false;  // to another page: 64 bits of its host address + 1 are patched too
-  u32 check_offset = 0;  // where they stand
+  bool linkable : 1 = false;
+  bool crosses : 1 = false;  // to another page: 64 bits of its host address + 1 are patched too
+  u32 check_offset = 0;      // where they stand
   Translation* linked = nullptr;
 };
 
@@ -70,7 +70,8 @@ struct Translation {
   u32 entry_offset = 0;
   u64 second_page = 0;   // host address of the page that holds the rest of a straddling block; 0: none
   u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
-  std::deque<ExitPoint> exits;
+  std::vector<std::unique_ptr<ExitPoint>> exits;  // they stay where they are: code names them
+
   std::vector<FlagStep> steps;
   std::vector<u32> flag_records;  // numbers of what this block leaves behind
   // May be entered with a record for flags: unless one of these registers is in it.

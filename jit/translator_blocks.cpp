@@ -146,6 +146,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   translation.code = placed.executable;
   translation.writable = placed.writable;
   translation.code_size = placed.size;
+  translation.exits.shrink_to_fit();
+  translation.steps.shrink_to_fit();
   return true;
 }
 
@@ -211,10 +213,10 @@ void Translator::bury(Translation* translation) {
     lookup_for(translation->mode_key).remove(translation->code_address);
   for (ExitPoint* const exit : translation->incoming) unlink(*exit);
   translation->incoming.clear();
-  for (ExitPoint& exit : translation->exits) {
-    if (exit.linked == nullptr) continue;
-    std::erase(exit.linked->incoming, &exit);
-    unlink(exit);
+  for (const auto& exit : translation->exits) {
+    if (exit->linked == nullptr) continue;
+    std::erase(exit->linked->incoming, exit.get());
+    unlink(*exit);
   }
   dead_.push_back(translation);
 }

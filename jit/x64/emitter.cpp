@@ -403,7 +403,7 @@ void Emitter::write_high(u8 guest_register, const Gp& low_byte) {
 i32 Emitter::eip_of(std::size_t index) const { return page_offset_ + static_cast<i32>(ir_.insns[index].offset); }
 
 ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
-  ExitPoint& exit = translation_.exits.emplace_back();
+  ExitPoint& exit = *translation_.exits.emplace_back(std::make_unique<ExitPoint>());
   note_look(kind);
   exit.owner = &translation_;
   exit.insn = insn().insn;
