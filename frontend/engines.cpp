@@ -24,6 +24,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"returns", &jit::TranslatorOptions::returns},
                                 {"lazy-flags", &jit::TranslatorOptions::lazy_flags},
                                 {"share", &jit::TranslatorOptions::share},
+                                {"loops", &jit::TranslatorOptions::loops},
                                 {"patches", &jit::TranslatorOptions::patches},
                                 {"strings", &jit::TranslatorOptions::strings},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
@@ -66,6 +67,8 @@ Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, 
     if (!parsed) return parsed.error();
     jit::TranslatorOptions jit_options = parsed.value();
     jit_options.host_nanoseconds = host_monotonic_ns;
+    // perf looks into its map for code in anonymous memory only.
+    if (jit_options.perf_map) jit_options.one_mapping = true;
     auto translator = std::make_unique<jit::Translator>(cpu, bus, jit_options);
     if (translator->usable()) return std::unique_ptr<Executor>(std::move(translator));
     if (options.accel == Accel::Jit) {

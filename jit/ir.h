@@ -128,12 +128,18 @@ struct PageGroup {
   i32 low = 0, high = 0;
   u32 accesses = 0;
   bool writes = false;  // one of them does
+  // Of a loop: the first access, an instruction's memory operand, and whether no iteration moves its address.
+  bool fixed = false;
+  u16 insn = 0;
 };
 
 struct BlockIr {
   std::vector<InsnIr> insns;
   std::vector<PageGroup> groups;
   bool code32 = false;
+  // The block ends with a branch to its own start, and nothing in it can change what a check found: checks may stand
+  // before the loop.
+  bool loop = false;
 };
 
 }  // namespace relic86::jit

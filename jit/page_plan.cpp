@@ -32,6 +32,7 @@ class Planner {
  public:
   Planner(BlockIr& block, const Mode& mode) : block_(block), mode_(mode) {
     for (Symbolic& each : registers_) each = fresh();
+    initial_ = registers_;
   }
 
   void run() {
@@ -50,6 +51,7 @@ class Planner {
       values_.assign(insn.nodes.size(), Symbolic{});
       for (std::size_t id = 0; id < insn.nodes.size(); ++id) values_[id] = node(insn.nodes[id]);
     }
+    if (block_.loop) find_fixed();
     drop_single();
   }
 
@@ -179,14 +181,36 @@ class Planner {
     n.group = static_cast<u16>(block_.groups.size());
     n.offset = 0;
     open_.push_back({place, n.group});
-    block_.groups.push_back({0, n.size, 1, write});
+    const auto at = static_cast<u16>(insn_ - block_.insns.data());
+    const bool operand = n.op != Op::Push && n.op != Op::Peek && n.op != Op::Pop;
+    // As the registers are at the block's start, so far.
+    block_.groups.push_back({0, n.size, 1, write, operand && place.offset == insn_->insn->displacement, at});
   }
 
+  // The registers of the address end the iteration as they began it.
+  void find_fixed() {
+    const auto keeps = [&](u8 reg) {
+      return reg == kNoRegister || (registers_[reg].unknown == initial_[reg].unknown && registers_[reg].constant == 0);
+    };
+    const auto begins = [&](u8 reg, u32 unknown) { return reg == kNoRegister || initial_[reg].unknown == unknown; };
+    for (const Open& open : open_) {
+      PageGroup& group = block_.groups[open.group];
+      const Insn& insn = *block_.insns[group.insn].insn;
+      group.fixed = group.fixed && keeps(insn.base) && keeps(insn.index) && begins(insn.base, open.place.base) &&
+                    begins(insn.index, open.place.index);
+    }
+  }
+
+  bool single(u16 group) const { return block_.groups[group].accesses < 2 && !block_.groups[group].fixed; }
+
   void drop_single() {
+    if (!block_.loop) {
+      for (PageGroup& group : block_.groups) group.fixed = false;
+    }
     for (InsnIr& insn : block_.insns) {
-      if (insn.access.group != kNoGroup && block_.groups[insn.access.group].accesses < 2) insn.access.group = kNoGroup;
+      if (insn.access.group != kNoGroup && single(insn.access.group)) insn.access.group = kNoGroup;
       for (Node& n : insn.nodes) {
-        if (n.group != kNoGroup && block_.groups[n.group].accesses < 2) n.group = kNoGroup;
+        if (n.group != kNoGroup && single(n.group)) n.group = kNoGroup;
       }
     }
   }
@@ -195,7 +219,7 @@ class Planner {
   const Mode& mode_;
   InsnIr* insn_ = nullptr;
   u32 next_unknown_ = 1;
-  std::array<Symbolic, 8> registers_{};
+  std::array<Symbolic, 8> registers_{}, initial_{};
   std::vector<Symbolic> values_;
   std::vector<Open> open_;
 };

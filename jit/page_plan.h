@@ -7,7 +7,8 @@
 
 namespace relic86::jit {
 
-// Marks the access nodes of groups with two or more accesses (Node::group, Node::offset) and fills block.groups.
+// Marks the access nodes of groups with two or more accesses (Node::group, Node::offset) and fills block.groups; in a
+// loop (BlockIr::loop) also those of single accesses at a fixed address.
 void plan_pages(BlockIr& block, const Mode& mode);
 
 }  // namespace relic86::jit

@@ -54,6 +54,7 @@ struct ExitPoint {
   // Branch: the jump that is patched.
   u32 jump_offset = 0;  // of the 32-bit displacement, from the code's start
   u32 stub_offset = 0;
+  bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
   bool linkable : 1 = false;
   bool crosses : 1 = false;  // to another page: 64 bits of its host address + 1 are patched too
   u32 check_offset = 0;      // where they stand
@@ -68,6 +69,8 @@ struct Translation {
   u8* writable = nullptr;  // the same bytes, to be written
   u32 code_size = 0;
   u32 entry_offset = 0;
+  bool no_loop = false;
+  u32 loop_offset = 0;   // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
   u64 second_page = 0;   // host address of the page that holds the rest of a straddling block; 0: none
   u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
   std::vector<std::unique_ptr<ExitPoint>> exits;  // they stay where they are: code names them

@@ -28,6 +28,7 @@ struct TranslatorOptions {
   bool link = true;                     // patched jumps between blocks
   bool indirect = true;                 // inline lookup of indirect branches
   bool share = true;                    // neighbouring accesses share one check of their page
+  bool loops = true;                    // checks of places that stay stand before the loop
   bool lazy_flags = true;               // flags stay a record where the next block soon sets all of them
   bool returns = true;                  // calls and returns of the guest use the host's
   bool direct = true;                   // helpers that end a block go on with the next one

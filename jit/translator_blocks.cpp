@@ -105,6 +105,24 @@ bool of_strings(const Insn& insn) {
   return insn.row != kNoRow && (instruction_table()[insn.row].traits & kTraitString) != 0;
 }
 
+// A branch to the block's start, and nothing that calls C++ but for slow accesses: those leave the block when they
+// change what is mapped.
+bool closes_loop(const BlockIr& ir) {
+  const InsnIr& last = ir.insns.back();
+  bool branches = false;
+  for (const InsnIr& each : ir.insns) {
+    if (each.cold || each.leaves) return false;
+    bool pushes = false;  // a call
+    for (const Node& node : each.nodes) {
+      pushes = pushes || node.op == Op::Push;
+      if (node.op == Op::SetFlags || node.op == Op::ClearInterrupts || node.op == Op::SetInterrupts) return false;
+      branches = node.op == Op::JumpIf || node.op == Op::JumpIfCounting ||
+                 (node.op == Op::JumpTo && !pushes && each.nodes[node.a].op == Op::TargetOf);
+    }
+  }
+  return branches && last.offset + last.insn->length + last.insn->immediate == 0;
+}
+
 }  // namespace
 
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
@@ -129,6 +147,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   translation.exits.clear();
   translation.steps.clear();
   drop_records(translation);
+  ir.loop = options_.loops && !translation.no_loop && translation.second_page == 0 && closes_loop(ir);
   if (options_.share && !mode.unshared) plan_pages(ir, mode);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
@@ -136,6 +155,11 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, records_,
                        {options_.share, options_.lazy_flags, options_.returns, options_.cross_page});
   if (!emitter.run()) {
+    if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
+      translation.no_loop = true;
+      translation.loop_offset = 0;
+      return false;
+    }
     const std::size_t at = emitter.failed_at();
     if (at >= cold.size() || cold[at]) return false;
     cold[at] = true;
@@ -181,7 +205,9 @@ void Translator::link(ExitPoint& exit, Translation& target) {
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
   if (exit.crosses) patch_page(exit, (target.code_address & ~u64{kPageSize - 1}) + kTlbFast);
   const bool at_once = !exit.lazy || (target.lazy_entry && (target.entry_clobbers & exit.lazy_registers) == 0);
-  patch(owner, at_once ? exit.jump_offset : exit.late_jump_offset, target.entry());
+  const bool loop = at_once && &target == &owner && target.loop_offset != 0 && exit.loop;
+  patch(owner, at_once ? exit.jump_offset : exit.late_jump_offset,
+        loop ? target.code + target.loop_offset : target.entry());
   exit.linked = &target;
   target.incoming.push_back(&exit);
   ++statistics_.links;

@@ -36,12 +36,14 @@ bool Emitter::run() {
   Refusal refusal;
   a_.setErrorHandler(&refusal);
   translation_.count = static_cast<u32>(ir_.insns.size());
+  for (const PageGroup& group : ir_.groups) left_.push_back(group.accesses);
   u32 written = 0;
   for (const InsnIr& each : ir_.insns) {
     written_before_.push_back(written);
     written |= each.writes_registers;
   }
   translation_.entry_offset = static_cast<u32>(a_.offset());
+  if (ir_.loop) hoist();
   // The block's budget. Before any flag: at entry the home holds them all.
   a_.sub(kRemaining, translation_.count);
   ExitPoint* const budget = new_exit(ExitKind::Budget, translation_.count);
@@ -53,7 +55,6 @@ bool Emitter::run() {
     a_.bind(out);
     leave(budget);
   });
-  for (const PageGroup& group : ir_.groups) left_.push_back(group.accesses);
   for (index_ = 0; index_ < ir_.insns.size(); ++index_) {
     instruction();
     if (failed_ || refusal.failed) {

@@ -118,12 +118,15 @@ class Emitter {
     u16 group = kNoGroup;
     u8 host = 0;  // temporary that holds the host address of the group's lowest byte; 0: none
     bool writable = false;
+    bool fixed = false;  // for the whole loop
   };
   SharedPage* shared_page(u16 group);
   bool evict_page();
   // Gives the place of an access whose group is checked, or worth checking.
   bool shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment, Mem& place);
   void check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over);
+  void hoist();
+  void hoist_group(u16 group);
   SharedPage& share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment);
 
   // --- Operations ---
@@ -264,8 +267,9 @@ class Emitter {
   std::vector<u32> left_;  // accesses to come, by group
   std::vector<std::function<void()>> deferred_;
 
-  bool narrow_ = false;  // kAddress holds a 16-bit offset
-  u32 host_flags_ = 0;   // guest flags that the host's EFLAGS hold
+  bool counting_ = false;  // a jump that counts ECX down first
+  bool narrow_ = false;    // kAddress holds a 16-bit offset
+  u32 host_flags_ = 0;     // guest flags that the host's EFLAGS hold
   bool from_home_ = true;
   u16 first_step_ = 0;
   u32 next_slot_ = 0;

@@ -26,7 +26,11 @@ Emitter::Truth Emitter::truth_of(u16 id) {
     case Op::Condition: return {true, condition_code(n.immediate)};
     case Op::ZeroCount: {
       const Gp count = guest(kEcx, n.size);
-      a_.test(count, count);
+      if (counting_) {
+        a_.sub(count, 1);
+      } else {
+        a_.test(count, count);
+      }
       host_flags(0);
       return {true, x86::CondCode::kZ};
     }
@@ -49,6 +53,7 @@ ExitPoint* Emitter::branch_exit(i32 target) {
   exit->from_home = true;
   exit->first_step = exit->last_step;
   exit->linkable = true;
+  exit->loop = translation_.loop_offset != 0 && index_ + 1 == ir_.insns.size() && target == page_offset_;
   return exit;
 }
 
@@ -255,10 +260,13 @@ void Emitter::jump_if(u16 id) {
   const Node n = at(id);
   const i32 target = next_eip() + static_cast<i32>(insn().insn->immediate);
   const unsigned undone = undone_after();
-  // The flags go home before the condition may take the host's: or a record does behind it.
-  if (undone == 0 && (!options_.lazy_flags || from_home_)) write_home();
+  // LOOP and JCXZ ask for no flags: those go first. Else they go home before the condition may take the host's, or a
+  // record does behind it.
+  const Op asks = at(n.a).op == Op::Invert ? at(at(n.a).a).op : at(n.a).op;
+  if (undone == 0 && asks == Op::ZeroCount && !leave_record()) write_home();
+  if (undone == 0 && asks != Op::ZeroCount && (!options_.lazy_flags || from_home_)) write_home();
   const Truth truth = truth_of(n.a);
-  if (undone == 0 && !leave_record()) write_home();
+  if (undone == 0 && asks != Op::ZeroCount && !leave_record()) write_home();
   if (undone == 0 && linkable(target, n.size)) {
     patched_jump_if(truth.code, branch_exit(target));
     return;
@@ -273,21 +281,16 @@ void Emitter::jump_if(u16 id) {
   });
 }
 
-// LOOP: the count goes down without touching the guest's flags.
+// LOOP: the count goes down; the guest's flags are not those of the host then.
 void Emitter::counting_jump(u16 id) {
   const Node n = at(id);
-  const Gp count = guest(kEcx, 8);
   if (at(n.a).op != Op::Invert || at(at(n.a).a).op != Op::ZeroCount) {
     failed_ = true;
     return;
   }
-  if (n.reg == 4) {
-    a_.lea(count.r32(), x86::ptr(count, -1));
-  } else {
-    a_.lea(kAddress.r32(), x86::ptr(count, -1));
-    a_.mov(count.r16(), kAddress.r16());
-  }
+  counting_ = true;
   jump_if(id);
+  counting_ = false;
 }
 
 void Emitter::fall_through_exit() {

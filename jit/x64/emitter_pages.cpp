@@ -1,6 +1,8 @@
 // Accesses of a group (jit/page_plan.h): the first one checks the page of all and leaves the host address of the
 // group's lowest byte in a temporary, the others need no check. A group that lies over two pages, or on a page without
 // a fast entry, is left to the block's other variant, which shares nothing.
+#include <algorithm>
+
 #include "jit/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -17,7 +19,7 @@ Emitter::SharedPage* Emitter::shared_page(u16 group) {
 bool Emitter::evict_page() {
   SharedPage* victim = nullptr;
   for (SharedPage& page : shared_) {
-    if (page.host == 0 || (pinned_ >> page.host & 1) != 0) continue;
+    if (page.host == 0 || page.fixed || (pinned_ >> page.host & 1) != 0) continue;
     if (victim == nullptr || left_[page.group] < left_[victim->group]) victim = &page;
   }
   if (victim == nullptr) return false;
@@ -39,6 +41,63 @@ bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 disp
   pinned_ |= 1u << page->host;
   place = Mem(sized(page->host, 8), n.offset - group.low, n.size);
   return true;
+}
+
+// The groups whose addresses stay are checked before the loop: by entries that are there, else the other variant runs
+// an iteration (a check must not touch a page before the guest does).
+void Emitter::hoist() {
+  if (!options_.share || mode_.unshared) return;
+  std::vector<u16> fixed;
+  unsigned moving = 0;
+  for (u16 i = 0; i < ir_.groups.size(); ++i) {
+    const PageGroup& group = ir_.groups[i];
+    if (group.fixed) fixed.push_back(i);
+    if (!group.fixed && group.accesses > 1) ++moving;
+  }
+  std::stable_sort(fixed.begin(), fixed.end(),
+                   [&](u16 a, u16 b) { return ir_.groups[a].accesses > ir_.groups[b].accesses; });
+  constexpr std::size_t kMost = 2;  // of four temporaries
+  if (const std::size_t most = moving < 2 ? kMost : 1; fixed.size() > most) fixed.resize(most);
+  if (fixed.empty()) return;
+  for (const u16 each : fixed) hoist_group(each);
+  translation_.loop_offset = static_cast<u32>(a_.offset());
+}
+
+void Emitter::hoist_group(u16 number) {
+  const PageGroup& group = ir_.groups[number];
+  const Label over = a_.newLabel();
+  free_ = 0;
+  for (const unsigned host : kTemporaries) free_ |= 1u << host;
+  SharedPage* page = &shared_[0];
+  for (SharedPage& each : shared_) {
+    if (each.host != 0) free_ &= ~(1u << each.host);
+    if (each.host == 0) page = &each;
+  }
+  *page = {number, take(), group.writes, true};
+  index_ = group.insn;
+  const unsigned segment = insn().insn->segment;
+  const u32 span = static_cast<u32>(group.high - group.low);
+  const Gp pointer = sized(page->host, 8), pointer32 = pointer.r32();
+  lea_address(kAddress, group.low);
+  if (narrow_) check_offsets(segment, span, group.writes, pointer, over);
+  a_.mov(pointer32, kAddress.r32());
+  a_.and_(pointer32, kPageSize - 1);
+  a_.cmp(pointer32, kPageSize - span);
+  a_.ja(over);
+  a_.mov(pointer32, kAddress.r32());
+  a_.shr(pointer32, kPageShift);
+  a_.mov(pointer, Mem(kState, pointer, 3, table(group.writes), 8));
+  a_.test(pointer.r8(), static_cast<i32>(kTlbFast));
+  a_.jz(over);
+  a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
+  index_ = 0;
+  defer([=, this, snapshot = chain()] {
+    a_.bind(over);
+    restore(snapshot);
+    ExitPoint* const other = branch_exit(eip_of(0));
+    other->unshared = true;
+    passing_jump(other);
+  });
 }
 
 // A group of 16-bit offsets from kAddress on: below 64 KiB and the segment's limit; adds the base.

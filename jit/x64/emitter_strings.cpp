@@ -50,8 +50,12 @@ void Emitter::advance(u16 id) {
   const i32 by = mode_.down ? -i32{n.size} : i32{n.size};
   for (const u8 index : {u8{kEsi}, u8{kEdi}}) {
     if ((n.immediate >> index & 1) == 0) continue;
-    const Gp pointer = guest(index, 8);
-    a_.lea(guest(index, insn().insn->address32() ? 4 : 2), x86::ptr(pointer, by));
+    if (insn().insn->address32()) {
+      a_.lea(guest(index, 4), x86::ptr(guest(index, 8), by));
+    } else {
+      a_.add(guest(index, 2), by);  // faster than LEA at this size; the access before has used up the host's flags
+      host_flags(0);
+    }
   }
 }
 
