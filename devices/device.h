@@ -16,6 +16,7 @@ class Attachment;
 enum class ResetKind : u8 {
   PowerOn,  // cold: everything to the datasheet's power-on state
   Hard,     // RESET# (port CF9h, system_reset): as PowerOn, but what survives a reset on the real part survives
+  Resume,   // end of suspend to RAM: as Hard, but what has power in that state keeps its contents
 };
 
 class Device : public RegionHandler, public EventHandler {

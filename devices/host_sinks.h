@@ -42,6 +42,8 @@ class MachineControl {
   virtual void request_reset() = 0;              // RESET# of the whole machine (port CF9h, 8042, triple fault)
   virtual void request_power_off() = 0;          // ACPI S5
   virtual void request_exit(u32 exit_code) = 0;  // isa-debug-exit: final, at once
+  virtual void request_suspend() = 0;            // ACPI S3: the processor stops before its next instruction
+  virtual void request_wake() = 0;               // the end of that: ResetKind::Resume
   virtual void request_cpu_init() = 0;           // INIT# of the processor only (port 92h bit 0, 8042 pulse)
 
  protected:

@@ -94,6 +94,17 @@ Result<> I440fx::map_memory() {
                        rom_range("bios.alias", PhysAddr(kExtended - alias), alias, rom + (size - alias)));
 }
 
+// The shadow RAM keeps its contents while the machine is suspended to RAM, and its place too: firmware finds the way to
+// resume by what it left there.
+void I440fx::reset(ResetKind kind) {
+  std::array<u32, 7> attributes;
+  for (u8 i = 0; i < attributes.size(); i++) attributes[i] = config(static_cast<u8>(kPam0 + i), 1);
+  PciDevice::reset(kind);
+  if (kind != ResetKind::Resume) return;
+  for (u8 i = 0; i < attributes.size(); i++) set_config(static_cast<u8>(kPam0 + i), 1, attributes[i]);
+  update_shadow();
+}
+
 void I440fx::reset_function(ResetKind) { system_management_mode_ = false; }
 
 void I440fx::state_function(StateArchive& archive) { archive.field("system_management_mode", system_management_mode_); }

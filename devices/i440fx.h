@@ -23,6 +23,7 @@ class I440fx final : public PciDevice {
   void set_system_management_mode(bool active);
 
   std::string_view name() const override { return "i440fx"; }
+  void reset(ResetKind kind) override;
   u64 read(RegionId, u64, unsigned width) override { return all_ones(width); }
   void write(RegionId, u64, unsigned, u64) override {}
   void event(u32, GuestTime) override {}

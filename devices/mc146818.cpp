@@ -204,7 +204,9 @@ void Mc146818::drive() {
   u8& c = ram_[kRegisterC];
   const bool active = (c & ram_[kRegisterB] & kFlags) != 0;
   c = static_cast<u8>((c & kFlags) | (active ? kIrq : 0));
-  if (irq_.level() != active) irq_.set(active);
+  if (irq_.level() == active) return;
+  irq_.set(active);
+  if (active && interrupt_) interrupt_();
 }
 
 void Mc146818::event(u32, GuestTime) { catch_up(); }

@@ -17,6 +17,8 @@ class Mc146818 final : public Device {
   // Battery-backed contents, as the BIOS setup would leave them. index: 0Eh to 7Fh; others are the clock's own.
   void set_cmos(u8 index, u8 value);
   u8 cmos(u8 index) const { return ram_[index & 0x7F]; }
+  // Told of every interrupt, for the power management that it may wake.
+  void on_interrupt(std::function<void()> listener) { interrupt_ = std::move(listener); }
   bool nmi_masked() const { return nmi_masked_; }
 
   std::string_view name() const override { return "mc146818"; }
@@ -55,6 +57,7 @@ class Mc146818 final : public Device {
   TimerId update_timer_ = 0;
   TimerId periodic_timer_ = 0;
   IrqLine irq_;
+  std::function<void()> interrupt_;
   std::array<u8, 128> ram_{};  // 00h to 0Dh: the clock, in the guest's format
   std::array<u8, 128> extended_{};
   u8 index_ = 0;

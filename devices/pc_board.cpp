@@ -252,6 +252,7 @@ void PcBoard::create_input() {
   mouse_->set_host(keyboard_controller_);
   keyboard_controller_->plug_keyboard(keyboard_);
   keyboard_controller_->plug_mouse(mouse_);
+  keyboard_->on_press([this] { power_->wake(); });
 }
 
 void PcBoard::create_clock() {
@@ -261,6 +262,9 @@ void PcBoard::create_clock() {
   cmos.boot_order = config_.boot_order;
   cmos.processors = config_.processors;
   for (const auto& [index, value] : cmos_contents(cmos)) clock_->set_cmos(index, value);
+  clock_->on_interrupt([this] { power_->clock_interrupt(); });
+  // Firmware looks at the shutdown status byte when it starts: FEh says that it is to resume.
+  power_->on_suspend([this] { clock_->set_cmos(Mc146818::kShutdownStatus, 0xFE); });
   reset_pin_->set_shutdown_status([this] { return clock_->cmos(Mc146818::kShutdownStatus); });
 }
 
@@ -301,8 +305,8 @@ void PcBoard::fill_firmware_config() {
   append_little_endian(map, ram, 8);
   append_little_endian(map, 1, 4);
   add_file("etc/e820", std::move(map));
-  // Per sleep state: bit 7 offered, 2:0 its SLP_TYP. Suspend to RAM and disk are not: only on and off.
-  add_file("etc/system-states", {0x80, 0, 0, 1, 2, 0x80});
+  // Per sleep state: bit 7 offered, 2:0 its SLP_TYP. S0, S3 (suspend to RAM) and S5 are.
+  add_file("etc/system-states", {0x80, 0, 0, 0x81, 2, 0x80});
   if (config_.serial_console) {
     std::vector<u8> port;
     append_little_endian(port, kSerialConsolePort, 8);
@@ -336,6 +340,8 @@ std::vector<std::string> PcBoard::text_screen() const {
   return vga_ == nullptr ? std::vector<std::string>{} : vga_->text_lines();
 }
 
+void PcBoard::wake() { power_->wake(); }
+bool PcBoard::suspended() const { return power_->suspended(); }
 void PcBoard::power_button() { power_->press_power_button(); }
 bool PcBoard::hears_power_button() const { return power_->hears_power_button(); }
 

@@ -85,6 +85,8 @@ class PcBoard {
   void eject_floppy(unsigned drive);
   bool floppy_present(unsigned drive) const;  // the drive, not a disk in it
   void power_button();
+  void wake();                      // out of suspend to RAM, if the machine is in it
+  bool suspended() const;           // to RAM: time and devices go on, the processor does not
   bool hears_power_button() const;  // false: the guest would not notice it
   // System management mode: where SMI# goes (null, the default: the processor has none; before the reset) and whether
   // the processor is in it.

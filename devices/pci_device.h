@@ -47,7 +47,7 @@ class PciDevice : public Device {
   explicit PciDevice(const PciIdentity& identity);
 
   Result<> attach(Attachment& board) final;
-  void reset(ResetKind kind) final;
+  void reset(ResetKind kind) override;
   void state(StateArchive& archive) final;
 
   // Configuration cycles, from the bus. width 1, 2 or 4; offset + width stays within 256 (and within one dword).

@@ -30,7 +30,8 @@
 //   AE00h   16     R    PCI hot plug: nothing comes, nothing goes, nothing can be ejected: all 0
 //   AF00h   32     R    processors present: bit 0
 //
-//   IRQ: 9 (SCI), level. SUS_TYP 0 with SUS_EN: soft off. Other types are not offered by our firmware's tables.
+//   IRQ: 9 (SCI), level. SUS_TYP with SUS_EN: 0 soft off, 1 suspend to RAM until the
+//   power button, the clock or the host wakes it, 2 what the BIOS's tables call S4: off.
 #include "devices/piix4_pm.h"
 
 #include "base/log.h"
@@ -42,7 +43,8 @@ constexpr u8 kPmBase = 0x40, kDeviceActivityB = 0x58, kPmMisc = 0x80, kSmbusBase
 constexpr u32 kApmEnable = 1u << 25;
 constexpr u32 kApmStatus = 1u << 5, kSmiEnable = 1u << 0, kBiosRelease = 1u << 1;
 constexpr u16 kTimerOverflow = 1u << 0, kGlobal = 1u << 5, kPowerButton = 1u << 8, kRtc = 1u << 10;
-constexpr u16 kStatusBits = kTimerOverflow | 1u << 4 | kGlobal | kPowerButton | kRtc | 1u << 15;
+constexpr u16 kResume = 1u << 15;
+constexpr u16 kStatusBits = kTimerOverflow | 1u << 4 | kGlobal | kPowerButton | kRtc | kResume;
 constexpr u16 kEnableBits = kTimerOverflow | kGlobal | kPowerButton | kRtc;
 constexpr u16 kSciEnable = 1, kSuspendEnable = 1u << 13, kControlBits = 0x1C03;
 constexpr u64 kTimerFrequency = 3579545;
@@ -106,8 +108,22 @@ Result<> Piix4Pm::attach_function(Attachment& board) {
   return board.ports(*this, kProcessors, kProcessorsBase, 32, 4);
 }
 
-void Piix4Pm::reset_function(ResetKind) {
-  status_ = enable_ = control_ = 0;
+// The PM block stays where it is while the machine is suspended: SeaBIOS enables SMI# through it before it sets it up
+// again.
+void Piix4Pm::reset(ResetKind kind) {
+  const u32 base = config(kPmBase, 4), misc = config(kPmMisc, 1);
+  PciDevice::reset(kind);
+  if (kind != ResetKind::Resume) return;
+  set_config(kPmBase, 4, base);
+  set_config(kPmMisc, 1, misc);
+  move_blocks();
+}
+
+void Piix4Pm::reset_function(ResetKind kind) {
+  // Firmware and system see what ended the suspension (ACPI 4.8.3.1.1: WAK_STS).
+  status_ = kind == ResetKind::Resume ? static_cast<u16>((status_ & (kPowerButton | kRtc)) | kResume) : u16{0};
+  suspended_ = false;
+  enable_ = control_ = 0;
   gpe_status_ = gpe_enable_ = 0;
   general_output_ = global_status_ = global_control_ = 0;
   for (u8& byte : smbus_) byte = 0;
@@ -123,6 +139,7 @@ void Piix4Pm::state_function(StateArchive& archive) {
   archive.field("gpe_status", gpe_status_);
   archive.field("gpe_enable", gpe_enable_);
   archive.field("general_output", general_output_);
+  archive.field("suspended", suspended_);
   archive.field("global_status", global_status_);
   archive.field("global_control", global_control_);
   archive.bytes("smbus", smbus_);
@@ -169,6 +186,16 @@ void Piix4Pm::update_sci() {
   const bool level = (status_ & enable_ & kEnableBits) != 0 && (control_ & kSciEnable) != 0;
   if (level != sci_.level()) sci_.set(level);
   schedule_overflow();
+  if (suspended_ && (status_ & enable_ & (kPowerButton | kRtc)) != 0) machine_.request_wake();
+}
+
+void Piix4Pm::clock_interrupt() {
+  status_ |= kRtc;
+  update_sci();
+}
+
+void Piix4Pm::wake() {
+  if (suspended_) machine_.request_wake();
 }
 
 // Only an enabled overflow that is not pending yet needs an event.
@@ -198,6 +225,7 @@ void Piix4Pm::apm_command(u8 value) {
 void Piix4Pm::press_power_button() {
   status_ |= kPowerButton;
   update_sci();
+  wake();  // enabled or not: a suspended machine must not be out of reach
 }
 
 bool Piix4Pm::hears_power_button() const { return (enable_ & kPowerButton) != 0 && (control_ & kSciEnable) != 0; }
@@ -282,6 +310,10 @@ void Piix4Pm::write_control(u16 value) {
   const unsigned type = value >> 10 & 7;
   if (type == 0 || type == 2) {  // 2 is what the BIOS's tables call S4: the system writes its image and turns off
     machine_.request_power_off();
+  } else if (type == 1) {
+    suspended_ = true;
+    if (suspending_) suspending_();
+    machine_.request_suspend();  // the write goes on to update_sci(): what is pending and enabled wakes at once
   } else {
     log::once(log::Channel::Unimplemented, "piix4_pm: suspend type {}", type);
   }

@@ -1,6 +1,8 @@
 // Intel 82371AB (PIIX4) function 3: ACPI power management and SMBus, as PCI 8086:7113.
 #pragma once
 
+#include <functional>
+
 #include "devices/host_sinks.h"
 #include "devices/pci_device.h"
 #include "devices/smi_sink.h"
@@ -11,6 +13,13 @@ class Piix4Pm final : public PciDevice {
  public:
   explicit Piix4Pm(MachineControl& machine);
 
+  // The clock's interrupt: RTC_STS.
+  void clock_interrupt();
+  // Told before the machine is suspended to RAM.
+  void on_suspend(std::function<void()> listener) { suspending_ = std::move(listener); }
+  // A host's wish to wake the machine (system_wakeup).
+  void wake();
+  bool suspended() const { return suspended_; }
   // The user pressed the power button (system_powerdown): the guest gets an SCI, if it asked for one.
   void press_power_button();
   // True when the guest has asked for an interrupt on the power button.
@@ -25,6 +34,7 @@ class Piix4Pm final : public PciDevice {
   // Which ISA devices the board has: the BIOS's ACPI tables show those whose decode enables are set. Before the reset.
   void set_isa_devices(bool parallel, bool serial1, bool serial2);
 
+  void reset(ResetKind kind) override;
   std::string_view name() const override { return "piix4_pm"; }
   u64 read(RegionId region, u64 offset, unsigned width) override;
   void write(RegionId region, u64 offset, unsigned width, u64 value) override;
@@ -48,6 +58,7 @@ class Piix4Pm final : public PciDevice {
 
   MachineControl& machine_;
   SmiSink* smi_ = nullptr;
+  std::function<void()> suspending_;
   Scheduler* scheduler_ = nullptr;
   IoSpace* io_ = nullptr;
   IrqLine sci_;
@@ -62,6 +73,7 @@ class Piix4Pm final : public PciDevice {
   u16 gpe_status_ = 0;
   u16 gpe_enable_ = 0;
   u32 general_output_ = 0;
+  bool suspended_ = false;
   u32 global_status_ = 0;
   u32 global_control_ = 0;
   u8 smbus_[14] = {};

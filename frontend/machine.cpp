@@ -139,11 +139,15 @@ void Machine::turn(u64 limit) {
     last_served_ = 0;
     return;
   }
-  if (debugger_->stepping()) [[unlikely]] {
+  if (debugger_->stepping() && !board_->suspended()) [[unlikely]] {
     run_step();
   } else {
     scheduler_->run_due();
-    run_slice(limit);
+    if (!board_->suspended()) {
+      run_slice(limit);
+    } else if (!wake_requested_) {
+      idle();
+    }
   }
   carry_out_requests();
 }
@@ -225,6 +229,8 @@ void Machine::carry_out_requests() {
     if (options_.no_reboot) return finish(End::Reset);
     reset();
   }
+  if (wake_requested_ && board_->suspended()) reset(ResetKind::Resume);
+  wake_requested_ = false;
   if (cpu_init_requested_ && !cpu_->state().in_smm) {  // INIT waits for RSM (SDM 3C 34.3.1)
     cpu_init_requested_ = false;
     board_->init_processor();
@@ -299,17 +305,18 @@ void Machine::resume() {
   clock_->start();
 }
 
-void Machine::reset() {
-  board_->reset(ResetKind::Hard);
+void Machine::reset(ResetKind kind) {
+  board_->reset(kind);
   cpu_->reset();
   engine_->flush_code();
-  powered_off_ = false;
+  powered_off_ = wake_requested_ = false;
 }
 
 void Machine::power_button() { board_->power_button(); }
 
 std::string Machine::status() const {
   if (powered_off_) return "paused (shutdown)";
+  if (board_->suspended() && !paused_) return "paused (suspended)";
   return paused_ ? "paused" : "running";
 }
 
@@ -342,6 +349,8 @@ void Machine::request_cpu_init() {
   cpu_init_requested_ = true;
   cpu_->request(kPendingStop);
 }
+
+void Machine::request_suspend() { cpu_->request(kPendingStop); }
 
 void Machine::system_management_mode(bool active) {
   board_->set_system_management_mode(active);
@@ -498,6 +507,7 @@ Result<> Machine::flush_disks() { return board_->flush_media(); }
 void Machine::state(StateArchive& archive) {
   // The clock counts the processor's instructions; the events come last, because devices that load may schedule.
   archive.field("powered_off", powered_off_);
+  archive.field("wake_requested", wake_requested_);
   archive.group("cpu", [&] { cpu_->state_archive(archive); });
   archive.group("clock", [&] { clock_->state(archive); });
   archive.group("board", [&] { board_->state(archive); });

@@ -76,9 +76,10 @@ class Machine final : private MachineControl,
   bool paused() const { return paused_; }
   // The run is over: nothing of the guest is executed any more.
   bool ended() const { return end_ != End::None; }
-  void reset();
+  void reset(ResetKind kind = ResetKind::Hard);
   void quit() { finish(End::Quit); }
   void power_button();
+  void wake() { board_->wake(); }  // system_wakeup
   // "running", "paused", ... as info status says it.
   std::string status() const;
 
@@ -137,6 +138,8 @@ class Machine final : private MachineControl,
   void request_power_off() override;
   void request_exit(u32 exit_code) override;
   void request_cpu_init() override;
+  void request_suspend() override;
+  void request_wake() override { wake_requested_ = true; }
   // InterruptAcknowledge
   u8 acknowledge() override { return board_->acknowledge_interrupt(); }
   // SmiSink, and SMIACT# back from the processor
@@ -197,9 +200,10 @@ class Machine final : private MachineControl,
   bool reset_requested_ = false;
   bool power_off_requested_ = false;
   bool cpu_init_requested_ = false;
-  i64 last_served_ = 0;       // host time of the last look at host input
-  i64 host_deadline_ = 0;     // --timeout in host time; 0: none
-  GuestTime next_check_ = 0;  // expectations
+  bool wake_requested_ = false;  // out of suspend to RAM
+  i64 last_served_ = 0;          // host time of the last look at host input
+  i64 host_deadline_ = 0;        // --timeout in host time; 0: none
+  GuestTime next_check_ = 0;     // expectations
   GuestTime next_frame_ = 0;
 };
 

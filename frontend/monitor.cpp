@@ -33,6 +33,10 @@ std::string system_reset(Machine& machine, Words) {
   machine.reset();
   return "";
 }
+std::string system_wakeup(Machine& machine, Words) {
+  machine.wake();
+  return "";
+}
 std::string system_powerdown(Machine& machine, Words) {
   machine.power_button();
   return "";
@@ -146,6 +150,7 @@ constexpr MonitorCommand kCommands[] = {
     {"cont", "c", "", "let the machine run", cont},
     {"system_reset", "", "", "press the reset button", system_reset},
     {"system_powerdown", "", "", "press the power button", system_powerdown},
+    {"system_wakeup", "", "", "wake the machine from suspend to RAM", system_wakeup},
     {"screendump", "", "FILE [-f png]", "write the screen as PPM or PNG", screendump},
     {"screentext", "", "", "print the text screen", screentext},
     {"sendkey", "", "KEYS [HOLD]", "type keys, such as ctrl-alt-f1; hold in milliseconds", sendkey},

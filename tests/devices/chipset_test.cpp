@@ -238,6 +238,52 @@ TEST_F(Chipset, PowerButtonAndSoftOff) {
   EXPECT_EQ(board.in(0xB004, 2), 1u);
 }
 
+TEST_F(Chipset, SuspendToRamEndsByWhatIsEnabled) {
+  unsigned told = 0;
+  pm.on_suspend([&] { told++; });
+  enable_pm();
+  pm.wake();
+  pm.clock_interrupt();  // awake: a status bit and nothing else
+  EXPECT_EQ(board.control.wakes, 0u);
+  EXPECT_EQ(board.in(0xB000, 2), 0x400u);
+  board.out(0xB000, 0x400, 2);
+  board.out(0xB004, 0x2400, 2);
+  EXPECT_TRUE(pm.suspended());
+  EXPECT_EQ(told, 1u);
+  EXPECT_EQ(board.control.suspends, 1u);
+  pm.clock_interrupt();
+  EXPECT_EQ(board.control.wakes, 0u);  // RTC_EN is missing
+  board.out(0xB002, 0x400, 2);
+  EXPECT_EQ(board.control.wakes, 1u);
+  pm.reset(ResetKind::Resume);
+  EXPECT_FALSE(pm.suspended());
+  EXPECT_EQ(board.in(0xB000, 4), 0x8400u);
+  board.out(0xB000, 0x8400, 2);
+  EXPECT_EQ(board.in(0xB000, 4), 0u);
+  // Pending and enabled before: no sleep at all.
+  pm.press_power_button();
+  board.out(0xB002, 0x100, 2);
+  board.out(0xB004, 0x2400, 2);
+  EXPECT_EQ(board.control.wakes, 2u);
+  pm.reset(ResetKind::Hard);
+  EXPECT_FALSE(pm.suspended());
+  enable_pm();
+  EXPECT_EQ(board.in(0xB000, 4), 0u);
+  EXPECT_EQ(board.control.power_offs, 0u);
+}
+
+TEST_F(Chipset, ResumeKeepsTheShadow) {
+  board.set_config(0, 0, 0x59, 1, 0x30);
+  poke(0xF0000, 0x77);
+  EXPECT_EQ(byte(0xF0000), 0x77);
+  host.reset(ResetKind::Resume);
+  EXPECT_EQ(byte(0xF0000), 0x77);
+  poke(0xF0000, 0x78);
+  EXPECT_EQ(byte(0xF0000), 0x78);
+  host.reset(ResetKind::Hard);
+  EXPECT_EQ(byte(0xF0000), 0x30);
+}
+
 TEST_F(Chipset, PmStateAndFuzz) {
   enable_pm();
   board.pass(123'456);

@@ -31,8 +31,10 @@ class RecordingControl final : public MachineControl {
   void request_reset() override { resets++; }
   void request_power_off() override { power_offs++; }
   void request_exit(u32 code) override { exit_code = code; }
+  void request_suspend() override { suspends++; }
+  void request_wake() override { wakes++; }
   void request_cpu_init() override { cpu_inits++; }
-  unsigned resets = 0, power_offs = 0, cpu_inits = 0;
+  unsigned resets = 0, power_offs = 0, suspends = 0, wakes = 0, cpu_inits = 0;
   u32 exit_code = 0;
 };
 

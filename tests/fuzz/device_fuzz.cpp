@@ -71,6 +71,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   void request_reset() override { wants_reset_ = true; }
   void request_power_off() override {}
   void request_exit(u32) override {}
+  void request_suspend() override {}
+  void request_wake() override { wants_resume_ = true; }
   void request_cpu_init() override {}
 
   std::set<std::string> owners() const {
@@ -92,7 +94,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (dice % 4096 == 62) save_and_load(random);
     if (dice % 8192 == 63 || wants_reset_) {
       wants_reset_ = false;
-      board_->reset(ResetKind::Hard);
+      board_->reset(wants_resume_ && board_->suspended() ? ResetKind::Resume : ResetKind::Hard);
+      wants_resume_ = false;
     }
   }
 
@@ -178,6 +181,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   Frame frame_;
   bool intr_ = false;
   bool wants_reset_ = false;
+  bool wants_resume_ = false;
 };
 
 int run(int argc, char** argv) {
