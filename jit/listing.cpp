@@ -114,10 +114,15 @@ std::string mode_text(const Mode& mode) {
                      mode.sse ? " sse" : "", mode.unshared ? " unshared" : "");
 }
 
-std::string host_text(const Translation& translation) {
-  std::string text;
+std::span<const u8> code_of(const Translation& translation) {
   std::span<const u8> code(translation.code, translation.code_size);
   while (!code.empty() && code.back() == 0) code = code.first(code.size() - 1);  // the room was an estimate
+  return code;
+}
+
+std::string host_text(const Translation& translation) {
+  std::string text;
+  const std::span<const u8> code = code_of(translation);
   for (std::size_t at = 0; at < code.size();) {
     const auto address = reinterpret_cast<u64>(code.data() + at);
     const Disassembly line = disassemble_host(code.subspan(at), address);
@@ -135,6 +140,14 @@ std::string ir_text(const InsnIr& insn) {
   std::string text;
   for (std::size_t i = 0; i < insn.nodes.size(); ++i) text += node_text(insn.nodes[i], i);
   return text;
+}
+
+std::span<const u8> Translator::host_code(BackingOffset first, bool code32) {
+  const CodeBlock* const block = interpreter_.blocks().find(CodeBlocks::key_of(first, code32));
+  const auto* translation = block == nullptr ? nullptr : static_cast<const Translation*>(block->translation);
+  while (translation != nullptr && (translation->mode_key & Mode::kUnshared) != 0) translation = translation->next_mode;
+  if (translation == nullptr || translation->code == nullptr) return {};
+  return code_of(*translation).subspan(translation->entry_offset);
 }
 
 Translator::Listing Translator::listing(BackingOffset first, bool code32, u32 eip) {

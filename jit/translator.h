@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,8 @@ class Translator final : public Executor, public CodeWatch {
     u32 count = 0;
   };
   Listing listing(BackingOffset first, bool code32, u32 eip);
+  // What was made of the block, from its entry on; empty: nothing.
+  std::span<const u8> host_code(BackingOffset first, bool code32);
 
   Interpreter& interpreter() { return interpreter_; }
   const TranslatorStatistics& statistics() const { return statistics_; }

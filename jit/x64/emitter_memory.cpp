@@ -41,16 +41,17 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
   const Gp address32 = kAddress.r32();
   host_flags(0);
   const bool roomy = narrow_ && mode_.roomy(segment) && bytes <= 4 && !aligned;
-  const Mem base = state(offsetof(CpuState, segment) + segment * sizeof(Segment) + offsetof(Segment, base), 4);
+  const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
+  const Mem base = state(at_segment + offsetof(Segment, base), 4);
+  const Mem limit = state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end)));
   if (mode_.flat(segment)) {
     // Nothing to add, nothing to check.
   } else if (roomy) {
     // Only an unaligned access can reach over FFFFh.
     a_.add(address32, base);
   } else {
-    const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
     a_.lea(entry, x86::ptr(kAddress, static_cast<i32>(bytes)));
-    a_.cmp(entry, state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end))));
+    a_.cmp(entry, limit);
     a_.ja(slow);
     a_.add(address32, base);
   }
@@ -71,9 +72,11 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
     defer([=, this] {
       a_.bind(unaligned);
       if (roomy && !mode_.flat(segment)) {
+        // The limit itself: in big real mode it lies beyond FFFFh, and what the probe allows must pass here.
         a_.mov(entry32, address32);
         a_.sub(entry32, base);
-        a_.cmp(entry32, 0x10000 - bytes);
+        a_.add(entry32, bytes);
+        a_.cmp(entry, limit);
         a_.ja(slow);
       }
       a_.mov(entry32, address32);

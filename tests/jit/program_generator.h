@@ -40,6 +40,11 @@ class ProgramGenerator {
   // From now on half of the instructions are of these rows, control words are loaded often, indirect branches occur,
   // and so do all prefixes.
   void focus(std::function<bool(const InstructionRow&)> rows) { focus_ = std::move(rows); }
+  // From now on one in `rate` instructions is a sequence that this function appends.
+  void sequences(u32 rate, std::function<void(std::vector<u8>&)> append) {
+    sequence_rate_ = rate;
+    sequence_ = std::move(append);
+  }
   // From now on some absolute addresses are of the program's own bytes.
   void write_code(u32 begin) { code_begin_ = begin; }
 
@@ -77,7 +82,7 @@ class ProgramGenerator {
   // State from memory mostly unmasks exceptions, which ends a program early.
   bool loads_masks(const InstructionRow& row) {
     for (const auto name : {"fldcw", "fldenv", "frstor", "ldmxcsr"}) {
-      if (name == std::string_view(row.mnemonic)) return !one_in(focus_ ? 3 : 16);
+      if (name == std::string_view(row.mnemonic)) return !one_in(focus_ ? 6 : 16);
     }
     return false;
   }
@@ -139,6 +144,10 @@ class ProgramGenerator {
     const auto rows = instruction_table();
     if (one_in(24)) {
       system(code);
+      return;
+    }
+    if (sequence_ && one_in(sequence_rate_)) {
+      sequence_(code);
       return;
     }
     if (patches_ && one_in(6)) {
@@ -272,6 +281,8 @@ class ProgramGenerator {
   bool patches_ = false;
   bool address32_ = code32_;
   std::function<bool(const InstructionRow&)> focus_;
+  std::function<void(std::vector<u8>&)> sequence_;
+  u32 sequence_rate_ = 1;
   std::vector<std::size_t> starts_;
   u32 code_begin_ = 0;
 };

@@ -1,6 +1,6 @@
 // relic86_random_lockstep [--group GROUP[.WORLD]] [--count N] [--seed S] [--inject N]
 // Random programs on both engines, compared after slices of random length: all of the processor's state, the number of
-// TLB entries and, at each program's end, all memory. GROUP: which instructions are favoured; WORLD: the mode and what
+// TLB entries and memory. GROUP: which instructions are favoured; WORLD: the mode and what
 // surrounds the program; default: all of them. --count: instructions for each. --inject N flips a bit in the
 // translating machine after N instructions.
 // Prints `GROUP.WORLD: N run, M masked, D differences`; exit code 1 when any D > 0, 2 when it could not run.
@@ -13,6 +13,7 @@
 #include "base/print.h"
 #include "cpu/disassembler.h"
 #include "jit/translator.h"
+#include "tests/lockstep/random/watchdog.h"
 #include "tests/lockstep/random/world.h"
 #include "tests/lockstep/state_fields.h"
 
@@ -20,7 +21,8 @@ namespace relic86 {
 
 namespace {
 
-constexpr u32 kProgramInstructions = 4000;
+constexpr u32 kProgramInstructions = 1500;
+constexpr u64 kNearMemory = 0x14000;  // what most accesses reach is compared after every slice, the rest at the end
 
 struct Wishes {
   std::string group, world;
@@ -62,11 +64,11 @@ std::vector<Difference> differences(Pair& pair) {
   return found;
 }
 
-void compare_memory(Pair& pair, std::vector<Difference>& found) {
+void compare_memory(Pair& pair, u64 size, std::vector<Difference>& found) {
   BackingStore& left = pair.interpreter.bus().store();
   BackingStore& right = pair.host.bus().store();
-  if (std::memcmp(left.host(BackingOffset(0)), right.host(BackingOffset(0)), left.size()) == 0) return;
-  for (u64 at = 0; at < left.size(); at += kPageSize) {
+  if (std::memcmp(left.host(BackingOffset(0)), right.host(BackingOffset(0)), size) == 0) return;
+  for (u64 at = 0; at < size; at += kPageSize) {
     const auto left_page = left.bytes(BackingOffset(at), kPageSize),
                right_page = right.bytes(BackingOffset(at), kPageSize);
     if (!std::equal(left_page.begin(), left_page.end(), right_page.begin()))
@@ -78,9 +80,10 @@ struct Run {
   const World& world;
   const Group& group;
   u64 seed;
-  // Where to stop short: after so many instructions of this slice.
-  u32 last_slice = ~0u, last_budget = 0;
+  Watchdog& watchdog;
   u64 inject_at = 0;  // instructions of this program; 0: never
+  // Where to stop short: after so many instructions of this slice; 0: all of them.
+  u32 last_slice = ~0u, last_budget = 0;
 };
 
 struct Outcome {
@@ -90,6 +93,7 @@ struct Outcome {
 };
 
 Outcome run_program(Pair& pair, const Run& run) {
+  run.watchdog.starts(run.seed);
   Place place = prepare(pair.interpreter, run.world, run.group, run.seed);
   (void)prepare(pair.host, run.world, run.group, run.seed);
   ProgramGenerator random(run.seed + 99, true);
@@ -98,7 +102,7 @@ Outcome run_program(Pair& pair, const Run& run) {
   bool injected = false;
   for (u32 slice = 0; outcome.instructions < kProgramInstructions; ++slice) {
     const u32 drawn = 1 + random.below(slice % 2 == 0 ? 40 : 500);
-    const u32 budget = slice == run.last_slice ? run.last_budget : drawn;
+    const u32 budget = slice == run.last_slice && run.last_budget != 0 ? run.last_budget : drawn;
     if (run.world.writes_code && random.one_in(4)) {
       // A bus master, or a debugger, changes a byte of the program.
       const u32 at = place.first + random.below(place.length);
@@ -116,12 +120,13 @@ Outcome run_program(Pair& pair, const Run& run) {
     outcome.slice = slice;
     outcome.budget = budget;
     outcome.differences = differences(pair);
+    compare_memory(pair, kNearMemory, outcome.differences);
     if (left != right)
       outcome.differences.push_back(
           {"exit reason", std::to_string(static_cast<int>(left)), std::to_string(static_cast<int>(right))});
     if (!outcome.differences.empty() || left != ExitReason::BudgetSpent || slice == run.last_slice) break;
   }
-  if (outcome.differences.empty()) compare_memory(pair, outcome.differences);
+  if (outcome.differences.empty()) compare_memory(pair, CpuTestMachine::kRamSize, outcome.differences);
   return outcome;
 }
 
@@ -157,46 +162,54 @@ std::string report(const Run& run, const Outcome& first) {
                                  run.seed, first.slice, first.budget);
   for (const Difference& each : first.differences)
     text += fmt::format("  {}\n    interp {}\n    jit    {}\n", each.what, each.interpreter, each.translator);
-  for (u32 budget = 1; budget <= first.budget; ++budget) {
-    Run cut = run;
-    cut.last_slice = first.slice;
-    cut.last_budget = budget;
+  // [equal, different] shrinks to one instruction.
+  Run cut = run;
+  cut.last_slice = first.slice;
+  u32 equal = 0, different = first.budget + 1;
+  while (different - equal > 1) {
+    cut.last_budget = equal + (different - equal) / 2;
     auto pair = std::make_unique<Pair>();
-    const Outcome outcome = run_program(*pair, cut);
-    if (outcome.differences.empty()) continue;
-    auto before = std::make_unique<Pair>();
-    cut.last_budget = budget - 1;
-    if (budget == 1) {
-      cut.last_slice = first.slice == 0 ? ~0u : first.slice - 1;
-      cut.last_budget = 0;
-    } else {
-      (void)run_program(*before, cut);
-    }
-    text += fmt::format("first seen after instruction {} of slice {}\n", budget, outcome.slice);
-    for (const Difference& each : outcome.differences)
-      text += fmt::format("  {}\n    interp {}\n    jit    {}\n", each.what, each.interpreter, each.translator);
-    auto initial = std::make_unique<CpuTestMachine>("max");
-    const Place place = prepare(*initial, run.world, run.group, run.seed);
-    text += "program\n" + code_text(*initial, place.first, place.length, place.first, run.world.code32);
-    text += "before: " + registers_text(before->interpreter);
-    const u32 linear = before->interpreter.linear_ip();
-    const auto physical = before->interpreter.cpu().mmu().debug_translate(LinAddr(linear));
-    if (physical)
-      text += code_text(before->interpreter, static_cast<u32>(physical->raw), 24, before->interpreter.state().eip(),
-                        before->interpreter.state().mode.code32);
-    text += "interp: " + registers_text(pair->interpreter) + "jit:    " + registers_text(pair->host);
-    return text;
+    (run_program(*pair, cut).differences.empty() ? equal : different) = cut.last_budget;
   }
-  return text + "it does not show on machines that have run nothing before\n";
+  if (different > first.budget) return text + "it does not show on machines that have run nothing before\n";
+  auto pair = std::make_unique<Pair>();
+  cut.last_budget = different;
+  const Outcome outcome = run_program(*pair, cut);
+  auto before = std::make_unique<Pair>();
+  if (different > 1) {
+    cut.last_budget = different - 1;
+    (void)run_program(*before, cut);
+  } else if (first.slice > 0) {
+    cut.last_slice = first.slice - 1;
+    cut.last_budget = 0;
+    (void)run_program(*before, cut);
+  } else {
+    (void)prepare(before->interpreter, run.world, run.group, run.seed);
+  }
+  text += fmt::format("first seen after instruction {} of slice {}\n", different, outcome.slice);
+  for (const Difference& each : outcome.differences)
+    text += fmt::format("  {}\n    interp {}\n    jit    {}\n", each.what, each.interpreter, each.translator);
+  auto initial = std::make_unique<CpuTestMachine>("max");
+  const Place place = prepare(*initial, run.world, run.group, run.seed);
+  text += "program\n" + code_text(*initial, place.first, place.length, place.first, run.world.code32);
+  text += "before: " + registers_text(before->interpreter);
+  const u32 linear = before->interpreter.linear_ip();
+  const auto physical = before->interpreter.cpu().mmu().debug_translate(LinAddr(linear));
+  if (physical)
+    text += code_text(before->interpreter, static_cast<u32>(physical->raw), 24, before->interpreter.state().eip(),
+                      before->interpreter.state().mode.code32);
+  text += "interp: " + registers_text(pair->interpreter) + "jit:    " + registers_text(pair->host);
+  return text;
 }
 
 bool run_group(const Group& group, const World& world, const Wishes& wishes) {
   constexpr u64 kPairLasts = 100;  // programs
   auto pair = std::make_unique<Pair>();
+  Watchdog watchdog(fmt::format("{}.{}", group.name, world.name));
   u64 instructions = 0, differ = 0, programs = 0;
   for (u64 seed = wishes.seed; instructions < wishes.count && differ == 0; ++seed) {
     if (++programs % kPairLasts == 0) pair = std::make_unique<Pair>();
-    Run run{world, group, seed};
+    Run run{world, group, seed, watchdog};
     if (wishes.inject > instructions && wishes.inject <= instructions + kProgramInstructions)
       run.inject_at = wishes.inject - instructions;
     const Outcome outcome = run_program(*pair, run);

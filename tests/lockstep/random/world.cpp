@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "tests/lockstep/random/sequences.h"
+
 namespace relic86 {
 
 namespace {
@@ -14,6 +16,7 @@ constexpr World kWorlds[] = {
     {.name = "pages32", .code32 = true, .paging = true, .crosses_page = true},
     {.name = "user32", .code32 = true, .user = true, .paging = true},
     {.name = "virtual86", .code32 = false, .virtual86 = true, .user = true},
+    {.name = "paged86", .code32 = false, .virtual86 = true, .user = true, .paging = true, .crosses_page = true},
     {.name = "writes32", .code32 = true, .user = true, .paging = true, .writes_code = true, .crosses_page = true},
     {.name = "writes16", .code32 = false, .virtual86 = true, .user = true, .writes_code = true},
 };
@@ -39,7 +42,7 @@ constexpr Group kGroups[] = {
     {"integer", any, false, false},    {"cold", any, true, false},          {"shifts", shifts, false, false},
     {"strings", strings, true, false}, {"branches", branches, true, false}, {"stack", stack, true, false},
     {"x87", x87, false, false},        {"mmx", mmx, false, false},          {"sse", sse, false, false},
-    {"units", units, true, true},
+    {"units", units, true, true},      {"segments", any, false, false, 2},
 };
 
 // Places: the program at 1000h or just below 2000h, its data from 2000h, its stack below 8000h.
@@ -49,6 +52,9 @@ constexpr u32 kTable = 0xF03000;  // of the places to go on at
 constexpr u32 kRealHandler = 0x700, kRealTable = 0x780;
 constexpr u32 kDirectory = 0xE00000, kLowPages = 0xE01000, kHighPages = 0xE02000;
 constexpr u16 kProgramCode = 0x18, kFirstData = 0x28, kTssSelector = 0x58;
+constexpr u16 kMoreData = 0x60, kMoreDataEnd = 0x80;
+constexpr u32 kFarPointers = 0x7000;
+constexpr u32 kRealVectors = 0xF07000;  // no offset of a real-mode program leads there
 constexpr u32 kEntries = 16;
 
 struct Code {
@@ -72,12 +78,18 @@ class Builder {
     m_.cpu().reset();
     m_.cpu().mmu().flush_all();
     place_.first = world_.crosses_page && g_.one_in(2) ? 0x2000 - 1 - g_.below(48) : kProgram;
-    fill_memory();
+    if (world_.real || world_.virtual86) {
+      for (u16 selector : {0, 0x10, 0x20, 0x21, 0x30, 0x40, 0x50, 0x100, 0x123, 0x1FF}) selectors_.push_back(selector);
+      for (u32 more = 0; more < 8; ++more) selectors_.push_back(static_cast<u16>(0x800 + g_.below(0x8000)));
+      stacks_ = {0, 0x20, 0x101};
+    }
     if (world_.real) {
+      fill_memory();
       enter_real();
     } else {
       m_.flat32(CpuTestMachine::kHandler, kSystemStack);
       descriptors();
+      fill_memory();
       handler();
       if (world_.paging) pages();
     }
@@ -88,15 +100,33 @@ class Builder {
 
  private:
   void fill_memory() {
+    // Nothing of an earlier program within reach of 16-bit segments, so that a seed alone tells what happens.
+    m_.write(0, std::vector<u8>(0xA0000));
     std::vector<u8> data(0x6000);
     for (u8& byte : data) byte = static_cast<u8>(g_.value());
     m_.write(0x2000, data);
     program_.focus(group_.rows);
     if (world_.writes_code) program_.write_code(place_.first);
+    far_pointers();
+    const SegmentChoices choices{selectors_, stacks_, kFarPointers - code_base_, !world_.user};
+    Sequences sequences(program_, world_.code32, choices);
+    program_.sequences(group_.sequence_rate, [&](std::vector<u8>& code) { sequences.append(code); });
     const std::vector<u8> code = program_.loop(6 + g_.below(30), group_.cold, group_.units);
     place_.length = static_cast<u32>(code.size());
     place_.starts = program_.starts();
     m_.write(place_.first, code);
+  }
+
+  void far_pointers() {
+    for (u32 i = 0; i < SegmentChoices::kFarPointers; ++i) {
+      const u32 at = kFarPointers + i * SegmentChoices::kFarPointerBytes;
+      const u16 selector = selectors_[g_.below(static_cast<u32>(selectors_.size()))];
+      const u32 offset = g_.one_in(3) ? 0xFFF0 + g_.below(0x20) : 0x2000 + g_.below(0x2000);
+      m_.poke<u32>(at, offset);
+      m_.poke<u16>(at + 4, selector);
+      m_.poke<u16>(at + 8, static_cast<u16>(offset));
+      m_.poke<u16>(at + 10, selector);
+    }
   }
 
   // Offset of the n-th place to go on at.
@@ -107,8 +137,11 @@ class Builder {
   void enter_real() {
     for (unsigned name = kEs; name < kSegmentRegisters; ++name)
       m_.set_segment(static_cast<SegmentName>(name), name == kCs ? 0 : static_cast<u16>(name * 0x10));
-    for (u32 vector = 0; vector < 256; ++vector) m_.poke<u32>(vector * 4, kRealHandler);
+    if (g_.one_in(3)) unreal();
+    for (u32 vector = 0; vector < 256; ++vector) m_.poke<u32>(kRealVectors + vector * 4, kRealHandler);
+    m_.state().idtr = {kRealVectors, 0x3FF};
     Code code;
+    for (const u8 name : {kSs, kDs, kEs}) code.raw({0xB8, static_cast<u8>(name * 0x10), 0, 0x8E, segment_modrm(name)});
     code.raw({0xDB, 0xE2, 0x66, 0xBC}).number(kStack);                                 // fnclex; mov esp
     code.raw({0x36, 0xFF, 0x06}).number(kCounter, 2);                                  // inc word ss:[counter]
     code.raw({0x36, 0x8B, 0x0E}).number(kCounter, 2).raw({0x83, 0xE1, kEntries - 1});  // mov cx, it; and cx, 15
@@ -118,6 +151,19 @@ class Builder {
     m_.write(kRealHandler, code.bytes);
     for (u32 i = 0; i < kEntries; ++i) m_.poke<u16>(kRealTable + i * 2, static_cast<u16>(entry(i)));
     m_.real_mode(0, kRealHandler);
+  }
+
+  static u8 segment_modrm(u8 name) { return static_cast<u8>(0xC0 | name << 3); }
+
+  // Limits that a visit to protected mode has left.
+  void unreal() {
+    static constexpr u32 kLimits[] = {0xFFFFFFFF, 0xFFFFFFFF, 0xFFFEF, 0x3002, 0x2803, 0xFFFE};
+    for (const unsigned name : {kEs, kDs, kFs, kGs}) {
+      if (g_.one_in(2)) continue;
+      Segment& segment = m_.state().segment[name];
+      segment.limit = kLimits[g_.below(6)];
+      derive_limits(m_.state(), segment);
+    }
   }
 
   // Writes the descriptor and gives what loading it would.
@@ -167,18 +213,43 @@ class Builder {
       const u16 selector = static_cast<u16>((kFirstData + name * 8) | ring);
       const Segment segment = data_segment(name, selector, level);
       if (name == kSs) stack_selector_ = selector;
+      data_selectors_[name] = selector;
       if (name != kSs || !world_.user) state.segment[name] = segment;
+      // Of flat worlds mostly flat ones.
+      for (u32 times = world_.segments ? 1 : 3; times != 0 && name != kSs; --times) selectors_.push_back(selector);
+      if (name == kSs) stacks_.push_back(selector);
     }
-    state.gdtr.limit = kTssSelector + 7;
+    more_descriptors(level, ring);
+    state.gdtr.limit = kMoreDataEnd - 1;
     state.segment[kTr] = descriptor(kTssSelector, kTss, 0x67, 0x8B, false);
     m_.poke<u32>(kTss + 4, kSystemStack);
     m_.poke<u16>(kTss + 8, 0x10);
+  }
+
+  // Segments that only loads bring in.
+  void more_descriptors(u8 level, u16 ring) {
+    const u32 whole = world_.code32 && g_.one_in(2) ? 0xFFFFFFFF : 0xFFFF;
+    for (u16 selector = kMoreData; selector < kMoreDataEnd; selector = static_cast<u16>(selector + 8)) {
+      static constexpr u32 kBases[] = {0, 0, 0x10, 0x100, 0x3001, 0x1000};
+      static constexpr u32 kLimits[] = {0xFFFF, 0x2FFF, 0x3002, 0xFFFEF, 0xFFFFFFFF};
+      static constexpr u8 kKinds[] = {0x93, 0x92, 0x93, 0x91, 0x97, 0x9B, 0x13};  // 13h: not present
+      const u8 kind = kKinds[g_.below(g_.one_in(2) ? 3 : 7)];
+      const u32 base = g_.one_in(2) ? 0x8000 + g_.below(0x8000) * 16 : kBases[g_.below(6)];
+      (void)descriptor(selector, base, g_.one_in(2) ? whole : kLimits[g_.below(5)], static_cast<u8>(kind | level),
+                       g_.one_in(2));
+      if (!world_.virtual86) selectors_.push_back(selector | ring);
+    }
+    if (!world_.virtual86 && g_.one_in(2)) selectors_.push_back(g_.below(4) & 0xFFFF);
   }
 
   // Every exception leads here: ESP, ECX, EBX, ESI and EBP are set, and IRET goes on at another instruction.
   void handler() {
     const u32 stack = world_.user ? kSystemStack : kStack, counter = world_.user ? kSystemCounter : kCounter;
     Code code;
+    if (!world_.virtual86) {
+      for (const unsigned name : {kEs, kDs, kFs, kGs}) code.raw({0x68}).number(data_selectors_[name]);
+      code.raw({0x0F, 0xA9, 0x0F, 0xA1, 0x1F, 0x07});
+    }
     code.raw({0xDB, 0xE2, 0xBC}).number(stack).raw({0x36, 0xFF, 0x05}).number(counter);
     code.raw({0x36, 0x8B, 0x0D}).number(counter).raw({0x83, 0xE1, kEntries - 1});
     code.raw({0xBB}).number(0x2800).raw({0xBE}).number(0x3000).raw({0xBD}).number(0x7F00);
@@ -263,6 +334,8 @@ class Builder {
   Place place_;
   u32 code_base_ = 0;
   u16 code_selector_ = 0, stack_selector_ = 0;
+  u16 data_selectors_[kSegmentRegisters] = {};
+  std::vector<u16> selectors_, stacks_;
 };
 
 }  // namespace

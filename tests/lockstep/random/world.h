@@ -30,6 +30,7 @@ struct Group {
   bool (*rows)(const InstructionRow&);
   bool cold;
   bool units;
+  u32 sequence_rate = 24;  // one in so many instructions is one of the Sequences
 };
 
 std::span<const Group> groups();
