@@ -180,8 +180,10 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   const u8 length = insn.length;
   Flow flow = insn.handler(self.cpu_, insn);
   if (flow == Flow::Stop && insn.row != kNoRow && self.undisturbed(exit)) flow = Flow::Next;
-  if (flow == Flow::Next && slice == state.slice && !self.code_died_ && self.cpu_.mmu().tlb().flushes() == flushes &&
-      state.remaining >= exit.undone) [[likely]] {
+  // What has been written over an instruction may change the mode without a stop: CLD, STD, FLDCW.
+  const bool mode_known = !insn.replaced() || self.mode_stays(exit);
+  if (flow == Flow::Next && mode_known && slice == state.slice && !self.code_died_ &&
+      self.cpu_.mmu().tlb().flushes() == flushes && state.remaining >= exit.undone) [[likely]] {
     state.remaining -= exit.undone;
     return 0;
   }

@@ -73,6 +73,20 @@ Bytes counting_loop(const std::function<void(Bytes&)>& body) {
 
 constexpr u32 kSum = kRounds * (kRounds + 1) / 2;
 
+// An instruction that is often written over stays in its block; what it becomes changes what the rest may assume.
+TEST_P(SelfModifying, ADirectionFlagThatIsPatched) {
+  const Bytes code = counting_loop([](Bytes& b) {
+    const u32 at = kStart + b.size() + 12;
+    b.raw({0x80, 0x35}).dword(at).raw({0x01});      // xor byte [cld], 1: CLD, STD
+    b.raw({0xBF}).dword(0x5000).raw({0xFC, 0xAA});  // mov edi, 5000h; cld; stosb
+    b.raw({0x89, 0xF8, 0x2D}).dword(0x5000);        // mov eax, edi; sub eax, 5000h
+    b.raw({0x01, 0xC8, 0xFC});                      // add eax, ecx; cld
+  });
+  machine_.write(kStart, code.all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), kSum);  // as often up as down
+}
+
 TEST_P(SelfModifying, LaterInTheSameBlock) {
   const Bytes code = counting_loop([](Bytes& b) {
     b.raw({0x89, 0x0D}).dword(kStart + b.size() + 4 + 1);  // mov [operand], ecx
