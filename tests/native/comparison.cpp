@@ -193,6 +193,13 @@ std::string input_text(const GuestCode& code, const CaseInput& input) {
   text += fmt::format("\n           EFLAGS={:08X}{}", input.eflags, flags_text(input.eflags));
   for (unsigned i = 0; i < kSlotCount; ++i) text += fmt::format(" {}={:04X}", kSegments[i], input.segment[i]);
   text += fmt::format(" {}-bit\n", code.code16 ? 16 : 32);
+  constexpr u32 kShownWords = 16;
+  u32 shown = 0;
+  for (u32 i = 0; i < kWindowSize && shown < kShownWords; i += 4) {
+    u32 word = 0;
+    std::memcpy(&word, input.window + i, sizeof word);
+    if (word != 0) text += fmt::format("           [{:08X}]={:08X}\n", kWindow + i, word), ++shown;
+  }
   if (!input.units) return text;
   text += fmt::format("           FCW={:04X} FSW={:04X} FTW={:02X} MXCSR={:04X}\n", input.fx.control, input.fx.status,
                       input.fx.tags, input.fx.mxcsr);

@@ -54,7 +54,9 @@ bool refused_misaligned_mode(const GuestCode& code, const CaseResult& host, cons
 
 bool left_its_code(const GuestCode& code, const CaseResult& result) {
   if (result.vector == kCompleted || result.vector == kHung) return false;
-  const u32 offset = result.eip - (code.code16 ? 0 : kCode);
+  const bool code16 = result.segment[kSlotCs] == kCode16;
+  if (code16 != code.code16) return true;  // the same bytes mean something else there
+  const u32 offset = result.eip - (code16 ? 0 : kCode);
   return offset < kCodeSize && (offset / kSlotSize != code.slot || result.eip >= code.fill + kFillTargets);
 }
 

@@ -12,7 +12,7 @@ namespace relic86::native {
 
 class HostRunner {
  public:
-  static constexpr int kPatience = 5'000, kShortPatience = 200;  // ms
+  static constexpr int kPatience = 5'000, kShortPatience = 50;  // ms
 
   // Room for `cases` cases a batch.
   static Result<std::unique_ptr<HostRunner>> create(unsigned cases);

@@ -14,8 +14,9 @@ using namespace relic86::native;
 
 constexpr const char* kUsage =
     "usage: relic86_native_oracle --group G [--count N] [--seed S] [--engine interp|jit] [--mutate ROW]\n"
-    "                             [--coverage] [--undefined] [--show N] [--rows]\n"
+    "                             [--first BATCH] [--coverage] [--undefined] [--show N] [--rows]\n"
     "  --group G     alu shift bcd muldiv string bit stack flow x87 mmx sse sse2 sse3 ssse3 misc system, or all\n"
+    "  --first BATCH begins with the batch that a difference named\n"
     "  --mutate ROW  breaks one row of the instruction table on the emulated side (its number or name by --rows)\n"
     "  --coverage    prints how often each row was compared\n"
     "  --undefined   compares undefined flags too\n"
@@ -61,6 +62,8 @@ bool parse(std::span<char*> arguments, CommandLine& line) {
       line.oracle.engine = value == "jit" ? Engine::Translator : Engine::Interpreter;
     } else if (name == "--count" && count) {
       line.oracle.count = *count;
+    } else if (name == "--first" && count) {
+      line.oracle.first = *count;
     } else if (name == "--seed" && count) {
       line.oracle.seed = *count;
     } else if (name == "--show" && count) {

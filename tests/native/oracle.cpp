@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/lazy_flags.h"
@@ -57,12 +58,16 @@ Oracle::Oracle(const OracleOptions& options, HostRunner& host)
 }
 
 OracleOutcome Oracle::run() {
-  for (u64 batch = 0; outcome_.run < options_.count; ++batch) {
+  for (u64 batch = options_.first; outcome_.run < options_.count; ++batch) {
     const unsigned cases = static_cast<unsigned>(std::min<u64>(kBatchCases, options_.count - outcome_.run));
+    batch_number_ = batch;
     make_batch(batch, cases);
     host_.start(cases);
     for (unsigned i = 0; i < cases; ++i) emulate(batch_[i % kCodes], host_.inputs()[i], results_[i]);
-    if (!host_.finish() && !host_batch(cases)) {
+    // Where the emulated side does not end, the host will not either.
+    const bool endless = std::any_of(results_.begin(), results_.begin() + cases,
+                                     [](const CaseResult& result) { return result.vector == kHung; });
+    if (!host_.finish(endless ? HostRunner::kShortPatience : HostRunner::kPatience) && !host_batch(cases)) {
       fmt::print("batch {} of seed {}: the child died\n", batch, options_.seed);
       ++outcome_.differences;
       break;
@@ -198,6 +203,9 @@ void Oracle::shrink(GuestCode& code, CaseInput& input) {
   for (unsigned r = 0; r < 8; ++r) attempt([r](CaseInput& c) { c.gpr[r] = 0; });
   attempt([](CaseInput& c) { c.eflags = 0x202; });
   attempt([](CaseInput& c) { std::memset(c.window, 0, sizeof c.window); });
+  for (unsigned i = 0; i < kWindowSize; i += 32) {
+    attempt([i](CaseInput& c) { std::memset(c.window + i, 0, 32); });
+  }
   if (!input.units) return;
   attempt([](CaseInput& c) { c.fx = FxState{}; });
   attempt([](CaseInput& c) { c.fx.mxcsr = 0x1F80; });
@@ -228,8 +236,8 @@ void Oracle::failure(GuestCode code, CaseInput input) {
   differs(code, input);
   outcome_.rows.insert(last_row(code));
   --options_.show;
-  fmt::print("difference in {}:\n{}{}{}\n", row_name(last_row(code)), code.listing(), input_text(code, input),
-             differences(code, input, host_single_, emulated_single_));
+  fmt::print("difference in {} (batch {}):\n{}{}{}\n", row_name(last_row(code)), batch_number_, code.listing(),
+             input_text(code, input), differences(code, input, host_single_, emulated_single_));
 }
 
 }  // namespace relic86::native

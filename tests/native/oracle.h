@@ -17,6 +17,7 @@ struct OracleOptions {
   std::string group = "alu";
   u64 count = 100'000;
   u64 seed = 1;
+  u64 first = 0;  // batch to begin with
   Engine engine = Engine::Interpreter;
   u16 mutate = kNoRow;     // this row's results are broken on the emulated side
   bool undefined = false;  // compare undefined flags too
@@ -63,6 +64,7 @@ class Oracle {
   InputGenerator inputs_;
   Coverage coverage_;
   std::vector<GuestCode> batch_;
+  u64 batch_number_ = 0;
   std::vector<CaseResult> results_;
   OracleOutcome outcome_;
   CaseResult host_single_{}, emulated_single_{};
