@@ -60,14 +60,18 @@ bool left_its_code(const GuestCode& code, const CaseResult& result) {
   return offset < kCodeSize && (offset / kSlotSize != code.slot || result.eip >= code.fill + kFillTargets);
 }
 
-// An instruction that looks at a selector, and the one of the host's 64-bit code in a register.
-bool names_64_bit_code(const GuestCode& code, const CaseResult& host) {
+// 64-bit code, and the entry at 78h in which Linux keeps the processor's number.
+bool only_the_hosts(u32 selector) { return (selector & 0xFFFC) == (kCode64 & ~3u) || (selector & 0xFFFC) == 0x78; }
+
+// A fault names such a selector, or a register holds it behind an instruction that looks at one.
+bool names_host_descriptor(const GuestCode& code, const CaseResult& host, const CaseResult& emulated) {
+  if (emulated.vector == 13 && only_the_hosts(emulated.error_code)) return true;
   const auto loads = [](const Piece& piece) {
     return piece.row != kNoRow && loads_segment(instruction_table()[piece.row]);
   };
-  const auto holds = [](u32 value) { return (value & 0xFFFC) == (kCode64 & ~3u); };
   return std::any_of(code.pieces.begin(), code.pieces.end(), loads) &&
-         std::any_of(std::begin(host.gpr), std::end(host.gpr), holds);
+         (std::any_of(std::begin(host.gpr), std::end(host.gpr), only_the_hosts) ||
+          std::any_of(std::begin(host.segment), std::end(host.segment), only_the_hosts));
 }
 
 }  // namespace
@@ -77,7 +81,7 @@ std::string_view skip_text(Skip skip) {
     case Skip::ForeignPages: return "met pages that only the host has";
     case Skip::LeftItsCode: return "left their code";
     case Skip::MisalignedMode: return "set MXCSR bit 17, which only AMD's parts have";
-    case Skip::SixtyFourBit: return "named the host's 64-bit code segment";
+    case Skip::HostDescriptor: return "named a descriptor that only the host has";
     case Skip::NestedTask: return "returned from a nested task, which IA-32e mode has not";
     case Skip::None:
     case Skip::Count: break;
@@ -95,9 +99,7 @@ Skip skip_reason(const GuestCode& code, const CaseResult& host, const CaseResult
   if (code.units && (host.fx.mxcsr > 0xFFFF || refused_misaligned_mode(code, host, emulated))) {
     return Skip::MisalignedMode;
   }
-  if ((emulated.vector == 13 && emulated.error_code == (kCode64 & ~3u)) || names_64_bit_code(code, host)) {
-    return Skip::SixtyFourBit;
-  }
+  if (names_host_descriptor(code, host, emulated)) return Skip::HostDescriptor;
   if (emulated.vector == 10 && (emulated.eflags & 0x4000) != 0) return Skip::NestedTask;
   return Skip::None;
 }

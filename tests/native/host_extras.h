@@ -13,7 +13,7 @@ enum class Skip : u8 {
   ForeignPages,    // the case touched pages that are the oracle's own
   LeftItsCode,     // a jump ended in another case's bytes or beyond the part whose content is known
   MisalignedMode,  // AMD's parts have a bit 17 in MXCSR (MM), which no model has
-  SixtyFourBit,    // the selector of 64-bit code, which only the host has
+  HostDescriptor,  // selectors 30h and 78h, which only the host's table has
   NestedTask,      // IA-32e mode has none: IRET with NT is #GP(0) on the host, a return to the task's caller here
   Count,
 };
