@@ -21,6 +21,7 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       interpreter_(cpu, bus),
       cache_(options.code_limit, options.one_mapping),
       lookups_(Mode::kKeys) {
+  if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
   thunks_ = x64::make_thunks(
@@ -107,7 +108,10 @@ Flow Translator::run_one(CodeBlock& block) {
     if (state_.remaining >= static_cast<i64>(translation->count)) return execute(*translation);
   }
   ++statistics_.interpreted_blocks;
-  return interpreter_.run_block(block.insns.data());
+  const u64 before = cpu_.instruction_count();
+  const Flow flow = interpreter_.run_block(block.insns.data());
+  statistics_.interpreted_instructions += cpu_.instruction_count() - before;
+  return flow;
 }
 
 Flow Translator::execute(Translation& translation) {
@@ -181,6 +185,7 @@ Flow Translator::leave(ExitPoint& exit) {
       return Flow::Branched;
     case ExitKind::Before: {
       const Insn& insn = *exit.insn;
+      ++statistics_.interpreted_instructions;
       const Flow flow = insn.handler(cpu_, insn);
       interpreter_.complete(flow, insn);
       return flow == Flow::Next ? Flow::Branched : flow;
@@ -242,6 +247,24 @@ std::string Translator::describe() const {
       "flushes, {} bytes in use\n",
       s.translated, s.translated_instructions, s.host_bytes, static_cast<double>(s.translation_nanoseconds) / 1e6,
       s.refused, s.died, s.flushes, cache_.used());
+  const u64 count = cpu_.instruction_count();
+  const auto share = [](double part, double whole) { return whole > 0 ? part * 100 / whole : 0.0; };
+  const auto per_thousand = [&](u64 events) {
+    return share(static_cast<double>(events) * 10, static_cast<double>(count));
+  };
+  text += fmt::format("instructions {}, interpreted {} ({:.2f} %)", count, s.interpreted_instructions,
+                      share(static_cast<double>(s.interpreted_instructions), static_cast<double>(count)));
+  if (options_.host_nanoseconds != nullptr) {
+    const double elapsed = static_cast<double>(options_.host_nanoseconds() - started_);
+    text += fmt::format(", translating took {:.2f} % of {:.1f} s",
+                        share(static_cast<double>(s.translation_nanoseconds), elapsed), elapsed / 1e9);
+  }
+  text += fmt::format(
+      "\nof 1000 instructions: {:.3f} left translated code, {:.3f} missed an indirect lookup, {:.3f} were slow "
+      "accesses, "
+      "{:.3f} cold calls, {:.3f} flag computations\n",
+      per_thousand(s.entries + s.continued), per_thousand(s.exits[static_cast<unsigned>(ExitKind::Indirect)]),
+      per_thousand(s.loads + s.stores + s.probes + s.touches), per_thousand(s.cold_calls), per_thousand(s.flattens));
   text += fmt::format("entries {}, continued {}, links {}, interpreted blocks {}\n", s.entries, s.continued, s.links,
                       s.interpreted_blocks);
   text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],

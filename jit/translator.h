@@ -47,7 +47,7 @@ struct TranslatorStatistics {
   u64 entries = 0, continued = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
   u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0;
-  u64 interpreted_blocks = 0;
+  u64 interpreted_blocks = 0, interpreted_instructions = 0;
   u64 translation_nanoseconds = 0;
   std::vector<u64> cold_by_row{};     // calls by row of the instruction table
   std::vector<u64> flatten_by_row{};  // by the instruction that asked
@@ -149,6 +149,7 @@ class Translator final : public Executor, public CodeWatch {
   bool cut_ = false;       // the budget does not reach to the end of the next block
   bool unshared_ = false;  // the next block is wanted in its unshared variant
   TranslatorStatistics statistics_;
+  i64 started_ = 0;  // nanoseconds of the host
 };
 
 }  // namespace relic86::jit
