@@ -44,6 +44,11 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
   const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
   const Mem base = state(at_segment + offsetof(Segment, base), 4);
   const Mem limit = state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end)));
+  if (narrow_ && bytes == 10) {
+    // An 80-bit number is two accesses: the second one's offset wraps, whatever the limit.
+    a_.cmp(address32, 0x10000 - bytes);
+    a_.ja(slow);
+  }
   if (mode_.flat(segment)) {
     // Nothing to add, nothing to check.
   } else if (roomy) {

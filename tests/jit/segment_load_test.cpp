@@ -69,6 +69,23 @@ TEST_P(SegmentLoad, BigRealModeReachesOverFfff) {
   EXPECT_EQ(m_.reg(kEdx) & 0xFFFF, 300u);
 }
 
+// An 80-bit number there is two accesses: the second one's offset wraps.
+TEST_P(SegmentLoad, AnExponentWrapsInBigRealMode) {
+  m_.state().cr0 &= ~u64{0xC};
+  m_.state().fx.control = 0x37F;
+  m_.set_segment(kDs, 1);
+  Segment& ds = m_.state().segment[kDs];
+  ds.limit = 0xFFFFFFFF;
+  derive_limits(m_.state(), ds);
+  m_.cpu().update_mode();
+  m_.code({0xBB, 0xFC, 0xFF, 0xBF, 0x2C, 0x01,                // mov bx, FFFCh; mov di, 300
+           0xD9, 0xE8, 0xDB, 0x3F, 0x4F, 0x75, 0xF9, 0xF4});  // 1006: fld1; fstp tword [bx]; dec di; jnz; hlt
+  ASSERT_TRUE(run());
+  EXPECT_EQ(m_.peek<u64>(0x1000C), u64{1} << 63);
+  EXPECT_EQ(m_.peek<u16>(0x14), 0x3FFF);
+  EXPECT_EQ(m_.peek<u16>(0x10014), 0);
+}
+
 // A limit of FFFFh: the same is a fault, each time.
 TEST_P(SegmentLoad, AWordAtFfffFaults) {
   m_.poke<u32>(13 * 4, 0x00000700);
