@@ -208,8 +208,9 @@ void Machine::idle() {
   }
   const i64 wait = stop == Scheduler::kNever ? kLongestSleep : std::min<i64>(stop - now, kLongestSleep);
   const i64 before = host_monotonic_ns();
-  poller_.poll(wait);
+  poller_.poll(clock_->deterministic() ? wait : clock_->sleep_for(wait));
   last_served_ = 0;
+  if (!clock_->deterministic()) clock_->slept(wait);
   // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the
   // same in every run.
   if (clock_->deterministic() && stop != Scheduler::kNever && host_monotonic_ns() - before >= wait)

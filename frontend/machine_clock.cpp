@@ -3,16 +3,38 @@
 #include <algorithm>
 
 #include "devices/scheduler.h"
-#include "frontend/host_time.h"
 
 namespace relic86 {
 
-MachineClock::MachineClock(std::optional<IcountOption> icount, std::function<u64()> instruction_count)
-    : icount_(icount), instruction_count_(std::move(instruction_count)) {}
+namespace {
+// Two looks at the clock are a slice apart at most, a millisecond by estimate. A timer at 1 kHz loses little by twice
+// that.
+constexpr i64 kStall = 2'000'000;
+constexpr i64 kRepayment = 8;  // a running guest gets back so much of lent time: one part in
+}  // namespace
+
+MachineClock::MachineClock(std::optional<IcountOption> icount, std::function<u64()> instruction_count,
+                           i64 (*host_clock)())
+    : icount_(icount), instruction_count_(std::move(instruction_count)), host_clock_(host_clock) {}
 
 GuestTime MachineClock::now() const {
   if (icount_) return static_cast<GuestTime>(static_cast<u64>(base_) + (instruction_count_() << icount_->shift));
-  return running_ ? base_ + (host_monotonic_ns() - host_start_) : base_;
+  if (!running_) return base_;
+  const i64 host = host_clock_();
+  const i64 passed = host - host_seen_;
+  host_seen_ = host;
+  const i64 due = passed > kStall ? kStall : passed + std::min(lent_, passed / kRepayment);
+  lent_ += passed - due;
+  return base_ += due;
+}
+
+void MachineClock::slept(GuestTime wanted) {
+  const i64 host = host_clock_();
+  const i64 total = host - host_seen_ + lent_;
+  host_seen_ = host;
+  const i64 due = std::min(total, wanted + kStall);
+  lent_ = total - due;
+  base_ += due;
 }
 
 void MachineClock::stop() {
@@ -21,7 +43,8 @@ void MachineClock::stop() {
 }
 
 void MachineClock::start() {
-  host_start_ = host_monotonic_ns();
+  host_seen_ = host_clock_();
+  lent_ = 0;
   running_ = true;
 }
 
@@ -55,7 +78,8 @@ void MachineClock::state(StateArchive& archive) {
   if (!archive.loading()) return;
   constexpr GuestTime kLatest = GuestTime{1} << 61;  // some 70 years; times to come are computed from it
   base_ = std::clamp<GuestTime>(moment, 0, kLatest);
-  host_start_ = host_monotonic_ns();
+  host_seen_ = host_clock_();
+  lent_ = 0;
   if (icount_) base_ = static_cast<GuestTime>(static_cast<u64>(base_) - (instruction_count_() << icount_->shift));
 }
 
