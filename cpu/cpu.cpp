@@ -20,7 +20,7 @@ constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep 
 constexpr u64 kEferNxe = 1u << 11;
 }  // namespace
 
-Cpu::Cpu(const Wiring& wiring) : wiring_(wiring) {
+Cpu::Cpu(const Wiring& wiring) : wiring_(wiring), system_flags_(wiring.model->system_flags()) {
   void* memory =
       mmap(nullptr, sizeof(VcpuMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   RELIC86_ASSERT(memory != MAP_FAILED);
@@ -118,7 +118,7 @@ void Cpu::set_eflags(u32 value) {
   CpuState& s = state();
   const u32 changed = (s.system_flags ^ value) & (kVM | kAC | kTF);
   s.flags.set_eflags(value);
-  s.system_flags = value & (kTF | kIF | kDF | kIOPL | kNT | kRF | kVM | kAC | kVIF | kVIP | kID);
+  s.system_flags = value & system_flags_;
   if ((changed & kVM) != 0) update_mode();
   if ((changed & kAC) != 0) update_access_checks();
 }
@@ -360,7 +360,7 @@ void Cpu::sanitize_loaded_state() {
   s.dr[7] = (s.dr[7] & 0xFFFF2FFF) | 0x400;
   s.debug_status &= 0x800F;
   s.shadow &= kShadowSti | kShadowMovSs;
-  s.system_flags &= kTF | kIF | kDF | kIOPL | kNT | kRF | kVM | kAC | kVIF | kVIP | kID;
+  s.system_flags &= system_flags_;
   s.pending &= kPendingIntr | kPendingNmi | kPendingSmi | kPendingSingleStep | kPendingDataBreak;
   s.cr0 |= kCr0Et;
   if ((s.cr0 & kCr0Pe) == 0) s.cr0 &= ~kCr0Pg;

@@ -138,6 +138,7 @@ class Cpu {
   friend class Interpreter;
   void sanitize_loaded_state();
   Wiring wiring_;
+  const u32 system_flags_;  // those of EFLAGS that the model has
   VcpuMemory* memory_ = nullptr;  // one mmap: state, then TLB tables
   std::unique_ptr<Mmu> mmu_;
   Fault fault_{};

@@ -139,6 +139,13 @@ const std::vector<CpuModel>& models() {
 
 }  // namespace
 
+u32 CpuModel::system_flags() const {
+  u32 flags = kTF | kIF | kDF | kIOPL | kNT | kRF | kVM;
+  if (family >= 4) flags |= kAC;
+  if (has_cpuid()) flags |= kVIF | kVIP | kID;
+  return flags;
+}
+
 u64 CpuModel::cr4_bits() const {
   if (!has_cpuid()) return 0;
   constexpr u64 kVmePvi = 3, kTsd = 1u << 2, kDe = 1u << 3, kPse = 1u << 4, kPae = 1u << 5, kMce = 1u << 6,

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "base/log.h"
 #include "devices/floppy_image.h"
 #include "frontend/drive_medium.h"
 #include "frontend/host_time.h"
@@ -172,7 +173,16 @@ Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, cons
   return DriveMedium::device(std::move(medium).value());
 }
 
-Result<CpuModel> cpu_model_for(const Options& options) { return make_cpu_model(options.cpu_model); }
+Result<CpuModel> cpu_model_for(const Options& options) {
+  auto model = make_cpu_model(options.cpu_model);
+  if (model && options.bios.empty() && (model.value().instructions & feature_bit(Feature::I80486)) == 0) {
+    log::warning(fmt::format(
+        "-cpu {}: SeaBIOS uses BSWAP, an instruction of the 486, and will not get far; give a BIOS for this "
+        "processor with -bios, or -cpu 486",
+        options.cpu_model));
+  }
+  return model;
+}
 
 Result<BoardConfig> board_config_for(const Options& options) {
   BoardConfig config;

@@ -79,6 +79,22 @@ TEST(CpuModels, FeaturesGoOnAndOffWithTheirInstructions) {
   EXPECT_EQ(made("pentium3").last_basic_leaf(), 2u);
 }
 
+// How software tells the generations before CPUID (Intel AP-485): which of EFLAGS.AC and ID can be set.
+TEST(CpuModels, FlagsThatTellTheGenerations) {
+  struct Row {
+    const char* model;
+    u32 flags;
+  };
+  for (const Row& row : {Row{"386", 0}, Row{"pentium", kAC | kID}, Row{"pentium3", kAC | kID}}) {
+    CpuTestMachine m(row.model);
+    m.real_mode(0x1000, 0x0100);
+    m.reg(kEsp) = 0x8000;
+    m.code({0x66, 0x68, 0x02, 0x02, 0x24, 0x00, 0x66, 0x9D});  // push 240202h; popfd
+    m.run(2);
+    EXPECT_EQ(m.cpu().eflags() & (kAC | kID), row.flags) << row.model;
+  }
+}
+
 TEST(CpuModels, PropertiesAreTakenOrRefused) {
   const CpuModel model = made("qemu64,vendor=GenuineIntel,family=6,model=8,stepping=10,phys-bits=36");
   EXPECT_EQ(std::string_view(model.vendor.data()), "GenuineIntel");
