@@ -62,6 +62,7 @@ enum class Op : u8 {
   Low,
   High,
   ByteSwap,
+  SetFlagsByte,  // a: AH
   SetDirection,
   Condition,  // immediate: encoding of the condition
   ZeroCount,  // a == 0 under the address size

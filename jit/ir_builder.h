@@ -242,7 +242,8 @@ class IrBuilder {
     refuse();
     return constant<u8>(0);
   }
-  void set_flags_byte(Value<u8>) { refuse(); }
+  // SAHF's byte is AH, where it is.
+  void set_flags_byte(Value<u8> high) { add_node({Op::SetFlagsByte, 1, 0, high.node}); }
   void set_carry(bool carry) { add_node({Op::SetCarry, 1, 0, kNoValue, kNoValue, kNoValue, carry ? 1u : 0u}); }
   void complement_carry() { refuse(); }
   void set_direction(bool down) { add_node({Op::SetDirection, 1, 0, kNoValue, kNoValue, kNoValue, down ? 1u : 0u}); }

@@ -87,6 +87,7 @@ constexpr NamedOperation kOperations[] = {RELIC86_NAMED(Constant),
                                           RELIC86_NAMED(Advance),
                                           RELIC86_NAMED(Selector),
                                           RELIC86_NAMED(FlagsImage),
+                                          RELIC86_NAMED(SetFlagsByte),
                                           RELIC86_NAMED(SetFlags),
                                           RELIC86_NAMED(ClearInterrupts),
                                           RELIC86_NAMED(SetInterrupts)};

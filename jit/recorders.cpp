@@ -123,6 +123,9 @@ void record(InsnIr& ir, const Mode& mode) {
   ir.may_exit = touches_memory(ir) || ir.leaves;
   ir.branches = (row.traits & (kTraitBranch | kTraitEndsBlock)) != 0;
   ir.flags_read = row.flags_read;
+  for (const Node& node : ir.nodes) {
+    if (node.op == Op::SetFlagsByte) ir.flags_read |= kOF;  // an image of all six is made
+  }
   if (certain_flags(insn, row)) {
     ir.flags_killed = row.flags_written | (row.undefined.value == UndefinedValue::Keep ? 0u : row.undefined.flags);
   }

@@ -177,6 +177,7 @@ void Emitter::node(u16 id) {
     case Op::Selector: selector(id); break;
     case Op::FlagsImage: flags_image(id); break;
     case Op::SetFlags: set_flags(id); break;
+    case Op::SetFlagsByte: set_flags_byte(); break;
     case Op::ClearInterrupts: clear_interrupts(); break;
     case Op::SetInterrupts: set_interrupts(); break;
     case Op::SetDirection: set_direction(id); break;

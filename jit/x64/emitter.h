@@ -226,6 +226,7 @@ class Emitter {
   void flags_image(u16 id);
   bool logic_left_flags() const;
   void set_flags(u16 id);
+  void set_flags_byte();
   void clear_interrupts();
   void set_interrupts();
   void cold_aside(const Label& slow, const Label& done);

@@ -1,4 +1,6 @@
 // CLI, STI, PUSHF, POPF, PUSH of a segment register (jit/system_forms.h).
+#include <bit>
+
 #include "cpu/semantics/condition.h"
 #include "jit/engine_area.h"
 #include "jit/x64/emitter.h"
@@ -50,6 +52,30 @@ void Emitter::flags_image(u16 id) {
   a_.or_(image, state(offsetof(CpuState, system_flags), 4));
   a_.and_(image, ~static_cast<i32>(kVM | kRF));
   a_.or_(image, static_cast<i32>(kFixed1));
+}
+
+// SAHF: OF joins the byte to an image of all six; the host's flags then hold the other five. (The host has SAHF: only
+// the first 64-bit parts of 2003 to 2005 lack it.)
+void Emitter::set_flags_byte() {
+  constexpr u32 kByte = kSF | kZF | kAF | kPF | kCF;
+  if (!need(kArithmeticFlags).needed()) return;
+  const x86::CondCode overflow = condition_code(static_cast<u32>(Condition::Overflow));
+  const u8 host = take();
+  const Gp image = sized(host, 4);
+  a_.set(overflow, sized(host, 1));
+  a_.movzx(image, sized(host, 1));
+  a_.shl(image, std::countr_zero(u32{kOF}));
+  a_.movzx(kAddress.r32(), x86::ah);
+  a_.and_(kAddress.r32(), static_cast<i32>(kByte));
+  a_.or_(image, kAddress.r32());
+  FlagStep step;
+  step.op = Op::Image;
+  step.a = new_slot();
+  a_.mov(slot(step.a.value), image);
+  give(host);
+  add_step(step, true);
+  a_.sahf();
+  host_flags(kByte);
 }
 
 // IF and DF may change; with any other system flag, or an interrupt waiting for IF, the instruction is the handler's.

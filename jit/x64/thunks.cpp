@@ -145,6 +145,24 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
     a.ret();
     a.bind(next);
   }
+  // Comparisons of the x87 and SSE, SAHF, POPF: the home holds an image.
+  for (const Op op : {Op::Literal, Op::Image}) {
+    const Label next = a.newLabel();
+    FlagStep step;
+    step.op = op;
+    a.cmp(area_field(offsetof(EngineArea, home_step), 4), step.descriptor());
+    a.jne(next);
+    a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_operand), 4));
+    a.and_(kAddress.r32(), static_cast<i32>(op == Op::Literal ? u32{kZF} | kPF | kCF : u32{kArithmeticFlags}));
+    if (image) {
+      a.mov(area_field(offsetof(EngineArea, value)), kAddress);
+    } else {
+      a.push(kAddress);
+      a.popfq();
+    }
+    a.ret();
+    a.bind(next);
+  }
   a.jmp(flatten);
 }
 
