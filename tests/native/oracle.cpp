@@ -223,9 +223,11 @@ u16 Oracle::last_row(const GuestCode& code) {
   return row;
 }
 
-void Oracle::failure(GuestCode code, CaseInput input) {
+void Oracle::failure(const GuestCode& failing, const CaseInput& given) {
   // A row that was told thrice is only counted.
   if (outcome_.rows.size() >= 100 || options_.show == 0) return;
+  GuestCode code = failing;
+  CaseInput input = given;
   if (!differs(code, input)) {
     fmt::print("a difference that does not come again alone:\n{}{}", code.listing(), input_text(code, input));
     outcome_.rows.insert(last_row(code));

@@ -50,7 +50,7 @@ class Oracle {
   bool host_one_by_one(unsigned cases);
   CaseResult host_alone(const CaseInput& input, const CaseResult& emulated);
   void compare_batch(unsigned cases);
-  void failure(GuestCode code, CaseInput input);
+  void failure(const GuestCode& failing, const CaseInput& given);
   // Runs one case on both sides: whether it still differs.
   bool differs(GuestCode& code, const CaseInput& input);
   void place(const GuestCode& code);
