@@ -32,7 +32,8 @@ bool overlaps(const CodeBlock& block, BackingOffset first, u64 length) {
 
 }  // namespace
 
-CodeBlocks::CodeBlocks(BackingStore& store) : store_(store), table_(kSlots, nullptr), sites_(kSites) {}
+CodeBlocks::CodeBlocks(BackingStore& store)
+    : store_(store), table_(kSlots, nullptr), sites_(kSites), rewrites_(kRewriteCounts) {}
 
 CodeBlock* CodeBlocks::find_slow(u64 key) {
   const auto found = blocks_.find(key);
@@ -154,9 +155,17 @@ void CodeBlocks::invalidate(BackingOffset first, u64 length) {
   for (CodeBlock* const block : page->second) {
     if (overlaps(*block, first, length)) hit.push_back(block);
   }
+  if (hit.empty()) return;
+  const bool often = rewritten_often(first);
   for (CodeBlock* const block : hit) {
-    if (!patch(*block, first, length)) kill(*block);
+    if (!often || !patch(*block, first, length)) kill(*block);
   }
+}
+
+bool CodeBlocks::rewritten_often(BackingOffset first) {
+  u8& count = rewrites_[first.raw % kRewriteCounts];
+  if (count < kRewritesThatKill) ++count;
+  return count == kRewritesThatKill;
 }
 
 // Blocks of which no translator has made anything go first: they were run seldom, and are decoded again in no time.

@@ -47,9 +47,10 @@ class CodeBlocks {
   // Takes a decoded block in; its granules are watched from now on.
   CodeBlock* insert(std::unique_ptr<CodeBlock> block);
 
-  // The bytes were overwritten, within one page. Blocks that hold any of them take the new instruction in where it fits
-  // in place of the old one (code_patches.h), or die. A dying block's handlers answer Flow::Lookup from now on, so that
-  // a running one stops before its next instruction; the memory goes at collect().
+  // The bytes were overwritten, within one page. Blocks that hold any of them die, but where the guest writes again and
+  // again: there they take the new instruction in if it fits in place of the old one (code_patches.h). A dying block's
+  // handlers answer Flow::Lookup from now on, so that a running one stops before its next instruction; the memory goes
+  // at collect().
   void invalidate(BackingOffset first, u64 length);
   // Whether invalidate() would do no more than put new immediates where translations look them up.
   bool immediates_only(BackingOffset first, u64 length);
@@ -80,6 +81,11 @@ class CodeBlocks {
   static constexpr std::size_t kSites = 64;
   Site* site(BackingOffset first, u64 length);
   bool patch(CodeBlock& block, BackingOffset first, u64 length);
+  // How often decoded code was overwritten, by a hash of the place. A kernel that adapts its code to the processor does
+  // so once or twice: such code is to be translated as any other.
+  static constexpr std::size_t kRewriteCounts = std::size_t{1} << 14;
+  static constexpr u8 kRewritesThatKill = 4;
+  bool rewritten_often(BackingOffset first);
 
   static std::size_t slot(u64 key) { return (key ^ (key >> 15)) & (kSlots - 1); }
   CodeBlock* find_slow(u64 key);
@@ -96,6 +102,7 @@ class CodeBlocks {
   std::function<void(CodeBlock&)> patch_listener_;
   CodePatcher patcher_;
   std::vector<Site> sites_;
+  std::vector<u8> rewrites_;
   u64 generation_ = 1;  // grows whenever the blocks or their patched instructions become others
 };
 

@@ -139,6 +139,24 @@ TEST_P(SelfModifying, DataBesideCodeKeepsTheTranslation) {
   }
 }
 
+// As kernels do that find one processor: the prefix goes, once. What is left is no call of C++.
+TEST_P(SelfModifying, ALockPrefixThatGoesOnce) {
+  constexpr u32 kFunction = kStart + 0x800, kCounter = 0x5000;
+  const Bytes code = counting_loop([](Bytes& b) {
+    b.raw({0x83, 0xF9, 0x64, 0x75, 0x07});             // cmp ecx, 100; jne over the store
+    b.raw({0xC6, 0x05}).dword(kFunction).raw({0x3E});  // mov byte [function], 3Eh
+    b.raw({0xE8}).branch(kFunction);                   // call function
+    b.raw({0xA1}).dword(kCounter);                     // mov eax, [counter]
+  });
+  machine_.write(kStart, code.all);
+  machine_.write(kFunction, Bytes().raw({0xF0, 0xFF, 0x05}).dword(kCounter).raw({0xC3}).all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), kSum);
+  if (translator_) {
+    EXPECT_LT(translator_->statistics().cold_calls, 5u);
+  }
+}
+
 TEST_P(SelfModifying, OverAPageBorder) {
   // MOV EAX, imm32 whose operand lies in two pages, changed by one store.
   constexpr u32 kFunction = 0x2FFD;
