@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "cpu/cpu.h"
+#include "cpu/cpu_feature_names.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -219,38 +221,110 @@ Result<bool> set_property(CpuModel& model, std::string_view name, std::string_vi
 
 }  // namespace
 
-Result<CpuModel> make_cpu_model(std::string_view description) {
-  const auto comma = description.find(',');
-  const std::string_view name = description.substr(0, comma);
-  const CpuModel* base = find_cpu_model(name.empty() ? kDefaultCpuModel : name == "host" ? "max" : name);
-  if (base == nullptr) return Error{fmt::format("-cpu {}: unknown processor model; '-cpu help' lists them", name)};
-  CpuModel model = *base;
-  std::string_view rest = comma == std::string_view::npos ? std::string_view{} : description.substr(comma + 1);
-  while (!rest.empty()) {
-    const auto end = rest.find(',');
-    std::string_view word = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-    bool on = true;
-    if (word.starts_with('+') || word.starts_with('-')) {
-      on = word[0] == '+';
-      word.remove_prefix(1);
-    } else if (const auto equals = word.find('='); equals != std::string_view::npos) {
-      const std::string_view value = word.substr(equals + 1);
-      word = word.substr(0, equals);
-      const auto taken = set_property(model, word, value);
-      if (!taken) return taken.error();
-      if (taken.value()) continue;
-      on = value == "on" || value == "yes" || value == "true";
-    }
-    const auto row =
-        std::find_if(std::begin(kFeatures), std::end(kFeatures), [&](const FeatureRow& r) { return r.name == word; });
-    if (row == std::end(kFeatures)) {
-      if (on) log::once(log::Channel::Unimplemented, "-cpu {}: feature {} is not known and stays off", name, word);
-      continue;  // as QEMU: what the emulator lacks is left out
-    }
+namespace {
+
+// One word after the model's name: "+sse2", "-apic", "nx", "family=6", "enforce".
+struct FeatureWord {
+  std::string_view name;
+  std::string_view value;  // after '='
+  bool assigned = false;   // there is a '='
+  bool on = true;
+};
+
+Result<FeatureWord> read_feature_word(std::string_view model, std::string_view word) {
+  FeatureWord feature;
+  if (word.starts_with('+') || word.starts_with('-')) {
+    feature.on = word[0] == '+';
+    feature.name = word.substr(1);
+    return feature;
+  }
+  const auto equals = word.find('=');
+  feature.name = word.substr(0, equals);
+  if (equals == std::string_view::npos) return feature;
+  feature.assigned = true;
+  feature.value = word.substr(equals + 1);
+  feature.on = feature.value == "on" || feature.value == "yes" || feature.value == "true";
+  const bool off = feature.value == "off" || feature.value == "no" || feature.value == "false";
+  const bool flag = known_cpu_property(feature.name) == CpuProperty::None;
+  if (flag && !feature.on && !off)
+    return Error{fmt::format("-cpu {},{}: '{}' is neither on nor off", model, word, feature.value)};
+  return feature;
+}
+
+Error unknown_feature(std::string_view model, std::string_view word, const std::string& flag) {
+  return Error{fmt::format("-cpu {},{}: unknown feature; the nearest is {}; '-cpu help' lists those that relic86 has",
+                           model, word, nearest_word(flag, known_cpu_flags()))};
+}
+
+const FeatureRow* find_feature(const std::string& flag) {
+  const auto* row = std::find_if(std::begin(kFeatures), std::end(kFeatures),
+                                 [&](const FeatureRow& r) { return canonical_cpu_flag(r.name) == flag; });
+  return row == std::end(kFeatures) ? nullptr : row;
+}
+
+Result<> apply_feature(CpuModel& model, std::string_view word, bool enforce) {
+  const auto equals = word.find('=');
+  if (equals != std::string_view::npos) {
+    const auto taken = set_property(model, word.substr(0, equals), word.substr(equals + 1));
+    if (!taken) return taken.error();
+    if (taken.value()) return {};
+  }
+  const auto feature = read_feature_word(model.name, word);
+  if (!feature) return feature.error();
+  const std::string flag = canonical_cpu_flag(feature.value().name);
+  const bool on = feature.value().on;
+  if (const FeatureRow* row = find_feature(flag); row != nullptr) {
     u32& bits = register_of(model, row->where);
     bits = on ? bits | row->bit : bits & ~row->bit;
     model.instructions = on ? model.instructions | row->instructions : model.instructions & ~row->instructions;
+    return {};
+  }
+  const auto& flags = known_cpu_flags();
+  const CpuProperty property = known_cpu_property(flag);
+  if (std::find(flags.begin(), flags.end(), flag) == flags.end() && property == CpuProperty::None)
+    return unknown_feature(model.name, word, flag);
+  // As QEMU: what the emulator lacks is left out, with a warning, or with enforce it is an error.
+  if (property == CpuProperty::Harmless || (!on && !feature.value().assigned) || feature.value().value == "off")
+    return {};
+  if (enforce)
+    return Error{fmt::format("-cpu {},{}: relic86 does not have it and enforce is given; leave one of them out",
+                             model.name, word)};
+  log::warning(fmt::format("-cpu {}: {} is not supported and {}", model.name, feature.value().name,
+                           property == CpuProperty::None ? "stays off" : "has no effect"));
+  return {};
+}
+
+// "486-v1": QEMU's versions of a model differ in what migrates, and only the first exists of those that we have.
+std::string_view without_version(std::string_view name) {
+  return name.ends_with("-v1") ? name.substr(0, name.size() - 3) : name;
+}
+
+Error unknown_model(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const CpuModel& model : models()) names.push_back(model.name);
+  return Error{fmt::format("-cpu {}: unknown processor model; the nearest is {}; '-cpu help' lists them", name,
+                           nearest_word(name, names))};
+}
+
+}  // namespace
+
+Result<CpuModel> make_cpu_model(std::string_view description) {
+  std::vector<std::string_view> words;
+  for (std::string_view rest = description;;) {
+    const auto comma = rest.find(',');
+    words.push_back(rest.substr(0, comma));
+    if (comma == std::string_view::npos) break;
+    rest = rest.substr(comma + 1);
+  }
+  const std::string_view name = without_version(words[0]);
+  const CpuModel* base = find_cpu_model(name.empty() ? kDefaultCpuModel : name == "host" ? "max" : name);
+  if (base == nullptr) return unknown_model(name);
+  CpuModel model = *base;
+  bool enforce = false;
+  for (const std::string_view word : words) enforce = enforce || word == "enforce" || word == "enforce=on";
+  for (std::size_t i = 1; i < words.size(); i++) {
+    if (words[i].empty() || words[i] == "enforce" || words[i].starts_with("enforce=")) continue;
+    if (auto done = apply_feature(model, words[i], enforce); !done) return done.error();
   }
   return model;
 }

@@ -30,6 +30,7 @@ struct IdeSlot {
   enum class Kind : u8 { None, Disk, Cdrom } kind = Kind::None;
   std::unique_ptr<BlockDevice> image;    // a disk always has one; a CD-ROM drive may be empty
   std::optional<DiskGeometry> geometry;  // a disk's, set by the user; else guessed
+  std::string serial, model;             // a disk's; empty: the board's own
 };
 
 // Floppy drives A and B.
@@ -68,8 +69,8 @@ struct BoardConfig {
   i64 clock_base = 0;
   // Drives and options for the CMOS; ram_size, boot_order and processors are filled in by the board.
   CmosConfig cmos;
-  unsigned serial_ports = 1;    // 0 to 4
-  unsigned parallel_ports = 1;  // 0 or 1
+  std::array<bool, 4> serial_ports = {true};    // COM1 to COM4
+  std::array<bool, 3> parallel_ports = {true};  // LPT1 to LPT3
   std::vector<DebugConsoleConfig> debug_consoles;
   std::vector<DebugExitConfig> debug_exits;
   bool test_device = false;  // pc-testdev

@@ -100,8 +100,8 @@ std::vector<std::pair<u8, u8>> cmos_contents(const CmosConfig& config) {
     const u8 code = boot_code(letter);
     if (code != 0 && count < boot.size()) boot[count++] = code;
   }
-  bytes.set(0x38, static_cast<unsigned>(boot[2]) << 4 | (config.check_floppy_signature ? 0u : 1u));
-  bytes.set(0x3D, static_cast<unsigned>(boot[1]) << 4 | boot[0]);
+  bytes.set(kCmosBootOrderThird, static_cast<unsigned>(boot[2]) << 4 | (config.check_floppy_signature ? 0u : 1u));
+  bytes.set(kCmosBootOrderFirst, static_cast<unsigned>(boot[1]) << 4 | boot[0]);
 
   unsigned checksum = 0;
   for (u8 index = 0x10; index <= 0x2D; index++) checksum += bytes.value(index);

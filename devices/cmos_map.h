@@ -22,6 +22,9 @@ struct CmosConfig {
   unsigned processors = 1;
 };
 
+// The boot order: first and second device, and the third one (bits 7:4; bit 0: floppies without signature boot, too).
+constexpr u8 kCmosBootOrderFirst = 0x3D, kCmosBootOrderThird = 0x38;
+
 // Index and value of every byte that the configuration decides; the checksum at 2Eh is included.
 std::vector<std::pair<u8, u8>> cmos_contents(const CmosConfig& config);
 

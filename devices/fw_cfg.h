@@ -15,6 +15,7 @@ namespace relic86 {
 enum FwCfgKey : u16 {
   kFwCfgSignature = 0x00,
   kFwCfgId = 0x01,
+  kFwCfgUuid = 0x02,
   kFwCfgRamSize = 0x03,
   kFwCfgNoGraphics = 0x04,
   kFwCfgProcessors = 0x05,

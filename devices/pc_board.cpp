@@ -54,8 +54,7 @@ struct SerialPlace {
 };
 constexpr SerialPlace kSerialPorts[] = {{0x3F8, 4}, {0x2F8, 3}, {0x3E8, 4}, {0x2E8, 3}};
 
-constexpr u16 kParallelPort = 0x378;
-constexpr unsigned kParallelIrq = 7;
+constexpr SerialPlace kParallelPorts[] = {{0x378, 7}, {0x278, 5}, {0x3BC, 7}};
 
 static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom);
 
@@ -234,7 +233,8 @@ void PcBoard::create_disks() {
       config_.cmos.disks[unit] = layout;
       AtaDiskOptions options;
       options.geometry = layout.geometry;
-      options.serial = "R860000000" + number;
+      options.serial = slot.serial.empty() ? "R860000000" + number : slot.serial;
+      if (!slot.model.empty()) options.model = slot.model;
       ide->plug(unit, std::make_unique<AtaDisk>(std::move(slot.image), options));
     }
   }
@@ -268,13 +268,26 @@ void PcBoard::create_clock() {
   reset_pin_->set_shutdown_status([this] { return clock_->cmos(Mc146818::kShutdownStatus); });
 }
 
-void PcBoard::create_character_ports() {
-  for (unsigned i = 0; i < std::min<std::size_t>(config_.serial_ports, std::size(kSerialPorts)); i++) {
-    uarts_.push_back(&add<Uart16550>(i + 1, kSerialPorts[i].port, kSerialPorts[i].irq));
-    uarts_.back()->set_slowest_send(kSlowestSerialSend);
+// The letters in the CMOS, which the firmware reads at every start.
+void PcBoard::set_boot_order(const std::string& letters) {
+  CmosConfig cmos = config_.cmos;
+  cmos.boot_order = letters;
+  for (const auto& [index, value] : cmos_contents(cmos)) {
+    if (index == kCmosBootOrderFirst || index == kCmosBootOrderThird) clock_->set_cmos(index, value);
   }
-  if (config_.parallel_ports > 0) parallel_ = &add<ParallelPort>(1, kParallelPort, kParallelIrq);
-  power_->set_isa_devices(parallel_ != nullptr, !uarts_.empty(), uarts_.size() > 1);
+}
+
+void PcBoard::create_character_ports() {
+  for (unsigned i = 0; i < uarts_.size(); i++) {
+    if (!config_.serial_ports[i]) continue;
+    uarts_[i] = &add<Uart16550>(i + 1, kSerialPorts[i].port, kSerialPorts[i].irq);
+    uarts_[i]->set_slowest_send(kSlowestSerialSend);
+  }
+  for (unsigned i = 0; i < parallels_.size(); i++) {
+    if (config_.parallel_ports[i])
+      parallels_[i] = &add<ParallelPort>(i + 1, kParallelPorts[i].port, kParallelPorts[i].irq);
+  }
+  power_->set_isa_devices(parallels_[0] != nullptr, uarts_[0] != nullptr, uarts_[1] != nullptr);
 }
 
 void PcBoard::create_debug_devices() {

@@ -1,6 +1,7 @@
 // The PC's mainboard: creates every device in order and wires their lines.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -64,10 +65,12 @@ class PcBoard {
   Mc146818& clock() { return *clock_; }
   Piix3Ide& ide() { return *ide_; }
   AtapiCdrom* cdrom(unsigned unit);  // of the IDE place 0 to 3; null: no CD-ROM drive there
-  // COM1 is number 0; null: there is none.
+  // COM1 is number 0, LPT1 too; null: there is no such port.
   Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
-  ParallelPort* parallel(unsigned number) { return number == 0 ? parallel_ : nullptr; }  // LPT1 is number 0
+  ParallelPort* parallel(unsigned number) { return number < parallels_.size() ? parallels_[number] : nullptr; }
   FwCfg& firmware_config() { return *fw_cfg_; }
+  // Letters as in BoardConfig::boot_order; counts from the next start of the firmware on.
+  void set_boot_order(const std::string& letters);
   // INTR and NMI to the processor, the acknowledge cycle; FERR# of the x87 (IRQ 13).
   void connect_processor(std::function<void(bool)> intr, std::function<void()> nmi = {});
   u8 acknowledge_interrupt();
@@ -160,8 +163,8 @@ class PcBoard {
   Ps2Mouse* mouse_ = nullptr;
   Vga* vga_ = nullptr;
   Mc146818* clock_ = nullptr;
-  std::vector<Uart16550*> uarts_;
-  ParallelPort* parallel_ = nullptr;
+  std::array<Uart16550*, 4> uarts_{};
+  std::array<ParallelPort*, 3> parallels_{};
 };
 
 }  // namespace relic86

@@ -2,14 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "devices/floppy_image.h"
+#include "devices/fw_cfg.h"
 #include "frontend/drive_medium.h"
+#include "frontend/drive_option.h"
 #include "frontend/host_time.h"
 #include "frontend/kernel_loader.h"
+#include "frontend/option_text.h"
+#include "frontend/port_device.h"
 #include "roms/firmware.h"
 
 namespace relic86 {
@@ -49,6 +58,7 @@ Result<> add_drives(const Options& options, BoardConfig& config) {
   std::array<bool, 4> ide_taken{};
   std::array<bool, 2> floppy_taken{};
   for (const DriveOption& drive : options.drives) {
+    if (drive.interface == DriveOption::Interface::None) continue;
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
     bool& taken = floppy ? floppy_taken[drive.index] : ide_taken[drive.index];
     if (taken)
@@ -75,11 +85,13 @@ Result<> add_drives(const Options& options, BoardConfig& config) {
     IdeSlot& slot = config.ide[drive.index];
     slot.kind = cdrom ? IdeSlot::Kind::Cdrom : IdeSlot::Kind::Disk;
     slot.image = std::move(image);
+    slot.serial = drive.serial;
+    slot.model = drive.model;
     if (drive.geometry) slot.geometry = DiskGeometry{(*drive.geometry)[0], (*drive.geometry)[1], (*drive.geometry)[2]};
   }
   if (!options.no_defaults) {
-    if (!ide_taken[2]) config.ide[2].kind = IdeSlot::Kind::Cdrom;
-    config.floppies[0].present = true;
+    if (options.default_cdrom && !ide_taken[2]) config.ide[2].kind = IdeSlot::Kind::Cdrom;
+    if (options.default_floppy) config.floppies[0].present = true;
   }
   return {};
 }
@@ -118,31 +130,104 @@ Result<> add_test_device(const DeviceOption&, BoardConfig& config) {
   return {};
 }
 
-struct DeviceRow {
-  std::string_view name;
-  std::string_view help;
-  Result<> (*add)(const DeviceOption&, BoardConfig&);
-};
 // Devices that only test harnesses ask for and whose absence they tolerate.
 Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
-constexpr DeviceRow kDevices[] = {
-    {"isa-debug-exit", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
-     add_debug_exit},
-    {"pc-testdev", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
-    {"pci-testdev", "accepted for test harnesses", accept},
+
+struct DeviceRow {
+  std::string_view name;
+  std::string_view bus;
+  std::string_view help;
+  Result<> (*add)(const DeviceOption&, BoardConfig&);  // null: the command line's parser has carried it out
 };
+constexpr DeviceRow kDevices[] = {
+    {"ide-hd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk", nullptr},
+    {"ide-cd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive", nullptr},
+    {"floppy", "floppy-bus", "drive=ID,unit=0|1,bootindex=N: a floppy drive", nullptr},
+    {"VGA", "PCI", "the display adapter of -vga std", nullptr},
+    {"isa-serial", "ISA", "chardev=ID,index=0..3: a serial port", nullptr},
+    {"isa-parallel", "ISA", "chardev=ID,index=0..2: a parallel port", nullptr},
+    {"isa-debugcon", "ISA", "chardev=ID,iobase=PORT: bytes written to the port go to the character device", nullptr},
+    {"isa-debug-exit", "ISA", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
+     add_debug_exit},
+    {"pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
+    {"pci-testdev", "PCI", "accepted for test harnesses", accept},
+};
+
+Error unknown_device(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const DeviceRow& row : kDevices) names.push_back(row.name);
+  return Error{fmt::format("-device {}: unknown device; the nearest is {}; '-device help' lists those that exist", name,
+                           nearest_word(name, names))};
+}
 
 Result<> add_devices(const Options& options, BoardConfig& config) {
   for (const DeviceOption& device : options.devices) {
     bool found = false;
     for (const DeviceRow& row : kDevices) {
-      if (row.name != device.name) continue;
+      if (row.name != device.name || row.add == nullptr) continue;
       found = true;
       if (auto added = row.add(device, config); !added) return added;
     }
-    if (!found)
-      return Error{fmt::format("-device {}: unknown device; '-device help' lists those that exist", device.name)};
+    if (!found) return unknown_device(device.name);
   }
+  return {};
+}
+
+// Which ports exist: those that are named, and the first of each kind unless it is "none" or -nodefaults is given.
+template <std::size_t count>
+void add_ports(std::array<bool, count>& ports, const std::vector<std::string>& named, bool first_by_default) {
+  for (std::size_t i = 0; i < count; i++)
+    ports[i] = i < named.size() ? named[i] != "none" : named.empty() && i == 0 && first_by_default;
+}
+
+// The devices that have a bootindex, as firmware paths (IEEE 1275) in the order in which they are tried.
+void add_boot_order(const Options& options, BoardConfig& config) {
+  std::multimap<unsigned, std::string> paths;
+  for (const DriveOption& drive : options.drives) {
+    if (!drive.boot_index || drive.interface == DriveOption::Interface::None) continue;
+    paths.emplace(*drive.boot_index,
+                  drive.interface == DriveOption::Interface::Floppy
+                      ? fmt::format("/pci@i0cf8/isa@1/fdc@03f0/floppy@{}", drive.index)
+                      : fmt::format("/pci@i0cf8/ide@1,1/drive@{}/disk@{}", drive.index / 2, drive.index % 2));
+  }
+  for (auto& [index, path] : paths) config.first_boot.push_back(std::move(path));
+  if (options.boot_strict && !config.first_boot.empty()) config.first_boot.emplace_back("HALT");
+}
+
+Result<std::vector<u8>> read_whole_file(const std::string& path) {
+  constexpr std::size_t kMost = 64u << 20;
+  std::error_code failure;
+  if (std::filesystem::is_directory(path, failure)) return Error{path + ": is a directory; name a file"};
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return Error{path + ": cannot be opened; check the path and its permissions"};
+  std::vector<u8> bytes;
+  char buffer[4096];
+  while (stream.read(buffer, sizeof buffer) || stream.gcount() > 0) {
+    bytes.insert(bytes.end(), buffer, buffer + stream.gcount());
+    if (bytes.size() > kMost) return Error{path + ": larger than 64 MiB; give a smaller file"};
+  }
+  return bytes;
+}
+
+Result<> add_firmware_files(const Options& options, BoardConfig& config) {
+  for (const FirmwareFileOption& option : options.firmware_files) {
+    std::vector<u8> bytes(option.string.begin(), option.string.end());
+    if (!option.file.empty()) {
+      auto read = read_whole_file(option.file);
+      if (!read) return Error{fmt::format("-fw_cfg name={}: {}", option.name, read.message())};
+      bytes = std::move(read).value();
+    }
+    config.firmware_files.emplace_back(option.name, std::move(bytes));
+  }
+  if (options.uuid.empty()) return {};
+  std::vector<u8> uuid;
+  std::string digits;
+  for (const char c : options.uuid) {
+    if (c != '-') digits += c;
+  }
+  for (std::size_t i = 0; i < digits.size(); i += 2)
+    uuid.push_back(static_cast<u8>(std::stoul(digits.substr(i, 2), nullptr, 16)));
+  config.firmware_items.emplace_back(u16{kFwCfgUuid}, std::move(uuid));
   return {};
 }
 
@@ -209,9 +294,17 @@ Result<BoardConfig> board_config_for(const Options& options) {
   if (!base) return base.error();
   config.clock_base = base.value();
   if (!options.boot_order.empty()) config.boot_order = options.boot_order;
+  if (!options.boot_once.empty()) config.boot_order = options.boot_once;
+  config.cmos.check_floppy_signature = options.check_floppy_signature;
   config.boot_menu = options.boot_menu;
   config.serial_console = options.nographic;
   if (auto done = add_kernel(options, config); !done) return done.error();
+  // What --expect-serial watches is there in any case.
+  const bool watched = !options.expect_serial.empty() || !options.fail_serial.empty();
+  add_ports(config.serial_ports, options.serials, !options.no_defaults || options.nographic || watched);
+  add_ports(config.parallel_ports, options.parallels, !options.no_defaults);
+  add_boot_order(options, config);
+  if (auto done = add_firmware_files(options, config); !done) return done.error();
   if (auto done = add_drives(options, config); !done) return done.error();
   if (auto done = add_devices(options, config); !done) return done.error();
   return config;
@@ -219,7 +312,22 @@ Result<BoardConfig> board_config_for(const Options& options) {
 
 std::string device_help_text() {
   std::string text = "Devices:\n";
-  for (const DeviceRow& row : kDevices) text += fmt::format("name \"{}\", bus ISA, desc \"{}\"\n", row.name, row.help);
+  for (const DeviceRow& row : kDevices)
+    text += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", row.name, row.bus, row.help);
+  return text;
+}
+
+Result<std::string> device_properties_text(const std::string& name) {
+  const auto* row =
+      std::find_if(std::begin(kDevices), std::end(kDevices), [&](const DeviceRow& r) { return r.name == name; });
+  if (row == std::end(kDevices)) return unknown_device(name);
+  std::string_view names = drive_device_properties(name);
+  if (names.empty()) names = port_device_properties(name);
+  if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
+  std::string text = fmt::format("{} options:\n", name);
+  for (const std::string& word : split_words(names, ' ')) {
+    if (!word.empty()) text += fmt::format("  {}=<value>\n", word);
+  }
   return text;
 }
 

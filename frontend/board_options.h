@@ -18,5 +18,7 @@ Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, cons
 
 // The text of -device help.
 std::string device_help_text();
+// The text of -device NAME,help; an error: there is no such device.
+Result<std::string> device_properties_text(const std::string& name);
 
 }  // namespace relic86

@@ -16,11 +16,15 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <utility>
 
 #include "base/log.h"
 #include "base/print.h"
 
 namespace relic86 {
+
+using namespace std::string_view_literals;
+
 namespace {
 
 std::string cause() { return std::strerror(errno); }
@@ -68,6 +72,8 @@ class DescriptorBackend : public CharBackend {
         input_, [this] { on_readable(); }, [this] { return held_.size() < kMostHeld; });
   }
   virtual void on_end() { input_ = -1; }  // end of file neither ends the run nor spins
+  // Takes out what is not meant for the guest; how many bytes are left.
+  virtual std::size_t filter(u8*, std::size_t count) { return count; }
   void shut() {
     if (input_ >= 0) poller_.unwatch(input_);
     if (owned_ && input_ >= 0) ::close(input_);
@@ -92,7 +98,7 @@ class DescriptorBackend : public CharBackend {
       if (end_listener_) end_listener_();
       return;
     }
-    held_.insert(held_.end(), buffer, buffer + count);
+    held_.insert(held_.end(), buffer, buffer + filter(buffer, static_cast<std::size_t>(count)));
     pump();
   }
   std::deque<u8> held_;
@@ -101,8 +107,11 @@ class DescriptorBackend : public CharBackend {
 // A listening socket that takes one client at a time, the next one when it has gone.
 class ServerBackend final : public DescriptorBackend {
  public:
-  ServerBackend(HostPoller& poller, int listener, bool wait, std::string unlink_at_end)
-      : DescriptorBackend(poller, -1, -1, true), listener_(listener), unlink_at_end_(std::move(unlink_at_end)) {
+  ServerBackend(HostPoller& poller, int listener, bool wait, bool telnet, std::string unlink_at_end)
+      : DescriptorBackend(poller, -1, -1, true),
+        listener_(listener),
+        telnet_(telnet),
+        unlink_at_end_(std::move(unlink_at_end)) {
     if (wait)
       accept_client();
     else
@@ -126,7 +135,42 @@ class ServerBackend final : public DescriptorBackend {
     listen_for_client();
   }
 
+  // Telnet's commands (RFC 854): IAC and a command, IAC WILL..DONT and an option, IAC SB .. IAC SE. Two IACs are a
+  // byte. A return is sent as CR LF or CR NUL.
+  std::size_t filter(u8* bytes, std::size_t count) override {
+    constexpr u8 kSe = 240, kSb = 250, kWill = 251, kIac = 255;
+    if (!telnet_) return count;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count; i++) {
+      const u8 byte = bytes[i];
+      const bool after_return = std::exchange(after_return_, telnet_state_ == Telnet::Text && byte == '\r');
+      switch (telnet_state_) {
+        case Telnet::Text:
+          if (byte == kIac) {
+            telnet_state_ = Telnet::Command;
+          } else if (!after_return || (byte != 0 && byte != '\n')) {
+            bytes[kept++] = byte;
+          }
+          break;
+        case Telnet::Command:
+          telnet_state_ = byte == kSb                     ? Telnet::Subnegotiation
+                          : byte >= kWill && byte != kIac ? Telnet::Option
+                                                          : Telnet::Text;
+          if (byte == kIac) bytes[kept++] = byte;
+          break;
+        case Telnet::Option: telnet_state_ = Telnet::Text; break;
+        case Telnet::Subnegotiation:
+          if (byte == kIac) telnet_state_ = Telnet::SubnegotiationCommand;
+          break;
+        case Telnet::SubnegotiationCommand: telnet_state_ = byte == kSe ? Telnet::Text : Telnet::Subnegotiation; break;
+      }
+    }
+    return kept;
+  }
+
  private:
+  enum class Telnet : u8 { Text, Command, Option, Subnegotiation, SubnegotiationCommand };
+
   void listen_for_client() {
     poller_.watch(listener_, [this] { accept_client(); });
   }
@@ -137,10 +181,16 @@ class ServerBackend final : public DescriptorBackend {
     ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     poller_.unwatch(listener_);
     input_ = output_ = client;
+    telnet_state_ = Telnet::Text;
     start_reading();
+    // We echo, no go-aheads, eight bits each way (RFC 857, 858, 856).
+    if (telnet_) write("\xFF\xFB\x01\xFF\xFB\x03\xFF\xFB\x00\xFF\xFD\x00"sv);
     if (client_listener_) client_listener_();
   }
   int listener_;
+  bool telnet_;
+  bool after_return_ = false;
+  Telnet telnet_state_ = Telnet::Text;
   std::string unlink_at_end_;
   std::function<void()> client_listener_;
 };
@@ -149,6 +199,7 @@ struct SocketSpec {
   std::string address;
   bool server = false;
   bool wait = true;
+  bool telnet = false;
 };
 
 Result<SocketSpec> parse_socket(const std::string& option, const std::string& spec, std::string_view text) {
@@ -163,7 +214,10 @@ Result<SocketSpec> parse_socket(const std::string& option, const std::string& sp
       socket.server = true;
     } else if (word == "nowait" || word == "wait=off") {
       socket.wait = false;
-    } else if (word != "wait" && word != "wait=on" && word != "server=off" && !word.starts_with("nodelay")) {
+    } else if (word == "telnet" || word == "telnet=on") {
+      socket.telnet = true;
+    } else if (word != "wait" && word != "wait=on" && word != "server=off" && word != "ipv4" &&
+               !word.starts_with("nodelay") && !word.starts_with("delay")) {
       return Error{fmt::format("{} {}: unknown word '{}'; server and nowait are known", option, spec, word)};
     }
     first = false;
@@ -193,13 +247,14 @@ Result<std::unique_ptr<CharBackend>> open_socket(const std::string& option, cons
     ::close(fd);
     return Error{fmt::format("{} {}: cannot listen: {}; choose another address", option, spec, why)};
   }
-  return std::unique_ptr<CharBackend>(std::make_unique<ServerBackend>(poller, fd, how.wait, path));
+  return std::unique_ptr<CharBackend>(std::make_unique<ServerBackend>(poller, fd, how.wait, how.telnet, path));
 }
 
 Result<std::unique_ptr<CharBackend>> open_tcp(const std::string& option, const std::string& spec, std::string_view text,
-                                              HostPoller& poller) {
-  const auto how = parse_socket(option, spec, text);
+                                              HostPoller& poller, bool telnet) {
+  auto how = parse_socket(option, spec, text);
   if (!how) return how.error();
+  how.value().telnet = how.value().telnet || telnet;
   const std::string& address = how.value().address;
   const auto colon = address.rfind(':');
   if (colon == std::string::npos)
@@ -250,6 +305,37 @@ Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, HostPol
   return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, master, master, true));
 }
 
+// As QEMU: two FIFOs PATH.in and PATH.out, or one at PATH for both directions.
+Result<std::unique_ptr<CharBackend>> open_pipe(const std::string& option, const std::string& spec,
+                                               const std::string& path, HostPoller& poller) {
+  int input = ::open((path + ".in").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  int output = ::open((path + ".out").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (input >= 0 && output >= 0)
+    return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, input, output, true));
+  if (input >= 0) ::close(input);
+  if (output >= 0) ::close(output);
+  input = ::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (input >= 0) return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, input, input, true));
+  return Error{fmt::format("{} {}: cannot open {}.in and {}.out, nor {}: {}; make them with mkfifo", option, spec, path,
+                           path, path, cause())};
+}
+
+// A terminal of the host: "/dev/ttyS0".
+Result<std::unique_ptr<CharBackend>> open_terminal(const std::string& option, const std::string& path,
+                                                   HostPoller& poller) {
+  const int terminal = ::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (terminal < 0)
+    return Error{fmt::format("{} {}: cannot be opened: {}; check the name and its permissions", option, path, cause())};
+  termios settings{};
+  if (::tcgetattr(terminal, &settings) != 0) {
+    ::close(terminal);
+    return Error{fmt::format("{} {}: is no terminal; file:{} writes to a file", option, path, path)};
+  }
+  ::cfmakeraw(&settings);
+  ::tcsetattr(terminal, TCSANOW, &settings);
+  return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, terminal, terminal, true));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option, const std::string& spec,
@@ -267,11 +353,15 @@ Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option
           fmt::format("{} {}: cannot write the file: {}; check the folder and its permissions", option, spec, cause())};
     return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, -1, fd, true));
   }
-  if (spec.starts_with("tcp:")) return open_tcp(option, spec, std::string_view(spec).substr(4), poller);
+  if (spec.starts_with("pipe:")) return open_pipe(option, spec, spec.substr(5), poller);
+  if (spec.starts_with("/dev/")) return open_terminal(option, spec, poller);
+  if (spec.starts_with("tcp:")) return open_tcp(option, spec, std::string_view(spec).substr(4), poller, false);
+  if (spec.starts_with("telnet:")) return open_tcp(option, spec, std::string_view(spec).substr(7), poller, true);
   if (spec.starts_with("unix:")) return open_unix(option, spec, std::string_view(spec).substr(5), poller);
   return Error{fmt::format(
-      "{} {}: unknown; stdio, mon:stdio, file:PATH, null, none, pty, tcp:HOST:PORT and unix:PATH are accepted", option,
-      spec)};
+      "{} {}: unknown; stdio, mon:stdio, file:PATH, pipe:PATH, null, none, pty, /dev/tty.., chardev:ID, tcp:HOST:PORT, "
+      "telnet:HOST:PORT and unix:PATH are accepted",
+      option, spec)};
 }
 
 struct RawTerminal::Saved {
@@ -299,39 +389,76 @@ class MuxBackend::Port final : public CharBackend {
   explicit Port(MuxBackend& mux) : mux_(mux) {}
   void put(u8 byte) override { mux_.stream_.put(byte); }
   CharSource* receiver() const { return receiver_; }
+  // Its client comes when the user turns to it.
+  bool on_client(std::function<void()> listener) override {
+    client_listener_ = std::move(listener);
+    return true;
+  }
+  void turn_to() {
+    if (client_listener_) client_listener_();
+  }
 
  private:
   MuxBackend& mux_;
+  std::function<void()> client_listener_;
 };
 
-MuxBackend::MuxBackend(CharBackend& stream, std::function<void()> quit) : stream_(stream), quit_(std::move(quit)) {
-  for (auto& port : ports_) port = std::make_unique<Port>(*this);
+MuxBackend::MuxBackend(CharBackend& stream, u8 escape, std::function<void()> quit)
+    : stream_(stream), escape_character_(escape), quit_(std::move(quit)) {
   stream_.connect(this);
+}
+MuxBackend::~MuxBackend() = default;
+
+CharBackend& MuxBackend::add_port() {
+  ports_.push_back(std::make_unique<Port>(*this));
+  return *ports_.back();
 }
 
 bool MuxBackend::can_receive() const {
-  const CharSource* receiver = static_cast<const Port&>(*ports_[focus_]).receiver();
+  const CharSource* receiver = focus_ < ports_.size() ? ports_[focus_]->receiver() : nullptr;
   return receiver == nullptr || receiver->can_receive();
 }
 
+void MuxBackend::command(u8 byte) {
+  const char name = static_cast<char>(escape_character_ + 'A' - 1);
+  if (byte == 'x') quit_();
+  if (byte == 'c' && !ports_.empty()) {
+    focus_ = (focus_ + 1) % ports_.size();
+    ports_[focus_]->turn_to();
+  }
+  if (byte == 'h' || byte == '?')
+    stream_.write(fmt::format("\r\nC-{} x  quit\r\nC-{} c  next of console and monitor\r\nC-{} a  send C-{}\r\n", name,
+                              name, name, name));
+}
+
 void MuxBackend::receive(u8 byte) {
-  constexpr u8 kCtrlA = 1;
-  CharSource* receiver = static_cast<Port&>(*ports_[focus_]).receiver();
-  if (!escape_ && byte == kCtrlA) {
+  if (!escape_ && byte == escape_character_) {
     escape_ = true;
     return;
   }
   if (escape_) {
     escape_ = false;
-    if (byte == 'x') return quit_();
-    if (byte == 'c') {
-      focus_ ^= 1;
-      return;
-    }
-    if (byte != kCtrlA && byte != 'a') return;
-    byte = kCtrlA;
+    if (byte != escape_character_ && byte != 'a') return command(byte);
+    byte = escape_character_;
   }
+  CharSource* receiver = focus_ < ports_.size() ? ports_[focus_]->receiver() : nullptr;
   if (receiver != nullptr) receiver->receive(byte);
+}
+
+LoggedBackend::LoggedBackend(CharBackend& stream, int file) : stream_(stream), file_(file) { stream_.connect(this); }
+LoggedBackend::~LoggedBackend() { ::close(file_); }
+
+Result<std::unique_ptr<CharBackend>> LoggedBackend::open(CharBackend& stream, const std::string& file, bool append) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+  if (fd < 0)
+    return Error{fmt::format("-chardev logfile={}: cannot write the file: {}; check the folder and its permissions",
+                             file, cause())};
+  return std::unique_ptr<CharBackend>(new LoggedBackend(stream, fd));
+}
+
+void LoggedBackend::put(u8 byte) {
+  [[maybe_unused]] const auto written = ::write(file_, &byte, 1);
+  stream_.put(byte);
 }
 
 }  // namespace relic86

@@ -1,11 +1,11 @@
 // The host side of character devices: what -serial, -parallel, -debugcon and -monitor name.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "devices/host_sinks.h"
@@ -34,8 +34,9 @@ class CharBackend : public CharSink {
   std::function<void()> end_listener_;
 };
 
-// spec: stdio, file:PATH, null, none, pty, tcp:[HOST]:PORT[,server[=on]][,nowait|wait=off],
-// unix:PATH[,server][,nowait]. option: for messages. A server waits for its client unless nowait is given, as in QEMU.
+// spec: stdio, file:PATH, pipe:PATH, null, none, pty, a terminal's path below /dev, tcp:[HOST]:PORT or
+// telnet:[HOST]:PORT[,server[=on]][,nowait|wait=off], unix:PATH[,server][,nowait]. option: for messages. A server waits
+// for its client unless nowait is given, as in QEMU.
 Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option, const std::string& spec,
                                                        HostPoller& poller);
 
@@ -52,23 +53,49 @@ class RawTerminal {
   std::unique_ptr<Saved> saved_;
 };
 
-// mon:stdio: one stream shared by a serial port and the monitor. Ctrl-A c switches, Ctrl-A x asks to quit, Ctrl-A a
-// sends Ctrl-A.
+// One stream shared by serial ports and monitors (mon:stdio, -chardev mux=on). Ctrl-A c switches to the next, Ctrl-A x
+// asks to quit, Ctrl-A a sends Ctrl-A, Ctrl-A h lists these.
 class MuxBackend final : public CharSource {
  public:
-  MuxBackend(CharBackend& stream, std::function<void()> quit);
-  CharBackend& port(unsigned index) { return *ports_[index]; }  // 0: serial, 1: monitor
+  // escape: the control character before a command, 1 (Ctrl-A) to 26.
+  MuxBackend(CharBackend& stream, u8 escape, std::function<void()> quit);
+  ~MuxBackend();
+  // A new user of the stream; the first one has the keyboard at the start.
+  CharBackend& add_port();
 
   bool can_receive() const override;
   void receive(u8 byte) override;
 
  private:
   class Port;
+  void command(u8 byte);
+
   CharBackend& stream_;
+  u8 escape_character_;
   std::function<void()> quit_;
-  std::array<std::unique_ptr<CharBackend>, 2> ports_;
-  unsigned focus_ = 0;
+  std::vector<std::unique_ptr<Port>> ports_;
+  std::size_t focus_ = 0;
   bool escape_ = false;
+};
+
+// A stream whose output goes to a file, too (-chardev logfile=).
+class LoggedBackend final : public CharBackend, public CharSource {
+ public:
+  // The stream must outlive it.
+  static Result<std::unique_ptr<CharBackend>> open(CharBackend& stream, const std::string& file, bool append);
+  ~LoggedBackend() override;
+
+  void put(u8 byte) override;
+  bool on_client(std::function<void()> listener) override { return stream_.on_client(std::move(listener)); }
+  bool can_receive() const override { return receiver_ == nullptr || receiver_->can_receive(); }
+  void receive(u8 byte) override {
+    if (receiver_ != nullptr) receiver_->receive(byte);
+  }
+
+ private:
+  LoggedBackend(CharBackend& stream, int file);
+  CharBackend& stream_;
+  int file_;
 };
 
 }  // namespace relic86

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace relic86 {
 
 Consoles::Consoles(const Options& options, Machine& machine, HostPoller& poller)
@@ -15,9 +17,15 @@ Result<std::unique_ptr<Consoles>> Consoles::create(const Options& options, Machi
 }
 
 Result<CharBackend*> Consoles::open(const std::string& option, const std::string& spec) {
+  constexpr std::string_view kNamed = "chardev:";
+  if (spec.starts_with(kNamed)) return open_named(option, spec.substr(kNamed.size()));
   if (spec == "mon:stdio") return open_mux(option);
+  return open_device(option, spec);
+}
+
+Result<CharBackend*> Consoles::open_device(const std::string& option, const std::string& spec) {
   if (spec == "vc" || spec.starts_with("vc:"))
-    return open(option, "null");  // no window of its own for a character device
+    return open_device(option, "null");  // no window of its own for a character device
   if (spec == "stdio" && stdio_ != nullptr)
     return Error{fmt::format("{} stdio: stdio is taken already; use mon:stdio to share it with the monitor", option)};
   auto opened = open_char_backend(option, spec, poller_);
@@ -32,15 +40,41 @@ Result<CharBackend*> Consoles::open(const std::string& option, const std::string
   return backend;
 }
 
-Result<CharBackend*> Consoles::open_mux(const std::string& option) {
-  auto stream = open(option, "stdio");
-  if (!stream) return stream.error();
-  mux_ = std::make_unique<MuxBackend>(*stream.value(), [this] { machine_.quit(); });
-  monitors_.push_back(std::make_unique<Monitor>(machine_, mux_->port(1), Monitor::Greeting::Quiet));
-  return &mux_->port(0);
+Result<CharBackend*> Consoles::open_named(const std::string& option, const std::string& id) {
+  const auto device = std::find_if(options_.char_devices.begin(), options_.char_devices.end(),
+                                   [&](const CharDeviceOption& d) { return d.id == id; });
+  if (device == options_.char_devices.end())
+    return Error{fmt::format("{} chardev:{}: there is no -chardev with id={}", option, id, id)};
+  if (named_.contains(id) && !device->mux)
+    return Error{fmt::format("{} chardev:{}: is in use already; add mux=on to the -chardev to share it", option, id)};
+  Named& named = named_[id];
+  if (named.stream == nullptr) {
+    auto stream = open_device("-chardev", device->spec);
+    if (!stream) return stream.error();
+    named.stream = stream.value();
+    if (!device->log_file.empty()) {
+      auto logged = LoggedBackend::open(*named.stream, device->log_file, device->log_append);
+      if (!logged) return logged.error();
+      backends_.push_back(std::move(logged).value());
+      named.stream = backends_.back().get();
+    }
+    if (device->mux)
+      named.mux = std::make_unique<MuxBackend>(*named.stream, options_.escape_character, [this] { machine_.quit(); });
+  }
+  return named.mux ? &named.mux->add_port() : named.stream;
 }
 
-Result<> Consoles::build() {
+Result<CharBackend*> Consoles::open_mux(const std::string& option) {
+  if (mux_) return &mux_->add_port();
+  auto stream = open_device(option, "stdio");
+  if (!stream) return stream.error();
+  mux_ = std::make_unique<MuxBackend>(*stream.value(), options_.escape_character, [this] { machine_.quit(); });
+  CharBackend* port = &mux_->add_port();
+  monitors_.push_back(std::make_unique<Monitor>(machine_, mux_->add_port(), Monitor::Greeting::Quiet));
+  return port;
+}
+
+Result<> Consoles::connect_ports() {
   std::vector<std::string> serials = options_.serials;
   if (serials.empty() && options_.nographic) serials.push_back("mon:stdio");
   if (serials.empty()) serials.push_back("null");  // COM1 has its watchers (--expect-serial) even so
@@ -59,6 +93,26 @@ Result<> Consoles::build() {
     if (!backend) return backend.error();
     machine_.connect_parallel(n, backend.value());
   }
+  return {};
+}
+
+Result<> Consoles::add_monitor(const MonitorOption& monitor) {
+  if (monitor.device == "none" || monitor.device == "null") return {};
+  auto backend = open(monitor.option, monitor.device);
+  if (!backend) return backend.error();
+  if (monitor.control) {
+    qmp_servers_.push_back(std::make_unique<QmpServer>(machine_, *backend.value(), monitor.pretty));
+    return {};
+  }
+  bool quiet = monitor.device == "mon:stdio";
+  for (const auto& [id, named] : named_) quiet = quiet || (named.mux && monitor.device == "chardev:" + id);
+  monitors_.push_back(std::make_unique<Monitor>(machine_, *backend.value(),
+                                                quiet ? Monitor::Greeting::Quiet : Monitor::Greeting::Banner));
+  return {};
+}
+
+Result<> Consoles::build() {
+  if (auto connected = connect_ports(); !connected) return connected;
   if (!options_.debugcon.empty()) {
     auto backend = open("-debugcon", options_.debugcon);
     if (!backend) return backend.error();
@@ -69,11 +123,13 @@ Result<> Consoles::build() {
       return Error{"-gdb stdio: stdio is taken already by a console; give that another device"};
     if (auto served = machine_.serve_gdb(device); !served) return served.error();
   }
-  for (const std::string& spec : options_.monitors) {
-    if (spec == "none" || spec == "null") continue;
-    auto backend = open("-monitor", spec);
-    if (!backend) return backend.error();
-    monitors_.push_back(std::make_unique<Monitor>(machine_, *backend.value(), Monitor::Greeting::Banner));
+  for (const MonitorOption& monitor : options_.monitors) {
+    if (auto added = add_monitor(monitor); !added) return added;
+  }
+  // As QEMU: a character device that nobody uses is opened all the same, so that its errors are seen.
+  for (const CharDeviceOption& device : options_.char_devices) {
+    if (named_.contains(device.id)) continue;
+    if (auto opened = open_named("-chardev", device.id); !opened) return opened.error();
   }
   return {};
 }

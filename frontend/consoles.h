@@ -1,6 +1,7 @@
 // The character devices of a machine: who talks to which serial port, parallel port, debug port and monitor.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "frontend/machine.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
+#include "frontend/qmp_server.h"
 
 namespace relic86 {
 
@@ -20,8 +22,13 @@ class Consoles {
  private:
   Consoles(const Options& options, Machine& machine, HostPoller& poller);
   Result<> build();
+  // What -serial and the like name: a backend of its own, or a named one ("chardev:ID").
   Result<CharBackend*> open(const std::string& option, const std::string& spec);
+  Result<CharBackend*> open_device(const std::string& option, const std::string& spec);
+  Result<CharBackend*> open_named(const std::string& option, const std::string& id);
   Result<CharBackend*> open_mux(const std::string& option);
+  Result<> connect_ports();
+  Result<> add_monitor(const MonitorOption& monitor);
 
   const Options& options_;
   Machine& machine_;
@@ -29,8 +36,14 @@ class Consoles {
   std::unique_ptr<RawTerminal> terminal_;
   std::vector<std::unique_ptr<CharBackend>> backends_;
   CharBackend* stdio_ = nullptr;
-  std::unique_ptr<MuxBackend> mux_;
+  struct Named {
+    CharBackend* stream = nullptr;
+    std::unique_ptr<MuxBackend> mux;  // with mux=on
+  };
+  std::map<std::string, Named> named_;  // the -chardev that are in use
+  std::unique_ptr<MuxBackend> mux_;     // mon:stdio
   std::vector<std::unique_ptr<Monitor>> monitors_;
+  std::vector<std::unique_ptr<QmpServer>> qmp_servers_;
 };
 
 }  // namespace relic86

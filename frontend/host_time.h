@@ -7,6 +7,7 @@ namespace relic86 {
 
 i64 host_monotonic_ns();  // nanoseconds from some start, never backwards
 i64 host_unix_seconds();  // UTC
+i64 host_unix_microseconds();
 // Seconds east of UTC of the host's time zone at that moment (-rtc base=localtime).
 i64 host_utc_offset_seconds(i64 unix_seconds);
 

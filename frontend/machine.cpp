@@ -223,12 +223,15 @@ void Machine::carry_out_requests() {
     power_off_requested_ = false;
     if (!options_.no_shutdown) return finish(End::PowerOff);
     powered_off_ = true;
+    announce(MachineEvent::Shutdown);
     return pause();
   }
   if (reset_requested_) {
     reset_requested_ = false;
     if (options_.no_reboot) return finish(End::Reset);
+    reset_by_guest_ = true;
     reset();
+    reset_by_guest_ = false;
   }
   if (wake_requested_ && board_->suspended()) reset(ResetKind::Resume);
   wake_requested_ = false;
@@ -281,12 +284,17 @@ void Machine::check_expectations() {
 
 // --- Requests ---
 
+void Machine::announce(MachineEvent event) {
+  for (const auto& listener : listeners_) listener(event);
+}
+
 void Machine::pause() {
   if (paused_) return;
   paused_ = true;
   clock_->stop();
   cpu_->request(kPendingStop);
   debugger_->paused();
+  announce(MachineEvent::Stop);
 }
 
 Result<> Machine::serve_gdb(const std::string& device) {
@@ -301,9 +309,11 @@ Result<> Machine::serve_gdb(const std::string& device) {
 void Machine::resume() {
   if (!paused_ || powered_off_) return;
   paused_ = false;
+  has_run_ = true;
   cpu_->state().pending &= ~u32{kPendingStop};
   debugger_->resuming();
   clock_->start();
+  announce(MachineEvent::Resume);
 }
 
 void Machine::reset(ResetKind kind) {
@@ -311,14 +321,23 @@ void Machine::reset(ResetKind kind) {
   cpu_->reset();
   engine_->flush_code();
   powered_off_ = wake_requested_ = false;
+  if (kind == ResetKind::Resume) return announce(MachineEvent::Wakeup);
+  if (!options_.boot_once.empty()) {
+    board_->set_boot_order(options_.boot_order.empty() ? BoardConfig{}.boot_order : options_.boot_order);
+    options_.boot_once.clear();
+  }
+  announce(MachineEvent::Reset);
 }
 
-void Machine::power_button() { board_->power_button(); }
+void Machine::power_button() {
+  board_->power_button();
+  announce(MachineEvent::PowerButton);
+}
 
 std::string Machine::status() const {
   if (powered_off_) return "paused (shutdown)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
-  return paused_ ? "paused" : "running";
+  return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
 }
 
 void Machine::post(std::function<void()> task) {
@@ -330,7 +349,10 @@ void Machine::post(std::function<void()> task) {
 }
 
 void Machine::finish(End end) {
-  if (end_ == End::None) end_ = end;
+  if (end_ == End::None) {
+    end_ = end;
+    announce(MachineEvent::Shutdown);
+  }
   if (cpu_) cpu_->request(kPendingStop);
 }
 
@@ -442,7 +464,11 @@ void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium>
   attach_journals(*this);
 }
 
-Result<> Machine::change_medium(const std::string& device, const MediumChange& change) {
+Result<> Machine::change_medium(const std::string& given, const MediumChange& change) {
+  std::string device = given;
+  for (const Drive& drive : drives()) {
+    if (!drive.id.empty() && drive.id == given) device = drive.name;
+  }
   const std::string& file = change.file;
   const auto format = change.raw ? RawImage::Format::Raw : RawImage::Format::Probe;
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
@@ -477,26 +503,37 @@ Result<> Machine::change_medium(const std::string& device, const MediumChange& c
   return Error{fmt::format("Device '{}' not found; 'info block' lists the drives", device)};
 }
 
-std::string Machine::describe_drives() {
-  std::string text;
-  const auto describe = [&](const std::string& drive, const char* removable) {
-    const auto medium = media_.find(drive);
-    text += drive + ": ";
-    text += medium == media_.end() ? "[not inserted]\n" : medium->second->describe() + "\n";
-    if (*removable != 0) text += fmt::format("    Removable device: {}\n", removable);
+std::vector<Machine::Drive> Machine::drives() {
+  std::vector<Drive> list;
+  const auto id_of = [&](DriveOption::Interface interface, unsigned index) {
+    for (const DriveOption& drive : options_.drives) {
+      if (drive.interface == interface && drive.index == index) return drive.id;
+    }
+    return std::string();
   };
   for (unsigned unit = 0; unit < 4; unit++) {
+    const std::string id = id_of(DriveOption::Interface::Ide, unit);
     const std::string disk = fmt::format("ide{}-hd{}", unit / 2, unit % 2);
-    if (media_.contains(disk)) describe(disk, "");
-    const AtapiCdrom* drive = board_->cdrom(unit);
-    if (drive == nullptr) continue;
-    static constexpr const char* kStates[] = {"not locked, tray closed", "not locked, tray open", "locked, tray closed",
-                                              "locked, tray open"};
-    describe(fmt::format("ide{}-cd{}", unit / 2, unit % 2),
-             kStates[(drive->locked() ? 2u : 0u) + (drive->tray_open() ? 1u : 0u)]);
+    if (media_.contains(disk)) list.push_back({disk, id});
+    if (const AtapiCdrom* drive = board_->cdrom(unit); drive != nullptr)
+      list.push_back({fmt::format("ide{}-cd{}", unit / 2, unit % 2), id, true, drive->locked(), drive->tray_open()});
   }
   for (unsigned n = 0; n < 2; n++) {
-    if (board_->floppy_present(n)) describe(fmt::format("floppy{}", n), "not locked, tray closed");
+    if (board_->floppy_present(n))
+      list.push_back({fmt::format("floppy{}", n), id_of(DriveOption::Interface::Floppy, n), true});
+  }
+  return list;
+}
+
+std::string Machine::describe_drives() {
+  std::string text;
+  for (const Drive& drive : drives()) {
+    const auto medium = media_.find(drive.name);
+    text += drive.name + (drive.id.empty() ? "" : " (" + drive.id + ")") + ": ";
+    text += medium == media_.end() ? "[not inserted]\n" : medium->second->describe() + "\n";
+    if (drive.removable)
+      text += fmt::format("    Removable device: {}locked, tray {}\n", drive.locked ? "" : "not ",
+                          drive.tray_open ? "open" : "closed");
   }
   return text.empty() ? "no drives\n" : text;
 }

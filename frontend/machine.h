@@ -41,6 +41,9 @@ enum class End : u8 {
   TimeUp,           // --timeout
 };
 
+// What clients of the machine protocol (QMP) are told of.
+enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup };
+
 // The monitor's change and eject.
 struct MediumChange {
   std::string file;        // empty: the medium is taken out
@@ -83,6 +86,12 @@ class Machine final : private MachineControl,
   // "running", "paused", ... as info status says it.
   std::string status() const;
 
+  // Called on the machine's thread when such a thing has happened. The listener lives as long as the machine runs.
+  void on_event(std::function<void(MachineEvent)> listener) { listeners_.push_back(std::move(listener)); }
+  // Why the run ended; None while it lasts.
+  End end() const { return end_; }
+  bool reset_by_guest() const { return reset_by_guest_; }  // while MachineEvent::Reset is told
+
   // Safe from any thread: runs the task on the machine's thread, between two instructions.
   void post(std::function<void()> task);
   // Called about every frame of guest time (16.7 ms) on the machine's thread: the window copies the picture.
@@ -115,6 +124,15 @@ class Machine final : private MachineControl,
   Result<> change_medium(const std::string& device, const MediumChange& change);
   std::string describe_drives();
   Result<> flush_disks();
+  // The drives in the order of info block: their names, and whether they are removable.
+  struct Drive {
+    std::string name;  // "ide0-hd0", "floppy0"
+    std::string id;    // the user's name for it (-drive id=); may be empty
+    bool removable = false;
+    bool locked = false;
+    bool tray_open = false;
+  };
+  std::vector<Drive> drives();
   // The media in the drives, by drive ("ide0-hd0", "floppy0").
   const DriveMedia& media() const { return media_; }
 
@@ -131,6 +149,7 @@ class Machine final : private MachineControl,
   Machine(const Options& options, HostPoller& poller);
   Result<> build();
   void note_media(const BoardConfig& config);
+  void announce(MachineEvent event);
   void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
 
   // MachineControl: called by devices in the middle of an instruction; carried out before the next one.
@@ -191,13 +210,16 @@ class Machine final : private MachineControl,
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;
   std::function<void()> frame_callback_;
+  std::vector<std::function<void(MachineEvent)>> listeners_;
   Picture picture_;
 
   End end_ = End::None;
   u32 debug_exit_code_ = 0;
   bool paused_ = true;
+  bool has_run_ = false;      // false: still waits as -S asks
   bool powered_off_ = false;  // with -no-shutdown
   bool reset_requested_ = false;
+  bool reset_by_guest_ = false;
   bool power_off_requested_ = false;
   bool cpu_init_requested_ = false;
   bool wake_requested_ = false;  // out of suspend to RAM

@@ -217,10 +217,13 @@ std::string execute_monitor_line(Machine& machine, std::string_view line) {
 
 Monitor::Monitor(Machine& machine, CharBackend& backend, Greeting greeting) : machine_(machine), backend_(backend) {
   backend_.connect(this);
-  if (greeting == Greeting::Quiet) return;
-  // A server greets every client that comes, as QEMU's does.
-  const auto greet = [this] {
-    print(fmt::format("relic86 {} monitor - type 'help' for more information\n(qemu) ", kVersion));
+  // A server greets every client that comes, as QEMU's does. On a shared stream the monitor greets when the user first
+  // looks at it, later it only prompts.
+  const auto greet = [this, greeting] {
+    if (!greeted_ || greeting == Greeting::Banner)
+      print(fmt::format("relic86 {} monitor - type 'help' for more information\n", kVersion));
+    greeted_ = true;
+    print("(qemu) ");
   };
   if (!backend_.on_client(greet)) greet();
 }

@@ -31,7 +31,8 @@ std::vector<std::string> monitor_words(std::string_view line);
 
 class Monitor final : public CharSource {
  public:
-  // The backend outlives the monitor. With a banner the monitor greets and prompts at once.
+  // The backend outlives the monitor. With a banner the monitor greets and prompts every client that comes; else only
+  // the first time.
   enum class Greeting : u8 { Banner, Quiet };
   Monitor(Machine& machine, CharBackend& backend, Greeting greeting);
   ~Monitor();
@@ -44,6 +45,7 @@ class Monitor final : public CharSource {
 
   Machine& machine_;
   CharBackend& backend_;
+  bool greeted_ = false;
   std::string line_;
   std::string last_line_;  // up-arrow
   unsigned escape_ = 0;    // position in a terminal's ESC [ x sequence

@@ -8,59 +8,17 @@
 
 #include "base/log.h"
 #include "base/nearest.h"
+#include "frontend/drive_option.h"
+#include "frontend/foreign_options.h"
+#include "frontend/machine_option.h"
+#include "frontend/option_text.h"
+#include "frontend/port_device.h"
 #include "frontend/version.h"
 
 namespace relic86 {
 namespace {
 
 using Text = std::string_view;
-
-std::vector<std::string> split(Text text, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const auto at = text.find(separator);
-    parts.emplace_back(text.substr(0, at));
-    if (at == Text::npos) return parts;
-    text = text.substr(at + 1);
-  }
-}
-
-// "a=b,c" as pairs; a ",," stands for one comma (QEMU's escape).
-std::vector<std::pair<std::string, std::string>> properties(Text text) {
-  std::vector<std::string> words{""};
-  for (std::size_t i = 0; i < text.size(); i++) {
-    if (text[i] == ',' && i + 1 < text.size() && text[i + 1] == ',') {
-      words.back() += ',', i++;
-    } else if (text[i] == ',') {
-      words.emplace_back();
-    } else {
-      words.back() += text[i];
-    }
-  }
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (const std::string& word : words) {
-    const auto equals = word.find('=');
-    pairs.emplace_back(word.substr(0, equals), equals == std::string::npos ? "" : word.substr(equals + 1));
-  }
-  return pairs;
-}
-
-Result<u64> parse_number(Text text) {
-  u64 value = 0;
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) base = 16, text.remove_prefix(2);
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (failure != std::errc{} || end != text.data() + text.size() || text.empty()) {
-    return Error{fmt::format("'{}' is not a number", text)};
-  }
-  return value;
-}
-
-Result<bool> parse_switch(Text text) {
-  if (text == "on" || text == "yes" || text == "true" || text.empty()) return true;
-  if (text == "off" || text == "no" || text == "false") return false;
-  return Error{fmt::format("'{}' is neither on nor off", text)};
-}
 
 Result<> set_ram(Options& options, Text value) {
   const std::string original(value);
@@ -73,44 +31,6 @@ Result<> set_ram(Options& options, Text value) {
     return Error{fmt::format("-m {}: guest RAM must be from 1M to 3G", original)};
   }
   options.ram_bytes = size.value() & ~u64{0xFFFF};
-  return {};
-}
-
-Result<> set_accel(Options& options, Text value) {
-  const Text word = value.substr(0, value.find(','));
-  if (word == "jit" || word == "tcg" || word == "accel=tcg") {
-    options.accel = Options::Accel::Jit;
-  } else if (word == "interp") {
-    options.accel = Options::Accel::Interpreter;
-  } else {
-    return Error{fmt::format("-accel {}: unknown accelerator; jit (alias tcg) and interp exist", value)};
-  }
-  return {};
-}
-
-Result<> set_machine(Options& options, Text value) {
-  for (const auto& [key, word] : properties(value)) {
-    if (key == "accel") {
-      // "kvm:tcg" names fallbacks in order: the first one that exists counts.
-      bool found = false;
-      for (const std::string& choice : split(word, ':')) found = found || set_accel(options, choice).ok();
-      if (!found)
-        return Error{fmt::format("-machine accel={}: unknown accelerator; jit (alias tcg) and interp exist", word)};
-    } else if (key == "smm") {
-      const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
-      if (!on) return Error{fmt::format("-machine smm={}: {}; auto, on and off exist", word, on.error().message)};
-      options.smm = on.value();
-    } else if (key == "pit" || key == "usb" || key == "graphics" || key == "dump-guest-core") {
-      continue;  // the machine has these or never had them; harnesses say them by habit
-    } else if (key == "type" || word.empty()) {
-      const Text type = key == "type" ? Text(word) : Text(key);
-      if (type != "pc" && !type.starts_with("pc-i440fx") && type != "none") {
-        return Error{fmt::format("-machine {}: unknown machine; pc (i440FX + PIIX3) exists", type)};
-      }
-    } else {
-      return Error{fmt::format("-machine {}={}: unknown property; type, accel, pit and smm are known", key, word)};
-    }
-  }
   return {};
 }
 
@@ -153,96 +73,31 @@ Result<> set_cdrom(Options& options, Text value) {
   return {};
 }
 
-Result<> set_drive(Options& options, Text value) {
-  DriveOption drive;
-  drive.option = "-drive";
-  std::optional<u64> index, bus, unit;
-  std::array<u32, 3> chs{};
-  const auto bad = [&](Text key, Text word, Text mend) {
-    return Error{fmt::format("-drive {}={}: {}", key, word, mend)};
-  };
-  for (const auto& [key, word] : properties(value)) {
-    if (key == "file") {
-      drive.file = word;
-    } else if (key == "format") {
-      if (word != "raw") return bad(key, word, "unknown format; raw is accepted");
-      drive.raw = true;
-    } else if (key == "if") {
-      if (word == "floppy") {
-        drive.interface = DriveOption::Interface::Floppy;
-      } else if (word != "ide" && !word.empty()) {
-        return bad(key, word, "unknown interface; ide and floppy exist");
-      }
-    } else if (key == "media") {
-      if (word != "disk" && word != "cdrom") return bad(key, word, "unknown medium; disk and cdrom exist");
-      drive.media = word == "cdrom" ? DriveOption::Media::Cdrom : DriveOption::Media::Disk;
-    } else if (key == "snapshot" || key == "readonly" || key == "read-only") {
-      const auto on = parse_switch(word);
-      if (!on) return bad(key, word, on.message());
-      (key == "snapshot" ? drive.snapshot : drive.read_only) = on.value();
-    } else if (key == "index" || key == "bus" || key == "unit" || key == "cyls" || key == "heads" || key == "secs") {
-      const auto number = parse_number(word);
-      if (!number) return bad(key, word, number.message());
-      if (number.value() > 0xFFFF) return bad(key, word, "the number must be 0 to 65535");
-      if (key == "index") index = number.value();
-      if (key == "bus") bus = number.value();
-      if (key == "unit") unit = number.value();
-      if (key == "cyls") chs[0] = static_cast<u32>(number.value());
-      if (key == "heads") chs[1] = static_cast<u32>(number.value());
-      if (key == "secs") chs[2] = static_cast<u32>(number.value());
-    } else if (key != "cache" && key != "aio" && key != "id" && key != "werror" && key != "rerror" &&
-               key != "discard" && key != "serial") {
-      return bad(key, word,
-                 "unknown property; file, format, if, index, bus, unit, media, snapshot, readonly, cyls, heads and "
-                 "secs are known");
-    }
-  }
-  if (chs[0] != 0 || chs[1] != 0 || chs[2] != 0) {
-    if (chs[0] < 1 || chs[0] > 65535 || chs[1] < 1 || chs[1] > 16 || chs[2] < 1 || chs[2] > 63) {
-      return Error{"-drive: geometry must have cyls 1 to 65535, heads 1 to 16 and secs 1 to 63"};
-    }
-    drive.geometry = chs;
-  }
-  if (!index && (bus || unit)) index = bus.value_or(0) * 2 + unit.value_or(0);
-  const unsigned most = drive.interface == DriveOption::Interface::Floppy ? 2 : 4;
-  if (!index) {
-    // As QEMU: the first free place, a CD-ROM from the second channel on.
-    index = drive.media == DriveOption::Media::Cdrom ? 2 : 0;
-    const auto taken = [&](u64 place) {
-      return std::any_of(options.drives.begin(), options.drives.end(),
-                         [&](const DriveOption& d) { return d.interface == drive.interface && d.index == place; });
-    };
-    while (*index < most && taken(*index)) ++*index;
-  }
-  if (*index >= most)
-    return Error{fmt::format("-drive: index {} is out of range; there are {} places of this kind", *index, most)};
-  drive.index = static_cast<unsigned>(*index);
-  options.drives.push_back(drive);
-  return {};
-}
-
 Result<> set_boot(Options& options, Text value) {
-  for (const auto& [key, word] : properties(value)) {
-    if (key == "menu") {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "menu" || key == "strict") {
       const auto on = parse_switch(word);
-      if (!on) return Error{fmt::format("-boot menu={}: {}", word, on.message())};
-      options.boot_menu = on.value();
+      if (!on) return Error{fmt::format("-boot {}={}: {}", key, word, on.message())};
+      (key == "menu" ? options.boot_menu : options.boot_strict) = on.value();
       continue;
     }
-    if (key == "splash" || key == "splash-time" || key == "reboot-timeout" || key == "strict") continue;
-    const Text order = key == "order" || key == "once" ? Text(word) : Text(key);
+    if (key == "splash" || key == "splash-time" || key == "reboot-timeout") continue;
+    const bool named = key == "order" || key == "once";
+    if (!named && !word.empty())
+      return Error{fmt::format("-boot {}={}: unknown property; order, once, menu and strict are known", key, word)};
+    const Text order = named ? Text(word) : Text(key);
     if (order.empty() || order.find_first_not_of("acdn") != Text::npos) {
       return Error{fmt::format(
           "-boot {}: letters of a boot order are a (floppy), c (hard disk), d (CD-ROM) and n (network)", value)};
     }
-    options.boot_order = order;
+    (key == "once" ? options.boot_once : options.boot_order) = order;
   }
   return {};
 }
 
 Result<> set_icount(Options& options, Text value) {
   IcountOption icount;
-  for (const auto& [key, word] : properties(value)) {
+  for (const auto& [key, word] : parse_properties(value)) {
     if (key == "shift" || word.empty()) {
       const Text number = key == "shift" ? Text(word) : Text(key);
       const auto shift = number == "auto" ? Result<u64>(u64{3}) : parse_number(number);
@@ -262,10 +117,16 @@ Result<> set_icount(Options& options, Text value) {
 }
 
 Result<> set_rtc(Options& options, Text value) {
-  for (const auto& [key, word] : properties(value)) {
+  for (const auto& [key, word] : parse_properties(value)) {
     if (key == "base") {
       options.rtc_base = word;
-    } else if (key != "clock" && key != "driftfix") {
+    } else if (key == "clock") {
+      if (word != "host" && word != "rt" && word != "vm")
+        return Error{fmt::format("-rtc clock={}: unknown clock; host, rt and vm exist", word)};
+    } else if (key == "driftfix") {
+      if (word != "slew" && word != "none")
+        return Error{fmt::format("-rtc driftfix={}: unknown word; slew and none exist", word)};
+    } else {
       return Error{fmt::format(
           "-rtc {}: unknown property; base=utc, base=localtime and base=YYYY-MM-DDTHH:MM:SS are known", key)};
     }
@@ -275,23 +136,185 @@ Result<> set_rtc(Options& options, Text value) {
 
 Result<> set_display(Options& options, Text value) {
   const Text word = value.substr(0, value.find(','));
+  if (asks_for_help(word)) {
+    options.print_and_exit = "Available display backend types:\nnone\nsdl (aliases gtk and default)\n";
+    return {};
+  }
   if (word != "sdl" && word != "none" && word != "gtk" && word != "default") {
     return Error{fmt::format("-display {}: unknown display; sdl and none exist", value)};
   }
   options.display = word == "none" ? "none" : "sdl";
+  for (const auto& [key, on] : parse_properties(value)) {
+    if (key == "full-screen" && parse_switch(on).ok()) options.full_screen = parse_switch(on).value();
+  }
   return {};
 }
 
 Result<> set_vga(Options& options, Text value) {
+  if (asks_for_help(value)) {
+    options.print_and_exit = "none                 no graphic card\nstd                  standard VGA (default)\n";
+    return {};
+  }
   if (value != "std" && value != "none")
     return Error{fmt::format("-vga {}: unknown adapter; std and none exist", value)};
   options.vga = value;
   return {};
 }
 
+// The window sends the positions of keys, so that the guest's own layout counts: any of QEMU's layouts does.
+Result<> set_keyboard(Options& options, Text value) {
+  constexpr Text kLayouts =
+      "ar bepo cz da de de-ch en-gb en-us es et fi fo fr fr-be fr-ca fr-ch hr hu is it ja lt lv "
+      "mk nl no pl pt pt-br ru sl sv th tr";
+  const auto names = split_words(kLayouts, ' ');
+  if (asks_for_help(value)) {
+    options.print_and_exit = fmt::format("{}\n", fmt::join(names, "\n"));
+    return {};
+  }
+  if (std::find(names.begin(), names.end(), value) != names.end()) return {};
+  const std::vector<Text> words(names.begin(), names.end());
+  return Error{fmt::format("-k {}: unknown keyboard layout; the nearest is {}; '-k help' lists all", value,
+                           nearest_word(value, words))};
+}
+
+Result<> set_char_device(Options& options, Text value) {
+  if (asks_for_help(value)) {
+    options.print_and_exit = chardev_help_text();
+    return {};
+  }
+  auto device = parse_chardev(value);
+  if (!device) return device.error();
+  for (const CharDeviceOption& other : options.char_devices) {
+    if (other.id == device.value().id)
+      return Error{fmt::format("-chardev id={}: another character device has this id; give each its own", other.id)};
+  }
+  options.char_devices.push_back(std::move(device).value());
+  return {};
+}
+
+Result<> set_text_monitor(Options& options, Text value) {
+  options.monitors.push_back({"-monitor", std::string(value), false, false});
+  return {};
+}
+template <bool pretty>
+Result<> set_control_monitor(Options& options, Text value) {
+  options.monitors.push_back({pretty ? "-qmp-pretty" : "-qmp", std::string(value), true, pretty});
+  return {};
+}
+
+// -mon [chardev=]ID,mode=readline|control,pretty=on|off
+Result<> set_monitor(Options& options, Text value) {
+  MonitorOption monitor;
+  monitor.option = "-mon";
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "chardev" || (word.empty() && monitor.device.empty())) {
+      monitor.device = "chardev:" + (key == "chardev" ? word : key);
+    } else if (key == "mode") {
+      if (word != "readline" && word != "control")
+        return Error{fmt::format("-mon mode={}: unknown mode; readline and control exist", word)};
+      monitor.control = word == "control";
+    } else if (key == "pretty") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("-mon pretty={}: {}", word, on.message())};
+      monitor.pretty = on.value();
+    } else if (key != "id") {
+      return Error{fmt::format("-mon {}={}: unknown property; chardev, mode and pretty are known", key, word)};
+    }
+  }
+  if (monitor.device.empty()) return Error{"-mon: chardev=ID is missing; name a -chardev"};
+  options.monitors.push_back(monitor);
+  return {};
+}
+
+// -fw_cfg [name=]NAME,file=F|string=S
+Result<> set_firmware_file(Options& options, Text value) {
+  FirmwareFileOption file;
+  bool contents = false;
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "name" || (word.empty() && file.name.empty())) {
+      file.name = key == "name" ? word : key;
+    } else if (key == "file" || key == "string") {
+      (key == "file" ? file.file : file.string) = word;
+      contents = true;
+    } else {
+      return Error{fmt::format("-fw_cfg {}={}: unknown property; name, file and string are known", key, word)};
+    }
+  }
+  constexpr std::size_t kLongestName = 55;
+  if (file.name.empty() || file.name.size() > kLongestName || !contents)
+    return Error{fmt::format("-fw_cfg {}: name=NAME of at most {} bytes and file=F or string=S are expected", value,
+                             kLongestName)};
+  options.firmware_files.push_back(file);
+  return {};
+}
+
+Result<> set_uuid(Options& options, Text value) {
+  constexpr Text kPattern = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  bool right = value.size() == kPattern.size();
+  for (std::size_t i = 0; right && i < value.size(); i++)
+    right = kPattern[i] == '-' ? value[i] == '-' : Text("0123456789abcdefABCDEF").find(value[i]) != Text::npos;
+  if (!right) return Error{fmt::format("-uuid {}: not a UUID; write {} in hexadecimal digits", value, kPattern)};
+  options.uuid = value;
+  return {};
+}
+
+Result<> set_name(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "guest" || word.empty()) {
+      if (options.name.empty() || key == "guest") options.name = key == "guest" ? word : key;
+    } else if (key != "process" && key != "debug-threads") {
+      return Error{fmt::format("-name {}={}: unknown property; guest is known", key, word)};
+    }
+  }
+  return {};
+}
+
+Result<> set_escape(Options& options, Text value) {
+  const auto number = value.size() == 1 && (value[0] < '0' || value[0] > '9')
+                          ? Result<u64>(u64{static_cast<u8>(value[0]) & 0x1Fu})
+                          : parse_number(value);
+  if (!number || number.value() < 1 || number.value() > 26)
+    return Error{fmt::format("-echr {}: give the number of a control character, 1 (Ctrl-A) to 26 (Ctrl-Z)", value)};
+  options.escape_character = static_cast<u8>(number.value());
+  return {};
+}
+
+// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown.
+Result<> set_action(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "reboot" && (word == "reset" || word == "shutdown")) {
+      options.no_reboot = word == "shutdown";
+    } else if (key == "shutdown" && (word == "poweroff" || word == "pause")) {
+      options.no_shutdown = word == "pause";
+    } else if (key != "panic" && key != "watchdog") {
+      return Error{
+          fmt::format("-action {}={}: unknown; reboot=reset|shutdown and shutdown=poweroff|pause exist", key, word)};
+    }
+  }
+  return {};
+}
+
+// -hdachs CYLS,HEADS,SECS[,TRANS]: the geometry of the first disk, in QEMU's oldest form.
+Result<> set_first_geometry(Options& options, Text value) {
+  for (DriveOption& drive : options.drives) {
+    if (drive.option != "-hda") continue;
+    const auto words = split_words(value, ',');
+    std::array<u32, 3> geometry{};
+    for (std::size_t i = 0; i < 3 && i < words.size(); i++) {
+      const auto number = parse_number(words[i]);
+      if (number && number.value() <= 0xFFFF) geometry[i] = static_cast<u32>(number.value());
+    }
+    if (geometry[0] < 1 || geometry[1] < 1 || geometry[1] > 16 || geometry[2] < 1 || geometry[2] > 63) break;
+    drive.geometry = geometry;
+    return {};
+  }
+  return Error{
+      fmt::format("-hdachs {}: say -hda FILE first, then cylinders, heads (1 to 16) and sectors (1 to 63)", value)};
+}
+
 Result<> set_device(Options& options, Text value) {
   DeviceOption device;
-  for (const auto& [key, word] : properties(value)) {
+  for (const auto& [key, word] : parse_properties(value)) {
     if (device.name.empty()) {
       device.name = key;
     } else {
@@ -344,10 +367,9 @@ Result<> enable(Options& options, Text) {
   options.*member = true;
   return {};
 }
-Result<> ignore(Options&, Text) { return {}; }
 // -nic and -net: there is no network card yet; "none" says so, and -nodefaults-minded scripts do.
 Result<> set_network(Options&, Text value) {
-  if (value == "none") return {};
+  if (value == "none" || value == "type=none") return {};
   return Error{fmt::format("-nic {}: no network card exists; only none is accepted, or leave the option out", value)};
 }
 Result<> set_vnc(Options&, Text value) {
@@ -378,9 +400,17 @@ constexpr OptionRow kRows[] = {
     {"hdd", "FILE", "disk image, secondary slave", set_hard_disk<3>},
     {"cdrom", "FILE", "CD-ROM image, secondary master", set_cdrom},
     {"drive", "file=F,if=..",
-     "a drive: format=, if=ide|floppy, index=, media=disk|cdrom, snapshot=, readonly=, cyls=,heads=,secs=", set_drive},
+     "a drive: format=, if=ide|floppy|none, id=, index=, media=disk|cdrom, snapshot=, readonly=, cyls=,heads=,secs=",
+     add_drive_option},
+    {"hdachs", "C,H,S", "geometry of -hda", set_first_geometry},
     {"snapshot", "", "writes go to temporary files and are dropped at the end", enable<&Options::snapshot>},
-    {"boot", "[order=]acdn", "boot order: a floppy, c hard disk, d CD-ROM; menu=on|off", set_boot},
+    {"boot", "[order=]acdn", "boot order: a floppy, c hard disk, d CD-ROM; once=acd, menu=on|off, strict=on|off",
+     set_boot},
+    {"no-fd-bootchk", "", "boot floppies without a boot sector's signature, too",
+     [](Options& options, Text) -> Result<> {
+       options.check_floppy_signature = false;
+       return {};
+     }},
     {"kernel", "FILE", "boot this Linux bzImage or multiboot kernel", store<&Options::kernel>},
     {"initrd", "FILE", "initial RAM disk, or multiboot modules 'a args,b args'", store<&Options::initrd>},
     {"append", "TEXT", "kernel command line", store<&Options::append>},
@@ -388,13 +418,21 @@ constexpr OptionRow kRows[] = {
     {"L", "DIR", "folder to look for firmware in", set_firmware_dir},
     {"option-rom", "FILE", "additional option ROM", append<&Options::option_roms>},
     {"rtc", "base=..", "clock base: utc, localtime or YYYY-MM-DDTHH:MM:SS", set_rtc},
+    {"fw_cfg", "NAME,file=F|string=S", "a file for the guest's firmware", set_firmware_file},
+    {"uuid", "UUID", "the machine's UUID in the SMBIOS tables", set_uuid},
     {"icount", "shift=N", "deterministic time: 2^N ns an instruction; sleep=on|off", set_icount},
     {"serial", "DEV",
-     "serial port: stdio, mon:stdio, file:F, null, none, pty, tcp:H:P[,server][,nowait], unix:PATH[,server]",
+     "serial port: stdio, mon:stdio, file:F, pipe:F, null, none, pty, /dev/tty.., chardev:ID, "
+     "[tcp|telnet]:H:P[,server][,nowait], unix:PATH[,server]",
      append<&Options::serials>},
     {"parallel", "DEV", "parallel port, as -serial", append<&Options::parallels>},
     {"debugcon", "DEV", "debug console on port E9h, as -serial", store<&Options::debugcon>},
-    {"monitor", "DEV", "monitor: stdio, none, unix:PATH,server, tcp:H:P,server", append<&Options::monitors>},
+    {"monitor", "DEV", "monitor: stdio, none, unix:PATH,server, tcp:H:P,server, telnet:H:P,server", set_text_monitor},
+    {"qmp", "DEV", "monitor in QEMU's machine protocol (JSON), as -monitor", set_control_monitor<false>},
+    {"qmp-pretty", "DEV", "the same with indented answers", set_control_monitor<true>},
+    {"chardev", "BACKEND,id=ID", "a named character device; 'help' lists backends; mux=on, logfile=F", set_char_device},
+    {"mon", "chardev=ID", "monitor on a -chardev; mode=readline|control", set_monitor},
+    {"echr", "N", "control character before the commands of mon:stdio (1: Ctrl-A)", set_escape},
     {"gdb", "DEV", "serve gdb on tcp::PORT, unix:PATH, stdio or pty", append<&Options::gdb>},
     {"s", "", "shorthand for -gdb tcp::1234",
      [](Options& options, Text) -> Result<> {
@@ -407,16 +445,20 @@ constexpr OptionRow kRows[] = {
     {"nographic", "", "no window; serial port and monitor on stdio", enable<&Options::nographic>},
     {"nodefaults", "", "no serial port, parallel port, floppy or CD-ROM drive unless asked for",
      enable<&Options::no_defaults>},
+    {"sdl", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "sdl"); }},
     {"vga", "std|none", "display adapter", set_vga},
+    {"k", "LAYOUT", "keyboard layout; keys are sent by position, the guest's layout counts", set_keyboard},
     {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
     {"net", "none", "accepted for scripts", set_network},
     {"nic", "none", "accepted for scripts", set_network},
     {"vnc", "none", "accepted for scripts", set_vnc},
     {"global", "D.P=V", "a device property; isa-debugcon.iobase=PORT has an effect, others are accepted", set_global},
-    {"no-user-config", "", "accepted for scripts", ignore},
     {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},
     {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},
-    {"name", "TEXT", "the machine's name in the window title", store<&Options::name>},
+    {"action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause", set_action},
+    {"daemonize", "", "go to the background once the machine is ready", enable<&Options::daemonize>},
+    {"pidfile", "FILE", "write the process number to a file", store<&Options::pid_file>},
+    {"name", "TEXT", "the machine's name in the window title", set_name},
     {"loadvm", "TAG", "start from a saved machine", store<&Options::load_vm>},
     {"d", "LIST", "log items, such as in_asm,int,exec; 'help' lists them", store<&Options::log_items>},
     {"D", "FILE", "log to a file", store<&Options::log_file>},
@@ -487,8 +529,40 @@ std::string help_text() {
   return text;
 }
 
+namespace {
+
+// What QEMU has and we do not, or what needs no effect. Warnings are printed at the end: a later error stands alone.
+Result<> take_foreign_option(const ForeignOption& option, Text written, std::vector<std::string>& warnings) {
+  if (option.answer == ForeignOption::Answer::Refuse) return Error{fmt::format("{}: {}", written, option.reason)};
+  if (option.answer == ForeignOption::Answer::Warn) warnings.push_back(fmt::format("{}: {}", written, option.reason));
+  return {};
+}
+
+// -device words may stand before the drives and character devices that they name.
+Result<> resolve_devices(Options& options, std::vector<std::string>& warnings) {
+  std::vector<DeviceOption> others;
+  for (const DeviceOption& device : options.devices) {
+    const bool wants_help = std::any_of(device.properties.begin(), device.properties.end(),
+                                        [](const auto& property) { return asks_for_help(property.first); });
+    auto taken = wants_help ? Result<bool>(false) : attach_drive_device(options, device);
+    if (taken && !taken.value() && !wants_help) taken = attach_port_device(options, device);
+    if (!taken) return taken.error();
+    if (!taken.value()) others.push_back(device);
+  }
+  options.devices = std::move(others);
+  for (const DriveOption& drive : options.drives) {
+    if (drive.interface == DriveOption::Interface::None)
+      warnings.push_back(
+          fmt::format("-drive if=none,id={}: no -device uses it; -device ide-hd,drive={} does", drive.id, drive.id));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<ParsedCommandLine> parse_command_line(std::span<const std::string> arguments) {
   ParsedCommandLine parsed;
+  std::vector<std::string> warnings;
   for (std::size_t i = 0; i < arguments.size(); i++) {
     Text word = arguments[i];
     if (!word.starts_with('-') || word == "-") {
@@ -507,18 +581,28 @@ Result<ParsedCommandLine> parse_command_line(std::span<const std::string> argume
     }
     const auto row =
         std::find_if(std::begin(kRows), std::end(kRows), [&](const OptionRow& r) { return r.name == word; });
-    if (row == std::end(kRows)) {
+    const ForeignOption* foreign = row == std::end(kRows) ? find_foreign_option(word) : nullptr;
+    if (row == std::end(kRows) && foreign == nullptr) {
       return Error{
           fmt::format("{}: unknown option; the nearest is {}; -help lists all", arguments[i], dashed(nearest(word)))};
     }
+    const Text argument = foreign == nullptr ? row->argument : foreign->argument ? Text("VALUE") : Text();
+    const Text written = arguments[i];
     Text value;
-    if (!row->argument.empty()) {
-      if (i + 1 >= arguments.size())
-        return Error{fmt::format("{}: needs an argument ({})", arguments[i], row->argument)};
+    if (!argument.empty()) {
+      if (i + 1 >= arguments.size()) return Error{fmt::format("{}: needs an argument ({})", written, argument)};
       value = arguments[++i];
     }
-    if (auto done = row->apply(parsed.options, value); !done) return done.error();
+    auto done =
+        foreign == nullptr ? row->apply(parsed.options, value) : take_foreign_option(*foreign, written, warnings);
+    if (!done) return done.error();
+    if (!parsed.options.print_and_exit.empty()) {
+      parsed.print_and_exit = parsed.options.print_and_exit;
+      return parsed;
+    }
   }
+  if (auto done = resolve_devices(parsed.options, warnings); !done) return done.error();
+  for (const std::string& warning : warnings) log::warning(warning);
   return parsed;
 }
 

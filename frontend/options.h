@@ -9,12 +9,13 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "frontend/chardev_option.h"
 
 namespace relic86 {
 
 // -drive, -hda.., -fda.., -cdrom: one attached medium.
 struct DriveOption {
-  enum class Interface : u8 { Ide, Floppy };
+  enum class Interface : u8 { Ide, Floppy, None };  // None: if=none, waits for a -device that gives it a place
   enum class Media : u8 { Disk, Cdrom };
   std::string option;  // as the user wrote it, for messages: "-hda"
   std::string file;    // empty: a drive without a medium
@@ -25,6 +26,24 @@ struct DriveOption {
   bool read_only = false;
   bool raw = false;                            // format=raw: whatever the file looks like
   std::optional<std::array<u32, 3>> geometry;  // cyls=,heads=,secs=
+  std::string id;                              // the monitor's name for it, beside "ide0-hd0"
+  std::optional<unsigned> boot_index;          // -device ..,bootindex=: lower ones are tried first
+  std::string serial, model;                   // of a disk; empty: the board's own
+};
+
+// -monitor, -qmp, -mon: who commands the machine.
+struct MonitorOption {
+  std::string option;    // as the user wrote it, for messages: "-monitor"
+  std::string device;    // a character device: "stdio", "chardev:ID"
+  bool control = false;  // QMP (JSON) instead of lines of text
+  bool pretty = false;   // its answers are indented
+};
+
+// -fw_cfg: a file of the firmware configuration interface.
+struct FirmwareFileOption {
+  std::string name;
+  std::string file;    // a file on the host, or
+  std::string string;  // the contents themselves
 };
 
 struct IcountOption {
@@ -39,6 +58,7 @@ struct DeviceOption {
 };
 
 struct Options {
+  std::string print_and_exit;  // a text that was asked for instead of a machine: "-machine help"
   u64 ram_bytes = 128ull << 20;
   std::string cpu_model;  // empty: the default; "MODEL,+feature,-feature"
   enum class Accel : u8 { Default, Interpreter, Jit } accel = Accel::Default;
@@ -48,8 +68,14 @@ struct Options {
 
   std::vector<DriveOption> drives;
   bool snapshot = false;
+  bool default_floppy = true;  // drive A and an empty CD-ROM drive are there unless -device places such drives
+  bool default_cdrom = true;
   std::string boot_order;  // letters a, c, d, n; empty: c, d, a by what is attached
+  std::string boot_once;   // until the first reset
   bool boot_menu = false;
+  bool boot_strict = false;            // nothing is tried beyond the devices with a bootindex
+  bool check_floppy_signature = true;  // -no-fd-bootchk
+  std::vector<FirmwareFileOption> firmware_files;
   std::string kernel, initrd, append;
   std::string bios;
   std::vector<std::string> firmware_dirs;  // -L
@@ -60,7 +86,9 @@ struct Options {
 
   std::vector<std::string> serials;  // as written: "stdio", "file:F", ...
   std::vector<std::string> parallels;
-  std::vector<std::string> monitors;
+  std::vector<CharDeviceOption> char_devices;
+  std::vector<MonitorOption> monitors;
+  u8 escape_character = 1;  // -echr, of mon:stdio; 1: Ctrl-A
   std::string debugcon;
   u16 debugcon_port = 0xE9;      // -global isa-debugcon.iobase=PORT
   std::vector<std::string> gdb;  // "tcp::1234"
@@ -75,6 +103,9 @@ struct Options {
   bool no_reboot = false;
   bool no_shutdown = false;
   std::string name;
+  std::string uuid;
+  std::string pid_file;
+  bool daemonize = false;
   std::string load_vm;
   std::string log_items, log_file;
 

@@ -1,9 +1,15 @@
 #include "frontend/run.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
 
 #include "base/log.h"
 #include "base/print.h"
@@ -12,6 +18,7 @@
 #include "frontend/consoles.h"
 #include "frontend/display.h"
 #include "frontend/machine.h"
+#include "frontend/option_text.h"
 #include "frontend/options.h"
 #include "frontend/saved_machine.h"
 #include "frontend/screenshot.h"
@@ -56,6 +63,71 @@ class EndSignals {
   int fd_ = -1;
 };
 
+// -daemonize: the parent waits until the machine is ready, or has failed, and ends; the child goes on without a
+// terminal.
+class Background {
+ public:
+  // In the parent this does not return. Before anything else exists: threads are not taken along by fork().
+  Result<> enter() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) < 0) return Error{"-daemonize: no pipe: too many files are open"};
+    const pid_t child = ::fork();
+    if (child < 0) return Error{"-daemonize: no process: the host's limit is reached; start it without -daemonize"};
+    if (child > 0) {
+      ::close(ends[1]);
+      char ready = 0;
+      const bool well = ::read(ends[0], &ready, 1) == 1;
+      ::_exit(well ? 0 : kUsageError);
+    }
+    ::close(ends[0]);
+    report_ = ends[1];
+    ::setsid();
+    return {};
+  }
+  // The machine is ready: the terminal is given up.
+  void ready() {
+    if (report_ < 0) return;
+    const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int stream = STDIN_FILENO; nowhere >= 0 && stream <= STDERR_FILENO; stream++) ::dup2(nowhere, stream);
+    if (nowhere > STDERR_FILENO) ::close(nowhere);
+    [[maybe_unused]] const auto told = ::write(report_, "r", 1);
+    ::close(report_);
+    report_ = -1;
+  }
+
+ private:
+  int report_ = -1;
+};
+
+// -pidfile: there while the machine runs.
+class PidFile {
+ public:
+  static Result<PidFile> create(const std::string& path) {
+    PidFile file;
+    if (path.empty()) return file;
+    std::FILE* stream = std::fopen(path.c_str(), "we");
+    if (stream == nullptr)
+      return Error{fmt::format("-pidfile {}: cannot write the file: {}; check the folder and its permissions", path,
+                               std::strerror(errno))};
+    fmt::print(stream, "{}\n", ::getpid());
+    std::fclose(stream);
+    file.path_ = path;
+    return file;
+  }
+  PidFile(PidFile&& other) noexcept : path_(std::exchange(other.path_, "")) {}
+  PidFile& operator=(PidFile&& other) noexcept {
+    path_.swap(other.path_);
+    return *this;
+  }
+  ~PidFile() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+
+ private:
+  PidFile() = default;
+  std::string path_;
+};
+
 int finish(Machine& machine, const Options& options) {
   int code = machine.exit_code();
   print_text(stderr, machine.end_message());
@@ -80,18 +152,24 @@ int run_program(std::span<const std::string> arguments, const char*) {
     print_text(stdout, *parsed.value().print_and_exit);
     return 0;
   }
-  const auto asks_help = [](const std::string& word) { return word == "help" || word == "?"; };
-  if (asks_help(options.cpu_model)) {
+  if (asks_for_help(options.cpu_model)) {
     print_text(stdout, cpu_models_text());
     return 0;
   }
   for (const DeviceOption& device : options.devices) {
-    if (asks_help(device.name)) {
+    if (asks_for_help(device.name)) {
       print_text(stdout, device_help_text());
       return 0;
     }
+    for (const auto& [key, word] : device.properties) {
+      if (!asks_for_help(key)) continue;
+      const auto text = device_properties_text(device.name);
+      if (!text) return fail(text.message());
+      print_text(stdout, text.value());
+      return 0;
+    }
   }
-  if (asks_help(options.log_items)) {
+  if (asks_for_help(options.log_items)) {
     print_text(stdout, log::help_text());
     return 0;
   }
@@ -102,6 +180,17 @@ int run_program(std::span<const std::string> arguments, const char*) {
     if (auto opened = log::to_file(options.log_file); !opened) return fail(opened.message());
   }
 
+  Background background;
+  if (options.daemonize) {
+    for (const auto& words : {options.serials, options.parallels}) {
+      if (std::any_of(words.begin(), words.end(), [](const std::string& word) { return word.ends_with("stdio"); }))
+        return fail("-daemonize: has no terminal; give stdio's place to file:, unix: or pty");
+    }
+    if (options.nographic) return fail("-daemonize: -nographic needs the terminal; use -display none");
+    if (auto entered = background.enter(); !entered) return fail(entered.message());
+  }
+  auto pid_file = PidFile::create(options.pid_file);
+  if (!pid_file) return fail(pid_file.message());
   HostPoller poller;
   auto machine = Machine::create(options, poller);
   if (!machine) return fail(machine.message());
@@ -114,6 +203,7 @@ int run_program(std::span<const std::string> arguments, const char*) {
   EndSignals signals(poller, *machine.value());
   auto display = Display::open(options, *machine.value());
   if (!display) return fail(display.message());
+  background.ready();
   if (display.value() != nullptr)
     display.value()->run();
   else

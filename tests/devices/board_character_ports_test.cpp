@@ -18,8 +18,8 @@ struct PortsBoard {
   PortsBoard(unsigned serial, unsigned parallel) {
     BoardConfig config;
     config.bios = std::vector<u8>(0x10000, 0xF4);
-    config.serial_ports = serial;
-    config.parallel_ports = parallel;
+    for (unsigned i = 0; i < 4; i++) config.serial_ports[i] = i < serial;
+    for (unsigned i = 0; i < 3; i++) config.parallel_ports[i] = i < parallel;
     config.debug_consoles = {{0xE9, &debug}, {0x402, &debug}};
     auto made = PcBoard::create(std::move(config), parts.scheduler, parts.io, parts.memory, parts.control);
     EXPECT_TRUE(made.ok()) << made.message();
@@ -50,13 +50,26 @@ TEST(BoardPorts, FourSerialPorts) {
 
 TEST(BoardPorts, NonePresentAndTooManyAskedFor) {
   PortsBoard none(0, 0);
-  for (const u16 port : {0x3FD, 0x2FD, 0x3ED, 0x2ED, 0x379}) EXPECT_EQ(none.parts.in(port), 0xFFu);
+  for (const u16 port : {0x3FD, 0x2FD, 0x3ED, 0x2ED, 0x379, 0x279, 0x3BD}) EXPECT_EQ(none.parts.in(port), 0xFFu);
   EXPECT_EQ(none.board->uart(0), nullptr);
   EXPECT_EQ(none.board->parallel(0), nullptr);
   EXPECT_EQ(none.parts.config(1, 3, 0x67, 1), 0u);
-  PortsBoard many(9, 2);
-  EXPECT_NE(many.board->uart(3), nullptr);
-  EXPECT_EQ(many.board->uart(4), nullptr);
+}
+
+TEST(BoardPorts, ThreeParallelPorts) {
+  PortsBoard machine(0, 3);
+  unsigned number = 0;
+  for (const u16 port : {0x378, 0x278, 0x3BC}) {
+    Host host;
+    ASSERT_NE(machine.board->parallel(number), nullptr);
+    machine.board->parallel(number)->connect(&host);
+    machine.parts.out(port, 'A' + number);
+    machine.parts.out(static_cast<u16>(port + 2), 0x0D);  // strobe
+    machine.parts.out(static_cast<u16>(port + 2), 0x0C);
+    EXPECT_EQ(host.text, std::string(1, static_cast<char>('A' + number)));
+    machine.board->parallel(number++)->connect(nullptr);
+  }
+  EXPECT_EQ(machine.board->parallel(3), nullptr);
 }
 
 }  // namespace

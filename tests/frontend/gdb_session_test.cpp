@@ -223,7 +223,7 @@ TEST_P(GdbTest, KillEndsTheMachine) {
 
 TEST_P(GdbTest, MonitorCommandsAnswer) {
   const std::string answer = ask("qRcmd," + to_hex(std::string_view("info status")));
-  EXPECT_TRUE(answer.starts_with("O" + to_hex(std::string_view("VM status: paused\n")))) << answer;
+  EXPECT_TRUE(answer.starts_with("O" + to_hex(std::string_view("VM status: paused (prelaunch)\n")))) << answer;
   EXPECT_TRUE(answer.ends_with("OK"));  // frames in between
   EXPECT_EQ(ask("qRcmd,1"), "E22");
   EXPECT_NE(ask("qRcmd," + to_hex(std::string_view("gdbserver none"))), "");

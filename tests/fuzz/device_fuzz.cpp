@@ -49,7 +49,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.vga_bios.assign(32768, 0);
     config.vga_bios[0] = 0x55;
     config.vga_bios[1] = 0xAA;
-    config.serial_ports = 4;
+    config.serial_ports = {true, true, true, true};
     config.local_apic = {.x2apic = true, .tsc_deadline = true};
     config.test_device = true;
     config.debug_consoles.push_back({});
