@@ -42,6 +42,22 @@ std::string system_powerdown(Machine& machine, Words) {
   return "";
 }
 
+std::string nmi(Machine& machine, Words) {
+  machine.board().pulse_nmi();
+  return "";
+}
+std::string boot_set(Machine& machine, Words words) {
+  if (words.size() != 2 || words[1].empty() || words[1].find_first_not_of("acdn") != std::string::npos)
+    return "boot_set: letters are expected: a (floppy), c (hard disk), d (CD-ROM), n (network)\n";
+  machine.board().set_boot_order(words[1]);
+  return "";
+}
+// There is one processor, and the other commands look at it.
+std::string cpu(Machine&, Words words) {
+  return words.size() == 2 && words[1] == "0" ? ""
+                                              : "Error: Parameter 'index' expects a CPU number; 0 is the only one\n";
+}
+
 std::string screendump(Machine& machine, Words words) {
   std::string file;
   bool png = false;
@@ -151,6 +167,9 @@ constexpr MonitorCommand kCommands[] = {
     {"system_reset", "", "", "press the reset button", system_reset},
     {"system_powerdown", "", "", "press the power button", system_powerdown},
     {"system_wakeup", "", "", "wake the machine from suspend to RAM", system_wakeup},
+    {"nmi", "", "", "raise a non-maskable interrupt", nmi},
+    {"boot_set", "", "LETTERS", "boot order for the next start, as -boot", boot_set},
+    {"cpu", "", "0", "choose the processor that others look at", cpu},
     {"screendump", "", "FILE [-f png]", "write the screen as PPM or PNG", screendump},
     {"screentext", "", "", "print the text screen", screentext},
     {"sendkey", "", "KEYS [HOLD]", "type keys, such as ctrl-alt-f1; hold in milliseconds", sendkey},
@@ -161,6 +180,8 @@ constexpr MonitorCommand kCommands[] = {
     {"print", "p", "/FMT EXPRESSION", "print the value of an expression", monitor::print_value},
     {"memsave", "", "ADDR SIZE FILE", "save linear memory to a file", monitor::save_memory},
     {"pmemsave", "", "ADDR SIZE FILE", "save physical memory to a file", monitor::save_memory},
+    {"sum", "", "ADDR SIZE", "checksum of physical memory, as BSD's sum", monitor::checksum},
+    {"gva2gpa", "", "ADDR", "the physical address of a linear one", monitor::translate},
     {"i", "", "/FMT PORT", "read an I/O port", monitor::port_read},
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
@@ -178,6 +199,7 @@ std::string help(Machine&, Words words) {
     text += fmt::format("{}{}{}{}{} -- {}\n", command.name, command.alias.empty() ? "" : "|", command.alias,
                         command.arguments.empty() ? "" : " ", command.arguments, command.help);
   }
+  if (text.empty()) return fmt::format("unknown command: '{}'\n", words[1]);
   return text;
 }
 

@@ -16,6 +16,8 @@ std::string examine_virtual(Machine& machine, Words words);   // x /FMT ADDR
 std::string examine_physical(Machine& machine, Words words);  // xp /FMT ADDR
 std::string print_value(Machine& machine, Words words);       // print /FMT EXPRESSION
 std::string save_memory(Machine& machine, Words words);       // memsave, pmemsave ADDR SIZE FILE
+std::string checksum(Machine& machine, Words words);          // sum ADDR SIZE
+std::string translate(Machine& machine, Words words);         // gva2gpa ADDR
 std::string port_read(Machine& machine, Words words);         // i /FMT PORT
 std::string port_write(Machine& machine, Words words);        // o /FMT PORT VALUE
 

@@ -31,6 +31,32 @@ std::string kvm(Machine&) { return "kvm support: disabled\n"; }
 std::string mice(Machine&) { return "* Mouse #0: PS/2 Mouse\n"; }
 std::string usb(Machine&) { return "Error: USB support not enabled\n"; }
 
+std::string uuid(Machine& machine) {
+  const std::string& text = machine.options().uuid;
+  return (text.empty() ? "00000000-0000-0000-0000-000000000000" : text) + "\n";
+}
+std::string memory_size(Machine& machine) {
+  return fmt::format("base memory: {}\nplugged memory: 0\n", machine.options().ram_bytes);
+}
+std::string network(Machine&) { return ""; }  // as QEMU without a card
+
+// Who is connected to what, as the command line says it.
+std::string char_devices(Machine& machine) {
+  const Options& options = machine.options();
+  std::string text;
+  const auto ports = [&](const char* kind, const std::vector<std::string>& devices) {
+    for (std::size_t i = 0; i < devices.size(); i++) text += fmt::format("{}{}: filename={}\n", kind, i, devices[i]);
+  };
+  ports("serial", options.serials);
+  ports("parallel", options.parallels);
+  if (!options.debugcon.empty()) text += fmt::format("debugcon0: filename={}\n", options.debugcon);
+  for (const MonitorOption& monitor : options.monitors)
+    text += fmt::format("{}: filename={}\n", monitor.control ? "qmp" : "monitor", monitor.device);
+  for (const CharDeviceOption& device : options.char_devices)
+    text += fmt::format("{}: filename={}\n", device.id, device.spec);
+  return text;
+}
+
 std::string qtree(Machine& machine) {
   StateDumper dumper;
   machine.state(dumper);
@@ -53,6 +79,11 @@ constexpr Topic kTopics[] = {
     {"pci", "PCI functions", pci},
     {"mtree", "who answers which memory and ports", mtree},
     {"jit", "the execution engine's statistics", jit},
+    {"qtree", "the same as info state", qtree},
+    {"chardev", "character devices", char_devices},
+    {"network", "network cards: none exist", network},
+    {"uuid", "the machine's UUID (-uuid)", uuid},
+    {"memory_size_summary", "bytes of guest RAM", memory_size},
     {"state", "every field of the machine's state", qtree},
     {"statehash", "a hash of the whole machine", statehash},
     {"snapshots", "saved machines", snapshots},

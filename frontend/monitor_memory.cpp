@@ -141,6 +141,29 @@ std::string print_value(Machine& machine, Words words) {
   }
 }
 
+std::string checksum(Machine& machine, Words words) {
+  const auto address = words.size() > 2 ? evaluate(machine, words[1]) : std::nullopt;
+  const auto size = words.size() > 2 ? evaluate(machine, words[2]) : std::nullopt;
+  constexpr u64 kMost = u64{4} << 30;
+  if (!address || !size || *size > kMost) return "sum: an address and a size of at most 4 GiB are expected\n";
+  unsigned sum = 0;
+  std::array<u8, kPageSize> page{};
+  for (u64 done = 0; done < *size;) {
+    const auto chunk = std::span(page).first(std::min<u64>(kPageSize, *size - done));
+    read_guest(machine, true, *address + done, chunk);
+    for (const u8 byte : chunk) sum = ((sum >> 1 | sum << 15) + byte) & 0xFFFF;
+    done += chunk.size();
+  }
+  return fmt::format("{:05}\n", sum);
+}
+
+std::string translate(Machine& machine, Words words) {
+  const auto address = words.size() > 1 ? evaluate(machine, words[1]) : std::nullopt;
+  if (!address) return "gva2gpa: an address is expected\n";
+  const auto physical = machine.cpu().mmu().debug_translate(LinAddr(*address & 0xFFFFFFFFu));
+  return physical ? fmt::format("gpa: {:#x}\n", physical->raw) : "Unmapped\n";
+}
+
 std::string save_memory(Machine& machine, Words words) {
   const bool physical = words[0] == "pmemsave";
   const auto address = words.size() > 3 ? evaluate(machine, words[1]) : std::nullopt;

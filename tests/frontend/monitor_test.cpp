@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "devices/mc146818.h"
 #include "frontend/options.h"
 
 namespace relic86 {
@@ -140,6 +141,20 @@ TEST_F(MonitorSession, RunStateFollowsStopAndCont) {
   EXPECT_FALSE(machine->ended());
   EXPECT_EQ(run("quit"), "");
   EXPECT_TRUE(machine->ended());
+}
+
+TEST_F(MonitorSession, SmallCommandsOfQemusUsers) {
+  EXPECT_EQ(run("sum 0x1000 8"), "07520\n");  // what sum(1) -r says of the eight bytes
+  EXPECT_EQ(run("gva2gpa 0x1234"), "gpa: 0x1234\n");
+  EXPECT_EQ(run("boot_set d"), "");
+  EXPECT_EQ(machine->board().clock().cmos(0x3D) & 0x0F, 3);
+  EXPECT_NE(run("boot_set z").find("letters"), std::string::npos);
+  EXPECT_EQ(run("cpu 0"), "");
+  EXPECT_NE(run("cpu 1"), "");
+  EXPECT_EQ(run("nmi"), "");
+  EXPECT_EQ(run("info memory_size_summary"), "base memory: 4194304\nplugged memory: 0\n");
+  EXPECT_EQ(run("info uuid"), "00000000-0000-0000-0000-000000000000\n");
+  EXPECT_EQ(run("help frobnicate"), "unknown command: 'frobnicate'\n");
 }
 
 TEST_F(MonitorSession, NonsenseGetsAnAnswer) {
