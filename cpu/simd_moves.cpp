@@ -250,7 +250,6 @@ Flow stmxcsr(Cpu& cpu, const Insn& insn) {
 
 // One processor that does everything in order: fences and hints have nothing to do.
 Flow simd_fence(Cpu&, const Insn&) { return Flow::Next; }
-Flow prefetch(Cpu&, const Insn&) { return Flow::Next; }
 // CLFLUSH faults as a read of the byte would (SDM 2).
 Flow clflush(Cpu& cpu, const Insn& insn) {
   u8 byte = 0;

@@ -138,7 +138,6 @@ constexpr Named kForms[] = {
     {"ldmxcsr", special(Unit::Sse, Special::LoadMxcsr, 4)},
     {"stmxcsr", store(Unit::Sse, 4)},
     {"simd_fence", special(Unit::None, Special::Nothing)},
-    {"prefetch", special(Unit::None, Special::Nothing)},
     {"x87_fldcw", special(Unit::X87, Special::LoadControl, 2)},
     {"x87_fnstcw", store(Unit::X87, 2)},
     {"x87_fnstsw_memory", store(Unit::X87, 2)},

@@ -157,6 +157,19 @@ TEST(CpuModels, PopcntCountsAndSetsZf) {
   EXPECT_EQ(machine.cpu().eflags() & kArithmeticFlags, u32{kZF});
 }
 
+TEST(CpuModels, MovntiIsOfSse2AndUsesNoUnit) {
+  EXPECT_EQ(outcome("pentium3", {0x0F, 0xC3, 0x00, 0xF4}), kInvalidOpcode);
+  EXPECT_EQ(outcome("qemu32", {0x66, 0x0F, 0xC3, 0x00, 0xF4}), kInvalidOpcode);
+  EXPECT_EQ(outcome("qemu32", {0x0F, 0xC3, 0xC0, 0xF4}), kInvalidOpcode);
+  ProtectedMachine machine("qemu32");
+  machine.reg(kEax) = 0x3000, machine.reg(kEdx) = 0x12345678;
+  machine.state().cr0 |= 0xC;  // EM, TS
+  machine.state().cr4 = 0;
+  machine.code({0x0F, 0xC3, 0x10, 0xF4});
+  EXPECT_EQ(machine.run_to_handler(), -1);
+  EXPECT_EQ(machine.peek<u32>(0x3000), 0x12345678u);
+}
+
 TEST(CpuModels, MwaitSleepsOnlyWhenArmedAndInterruptible) {
   for (const u32 flags : {0u, u32{kIF}}) {
     ProtectedMachine machine("max");

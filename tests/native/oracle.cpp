@@ -29,7 +29,8 @@ void mutate_result(const GuestCode& code, u16 row, CaseResult& result) {
     } else if (r.flags_written != 0) {
       result.eflags ^= r.flags_written & (~r.flags_written + 1);
     } else {
-      result.gpr[kEax] ^= 0x80;
+      // RDTSCP's EAX is another one each time.
+      result.gpr[(masked_registers(r) >> kEax & 1) != 0 ? kEsi : kEax] ^= 0x80;
     }
   }
 }
@@ -179,9 +180,9 @@ bool Oracle::differs(GuestCode& code, const CaseInput& given) {
   return compare(code, input, host_single_, emulated_single_, options_.undefined) == Verdict::Different;
 }
 
-// Takes away what the difference does not need: instructions, then registers, flags, memory and units. Where an
-// instruction cannot go since others must keep their places, NOPs may take its own.
-void Oracle::shrink(GuestCode& code, CaseInput& input) {
+// Takes away the instructions that the difference does not need. Where one cannot go since others must keep their
+// places, NOPs may take its own.
+void Oracle::remove_pieces(GuestCode& code, const CaseInput& input) {
   for (std::size_t i = 0; i < code.pieces.size() && code.pieces.size() > 1;) {
     GuestCode fewer = code;
     fewer.pieces.erase(fewer.pieces.begin() + static_cast<std::ptrdiff_t>(i));
@@ -195,6 +196,12 @@ void Oracle::shrink(GuestCode& code, CaseInput& input) {
     if (differs(padded, input)) code = padded;
     ++i;
   }
+}
+
+// Takes away what the difference does not need: instructions, then registers, flags, memory and units, then what the
+// simpler state made superfluous.
+void Oracle::shrink(GuestCode& code, CaseInput& input) {
+  remove_pieces(code, input);
   const auto attempt = [&](auto change) {
     CaseInput simpler = input;
     change(simpler);
@@ -206,13 +213,15 @@ void Oracle::shrink(GuestCode& code, CaseInput& input) {
   for (unsigned i = 0; i < kWindowSize; i += 32) {
     attempt([i](CaseInput& c) { std::memset(c.window + i, 0, 32); });
   }
-  if (!input.units) return;
-  attempt([](CaseInput& c) { c.fx = FxState{}; });
-  attempt([](CaseInput& c) { c.fx.mxcsr = 0x1F80; });
-  for (unsigned i = 0; i < 8; ++i) {
-    attempt([i](CaseInput& c) { c.fx.st[i] = {}; });
-    attempt([i](CaseInput& c) { c.fx.xmm[i] = {}; });
+  if (input.units) {
+    attempt([](CaseInput& c) { c.fx = FxState{}; });
+    attempt([](CaseInput& c) { c.fx.mxcsr = 0x1F80; });
+    for (unsigned i = 0; i < 8; ++i) {
+      attempt([i](CaseInput& c) { c.fx.st[i] = {}; });
+      attempt([i](CaseInput& c) { c.fx.xmm[i] = {}; });
+    }
   }
+  if (code.pieces.size() > 1) remove_pieces(code, input);
 }
 
 u16 Oracle::last_row(const GuestCode& code) {

@@ -54,6 +54,7 @@ class Oracle {
   // Runs one case on both sides: whether it still differs.
   bool differs(GuestCode& code, const CaseInput& input);
   void place(const GuestCode& code);
+  void remove_pieces(GuestCode& code, const CaseInput& input);
   void shrink(GuestCode& code, CaseInput& input);
   static u16 last_row(const GuestCode& code);
 
