@@ -243,7 +243,7 @@ bool Interpreter::translate(u64 linear, FetchPage& page) {
     cpu_.raise_page_fault(cpu_.mmu().fault());
     return false;
   }
-  page.linear_page = linear >> kPageShift;
+  page.linear_page = page_of(linear);
   page.flushes = cpu_.mmu().tlb().flushes();
   return true;
 }
@@ -256,7 +256,7 @@ CodeBlock* Interpreter::current_block() {
     cpu_.raise(Vector::GeneralProtection, 0);
     return nullptr;
   }
-  if (((linear >> kPageShift) != fetch_.linear_page || cpu_.mmu().tlb().flushes() != fetch_.flushes) &&
+  if ((page_of(linear) != fetch_.linear_page || cpu_.mmu().tlb().flushes() != fetch_.flushes) &&
       !translate(linear, fetch_)) [[unlikely]] {
     forget_fetch_page();
     return nullptr;
@@ -353,7 +353,7 @@ bool Interpreter::fetch_uncached(Insn& insn) {
       return false;
     }
     const u64 linear = static_cast<u32>(state_.segment[kCs].base + offset);
-    if ((linear >> kPageShift) != page.linear_page && !translate(linear, page)) return false;
+    if (page_of(linear) != page.linear_page && !translate(linear, page)) return false;
     const u64 in_page = linear & (kPageSize - 1);
     window[size - 1] =
         page.code.backed ? page.code.host[in_page] : static_cast<u8>(bus_.read(page.code.physical + in_page, 1));

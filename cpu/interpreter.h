@@ -72,11 +72,13 @@ class Interpreter final : public Executor, public CodeWatch {
   ExitReason run_blocks(u64 budget);
   // Where the code at one linear page lies.
   struct FetchPage {
-    u64 linear_page = ~u64{0};  // linear address >> 12; ~0: none
+    u64 linear_page = ~u64{0};  // page_of(); ~0: none
     u64 flushes = 0;            // of the TLB when this was looked up: a flush ends it
     Mmu::CodePage code{};       // code that is not backed (MMIO, nothing) is executed uncached
   };
 
+  // Linear address >> 12, and who fetches: translated code changes the privilege without a word (SYSENTER).
+  u64 page_of(u64 linear) const { return linear >> kPageShift | (state_.mode.cpl == 3 ? u64{1} << 32 : 0); }
   bool translate(u64 linear, FetchPage& page);
   CodeBlock* decode_block(BackingOffset first, bool code32);
   CodeBlock* decode_straddling(BackingOffset first, bool code32);

@@ -8,8 +8,17 @@ namespace {
 
 constexpr u32 kCr0Am = 1u << 18;
 
-// Where a selector's descriptor lies; false: beyond its table's limit, or in an LDT that is not there.
-bool locate(const CpuState& state, Selector selector, LinAddr& address) {
+bool read_descriptor(Cpu& cpu, LinAddr address, Descriptor& descriptor) {
+  u64 raw = 0;
+  if (!cpu.read_system(address, raw)) return false;
+  descriptor.low = static_cast<u32>(raw);
+  descriptor.high = static_cast<u32>(raw >> 32);
+  return true;
+}
+
+}  // namespace
+
+bool locate_descriptor(const CpuState& state, Selector selector, LinAddr& address) {
   u64 base = state.gdtr.base;
   u32 limit = state.gdtr.limit;
   if (selector.local()) {
@@ -23,19 +32,9 @@ bool locate(const CpuState& state, Selector selector, LinAddr& address) {
   return true;
 }
 
-bool read_descriptor(Cpu& cpu, LinAddr address, Descriptor& descriptor) {
-  u64 raw = 0;
-  if (!cpu.read_system(address, raw)) return false;
-  descriptor.low = static_cast<u32>(raw);
-  descriptor.high = static_cast<u32>(raw >> 32);
-  return true;
-}
-
-}  // namespace
-
 bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vector vector, u32 external) {
   LinAddr address{};
-  if (!locate(cpu.state(), selector, address)) {
+  if (!locate_descriptor(cpu.state(), selector, address)) {
     cpu.raise(vector, selector_error(selector, external));
     return false;
   }
@@ -45,7 +44,7 @@ bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vecto
 bool peek_descriptor(Cpu& cpu, Selector selector, std::optional<Descriptor>& descriptor) {
   LinAddr address{};
   descriptor.reset();
-  if (selector.null() || !locate(cpu.state(), selector, address)) return true;
+  if (selector.null() || !locate_descriptor(cpu.state(), selector, address)) return true;
   Descriptor found;
   if (!read_descriptor(cpu, address, found)) return false;
   descriptor = found;
@@ -55,7 +54,7 @@ bool peek_descriptor(Cpu& cpu, Selector selector, std::optional<Descriptor>& des
 bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor) {
   if ((descriptor.high & 0x100) != 0) return true;
   LinAddr address{};
-  if (!locate(cpu.state(), selector, address)) return true;
+  if (!locate_descriptor(cpu.state(), selector, address)) return true;
   descriptor.high |= 0x100;
   return cpu.write_system(address + 5, static_cast<u8>(descriptor.high >> 8));
 }

@@ -49,6 +49,8 @@ enum SystemType : unsigned {
 // The error code that names a selector.
 inline u32 selector_error(Selector selector, u32 external = 0) { return (selector.raw & 0xFFFCu) | external; }
 
+// Where a selector's descriptor lies; false: beyond its table's limit, or in an LDT that is not there.
+bool locate_descriptor(const CpuState& state, Selector selector, LinAddr& address);
 // Reads the selector's descriptor. A selector beyond its table raises vector(selector); false.
 bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vector vector, u32 external = 0);
 // The same without faults, for LAR, LSL, VERR, VERW: nullopt when beyond its table; page faults still raise (false in

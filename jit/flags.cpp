@@ -58,6 +58,7 @@ void run_step(Cpu& cpu, Op op, bool from_result, u32 a_raw, u32 b_raw, u32 c_raw
     case Op::Bsf: builder.bsf(a, b); break;
     case Op::Bsr: builder.bsr(a, b); break;
     case Op::SetCarry: builder.set_carry(a_raw != 0); break;
+    case Op::SetZero: flags.set_eflags((flags.eflags() & ~u32{kZF}) | (a_raw != 0 ? u32{kZF} : 0u)); break;
     case Op::Literal: flags.set_eflags(a_raw & (kZF | kPF | kCF)); break;
     case Op::Image: flags.set_eflags(a_raw & kArithmeticFlags); break;
     case Op::Shld:

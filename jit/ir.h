@@ -82,12 +82,18 @@ enum class Op : u8 {
   StringLoad,   // reg: ESI or EDI
   StringStore,  // b: value
   Advance,      // immediate: registers that go on by size, up or down
+  RepeatMove,   // REP MOVS within a page on each side
+  RepeatStore,  // REP STOS within a page
   // Of the system's instructions, the usual case (jit/system_forms.h).
   Selector,         // reg: segment
   FlagsImage,       // what PUSHF pushes
   SetFlags,         // a: what POPF popped
   ClearInterrupts,  // CLI
   SetInterrupts,    // STI
+  LoadSegment,      // a: Address if from memory; reg: segment; immediate 1: from the stack (POP)
+  VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
+  SetZero,          // a step only: ZF
+  FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
 };
 
 inline constexpr u16 kNoValue = 0xFFFF;

@@ -85,12 +85,18 @@ constexpr NamedOperation kOperations[] = {RELIC86_NAMED(Constant),
                                           RELIC86_NAMED(StringLoad),
                                           RELIC86_NAMED(StringStore),
                                           RELIC86_NAMED(Advance),
+                                          RELIC86_NAMED(RepeatMove),
+                                          RELIC86_NAMED(RepeatStore),
                                           RELIC86_NAMED(Selector),
                                           RELIC86_NAMED(FlagsImage),
                                           RELIC86_NAMED(SetFlagsByte),
                                           RELIC86_NAMED(SetFlags),
                                           RELIC86_NAMED(ClearInterrupts),
-                                          RELIC86_NAMED(SetInterrupts)};
+                                          RELIC86_NAMED(SetInterrupts),
+                                          RELIC86_NAMED(LoadSegment),
+                                          RELIC86_NAMED(VerifySegment),
+                                          RELIC86_NAMED(SetZero),
+                                          RELIC86_NAMED(FastTransfer)};
 #undef RELIC86_NAMED
 
 std::string name_of(Op op) {

@@ -41,7 +41,7 @@ class Planner {
       if (insn.cold) {
         for (Symbolic& each : registers_) each = fresh();
         // A segment may have been loaded. That a flat one stays flat is part of the mode.
-        std::erase_if(open_, [](const Open& open) { return open.place.segment != 0xFF; });
+        forget_segments();
         continue;
       }
       if (insn.native != nullptr) {
@@ -71,6 +71,10 @@ class Planner {
     for (unsigned i = 0; i < 8; ++i) {
       if ((insn.writes_registers >> i & 1) != 0) registers_[i] = fresh();
     }
+  }
+
+  void forget_segments() {
+    std::erase_if(open_, [](const Open& open) { return open.place.segment != 0xFF; });
   }
 
   Symbolic fresh() { return {next_unknown_++, 0}; }
@@ -109,8 +113,14 @@ class Planner {
         registers_[kEsp] = registers_[n.reg];
         move_stack(n.immediate);
         break;
-      case Op::JumpIfCounting: registers_[kEcx] = fresh(); break;
+      case Op::LoadSegment:
+        forget_segments();
+        if (n.immediate != 0) move_stack(n.size);
+        break;
+      case Op::RepeatMove:
+      case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];
       case Op::Advance: registers_[kEsi] = fresh(), registers_[kEdi] = fresh(); break;
+      case Op::JumpIfCounting: registers_[kEcx] = fresh(); break;
       default: return fresh();
     }
     return {};

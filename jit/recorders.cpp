@@ -52,6 +52,11 @@ bool touches_memory(const InsnIr& ir) {
       case Op::SetFlags:
       case Op::ClearInterrupts:
       case Op::SetInterrupts:
+      case Op::LoadSegment:
+      case Op::RepeatMove:
+      case Op::RepeatStore:
+      case Op::VerifySegment:
+      case Op::FastTransfer:
       case Op::StringLoad:
       case Op::StringStore: return true;
       default: break;
@@ -97,7 +102,7 @@ void record(InsnIr& ir, const Mode& mode) {
                                                : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
       if (!ir.cold) ir.native = native_form(insn, mode);
-      ir.cold = ir.native == nullptr && (ir.cold || !(record_system(ir, mode) || record_string(ir)));
+      ir.cold = ir.native == nullptr && (ir.cold || !(record_system(ir, mode) || record_string(ir, mode)));
       ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);

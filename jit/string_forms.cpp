@@ -27,6 +27,10 @@ class StringRecorder {
     add({Op::Advance, size_, 0, kNoValue, kNoValue, kNoValue, registers});
     ir_.writes_registers |= registers;
   }
+  void repeat(bool moves) {
+    add({moves ? Op::RepeatMove : Op::RepeatStore, size_});
+    ir_.writes_registers |= kDestination | 1u << kEcx | (moves ? kSource : 0);
+  }
 
  private:
   u16 add(const Node& node) {
@@ -39,15 +43,21 @@ class StringRecorder {
 
 }  // namespace
 
-bool record_string(InsnIr& ir) {
+bool record_string(InsnIr& ir, const Mode& mode) {
   const Insn& insn = *ir.insn;
-  if (insn.repeats()) return false;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
   constexpr std::string_view kPrefix = "string_";
   if (!meaning.starts_with(kPrefix)) return false;
   const std::string_view name = meaning.substr(kPrefix.size(), 4);
   const bool byte = meaning.ends_with("_byte");
   StringRecorder r(ir, byte ? 1 : insn.operand32() ? 4 : 2);
+  if (insn.repeats()) {
+    const bool moves = name == "movs";
+    if ((!moves && name != "stos") || !insn.address32() || mode.down || !mode.flat(kEs)) return false;
+    if (moves && !mode.flat(insn.segment)) return false;
+    r.repeat(moves);
+    return true;
+  }
   if (name == "movs") {
     r.store(r.load(kEsi));
     r.advance(kSource | kDestination);

@@ -16,6 +16,30 @@ void push_first(InsnIr& ir, u8 size) {
   ir.writes_registers |= 1u << kEsp;
 }
 
+// Of ES, DS, FS and GS; and what is asked of a selector.
+bool record_segment(InsnIr& ir, const Mode& mode, std::string_view meaning) {
+  const Insn& insn = *ir.insn;
+  const u8 size = insn.operand32() ? 4 : 2;
+  const bool from_memory = insn.memory();
+  const bool verifies = meaning == "verr" || meaning == "verw";
+  if (meaning == "sysenter" || (meaning == "sysexit" && !mode.user)) {
+    if (!mode.code32 || !mode.flat_code()) return false;
+    ir.nodes.push_back({Op::FastTransfer, 4, 0, kNoValue, kNoValue, kNoValue, meaning == "sysexit" ? 1u : 0u});
+    return true;
+  }
+  const bool data = insn.reg < kSegmentRegisters && insn.reg != kCs && insn.reg != kSs;
+  const bool loads = meaning == "mov_to_segment" && data, pops = meaning == "pop_segment" && data;
+  if (!verifies && !loads && !pops) return false;
+  const bool address = from_memory && !pops;
+  if (address) ir.nodes.push_back({Op::Address, 4});
+  Node node{verifies ? Op::VerifySegment : Op::LoadSegment, pops ? size : u8{2}, insn.reg};
+  if (address) node.a = kFirst;
+  node.immediate = pops || meaning == "verw" ? 1 : 0;
+  ir.nodes.push_back(node);
+  if (pops) ir.writes_registers |= 1u << kEsp;
+  return true;
+}
+
 }  // namespace
 
 bool record_system(InsnIr& ir, const Mode& mode) {
@@ -27,6 +51,7 @@ bool record_system(InsnIr& ir, const Mode& mode) {
     push_first(ir, size);
     return true;
   }
+  if (record_segment(ir, mode, meaning)) return true;
   if (mode.user) return false;  // IOPL, or virtual-8086 mode
   if (meaning == "pushf") {
     ir.nodes.push_back({Op::FlagsImage, size});

@@ -7,6 +7,7 @@
 
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
+#include "cpu/system_instructions.h"
 #include "cpu/trace.h"
 #include "jit/native_forms.h"
 
@@ -24,8 +25,8 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ = x64::make_thunks(
-      cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &flatten_helper});
+  thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
+                                      &flatten_helper, descriptors_.data()});
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -187,6 +188,8 @@ Flow Translator::leave(ExitPoint& exit) {
       const Insn& insn = *exit.insn;
       ++statistics_.interpreted_instructions;
       const Flow flow = insn.handler(cpu_, insn);
+      const bool verifies = insn.handler == verr || insn.handler == verw;
+      if (verifies && flow == Flow::Next) descriptors_.remember(cpu_, Selector(static_cast<u16>(area_.value)));
       interpreter_.complete(flow, insn);
       return flow == Flow::Next ? Flow::Branched : flow;
     }

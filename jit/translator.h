@@ -15,6 +15,7 @@
 
 #include "cpu/interpreter.h"
 #include "jit/code_cache.h"
+#include "jit/descriptor_cache.h"
 #include "jit/flag_records.h"
 #include "jit/lookup_table.h"
 #include "jit/translation.h"
@@ -136,6 +137,7 @@ class Translator final : public Executor, public CodeWatch {
   TranslatorOptions options_;
   Interpreter interpreter_;
   CodeCache cache_;
+  DescriptorCache descriptors_;
   x64::Thunks thunks_;
   std::vector<std::unique_ptr<LookupTable>> lookups_;
   FlagRecords records_;

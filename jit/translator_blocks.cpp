@@ -115,7 +115,11 @@ bool closes_loop(const BlockIr& ir) {
     bool pushes = false;  // a call
     for (const Node& node : each.nodes) {
       pushes = pushes || node.op == Op::Push;
-      if (node.op == Op::SetFlags || node.op == Op::ClearInterrupts || node.op == Op::SetInterrupts) return false;
+      if (node.op == Op::SetFlags || node.op == Op::ClearInterrupts || node.op == Op::SetInterrupts ||
+          node.op == Op::LoadSegment || node.op == Op::VerifySegment || node.op == Op::RepeatMove ||
+          node.op == Op::RepeatStore) {
+        return false;
+      }
       branches = node.op == Op::JumpIf || node.op == Op::JumpIfCounting ||
                  (node.op == Op::JumpTo && !pushes && each.nodes[node.a].op == Op::TargetOf);
     }
@@ -151,8 +155,10 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   if (options_.share && !mode.unshared) plan_pages(ir, mode);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
-  const x64::LookupLayout lookup{lookup_for(translation.mode_key & ~Mode::kUnshared).data(), LookupTable::kSlots - 1};
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookup, records_,
+  const x64::LookupSource lookups = [this](u32 key) {
+    return x64::LookupLayout{lookup_for(key).data(), LookupTable::kSlots - 1};
+  };
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookups, records_,
                        {options_.share, options_.lazy_flags, options_.returns, options_.cross_page});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers

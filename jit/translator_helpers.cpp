@@ -12,6 +12,12 @@ namespace {
 
 Translator& translator(void* context) { return *static_cast<Translator*>(context); }
 
+// Of those that translated code carries out itself once the descriptor is known.
+bool loads_segment(const Insn& insn) {
+  return (insn.handler == mov_to_segment || insn.handler == pop_segment) && insn.reg < kSegmentRegisters &&
+         insn.reg != kSs;
+}
+
 u64 granules_of(u64 offset, u32 size) {
   const u64 first = (offset & (kPageSize - 1)) / 64, last = ((offset & (kPageSize - 1)) + size - 1) / 64;
   return (~u64{0} << first) & (~u64{0} >> (63 - last));
@@ -179,6 +185,8 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   const Insn& insn = *exit.insn;
   const u8 length = insn.length;
   Flow flow = insn.handler(self.cpu_, insn);
+  if (flow == Flow::Stop && loads_segment(insn))
+    self.descriptors_.remember(self.cpu_, state.segment[insn.reg].selector);
   if (flow == Flow::Stop && insn.row != kNoRow && self.undisturbed(exit)) flow = Flow::Next;
   // What has been written over an instruction may change the mode without a stop: CLD, STD, FLDCW.
   const bool mode_known = !insn.replaced() || self.mode_stays(exit);

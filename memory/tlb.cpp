@@ -19,7 +19,7 @@ Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(b
     RELIC86_ASSERT(memory != MAP_FAILED);
     positions = static_cast<u32*>(memory);
   }
-  live_.reserve(cap + 1);
+  for (auto& listed : live_) listed.reserve(cap + 1);
 }
 
 Tlb::~Tlb() {
@@ -29,12 +29,12 @@ Tlb::~Tlb() {
 void Tlb::fill(const TlbFill& fill) {
   const u32 page = page_of(fill.page);
   const unsigned privilege = index(fill.privilege);
-  if (positions_[privilege][page] == 0) {
-    if (live_.size() >= cap_) flush_all();
-    live_.push_back({page, static_cast<u8>(privilege), fill.global});
-    positions_[privilege][page] = static_cast<u32>(live_.size());
-  } else {
-    live_[positions_[privilege][page] - 1].global = fill.global;
+  if (const u32 position = positions_[privilege][page]; position == 0) {
+    if (live_entries() >= cap_) flush_all();
+    list(page, privilege, fill.global);
+  } else if (((position & kGlobal) != 0) != fill.global) {
+    unlist(page, privilege);
+    list(page, privilege, fill.global);
   }
   if (fill.large) large_.set(page >> 10);
 
@@ -97,38 +97,41 @@ void Tlb::clear(u32 page, unsigned privilege) {
 }
 
 void Tlb::flush_all() {
-  for (const Live& live : live_) {
-    clear(live.page, live.privilege);
+  for (auto& listed : live_) {
+    for (const Live& live : listed) clear(live.page, live.privilege);
+    listed.clear();
   }
-  live_.clear();
   large_.reset();
   flushes_++;
 }
 
 void Tlb::flush_non_global() {
-  std::size_t kept = 0;
-  for (const Live live : live_) {
-    if (live.global) {
-      live_[kept++] = live;
-      positions_[live.privilege][live.page] = static_cast<u32>(kept);
-    } else {
-      clear(live.page, live.privilege);
-    }
-  }
-  live_.resize(kept);
+  for (const Live& live : live_[0]) clear(live.page, live.privilege);
+  live_[0].clear();
   flushes_++;
 }
 
-void Tlb::drop(u32 page, unsigned privilege) {
+void Tlb::list(u32 page, unsigned privilege, bool global) {
+  auto& listed = live_[global ? 1 : 0];
+  listed.push_back({page, static_cast<u8>(privilege)});
+  positions_[privilege][page] = static_cast<u32>(listed.size()) | (global ? kGlobal : 0);
+}
+
+void Tlb::unlist(u32 page, unsigned privilege) {
   const u32 position = positions_[privilege][page];
-  if (position == 0) return;
-  clear(page, privilege);
-  const Live last = live_.back();
-  live_.pop_back();
-  if (position - 1 < live_.size()) {
-    live_[position - 1] = last;
+  auto& listed = live_[(position & kGlobal) != 0 ? 1 : 0];
+  const Live last = listed.back();
+  listed.pop_back();
+  if (const u32 place = (position & ~kGlobal) - 1; place < listed.size()) {
+    listed[place] = last;
     positions_[last.privilege][last.page] = position;
   }
+}
+
+void Tlb::drop(u32 page, unsigned privilege) {
+  if (positions_[privilege][page] == 0) return;
+  unlist(page, privilege);
+  clear(page, privilege);
 }
 
 void Tlb::flush_page(LinAddr address) {
@@ -148,11 +151,13 @@ void Tlb::flush_page(LinAddr address) {
 void Tlb::watch(BackingOffset first, u64 size) {
   const u64 low = reinterpret_cast<u64>(bus_.store().host(first)) & kPageMask;
   size += first.raw & (kPageSize - 1);
-  for (const Live& live : live_) {
-    u64& entry = tables_.write[live.privilege][live.page];
-    if ((entry & kTlbFast) == 0) continue;
-    const u64 host = (entry & kPageMask) + (u64{live.page} << kPageShift);
-    if (host - low < size) entry = (entry & kPageMask) | kTlbPresent | kTlbWatched;
+  for (const auto& listed : live_) {
+    for (const Live& live : listed) {
+      u64& entry = tables_.write[live.privilege][live.page];
+      if ((entry & kTlbFast) == 0) continue;
+      const u64 host = (entry & kPageMask) + (u64{live.page} << kPageShift);
+      if (host - low < size) entry = (entry & kPageMask) | kTlbPresent | kTlbWatched;
+    }
   }
 }
 

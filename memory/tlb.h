@@ -7,8 +7,8 @@
 //   bit 2 (kTlbMmio)       bits 63:12 are the physical page; go through the bus (registers, unmapped memory, writes to
 //                          ROM)
 //   bit 3 (kTlbWatched)    entry & ~FFFh is the addend; store, then BackingStore::note_write
-//   bit 4 (kTlbDebug)      a debugger watches bytes of the page: bits 63:12 are the page in the backing store. Data only
-//   0                    not looked up since the last flush: walk the page tables.
+//   bit 4 (kTlbDebug)      a debugger watches bytes of the page: bits 63:12 are the page in the backing store. Data
+//   only 0                    not looked up since the last flush: walk the page tables.
 //
 // A code entry is made by fetching: what the read entry says, of a page that may be executed.
 // Which pages have entries depends only on which were touched since the last flush, for every engine: no replacement,
@@ -84,7 +84,7 @@ class Tlb {
   // none comes or goes.
   void set_debug_pages(std::vector<u32> pages);
 
-  u32 live_entries() const { return static_cast<u32>(live_.size()); }
+  u32 live_entries() const { return static_cast<u32>(live_[0].size() + live_[1].size()); }
   // Grows whenever entries may have been dropped: who keeps what an entry said (the page being executed) asks again.
   u64 flushes() const { return flushes_; }
 
@@ -92,10 +92,13 @@ class Tlb {
   struct Live {
     u32 page;
     u8 privilege;
-    bool global;
   };
+  // Of positions_: 0 if not live, else 1 + the place in its list, and this bit for the list of global ones.
+  static constexpr u32 kGlobal = 1u << 31;
   static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
   static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
+  void list(u32 page, unsigned privilege, bool global);
+  void unlist(u32 page, unsigned privilege);
   void drop(u32 page, unsigned privilege);
   void clear(u32 page, unsigned privilege);
   void slow_down(u32 page, unsigned privilege);  // for the debugger
@@ -104,9 +107,9 @@ class Tlb {
   TlbTables& tables_;
   PhysicalBus& bus_;
   u32 cap_;
-  std::vector<Live> live_;
-  u32* positions_[2];        // per page: 1 + position in live_, 0 if not live; lazily committed
-  std::bitset<1024> large_;  // per 4 MiB: holds entries made from a large page
+  std::vector<Live> live_[2];  // entries that are not global, and global ones: a process switch looks at the first
+  u32* positions_[2];          // per page; lazily committed
+  std::bitset<1024> large_;    // per 4 MiB: holds entries made from a large page
   u64 flushes_ = 0;
   std::vector<u32> debug_pages_;
 };

@@ -20,13 +20,14 @@ class Refusal final : public asmjit::ErrorHandler {
 }  // namespace
 
 Emitter::Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation,
-                 const Thunks& thunks, const LookupLayout& lookup, FlagRecords& records, const EmitterOptions& options)
+                 const Thunks& thunks, const LookupSource& lookups, FlagRecords& records, const EmitterOptions& options)
     : a_(&code),
       ir_(ir),
       mode_(mode),
       translation_(translation),
       thunks_(thunks),
-      lookup_(lookup),
+      lookups_(lookups),
+      lookup_(lookups(mode.key() & ~Mode::kUnshared)),
       records_(records),
       options_(options) {
   page_offset_ = static_cast<i32>(translation.block->first.raw & (kPageSize - 1));
@@ -173,6 +174,7 @@ void Emitter::node(u16 id) {
     case Op::NextInstruction: plain(id); break;
     case Op::SetCarry: set_carry(id); break;
     case Op::Literal:
+    case Op::SetZero:
     case Op::Image: break;
     case Op::Selector: selector(id); break;
     case Op::FlagsImage: flags_image(id); break;
@@ -180,10 +182,15 @@ void Emitter::node(u16 id) {
     case Op::SetFlagsByte: set_flags_byte(); break;
     case Op::ClearInterrupts: clear_interrupts(); break;
     case Op::SetInterrupts: set_interrupts(); break;
+    case Op::LoadSegment: load_segment(id); break;
+    case Op::VerifySegment: verify_segment(id); break;
+    case Op::FastTransfer: fast_transfer(id); break;
     case Op::SetDirection: set_direction(id); break;
     case Op::StringLoad: string_load(id); break;
     case Op::StringStore: string_store(id); break;
     case Op::Advance: advance(id); break;
+    case Op::RepeatMove:
+    case Op::RepeatStore: repeat_string(id); break;
     case Op::Condition:
     case Op::ZeroCount:
     case Op::Invert:

@@ -8,8 +8,9 @@
 //   emitter_flags.cpp       flag steps, conditions, the home
 //   emitter_branches.cpp    jumps, links, the indirect lookup
 //   emitter_units.cpp       x87, MMX, SSE
-//   emitter_strings.cpp     string instructions without a repeat prefix
+//   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF
+//   emitter_segments.cpp    MOV and POP of segment registers, VERR, VERW, SYSENTER, SYSEXIT
 #pragma once
 
 #include <array>
@@ -30,6 +31,9 @@ struct LookupLayout {
   u32 mask = 0;  // of the slot number; a slot is two words: host address + 1 of the guest code, entry
 };
 
+// By Mode::key().
+using LookupSource = std::function<LookupLayout(u32)>;
+
 // Optimisations that can be switched off.
 struct EmitterOptions {
   bool share = true;       // neighbouring accesses share one check of their page
@@ -41,7 +45,7 @@ struct EmitterOptions {
 class Emitter {
  public:
   Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation, const Thunks& thunks,
-          const LookupLayout& lookup, FlagRecords& records, const EmitterOptions& options);
+          const LookupSource& lookups, FlagRecords& records, const EmitterOptions& options);
 
   // False: something could not be encoded; the block stays with the interpreter.
   bool run();
@@ -112,6 +116,8 @@ class Emitter {
   void string_load(u16 id);
   void string_store(u16 id);
   void advance(u16 id);
+  void repeat_string(u16 id);
+  u8 run_entry(u8 index, bool write, const Label& slow);
 
   // --- Shared page checks (emitter_pages.cpp) ---
   struct SharedPage {
@@ -229,6 +235,11 @@ class Emitter {
   void set_flags_byte();
   void clear_interrupts();
   void set_interrupts();
+  void selector_operand(u16 id, const Label& slow);
+  void load_segment(u16 id);
+  void verify_segment(u16 id);
+  void fast_transfer(u16 id);
+  void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
   void cold_aside(const Label& slow, const Label& done);
 
   // --- Exits ---
@@ -254,6 +265,7 @@ class Emitter {
   Mode mode_;
   Translation& translation_;
   const Thunks& thunks_;
+  const LookupSource& lookups_;
   LookupLayout lookup_;
   FlagRecords& records_;
   EmitterOptions options_;

@@ -133,7 +133,7 @@ u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
   load_eip(x86::r10, pages * static_cast<i32>(kPageSize));
   a_.mov(kAddress.r32(), x86::r10d);
   a_.shr(kAddress.r32(), kPageShift);
-  a_.mov(kAddress, Mem(kState, kAddress, 3, table(false), 8));
+  a_.mov(kAddress, Mem(kState, kAddress, 3, code_table(), 8));
   a_.add(kAddress, x86::r10);
   a_.movabs(x86::r11, expected);
   const u32 at = static_cast<u32>(a_.offset()) - 8;
@@ -189,7 +189,7 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   }
   a_.mov(slot_register.r32(), linear.r32());
   a_.shr(slot_register.r32(), kPageShift);
-  a_.mov(host, Mem(kState, slot_register, 3, table(false), 8));
+  a_.mov(host, Mem(kState, slot_register, 3, code_table(), 8));
   a_.add(host, linear);
   a_.mov(page_eip.r32(), eip.r32());
   if (mode_.flat_code()) {

@@ -4,6 +4,7 @@
 #include "jit/flags.h"
 #include "jit/translation.h"
 #include "jit/x64/registers.h"
+#include "jit/x64/segment_thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -224,6 +225,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
   emit_home_flags(a, flatten, true);
+  SegmentThunks segments = emit_segment_thunks(a, helpers.known);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -240,6 +242,12 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.home_flags = base + home_flags_at;
   thunks.home_image = base + home_image_at;
   thunks.flatten = base + at[5];
+  for (auto& variants : segments.load) {
+    for (u64& each : variants) each += base;
+  }
+  segments.verify_read += base;
+  segments.verify_write += base;
+  thunks.segments = segments;
   return thunks;
 }
 

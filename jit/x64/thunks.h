@@ -3,6 +3,8 @@
 
 #include "cpu/state.h"
 #include "jit/code_cache.h"
+#include "jit/descriptor_cache.h"
+#include "jit/mode.h"
 
 namespace relic86::jit::x64 {
 
@@ -18,6 +20,18 @@ struct Helpers {
   Helper touch = nullptr;    // makes an entry for the access; EngineArea::value: 1 if it is a fast one
   Helper cold = nullptr;     // runs the instruction's handler
   Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
+  const KnownDescriptor* known = nullptr;
+};
+
+// Each is called with the selector in rbp, its upper bits 0. Z: done. Else nothing has changed.
+struct SegmentThunks {
+  static constexpr unsigned kVariants = 5;
+  // By segment and variant: the load is done if the segment is then what the mode assumes of it.
+  u64 load[kSegmentRegisters][kVariants] = {};
+  // rbp := 1 if the segment may be read or written, else 0.
+  u64 verify_read = 0, verify_write = 0;
+
+  static unsigned variant_of(const Mode& mode, unsigned segment);
 };
 
 struct Thunks {
@@ -27,6 +41,7 @@ struct Thunks {
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
+  SegmentThunks segments{};
 };
 
 // Null thunks: no executable memory.

@@ -1,0 +1,38 @@
+// What loads of segment registers have found before: descriptors with the hidden part that they give, by selector and
+// CPL. Translated code reads the descriptor in its table again, and takes the rest from here if it is still the same
+// (x64/segment_thunks.cpp).
+#pragma once
+
+#include <vector>
+
+#include "cpu/cpu.h"
+
+namespace relic86::jit {
+
+struct alignas(64) KnownDescriptor {
+  // What the hidden part means to a translation's Mode, and what may be done with the descriptor at this CPL.
+  enum Kind : u8 { kFlat = 1, kRoomy = 2, kLoadable = 4, kReadable = 8, kWritable = 16 };
+  static constexpr u32 kValid = 1u << 24;
+
+  u32 key = 0;  // selector, CPL << 16, kValid; 0: none
+  u8 kind = 0;
+  u64 raw = 0;  // the descriptor in its table
+  Segment hidden{};
+};
+static_assert(sizeof(KnownDescriptor) == 64);
+
+class DescriptorCache {
+ public:
+  static constexpr u32 kEntries = 256;  // by bits 2 to 9 of the selector
+
+  // Behind them stands what all null selectors load.
+  DescriptorCache() : entries_(kEntries + 1) { entries_.back().kind = KnownDescriptor::kLoadable; }
+  const KnownDescriptor* data() const { return entries_.data(); }
+  // Protected mode: the selector's descriptor as it stands in its table, if the TLB leads to it at once.
+  void remember(Cpu& cpu, Selector selector);
+
+ private:
+  std::vector<KnownDescriptor> entries_;
+};
+
+}  // namespace relic86::jit

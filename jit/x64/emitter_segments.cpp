@@ -1,0 +1,155 @@
+// MOV and POP of ES, DS, FS and GS, VERR, VERW, SYSENTER, SYSEXIT: the usual cases. All others are the interpreter's
+// functions, from the start.
+#include "jit/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+constexpr std::size_t kProtectedMode = offsetof(CpuState, mode) + offsetof(CpuMode, protected_mode);
+constexpr std::size_t kCpl = offsetof(CpuState, mode) + offsetof(CpuMode, cpl);
+constexpr std::size_t kCode32 = offsetof(CpuState, mode) + offsetof(CpuMode, code32);
+static_assert(offsetof(CpuMode, stack32) == offsetof(CpuMode, code32) + 1);
+
+constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3;
+
+}  // namespace
+
+// kAddress := the selector that node id names. Jumps to slow where the access is not plain.
+void Emitter::selector_operand(u16 id, const Label& slow) {
+  const Node& n = at(id);
+  const bool pops = n.op == Op::LoadSegment && n.immediate != 0;
+  if (!pops && n.a == kNoValue) {
+    a_.movzx(kAddress.r32(), guest(insn().insn->rm, 2));
+    return;
+  }
+  if (pops) {
+    stack_address(0);
+  } else {
+    lea_address(kAddress);
+  }
+  u8 temporary = 0;
+  Mem from = translate(n.size, false, pops ? unsigned{kSs} : insn().insn->segment, slow, temporary);
+  from.setSize(2);
+  a_.movzx(kAddress.r32(), from);
+  give(temporary);
+}
+
+void Emitter::load_segment(u16 id) {
+  const Node& n = at(id);
+  data_segment_ = kSegmentCount;
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  host_flags(0);
+  selector_operand(id, slow);
+  a_.call(thunks_.segments.load[n.reg][SegmentThunks::variant_of(mode_, n.reg)]);
+  a_.jne(slow);
+  if (n.immediate != 0) move_stack_pointer(n.size);
+  a_.bind(done);
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.cold, exit);
+    a_.jmp(done);
+  });
+}
+
+// EngineArea::value: the selector, for the descriptor to be remembered.
+void Emitter::verify_segment(u16 id) {
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label unread = a_.newLabel(), slow = a_.newLabel();
+  host_flags(0);
+  selector_operand(id, unread);
+  a_.call(at(id).immediate != 0 ? thunks_.segments.verify_write : thunks_.segments.verify_read);
+  a_.jne(slow);
+  if (need(kZF).needed()) {
+    FlagStep step;
+    step.op = Op::SetZero;
+    step.a = new_slot();
+    a_.mov(slot(step.a.value), kAddress.r32());
+    add_step(step, false);
+  }
+  defer([=, this] {
+    a_.bind(unread);
+    a_.xor_(kAddress.r32(), kAddress.r32());
+    a_.bind(slow);
+    a_.mov(area(offsetof(EngineArea, value), 8), kAddress);
+    leave(exit);
+  });
+}
+
+// A flat segment of fixed rights, its selector that of SYSENTER_CS (r10) plus `add`.
+void Emitter::set_fixed_segment(unsigned segment, u32 add, u16 attributes) {
+  const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
+  constexpr u64 kLimit = 0xFFFFFFFF;
+  a_.lea(x86::r11d, x86::ptr(x86::r10, static_cast<i32>(add & ~3u)));
+  if ((add & 3) != 0) a_.or_(x86::r11d, static_cast<i32>(add & 3));
+  a_.shl(x86::r11, 48);
+  a_.mov(x86::r12, kLimit | u64{attributes} << 32);
+  a_.or_(x86::r11, x86::r12);
+  a_.mov(state(at_segment + offsetof(Segment, limit)), x86::r11);
+  a_.xor_(x86::r11d, x86::r11d);
+  a_.mov(state(at_segment + offsetof(Segment, base)), x86::r11);
+  a_.mov(x86::r12, kLimit + 1);
+  a_.mov(state(at_segment + offsetof(Segment, read_end)), x86::r12);
+  a_.mov(state(at_segment + offsetof(Segment, write_end)), segment == kCs ? x86::r11 : x86::r12);
+}
+
+// The mode behind the instruction is known: the next block is looked up as behind an indirect branch.
+void Emitter::fast_transfer(u16 id) {
+  const bool leaves = at(id).immediate != 0;
+  store_x87_pointers();
+  write_home();
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  exit->settles_flags = true;
+  const Label slow = a_.newLabel();
+  host_flags(0);
+  a_.cmp(state(kProtectedMode, 2), 1);  // and not virtual-8086 mode
+  a_.jne(slow);
+  if (leaves) {
+    a_.cmp(state(kCpl, 1), 0);
+    a_.jne(slow);
+  }
+  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
+  a_.jne(slow);
+  a_.cmp(state(offsetof(CpuState, shadow), 1), 0);
+  a_.jne(slow);
+  const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
+  a_.test(system_flags, static_cast<i32>(kTF | kRF | kAC));
+  a_.jnz(slow);
+  a_.cmp(state(offsetof(CpuState, dr) + 7 * sizeof(u64), 1), 0);
+  a_.jne(slow);
+  a_.mov(x86::r10d, state(offsetof(CpuState, sysenter_cs), 4));
+  a_.and_(x86::r10d, 0xFFFC);
+  a_.jz(slow);
+  set_fixed_segment(kCs, leaves ? 16 | 3 : 0, leaves ? kCode3 : kCode0);
+  set_fixed_segment(kSs, leaves ? 24 | 3 : 8, leaves ? kData3 : kData0);
+  a_.mov(state(kCode32, 2), 0x101);  // and the stack
+  a_.mov(state(kCpl, 1), leaves ? 3 : 0);
+  if (leaves) {
+    a_.mov(guest(kEsp, 4), guest(kEcx, 4));
+    a_.mov(x86::r10d, guest(kEdx, 4));
+  } else {
+    a_.and_(system_flags, ~static_cast<i32>(kVM | kIF | kRF));
+    a_.mov(guest(kEsp, 4), state(offsetof(CpuState, sysenter_esp), 4));
+    a_.mov(x86::r10d, state(offsetof(CpuState, sysenter_eip), 4));
+  }
+  a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));  // the frames are those of the other privilege
+  const Mode source = mode_;
+  mode_.user = leaves;
+  mode_.code32 = mode_.stack32 = true;
+  mode_.unshared = false;
+  mode_.flat_segments = static_cast<u8>(mode_.flat_segments | 1u << kCs | 1u << kSs);
+  mode_.roomy_segments = 0;
+  lookup_ = lookups_(mode_.key());
+  indirect_exit(x86::r10, 0);
+  mode_ = source;
+  ended_ = true;
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.cold, exit);
+    leave(exit);  // not reached: the handler goes on elsewhere
+  });
+}
+
+}  // namespace relic86::jit::x64

@@ -1,0 +1,210 @@
+#include "jit/x64/segment_thunks.h"
+
+#include <cstddef>
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+using asmjit::Label;
+using Known = KnownDescriptor;
+
+static_assert(offsetof(CpuMode, v86) == offsetof(CpuMode, protected_mode) + 1);
+static_assert(sizeof(Segment) == 32 && offsetof(Segment, selector) == offsetof(Segment, limit) + 6);
+
+x86::Mem state_field(std::size_t offset, u32 bytes) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
+x86::Mem mode_field(std::size_t offset, u32 bytes) { return state_field(offsetof(CpuState, mode) + offset, bytes); }
+x86::Mem segment_field(unsigned segment, std::size_t offset, u32 bytes) {
+  return state_field(offsetof(CpuState, segment) + segment * sizeof(Segment) + offset, bytes);
+}
+x86::Mem known_field(std::size_t offset, u32 bytes) { return x86::Mem(x86::rcx, static_cast<i32>(offset), bytes); }
+
+constexpr u16 kProtected = 1, kVirtual8086 = 0x101;  // CpuMode::protected_mode and v86
+constexpr unsigned kPlain32 = 0, kFlat32 = 1, kNarrow16 = 2, kRoomy16 = 3, kFlat16 = 4;
+
+// A function: Z: rcx leads to what is known of the selector in ebp, whose descriptor has not changed. Protected mode.
+// Changes rax, rcx, rdx.
+Label emit_find(x86::Assembler& a, const Known* known) {
+  const Label find = a.newLabel(), global = a.newLabel(), other = a.newLabel(), out = a.newLabel();
+  const Label null = a.newLabel();
+  a.bind(find);
+  a.test(x86::ebp, 0xFFFC);
+  a.jz(null);
+  a.mov(x86::ecx, state_field(offsetof(CpuState, gdtr) + offsetof(DescriptorTable, base), 4));
+  a.mov(x86::edx, state_field(offsetof(CpuState, gdtr) + offsetof(DescriptorTable, limit), 4));
+  a.test(x86::ebp, 4);
+  a.jz(global);
+  a.test(segment_field(kLdtr, offsetof(Segment, selector), 2), 0xFFFC);
+  a.jz(other);
+  a.test(segment_field(kLdtr, offsetof(Segment, attributes), 1), 0x80);  // present
+  a.jz(other);
+  a.mov(x86::ecx, segment_field(kLdtr, offsetof(Segment, base), 4));
+  a.mov(x86::edx, segment_field(kLdtr, offsetof(Segment, limit), 4));
+  a.bind(global);
+  a.mov(x86::eax, x86::ebp);
+  a.or_(x86::eax, 7);
+  a.cmp(x86::eax, x86::edx);
+  a.ja(other);
+  a.and_(x86::eax, ~7);
+  a.add(x86::eax, x86::ecx);
+  a.mov(x86::ecx, x86::eax);
+  a.and_(x86::ecx, kPageSize - 1);
+  a.cmp(x86::ecx, kPageSize - 8);
+  a.ja(other);
+  a.mov(x86::ecx, x86::eax);
+  a.shr(x86::ecx, kPageShift);
+  constexpr i32 kReadTable = static_cast<i32>(offsetof(VcpuMemory, tlb) + offsetof(TlbTables, read));
+  a.mov(x86::rcx, x86::Mem(kState, x86::rcx, 3, kReadTable, 8));
+  a.test(x86::cl, static_cast<i32>(kTlbFast));
+  a.jz(other);
+  a.mov(x86::rax, x86::Mem(x86::rcx, x86::rax, 0, -static_cast<i32>(kTlbFast), 8));
+  a.mov(x86::ecx, x86::ebp);
+  a.shr(x86::ecx, 2);
+  a.and_(x86::ecx, DescriptorCache::kEntries - 1);
+  a.shl(x86::ecx, 6);
+  a.mov(x86::rdx, reinterpret_cast<u64>(known));
+  a.add(x86::rcx, x86::rdx);
+  a.movzx(x86::edx, mode_field(offsetof(CpuMode, cpl), 1));
+  a.shl(x86::edx, 16);
+  a.lea(x86::edx, x86::ptr(x86::rdx, x86::rbp, 0, static_cast<i32>(Known::kValid)));
+  a.cmp(x86::edx, known_field(offsetof(Known, key), 4));
+  a.jne(out);
+  a.cmp(x86::rax, known_field(offsetof(Known, raw), 8));
+  a.bind(out);
+  a.ret();
+  a.bind(null);
+  a.mov(x86::rcx, reinterpret_cast<u64>(known + DescriptorCache::kEntries));
+  a.ret();  // Z
+  a.bind(other);
+  a.or_(x86::eax, 1);
+  a.ret();
+  return find;
+}
+
+void save(x86::Assembler& a) {
+  for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx}) a.push(each);
+}
+void restore_and_return(x86::Assembler& a) {
+  for (const x86::Gp& each : {x86::rdx, x86::rcx, x86::rax}) a.pop(each);
+  a.ret();
+}
+
+// What has the engine look up behind a load, and what makes a hidden part another (derive_limits()): jumps to other.
+void emit_guards(x86::Assembler& a, const Label& other) {
+  a.cmp(state_field(offsetof(CpuState, pending), 4), 0);
+  a.jne(other);
+  a.cmp(state_field(offsetof(CpuState, shadow), 1), 0);
+  a.jne(other);
+  a.test(state_field(offsetof(CpuState, system_flags), 4), static_cast<i32>(kTF | kRF | kAC));
+  a.jnz(other);
+  a.cmp(state_field(offsetof(CpuState, dr) + 7 * sizeof(u64), 1), 0);
+  a.jne(other);
+}
+
+// Real-address or virtual-8086 mode (eax: mode), from one segment of 64 KiB to another: only the base changes.
+void emit_real_load(x86::Assembler& a, unsigned segment, const Label& other) {
+  constexpr u16 kData = 0x93, kData3 = 0xF3;
+  const Label plain = a.newLabel(), set = a.newLabel();
+  a.cmp(segment_field(segment, offsetof(Segment, read_end), 8), 0x10000);
+  a.jne(other);
+  a.cmp(segment_field(segment, offsetof(Segment, write_end), 8), 0x10000);
+  a.jne(other);
+  a.cmp(segment_field(segment, offsetof(Segment, limit), 4), 0xFFFF);
+  a.jne(other);
+  a.movzx(x86::edx, segment_field(segment, offsetof(Segment, attributes), 2));
+  a.test(x86::eax, x86::eax);
+  a.jz(plain);
+  a.cmp(x86::eax, kVirtual8086);
+  a.jne(other);
+  a.cmp(x86::edx, kData3);
+  a.jne(other);
+  a.jmp(set);
+  a.bind(plain);
+  a.and_(x86::edx, 0xFFF);
+  a.cmp(x86::edx, kData);
+  a.jne(other);
+  a.bind(set);
+  a.mov(x86::eax, x86::ebp);
+  a.shl(x86::eax, 4);
+  a.mov(segment_field(segment, offsetof(Segment, base), 8), x86::rax);
+  a.mov(segment_field(segment, offsetof(Segment, selector), 2), x86::bp);
+}
+
+void emit_load(x86::Assembler& a, unsigned segment, unsigned variant, const Label& find) {
+  const Label real = a.newLabel(), other = a.newLabel(), out = a.newLabel();
+  save(a);
+  emit_guards(a, other);
+  a.movzx(x86::eax, mode_field(offsetof(CpuMode, protected_mode), 2));
+  a.cmp(x86::eax, kProtected);
+  a.jne(real);
+  a.call(find);
+  a.jne(out);
+  u32 mask = Known::kLoadable | Known::kFlat, wanted = Known::kLoadable;
+  if (variant >= kNarrow16) mask |= Known::kRoomy;
+  if (variant == kFlat32 || variant == kFlat16) wanted |= Known::kFlat;
+  if (variant == kRoomy16 || variant == kFlat16) wanted |= Known::kRoomy;
+  a.movzx(x86::eax, known_field(offsetof(Known, kind), 1));
+  a.and_(x86::eax, mask);
+  a.cmp(x86::eax, wanted);
+  a.jne(out);
+  for (unsigned i = 0; i < sizeof(Segment); i += 8) {
+    a.mov(x86::rax, known_field(offsetof(Known, hidden) + i, 8));
+    a.mov(segment_field(segment, i, 8), x86::rax);
+  }
+  a.mov(segment_field(segment, offsetof(Segment, selector), 2), x86::bp);  // the null ones share what is known
+  a.xor_(x86::eax, x86::eax);
+  a.bind(out);
+  restore_and_return(a);
+  a.bind(real);
+  if (variant == kRoomy16 || (variant == kPlain32 && !Mode::knows_roomy(segment))) {
+    emit_real_load(a, segment, other);
+    a.xor_(x86::eax, x86::eax);
+    a.jmp(out);
+  }
+  a.bind(other);
+  a.or_(x86::eax, 1);
+  a.jmp(out);
+}
+
+void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
+  const Label out = a.newLabel();
+  save(a);
+  a.movzx(x86::eax, mode_field(offsetof(CpuMode, protected_mode), 2));
+  a.cmp(x86::eax, kProtected);
+  a.jne(out);
+  a.call(find);
+  a.jne(out);
+  a.xor_(x86::ebp, x86::ebp);
+  a.test(known_field(offsetof(Known, kind), 1), wanted);
+  a.setnz(x86::bpl);
+  a.xor_(x86::eax, x86::eax);
+  a.bind(out);
+  restore_and_return(a);
+}
+
+}  // namespace
+
+unsigned SegmentThunks::variant_of(const Mode& mode, unsigned segment) {
+  if (mode.code32 || !Mode::knows_roomy(segment)) return mode.flat(segment) ? kFlat32 : kPlain32;
+  if (mode.flat(segment)) return kFlat16;
+  return mode.roomy(segment) ? kRoomy16 : kNarrow16;
+}
+
+SegmentThunks emit_segment_thunks(x86::Assembler& a, const KnownDescriptor* known) {
+  SegmentThunks at;
+  const Label find = emit_find(a, known);
+  for (const SegmentName segment : {kEs, kDs, kFs, kGs}) {
+    for (unsigned variant = 0; variant < SegmentThunks::kVariants; ++variant) {
+      if (variant >= kNarrow16 && !Mode::knows_roomy(segment)) continue;
+      at.load[segment][variant] = a.offset();
+      emit_load(a, segment, variant, find);
+    }
+  }
+  at.verify_read = a.offset();
+  emit_verify(a, Known::kReadable, find);
+  at.verify_write = a.offset();
+  emit_verify(a, Known::kWritable, find);
+  return at;
+}
+
+}  // namespace relic86::jit::x64
