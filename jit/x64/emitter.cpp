@@ -468,8 +468,10 @@ void Emitter::cold() {
   if (i.row != kNoRow) {
     const InstructionRow& row = instruction_table()[i.row];
     const bool arithmetic = row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3;
+    const bool system = i.handler == mov_to_segment || i.handler == pop_segment;
     quiet = (row.flags_read | row.flags_written | row.undefined.flags) == 0 && (row.traits & kTraitEndsBlock) == 0 &&
-            (arithmetic || (row.traits & kTraitString) != 0 || i.handler == mov_to_segment);
+            (arithmetic || (row.traits & kTraitString) != 0 || system);
+    quiet = quiet || i.handler == rdtsc;
   }
   exit->settles_flags = !quiet;
   call_thunk(thunks_.cold, exit);
