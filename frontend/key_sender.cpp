@@ -51,6 +51,15 @@ unsigned KeySender::type_text(std::string_view utf8) {
   return left_out;
 }
 
+void KeySender::forget() {
+  strokes_.clear();
+  held_down_ = next_in_sequence_ = 0;
+  sequence_key_down_ = false;
+  not_before_ = 0;
+  waiting_since_ = -1;
+  keyboard_.release_all();
+}
+
 void KeySender::advance(GuestTime now) {
   if (strokes_.empty() || now < not_before_) return;
   if (!keyboard_.ready_for_key()) {

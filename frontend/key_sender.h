@@ -22,6 +22,9 @@ class KeySender {
   // Text typed on a US keyboard; characters it lacks are left out and counted in the result.
   unsigned type_text(std::string_view utf8);
 
+  // Another machine was loaded, with its own time: nothing more of what was sent is typed, and no key stays down.
+  void forget();
+
   bool idle() const { return strokes_.empty(); }
   // Moves on if the guest is ready, or has not been for long (it may have no keyboard driver); called often (every
   // millisecond or so) with the present guest time.

@@ -568,6 +568,7 @@ void Machine::after_load() {
   forget_derived();
   reset_requested_ = power_off_requested_ = cpu_init_requested_ = false;
   next_check_ = next_frame_ = 0;
+  keys_->forget();
 }
 
 }  // namespace relic86

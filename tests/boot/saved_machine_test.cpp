@@ -120,6 +120,29 @@ TEST_F(SavedMachine, TheRunningMachineGoesBack) {
   EXPECT_EQ(machine->state_hash(), expected);
 }
 
+// What was being typed when the machine was saved does not go on for ever in the loaded one, whose time is another.
+TEST_F(SavedMachine, NoKeyStaysDown) {
+  BootMachine machine(with_disk(), kEnd);
+  const auto type = [&](const char* key) {
+    EXPECT_TRUE(machine->keys().send(key, 60'000'000'000).ok());
+    machine->keys().advance(machine->clock().now());
+    machine->keys().advance(machine->clock().now() + 10'000'000'000);  // the guest does not read: in the end it is typed
+  };
+  machine.at_frames({60, 90}, [&](unsigned frame) {
+    if (frame == 60) {
+      type("a");
+      EXPECT_TRUE(machine->board().keyboard().pressed(KeyCode::A));
+      ASSERT_TRUE(save_machine(*machine, "tag").ok());
+    } else {
+      ASSERT_TRUE(load_machine(*machine, "tag").ok());
+      EXPECT_FALSE(machine->board().keyboard().pressed(KeyCode::A));
+      type("b");
+      EXPECT_TRUE(machine->board().keyboard().pressed(KeyCode::B));
+    }
+  });
+  machine->run();
+}
+
 TEST_F(SavedMachine, StaysLoadableWhenAnotherRunWritesTheDisk) {
   const u64 expected = run_and_save(with_disk());
   {
