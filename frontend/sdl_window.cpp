@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "frontend/sdl_keys.h"
+#include "frontend/sdl_window_manager.h"
 #include "frontend/window_title.h"
 
 namespace relic86 {
@@ -184,10 +185,32 @@ void SdlWindow::adapt_size() {
 
 void SdlWindow::set_full_screen(bool on) {
   note_own_resize();
-  if (SDL_SetWindowFullscreen(window_.get(), on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0) != 0) return;
+  if (on ? lacks_window_manager(window_.get()) : unmanaged_place_.has_value()) {
+    cover_screen(on);
+  } else if (SDL_SetWindowFullscreen(window_.get(), on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0) != 0) {
+    return;
+  }
   full_screen_ = on;
   if (!on && picture_.shape().width != 0) adapt_size();
   redraw_ = true;
+}
+
+// Where nobody manages windows we put ours over the whole screen ourselves.
+void SdlWindow::cover_screen(bool on) {
+  SDL_Window* window = window_.get();
+  SDL_Rect place;
+  if (!on) {
+    place = *unmanaged_place_;
+    unmanaged_place_.reset();
+  } else {
+    SDL_Rect present;
+    SDL_GetWindowPosition(window, &present.x, &present.y);
+    SDL_GetWindowSize(window, &present.w, &present.h);
+    if (SDL_GetDisplayBounds(std::max(SDL_GetWindowDisplayIndex(window), 0), &place) != 0) return;
+    unmanaged_place_ = present;
+  }
+  SDL_SetWindowSize(window, place.w, place.h);
+  SDL_SetWindowPosition(window, place.x, place.y);
 }
 
 void SdlWindow::update_title() {

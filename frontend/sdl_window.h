@@ -40,6 +40,7 @@ class SdlWindow final : public Window {
   void release_buttons();
   void grab(bool on);
   void set_full_screen(bool on);
+  void cover_screen(bool on);
   void paste();
   void ask_to_quit();
   void note_own_resize() { resized_by_us_at_ = SDL_GetTicks64(); }
@@ -52,6 +53,7 @@ class SdlWindow final : public Window {
   PictureShape sized_for_;        // the picture that the window's size suits
   bool redraw_ = true;
   bool full_screen_ = false;
+  std::optional<SDL_Rect> unmanaged_place_;  // of the window before it covered a screen without a window manager
   bool sized_by_user_ = false;
   u64 resized_by_us_at_ = 0;  // ms
   bool grabbed_ = false;

@@ -157,6 +157,15 @@ xdotool key F3
 within 5 pixels_are 90 40 FFFFFF 89 40 000000 98 55 FFFFFF 99 40 000000 || fail "text in a larger window"
 size_is 900x480 || fail "the user's window size is not kept"
 
+# Full screen, where no window manager helps, and back.
+is_full_screen() { size_is 1024x768 && xdotool getwindowgeometry "$window" | grep -q 'Position: 0,0'; }
+xdotool key ctrl+alt+f
+within 5 is_full_screen || fail "Ctrl+Alt+F does not cover the screen: $(xdotool getwindowgeometry "$window")"
+xdotool key F2
+within 10 pixels_are 0 380 0000AA 1023 390 FFFFFF 0 767 AA0000 || fail "the picture does not fill the screen: $(convert "$work/shot.png" -crop 1024x1+0+384 -unique-colors txt: | head -5)"
+xdotool key ctrl+alt+f
+within 5 size_is 900x480 || fail "Ctrl+Alt+F does not go back: $(xdotool getwindowgeometry "$window")"
+
 # Pause.
 xdotool key ctrl+alt+p
 within 5 title_has '(paused)' || fail "Ctrl+Alt+P does not pause"
