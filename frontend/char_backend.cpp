@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/print.h"
+#include "frontend/option_text.h"
 
 namespace relic86 {
 
@@ -259,6 +260,8 @@ Result<std::unique_ptr<CharBackend>> open_tcp(const std::string& option, const s
   const auto colon = address.rfind(':');
   if (colon == std::string::npos)
     return Error{fmt::format("{} {}: the port is missing; write tcp:HOST:PORT", option, spec)};
+  if (const auto port = parse_number(address.substr(colon + 1)); port && port.value() > 0xFFFF)
+    return Error{fmt::format("{} {}: there is no port {}; ports are 1 to 65535", option, spec, port.value())};
   std::string host = address.substr(0, colon);
   if (host.empty()) host = how.value().server ? "0.0.0.0" : "127.0.0.1";
   addrinfo hints{}, *found = nullptr;

@@ -76,7 +76,8 @@ Result<CharBackend*> Consoles::open_mux(const std::string& option) {
 
 Result<> Consoles::connect_ports() {
   std::vector<std::string> serials = options_.serials;
-  if (serials.empty() && options_.nographic) serials.push_back("mon:stdio");
+  // As QEMU: serial port and monitor share stdio where neither was given another place.
+  if (serials.empty() && options_.nographic) serials.push_back(options_.monitors.empty() ? "mon:stdio" : "stdio");
   if (serials.empty()) serials.push_back("null");  // COM1 has its watchers (--expect-serial) even so
   constexpr std::size_t kMostSerials = 4, kMostParallels = 3;
   if (serials.size() > kMostSerials)
@@ -125,6 +126,9 @@ Result<> Consoles::build() {
   }
   for (const MonitorOption& monitor : options_.monitors) {
     if (auto added = add_monitor(monitor); !added) return added;
+  }
+  if (options_.nographic && !options_.no_defaults && options_.monitors.empty() && stdio_ == nullptr) {
+    if (auto added = add_monitor({"-nographic", "stdio", false, false}); !added) return added;
   }
   // As QEMU: a character device that nobody uses is opened all the same, so that its errors are seen.
   for (const CharDeviceOption& device : options_.char_devices) {

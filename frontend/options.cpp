@@ -34,14 +34,25 @@ Result<> set_ram(Options& options, Text value) {
   return {};
 }
 
+// -smp N or [cpus=]N,sockets=..,cores=..,threads=..,maxcpus=..: what it amounts to must be one processor.
 Result<> set_smp(Options&, Text value) {
-  Text count = value.substr(0, value.find(','));
-  if (count.starts_with("cpus=")) count.remove_prefix(5);
-  const auto number = parse_number(count);
-  if (!number) return Error{fmt::format("-smp {}: {}; give the number of processors, 1", value, number.message())};
-  if (number.value() != 1) {
-    return Error{fmt::format("Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is 1", number.value())};
+  u64 count = 0, product = 1;
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool bare = word.empty();
+    const auto number = parse_number(bare ? key : word);
+    if (!number) return Error{fmt::format("-smp {}: {}; give the number of processors, 1", value, number.message())};
+    if (bare || key == "cpus" || key == "maxcpus") {
+      count = std::max(count, number.value());
+    } else if (key == "sockets" || key == "dies" || key == "clusters" || key == "cores" || key == "threads") {
+      product = number.value() < 0x10000 && product < 0x10000 ? product * number.value() : number.value();
+    } else {
+      return Error{
+          fmt::format("-smp {}={}: unknown property; cpus, maxcpus, sockets, cores and threads are known", key, word)};
+    }
   }
+  const u64 processors = count != 0 || value == "0" ? std::max(count, product == 1 ? count : product) : product;
+  if (processors != 1)
+    return Error{fmt::format("Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is 1", processors)};
   return {};
 }
 
@@ -108,6 +119,10 @@ Result<> set_icount(Options& options, Text value) {
       const auto on = parse_switch(word);
       if (!on) return Error{fmt::format("-icount sleep={}: {}", word, on.message())};
       icount.sleep = on.value();
+    } else if (key == "align") {
+      const auto on = parse_switch(word);
+      if (!on || on.value())
+        return Error{fmt::format("-icount align={}: only off exists; guest time never waits for the host's", word)};
     } else {
       return Error{fmt::format("-icount {}={}: unknown property; shift and sleep are known", key, word)};
     }
@@ -327,6 +342,7 @@ Result<> set_device(Options& options, Text value) {
 }
 
 Result<> set_global(Options& options, Text value) {
+  if (value.find('.') >= value.find('=')) return Error{fmt::format("-global {}: write DRIVER.PROPERTY=VALUE", value)};
   constexpr Text kPort = "isa-debugcon.iobase=";
   if (!value.starts_with(kPort)) return {};
   const auto port = parse_number(value.substr(kPort.size()));

@@ -119,6 +119,18 @@ TEST(ForeignOptions, HaveAnAnswer) {
   }
 }
 
+TEST(ForeignOptions, FormsOfQemusWords) {
+  parse({"-smp", "cpus=1,maxcpus=1,sockets=1", "-smp", "cores=1", "-icount", "shift=auto,align=off,sleep=on", "-global",
+         "mc146818rtc.lost_tick_policy=slew"});
+  EXPECT_EQ(refusal({"-smp", "cores=2"}), "Invalid SMP CPUs 2. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_EQ(refusal({"-smp", "sockets=2,cores=3"}), "Invalid SMP CPUs 6. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_EQ(refusal({"-smp", "1,maxcpus=4"}), "Invalid SMP CPUs 4. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_EQ(refusal({"-smp", "0"}), "Invalid SMP CPUs 0. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_NE(refusal({"-smp", "corse=1"}).find("unknown property"), std::string::npos);
+  EXPECT_NE(refusal({"-icount", "align=on"}).find("only off exists"), std::string::npos);
+  EXPECT_NE(refusal({"-global", "nonsense"}).find("DRIVER.PROPERTY=VALUE"), std::string::npos);
+}
+
 TEST(ProcessorOptions, UnknownFeaturesAreErrorsKnownOnesAreNot) {
   const auto model = [](const char* text) {
     Options options;
