@@ -1,10 +1,12 @@
 #include "frontend/monitor.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "devices/ps2_mouse.h"
+#include "frontend/host_time.h"
 #include "frontend/monitor_commands.h"
 #include "frontend/saved_machine.h"
 #include "frontend/screenshot.h"
@@ -140,7 +142,12 @@ std::string with_tag(Machine& machine, Words words, Result<> (*act)(Machine&, co
   const auto done = act(machine, words[1]);
   return done ? "" : "Error: " + done.message() + "\n";
 }
-std::string savevm(Machine& machine, Words words) { return with_tag(machine, words, save_machine); }
+// Without a tag the machine gets the date for a name, as in QEMU.
+std::string savevm(Machine& machine, Words words) {
+  if (words.size() != 1) return with_tag(machine, words, save_machine);
+  const std::string named[] = {words[0], fmt::format("vm-{:%Y%m%d%H%M%S}", fmt::localtime(host_unix_seconds()))};
+  return with_tag(machine, named, save_machine);
+}
 std::string loadvm(Machine& machine, Words words) { return with_tag(machine, words, load_machine); }
 std::string delvm(Machine& machine, Words words) { return with_tag(machine, words, delete_saved_machine); }
 
@@ -187,7 +194,7 @@ constexpr MonitorCommand kCommands[] = {
     {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
     {"gdbserver", "", "[DEVICE]", "listen for gdb (default: tcp::1234); none ends it", gdb_server},
-    {"savevm", "", "TAG", "save the whole machine", savevm},
+    {"savevm", "", "[TAG]", "save the whole machine", savevm},
     {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
     {"delvm", "", "TAG", "delete a saved machine", delvm},
 };

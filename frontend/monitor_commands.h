@@ -28,7 +28,8 @@ std::string info(Machine& machine, Words words);
 std::string info_mem(Machine& machine);
 std::string info_tlb(Machine& machine);
 
-// A number as the monitor takes it: decimal, 0x, 0 octal, $register, sums and differences of those.
+// A number as the monitor takes it (monitor_expression.cpp): decimal, 0x, 0 octal, 'c', $register, and + - & | ^ * / % ~
+// and brackets.
 std::optional<u64> evaluate(Machine& machine, std::string_view text);
 
 }  // namespace relic86::monitor

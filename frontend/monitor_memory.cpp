@@ -225,45 +225,4 @@ std::string port_write(Machine& machine, Words words) {
   return "";
 }
 
-std::optional<u64> evaluate(Machine& machine, std::string_view text) {
-  u64 sum = 0;
-  bool negative = false, any = false;
-  while (!text.empty()) {
-    const auto end = text.find_first_of("+-", 0);
-    const std::string_view term = text.substr(0, end);
-    u64 value = 0;
-    if (term.starts_with('$')) {
-      static constexpr std::string_view kNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-      const auto name = term.substr(1);
-      const CpuState& state = machine.cpu().state();
-      bool found = false;
-      for (unsigned i = 0; i < 8; i++) {
-        if (name == kNames[i] || name == kNames[i].substr(1)) value = state.gpr[i], found = true;
-      }
-      if (name == "eip" || name == "pc")
-        value = name == "pc" ? state.segment[kCs].base + state.rip : state.rip, found = true;
-      if (name == "eflags") value = machine.cpu().eflags(), found = true;
-      if (!found) return std::nullopt;
-    } else if (!term.empty()) {
-      int base = 10;
-      std::string_view digits = term;
-      if (digits.starts_with("0x") || digits.starts_with("0X"))
-        base = 16, digits.remove_prefix(2);
-      else if (digits.size() > 1 && digits.starts_with('0'))
-        base = 8;
-      const auto [stop, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-      if (failure != std::errc{} || stop != digits.data() + digits.size()) return std::nullopt;
-    } else if (any) {
-      return std::nullopt;
-    }
-    any = any || !term.empty();
-    sum = negative ? sum - value : sum + value;
-    if (end == std::string_view::npos) break;
-    negative = text[end] == '-';
-    text = text.substr(end + 1);
-    if (text.empty()) return std::nullopt;
-  }
-  return any ? std::optional(sum) : std::nullopt;
-}
-
 }  // namespace relic86::monitor

@@ -143,6 +143,23 @@ TEST_F(MonitorSession, RunStateFollowsStopAndCont) {
   EXPECT_TRUE(machine->ended());
 }
 
+TEST_F(MonitorSession, Expressions) {
+  EXPECT_EQ(run("p (1+2)*3"), "9\n");
+  EXPECT_EQ(run("p 10/3 + 10%3"), "4\n");
+  EXPECT_EQ(run("p 1|6&3"), "3\n");  // from left to right
+  EXPECT_EQ(run("p /x ~0"), "0xffffffffffffffff\n");
+  EXPECT_EQ(run("p -1+2"), "1\n");
+  EXPECT_EQ(run("p 'A'"), "65\n");
+  EXPECT_EQ(run("p /x $cs"), "0xf000\n");
+  EXPECT_EQ(run("p /x $eip"), "0xfff0\n");
+  EXPECT_EQ(run("p /x $pc"), "0xfffffff0\n");
+  EXPECT_EQ(run("x /2xw (0x800 + 0x800)"), "00001000: 0x000003f8 0x7fffffff\n");
+  for (const char* wrong : {"p 1/0", "p 1%0", "p (1", "p 1)", "p $nope", "p 1+", "p 09", "p ''", "p 1<<4"})
+    EXPECT_EQ(run(wrong), "p: an expression is missing or not understood\n") << wrong;
+  EXPECT_EQ(run("p " + std::string(5000, '(')), "p: an expression is missing or not understood\n");
+  EXPECT_EQ(run("p " + std::string(5000, '-') + "1"), "p: an expression is missing or not understood\n");
+}
+
 TEST_F(MonitorSession, SmallCommandsOfQemusUsers) {
   EXPECT_EQ(run("sum 0x1000 8"), "07520\n");  // what sum(1) -r says of the eight bytes
   EXPECT_EQ(run("gva2gpa 0x1234"), "gpa: 0x1234\n");
