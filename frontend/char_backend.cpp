@@ -292,7 +292,7 @@ Result<std::unique_ptr<CharBackend>> open_unix(const std::string& option, const 
                      poller, how.value().server ? path : "");
 }
 
-Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, HostPoller& poller) {
+Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, const std::string& label, HostPoller& poller) {
   int master = -1, slave = -1;
   char name[128];
   if (::openpty(&master, &slave, name, nullptr, nullptr) < 0)
@@ -303,8 +303,7 @@ Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, HostPol
   ::tcsetattr(slave, TCSANOW, &settings);
   // The slave stays open on our side: a client that leaves is no end of file.
   ::fcntl(master, F_SETFL, O_NONBLOCK);
-  print_text(stderr, fmt::format("char device redirected to {} (label {})\n", name,
-                                 option.substr(option.find_first_not_of('-'))));
+  print_text(stdout, fmt::format("char device redirected to {} (label {})\n", name, label));
   return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, master, master, true));
 }
 
@@ -342,12 +341,12 @@ Result<std::unique_ptr<CharBackend>> open_terminal(const std::string& option, co
 }  // namespace
 
 Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option, const std::string& spec,
-                                                       HostPoller& poller) {
+                                                       const std::string& label, HostPoller& poller) {
   if (spec == "null" || spec == "none") return std::unique_ptr<CharBackend>(std::make_unique<NullBackend>());
   if (spec == "stdio")
     return std::unique_ptr<CharBackend>(
         std::make_unique<DescriptorBackend>(poller, STDIN_FILENO, STDOUT_FILENO, false));
-  if (spec == "pty") return open_pty(option, poller);
+  if (spec == "pty") return open_pty(option, label, poller);
   if (spec.starts_with("file:")) {
     const std::string path = spec.substr(5);
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -35,10 +35,11 @@ class CharBackend : public CharSink {
 };
 
 // spec: stdio, file:PATH, pipe:PATH, null, none, pty, a terminal's path below /dev, tcp:[HOST]:PORT or
-// telnet:[HOST]:PORT[,server[=on]][,nowait|wait=off], unix:PATH[,server][,nowait]. option: for messages. A server waits
-// for its client unless nowait is given, as in QEMU.
+// telnet:[HOST]:PORT[,server[=on]][,nowait|wait=off], unix:PATH[,server][,nowait]. option: for messages. label: QEMU's
+// name of the device, told with a pty's path on stdout. A server waits for its client unless nowait is given, as in
+// QEMU.
 Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option, const std::string& spec,
-                                                       HostPoller& poller);
+                                                       const std::string& label, HostPoller& poller);
 
 // Puts the terminal on stdin into raw mode (no echo, no line editing) while it lives; nothing if stdin is no terminal.
 class RawTerminal {

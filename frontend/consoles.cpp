@@ -16,19 +16,20 @@ Result<std::unique_ptr<Consoles>> Consoles::create(const Options& options, Machi
   return consoles;
 }
 
-Result<CharBackend*> Consoles::open(const std::string& option, const std::string& spec) {
+Result<CharBackend*> Consoles::open(const std::string& option, const std::string& spec, const std::string& label) {
   constexpr std::string_view kNamed = "chardev:";
   if (spec.starts_with(kNamed)) return open_named(option, spec.substr(kNamed.size()));
   if (spec == "mon:stdio") return open_mux(option);
-  return open_device(option, spec);
+  return open_device(option, spec, label);
 }
 
-Result<CharBackend*> Consoles::open_device(const std::string& option, const std::string& spec) {
+Result<CharBackend*> Consoles::open_device(const std::string& option, const std::string& spec,
+                                           const std::string& label) {
   if (spec == "vc" || spec.starts_with("vc:"))
-    return open_device(option, "null");  // no window of its own for a character device
+    return open_device(option, "null", label);  // no window of its own for a character device
   if (spec == "stdio" && stdio_ != nullptr)
     return Error{fmt::format("{} stdio: stdio is taken already; use mon:stdio to share it with the monitor", option)};
-  auto opened = open_char_backend(option, spec, poller_);
+  auto opened = open_char_backend(option, spec, label, poller_);
   if (!opened) return opened.error();
   backends_.push_back(std::move(opened).value());
   CharBackend* backend = backends_.back().get();
@@ -49,7 +50,7 @@ Result<CharBackend*> Consoles::open_named(const std::string& option, const std::
     return Error{fmt::format("{} chardev:{}: is in use already; add mux=on to the -chardev to share it", option, id)};
   Named& named = named_[id];
   if (named.stream == nullptr) {
-    auto stream = open_device("-chardev", device->spec);
+    auto stream = open_device("-chardev", device->spec, id);
     if (!stream) return stream.error();
     named.stream = stream.value();
     if (!device->log_file.empty()) {
@@ -66,7 +67,7 @@ Result<CharBackend*> Consoles::open_named(const std::string& option, const std::
 
 Result<CharBackend*> Consoles::open_mux(const std::string& option) {
   if (mux_) return &mux_->add_port();
-  auto stream = open_device(option, "stdio");
+  auto stream = open_device(option, "stdio", "stdio");
   if (!stream) return stream.error();
   mux_ = std::make_unique<MuxBackend>(*stream.value(), options_.escape_character, [this] { machine_.quit(); });
   CharBackend* port = &mux_->add_port();
@@ -83,14 +84,14 @@ Result<> Consoles::connect_ports() {
   if (serials.size() > kMostSerials)
     return Error{fmt::format("-serial: there are at most {} serial ports", kMostSerials)};
   for (unsigned n = 0; n < serials.size(); n++) {
-    auto backend = open("-serial", serials[n]);
+    auto backend = open("-serial", serials[n], fmt::format("serial{}", n));
     if (!backend) return backend.error();
     machine_.connect_serial(n, backend.value());
   }
   if (options_.parallels.size() > kMostParallels)
     return Error{fmt::format("-parallel: there are at most {} parallel ports", kMostParallels)};
   for (unsigned n = 0; n < options_.parallels.size(); n++) {
-    auto backend = open("-parallel", options_.parallels[n]);
+    auto backend = open("-parallel", options_.parallels[n], fmt::format("parallel{}", n));
     if (!backend) return backend.error();
     machine_.connect_parallel(n, backend.value());
   }
@@ -99,7 +100,8 @@ Result<> Consoles::connect_ports() {
 
 Result<> Consoles::add_monitor(const MonitorOption& monitor) {
   if (monitor.device == "none" || monitor.device == "null") return {};
-  auto backend = open(monitor.option, monitor.device);
+  auto backend =
+      open(monitor.option, monitor.device, fmt::format("compat_monitor{}", monitors_.size() + qmp_servers_.size()));
   if (!backend) return backend.error();
   if (monitor.control) {
     qmp_servers_.push_back(std::make_unique<QmpServer>(machine_, *backend.value(), monitor.pretty));
@@ -115,7 +117,7 @@ Result<> Consoles::add_monitor(const MonitorOption& monitor) {
 Result<> Consoles::build() {
   if (auto connected = connect_ports(); !connected) return connected;
   if (!options_.debugcon.empty()) {
-    auto backend = open("-debugcon", options_.debugcon);
+    auto backend = open("-debugcon", options_.debugcon, "debugcon");
     if (!backend) return backend.error();
     machine_.connect_debug_console(backend.value());
   }

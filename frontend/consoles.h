@@ -23,8 +23,8 @@ class Consoles {
   Consoles(const Options& options, Machine& machine, HostPoller& poller);
   Result<> build();
   // What -serial and the like name: a backend of its own, or a named one ("chardev:ID").
-  Result<CharBackend*> open(const std::string& option, const std::string& spec);
-  Result<CharBackend*> open_device(const std::string& option, const std::string& spec);
+  Result<CharBackend*> open(const std::string& option, const std::string& spec, const std::string& label);
+  Result<CharBackend*> open_device(const std::string& option, const std::string& spec, const std::string& label);
   Result<CharBackend*> open_named(const std::string& option, const std::string& id);
   Result<CharBackend*> open_mux(const std::string& option);
   Result<> connect_ports();

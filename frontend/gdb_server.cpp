@@ -14,7 +14,7 @@ Result<std::unique_ptr<GdbServer>> GdbServer::open(Machine& machine, const std::
   // As QEMU's: a server that does not wait, if nothing else is said.
   if (socket && device.find(",server") == std::string::npos) spec += ",server";
   if (socket && device.find("wait") == std::string::npos) spec += ",nowait";
-  auto backend = open_char_backend("-gdb", spec, poller);
+  auto backend = open_char_backend("-gdb", spec, "gdb", poller);
   if (!backend) return backend.error();
   return std::unique_ptr<GdbServer>(new GdbServer(machine, std::move(backend).value()));
 }
