@@ -49,7 +49,8 @@ bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
 
 template <class T>
 bool Cpu::read_system(LinAddr address, T& value) {
-  if (mmu_->read(address, value, Privilege::Supervisor)) [[likely]]
+  if (mmu_->allows_implicit(address, sizeof(T), Access::Read) && mmu_->read(address, value, Privilege::Supervisor))
+      [[likely]]
     return true;
   raise_page_fault(mmu_->fault());
   return false;
@@ -57,7 +58,8 @@ bool Cpu::read_system(LinAddr address, T& value) {
 
 template <class T>
 bool Cpu::write_system(LinAddr address, T value) {
-  if (mmu_->write(address, value, Privilege::Supervisor)) [[likely]]
+  if (mmu_->allows_implicit(address, sizeof(T), Access::Write) && mmu_->write(address, value, Privilege::Supervisor))
+      [[likely]]
     return true;
   raise_page_fault(mmu_->fault());
   return false;

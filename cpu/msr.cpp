@@ -186,6 +186,7 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
     if (number >= kMtrrPhysBase0 && number <= kMtrrPhysLast) {
       const bool mask = (number & 1) != 0;
       if (!mask && !mtrr_type_valid(value & 0xFF)) return false;
+      if ((value & (mask ? 0x7FF : 0xF00)) != 0) return false;
       if ((value >> kPhysicalBits) != 0) return false;
       state.mtrr_variable[number - kMtrrPhysBase0] = value;
       return true;

@@ -47,6 +47,17 @@ void Mmu::set_smap_override(bool on) {
   if (mode_.smap) flush_all();
 }
 
+bool Mmu::walk_implicit(LinAddr address, u32 size, Access access) {
+  if (!mode_.enabled) return true;
+  const u32 first = static_cast<u32>(address.raw), second = (first + size - 1) & ~(kPageSize - 1);
+  const auto allows = [&](u32 linear) {
+    const WalkResult page = walk_pages(bus_, mode_, tables_, {LinAddr(linear), access, false, false}, false);
+    if (!page.ok) fault_ = {LinAddr(linear), page.error_code};
+    return page.ok;
+  };
+  return allows(first) && (second >> kPageShift == first >> kPageShift || allows(second));
+}
+
 bool Mmu::ensure(u32 linear, Access access, Privilege privilege) {
   const LinAddr address(linear);
   const u64 entry =

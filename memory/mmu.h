@@ -47,6 +47,11 @@ class Mmu {
   u64 cr3() const { return tables_.cr3; }
   std::array<u64, 4>& pdptes() { return tables_.pdptes; }
   void set_smap_override(bool on);  // EFLAGS.AC with SMAP enabled
+  // To be asked before descriptor tables and the TSS are accessed: EFLAGS.AC opens no user page to such accesses (SDM
+  // 3A 4.6.1). False: fault() tells.
+  bool allows_implicit(LinAddr address, u32 size, Access access) {
+    return !(mode_.smap && smap_override_) || walk_implicit(address, size, access);
+  }
 
   void flush_all() { tlb_.flush_all(); }
   void flush_page(LinAddr address) { tlb_.flush_page(address); }
@@ -153,6 +158,7 @@ class Mmu {
     return tlb_.code_entry(LinAddr(linear), privilege) != 0;
   }
   bool walk(LinAddr address, Access access, Privilege privilege, WalkResult& page);  // false: fault_
+  bool walk_implicit(LinAddr address, u32 size, Access access);
   void fill(LinAddr address, Access access, Privilege privilege, const WalkResult& page);
   // Makes sure that the page has an entry for a read or a write; false: fault_.
   bool ensure(u32 linear, Access access, Privilege privilege);

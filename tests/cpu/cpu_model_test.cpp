@@ -220,8 +220,11 @@ TEST(ModelSpecificRegisters, OthersBelongToTheirParts) {
   EXPECT_EQ(amd.value(0xC0010004), 7u);
   EXPECT_FALSE(p6.read(0xC0010004, value));
   EXPECT_FALSE(p6.read(0x12345, value));
-  EXPECT_FALSE(p6.write(0x277, 0x02));  // PAT: reserved type
-  EXPECT_FALSE(p6.write(0x200, 0x03));  // MTRR: reserved type
+  EXPECT_FALSE(p6.write(0x277, 0x02));   // PAT: reserved type
+  EXPECT_FALSE(p6.write(0x200, 0x03));   // MTRR: reserved type
+  EXPECT_FALSE(p6.write(0x200, 0x806));  // reserved bits
+  EXPECT_FALSE(p6.write(0x201, 0xC00));
+  EXPECT_TRUE(p6.write(0x201, 0xF00000800));
 }
 
 }  // namespace

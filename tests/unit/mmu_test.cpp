@@ -356,6 +356,24 @@ TEST(Mmu, SmapStillGuardsAPageThatWasFetched) {
   EXPECT_EQ(board.mmu.fault().error_code, 3u);
 }
 
+TEST(Mmu, SmapHoldsForImplicitAccessesWhateverAcSays) {
+  MemoryBoard board;
+  PagingMode mode = board.paging_mode();
+  mode.smap = true;
+  board.page32(mode);
+  board.map(0x401000, 0x801000 | kP | kW);
+  board.map(0x402000, 0x802000 | kP | kW | kU);
+  EXPECT_TRUE(board.mmu.allows_implicit(LinAddr(0x402000), 8, Access::Read));  // the access itself finds out
+  board.mmu.set_smap_override(true);
+  EXPECT_TRUE(board.can_read(0x402000));
+  EXPECT_TRUE(board.mmu.allows_implicit(LinAddr(0x401FF8), 8, Access::Write));
+  EXPECT_FALSE(board.mmu.allows_implicit(LinAddr(0x402010), 1, Access::Read));
+  EXPECT_EQ(board.mmu.fault().error_code, 1u);
+  EXPECT_FALSE(board.mmu.allows_implicit(LinAddr(0x401FFC), 8, Access::Write));
+  EXPECT_EQ(board.mmu.fault().address.raw, 0x402000u);
+  EXPECT_EQ(board.mmu.fault().error_code, 3u);
+}
+
 TEST(Mmu, PeekAndDebuggerChangeNothing) {
   MemoryBoard board;
   board.page32();
