@@ -17,7 +17,8 @@ constexpr const char* kUsage =
     "                             [--first BATCH] [--coverage] [--undefined] [--show N] [--rows]\n"
     "  --group G     alu shift bcd muldiv string bit stack flow x87 mmx sse sse2 sse3 ssse3 misc system, or all\n"
     "  --first BATCH begins with the batch that a difference named\n"
-    "  --mutate ROW  breaks one row of the instruction table on the emulated side (its number or name by --rows)\n"
+    "  --mutate ROW  breaks one row of the instruction table on the emulated side: its number or name by --rows, or a\n"
+    "                mnemonic that only one row has; the group is the row's if none is named\n"
     "  --coverage    prints how often each row was compared\n"
     "  --undefined   compares undefined flags too\n"
     "  --show N      failures that are shrunk and printed\n"
@@ -27,6 +28,7 @@ struct CommandLine {
   OracleOptions oracle;
   bool coverage = false, rows = false;
   std::string mutate;
+  bool grouped = false;
 };
 
 std::optional<u64> number(std::string_view text) {
@@ -56,6 +58,7 @@ bool parse(std::span<char*> arguments, CommandLine& line) {
     const auto count = number(value);
     if (name == "--group") {
       line.oracle.group = value;
+      line.grouped = true;
     } else if (name == "--mutate") {
       line.mutate = value;
     } else if (name == "--engine" && (value == "interp" || value == "jit")) {
@@ -75,13 +78,35 @@ bool parse(std::span<char*> arguments, CommandLine& line) {
   return true;
 }
 
+// False after a message: the row cannot be broken.
 bool find_mutated(CommandLine& line) {
   if (line.mutate.empty()) return true;
   const auto index = number(line.mutate);
-  for (const u16 row : rows_of_group("all")) {
+  std::vector<u16> named;
+  for (u16 row = 0; row < instruction_table().size(); ++row) {
     if (row_name(row) == line.mutate || (index && *index == row)) line.oracle.mutate = row;
+    if (instruction_table()[row].mnemonic == line.mutate) named.push_back(row);
   }
-  return line.oracle.mutate != kNoRow;
+  if (line.oracle.mutate == kNoRow && named.size() == 1) line.oracle.mutate = named.front();
+  if (line.oracle.mutate == kNoRow) {
+    fmt::print(stderr, "relic86_native_oracle: no row '{}'; --group all --rows lists them\n", line.mutate);
+    for (const u16 row : named) fmt::print(stderr, "{:4}  {}\n", row, row_name(row));
+    return false;
+  }
+  const InstructionRow& row = instruction_table()[line.oracle.mutate];
+  const std::string_view group = group_of(row);
+  if (const auto reason = not_comparable(row); !reason.empty()) {
+    fmt::print(stderr, "relic86_native_oracle: row '{}' cannot be compared: {}\n", row_name(line.oracle.mutate),
+               reason);
+    return false;
+  }
+  if (line.grouped && line.oracle.group != group && line.oracle.group != "all") {
+    fmt::print(stderr, "relic86_native_oracle: row '{}' is in the group {}, not {}\n", row_name(line.oracle.mutate),
+               group, line.oracle.group);
+    return false;
+  }
+  if (!line.grouped) line.oracle.group = group;
+  return true;
 }
 
 }  // namespace
@@ -101,10 +126,7 @@ int main(int argc, char** argv) {
     for (const u16 row : rows) fmt::print("{:4}  {}\n", row, row_name(row));
     return 0;
   }
-  if (!find_mutated(line)) {
-    fmt::print(stderr, "relic86_native_oracle: no row '{}' is compared; --rows lists them\n", line.mutate);
-    return 2;
-  }
+  if (!find_mutated(line)) return 2;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   auto host = HostRunner::create(Oracle::kBatchCases);
   if (!host) {
