@@ -34,9 +34,10 @@ class FlagRecords {
   }
   const FlagRecord& operator[](u32 number) const { return records_[number]; }
 
-  // What EngineArea::home_step holds for a record; steps written home have bit 0 set.
-  static constexpr u32 home_of(u32 number) { return number << 2 | 2; }
-  static constexpr bool is_record(u32 home_step) { return (home_step & 3) == 2; }
+  // What EngineArea::home_step holds for a record; steps written home have bit 0 set, and not this one.
+  static constexpr u32 kRecord = 2;
+  static constexpr u32 home_of(u32 number) { return number << 2 | kRecord; }
+  static constexpr bool is_record(u32 home_step) { return (home_step & 3) == kRecord; }
   static constexpr u32 number_of(u32 home_step) { return home_step >> 2; }
 
  private:

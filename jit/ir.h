@@ -51,9 +51,10 @@ enum class Op : u8 {
   Btc,
   Bsf,
   Bsr,
-  SetCarry,  // immediate 0 or 1
-  Literal,   // a step only: ZF, PF, CF from an EFLAGS image; OF, SF, AF 0
-  Image,     // a step only: all six from an EFLAGS image
+  SetCarry,          // immediate 0 or 1
+  CompareExchange8,  // a: Address; EDX:EAX, ECX:EBX
+  Literal,           // a step only: ZF, PF, CF from an EFLAGS image; OF, SF, AF 0
+  Image,             // a step only: all six from an EFLAGS image
   // Operations without flags.
   Not,
   PlainAdd,

@@ -117,6 +117,7 @@ class Planner {
         forget_segments();
         if (n.immediate != 0) move_stack(n.size);
         break;
+      case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:
       case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];
       case Op::Advance: registers_[kEsi] = fresh(), registers_[kEdi] = fresh(); break;

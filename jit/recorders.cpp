@@ -53,6 +53,7 @@ bool touches_memory(const InsnIr& ir) {
       case Op::ClearInterrupts:
       case Op::SetInterrupts:
       case Op::LoadSegment:
+      case Op::CompareExchange8:
       case Op::RepeatMove:
       case Op::RepeatStore:
       case Op::VerifySegment:

@@ -1,9 +1,11 @@
 #include "jit/system_forms.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "cpu/instruction_table.h"
 #include "cpu/state.h"
+#include "cpu/system_instructions.h"
 
 namespace relic86::jit {
 
@@ -42,6 +44,11 @@ bool record_segment(InsnIr& ir, const Mode& mode, std::string_view meaning) {
 
 }  // namespace
 
+bool changes_segments(const Insn& insn) {
+  constexpr Handler kHandlers[] = {mov_to_segment, pop_segment, verr, verw, sysenter, sysexit};
+  return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
+}
+
 bool record_system(InsnIr& ir, const Mode& mode) {
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
@@ -52,6 +59,12 @@ bool record_system(InsnIr& ir, const Mode& mode) {
     return true;
   }
   if (record_segment(ir, mode, meaning)) return true;
+  if (meaning == "cmpxchg8b") {
+    ir.nodes.push_back({Op::Address, 4});
+    ir.nodes.push_back({Op::CompareExchange8, 8, 0, kFirst});
+    ir.writes_registers |= 1u << kEax | 1u << kEdx;
+    return true;
+  }
   if (mode.user) return false;  // IOPL, or virtual-8086 mode
   if (meaning == "pushf") {
     ir.nodes.push_back({Op::FlagsImage, size});

@@ -38,7 +38,8 @@ struct TranslatorOptions {
   bool one_mapping = false;             // host code is not W^X but survives fork (tests/lockstep)
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
   bool patches = true;                  // instructions that the guest writes over are changed where they stand
-  bool strings = true;                  // string instructions without a repeat prefix are translated
+  bool strings = true;                  // string instructions without a repeat prefix, MOVS and STOS are translated
+  bool segments = true;                 // loads of known segments, VERW, SYSENTER and SYSEXIT are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
 };
 

@@ -9,6 +9,7 @@
 #include "cpu/instruction_table.h"
 #include "jit/page_plan.h"
 #include "jit/recorders.h"
+#include "jit/system_forms.h"
 #include "jit/translator.h"
 #include "jit/x64/emitter.h"
 
@@ -138,7 +139,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     InsnIr& insn = ir.insns.emplace_back();
     insn.insn = &block.insns[i];
     insn.offset = offset;
-    insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn));
+    insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
+                (!options_.segments && changes_segments(*insn.insn));
     record(insn, mode);
     offset += insn.insn->length;
     if (insn.leaves) break;

@@ -189,6 +189,7 @@ void Emitter::node(u16 id) {
     case Op::StringLoad: string_load(id); break;
     case Op::StringStore: string_store(id); break;
     case Op::Advance: advance(id); break;
+    case Op::CompareExchange8: compare_exchange8(); break;
     case Op::RepeatMove:
     case Op::RepeatStore: repeat_string(id); break;
     case Op::Condition:

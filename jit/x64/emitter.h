@@ -96,6 +96,7 @@ class Emitter {
   void load(u16 id);
   void load_for_write(u16 id);
   void store(u16 id);
+  void compare_exchange8();
   void push(u16 id);
   void pop(u16 id);
   void peek(u16 id);

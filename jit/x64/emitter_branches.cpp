@@ -80,7 +80,12 @@ void Emitter::bind_late_jump(ExitPoint* exit, const Label& stub, const Label& el
   const auto settle = [&] {
     restore(chain);
     if (home_current_) {
+      const Label plain = a_.newLabel();
+      a_.test(area(offsetof(EngineArea, home_step), 1), static_cast<i32>(FlagRecords::kRecord));
+      a_.jz(plain);  // the target takes what is no record
       flatten();
+      a_.bind(plain);
+      host_flags(0);
     } else {
       write_home();
     }

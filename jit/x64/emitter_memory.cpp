@@ -241,6 +241,34 @@ void Emitter::store(u16 id) {
   });
 }
 
+// CMPXCHG8B: the host's, since its registers are the guest's. Like there the page is written in either case.
+void Emitter::compare_exchange8() {
+  constexpr unsigned kBytes = 8;
+  const unsigned segment = insn().insn->segment;
+  ExitPoint* const exit = access_exit(AddressForm::Operand, kBytes, segment);
+  const Label slow = a_.newLabel(), again = a_.newLabel();
+  a_.bind(again);
+  lea_address(kAddress);
+  u8 temporary = 0;
+  const Mem place = translate(kBytes, true, segment, slow, temporary);
+  a_.cmpxchg8b(place);
+  give(temporary);
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.probe, exit);
+    a_.jmp(again);
+  });
+  if (!need(kZF).needed()) return;
+  FlagStep step;
+  step.op = Op::SetZero;
+  step.a = new_slot();
+  a_.setz(kAddress.r8());
+  a_.movzx(kAddress.r32(), kAddress.r8());
+  a_.mov(slot(step.a.value), kAddress.r32());
+  add_step(step, false);
+  host_flags(kZF);
+}
+
 // kAddress := ESP + displacement under the stack size.
 void Emitter::stack_address(i32 displacement) {
   narrow_ = !mode_.stack32;

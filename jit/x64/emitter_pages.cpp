@@ -181,7 +181,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     a_.bind(over);
     restore(snapshot);
     const bool passes = entry_home_ && from_home_ && home_current_;
-    if (!passes) write_home();
+    if (!passes && !leave_record()) write_home();
     store_x87_pointers();
     a_.add(kRemaining, undone_before());
     ExitPoint* const other = branch_exit(eip_of(index_));

@@ -1,5 +1,7 @@
 #include "jit/x64/thunks.h"
 
+#include <bit>
+
 #include "jit/engine_area.h"
 #include "jit/flags.h"
 #include "jit/translation.h"
@@ -99,6 +101,42 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   reload(a);
 }
 
+// kAddress := the arithmetic flags that CpuState::flags holds, as LazyFlags::eflags() says.
+void emit_lazy_flags(x86::Assembler& a) {
+  const x86::Gp image = kAddress.r32(), carries = x86::ecx, part = x86::edx;
+  const auto add = [&](u32 from, u32 to) {  // bit numbers; part's others are cut off
+    a.shr(part, from);
+    a.and_(part, 1);
+    a.shl(part, to);
+    a.or_(image, part);
+  };
+  for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx}) a.push(each);
+  constexpr std::size_t kFlags = offsetof(CpuState, flags);
+  a.mov(x86::rax, state_field(kFlags + offsetof(LazyFlags, result)));
+  a.mov(carries, state_field(kFlags + offsetof(LazyFlags, carries), 4));
+  a.mov(image, carries);
+  a.shr(image, 8);
+  a.xor_(image, x86::eax);  // the parity of its low byte is the guest's
+  a.setp(kAddress.r8());
+  a.movzx(image, kAddress.r8());
+  a.shl(image, std::countr_zero(u32{kPF}));
+  a.test(x86::rax, x86::rax);
+  a.setz(x86::dl);
+  add(0, std::countr_zero(u32{kZF}));
+  a.mov(x86::rdx, x86::rax);
+  a.shr(x86::rdx, 63);
+  a.xor_(part, carries);  // LazyFlags::kSignDelta is bit 0
+  add(0, std::countr_zero(u32{kSF}));
+  a.mov(part, carries);
+  add(std::countr_zero(LazyFlags::kAuxBit), std::countr_zero(u32{kAF}));
+  a.mov(part, carries);
+  add(31, std::countr_zero(u32{kCF}));
+  a.lea(part, x86::ptr(x86::rcx, x86::rcx));
+  a.xor_(part, carries);
+  add(31, std::countr_zero(u32{kOF}));
+  for (const x86::Gp& each : {x86::rdx, x86::rcx, x86::rax}) a.pop(each);
+}
+
 // The host's flags := the guest's, all but AF, from the home: the common steps here, others by flatten. image:
 // EngineArea::value := all of them.
 void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
@@ -164,7 +202,16 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
     a.ret();
     a.bind(next);
   }
-  a.jmp(flatten);
+  a.cmp(area_field(offsetof(EngineArea, home_step), 4), 0);
+  a.jne(flatten);
+  emit_lazy_flags(a);
+  if (image) {
+    a.mov(area_field(offsetof(EngineArea, value)), kAddress);
+  } else {
+    a.push(kAddress);
+    a.popfq();
+  }
+  a.ret();
 }
 
 }  // namespace

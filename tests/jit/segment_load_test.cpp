@@ -23,10 +23,52 @@ class SegmentLoad : public testing::TestWithParam<bool> {
     jit::Translator translator(m_.cpu(), m_.bus(), options);
     const bool halted = translator.run(1'000'000) == ExitReason::Halted;
     EXPECT_GT(translator.statistics().translated, 0u);
+    cold_calls_ = translator.statistics().cold_calls;
     return halted;
   }
+  // Protected mode, 200 rounds: FS from a descriptor, a byte through it, added to ESI; GS null; VERW's ZF added to EDI.
+  void descriptor_rounds(bool changes_base) {
+    m_.flat32();
+    m_.state().gdtr.limit = 0x1F;
+    m_.poke<u64>(kEntry, 0x004F93000000FFFF);  // base 0, limit FFFFFh, data, accessed
+    for (u32 i = 0; i <= kLoads; ++i) m_.poke<u8>(0x20000 + i, static_cast<u8>(i));
+    std::vector<u8> code{0xB9, kLoads, 0, 0, 0, 0x31, 0xF6, 0x31, 0xFF};  // mov ecx, 200; xor esi, esi; xor edi, edi
+    const std::size_t top = code.size();
+    const auto add = [&](std::initializer_list<u8> bytes) { code.insert(code.end(), bytes); };
+    if (changes_base) add({0x66, 0x89, 0x0D, 0x1A, 0x00, 0xF0, 0x00});  // mov [entry+2], cx
+    add({0xB8, 0x18, 0, 0, 0, 0x8E, 0xE0});                             // mov eax, 18h; mov fs, ax
+    add({0x64, 0x0F, 0xB6, 0x15, 0x00, 0x00, 0x02, 0x00, 0x01, 0xD6});  // movzx edx, byte fs:[20000h]; add esi, edx
+    add({0x0F, 0x00, 0xE8, 0x0F, 0x94, 0xC3, 0x0F, 0xB6, 0xDB, 0x01, 0xDF});  // verw ax; setz bl; add edi, ebx
+    add({0x31, 0xC0, 0x8E, 0xE8, 0x49, 0x75});                                // xor eax, eax; mov gs, ax; dec ecx; jnz
+    add({static_cast<u8>(top - code.size() - 1), 0xF4});
+    m_.write(m_.linear_ip(), code);
+  }
+  static constexpr u32 kEntry = CpuTestMachine::kGdt + 0x18;
+  static constexpr u8 kLoads = 200;
+
   CpuTestMachine m_;
+  u64 cold_calls_ = 0;
 };
+
+// A descriptor that changes in memory counts from the next load on.
+TEST_P(SegmentLoad, TakesADescriptorThatHasChanged) {
+  descriptor_rounds(true);
+  ASSERT_TRUE(run());
+  EXPECT_EQ(m_.reg(kEsi), u32{kLoads} * (kLoads + 1) / 2);
+  EXPECT_EQ(m_.reg(kEdi), u32{kLoads});
+  EXPECT_EQ(m_.state().segment[kGs].limit, 0u);
+  EXPECT_EQ(m_.state().segment[kFs].base, 1u);
+}
+
+// One that stays is no call of C++.
+TEST_P(SegmentLoad, KnowsADescriptorThatStays) {
+  descriptor_rounds(false);
+  m_.poke<u8>(kEntry + 2, 5);
+  ASSERT_TRUE(run());
+  EXPECT_EQ(m_.reg(kEsi), 5u * kLoads);
+  EXPECT_EQ(m_.reg(kEdi), u32{kLoads});
+  EXPECT_LT(cold_calls_, 5u);
+}
 
 // Each round reads through one base register before and after the load, from a page that nothing has touched yet, and
 // writes there: the page that was checked for the first segment must not do for the second.
