@@ -172,6 +172,9 @@ void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
   a.movzx(x86::eax, mode_field(offsetof(CpuMode, protected_mode), 2));
   a.cmp(x86::eax, kProtected);
   a.jne(out);
+  // With SMAP the flag opens user pages to explicit accesses, which tables are not read by.
+  a.test(state_field(offsetof(CpuState, system_flags), 4), static_cast<i32>(kAC));
+  a.jnz(out);
   a.call(find);
   a.jne(out);
   a.xor_(x86::ebp, x86::ebp);
