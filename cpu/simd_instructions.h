@@ -21,21 +21,19 @@ Flow simd_floating_16(Cpu& cpu, const Insn& insn);
 Flow simd_mmx_4(Cpu& cpu, const Insn& insn);
 Flow simd_mmx_8(Cpu& cpu, const Insn& insn);
 
-#define RELIC86_SIMD_FUNCTIONS(F)                                                                                     \
-  F(emms)                                                                                                             \
-  F(ldmxcsr)                                                                                                          \
-  F(stmxcsr)                                                                                                          \
-  F(simd_fence) F(clflush) F(movaps_load) F(movaps_store) F(movups_load) F(movups_store) F(movnt_store) F(movss_load) \
-      F(movss_store) F(movsd_load) F(movsd_store) F(movlps_load) F(movlps_store) F(movhps_load) F(movhps_store)       \
-          F(movlpd_load) F(movhpd_load) F(movd_to_mmx) F(movd_from_mmx) F(movd_to_xmm) F(movd_from_xmm)               \
-              F(movq_mmx_load) F(movq_mmx_store) F(movntq) F(movq_xmm_load) F(movq_xmm_store) F(movq2dq) F(movdq2q)   \
-                  F(maskmovq) F(maskmovdqu) F(movmskps) F(movmskpd) F(pmovmskb_mmx) F(pmovmskb_xmm) F(cvtpi2ps)       \
-                      F(cvtpi2pd) F(cvtps2pi) F(cvttps2pi) F(cvtpd2pi) F(cvttpd2pi) F(cvtsi2ss) F(cvtsi2sd)           \
-                          F(cvtss2si) F(cvttss2si) F(cvtsd2si) F(cvttsd2si) F(ucomiss) F(comiss) F(ucomisd) F(comisd) \
-                              F(cmpps) F(cmppd) F(cmpss) F(cmpsd) F(shufps) F(shufpd) F(pshufd) F(pshuflw) F(pshufhw) \
-                                  F(pshufw) F(pinsrw_mmx) F(pinsrw_xmm) F(pextrw_mmx) F(pextrw_xmm) F(palignr_mmx)    \
-                                      F(palignr_xmm) F(shift_imm_mmx_71) F(shift_imm_mmx_72) F(shift_imm_mmx_73)      \
-                                          F(shift_imm_xmm_71) F(shift_imm_xmm_72) F(shift_imm_xmm_73)
+// clang-format off
+#define RELIC86_SIMD_FUNCTIONS(F) \
+  F(emms) F(ldmxcsr) F(stmxcsr) F(simd_fence) F(clflush) F(movaps_load) F(movaps_store) F(movups_load) \
+  F(movups_store) F(movnt_store) F(movss_load) F(movss_store) F(movsd_load) F(movsd_store) F(movlps_load) \
+  F(movlps_store) F(movhps_load) F(movhps_store) F(movlpd_load) F(movhpd_load) F(movd_to_mmx) F(movd_from_mmx) \
+  F(movd_to_xmm) F(movd_from_xmm) F(movq_mmx_load) F(movq_mmx_store) F(movntq) F(movq_xmm_load) F(movq_xmm_store) \
+  F(movq2dq) F(movdq2q) F(maskmovq) F(maskmovdqu) F(movmskps) F(movmskpd) F(pmovmskb_mmx) F(pmovmskb_xmm) \
+  F(cvtpi2ps) F(cvtpi2pd) F(cvtps2pi) F(cvttps2pi) F(cvtpd2pi) F(cvttpd2pi) F(cvtsi2ss) F(cvtsi2sd) F(cvtss2si) \
+  F(cvttss2si) F(cvtsd2si) F(cvttsd2si) F(ucomiss) F(comiss) F(ucomisd) F(comisd) F(cmpps) F(cmppd) F(cmpss) \
+  F(cmpsd) F(shufps) F(shufpd) F(pshufd) F(pshuflw) F(pshufhw) F(pshufw) F(pinsrw_mmx) F(pinsrw_xmm) F(pextrw_mmx) \
+  F(pextrw_xmm) F(palignr_mmx) F(palignr_xmm) F(shift_imm_mmx_71) F(shift_imm_mmx_72) F(shift_imm_mmx_73) \
+  F(shift_imm_xmm_71) F(shift_imm_xmm_72) F(shift_imm_xmm_73)
+// clang-format on
 #define RELIC86_DECLARE(name) Flow name(Cpu& cpu, const Insn& insn);
 RELIC86_SIMD_FUNCTIONS(RELIC86_DECLARE)
 #undef RELIC86_DECLARE

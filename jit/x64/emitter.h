@@ -119,6 +119,8 @@ class Emitter {
   void advance(u16 id);
   void repeat_string(u16 id);
   u8 run_entry(u8 index, bool write, const Label& slow);
+  void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
+  void compare_with_page_end(const Gp& scratch, u32 bytes);
 
   // --- Shared page checks (emitter_pages.cpp) ---
   struct SharedPage {

@@ -64,9 +64,7 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
     a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
     a_.jnz(slow);
   } else if ((bytes & (bytes - 1)) != 0) {
-    a_.mov(entry32, address32);
-    a_.and_(entry32, kPageSize - 1);
-    a_.cmp(entry32, kPageSize - bytes);
+    compare_with_page_end(entry, bytes);
     a_.ja(slow);
   } else if (bytes > 1) {
     // Only an unaligned access can cross a page.
@@ -84,19 +82,29 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
         a_.cmp(entry, limit);
         a_.ja(slow);
       }
-      a_.mov(entry32, address32);
-      a_.and_(entry32, kPageSize - 1);
-      a_.cmp(entry32, kPageSize - bytes);
+      compare_with_page_end(entry, bytes);
       a_.jbe(within);
       a_.jmp(slow);
     });
   }
-  a_.mov(entry32, address32);
-  a_.shr(entry32, kPageShift);
-  a_.mov(entry, x86::Mem(kState, entry, 3, table(write), 8));
-  a_.test(entry.r8(), static_cast<i32>(kTlbFast));
-  a_.jz(slow);
+  tlb_entry(entry, address32, write, slow);
   return x86::Mem(kAddress, entry, 0, -static_cast<i32>(kTlbFast), bytes);
+}
+
+// entry := the TLB's entry of a linear address. Jumps to miss where the page may not be accessed directly.
+void Emitter::tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss) {
+  a_.mov(entry.r32(), linear.r32());
+  a_.shr(entry.r32(), kPageShift);
+  a_.mov(entry, Mem(kState, entry, 3, table(write), 8));
+  a_.test(entry.r8(), static_cast<i32>(kTlbFast));
+  a_.jz(miss);
+}
+
+// Above: so many bytes from kAddress on lie over two pages.
+void Emitter::compare_with_page_end(const Gp& scratch, u32 bytes) {
+  a_.mov(scratch.r32(), kAddress.r32());
+  a_.and_(scratch.r32(), kPageSize - 1);
+  a_.cmp(scratch.r32(), kPageSize - bytes);
 }
 
 // Loads value id from a checked place. A value that is only extended into a register goes there at once.

@@ -77,18 +77,12 @@ void Emitter::hoist_group(u16 number) {
   index_ = group.insn;
   const unsigned segment = insn().insn->segment;
   const u32 span = static_cast<u32>(group.high - group.low);
-  const Gp pointer = sized(page->host, 8), pointer32 = pointer.r32();
+  const Gp pointer = sized(page->host, 8);
   lea_address(kAddress, group.low);
   if (narrow_) check_offsets(segment, span, group.writes, pointer, over);
-  a_.mov(pointer32, kAddress.r32());
-  a_.and_(pointer32, kPageSize - 1);
-  a_.cmp(pointer32, kPageSize - span);
+  compare_with_page_end(pointer, span);
   a_.ja(over);
-  a_.mov(pointer32, kAddress.r32());
-  a_.shr(pointer32, kPageShift);
-  a_.mov(pointer, Mem(kState, pointer, 3, table(group.writes), 8));
-  a_.test(pointer.r8(), static_cast<i32>(kTlbFast));
-  a_.jz(over);
+  tlb_entry(pointer, kAddress, group.writes, over);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   index_ = 0;
   defer([=, this, snapshot = chain()] {
@@ -130,7 +124,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   }
   // A group that is written somewhere wants a writable page at once, so that one check is enough.
   page->writable = group.writes;
-  const Gp pointer = sized(page->host, 8), pointer32 = pointer.r32();
+  const Gp pointer = sized(page->host, 8);
   ExitPoint* const exit = access_exit(form, n.size, segment);
   exit->write = write;
   exit->wants_writable = group.writes;
@@ -152,16 +146,10 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
       a_.bind(within);
     }
   } else {
-    a_.mov(pointer32, kAddress.r32());
-    a_.and_(pointer32, kPageSize - 1);
-    a_.cmp(pointer32, kPageSize - span);
+    compare_with_page_end(pointer, span);
     a_.ja(over);
   }
-  a_.mov(pointer32, kAddress.r32());
-  a_.shr(pointer32, kPageShift);
-  a_.mov(pointer, Mem(kState, pointer, 3, table(group.writes), 8));
-  a_.test(pointer.r8(), static_cast<i32>(kTlbFast));
-  a_.jz(miss);
+  tlb_entry(pointer, kAddress, group.writes, miss);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
     a_.bind(miss);
@@ -172,9 +160,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
       const Label straddles = a_.newLabel();
       a_.jmp(straddles);
       a_.bind(unaligned);
-      a_.mov(pointer32, kAddress.r32());
-      a_.and_(pointer32, kPageSize - 1);
-      a_.cmp(pointer32, kPageSize - span);
+      compare_with_page_end(pointer, span);
       a_.jbe(within);
       a_.bind(straddles);
     }

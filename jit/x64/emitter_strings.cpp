@@ -68,11 +68,7 @@ u8 Emitter::run_entry(u8 index, bool write, const Label& slow) {
   a_.add(entry, kAddress);
   a_.cmp(entry, kPageSize);
   a_.ja(slow);
-  a_.mov(entry32, guest(index, 4));
-  a_.shr(entry32, kPageShift);
-  a_.mov(entry, Mem(kState, entry, 3, table(write), 8));
-  a_.test(entry.r8(), static_cast<i32>(kTlbFast));
-  a_.jz(slow);
+  tlb_entry(entry, guest(index, 4), write, slow);
   return host;
 }
 

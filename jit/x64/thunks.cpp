@@ -148,6 +148,15 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
   static constexpr Form kForms[] = {{Op::Sub, 4, false}, {Op::And, 4, true}, {Op::And, 4, false}, {Op::Sub, 1, false},
                                     {Op::And, 1, true},  {Op::Sub, 4, true}, {Op::And, 1, false}, {Op::Add, 4, true},
                                     {Op::Or, 4, true},   {Op::Xor, 4, true}, {Op::Sub, 2, false}, {Op::And, 2, true}};
+  const auto give_flags = [&] {  // those in kAddress
+    if (image) {
+      a.mov(area_field(offsetof(EngineArea, value)), kAddress);
+    } else {
+      a.push(kAddress);
+      a.popfq();
+    }
+    a.ret();
+  };
   a.cmp(area_field(offsetof(EngineArea, home_partial), 4), 0);
   a.jne(flatten);
   for (const Form& form : kForms) {
@@ -193,25 +202,13 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
     a.jne(next);
     a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_operand), 4));
     a.and_(kAddress.r32(), static_cast<i32>(op == Op::Literal ? u32{kZF} | kPF | kCF : u32{kArithmeticFlags}));
-    if (image) {
-      a.mov(area_field(offsetof(EngineArea, value)), kAddress);
-    } else {
-      a.push(kAddress);
-      a.popfq();
-    }
-    a.ret();
+    give_flags();
     a.bind(next);
   }
   a.cmp(area_field(offsetof(EngineArea, home_step), 4), 0);
   a.jne(flatten);
   emit_lazy_flags(a);
-  if (image) {
-    a.mov(area_field(offsetof(EngineArea, value)), kAddress);
-  } else {
-    a.push(kAddress);
-    a.popfq();
-  }
-  a.ret();
+  give_flags();
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // The command line: QEMU's words, what each leads to, and what the answers to wrong ones say.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
+#include "cpu/cpu_feature_names.h"
 #include "frontend/board_options.h"
 #include "frontend/options.h"
 
@@ -144,6 +146,10 @@ TEST(ProcessorOptions, UnknownFeaturesAreErrorsKnownOnesAreNot) {
   EXPECT_NE(model("pentum").error().message.find("the nearest is pentium;"), std::string::npos);
   // Known to QEMU, absent here: off is no news, on is warned of, enforce makes it an error.
   EXPECT_TRUE(model("pentium3,-avx2,sse4_1=off,kvm=off,hv-time=off,migratable=no").ok());
+  for (const std::string_view flag : known_cpu_flags()) {
+    EXPECT_TRUE(model(fmt::format("pentium3,-{}", flag).c_str()).ok()) << flag;
+    EXPECT_FALSE(flag.starts_with('-') || flag.ends_with('-')) << flag;
+  }
   ::testing::internal::CaptureStderr();
   EXPECT_TRUE(model("pentium3,+avx2,level=4").ok());
   const std::string warnings = ::testing::internal::GetCapturedStderr();

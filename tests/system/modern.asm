@@ -1,33 +1,10 @@
 ; What later processors brought (-cpu max): PSE-36, execute-disable, SMEP, SMAP, UMIP, RDTSCP (SDM 3A chapter 4), and the
 ; registers of PAT, MTRRs and machine check (SDM 3A chapters 11, 15).
 %include "system.inc"
+%include "pae.inc"
 cpu default
-POINTERS equ TABLES
-DIR equ TABLES + 0x1000
-TABLE0 equ TABLES + 0x2000
-TABLE1 equ TABLES + 0x3000
-WINDOW equ 0x400000
-FRAME equ BUFFER + 0x10000
-P equ 1
-W equ 2
-U equ 4
-PS equ 0x80
 XD equ 0x80000000
 EFER equ 0xc0000080
-%macro page 2-3 0
-  mov dword [TABLE1 + (%1) * 8], FRAME + (%1) * 0x1000 + (%2)
-  mov dword [TABLE1 + (%1) * 8 + 4], %3
-  invlpg [WINDOW + (%1) * 0x1000]
-%endmacro
-%macro both 2+
-  probe {%1, " (CPL 0)"}
-  %2
-  done
-  probe {%1, " (CPL 3)"}
-  to_ring 3
-  %2
-  done
-%endmacro
 %macro set_cr4 1
   mov eax, cr4
   or eax, %1
@@ -71,23 +48,7 @@ main:
   mov eax, cr0
   and eax, 0x7fffffff
   mov cr0, eax
-  mov edi, TABLES
-  mov ecx, 0x4000 / 4
-  xor eax, eax
-  rep stosd
-  mov dword [POINTERS], DIR + P
-  mov dword [DIR], TABLE0 + P + W + U
-  mov dword [DIR + 8], 0x200000 + P + W + U + PS
-  mov dword [DIR + 16], TABLE1 + P + W + U
-  xor ecx, ecx
-.identity:
-  mov eax, ecx
-  shl eax, 12
-  or eax, P | W | U
-  mov [TABLE0 + ecx * 8], eax
-  inc ecx
-  cmp ecx, 512
-  jb .identity
+  build_pae_tables
   set_cr4 0x20
   mov eax, POINTERS
   mov cr3, eax

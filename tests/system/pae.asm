@@ -1,31 +1,8 @@
 ; Paging with physical-address extension (SDM 3A 4.4): page-directory-pointer entries, reserved bits, large pages, marks.
 %include "system.inc"
+%include "pae.inc"
 
-POINTERS equ TABLES
-DIR equ TABLES + 0x1000
-TABLE0 equ TABLES + 0x2000
-TABLE1 equ TABLES + 0x3000          ; 2 to 4 MiB as the test's window at 4 MiB
-WINDOW equ 0x400000
-FRAME equ BUFFER + 0x10000
-P equ 1
-W equ 2
-U equ 4
-PS equ 0x80
 
-%macro page 2-3 0
-  mov dword [TABLE1 + (%1) * 8], FRAME + (%1) * 0x1000 + (%2)
-  mov dword [TABLE1 + (%1) * 8 + 4], %3
-  invlpg [WINDOW + (%1) * 0x1000]
-%endmacro
-%macro both 2
-  probe {%1, " (CPL 0)"}
-  %2
-  done
-  probe {%1, " (CPL 3)"}
-  to_ring 3
-  %2
-  done
-%endmacro
 %macro low 2
   mov eax, %2
   and eax, 0xfff
@@ -34,23 +11,7 @@ PS equ 0x80
 %endmacro
 
 main:
-  mov edi, TABLES
-  mov ecx, 0x4000 / 4
-  xor eax, eax
-  rep stosd
-  mov dword [POINTERS], DIR + P
-  mov dword [DIR], TABLE0 + P + W + U
-  mov dword [DIR + 8], 0x200000 + P + W + U + PS
-  mov dword [DIR + 16], TABLE1 + P + W + U
-  xor ecx, ecx
-.identity:
-  mov eax, ecx
-  shl eax, 12
-  or eax, P | W | U
-  mov [TABLE0 + ecx * 8], eax
-  inc ecx
-  cmp ecx, 512
-  jb .identity
+  build_pae_tables
   mov eax, cr4
   or eax, 0x20
   mov cr4, eax
