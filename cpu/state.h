@@ -163,7 +163,7 @@ struct alignas(64) CpuState {
 // State and TLB tables stand in one lazily committed host mapping: translated code reaches both from one base register.
 struct VcpuMemory {
   CpuState state;
-  alignas(64) u8 engine[1024];  // the translator's own (jit/engine_area.h); zero-filled
+  alignas(64) u8 engine[1024];  // the translator's own (jit/runtime/engine_area.h); zero-filled
   alignas(4096) TlbTables tlb;
 };
 

@@ -5,11 +5,12 @@
 #include <memory>
 #include <vector>
 
-#include "frontend/char_backend.h"
-#include "frontend/machine.h"
-#include "frontend/monitor.h"
-#include "frontend/options.h"
-#include "frontend/qmp_server.h"
+#include "char/char_backend.h"
+#include "control/gdb/gdb_server.h"
+#include "control/monitor/monitor.h"
+#include "control/qmp/qmp_server.h"
+#include "machine/machine.h"
+#include "options/options.h"
 
 namespace relic86 {
 
@@ -28,6 +29,7 @@ class Consoles {
   Result<CharBackend*> open_named(const std::string& option, const std::string& id);
   Result<CharBackend*> open_mux(const std::string& option);
   Result<> connect_ports();
+  Result<> serve_gdb(const std::string& device);
   Result<> add_monitor(const MonitorOption& monitor);
 
   const Options& options_;
@@ -44,6 +46,7 @@ class Consoles {
   std::unique_ptr<MuxBackend> mux_;     // mon:stdio
   std::vector<std::unique_ptr<Monitor>> monitors_;
   std::vector<std::unique_ptr<QmpServer>> qmp_servers_;
+  std::unique_ptr<GdbServer> gdb_;
 };
 
 }  // namespace relic86

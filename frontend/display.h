@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "frontend/machine.h"
 #include "frontend/machine_window_host.h"
+#include "machine/machine.h"
 
 namespace relic86 {
 

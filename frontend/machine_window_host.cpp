@@ -1,8 +1,8 @@
 #include "frontend/machine_window_host.h"
 
-#include "devices/ps2_keyboard.h"
-#include "devices/ps2_mouse.h"
-#include "frontend/host_time.h"
+#include "devices/input/ps2_keyboard.h"
+#include "devices/input/ps2_mouse.h"
+#include "machine/host_time.h"
 
 namespace relic86 {
 

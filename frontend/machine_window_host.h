@@ -4,8 +4,8 @@
 #include <atomic>
 #include <mutex>
 
-#include "frontend/machine.h"
-#include "frontend/window_host.h"
+#include "display/window_host.h"
+#include "machine/machine.h"
 
 namespace relic86 {
 

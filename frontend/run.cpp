@@ -14,14 +14,14 @@
 #include "base/log.h"
 #include "base/print.h"
 #include "cpu/cpuid.h"
-#include "frontend/board_options.h"
+#include "display/screenshot.h"
 #include "frontend/consoles.h"
 #include "frontend/display.h"
-#include "frontend/machine.h"
-#include "frontend/option_text.h"
-#include "frontend/options.h"
-#include "frontend/saved_machine.h"
-#include "frontend/screenshot.h"
+#include "machine/board_options.h"
+#include "machine/machine.h"
+#include "machine/saved_machine.h"
+#include "options/option_text.h"
+#include "options/options.h"
 
 namespace relic86 {
 

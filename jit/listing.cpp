@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "cpu/disassembler.h"
-#include "jit/page_plan.h"
-#include "jit/recorders.h"
+#include "jit/analyse/page_plan.h"
+#include "jit/record/recorders.h"
 #include "jit/translator.h"
 
 namespace relic86::jit {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "jit/ir.h"
+#include "jit/ir/ir.h"
 
 namespace relic86::jit {
 

@@ -9,7 +9,7 @@
 #include "cpu/instruction_table.h"
 #include "cpu/system_instructions.h"
 #include "cpu/trace.h"
-#include "jit/native_forms.h"
+#include "jit/record/native_forms.h"
 
 namespace relic86::jit {
 

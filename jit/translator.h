@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "cpu/interpreter.h"
-#include "jit/code_cache.h"
-#include "jit/descriptor_cache.h"
-#include "jit/flag_records.h"
-#include "jit/lookup_table.h"
-#include "jit/translation.h"
+#include "jit/runtime/code_cache.h"
+#include "jit/runtime/descriptor_cache.h"
+#include "jit/runtime/flag_records.h"
+#include "jit/runtime/lookup_table.h"
+#include "jit/runtime/translation.h"
 #include "jit/x64/thunks.h"
 
 namespace relic86::jit {

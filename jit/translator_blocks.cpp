@@ -7,9 +7,9 @@
 
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
-#include "jit/page_plan.h"
-#include "jit/recorders.h"
-#include "jit/system_forms.h"
+#include "jit/analyse/page_plan.h"
+#include "jit/record/recorders.h"
+#include "jit/record/system_forms.h"
 #include "jit/translator.h"
 #include "jit/x64/emitter.h"
 

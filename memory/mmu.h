@@ -2,7 +2,8 @@
 // 32 bits wide and wrap at 4 GiB. A false return means a page fault; fault() then holds address and error code, and
 // nothing was written.
 //
-// Rules of TLB flush, each with its test (tests/unit/mmu_test.cpp; all together: MmuRandom, Tlb.LiveListMatchesAModel):
+// Rules of TLB flush, each with its test (tests/memory/mmu_test.cpp; all together: MmuRandom,
+// Tlb.LiveListMatchesAModel):
 //   nothing else drops an entry                        MmuFlush.StaleEntryStandsUntilItIsFlushed
 //   MOV CR3, task switch: flush_non_global             MmuFlush.LoadCr3KeepsGlobalPages
 //     without CR4.PGE: everything                      MmuFlush.LoadCr3WithoutPgeDropsAll

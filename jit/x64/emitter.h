@@ -17,15 +17,15 @@
 #include <functional>
 #include <vector>
 
-#include "jit/flag_analysis.h"
-#include "jit/flag_records.h"
-#include "jit/translation.h"
+#include "jit/analyse/flag_analysis.h"
+#include "jit/runtime/flag_records.h"
+#include "jit/runtime/translation.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/thunks.h"
 
 namespace relic86::jit::x64 {
 
-// What the indirect lookup of a mode looks like (jit/lookup_table.h).
+// What the indirect lookup of a mode looks like (jit/runtime/lookup_table.h).
 struct LookupLayout {
   const void* table = nullptr;
   u32 mask = 0;  // of the slot number; a slot is two words: host address + 1 of the guest code, entry

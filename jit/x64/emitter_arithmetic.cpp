@@ -1,4 +1,4 @@
-#include "jit/engine_area.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

@@ -3,7 +3,7 @@
 // RET that finds another EIP there (a changed return address, a switch of stacks, a retpoline) drops that frame and
 // looks the target up. The frames end with translated code: leaving it resets the stack, so that no mapping and no
 // translation behind them can have changed.
-#include "jit/engine_area.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

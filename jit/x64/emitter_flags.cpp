@@ -1,5 +1,5 @@
 #include "cpu/semantics/condition.h"
-#include "jit/engine_area.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

@@ -1,9 +1,9 @@
-// Accesses of a group (jit/page_plan.h): the first one checks the page of all and leaves the host address of the
-// group's lowest byte in a temporary, the others need no check. A group that lies over two pages, or on a page without
-// a fast entry, is left to the block's other variant, which shares nothing.
+// Accesses of a group (jit/analyse/page_plan.h): the first one checks the page of all and leaves the host address of
+// the group's lowest byte in a temporary, the others need no check. A group that lies over two pages, or on a page
+// without a fast entry, is left to the block's other variant, which shares nothing.
 #include <algorithm>
 
-#include "jit/engine_area.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

@@ -1,6 +1,6 @@
 // MOV and POP of ES, DS, FS and GS, VERR, VERW, SYSENTER, SYSEXIT: the usual cases. All others are the interpreter's
 // functions, from the start.
-#include "jit/engine_area.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

@@ -1,5 +1,5 @@
-// String instructions without a repeat prefix, MOVS and STOS with one (jit/string_forms.h).
-#include "jit/engine_area.h"
+// String instructions without a repeat prefix, MOVS and STOS with one (jit/record/string_forms.h).
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

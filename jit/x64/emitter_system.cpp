@@ -1,8 +1,8 @@
-// CLI, STI, PUSHF, POPF, PUSH of a segment register (jit/system_forms.h).
+// CLI, STI, PUSHF, POPF, PUSH of a segment register (jit/record/system_forms.h).
 #include <bit>
 
 #include "cpu/semantics/condition.h"
-#include "jit/engine_area.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

@@ -4,8 +4,8 @@
 #include "base/assert.h"
 #include "cpu/instruction_table.h"
 #include "cpu/semantics/condition.h"
-#include "jit/engine_area.h"
-#include "jit/native_forms.h"
+#include "jit/record/native_forms.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {

@@ -2,9 +2,9 @@
 
 #include <bit>
 
-#include "jit/engine_area.h"
-#include "jit/flags.h"
-#include "jit/translation.h"
+#include "jit/runtime/engine_area.h"
+#include "jit/runtime/flags.h"
+#include "jit/runtime/translation.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "cpu/state.h"
-#include "jit/code_cache.h"
-#include "jit/descriptor_cache.h"
-#include "jit/mode.h"
+#include "jit/ir/mode.h"
+#include "jit/runtime/code_cache.h"
+#include "jit/runtime/descriptor_cache.h"
 
 namespace relic86::jit::x64 {
 

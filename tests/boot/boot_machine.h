@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "frontend/machine.h"
-#include "frontend/options.h"
-#include "tests/devices/temporary_folder.h"
+#include "machine/machine.h"
+#include "options/options.h"
+#include "tests/block/temporary_folder.h"
 
 namespace relic86::test {
 

@@ -1,4 +1,4 @@
-#include "frontend/saved_machine.h"
+#include "machine/saved_machine.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -7,8 +7,8 @@
 #include <cstring>
 #include <random>
 
-#include "boot_machine.h"
-#include "frontend/host_time.h"
+#include "machine/host_time.h"
+#include "tests/boot/boot_machine.h"
 
 namespace relic86 {
 namespace {
@@ -126,7 +126,8 @@ TEST_F(SavedMachine, NoKeyStaysDown) {
   const auto type = [&](const char* key) {
     EXPECT_TRUE(machine->keys().send(key, 60'000'000'000).ok());
     machine->keys().advance(machine->clock().now());
-    machine->keys().advance(machine->clock().now() + 10'000'000'000);  // the guest does not read: in the end it is typed
+    machine->keys().advance(machine->clock().now() +
+                            10'000'000'000);  // the guest does not read: in the end it is typed
   };
   machine.at_frames({60, 90}, [&](unsigned frame) {
     if (frame == 60) {

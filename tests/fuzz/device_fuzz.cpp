@@ -11,11 +11,11 @@
 #include <random>
 #include <set>
 
-#include "devices/pc_board.h"
-#include "devices/ps2_keyboard.h"
-#include "devices/ps2_mouse.h"
-#include "devices/uart16550.h"
-#include "devices/vga.h"
+#include "devices/board/pc_board.h"
+#include "devices/character/uart16550.h"
+#include "devices/input/ps2_keyboard.h"
+#include "devices/input/ps2_mouse.h"
+#include "devices/video/vga.h"
 
 namespace relic86 {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/print.h"
-#include "frontend/options.h"
+#include "options/options.h"
 #include "tests/lockstep/checkpoint.h"
 #include "tests/lockstep/machine_pair.h"
 #include "tests/lockstep/report.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "frontend/consoles.h"
-#include "frontend/machine.h"
+#include "machine/machine.h"
 #include "tests/lockstep/state_fields.h"
 
 namespace relic86 {

@@ -1,0 +1,62 @@
+// A medium in a drive as the frontend knows it: which host file it is, whether it has an overlay, and the journals of
+// saved machines that what is written goes past.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "block/block_device.h"
+#include "block/disk_journal.h"
+#include "block/overlay_image.h"
+#include "block/raw_image.h"
+
+namespace relic86 {
+
+class DriveMedium {
+ public:
+  // Overlay: what is written goes to a temporary overlay. The error names the file.
+  enum class Access : u8 { ReadWrite, ReadOnly, Overlay };
+  static Result<std::shared_ptr<DriveMedium>> open(const std::string& file, Access access,
+                                                   RawImage::Format format = RawImage::Format::Probe);
+  ~DriveMedium();
+  DriveMedium(const DriveMedium&) = delete;
+  DriveMedium& operator=(const DriveMedium&) = delete;
+
+  // The device to put into a drive. It shares the medium.
+  static std::unique_ptr<BlockDevice> device(std::shared_ptr<DriveMedium> medium);
+  // Of a device that device() made; else null.
+  static std::shared_ptr<DriveMedium> of(const BlockDevice* device);
+
+  const std::string& file() const { return file_; }
+  std::string describe() const;  // "FILE (raw, read-only)", for the monitor
+  bool writes_through() const { return access_ == Access::ReadWrite; }
+  OverlayImage* overlay() { return overlay_; }  // null: none
+  DiskJournal::Image identity() const;          // of the file, as it is now
+
+  u64 size_bytes() const { return image_->size_bytes(); }
+  bool read_only() const { return image_->read_only(); }
+  Result<> read(u64 offset, std::span<u8> bytes) { return image_->read(offset, bytes); }
+  // A journal that cannot keep what is overwritten fails the write: the image is as before.
+  Result<> write(u64 offset, std::span<const u8> bytes);
+  Result<> flush();
+
+  void add_journal(std::unique_ptr<DiskJournal> journal) { journals_.push_back(std::move(journal)); }
+  DiskJournal* journal(u64 generation);  // null: none
+  void drop_journal(u64 generation);
+  // Puts the blocks back that this journal kept.
+  Result<> restore(DiskJournal& journal);
+
+ private:
+  DriveMedium(std::string file, Access access) : file_(std::move(file)), access_(access) {}
+  void note_modified();
+
+  std::string file_;
+  Access access_;
+  RawImage* raw_ = nullptr;
+  OverlayImage* overlay_ = nullptr;
+  std::unique_ptr<BlockDevice> image_;
+  std::vector<std::unique_ptr<DiskJournal>> journals_;
+};
+
+}  // namespace relic86

@@ -1,0 +1,289 @@
+#include "control/gdb/gdb_registers.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "cpu/segmentation.h"
+
+namespace relic86 {
+
+namespace {
+
+// Numbers in gdb's order.
+enum : unsigned {
+  kGpr0 = 0,
+  kEip = 8,
+  kEflags = 9,
+  kSegment0 = 10,
+  kStack0 = 16,
+  kX87Control = 24,
+  kXmm0 = 32,
+  kMxcsr = 40,
+  kSystem0 = 41,
+};
+constexpr SegmentName kSegments[] = {kCs, kSs, kDs, kEs, kFs, kGs};  // gdb's order
+
+struct SystemRegister {
+  std::string_view name;
+  u64 (*read)(const CpuState&);
+};
+constexpr SystemRegister kSystem[] = {
+    {"cs_base", [](const CpuState& s) { return s.segment[kCs].base; }},
+    {"ss_base", [](const CpuState& s) { return s.segment[kSs].base; }},
+    {"ds_base", [](const CpuState& s) { return s.segment[kDs].base; }},
+    {"es_base", [](const CpuState& s) { return s.segment[kEs].base; }},
+    {"fs_base", [](const CpuState& s) { return s.segment[kFs].base; }},
+    {"gs_base", [](const CpuState& s) { return s.segment[kGs].base; }},
+    {"cr0", [](const CpuState& s) { return s.cr0; }},
+    {"cr2", [](const CpuState& s) { return s.cr2; }},
+    {"cr3", [](const CpuState& s) { return s.cr3; }},
+    {"cr4", [](const CpuState& s) { return s.cr4; }},
+    {"efer", [](const CpuState& s) { return s.efer; }},
+    {"dr0", [](const CpuState& s) { return s.dr[0]; }},
+    {"dr1", [](const CpuState& s) { return s.dr[1]; }},
+    {"dr2", [](const CpuState& s) { return s.dr[2]; }},
+    {"dr3", [](const CpuState& s) { return s.dr[3]; }},
+    {"dr6", [](const CpuState& s) { return s.dr[6]; }},
+    {"dr7", [](const CpuState& s) { return s.dr[7]; }},
+    {"gdtr_base", [](const CpuState& s) { return s.gdtr.base; }},
+    {"gdtr_limit", [](const CpuState& s) { return u64{s.gdtr.limit}; }},
+    {"idtr_base", [](const CpuState& s) { return s.idtr.base; }},
+    {"idtr_limit", [](const CpuState& s) { return u64{s.idtr.limit}; }},
+    {"ldtr", [](const CpuState& s) { return u64{s.segment[kLdtr].selector.raw}; }},
+    {"tr", [](const CpuState& s) { return u64{s.segment[kTr].selector.raw}; }},
+};
+constexpr unsigned kCr2 = kSystem0 + 7;
+constexpr unsigned kCount = kSystem0 + static_cast<unsigned>(std::size(kSystem));
+
+// The full tag word (SDM 1 8.1.7) from the abridged one.
+u32 tag_word(const FxState& fx) {
+  u32 word = 0;
+  for (unsigned physical = 0; physical < 8; physical++) {
+    unsigned tag = 3;  // empty
+    if ((fx.tags >> physical & 1) != 0) {
+      const u8* const bytes = fx.st[(physical - fx.top()) & 7].bytes;
+      u64 mantissa = 0;
+      u16 exponent = 0;
+      std::memcpy(&mantissa, bytes, 8);
+      std::memcpy(&exponent, bytes + 8, 2);
+      exponent &= 0x7FFF;
+      if (exponent == 0 && mantissa == 0)
+        tag = 1;  // zero
+      else
+        tag = exponent == 0 || exponent == 0x7FFF || mantissa >> 63 == 0 ? 2 : 0;  // special, valid
+    }
+    word |= tag << (physical * 2);
+  }
+  return word;
+}
+
+// fctrl, fstat, ftag, fiseg, fioff, foseg, fooff, fop
+u32 read_x87_control(const FxState& fx, unsigned index) {
+  switch (index) {
+    case 0: return fx.control;
+    case 1: return fx.status;
+    case 2: return tag_word(fx);
+    case 3: return fx.instruction_selector;
+    case 4: return fx.instruction;
+    case 5: return fx.data_selector;
+    case 6: return fx.data;
+    default: return fx.opcode;
+  }
+}
+
+void write_x87_control(FxState& fx, unsigned index, u32 value) {
+  const u16 half = static_cast<u16>(value);
+  switch (index) {
+    case 0: fx.control = static_cast<u16>((half & 0x1F3F) | 0x40); break;
+    case 1: fx.status = half; break;
+    case 2:
+      fx.tags = 0;
+      for (unsigned physical = 0; physical < 8; physical++) {
+        if ((value >> (physical * 2) & 3) != 3) fx.tags = static_cast<u8>(fx.tags | 1u << physical);
+      }
+      break;
+    case 3: fx.instruction_selector = half; break;
+    case 4: fx.instruction = value; break;
+    case 5: fx.data_selector = half; break;
+    case 6: fx.data = value; break;
+    default: fx.opcode = half & 0x7FF; break;
+  }
+  // ES and B follow from exceptions and masks (SDM 1 8.1.3.3).
+  constexpr u16 kExceptions = 0x3F, kSummaryAndBusy = 0x8080;
+  const bool unmasked = (fx.status & ~fx.control & kExceptions) != 0;
+  fx.status = static_cast<u16>((fx.status & ~kSummaryAndBusy) | (unmasked ? kSummaryAndBusy : 0));
+}
+
+u32 read_word(const Cpu& cpu, unsigned number) {
+  const CpuState& state = cpu.state();
+  if (number < kEip) return state.gpr32(number);
+  if (number == kEip) return state.eip();
+  if (number == kEflags) return cpu.eflags();
+  if (number < kStack0) return state.segment[kSegments[number - kSegment0]].selector.raw;
+  if (number < kXmm0) return read_x87_control(state.fx, number - kX87Control);
+  if (number == kMxcsr) return state.fx.mxcsr;
+  return static_cast<u32>(kSystem[number - kSystem0].read(state));
+}
+
+// The descriptor behind a selector, read without side effects.
+bool find_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor) {
+  const CpuState& state = cpu.state();
+  const u64 base = selector.local() ? state.segment[kLdtr].base : state.gdtr.base;
+  const u32 limit = selector.local() ? state.segment[kLdtr].limit : state.gdtr.limit;
+  if (selector.table_offset() + 7 > limit) return false;
+  u8 bytes[8];
+  for (u32 i = 0; i < 8; i++) {
+    const auto where = cpu.mmu().debug_translate(LinAddr(static_cast<u32>(base + selector.table_offset() + i)));
+    if (!where) return false;
+    cpu.mmu().bus().read_block(*where, {&bytes[i], 1});
+  }
+  std::memcpy(&descriptor.low, bytes, 4);
+  std::memcpy(&descriptor.high, bytes + 4, 4);
+  return descriptor.present() && descriptor.code_or_data();
+}
+
+bool write_segment(Cpu& cpu, SegmentName name, u32 value) {
+  const Selector selector(static_cast<u16>(value));
+  const CpuState& state = cpu.state();
+  if (selector == state.segment[name].selector) return true;
+  if (state.mode.real_or_v86()) {
+    set_segment_real(cpu, name, selector);
+  } else if (selector.null()) {
+    if (name == kCs || name == kSs) return false;
+    set_segment_null(cpu, name, selector);
+  } else {
+    Descriptor descriptor;
+    // A change of privilege is no register write: RPL of CS and SS stays.
+    if ((name == kCs || name == kSs) && selector.rpl() != state.mode.cpl) return false;
+    if (!find_descriptor(cpu, selector, descriptor)) return false;
+    if ((name == kCs) != descriptor.code() && (name == kCs || name == kSs)) return false;
+    set_segment(cpu, name, selector, descriptor);
+  }
+  cpu.update_mode();
+  return true;
+}
+
+bool write_word(Cpu& cpu, unsigned number, u32 value) {
+  CpuState& state = cpu.state();
+  if (number < kEip) {
+    state.set_gpr32(number, value);
+  } else if (number == kEip) {
+    state.rip = value;
+  } else if (number == kEflags) {
+    constexpr u32 kWritable = 0x3D7FD5;  // all but VM
+    cpu.set_eflags((value & kWritable) | (cpu.eflags() & kVM));
+  } else if (number < kStack0) {
+    return write_segment(cpu, kSegments[number - kSegment0], value);
+  } else if (number < kXmm0) {
+    write_x87_control(state.fx, number - kX87Control, value);
+  } else if (number == kMxcsr) {
+    state.fx.mxcsr = value & state.fx.mxcsr_mask & 0xFFFF;
+  } else if (number == kCr2) {
+    state.cr2 = value;
+  } else {
+    return value == read_word(cpu, number);  // what the processor derives much from is not for writing
+  }
+  return true;
+}
+
+std::string register_line(std::string_view name, unsigned bits, std::string_view type, std::string_view group = "") {
+  return fmt::format("<reg name=\"{}\" bitsize=\"{}\" type=\"{}\"{}/>\n", name, bits, type,
+                     group.empty() ? "" : fmt::format(" group=\"{}\"", group));
+}
+
+std::string core_feature() {
+  static constexpr std::string_view kNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+  static constexpr std::string_view kControl[] = {"fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop"};
+  struct Flag {
+    std::string_view name;
+    unsigned bit;
+  };
+  static constexpr Flag kFlags[] = {{"CF", 0},  {"PF", 2},   {"AF", 4},   {"ZF", 6},  {"SF", 7},  {"TF", 8},
+                                    {"IF", 9},  {"DF", 10},  {"OF", 11},  {"NT", 14}, {"RF", 16}, {"VM", 17},
+                                    {"AC", 18}, {"VIF", 19}, {"VIP", 20}, {"ID", 21}};
+  std::string text = "<feature name=\"org.gnu.gdb.i386.core\">\n<flags id=\"i386_eflags\" size=\"4\">\n";
+  for (const Flag& flag : kFlags)
+    text += fmt::format("<field name=\"{}\" start=\"{}\" end=\"{}\"/>\n", flag.name, flag.bit, flag.bit);
+  text += "</flags>\n";
+  for (const std::string_view name : kNames)
+    text += register_line(name, 32, name == "esp" || name == "ebp" ? "data_ptr" : "int32");
+  text += register_line("eip", 32, "code_ptr") + register_line("eflags", 32, "i386_eflags");
+  for (const std::string_view name : {"cs", "ss", "ds", "es", "fs", "gs"}) text += register_line(name, 32, "int32");
+  for (unsigned i = 0; i < 8; i++) text += register_line(fmt::format("st{}", i), 80, "i387_ext");
+  for (const std::string_view name : kControl) text += register_line(name, 32, "int", "float");
+  return text + "</feature>\n";
+}
+
+std::string sse_feature() {
+  std::string text = "<feature name=\"org.gnu.gdb.i386.sse\">\n";
+  struct Vector {
+    std::string_view id, type;
+    unsigned count;
+  };
+  static constexpr Vector kVectors[] = {{"v4f", "ieee_single", 4}, {"v2d", "ieee_double", 2}, {"v16i8", "int8", 16},
+                                        {"v8i16", "int16", 8},     {"v4i32", "int32", 4},     {"v2i64", "int64", 2}};
+  static constexpr std::string_view kFields[] = {"v4_float", "v2_double", "v16_int8",
+                                                 "v8_int16", "v4_int32",  "v2_int64"};
+  for (const Vector& vector : kVectors)
+    text += fmt::format("<vector id=\"{}\" type=\"{}\" count=\"{}\"/>\n", vector.id, vector.type, vector.count);
+  text += "<union id=\"vec128\">\n";
+  for (std::size_t i = 0; i < std::size(kVectors); i++)
+    text += fmt::format("<field name=\"{}\" type=\"{}\"/>\n", kFields[i], kVectors[i].id);
+  text += "<field name=\"uint128\" type=\"uint128\"/>\n</union>\n";
+  for (unsigned i = 0; i < 8; i++) text += register_line(fmt::format("xmm{}", i), 128, "vec128");
+  return text + register_line("mxcsr", 32, "int", "vector") + "</feature>\n";
+}
+
+}  // namespace
+
+std::string gdb_target_description(const Cpu& cpu) {
+  std::string text = fmt::format(
+      "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n<architecture>{}"
+      "</architecture>\n",
+      cpu.state().mode.code32 ? "i386" : "i8086");
+  text += core_feature() + sse_feature() + "<feature name=\"org.relic86.system\">\n";
+  for (const SystemRegister& row : kSystem) text += register_line(row.name, 32, "int32", "system");
+  return text + "</feature>\n</target>\n";
+}
+
+unsigned gdb_register_count() { return kCount; }
+
+unsigned gdb_register_size(unsigned number) {
+  if (number >= kStack0 && number < kX87Control) return 10;
+  if (number >= kXmm0 && number < kMxcsr) return 16;
+  return 4;
+}
+
+std::vector<u8> read_gdb_register(const Cpu& cpu, unsigned number) {
+  if (number >= kCount) return {};
+  std::vector<u8> bytes(gdb_register_size(number));
+  const FxState& fx = cpu.state().fx;
+  if (number >= kStack0 && number < kX87Control) {
+    std::memcpy(bytes.data(), fx.st[number - kStack0].bytes, bytes.size());
+  } else if (number >= kXmm0 && number < kMxcsr) {
+    std::memcpy(bytes.data(), fx.xmm[number - kXmm0].bytes, bytes.size());
+  } else {
+    const u32 value = read_word(cpu, number);
+    std::memcpy(bytes.data(), &value, bytes.size());
+  }
+  return bytes;
+}
+
+bool write_gdb_register(Cpu& cpu, unsigned number, std::span<const u8> value) {
+  if (number >= kCount || value.size() != gdb_register_size(number)) return false;
+  FxState& fx = cpu.state().fx;
+  if (number >= kStack0 && number < kX87Control) {
+    std::memcpy(fx.st[number - kStack0].bytes, value.data(), value.size());
+    return true;
+  }
+  if (number >= kXmm0 && number < kMxcsr) {
+    std::memcpy(fx.xmm[number - kXmm0].bytes, value.data(), value.size());
+    return true;
+  }
+  u32 word = 0;
+  std::memcpy(&word, value.data(), sizeof word);
+  return write_word(cpu, number, word);
+}
+
+}  // namespace relic86

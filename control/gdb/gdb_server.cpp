@@ -1,0 +1,31 @@
+#include "control/gdb/gdb_server.h"
+
+#include <fmt/format.h>
+
+namespace relic86 {
+
+Result<std::unique_ptr<GdbServer>> GdbServer::open(Machine& machine, const std::string& device, HostPoller& poller) {
+  std::string spec = device;
+  const bool socket = device.starts_with("tcp:") || device.starts_with("unix:");
+  if (!socket && device != "stdio" && device != "pty") {
+    return Error{
+        fmt::format("-gdb {}: unknown; tcp::PORT, unix:PATH, stdio and pty are accepted, none for no server", device)};
+  }
+  // As QEMU's: a server that does not wait, if nothing else is said.
+  if (socket && device.find(",server") == std::string::npos) spec += ",server";
+  if (socket && device.find("wait") == std::string::npos) spec += ",nowait";
+  auto backend = open_char_backend("-gdb", spec, "gdb", poller);
+  if (!backend) return backend.error();
+  return std::unique_ptr<GdbServer>(new GdbServer(machine, std::move(backend).value()));
+}
+
+GdbServer::GdbServer(Machine& machine, std::unique_ptr<CharBackend> backend)
+    : backend_(std::move(backend)), session_(machine, [this](std::string_view bytes) { backend_->write(bytes); }) {
+  backend_->connect(this);
+  backend_->on_end_of_input([this] { session_.leave(); });
+  if (!backend_->on_client([this] { session_.attach(); })) session_.attach();
+}
+
+GdbServer::~GdbServer() { backend_->connect(nullptr); }
+
+}  // namespace relic86

@@ -1,0 +1,29 @@
+// The gdb stub's place on the host: a character backend and the session on it (gdb_session.h).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "char/char_backend.h"
+#include "control/gdb/gdb_session.h"
+#include "devices/host_sinks.h"
+
+namespace relic86 {
+
+class GdbServer final : private CharSource {
+ public:
+  // device: as -gdb names it: tcp:[HOST]:PORT, unix:PATH, stdio, pty. Sockets listen without waiting for a client. The
+  // machine and the poller outlive the server.
+  static Result<std::unique_ptr<GdbServer>> open(Machine& machine, const std::string& device, HostPoller& poller);
+  ~GdbServer();
+
+ private:
+  GdbServer(Machine& machine, std::unique_ptr<CharBackend> backend);
+  bool can_receive() const override { return true; }
+  void receive(u8 byte) override { session_.receive(byte); }
+
+  std::unique_ptr<CharBackend> backend_;
+  GdbSession session_;
+};
+
+}  // namespace relic86

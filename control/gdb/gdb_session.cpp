@@ -1,0 +1,219 @@
+#include "control/gdb/gdb_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace relic86 {
+
+// Names that begin with another's name stand before it.
+const GdbSession::Command GdbSession::kCommands[] = {
+    {"?", &GdbSession::why_stopped},
+    {"!", &GdbSession::extended},
+    {"c", &GdbSession::go_on},
+    {"C", &GdbSession::go_on_with_signal},
+    {"s", &GdbSession::step},
+    {"S", &GdbSession::step_with_signal},
+    {"vCont?", &GdbSession::v_cont_query},
+    {"vCont;", &GdbSession::v_cont},
+    {"vKill;", &GdbSession::v_kill},
+    {"Z", &GdbSession::insert_point},
+    {"z", &GdbSession::remove_point},
+    {"D", &GdbSession::detach},
+    {"k", &GdbSession::kill},
+    {"R", &GdbSession::restart},
+    {"g", &GdbSession::read_registers},
+    {"G", &GdbSession::write_registers},
+    {"p", &GdbSession::read_register},
+    {"P", &GdbSession::write_register},
+    {"m", &GdbSession::read_memory},
+    {"M", &GdbSession::write_memory},
+    {"X", &GdbSession::write_binary},
+    {"H", &GdbSession::set_thread},
+    {"T", &GdbSession::thread_alive},
+    {"qSupported", &GdbSession::supported},
+    {"qXfer:features:read:", &GdbSession::transfer_features},
+    {"qC", &GdbSession::current_thread},
+    {"qfThreadInfo", &GdbSession::first_threads},
+    {"qsThreadInfo", &GdbSession::more_threads},
+    {"qThreadExtraInfo", &GdbSession::thread_name},
+    {"qAttached", &GdbSession::attached},
+    {"qSymbol", &GdbSession::symbols},
+    {"qRcmd,", &GdbSession::monitor_command},
+    {"qqemu.sstepbits", &GdbSession::step_bits},
+    {"qqemu.sstep", &GdbSession::step_flags},
+    {"Qqemu.sstep=", &GdbSession::set_step_flags},
+    {"qqemu.PhyMemMode", &GdbSession::memory_mode},
+    {"Qqemu.PhyMemMode:", &GdbSession::set_memory_mode},
+    {"QStartNoAckMode", &GdbSession::no_acknowledgements},
+};
+
+GdbSession::GdbSession(Machine& machine, std::function<void(std::string_view)> send)
+    : machine_(machine),
+      packets_({std::move(send), [this](const std::string& data) { packet(data); }, [this] { interrupt(); }}) {
+  machine_.debugger().listen(
+      {[this](const DebugStop& stop) { report_stop(stop); }, [this](int exit_code) { report_end(exit_code); }});
+}
+
+GdbSession::~GdbSession() {
+  machine_.debugger().listen({});
+  leave();
+}
+
+void GdbSession::attach() {
+  packets_.reset();
+  stop_reply_ = "T05thread:01;";
+  waiting_ = physical_ = false;
+  attached_ = true;
+  machine_.debugger().mask_interrupts(true);
+  machine_.hold_start();
+  machine_.pause();
+}
+
+void GdbSession::leave() {
+  if (!attached_) return;
+  attached_ = waiting_ = false;
+  machine_.debugger().clear();
+  machine_.resume();
+}
+
+void GdbSession::packet(const std::string& data) {
+  if (!attached_) attach();  // a client that nobody announced
+  // Commands come while the machine stands. One that does not wait for that finds it standing.
+  if (waiting_) {
+    waiting_ = false;
+    machine_.pause();
+  }
+  const Text text(data);
+  for (const Command& command : kCommands) {
+    if (!text.starts_with(command.name)) continue;
+    (this->*command.run)(text.substr(command.name.size()));
+    return;
+  }
+  reply("");  // not known here
+}
+
+void GdbSession::interrupt() {
+  if (!waiting_) return;
+  if (machine_.paused()) return report_stop({});
+  machine_.pause();
+}
+
+// --- Why it stopped ---
+
+void GdbSession::report_stop(const DebugStop& stop) {
+  using Cause = DebugStop::Cause;
+  constexpr int kInterrupted = 2, kTrap = 5;  // SIGINT, SIGTRAP
+  std::string why;
+  // Where EIP is not the linear address (a segment with a base) gdb knows no breakpoint at its program counter: it
+  // is told of a trap, else it would take the stop for a stale one and go on.
+  if (stop.cause == Cause::Breakpoint && stop.address == machine_.cpu().state().eip()) {
+    why = stop.kind == PointKind::Hardware ? "hwbreak:;" : "swbreak:;";
+  } else if (stop.cause == Cause::Watchpoint) {
+    const Text name = stop.kind == PointKind::WriteWatch  ? "watch"
+                      : stop.kind == PointKind::ReadWatch ? "rwatch"
+                                                          : "awatch";
+    why = fmt::format("{}:{:x};", name, stop.address);
+  }
+  stop_reply_ = fmt::format("T{:02x}thread:01;{}", stop.cause == Cause::Request ? kInterrupted : kTrap, why);
+  if (!waiting_) return;
+  waiting_ = false;
+  reply(stop_reply_);
+}
+
+void GdbSession::report_end(int exit_code) {
+  if (attached_ && waiting_) reply(fmt::format("W{:02x}", exit_code & 0xFF));
+  attached_ = waiting_ = false;
+}
+
+void GdbSession::why_stopped(Text) { reply(stop_reply_); }
+
+// --- Running ---
+
+void GdbSession::resume() {
+  waiting_ = true;
+  machine_.resume();
+  if (machine_.paused()) report_stop({});  // powered off: it stays
+}
+
+void GdbSession::go_on(Text arguments) {
+  if (const auto address = take_hex(arguments)) machine_.cpu().state().rip = static_cast<u32>(*address);
+  machine_.debugger().run_freely();
+  resume();
+}
+
+void GdbSession::step(Text arguments) {
+  if (const auto address = take_hex(arguments)) machine_.cpu().state().rip = static_cast<u32>(*address);
+  machine_.debugger().step();
+  resume();
+}
+
+// "SIG" or "SIG;ADDRESS": a processor takes no signals.
+void GdbSession::go_on_with_signal(Text arguments) {
+  if (!take_hex(arguments)) return error();
+  take(arguments, ';');
+  go_on(arguments);
+}
+
+void GdbSession::step_with_signal(Text arguments) {
+  if (!take_hex(arguments)) return error();
+  take(arguments, ';');
+  step(arguments);
+}
+
+// Actions with threads; there is one thread, so that the first action counts.
+void GdbSession::v_cont(Text arguments) {
+  const char action = arguments.empty() ? '\0' : arguments.front();
+  if (!arguments.empty()) arguments.remove_prefix(1);
+  switch (action) {
+    case 'C': [[fallthrough]];
+    case 'S':
+      if (!take_hex(arguments)) return error();
+      return action == 'C' ? go_on("") : step("");
+    case 'c': return go_on("");
+    case 's': return step("");
+    case 'r': {
+      const auto first = take_hex(arguments);
+      const auto last = first && take(arguments, ',') ? take_hex(arguments) : std::nullopt;
+      if (!last) return error();
+      machine_.debugger().step_range(static_cast<u32>(*first), static_cast<u32>(*last));
+      return resume();
+    }
+    default: return error();
+  }
+}
+
+// "KIND,ADDRESS,SIZE"; conditions and commands behind it are gdb's affair.
+void GdbSession::change_point(Text arguments, bool insert) {
+  const auto kind = take_hex(arguments);
+  const auto address = kind && take(arguments, ',') ? take_hex(arguments) : std::nullopt;
+  const auto size = address && take(arguments, ',') ? take_hex(arguments) : std::nullopt;
+  if (!size) return error();
+  if (*kind > static_cast<u64>(PointKind::AccessWatch)) return reply("");
+  Debugger& debugger = machine_.debugger();
+  const auto point = static_cast<PointKind>(*kind);
+  const u32 linear = static_cast<u32>(*address), bytes = static_cast<u32>(*size);
+  const bool done = insert ? debugger.insert(point, linear, bytes) : debugger.remove(point, linear, bytes);
+  if (!done) return error();
+  reply("OK");
+}
+
+void GdbSession::detach(Text) {
+  reply("OK");
+  leave();
+}
+
+void GdbSession::kill(Text) {
+  attached_ = false;
+  machine_.quit();
+}
+
+void GdbSession::v_kill(Text) {
+  reply("OK");
+  kill("");
+}
+
+// "run" in extended mode: the machine's reset button.
+void GdbSession::restart(Text) { machine_.reset(); }
+
+}  // namespace relic86

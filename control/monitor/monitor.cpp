@@ -1,0 +1,314 @@
+#include "control/monitor/monitor.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/monitor/monitor_commands.h"
+#include "devices/input/ps2_mouse.h"
+#include "display/screenshot.h"
+#include "machine/host_time.h"
+#include "machine/saved_machine.h"
+#include "options/version.h"
+
+namespace relic86 {
+namespace {
+
+using monitor::Words;
+
+std::string help(Machine& machine, Words words);
+
+std::string stop(Machine& machine, Words) {
+  machine.pause();
+  return "";
+}
+std::string cont(Machine& machine, Words) {
+  machine.resume();
+  return "";
+}
+std::string quit(Machine& machine, Words) {
+  machine.quit();
+  return "";
+}
+std::string system_reset(Machine& machine, Words) {
+  machine.reset();
+  return "";
+}
+std::string system_wakeup(Machine& machine, Words) {
+  machine.wake();
+  return "";
+}
+std::string system_powerdown(Machine& machine, Words) {
+  machine.power_button();
+  return "";
+}
+
+std::string nmi(Machine& machine, Words) {
+  machine.board().pulse_nmi();
+  return "";
+}
+std::string boot_set(Machine& machine, Words words) {
+  if (words.size() != 2 || words[1].empty() || words[1].find_first_not_of("acdn") != std::string::npos)
+    return "boot_set: letters are expected: a (floppy), c (hard disk), d (CD-ROM), n (network)\n";
+  machine.board().set_boot_order(words[1]);
+  return "";
+}
+// There is one processor, and the other commands look at it.
+std::string cpu(Machine&, Words words) {
+  return words.size() == 2 && words[1] == "0" ? ""
+                                              : "Error: Parameter 'index' expects a CPU number; 0 is the only one\n";
+}
+
+std::string screendump(Machine& machine, Words words) {
+  std::string file;
+  bool png = false;
+  for (std::size_t i = 1; i < words.size(); i++) {
+    if (words[i] == "-f" && i + 1 < words.size()) {
+      if (words[i + 1] != "png" && words[i + 1] != "ppm")
+        return fmt::format("screendump: unknown format '{}'; png and ppm exist\n", words[i + 1]);
+      png = words[++i] == "png";
+    } else if (file.empty()) {
+      file = words[i];
+    }
+  }
+  if (file.empty()) return "screendump: a file name is missing\n";
+  const Frame& frame = machine.picture().update(machine.board());
+  const auto written = write_screenshot(frame, file, png ? PictureFormat::Png : PictureFormat::Ppm);
+  return written ? "" : "Error: " + written.message() + "\n";
+}
+
+std::string sendkey(Machine& machine, Words words) {
+  if (words.size() < 2) return "sendkey: keys are missing, such as ctrl-alt-delete\n";
+  u64 hold = 100;
+  if (words.size() > 2) {
+    const auto number = monitor::evaluate(machine, words[2]);
+    if (!number || *number > 60'000) return "sendkey: the hold time must be 0 to 60000 milliseconds\n";
+    hold = *number;
+  }
+  const auto sent = machine.keys().send(words[1], static_cast<GuestTime>(hold) * 1'000'000);
+  return sent ? "" : sent.message() + "\n";
+}
+
+std::optional<i64> signed_number(const std::string& text) {
+  char* end = nullptr;
+  const long value = std::strtol(text.c_str(), &end, 0);
+  if (text.empty() || *end != 0) return std::nullopt;
+  return value;
+}
+
+std::string mouse_move(Machine& machine, Words words) {
+  i64 delta[3] = {0, 0, 0};
+  if (words.size() < 3) return "mouse_move: dx and dy are expected\n";
+  for (std::size_t i = 1; i < std::min<std::size_t>(words.size(), 4); i++) {
+    const auto number = signed_number(words[i]);
+    if (!number || *number < -10000 || *number > 10000)
+      return "mouse_move: numbers from -10000 to 10000 are expected\n";
+    delta[i - 1] = *number;
+  }
+  machine.board().mouse().move(static_cast<int>(delta[0]), static_cast<int>(delta[1]), static_cast<int>(delta[2]));
+  return "";
+}
+
+std::string mouse_button(Machine& machine, Words words) {
+  const auto mask = words.size() > 1 ? monitor::evaluate(machine, words[1]) : std::nullopt;
+  if (!mask || *mask > 31) return "mouse_button: a mask is expected: 1 left, 2 right, 4 middle\n";
+  machine.board().mouse().buttons(static_cast<unsigned>(*mask));
+  return "";
+}
+
+std::string change(Machine& machine, Words words) {
+  if (words.size() < 3) return "change: a device (floppy0, ide1-cd0 ...) and a file are expected\n";
+  MediumChange change{words[2]};
+  if (words.size() > 3 && words[3] != "raw") return fmt::format("change: unknown format '{}'; raw exists\n", words[3]);
+  change.raw = words.size() > 3;
+  if (words.size() > 4) {
+    if (words[4] != "retain" && words[4] != "read-only" && words[4] != "read-write")
+      return fmt::format("change: unknown mode '{}'; retain, read-only and read-write exist\n", words[4]);
+    change.read_only = words[4] == "read-only";
+  }
+  const auto changed = machine.change_medium(words[1], change);
+  return changed ? "" : "Error: " + changed.message() + "\n";
+}
+std::string eject(Machine& machine, Words words) {
+  const bool force = words.size() > 2 && words[1] == "-f";
+  if (words.size() < (force ? 3u : 2u)) return "eject: a device is expected (floppy0, ide1-cd0 ...)\n";
+  const auto ejected = machine.change_medium(words[force ? 2 : 1], {"", false, false, force});
+  return ejected ? "" : "Error: " + ejected.message() + "\n";
+}
+
+std::string with_tag(Machine& machine, Words words, Result<> (*act)(Machine&, const std::string&)) {
+  if (words.size() != 2) return fmt::format("{}: one tag is expected: the saved machine's name\n", words[0]);
+  const auto done = act(machine, words[1]);
+  return done ? "" : "Error: " + done.message() + "\n";
+}
+// Without a tag the machine gets the date for a name, as in QEMU.
+std::string savevm(Machine& machine, Words words) {
+  if (words.size() != 1) return with_tag(machine, words, save_machine);
+  const std::string named[] = {words[0], fmt::format("vm-{:%Y%m%d%H%M%S}", fmt::localtime(host_unix_seconds()))};
+  return with_tag(machine, named, save_machine);
+}
+std::string loadvm(Machine& machine, Words words) { return with_tag(machine, words, load_machine); }
+std::string delvm(Machine& machine, Words words) { return with_tag(machine, words, delete_saved_machine); }
+
+std::string gdb_server(Machine& machine, Words words) {
+  const std::string device = words.size() > 1 ? words[1] : "tcp::1234";
+  const auto served = machine.serve_gdb(device);
+  if (!served) return "Error: " + served.message() + "\n";
+  if (device == "none") return "Disabled gdbserver\n";
+  return fmt::format("Waiting for gdb connection on device '{}'\n", device);
+}
+
+std::string screentext(Machine& machine, Words) {
+  std::string text;
+  for (const std::string& line : machine.board().text_screen()) text += line + "\n";
+  return text.empty() ? "(the screen is in a graphics mode)\n" : text;
+}
+
+constexpr MonitorCommand kCommands[] = {
+    {"help", "?", "[COMMAND]", "list commands", help},
+    {"info", "", "TOPIC", "show state; 'info' alone lists the topics", monitor::info},
+    {"quit", "q", "", "end the emulator", quit},
+    {"stop", "s", "", "pause the machine", stop},
+    {"cont", "c", "", "let the machine run", cont},
+    {"system_reset", "", "", "press the reset button", system_reset},
+    {"system_powerdown", "", "", "press the power button", system_powerdown},
+    {"system_wakeup", "", "", "wake the machine from suspend to RAM", system_wakeup},
+    {"nmi", "", "", "raise a non-maskable interrupt", nmi},
+    {"boot_set", "", "LETTERS", "boot order for the next start, as -boot", boot_set},
+    {"cpu", "", "0", "choose the processor that others look at", cpu},
+    {"screendump", "", "FILE [-f png]", "write the screen as PPM or PNG", screendump},
+    {"screentext", "", "", "print the text screen", screentext},
+    {"sendkey", "", "KEYS [HOLD]", "type keys, such as ctrl-alt-f1; hold in milliseconds", sendkey},
+    {"mouse_move", "", "DX DY [DZ]", "move the mouse", mouse_move},
+    {"mouse_button", "", "MASK", "press mouse buttons: 1 left, 2 right, 4 middle", mouse_button},
+    {"x", "", "/FMT ADDR", "examine memory at a linear address", monitor::examine_virtual},
+    {"xp", "", "/FMT ADDR", "examine memory at a physical address", monitor::examine_physical},
+    {"print", "p", "/FMT EXPRESSION", "print the value of an expression", monitor::print_value},
+    {"memsave", "", "ADDR SIZE FILE", "save linear memory to a file", monitor::save_memory},
+    {"pmemsave", "", "ADDR SIZE FILE", "save physical memory to a file", monitor::save_memory},
+    {"sum", "", "ADDR SIZE", "checksum of physical memory, as BSD's sum", monitor::checksum},
+    {"gva2gpa", "", "ADDR", "the physical address of a linear one", monitor::translate},
+    {"i", "", "/FMT PORT", "read an I/O port", monitor::port_read},
+    {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
+    {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
+    {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
+    {"gdbserver", "", "[DEVICE]", "listen for gdb (default: tcp::1234); none ends it", gdb_server},
+    {"savevm", "", "[TAG]", "save the whole machine", savevm},
+    {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
+    {"delvm", "", "TAG", "delete a saved machine", delvm},
+};
+
+std::string help(Machine&, Words words) {
+  std::string text;
+  for (const MonitorCommand& command : kCommands) {
+    if (words.size() > 1 && words[1] != command.name) continue;
+    text += fmt::format("{}{}{}{}{} -- {}\n", command.name, command.alias.empty() ? "" : "|", command.alias,
+                        command.arguments.empty() ? "" : " ", command.arguments, command.help);
+  }
+  if (text.empty()) return fmt::format("unknown command: '{}'\n", words[1]);
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> monitor_words(std::string_view line) {
+  std::vector<std::string> words;
+  bool quoted = false, inside = false;
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+      if (!inside) words.emplace_back(), inside = true;
+    } else if ((c == ' ' || c == '\t') && !quoted) {
+      inside = false;
+    } else {
+      if (!inside) words.emplace_back(), inside = true;
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+std::string execute_monitor_line(Machine& machine, std::string_view line) {
+  std::vector<std::string> words = monitor_words(line);
+  if (words.empty()) return "";
+  // "x/4xw" is "x /4xw".
+  if (const auto slash = words[0].find('/'); slash != std::string::npos && slash > 0) {
+    words.insert(words.begin() + 1, words[0].substr(slash));
+    words[0].resize(slash);
+  }
+  const auto command = std::find_if(std::begin(kCommands), std::end(kCommands), [&](const MonitorCommand& c) {
+    return c.name == words[0] || (!c.alias.empty() && c.alias == words[0]);
+  });
+  if (command == std::end(kCommands)) return fmt::format("unknown command: '{}'\n", words[0]);
+  return command->run(machine, words);
+}
+
+Monitor::Monitor(Machine& machine, CharBackend& backend, Greeting greeting) : machine_(machine), backend_(backend) {
+  backend_.connect(this);
+  // A server greets every client that comes, as QEMU's does. On a shared stream the monitor greets when the user first
+  // looks at it, later it only prompts.
+  const auto greet = [this, greeting] {
+    if (!greeted_ || greeting == Greeting::Banner)
+      print(fmt::format("relic86 {} monitor - type 'help' for more information\n", kVersion));
+    greeted_ = true;
+    print("(qemu) ");
+  };
+  if (!backend_.on_client(greet)) greet();
+}
+
+Monitor::~Monitor() {
+  backend_.connect(nullptr);
+  backend_.on_client({});
+}
+
+void Monitor::print(std::string_view text) {
+  for (const char c : text) {
+    if (c == '\n') backend_.put('\r');
+    backend_.put(static_cast<u8>(c));
+  }
+}
+
+void Monitor::receive(u8 byte) {
+  constexpr std::size_t kLongestLine = 4096;
+  if (escape_ == 1) {
+    escape_ = byte == '[' ? 2 : 0;
+    return;
+  }
+  if (escape_ == 2) {
+    escape_ = 0;
+    if (byte == 'A' && line_.empty()) {  // up-arrow: the last line again
+      line_ = last_line_;
+      print(line_);
+    }
+    return;
+  }
+  switch (byte) {
+    case 27: escape_ = 1; return;
+    case '\r':
+    case '\n': {
+      print("\n");
+      const std::string line = std::exchange(line_, "");
+      if (!line.empty()) last_line_ = line;
+      print(execute_monitor_line(machine_, line));
+      if (!machine_.ended()) print("(qemu) ");
+      return;
+    }
+    case 8:
+    case 127:
+      if (!line_.empty()) {
+        line_.pop_back();
+        print("\b \b");
+      }
+      return;
+    case 21:  // Ctrl-U
+      while (!line_.empty()) line_.pop_back(), print("\b \b");
+      return;
+    default: break;
+  }
+  if (byte < 32 || line_.size() >= kLongestLine) return;
+  line_ += static_cast<char>(byte);
+  backend_.put(byte);
+}
+
+}  // namespace relic86

@@ -1,0 +1,35 @@
+// The monitor's command functions by topic; the table in monitor.cpp names them.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "machine/machine.h"
+
+namespace relic86::monitor {
+
+using Words = std::span<const std::string>;
+
+// monitor_memory.cpp
+std::string examine_virtual(Machine& machine, Words words);   // x /FMT ADDR
+std::string examine_physical(Machine& machine, Words words);  // xp /FMT ADDR
+std::string print_value(Machine& machine, Words words);       // print /FMT EXPRESSION
+std::string save_memory(Machine& machine, Words words);       // memsave, pmemsave ADDR SIZE FILE
+std::string checksum(Machine& machine, Words words);          // sum ADDR SIZE
+std::string translate(Machine& machine, Words words);         // gva2gpa ADDR
+std::string port_read(Machine& machine, Words words);         // i /FMT PORT
+std::string port_write(Machine& machine, Words words);        // o /FMT PORT VALUE
+
+// monitor_info.cpp
+std::string info(Machine& machine, Words words);
+
+// monitor_paging.cpp
+std::string info_mem(Machine& machine);
+std::string info_tlb(Machine& machine);
+
+// A number as the monitor takes it (monitor_expression.cpp): decimal, 0x, 0 octal, 'c', $register, and + - & | ^ * / %
+// ~ and brackets.
+std::optional<u64> evaluate(Machine& machine, std::string_view text);
+
+}  // namespace relic86::monitor

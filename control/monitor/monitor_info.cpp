@@ -1,0 +1,111 @@
+// info TOPIC: what QEMU's users look at.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "control/monitor/monitor_commands.h"
+#include "cpu/cpu_dump.h"
+#include "machine/saved_machine.h"
+#include "options/version.h"
+
+namespace relic86::monitor {
+namespace {
+
+std::string registers(Machine& machine) { return "\nCPU#0\n" + describe_registers(machine.cpu(), true); }
+
+std::string status(Machine& machine) { return fmt::format("VM status: {}\n", machine.status()); }
+
+std::string mtree(Machine& machine) { return machine.bus().describe() + machine.io().describe(); }
+std::string pic(Machine& machine) { return machine.board().describe_interrupt_controllers(); }
+std::string block(Machine& machine) { return machine.describe_drives(); }
+std::string pci(Machine& machine) { return machine.board().describe_pci(); }
+std::string jit(Machine& machine) { return machine.engine().describe(); }
+std::string statehash(Machine& machine) { return fmt::format("{:016x}\n", machine.state_hash()); }
+std::string snapshots(Machine& machine) { return describe_saved_machines(machine); }
+std::string version(Machine&) { return fmt::format("{}\n", kVersion); }
+std::string name(Machine& machine) { return machine.options().name.empty() ? "" : machine.options().name + "\n"; }
+std::string cpus(Machine&) { return fmt::format("* CPU #0: thread_id={}\n", gettid()); }
+std::string kvm(Machine&) { return "kvm support: disabled\n"; }
+std::string mice(Machine&) { return "* Mouse #0: PS/2 Mouse\n"; }
+std::string usb(Machine&) { return "Error: USB support not enabled\n"; }
+
+std::string uuid(Machine& machine) {
+  const std::string& text = machine.options().uuid;
+  return (text.empty() ? "00000000-0000-0000-0000-000000000000" : text) + "\n";
+}
+std::string memory_size(Machine& machine) {
+  return fmt::format("base memory: {}\nplugged memory: 0\n", machine.options().ram_bytes);
+}
+std::string network(Machine&) { return ""; }  // as QEMU without a card
+
+// Who is connected to what, as the command line says it.
+std::string char_devices(Machine& machine) {
+  const Options& options = machine.options();
+  std::string text;
+  const auto ports = [&](const char* kind, const std::vector<std::string>& devices) {
+    for (std::size_t i = 0; i < devices.size(); i++) text += fmt::format("{}{}: filename={}\n", kind, i, devices[i]);
+  };
+  ports("serial", options.serials);
+  ports("parallel", options.parallels);
+  if (!options.debugcon.empty()) text += fmt::format("debugcon0: filename={}\n", options.debugcon);
+  for (const MonitorOption& monitor : options.monitors)
+    text += fmt::format("{}: filename={}\n", monitor.control ? "qmp" : "monitor", monitor.device);
+  for (const CharDeviceOption& device : options.char_devices)
+    text += fmt::format("{}: filename={}\n", device.id, device.spec);
+  return text;
+}
+
+std::string qtree(Machine& machine) {
+  StateDumper dumper;
+  machine.state(dumper);
+  return dumper.text();
+}
+
+struct Topic {
+  std::string_view name;
+  std::string_view help;
+  std::string (*text)(Machine&);
+};
+constexpr Topic kTopics[] = {
+    {"status", "running or paused", status},
+    {"registers", "the processor's registers", registers},
+    {"mem", "mapped ranges of linear memory", info_mem},
+    {"tlb", "linear to physical, page by page", info_tlb},
+    {"pic", "interrupt controllers", pic},
+    {"irq", "interrupt controllers", pic},
+    {"block", "drives and their media", block},
+    {"pci", "PCI functions", pci},
+    {"mtree", "who answers which memory and ports", mtree},
+    {"jit", "the execution engine's statistics", jit},
+    {"qtree", "the same as info state", qtree},
+    {"chardev", "character devices", char_devices},
+    {"network", "network cards: none exist", network},
+    {"uuid", "the machine's UUID (-uuid)", uuid},
+    {"memory_size_summary", "bytes of guest RAM", memory_size},
+    {"state", "every field of the machine's state", qtree},
+    {"statehash", "a hash of the whole machine", statehash},
+    {"snapshots", "saved machines", snapshots},
+    {"name", "the machine's name (-name)", name},
+    {"cpus", "processors and their host threads", cpus},
+    {"kvm", "whether the host's virtualization is used: never", kvm},
+    {"mice", "the mouse that gets host events", mice},
+    {"usb", "USB devices: none exist", usb},
+    {"version", "the emulator's version", version},
+};
+
+}  // namespace
+
+std::string info(Machine& machine, Words words) {
+  if (words.size() > 1) {
+    for (const Topic& topic : kTopics) {
+      if (topic.name == words[1]) return topic.text(machine);
+    }
+  }
+  std::string text = words.size() > 1 ? fmt::format("unknown command: 'info {}'; known are:\n", words[1]) : "";
+  for (const Topic& topic : kTopics) text += fmt::format("info {} -- {}\n", topic.name, topic.help);
+  return text;
+}
+
+}  // namespace relic86::monitor

@@ -1,0 +1,131 @@
+#include "control/qmp/qmp_server.h"
+
+#include <fmt/format.h>
+
+#include "control/qmp/qmp_commands.h"
+#include "machine/host_time.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr std::size_t kLongestCommand = 1u << 16;
+
+Json error_reply(const char* kind, const std::string& text) { return {{"error", {{"class", kind}, {"desc", text}}}}; }
+
+// Seconds and microseconds since 1970.
+Json time_stamp() { return {{"seconds", host_unix_seconds()}, {"microseconds", host_unix_microseconds() % 1'000'000}}; }
+
+}  // namespace
+
+QmpServer::QmpServer(Machine& machine, CharBackend& backend, bool pretty)
+    : machine_(machine), backend_(backend), pretty_(pretty) {
+  backend_.connect(this);
+  machine_.on_event([this](MachineEvent event) { tell(event); });
+  if (!backend_.on_client([this] { greet(); })) greet();
+}
+
+QmpServer::~QmpServer() {
+  backend_.connect(nullptr);
+  backend_.on_client({});
+}
+
+void QmpServer::greet() {
+  ready_ = false;
+  forget_input();
+  send(Json{{"QMP", {{"version", qmp_version()}, {"capabilities", Json::array()}}}}.dump());
+}
+
+void QmpServer::send(const std::string& text) {
+  std::string line = text;
+  if (pretty_) {
+    const Json value = Json::parse(text, nullptr, false);
+    line = value.dump(4, ' ', false, Json::error_handler_t::replace);
+  }
+  backend_.write(line + "\r\n");
+}
+
+// Commands are told apart by their brackets: clients need not end lines.
+void QmpServer::receive(u8 byte) {
+  const char c = static_cast<char>(byte);
+  const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+  if (depth_ == 0 && text_.empty() && blank) return;
+  text_ += c;
+  if (text_.size() > kLongestCommand) {
+    forget_input();
+    return send(error_reply("GenericError", "JSON parse error, the command is longer than 64 KiB").dump());
+  }
+  if (escaped_) {
+    escaped_ = false;
+  } else if (quoted_ && c == '\\') {
+    escaped_ = true;
+  } else if (c == '"') {
+    quoted_ = !quoted_;
+  } else if (!quoted_ && (c == '{' || c == '[')) {
+    depth_++;
+  } else if (!quoted_ && (c == '}' || c == ']') && depth_ > 0) {
+    depth_--;
+  }
+  // Outside of brackets a line is an object: a wrong one.
+  if (depth_ > 0 || (quoted_ && c != '\n') || (c != '}' && c != ']' && c != '\n')) return;
+  const std::string text = text_;
+  forget_input();
+  obey(text);
+}
+
+void QmpServer::forget_input() {
+  text_.clear();
+  depth_ = 0;
+  quoted_ = escaped_ = false;
+}
+
+void QmpServer::obey(std::string_view text) {
+  const Json command = Json::parse(text, nullptr, false);
+  const auto reply = [&](Json answer) {
+    if (command.is_object() && command.contains("id")) answer["id"] = command["id"];
+    send(answer.dump(-1, ' ', false, Json::error_handler_t::replace));
+  };
+  if (command.is_discarded()) return reply(error_reply("GenericError", "JSON parse error"));
+  if (!command.is_object()) return reply(error_reply("GenericError", "QMP input must be a JSON object"));
+  const auto name_at = command.find("execute");
+  if (name_at == command.end() || !name_at->is_string())
+    return reply(error_reply("GenericError", "QMP input lacks member 'execute'"));
+  const std::string name = name_at->get<std::string>();
+  Json arguments = Json::object();
+  if (const auto at = command.find("arguments"); at != command.end()) arguments = *at;
+  if (!arguments.is_object())
+    return reply(error_reply("GenericError", "QMP input member 'arguments' must be an object"));
+  if (name == "qmp_capabilities") {
+    if (ready_)
+      return reply(error_reply("CommandNotFound", "Capabilities negotiation is already complete, command ignored"));
+    ready_ = true;
+    return reply({{"return", Json::object()}});
+  }
+  if (!ready_)
+    return reply(error_reply("CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'"));
+  if (!qmp_knows(name))
+    return reply(error_reply("CommandNotFound", fmt::format("The command {} has not been found", name)));
+  const auto result = execute_qmp(machine_, name, arguments);
+  if (!result) return reply(error_reply("GenericError", result.message()));
+  reply({{"return", result.value()}});
+}
+
+void QmpServer::tell(MachineEvent event) {
+  if (!ready_) return;
+  constexpr const char* kNames[] = {"STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "SUSPEND", "WAKEUP"};
+  Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
+  if (event == MachineEvent::Shutdown) {
+    const End end = machine_.end();
+    const bool host = end == End::Quit || end == End::ExpectationsMet || end == End::FailureSeen || end == End::TimeUp;
+    message["data"] = {{"guest", !host},
+                       {"reason", host                                           ? "host-qmp-quit"
+                                  : end == End::Reset || end == End::TripleFault ? "guest-reset"
+                                                                                 : "guest-shutdown"}};
+  } else if (event == MachineEvent::Reset) {
+    const bool guest = machine_.reset_by_guest();
+    message["data"] = {{"guest", guest}, {"reason", guest ? "guest-reset" : "host-qmp-system-reset"}};
+  }
+  send(message.dump());
+}
+
+}  // namespace relic86

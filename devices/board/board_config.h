@@ -1,0 +1,81 @@
+// What a PC board is built from: plain data and the host's sinks, no options and no files.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "block/block_device.h"
+#include "devices/board/cmos_map.h"
+#include "devices/host_sinks.h"
+#include "devices/storage/disk_geometry.h"
+
+namespace relic86 {
+
+struct DebugConsoleConfig {
+  u16 port = 0xE9;  // 402h: SeaBIOS
+  CharSink* sink = nullptr;
+};
+
+struct DebugExitConfig {
+  u16 port = 0x501;
+  u32 size = 2;  // ports
+};
+
+// One of the four IDE places: primary master, primary slave, secondary master, secondary slave.
+struct IdeSlot {
+  enum class Kind : u8 { None, Disk, Cdrom } kind = Kind::None;
+  std::unique_ptr<BlockDevice> image;    // a disk always has one; a CD-ROM drive may be empty
+  std::optional<DiskGeometry> geometry;  // a disk's, set by the user; else guessed
+  std::string serial, model;             // a disk's; empty: the board's own
+};
+
+// Floppy drives A and B.
+struct FloppySlot {
+  bool present = false;
+  std::unique_ptr<BlockDevice> image;  // null: no disk in the drive
+  std::string file;                    // the image's name, for messages
+  bool write_protected = false;
+};
+
+struct BoardConfig {
+  std::vector<u8> bios;      // 1 byte to 16 MiB
+  bool display = true;       // -vga std; false: none
+  std::vector<u8> vga_bios;  // its option ROM; may be empty
+  // What the processor's local APIC has; absent: the processor has none.
+  struct LocalApicConfig {
+    bool x2apic = false;
+    bool tsc_deadline = false;
+  };
+  std::optional<LocalApicConfig> local_apic;
+  unsigned processors = 1;
+  unsigned most_processors = 1;
+
+  std::array<IdeSlot, 4> ide;
+  std::array<FloppySlot, 2> floppies;
+
+  // Firmware configuration beyond what the board adds itself.
+  std::vector<std::pair<u16, std::vector<u8>>> firmware_items;
+  std::vector<std::pair<std::string, std::vector<u8>>> firmware_files;
+  // Lines of the "bootorder" file, tried before boot_order: "/rom@genroms/linuxboot.bin".
+  std::vector<std::string> first_boot;
+  std::string boot_order = "cda";  // letters a, c, d, n
+  bool boot_menu = false;
+
+  // Date at power-on: seconds since 1970-01-01 00:00 of the calendar the clock keeps (UTC or local).
+  i64 clock_base = 0;
+  // Drives and options for the CMOS; ram_size, boot_order and processors are filled in by the board.
+  CmosConfig cmos;
+  std::array<bool, 4> serial_ports = {true};    // COM1 to COM4
+  std::array<bool, 3> parallel_ports = {true};  // LPT1 to LPT3
+  std::vector<DebugConsoleConfig> debug_consoles;
+  std::vector<DebugExitConfig> debug_exits;
+  bool test_device = false;  // pc-testdev
+
+  bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
+};
+
+}  // namespace relic86

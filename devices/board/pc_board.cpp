@@ -1,0 +1,377 @@
+// Slots and interrupts of the board:
+//
+//   PCI 0.0 host bridge, 1.0 ISA bridge, 1.1 IDE, 1.3 power management, 2.0 display, 3 and up: cards
+//   IRQ 0 timer, 1 keyboard, 3 COM2, 4 COM1, 6 floppy, 7 parallel port, 8 clock, 9 SCI, 12 mouse, 13 coprocessor,
+//   14 and 15 IDE; PIRQs where the BIOS routes them (10, 11)
+#include "devices/board/pc_board.h"
+
+#include <algorithm>
+
+#include "devices/a20_gate.h"
+#include "devices/character/parallel_port.h"
+#include "devices/character/uart16550.h"
+#include "devices/chipset/coprocessor_error.h"
+#include "devices/chipset/fw_cfg.h"
+#include "devices/chipset/i440fx.h"
+#include "devices/chipset/i8237.h"
+#include "devices/chipset/i8254.h"
+#include "devices/chipset/i8259.h"
+#include "devices/chipset/io_apic.h"
+#include "devices/chipset/isa_interrupts.h"
+#include "devices/chipset/local_apic.h"
+#include "devices/chipset/mc146818.h"
+#include "devices/chipset/piix3.h"
+#include "devices/chipset/piix4_pm.h"
+#include "devices/chipset/port92.h"
+#include "devices/chipset/system_control.h"
+#include "devices/debug/debug_ports.h"
+#include "devices/debug/isa_debug_exit.h"
+#include "devices/debug/pc_testdev.h"
+#include "devices/debug/post_port.h"
+#include "devices/input/i8042.h"
+#include "devices/input/ps2_keyboard.h"
+#include "devices/input/ps2_mouse.h"
+#include "devices/storage/ata_disk.h"
+#include "devices/storage/atapi_cdrom.h"
+#include "devices/storage/i82077.h"
+#include "devices/storage/piix3_ide.h"
+#include "devices/video/vga.h"
+
+namespace relic86 {
+
+namespace {
+constexpr unsigned kIsaBridgeSlot = 1;
+constexpr unsigned kIdeFunction = 1;
+constexpr unsigned kPowerFunction = 3;
+constexpr unsigned kDisplaySlot = 2;
+// A console at 9600 baud, which is what systems ask for by default, would slow every boot by seconds.
+constexpr GuestTime kSlowestSerialSend = 4'000;
+constexpr u16 kSerialConsolePort = 0x3F8;
+
+struct SerialPlace {
+  u16 port;
+  u8 irq;
+};
+constexpr SerialPlace kSerialPorts[] = {{0x3F8, 4}, {0x2F8, 3}, {0x3E8, 4}, {0x2E8, 3}};
+
+constexpr SerialPlace kParallelPorts[] = {{0x378, 7}, {0x278, 5}, {0x3BC, 7}};
+
+static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom);
+
+void append_little_endian(std::vector<u8>& to, u64 value, unsigned width) {
+  for (unsigned i = 0; i < width; i++) to.push_back(static_cast<u8>(value >> (i * 8)));
+}
+}  // namespace
+
+Result<std::unique_ptr<PcBoard>> PcBoard::create(BoardConfig config, Scheduler& scheduler, IoSpace& io,
+                                                 PhysicalBus& memory, MachineControl& machine) {
+  std::unique_ptr<PcBoard> board(new PcBoard(std::move(config), scheduler, io, memory, machine));
+  if (auto built = board->build(); !built) return built.error();
+  return board;
+}
+
+PcBoard::PcBoard(BoardConfig config, Scheduler& scheduler, IoSpace& io, PhysicalBus& memory, MachineControl& machine)
+    : config_(std::move(config)),
+      memory_(memory),
+      machine_(machine),
+      attachment_(scheduler, io, memory, irqs_),
+      a20_(std::make_unique<A20Gate>(memory)),
+      reset_pin_(std::make_unique<ResetPin>(machine, *a20_)) {}
+
+PcBoard::~PcBoard() = default;
+
+void PcBoard::attach(std::unique_ptr<Device> device) {
+  if (result_.ok()) result_ = device->attach(attachment_);
+  devices_.push_back(std::move(device));
+}
+
+void PcBoard::place(PciDevice& device, unsigned slot, unsigned function) {
+  if (result_.ok()) result_ = pci_->add(device, slot, function);
+}
+
+Result<> PcBoard::build() {
+  create_interrupt_controllers();
+  create_chipset();
+  create_display();
+  create_input();
+  create_disks();
+  create_floppies();
+  create_clock();
+  create_character_ports();
+  create_debug_devices();
+  fill_firmware_config();
+  return result_;
+}
+
+void PcBoard::create_interrupt_controllers() {
+  interrupts_ = &add<I8259Pair>();
+  io_apic_ = &add<IoApic>();
+  isa_interrupts_ = std::make_unique<IsaInterrupts>(*interrupts_, *io_apic_);
+  irqs_.connect(isa_interrupts_.get());
+  if (config_.local_apic) {
+    const LocalApic::Features features{config_.local_apic->x2apic, config_.local_apic->tsc_deadline};
+    local_apic_ = &add<LocalApic>(machine_, features);
+    local_apic_->set_legacy_acknowledge([this] { return interrupts_->acknowledge(); });
+    local_apic_->set_eoi_broadcast([this](u8 vector) { io_apic_->end_of_interrupt(vector); });
+    interrupts_->set_output([this](bool level) { local_apic_->set_lint0(level); });
+    io_apic_->connect([this](const ApicMessage& message) { return local_apic_->deliver(message); });
+  }
+  dma_ = &add<I8237>();
+  coprocessor_ = &add<CoprocessorError>();
+  I8254& timer = add<I8254>();
+  system_control_ = &add<SystemControlB>(timer);
+}
+
+void PcBoard::connect_speaker(SpeakerSink* sink) { system_control_->set_speaker(sink); }
+void PcBoard::connect_processor(std::function<void(bool)> intr, std::function<void()> nmi) {
+  nmi_ = nmi;
+  if (local_apic_ == nullptr) return interrupts_->set_output(std::move(intr));
+  local_apic_->set_output(std::move(intr));
+  local_apic_->set_nmi(std::move(nmi));
+}
+
+u8 PcBoard::acknowledge_interrupt() {
+  return local_apic_ != nullptr ? local_apic_->acknowledge() : interrupts_->acknowledge();
+}
+
+void PcBoard::init_processor() {
+  if (local_apic_ != nullptr) local_apic_->init();
+}
+
+void PcBoard::pulse_nmi() {
+  if (local_apic_ != nullptr) return local_apic_->pulse_lint1();
+  if (nmi_) nmi_();
+}
+
+std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe() + io_apic_->describe(); }
+
+void PcBoard::signal_ferr(bool level) {
+  // The processor reports each waiting instruction that meets a pending error, not the end of one.
+  coprocessor_->set_ferr(false);
+  if (level) coprocessor_->set_ferr(true);
+}
+
+void PcBoard::create_floppies() {
+  auto controller = std::make_unique<I82077>(*dma_);
+  floppies_ = controller.get();
+  for (unsigned n = 0; n < config_.floppies.size(); n++) {
+    FloppySlot& slot = config_.floppies[n];
+    if (!slot.present) continue;
+    FloppyDriveType type = FloppyDriveType::M1_44;
+    if (slot.image) {
+      auto image = FloppyImage::open(std::move(slot.image), slot.file, slot.write_protected);
+      if (!image) {
+        if (result_.ok()) result_ = image.error();
+        continue;
+      }
+      type = image.value().format().drive;
+      controller->drive(n).set_type(type);
+      controller->insert(n, std::move(image).value());
+    }
+    controller->drive(n).set_type(type);
+    config_.cmos.floppies[n] = type;
+  }
+  attach(std::move(controller));
+}
+
+Result<> PcBoard::insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> content, const std::string& file,
+                                bool write_protected) {
+  if (!floppies_->drive(drive).present())
+    return Error{"there is no such floppy drive; start with -fda or -fdb to have it"};
+  auto image = FloppyImage::open(std::move(content), file, write_protected);
+  if (!image) return image.error();
+  floppies_->insert(drive, std::move(image).value());
+  return {};
+}
+
+void PcBoard::eject_floppy(unsigned drive) { floppies_->eject(drive); }
+bool PcBoard::floppy_present(unsigned drive) const { return floppies_->drive(drive).present(); }
+
+Result<> PcBoard::flush_media() {
+  for (unsigned n = 0; n < I82077::kDrives; n++) {
+    if (auto flushed = floppies_->drive(n).flush(); !flushed) return flushed;
+  }
+  for (unsigned unit = 0; unit < 4; unit++) {
+    if (auto* disk = dynamic_cast<AtaDisk*>(ide_->drive(unit)); disk != nullptr) {
+      if (auto flushed = disk->image().flush(); !flushed) return flushed;
+    }
+  }
+  return {};
+}
+
+void PcBoard::create_chipset() {
+  pci_ = &add<PciBus>();
+  host_bridge_ = &add_pci<I440fx>(0, 0, config_.bios);
+  isa_bridge_ = &add_pci<Piix3>(kIsaBridgeSlot, 0, *pci_, machine_);
+  power_ = &add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
+  isa_bridge_->on_apm_command([this](u8 value) { power_->apm_command(value); });
+  fw_cfg_ = &add<FwCfg>();
+  add<SystemControlA>(*a20_, *reset_pin_);
+}
+
+void PcBoard::create_display() {
+  if (config_.display) vga_ = &add_pci<Vga>(kDisplaySlot, 0, config_.vga_bios);
+}
+
+void PcBoard::create_disks() {
+  auto ide = std::make_unique<Piix3Ide>();
+  ide_ = ide.get();
+  for (unsigned unit = 0; unit < config_.ide.size(); unit++) {
+    IdeSlot& slot = config_.ide[unit];
+    const std::string number = std::to_string(unit + 1);
+    if (slot.kind == IdeSlot::Kind::Cdrom) {
+      auto drive = std::make_unique<AtapiCdrom>("R860000000" + number);
+      if (slot.image) drive->insert(std::move(slot.image));
+      ide->plug(unit, std::move(drive));
+    } else if (slot.kind == IdeSlot::Kind::Disk) {
+      DiskLayout layout = guess_disk_layout(*slot.image);
+      if (slot.geometry) {
+        auto chosen = chosen_disk_layout(*slot.geometry);
+        if (!chosen && result_.ok()) result_ = chosen.error();
+        if (chosen) layout = chosen.value();
+      }
+      config_.cmos.disks[unit] = layout;
+      AtaDiskOptions options;
+      options.geometry = layout.geometry;
+      options.serial = slot.serial.empty() ? "R860000000" + number : slot.serial;
+      if (!slot.model.empty()) options.model = slot.model;
+      ide->plug(unit, std::make_unique<AtaDisk>(std::move(slot.image), options));
+    }
+  }
+  place(*ide, kIsaBridgeSlot, kIdeFunction);
+  attach(std::move(ide));
+}
+
+AtapiCdrom* PcBoard::cdrom(unsigned unit) { return dynamic_cast<AtapiCdrom*>(ide_->drive(unit)); }
+
+void PcBoard::create_input() {
+  keyboard_controller_ = &add<I8042>(*a20_, *reset_pin_);
+  keyboard_ = &add<Ps2Keyboard>();
+  mouse_ = &add<Ps2Mouse>();
+  keyboard_->set_host(keyboard_controller_);
+  mouse_->set_host(keyboard_controller_);
+  keyboard_controller_->plug_keyboard(keyboard_);
+  keyboard_controller_->plug_mouse(mouse_);
+  keyboard_->on_press([this] { power_->wake(); });
+}
+
+void PcBoard::create_clock() {
+  clock_ = &add<Mc146818>(config_.clock_base);
+  CmosConfig cmos = config_.cmos;
+  cmos.ram_size = memory_.store().ram_size();
+  cmos.boot_order = config_.boot_order;
+  cmos.processors = config_.processors;
+  for (const auto& [index, value] : cmos_contents(cmos)) clock_->set_cmos(index, value);
+  clock_->on_interrupt([this] { power_->clock_interrupt(); });
+  // Firmware looks at the shutdown status byte when it starts: FEh says that it is to resume.
+  power_->on_suspend([this] { clock_->set_cmos(Mc146818::kShutdownStatus, 0xFE); });
+  reset_pin_->set_shutdown_status([this] { return clock_->cmos(Mc146818::kShutdownStatus); });
+}
+
+// The letters in the CMOS, which the firmware reads at every start.
+void PcBoard::set_boot_order(const std::string& letters) {
+  CmosConfig cmos = config_.cmos;
+  cmos.boot_order = letters;
+  for (const auto& [index, value] : cmos_contents(cmos)) {
+    if (index == kCmosBootOrderFirst || index == kCmosBootOrderThird) clock_->set_cmos(index, value);
+  }
+}
+
+void PcBoard::create_character_ports() {
+  for (unsigned i = 0; i < uarts_.size(); i++) {
+    if (!config_.serial_ports[i]) continue;
+    uarts_[i] = &add<Uart16550>(i + 1, kSerialPorts[i].port, kSerialPorts[i].irq);
+    uarts_[i]->set_slowest_send(kSlowestSerialSend);
+  }
+  for (unsigned i = 0; i < parallels_.size(); i++) {
+    if (config_.parallel_ports[i])
+      parallels_[i] = &add<ParallelPort>(i + 1, kParallelPorts[i].port, kParallelPorts[i].irq);
+  }
+  power_->set_isa_devices(parallels_[0] != nullptr, uarts_[0] != nullptr, uarts_[1] != nullptr);
+}
+
+void PcBoard::create_debug_devices() {
+  add<PostPort>();
+  for (const DebugConsoleConfig& console : config_.debug_consoles) add<DebugConsole>(console.port, console.sink);
+  if (config_.test_device) add<PcTestdev>(*isa_interrupts_);
+  for (const DebugExitConfig& exit : config_.debug_exits) add<IsaDebugExit>(machine_, exit.port, exit.size);
+}
+
+// What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.
+void PcBoard::fill_firmware_config() {
+  const u64 ram = memory_.store().ram_size();
+  std::vector<u8> number;
+  append_little_endian(number, ram, 8);
+  fw_cfg_->add_item(kFwCfgRamSize, number);
+  fw_cfg_->add_u16(kFwCfgNoGraphics, config_.serial_console ? 1 : 0);
+  fw_cfg_->add_u16(kFwCfgProcessors, static_cast<u16>(config_.processors));
+  fw_cfg_->add_u16(kFwCfgMostProcessors, static_cast<u16>(config_.most_processors));
+  fw_cfg_->add_item(kFwCfgNumaNodes, std::vector<u8>(8, 0));
+  fw_cfg_->add_item(kFwCfgIrq0Override, {1});  // the timer is on the I/O APIC's input 2
+  fw_cfg_->add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
+  const auto add_file = [&](std::string_view name, std::vector<u8> bytes) {
+    if (auto added = fw_cfg_->add_file(name, std::move(bytes)); !added && result_.ok()) result_ = added;
+  };
+
+  std::vector<u8> map;  // u64 address, u64 size, u32 type (1: RAM)
+  append_little_endian(map, 0, 8);
+  append_little_endian(map, ram, 8);
+  append_little_endian(map, 1, 4);
+  add_file("etc/e820", std::move(map));
+  // Per sleep state: bit 7 offered, 2:0 its SLP_TYP. S0, S3 (suspend to RAM) and S5 are.
+  add_file("etc/system-states", {0x80, 0, 0, 0x81, 2, 0x80});
+  if (config_.serial_console) {
+    std::vector<u8> port;
+    append_little_endian(port, kSerialConsolePort, 8);
+    add_file("etc/sercon-port", std::move(port));
+  }
+  if (!config_.first_boot.empty()) {
+    std::string text;
+    for (const std::string& line : config_.first_boot) text += (text.empty() ? "" : "\n") + line;
+    std::vector<u8> bytes(text.begin(), text.end());
+    bytes.push_back(0);
+    add_file("bootorder", std::move(bytes));
+  }
+  for (auto& [key, bytes] : config_.firmware_items) fw_cfg_->add_item(key, std::move(bytes));
+  for (auto& [name, bytes] : config_.firmware_files) add_file(name, std::move(bytes));
+}
+
+void PcBoard::reset(ResetKind kind) {
+  for (const auto& device : devices_) device->reset(kind);
+}
+
+void PcBoard::state(StateArchive& archive) {
+  archive.group("irqs", [&] { irqs_.state(archive); });
+  for (const auto& device : devices_) {
+    archive.group(device->name(), [&] { device->state(archive); });
+  }
+}
+
+bool PcBoard::render(Frame& frame) { return vga_ != nullptr && vga_->render(frame); }
+
+std::vector<std::string> PcBoard::text_screen() const {
+  return vga_ == nullptr ? std::vector<std::string>{} : vga_->text_lines();
+}
+
+void PcBoard::wake() { power_->wake(); }
+bool PcBoard::suspended() const { return power_->suspended(); }
+void PcBoard::power_button() { power_->press_power_button(); }
+bool PcBoard::hears_power_button() const { return power_->hears_power_button(); }
+
+void PcBoard::connect_smi(SmiSink* sink) {
+  power_->set_smi_sink(sink);
+  if (local_apic_ != nullptr) local_apic_->set_smi_sink(sink);
+}
+
+void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system_management_mode(active); }
+
+std::string PcBoard::describe_pci() const { return pci_->describe(); }
+
+Device* PcBoard::find(std::string_view name) const {
+  for (const auto& device : devices_) {
+    if (device->name() == name) return device.get();
+  }
+  return nullptr;
+}
+
+}  // namespace relic86

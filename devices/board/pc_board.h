@@ -1,0 +1,170 @@
+// The PC's mainboard: creates every device in order and wires their lines.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "devices/attachment.h"
+#include "devices/board/board_config.h"
+#include "devices/host_sinks.h"
+#include "devices/irq_join.h"
+#include "devices/smi_sink.h"
+
+namespace relic86 {
+
+class A20Gate;
+class AtapiCdrom;
+class FwCfg;
+class I440fx;
+class I8042;
+class CoprocessorError;
+class I82077;
+class I8237;
+class I8259Pair;
+class IoApic;
+class IsaInterrupts;
+class LocalApic;
+class Mc146818;
+class ParallelPort;
+class PciBus;
+class PciDevice;
+class Piix3;
+class Piix3Ide;
+class Piix4Pm;
+class Ps2Keyboard;
+class Ps2Mouse;
+class ResetPin;
+class SystemControlB;
+class Uart16550;
+class Vga;
+
+class PcBoard {
+ public:
+  // Room for ROMs and video RAM that the backing store must have beside system RAM, in bytes.
+  static constexpr u64 kExtraMemory = u64{64} << 20;
+
+  // Builds and attaches all devices; the caller resets. The references must outlive the board.
+  static Result<std::unique_ptr<PcBoard>> create(BoardConfig config, Scheduler& scheduler, IoSpace& io,
+                                                 PhysicalBus& memory, MachineControl& machine);
+  ~PcBoard();
+
+  void reset(ResetKind kind);
+  // Every device in a group of its name.
+  void state(StateArchive& archive);
+
+  // --- What the frontend and the processor need. ---
+  Ps2Keyboard& keyboard() { return *keyboard_; }
+  Ps2Mouse& mouse() { return *mouse_; }
+  Vga* vga() { return vga_; }  // null: a machine without a display
+  // The picture and the text screen; false and empty without a display (see Vga).
+  bool render(Frame& frame);
+  std::vector<std::string> text_screen() const;
+  Mc146818& clock() { return *clock_; }
+  Piix3Ide& ide() { return *ide_; }
+  AtapiCdrom* cdrom(unsigned unit);  // of the IDE place 0 to 3; null: no CD-ROM drive there
+  // COM1 is number 0, LPT1 too; null: there is no such port.
+  Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
+  ParallelPort* parallel(unsigned number) { return number < parallels_.size() ? parallels_[number] : nullptr; }
+  FwCfg& firmware_config() { return *fw_cfg_; }
+  // Letters as in BoardConfig::boot_order; counts from the next start of the firmware on.
+  void set_boot_order(const std::string& letters);
+  // INTR and NMI to the processor, the acknowledge cycle; FERR# of the x87 (IRQ 13).
+  void connect_processor(std::function<void(bool)> intr, std::function<void()> nmi = {});
+  u8 acknowledge_interrupt();
+  LocalApic* local_apic() { return local_apic_; }  // null: the processor has none
+  void init_processor();                           // INIT# resets the local APIC, too
+  void pulse_nmi();                                // the board's NMI line
+  void signal_ferr(bool level);
+  std::string describe_interrupt_controllers() const;  // info pic
+  // Where the PC speaker's movements go; null (the default): nowhere.
+  void connect_speaker(SpeakerSink* sink);
+  // Everything written so far is on the host's disks.
+  Result<> flush_media();
+  Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file,
+                         bool write_protected);
+  void eject_floppy(unsigned drive);
+  bool floppy_present(unsigned drive) const;  // the drive, not a disk in it
+  void power_button();
+  void wake();                      // out of suspend to RAM, if the machine is in it
+  bool suspended() const;           // to RAM: time and devices go on, the processor does not
+  bool hears_power_button() const;  // false: the guest would not notice it
+  // System management mode: where SMI# goes (null, the default: the processor has none; before the reset) and whether
+  // the processor is in it.
+  void connect_smi(SmiSink* sink);
+  void set_system_management_mode(bool active);
+
+  std::string describe_pci() const;
+  const std::vector<std::unique_ptr<Device>>& devices() const { return devices_; }
+  Device* find(std::string_view name) const;  // null: none of that name
+
+ private:
+  PcBoard(BoardConfig config, Scheduler& scheduler, IoSpace& io, PhysicalBus& memory, MachineControl& machine);
+  Result<> build();
+  void create_interrupt_controllers();
+  void create_chipset();
+  void create_display();
+  void create_input();
+  void create_clock();
+  void create_character_ports();
+  void create_debug_devices();
+  void create_disks();
+  void create_floppies();
+  void fill_firmware_config();
+
+  // Creates and attaches a device. After a failure nothing more is attached; build() returns it.
+  template <class T, class... Args>
+  T& add(Args&&... args) {
+    auto device = std::make_unique<T>(std::forward<Args>(args)...);
+    T& reference = *device;
+    attach(std::move(device));
+    return reference;
+  }
+  template <class T, class... Args>
+  T& add_pci(unsigned slot, unsigned function, Args&&... args) {
+    auto device = std::make_unique<T>(std::forward<Args>(args)...);
+    T& reference = *device;
+    place(reference, slot, function);
+    attach(std::move(device));
+    return reference;
+  }
+  void attach(std::unique_ptr<Device> device);
+  void place(PciDevice& device, unsigned slot, unsigned function);
+
+  BoardConfig config_;
+  PhysicalBus& memory_;
+  MachineControl& machine_;
+  IrqJoin irqs_;  // before the 8259A pair
+  Attachment attachment_;
+  Result<> result_;
+  std::unique_ptr<A20Gate> a20_;
+  std::unique_ptr<ResetPin> reset_pin_;
+  std::vector<std::unique_ptr<Device>> devices_;
+
+  std::function<void()> nmi_;
+  I8259Pair* interrupts_ = nullptr;
+  IoApic* io_apic_ = nullptr;
+  LocalApic* local_apic_ = nullptr;
+  std::unique_ptr<IsaInterrupts> isa_interrupts_;
+  SystemControlB* system_control_ = nullptr;
+  I8237* dma_ = nullptr;
+  I82077* floppies_ = nullptr;
+  CoprocessorError* coprocessor_ = nullptr;
+  PciBus* pci_ = nullptr;
+  I440fx* host_bridge_ = nullptr;
+  Piix3* isa_bridge_ = nullptr;
+  Piix3Ide* ide_ = nullptr;
+  Piix4Pm* power_ = nullptr;
+  FwCfg* fw_cfg_ = nullptr;
+  I8042* keyboard_controller_ = nullptr;
+  Ps2Keyboard* keyboard_ = nullptr;
+  Ps2Mouse* mouse_ = nullptr;
+  Vga* vga_ = nullptr;
+  Mc146818* clock_ = nullptr;
+  std::array<Uart16550*, 4> uarts_{};
+  std::array<ParallelPort*, 3> parallels_{};
+};
+
+}  // namespace relic86

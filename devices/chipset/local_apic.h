@@ -1,0 +1,120 @@
+// The local APIC of the one processor (SDM 3A chapter 10), with the 8259A pair on LINT0 and NMI on LINT1.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+
+#include "devices/attachment.h"
+#include "devices/chipset/apic_message.h"
+#include "devices/chipset/apic_timer.h"
+#include "devices/host_sinks.h"
+#include "devices/smi_sink.h"
+
+namespace relic86 {
+
+class LocalApic final : public Device {
+ public:
+  struct Features {
+    bool x2apic = false;
+    bool tsc_deadline = false;
+  };
+  LocalApic(MachineControl& machine, Features features) : machine_(machine), features_(features) {}
+
+  // --- The processor's side ---
+  void set_output(std::function<void(bool)> intr) { output_ = std::move(intr); }
+  void set_nmi(std::function<void()> nmi) { nmi_ = std::move(nmi); }
+  void set_smi_sink(SmiSink* sink) { smi_ = sink; }
+  // The INTA cycle: a vector of its own, or what the 8259A pair says.
+  u8 acknowledge();
+  void init();  // INIT#: as a reset, but the ID and IA32_APIC_BASE stay
+  u64 base() const { return base_; }
+  bool enabled() const { return (base_ & kBaseEnable) != 0; }
+  bool x2apic_mode() const { return (base_ & kBaseX2apic) != 0; }
+  // IA32_APIC_BASE; false: #GP(0), nothing changes.
+  bool set_base(u64 value);
+  // MSRs 800h to 8FFh; false: #GP(0).
+  bool read_msr(u32 number, u64& value);
+  bool write_msr(u32 number, u64 value);
+  ApicTimer& timer() { return timer_; }
+
+  // --- The board's side ---
+  void set_legacy_acknowledge(std::function<u8()> acknowledge) { legacy_acknowledge_ = std::move(acknowledge); }
+  void set_eoi_broadcast(std::function<void(u8)> broadcast) { broadcast_ = std::move(broadcast); }
+  void set_lint0(bool level);  // INTR of the 8259A pair
+  void pulse_lint1();          // NMI
+  // A message on the bus; false: it is not for this processor, or it does not take it.
+  bool deliver(const ApicMessage& message);
+  std::string describe() const;  // info lapic
+
+  std::string_view name() const override { return "local-apic"; }
+  Result<> attach(Attachment& board) override;
+  void reset(ResetKind kind) override;
+  void state(StateArchive& archive) override;
+  u64 read(RegionId region, u64 offset, unsigned width) override;
+  void write(RegionId region, u64 offset, unsigned width, u64 value) override;
+  void event(u32 id, GuestTime late) override;
+
+ private:
+  using Bits = std::array<u32, 8>;  // one bit a vector
+  enum LocalVector : u8 {
+    kTimerEntry,
+    kThermalEntry,
+    kPerformanceEntry,
+    kLint0Entry,
+    kLint1Entry,
+    kErrorEntry,
+    kEntries
+  };
+  static constexpr u64 kBaseBootstrap = 1u << 8, kBaseX2apic = 1u << 10, kBaseEnable = 1u << 11;
+  static constexpr u64 kDefaultBase = 0xFEE00000;
+
+  void map();
+  void reset_registers();
+  bool software_enabled() const { return (spurious_ & 0x100) != 0; }
+  u32 read_register(u32 offset, bool& exists) const;
+  void write_register(u32 offset, u32 value);
+  void write_local_vector(LocalVector entry, u32 value);
+  void write_icr();
+  void write_spurious(u32 value);
+  void end_of_interrupt();
+  void error(u32 bit);
+  void local_interrupt(LocalVector entry);
+  void set_request(u8 vector, bool level);
+  bool accepts(const ApicMessage& message) const;
+  u8 processor_priority() const;
+  int deliverable() const;  // the vector that the processor would be given; -1: none
+  bool legacy_request() const;
+  void update();
+  static int highest(const Bits& bits);
+  u32 logical_id() const;
+
+  MachineControl& machine_;
+  Features features_;
+  PhysicalBus* memory_ = nullptr;
+  u32 mapping_ = 0;
+  SmiSink* smi_ = nullptr;
+  std::function<void(bool)> output_;
+  std::function<void()> nmi_;
+  std::function<u8()> legacy_acknowledge_;
+  std::function<void(u8)> broadcast_;
+  ApicTimer timer_;
+
+  u64 base_ = 0;
+  u8 id_ = 0;
+  u8 task_priority_ = 0;
+  u32 logical_destination_ = 0;  // LDR
+  u32 destination_format_ = 0;   // DFR
+  u32 spurious_ = 0;             // SVR
+  Bits service_{}, trigger_{}, request_{};
+  u32 error_status_ = 0;
+  u32 errors_ = 0;  // seen since the last write of the ESR
+  u32 command_low_ = 0;
+  u32 command_high_ = 0;
+  std::array<u32, kEntries> local_vectors_{};
+  bool lint0_ = false;     // its level
+  bool external_ = false;  // an ExtINT message is pending
+  bool intr_ = false;
+};
+
+}  // namespace relic86

@@ -1,0 +1,120 @@
+// What disk and CD-ROM drives on an AT attachment channel have in common: task file, power, resets, the data buffer
+// that PIO and DMA share. Derived drives give meaning to commands. Guest time passes between the steps of a command.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/state_archive.h"
+#include "devices/device.h"
+#include "devices/storage/ata_registers.h"
+
+namespace relic86 {
+
+class AtaDevice;
+
+// The channel, as a drive sees it.
+class AtaBus {
+ public:
+  virtual void schedule(const AtaDevice& drive, GuestTime delay) = 0;  // proceed() after delay; replaces an earlier one
+  virtual void stop(const AtaDevice& drive) = 0;                       // no proceed()
+  virtual void interrupt_changed() = 0;
+  virtual void dma_requested() = 0;  // the drive's dma_wanted() became true
+
+ protected:
+  ~AtaBus() = default;
+};
+
+class AtaDevice {
+ public:
+  AtaDevice();
+  AtaDevice(const AtaDevice&) = delete;
+  AtaDevice& operator=(const AtaDevice&) = delete;
+  virtual ~AtaDevice() = default;
+
+  void plug(AtaBus* bus) { bus_ = bus; }
+
+  // --- Registers, from the channel. ---
+  u8 read_register(unsigned index, bool previous) const;  // 1 to 6; previous: HOB
+  void write_register(unsigned index, u8 value);          // 1 to 6
+  u8 status() const { return status_; }
+  void command(u8 code);
+  bool interrupt() const { return interrupt_; }
+  void acknowledge() { set_interrupt(false); }
+
+  // The data port. Fewer bytes than asked for: the block ended; the caller goes by words. Outside of a transfer: none.
+  std::size_t read_data(std::span<u8> into);
+  std::size_t write_data(std::span<const u8> from);
+
+  // --- Resets. ---
+  void reset(ResetKind kind);
+  void hold_reset();     // SRST set
+  void release_reset();  // SRST cleared
+  void diagnose(bool interrupts);
+  void proceed();  // the time given to schedule() has passed
+
+  // --- DMA, from the bus master. ---
+  bool dma_wanted() const { return phase_ == Phase::DmaIn || phase_ == Phase::DmaOut; }
+  bool dma_to_memory() const { return phase_ == Phase::DmaIn; }
+  // Bytes that can be moved now: never empty while dma_wanted().
+  std::span<u8> dma_window() { return std::span(buffer_).subspan(position_, limit_ - position_); }
+  void dma_moved(std::size_t count);
+
+  void state(StateArchive& archive);
+
+ protected:
+  static constexpr u32 kBufferSize = 65536;
+  static constexpr GuestTime kCommandTime = 5'000;  // ns; a real drive's cache answers in some 100 us
+  static constexpr GuestTime kBlockTime = 2'000;
+  static constexpr GuestTime kResetTime = 50'000;
+
+  enum class Phase : u8 { Idle, Executing, DataIn, DataOut, BlockIn, BlockOut, DmaIn, DmaOut, Resetting };
+
+  // --- For derived drives. ---
+  virtual void execute(u8 code) = 0;  // BSY is set; ends in one of the outcomes below
+  virtual bool obeys_while_busy(u8) const { return false; }
+  virtual void block_read() = 0;     // the host took the whole block: start the next one or finish
+  virtual void block_written() = 0;  // the host filled the whole block
+  virtual void set_signature() = 0;
+  virtual u8 status_after_reset() const = 0;
+  virtual void reset_drive(ResetKind kind) = 0;
+  virtual void state_drive(StateArchive& archive) = 0;  // after loading: validates
+
+  // Outcomes of a step.
+  void reset_done();                      // signature, status after reset; what DEVICE RESET and SRST end in
+  void finish();                          // without error, with interrupt
+  void finish_quietly();                  // without error, no interrupt (the end of PIO data in)
+  void fail(u8 error);                    // with interrupt
+  void offer_block(u32 size, u8 status);  // PIO in: buffer_[0, size) is to be read; with interrupt
+  void request_block(u32 size, u8 status, bool interrupts);  // PIO out: size bytes are wanted
+  void offer_dma(u32 size) { begin_dma(Phase::DmaIn, size); }
+  void request_dma(u32 size) { begin_dma(Phase::DmaOut, size); }
+  void set_interrupt(bool level);
+  // The user hears of trouble with an image once per kind, however often the guest tries.
+  static void report_host_error(const std::string& message);
+
+  struct TaskFile {
+    u8 error = 0, features = 0, count = 0, lba_low = 0, lba_mid = 0, lba_high = 0, device = 0;
+    u8 old_features = 0, old_count = 0, old_low = 0, old_mid = 0, old_high = 0;  // HOB
+  };
+  TaskFile task_;
+  u8 status_ = 0;
+  u8 command_ = 0;
+  bool asleep_ = false;
+  std::vector<u8> buffer_;
+
+ private:
+  void begin_dma(Phase phase, u32 size);
+  void wait(Phase phase, GuestTime delay);
+
+  AtaBus* bus_ = nullptr;
+  Phase phase_ = Phase::Idle;
+  bool interrupt_ = false;
+  bool diagnose_interrupts_ = false;
+  u32 position_ = 0;
+  u32 limit_ = 0;
+};
+
+}  // namespace relic86

@@ -1,0 +1,365 @@
+// ATA commands (ATA/ATAPI-6, chapter 8; the obsolete ones ATA-1 to ATA-3)
+//
+//   code               command
+//   00                 NOP (aborts)
+//   10-1F              RECALIBRATE
+//   20 21 24           READ SECTORS, without retry, EXT;  30 31 34 WRITE;  3C WRITE VERIFY
+//   C4 29, C5 39       READ, WRITE MULTIPLE (EXT);  C6 SET MULTIPLE MODE
+//   C8 C9 25, CA CB 35 READ, WRITE DMA (EXT)
+//   40 41 42           READ VERIFY (EXT);  70-7F SEEK
+//   91                 INITIALIZE DEVICE PARAMETERS;  EC IDENTIFY DEVICE;  EF SET FEATURES
+//   E7 EA              FLUSH CACHE (EXT)
+//   94-99, E0-E3 E5 E6 power management
+//   F8 27              READ NATIVE MAX ADDRESS (EXT)
+//   all others         abort
+#include "devices/storage/ata_disk.h"
+
+#include <algorithm>
+
+#include "devices/storage/ata_identify.h"
+
+namespace relic86 {
+
+using namespace ata;
+
+AtaDisk::AtaDisk(std::unique_ptr<BlockDevice> image, AtaDiskOptions options)
+    : image_(std::move(image)), options_(std::move(options)), sectors_(image_->size_bytes() / kSector) {
+  if (!chosen_disk_layout(options_.geometry)) options_.geometry = guess_disk_layout(*image_).geometry;
+  current_ = options_.geometry;
+}
+
+void AtaDisk::set_signature() { task_.count = task_.lba_low = 1; }
+
+void AtaDisk::reset_drive(ResetKind) {
+  current_ = options_.geometry;
+  multiple_ = transfer_mode_ = 0;
+  write_cache_ = look_ahead_ = true;
+  power_ = 0xFF;
+  transfer_ = Transfer::None;
+  extended_ = false;
+  block_sectors_ = 1;
+  in_block_ = remaining_ = 0;
+  lba_ = 0;
+}
+
+void AtaDisk::state_drive(StateArchive& archive) {
+  archive.field("cylinders", current_.cylinders);
+  archive.field("heads", current_.heads);
+  archive.field("sectors", current_.sectors);
+  archive.field("multiple", multiple_);
+  archive.field("transfer_mode", transfer_mode_);
+  archive.field("write_cache", write_cache_);
+  archive.field("look_ahead", look_ahead_);
+  archive.field("power", power_);
+  archive.field("transfer", transfer_);
+  archive.field("extended", extended_);
+  archive.field("block_sectors", block_sectors_);
+  archive.field("in_block", in_block_);
+  archive.field("lba", lba_);
+  archive.field("remaining", remaining_);
+  if (!archive.loading()) return;
+  current_.heads = std::clamp<u32>(current_.heads, 1, 16);
+  current_.sectors = std::clamp<u32>(current_.sectors, 1, 255);
+  current_.cylinders = std::min<u32>(current_.cylinders, 65535);
+  multiple_ = static_cast<u8>(std::min<u32>(multiple_, kMostMultiple));
+  block_sectors_ = std::clamp<u32>(block_sectors_, 1, kDmaSectors);
+  if (transfer_ > Transfer::Identify || lba_ > sectors_ || remaining_ > sectors_ - lba_ || in_block_ > remaining_ ||
+      in_block_ > kDmaSectors) {
+    transfer_ = Transfer::None;
+    in_block_ = remaining_ = 0;
+    lba_ = 0;
+  }
+}
+
+void AtaDisk::execute(u8 code) {
+  power_ = code == kCheckPower || code == kCheckPowerOld ? power_ : u8{0xFF};
+  if (execute_transfer(code) || execute_power(code)) return;
+  if ((code & 0xF0) == kRecalibrate) {
+    task_.lba_mid = task_.lba_high = 0;
+    return finish();
+  }
+  if ((code & 0xF0) == kSeek) return locate(false) ? finish() : void();
+  switch (code) {
+    case kVerify:
+    case kVerifyOnce: return verify(false);
+    case kVerifyExt: return verify(true);
+    case kFlushCache:
+    case kFlushCacheExt: return flush();
+    case kInitializeParameters: return initialize_parameters();
+    case kIdentify: return identify();
+    case kSetFeatures: return set_features();
+    case kReadNativeMax: return native_max(false);
+    case kReadNativeMaxExt: return native_max(true);
+    case kSetMultiple: {
+      const u32 count = task_.count;
+      if (count > kMostMultiple || (count & (count - 1)) != 0) return fail(kAbort);
+      multiple_ = static_cast<u8>(count);
+      return finish();
+    }
+    default: return fail(kAbort);
+  }
+}
+
+bool AtaDisk::execute_transfer(u8 code) {
+  switch (code) {
+    case kReadSectors:
+    case kReadSectorsOnce: return start_transfer(Transfer::ReadPio, 1, false), true;
+    case kReadSectorsExt: return start_transfer(Transfer::ReadPio, 1, true), true;
+    case kWriteSectors:
+    case kWriteSectorsOnce:
+    case kWriteVerify: return start_transfer(Transfer::WritePio, 1, false), true;
+    case kWriteSectorsExt: return start_transfer(Transfer::WritePio, 1, true), true;
+    case kReadMultiple: return start_transfer(Transfer::ReadPio, multiple_, false), true;
+    case kReadMultipleExt: return start_transfer(Transfer::ReadPio, multiple_, true), true;
+    case kWriteMultiple: return start_transfer(Transfer::WritePio, multiple_, false), true;
+    case kWriteMultipleExt: return start_transfer(Transfer::WritePio, multiple_, true), true;
+    case kReadDma:
+    case kReadDmaOnce: return start_transfer(Transfer::ReadDma, kDmaSectors, false), true;
+    case kReadDmaExt: return start_transfer(Transfer::ReadDma, kDmaSectors, true), true;
+    case kWriteDma:
+    case kWriteDmaOnce: return start_transfer(Transfer::WriteDma, kDmaSectors, false), true;
+    case kWriteDmaExt: return start_transfer(Transfer::WriteDma, kDmaSectors, true), true;
+    default: return false;
+  }
+}
+
+bool AtaDisk::execute_power(u8 code) {
+  switch (code) {
+    case kStandbyImmediate:
+    case kStandbyImmediateOld:
+    case kStandby:
+    case kStandbyOld: power_ = 0x00; break;
+    case kIdleImmediate:
+    case kIdleImmediateOld:
+    case kIdle:
+    case kIdleOld: break;
+    case kCheckPower:
+    case kCheckPowerOld: task_.count = power_; break;
+    case kSleep:
+    case kSleepOld: asleep_ = true; break;
+    default: return false;
+  }
+  finish();
+  return true;
+}
+
+// --- Addresses ---
+
+bool AtaDisk::locate(bool extended) {
+  remaining_ = task_.count;
+  if (extended) {
+    remaining_ |= u32{task_.old_count} << 8;
+    if (remaining_ == 0) remaining_ = 65536;
+    const u32 low = u32{task_.lba_low} | u32{task_.lba_mid} << 8 | u32{task_.lba_high} << 16;
+    const u32 high = u32{task_.old_low} | u32{task_.old_mid} << 8 | u32{task_.old_high} << 16;
+    lba_ = low | u64{high} << 24;
+  } else {
+    if (remaining_ == 0) remaining_ = 256;
+    if ((task_.device & kLba) != 0) {
+      lba_ = u32{task_.lba_low} | u32{task_.lba_mid} << 8 | u32{task_.lba_high} << 16 | (task_.device & 0xFu) << 24;
+    } else {
+      const u32 cylinder = task_.lba_mid | u32{task_.lba_high} << 8;
+      const u32 head = task_.device & 0xFu;
+      if (task_.lba_low == 0 || task_.lba_low > current_.sectors || head >= current_.heads) {
+        return fail(kIdNotFound), false;
+      }
+      lba_ = (u64{cylinder} * current_.heads + head) * current_.sectors + task_.lba_low - 1;
+    }
+  }
+  extended_ = extended;
+  if (lba_ >= sectors_) {
+    lba_ = remaining_ = 0;
+    return fail(kIdNotFound), false;
+  }
+  return true;
+}
+
+void AtaDisk::show_position(u64 lba) {
+  task_.count = static_cast<u8>(remaining_);
+  if (extended_) {
+    task_.old_count = static_cast<u8>(remaining_ >> 8);
+    task_.old_low = static_cast<u8>(lba >> 24);
+    task_.old_mid = static_cast<u8>(lba >> 32);
+    task_.old_high = static_cast<u8>(lba >> 40);
+  }
+  if (extended_ || (task_.device & kLba) != 0) {
+    task_.lba_low = static_cast<u8>(lba);
+    task_.lba_mid = static_cast<u8>(lba >> 8);
+    task_.lba_high = static_cast<u8>(lba >> 16);
+    if (!extended_) task_.device = static_cast<u8>((task_.device & 0xF0) | (lba >> 24 & 0xF));
+    return;
+  }
+  const u64 track = lba / current_.sectors;
+  task_.lba_low = static_cast<u8>(lba % current_.sectors + 1);
+  task_.device = static_cast<u8>((task_.device & 0xF0) | track % current_.heads);
+  task_.lba_mid = static_cast<u8>(track / current_.heads);
+  task_.lba_high = static_cast<u8>(track / current_.heads >> 8);
+}
+
+void AtaDisk::fail_at(u64 lba, u8 error) {
+  transfer_ = Transfer::None;
+  show_position(lba);
+  in_block_ = remaining_ = 0;
+  lba_ = 0;
+  fail(error);
+}
+
+// --- Transfers ---
+
+void AtaDisk::start_transfer(Transfer transfer, u32 block_sectors, bool extended) {
+  transfer_ = Transfer::None;
+  if (block_sectors == 0) return fail(kAbort);  // READ/WRITE MULTIPLE without SET MULTIPLE MODE
+  if (!locate(extended)) return;
+  const bool writes = transfer == Transfer::WritePio || transfer == Transfer::WriteDma;
+  if (writes && image_->read_only()) return fail_at(lba_, kAbort);
+  // The part before the end of the disk could be done; that nothing is done then is what drives with caches do.
+  if (remaining_ > sectors_ - lba_) return fail_at(sectors_, kIdNotFound);
+  transfer_ = transfer;
+  block_sectors_ = block_sectors;
+  next_block();
+}
+
+void AtaDisk::next_block() {
+  in_block_ = std::min(block_sectors_, remaining_);
+  const u32 size = in_block_ * kSector;
+  const bool reads = transfer_ == Transfer::ReadPio || transfer_ == Transfer::ReadDma;
+  if (reads) {
+    if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(size)); !result) {
+      report_host_error(result.message());
+      return fail_at(lba_, kUncorrectable);
+    }
+  }
+  switch (transfer_) {
+    case Transfer::ReadPio: return offer_block(size, kReady);
+    case Transfer::WritePio: return request_block(size, kReady, false);
+    case Transfer::ReadDma: return offer_dma(size);
+    default: return request_dma(size);
+  }
+}
+
+void AtaDisk::block_read() {
+  if (transfer_ == Transfer::Identify || transfer_ == Transfer::None) {
+    transfer_ = Transfer::None;
+    return finish_quietly();
+  }
+  lba_ += in_block_;
+  remaining_ -= in_block_;
+  in_block_ = 0;
+  show_position(lba_ - 1);
+  if (remaining_ > 0) return next_block();
+  const bool dma = transfer_ == Transfer::ReadDma;
+  transfer_ = Transfer::None;
+  lba_ = 0;
+  if (dma) return finish();
+  finish_quietly();
+}
+
+void AtaDisk::block_written() {
+  if ((transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) || in_block_ == 0) return fail(kAbort);
+  if (auto result = image_->write(lba_ * kSector, std::span(buffer_).first(in_block_ * kSector)); !result) {
+    report_host_error(result.message());
+    return fail_at(lba_, kAbort | kIdNotFound);
+  }
+  lba_ += in_block_;
+  remaining_ -= in_block_;
+  in_block_ = 0;
+  show_position(lba_ - 1);
+  if (remaining_ > 0) {
+    const bool pio = transfer_ == Transfer::WritePio;
+    next_block();
+    if (pio) set_interrupt(true);
+    return;
+  }
+  transfer_ = Transfer::None;
+  lba_ = 0;
+  // With the write cache off the data must be on the medium before the command ends.
+  if (!write_cache_) return flush();
+  finish();
+}
+
+void AtaDisk::verify(bool extended) {
+  if (!locate(extended)) return;
+  if (remaining_ > sectors_ - lba_) return fail_at(sectors_, kIdNotFound);
+  while (remaining_ > 0) {
+    const u32 count = std::min(remaining_, kDmaSectors);
+    if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(count * kSector)); !result) {
+      report_host_error(result.message());
+      return fail_at(lba_, kUncorrectable);
+    }
+    lba_ += count;
+    remaining_ -= count;
+  }
+  show_position(lba_ - 1);
+  lba_ = 0;
+  finish();
+}
+
+void AtaDisk::flush() {
+  if (auto result = image_->flush(); !result) {
+    report_host_error(result.message());
+    return fail(kAbort);
+  }
+  finish();
+}
+
+// --- Other commands ---
+
+void AtaDisk::initialize_parameters() {
+  const u32 heads = (task_.device & 0xFu) + 1;
+  const u32 sectors = task_.count;
+  if (sectors == 0) return fail(kAbort);
+  const u64 cylinders = std::min<u64>(sectors_, u64{16383} * 16 * 63) / (heads * sectors);
+  current_ = {static_cast<u32>(std::min<u64>(cylinders, 65535)), heads, sectors};
+  finish();
+}
+
+void AtaDisk::set_features() {
+  switch (task_.features) {
+    case 0x02: write_cache_ = true; break;
+    case 0x82: write_cache_ = false; return flush();
+    case 0xAA: look_ahead_ = true; break;
+    case 0x55: look_ahead_ = false; break;
+    case 0x03: {  // transfer mode
+      const u8 kind = task_.count >> 3;
+      const u8 mode = task_.count & 7;
+      if (kind == 0 && mode <= 1) break;  // PIO default, without IORDY
+      if (kind == 1 && mode <= 4) break;
+      const bool known = (kind == 4 && mode <= 2) || (kind == 8 && mode <= 5);
+      if (!known) return fail(kAbort);
+      transfer_mode_ = task_.count;
+      break;
+    }
+    case 0x66:         // settings survive SRST
+    case 0xCC: break;  // or do not
+    default: return fail(kAbort);
+  }
+  finish();
+}
+
+void AtaDisk::identify() {
+  DiskIdentity identity;
+  identity.drive = options_.geometry;
+  identity.current = current_;
+  identity.sectors = sectors_;
+  identity.serial = options_.serial;
+  identity.model = options_.model;
+  identity.most_multiple = kMostMultiple;
+  identity.multiple = multiple_;
+  identity.transfer_mode = transfer_mode_;
+  identity.write_cache = write_cache_;
+  identity.look_ahead = look_ahead_;
+  const auto bytes = identify_disk(identity);
+  std::copy(bytes.begin(), bytes.end(), buffer_.begin());
+  transfer_ = Transfer::Identify;
+  offer_block(static_cast<u32>(bytes.size()), kReady);
+}
+
+void AtaDisk::native_max(bool extended) {
+  extended_ = extended;
+  const u8 count = task_.count;
+  show_position((extended ? sectors_ : std::min<u64>(sectors_, 0x0FFFFFFF)) - 1);
+  task_.count = count;
+  finish();
+}
+
+}  // namespace relic86

@@ -1,0 +1,305 @@
+// ATA commands of a packet drive (ATA/ATAPI-6, chapter 8)
+//
+//   code      command
+//   00        NOP (aborts);  08 DEVICE RESET (obeyed while busy)
+//   A0        PACKET: features 0 DMA, 1 overlapped (refused); LBA mid and high: byte count limit
+//   A1        IDENTIFY PACKET DEVICE;  EF SET FEATURES (transfer mode);  E0-E3 E5 E6 power management
+//   20 EC     abort and show the signature, so that drivers know a packet drive
+//
+//   sector count register as interrupt reason: 0 C/D (1: command or status), 1 I/O (1: to the host)
+#include "devices/storage/atapi_cdrom.h"
+
+#include <algorithm>
+
+#include "devices/storage/ata_identify.h"
+
+namespace relic86 {
+
+using namespace ata;
+
+namespace {
+constexpr u8 kReasonCommand = 1, kReasonToHost = 2, kReasonStatus = 3;
+constexpr u8 kFeatureDma = 1, kFeatureOverlap = 2;
+constexpr u32 kMostPioBytes = 0xFFFE;
+}  // namespace
+
+AtapiCdrom::AtapiCdrom(std::string serial, std::string model) : serial_(std::move(serial)), model_(std::move(model)) {}
+
+void AtapiCdrom::insert(std::unique_ptr<BlockDevice> image) {
+  medium_ = std::make_unique<CdromMedium>(std::move(image));
+  tray_open_ = false;
+  attention_ = Attention::Gone;
+  media_event_ = 2;
+}
+
+Result<> AtapiCdrom::eject(bool force) {
+  if (locked_ && !force) {
+    media_event_ = 1;
+    return Error{"the guest has locked the tray; let it unmount the medium, or force the eject (eject -f)"};
+  }
+  if (medium_ != nullptr) media_event_ = 3;
+  medium_.reset();
+  tray_open_ = locked_ = false;
+  attention_ = Attention::None;  // NOT READY says it all
+  return {};
+}
+
+void AtapiCdrom::set_signature() {
+  task_.count = task_.lba_low = 1;
+  task_.lba_mid = 0x14;
+  task_.lba_high = 0xEB;
+}
+
+void AtapiCdrom::reset_drive(ResetKind) {
+  locked_ = tray_open_ = false;
+  attention_ = Attention::Reset;
+  media_event_ = medium_ != nullptr ? 2 : 0;
+  sense_ = kNoSense;
+  transfer_mode_ = 0;
+  recovery_page_ = {};
+  stage_ = Stage::None;
+  packet_ = {};
+  dma_ = false;
+  byte_limit_ = 0;
+  source_ = Source::Response;
+  response_.clear();
+  lba_ = block_ = 0;
+  length_ = done_ = 0;
+}
+
+void AtapiCdrom::state_drive(StateArchive& archive) {
+  archive.field("tray_open", tray_open_);
+  archive.field("locked", locked_);
+  archive.field("attention", attention_);
+  archive.field("media_event", media_event_);
+  archive.field("sense_key", sense_.key);
+  archive.field("sense_code", sense_.code);
+  archive.field("sense_qualifier", sense_.qualifier);
+  archive.field("transfer_mode", transfer_mode_);
+  archive.bytes("recovery_page", recovery_page_);
+  archive.field("stage", stage_);
+  archive.bytes("packet", packet_);
+  archive.field("dma", dma_);
+  archive.field("byte_limit", byte_limit_);
+  archive.field("source", source_);
+  archive.resizable("response", response_);
+  archive.field("lba", lba_);
+  archive.field("length", length_);
+  archive.field("done", done_);
+  archive.field("block", block_);
+  if (!archive.loading()) return;
+  const u64 left = length_ - done_;
+  const bool sound = stage_ <= Stage::DataOut && source_ <= Source::RawSectors && attention_ <= Attention::Reset &&
+                     done_ <= length_ && block_ <= left && block_ <= kBufferSize &&
+                     (source_ != Source::Response || length_ <= response_.size());
+  if (sound) return;
+  stage_ = Stage::None;
+  source_ = Source::Response;
+  attention_ = Attention::None;
+  response_.clear();
+  length_ = done_ = 0;
+  block_ = 0;
+}
+
+// --- Commands of the ATA level ---
+
+void AtapiCdrom::execute(u8 code) {
+  stage_ = Stage::None;
+  switch (code) {
+    case kPacket: return start_packet();
+    case kIdentifyPacket: return identify();
+    case kSetFeatures: return set_features();
+    case kDeviceReset: {
+      const u8 device = task_.device & kDev;
+      asleep_ = false;
+      reset_done();
+      task_.device = device;
+      return;
+    }
+    case kIdentify:
+    case kReadSectors:
+    case kReadSectorsOnce: {
+      const u8 device = task_.device;
+      set_signature();
+      task_.device = device;
+      return fail(kAbort);
+    }
+    case kCheckPower:
+    case kCheckPowerOld: task_.count = 0xFF; return finish();
+    case kSleep:
+    case kSleepOld: asleep_ = true; return finish();
+    case kStandbyImmediate:
+    case kStandbyImmediateOld:
+    case kIdleImmediate:
+    case kIdleImmediateOld: return finish();
+    default: return fail(kAbort);
+  }
+}
+
+void AtapiCdrom::identify() {
+  IdentifyWords words;
+  words.set(0, 0x85C0);  // packet, CD-ROM, removable, DRQ within 50 us, 12-byte packets
+  words.set_text(10, 10, serial_);
+  words.set_text(23, 4, "1.0");
+  words.set_text(27, 20, model_);
+  words.set(49, 0x0F00);  // IORDY, LBA, DMA
+  words.set_transfer_modes(transfer_mode_);
+  words.set(80, 0x007E);
+  words.set(82, 0x4210);  // NOP, DEVICE RESET, PACKET
+  words.set(83, 0x4000);
+  words.set(84, 0x4000);
+  words.set(85, 0x4210);
+  words.set(87, 0x4000);
+  const auto bytes = words.bytes();
+  std::copy(bytes.begin(), bytes.end(), buffer_.begin());
+  stage_ = Stage::Identify;
+  offer_block(static_cast<u32>(bytes.size()), kReady);
+}
+
+void AtapiCdrom::set_features() {
+  const u8 kind = task_.count >> 3, mode = task_.count & 7;
+  const bool known =
+      (kind == 0 && mode <= 1) || (kind == 1 && mode <= 4) || (kind == 4 && mode <= 2) || (kind == 8 && mode <= 5);
+  if (task_.features != 0x03 || !known) return fail(kAbort);
+  if (kind >= 4) transfer_mode_ = task_.count;
+  finish();
+}
+
+// --- Packet protocol ---
+
+void AtapiCdrom::start_packet() {
+  if ((task_.features & kFeatureOverlap) != 0) return fail(kAbort);
+  dma_ = (task_.features & kFeatureDma) != 0;
+  byte_limit_ = static_cast<u16>(task_.lba_mid | task_.lba_high << 8);
+  task_.count = kReasonCommand;
+  stage_ = Stage::Packet;
+  request_block(kPacketSize, kReady, false);
+}
+
+void AtapiCdrom::block_read() {
+  if (stage_ != Stage::DataIn) {
+    stage_ = Stage::None;
+    return finish_quietly();
+  }
+  done_ += block_;
+  block_ = 0;
+  if (done_ >= length_) return good();
+  next_block_in();
+}
+
+void AtapiCdrom::block_written() {
+  switch (stage_) {
+    case Stage::Packet:
+      std::copy_n(buffer_.begin(), kPacketSize, packet_.begin());
+      stage_ = Stage::None;
+      return run(packet_);
+    case Stage::DataOut:
+      std::copy_n(buffer_.begin(), block_, response_.begin() + static_cast<std::ptrdiff_t>(done_));
+      done_ += block_;
+      block_ = 0;
+      if (done_ >= length_) return take_mode_parameters();
+      return next_block_out();
+    default: return fail(kAbort);
+  }
+}
+
+u32 AtapiCdrom::pio_block(u64 left) const {
+  // An odd limit can only be met by the last block (ATA-6, 8.23.4.1: even counts before it).
+  const u32 limit = byte_limit_ < 2 || byte_limit_ > kMostPioBytes ? kMostPioBytes : byte_limit_;
+  return static_cast<u32>(left <= limit ? left : limit & ~1u);
+}
+
+void AtapiCdrom::set_byte_count(u32 count) {
+  task_.lba_mid = static_cast<u8>(count);
+  task_.lba_high = static_cast<u8>(count >> 8);
+}
+
+void AtapiCdrom::next_block_in() {
+  const u64 left = length_ - done_;
+  block_ = dma_ ? static_cast<u32>(std::min<u64>(left, kDmaBlock)) : pio_block(left);
+  if (auto result = fill(std::span(buffer_).first(block_)); !result) {
+    report_host_error(result.message());
+    return check(kReadError);
+  }
+  stage_ = Stage::DataIn;
+  task_.count = kReasonToHost;
+  if (dma_) {
+    if (block_ % 2 != 0) buffer_[block_] = 0;
+    return offer_dma((block_ + 1) & ~1u);
+  }
+  set_byte_count(block_);
+  offer_block(block_, kReady);
+}
+
+void AtapiCdrom::next_block_out() {
+  const u64 left = length_ - done_;
+  block_ = dma_ ? static_cast<u32>(std::min<u64>(left, kDmaBlock)) : pio_block(left);
+  stage_ = Stage::DataOut;
+  task_.count = 0;
+  if (dma_) return request_dma((block_ + 1) & ~1u);
+  set_byte_count(block_);
+  request_block(block_, kReady, true);
+}
+
+Result<> AtapiCdrom::fill(std::span<u8> into) {
+  if (source_ == Source::Response) {
+    std::copy_n(response_.begin() + static_cast<std::ptrdiff_t>(done_), into.size(), into.begin());
+    return {};
+  }
+  if (medium_ == nullptr) return Error{"CD-ROM: the medium was taken out during a read"};
+  const u32 size = source_ == Source::Sectors ? CdromMedium::kSector : CdromMedium::kRawSector;
+  std::array<u8, CdromMedium::kRawSector> sector{};
+  u64 at = done_;
+  while (!into.empty()) {
+    const u32 lba = lba_ + static_cast<u32>(at / size);
+    const u32 skip = static_cast<u32>(at % size);
+    const auto count = std::min<std::size_t>(into.size(), size - skip);
+    const auto whole = std::span(sector).first(size);
+    auto result = size == CdromMedium::kSector ? medium_->read(lba, whole) : medium_->read_raw(lba, whole);
+    if (!result) return result;
+    std::copy_n(whole.begin() + skip, count, into.begin());
+    into = into.subspan(count);
+    at += count;
+  }
+  return {};
+}
+
+void AtapiCdrom::good() {
+  stage_ = Stage::None;
+  response_.clear();
+  source_ = Source::Response;
+  length_ = done_ = 0;
+  task_.count = kReasonStatus;
+  finish();
+}
+
+void AtapiCdrom::check(Sense sense) {
+  stage_ = Stage::None;
+  response_.clear();
+  source_ = Source::Response;
+  length_ = done_ = 0;
+  block_ = 0;
+  sense_ = sense;
+  task_.count = kReasonStatus;
+  fail(static_cast<u8>(sense.key << 4 | kAbort));
+}
+
+void AtapiCdrom::respond(std::vector<u8> response, u64 allocation) {
+  response_ = std::move(response);
+  source_ = Source::Response;
+  length_ = std::min<u64>(response_.size(), allocation);
+  done_ = 0;
+  if (length_ == 0) return good();
+  next_block_in();
+}
+
+void AtapiCdrom::stream(Source source, u32 lba, u64 count) {
+  source_ = source;
+  lba_ = lba;
+  length_ = count * (source == Source::Sectors ? CdromMedium::kSector : CdromMedium::kRawSector);
+  done_ = 0;
+  if (length_ == 0) return good();
+  next_block_in();
+}
+
+}  // namespace relic86

@@ -1,0 +1,60 @@
+// Video memory as the CPU sees it through A0000h-BFFFFh: planes, latches, write and read modes, VBE's banks.
+//
+// Storage: byte 4n + p of video memory is byte n of plane p. Chain-4 (mode 13h) addresses the storage bytes in order,
+// so that it is a linear frame buffer. On IBM's VGA chain-4 and doubleword addressing both leave gaps of three bytes in
+// every plane; here neither does, which shows the same picture.
+#pragma once
+
+#include <span>
+
+#include "devices/video/vbe_dispi.h"
+#include "devices/video/vga_registers.h"
+#include "memory/backing_store.h"
+
+namespace relic86 {
+
+class VgaMemory {
+ public:
+  static constexpr u32 kPlanarBytes = 256 * 1024;
+  static constexpr u32 kWindowBytes = 0x20000;  // A0000h to BFFFFh
+
+  VgaMemory(const VgaRegisters& registers, const VbeDispi& dispi) : registers_(registers), dispi_(dispi) {}
+
+  // bytes: all video memory. store and first: where it lies, told of every write; store may be null (tests).
+  void connect(std::span<u8> bytes, BackingStore* store, BackingOffset first);
+  void reset() { latch_ = 0; }
+  void state(StateArchive& archive) { archive.field("latch", latch_); }
+
+  // offset: from A0000h, below kWindowBytes.
+  u8 read(u32 offset);
+  void write(u32 offset, u8 value);
+  void clear(u32 first, u32 size);
+
+  // True when A0000h-AFFFFh is nothing but the first 64 KiB of the storage: chain-4 without any plane logic.
+  bool window_is_linear() const;
+
+  // True when B8000h-BFFFFh is nothing but planes 0 and 1 by turns (vga_text_window.h).
+  bool text_is_linear() const;
+
+  std::span<const u8> bytes() const { return bytes_; }
+  std::span<u8> bytes() { return bytes_; }
+
+ private:
+  // Where an offset leads within the memory map that graphics register 6 chooses; false: nothing answers.
+  bool decode(u32 offset, u32& within) const;
+  bool banked_linear() const { return dispi_.enabled() && !dispi_.planar(); }
+  u32 plane_address(u32 within, bool chain4) const;
+  u32 load(u32 address) const;
+  void store(u32 address, u32 planes);
+  void note(u32 first, u32 size);
+  u32 written_planes(u8 value) const;
+
+  const VgaRegisters& registers_;
+  const VbeDispi& dispi_;
+  std::span<u8> bytes_;
+  BackingStore* store_ = nullptr;
+  BackingOffset first_{};
+  u32 latch_ = 0;  // plane p in bits 8p+7:8p
+};
+
+}  // namespace relic86

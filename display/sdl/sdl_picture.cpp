@@ -1,0 +1,94 @@
+#include "display/sdl/sdl_picture.h"
+
+#include <algorithm>
+
+namespace relic86 {
+
+namespace {
+
+constexpr int kPlenty = 4096;                         // texels a side; more gains nothing
+constexpr Uint32 kFormat = SDL_PIXELFORMAT_ARGB8888;  // the alpha of a Frame is 0; nothing is blended
+
+SdlTexture make_texture(SDL_Renderer* renderer, SDL_TextureAccess access, Extent size, SDL_ScaleMode mode) {
+  SdlTexture texture(SDL_CreateTexture(renderer, kFormat, access, size.width, size.height));
+  if (!texture) return texture;
+  SDL_SetTextureBlendMode(texture.get(), SDL_BLENDMODE_NONE);
+  SDL_SetTextureScaleMode(texture.get(), mode);
+  return texture;
+}
+
+bool equal(Extent a, Extent b) { return a.width == b.width && a.height == b.height; }
+
+}  // namespace
+
+bool SdlPicture::open(SDL_Window* window) {
+  renderer_.reset(SDL_CreateRenderer(window, -1, SDL_RENDERER_PRESENTVSYNC));
+  if (!renderer_) renderer_.reset(SDL_CreateRenderer(window, -1, SDL_RENDERER_SOFTWARE));
+  if (!renderer_) return false;
+  SDL_RendererInfo info;
+  if (SDL_GetRendererInfo(renderer_.get(), &info) != 0) return false;
+  can_sharpen_ = SDL_RenderTargetSupported(renderer_.get()) == SDL_TRUE;
+  const auto limit = [](int most) { return most > 0 ? std::min(most, kPlenty) : kPlenty; };
+  largest_texture_ = {limit(info.max_texture_width), limit(info.max_texture_height)};
+  return true;
+}
+
+void SdlPicture::update(const Frame& frame, RowRange rows) {
+  if (frame.width == 0 || frame.height == 0) return;
+  shape_ = {frame.width, frame.height, frame.pixel_aspect, frame.text_mode};
+  const Extent size{static_cast<int>(frame.width), static_cast<int>(frame.height)};
+  if (!texture_ || !equal(size, texture_size_)) {
+    texture_ = make_texture(renderer_.get(), SDL_TEXTUREACCESS_STREAMING, size, SDL_ScaleModeNearest);
+    texture_size_ = size;
+    rows = {0, frame.height};
+  }
+  if (!texture_ || rows.empty()) return;
+  const SDL_Rect area{0, static_cast<int>(rows.first), size.width, static_cast<int>(rows.end - rows.first)};
+  SDL_UpdateTexture(texture_.get(), &area, frame.pixels.data() + u64{rows.first} * frame.width,
+                    size.width * static_cast<int>(sizeof(u32)));
+}
+
+// The picture with every pixel repeated, to be scaled smoothly; only edges between guest pixels get soft, by less than
+// one pixel of the window. The plain picture if no scaling is left to do or none is possible.
+SDL_Texture* SdlPicture::sharpened(Placement& place) {
+  const Extent size{texture_size_.width * static_cast<int>(place.repeat_x),
+                    texture_size_.height * static_cast<int>(place.repeat_y)};
+  const bool exact = size.width == place.width && size.height == place.height;
+  SDL_SetTextureScaleMode(texture_.get(), exact ? SDL_ScaleModeNearest : SDL_ScaleModeLinear);
+  const bool once = place.repeat_x == 1 && place.repeat_y == 1;
+  if (exact || once || !can_sharpen_ || size.width > largest_texture_.width || size.height > largest_texture_.height)
+    return texture_.get();
+  if (!sharp_ || !equal(size, sharp_size_)) {
+    sharp_ = make_texture(renderer_.get(), SDL_TEXTUREACCESS_TARGET, size, SDL_ScaleModeLinear);
+    sharp_size_ = size;
+  }
+  if (!sharp_ || SDL_SetRenderTarget(renderer_.get(), sharp_.get()) != 0) return texture_.get();
+  SDL_SetTextureScaleMode(texture_.get(), SDL_ScaleModeNearest);
+  SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, nullptr);
+  SDL_SetRenderTarget(renderer_.get(), nullptr);
+  return sharp_.get();
+}
+
+void SdlPicture::draw() {
+  SDL_SetRenderDrawColor(renderer_.get(), 0, 0, 0, SDL_ALPHA_OPAQUE);
+  SDL_RenderClear(renderer_.get());
+  Extent area;
+  if (!texture_ || SDL_GetRendererOutputSize(renderer_.get(), &area.width, &area.height) != 0) return;
+  Placement place = place_picture(shape_, area);
+  SDL_Texture* picture = sharpened(place);
+  const SDL_Rect target{place.x, place.y, place.width, place.height};
+  SDL_RenderCopy(renderer_.get(), picture, nullptr, &target);
+}
+
+void SdlPicture::present() {
+  draw();
+  SDL_RenderPresent(renderer_.get());
+}
+
+void SdlPicture::textures_lost(const Frame* frame) {
+  texture_.reset();
+  sharp_.reset();
+  if (frame != nullptr) update(*frame, {0, frame->height});
+}
+
+}  // namespace relic86

@@ -1,0 +1,65 @@
+// Between the program and its window, which lives in a library of its own (relic86-sdl.so), so that headless runs load
+// no display library. The window's side runs on the main thread, the machine on another.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "devices/host_sinks.h"
+#include "devices/input/key_codes.h"
+#include "display/frame_exchange.h"
+
+namespace relic86 {
+
+// What the title shows.
+struct MachineSummary {
+  std::string name;              // -name; may be empty
+  std::string state = "paused";  // as info status says it
+  u64 instructions_per_second = 0;
+  u8 lights = 0;               // keyboard: bit 0 scroll lock, 1 num lock, 2 caps lock
+  bool asked_to_quit = false;  // the guest has been sent the power button by ask_to_quit()
+};
+
+// What the window may ask of the program; every call returns at once and is meant for the window's thread.
+class WindowHost {
+ public:
+  virtual FrameExchange::Taken take_frame() = 0;
+  virtual MachineSummary summary() = 0;
+  // True once the machine's run is over: the window closes.
+  virtual bool ended() const = 0;
+  // Called from any thread when there is a new frame or the machine has ended; set before the machine runs.
+  virtual void on_news(std::function<void()> callback) = 0;
+  // Asks for a new summary, and for a new frame even while the machine is paused.
+  virtual void refresh() = 0;
+
+  virtual void key(KeyCode code, bool pressed) = 0;
+  virtual void release_all_keys() = 0;
+  // Counts to the right, down, and of the wheel away from the user.
+  virtual void move_mouse(int dx, int dy, int dz) = 0;
+  virtual void mouse_buttons(u8 mask) = 0;  // Ps2Mouse::Button bits
+  virtual void type_text(std::string utf8) = 0;
+  virtual void toggle_pause() = 0;
+  // Presses the guest's power button if the guest listens to it, else quits.
+  virtual void ask_to_quit() = 0;
+  virtual void quit() = 0;
+
+ protected:
+  ~WindowHost() = default;
+};
+
+class Window {
+ public:
+  virtual ~Window() = default;
+  // Shows the machine until host.ended().
+  virtual void run() = 0;
+};
+
+struct WindowOptions {
+  bool full_screen = false;
+};
+
+// The library's one entry point, "relic86_open_window". On failure it returns null and says why in error.
+using OpenWindow = Window*(WindowHost& host, const WindowOptions& options, std::string& error);
+
+}  // namespace relic86

@@ -1,0 +1,21 @@
+// Looks ahead from an instruction that defines flags: is anyone going to look at them, and which guest registers change
+// before the last look.
+#pragma once
+
+#include "jit/ir/ir.h"
+
+namespace relic86::jit {
+
+struct FlagNeed {
+  bool read = false;   // an instruction of the block reads one of them
+  bool exact = false;  // an exit may show them
+  u32 clobbered = 0;   // guest registers that later instructions change before the last look (bits)
+  bool needed() const { return read || exact; }
+};
+
+// What becomes of the flags `defined` of instruction `at`.
+FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined);
+// What becomes of the flags that instruction `first` finds.
+FlagNeed flag_need_from(const BlockIr& block, std::size_t first, u32 flags);
+
+}  // namespace relic86::jit

@@ -1,0 +1,242 @@
+#include "jit/analyse/page_plan.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cpu/state.h"
+#include "jit/record/native_forms.h"
+
+namespace relic86::jit {
+
+namespace {
+
+// The wider a group, the more often it lies over two pages.
+constexpr u32 kSpan = 256;
+
+// A value as an unknown plus a constant. Equal unknowns are equal values.
+struct Symbolic {
+  u32 unknown = 0;  // 0: the constant alone
+  u32 constant = 0;
+};
+
+struct Place {
+  u32 base = 0, index = 0;
+  u8 scale = 0;
+  u32 offset = 0;
+  u8 segment = 0xFF;    // if not a flat one
+  bool narrow = false;  // 16-bit offsets
+  bool known = false;
+};
+
+class Planner {
+ public:
+  Planner(BlockIr& block, const Mode& mode) : block_(block), mode_(mode) {
+    for (Symbolic& each : registers_) each = fresh();
+    initial_ = registers_;
+  }
+
+  void run() {
+    for (InsnIr& insn : block_.insns) {
+      insn_ = &insn;
+      if (insn.cold) {
+        for (Symbolic& each : registers_) each = fresh();
+        // A segment may have been loaded. That a flat one stays flat is part of the mode.
+        forget_segments();
+        continue;
+      }
+      if (insn.native != nullptr) {
+        native(insn);
+        continue;
+      }
+      values_.assign(insn.nodes.size(), Symbolic{});
+      for (std::size_t id = 0; id < insn.nodes.size(); ++id) values_[id] = node(insn.nodes[id]);
+    }
+    if (block_.loop) find_fixed();
+    drop_single();
+  }
+
+ private:
+  struct Open {
+    Place place;
+    u32 group;
+  };
+
+  void native(InsnIr& insn) {
+    const NativeForm& form = *insn.native;
+    if (insn.insn->memory() && form.special == NativeForm::Special::None && !form.aligned && form.bytes != 0 &&
+        mode_.flat(insn.insn->segment)) {
+      insn.access.size = static_cast<u8>(form.bytes);
+      note(insn.access, operand(), form.store);
+    }
+    for (unsigned i = 0; i < 8; ++i) {
+      if ((insn.writes_registers >> i & 1) != 0) registers_[i] = fresh();
+    }
+  }
+
+  void forget_segments() {
+    std::erase_if(open_, [](const Open& open) { return open.place.segment != 0xFF; });
+  }
+
+  Symbolic fresh() { return {next_unknown_++, 0}; }
+
+  Symbolic node(Node& n) {
+    switch (n.op) {
+      case Op::Constant: return n.size == 4 ? Symbolic{0, n.immediate} : fresh();
+      case Op::GetRegister: return n.size == 4 ? registers_[n.reg] : fresh();
+      case Op::SetRegister: registers_[n.size == 1 ? n.reg & 3 : n.reg] = n.size == 4 ? values_[n.a] : fresh(); break;
+      case Op::Address: {
+        const Place place = operand();
+        return place.known && !place.narrow && place.index == 0 && place.scale == 0 ? Symbolic{place.base, place.offset}
+                                                                                    : fresh();
+      }
+      case Op::Add:
+      case Op::Sub: return sum(n);
+      case Op::Inc:
+      case Op::Dec:
+        if (n.size != 4) return fresh();
+        return {values_[n.a].unknown, values_[n.a].constant + (n.op == Op::Inc ? 1 : ~u32{0})};
+      case Op::Store:
+        if (follows_read(n)) return {};
+        [[fallthrough]];
+      case Op::Load:
+      case Op::LoadForWrite: note(n, operand(), n.op != Op::Load); return fresh();
+      case Op::Push: move_stack(0u - n.size); [[fallthrough]];
+      case Op::Peek:
+      case Op::Pop: {
+        const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
+        if (mode_.stack32 && mode_.flat(kSs))
+          note(n, {pointer.unknown, 0, 0, pointer.constant, 0xFF, false, true}, n.op == Op::Push);
+        if (n.op == Op::Pop) move_stack(n.size);
+        return fresh();
+      }
+      case Op::SetStackPointer:
+        registers_[kEsp] = registers_[n.reg];
+        move_stack(n.immediate);
+        break;
+      case Op::LoadSegment:
+        forget_segments();
+        if (n.immediate != 0) move_stack(n.size);
+        break;
+      case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
+      case Op::RepeatMove:
+      case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];
+      case Op::Advance: registers_[kEsi] = fresh(), registers_[kEdi] = fresh(); break;
+      case Op::JumpIfCounting: registers_[kEcx] = fresh(); break;
+      default: return fresh();
+    }
+    return {};
+  }
+
+  // The second half of a read-modify-write uses what the first one found.
+  bool follows_read(const Node& store) const {
+    return std::any_of(insn_->nodes.begin(), insn_->nodes.end(),
+                       [&](const Node& each) { return each.op == Op::LoadForWrite && each.a == store.a; });
+  }
+
+  Symbolic sum(const Node& n) {
+    const Symbolic a = values_[n.a], b = values_[n.b];
+    if (n.size != 4) return fresh();
+    if (b.unknown == 0) return {a.unknown, n.op == Op::Add ? a.constant + b.constant : a.constant - b.constant};
+    if (a.unknown == 0 && n.op == Op::Add) return {b.unknown, a.constant + b.constant};
+    return fresh();
+  }
+
+  void move_stack(u32 by) {
+    registers_[kEsp].constant += by;
+    if (!mode_.stack32) registers_[kEsp] = fresh();
+  }
+
+  Place operand() const {
+    const Insn& insn = *insn_->insn;
+    Place place;
+    place.narrow = !insn.address32();
+    if (!mode_.flat(insn.segment)) place.segment = insn.segment;
+    if (!place.narrow && place.segment != 0xFF) return place;
+    place.known = true;
+    place.offset = insn.displacement;
+    const auto add = [&](u8 reg, u32& unknown, u8 scale) {
+      if (reg == kNoRegister) return;
+      unknown = registers_[reg].unknown;
+      place.offset += registers_[reg].constant << scale;
+    };
+    add(insn.base, place.base, 0);
+    add(insn.index, place.index, insn.scale);
+    if (place.index != 0) place.scale = insn.scale;
+    return place;
+  }
+
+  void note(Node& n, const Place& place, bool write) {
+    if (!place.known || (place.base == 0 && place.index == 0 && !place.narrow)) return;
+    for (Open& open : open_) {
+      if (open.place.base != place.base || open.place.index != place.index || open.place.scale != place.scale ||
+          open.place.segment != place.segment || open.place.narrow != place.narrow) {
+        continue;
+      }
+      PageGroup& group = block_.groups[open.group];
+      // Distances from the group's first access.
+      const u32 distance = place.offset - open.place.offset;
+      const i32 offset = place.narrow ? i32{static_cast<i16>(distance)} : static_cast<i32>(distance);
+      const i32 end = offset + n.size;
+      if (offset < -static_cast<i32>(kSpan) || offset > static_cast<i32>(kSpan) ||
+          std::max(group.high, end) - std::min(group.low, offset) > static_cast<i32>(kSpan)) {
+        continue;
+      }
+      group.low = std::min(group.low, offset);
+      group.high = std::max(group.high, end);
+      ++group.accesses;
+      group.writes = group.writes || write;
+      n.group = static_cast<u16>(open.group);
+      n.offset = offset;
+      return;
+    }
+    n.group = static_cast<u16>(block_.groups.size());
+    n.offset = 0;
+    open_.push_back({place, n.group});
+    const auto at = static_cast<u16>(insn_ - block_.insns.data());
+    const bool operand = n.op != Op::Push && n.op != Op::Peek && n.op != Op::Pop;
+    // As the registers are at the block's start, so far.
+    block_.groups.push_back({0, n.size, 1, write, operand && place.offset == insn_->insn->displacement, at});
+  }
+
+  // The registers of the address end the iteration as they began it.
+  void find_fixed() {
+    const auto keeps = [&](u8 reg) {
+      return reg == kNoRegister || (registers_[reg].unknown == initial_[reg].unknown && registers_[reg].constant == 0);
+    };
+    const auto begins = [&](u8 reg, u32 unknown) { return reg == kNoRegister || initial_[reg].unknown == unknown; };
+    for (const Open& open : open_) {
+      PageGroup& group = block_.groups[open.group];
+      const Insn& insn = *block_.insns[group.insn].insn;
+      group.fixed = group.fixed && keeps(insn.base) && keeps(insn.index) && begins(insn.base, open.place.base) &&
+                    begins(insn.index, open.place.index);
+    }
+  }
+
+  bool single(u16 group) const { return block_.groups[group].accesses < 2 && !block_.groups[group].fixed; }
+
+  void drop_single() {
+    if (!block_.loop) {
+      for (PageGroup& group : block_.groups) group.fixed = false;
+    }
+    for (InsnIr& insn : block_.insns) {
+      if (insn.access.group != kNoGroup && single(insn.access.group)) insn.access.group = kNoGroup;
+      for (Node& n : insn.nodes) {
+        if (n.group != kNoGroup && single(n.group)) n.group = kNoGroup;
+      }
+    }
+  }
+
+  BlockIr& block_;
+  const Mode& mode_;
+  InsnIr* insn_ = nullptr;
+  u32 next_unknown_ = 1;
+  std::array<Symbolic, 8> registers_{}, initial_{};
+  std::vector<Symbolic> values_;
+  std::vector<Open> open_;
+};
+
+}  // namespace
+
+void plan_pages(BlockIr& block, const Mode& mode) { Planner(block, mode).run(); }
+
+}  // namespace relic86::jit

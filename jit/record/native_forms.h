@@ -1,0 +1,40 @@
+// Instructions that the host's own units carry out as they are: x87, MMX and SSE forms. What the back end must know to
+// encode one again with host registers and a host address.
+#pragma once
+
+#include "cpu/insn.h"
+#include "jit/ir/mode.h"
+
+namespace relic86::jit {
+
+struct NativeForm {
+  enum class Unit : u8 { None, X87, Mmx, Sse } unit = Unit::None;
+  enum class Special : u8 {
+    None,
+    Nothing,      // nothing is left to do: FWAIT without a pending exception, fences, hints
+    LoadControl,  // FLDCW
+    LoadMxcsr,    // LDMXCSR
+    Initialise,   // FNINIT
+    EmptyMmx,     // EMMS
+  } special = Special::None;
+  u8 bytes = 0;               // of a memory operand
+  bool aligned = false;       // the operand must be (16 bytes)
+  bool store = false;         // memory is written
+  bool general_rm = false;    // ModRM.rm of the register form is a general register
+  bool general_reg = false;   // ModRM.reg is a general register, written
+  bool immediate = false;     // an immediate byte follows
+  bool compares = false;      // ZF, PF, CF := the result; OF, SF, AF := 0
+  bool tracked = false;       // FIP, FCS, FOP and FDP, FDS point to it afterwards (SDM 1 8.1.8)
+  bool status_to_ax = false;  // FNSTSW AX
+};
+
+// Null: the instruction is not of this kind, or the mode does not allow it.
+const NativeForm* native_form(const Insn& insn, const Mode& mode);
+
+// FOP: the low bits of the escape byte and the ModRM byte.
+u16 x87_opcode(const Insn& insn);
+
+// The instruction may change what Mode::x87 and Mode::sse say.
+bool changes_units(const Insn& insn);
+
+}  // namespace relic86::jit

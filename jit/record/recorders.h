@@ -1,0 +1,19 @@
+// The semantics texts of the instruction table, compiled for IrBuilder.
+#pragma once
+
+#include "jit/record/ir_builder.h"
+
+namespace relic86::jit {
+
+using Recorder = void (*)(IrBuilder&);
+
+// Null for cold rows.
+struct RecorderSet {
+  Recorder register16, memory16, register32, memory32;
+};
+const RecorderSet& recorders_of(unsigned row);
+
+// Fills ir from ir.insn: nodes, or cold; and what the flag analysis wants to know.
+void record(InsnIr& ir, const Mode& mode);
+
+}  // namespace relic86::jit

@@ -1,0 +1,84 @@
+#include "jit/record/string_forms.h"
+
+#include <string_view>
+
+#include "cpu/instruction_table.h"
+#include "cpu/state.h"
+
+namespace relic86::jit {
+
+namespace {
+
+constexpr u32 kSource = 1u << kEsi, kDestination = 1u << kEdi;
+
+class StringRecorder {
+ public:
+  StringRecorder(InsnIr& ir, u8 size) : ir_(ir), size_(size) {}
+
+  u16 load(Gpr index) { return add({Op::StringLoad, size_, index}); }
+  u16 accumulator() { return add({Op::GetRegister, size_, kEax}); }
+  void set_accumulator(u16 value) {
+    add({Op::SetRegister, size_, kEax, value});
+    ir_.writes_registers |= 1u << kEax;
+  }
+  void store(u16 value) { add({Op::StringStore, size_, kEdi, kNoValue, value}); }
+  void compare(u16 left, u16 right) { add({Op::Sub, size_, 0, left, right}); }
+  void advance(u32 registers) {
+    add({Op::Advance, size_, 0, kNoValue, kNoValue, kNoValue, registers});
+    ir_.writes_registers |= registers;
+  }
+  void repeat(bool moves) {
+    add({moves ? Op::RepeatMove : Op::RepeatStore, size_});
+    ir_.writes_registers |= kDestination | 1u << kEcx | (moves ? kSource : 0);
+  }
+
+ private:
+  u16 add(const Node& node) {
+    ir_.nodes.push_back(node);
+    return static_cast<u16>(ir_.nodes.size() - 1);
+  }
+  InsnIr& ir_;
+  u8 size_;
+};
+
+}  // namespace
+
+bool record_string(InsnIr& ir, const Mode& mode) {
+  const Insn& insn = *ir.insn;
+  const std::string_view meaning = instruction_table()[insn.row].meaning;
+  constexpr std::string_view kPrefix = "string_";
+  if (!meaning.starts_with(kPrefix)) return false;
+  const std::string_view name = meaning.substr(kPrefix.size(), 4);
+  const bool byte = meaning.ends_with("_byte");
+  StringRecorder r(ir, byte ? 1 : insn.operand32() ? 4 : 2);
+  if (insn.repeats()) {
+    const bool moves = name == "movs";
+    if ((!moves && name != "stos") || !insn.address32() || mode.down || !mode.flat(kEs)) return false;
+    if (moves && !mode.flat(insn.segment)) return false;
+    r.repeat(moves);
+    return true;
+  }
+  if (name == "movs") {
+    r.store(r.load(kEsi));
+    r.advance(kSource | kDestination);
+  } else if (name == "stos") {
+    r.store(r.accumulator());
+    r.advance(kDestination);
+  } else if (name == "lods") {
+    r.set_accumulator(r.load(kEsi));
+    r.advance(kSource);
+  } else if (name == "cmps") {
+    const u16 left = r.load(kEsi), right = r.load(kEdi);
+    r.advance(kSource | kDestination);
+    r.compare(left, right);
+  } else if (name == "scas") {
+    const u16 left = r.accumulator(), right = r.load(kEdi);
+    r.advance(kDestination);
+    r.compare(left, right);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace relic86::jit

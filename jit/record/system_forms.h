@@ -1,0 +1,17 @@
+// CLI, STI, PUSHF, POPF, PUSH, POP and MOV of segment registers, VERR, VERW, SYSENTER, SYSEXIT and CMPXCHG8B in the
+// case that kernels live in: no privilege stands in the way, nothing is pending, descriptors are known. The back end
+// asks for that and leaves everything else to the instruction's handler.
+#pragma once
+
+#include "jit/ir/ir.h"
+#include "jit/ir/mode.h"
+
+namespace relic86::jit {
+
+// Fills ir.nodes; false: not of this kind, or not in this mode.
+bool record_system(InsnIr& ir, const Mode& mode);
+
+// MOV and POP to segment registers, VERR, VERW, SYSENTER, SYSEXIT.
+bool changes_segments(const Insn& insn);
+
+}  // namespace relic86::jit

@@ -1,0 +1,43 @@
+#include "jit/runtime/descriptor_cache.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/access.h"
+#include "cpu/segmentation.h"
+#include "jit/ir/mode.h"
+
+namespace relic86::jit {
+
+void DescriptorCache::remember(Cpu& cpu, Selector selector) {
+  const CpuState& state = cpu.state();
+  LinAddr at{};
+  // With alignment checks or data breakpoints a hidden part is another (derive_limits()).
+  const bool checked = (state.system_flags & kAC) != 0 || (state.dr[7] & 0xFF) != 0;
+  if (checked || state.mode.real_or_v86() || selector.null() || !locate_descriptor(state, selector, at)) return;
+  const u64 entry = cpu.mmu().tlb().read_entry(at, Privilege::Supervisor);
+  if ((entry & kTlbFast) == 0 || at.raw % kPageSize > kPageSize - sizeof(u64)) return;
+  KnownDescriptor known;
+  std::memcpy(&known.raw, reinterpret_cast<const u8*>(entry - kTlbFast + at.raw), sizeof known.raw);
+  const Descriptor descriptor{static_cast<u32>(known.raw), static_cast<u32>(known.raw >> 32)};
+  const unsigned weaker = std::max<unsigned>(state.mode.cpl, selector.rpl());
+  if (descriptor.code_or_data() && (descriptor.conforming() || weaker <= descriptor.dpl())) {
+    constexpr u32 kAccessed = 0x100;
+    const bool loadable = descriptor.readable() && descriptor.present() && (descriptor.high & kAccessed) != 0;
+    known.hidden.selector = selector;
+    known.hidden.base = descriptor.base();
+    known.hidden.limit = descriptor.limit();
+    known.hidden.attributes = descriptor.attributes();
+    derive_limits(state, known.hidden);
+    const auto kind = [](bool holds, KnownDescriptor::Kind bit) { return holds ? unsigned{bit} : 0u; };
+    known.kind = static_cast<u8>(kind(known.hidden.flat(), KnownDescriptor::kFlat) |
+                                 kind(Mode::is_roomy(known.hidden), KnownDescriptor::kRoomy) |
+                                 kind(loadable, KnownDescriptor::kLoadable) |
+                                 kind(descriptor.readable(), KnownDescriptor::kReadable) |
+                                 kind(descriptor.writable(), KnownDescriptor::kWritable));
+  }
+  known.key = selector.raw | u32{state.mode.cpl} << 16 | KnownDescriptor::kValid;
+  entries_[selector.raw >> 2 & (kEntries - 1)] = known;
+}
+
+}  // namespace relic86::jit

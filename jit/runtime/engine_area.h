@@ -1,0 +1,42 @@
+// The translator's own words behind CpuState: what translated code keeps in memory.
+#pragma once
+
+#include <cstddef>
+
+#include "cpu/state.h"
+
+namespace relic86::jit {
+
+inline constexpr unsigned kSlots = 192;
+
+struct EngineArea {
+  // The home of the guest's flags between blocks (jit/runtime/flags.h): a full step and, behind it, an INC or DEC. Both
+  // descriptors 0: CpuState::flags holds.
+  u32 home_step = 0;
+  u32 home_partial = 0;
+  u32 home_operand[3] = {};
+  u32 home_partial_result = 0;
+  u64 exit_point = 0;  // ExitPoint* through which translated code left
+  u64 target = 0;      // EIP of an indirect branch that missed
+  u64 value = 0;       // what a slow access read or is to write
+  u64 saved_temporaries[4] = {};
+  // The host's stack while translated code runs (x64/emitter_calls.cpp): as it was found, the first frame, how far
+  // frames may reach.
+  u64 host_stack = 0, first_frame = 0, frame_limit = 0;
+  u64 page_eip = 0;    // offset in CS of the first byte of the code page
+  u32 units = 0;       // 1: the host's x87 and SSE registers hold the guest's, CpuState::fx all but FIP to FDS is stale
+  u32 host_mxcsr = 0;  // for C++
+  u32 slots[kSlots] = {};  // operands kept for the flags, within a block
+};
+static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));
+static_assert(offsetof(VcpuMemory, state) == 0);
+// page_eip is read in most blocks. On AMD Zen 5 x87 programs took up to twice their time while it stood 400h bytes
+// behind FXSAVE's FDP, which every x87 access to memory writes: as if loads were predicted to read what was stored
+// there.
+static_assert((offsetof(VcpuMemory, engine) + offsetof(EngineArea, page_eip) - offsetof(CpuState, fx)) % 0x400 >= 32);
+
+inline EngineArea& engine_area(CpuState& state) {
+  return *reinterpret_cast<EngineArea*>(reinterpret_cast<VcpuMemory&>(state).engine);
+}
+
+}  // namespace relic86::jit

@@ -1,0 +1,89 @@
+// A translated block and the points at which its code may be left.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/code_blocks.h"
+#include "jit/ir/ir.h"
+#include "jit/ir/mode.h"
+#include "jit/runtime/flags.h"
+
+namespace relic86::jit {
+
+struct Translation;
+
+enum class ExitKind : u8 {
+  Budget,    // at the block's entry: fewer instructions left than the block has
+  Branch,    // a direct branch or the block's end: may be linked
+  Indirect,  // EngineArea::target holds EIP
+  Before,    // before insn, which the interpreter is to carry out
+  Fault,     // insn faulted: Cpu::fault() says how
+  Done,      // a cold instruction completed and left the state final
+};
+
+// What a slow path needs to know of the access.
+enum class AddressForm : u8 { Operand, Push, StackTop, Frame, Source, Destination };
+
+struct ExitPoint {
+  Translation* owner = nullptr;
+  const Insn* insn = nullptr;
+  ExitKind kind = ExitKind::Before;
+  AddressForm address = AddressForm::Operand;
+  u8 size = 0;                      // of the access
+  u8 segment = kDs;                 // of the access
+  bool write : 1 = false;           // touch: the access writes
+  bool wants_writable : 1 = false;  // touch: the page is to be one that may be written
+  bool unshared : 1 = false;        // a branch to the target's unshared variant (jit/ir/mode.h)
+  bool settles_flags : 1 = false;   // cold instructions: flags are brought to CpuState before the call
+  bool units = false;               // the host's units hold the guest's registers when the call returns
+  u16 undone = 0;                   // instructions of the block not executed when leaving here
+  i32 eip = 0;                      // relative to EngineArea::page_eip: of insn, or where the branch goes
+  u32 eip_mask = 0xFFFFFFFF;        // of the branch's target
+  // The last x87 instruction, if FIP, FCS and FOP do not yet point to it; and where it stands, as eip.
+  const Insn* x87 = nullptr;
+  i32 x87_eip = 0;
+  // Flags: the home (unless a full step follows), then these steps of the owner.
+  u16 first_step = 0, last_step = 0;
+  bool from_home : 1 = true;
+  // A branch that leaves its flags as a record, naming these guest registers: targets that allow it are jumped to at
+  // once, others from the stub, by the late jump, when the flags have been written home.
+  bool lazy : 1 = false;
+  u8 lazy_registers = 0;
+  u32 late_jump_offset = 0, late_stub_offset = 0;
+  // Branch: the jump that is patched.
+  u32 jump_offset = 0;  // of the 32-bit displacement, from the code's start
+  u32 stub_offset = 0;
+  bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
+  bool linkable : 1 = false;
+  bool crosses : 1 = false;  // to another page: 64 bits of its host address + 1 are patched too
+  u32 check_offset = 0;      // where they stand
+  Translation* linked = nullptr;
+};
+
+struct Translation {
+  CodeBlock* block = nullptr;
+  u32 mode_key = 0;
+  u32 count = 0;  // instructions
+  const u8* code = nullptr;
+  u8* writable = nullptr;  // the same bytes, to be written
+  u32 code_size = 0;
+  u32 entry_offset = 0;
+  bool no_loop = false;
+  u32 loop_offset = 0;   // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
+  u64 second_page = 0;   // host address of the page that holds the rest of a straddling block; 0: none
+  u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
+  std::vector<std::unique_ptr<ExitPoint>> exits;  // they stay where they are: code names them
+
+  std::vector<FlagStep> steps;
+  std::vector<u32> flag_records;  // numbers of what this block leaves behind
+  // May be entered with a record for flags: unless one of these registers is in it.
+  bool lazy_entry = false;
+  u8 entry_clobbers = 0;
+  std::vector<ExitPoint*> incoming;  // linked jumps of others (and itself)
+  Translation* next_mode = nullptr;  // the same block under another mode
+
+  const u8* entry() const { return code + entry_offset; }
+};
+
+}  // namespace relic86::jit

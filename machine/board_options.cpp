@@ -1,0 +1,334 @@
+#include "machine/board_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "base/log.h"
+#include "base/nearest.h"
+#include "block/drive_medium.h"
+#include "devices/chipset/fw_cfg.h"
+#include "devices/storage/floppy_image.h"
+#include "loaders/kernel_loader.h"
+#include "machine/host_time.h"
+#include "options/drive_option.h"
+#include "options/option_text.h"
+#include "options/port_device.h"
+#include "roms/firmware.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr u64 kMostSystemRom = 16u << 20;
+constexpr i64 kIcountBase = 946684800;  // 2000-01-01T00:00:00Z: runs with -icount start alike
+
+Result<i64> clock_base(const Options& options) {
+  if (options.rtc_base.empty()) return options.icount ? kIcountBase : host_unix_seconds();
+  if (options.rtc_base == "utc") return host_unix_seconds();
+  if (options.rtc_base == "localtime") return host_unix_seconds() + host_utc_offset_seconds(host_unix_seconds());
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, date_end = 0, time_end = 0;
+  const int fields = std::sscanf(options.rtc_base.c_str(), "%4d-%2d-%2d%nT%2d:%2d:%2d%n", &year, &month, &day,
+                                 &date_end, &hour, &minute, &second, &time_end);
+  const auto length = static_cast<int>(options.rtc_base.size());
+  const bool whole = (fields == 3 && date_end == length) || (fields == 6 && time_end == length);
+  if (!whole || year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
+      minute > 59 || second > 59 || hour < 0 || minute < 0 || second < 0) {
+    return Error{
+        fmt::format("-rtc base={}: not a date; write utc, localtime or YYYY-MM-DDTHH:MM:SS", options.rtc_base)};
+  }
+  constexpr std::array kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (day > kDays[static_cast<std::size_t>(month - 1)] + (month == 2 && leap ? 1 : 0))
+    return Error{fmt::format("-rtc base={}: the month has no day {}; give another date", options.rtc_base, day)};
+  // Days since 1970-01-01 in the Gregorian calendar, counting years from March.
+  const i64 shifted_year = month <= 2 ? year - 1 : year;
+  const i64 era = shifted_year / 400, year_of_era = shifted_year % 400;
+  const i64 day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  const i64 days = era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+  return days * 86400 + hour * 3600 + minute * 60 + second;
+}
+
+Result<> add_drives(const Options& options, BoardConfig& config) {
+  std::array<bool, 4> ide_taken{};
+  std::array<bool, 2> floppy_taken{};
+  for (const DriveOption& drive : options.drives) {
+    if (drive.interface == DriveOption::Interface::None) continue;
+    const bool floppy = drive.interface == DriveOption::Interface::Floppy;
+    bool& taken = floppy ? floppy_taken[drive.index] : ide_taken[drive.index];
+    if (taken)
+      return Error{fmt::format("{} {}: there is another drive at this place already; give it another index",
+                               drive.option, drive.file)};
+    taken = true;
+    const bool cdrom = !floppy && drive.media == DriveOption::Media::Cdrom;
+    std::unique_ptr<BlockDevice> image;
+    if (!drive.file.empty()) {
+      auto opened = open_medium(drive.option, drive.file, cdrom || drive.read_only,
+                                !cdrom && (drive.snapshot || options.snapshot),
+                                drive.raw ? RawImage::Format::Raw : RawImage::Format::Probe);
+      if (!opened) return opened.error();
+      image = std::move(opened).value();
+    }
+    if (floppy) {
+      config.floppies[drive.index].present = true;
+      config.floppies[drive.index].image = std::move(image);
+      config.floppies[drive.index].file = drive.option + " " + drive.file;
+      config.floppies[drive.index].write_protected = drive.read_only;
+      continue;
+    }
+    if (!cdrom && !image) return Error{fmt::format("{}: a disk needs a file; name a raw image", drive.option)};
+    IdeSlot& slot = config.ide[drive.index];
+    slot.kind = cdrom ? IdeSlot::Kind::Cdrom : IdeSlot::Kind::Disk;
+    slot.image = std::move(image);
+    slot.serial = drive.serial;
+    slot.model = drive.model;
+    if (drive.geometry) slot.geometry = DiskGeometry{(*drive.geometry)[0], (*drive.geometry)[1], (*drive.geometry)[2]};
+  }
+  if (!options.no_defaults) {
+    if (options.default_cdrom && !ide_taken[2]) config.ide[2].kind = IdeSlot::Kind::Cdrom;
+    if (options.default_floppy) config.floppies[0].present = true;
+  }
+  return {};
+}
+
+Result<u64> property_number(const std::string& device, const std::string& key, const std::string& text, u64 most) {
+  u64 value = 0;
+  const bool hex = text.starts_with("0x");
+  const char* begin = text.data() + (hex ? 2 : 0);
+  const auto [end, failure] = std::from_chars(begin, text.data() + text.size(), value, hex ? 16 : 10);
+  if (failure != std::errc{} || end != text.data() + text.size() || value > most) {
+    return Error{fmt::format("-device {}: {}={} is not a number from 0 to {:#x}", device, key, text, most)};
+  }
+  return value;
+}
+
+Result<> add_debug_exit(const DeviceOption& device, BoardConfig& config) {
+  DebugExitConfig exit;
+  for (const auto& [key, text] : device.properties) {
+    const auto number = property_number(device.name, key, text, 0xFFFF);
+    if (!number) return number.error();
+    if (key == "iobase") {
+      exit.port = static_cast<u16>(number.value());
+    } else if (key == "iosize") {
+      if (number.value() < 1 || number.value() > 4) return Error{"-device isa-debug-exit: iosize must be 1 to 4"};
+      exit.size = static_cast<u32>(number.value());
+    } else {
+      return Error{fmt::format("-device isa-debug-exit: unknown property '{}'; iobase and iosize are known", key)};
+    }
+  }
+  config.debug_exits.push_back(exit);
+  return {};
+}
+
+Result<> add_test_device(const DeviceOption&, BoardConfig& config) {
+  config.test_device = true;
+  return {};
+}
+
+// Devices that only test harnesses ask for and whose absence they tolerate.
+Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
+
+struct DeviceRow {
+  std::string_view name;
+  std::string_view bus;
+  std::string_view help;
+  Result<> (*add)(const DeviceOption&, BoardConfig&);  // null: the command line's parser has carried it out
+};
+constexpr DeviceRow kDevices[] = {
+    {"ide-hd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk", nullptr},
+    {"ide-cd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive", nullptr},
+    {"floppy", "floppy-bus", "drive=ID,unit=0|1,bootindex=N: a floppy drive", nullptr},
+    {"VGA", "PCI", "the display adapter of -vga std", nullptr},
+    {"isa-serial", "ISA", "chardev=ID,index=0..3: a serial port", nullptr},
+    {"isa-parallel", "ISA", "chardev=ID,index=0..2: a parallel port", nullptr},
+    {"isa-debugcon", "ISA", "chardev=ID,iobase=PORT: bytes written to the port go to the character device", nullptr},
+    {"isa-debug-exit", "ISA", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
+     add_debug_exit},
+    {"pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
+    {"pci-testdev", "PCI", "accepted for test harnesses", accept},
+};
+
+Error unknown_device(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const DeviceRow& row : kDevices) names.push_back(row.name);
+  return Error{fmt::format("-device {}: unknown device; the nearest is {}; '-device help' lists those that exist", name,
+                           nearest_word(name, names))};
+}
+
+Result<> add_devices(const Options& options, BoardConfig& config) {
+  for (const DeviceOption& device : options.devices) {
+    bool found = false;
+    for (const DeviceRow& row : kDevices) {
+      if (row.name != device.name || row.add == nullptr) continue;
+      found = true;
+      if (auto added = row.add(device, config); !added) return added;
+    }
+    if (!found) return unknown_device(device.name);
+  }
+  return {};
+}
+
+// Which ports exist: those that are named, and the first of each kind unless it is "none" or -nodefaults is given.
+template <std::size_t count>
+void add_ports(std::array<bool, count>& ports, const std::vector<std::string>& named, bool first_by_default) {
+  for (std::size_t i = 0; i < count; i++)
+    ports[i] = i < named.size() ? named[i] != "none" : named.empty() && i == 0 && first_by_default;
+}
+
+// The devices that have a bootindex, as firmware paths (IEEE 1275) in the order in which they are tried.
+void add_boot_order(const Options& options, BoardConfig& config) {
+  std::multimap<unsigned, std::string> paths;
+  for (const DriveOption& drive : options.drives) {
+    if (!drive.boot_index || drive.interface == DriveOption::Interface::None) continue;
+    paths.emplace(*drive.boot_index,
+                  drive.interface == DriveOption::Interface::Floppy
+                      ? fmt::format("/pci@i0cf8/isa@1/fdc@03f0/floppy@{}", drive.index)
+                      : fmt::format("/pci@i0cf8/ide@1,1/drive@{}/disk@{}", drive.index / 2, drive.index % 2));
+  }
+  for (auto& [index, path] : paths) config.first_boot.push_back(std::move(path));
+  if (options.boot_strict && !config.first_boot.empty()) config.first_boot.emplace_back("HALT");
+}
+
+Result<std::vector<u8>> read_whole_file(const std::string& path) {
+  constexpr std::size_t kMost = 64u << 20;
+  std::error_code failure;
+  if (std::filesystem::is_directory(path, failure)) return Error{path + ": is a directory; name a file"};
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return Error{path + ": cannot be opened; check the path and its permissions"};
+  std::vector<u8> bytes;
+  char buffer[4096];
+  while (stream.read(buffer, sizeof buffer) || stream.gcount() > 0) {
+    bytes.insert(bytes.end(), buffer, buffer + stream.gcount());
+    if (bytes.size() > kMost) return Error{path + ": larger than 64 MiB; give a smaller file"};
+  }
+  return bytes;
+}
+
+Result<> add_firmware_files(const Options& options, BoardConfig& config) {
+  for (const FirmwareFileOption& option : options.firmware_files) {
+    std::vector<u8> bytes(option.string.begin(), option.string.end());
+    if (!option.file.empty()) {
+      auto read = read_whole_file(option.file);
+      if (!read) return Error{fmt::format("-fw_cfg name={}: {}", option.name, read.message())};
+      bytes = std::move(read).value();
+    }
+    config.firmware_files.emplace_back(option.name, std::move(bytes));
+  }
+  if (options.uuid.empty()) return {};
+  std::vector<u8> uuid;
+  std::string digits;
+  for (const char c : options.uuid) {
+    if (c != '-') digits += c;
+  }
+  for (std::size_t i = 0; i < digits.size(); i += 2)
+    uuid.push_back(static_cast<u8>(std::stoul(digits.substr(i, 2), nullptr, 16)));
+  config.firmware_items.emplace_back(u16{kFwCfgUuid}, std::move(uuid));
+  return {};
+}
+
+Result<> add_kernel(const Options& options, BoardConfig& config) {
+  if (options.kernel.empty()) {
+    if (!options.initrd.empty()) return Error{"-initrd only allowed with -kernel option"};
+    if (!options.append.empty()) return Error{"-append only allowed with -kernel option"};
+    return {};
+  }
+  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes});
+  if (!loaded) return loaded.error();
+  LoadedKernel kernel = std::move(loaded).value();
+  for (auto& item : kernel.items) config.firmware_items.push_back(std::move(item));
+  config.firmware_files.emplace_back(kernel.boot_file, std::move(kernel.boot_rom));
+  config.first_boot.push_back("/rom@" + kernel.boot_file);
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
+                                                 bool snapshot, RawImage::Format format) {
+  const auto access = read_only  ? DriveMedium::Access::ReadOnly
+                      : snapshot ? DriveMedium::Access::Overlay
+                                 : DriveMedium::Access::ReadWrite;
+  auto medium = DriveMedium::open(file, access, format);
+  if (!medium) return Error{fmt::format("{} {}", option, medium.message())};
+  return DriveMedium::device(std::move(medium).value());
+}
+
+Result<CpuModel> cpu_model_for(const Options& options) {
+  auto model = make_cpu_model(options.cpu_model);
+  if (model && options.bios.empty() && (model.value().instructions & feature_bit(Feature::I80486)) == 0) {
+    log::warning(fmt::format(
+        "-cpu {}: SeaBIOS uses BSWAP, an instruction of the 486, and will not get far; give a BIOS for this "
+        "processor with -bios, or -cpu 486",
+        options.cpu_model));
+  }
+  return model;
+}
+
+Result<BoardConfig> board_config_for(const Options& options) {
+  BoardConfig config;
+  const Firmware firmware(options.firmware_dirs);
+  auto bios = options.bios.empty() ? firmware.system_bios("") : firmware.system_bios(options.bios);
+  if (!bios) return bios.error();
+  config.bios = std::move(bios).value();
+  if (config.bios.size() > kMostSystemRom) return Error{fmt::format("-bios {}: larger than 16 MiB", options.bios)};
+  config.display = options.vga != "none";
+  if (config.display) {
+    auto vga_bios = firmware.vga_bios();
+    // A machine with its own system ROM may well do without a video BIOS.
+    if (!vga_bios && options.bios.empty()) return vga_bios.error();
+    if (vga_bios) config.vga_bios = std::move(vga_bios).value();
+  }
+  for (const std::string& file : options.option_roms) {
+    auto rom = firmware.option_rom(file);
+    if (!rom) return rom.error();
+    const auto slash = file.rfind('/');
+    config.firmware_files.emplace_back("genroms/" + (slash == std::string::npos ? file : file.substr(slash + 1)),
+                                       std::move(rom).value());
+  }
+  const auto base = clock_base(options);
+  if (!base) return base.error();
+  config.clock_base = base.value();
+  if (!options.boot_order.empty()) config.boot_order = options.boot_order;
+  if (!options.boot_once.empty()) config.boot_order = options.boot_once;
+  config.cmos.check_floppy_signature = options.check_floppy_signature;
+  config.boot_menu = options.boot_menu;
+  config.serial_console = options.nographic;
+  if (auto done = add_kernel(options, config); !done) return done.error();
+  // What --expect-serial watches is there in any case.
+  const bool watched = !options.expect_serial.empty() || !options.fail_serial.empty();
+  add_ports(config.serial_ports, options.serials, !options.no_defaults || options.nographic || watched);
+  add_ports(config.parallel_ports, options.parallels, !options.no_defaults);
+  add_boot_order(options, config);
+  if (auto done = add_firmware_files(options, config); !done) return done.error();
+  if (auto done = add_drives(options, config); !done) return done.error();
+  if (auto done = add_devices(options, config); !done) return done.error();
+  return config;
+}
+
+std::string device_help_text() {
+  std::string text = "Devices:\n";
+  for (const DeviceRow& row : kDevices)
+    text += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", row.name, row.bus, row.help);
+  return text;
+}
+
+Result<std::string> device_properties_text(const std::string& name) {
+  const auto* row =
+      std::find_if(std::begin(kDevices), std::end(kDevices), [&](const DeviceRow& r) { return r.name == name; });
+  if (row == std::end(kDevices)) return unknown_device(name);
+  std::string_view names = drive_device_properties(name);
+  if (names.empty()) names = port_device_properties(name);
+  if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
+  std::string text = fmt::format("{} options:\n", name);
+  for (const std::string& word : split_words(names, ' ')) {
+    if (!word.empty()) text += fmt::format("  {}=<value>\n", word);
+  }
+  return text;
+}
+
+}  // namespace relic86

@@ -1,0 +1,24 @@
+// From the command line to a board: opens images, finds firmware, loads kernels. Messages name option and file.
+#pragma once
+
+#include "base/result.h"
+#include "block/raw_image.h"
+#include "cpu/cpuid.h"
+#include "devices/board/board_config.h"
+#include "options/options.h"
+
+namespace relic86 {
+
+Result<BoardConfig> board_config_for(const Options& options);
+Result<CpuModel> cpu_model_for(const Options& options);
+
+// A medium for a drive: opened, locked, with an overlay for -snapshot. read_only: a CD-ROM, or readonly=on.
+Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
+                                                 bool snapshot, RawImage::Format format = RawImage::Format::Probe);
+
+// The text of -device help.
+std::string device_help_text();
+// The text of -device NAME,help; an error: there is no such device.
+Result<std::string> device_properties_text(const std::string& name);
+
+}  // namespace relic86

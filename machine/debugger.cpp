@@ -1,0 +1,123 @@
+#include "machine/debugger.h"
+
+#include <algorithm>
+
+namespace relic86 {
+
+namespace {
+
+constexpr std::size_t kMostPoints = 1024;
+constexpr u32 kWidestWatch = 4096;  // bytes
+
+bool is_breakpoint(PointKind kind) { return kind == PointKind::Software || kind == PointKind::Hardware; }
+
+}  // namespace
+
+bool Debugger::insert(PointKind kind, u32 address, u32 size) {
+  if (points_.size() >= kMostPoints) return false;
+  if (!is_breakpoint(kind) && (size == 0 || size > kWidestWatch)) return false;
+  points_.push_back({kind, address, size});
+  install(is_breakpoint(kind));
+  return true;
+}
+
+bool Debugger::remove(PointKind kind, u32 address, u32 size) {
+  const auto found = std::find(points_.begin(), points_.end(), Point{kind, address, size});
+  if (found == points_.end()) return false;
+  points_.erase(found);
+  install(is_breakpoint(kind));
+  return true;
+}
+
+void Debugger::clear() {
+  const bool had_points = !points_.empty();
+  points_.clear();
+  stepping_ = false;
+  install(true);
+  install(false);
+  if (had_points) engine_.flush_code();
+}
+
+// Hands the present points to the engine or the MMU.
+void Debugger::install(bool breakpoint) {
+  if (breakpoint) {
+    std::vector<LinAddr> addresses;
+    for (const Point& point : points_) {
+      if (is_breakpoint(point.kind)) addresses.emplace_back(point.address);
+    }
+    engine_.set_breakpoints(addresses);
+    return;
+  }
+  std::vector<Mmu::Watchpoint> watched;
+  for (const Point& point : points_) {
+    if (is_breakpoint(point.kind)) continue;
+    watched.push_back(
+        {point.address, point.size, point.kind != PointKind::WriteWatch, point.kind != PointKind::ReadWatch});
+  }
+  cpu_.mmu().set_watchpoints(std::move(watched), [this](const Mmu::Watchpoint& hit) {
+    // The first access of an instruction is the one to report.
+    if (stop_ && stop_->cause == DebugStop::Cause::Watchpoint) return;
+    const PointKind kind = !hit.reads   ? PointKind::WriteWatch
+                           : hit.writes ? PointKind::AccessWatch
+                                        : PointKind::ReadWatch;
+    stop_ = DebugStop{DebugStop::Cause::Watchpoint, kind, hit.first};
+    cpu_.request(kPendingStop);
+  });
+}
+
+u32 Debugger::linear_eip() const { return static_cast<u32>(cpu_.state().segment[kCs].base + cpu_.state().rip); }
+
+const Debugger::Point* Debugger::breakpoint_at(u32 linear) const {
+  const auto found = std::find_if(points_.begin(), points_.end(), [&](const Point& point) {
+    return is_breakpoint(point.kind) && point.address == linear;
+  });
+  return found == points_.end() ? nullptr : &*found;
+}
+
+void Debugger::step() { step_range(0, 0); }
+
+void Debugger::step_range(u32 first, u32 last) {
+  stepping_ = true;
+  range_first_ = first;
+  range_last_ = last;
+}
+
+ExitReason Debugger::step_engine() {
+  CpuState& state = cpu_.state();
+  const u8 shadow = state.shadow;
+  // The shadow of STI holds interrupts back for one instruction. A halted processor needs them.
+  if (masks_interrupts_ && !state.halted) state.shadow |= kShadowSti;
+  const ExitReason reason = engine_.single_step();
+  if (reason != ExitReason::BudgetSpent) state.shadow = shadow;  // no instruction took it
+  return reason;
+}
+
+bool Debugger::wants_stop(ExitReason reason) {
+  if (stop_) return true;
+  if (reason == ExitReason::Breakpoint) {
+    const Point* const point = breakpoint_at(linear_eip());
+    stop_ = DebugStop{DebugStop::Cause::Breakpoint, point != nullptr ? point->kind : PointKind::Software, linear_eip()};
+    return true;
+  }
+  if (!stepping_ || reason == ExitReason::Halted || reason == ExitReason::Stopped) return false;
+  const u32 eip = cpu_.state().eip();
+  if (const Point* const point = breakpoint_at(linear_eip()); point != nullptr && range_last_ != 0) {
+    stop_ = DebugStop{DebugStop::Cause::Breakpoint, point->kind, linear_eip()};
+  } else if (eip - range_first_ >= range_last_ - range_first_) {
+    stop_ = DebugStop{DebugStop::Cause::Step, PointKind::Software, linear_eip()};
+  }
+  return stop_.has_value();
+}
+
+void Debugger::paused() {
+  const DebugStop stop = stop_.value_or(DebugStop{});
+  stop_.reset();
+  stepping_ = false;
+  if (listener_.stopped) listener_.stopped(stop);
+}
+
+void Debugger::ended(int exit_code) {
+  if (listener_.ended) listener_.ended(exit_code);
+}
+
+}  // namespace relic86

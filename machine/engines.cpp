@@ -1,0 +1,85 @@
+#include "machine/engines.h"
+
+#include <fmt/format.h>
+
+#include "cpu/interpreter.h"
+#include "machine/host_time.h"
+#ifdef RELIC86_JIT
+#include "jit/translator.h"
+#endif
+
+namespace relic86 {
+
+#ifdef RELIC86_JIT
+namespace {
+
+// Every optimisation that can be switched off: -jit-opt +name,-name.
+struct Switch {
+  std::string_view name;
+  bool jit::TranslatorOptions::*member;
+};
+constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
+                                {"indirect", &jit::TranslatorOptions::indirect},
+                                {"direct", &jit::TranslatorOptions::direct},
+                                {"returns", &jit::TranslatorOptions::returns},
+                                {"lazy-flags", &jit::TranslatorOptions::lazy_flags},
+                                {"share", &jit::TranslatorOptions::share},
+                                {"loops", &jit::TranslatorOptions::loops},
+                                {"patches", &jit::TranslatorOptions::patches},
+                                {"strings", &jit::TranslatorOptions::strings},
+                                {"segments", &jit::TranslatorOptions::segments},
+                                {"cross-page", &jit::TranslatorOptions::cross_page},
+                                {"one-mapping", &jit::TranslatorOptions::one_mapping},
+                                {"perf-map", &jit::TranslatorOptions::perf_map},
+                                {"units", &jit::TranslatorOptions::units}};
+
+std::string switch_names() {
+  std::string names;
+  for (const Switch& each : kSwitches) names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
+  return names;
+}
+
+Result<jit::TranslatorOptions> translator_options(std::string_view list) {
+  jit::TranslatorOptions options;
+  while (!list.empty()) {
+    const auto comma = list.find(',');
+    const std::string_view word = list.substr(0, comma);
+    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+    const bool sign = word.starts_with('+') || word.starts_with('-');
+    bool found = false;
+    for (const Switch& each : kSwitches) {
+      if (!sign || each.name != word.substr(1)) continue;
+      options.*each.member = word[0] == '+';
+      found = true;
+    }
+    if (!found) return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with {}", word, switch_names())};
+  }
+  return options;
+}
+
+}  // namespace
+#endif
+
+Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus) {
+  using Accel = Options::Accel;
+#ifdef RELIC86_JIT
+  if (options.accel != Accel::Interpreter) {
+    auto parsed = translator_options(options.jit_opt);
+    if (!parsed) return parsed.error();
+    jit::TranslatorOptions jit_options = parsed.value();
+    jit_options.host_nanoseconds = host_monotonic_ns;
+    // perf looks into its map for code in anonymous memory only.
+    if (jit_options.perf_map) jit_options.one_mapping = true;
+    auto translator = std::make_unique<jit::Translator>(cpu, bus, jit_options);
+    if (translator->usable()) return std::unique_ptr<Executor>(std::move(translator));
+    if (options.accel == Accel::Jit) {
+      return Error{"-accel jit: the host gives no executable memory; -accel interp runs without it"};
+    }
+  }
+#else
+  if (options.accel == Accel::Jit) return Error{"-accel jit: this build has no translator; use -accel interp"};
+#endif
+  return std::unique_ptr<Executor>(std::make_unique<Interpreter>(cpu, bus));
+}
+
+}  // namespace relic86

@@ -1,0 +1,16 @@
+// Which engine runs the guest.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "cpu/cpu.h"
+#include "cpu/executor.h"
+#include "options/options.h"
+
+namespace relic86 {
+
+// The engine that -accel asks for; by default the best that this build has.
+Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus);
+
+}  // namespace relic86

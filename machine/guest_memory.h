@@ -1,0 +1,17 @@
+// Guest memory as debuggers see it: read and written with all rights, nothing set, filled or faulted by it.
+#pragma once
+
+#include <span>
+
+#include "machine/machine.h"
+
+namespace relic86 {
+
+// Linear addresses wrap at 4 GiB. False: a page is not mapped (into is then partly filled). Registers of devices are
+// read as the processor would read them.
+bool read_guest(Machine& machine, bool physical, u64 address, std::span<u8> into);
+// The same for writing: memory changes where a read would find it, ROM included; decoded code follows. False: a page is
+// not mapped, and nothing of it or behind it was written.
+bool write_guest(Machine& machine, bool physical, u64 address, std::span<const u8> from);
+
+}  // namespace relic86

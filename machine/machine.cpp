@@ -1,0 +1,569 @@
+#include "machine/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/log.h"
+#include "devices/character/parallel_port.h"
+#include "devices/character/uart16550.h"
+#include "devices/storage/atapi_cdrom.h"
+#include "machine/board_options.h"
+#include "machine/engines.h"
+#include "machine/host_time.h"
+#include "machine/saved_machine.h"
+
+namespace relic86 {
+
+namespace {
+constexpr i64 kServeInterval = 1'000'000;              // host ns between looks at host input
+constexpr GuestTime kCheckInterval = 50'000'000;       // guest ns between looks at the screen for expectations
+constexpr GuestTime kFrameInterval = 16'666'667;       // guest ns between pictures for the window
+constexpr GuestTime kPromptCheckInterval = 1'000'000;  // serial expectations: soon after the text
+constexpr i64 kLongestSleep = 100'000'000;             // host ns; time limits and windows are served in between
+}  // namespace
+
+struct Machine::Tasks {
+  std::mutex mutex;
+  std::vector<std::function<void()>> list;
+};
+
+Machine::Machine(const Options& options, HostPoller& poller)
+    : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
+
+Machine::~Machine() = default;
+
+Result<std::unique_ptr<Machine>> Machine::create(const Options& options, HostPoller& poller) {
+  std::unique_ptr<Machine> machine(new Machine(options, poller));
+  if (auto built = machine->build(); !built) return built.error();
+  return machine;
+}
+
+Result<> Machine::build() {
+  auto expectations = Expectations::create(options_);
+  if (!expectations) return expectations.error();
+  expectations_ = std::make_unique<Expectations>(std::move(expectations).value());
+
+  auto store = BackingStore::create(options_.ram_bytes, PcBoard::kExtraMemory);
+  if (!store) return store.error();
+  store_ = std::make_unique<BackingStore>(std::move(store).value());
+  bus_ = std::make_unique<PhysicalBus>(*store_);
+  io_ = std::make_unique<IoSpace>();
+  clock_ = std::make_unique<MachineClock>(options_.icount, [this] { return cpu_ ? cpu_->instruction_count() : 0; });
+  scheduler_ = std::make_unique<Scheduler>(*clock_);
+  scheduler_->set_listener(this);
+
+  auto model = cpu_model_for(options_);
+  if (!model) return model.error();
+  model_ = std::move(model).value();
+  auto config = board_config_for(options_);
+  if (!config) return config.error();
+  if (!options_.debugcon.empty()) config.value().debug_consoles.push_back({options_.debugcon_port, &debug_console_});
+  if ((model_.features_edx & kCpuidApic) != 0) {
+    config.value().local_apic = {.x2apic = (model_.features_ecx & kCpuidX2apic) != 0,
+                                 .tsc_deadline = (model_.features_ecx & kCpuidTscDeadline) != 0};
+  }
+  note_media(config.value());
+  auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
+  if (!board) return board.error();
+  board_ = std::move(board).value();
+
+  if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
+  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), this, &model_,
+                                           [this](bool active) { system_management_mode(active); },
+                                           [this](bool level) { board_->signal_ferr(level); }, apic_.get()});
+  if (options_.smm && model_.has_system_management_mode()) board_->connect_smi(this);
+  board_->connect_processor([this](bool level) { cpu_->set_intr(level); }, [this] { cpu_->request_nmi(); });
+  auto engine = make_engine(options_, *cpu_, *bus_);
+  if (!engine) return engine.error();
+  engine_ = std::move(engine).value();
+  debugger_ = std::make_unique<Debugger>(*cpu_, *engine_);
+  bus_->on_topology_change([this] { cpu_->mmu().flush_all(); });
+  keys_ = std::make_unique<KeySender>(board_->keyboard());
+
+  board_->reset(ResetKind::PowerOn);
+  cpu_->reset();
+  attach_journals(*this);
+  if (options_.timeout_seconds > 0)
+    host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
+  return {};
+}
+
+void Machine::note_media(const BoardConfig& config) {
+  const auto note = [this](const std::string& drive, const BlockDevice* device) {
+    if (auto medium = DriveMedium::of(device); medium != nullptr) media_[drive] = std::move(medium);
+  };
+  for (unsigned unit = 0; unit < config.ide.size(); unit++) {
+    const bool cdrom = config.ide[unit].kind == IdeSlot::Kind::Cdrom;
+    note(fmt::format("ide{}-{}{}", unit / 2, cdrom ? "cd" : "hd", unit % 2), config.ide[unit].image.get());
+  }
+  for (unsigned n = 0; n < config.floppies.size(); n++)
+    note(fmt::format("floppy{}", n), config.floppies[n].image.get());
+}
+
+// --- Running ---
+
+End Machine::run() {
+  if (!options_.start_paused) resume();
+  while (end_ == End::None) turn(~u64{0});
+  clock_->stop();
+  debugger_->ended(exit_code());
+  return end_;
+}
+
+End Machine::run_to(u64 instruction_count) {
+  constexpr GuestTime kLongestHalt = 10'000'000'000;
+  if (!options_.start_paused && cpu_->instruction_count() == 0) resume();
+  u64 count = cpu_->instruction_count();
+  GuestTime last_progress = clock_->now();
+  while (end_ == End::None && !paused_ && count < instruction_count) {
+    turn(instruction_count);
+    const u64 now = cpu_->instruction_count();
+    if (now != count) {
+      last_progress = clock_->now();
+    } else if (clock_->now() - last_progress > kLongestHalt || next_stop() == Scheduler::kNever) {
+      break;
+    }
+    count = now;
+  }
+  return end_;
+}
+
+void Machine::turn(u64 limit) {
+  serve_host();
+  if (end_ != End::None) return;
+  if (paused_) {
+    poller_.poll(kLongestSleep);
+    last_served_ = 0;
+    return;
+  }
+  if (debugger_->stepping() && !board_->suspended()) [[unlikely]] {
+    run_step();
+  } else {
+    scheduler_->run_due();
+    if (!board_->suspended()) {
+      run_slice(limit);
+    } else if (!wake_requested_) {
+      idle();
+    }
+  }
+  carry_out_requests();
+}
+
+GuestTime Machine::next_stop() const {
+  GuestTime stop = scheduler_->next_deadline();
+  if (expectations_->any()) stop = std::min(stop, next_check_);
+  if (frame_callback_) stop = std::min(stop, next_frame_);
+  if (clock_->deterministic() && options_.timeout_seconds > 0) {
+    stop = std::min(stop, static_cast<GuestTime>(options_.timeout_seconds * 1e9));
+  }
+  return stop;
+}
+
+void Machine::run_slice(u64 limit) {
+  const u64 count_before = cpu_->instruction_count();
+  const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
+  const ExitReason reason = engine_->run(std::min(clock_->budget(next_stop()), limit - count_before));
+  if (!clock_->deterministic())
+    clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
+  act_on(reason);
+}
+
+void Machine::run_step() {
+  // Devices wait too while interrupts are held back, unless the processor waits for them.
+  if (!debugger_->masks_interrupts() || cpu_->state().halted) scheduler_->run_due();
+  act_on(debugger_->step_engine());
+}
+
+void Machine::act_on(ExitReason reason) {
+  const bool debugger_stops = debugger_->wants_stop(reason);
+  switch (reason) {
+    case ExitReason::BudgetSpent:
+    case ExitReason::Stopped:
+    case ExitReason::Breakpoint: break;
+    case ExitReason::Halted:
+      if (!debugger_stops && !reset_requested_ && !power_off_requested_ && end_ == End::None) idle();
+      break;
+    case ExitReason::Shutdown:
+      log::print(log::Channel::Reset, "triple fault");
+      if (options_.no_reboot) return finish(End::TripleFault);
+      reset_requested_ = true;
+      break;
+  }
+  if (debugger_stops) pause();
+}
+
+void Machine::idle() {
+  const GuestTime stop = next_stop();
+  const GuestTime now = clock_->now();
+  if (stop <= now) return;
+  if (!clock_->sleeps()) {
+    // Deterministic without sleep: straight on to the next event. With none left only the host can wake the guest.
+    if (stop != Scheduler::kNever) return clock_->skip_to(stop);
+    poller_.poll(kLongestSleep);
+    last_served_ = 0;
+    return;
+  }
+  const i64 wait = stop == Scheduler::kNever ? kLongestSleep : std::min<i64>(stop - now, kLongestSleep);
+  const i64 before = host_monotonic_ns();
+  poller_.poll(clock_->deterministic() ? wait : clock_->sleep_for(wait));
+  last_served_ = 0;
+  if (!clock_->deterministic()) clock_->slept(wait);
+  // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the
+  // same in every run.
+  if (clock_->deterministic() && stop != Scheduler::kNever && host_monotonic_ns() - before >= wait)
+    clock_->skip_to(now + wait);
+}
+
+void Machine::carry_out_requests() {
+  if (end_ != End::None) return;
+  if (power_off_requested_) {
+    power_off_requested_ = false;
+    if (!options_.no_shutdown) return finish(End::PowerOff);
+    powered_off_ = true;
+    announce(MachineEvent::Shutdown);
+    return pause();
+  }
+  if (reset_requested_) {
+    reset_requested_ = false;
+    if (options_.no_reboot) return finish(End::Reset);
+    reset_by_guest_ = true;
+    reset();
+    reset_by_guest_ = false;
+  }
+  if (wake_requested_ && board_->suspended()) reset(ResetKind::Resume);
+  wake_requested_ = false;
+  if (cpu_init_requested_ && !cpu_->state().in_smm) {  // INIT waits for RSM (SDM 3C 34.3.1)
+    cpu_init_requested_ = false;
+    board_->init_processor();
+    cpu_->init();
+  }
+  if (!paused_) cpu_->state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done
+}
+
+void Machine::serve_host() {
+  const i64 now = host_monotonic_ns();
+  if (now - last_served_ >= kServeInterval) {
+    last_served_ = now;
+    poller_.poll(0);
+    std::vector<std::function<void()>> tasks;
+    {
+      std::lock_guard lock(tasks_->mutex);
+      tasks.swap(tasks_->list);
+    }
+    for (const auto& task : tasks) task();
+    for (CharBackend* backend : backends_) backend->pump();
+    keys_->advance(clock_->now());
+    if (host_deadline_ != 0 && !clock_->deterministic() && now >= host_deadline_) finish(End::TimeUp);
+    if (host_deadline_ != 0 && clock_->deterministic() && paused_ && now >= host_deadline_) finish(End::TimeUp);
+  }
+  if (paused_) return;
+  const GuestTime guest_now = clock_->now();
+  if (frame_callback_ && guest_now >= next_frame_) {
+    next_frame_ = guest_now + kFrameInterval;
+    frame_callback_();
+  }
+  if (expectations_->any() && guest_now >= next_check_) check_expectations();
+  if (end_ == End::None && clock_->deterministic() && options_.timeout_seconds > 0 &&
+      guest_now >= static_cast<GuestTime>(options_.timeout_seconds * 1e9)) {
+    finish(End::TimeUp);
+  }
+}
+
+void Machine::check_expectations() {
+  next_check_ = clock_->now() + (expectations_->watches_screen() ? kCheckInterval : kPromptCheckInterval);
+  if (expectations_->watches_screen()) expectations_->screen(board_->text_screen());
+  switch (expectations_->check()) {
+    case Expectations::Verdict::Pending: break;
+    case Expectations::Verdict::AllSeen: return finish(End::ExpectationsMet);
+    case Expectations::Verdict::FailureSeen: return finish(End::FailureSeen);
+  }
+}
+
+// --- Requests ---
+
+void Machine::announce(MachineEvent event) {
+  for (const auto& listener : listeners_) listener(event);
+}
+
+void Machine::pause() {
+  if (paused_) return;
+  paused_ = true;
+  clock_->stop();
+  cpu_->request(kPendingStop);
+  debugger_->paused();
+  announce(MachineEvent::Stop);
+}
+
+Result<> Machine::serve_gdb(const std::string& device) {
+  if (!gdb_service_) return Error{"this machine has no gdb server"};
+  return gdb_service_(device);
+}
+
+void Machine::resume() {
+  if (!paused_ || powered_off_) return;
+  paused_ = false;
+  has_run_ = true;
+  cpu_->state().pending &= ~u32{kPendingStop};
+  debugger_->resuming();
+  clock_->start();
+  announce(MachineEvent::Resume);
+}
+
+void Machine::reset(ResetKind kind) {
+  board_->reset(kind);
+  cpu_->reset();
+  engine_->flush_code();
+  powered_off_ = wake_requested_ = false;
+  if (kind == ResetKind::Resume) return announce(MachineEvent::Wakeup);
+  if (!options_.boot_once.empty()) {
+    board_->set_boot_order(options_.boot_order.empty() ? BoardConfig{}.boot_order : options_.boot_order);
+    options_.boot_once.clear();
+  }
+  announce(MachineEvent::Reset);
+}
+
+void Machine::power_button() {
+  board_->power_button();
+  announce(MachineEvent::PowerButton);
+}
+
+std::string Machine::status() const {
+  if (powered_off_) return "paused (shutdown)";
+  if (board_->suspended() && !paused_) return "paused (suspended)";
+  return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
+}
+
+void Machine::post(std::function<void()> task) {
+  {
+    std::lock_guard lock(tasks_->mutex);
+    tasks_->list.push_back(std::move(task));
+  }
+  poller_.wake();
+}
+
+void Machine::finish(End end) {
+  if (end_ == End::None) {
+    end_ = end;
+    announce(MachineEvent::Shutdown);
+  }
+  if (cpu_) cpu_->request(kPendingStop);
+}
+
+void Machine::request_reset() {
+  reset_requested_ = true;
+  cpu_->request(kPendingStop);
+}
+void Machine::request_power_off() {
+  power_off_requested_ = true;
+  cpu_->request(kPendingStop);
+}
+void Machine::request_exit(u32 exit_code) {
+  if (end_ == End::None) debug_exit_code_ = exit_code;  // the first write is final
+  finish(End::DebugExit);
+}
+void Machine::request_cpu_init() {
+  cpu_init_requested_ = true;
+  cpu_->request(kPendingStop);
+}
+
+void Machine::request_suspend() { cpu_->request(kPendingStop); }
+
+void Machine::system_management_mode(bool active) {
+  board_->set_system_management_mode(active);
+  if (!active && cpu_init_requested_) cpu_->request(kPendingStop);
+}
+
+void Machine::deadline_moved_earlier(GuestTime deadline) {
+  if (!cpu_) return;
+  // In real time a slice is short anyway; an event that is due now ends it.
+  if (clock_->deterministic() || deadline <= clock_->now() + kServeInterval) {
+    const GuestTime now = clock_->now();
+    cpu_->shorten_slice(deadline <= now ? 0 : clock_->budget(deadline));
+  }
+}
+
+// --- End of the run ---
+
+int Machine::exit_code() const {
+  switch (end_) {
+    case End::None:
+    case End::Quit: return 0;
+    case End::PowerOff:
+    case End::Reset: return expectations_->expects() ? 3 : 0;
+    case End::TripleFault: return 6;
+    case End::DebugExit: return static_cast<int>(debug_exit_code_ & 0xFF);
+    case End::ExpectationsMet: return 0;
+    case End::FailureSeen: return 2;
+    case End::TimeUp: return 4;
+  }
+  return 1;
+}
+
+std::string Machine::end_message() {
+  const auto last_state = [&] {
+    std::string text;
+    for (const std::string& line : board_->text_screen()) text += line + "\n";
+    const auto kept = text.find_last_not_of('\n');
+    text.resize(kept == std::string::npos ? 0 : kept + 1);
+    return fmt::format("--- last screen ---\n{}\n--- serial tail ---\n{}\n", text, expectations_->serial_tail());
+  };
+  switch (end_) {
+    case End::TimeUp:
+      return fmt::format("relic86: --timeout {}: time is up{}{}\n{}", options_.timeout_seconds,
+                         expectations_->missing().empty() ? "" : "; not seen: ", expectations_->missing(),
+                         last_state());
+    case End::FailureSeen:
+      return fmt::format("relic86: --fail-serial '{}': seen\n{}", expectations_->seen_text(), last_state());
+    case End::PowerOff:
+    case End::Reset:
+      if (!expectations_->expects()) return "";
+      return fmt::format("relic86: the guest ended before it showed {}\n{}", expectations_->missing(), last_state());
+    case End::TripleFault: return "relic86: the guest triple-faulted and -no-reboot was given\n";
+    default: return "";
+  }
+}
+
+// --- Character devices, media ---
+
+// COM1's output goes to its backend and to the expectations that watch it.
+class Machine::SerialTee final : public CharSink {
+ public:
+  SerialTee(Expectations& expectations, CharSink* next) : expectations_(expectations), next_(next) {}
+  void put(u8 byte) override {
+    expectations_.serial_byte(byte);
+    if (next_ != nullptr) next_->put(byte);
+  }
+
+ private:
+  Expectations& expectations_;
+  CharSink* next_;
+};
+
+void Machine::connect_serial(unsigned port, CharBackend* backend) {
+  Uart16550* uart = board_->uart(port);
+  if (uart == nullptr) return;
+  backend->connect(uart);
+  if (port != 0) return uart->connect(backend);
+  serial_tee_ = std::make_unique<SerialTee>(*expectations_, backend);
+  uart->connect(serial_tee_.get());
+}
+
+void Machine::connect_parallel(unsigned port, CharBackend* backend) {
+  if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(backend);
+}
+
+void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {
+  media_[drive] = std::move(medium);
+  attach_journals(*this);
+}
+
+Result<> Machine::change_medium(const std::string& given, const MediumChange& change) {
+  std::string device = given;
+  for (const Drive& drive : drives()) {
+    if (!drive.id.empty() && drive.id == given) device = drive.name;
+  }
+  const std::string& file = change.file;
+  const auto format = change.raw ? RawImage::Format::Raw : RawImage::Format::Probe;
+  if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
+    const unsigned number = static_cast<unsigned>(device[6] - '0');
+    if (file.empty()) {
+      board_->eject_floppy(number);
+      media_.erase(device);
+      return {};
+    }
+    auto image = open_medium(device, file, change.read_only, options_.snapshot, format);
+    if (!image) return image.error();
+    auto medium = DriveMedium::of(image.value().get());
+    auto inserted = board_->insert_floppy(number, std::move(image).value(), file, false);
+    if (inserted) note_medium(device, std::move(medium));
+    return inserted;
+  }
+  for (unsigned unit = 0; unit < 4; unit++) {
+    AtapiCdrom* drive = board_->cdrom(unit);
+    if (drive == nullptr || device != fmt::format("ide{}-cd{}", unit / 2, unit % 2)) continue;
+    if (file.empty()) {
+      auto ejected = drive->eject(change.force);
+      if (ejected) media_.erase(device);
+      return ejected;
+    }
+    auto image = open_medium(device, file, true, false, format);
+    if (!image) return image.error();
+    auto medium = DriveMedium::of(image.value().get());
+    drive->insert(std::move(image).value());
+    note_medium(device, std::move(medium));
+    return {};
+  }
+  return Error{fmt::format("Device '{}' not found; 'info block' lists the drives", device)};
+}
+
+std::vector<Machine::Drive> Machine::drives() {
+  std::vector<Drive> list;
+  const auto id_of = [&](DriveOption::Interface interface, unsigned index) {
+    for (const DriveOption& drive : options_.drives) {
+      if (drive.interface == interface && drive.index == index) return drive.id;
+    }
+    return std::string();
+  };
+  for (unsigned unit = 0; unit < 4; unit++) {
+    const std::string id = id_of(DriveOption::Interface::Ide, unit);
+    const std::string disk = fmt::format("ide{}-hd{}", unit / 2, unit % 2);
+    if (media_.contains(disk)) list.push_back({disk, id});
+    if (const AtapiCdrom* drive = board_->cdrom(unit); drive != nullptr)
+      list.push_back({fmt::format("ide{}-cd{}", unit / 2, unit % 2), id, true, drive->locked(), drive->tray_open()});
+  }
+  for (unsigned n = 0; n < 2; n++) {
+    if (board_->floppy_present(n))
+      list.push_back({fmt::format("floppy{}", n), id_of(DriveOption::Interface::Floppy, n), true});
+  }
+  return list;
+}
+
+std::string Machine::describe_drives() {
+  std::string text;
+  for (const Drive& drive : drives()) {
+    const auto medium = media_.find(drive.name);
+    text += drive.name + (drive.id.empty() ? "" : " (" + drive.id + ")") + ": ";
+    text += medium == media_.end() ? "[not inserted]\n" : medium->second->describe() + "\n";
+    if (drive.removable)
+      text += fmt::format("    Removable device: {}locked, tray {}\n", drive.locked ? "" : "not ",
+                          drive.tray_open ? "open" : "closed");
+  }
+  return text.empty() ? "no drives\n" : text;
+}
+
+Result<> Machine::flush_disks() { return board_->flush_media(); }
+
+// --- State ---
+
+void Machine::state(StateArchive& archive) {
+  // The clock counts the processor's instructions; the events come last, because devices that load may schedule.
+  archive.field("powered_off", powered_off_);
+  archive.field("wake_requested", wake_requested_);
+  archive.group("cpu", [&] { cpu_->state_archive(archive); });
+  archive.group("clock", [&] { clock_->state(archive); });
+  archive.group("board", [&] { board_->state(archive); });
+  archive.group("events", [&] { scheduler_->state(archive); });
+}
+
+u64 Machine::state_hash() {
+  StateHasher hasher;
+  state(hasher);
+  hasher.mix(store_->bytes(BackingOffset(0), store_->size()));
+  return hasher.hash();
+}
+
+void Machine::forget_derived() {
+  cpu_->mmu().flush_all();
+  engine_->flush_code();
+}
+
+void Machine::after_load() {
+  forget_derived();
+  reset_requested_ = power_off_requested_ = cpu_init_requested_ = false;
+  next_check_ = next_frame_ = 0;
+  keys_->forget();
+}
+
+}  // namespace relic86

@@ -1,0 +1,232 @@
+// A whole PC: composition root of processor, memory, board, clock and engine. Knows no display library.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "char/char_backend.h"
+#include "char/host_poller.h"
+#include "cpu/cpu.h"
+#include "cpu/cpuid.h"
+#include "cpu/executor.h"
+#include "devices/board/pc_board.h"
+#include "devices/host_sinks.h"
+#include "devices/scheduler.h"
+#include "display/picture.h"
+#include "machine/apic_port.h"
+#include "machine/debugger.h"
+#include "machine/expectations.h"
+#include "machine/key_sender.h"
+#include "machine/machine_clock.h"
+#include "options/options.h"
+#include "snapshot/saved_drives.h"
+
+namespace relic86 {
+
+// Why a run ended.
+enum class End : u8 {
+  None,
+  PowerOff,         // the guest powered off (ACPI)
+  Quit,             // monitor quit, window closed, signal
+  Reset,            // a guest-made reset with -no-reboot
+  TripleFault,      // the same, made by a triple fault
+  DebugExit,        // isa-debug-exit
+  ExpectationsMet,  // every --expect-* seen
+  FailureSeen,      // --fail-serial matched
+  TimeUp,           // --timeout
+};
+
+// What clients of the machine protocol (QMP) are told of.
+enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup };
+
+// The monitor's change and eject.
+struct MediumChange {
+  std::string file;        // empty: the medium is taken out
+  bool raw = false;        // the format is given: whatever the file looks like
+  bool read_only = false;  // of floppies; CDs always are
+  bool force = false;      // take it out although the guest has locked the tray
+};
+
+class Machine final : private MachineControl,
+                      private Scheduler::Listener,
+                      private InterruptAcknowledge,
+                      private SmiSink {
+ public:
+  // Builds the machine that the options describe and resets it. The poller must outlive it.
+  static Result<std::unique_ptr<Machine>> create(const Options& options, HostPoller& poller);
+  ~Machine();
+
+  // Runs on the calling thread until the machine ends.
+  End run();
+  // Runs until this many instructions have been executed since power-on, the machine has ended or is paused, or its
+  // processor has slept for ten seconds of guest time. For -icount: engines are compared at such points.
+  End run_to(u64 instruction_count);
+  // What main() returns for how the run ended (docs: interface, exit codes).
+  int exit_code() const;
+  // What to tell the user on stderr about the end; empty when there is nothing to say.
+  std::string end_message();
+
+  // --- Requests; call them on the machine's thread (HostPoller callbacks, tasks). ---
+  void pause();
+  void resume();
+  // run() begins paused, as with -S.
+  void hold_start() { options_.start_paused = true; }
+  bool paused() const { return paused_; }
+  // The run is over: nothing of the guest is executed any more.
+  bool ended() const { return end_ != End::None; }
+  void reset(ResetKind kind = ResetKind::Hard);
+  void quit() { finish(End::Quit); }
+  void power_button();
+  void wake() { board_->wake(); }  // system_wakeup
+  // "running", "paused", ... as info status says it.
+  std::string status() const;
+
+  // Called on the machine's thread when such a thing has happened. The listener lives as long as the machine runs.
+  void on_event(std::function<void(MachineEvent)> listener) { listeners_.push_back(std::move(listener)); }
+  // Why the run ended; None while it lasts.
+  End end() const { return end_; }
+  bool reset_by_guest() const { return reset_by_guest_; }  // while MachineEvent::Reset is told
+
+  // Safe from any thread: runs the task on the machine's thread, between two instructions.
+  void post(std::function<void()> task);
+  // Called about every frame of guest time (16.7 ms) on the machine's thread: the window copies the picture.
+  void on_frame(std::function<void()> callback) { frame_callback_ = std::move(callback); }
+
+  const Options& options() const { return options_; }
+  Cpu& cpu() { return *cpu_; }
+  PcBoard& board() { return *board_; }
+  MachineClock& clock() { return *clock_; }
+  Scheduler& scheduler() { return *scheduler_; }
+  PhysicalBus& bus() { return *bus_; }
+  IoSpace& io() { return *io_; }
+  Executor& engine() { return *engine_; }
+  KeySender& keys() { return *keys_; }
+  Debugger& debugger() { return *debugger_; }
+  // The one picture of the screen that everybody looks at.
+  Picture& picture() { return picture_; }
+
+  // --- Wiring of character devices; the backends outlive the machine's run. ---
+  void add_backend(CharBackend* backend) { backends_.push_back(backend); }
+  void connect_serial(unsigned port, CharBackend* backend);
+  void connect_parallel(unsigned port, CharBackend* backend);
+  void connect_debug_console(CharBackend* backend) { debug_console_.next = backend; }
+
+  // Listens for gdb on a character device, as -gdb names it ("tcp::1234", "unix:PATH", "stdio"), instead of where it
+  // did before; "none": nowhere. The protocol is known above the machine: whoever owns the server provides it.
+  using GdbService = std::function<Result<>(const std::string& device)>;
+  void provide_gdb(GdbService service) { gdb_service_ = std::move(service); }
+  Result<> serve_gdb(const std::string& device);
+
+  // Puts another medium into a drive ("floppy0", "ide1-cd0"), or takes it out.
+  Result<> change_medium(const std::string& device, const MediumChange& change);
+  std::string describe_drives();
+  Result<> flush_disks();
+  // The drives in the order of info block: their names, and whether they are removable.
+  struct Drive {
+    std::string name;  // "ide0-hd0", "floppy0"
+    std::string id;    // the user's name for it (-drive id=); may be empty
+    bool removable = false;
+    bool locked = false;
+    bool tray_open = false;
+  };
+  std::vector<Drive> drives();
+  // The media in the drives, by drive ("ide0-hd0", "floppy0").
+  const DriveMedia& media() const { return media_; }
+
+  // Everything architectural by name, guest memory excepted.
+  void state(StateArchive& archive);
+  // Hash of the whole machine: state() and the contents of all memory.
+  u64 state_hash();
+  // Drops what is derived from state and memory: TLB, decoded and translated code.
+  void forget_derived();
+  // After state() and memory were loaded: derived caches are dropped, running engine and displays see the new machine.
+  void after_load();
+
+ private:
+  Machine(const Options& options, HostPoller& poller);
+  Result<> build();
+  void note_media(const BoardConfig& config);
+  void announce(MachineEvent event);
+  void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
+
+  // MachineControl: called by devices in the middle of an instruction; carried out before the next one.
+  void request_reset() override;
+  void request_power_off() override;
+  void request_exit(u32 exit_code) override;
+  void request_cpu_init() override;
+  void request_suspend() override;
+  void request_wake() override { wake_requested_ = true; }
+  // InterruptAcknowledge
+  u8 acknowledge() override { return board_->acknowledge_interrupt(); }
+  // SmiSink, and SMIACT# back from the processor
+  void raise_smi() override { cpu_->request(kPendingSmi); }
+  void system_management_mode(bool active);
+  // Scheduler::Listener
+  void deadline_moved_earlier(GuestTime deadline) override;
+
+  void finish(End end);
+  void serve_host();     // host input, posted tasks, expectations, time limit
+  void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
+  void run_slice(u64 limit);
+  void run_step();  // for a debugger
+  void act_on(ExitReason reason);
+  void idle();  // HLT: sleep until the next event or host input
+  void carry_out_requests();
+  void check_expectations();
+  GuestTime next_stop() const;  // the earliest of: next event, next check of expectations, time limit
+
+  Options options_;
+  HostPoller& poller_;
+  std::unique_ptr<BackingStore> store_;
+  std::unique_ptr<PhysicalBus> bus_;
+  std::unique_ptr<IoSpace> io_;
+  std::unique_ptr<MachineClock> clock_;
+  std::unique_ptr<Scheduler> scheduler_;
+  DriveMedia media_;
+  std::unique_ptr<PcBoard> board_;
+  CpuModel model_;
+  std::unique_ptr<ApicPort> apic_;  // null: the processor has no local APIC
+  std::unique_ptr<Cpu> cpu_;
+  std::unique_ptr<Executor> engine_;
+  std::unique_ptr<Debugger> debugger_;
+  std::unique_ptr<KeySender> keys_;
+  std::vector<CharBackend*> backends_;
+  std::unique_ptr<Expectations> expectations_;
+  GdbService gdb_service_;
+
+  // The board is built before its backends are opened.
+  struct LateSink final : CharSink {
+    void put(u8 byte) override {
+      if (next != nullptr) next->put(byte);
+    }
+    CharSink* next = nullptr;
+  };
+  LateSink debug_console_;
+  class SerialTee;
+  std::unique_ptr<SerialTee> serial_tee_;
+  struct Tasks;
+  std::unique_ptr<Tasks> tasks_;
+  std::function<void()> frame_callback_;
+  std::vector<std::function<void(MachineEvent)>> listeners_;
+  Picture picture_;
+
+  End end_ = End::None;
+  u32 debug_exit_code_ = 0;
+  bool paused_ = true;
+  bool has_run_ = false;      // false: still waits as -S asks
+  bool powered_off_ = false;  // with -no-shutdown
+  bool reset_requested_ = false;
+  bool reset_by_guest_ = false;
+  bool power_off_requested_ = false;
+  bool cpu_init_requested_ = false;
+  bool wake_requested_ = false;  // out of suspend to RAM
+  i64 last_served_ = 0;          // host time of the last look at host input
+  i64 host_deadline_ = 0;        // --timeout in host time; 0: none
+  GuestTime next_check_ = 0;     // expectations
+  GuestTime next_frame_ = 0;
+};
+
+}  // namespace relic86

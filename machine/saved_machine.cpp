@@ -1,0 +1,274 @@
+#include "machine/saved_machine.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <random>
+
+#include "base/log.h"
+#include "devices/storage/atapi_cdrom.h"
+#include "devices/storage/piix3_ide.h"
+#include "machine/host_time.h"
+#include "machine/machine.h"
+#include "snapshot/saved_drives.h"
+#include "snapshot/saved_memory.h"
+#include "snapshot/state_file.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr std::string_view kAboutTag = "INFO", kOptionsTag = "CONF", kStateTag = "STAT";
+constexpr u64 kMostText = 1 << 20;
+constexpr u64 kMostState = u64{64} << 20;
+constexpr std::size_t kLongestTag = 100;
+
+StateFolder state_folder(const Options& options) {
+  if (!options.state_dir.empty()) return {options.state_dir};
+  for (const DriveOption& drive : options.drives) {
+    std::error_code failure;
+    if (drive.file.empty() || !std::filesystem::is_regular_file(drive.file, failure)) continue;
+    const auto parent = std::filesystem::path(drive.file).parent_path();
+    return {parent.empty() ? "." : parent.string()};
+  }
+  return {"."};
+}
+
+Result<> check_tag(const std::string& tag) {
+  const bool sound = !tag.empty() && tag.size() <= kLongestTag && tag[0] != '.' && tag[0] != '-' &&
+                     std::all_of(tag.begin(), tag.end(), [](char c) { return c != '/' && static_cast<u8>(c) >= 32; });
+  if (sound) return {};
+  return Error{fmt::format("'{}' cannot name a saved machine; 1 to {} characters without '/', no '.' or '-' first", tag,
+                           kLongestTag)};
+}
+
+// What must be the same in the machine that loads, as "key=value" lines.
+std::string options_text(Machine& machine) {
+  const CpuModel& model = machine.cpu().model();
+  std::string text = fmt::format("memory={} MiB\n", machine.bus().store().ram_size() >> 20);
+  text += fmt::format("processor={} {:08x} {:08x} {:08x} {:08x}\n", model.name, model.signature(), model.features_edx,
+                      model.features_ecx, model.extended_edx);
+  for (unsigned unit = 0; unit < 4; unit++) {
+    AtaDevice* const drive = machine.board().ide().drive(unit);
+    const char* const kind = drive == nullptr                              ? "none"
+                             : dynamic_cast<AtapiCdrom*>(drive) != nullptr ? "CD-ROM drive"
+                                                                           : "disk";
+    text += fmt::format("ide{}-{}={}\n", unit / 2, unit % 2, kind);
+  }
+  text += "devices=";
+  for (const auto& device : machine.board().devices()) text += fmt::format("{} ", device->name());
+  return text + "\n";
+}
+
+std::string_view take_line(std::string_view& text) {
+  const auto line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(text.size(), line.size() + 1));
+  return line;
+}
+
+Result<> compare_options(const StateFileReader& file, Machine& machine) {
+  const StateSection* section = file.find(kOptionsTag);
+  if (section == nullptr) return file.damaged("no options");
+  auto content = file.content(*section, kMostText);
+  if (!content) return content.error();
+  const std::string here_text = options_text(machine);
+  std::string_view saved(reinterpret_cast<const char*>(content.value().data()), content.value().size());
+  std::string_view here = here_text;
+  while (!saved.empty() || !here.empty()) {
+    const auto saved_line = take_line(saved), here_line = take_line(here);
+    if (saved_line == here_line) continue;
+    return Error{fmt::format("{}: was saved with other options: {}, this machine has {}; start it as it was saved",
+                             file.path(), saved_line, here_line)};
+  }
+  return {};
+}
+
+void save_state(StateFileWriter& file, Machine& machine) {
+  StateWriter state;
+  machine.state(state);
+  file.begin(kStateTag);
+  file.put_number(static_cast<u64>(state.data().size()));
+  file.put(compress(state.data()));
+  file.end();
+}
+
+Result<StateReader> read_state(const StateFileReader& file) {
+  const StateSection* section = file.find(kStateTag);
+  if (section == nullptr) return file.damaged("no state");
+  auto content = file.content(*section, kMostState);
+  if (!content) return content.error();
+  u64 size = 0;
+  const std::span<const u8> bytes(content.value());
+  if (bytes.size() < sizeof size) return file.damaged("state");
+  std::memcpy(&size, bytes.data(), sizeof size);
+  if (size > kMostState) return file.damaged("state");
+  std::vector<u8> expanded(size);
+  if (!expand(bytes.subspan(sizeof size), expanded)) return file.damaged("state");
+  auto reader = StateReader::parse(expanded);
+  if (!reader) return file.damaged(reader.message());
+  return reader;
+}
+
+// Loads all fields, or leaves the machine as it was.
+Result<> load_state(const StateFileReader& file, StateReader& reader, Machine& machine) {
+  StateWriter before;
+  machine.state(before);
+  machine.state(reader);
+  if (reader.complaint().empty()) return {};
+  auto back = StateReader::parse(before.data());
+  RELIC86_ASSERT(back.ok());
+  machine.state(back.value());
+  machine.after_load();
+  return Error{fmt::format("{}: does not fit this relic86 ({}); use the relic86 that saved it", file.path(),
+                           reader.complaint())};
+}
+
+// in_between: an error came when the machine was changed already.
+Result<> load_checked(Machine& machine, const std::string& tag, bool& in_between) {
+  if (auto checked = check_tag(tag); !checked) return checked;
+  const StateFolder folder = state_folder(machine.options());
+  auto file = StateFileReader::open(folder.machine_file(tag));
+  if (!file) return file.error();
+  if (auto same = compare_options(file.value(), machine); !same) return same;
+  auto state = read_state(file.value());
+  if (!state) return state.error();
+  BackingStore& store = machine.bus().store();
+  if (auto checked = check_memory(file.value(), store); !checked) return checked;
+  auto drives = SavedDrives::open(file.value(), machine.media(), folder, tag);
+  if (!drives) return drives.error();
+  if (auto loaded = load_state(file.value(), state.value(), machine); !loaded) return loaded;
+
+  // All is known to be sound: only the host can fail now.
+  auto loaded = load_memory(file.value(), store);
+  if (loaded) loaded = drives.value().apply(file.value());
+  machine.after_load();
+  if (loaded) return {};
+  in_between = true;
+  return Error{loaded.message() + "; the machine is paused with only a part of the saved one: load again, or quit"};
+}
+
+std::string date_text(i64 unix_seconds) {
+  unix_seconds = std::clamp<i64>(unix_seconds, 0, 253402300799);
+  unix_seconds += host_utc_offset_seconds(unix_seconds);
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(static_cast<std::time_t>(unix_seconds)));
+}
+
+std::string clock_text(i64 guest_ns) {
+  const i64 milliseconds = std::max<i64>(guest_ns, 0) / 1'000'000;
+  return fmt::format("{:02}:{:02}:{:02}.{:03}", milliseconds / 3'600'000, milliseconds / 60'000 % 60,
+                     milliseconds / 1000 % 60, milliseconds % 1000);
+}
+
+}  // namespace
+
+Result<> save_machine(Machine& machine, const std::string& tag) {
+  if (auto checked = check_tag(tag); !checked) return checked;
+  const StateFolder folder = state_folder(machine.options());
+  const u64 generation = u64{std::random_device{}()} << 32 | std::random_device{}();
+  auto file = StateFileWriter::create(folder.machine_file(tag));
+  if (!file) return file.error();
+  StateFileWriter& writer = file.value();
+  // Guest time stands still while the host writes.
+  const bool was_paused = machine.paused();
+  machine.pause();
+  auto result = start_journals(machine.media(), folder, tag, generation);
+  if (result) {
+    writer.begin(kAboutTag);
+    writer.put_number(host_unix_seconds());
+    writer.put_number(machine.clock().now());
+    writer.end();
+    writer.begin(kOptionsTag);
+    writer.put(options_text(machine));
+    writer.end();
+    save_state(writer, machine);
+    save_memory(writer, machine.bus().store());
+    result = save_drives(writer, machine.media(), generation);
+    if (result) result = writer.commit();
+    if (result)
+      delete_journals(machine.media(), folder, tag, generation);
+    else
+      drop_journals(machine.media(), folder, tag, generation);
+  }
+  machine.forget_derived();  // so that this machine and the loaded one go on alike
+  if (!was_paused) machine.resume();
+  return result;
+}
+
+Result<> load_machine(Machine& machine, const std::string& tag) {
+  const bool was_paused = machine.paused();
+  machine.pause();
+  bool in_between = false;
+  auto result = load_checked(machine, tag, in_between);
+  if (!was_paused && !in_between) machine.resume();
+  return result;
+}
+
+Result<> delete_saved_machine(Machine& machine, const std::string& tag) {
+  if (auto checked = check_tag(tag); !checked) return checked;
+  const StateFolder folder = state_folder(machine.options());
+  const std::string path = folder.machine_file(tag);
+  if (unlink(path.c_str()) != 0) {
+    return Error{fmt::format("{}: cannot be deleted ({}); 'info snapshots' lists the saved machines", path,
+                             std::strerror(errno))};
+  }
+  delete_journals(machine.media(), folder, tag, 0);
+  return {};
+}
+
+std::string describe_saved_machines(Machine& machine) {
+  const StateFolder folder = state_folder(machine.options());
+  std::vector<std::string> tags;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.folder, failure)) {
+    if (entry.path().extension() == ".relic86") tags.push_back(entry.path().stem().string());
+  }
+  std::sort(tags.begin(), tags.end());
+  std::string text;
+  for (const std::string& tag : tags) {
+    const auto file = StateFileReader::open_unchecked(folder.machine_file(tag));
+    if (!file) {
+      text += file.message() + "\n";
+      continue;
+    }
+    i64 numbers[2] = {0, 0};
+    const StateSection* about = file.value().find(kAboutTag);
+    if (about == nullptr || !file.value().read(*about, 0, {reinterpret_cast<u8*>(numbers), sizeof numbers})) {
+      text += file.value().damaged("no date").message + "\n";
+      continue;
+    }
+    text += fmt::format("{:<10}{:<18}{:>7.3g} MiB{:>21}{:>15}\n", "--", tag,
+                        static_cast<double>(file.value().size()) / (1 << 20), date_text(numbers[0]),
+                        clock_text(numbers[1]));
+  }
+  if (text.empty()) return "There is no snapshot available.\n";
+  return fmt::format("List of snapshots present on all disks:\n{:<10}{:<18}{:>11}{:>21}{:>15}\n", "ID", "TAG",
+                     "VM SIZE", "DATE", "VM CLOCK") +
+         text;
+}
+
+void attach_journals(Machine& machine) {
+  const StateFolder folder = state_folder(machine.options());
+  std::error_code failure;
+  for (const auto& [drive, medium] : machine.media()) {
+    if (!medium->writes_through()) continue;
+    const DiskJournal::Image image = medium->identity();
+    for (const auto& entry : std::filesystem::directory_iterator(folder.folder, failure)) {
+      if (entry.path().filename().string().find(".relic86-") == std::string::npos) continue;
+      auto journal = DiskJournal::open(entry.path().string(), DiskJournal::Access::ReadWrite);
+      if (!journal || journal.value()->image().path != image.path || !journal.value()->describes(image)) continue;
+      if (medium->journal(journal.value()->generation()) != nullptr) continue;
+      if (journal.value()->restoring()) {
+        log::warning(fmt::format("{}: going back to a saved machine was interrupted; load it again ({})", image.path,
+                                 entry.path().filename().string()));
+      }
+      medium->add_journal(std::move(journal).value());
+    }
+  }
+}
+
+}  // namespace relic86

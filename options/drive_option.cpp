@@ -1,0 +1,277 @@
+#include "options/drive_option.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/nearest.h"
+#include "options/option_text.h"
+
+namespace relic86 {
+
+namespace {
+
+using Text = std::string_view;
+using Interface = DriveOption::Interface;
+using Media = DriveOption::Media;
+
+unsigned place_count(Interface interface) { return interface == Interface::Floppy ? 2 : 4; }
+
+// What changes how QEMU does host I/O or what it does about host errors, with the words that it accepts. Here a write
+// that the guest flushes is on the host's disk, and the guest is told of errors.
+struct HostProperty {
+  Text name;
+  Text words;  // separated by blanks; empty: anything
+};
+constexpr HostProperty kHostProperties[] = {
+    {"cache", "none writeback writethrough directsync unsafe"},
+    {"cache.direct", "on off"},
+    {"cache.no-flush", "on off"},
+    {"cache.writeback", "on off"},
+    {"aio", "threads native io_uring"},
+    {"werror", "ignore enospc report stop"},
+    {"rerror", "ignore report stop"},
+    {"discard", "ignore unmap on off"},
+    {"detect-zeroes", "on off unmap"},
+    {"copy-on-read", "on off"},
+    {"auto-read-only", "on off"},
+    {"node-name", ""},
+    {"serial", ""},
+};
+constexpr Text kOwnProperties[] = {"file",     "format",    "driver", "if",   "id",   "media", "snapshot", "index",
+                                   "readonly", "read-only", "bus",    "unit", "cyls", "heads", "secs"};
+
+Error bad(Text key, Text word, Text mend) { return Error{fmt::format("-drive {}={}: {}", key, word, mend)}; }
+
+Result<> check_host_property(Text key, Text word) {
+  for (const HostProperty& row : kHostProperties) {
+    if (row.name != key) continue;
+    if (row.words.empty()) return {};
+    const auto words = split_words(row.words, ' ');
+    if (std::find(words.begin(), words.end(), word) != words.end()) return {};
+    return bad(key, word, fmt::format("unknown word; {} are known", fmt::join(words, ", ")));
+  }
+  std::vector<Text> names(std::begin(kOwnProperties), std::end(kOwnProperties));
+  const std::string known = fmt::format("{}", fmt::join(names, ", "));
+  for (const HostProperty& row : kHostProperties) names.push_back(row.name);
+  return bad(key, word,
+             fmt::format("unknown property; the nearest is {}; known are {}", nearest_word(key, names), known));
+}
+
+// Where on the command line's numbers a drive goes, as far as it says so.
+struct Place {
+  std::optional<u64> index, bus, unit;
+  std::array<u32, 3> geometry{};
+};
+
+Result<> read_number(Place& place, Text key, Text word) {
+  const auto number = parse_number(word);
+  if (!number) return bad(key, word, number.message());
+  if (number.value() > 0xFFFF) return bad(key, word, "the number must be 0 to 65535");
+  if (key == "index") place.index = number.value();
+  if (key == "bus") place.bus = number.value();
+  if (key == "unit") place.unit = number.value();
+  constexpr Text kGeometry[] = {"cyls", "heads", "secs"};
+  for (unsigned i = 0; i < 3; i++) {
+    if (key == kGeometry[i]) place.geometry[i] = static_cast<u32>(number.value());
+  }
+  return {};
+}
+
+Result<> read_property(DriveOption& drive, Place& place, const std::string& key, const std::string& word) {
+  if (key == "file") {
+    drive.file = word;
+  } else if (key == "id") {
+    drive.id = word;
+  } else if (key == "format" || key == "driver") {
+    if (word != "raw") return bad(key, word, "unknown format; raw is accepted");
+    drive.raw = true;
+  } else if (key == "if") {
+    if (word == "floppy") {
+      drive.interface = Interface::Floppy;
+    } else if (word == "none") {
+      drive.interface = Interface::None;
+    } else if (word != "ide" && !word.empty()) {
+      return bad(key, word, "unknown interface; ide, floppy and none exist");
+    }
+  } else if (key == "media") {
+    if (word != "disk" && word != "cdrom") return bad(key, word, "unknown medium; disk and cdrom exist");
+    drive.media = word == "cdrom" ? Media::Cdrom : Media::Disk;
+  } else if (key == "snapshot" || key == "readonly" || key == "read-only") {
+    const auto on = parse_switch(word);
+    if (!on) return bad(key, word, on.message());
+    (key == "snapshot" ? drive.snapshot : drive.read_only) = on.value();
+  } else if (std::find(std::begin(kOwnProperties), std::end(kOwnProperties), key) != std::end(kOwnProperties)) {
+    return read_number(place, key, word);
+  } else {
+    return check_host_property(key, word);
+  }
+  return {};
+}
+
+Result<> set_geometry(DriveOption& drive, const std::array<u32, 3>& chs, Text option) {
+  if (chs == std::array<u32, 3>{}) return {};
+  if (chs[0] < 1 || chs[0] > 65535 || chs[1] < 1 || chs[1] > 16 || chs[2] < 1 || chs[2] > 63)
+    return Error{fmt::format("{}: geometry must have cyls 1 to 65535, heads 1 to 16 and secs 1 to 63", option)};
+  drive.geometry = chs;
+  return {};
+}
+
+// --- -device ---
+
+// What -device says about a drive.
+struct DriveDevice {
+  std::string drive, id;
+  std::optional<u64> bus, unit;
+  std::optional<unsigned> boot_index;
+  std::string serial, model;
+  std::array<u32, 3> geometry{};
+};
+
+Result<> read_device_property(DriveDevice& result, const DeviceOption& device, Text known, const std::string& key,
+                              const std::string& word) {
+  const auto wrong = [&](Text mend) {
+    return Error{fmt::format("-device {}: {}={}: {}", device.name, key, word, mend)};
+  };
+  const auto names = split_words(known, ' ');
+  if (std::find(names.begin(), names.end(), key) == names.end()) {
+    const std::vector<Text> all(names.begin(), names.end());
+    return wrong(fmt::format("unknown property; the nearest is {}; '-device {},help' lists all", nearest_word(key, all),
+                             device.name));
+  }
+  if (key == "drive") result.drive = word;
+  if (key == "id") result.id = word;
+  if (key == "serial" || key == "model") {
+    const std::size_t most = key == "serial" ? 20 : 40;
+    if (word.size() > most) return wrong(fmt::format("at most {} characters fit", most));
+    (key == "serial" ? result.serial : result.model) = word;
+  }
+  if (key == "bus") {
+    // "ide.1", "floppy-bus.0": what comes after the last point counts.
+    const auto number = parse_number(Text(word).substr(word.rfind('.') + 1));
+    const u64 most = device.name == "floppy" ? 0 : 1;
+    if (!number || number.value() > most || (most == 1 && !word.starts_with("ide.")))
+      return wrong(most == 1 ? "unknown bus; ide.0 and ide.1 exist" : "unknown bus; floppy-bus.0 exists");
+    result.bus = number.value();
+  }
+  constexpr Text kNumbers[] = {"unit", "bootindex", "cyls", "heads", "secs", "logical_block_size"};
+  const auto* at = std::find(std::begin(kNumbers), std::end(kNumbers), key);
+  if (at == std::end(kNumbers)) return {};
+  const auto number = parse_number(word);
+  if (!number || number.value() > 0xFFFF) return wrong("a number from 0 to 65535 is expected");
+  if (key == "unit" && number.value() > 1) return wrong("a bus has the units 0 and 1");
+  if (key == "logical_block_size" && number.value() != 512) return wrong("only sectors of 512 bytes exist");
+  if (key == "unit") result.unit = number.value();
+  if (key == "bootindex") result.boot_index = static_cast<unsigned>(number.value());
+  if (at - kNumbers >= 2 && at - kNumbers <= 4)
+    result.geometry[static_cast<std::size_t>(at - kNumbers - 2)] = static_cast<u32>(number.value());
+  return {};
+}
+
+constexpr Text kDiskProperties =
+    "drive id bus unit bootindex serial model ver cyls heads secs bios-chs-trans logical_block_size "
+    "physical_block_size min_io_size opt_io_size discard_granularity write-cache share-rw rerror werror wwn lcyls "
+    "lheads lsecs rotation_rate";
+constexpr Text kFloppyProperties =
+    "drive id bus unit bootindex drive-type logical_block_size physical_block_size write-cache share-rw rerror werror";
+
+// The drive that a -device names, or a new one without a medium.
+Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, const std::string& id) {
+  if (id.empty()) {
+    DriveOption empty;
+    empty.option = "-device " + device.name;
+    empty.interface = Interface::None;
+    options.drives.push_back(empty);
+    return &options.drives.back();
+  }
+  for (DriveOption& drive : options.drives) {
+    if (drive.id != id) continue;
+    if (drive.interface != Interface::None)
+      return Error{
+          fmt::format("-device {}: drive={} has its place already; give that -drive if=none", device.name, id)};
+    return &drive;
+  }
+  return Error{fmt::format("-device {}: drive={}: there is no -drive with id={}", device.name, id, id)};
+}
+
+}  // namespace
+
+std::string_view drive_device_properties(std::string_view name) {
+  if (name == "ide-hd" || name == "ide-cd") return kDiskProperties;
+  return name == "floppy" ? kFloppyProperties : Text{};
+}
+
+unsigned free_drive_place(const Options& options, Interface interface, unsigned first) {
+  const unsigned most = place_count(interface);
+  for (unsigned place = first; place < most; place++) {
+    if (std::none_of(options.drives.begin(), options.drives.end(),
+                     [&](const DriveOption& d) { return d.interface == interface && d.index == place; }))
+      return place;
+  }
+  return most;
+}
+
+Result<> add_drive_option(Options& options, std::string_view value) {
+  DriveOption drive;
+  drive.option = "-drive";
+  Place place;
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (auto read = read_property(drive, place, key, word); !read) return read;
+  }
+  if (auto set = set_geometry(drive, place.geometry, "-drive"); !set) return set;
+  if (!drive.id.empty() &&
+      std::any_of(options.drives.begin(), options.drives.end(), [&](const DriveOption& d) { return d.id == drive.id; }))
+    return Error{fmt::format("-drive id={}: another drive has this id; give each its own", drive.id)};
+  if (drive.interface == Interface::None) {
+    if (place.index || place.bus || place.unit)
+      return Error{"-drive if=none: index, bus and unit belong to the -device that uses the drive"};
+    options.drives.push_back(drive);
+    return {};
+  }
+  // As QEMU: the first free place, a CD-ROM from the second channel on.
+  if (!place.index && (place.bus || place.unit)) place.index = place.bus.value_or(0) * 2 + place.unit.value_or(0);
+  if (!place.index) {
+    const bool cdrom = drive.media == Media::Cdrom && drive.interface == Interface::Ide;
+    place.index = free_drive_place(options, drive.interface, cdrom ? 2 : 0);
+  }
+  const unsigned most = place_count(drive.interface);
+  if (*place.index >= most)
+    return Error{fmt::format("-drive: index {} is out of range; there are {} places of this kind", *place.index, most)};
+  drive.index = static_cast<unsigned>(*place.index);
+  options.drives.push_back(drive);
+  return {};
+}
+
+Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
+  const Text known = drive_device_properties(device.name);
+  if (known.empty()) return false;
+  DriveDevice wanted;
+  for (const auto& [key, word] : device.properties) {
+    if (auto read = read_device_property(wanted, device, known, key, word); !read) return read.error();
+  }
+  const bool floppy = device.name == "floppy";
+  if (device.name == "ide-hd" && wanted.drive.empty())
+    return Error{"-device ide-hd: drive= is missing; name the id of a -drive with if=none"};
+  auto found = find_drive(options, device, wanted.drive);
+  if (!found) return found.error();
+  DriveOption& drive = *found.value();
+  const Interface interface = floppy ? Interface::Floppy : Interface::Ide;
+  const unsigned first = floppy ? 0 : static_cast<unsigned>(wanted.bus.value_or(0) * 2);
+  unsigned place =
+      wanted.unit ? first + static_cast<unsigned>(*wanted.unit) : free_drive_place(options, interface, first);
+  if (place >= place_count(interface) || (wanted.bus && !floppy && place / 2 != *wanted.bus))
+    return Error{fmt::format("-device {}: there is no free place left; a channel has two", device.name)};
+  if (auto set = set_geometry(drive, wanted.geometry, "-device " + device.name); !set) return set.error();
+  drive.interface = interface;
+  drive.index = place;
+  if (!floppy) drive.media = device.name == "ide-cd" ? Media::Cdrom : Media::Disk;
+  if (drive.id.empty()) drive.id = wanted.id;
+  drive.boot_index = wanted.boot_index;
+  drive.serial = wanted.serial;
+  drive.model = wanted.model;
+  (floppy ? options.default_floppy : options.default_cdrom) = false;
+  return true;
+}
+
+}  // namespace relic86

@@ -1,0 +1,23 @@
+// -drive, and the -device words that give a drive its place: ide-hd, ide-cd, floppy.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "options/options.h"
+
+namespace relic86 {
+
+// -drive's argument, appended to options.drives. A drive with if=none waits for its -device.
+Result<> add_drive_option(Options& options, std::string_view value);
+
+// The next free place of a kind, from first on; the number of places when none is free.
+unsigned free_drive_place(const Options& options, DriveOption::Interface interface, unsigned first);
+
+// Carries out a -device that concerns a drive. False: it does not.
+Result<bool> attach_drive_device(Options& options, const DeviceOption& device);
+
+// The properties of such a device, for '-device NAME,help'; empty: no such device.
+std::string_view drive_device_properties(std::string_view name);
+
+}  // namespace relic86

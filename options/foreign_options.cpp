@@ -1,0 +1,69 @@
+#include "options/foreign_options.h"
+
+#include <algorithm>
+
+namespace relic86 {
+
+namespace {
+
+using enum ForeignOption::Answer;
+
+// Accept: what the option asks for is so anyway, or is about the host only and cannot be noticed by the guest.
+constexpr ForeignOption kForeign[] = {
+    {"no-hpet", false, Accept, ""},
+    {"no-user-config", false, Accept, ""},
+    {"nodefconfig", false, Accept, ""},
+    {"win2k-hack", false, Accept, ""},
+    {"singlestep", false, Accept, ""},
+    {"one-insn-per-tb", false, Accept, ""},
+    {"mem-prealloc", false, Accept, ""},
+    {"mem-path", true, Accept, ""},
+    {"overcommit", true, Accept, ""},
+    {"msg", true, Accept, ""},
+    {"sandbox", true, Accept, ""},
+    {"tb-size", true, Accept, ""},
+    {"show-cursor", false, Accept, ""},
+    {"g", true, Accept, ""},  // a hint to old display adapters
+    {"trace", true, Warn, "there are no trace events; -d LIST -D FILE logs"},
+    {"no-acpi", false, Warn, "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
+    {"smbios", true, Warn, "the firmware makes the SMBIOS tables itself; they stay as they are"},
+    {"acpitable", true, Refuse, "the firmware makes the ACPI tables itself; leave the option out"},
+    {"usb", false, Warn, "there is no USB controller; keyboard and mouse are PS/2"},
+    {"usbdevice", true, Refuse, "there is no USB controller; the mouse is a PS/2 mouse; leave the option out"},
+    {"enable-kvm", false, Refuse,
+     "relic86 is pure software and never uses KVM; leave the option out, or say -accel tcg"},
+    {"enable-hax", false, Refuse, "relic86 is pure software; leave the option out, or say -accel tcg"},
+    {"no-kvm", false, Accept, ""},
+    {"soundhw", true, Refuse, "there is no sound card; leave the option out"},
+    {"netdev", true, Refuse, "no network card exists; only -nic none is accepted, or leave the option out"},
+    {"curses", false, Refuse,
+     "there is no curses display; -nographic shows the serial console, 'screentext' the screen"},
+    {"spice", true, Refuse, "there is no SPICE server; -display sdl shows a window"},
+    {"sd", true, Refuse, "there is no SD card slot; use -hda FILE"},
+    {"mtdblock", true, Refuse, "there is no flash memory; use -hda FILE"},
+    {"pflash", true, Refuse, "there is no flash memory; -bios FILE takes any ROM"},
+    {"blockdev", true, Refuse, "images are attached with -drive file=F,if=none,id=ID,format=raw instead"},
+    {"object", true, Refuse, "there are no such objects; leave the option out"},
+    {"tpmdev", true, Refuse, "there is no TPM; leave the option out"},
+    {"watchdog", true, Refuse, "there is no watchdog card; --timeout SECONDS ends a run"},
+    {"incoming", true, Refuse, "there is no migration; savevm and -loadvm TAG save and load machines"},
+    {"readconfig", true, Refuse, "configuration files are not read; put the options on the command line"},
+    {"writeconfig", true, Refuse, "configuration files are not written; put the options on the command line"},
+    {"dtb", true, Refuse, "PCs have no device tree; leave the option out"},
+    {"virtfs", true, Refuse, "there is no virtio; put the files into a disk image"},
+    {"fsdev", true, Refuse, "there is no virtio; put the files into a disk image"},
+    {"semihosting", false, Refuse, "x86 has no semihosting; -device isa-debug-exit sets the exit code"},
+    {"runas", true, Refuse, "start the program as that user, with sudo -u USER"},
+    {"chroot", true, Refuse, "start the program in that folder, with chroot DIR"},
+    {"preconfig", false, Refuse, "machines cannot be changed before they start; -S waits before the first instruction"},
+};
+
+}  // namespace
+
+const ForeignOption* find_foreign_option(std::string_view name) {
+  const auto* row = std::find_if(std::begin(kForeign), std::end(kForeign),
+                                 [&](const ForeignOption& option) { return option.name == name; });
+  return row == std::end(kForeign) ? nullptr : row;
+}
+
+}  // namespace relic86

@@ -1,0 +1,55 @@
+#include "options/option_text.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace relic86 {
+
+std::vector<std::string> split_words(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const auto at = text.find(separator);
+    parts.emplace_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text = text.substr(at + 1);
+  }
+}
+
+Properties parse_properties(std::string_view text) {
+  std::vector<std::string> words{""};
+  for (std::size_t i = 0; i < text.size(); i++) {
+    if (text[i] == ',' && i + 1 < text.size() && text[i + 1] == ',') {
+      words.back() += ',', i++;
+    } else if (text[i] == ',') {
+      words.emplace_back();
+    } else {
+      words.back() += text[i];
+    }
+  }
+  Properties pairs;
+  for (const std::string& word : words) {
+    const auto equals = word.find('=');
+    pairs.emplace_back(word.substr(0, equals), equals == std::string::npos ? "" : word.substr(equals + 1));
+  }
+  return pairs;
+}
+
+Result<u64> parse_number(std::string_view text) {
+  u64 value = 0;
+  int base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) base = 16, text.remove_prefix(2);
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (failure != std::errc{} || end != text.data() + text.size() || text.empty()) {
+    return Error{fmt::format("'{}' is not a number", text)};
+  }
+  return value;
+}
+
+Result<bool> parse_switch(std::string_view text) {
+  if (text == "on" || text == "yes" || text == "true" || text.empty()) return true;
+  if (text == "off" || text == "no" || text == "false") return false;
+  return Error{fmt::format("'{}' is neither on nor off", text)};
+}
+
+}  // namespace relic86

@@ -1,0 +1,625 @@
+#include "options/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/log.h"
+#include "base/nearest.h"
+#include "options/drive_option.h"
+#include "options/foreign_options.h"
+#include "options/machine_option.h"
+#include "options/option_text.h"
+#include "options/port_device.h"
+#include "options/version.h"
+
+namespace relic86 {
+namespace {
+
+using Text = std::string_view;
+
+Result<> set_ram(Options& options, Text value) {
+  const std::string original(value);
+  if (value.starts_with("size=")) value.remove_prefix(5);
+  const auto size = parse_size(value.substr(0, value.find(',')), 1u << 20);
+  if (!size)
+    return Error{fmt::format("-m {}: {}; give megabytes or a size such as 64M or 1G", original, size.message())};
+  constexpr u64 kLeast = 1u << 20, kMost = 3ull << 30;
+  if (size.value() < kLeast || size.value() > kMost) {
+    return Error{fmt::format("-m {}: guest RAM must be from 1M to 3G", original)};
+  }
+  options.ram_bytes = size.value() & ~u64{0xFFFF};
+  return {};
+}
+
+// -smp N or [cpus=]N,sockets=..,cores=..,threads=..,maxcpus=..: what it amounts to must be one processor.
+Result<> set_smp(Options&, Text value) {
+  u64 count = 0, product = 1;
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool bare = word.empty();
+    const auto number = parse_number(bare ? key : word);
+    if (!number) return Error{fmt::format("-smp {}: {}; give the number of processors, 1", value, number.message())};
+    if (bare || key == "cpus" || key == "maxcpus") {
+      count = std::max(count, number.value());
+    } else if (key == "sockets" || key == "dies" || key == "clusters" || key == "cores" || key == "threads") {
+      product = number.value() < 0x10000 && product < 0x10000 ? product * number.value() : number.value();
+    } else {
+      return Error{
+          fmt::format("-smp {}={}: unknown property; cpus, maxcpus, sockets, cores and threads are known", key, word)};
+    }
+  }
+  const u64 processors = count != 0 || value == "0" ? std::max(count, product == 1 ? count : product) : product;
+  if (processors != 1)
+    return Error{fmt::format("Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is 1", processors)};
+  return {};
+}
+
+void add_drive(Options& options, Text option, Text file, DriveOption::Interface interface, unsigned index,
+               DriveOption::Media media) {
+  DriveOption drive;
+  drive.option = option;
+  drive.file = file;
+  drive.interface = interface;
+  drive.index = index;
+  drive.media = media;
+  options.drives.push_back(drive);
+}
+
+template <unsigned index>
+Result<> set_floppy(Options& options, Text value) {
+  add_drive(options, index == 0 ? "-fda" : "-fdb", value, DriveOption::Interface::Floppy, index,
+            DriveOption::Media::Disk);
+  return {};
+}
+template <unsigned index>
+Result<> set_hard_disk(Options& options, Text value) {
+  constexpr Text kNames[] = {"-hda", "-hdb", "-hdc", "-hdd"};
+  add_drive(options, kNames[index], value, DriveOption::Interface::Ide, index, DriveOption::Media::Disk);
+  return {};
+}
+Result<> set_cdrom(Options& options, Text value) {
+  add_drive(options, "-cdrom", value, DriveOption::Interface::Ide, 2, DriveOption::Media::Cdrom);
+  return {};
+}
+
+Result<> set_boot(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "menu" || key == "strict") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("-boot {}={}: {}", key, word, on.message())};
+      (key == "menu" ? options.boot_menu : options.boot_strict) = on.value();
+      continue;
+    }
+    if (key == "splash" || key == "splash-time" || key == "reboot-timeout") continue;
+    const bool named = key == "order" || key == "once";
+    if (!named && !word.empty())
+      return Error{fmt::format("-boot {}={}: unknown property; order, once, menu and strict are known", key, word)};
+    const Text order = named ? Text(word) : Text(key);
+    if (order.empty() || order.find_first_not_of("acdn") != Text::npos) {
+      return Error{fmt::format(
+          "-boot {}: letters of a boot order are a (floppy), c (hard disk), d (CD-ROM) and n (network)", value)};
+    }
+    (key == "once" ? options.boot_once : options.boot_order) = order;
+  }
+  return {};
+}
+
+Result<> set_icount(Options& options, Text value) {
+  IcountOption icount;
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "shift" || word.empty()) {
+      const Text number = key == "shift" ? Text(word) : Text(key);
+      const auto shift = number == "auto" ? Result<u64>(u64{3}) : parse_number(number);
+      if (!shift || shift.value() > 10)
+        return Error{fmt::format("-icount {}: shift must be a number from 0 to 10", value)};
+      icount.shift = static_cast<unsigned>(shift.value());
+    } else if (key == "sleep") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("-icount sleep={}: {}", word, on.message())};
+      icount.sleep = on.value();
+    } else if (key == "align") {
+      const auto on = parse_switch(word);
+      if (!on || on.value())
+        return Error{fmt::format("-icount align={}: only off exists; guest time never waits for the host's", word)};
+    } else {
+      return Error{fmt::format("-icount {}={}: unknown property; shift and sleep are known", key, word)};
+    }
+  }
+  options.icount = icount;
+  return {};
+}
+
+Result<> set_rtc(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "base") {
+      options.rtc_base = word;
+    } else if (key == "clock") {
+      if (word != "host" && word != "rt" && word != "vm")
+        return Error{fmt::format("-rtc clock={}: unknown clock; host, rt and vm exist", word)};
+    } else if (key == "driftfix") {
+      if (word != "slew" && word != "none")
+        return Error{fmt::format("-rtc driftfix={}: unknown word; slew and none exist", word)};
+    } else {
+      return Error{fmt::format(
+          "-rtc {}: unknown property; base=utc, base=localtime and base=YYYY-MM-DDTHH:MM:SS are known", key)};
+    }
+  }
+  return {};
+}
+
+Result<> set_display(Options& options, Text value) {
+  const Text word = value.substr(0, value.find(','));
+  if (asks_for_help(word)) {
+    options.print_and_exit = "Available display backend types:\nnone\nsdl (aliases gtk and default)\n";
+    return {};
+  }
+  if (word != "sdl" && word != "none" && word != "gtk" && word != "default") {
+    return Error{fmt::format("-display {}: unknown display; sdl and none exist", value)};
+  }
+  options.display = word == "none" ? "none" : "sdl";
+  for (const auto& [key, on] : parse_properties(value)) {
+    if (key == "full-screen" && parse_switch(on).ok()) options.full_screen = parse_switch(on).value();
+  }
+  return {};
+}
+
+Result<> set_vga(Options& options, Text value) {
+  if (asks_for_help(value)) {
+    options.print_and_exit = "none                 no graphic card\nstd                  standard VGA (default)\n";
+    return {};
+  }
+  if (value != "std" && value != "none")
+    return Error{fmt::format("-vga {}: unknown adapter; std and none exist", value)};
+  options.vga = value;
+  return {};
+}
+
+// The window sends the positions of keys, so that the guest's own layout counts: any of QEMU's layouts does.
+Result<> set_keyboard(Options& options, Text value) {
+  constexpr Text kLayouts =
+      "ar bepo cz da de de-ch en-gb en-us es et fi fo fr fr-be fr-ca fr-ch hr hu is it ja lt lv "
+      "mk nl no pl pt pt-br ru sl sv th tr";
+  const auto names = split_words(kLayouts, ' ');
+  if (asks_for_help(value)) {
+    options.print_and_exit = fmt::format("{}\n", fmt::join(names, "\n"));
+    return {};
+  }
+  if (std::find(names.begin(), names.end(), value) != names.end()) return {};
+  const std::vector<Text> words(names.begin(), names.end());
+  return Error{fmt::format("-k {}: unknown keyboard layout; the nearest is {}; '-k help' lists all", value,
+                           nearest_word(value, words))};
+}
+
+Result<> set_char_device(Options& options, Text value) {
+  if (asks_for_help(value)) {
+    options.print_and_exit = chardev_help_text();
+    return {};
+  }
+  auto device = parse_chardev(value);
+  if (!device) return device.error();
+  for (const CharDeviceOption& other : options.char_devices) {
+    if (other.id == device.value().id)
+      return Error{fmt::format("-chardev id={}: another character device has this id; give each its own", other.id)};
+  }
+  options.char_devices.push_back(std::move(device).value());
+  return {};
+}
+
+Result<> set_text_monitor(Options& options, Text value) {
+  options.monitors.push_back({"-monitor", std::string(value), false, false});
+  return {};
+}
+template <bool pretty>
+Result<> set_control_monitor(Options& options, Text value) {
+  options.monitors.push_back({pretty ? "-qmp-pretty" : "-qmp", std::string(value), true, pretty});
+  return {};
+}
+
+// -mon [chardev=]ID,mode=readline|control,pretty=on|off
+Result<> set_monitor(Options& options, Text value) {
+  MonitorOption monitor;
+  monitor.option = "-mon";
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "chardev" || (word.empty() && monitor.device.empty())) {
+      monitor.device = "chardev:" + (key == "chardev" ? word : key);
+    } else if (key == "mode") {
+      if (word != "readline" && word != "control")
+        return Error{fmt::format("-mon mode={}: unknown mode; readline and control exist", word)};
+      monitor.control = word == "control";
+    } else if (key == "pretty") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("-mon pretty={}: {}", word, on.message())};
+      monitor.pretty = on.value();
+    } else if (key != "id") {
+      return Error{fmt::format("-mon {}={}: unknown property; chardev, mode and pretty are known", key, word)};
+    }
+  }
+  if (monitor.device.empty()) return Error{"-mon: chardev=ID is missing; name a -chardev"};
+  options.monitors.push_back(monitor);
+  return {};
+}
+
+// -fw_cfg [name=]NAME,file=F|string=S
+Result<> set_firmware_file(Options& options, Text value) {
+  FirmwareFileOption file;
+  bool contents = false;
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "name" || (word.empty() && file.name.empty())) {
+      file.name = key == "name" ? word : key;
+    } else if (key == "file" || key == "string") {
+      (key == "file" ? file.file : file.string) = word;
+      contents = true;
+    } else {
+      return Error{fmt::format("-fw_cfg {}={}: unknown property; name, file and string are known", key, word)};
+    }
+  }
+  constexpr std::size_t kLongestName = 55;
+  if (file.name.empty() || file.name.size() > kLongestName || !contents)
+    return Error{fmt::format("-fw_cfg {}: name=NAME of at most {} bytes and file=F or string=S are expected", value,
+                             kLongestName)};
+  options.firmware_files.push_back(file);
+  return {};
+}
+
+Result<> set_uuid(Options& options, Text value) {
+  constexpr Text kPattern = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  bool right = value.size() == kPattern.size();
+  for (std::size_t i = 0; right && i < value.size(); i++)
+    right = kPattern[i] == '-' ? value[i] == '-' : Text("0123456789abcdefABCDEF").find(value[i]) != Text::npos;
+  if (!right) return Error{fmt::format("-uuid {}: not a UUID; write {} in hexadecimal digits", value, kPattern)};
+  options.uuid = value;
+  return {};
+}
+
+Result<> set_name(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "guest" || word.empty()) {
+      if (options.name.empty() || key == "guest") options.name = key == "guest" ? word : key;
+    } else if (key != "process" && key != "debug-threads") {
+      return Error{fmt::format("-name {}={}: unknown property; guest is known", key, word)};
+    }
+  }
+  return {};
+}
+
+Result<> set_escape(Options& options, Text value) {
+  const auto number = value.size() == 1 && (value[0] < '0' || value[0] > '9')
+                          ? Result<u64>(u64{static_cast<u8>(value[0]) & 0x1Fu})
+                          : parse_number(value);
+  if (!number || number.value() < 1 || number.value() > 26)
+    return Error{fmt::format("-echr {}: give the number of a control character, 1 (Ctrl-A) to 26 (Ctrl-Z)", value)};
+  options.escape_character = static_cast<u8>(number.value());
+  return {};
+}
+
+// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown.
+Result<> set_action(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "reboot" && (word == "reset" || word == "shutdown")) {
+      options.no_reboot = word == "shutdown";
+    } else if (key == "shutdown" && (word == "poweroff" || word == "pause")) {
+      options.no_shutdown = word == "pause";
+    } else if (key != "panic" && key != "watchdog") {
+      return Error{
+          fmt::format("-action {}={}: unknown; reboot=reset|shutdown and shutdown=poweroff|pause exist", key, word)};
+    }
+  }
+  return {};
+}
+
+// -hdachs CYLS,HEADS,SECS[,TRANS]: the geometry of the first disk, in QEMU's oldest form.
+Result<> set_first_geometry(Options& options, Text value) {
+  for (DriveOption& drive : options.drives) {
+    if (drive.option != "-hda") continue;
+    const auto words = split_words(value, ',');
+    std::array<u32, 3> geometry{};
+    for (std::size_t i = 0; i < 3 && i < words.size(); i++) {
+      const auto number = parse_number(words[i]);
+      if (number && number.value() <= 0xFFFF) geometry[i] = static_cast<u32>(number.value());
+    }
+    if (geometry[0] < 1 || geometry[1] < 1 || geometry[1] > 16 || geometry[2] < 1 || geometry[2] > 63) break;
+    drive.geometry = geometry;
+    return {};
+  }
+  return Error{
+      fmt::format("-hdachs {}: say -hda FILE first, then cylinders, heads (1 to 16) and sectors (1 to 63)", value)};
+}
+
+Result<> set_device(Options& options, Text value) {
+  DeviceOption device;
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (device.name.empty()) {
+      device.name = key;
+    } else {
+      device.properties.emplace_back(key, word);
+    }
+  }
+  if (device.name.empty()) return Error{"-device: a device's name is missing; -device help lists them"};
+  options.devices.push_back(device);
+  return {};
+}
+
+Result<> set_global(Options& options, Text value) {
+  if (value.find('.') >= value.find('=')) return Error{fmt::format("-global {}: write DRIVER.PROPERTY=VALUE", value)};
+  constexpr Text kPort = "isa-debugcon.iobase=";
+  if (!value.starts_with(kPort)) return {};
+  const auto port = parse_number(value.substr(kPort.size()));
+  if (!port || port.value() > 0xFFFF) return Error{fmt::format("-global {}: the port must be 0 to 0xffff", value)};
+  options.debugcon_port = static_cast<u16>(port.value());
+  return {};
+}
+
+Result<> set_timeout(Options& options, Text value) {
+  double seconds = 0;
+  const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (failure != std::errc{} || end != value.data() + value.size() || !(seconds > 0) || !std::isfinite(seconds) ||
+      seconds > 1e9) {
+    return Error{fmt::format("--timeout {}: give a number of seconds above 0", value)};
+  }
+  options.timeout_seconds = seconds;
+  return {};
+}
+
+Result<> set_firmware_dir(Options& options, Text value) {
+  options.firmware_dirs.emplace_back(value);
+  return {};
+}
+
+// An option that only stores its word, appends it, or sets a flag.
+template <std::string Options::*member>
+Result<> store(Options& options, Text value) {
+  options.*member = value;
+  return {};
+}
+template <std::vector<std::string> Options::*member>
+Result<> append(Options& options, Text value) {
+  (options.*member).emplace_back(value);
+  return {};
+}
+template <bool Options::*member>
+Result<> enable(Options& options, Text) {
+  options.*member = true;
+  return {};
+}
+// -nic and -net: there is no network card yet; "none" says so, and -nodefaults-minded scripts do.
+Result<> set_network(Options&, Text value) {
+  if (value == "none" || value == "type=none") return {};
+  return Error{fmt::format("-nic {}: no network card exists; only none is accepted, or leave the option out", value)};
+}
+Result<> set_vnc(Options&, Text value) {
+  if (value == "none") return {};
+  return Error{
+      fmt::format("-vnc {}: there is no VNC server; only none is accepted; -display sdl shows a window", value)};
+}
+
+struct OptionRow {
+  Text name;
+  Text argument;  // what follows, for -help; empty: nothing follows
+  Text help;
+  Result<> (*apply)(Options&, Text);
+};
+
+constexpr OptionRow kRows[] = {
+    {"m", "SIZE", "guest RAM, in MiB or with K, M, G (default 128M, at most 3G)", set_ram},
+    {"cpu", "MODEL[,+F,-F]", "processor model; 'help' lists them", store<&Options::cpu_model>},
+    {"accel", "jit|interp", "execution engine (tcg is an alias of jit)", set_accel},
+    {"M", "pc", "machine type", set_machine},
+    {"machine", "pc[,accel=..]", "machine type and properties", set_machine},
+    {"smp", "N", "number of processors (1)", set_smp},
+    {"fda", "FILE", "floppy image in drive A", set_floppy<0>},
+    {"fdb", "FILE", "floppy image in drive B", set_floppy<1>},
+    {"hda", "FILE", "disk image, primary master", set_hard_disk<0>},
+    {"hdb", "FILE", "disk image, primary slave", set_hard_disk<1>},
+    {"hdc", "FILE", "disk image, secondary master", set_hard_disk<2>},
+    {"hdd", "FILE", "disk image, secondary slave", set_hard_disk<3>},
+    {"cdrom", "FILE", "CD-ROM image, secondary master", set_cdrom},
+    {"drive", "file=F,if=..",
+     "a drive: format=, if=ide|floppy|none, id=, index=, media=disk|cdrom, snapshot=, readonly=, cyls=,heads=,secs=",
+     add_drive_option},
+    {"hdachs", "C,H,S", "geometry of -hda", set_first_geometry},
+    {"snapshot", "", "writes go to temporary files and are dropped at the end", enable<&Options::snapshot>},
+    {"boot", "[order=]acdn", "boot order: a floppy, c hard disk, d CD-ROM; once=acd, menu=on|off, strict=on|off",
+     set_boot},
+    {"no-fd-bootchk", "", "boot floppies without a boot sector's signature, too",
+     [](Options& options, Text) -> Result<> {
+       options.check_floppy_signature = false;
+       return {};
+     }},
+    {"kernel", "FILE", "boot this Linux bzImage or multiboot kernel", store<&Options::kernel>},
+    {"initrd", "FILE", "initial RAM disk, or multiboot modules 'a args,b args'", store<&Options::initrd>},
+    {"append", "TEXT", "kernel command line", store<&Options::append>},
+    {"bios", "FILE", "system ROM image (default: SeaBIOS)", store<&Options::bios>},
+    {"L", "DIR", "folder to look for firmware in", set_firmware_dir},
+    {"option-rom", "FILE", "additional option ROM", append<&Options::option_roms>},
+    {"rtc", "base=..", "clock base: utc, localtime or YYYY-MM-DDTHH:MM:SS", set_rtc},
+    {"fw_cfg", "NAME,file=F|string=S", "a file for the guest's firmware", set_firmware_file},
+    {"uuid", "UUID", "the machine's UUID in the SMBIOS tables", set_uuid},
+    {"icount", "shift=N", "deterministic time: 2^N ns an instruction; sleep=on|off", set_icount},
+    {"serial", "DEV",
+     "serial port: stdio, mon:stdio, file:F, pipe:F, null, none, pty, /dev/tty.., chardev:ID, "
+     "[tcp|telnet]:H:P[,server][,nowait], unix:PATH[,server]",
+     append<&Options::serials>},
+    {"parallel", "DEV", "parallel port, as -serial", append<&Options::parallels>},
+    {"debugcon", "DEV", "debug console on port E9h, as -serial", store<&Options::debugcon>},
+    {"monitor", "DEV", "monitor: stdio, none, unix:PATH,server, tcp:H:P,server, telnet:H:P,server", set_text_monitor},
+    {"qmp", "DEV", "monitor in QEMU's machine protocol (JSON), as -monitor", set_control_monitor<false>},
+    {"qmp-pretty", "DEV", "the same with indented answers", set_control_monitor<true>},
+    {"chardev", "BACKEND,id=ID", "a named character device; 'help' lists backends; mux=on, logfile=F", set_char_device},
+    {"mon", "chardev=ID", "monitor on a -chardev; mode=readline|control", set_monitor},
+    {"echr", "N", "control character before the commands of mon:stdio (1: Ctrl-A)", set_escape},
+    {"gdb", "DEV", "serve gdb on tcp::PORT, unix:PATH, stdio or pty", append<&Options::gdb>},
+    {"s", "", "shorthand for -gdb tcp::1234",
+     [](Options& options, Text) -> Result<> {
+       options.gdb.emplace_back("tcp::1234");
+       return {};
+     }},
+    {"S", "", "do not start the processor; 'cont' in the monitor starts it", enable<&Options::start_paused>},
+    {"display", "sdl|none", "window, or none", set_display},
+    {"full-screen", "", "start with the window in full screen", enable<&Options::full_screen>},
+    {"nographic", "", "no window; serial port and monitor on stdio", enable<&Options::nographic>},
+    {"nodefaults", "", "no serial port, parallel port, floppy or CD-ROM drive unless asked for",
+     enable<&Options::no_defaults>},
+    {"sdl", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "sdl"); }},
+    {"vga", "std|none", "display adapter", set_vga},
+    {"k", "LAYOUT", "keyboard layout; keys are sent by position, the guest's layout counts", set_keyboard},
+    {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
+    {"net", "none", "accepted for scripts", set_network},
+    {"nic", "none", "accepted for scripts", set_network},
+    {"vnc", "none", "accepted for scripts", set_vnc},
+    {"global", "D.P=V", "a device property; isa-debugcon.iobase=PORT has an effect, others are accepted", set_global},
+    {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},
+    {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},
+    {"action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause", set_action},
+    {"daemonize", "", "go to the background once the machine is ready", enable<&Options::daemonize>},
+    {"pidfile", "FILE", "write the process number to a file", store<&Options::pid_file>},
+    {"name", "TEXT", "the machine's name in the window title", set_name},
+    {"loadvm", "TAG", "start from a saved machine", store<&Options::load_vm>},
+    {"d", "LIST", "log items, such as in_asm,int,exec; 'help' lists them", store<&Options::log_items>},
+    {"D", "FILE", "log to a file", store<&Options::log_file>},
+    {"expect-serial", "REGEX", "exit 0 when COM1 has shown this", append<&Options::expect_serial>},
+    {"expect-screen", "REGEX", "exit 0 when the text screen shows this", append<&Options::expect_screen>},
+    {"fail-serial", "REGEX", "exit 2 when COM1 has shown this", append<&Options::fail_serial>},
+    {"timeout", "SECONDS", "exit 4 after this long (guest time with -icount)", set_timeout},
+    {"state-hash", "", "print a hash of the whole machine's state at exit", enable<&Options::state_hash>},
+    {"state-dir", "DIR", "folder of saved machines (default: the first image's)", store<&Options::state_dir>},
+    {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
+    {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
+    {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
+};
+
+Text nearest(Text word) {
+  std::vector<Text> names;
+  for (const OptionRow& row : kRows) names.push_back(row.name);
+  return nearest_word(word, names);
+}
+
+std::string dashed(Text name) {
+  constexpr Text kOurs[] = {"expect-serial", "expect-screen", "fail-serial", "timeout",  "state-hash",
+                            "state-dir",     "screenshot",    "jit-opt",     "jit-stats"};
+  return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
+}
+
+}  // namespace
+
+Result<u64> parse_size(std::string_view text, u64 unit) {
+  u64 factor = unit;
+  std::string_view digits = text;
+  if (!digits.empty()) {
+    switch (digits.back()) {
+      case 'b':
+      case 'B': factor = 1; break;
+      case 'k':
+      case 'K': factor = 1u << 10; break;
+      case 'm':
+      case 'M': factor = 1u << 20; break;
+      case 'g':
+      case 'G': factor = 1u << 30; break;
+      default: factor = 0;
+    }
+    if (factor != 0)
+      digits.remove_suffix(1);
+    else
+      factor = unit;
+  }
+  u64 number = 0;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (digits.empty() || failure != std::errc{} || end != digits.data() + digits.size()) {
+    return Error{fmt::format("'{}' is not a size", text)};
+  }
+  if (number > UINT64_MAX / factor) return Error{fmt::format("'{}' is too large", text)};
+  return number * factor;
+}
+
+std::string help_text() {
+  std::string text = fmt::format("{}\nusage: relic86 [options] [disk_image]\n\n", kVersionLine);
+  for (const OptionRow& row : kRows)
+    text += fmt::format("{:<28} {}\n", dashed(row.name) + (row.argument.empty() ? "" : " ") + std::string(row.argument),
+                        row.help);
+  text +=
+      "\nOne dash or two are the same. Exit codes: 0 power-off, quit or expectation seen; 1 usage or host error; 2 "
+      "failure text;\n"
+      "3 ended before what was expected; 4 time is up; 6 triple fault with -no-reboot; isa-debug-exit gives (value << "
+      "1) | 1.\n";
+  return text;
+}
+
+namespace {
+
+// What QEMU has and we do not, or what needs no effect. Warnings are printed at the end: a later error stands alone.
+Result<> take_foreign_option(const ForeignOption& option, Text written, std::vector<std::string>& warnings) {
+  if (option.answer == ForeignOption::Answer::Refuse) return Error{fmt::format("{}: {}", written, option.reason)};
+  if (option.answer == ForeignOption::Answer::Warn) warnings.push_back(fmt::format("{}: {}", written, option.reason));
+  return {};
+}
+
+// -device words may stand before the drives and character devices that they name.
+Result<> resolve_devices(Options& options, std::vector<std::string>& warnings) {
+  std::vector<DeviceOption> others;
+  for (const DeviceOption& device : options.devices) {
+    const bool wants_help = std::any_of(device.properties.begin(), device.properties.end(),
+                                        [](const auto& property) { return asks_for_help(property.first); });
+    auto taken = wants_help ? Result<bool>(false) : attach_drive_device(options, device);
+    if (taken && !taken.value() && !wants_help) taken = attach_port_device(options, device);
+    if (!taken) return taken.error();
+    if (!taken.value()) others.push_back(device);
+  }
+  options.devices = std::move(others);
+  for (const DriveOption& drive : options.drives) {
+    if (drive.interface == DriveOption::Interface::None)
+      warnings.push_back(
+          fmt::format("-drive if=none,id={}: no -device uses it; -device ide-hd,drive={} does", drive.id, drive.id));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ParsedCommandLine> parse_command_line(std::span<const std::string> arguments) {
+  ParsedCommandLine parsed;
+  std::vector<std::string> warnings;
+  for (std::size_t i = 0; i < arguments.size(); i++) {
+    Text word = arguments[i];
+    if (!word.starts_with('-') || word == "-") {
+      if (auto done = set_hard_disk<0>(parsed.options, word); !done) return done.error();
+      parsed.options.drives.back().option = "disk image";
+      continue;
+    }
+    word.remove_prefix(word.starts_with("--") ? 2 : 1);
+    if (word == "help" || word == "h") {
+      parsed.print_and_exit = help_text();
+      return parsed;
+    }
+    if (word == "version") {
+      parsed.print_and_exit = std::string(kVersionLine) + "\n";
+      return parsed;
+    }
+    const auto row =
+        std::find_if(std::begin(kRows), std::end(kRows), [&](const OptionRow& r) { return r.name == word; });
+    const ForeignOption* foreign = row == std::end(kRows) ? find_foreign_option(word) : nullptr;
+    if (row == std::end(kRows) && foreign == nullptr) {
+      return Error{
+          fmt::format("{}: unknown option; the nearest is {}; -help lists all", arguments[i], dashed(nearest(word)))};
+    }
+    const Text argument = foreign == nullptr ? row->argument : foreign->argument ? Text("VALUE") : Text();
+    const Text written = arguments[i];
+    Text value;
+    if (!argument.empty()) {
+      if (i + 1 >= arguments.size()) return Error{fmt::format("{}: needs an argument ({})", written, argument)};
+      value = arguments[++i];
+    }
+    auto done =
+        foreign == nullptr ? row->apply(parsed.options, value) : take_foreign_option(*foreign, written, warnings);
+    if (!done) return done.error();
+    if (!parsed.options.print_and_exit.empty()) {
+      parsed.print_and_exit = parsed.options.print_and_exit;
+      return parsed;
+    }
+  }
+  if (auto done = resolve_devices(parsed.options, warnings); !done) return done.error();
+  for (const std::string& warning : warnings) log::warning(warning);
+  return parsed;
+}
+
+}  // namespace relic86

@@ -1,0 +1,134 @@
+// The command line: QEMU's words where QEMU has them (one dash or two), --expect-* and a few more of our own.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "options/chardev_option.h"
+
+namespace relic86 {
+
+// -drive, -hda.., -fda.., -cdrom: one attached medium.
+struct DriveOption {
+  enum class Interface : u8 { Ide, Floppy, None };  // None: if=none, waits for a -device that gives it a place
+  enum class Media : u8 { Disk, Cdrom };
+  std::string option;  // as the user wrote it, for messages: "-hda"
+  std::string file;    // empty: a drive without a medium
+  Interface interface = Interface::Ide;
+  Media media = Media::Disk;
+  unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1
+  bool snapshot = false;
+  bool read_only = false;
+  bool raw = false;                            // format=raw: whatever the file looks like
+  std::optional<std::array<u32, 3>> geometry;  // cyls=,heads=,secs=
+  std::string id;                              // the monitor's name for it, beside "ide0-hd0"
+  std::optional<unsigned> boot_index;          // -device ..,bootindex=: lower ones are tried first
+  std::string serial, model;                   // of a disk; empty: the board's own
+};
+
+// -monitor, -qmp, -mon: who commands the machine.
+struct MonitorOption {
+  std::string option;    // as the user wrote it, for messages: "-monitor"
+  std::string device;    // a character device: "stdio", "chardev:ID"
+  bool control = false;  // QMP (JSON) instead of lines of text
+  bool pretty = false;   // its answers are indented
+};
+
+// -fw_cfg: a file of the firmware configuration interface.
+struct FirmwareFileOption {
+  std::string name;
+  std::string file;    // a file on the host, or
+  std::string string;  // the contents themselves
+};
+
+struct IcountOption {
+  unsigned shift = 0;  // one instruction takes 2^shift ns, 0 to 10
+  bool sleep = true;   // an idle HLT waits in host time
+};
+
+// -device NAME,prop=value,...
+struct DeviceOption {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> properties;
+};
+
+struct Options {
+  std::string print_and_exit;  // a text that was asked for instead of a machine: "-machine help"
+  u64 ram_bytes = 128ull << 20;
+  std::string cpu_model;  // empty: the default; "MODEL,+feature,-feature"
+  enum class Accel : u8 { Default, Interpreter, Jit } accel = Accel::Default;
+  std::string jit_opt;
+  bool jit_stats = false;
+  bool smm = true;  // -machine smm=
+
+  std::vector<DriveOption> drives;
+  bool snapshot = false;
+  bool default_floppy = true;  // drive A and an empty CD-ROM drive are there unless -device places such drives
+  bool default_cdrom = true;
+  std::string boot_order;  // letters a, c, d, n; empty: c, d, a by what is attached
+  std::string boot_once;   // until the first reset
+  bool boot_menu = false;
+  bool boot_strict = false;            // nothing is tried beyond the devices with a bootindex
+  bool check_floppy_signature = true;  // -no-fd-bootchk
+  std::vector<FirmwareFileOption> firmware_files;
+  std::string kernel, initrd, append;
+  std::string bios;
+  std::vector<std::string> firmware_dirs;  // -L
+  std::vector<std::string> option_roms;
+
+  std::string rtc_base;  // "", "utc", "localtime", "YYYY-MM-DDTHH:MM:SS"
+  std::optional<IcountOption> icount;
+
+  std::vector<std::string> serials;  // as written: "stdio", "file:F", ...
+  std::vector<std::string> parallels;
+  std::vector<CharDeviceOption> char_devices;
+  std::vector<MonitorOption> monitors;
+  u8 escape_character = 1;  // -echr, of mon:stdio; 1: Ctrl-A
+  std::string debugcon;
+  u16 debugcon_port = 0xE9;      // -global isa-debugcon.iobase=PORT
+  std::vector<std::string> gdb;  // "tcp::1234"
+  std::string display;           // "sdl", "none"; empty: sdl if one can be opened
+  bool full_screen = false;
+  bool nographic = false;
+  bool no_defaults = false;
+  std::string vga = "std";
+  std::vector<DeviceOption> devices;
+
+  bool start_paused = false;  // -S
+  bool no_reboot = false;
+  bool no_shutdown = false;
+  std::string name;
+  std::string uuid;
+  std::string pid_file;
+  bool daemonize = false;
+  std::string load_vm;
+  std::string log_items, log_file;
+
+  std::vector<std::string> expect_serial, expect_screen, fail_serial;
+  double timeout_seconds = 0;  // 0: none
+  bool state_hash = false;
+  std::string state_dir;
+  std::string screenshot;
+};
+
+// What the command line asks for: a machine, or a text to print (then exit 0).
+struct ParsedCommandLine {
+  Options options;
+  std::optional<std::string> print_and_exit;
+};
+
+// arguments: without the program's name. Errors name the option, the cause and the mend.
+Result<ParsedCommandLine> parse_command_line(std::span<const std::string> arguments);
+
+// "512", "64M", "1G", "640K": bytes. A bare number counts in unit bytes (-m: MiB).
+Result<u64> parse_size(std::string_view text, u64 unit);
+
+// The -help text; its first line contains "QEMU" (harnesses look for it).
+std::string help_text();
+
+}  // namespace relic86

@@ -1,0 +1,305 @@
+// The remote serial protocol on a machine: framing, registers, memory, points, running. tests/gdb runs the real gdb.
+#include "control/gdb/gdb_session.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "control/gdb/gdb_registers.h"
+#include "options/options.h"
+
+namespace relic86 {
+namespace {
+
+std::string framed(std::string_view data) {
+  u8 sum = 0;
+  for (const char c : data) sum = static_cast<u8>(sum + static_cast<u8>(c));
+  return fmt::format("${}#{:02x}", data, sum);
+}
+
+struct GdbTest : ::testing::TestWithParam<const char*> {
+  GdbTest() {
+    std::string pattern = std::filesystem::temp_directory_path() / "relic86-gdb-XXXXXX";
+    folder = mkdtemp(pattern.data());
+    // F000:FFF0 jmp F000:E000; at E000: mov ax,1; mov [1000h],ax; inc ax; jmp E003
+    std::vector<char> rom(0x10000, '\x90');
+    const auto put = [&](std::size_t at, std::initializer_list<int> bytes) {
+      for (const int byte : bytes) rom[at++] = static_cast<char>(byte);
+    };
+    put(0xFFF0, {0xEA, 0x00, 0xE0, 0x00, 0xF0});
+    put(0xE000, {0xB8, 0x01, 0x00, 0xA3, 0x00, 0x10, 0x40, 0xEB, 0xFA});
+    std::ofstream(folder + "/rom", std::ios::binary).write(rom.data(), static_cast<std::streamsize>(rom.size()));
+    const std::vector<std::string> arguments{"-m",     "4",        "-bios",   folder + "/rom",    "-display",
+                                             "none",   "-vga",     "none",    "-nodefaults",      "-S",
+                                             "-accel", GetParam(), "-icount", "shift=4,sleep=off"};
+    auto parsed = parse_command_line(arguments);
+    EXPECT_TRUE(parsed.ok());
+    auto made = Machine::create(parsed.value().options, poller);
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.message());
+    machine = std::move(made).value();
+    session = std::make_unique<GdbSession>(*machine, [this](std::string_view bytes) { sent += bytes; });
+    session->attach();
+  }
+  ~GdbTest() override {
+    session.reset();
+    std::filesystem::remove_all(folder);
+  }
+  void receive(std::string_view bytes) {
+    for (const char byte : bytes) session->receive(static_cast<u8>(byte));
+  }
+  // What is sent back, without framing and acknowledgement.
+  std::string ask(std::string_view data) {
+    sent.clear();
+    receive(framed(data));
+    return answer();
+  }
+  std::string answer() {
+    const auto first = sent.find('$'), last = sent.rfind('#');
+    return first == sent.npos ? "" : sent.substr(first + 1, last - first - 1);
+  }
+  // Goes on until the machine stops by itself.
+  std::string run(std::string_view data) {
+    EXPECT_EQ(ask(data), "");
+    machine->run_to(machine->cpu().instruction_count() + 100'000);
+    EXPECT_TRUE(machine->paused()) << data;
+    return answer();
+  }
+  u32 eip() { return machine->cpu().state().eip(); }
+
+  std::string folder;
+  HostPoller poller;
+  std::unique_ptr<Machine> machine;
+  std::string sent;
+  std::unique_ptr<GdbSession> session;
+};
+
+TEST_P(GdbTest, PacketsAreAcknowledgedAndRepeated) {
+  receive(framed("qC"));
+  EXPECT_EQ(sent, "+" + framed("QC1"));
+  sent.clear();
+  receive("-");
+  EXPECT_EQ(sent, framed("QC1"));
+  sent.clear();
+  receive("$qC#00");
+  EXPECT_EQ(sent, "-");
+  EXPECT_EQ(ask("QStartNoAckMode"), "OK");
+  sent.clear();
+  receive("$qC#00");
+  EXPECT_EQ(sent, framed("QC1"));
+  EXPECT_EQ(ask("vMustReplyEmpty"), "");
+  EXPECT_EQ(ask("?"), "T05thread:01;");
+}
+
+TEST_P(GdbTest, DescriptionFitsTheRegisters) {
+  EXPECT_NE(ask("qSupported:swbreak+").find("qXfer:features:read+"), std::string::npos);
+  std::string xml, part;
+  do {
+    part = ask(fmt::format("qXfer:features:read:target.xml:{:x},100", xml.size()));
+    ASSERT_FALSE(part.empty());
+    xml += part.substr(1);
+  } while (part[0] == 'm');
+  EXPECT_NE(xml.find("<architecture>i8086</architecture>"), std::string::npos);
+  unsigned bits = 0, registers = 0;
+  for (auto at = xml.find("bitsize=\""); at != xml.npos; at = xml.find("bitsize=\"", at + 1)) {
+    bits += static_cast<unsigned>(std::stoi(xml.substr(at + 9)));
+    registers++;
+  }
+  EXPECT_EQ(registers, gdb_register_count());
+  EXPECT_EQ(ask("g").size(), bits / 4);
+  EXPECT_EQ(ask("qXfer:features:read:target.xml:fffffff,100"), "l");
+  EXPECT_EQ(ask("qXfer:features:read:other.xml:0,100"), "E00");
+}
+
+TEST_P(GdbTest, RegistersAreReadAndWritten) {
+  EXPECT_EQ(ask("p8"), "f0ff0000");
+  EXPECT_EQ(ask("pa"), "00f00000");  // CS
+  EXPECT_EQ(ask("P3=78563412"), "OK");
+  EXPECT_EQ(machine->cpu().state().gpr32(kEbx), 0x12345678u);
+  EXPECT_EQ(ask("Pc=00200000"), "OK");  // DS in real mode
+  EXPECT_EQ(machine->cpu().state().segment[kDs].base, 0x20000u);
+  EXPECT_EQ(ask("P28=ffffffff"), "OK");  // MXCSR: reserved bits stay clear
+  EXPECT_EQ(machine->cpu().state().fx.mxcsr & 0xFFFF0000u, 0u);
+  EXPECT_EQ(ask("P9=d70f3d00"), "OK");  // EFLAGS: all but VM
+  EXPECT_FALSE(machine->cpu().state().mode.v86);
+  const std::string all = ask("g");
+  EXPECT_EQ(ask("G" + all), "OK");
+  EXPECT_EQ(ask("g"), all);
+  EXPECT_EQ(ask("P2f=01000000"), "E22");  // CR0 is not for writing
+  EXPECT_EQ(ask("pff"), "E22");
+  EXPECT_EQ(ask("P3=1234"), "E22");
+  EXPECT_EQ(ask("Gzz"), "E22");
+}
+
+TEST_P(GdbTest, MemoryIsReadAndWritten) {
+  EXPECT_EQ(ask("m fff0,1"), "E22");
+  EXPECT_EQ(ask("mffff0,5"), "ea00e000f0");
+  EXPECT_EQ(ask("M2000,3:010203"), "OK");
+  EXPECT_EQ(ask(std::string_view("X2003,2:}\x03z")), "OK");  // an escaped #
+  EXPECT_EQ(ask("m2000,5"), "010203237a");
+  EXPECT_EQ(ask("Mfffe8,1:cc"), "OK");  // ROM too
+  EXPECT_EQ(ask("mfffe8,1"), "cc");
+  EXPECT_EQ(ask("M2000,3:0102"), "E22");
+  EXPECT_EQ(ask("m2000,"), "E22");
+  EXPECT_EQ(ask("m2000,0"), "");
+  EXPECT_EQ(ask("m0,ffffffff").size(), GdbPackets::kLongest - 2);
+}
+
+TEST_P(GdbTest, BreakpointsStopBeforeTheInstructionEachTime) {
+  EXPECT_EQ(ask("Z0,fe006,1"), "OK");
+  for (u32 round = 1; round < 100; round++) {
+    EXPECT_EQ(run("c"), "T05thread:01;");  // EIP is not the linear address here: a plain trap
+    EXPECT_EQ(eip(), 0xE006u);
+    ASSERT_EQ(machine->cpu().state().gpr32(kEax), round);
+  }
+  EXPECT_EQ(ask("z0,fe006,1"), "OK");
+  EXPECT_EQ(ask("z0,fe006,1"), "E22");
+  EXPECT_EQ(ask("Z1,fe003,1"), "OK");
+  EXPECT_EQ(run("vCont;c:1"), "T05thread:01;");
+  EXPECT_EQ(eip(), 0xE003u);
+}
+
+TEST_P(GdbTest, HotCodeIsCutWhereABreakpointComes) {
+  EXPECT_EQ(ask("c"), "");
+  machine->run_to(90'000);
+  receive("\x03");
+  EXPECT_EQ(answer(), "T02thread:01;");
+  EXPECT_EQ(ask("Z0,fe006,1"), "OK");
+  EXPECT_EQ(run("c"), "T05thread:01;");
+  EXPECT_EQ(eip(), 0xE006u);
+  EXPECT_LE(machine->cpu().instruction_count(), 90'000u + 2 * 64);
+}
+
+TEST_P(GdbTest, WatchpointsStopBehindTheAccess) {
+  EXPECT_EQ(ask("Z2,1001,1"), "OK");
+  EXPECT_EQ(run("c"), "T05thread:01;watch:1001;");
+  EXPECT_EQ(eip(), 0xE006u);
+  EXPECT_EQ(run("c"), "T05thread:01;watch:1001;");
+  EXPECT_EQ(ask("m1000,2"), "0200");
+  EXPECT_EQ(ask("z2,1001,1"), "OK");
+  EXPECT_EQ(ask("Z3,1000,2"), "OK");  // nobody reads
+  EXPECT_EQ(ask("c"), "");
+  machine->run_to(machine->cpu().instruction_count() + 1000);
+  EXPECT_FALSE(machine->paused());
+  EXPECT_EQ(ask("Z4,1000,2"), "OK");
+  EXPECT_EQ(run("c"), "T05thread:01;awatch:1000;");
+  EXPECT_EQ(ask("Z5,1000,2"), "");
+  EXPECT_EQ(ask("Z2,1000,10000"), "E22");
+}
+
+TEST_P(GdbTest, Steps) {
+  EXPECT_EQ(run("s"), "T05thread:01;");
+  EXPECT_EQ(eip(), 0xE000u);
+  EXPECT_EQ(machine->cpu().instruction_count(), 1u);
+  EXPECT_EQ(run("vCont;s:1;c"), "T05thread:01;");
+  EXPECT_EQ(eip(), 0xE003u);
+  EXPECT_EQ(run("vCont;re003,e007:1;c"), "T05thread:01;");
+  EXPECT_EQ(eip(), 0xE007u);
+  EXPECT_EQ(run("sE000"), "T05thread:01;");
+  EXPECT_EQ(eip(), 0xE003u);
+  EXPECT_EQ(ask("qqemu.sstep"), "0x7");
+  EXPECT_EQ(ask("Qqemu.sstep=1"), "OK");
+  EXPECT_EQ(ask("qqemu.sstep"), "0x1");
+}
+
+TEST_P(GdbTest, DetachingLetsTheMachineRun) {
+  EXPECT_EQ(ask("Z0,fe006,1"), "OK");
+  EXPECT_EQ(ask("D"), "OK");
+  machine->run_to(1000);
+  EXPECT_FALSE(machine->paused());
+  EXPECT_EQ(machine->cpu().instruction_count(), 1000u);
+  session->attach();  // the next client
+  EXPECT_TRUE(machine->paused());
+  session->leave();  // and it is gone
+  EXPECT_FALSE(machine->paused());
+}
+
+TEST_P(GdbTest, KillEndsTheMachine) {
+  EXPECT_EQ(ask("k"), "");
+  EXPECT_TRUE(machine->ended());
+}
+
+TEST_P(GdbTest, MonitorCommandsAnswer) {
+  const std::string answer = ask("qRcmd," + to_hex(std::string_view("info status")));
+  EXPECT_TRUE(answer.starts_with("O" + to_hex(std::string_view("VM status: paused (prelaunch)\n")))) << answer;
+  EXPECT_TRUE(answer.ends_with("OK"));  // frames in between
+  EXPECT_EQ(ask("qRcmd,1"), "E22");
+  EXPECT_NE(ask("qRcmd," + to_hex(std::string_view("gdbserver none"))), "");
+  EXPECT_EQ(ask("qC"), "QC1");
+}
+
+TEST_P(GdbTest, ResetKeepsTheBreakpoints) {
+  EXPECT_EQ(ask("Z0,fe006,1"), "OK");
+  run("c");
+  machine->reset();
+  EXPECT_EQ(ask("p8"), "f0ff0000");
+  EXPECT_EQ(run("c"), "T05thread:01;");
+  EXPECT_EQ(eip(), 0xE006u);
+}
+
+// Any bytes are survived, and the session answers afterwards.
+TEST_P(GdbTest, SurvivesAnything) {
+  static constexpr std::string_view kSeeds[] = {"g",
+                                                "G00000000",
+                                                "p8",
+                                                "P8=f0ff0000",
+                                                "m1000,10",
+                                                "M1000,2:0102",
+                                                "X1000,2:ab",
+                                                "Z0,fe0,1",
+                                                "z0,fe0,1",
+                                                "Z2,10,4",
+                                                "vCont;c:1",
+                                                "vCont;r1,2:1",
+                                                "s",
+                                                "c1000",
+                                                "C05;1000",
+                                                "qSupported:a+",
+                                                "H g-1",
+                                                "qXfer:features:read:target.xml:0,fff",
+                                                "qRcmd,3f",
+                                                "!",
+                                                "R00",
+                                                "T1",
+                                                "D;1",
+                                                "Qqemu.PhyMemMode:1",
+                                                "Qqemu.sstep=5",
+                                                "?"};
+  std::mt19937 random(4242);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  for (unsigned round = 0; round < 20'000; round++) {
+    std::string data(kSeeds[below(std::size(kSeeds))]);
+    for (std::size_t changes = below(4); changes > 0; changes--) {
+      const std::size_t at = below(data.size() + 1);
+      switch (below(4)) {
+        case 0: data.insert(at, 1, static_cast<char>(random())); break;
+        case 1: data.resize(at); break;
+        case 2: data.insert(at, "ffffffff"); break;
+        default:
+          if (at < data.size()) data[at] = static_cast<char>(random());
+      }
+    }
+    if (data.find("qRcmd") != data.npos && data != "qRcmd,3f") continue;  // no random words for the monitor
+    if (data == "k" || data.starts_with("vKill;")) continue;
+    receive(below(8) == 0 ? data : framed(data));
+    if (below(50) == 0) machine->run_to(machine->cpu().instruction_count() + 50);
+    sent.clear();
+  }
+  receive("#00#00");
+  session->leave();
+  session->attach();
+  EXPECT_EQ(ask("qC"), "QC1");
+}
+
+#ifdef RELIC86_JIT
+INSTANTIATE_TEST_SUITE_P(Engines, GdbTest, ::testing::Values("interp", "jit"),
+                         [](const auto& engine) { return std::string(engine.param); });
+#else
+INSTANTIATE_TEST_SUITE_P(Engines, GdbTest, ::testing::Values("interp"),
+                         [](const auto& engine) { return std::string(engine.param); });
+#endif
+
+}  // namespace
+}  // namespace relic86

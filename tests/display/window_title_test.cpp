@@ -1,0 +1,30 @@
+#include "display/window_title.h"
+
+#include <gtest/gtest.h>
+
+namespace relic86 {
+namespace {
+
+TEST(WindowTitle, NameStateSpeedAndHowToGrab) {
+  EXPECT_EQ(window_title({"dos", "running", 85'200'000, 0, false}, false),
+            "relic86 - dos (running, 85 MIPS) - click or Ctrl+Alt+G grabs the mouse");
+  EXPECT_EQ(window_title({"", "running", 1'230'000, 0, false}, true),
+            "relic86 (running, 1.2 MIPS) - Ctrl+Alt+G frees the mouse");
+}
+
+TEST(WindowTitle, PausedMachinesHaveNoSpeed) {
+  EXPECT_EQ(window_title({"", "paused", 85'200'000, 0, false}, true), "relic86 (paused) - Ctrl+Alt+G frees the mouse");
+}
+
+TEST(WindowTitle, KeyboardLights) {
+  EXPECT_EQ(window_title({"", "running", 20'000'000, 6, false}, true),
+            "relic86 (running, 20 MIPS, Num, Caps) - Ctrl+Alt+G frees the mouse");
+}
+
+TEST(WindowTitle, SaysHowToQuitAfterAsking) {
+  EXPECT_EQ(window_title({"", "paused", 0, 0, true}, true),
+            "relic86 (paused) - the guest was asked to power off; Ctrl+Alt+Q again quits");
+}
+
+}  // namespace
+}  // namespace relic86

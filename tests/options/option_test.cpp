@@ -1,0 +1,164 @@
+// The command line: QEMU's words, what each leads to, and what the answers to wrong ones say.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "cpu/cpu_feature_names.h"
+#include "machine/board_options.h"
+#include "options/options.h"
+
+namespace relic86 {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Options parse(const Words& words) {
+  auto parsed = parse_command_line(words);
+  EXPECT_TRUE(parsed.ok()) << parsed.message();
+  return parsed ? parsed.value().options : Options{};
+}
+
+std::string refusal(const Words& words) {
+  const auto parsed = parse_command_line(words);
+  EXPECT_FALSE(parsed.ok());
+  return parsed ? "" : parsed.error().message;
+}
+
+TEST(DriveOptions, DevicesGiveDrivesTheirPlaces) {
+  const Options options = parse({"-device", "ide-hd,drive=root,bus=ide.1,unit=1,serial=S1,bootindex=2",  //
+                                 "-drive", "if=none,id=root,file=a.img,format=raw",                      //
+                                 "-drive", "file=b.img,if=none,id=cd", "-device", "ide-cd,drive=cd,bootindex=1",
+                                 "-drive", "file=c.img,if=none,id=small", "-device", "floppy,drive=small,unit=1"});
+  ASSERT_EQ(options.drives.size(), 3u);
+  EXPECT_EQ(options.drives[0].interface, DriveOption::Interface::Ide);
+  EXPECT_EQ(options.drives[0].index, 3u);
+  EXPECT_EQ(options.drives[0].serial, "S1");
+  EXPECT_EQ(options.drives[0].boot_index, 2u);
+  EXPECT_EQ(options.drives[1].media, DriveOption::Media::Cdrom);
+  EXPECT_EQ(options.drives[1].index, 0u);
+  EXPECT_EQ(options.drives[2].interface, DriveOption::Interface::Floppy);
+  EXPECT_EQ(options.drives[2].index, 1u);
+  EXPECT_FALSE(options.default_cdrom);
+  EXPECT_FALSE(options.default_floppy);
+  EXPECT_TRUE(options.devices.empty());
+}
+
+TEST(DriveOptions, FreePlacesAreTakenInOrder) {
+  const Options options = parse({"-hda", "a", "-drive", "file=b", "-drive", "file=c,media=cdrom", "-drive",
+                                 "file=d,if=none,id=d", "-device", "ide-hd,drive=d"});
+  ASSERT_EQ(options.drives.size(), 4u);
+  EXPECT_EQ(options.drives[1].index, 1u);
+  EXPECT_EQ(options.drives[2].index, 2u);
+  EXPECT_EQ(options.drives[3].index, 3u);
+}
+
+TEST(DriveOptions, WrongOnesAreRefused) {
+  EXPECT_EQ(refusal({"-drive", "file=a,fomat=raw"}).find("-drive fomat=raw: unknown property; the nearest is format"),
+            0u);
+  EXPECT_EQ(refusal({"-device", "ide-hd,drive=x"}), "-device ide-hd: drive=x: there is no -drive with id=x");
+  EXPECT_EQ(refusal({"-device", "ide-hd"}), "-device ide-hd: drive= is missing; name the id of a -drive with if=none");
+  EXPECT_NE(refusal({"-device", "ide-cd,bus=ide.7"}).find("ide.0 and ide.1 exist"), std::string::npos);
+  EXPECT_NE(refusal({"-device", "ide-cd,dirve=a"}).find("the nearest is drive"), std::string::npos);
+  EXPECT_NE(refusal({"-drive", "if=none,id=a,file=a", "-drive", "id=a,file=b"}).find("another drive has this id"),
+            std::string::npos);
+  EXPECT_NE(refusal({"-drive", "id=a,file=a", "-device", "ide-hd,drive=a"}).find("give that -drive if=none"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal({"-device", "ide-cd", "-device", "ide-cd", "-device", "ide-cd", "-device", "ide-cd", "-device", "ide-cd"})
+          .find("no free place"),
+      std::string::npos);
+  EXPECT_NE(refusal({"-drive", "file=a,cache=soon"}).find("writeback"), std::string::npos);
+}
+
+TEST(DriveOptions, BootOrders) {
+  const Options options = parse({"-boot", "once=d,order=ca,menu=on,strict=on"});
+  EXPECT_EQ(options.boot_once, "d");
+  EXPECT_EQ(options.boot_order, "ca");
+  EXPECT_TRUE(options.boot_menu);
+  EXPECT_TRUE(options.boot_strict);
+  EXPECT_NE(refusal({"-boot", "oder=c"}).find("unknown property"), std::string::npos);
+}
+
+TEST(CharacterOptions, NamedDevices) {
+  const Options options = parse({"-chardev", "socket,id=a,path=/tmp/x,server=on,wait=off", "-chardev",
+                                 "socket,id=b,host=localhost,port=4,telnet=on,server,nowait", "-chardev",
+                                 "file,id=c,path=f,logfile=l,mux=on", "-mon", "chardev=a,mode=control,pretty=on",
+                                 "-mon", "b", "-device", "isa-serial,chardev=c,index=1"});
+  ASSERT_EQ(options.char_devices.size(), 3u);
+  EXPECT_EQ(options.char_devices[0].spec, "unix:/tmp/x,server,nowait");
+  EXPECT_EQ(options.char_devices[1].spec, "telnet:localhost:4,server,nowait");
+  EXPECT_EQ(options.char_devices[2].spec, "file:f");
+  EXPECT_EQ(options.char_devices[2].log_file, "l");
+  EXPECT_TRUE(options.char_devices[2].mux);
+  ASSERT_EQ(options.monitors.size(), 2u);
+  EXPECT_TRUE(options.monitors[0].control);
+  EXPECT_TRUE(options.monitors[0].pretty);
+  EXPECT_EQ(options.monitors[1].device, "chardev:b");
+  EXPECT_EQ(options.serials, (Words{"none", "chardev:c"}));
+  EXPECT_NE(refusal({"-chardev", "sokcet,id=a"}).find("the nearest is socket"), std::string::npos);
+  EXPECT_NE(refusal({"-chardev", "null"}).find("id= is missing"), std::string::npos);
+  EXPECT_NE(refusal({"-chardev", "null,id=a", "-chardev", "null,id=a"}).find("another character device"),
+            std::string::npos);
+  EXPECT_NE(refusal({"-device", "isa-serial,index=4"}).find("index=4"), std::string::npos);
+  EXPECT_NE(refusal({"-serial", "null", "-device", "isa-serial,index=0"}).find("is there already"), std::string::npos);
+}
+
+TEST(ForeignOptions, HaveAnAnswer) {
+  parse({"-no-hpet", "-k", "de", "-M", "pc-i440fx-7.2", "-overcommit", "mem-lock=off", "-accel", "tcg,thread=single",
+         "-net", "none", "-smp", "1,cores=1", "-name", "guest=x,process=y", "-rtc", "base=utc,clock=vm"});
+  EXPECT_NE(refusal({"-enable-kvm"}).find("pure software"), std::string::npos);
+  EXPECT_NE(refusal({"-soundhw", "sb16"}).find("no sound card"), std::string::npos);
+  EXPECT_NE(refusal({"-k", "dee"}).find("the nearest is de"), std::string::npos);
+  EXPECT_NE(refusal({"-M", "pc-i440fx-latest"}).find("unknown machine"), std::string::npos);
+  EXPECT_NE(refusal({"-rtc", "clock=moon"}).find("host, rt and vm"), std::string::npos);
+  for (const char* option : {"-M", "-accel", "-display", "-vga", "-k", "-chardev"}) {
+    const std::vector<std::string> words{option, "help"};
+    const auto parsed = parse_command_line(words);
+    ASSERT_TRUE(parsed.ok()) << option;
+    EXPECT_TRUE(parsed.value().print_and_exit.has_value()) << option;
+  }
+}
+
+TEST(ForeignOptions, FormsOfQemusWords) {
+  parse({"-smp", "cpus=1,maxcpus=1,sockets=1", "-smp", "cores=1", "-icount", "shift=auto,align=off,sleep=on", "-global",
+         "mc146818rtc.lost_tick_policy=slew"});
+  EXPECT_EQ(refusal({"-smp", "cores=2"}), "Invalid SMP CPUs 2. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_EQ(refusal({"-smp", "sockets=2,cores=3"}), "Invalid SMP CPUs 6. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_EQ(refusal({"-smp", "1,maxcpus=4"}), "Invalid SMP CPUs 4. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_EQ(refusal({"-smp", "0"}), "Invalid SMP CPUs 0. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_NE(refusal({"-smp", "corse=1"}).find("unknown property"), std::string::npos);
+  EXPECT_NE(refusal({"-icount", "align=on"}).find("only off exists"), std::string::npos);
+  EXPECT_NE(refusal({"-global", "nonsense"}).find("DRIVER.PROPERTY=VALUE"), std::string::npos);
+}
+
+TEST(ProcessorOptions, UnknownFeaturesAreErrorsKnownOnesAreNot) {
+  const auto model = [](const char* text) {
+    Options options;
+    options.cpu_model = text;
+    return cpu_model_for(options);
+  };
+  EXPECT_EQ(model("pentium3,+sse9").error().message,
+            "-cpu pentium3,+sse9: unknown feature; the nearest is sse; '-cpu help' lists those that relic86 has");
+  EXPECT_FALSE(model("pentium3,frob=on").ok());
+  EXPECT_FALSE(model("pentium3,sse2=maybe").ok());
+  EXPECT_NE(model("pentum").error().message.find("the nearest is pentium;"), std::string::npos);
+  // Known to QEMU, absent here: off is no news, on is warned of, enforce makes it an error.
+  EXPECT_TRUE(model("pentium3,-avx2,sse4_1=off,kvm=off,hv-time=off,migratable=no").ok());
+  for (const std::string_view flag : known_cpu_flags()) {
+    EXPECT_TRUE(model(fmt::format("pentium3,-{}", flag).c_str()).ok()) << flag;
+    EXPECT_FALSE(flag.starts_with('-') || flag.ends_with('-')) << flag;
+  }
+  ::testing::internal::CaptureStderr();
+  EXPECT_TRUE(model("pentium3,+avx2,level=4").ok());
+  const std::string warnings = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(warnings.find("warning: -cpu pentium3: avx2 is not supported and stays off\n"), std::string::npos);
+  EXPECT_NE(warnings.find("warning: -cpu pentium3: level is not supported and has no effect\n"), std::string::npos);
+  EXPECT_FALSE(model("pentium3,enforce,+avx2").ok());
+  EXPECT_EQ(model("486-v1").value().name, "486");
+  EXPECT_NE(model("pentium3,sse3=on").value().features_ecx & kCpuidSse3, 0u);
+}
+
+}  // namespace
+}  // namespace relic86
