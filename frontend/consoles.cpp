@@ -7,19 +7,8 @@
 namespace relic86 {
 
 Consoles::Consoles(const Options& options, Machine& machine, HostPoller& poller)
-    : options_(options), machine_(machine), poller_(poller) {
-  machine_.provide_gdb([this](const std::string& device) { return serve_gdb(device); });
-}
-Consoles::~Consoles() { machine_.provide_gdb({}); }
-
-Result<> Consoles::serve_gdb(const std::string& device) {
-  gdb_.reset();
-  if (device == "none") return {};
-  auto server = GdbServer::open(machine_, device, poller_);
-  if (!server) return server.error();
-  gdb_ = std::move(server).value();
-  return {};
-}
+    : options_(options), machine_(machine), poller_(poller), gdb_(machine, poller) {}
+Consoles::~Consoles() = default;
 
 Result<std::unique_ptr<Consoles>> Consoles::create(const Options& options, Machine& machine, HostPoller& poller) {
   std::unique_ptr<Consoles> consoles(new Consoles(options, machine, poller));

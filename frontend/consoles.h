@@ -29,7 +29,6 @@ class Consoles {
   Result<CharBackend*> open_named(const std::string& option, const std::string& id);
   Result<CharBackend*> open_mux(const std::string& option);
   Result<> connect_ports();
-  Result<> serve_gdb(const std::string& device);
   Result<> add_monitor(const MonitorOption& monitor);
 
   const Options& options_;
@@ -46,7 +45,7 @@ class Consoles {
   std::unique_ptr<MuxBackend> mux_;     // mon:stdio
   std::vector<std::unique_ptr<Monitor>> monitors_;
   std::vector<std::unique_ptr<QmpServer>> qmp_servers_;
-  std::unique_ptr<GdbServer> gdb_;
+  GdbService gdb_;
 };
 
 }  // namespace relic86

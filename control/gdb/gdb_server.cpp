@@ -28,4 +28,19 @@ GdbServer::GdbServer(Machine& machine, std::unique_ptr<CharBackend> backend)
 
 GdbServer::~GdbServer() { backend_->connect(nullptr); }
 
+GdbService::GdbService(Machine& machine, HostPoller& poller) : machine_(machine), poller_(poller) {
+  machine_.provide_gdb([this](const std::string& device) { return serve(device); });
+}
+
+GdbService::~GdbService() { machine_.provide_gdb({}); }
+
+Result<> GdbService::serve(const std::string& device) {
+  server_.reset();
+  if (device == "none") return {};
+  auto server = GdbServer::open(machine_, device, poller_);
+  if (!server) return server.error();
+  server_ = std::move(server).value();
+  return {};
+}
+
 }  // namespace relic86

@@ -26,4 +26,20 @@ class GdbServer final : private CharSource {
   GdbSession session_;
 };
 
+// Serves Machine::serve_gdb with at most one server at a time. The machine and the poller outlive it.
+class GdbService {
+ public:
+  GdbService(Machine& machine, HostPoller& poller);
+  ~GdbService();
+  GdbService(const GdbService&) = delete;
+  GdbService& operator=(const GdbService&) = delete;
+
+ private:
+  Result<> serve(const std::string& device);
+
+  Machine& machine_;
+  HostPoller& poller_;
+  std::unique_ptr<GdbServer> server_;
+};
+
 }  // namespace relic86

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "control/gdb/gdb_server.h"
 #include "devices/chipset/mc146818.h"
 #include "options/options.h"
 
@@ -116,6 +117,7 @@ TEST_F(MonitorSession, PageTablesAreListed) {
 }
 
 TEST_F(MonitorSession, ServesGdbWhereItIsTold) {
+  const GdbService service(*machine, poller);
   EXPECT_EQ(run("gdbserver unix:" + folder + "/gdb"),
             "Waiting for gdb connection on device 'unix:" + folder + "/gdb'\n");
   EXPECT_TRUE(std::filesystem::exists(folder + "/gdb"));
