@@ -46,6 +46,7 @@ ExitReason Translator::run(u64 budget) {
     return interpreter_.run_traced(budget);
   }
   interpreter_.begin(budget);
+  const HostTraps::Running running(traps_);
   for (;;) {
     collect();
     if (const auto reason = interpreter_.boundary()) return *reason;
@@ -159,7 +160,8 @@ void Translator::settle_x87(const ExitPoint& exit) {
 
 Mode Translator::mode() const {
   Mode mode = Mode::of(state_);
-  if (!options_.units) mode.x87 = mode.sse = false;
+  if (!options_.units || (mode.traps && !options_.unmasked)) mode.x87 = mode.sse = false;
+  if (!mode.x87 && !mode.sse) mode.traps = false;
   return mode;
 }
 

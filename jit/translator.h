@@ -17,6 +17,7 @@
 #include "jit/runtime/code_cache.h"
 #include "jit/runtime/descriptor_cache.h"
 #include "jit/runtime/flag_records.h"
+#include "jit/runtime/host_traps.h"
 #include "jit/runtime/lookup_table.h"
 #include "jit/runtime/translation.h"
 #include "jit/x64/thunks.h"
@@ -41,6 +42,7 @@ struct TranslatorOptions {
   bool strings = true;                  // string instructions without a repeat prefix, MOVS and STOS are translated
   bool segments = true;                 // loads of known segments, VERW, SYSENTER and SYSEXIT are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
+  bool unmasked = true;                 // with unmasked exceptions, too
 };
 
 struct TranslatorStatistics {
@@ -142,6 +144,7 @@ class Translator final : public Executor, public CodeWatch {
   x64::Thunks thunks_;
   std::vector<std::unique_ptr<LookupTable>> lookups_;
   FlagRecords records_;
+  HostTraps traps_;
   std::vector<Translation*> dead_;
   // How translated code was left, if not as its exit point says.
   ExitKind outcome_ = ExitKind::Before;

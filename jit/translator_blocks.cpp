@@ -152,6 +152,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   }
   translation.exits.clear();
   translation.steps.clear();
+  translation.trap_sites.clear();
   drop_records(translation);
   ir.loop = options_.loops && !translation.no_loop && translation.second_page == 0 && closes_loop(ir);
   if (options_.share && !mode.unshared) plan_pages(ir, mode);
@@ -178,6 +179,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   translation.code = placed.executable;
   translation.writable = placed.writable;
   translation.code_size = placed.size;
+  traps_.add(translation);
   translation.exits.shrink_to_fit();
   translation.steps.shrink_to_fit();
   return true;
@@ -263,6 +265,7 @@ void Translator::drop_records(Translation& translation) {
 // No translated code runs: nobody needs the flags of the dead.
 void Translator::collect() {
   for (Translation* const translation : dead_) {
+    traps_.remove(*translation);
     if (translation->code != nullptr) cache_.release(translation->code, translation->code_size);
     drop_records(*translation);
     delete translation;

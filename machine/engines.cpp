@@ -31,7 +31,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
                                 {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
-                                {"units", &jit::TranslatorOptions::units}};
+                                {"units", &jit::TranslatorOptions::units},
+                                {"unmasked", &jit::TranslatorOptions::unmasked}};
 
 std::string switch_names() {
   std::string names;

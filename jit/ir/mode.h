@@ -12,10 +12,11 @@ struct Mode {
   bool stack32 = false;
   bool user = false;
   u8 flat_segments = 0;  // bit n: segment n is flat and unrestricted
-  // No #NM, #UD or #MF for the whole unit, every exception masked and none pending.
+  // No #NM or #UD for the whole unit, and no x87 exception pending.
   bool x87 = false;
   bool sse = false;
-  bool down = false;  // DF
+  bool traps = false;  // an x87 or SSE exception may be unmasked: the host's unit may trap (jit/runtime/host_traps.h)
+  bool down = false;   // DF
   // Of 16-bit code, bit n: segment n starts at a multiple of 4 and reaches to FFFFh at least, for reading and writing.
   u8 roomy_segments = 0;
   // Not of the processor: a block's variant in which every access checks its own page.
@@ -27,7 +28,7 @@ struct Mode {
   u32 key() const {
     return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3 |
            (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u) | (down ? 1u << 11 : 0u) | roomy_bits() << 12 |
-           (unshared ? kUnshared : 0u);
+           (traps ? 1u << 15 : 0u) | (unshared ? kUnshared : 0u);
   }
   bool roomy(unsigned segment) const { return (roomy_segments >> segment & 1) != 0; }
   static Mode of_key(u32 key) {
@@ -42,11 +43,12 @@ struct Mode {
     for (unsigned i = 0; i < std::size(kRoomy); ++i) {
       if ((key & 1u << (12 + i)) != 0) mode.roomy_segments = static_cast<u8>(mode.roomy_segments | 1u << kRoomy[i]);
     }
+    mode.traps = (key & 1u << 15) != 0;
     mode.unshared = (key & kUnshared) != 0;
     return mode;
   }
-  static constexpr u32 kUnshared = 1u << 15;
-  static constexpr u32 kKeys = 1u << 15;  // variants not counted
+  static constexpr u32 kUnshared = 1u << 16;
+  static constexpr u32 kKeys = 1u << 16;  // variants not counted
 
   static bool is_roomy(const Segment& segment) {
     return segment.read_end >= 0x10000 && segment.write_end >= 0x10000 && segment.base % 4 == 0;
@@ -78,8 +80,9 @@ struct Mode {
     constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
     constexpr u32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsrReserved = 0xFFFF0000;
     if ((state.cr0 & (kEm | kTs)) == 0 && (state.fx.mxcsr & kMxcsrReserved) == 0) {
-      mode.x87 = (state.fx.control & kX87Masks) == kX87Masks && (state.fx.status & kX87Summary) == 0;
-      mode.sse = (state.cr4 & kOsFxsr) != 0 && (state.fx.mxcsr & kSseMasks) == kSseMasks;
+      mode.x87 = (state.fx.status & kX87Summary) == 0;
+      mode.sse = (state.cr4 & kOsFxsr) != 0;
+      mode.traps = (state.fx.control & kX87Masks) != kX87Masks || (state.fx.mxcsr & kSseMasks) != kSseMasks;
     }
     return mode;
   }

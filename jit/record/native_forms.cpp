@@ -1,5 +1,6 @@
 #include "jit/record/native_forms.h"
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -143,7 +144,7 @@ constexpr Named kForms[] = {
     {"x87_fnstsw_memory", store(Unit::X87, 2)},
     {"x87_fnclex", load(Unit::X87, 0)},
     {"x87_fninit", special(Unit::X87, Special::Initialise)},
-    {"x87_fwait", special(Unit::X87, Special::Nothing)},
+    {"x87_fwait", special(Unit::X87, Special::Wait)},
     {"x87_no_operation", special(Unit::X87, Special::Nothing)},
 };
 
@@ -173,7 +174,21 @@ NativeForm x87_register_form(u8 escape, unsigned reg) {
   return form;
 }
 
-NativeForm form_of(const InstructionRow& row) {
+// Waiting instructions of the x87, all of MMX, and what computes with SSE.
+bool may_trap(const NativeForm& form, std::string_view meaning) {
+  switch (form.unit) {
+    case Unit::X87: return form.tracked || form.special == Special::Wait || form.special == Special::LoadControl;
+    case Unit::Mmx: return true;
+    case Unit::Sse: {
+      constexpr std::string_view kComputing[] = {"simd_floating", "cvt", "comis", "ucomis", "cmp"};
+      return std::ranges::any_of(kComputing, [&](std::string_view prefix) { return meaning.starts_with(prefix); });
+    }
+    case Unit::None: return false;
+  }
+  return false;
+}
+
+NativeForm basic_form(const InstructionRow& row) {
   const std::string_view meaning = row.meaning;
   const unsigned reg = row.match & 7u;
   if (meaning.starts_with("x87_memory")) return x87_memory_form(row.opcode, reg);
@@ -187,6 +202,12 @@ NativeForm form_of(const InstructionRow& row) {
     if (named.meaning == meaning) return named.form;
   }
   return {};
+}
+
+NativeForm form_of(const InstructionRow& row) {
+  NativeForm form = basic_form(row);
+  form.traps = may_trap(form, row.meaning);
+  return form;
 }
 
 const std::vector<NativeForm>& forms() {
@@ -203,6 +224,8 @@ const std::vector<NativeForm>& forms() {
 const NativeForm* native_form(const Insn& insn, const Mode& mode) {
   if (insn.row == kNoRow) return nullptr;
   const NativeForm& form = forms()[insn.row];
+  // FCOMI leaves the flags alone when its unmasked exception comes: the host's flags are not the guest's then.
+  if (mode.traps && form.unit == NativeForm::Unit::X87 && form.compares) return nullptr;
   switch (form.unit) {
     case Unit::None: return form.special == Special::None ? nullptr : &form;
     case Unit::X87:
@@ -222,7 +245,7 @@ bool changes_units(const Insn& insn) {
   if (insn.row == kNoRow) return false;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
   return meaning == "x87_fldcw" || meaning == "x87_fldenv" || meaning == "x87_frstor" || meaning == "fxrstor" ||
-         meaning == "ldmxcsr";
+         meaning == "ldmxcsr" || meaning == "x87_fnclex" || meaning == "x87_fninit";
 }
 
 }  // namespace relic86::jit

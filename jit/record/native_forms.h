@@ -11,7 +11,8 @@ struct NativeForm {
   enum class Unit : u8 { None, X87, Mmx, Sse } unit = Unit::None;
   enum class Special : u8 {
     None,
-    Nothing,      // nothing is left to do: FWAIT without a pending exception, fences, hints
+    Nothing,      // nothing is left to do: fences, hints
+    Wait,         // FWAIT: nothing, unless an exception may be pending
     LoadControl,  // FLDCW
     LoadMxcsr,    // LDMXCSR
     Initialise,   // FNINIT
@@ -26,6 +27,7 @@ struct NativeForm {
   bool compares = false;      // ZF, PF, CF := the result; OF, SF, AF := 0
   bool tracked = false;       // FIP, FCS, FOP and FDP, FDS point to it afterwards (SDM 1 8.1.8)
   bool status_to_ax = false;  // FNSTSW AX
+  bool traps = false;         // raises exceptions, or meets a pending one
 };
 
 // Null: the instruction is not of this kind, or the mode does not allow it.
@@ -34,7 +36,7 @@ const NativeForm* native_form(const Insn& insn, const Mode& mode);
 // FOP: the low bits of the escape byte and the ModRM byte.
 u16 x87_opcode(const Insn& insn);
 
-// The instruction may change what Mode::x87 and Mode::sse say.
+// The instruction may change what Mode::x87, Mode::sse and Mode::traps say.
 bool changes_units(const Insn& insn);
 
 }  // namespace relic86::jit

@@ -52,13 +52,19 @@ struct ExitPoint {
   u8 lazy_registers = 0;
   u32 late_jump_offset = 0, late_stub_offset = 0;
   // Branch: the jump that is patched.
-  u32 jump_offset = 0;  // of the 32-bit displacement, from the code's start
-  u32 stub_offset = 0;
+  u32 jump_offset = 0;    // of the 32-bit displacement, from the code's start
+  u32 stub_offset = 0;    // of a trap, too
   bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
   bool linkable : 1 = false;
   bool crosses : 1 = false;  // to another page: 64 bits of its host address + 1 are patched too
   u32 check_offset = 0;      // where they stand
   Translation* linked = nullptr;
+};
+
+// An instruction of the host that may trap, and where the guest's exit for it is.
+struct TrapSite {
+  u32 offset = 0;  // from the code's start
+  const ExitPoint* exit = nullptr;
 };
 
 struct Translation {
@@ -74,6 +80,8 @@ struct Translation {
   u64 second_page = 0;   // host address of the page that holds the rest of a straddling block; 0: none
   u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
   std::vector<std::unique_ptr<ExitPoint>> exits;  // they stay where they are: code names them
+
+  std::vector<TrapSite> trap_sites;  // by rising offset
 
   std::vector<FlagStep> steps;
   std::vector<u32> flag_records;  // numbers of what this block leaves behind

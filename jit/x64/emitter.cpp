@@ -38,6 +38,7 @@ bool Emitter::run() {
   a_.setErrorHandler(&refusal);
   translation_.count = static_cast<u32>(ir_.insns.size());
   for (const PageGroup& group : ir_.groups) left_.push_back(group.accesses);
+  trap_exits_.resize(ir_.insns.size());
   u32 written = 0;
   for (const InsnIr& each : ir_.insns) {
     written_before_.push_back(written);

@@ -229,6 +229,9 @@ class Emitter {
   void point_data_here();
   void store_x87_pointers();
   bool units_used_from(std::size_t index) const;
+  void expect_trap();
+  void trap_here();
+  void wait_here();
 
   // --- The system's instructions (emitter_system.cpp) ---
   void selector(u16 id);
@@ -293,6 +296,7 @@ class Emitter {
   bool units_held_ = false;                // from here on the host's units hold the guest's registers
   std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
   unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any
+  std::vector<ExitPoint*> trap_exits_;     // by instruction; null: the host does not trap there
   u32 record_ = 0;                         // 1 + number of the record that the home names, for the present steps
   // The block may be entered with a record in the home as long as nobody but exits asks for those flags: what the
   // block has changed by then must not be part of the record.

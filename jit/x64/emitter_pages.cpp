@@ -153,6 +153,8 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
     a_.bind(miss);
+    index_ = snapshot.index;
+    wait_here();
     call_thunk(thunks_.touch, exit);
     a_.cmp(area(offsetof(EngineArea, value)), 0);
     a_.jne(again);

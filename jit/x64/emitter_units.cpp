@@ -25,7 +25,8 @@ constexpr Condition kMoveConditions[4] = {Condition::Below, Condition::Equal, Co
 bool Emitter::units_used_from(std::size_t index) const {
   for (std::size_t i = index; i < ir_.insns.size(); ++i) {
     const NativeForm* const form = ir_.insns[i].native;
-    if (form != nullptr && form->special != Special::Nothing) return true;
+    if (form == nullptr || form->special == Special::Nothing) continue;
+    if (form->special != Special::Wait || mode_.traps) return true;
   }
   return false;
 }
@@ -45,21 +46,50 @@ void Emitter::hold_units() {
   });
 }
 
+// The exit for exceptions that the host's unit raises at this instruction, or has pending there: the interpreter
+// carries it out, and delivers what comes of it.
+void Emitter::expect_trap() {
+  if (!mode_.traps || !insn().native->traps) return;
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  trap_exits_[index_] = exit;
+  defer([=, this] {
+    exit->stub_offset = static_cast<u32>(a_.offset());
+    leave(exit);
+  });
+}
+
+// The host's instruction that follows at once may trap.
+void Emitter::trap_here() {
+  if (const ExitPoint* const exit = trap_exits_[index_]; exit != nullptr)
+    translation_.trap_sites.push_back({static_cast<u32>(a_.offset()), exit});
+}
+
+// Before a slow access of an x87 or MMX instruction, which may fault or fill a TLB entry: a pending exception goes
+// first.
+void Emitter::wait_here() {
+  if (trap_exits_[index_] == nullptr || insn().native->unit == NativeForm::Unit::Sse) return;
+  trap_here();
+  a_.fwait();
+}
+
 void Emitter::native() {
   const NativeForm& form = *insn().native;
-  if (form.special == Special::Nothing) return;
+  if (form.special == Special::Nothing || (form.special == Special::Wait && !mode_.traps)) return;
   hold_units();
+  if (insn().flags_read != 0) (void)condition_code(static_cast<u32>(kMoveConditions[insn().insn->reg & 3]));
+  expect_trap();
   switch (form.special) {
+    case Special::Wait: wait_here(); return;
     case Special::LoadControl: load_unit_control(0x3F, 0, false); return;
     case Special::LoadMxcsr: load_unit_control(0x1F80, 0xFFFF0000, true); return;
     case Special::Initialise: initialise_x87(); return;
     case Special::EmptyMmx:
+      trap_here();
       a_.movd(kAddress.r32(), x86::mm0);  // TOP becomes 0 on hosts where EMMS leaves it
       a_.emms();
       return;
     default: break;
   }
-  if (insn().flags_read != 0) (void)condition_code(static_cast<u32>(kMoveConditions[insn().insn->reg & 3]));
   if (insn().insn->memory()) {
     native_memory();
   } else {
@@ -110,6 +140,7 @@ void Emitter::native_memory() {
       a_.jmp(done);
       return;
     }
+    wait_here();
     call_thunk(thunks_.load, exit);
     encode_memory(area(offsetof(EngineArea, value), insn().native->bytes));
     if (insn().native->tracked) lea_address(kAddress);
@@ -117,7 +148,8 @@ void Emitter::native_memory() {
   });
 }
 
-// FLDCW, LDMXCSR: a value that unmasks an exception, or has a reserved bit, is the interpreter's.
+// FLDCW, LDMXCSR: a value that has a reserved bit is the interpreter's; so is one that unmasks an exception, unless the
+// mode expects that.
 void Emitter::load_unit_control(u32 masks, u32 reserved, bool mxcsr) {
   const Insn& i = *insn().insn;
   const unsigned bytes = mxcsr ? 4 : 2;
@@ -136,10 +168,12 @@ void Emitter::load_unit_control(u32 masks, u32 reserved, bool mxcsr) {
   };
   fetch(from);
   a_.bind(join);
-  a_.mov(kAddress.r32(), value);
-  a_.not_(kAddress.r32());
-  a_.test(kAddress.r32(), masks);
-  a_.jnz(other);
+  if (!mode_.traps) {
+    a_.mov(kAddress.r32(), value);
+    a_.not_(kAddress.r32());
+    a_.test(kAddress.r32(), masks);
+    a_.jnz(other);
+  }
   if (reserved != 0) {
     a_.test(value, reserved);
     a_.jnz(other);
@@ -153,11 +187,14 @@ void Emitter::load_unit_control(u32 masks, u32 reserved, bool mxcsr) {
     a_.and_(value, 0x1F3F);
     a_.or_(value, 0x40);
     a_.mov(image, value.r16());
+    trap_here();
     a_.fldcw(image);
   }
   give(temporary);
-  defer([=, this] {
+  defer([=, this, index = index_] {
     a_.bind(slow);
+    index_ = index;
+    wait_here();
     call_thunk(thunks_.load, exit);
     fetch(area(offsetof(EngineArea, value), bytes));
     a_.jmp(join);
@@ -178,6 +215,7 @@ void Emitter::initialise_x87() {
 
 // Prefix, REX, escape bytes, opcode.
 void Emitter::encode_opcode(unsigned rex) {
+  trap_here();
   const InstructionRow& row = instruction_table()[insn().insn->row];
   if ((row.match & kMatch66) != 0) a_.db(0x66);
   if ((row.match & kMatchF3) != 0) a_.db(0xF3);

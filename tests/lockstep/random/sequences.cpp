@@ -137,9 +137,35 @@ void Sequences::direction() {
   }
 }
 
+// MOV [place], a control word or MXCSR that unmasks some exceptions; FLDCW or LDMXCSR.
+void Sequences::masks() {
+  static constexpr u32 kUsual[] = {0x3F, 0x32, 0x32, 0x37, 0x1F, 0x00};  // masked: all, as Pascal has it, all but OE...
+  const u32 exceptions = g_.one_in(3) ? g_.below(0x40) : kUsual[g_.below(std::size(kUsual))];
+  const bool mxcsr = g_.one_in(2);
+  const u32 word =
+      mxcsr ? exceptions << 7 | g_.below(4) << 13 | (g_.one_in(4) ? 0x8040u : 0u) : exceptions | g_.below(16) << 8;
+  const u32 at = 0x2000 + g_.below(0x400) * 4;
+  const u8 rm = code32_ ? 5 : 6;
+  const unsigned address = code32_ ? 4 : 2;
+  if (!code32_) raw({0x66});
+  raw({0xC7, rm});
+  number(at, address);
+  number(word, 4);
+  if (mxcsr) {
+    raw({0x0F, 0xAE, static_cast<u8>(2 << 3 | rm)});
+  } else {
+    raw({0xD9, static_cast<u8>(5 << 3 | rm)});
+  }
+  number(at, address);
+}
+
 void Sequences::append(std::vector<u8>& code) {
   static constexpr u8 kStrings[] = {0xA4, 0xA5, 0xAA, 0xAB, 0xAC, 0xAD, 0xA6, 0xA7, 0xAE, 0xAF};
   code_ = &code;
+  if (choices_.masks && !g_.one_in(4)) {
+    masks();
+    return;
+  }
   const Base base = any_base();
   prefix_ = g_.one_in(3) ? kPrefixes[g_.below(6)] : u8{0};
   if (!g_.one_in(3)) move_immediate(base.reg, place(), code32_ || g_.one_in(4) ? 4 : 2);

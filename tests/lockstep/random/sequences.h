@@ -16,7 +16,8 @@ struct SegmentChoices {
   std::vector<u16> selectors{};
   std::vector<u16> stacks{};  // for SS; empty: it is left alone
   u32 far_pointers = 0;       // offset of their table in CS
-  bool flushes = false;   // the TLB, in ring 0
+  bool flushes = false;       // the TLB, in ring 0
+  bool masks = false;         // x87 and SSE exceptions are unmasked
 };
 
 class Sequences {
@@ -44,6 +45,7 @@ class Sequences {
   void load_stack();
   void load_far(u8 segment, u8 reg);
   void direction();
+  void masks();
 
   ProgramGenerator& g_;
   bool code32_;

@@ -42,7 +42,7 @@ constexpr Group kGroups[] = {
     {"integer", any, false, false},    {"cold", any, true, false},          {"shifts", shifts, false, false},
     {"strings", strings, true, false}, {"branches", branches, true, false}, {"stack", stack, true, false},
     {"x87", x87, false, false},        {"mmx", mmx, false, false},          {"sse", sse, false, false},
-    {"units", units, true, true},      {"segments", any, false, false, 2},
+    {"units", units, true, true},      {"segments", any, false, false, 2},  {"unmasked", units, true, true, 8, true},
 };
 
 // Places: the program at 1000h or just below 2000h, its data from 2000h, its stack below 8000h.
@@ -108,7 +108,7 @@ class Builder {
     program_.focus(group_.rows);
     if (world_.writes_code) program_.write_code(place_.first);
     far_pointers();
-    const SegmentChoices choices{selectors_, stacks_, kFarPointers - code_base_, !world_.user};
+    const SegmentChoices choices{selectors_, stacks_, kFarPointers - code_base_, !world_.user, group_.unmasked};
     Sequences sequences(program_, world_.code32, choices);
     program_.sequences(group_.sequence_rate, [&](std::vector<u8>& code) { sequences.append(code); });
     const std::vector<u8> code = program_.loop(6 + g_.below(30), group_.cold, group_.units);
@@ -308,7 +308,7 @@ class Builder {
     state.cr4 |= 1u << 9 | (g_.one_in(2) ? 1u << 10 : 0u);  // OSFXSR, OSXMMEXCPT
     for (const Gpr name : {kEax, kEdx, kEdi}) m_.reg(name) = g_.value();
     FxState& fx = state.fx;
-    const bool unmasked = g_.one_in(4);
+    const bool unmasked = group_.unmasked || g_.one_in(4);
     fx.control = static_cast<u16>(0x40 | (unmasked ? g_.below(64) : 0x3F) | g_.below(16) << 8);
     fx.status = static_cast<u16>(g_.below(8) << 11);
     fx.tags = static_cast<u8>(g_.number());

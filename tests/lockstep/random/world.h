@@ -31,6 +31,7 @@ struct Group {
   bool cold;
   bool units;
   u32 sequence_rate = 24;  // one in so many instructions is one of the Sequences
+  bool unmasked = false;   // x87 and SSE exceptions, in masks that change all the time
 };
 
 std::span<const Group> groups();
