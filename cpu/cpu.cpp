@@ -82,6 +82,7 @@ void Cpu::init() {
   s.segment[kCs].attributes = 0x93;
   mmu_->flush_all();
   update_mode();
+  update_access_checks();
   mmu_->load_cr3(0);
 }
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/assert.h"
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
+#include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 #include "cpu/trace.h"
 #include "jit/record/native_forms.h"
@@ -21,7 +23,8 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       options_(options),
       interpreter_(cpu, bus),
       cache_(options.code_limit, options.one_mapping),
-      lookups_(Mode::kKeys) {
+      lookups_(reinterpret_cast<VcpuMemory&>(state_)) {
+  lookups_.clear();
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
@@ -95,9 +98,8 @@ const u8* Translator::known_entry() {
   if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
   const LinAddr linear(code_linear());
   const Tlb& tlb = cpu_.mmu().tlb();
-  const LookupTable* const table = lookups_[mode().key()].get();
-  if (table == nullptr || !page_within_limit()) return nullptr;
-  return table->find(tlb.code_entry(linear, cpu_.privilege()) + linear.raw);
+  if (!page_within_limit()) return nullptr;
+  return lookups_.find(tlb.code_entry(linear, cpu_.privilege()) + linear.raw + LookupTable::tag_of(mode_number()));
 }
 
 Flow Translator::run_one(CodeBlock& block) {
@@ -158,11 +160,18 @@ void Translator::settle_x87(const ExitPoint& exit) {
   fx.instruction_selector = state_.segment[kCs].selector.raw;
 }
 
-Mode Translator::mode() const {
-  Mode mode = Mode::of(state_);
-  if (!options_.units || (mode.traps && !options_.unmasked)) mode.x87 = mode.sse = false;
-  if (!mode.x87 && !mode.sse) mode.traps = false;
-  return mode;
+u32 Translator::mode_number() {
+#ifndef NDEBUG
+  for (unsigned i = 0; i < kSegmentRegisters; ++i) {
+    const Segment& segment = state_.segment[i];
+    RELIC86_ASSERT(segment.kind == kind_of(segment));
+    RELIC86_ASSERT(segment.kind == 0 || segment.end == u64{segment.limit} + 1);
+  }
+#endif
+  constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
+  Mode::Key key = Mode::key_of(state_);
+  if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
+  return modes_.number_of(key);
 }
 
 // What follows an exit: Branched goes on with the next block, anything else looks at pending work first.

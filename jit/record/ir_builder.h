@@ -305,7 +305,7 @@ class IrBuilder {
   template <class W>
   void check_target(Value<W>) {
     // 16-bit targets fit below a limit of FFFFh, 32-bit ones below a flat one: else the instruction is cold.
-    if (!mode_.flat_code() && (sizeof(W) == 4 || mode_.code32)) refuse();
+    if (!mode_.flat_code && (sizeof(W) == 4 || mode_.code32)) refuse();
   }
   template <class W>
   void check_call_target(Value<W> target) {

@@ -53,7 +53,7 @@ bool record_string(InsnIr& ir, const Mode& mode) {
   StringRecorder r(ir, byte ? 1 : insn.operand32() ? 4 : 2);
   if (insn.repeats()) {
     const bool moves = name == "movs";
-    if ((!moves && name != "stos") || !insn.address32() || mode.down || !mode.flat(kEs)) return false;
+    if ((!moves && name != "stos") || !insn.address32() || mode.down || mode.aligned || !mode.flat(kEs)) return false;
     if (moves && !mode.flat(insn.segment)) return false;
     r.repeat(moves);
     return true;

@@ -25,7 +25,7 @@ bool record_segment(InsnIr& ir, const Mode& mode, std::string_view meaning) {
   const bool from_memory = insn.memory();
   const bool verifies = meaning == "verr" || meaning == "verw";
   if (meaning == "sysenter" || (meaning == "sysexit" && !mode.user)) {
-    if (!mode.code32 || !mode.flat_code()) return false;
+    if (!mode.code32 || !mode.flat_code) return false;
     ir.nodes.push_back({Op::FastTransfer, 4, 0, kNoValue, kNoValue, kNoValue, meaning == "sysexit" ? 1u : 0u});
     return true;
   }

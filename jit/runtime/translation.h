@@ -34,7 +34,7 @@ struct ExitPoint {
   u8 segment = kDs;                 // of the access
   bool write : 1 = false;           // touch: the access writes
   bool wants_writable : 1 = false;  // touch: the page is to be one that may be written
-  bool unshared : 1 = false;        // a branch to the target's unshared variant (jit/ir/mode.h)
+  bool unshared : 1 = false;        // a branch to the target's unshared variant
   bool settles_flags : 1 = false;   // cold instructions: flags are brought to CpuState before the call
   bool units = false;               // the host's units hold the guest's registers when the call returns
   u16 undone = 0;                   // instructions of the block not executed when leaving here
@@ -69,8 +69,9 @@ struct TrapSite {
 
 struct Translation {
   CodeBlock* block = nullptr;
-  u32 mode_key = 0;
-  u32 count = 0;  // instructions
+  u32 mode = 0;           // its number (jit/runtime/mode_numbers.h)
+  bool unshared = false;  // the variant in which every access checks its own page
+  u32 count = 0;          // instructions
   const u8* code = nullptr;
   u8* writable = nullptr;  // the same bytes, to be written
   u32 code_size = 0;

@@ -20,14 +20,14 @@ class Refusal final : public asmjit::ErrorHandler {
 }  // namespace
 
 Emitter::Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation,
-                 const Thunks& thunks, const LookupSource& lookups, FlagRecords& records, const EmitterOptions& options)
+                 const Thunks& thunks, const ModeTag& tag_of, FlagRecords& records, const EmitterOptions& options)
     : a_(&code),
       ir_(ir),
       mode_(mode),
       translation_(translation),
       thunks_(thunks),
-      lookups_(lookups),
-      lookup_(lookups(mode.key() & ~Mode::kUnshared)),
+      tag_of_(tag_of),
+      tag_(tag_of(mode)),
       records_(records),
       options_(options) {
   page_offset_ = static_cast<i32>(translation.block->first.raw & (kPageSize - 1));

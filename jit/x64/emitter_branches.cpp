@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/lookup_table.h"
 #include "jit/x64/emitter.h"
@@ -161,7 +163,7 @@ void Emitter::cross_page_exit(i32 target) {
 // target: relative to the page.
 void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
   if (undone != 0) a_.add(kRemaining, undone);
-  const bool crosses = options_.cross_page && mode_.flat_code() && mode_.code32 && bytes == 4;
+  const bool crosses = options_.cross_page && mode_.flat_code && bytes == 4;
   if (linkable(target, bytes)) {
     if (!leave_record()) write_home();
     patched_jump(branch_exit(target));
@@ -189,7 +191,7 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   const Label miss = a_.newLabel();
   const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress, page_eip = x86::r13;
   a_.mov(linear.r32(), eip.r32());
-  if (!mode_.flat_code()) {
+  if (!mode_.flat_code) {
     a_.add(linear.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, base), 4));
   }
   a_.mov(slot_register.r32(), linear.r32());
@@ -197,7 +199,7 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   a_.mov(host, Mem(kState, slot_register, 3, code_table(), 8));
   a_.add(host, linear);
   a_.mov(page_eip.r32(), eip.r32());
-  if (mode_.flat_code()) {
+  if (mode_.flat_code) {
     a_.and_(page_eip.r32(), ~static_cast<i32>(kPageSize - 1));
   } else {
     a_.and_(linear.r32(), kPageSize - 1);
@@ -207,28 +209,31 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
     a_.cmp(linear.r32(), 0xFFFF);
     a_.ja(miss);
   }
+  a_.mov(linear, tag_);
+  a_.add(host, linear);
   a_.mov(slot_register.r32(), host.r32());
   a_.shr(slot_register.r32(), kPageShift);
   a_.xor_(slot_register.r32(), host.r32());
-  a_.and_(slot_register.r32(), lookup_.mask);
-  a_.shl(slot_register.r32(), 4);
-  a_.mov(linear, reinterpret_cast<u64>(lookup_.table));
-  a_.add(slot_register, linear);
+  a_.and_(slot_register.r32(), LookupTable::kSlots - 1);
+  a_.shl(slot_register.r32(), std::countr_zero(sizeof(LookupTable::Slot)));
+  constexpr i32 kLookup = static_cast<i32>(offsetof(VcpuMemory, lookup));
+  const Mem key(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, key)), 8);
+  const Mem entry(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, entry)), 8);
   const Label other = a_.newLabel(), found = a_.newLabel();
-  a_.cmp(host, x86::qword_ptr(slot_register));
+  a_.cmp(host, key);
   a_.jne(other);
   a_.bind(found);
   if (call) push_frame(linear);
   a_.mov(area(offsetof(EngineArea, page_eip)), page_eip.r32());
   if (call) {
-    a_.call(x86::qword_ptr(slot_register, 8));
+    a_.call(entry);
   } else {
-    a_.jmp(x86::qword_ptr(slot_register, 8));
+    a_.jmp(entry);
   }
   defer([=, this] {
     a_.bind(other);
-    a_.xor_(slot_register, static_cast<i32>(sizeof(LookupTable::Slot)));
-    a_.cmp(host, x86::qword_ptr(slot_register));
+    a_.xor_(slot_register.r32(), static_cast<i32>(sizeof(LookupTable::Slot)));
+    a_.cmp(host, key);
     a_.je(found);
     a_.bind(miss);
     a_.mov(area(offsetof(EngineArea, target), 4), x86::r10d);
