@@ -29,6 +29,7 @@ class AtapiCdrom final : public AtaDevice {
   void execute(u8 code) override;
   bool obeys_while_busy(u8 code) const override { return code == ata::kDeviceReset; }
   void block_read() override;
+  bool last_block_in() const override { return stage_ != Stage::DataIn; }  // a packet command ends with its status
   void block_written() override;
   void set_signature() override;
   u8 status_after_reset() const override { return 0; }

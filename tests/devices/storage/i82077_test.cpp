@@ -211,6 +211,58 @@ TEST(I82077, ReadsByDma) {
   EXPECT_EQ(board.dma.memory, expected);
 }
 
+// An end of track beyond the medium's: the request goes on at the next head and the next cylinder.
+TEST(I82077, MultitrackGoesOnAtTheMediumsLastSector) {
+  struct Request {
+    std::size_t image_sectors;
+    u8 data_rate;
+    u8 track_sectors;
+    u8 count;
+    Bytes result;
+  };
+  const std::vector<Request> requests = {
+      {2880, 0, 18, 18, {0x04, 0, 0, 0, 1, 2, 2}},  // from sector 2: one on head 1
+      {2880, 0, 18, 30, {0x04, 0, 0, 0, 1, 14, 2}},
+      {2880, 0, 18, 35, {0x04, 0, 0, 1, 0, 1, 2}},  // to the end of the cylinder
+      {2880, 0, 18, 36, {0x00, 0, 0, 1, 0, 2, 2}},  // one on the next cylinder
+      {2880, 0, 18, 50, {0x00, 0, 0, 1, 0, 16, 2}},
+      {2880, 0, 18, 120, {0x00, 0, 0, 3, 0, 14, 2}},
+      {1440, 2, 9, 20, {0x00, 0, 0, 1, 0, 4, 2}},
+  };
+  for (const Request& each : requests) {
+    SCOPED_TRACE(int{each.count});
+    FloppyBoard board(each.image_sectors * 512);
+    board.boot();
+    board.out(0x3F7, each.data_rate);
+    const u8 last = static_cast<u8>(2 + each.count - 1);
+    board.dma.program(each.count * 512u);
+    EXPECT_EQ(board.transfer({0xE6, 0x00, 0, 0, 2, 2, last, 0x1B, 0xFF}), each.result);
+    EXPECT_EQ(board.dma.memory, board.sectors(1, each.count));
+    // Written likewise, and the head is where it was left.
+    board.seek(0);
+    board.dma.program(each.count * 512u);
+    board.dma.memory.assign(each.count * 512u, each.count);
+    EXPECT_EQ(board.transfer({0xC5, 0x00, 0, 0, 2, 2, last, 0x1B, 0xFF}), each.result);
+    EXPECT_EQ(board.sectors(1, each.count), Bytes(each.count * 512u, each.count));
+  }
+}
+
+TEST(I82077, TransfersWithinATrackEndWhereTheyShould) {
+  FloppyBoard board;
+  board.boot();
+  board.dma.program(40 * 512);  // more than a cylinder holds, and the end of track is the medium's
+  EXPECT_EQ(board.transfer({0xE6, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF}), (Bytes{0x44, 0x80, 0, 1, 0, 1, 2}));
+  EXPECT_EQ(board.dma.position, 36u * 512u);
+  board.dma.program(20 * 512);  // without MT there is no sector 19
+  EXPECT_EQ(board.transfer({0x46, 0x00, 0, 0, 1, 2, 20, 0x1B, 0xFF}), (Bytes{0x40, 0x04, 0, 0, 0, 19, 2}));
+  EXPECT_EQ(board.dma.position, 18u * 512u);
+  board.seek(79);
+  board.dma.program(40 * 512);  // nothing comes after the last cylinder
+  const Bytes result = board.transfer({0xE6, 0x00, 79, 0, 1, 2, 40, 0x1B, 0xFF});
+  EXPECT_EQ(result[0] & 0xC0, 0x40);
+  EXPECT_EQ(board.dma.position, 36u * 512u);
+}
+
 TEST(I82077, WritesByDma) {
   FloppyBoard board;
   board.boot();
