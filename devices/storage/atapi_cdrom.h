@@ -56,8 +56,7 @@ class AtapiCdrom final : public AtaDevice {
   static constexpr Sense kNotSaving{5, 0x39, 0x00};
   static constexpr Sense kLocked{5, 0x53, 0x02};
   static constexpr Sense kMediumChanged{6, 0x28, 0x00};
-  static constexpr Sense kWasReset{6, 0x29, 0x00};
-  enum class Attention : u8 { None, Gone, Changed, Reset };  // what the next command hears
+  enum class Attention : u8 { None, Gone, Changed };  // what the next command hears
 
   // Packet protocol.
   void identify();

@@ -139,6 +139,20 @@ TEST(I82077, ResetGivesOneInterruptAndFourDrives) {
   EXPECT_EQ(board.command({0x08}), (Bytes{0x80}));
 }
 
+TEST(I82077, CommandsRightAfterAResetAreTaken) {
+  FloppyBoard board;
+  board.out(0x3F2, 0x1C);
+  board.out(0x3F5, 0x03), board.out(0x3F5, 0xDF), board.out(0x3F5, 0x02);
+  board.out(0x3F4, 0x80);  // and after one by the data rate register
+  board.out(0x3F5, 0x10);
+  EXPECT_EQ(board.result(), (Bytes{0x90}));
+  const Bytes dumped = board.command({0x0E});
+  EXPECT_EQ(dumped.at(4), 0xDF);
+  board.out(0x3F2, 0x00);  // held in reset nothing is taken
+  board.out(0x3F5, 0x10);
+  EXPECT_EQ(board.in(0x3F4), 0x00);
+}
+
 TEST(I82077, VersionPartLockAndUnknownCommands) {
   FloppyBoard board;
   board.boot();
