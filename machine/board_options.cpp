@@ -237,7 +237,7 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
     if (!options.append.empty()) return Error{"-append only allowed with -kernel option"};
     return {};
   }
-  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes});
+  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes, config.display});
   if (!loaded) return loaded.error();
   LoadedKernel kernel = std::move(loaded).value();
   for (auto& item : kernel.items) config.firmware_items.push_back(std::move(item));

@@ -55,7 +55,8 @@ class Ps2Keyboard final : public Device, public Ps2Device {
   void select_scan_set(u8 set);
   void change_all_set3(u8 type);
   void set_defaults();
-  void start_self_test(GuestTime delay);
+  void start_self_test();
+  void abandon_self_test();
   void acknowledge() { respond(0xFA); }
   void respond(u8 byte);
 

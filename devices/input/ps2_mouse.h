@@ -44,7 +44,8 @@ class Ps2Mouse final : public Device, public Ps2Device {
   void command(u8 byte);
   void parameter(u8 byte);
   void set_defaults();
-  void start_self_test(GuestTime delay);
+  void start_self_test();
+  void abandon_self_test();
   void set_sample_rate(u8 rate);
   void send_status();
   void respond(u8 byte);

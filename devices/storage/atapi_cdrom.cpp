@@ -50,9 +50,12 @@ void AtapiCdrom::set_signature() {
   task_.lba_high = 0xEB;
 }
 
+// A drive reports its power-on or reset (UNIT ATTENTION 29h) to the first command that asks, which on a PC is one of the
+// BIOS's power-on checks. SeaBIOS has none, so the drive starts as they leave it: the first kernel that reads may not
+// expect to be refused.
 void AtapiCdrom::reset_drive(ResetKind) {
   locked_ = tray_open_ = false;
-  attention_ = Attention::Reset;
+  attention_ = Attention::None;
   media_event_ = medium_ != nullptr ? 2 : 0;
   sense_ = kNoSense;
   transfer_mode_ = 0;
@@ -89,7 +92,7 @@ void AtapiCdrom::state_drive(StateArchive& archive) {
   archive.field("block", block_);
   if (!archive.loading()) return;
   const u64 left = length_ - done_;
-  const bool sound = stage_ <= Stage::DataOut && source_ <= Source::RawSectors && attention_ <= Attention::Reset &&
+  const bool sound = stage_ <= Stage::DataOut && source_ <= Source::RawSectors && attention_ <= Attention::Changed &&
                      done_ <= length_ && block_ <= left && block_ <= kBufferSize &&
                      (source_ != Source::Response || length_ <= response_.size());
   if (sound) return;

@@ -29,6 +29,7 @@ class AtapiCdrom final : public AtaDevice {
   void execute(u8 code) override;
   bool obeys_while_busy(u8 code) const override { return code == ata::kDeviceReset; }
   void block_read() override;
+  bool last_block_in() const override { return stage_ != Stage::DataIn; }  // a packet command ends with its status
   void block_written() override;
   void set_signature() override;
   u8 status_after_reset() const override { return 0; }
@@ -55,8 +56,7 @@ class AtapiCdrom final : public AtaDevice {
   static constexpr Sense kNotSaving{5, 0x39, 0x00};
   static constexpr Sense kLocked{5, 0x53, 0x02};
   static constexpr Sense kMediumChanged{6, 0x28, 0x00};
-  static constexpr Sense kWasReset{6, 0x29, 0x00};
-  enum class Attention : u8 { None, Gone, Changed, Reset };  // what the next command hears
+  enum class Attention : u8 { None, Gone, Changed };  // what the next command hears
 
   // Packet protocol.
   void identify();
