@@ -77,6 +77,7 @@ enum class Op : u8 {
   NextInstruction,
   TargetOf,  // the branch's relative target
   JumpTo,    // a
+  CheckTarget,  // a: a branch's target, before anything else happens: within CS's limit
   JumpIf,    // a: truth
   JumpIfCounting,
   // String instructions without a repeat prefix (jit/record/string_forms.h).
