@@ -17,8 +17,8 @@ struct Mode {
   // The code page may reach over CS's limit, or holds other code than 16-bit code below 64 KiB: blocks look at
   // EngineArea::page_end (jit/x64/emitter_limits.cpp).
   bool limited = false;
-  bool down = false;       // DF
-  bool aligned = false;    // CR0.AM and EFLAGS.AC at CPL 3: unaligned accesses raise #AC
+  bool down = false;     // DF
+  bool aligned = false;  // CR0.AM and EFLAGS.AC at CPL 3: unaligned accesses raise #AC
   // No #NM or #UD for the whole unit, and no x87 exception pending.
   bool x87 = false;
   bool sse = false;
@@ -44,7 +44,8 @@ struct Mode {
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
-           (limited ? kLimited : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) | (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0);
+           (limited ? kLimited : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) | (x87 ? kX87 : 0) |
+           (sse ? kSse : 0) | (traps ? kTraps : 0);
   }
   static Mode of_key(Key key) {
     Mode mode;
@@ -104,8 +105,7 @@ struct Mode {
 
  private:
   static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,
-                       kDown = Key{1} << 52, kAligned = Key{1} << 55,
-                       kLimited = Key{1} << 56;
+                       kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56;
   bool has(unsigned segment, SegmentKind kind) const { return (segments[segment] & kind) != 0; }
 };
 

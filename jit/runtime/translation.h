@@ -56,8 +56,8 @@ struct ExitPoint {
   u32 stub_offset = 0;    // of a trap, too
   bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
   bool linkable : 1 = false;
-  bool crosses : 1 = false;  // to another page: 64 bits of its host address + 1 are patched too
-  u32 check_offset = 0;      // where they stand
+  bool crosses : 1 = false;   // to another page: 64 bits of its host address + 1 are patched too
+  u32 check_offset = 0;       // where they stand
   bool checks_place = false;  // they are those of the target itself, not of its page
   Translation* linked = nullptr;
 };
@@ -78,7 +78,7 @@ struct Translation {
   u32 code_size = 0;
   u32 entry_offset = 0;
   bool no_loop = false;
-  u32 loop_offset = 0;   // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
+  u32 loop_offset = 0;  // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
   // Of limited code: EngineArea::page_eip must be at least -lowest, page_end at least `end`.
   i32 lowest = 0, end = 0;
   bool limited = false;

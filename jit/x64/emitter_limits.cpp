@@ -1,7 +1,7 @@
 // Code whose page may reach over CS's limit: segments of any base and limit, exact to the byte. A block is entered if
-// all of it and all targets of its branches within the page lie below the limit, which EngineArea::page_end and page_eip
-// tell; else it is interpreted. Branches that leave the page compare their target with the limit first, and are the
-// interpreter's if it lies beyond.
+// all of it and all targets of its branches within the page lie below the limit, which EngineArea::page_end and
+// page_eip tell; else it is interpreted. Branches that leave the page compare their target with the limit first, and
+// are the interpreter's if it lies beyond.
 #include <algorithm>
 
 #include "jit/runtime/engine_area.h"

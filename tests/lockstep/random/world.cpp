@@ -313,8 +313,8 @@ class Builder {
     state.cr0 &= ~u64{0xC};  // TS, EM
     if (g_.one_in(12)) state.cr0 |= 8;
     if (world_.aligned && !g_.one_in(4)) state.cr0 |= 1u << 18;  // AM
-    state.cr0 |= g_.one_in(2) ? 0x20 : 0;                   // NE
-    state.cr4 |= 1u << 9 | (g_.one_in(2) ? 1u << 10 : 0u);  // OSFXSR, OSXMMEXCPT
+    state.cr0 |= g_.one_in(2) ? 0x20 : 0;                        // NE
+    state.cr4 |= 1u << 9 | (g_.one_in(2) ? 1u << 10 : 0u);       // OSFXSR, OSXMMEXCPT
     for (const Gpr name : {kEax, kEdx, kEdi}) m_.reg(name) = g_.value();
     FxState& fx = state.fx;
     const bool unmasked = group_.unmasked || g_.one_in(4);
