@@ -92,8 +92,9 @@ class Translator final : public Executor, public CodeWatch {
   bool run_slice_part();
   const u8* known_entry();
   u32 code_linear() const;
+  void settle_page();
   Flow run_one(CodeBlock& block);
-  Flow enter(const u8* entry, u32 page_eip);
+  Flow enter(const u8* entry);
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
   // From a helper: the instruction is over. The next block's entry if nothing else is due, else 1 (x64/thunks.h).
@@ -107,8 +108,8 @@ class Translator final : public Executor, public CodeWatch {
   bool mode_stays(const ExitPoint& exit);
 
   // --- translator_blocks.cpp ---
-  bool page_within_limit() const;
-  bool straddling_entry(const CodeBlock& block) const;
+  bool within_limit(const Translation& translation);
+  bool straddling_entry(const CodeBlock& block, u32 mode) const;
   Translation* translation_of(CodeBlock& block, bool unshared);
   Translation* translate(CodeBlock& block, u32 mode, bool unshared);
   bool emit(Translation& translation, std::vector<bool>& cold, const Mode& mode);

@@ -23,21 +23,19 @@ u64 lookup_key(const Translation& translation) {
 
 }  // namespace
 
-// Every byte of the code page lies below CS's limit, for all entries of the page. 16-bit code needs a limit of FFFFh,
-// so that its branches need no check.
-bool Translator::page_within_limit() const {
-  const Segment& code = state_.segment[kCs];
-  const u32 linear = static_cast<u32>(code.base + state_.rip);
-  const u32 start = state_.eip() - (linear & (kPageSize - 1));
-  if (state_.mode.code32) return code.limit == 0xFFFFFFFF;
-  return code.limit >= 0xFFFF && start + (kPageSize - 1) <= 0xFFFF;
+// What the check at the entry of limited code will say.
+bool Translator::within_limit(const Translation& translation) {
+  if (!translation.limited) return true;
+  settle_page();
+  return area_.page_eip >= -i64{translation.lowest} && area_.page_end >= translation.end;
 }
 
 // A block over two pages can run if the check at its entry will hold: the second page's entry is there.
-bool Translator::straddling_entry(const CodeBlock& block) const {
-  const Segment& code = state_.segment[kCs];
-  if (!options_.cross_page || !state_.mode.code32 || code.base != 0 || code.limit != 0xFFFFFFFF) return false;
-  const u32 second = (state_.eip() & ~(kPageSize - 1)) + kPageSize;
+bool Translator::straddling_entry(const CodeBlock& block, u32 mode) const {
+  if (!options_.cross_page) return false;
+  const bool limited = modes_.mode_of(mode).limited;
+  if (!state_.mode.code32 && !limited && u64{state_.eip()} + block.bytes > 0x10000) return false;
+  const u32 second = (code_linear() & ~(kPageSize - 1)) + kPageSize;
   const u64 entry = cpu_.mmu().tlb().code_entry(LinAddr(second), cpu_.privilege());
   return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
 }
@@ -47,14 +45,14 @@ Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
     ++block.heat;
     return nullptr;
   }
-  if (!usable() || block.guarded || !page_within_limit()) return nullptr;
+  if (!usable() || block.guarded) return nullptr;
   const u32 mode = mode_number();
-  if (block.straddles && !straddling_entry(block)) return nullptr;
+  if (block.straddles && !straddling_entry(block, mode)) return nullptr;
   Translation* translation = static_cast<Translation*>(block.translation);
   while (translation != nullptr && (translation->mode != mode || translation->unshared != unshared))
     translation = translation->next_mode;
   if (translation == nullptr) translation = translate(block, mode, unshared);
-  if (translation == nullptr || translation->code == nullptr) return nullptr;
+  if (translation == nullptr || translation->code == nullptr || !within_limit(*translation)) return nullptr;
   if (options_.indirect && !unshared) lookups_.insert(lookup_key(*translation), translation->entry());
   return translation;
 }
@@ -215,7 +213,10 @@ void Translator::link(ExitPoint& exit, Translation& target) {
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
   if (!exit.crosses && first >> kPageShift != page) return;
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
-  if (exit.crosses) patch_page(exit, (target.code_address & ~u64{kPageSize - 1}) + kTlbFast);
+  if (exit.crosses) {
+    const u64 mask = exit.checks_place ? ~u64{0} : ~u64{kPageSize - 1};
+    patch_page(exit, (target.code_address & mask) + kTlbFast);
+  }
   const bool at_once = !exit.lazy || (target.lazy_entry && (target.entry_clobbers & exit.lazy_registers) == 0);
   const bool loop = at_once && &target == &owner && target.loop_offset != 0 && exit.loop;
   patch(owner, at_once ? exit.jump_offset : exit.late_jump_offset,

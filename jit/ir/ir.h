@@ -75,9 +75,10 @@ enum class Op : u8 {
   Peek,             // immediate: 0 at ESP, 1 at EBP (LEAVE)
   SetStackPointer,  // ESP := (0: ESP, 1: EBP) + immediate; reg tells which
   NextInstruction,
-  TargetOf,  // the branch's relative target
-  JumpTo,    // a
-  JumpIf,    // a: truth
+  TargetOf,     // the branch's relative target
+  JumpTo,       // a
+  CheckTarget,  // a: a branch's target, before anything else happens: within CS's limit
+  JumpIf,       // a: truth
   JumpIfCounting,
   // String instructions without a repeat prefix (jit/record/string_forms.h).
   StringLoad,   // reg: ESI or EDI

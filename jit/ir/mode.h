@@ -14,8 +14,11 @@ struct Mode {
   bool stack32 = false;
   bool user = false;
   bool flat_code = false;  // 32-bit code, base 0, limit FFFFFFFFh
-  bool down = false;       // DF
-  bool aligned = false;    // CR0.AM and EFLAGS.AC at CPL 3: unaligned accesses raise #AC
+  // The code page may reach over CS's limit, or holds other code than 16-bit code below 64 KiB: blocks look at
+  // EngineArea::page_end (jit/x64/emitter_limits.cpp).
+  bool limited = false;
+  bool down = false;     // DF
+  bool aligned = false;  // CR0.AM and EFLAGS.AC at CPL 3: unaligned accesses raise #AC
   // No #NM or #UD for the whole unit, and no x87 exception pending.
   bool x87 = false;
   bool sse = false;
@@ -28,6 +31,8 @@ struct Mode {
   bool reads(unsigned segment) const { return has(segment, kSegmentReads); }
   bool writes(unsigned segment) const { return has(segment, kSegmentWrites); }
   bool flat(unsigned segment) const { return has(segment, kSegmentFlat); }
+  // 16-bit targets lie below a limit of FFFFh, 32-bit ones below a flat one.
+  bool checks_target(unsigned bytes) const { return !flat_code && (limited || bytes == 4); }
   bool expands_down(unsigned segment) const { return has(segment, kSegmentExpandsDown); }
   bool top_is_4g(unsigned segment) const { return has(segment, kSegmentTop4G); }
   // Whether only an unaligned access may reach over the limit, with offsets of 16 bits or 32.
@@ -39,7 +44,8 @@ struct Mode {
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
-           (down ? kDown : 0) | (aligned ? kAligned : 0) | (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0);
+           (limited ? kLimited : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) | (x87 ? kX87 : 0) |
+           (sse ? kSse : 0) | (traps ? kTraps : 0);
   }
   static Mode of_key(Key key) {
     Mode mode;
@@ -48,6 +54,7 @@ struct Mode {
     mode.stack32 = (key & kStack32) != 0;
     mode.user = (key & kUser) != 0;
     mode.flat_code = (key & kFlatCode) != 0;
+    mode.limited = (key & kLimited) != 0;
     mode.down = (key & kDown) != 0;
     mode.aligned = (key & kAligned) != 0;
     mode.x87 = (key & kX87) != 0;
@@ -79,6 +86,10 @@ struct Mode {
     constexpr Key kEach = 0x010101010101;
     const Segment& code = state.segment[kCs];
     const u64 differs = code.base | (code.limit ^ 0xFFFFFFFFu) | (state.mode.code32 ? 0u : 1u);
+    constexpr u32 kHighest16 = 0xFFFF;
+    const u32 page = state.eip() - (static_cast<u32>(code.base + state.rip) & (kPageSize - 1));
+    const bool within = !state.mode.code32 && code.limit >= kHighest16 && page + (kPageSize - 1) <= kHighest16;
+    if (differs != 0 && !within) key |= kLimited;
     if (state.mode.code32) key = (key & kEach * known_kinds(true)) | kCode32;
     key |= (state.mode.stack32 ? kStack32 : 0) | (state.mode.cpl == 3 ? kUser : 0) | (differs == 0 ? kFlatCode : 0) |
            ((state.system_flags & kDF) != 0 ? kDown : 0) | (checks_alignment(state) ? kAligned : 0);
@@ -94,7 +105,7 @@ struct Mode {
 
  private:
   static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,
-                       kDown = Key{1} << 52, kAligned = Key{1} << 55;
+                       kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56;
   bool has(unsigned segment, SegmentKind kind) const { return (segments[segment] & kind) != 0; }
 };
 

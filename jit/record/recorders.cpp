@@ -47,6 +47,7 @@ bool touches_memory(const InsnIr& ir) {
       case Op::Div:
       case Op::Idiv:
       case Op::JumpTo:
+      case Op::CheckTarget:
       case Op::JumpIf:
       case Op::JumpIfCounting:
       case Op::SetFlags:

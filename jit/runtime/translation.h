@@ -39,7 +39,7 @@ struct ExitPoint {
   bool units = false;               // the host's units hold the guest's registers when the call returns
   u16 undone = 0;                   // instructions of the block not executed when leaving here
   i32 eip = 0;                      // relative to EngineArea::page_eip: of insn, or where the branch goes
-  u32 eip_mask = 0xFFFFFFFF;        // of the branch's target
+  u32 eip_mask = 0xFFFFFFFF;        // where the branch goes wraps
   // The last x87 instruction, if FIP, FCS and FOP do not yet point to it; and where it stands, as eip.
   const Insn* x87 = nullptr;
   i32 x87_eip = 0;
@@ -56,8 +56,9 @@ struct ExitPoint {
   u32 stub_offset = 0;    // of a trap, too
   bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
   bool linkable : 1 = false;
-  bool crosses : 1 = false;  // to another page: 64 bits of its host address + 1 are patched too
-  u32 check_offset = 0;      // where they stand
+  bool crosses : 1 = false;   // to another page: 64 bits of its host address + 1 are patched too
+  u32 check_offset = 0;       // where they stand
+  bool checks_place = false;  // they are those of the target itself, not of its page
   Translation* linked = nullptr;
 };
 
@@ -77,7 +78,10 @@ struct Translation {
   u32 code_size = 0;
   u32 entry_offset = 0;
   bool no_loop = false;
-  u32 loop_offset = 0;   // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
+  u32 loop_offset = 0;  // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
+  // Of limited code: EngineArea::page_eip must be at least -lowest, page_end at least `end`.
+  i32 lowest = 0, end = 0;
+  bool limited = false;
   u64 second_page = 0;   // host address of the page that holds the rest of a straddling block; 0: none
   u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
   std::vector<std::unique_ptr<ExitPoint>> exits;  // they stay where they are: code names them

@@ -7,6 +7,7 @@
 //   emitter_arithmetic.cpp  operations
 //   emitter_flags.cpp       flag steps, conditions, the home
 //   emitter_branches.cpp    jumps, links, the indirect lookup
+//   emitter_limits.cpp      code whose page may reach over CS's limit
 //   emitter_units.cpp       x87, MMX, SSE
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF
@@ -192,6 +193,14 @@ class Emitter {
     x86::CondCode code{};
   };
   Truth truth_of(u16 id);
+  // CS's limit (emitter_limits.cpp)
+  void check_block();
+  void check_second_page(const Label& other);
+  void check_target(u16 id);
+  void check_taken(i32 target, unsigned bytes);
+  void compare_with_code_limit(const Label& beyond);
+  void store_page(const Gp& page_eip, const Gp& scratch);
+  void limited_exit(i32 target, u32 mask);
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);
