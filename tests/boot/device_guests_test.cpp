@@ -1,4 +1,5 @@
 // Guests of our own that use devices as real software does, on both engines.
+#include "frontend/consoles.h"
 #include "tests/boot/boot_machine.h"
 
 namespace relic86 {
@@ -18,6 +19,8 @@ class DeviceGuests : public testing::TestWithParam<const char*> {
     constexpr double kMostSeconds = 20;
     {
       BootMachine machine(arguments, kMostSeconds);
+      auto consoles = Consoles::create(machine->options(), *machine, machine.poller);
+      EXPECT_TRUE(consoles.ok());
       EXPECT_NE(machine->run(), End::TimeUp);
     }
     // SeaBIOS writes lines of its own before.
