@@ -206,7 +206,7 @@ Result<bool> set_property(CpuModel& model, std::string_view name, std::string_vi
     unsigned most;
   };
   constexpr Row kRows[] = {
-      {"family", &CpuModel::family, 15}, {"model", &CpuModel::model, 255}, {"stepping", &CpuModel::stepping, 15}};
+      {"family", &CpuModel::family, 15 + 255}, {"model", &CpuModel::model, 255}, {"stepping", &CpuModel::stepping, 15}};
   for (const Row& row : kRows) {
     if (row.name != name) continue;
     unsigned number = 0;

@@ -172,6 +172,10 @@ struct alignas(64) CpuState {
   bool in_smm = false;
   bool nmi_blocked = false;
   bool nmi_blocked_before_smm = false;  // RSM goes back to it
+  // Between two parts of a repeated CMPS or SCAS: the arithmetic flags from before its first iteration, and
+  // kRepeatRuns. Whatever comes between the parts (an interrupt, a trap, SMI) clears it.
+  u32 repeat_flags = 0;
+  static constexpr u32 kRepeatRuns = 1u << 31;
 
   u32 gpr32(unsigned index) const { return static_cast<u32>(gpr[index]); }
   void set_gpr32(unsigned index, u32 value) { gpr[index] = value; }

@@ -179,7 +179,7 @@ Translator::Listing Translator::listing(BackingOffset first, bool code32, u32 ei
       InsnIr& insn = ir.insns.emplace_back();
       insn.insn = &block->insns[i];
       insn.offset = offset;
-      record(insn, mode);
+      record(insn, mode, cpu_.vendor(), cpu_.host_units());
       offset += insn.insn->length;
     }
     if (options_.share && !translation->unshared && !mode.aligned) plan_pages(ir, mode);

@@ -143,7 +143,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.offset = offset;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn));
-    record(insn, mode);
+    record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset += insn.insn->length;
     if (insn.leaves) break;
     // A backward branch closes a loop: the code behind it is another block.

@@ -30,6 +30,7 @@ u32 Translator::access_offset(const ExitPoint& exit) const {
   switch (exit.address) {
     case AddressForm::Operand: return effective_address(state_, *exit.insn);
     case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
+    case AddressForm::PushSelector: return (state_.gpr32(kEsp) - 4) & mask;
     case AddressForm::StackTop: return state_.gpr32(kEsp) & mask;
     case AddressForm::Frame: return state_.gpr32(kEbp) & mask;
     case AddressForm::Source: return state_.gpr32(kEsi) & exit.insn->address_mask;

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "cpu/exact_functions.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
 #include "devices/storage/atapi_cdrom.h"
@@ -70,9 +71,14 @@ Result<> Machine::build() {
   board_ = std::move(board).value();
 
   if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
-  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), this, &model_,
-                                           [this](bool active) { system_management_mode(active); },
-                                           [this](bool level) { board_->signal_ferr(level); }, apic_.get()});
+  auto host_units = masked_host_units(present_host_units(), options_.host_features);
+  if (!host_units) return host_units.error();
+  host_units.value().exact_functions = options_.deterministic_fpu;
+  if (options_.deterministic_fpu && !exact_functions::available())
+    return Error{"--deterministic-fpu: this build has no MPFR; install libmpfr-dev and build again"};
+  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{
+      bus_.get(), io_.get(), clock_.get(), this, &model_, [this](bool active) { system_management_mode(active); },
+      [this](bool level) { board_->signal_ferr(level); }, apic_.get(), host_units.value()});
   if (options_.smm && model_.has_system_management_mode()) board_->connect_smi(this);
   board_->connect_processor([this](bool level) { cpu_->set_intr(level); }, [this] { cpu_->request_nmi(); });
   auto engine = make_engine(options_, *cpu_, *bus_);

@@ -498,6 +498,8 @@ constexpr OptionRow kRows[] = {
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
     {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
+    {"host-features", "LIST", "host instructions not to use: -sse3,-ssse3", store<&Options::host_features>},
+    {"deterministic-fpu", "", "FSIN, RCPPS and relatives without the host's unit", enable<&Options::deterministic_fpu>},
 };
 
 Text nearest(Text word) {
@@ -507,8 +509,9 @@ Text nearest(Text word) {
 }
 
 std::string dashed(Text name) {
-  constexpr Text kOurs[] = {"expect-serial", "expect-screen", "fail-serial", "timeout",  "state-hash",
-                            "state-dir",     "screenshot",    "jit-opt",     "jit-stats"};
+  constexpr Text kOurs[] = {"expect-serial", "expect-screen", "fail-serial",      "timeout",
+                            "state-hash",    "state-dir",     "screenshot",       "jit-opt",
+                            "jit-stats",     "host-features", "deterministic-fpu"};
   return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
 }
 

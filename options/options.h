@@ -64,7 +64,9 @@ struct Options {
   enum class Accel : u8 { Default, Interpreter, Jit } accel = Accel::Default;
   std::string jit_opt;
   bool jit_stats = false;
-  bool smm = true;  // -machine smm=
+  std::string host_features;       // --host-features: "-sse3,-ssse3"
+  bool deterministic_fpu = false;  // --deterministic-fpu
+  bool smm = true;                 // -machine smm=
 
   std::vector<DriveOption> drives;
   bool snapshot = false;

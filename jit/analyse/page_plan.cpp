@@ -100,7 +100,7 @@ class Planner {
         [[fallthrough]];
       case Op::Load:
       case Op::LoadForWrite: note(n, operand(), n.op != Op::Load); return fresh();
-      case Op::Push: move_stack(0u - n.size); [[fallthrough]];
+      case Op::Push: move_stack(0u - (n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
         const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
@@ -115,7 +115,7 @@ class Planner {
         break;
       case Op::LoadSegment:
         forget_segments();
-        if (n.immediate != 0) move_stack(n.size);
+        if (n.immediate != kFromOperand) move_stack(n.size);
         break;
       case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:

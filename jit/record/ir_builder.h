@@ -311,6 +311,10 @@ class IrBuilder {
     check_target(target);
   }
   template <class W>
+  void check_indirect_call_target(Value<W> target) {
+    check_target(target);
+  }
+  template <class W>
   void jump_to(Value<W> checked) {
     add_node({Op::JumpTo, sizeof(W), 0, checked.node});
   }

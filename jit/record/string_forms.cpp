@@ -43,7 +43,7 @@ class StringRecorder {
 
 }  // namespace
 
-bool record_string(InsnIr& ir, const Mode& mode) {
+bool record_string(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
   constexpr std::string_view kPrefix = "string_";
@@ -68,7 +68,9 @@ bool record_string(InsnIr& ir, const Mode& mode) {
     r.set_accumulator(r.load(kEsi));
     r.advance(kSource);
   } else if (name == "cmps") {
-    const u16 left = r.load(kEsi), right = r.load(kEdi);
+    const bool source_first = vendor.compare_order == CompareOrder::SourceFirst;
+    const u16 first = r.load(source_first ? kEsi : kEdi), second = r.load(source_first ? kEdi : kEsi);
+    const u16 left = source_first ? first : second, right = source_first ? second : first;
     r.advance(kSource | kDestination);
     r.compare(left, right);
   } else if (name == "scas") {

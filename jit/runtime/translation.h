@@ -23,7 +23,8 @@ enum class ExitKind : u8 {
 };
 
 // What a slow path needs to know of the access.
-enum class AddressForm : u8 { Operand, Push, StackTop, Frame, Source, Destination };
+// PushSelector: the lower half of the next slot of four bytes.
+enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Source, Destination };
 
 struct ExitPoint {
   Translation* owner = nullptr;

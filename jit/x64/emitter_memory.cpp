@@ -340,22 +340,23 @@ void Emitter::push(u16 id) {
   const Node& n = at(id);
   before_write(kEsp, id);  // CALL ESP jumps to where ESP pointed before
   const asmjit::Operand value = source(n.a, n.size);
-  const i32 size = n.size;
+  const i32 step = n.immediate != 0 ? static_cast<i32>(n.immediate) : i32{n.size};
+  const AddressForm form = step == n.size ? AddressForm::Push : AddressForm::PushSelector;
   Mem place;
-  if (shared_place(n, true, AddressForm::Push, -size, kSs, place)) {
+  if (shared_place(n, true, form, -step, kSs, place)) {
     a_.emit(x86::Inst::kIdMov, place, value);
-    move_stack_pointer(-size);
+    move_stack_pointer(-step);
     return;
   }
-  ExitPoint* const exit = access_exit(AddressForm::Push, n.size, kSs);
+  ExitPoint* const exit = access_exit(form, n.size, kSs);
   const Label slow = a_.newLabel(), done = a_.newLabel();
-  stack_address(-size);
+  stack_address(-step);
   u8 temporary = 0;
   const x86::Mem to = translate(n.size, true, kSs, slow, temporary);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
-  move_stack_pointer(-size);
+  move_stack_pointer(-step);
   defer([=, this] {
     a_.bind(slow);
     a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);

@@ -23,7 +23,8 @@ constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3
 // kAddress := the selector that node id names. Jumps to slow where the access is not plain.
 void Emitter::selector_operand(u16 id, const Label& slow) {
   const Node& n = at(id);
-  const bool pops = n.op == Op::LoadSegment && n.immediate != 0;
+  const bool pops = n.op == Op::LoadSegment && n.immediate != kFromOperand;
+  const unsigned bytes = pops && n.immediate == kFromSlotsSelector ? 2 : n.size;
   if (!pops && n.a == kNoValue) {
     a_.movzx(kAddress.r32(), guest(insn().insn->rm, 2));
     return;
@@ -34,7 +35,7 @@ void Emitter::selector_operand(u16 id, const Label& slow) {
     lea_address(kAddress);
   }
   u8 temporary = 0;
-  Mem from = translate(n.size, false, pops ? unsigned{kSs} : insn().insn->segment, slow, temporary);
+  Mem from = translate(bytes, false, pops ? unsigned{kSs} : insn().insn->segment, slow, temporary);
   from.setSize(2);
   a_.movzx(kAddress.r32(), from);
   give(temporary);
@@ -49,7 +50,7 @@ void Emitter::load_segment(u16 id) {
   selector_operand(id, slow);
   a_.call(thunks_.segments.load[n.reg][mode_.code32 ? 1 : 0]);
   a_.jne(slow);
-  if (n.immediate != 0) move_stack_pointer(n.size);
+  if (n.immediate != kFromOperand) move_stack_pointer(n.size);
   a_.bind(done);
   defer([=, this] {
     a_.bind(slow);

@@ -138,6 +138,13 @@ TEST(ForeignOptions, FormsOfQemusWords) {
   EXPECT_TRUE(parse({"-rtc", "base=utc,driftfix=slew"}).rtc_slew);
 }
 
+TEST(ProcessorOptions, HostUnits) {
+  const Options options = parse({"--host-features", "-sse3,-ssse3", "--deterministic-fpu"});
+  EXPECT_EQ(options.host_features, "-sse3,-ssse3");
+  EXPECT_TRUE(options.deterministic_fpu);
+  EXPECT_FALSE(parse({}).deterministic_fpu);
+}
+
 TEST(ProcessorOptions, UnknownFeaturesAreErrorsKnownOnesAreNot) {
   const auto model = [](const char* text) {
     Options options;
