@@ -229,8 +229,13 @@ bool Cpu::pop_operand(bool operand32, u32& value) {
   return true;
 }
 
+// FERR# follows the status word's summary bit: it is asserted when a waiting instruction meets the error, and goes
+// inactive, with IGNNE#, when an instruction ends it (SDM 1 D.2.1).
 bool Cpu::signal_x87_error(Flow& flow) {
-  if (wiring_.ferr) wiring_.ferr(true);
+  constexpr u16 kSummary = 1u << 7;
+  const bool pending = (state().fx.status & kSummary) != 0;
+  if (wiring_.ferr) wiring_.ferr(pending);
+  if (!pending) return false;
   // The processor waits for IRQ 13 if it can come; else it goes on as the AT's port F0h (IGNNE#) would let it.
   if ((state().pending & kPendingIntr) == 0 || (state().system_flags & kIF) == 0) return false;
   flow = Flow::Again;

@@ -54,6 +54,22 @@ bool error_pending(Cpu& cpu, Flow& flow) {
   return cpu.signal_x87_error(flow);
 }
 
+// Around an instruction that may clear or mask a pending exception: then FERR# falls.
+class ErrorWatch {
+ public:
+  explicit ErrorWatch(Cpu& cpu) : cpu_(cpu), pending_((cpu.state().fx.status & kSummary) != 0) {}
+  ErrorWatch(const ErrorWatch&) = delete;
+  ErrorWatch& operator=(const ErrorWatch&) = delete;
+  ~ErrorWatch() {
+    Flow flow = Flow::Next;
+    if (pending_ && (cpu_.state().fx.status & kSummary) == 0) cpu_.signal_x87_error(flow);
+  }
+
+ private:
+  Cpu& cpu_;
+  bool pending_;
+};
+
 bool enter_waiting(Cpu& cpu, Flow& flow) {
   if (unavailable(cpu.state())) {
     flow = cpu.raise(Vector::DeviceNotAvailable);
@@ -252,6 +268,7 @@ template Flow x87_register<0xDF>(Cpu&, const Insn&);
 // --- Control words ---
 
 Flow x87_fldcw(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   u16 word = 0;
@@ -280,12 +297,14 @@ Flow x87_fnstsw_ax(Cpu& cpu, const Insn&) {
 }
 
 Flow x87_fnclex(Cpu& cpu, const Insn&) {
+  const ErrorWatch watch(cpu);
   if (unavailable(cpu.state())) return cpu.raise(Vector::DeviceNotAvailable);
   cpu.state().fx.status &= static_cast<u16>(~(kExceptions | kStackFault | kSummary | kBusy));
   return Flow::Next;
 }
 
 Flow x87_fninit(Cpu& cpu, const Insn&) {
+  const ErrorWatch watch(cpu);
   if (unavailable(cpu.state())) return cpu.raise(Vector::DeviceNotAvailable);
   FxState& fx = cpu.state().fx;
   // Registers keep their contents; st[] is in stack order, so a TOP that becomes 0 rotates them.
@@ -440,6 +459,7 @@ bool begin_image(Cpu& cpu, const Insn& insn, unsigned size, bool write) {
 }  // namespace
 
 Flow x87_fnstenv(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   if (!begin_image(cpu, insn, environment_size(insn), true)) return Flow::Fault;
@@ -452,6 +472,7 @@ Flow x87_fnstenv(Cpu& cpu, const Insn& insn) {
 }
 
 Flow x87_fldenv(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   if (!begin_image(cpu, insn, environment_size(insn), false)) return Flow::Fault;
@@ -502,6 +523,7 @@ Flow restore_in_steps(Cpu& cpu, const Insn& insn) {
 }  // namespace
 
 Flow x87_frstor(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   if (!begin_image(cpu, insn, environment_size(insn) + kRegistersSize, false)) return Flow::Fault;
@@ -549,6 +571,7 @@ Flow fxsave(Cpu& cpu, const Insn& insn) {
 }
 
 Flow fxrstor(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   const u32 offset = offset_of(state, insn);

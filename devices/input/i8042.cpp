@@ -28,10 +28,11 @@ constexpr u8 kIrq1Enable = 0x01, kIrq12Enable = 0x02, kKeyboardOff = 0x10, kMous
 constexpr u8 kPortReset = 0x01, kPortA20 = 0x02, kPortLatched = 0x0D;
 constexpr u8 kBreakPrefix = 0xF0;
 
-// The controller's firmware takes some tens of microseconds; a byte over the serial wire takes eleven clocks of 60 to
-// 100 us (PS/2 reference, Data transmission).
+// The controller's firmware takes some tens of microseconds. A byte over the serial wire takes eleven clocks of 60 to
+// 100 us (PS/2 reference, Data transmission); here a seventh of it, since drivers that give up after so many port reads
+// do them faster than on an ISA bus.
 constexpr GuestTime kControllerDelay = 20'000;
-constexpr GuestTime kWireDelay = 700'000;
+constexpr GuestTime kWireDelay = 100'000;
 
 // Set 2 to set 1, as the controller's firmware has it (PS/2 reference, Scan code translation). 80h and up: as they are,
 // but for two.

@@ -57,7 +57,7 @@ class Ps2Keyboard final : public Device, public Ps2Device {
   void set_defaults();
   void start_self_test();
   void abandon_self_test();
-  void acknowledge() { respond(0xFA); }
+  void acknowledge() { respond(kPs2Acknowledge); }
   void respond(u8 byte);
 
   void send_stroke(KeyCode code, bool press);

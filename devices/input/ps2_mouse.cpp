@@ -22,8 +22,8 @@ namespace relic86 {
 
 namespace {
 constexpr GuestTime kSecond = 1'000'000'000;
-constexpr GuestTime kResetTest = 20'000'000;  // shorter than a real one, so that drivers need not wait
-constexpr i32 kMostHeld = 1 << 16;            // counts kept while nobody reads
+constexpr GuestTime kResetTest = 2'000'000;  // as the keyboard's
+constexpr i32 kMostHeld = 1 << 16;           // counts kept while nobody reads
 constexpr u8 kDefaultRate = 100, kDefaultResolution = 2;
 
 i32 hold(i32 sum, int more) { return static_cast<i32>(std::clamp<i64>(i64{sum} + more, -kMostHeld, kMostHeld)); }
@@ -181,7 +181,7 @@ void Ps2Mouse::receive(u8 byte) {
   if (self_testing_) abandon_self_test();
   if (wrap_ && byte != 0xFF && byte != 0xEC) return respond(byte);
   if (byte != 0xFE) {
-    responses_.clear();
+    keep_acknowledgements(responses_);
     packet_.clear();
   }
   if (awaiting_ != 0 && byte != 0xFF) {

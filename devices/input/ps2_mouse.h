@@ -49,7 +49,7 @@ class Ps2Mouse final : public Device, public Ps2Device {
   void set_sample_rate(u8 rate);
   void send_status();
   void respond(u8 byte);
-  void acknowledge() { respond(0xFA); }
+  void acknowledge() { respond(kPs2Acknowledge); }
   bool changed() const;
   void try_to_report();
   Packet make_packet(bool scaled);

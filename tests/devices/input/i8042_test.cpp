@@ -140,6 +140,17 @@ TEST(I8042, ANewCommandDropsTheAnswersToTheLastOne) {
   EXPECT_EQ(board.read_all(), (Bytes{0xFA, 0xEE}));
 }
 
+// The controller takes each acknowledgement before it sends the next byte: none is lost to a driver that does not wait.
+TEST(I8042, EveryByteIsAcknowledged) {
+  Ps2Board board;
+  board.boot();
+  for (const u8 byte : {0xED, 0x05, 0xF3, 0x20, 0xF4}) board.out(0x60, byte);
+  EXPECT_EQ(board.read_all(), (Bytes(5, 0xFA)));
+  EXPECT_EQ(board.keyboard.lights(), 5);
+  for (const u8 byte : {0xF6, 0xF3, 200, 0xF3, 100, 0xF3, 80, 0xF2}) board.out(0x64, 0xD4), board.out(0x60, byte);
+  EXPECT_EQ(board.read_all(), (Bytes{0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 3}));
+}
+
 TEST(I8042, AbsentMouseTimesOut) {
   Ps2Board board(false);
   board.boot();
