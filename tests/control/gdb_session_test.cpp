@@ -101,7 +101,7 @@ TEST_P(GdbTest, DescriptionFitsTheRegisters) {
     ASSERT_FALSE(part.empty());
     xml += part.substr(1);
   } while (part[0] == 'm');
-  EXPECT_NE(xml.find("<architecture>i8086</architecture>"), std::string::npos);
+  EXPECT_NE(xml.find("<architecture>i386</architecture>"), std::string::npos);
   unsigned bits = 0, registers = 0;
   for (auto at = xml.find("bitsize=\""); at != xml.npos; at = xml.find("bitsize=\"", at + 1)) {
     bits += static_cast<unsigned>(std::stoi(xml.substr(at + 9)));
