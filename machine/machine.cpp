@@ -495,9 +495,9 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
       const bool was_open = drive->tray_open();
       auto ejected = drive->eject(change.force);
       if (!ejected) return ejected;
+      if (was_open) (void)drive->open_tray(true);  // it stays out; an unlocked tray never refuses
       media_.erase(device);
       drive_nodes_.erase(device);
-      if (!was_open && drive->tray_open()) tell_tray(device, true);
       return ejected;
     }
     auto image = open_medium(device, file, true, false, format);

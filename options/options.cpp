@@ -315,7 +315,8 @@ Result<> set_property(Options& options, Text value) {
     return Error{fmt::format("-set {}: only device and drive exist as groups; write the property where the {} stands",
                              value, parts[0])};
   }
-  return Error{fmt::format("-set {}: there is no -{} with id={} before it", value, parts[0], parts[1])};
+  return Error{fmt::format("-set {}: there is no -{} with id={} before it; -set stands after what it changes", value,
+                           parts[0], parts[1])};
 }
 
 // -compat deprecated-input=..: nothing here is deprecated or unstable, so that every policy holds.
@@ -464,9 +465,10 @@ Result<> enable(Options& options, Text) {
   return {};
 }
 // -nic and -net: there is no network card yet; "none" says so, and -nodefaults-minded scripts do.
-Result<> set_network(Options&, Text value) {
+Result<> refuse_network(Text option, Text value) {
   if (value == "none" || value == "type=none") return {};
-  return Error{fmt::format("-nic {}: no network card exists; only none is accepted, or leave the option out", value)};
+  return Error{
+      fmt::format("{} {}: no network card exists; only none is accepted, or leave the option out", option, value)};
 }
 struct OptionRow {
   Text name;
@@ -557,8 +559,8 @@ constexpr OptionRow kRows[] = {
      add_block_node},
     {"object", "TYPE,id=ID", "secret, memory-backend-ram, iothread ..; 'help' lists types; in JSON too", add_object},
     {"set", "device|drive.ID.P=V", "one more property for a -device or -drive with this id", set_property},
-    {"net", "none", "accepted for scripts", set_network},
-    {"nic", "none", "accepted for scripts", set_network},
+    {"net", "none", "accepted for scripts", [](Options&, Text value) { return refuse_network("-net", value); }},
+    {"nic", "none", "accepted for scripts", [](Options&, Text value) { return refuse_network("-nic", value); }},
     {"vnc", "none", "accepted for scripts", set_vnc},
     {"global", "D.P=V",
      "a device property; isa-debugcon.iobase, PIIX4_PM.disable_s3 and _s4, isa-fdc.fdtypeA have an effect", set_global},

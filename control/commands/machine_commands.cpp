@@ -224,6 +224,19 @@ CommandReply query_dirty_rate(Machine&, const Arguments&) {
 CommandReply query_dump(Machine&, const Arguments&) { return Json{{"total", 0}, {"status", "none"}, {"completed", 0}}; }
 CommandReply query_replay(Machine&, const Arguments&) { return Json{{"icount", 0}, {"mode", "none"}}; }
 
+// A dump in no format: there is none to ask for.
+CommandReply query_dump_formats(Machine&, const Arguments&) { return Json{{"formats", Json::array()}}; }
+CommandReply query_colo(Machine&, const Arguments&) {
+  return Json{{"mode", "none"}, {"last-mode", "none"}, {"reason", "none"}};
+}
+CommandReply query_xen(Machine&, const Arguments&) { return Json{{"error", false}}; }
+CommandReply no_rocker(Machine&, const Arguments& arguments) {
+  return CommandError{.message = fmt::format("rocker {} not found", arguments.text("name"))};
+}
+CommandReply query_sev(Machine&, const Arguments&) {
+  return Json{{"enabled", false}, {"api-major", 0},    {"api-minor", 0}, {"build-id", 0},
+              {"policy", 0},      {"state", "uninit"}, {"handle", 0}};
+}
 CommandReply no_sev(Machine&, const Arguments&) { return CommandError{.message = "KVM not enabled"}; }
 CommandReply no_sgx(Machine&, const Arguments&) { return CommandError{.message = "SGX is not enabled in KVM"}; }
 CommandReply no_generation_id(Machine&, const Arguments&) {
@@ -334,7 +347,15 @@ constexpr Command kCommands[] = {
     {"query-vcpu-dirty-limit", "", "[any]", empty_list},
     {"query-dump", "", "DumpQueryResult", query_dump},
     {"query-replay", "", "ReplayInfo", query_replay},
-    {"query-sev", "", "any", no_sev},
+    {"query-dump-guest-memory-capability", "", "DumpGuestMemoryCapability", query_dump_formats},
+    {"query-colo-status", "", "COLOStatus", query_colo},
+    {"query-xen-replication-status", "", "ReplicationStatus", query_xen},
+    {"query-rocker", "name:str", "any", no_rocker},
+    {"query-rocker-ports", "name:str", "[any]", no_rocker},
+    {"query-rocker-of-dpa-flows", "name:str *tbl-id:int", "[any]", no_rocker},
+    {"query-rocker-of-dpa-groups", "name:str *type:int", "[any]", no_rocker},
+    {"query-sev", "", "SevInfo", query_sev},
+    {"query-sev-attestation-report", "mnonce:str", "any", no_sev},
     {"query-sev-capabilities", "", "any", no_sev},
     {"query-sev-launch-measure", "", "any", no_sev},
     {"query-sgx", "", "any", no_sgx},

@@ -30,6 +30,7 @@ constexpr TypeRow kTypes[] = {
     {"VersionTriple", Object, "major:int minor:int micro:int"},
     {"VersionInfo", Object, "qemu:VersionTriple package:str"},
     {"CommandInfo", Object, "name:str"},
+    {"HumanReadableText", Object, "human-readable-text:str"},
     {"QMPCapability", Enum, "oob"},
     {"NameInfo", Object, "*name:str"},
     {"UuidInfo", Object, "UUID:str"},
@@ -68,6 +69,14 @@ constexpr TypeRow kTypes[] = {
     {"DirtyRateMeasureMode", Enum, "page-sampling dirty-ring dirty-bitmap"},
     {"DirtyRateInfo", Object,
      "*dirty-rate:int status:DirtyRateStatus start-time:int calc-time:int sample-pages:int mode:DirtyRateMeasureMode"},
+    {"DumpGuestMemoryFormat", Enum, "elf"},
+    {"DumpGuestMemoryCapability", Object, "formats:[DumpGuestMemoryFormat]"},
+    {"COLOMode", Enum, "none primary secondary"},
+    {"COLOExitReason", Enum, "none request error processing"},
+    {"COLOStatus", Object, "mode:COLOMode last-mode:COLOMode reason:COLOExitReason"},
+    {"ReplicationStatus", Object, "error:bool *desc:str"},
+    {"SevState", Enum, "uninit launch-update launch-secret running send-update receive-update"},
+    {"SevInfo", Object, "enabled:bool api-major:int api-minor:int build-id:int policy:int state:SevState handle:int"},
     {"DumpStatus", Enum, "none active completed failed"},
     {"DumpQueryResult", Object, "status:DumpStatus completed:int total:int"},
     // --- Objects ---
@@ -185,6 +194,10 @@ const TypeRow* find_type(std::string_view name) {
   const auto* row =
       std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeRow& t) { return t.name == name; });
   return row == std::end(kTypes) ? nullptr : row;
+}
+
+Result<> check_type(std::string_view type, const nlohmann::ordered_json& value, const std::string& name) {
+  return check_value(type, value, "", name);
 }
 
 std::vector<Member> parse_members(std::string_view words) {

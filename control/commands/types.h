@@ -32,6 +32,9 @@ std::vector<Member> parse_members(std::string_view words);
 // Checks an object's members, in QEMU's words for what is wrong. path: of the object, "" or "keys[0]."
 Result<> check_members(std::string_view members, const nlohmann::ordered_json& object, const std::string& path);
 
+// Checks one value against a type; name: for the message.
+Result<> check_type(std::string_view type, const nlohmann::ordered_json& value, const std::string& name);
+
 // An event: its name and its data.
 struct EventRow {
   std::string_view name;

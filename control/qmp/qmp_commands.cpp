@@ -18,6 +18,13 @@ CommandReply human_monitor_command(Machine& machine, const Arguments& arguments)
   return Json(text);
 }
 
+// What the monitor shows, for programs that show it to people.
+CommandReply human_text(Machine& machine, std::string_view line) {
+  return Json{{"human-readable-text", execute_monitor_line(machine, line)}};
+}
+CommandReply query_jit(Machine& machine, const Arguments&) { return human_text(machine, "info jit"); }
+CommandReply query_irq(Machine& machine, const Arguments&) { return human_text(machine, "info irq"); }
+
 CommandReply query_commands(Machine&, const Arguments&);
 CommandReply query_schema(Machine&, const Arguments&);
 // The server answers it before it looks here.
@@ -28,6 +35,8 @@ constexpr Command kCommands[] = {
     {"human-monitor-command", "command-line:str *cpu-index:int", "str", human_monitor_command},
     {"query-commands", "", "[CommandInfo]", query_commands},
     {"query-qmp-schema", "", "[any]", query_schema},
+    {"x-query-jit", "", "HumanReadableText", query_jit},
+    {"x-query-irq", "", "HumanReadableText", query_irq},
 };
 
 const std::vector<Command>& commands() {
