@@ -147,10 +147,15 @@ CommandReply query_stats(Machine& machine, const Arguments& arguments) {
 
 // --- Media ---
 
-std::string device_of(const Arguments& arguments) { return arguments.text(arguments.has("id") ? "id" : "device"); }
+// The drive that a command names in one of two ways; "": in neither, or in both.
+std::string device_of(const Arguments& arguments) {
+  if (arguments.has("id") && arguments.has("device")) return "";
+  return arguments.text(arguments.has("id") ? "id" : "device");
+}
 
 CommandReply with_drive(Machine& machine, const std::string& name,
                         const std::function<CommandReply(const Drive&)>& act) {
+  if (name.empty()) return CommandError{.message = "Need exactly one of 'device' and 'id'"};
   const auto drive = machine.find_drive(name);
   if (!drive) return no_device(name);
   if (!drive->removable) return CommandError{.message = fmt::format("Device '{}' is not removable", name)};
