@@ -19,6 +19,7 @@ class Ps2Mouse final : public Device, public Ps2Device {
   // cannot hold goes into the next ones.
   void move(int dx, int dy, int dz);
   void buttons(u8 mask);  // Button bits that are down now
+  u8 pressed() const { return buttons_; }
   bool reporting() const { return reporting_ && mode_ == Mode::Stream; }
 
   void receive(u8 byte) override;

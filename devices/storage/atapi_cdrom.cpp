@@ -44,6 +44,26 @@ Result<> AtapiCdrom::eject(bool force) {
   return {};
 }
 
+Result<> AtapiCdrom::open_tray(bool force) {
+  if (locked_ && !force) {
+    media_event_ = 1;
+    return Error{"the guest has locked the tray; let it unmount the medium, or force the tray open"};
+  }
+  if (medium_ != nullptr) media_event_ = 3;
+  tray_open_ = true;
+  locked_ = false;
+  attention_ = Attention::None;
+  return {};
+}
+
+void AtapiCdrom::close_tray() {
+  if (!tray_open_) return;
+  tray_open_ = false;
+  if (medium_ == nullptr) return;
+  attention_ = Attention::Changed;
+  media_event_ = 2;
+}
+
 void AtapiCdrom::set_signature() {
   task_.count = task_.lba_low = 1;
   task_.lba_mid = 0x14;

@@ -21,6 +21,9 @@ class AtapiCdrom final : public AtaDevice {
   void insert(std::unique_ptr<BlockDevice> image);
   // Takes the medium out. An error while the guest has locked the tray, unless forced; the guest hears of the request.
   Result<> eject(bool force);
+  // The tray with what is in it, as by its button; opening is refused as an eject is.
+  Result<> open_tray(bool force);
+  void close_tray();
   bool has_medium() const { return medium_ != nullptr; }
   bool tray_open() const { return tray_open_; }
   bool locked() const { return locked_; }
