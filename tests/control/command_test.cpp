@@ -11,6 +11,7 @@
 #include "control/commands/types.h"
 #include "control/monitor/monitor.h"
 #include "control/qmp/qmp_commands.h"
+#include "devices/input/ps2_mouse.h"
 
 namespace relic86 {
 namespace {
