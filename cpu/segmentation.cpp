@@ -61,9 +61,9 @@ bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor) {
 
 void derive_limits(const CpuState& state, Segment& segment) {
   segment.read_end = segment.write_end = 0;
-  // Alignment checks and data breakpoints look at every access: no inline path.
+  // Alignment checks look at every access: no inline path.
   const bool alignment = (state.cr0 & kCr0Am) != 0 && (state.system_flags & kAC) != 0 && state.mode.cpl == 3;
-  if (alignment || (state.dr[7] & 0xFF) != 0) return;
+  if (alignment) return;
   if (!segment.present() || !segment.is_code_or_data()) return;
   const unsigned type = segment.type();
   const bool expand_down = !segment.is_code() && (type & 4) != 0;

@@ -235,7 +235,7 @@ Flow run(Cpu& cpu, const Insn& insn) {
   u32 count = string.get(kEcx);
   if (count == 0) return Body::permitted(cpu) ? Flow::Next : Flow::Fault;
   const Handler self = insn.handler;
-  const bool single = (state.system_flags & kTF) != 0 || (state.dr[7] & 0xFF) != 0;
+  const bool single = (state.system_flags & kTF) != 0;
   for (;;) {
     if (!single && count > 1) {
       const u32 most = static_cast<u32>(std::clamp<i64>(state.remaining, 1, count));
