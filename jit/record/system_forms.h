@@ -4,13 +4,14 @@
 // everything else to the instruction's handler.
 #pragma once
 
+#include "cpu/vendor_behaviour.h"
 #include "jit/ir/ir.h"
 #include "jit/ir/mode.h"
 
 namespace relic86::jit {
 
 // Fills ir.nodes; false: not of this kind, or not in this mode.
-bool record_system(InsnIr& ir, const Mode& mode);
+bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor);
 
 // CLI, STI, PUSHF, POPF, far transfers, IRET, registers of descriptor tables, reads of system registers.
 bool concerns_system(const Insn& insn);

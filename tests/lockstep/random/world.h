@@ -21,6 +21,7 @@ struct World {
   bool writes_code = false;
   bool crosses_page = false;  // the program's code does
   bool breakpoints = false;   // in DR0 to DR3, among the program and its data
+  bool aligned = false;       // EFLAGS.AC and CR0.AM, mostly
 };
 
 std::span<const World> worlds();
