@@ -96,10 +96,18 @@ enum class Op : u8 {
   VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
   SetZero,          // a step only: ZF
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
+  FarTransfer,      // of 16-bit real-mode code; a: Address if indirect; immediate: FarKind
+  TableRegister,    // SGDT, SIDT; a: Address; reg 1: that of interrupts; immediate 1: LGDT, LIDT
+  SystemRegister,   // to the instruction's register; immediate: SystemSource
 };
 
 // Where MOV and POP of a segment register have the selector from. POP reads the whole slot or the selector alone.
 enum LoadSegmentFrom : u32 { kFromOperand, kFromSlot, kFromSlotsSelector };
+
+enum class FarKind : u8 { Jump, Call, Return, InterruptReturn };
+
+// What SMSW and MOV from a control register, SLDT and STR read.
+enum class SystemSource : u8 { Cr0, Cr2, Cr3, Ldtr, Tr };
 
 inline constexpr u16 kNoValue = 0xFFFF;
 inline constexpr u16 kNoGroup = 0xFFFF;
