@@ -293,6 +293,8 @@ Result<BoardConfig> board_config_for(const Options& options) {
   const auto base = clock_base(options);
   if (!base) return base.error();
   config.clock_base = base.value();
+  config.floppy_speed = options.real_floppy_speed ? FloppySpeed::Real : FloppySpeed::Fast;
+  config.clock_missed_ticks = options.rtc_slew ? MissedTicks::Reinjected : MissedTicks::Lost;
   if (!options.boot_order.empty()) config.boot_order = options.boot_order;
   if (!options.boot_once.empty()) config.boot_order = options.boot_once;
   config.cmos.check_floppy_signature = options.check_floppy_signature;

@@ -141,6 +141,7 @@ Result<> set_rtc(Options& options, Text value) {
     } else if (key == "driftfix") {
       if (word != "slew" && word != "none")
         return Error{fmt::format("-rtc driftfix={}: unknown word; slew and none exist", word)};
+      options.rtc_slew = word == "slew";
     } else {
       return Error{fmt::format(
           "-rtc {}: unknown property; base=utc, base=localtime and base=YYYY-MM-DDTHH:MM:SS are known", key)};
@@ -343,7 +344,14 @@ Result<> set_device(Options& options, Text value) {
 
 Result<> set_global(Options& options, Text value) {
   if (value.find('.') >= value.find('=')) return Error{fmt::format("-global {}: write DRIVER.PROPERTY=VALUE", value)};
-  constexpr Text kPort = "isa-debugcon.iobase=";
+  constexpr Text kPort = "isa-debugcon.iobase=", kFloppySpeed = "isa-fdc.speed=";
+  if (value.starts_with(kFloppySpeed)) {
+    const Text speed = value.substr(kFloppySpeed.size());
+    if (speed != "fast" && speed != "real")
+      return Error{fmt::format("-global {}: unknown speed; fast and real (a turning disk's) exist", value)};
+    options.real_floppy_speed = speed == "real";
+    return {};
+  }
   if (!value.starts_with(kPort)) return {};
   const auto port = parse_number(value.substr(kPort.size()));
   if (!port || port.value() > 0xFFFF) return Error{fmt::format("-global {}: the port must be 0 to 0xffff", value)};
@@ -468,7 +476,9 @@ constexpr OptionRow kRows[] = {
     {"net", "none", "accepted for scripts", set_network},
     {"nic", "none", "accepted for scripts", set_network},
     {"vnc", "none", "accepted for scripts", set_vnc},
-    {"global", "D.P=V", "a device property; isa-debugcon.iobase=PORT has an effect, others are accepted", set_global},
+    {"global", "D.P=V",
+     "a device property; isa-debugcon.iobase=PORT and isa-fdc.speed=fast|real have an effect, others are accepted",
+     set_global},
     {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},
     {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},
     {"action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause", set_action},
@@ -481,7 +491,8 @@ constexpr OptionRow kRows[] = {
     {"expect-serial", "REGEX", "exit 0 when COM1 has shown this", append<&Options::expect_serial>},
     {"expect-screen", "REGEX", "exit 0 when the text screen shows this", append<&Options::expect_screen>},
     {"fail-serial", "REGEX", "exit 2 when COM1 has shown this", append<&Options::fail_serial>},
-    {"timeout", "SECONDS", "exit 4 after this long (guest time with -icount)", set_timeout},
+    {"timeout", "SECONDS", "exit 4 after this long (guest time with -icount; the wait for a busy host does not count)",
+     set_timeout},
     {"state-hash", "", "print a hash of the whole machine's state at exit", enable<&Options::state_hash>},
     {"state-dir", "DIR", "folder of saved machines (default: the first image's)", store<&Options::state_dir>},
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},

@@ -75,13 +75,15 @@ struct Options {
   bool boot_menu = false;
   bool boot_strict = false;            // nothing is tried beyond the devices with a bootindex
   bool check_floppy_signature = true;  // -no-fd-bootchk
+  bool real_floppy_speed = false;      // -global isa-fdc.speed=real
   std::vector<FirmwareFileOption> firmware_files;
   std::string kernel, initrd, append;
   std::string bios;
   std::vector<std::string> firmware_dirs;  // -L
   std::vector<std::string> option_roms;
 
-  std::string rtc_base;  // "", "utc", "localtime", "YYYY-MM-DDTHH:MM:SS"
+  std::string rtc_base;   // "", "utc", "localtime", "YYYY-MM-DDTHH:MM:SS"
+  bool rtc_slew = false;  // -rtc driftfix=slew
   std::optional<IcountOption> icount;
 
   std::vector<std::string> serials;  // as written: "stdio", "file:F", ...

@@ -154,6 +154,7 @@ void PcBoard::signal_ferr(bool level) {
 void PcBoard::create_floppies() {
   auto controller = std::make_unique<I82077>(*dma_);
   floppies_ = controller.get();
+  controller->set_speed(config_.floppy_speed);
   for (unsigned n = 0; n < config_.floppies.size(); n++) {
     FloppySlot& slot = config_.floppies[n];
     if (!slot.present) continue;
@@ -256,7 +257,7 @@ void PcBoard::create_input() {
 }
 
 void PcBoard::create_clock() {
-  clock_ = &add<Mc146818>(config_.clock_base);
+  clock_ = &add<Mc146818>(config_.clock_base, config_.clock_missed_ticks);
   CmosConfig cmos = config_.cmos;
   cmos.ram_size = memory_.store().ram_size();
   cmos.boot_order = config_.boot_order;

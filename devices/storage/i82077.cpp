@@ -30,7 +30,6 @@ constexpr u8 kFifoOff = 0x20;
 constexpr unsigned kMostRecalibratePulses = 79;  // 5.2.7
 constexpr GuestTime kMicrosecond = 1'000, kMillisecond = 1'000'000;
 constexpr GuestTime kResetTime = 50 * kMicrosecond;
-constexpr GuestTime kSeekOverhead = 100 * kMicrosecond;
 }  // namespace
 
 const std::array<I82077::Command, 23> I82077::kCommands = {{
@@ -394,7 +393,7 @@ void I82077::begin_seek(unsigned number, unsigned to_track, unsigned pulses, u8 
   seek_status_[number] = static_cast<u8>(status0 | number);
   pending_status_[number] = 0;
   busy_drives_ |= static_cast<u8>(1u << number);
-  scheduler_->schedule_in(seek_timers_[number], kSeekOverhead + pulses * step_time());
+  scheduler_->schedule_in(seek_timers_[number], timing_.seek(pulses, step_time()));
   end_command();
 }
 

@@ -131,6 +131,11 @@ TEST(ForeignOptions, FormsOfQemusWords) {
   EXPECT_NE(refusal({"-smp", "corse=1"}).find("unknown property"), std::string::npos);
   EXPECT_NE(refusal({"-icount", "align=on"}).find("only off exists"), std::string::npos);
   EXPECT_NE(refusal({"-global", "nonsense"}).find("DRIVER.PROPERTY=VALUE"), std::string::npos);
+  EXPECT_FALSE(parse({"-global", "isa-fdc.speed=fast"}).real_floppy_speed);
+  EXPECT_TRUE(parse({"-global", "isa-fdc.speed=real"}).real_floppy_speed);
+  EXPECT_NE(refusal({"-global", "isa-fdc.speed=warp"}).find("fast and real"), std::string::npos);
+  EXPECT_FALSE(parse({"-rtc", "driftfix=none"}).rtc_slew);
+  EXPECT_TRUE(parse({"-rtc", "base=utc,driftfix=slew"}).rtc_slew);
 }
 
 TEST(ProcessorOptions, UnknownFeaturesAreErrorsKnownOnesAreNot) {

@@ -7,6 +7,7 @@ namespace {
 
 using test::IdeBoard;
 using test::kSector;
+using test::TestBoard;
 
 TEST(AtaDisk, IdentifyIsTruthful) {
   IdeBoard board;
@@ -287,6 +288,33 @@ TEST(AtaDisk, AbsentDrives) {
   board.pass(1'000'000);
   EXPECT_EQ(board.status(), 0);
   EXPECT_FALSE(board.irqs.levels[14]);
+}
+
+// No drive at all: drivers see by a status of 0 that nothing is there, also after a reset and a command.
+TEST(AtaDisk, AnEmptyChannelReadsZero) {
+  TestBoard board;
+  PciBus pci;
+  Piix3Ide ide;
+  ASSERT_TRUE(pci.add(ide, 1, 1).ok() && pci.attach(board.attachment).ok() && ide.attach(board.attachment).ok());
+  pci.reset(ResetKind::PowerOn);
+  ide.reset(ResetKind::PowerOn);
+  constexpr u16 kBase = 0x170, kControl = 0x376;
+  const auto expect_zero = [&] {
+    for (u16 port = kBase + 1; port < kBase + 8; port++) EXPECT_EQ(board.in(port), 0u) << port;
+    EXPECT_EQ(board.in(kControl), 0u);
+  };
+  for (const u32 device : {0xA0u, 0xB0u}) {
+    board.out(kBase + 6, device);
+    for (u16 port = kBase + 2; port < kBase + 6; port++) board.out(port, 0x5A);
+    expect_zero();
+    board.out(kControl, 0x04);
+    expect_zero();
+    board.out(kControl, 0x00);
+    board.out(kBase + 7, 0xEC);
+    board.pass(1'000'000'000);
+    expect_zero();
+    EXPECT_FALSE(board.irqs.levels[15]);
+  }
 }
 
 }  // namespace
