@@ -145,11 +145,7 @@ void PcBoard::pulse_nmi() {
 
 std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe() + io_apic_->describe(); }
 
-void PcBoard::signal_ferr(bool level) {
-  // The processor reports each waiting instruction that meets a pending error, not the end of one.
-  coprocessor_->set_ferr(false);
-  if (level) coprocessor_->set_ferr(true);
-}
+void PcBoard::signal_ferr(bool level) { coprocessor_->set_ferr(level); }
 
 void PcBoard::create_floppies() {
   auto controller = std::make_unique<I82077>(*dma_);

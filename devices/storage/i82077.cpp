@@ -252,6 +252,11 @@ const I82077::Command* I82077::find_command(u8 first) {
 }
 
 void I82077::write_fifo(u8 value) {
+  // A driver that sends its first command without waiting for the reset's interrupt finds the chip ready.
+  if (phase_ == Phase::Reset && (digital_output_ & kNotReset) != 0) {
+    scheduler_->cancel(reset_timer_);
+    finish_reset();
+  }
   if (phase_ == Phase::Execution && transfer_.waits_for_host && !host_reads()) {
     sector_buffer_[transfer_.position++ % sector_buffer_.size()] = value;
     set_interrupt(false);

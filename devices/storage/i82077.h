@@ -112,6 +112,8 @@ class I82077 final : public Device {
   void commit_format();
   void advance(bool terminal_count);
   bool advance_id();
+  bool wraps_at_medium_end();
+  void follow_to_cylinder();
   void finish_transfer(u8 interrupt_code);
   void schedule_sector(FloppyTiming::Order order, GuestTime delay = 0);
   bool uses_dma() const { return !non_dma_; }

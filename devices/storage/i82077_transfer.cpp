@@ -372,6 +372,26 @@ void I82077::host_side_done(bool terminal_count) {
   }
 }
 
+// A BIOS that names the number of the last sector it wants as end of track, though the track is shorter, means the
+// sectors that follow on the medium: SeaBIOS does, and machines that it runs on go on at the next head, then at the
+// next cylinder. An end of track that the medium has ends a multitrack transfer after head 1, as the datasheet says.
+bool I82077::wraps_at_medium_end() {
+  const Transfer& t = transfer_;
+  const FloppyDrive* const disk = transfer_drive();
+  if (!t.multitrack || disk == nullptr || !disk->loaded()) return false;
+  const unsigned sectors = disk->image()->format().sectors;
+  return t.end_of_track > sectors && t.id.sector >= sectors;
+}
+
+// The head follows a transfer that went on to the next cylinder.
+void I82077::follow_to_cylinder() {
+  FloppyDrive& disk = *transfer_drive();
+  while (disk.cylinder() < transfer_.id.cylinder && disk.track() < FloppyDrive::kLastTrack) {
+    disk.step_to(disk.track() + 1);
+    present_cylinder_[transfer_.drive]++;
+  }
+}
+
 // A sector is done: on to the next, or to the result.
 void I82077::advance(bool terminal_count) {
   Transfer& t = transfer_;
@@ -379,7 +399,8 @@ void I82077::advance(bool terminal_count) {
   const bool scan = t.kind >= Kind::ScanEqual && t.kind <= Kind::ScanHigh;
   bool last = t.id.sector == t.end_of_track || (scan && t.id.sector > t.end_of_track);
   if (t.kind == Kind::ReadTrack) last = t.track_position >= t.end_of_track;
-  if (t.multitrack && t.head == 0) last = false;
+  const bool wraps = wraps_at_medium_end();
+  if (wraps || (t.multitrack && t.head == 0)) last = false;
   const bool next_head = advance_id();
   const bool verified = t.kind == Kind::Verify && !t.counted;
   if (terminal_count || (last && (scan || verified))) return finish_transfer(kNormal);
@@ -388,6 +409,7 @@ void I82077::advance(bool terminal_count) {
     return finish_transfer(kAbnormal);
   }
   if (next_head) t.head ^= 1;
+  if (wraps) follow_to_cylinder();
   schedule_sector(FloppyTiming::Order::Next);
 }
 
@@ -395,7 +417,7 @@ void I82077::advance(bool terminal_count) {
 bool I82077::advance_id() {
   Transfer& t = transfer_;
   const bool scan = t.kind >= Kind::ScanEqual && t.kind <= Kind::ScanHigh;
-  const bool end = t.id.sector == t.end_of_track || (scan && t.id.sector > t.end_of_track);
+  const bool end = t.id.sector == t.end_of_track || (scan && t.id.sector > t.end_of_track) || wraps_at_medium_end();
   if (!end) {
     t.id.sector = static_cast<u8>(t.id.sector + (scan ? t.scan_step : 1));
     return false;

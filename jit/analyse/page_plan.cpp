@@ -100,12 +100,12 @@ class Planner {
         [[fallthrough]];
       case Op::Load:
       case Op::LoadForWrite: note(n, operand(), n.op != Op::Load); return fresh();
-      case Op::Push: move_stack(0u - n.size); [[fallthrough]];
+      case Op::Push: move_stack(0u - (n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
         const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
-        if (mode_.stack32 && mode_.flat(kSs))
-          note(n, {pointer.unknown, 0, 0, pointer.constant, 0xFF, false, true}, n.op == Op::Push);
+        const u8 stack = mode_.flat(kSs) ? u8{0xFF} : u8{kSs};
+        if (mode_.stack32) note(n, {pointer.unknown, 0, 0, pointer.constant, stack, false, true}, n.op == Op::Push);
         if (n.op == Op::Pop) move_stack(n.size);
         return fresh();
       }
@@ -115,7 +115,7 @@ class Planner {
         break;
       case Op::LoadSegment:
         forget_segments();
-        if (n.immediate != 0) move_stack(n.size);
+        if (n.immediate != kFromOperand) move_stack(n.size);
         break;
       case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:
@@ -151,7 +151,6 @@ class Planner {
     Place place;
     place.narrow = !insn.address32();
     if (!mode_.flat(insn.segment)) place.segment = insn.segment;
-    if (!place.narrow && place.segment != 0xFF) return place;
     place.known = true;
     place.offset = insn.displacement;
     const auto add = [&](u8 reg, u32& unknown, u8 scale) {
