@@ -39,10 +39,8 @@ void Scheduler::run_due() {
 }
 
 void Scheduler::state(StateArchive& archive) {
-  for (Timer& timer : timers_) archive.field(timer.name, timer.deadline);
-  if (!archive.loading()) return;
-  for (Timer& timer : timers_) timer.deadline = std::max<GuestTime>(timer.deadline, 0);
-  find_next();
+  for (Timer& timer : timers_) archive.moment(timer.name, timer.deadline, kNever);
+  if (archive.loading()) find_next();
 }
 
 }  // namespace relic86

@@ -112,8 +112,7 @@ End Machine::run() {
   return end_;
 }
 
-End Machine::run_to(u64 instruction_count) {
-  constexpr GuestTime kLongestHalt = 10'000'000'000;
+End Machine::run_to(u64 instruction_count, GuestTime longest_halt) {
   if (!options_.start_paused && cpu_->instruction_count() == 0) resume();
   u64 count = cpu_->instruction_count();
   GuestTime last_progress = clock_->now();
@@ -122,7 +121,7 @@ End Machine::run_to(u64 instruction_count) {
     const u64 now = cpu_->instruction_count();
     if (now != count) {
       last_progress = clock_->now();
-    } else if (clock_->now() - last_progress > kLongestHalt || next_stop() == Scheduler::kNever) {
+    } else if (clock_->now() - last_progress > longest_halt || next_stop() == Scheduler::kNever) {
       break;
     }
     count = now;
@@ -435,6 +434,7 @@ class Machine::SerialTee final : public CharSink {
     expectations_.serial_byte(byte);
     if (next_ != nullptr) next_->put(byte);
   }
+  bool can_take() const override { return next_ == nullptr || next_->can_take(); }
 
  private:
   Expectations& expectations_;
@@ -545,6 +545,13 @@ void Machine::state(StateArchive& archive) {
   archive.group("clock", [&] { clock_->state(archive); });
   archive.group("board", [&] { board_->state(archive); });
   archive.group("events", [&] { scheduler_->state(archive); });
+}
+
+Result<> Machine::load_state(StateReader& reader) {
+  RELIC86_ASSERT(paused_);
+  auto loaded = relic86::load_state(reader, [this](StateArchive& archive) { state(archive); });
+  if (!loaded) after_load();
+  return loaded;
 }
 
 u64 Machine::state_hash() {

@@ -1,11 +1,10 @@
 // x, xp, i, o: memory and ports under the debugger's eye.
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 
+#include "base/output_file.h"
 #include "control/monitor/monitor_commands.h"
 #include "cpu/disassembler.h"
 #include "machine/guest_memory.h"
@@ -165,6 +164,8 @@ std::string translate(Machine& machine, Words words) {
   return physical ? fmt::format("gpa: {:#x}\n", physical->raw) : "Unmapped\n";
 }
 
+constexpr std::size_t kSavedPiece = 16 * kPageSize;
+
 std::string save_memory(Machine& machine, Words words) {
   const bool physical = words[0] == "pmemsave";
   const auto address = words.size() > 3 ? evaluate(machine, words[1]) : std::nullopt;
@@ -172,21 +173,21 @@ std::string save_memory(Machine& machine, Words words) {
   if (!address || !size) return fmt::format("{}: an address, a size and a file are expected\n", words[0]);
   constexpr u64 kMost = u64{4} << 30;
   if (*size > kMost) return fmt::format("{}: at most 4 GiB can be saved\n", words[0]);
-  std::FILE* file = std::fopen(words[3].c_str(), "wb");
-  if (file == nullptr) return fmt::format("Error: could not open '{}': {}\n", words[3], std::strerror(errno));
-  std::array<u8, kPageSize> page{};
-  std::string trouble;
-  for (u64 done = 0; done < *size && trouble.empty();) {
-    const auto chunk = std::span(page).first(std::min<u64>(kPageSize, *size - done));
+  auto file = OutputFile::create(words[3]);
+  if (!file) return fmt::format("Error: could not open '{}': {}\n", words[3], file.message());
+  const auto trouble = [&](const Result<>& result) {
+    return fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], result.message());
+  };
+  std::vector<u8> piece(kSavedPiece);
+  for (u64 done = 0; done < *size;) {
+    const auto chunk = std::span(piece).first(std::min<u64>(piece.size(), *size - done));
     if (!read_guest(machine, physical, *address + done, chunk))
-      trouble = fmt::format("Error: Invalid addr {:#018x}/size {} specified\n", *address, *size);
-    else if (std::fwrite(chunk.data(), 1, chunk.size(), file) != chunk.size())
-      trouble = fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], std::strerror(errno));
+      return fmt::format("Error: Invalid addr {:#018x}/size {} specified\n", *address, *size);
+    if (auto written = file.value().write(chunk); !written) return trouble(written);
     done += chunk.size();
   }
-  if (std::fclose(file) != 0 && trouble.empty())
-    trouble = fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], std::strerror(errno));
-  return trouble;
+  const auto committed = file.value().commit();
+  return committed ? "" : trouble(committed);
 }
 
 std::string port_read(Machine& machine, Words words) {

@@ -78,8 +78,8 @@ void Mc146818::state(StateArchive& archive) {
   archive.field("index", index_);
   archive.field("extended_index", extended_index_);
   archive.field("nmi_masked", nmi_masked_);
-  archive.field("next_update", next_update_);
-  archive.field("next_edge", next_edge_);
+  archive.moment("next_update", next_update_);
+  archive.moment("next_edge", next_edge_);
   index_ &= 0x7F;
   extended_index_ &= 0x7F;
   if (archive.loading()) irq_.set((ram_[kRegisterC] & kIrq) != 0);
