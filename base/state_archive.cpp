@@ -42,7 +42,6 @@ void StateWriter::leave() { pop_prefix(prefix_, prefix_lengths_); }
 
 Result<StateReader> StateReader::parse(std::span<const u8> data) {
   StateReader reader;
-  reader.data_.assign(data.begin(), data.end());
   while (!data.empty()) {
     u16 name_size = 0;
     u32 size = 0;
@@ -81,47 +80,6 @@ void StateReader::resizable(std::string_view name, std::vector<u8>& storage) {
 }
 void StateReader::enter(std::string_view name) { push_prefix(prefix_, prefix_lengths_, name); }
 void StateReader::leave() { pop_prefix(prefix_, prefix_lengths_); }
-
-std::string StateReader::difference(const StateReader& other) const {
-  const auto shown = [](const std::vector<u8>& bytes) {
-    constexpr std::size_t kMostBytes = 16;
-    std::string text;
-    for (std::size_t i = 0; i < std::min(bytes.size(), kMostBytes); i++) text += fmt::format("{:02x}", bytes[i]);
-    return text + (bytes.size() > kMostBytes ? "..." : "");
-  };
-  for (const auto& [name, content] : fields_) {
-    const auto found = other.fields_.find(name);
-    if (found == other.fields_.end()) return fmt::format("field {} is not known", name);
-    const std::vector<u8>& here = found->second;
-    if (here == content) continue;
-    if (here.size() != content.size())
-      return fmt::format("field {} has {} bytes where {} fit", name, content.size(), here.size());
-    const auto first =
-        static_cast<std::size_t>(std::mismatch(content.begin(), content.end(), here.begin()).first - content.begin());
-    const auto from = static_cast<std::ptrdiff_t>(first & ~std::size_t{7});
-    return fmt::format("field {} holds {} at byte {}, which cannot be; {} could", name,
-                       shown({content.begin() + from, content.end()}), from, shown({here.begin() + from, here.end()}));
-  }
-  return {};
-}
-
-Result<> load_state(StateReader& reader, const std::function<void(StateArchive&)>& pass) {
-  const auto fields = [](const StateWriter& writer) {
-    auto parsed = StateReader::parse(writer.data());
-    RELIC86_ASSERT(parsed.ok());
-    return std::move(parsed).value();
-  };
-  StateWriter before, after;
-  pass(before);
-  pass(reader);
-  pass(after);
-  std::string complaint = reader.complaint();
-  if (complaint.empty() && !reader.equals(after.data())) complaint = reader.difference(fields(after));
-  if (complaint.empty()) return {};
-  StateReader back = fields(before);
-  pass(back);
-  return Error{complaint};
-}
 
 void StateHasher::mix(std::span<const u8> content) {
   constexpr u64 kPrime = 0x100000001B3u;

@@ -9,14 +9,11 @@
 //     archive.group("channel0", [&] { ... }); // nested names
 //   }
 //
-// Whatever is loaded comes from a file that anybody may have made. A component cuts what it cannot hold (an index, an
-// enumerator, a length that contradicts another) to what it can, so that it is safe as soon as its state() returns.
-// load_state() then saves it again: where that differs from the file, the file was not one that this program writes,
-// and it is refused by the field's name. So there is one place that checks, and no field that it forgets.
+// Loading looks fields up by name; a field that the saved state lacks, or holds in another size, makes ok() false and
+// leaves the variable alone. Whatever is loaded comes from a file: a component validates indexes and lengths after
+// loading.
 #pragma once
 
-#include <algorithm>
-#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -57,13 +54,6 @@ class StateArchive {
     value(name, std::span(reinterpret_cast<u8*>(view.data()), view.size()));
   }
   virtual void resizable(std::string_view name, std::vector<u8>& storage) = 0;
-  // A moment of guest time, or `never`. What is loaded is cut to some 70 years, so that sums and differences of two
-  // cannot overflow.
-  void moment(std::string_view name, GuestTime& variable, GuestTime never = INT64_MAX) {
-    field(name, variable);
-    if (loading() && variable != never) variable = std::clamp<GuestTime>(variable, 0, kLongestTime);
-  }
-  static constexpr GuestTime kLongestTime = GuestTime{1} << 61;
 
   template <class Body>
   void group(std::string_view name, Body body) {
@@ -96,8 +86,7 @@ class StateWriter final : public StateArchive {
   std::vector<u8> data_;
 };
 
-// Loads what a StateWriter saved. Construct with parse(), which refuses malformed bytes. A field that the saved state
-// lacks, or holds in another size, leaves the variable alone and makes a complaint.
+// Loads what a StateWriter saved. Construct with parse(), which refuses malformed bytes.
 class StateReader final : public StateArchive {
  public:
   static Result<StateReader> parse(std::span<const u8> data);
@@ -105,12 +94,6 @@ class StateReader final : public StateArchive {
   void resizable(std::string_view name, std::vector<u8>& storage) override;
   // Empty when every field asked for was found with the right size; else the first complaint.
   const std::string& complaint() const { return complaint_; }
-  // What was parsed is exactly this.
-  bool equals(std::span<const u8> data) const {
-    return std::equal(data.begin(), data.end(), data_.begin(), data_.end());
-  }
-  // The first field in which the two differ, and what each holds; empty: they are alike.
-  std::string difference(const StateReader& other) const;
 
  protected:
   void value(std::string_view name, std::span<u8> storage) override;
@@ -120,7 +103,6 @@ class StateReader final : public StateArchive {
  private:
   std::string prefix_;
   std::vector<std::size_t> prefix_lengths_;
-  std::vector<u8> data_;
   std::map<std::string, std::vector<u8>, std::less<>> fields_;
   std::string complaint_;
 };
@@ -159,9 +141,5 @@ class StateDumper final : public StateArchive {
   std::vector<std::size_t> prefix_lengths_;
   std::string text_;
 };
-
-// Loads what `pass` names (it calls the state() of one component or of a whole machine), or refuses and puts back what
-// was there before. pass is called several times, with archives that save and that load.
-Result<> load_state(StateReader& reader, const std::function<void(StateArchive&)>& pass);
 
 }  // namespace relic86

@@ -412,6 +412,8 @@ RawTerminal::RawTerminal(bool keep_signals) {
   ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
 }
 
+RawTerminal::~RawTerminal() { restore(); }
+
 void RawTerminal::restore() const {
   if (saved_) ::tcsetattr(STDIN_FILENO, TCSANOW, &saved_->settings);
 }

@@ -50,7 +50,7 @@ Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option
 class RawTerminal {
  public:
   explicit RawTerminal(bool keep_signals);
-  ~RawTerminal() { restore(); }
+  ~RawTerminal();
   void restore() const;
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;

@@ -17,7 +17,7 @@ namespace {
 constexpr u64 kCr0Pe = 1u << 0, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29,
               kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
 constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
-constexpr u64 kEferNxe = 1u << 11;
+constexpr u64 kEferSce = 1u << 0, kEferNxe = 1u << 11;
 }  // namespace
 
 Cpu::Cpu(const Wiring& wiring) : wiring_(wiring), system_flags_(wiring.model->system_flags()) {
@@ -370,7 +370,7 @@ void Cpu::sanitize_loaded_state() {
     segment.attributes &= 0xF0FF;
   }
   if ((s.cr0 & kCr0Pe) == 0) s.system_flags &= ~u32{kVM};
-  s.efer &= model().efer_bits();
+  s.efer &= model().extended_edx == 0 ? 0 : kEferSce | ((model().extended_edx & kCpuidNx) != 0 ? kEferNxe : 0);
   s.retired &= ~u64{0} >> 2;  // further than any run gets; counts to come are computed from it
   s.fx.control = static_cast<u16>((s.fx.control & 0x1F3F) | 0x40);
   // ES and B follow from the exceptions and their masks (SDM 1 8.1.3.3): an exception that is pending without ES would

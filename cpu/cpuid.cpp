@@ -148,12 +148,6 @@ u32 CpuModel::system_flags() const {
   return flags;
 }
 
-u64 CpuModel::efer_bits() const {
-  constexpr u64 kSce = 1u << 0, kNxe = 1u << 11;
-  if (extended_edx == 0) return 0;
-  return kSce | ((extended_edx & kCpuidNx) != 0 ? kNxe : 0);
-}
-
 u64 CpuModel::cr4_bits() const {
   if (!has_cpuid()) return 0;
   constexpr u64 kVmePvi = 3, kTsd = 1u << 2, kDe = 1u << 3, kPse = 1u << 4, kPae = 1u << 5, kMce = 1u << 6,

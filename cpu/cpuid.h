@@ -33,7 +33,6 @@ struct CpuModel {
   u32 signature() const { return family << 8 | (model & 15) << 4 | (model >> 4) << 16 | stepping; }
   u32 system_flags() const;     // system flags of EFLAGS that exist: software tells a 386 and a 486 by AC and ID
   u64 cr4_bits() const;         // bits of CR4 that may be set; 0: there is no CR4
-  u64 efer_bits() const;        // those that can be written
   u32 last_basic_leaf() const;  // CPUID 0: EAX
 };
 

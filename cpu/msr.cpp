@@ -12,6 +12,7 @@ namespace relic86 {
 namespace {
 
 constexpr u64 kCr4Tsd = 1u << 2, kCr4Pce = 1u << 8;
+constexpr u64 kEferSce = 1u << 0, kEferNxe = 1u << 11;
 
 // The TSC counts nanoseconds of guest time: 1 GHz.
 u64 tsc_now(const Cpu& cpu) { return static_cast<u64>(cpu.clock().now()); }
@@ -236,7 +237,7 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
       state.pat = value;
       return true;
     case kEfer:
-      if ((value & ~model.efer_bits()) != 0) return false;
+      if ((value & ~(kEferSce | ((model.extended_edx & kCpuidNx) != 0 ? kEferNxe : 0))) != 0) return false;
       state.efer = value;
       cpu.update_mode();
       return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/state_loading.h"
 
 namespace relic86 {
 
@@ -39,7 +40,7 @@ void Scheduler::run_due() {
 }
 
 void Scheduler::state(StateArchive& archive) {
-  for (Timer& timer : timers_) archive.moment(timer.name, timer.deadline, kNever);
+  for (Timer& timer : timers_) moment_field(archive, timer.name, timer.deadline, kNever);
   if (archive.loading()) find_next();
 }
 

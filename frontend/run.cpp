@@ -16,6 +16,7 @@
 #include "frontend/display.h"
 #include "frontend/end_signals.h"
 #include "frontend/pid_file.h"
+#include "frontend/sandbox.h"
 #include "machine/board_options.h"
 #include "machine/machine.h"
 #include "machine/saved_machine.h"
@@ -141,6 +142,7 @@ int run_program(std::span<const std::string> arguments, const char*) {
     if (auto loaded = load_machine(*machine.value(), options.load_vm); !loaded)
       return fail("-loadvm " + options.load_vm + ": " + loaded.message());
   }
+  if (auto entered = enter_sandbox(options); !entered) return fail(entered.message());
   EndSignals signals(*machine.value(), [&] {
     consoles.value()->restore_terminal();
     pid_file.value().remove();

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "base/state_loading.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
 #include "devices/storage/atapi_cdrom.h"
@@ -547,9 +548,9 @@ void Machine::state(StateArchive& archive) {
   archive.group("events", [&] { scheduler_->state(archive); });
 }
 
-Result<> Machine::load_state(StateReader& reader) {
+Result<> Machine::load_state(std::span<const u8> saved) {
   RELIC86_ASSERT(paused_);
-  auto loaded = relic86::load_state(reader, [this](StateArchive& archive) { state(archive); });
+  auto loaded = relic86::load_state(saved, [this](StateArchive& archive) { state(archive); });
   if (!loaded) after_load();
   return loaded;
 }

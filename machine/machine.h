@@ -140,7 +140,7 @@ class Machine final : private MachineControl,
   void state(StateArchive& archive);
   // Loads all of it, or none: a state that no machine like this one can be in is refused by the field's name, and the
   // machine is as it was. Only while paused. Memory comes next, then after_load().
-  Result<> load_state(StateReader& reader);
+  Result<> load_state(std::span<const u8> saved);
   // Hash of the whole machine: state() and the contents of all memory.
   u64 state_hash();
   // Drops what is derived from state and memory: TLB, decoded and translated code.

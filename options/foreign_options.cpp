@@ -20,7 +20,6 @@ constexpr ForeignOption kForeign[] = {
     {"mem-path", true, Accept, ""},
     {"overcommit", true, Accept, ""},
     {"msg", true, Accept, ""},
-    {"sandbox", true, Accept, ""},
     {"tb-size", true, Accept, ""},
     {"show-cursor", false, Accept, ""},
     {"g", true, Accept, ""},  // a hint to old display adapters

@@ -16,6 +16,8 @@
 //   32h    RW   century, counted with the years, as BIOSes since the PC/AT keep it
 #include "devices/chipset/mc146818.h"
 
+#include "base/state_loading.h"
+
 namespace relic86 {
 
 namespace {
@@ -78,8 +80,8 @@ void Mc146818::state(StateArchive& archive) {
   archive.field("index", index_);
   archive.field("extended_index", extended_index_);
   archive.field("nmi_masked", nmi_masked_);
-  archive.moment("next_update", next_update_);
-  archive.moment("next_edge", next_edge_);
+  moment_field(archive, "next_update", next_update_);
+  moment_field(archive, "next_edge", next_edge_);
   index_ &= 0x7F;
   extended_index_ &= 0x7F;
   if (archive.loading()) irq_.set((ram_[kRegisterC] & kIrq) != 0);

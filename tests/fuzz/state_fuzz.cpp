@@ -123,9 +123,7 @@ class Victim {
     go_back(seed);
     Fields fields = seed.fields;
     for (auto rest = input.subspan(2); rest.size() >= 12; rest = rest.subspan(12)) change(fields, rest.first(12));
-    auto reader = StateReader::parse(put_together(fields));
-    if (!reader) return;
-    const auto loaded = machine_->load_state(reader.value());
+    const auto loaded = machine_->load_state(put_together(fields));
     if (!loaded) {
       if (std::getenv("RELIC86_FUZZ_VERBOSE") != nullptr)
         std::fprintf(stderr, "refused: %s\n", loaded.message().c_str());
@@ -195,9 +193,7 @@ class Victim {
     machine_->pause();
     u8* const memory = machine_->bus().store().host(BackingOffset(0));
     if (std::memcmp(memory, seed.memory.data(), kKeptMemory) != 0) std::memcpy(memory, seed.memory.data(), kKeptMemory);
-    auto reader = StateReader::parse(seed.state);
-    if (!reader) fail(reader.message());
-    if (auto loaded = machine_->load_state(reader.value()); !loaded) fail("the seed is refused: " + loaded.message());
+    if (auto loaded = machine_->load_state(seed.state); !loaded) fail("the seed is refused: " + loaded.message());
     machine_->after_load();
   }
 
