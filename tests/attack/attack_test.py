@@ -358,8 +358,9 @@ def test_pid_file():
 
 def test_no_descriptors():
     """Without free descriptors a client is sent away, and comes in once there are some."""
-    with Machine('-S', '-monitor', 'unix:monitor,server,nowait') as machine:
-        machine.qmp()
+    fillers = [word for n in range(4) for word in ('-serial', f'unix:filler{n},server,nowait')]
+    with Machine('-S', '-monitor', 'unix:monitor,server,nowait', *fillers) as machine:
+        filling = [machine.qmp()] + [connect(f'filler{n}') for n in range(4)]  # the holes among the numbers
         client = connect('monitor')
         check(client.recv(1) == b'r', 'no greeting')
         pid = machine.process.pid
@@ -373,6 +374,7 @@ def test_no_descriptors():
         check(refused.recv(1) == b'', 'a client without a descriptor is kept waiting')
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         check(connect('monitor').recv(1) == b'r', 'the monitor greets nobody any more')
+        check(len(filling) == 5, 'the other clients are kept')
         machine.end()
 
 
