@@ -105,6 +105,34 @@ class DescriptorBackend : public CharBackend {
   std::deque<u8> held_;
 };
 
+// A client that was let go and is in the middle of a message: it gets the rest of that, if it reads it, and then the
+// end.
+class LeavingClient {
+ public:
+  LeavingClient(HostPoller& poller, int client, std::string_view rest)
+      : client_(client), queue_(poller, [this] { close_when_done(); }) {
+    ::shutdown(client_, SHUT_RD);
+    queue_.open(client_);
+    queue_.write(rest);
+    close_when_done();
+  }
+  ~LeavingClient() { close(); }
+  LeavingClient(const LeavingClient&) = delete;
+  LeavingClient& operator=(const LeavingClient&) = delete;
+
+ private:
+  void close_when_done() {
+    if (queue_.kept() == 0) close();
+  }
+  void close() {
+    queue_.abandon();
+    if (client_ >= 0) ::close(client_);
+    client_ = -1;
+  }
+  int client_;
+  OutputQueue queue_;
+};
+
 // A listening socket that takes one client at a time, the next one when it has gone.
 class ServerBackend final : public DescriptorBackend {
  public:
@@ -133,11 +161,17 @@ class ServerBackend final : public DescriptorBackend {
   void drop_client() override {
     if (input_ < 0) return;
     forget_input();
+    poller_.unwatch(input_);
+    const std::string rest = queue_.rest_of_message();
+    queue_.abandon();
+    leaving_.reset();
+    leaving_ = std::make_unique<LeavingClient>(poller_, std::exchange(input_, -1), rest);
     end_input();
   }
 
  protected:
   void on_end() override {
+    queue_.flush();
     queue_.abandon();
     if (input_ >= 0) ::close(input_);
     input_ = output_ = -1;
@@ -217,6 +251,7 @@ class ServerBackend final : public DescriptorBackend {
   bool after_return_ = false;
   Telnet telnet_state_ = Telnet::Text;
   std::string unlink_at_end_;
+  std::unique_ptr<LeavingClient> leaving_;
   std::function<void()> client_listener_;
 };
 

@@ -75,13 +75,16 @@ void OutputQueue::forget() {
   if (fd_ != watched_) ::close(fd_);
   fd_ = watched_ = -1;
   kept_.clear();
+  messages_.clear();
   sent_ = 0;
+  taken_ = 0;
 }
 
 bool OutputQueue::put(u8 byte) {
   if (fd_ < 0) return true;
   if (kept() >= kMostKept) return false;
   kept_ += static_cast<char>(byte);
+  taken_++;
   if (kept() == kEagerly) flush();
   return true;
 }
@@ -90,8 +93,16 @@ bool OutputQueue::write(std::string_view bytes) {
   if (fd_ < 0) return true;
   if (kept() >= kMostKept) return false;
   kept_ += bytes;
+  messages_.push_back({taken_, taken_ + bytes.size()});
+  taken_ += bytes.size();
   flush();
   return true;
+}
+
+std::string OutputQueue::rest_of_message() const {
+  const u64 out = taken_ - kept();
+  if (messages_.empty() || messages_.front().begin >= out || messages_.front().end <= out) return {};
+  return kept_.substr(sent_, messages_.front().end - out);
 }
 
 void OutputQueue::flush() {
@@ -105,6 +116,7 @@ void OutputQueue::flush() {
     if (count < 0 && errno == EAGAIN) break;
     sent_ = kept_.size();  // the reader is gone, or the host's disk is full: nobody waits for this any more
   }
+  while (!messages_.empty() && messages_.front().end <= taken_ - kept()) messages_.pop_front();
   // Taken out of the front in large pieces, so that a slow reader costs no quadratic copying.
   if (sent_ == kept_.size() || sent_ >= kMostKept / 16) {
     kept_.erase(0, sent_);

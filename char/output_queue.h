@@ -2,6 +2,7 @@
 // the poller finds the descriptor writable, or by flush(); what nobody reads is kept up to a bound.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ class OutputQueue {
   void flush();
   // As flush(), but waits a moment for a reader that is slow; one that takes nothing is not waited for long.
   void finish();
+  // What is missing of the message of write() that is half out; empty: none is.
+  std::string rest_of_message() const;
   std::size_t kept() const { return kept_.size() - sent_; }
   bool has_room() const { return kept() <= kMostBeforeWaiting; }
 
@@ -53,6 +56,11 @@ class OutputQueue {
   Kind kind_ = Kind::Waits;
   std::string kept_;
   std::size_t sent_ = 0;  // bytes at the front of kept_ that are out
+  struct Message {
+    u64 begin, end;  // in the stream of all bytes that were taken
+  };
+  std::deque<Message> messages_;  // those of write() that are not out
+  u64 taken_ = 0;                 // bytes since open()
 };
 
 }  // namespace relic86

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   KernelOptions options;
   options.kernel = kernel.path();
   options.append = "console=ttyS0";
-  options.ram_size = u64{1 + data[0] % 64} << 20;
+  options.ram_size = u64{1u + data[0] % 64u} << 20;
   if ((data[0] & 0x40) != 0) options.initrd = disk.path();
   if ((data[0] & 0x80) != 0) options.initrd = disk.path() + " one," + disk.path() + " two";
   const auto loaded = load_kernel(options);

@@ -12,6 +12,8 @@
 #include <map>
 #include <random>
 
+#include "devices/input/ps2_keyboard.h"
+#include "devices/input/ps2_mouse.h"
 #include "machine/machine.h"
 #include "options/options.h"
 
