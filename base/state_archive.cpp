@@ -54,7 +54,8 @@ Result<StateReader> StateReader::parse(std::span<const u8> data) {
     std::memcpy(&size, data.data(), sizeof size);
     data = data.subspan(sizeof size);
     if (data.size() < size) return Error{fmt::format("saved state: field {} is cut short", name)};
-    reader.fields_.emplace(std::move(name), std::vector<u8>(data.begin(), data.begin() + size));
+    const auto [place, added] = reader.fields_.try_emplace(std::move(name), data.begin(), data.begin() + size);
+    if (!added) return Error{fmt::format("saved state: field {} is there twice", place->first)};
     data = data.subspan(size);
   }
   return reader;

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/print.h"
+#include "char/output_queue.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -35,30 +37,24 @@ class NullBackend final : public CharBackend {
   void put(u8) override {}
 };
 
-// Bytes to and from file descriptors. A reader that is gone never stops the guest: what cannot be written is dropped.
+// Bytes to and from file descriptors. A reader that is gone or slow never stops the guest.
 class DescriptorBackend : public CharBackend {
  public:
-  DescriptorBackend(HostPoller& poller, int input, int output, bool owned)
-      : poller_(poller), input_(input), output_(output), owned_(owned) {
+  // Unread::Drops: nobody may ever read (a pty), and devices do not wait for it.
+  enum class Unread : u8 { Waits, Drops };
+  DescriptorBackend(HostPoller& poller, int input, int output, bool owned, Unread unread = Unread::Waits)
+      : poller_(poller), input_(input), output_(output), owned_(owned), unread_(unread), queue_(poller, [this] {
+          pump();
+        }) {
+    if (output_ >= 0) queue_.open(output_);
     if (input_ >= 0) start_reading();
   }
   ~DescriptorBackend() override { shut(); }
 
-  void put(u8 byte) override { write({reinterpret_cast<const char*>(&byte), 1}); }
-  void write(std::string_view bytes) override {
-    while (output_ >= 0 && !bytes.empty()) {
-      const ssize_t count = ::write(output_, bytes.data(), bytes.size());
-      if (count >= 0) {
-        bytes.remove_prefix(static_cast<std::size_t>(count));
-        continue;
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) return;
-      pollfd wait{output_, POLLOUT, 0};
-      constexpr int kMostMilliseconds = 100;  // a stalled reader may slow the guest, not stop it
-      if (::poll(&wait, 1, kMostMilliseconds) <= 0) return;
-    }
-  }
+  void put(u8 byte) override { queue_.put(byte); }
+  bool can_take() const override { return unread_ == Unread::Drops || queue_.has_room(); }
+  bool write(std::string_view bytes) override { return queue_.write(bytes); }
+  void flush() override { queue_.finish(); }
   void pump() override {
     while (!held_.empty() && receiver_ != nullptr && receiver_->can_receive()) {
       const u8 byte = held_.front();
@@ -76,16 +72,25 @@ class DescriptorBackend : public CharBackend {
   // Takes out what is not meant for the guest; how many bytes are left.
   virtual std::size_t filter(u8*, std::size_t count) { return count; }
   void shut() {
+    queue_.close();
     if (input_ >= 0) poller_.unwatch(input_);
     if (owned_ && input_ >= 0) ::close(input_);
     if (owned_ && output_ >= 0 && output_ != input_) ::close(output_);
     input_ = output_ = -1;
+  }
+  void forget_input() { held_.clear(); }
+  void end_input() {
+    poller_.unwatch(input_);
+    on_end();
+    if (end_listener_) end_listener_();
   }
 
   HostPoller& poller_;
   int input_;
   int output_;
   bool owned_;
+  Unread unread_;
+  OutputQueue queue_;
 
  private:
   static constexpr std::size_t kMostHeld = 4096;
@@ -93,16 +98,39 @@ class DescriptorBackend : public CharBackend {
     u8 buffer[512];
     const ssize_t count = ::read(input_, buffer, sizeof buffer);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (count <= 0) {
-      poller_.unwatch(input_);
-      on_end();
-      if (end_listener_) end_listener_();
-      return;
-    }
+    if (count <= 0) return end_input();
     held_.insert(held_.end(), buffer, buffer + filter(buffer, static_cast<std::size_t>(count)));
     pump();
   }
   std::deque<u8> held_;
+};
+
+// A client that was let go and is in the middle of a message: it gets the rest of that, if it reads it, and then the
+// end.
+class LeavingClient {
+ public:
+  LeavingClient(HostPoller& poller, int client, std::string_view rest)
+      : client_(client), queue_(poller, [this] { close_when_done(); }) {
+    ::shutdown(client_, SHUT_RD);
+    queue_.open(client_);
+    queue_.write(rest);
+    close_when_done();
+  }
+  ~LeavingClient() { close(); }
+  LeavingClient(const LeavingClient&) = delete;
+  LeavingClient& operator=(const LeavingClient&) = delete;
+
+ private:
+  void close_when_done() {
+    if (queue_.kept() == 0) close();
+  }
+  void close() {
+    queue_.abandon();
+    if (client_ >= 0) ::close(client_);
+    client_ = -1;
+  }
+  int client_;
+  OutputQueue queue_;
 };
 
 // A listening socket that takes one client at a time, the next one when it has gone.
@@ -111,6 +139,7 @@ class ServerBackend final : public DescriptorBackend {
   ServerBackend(HostPoller& poller, int listener, bool wait, bool telnet, std::string unlink_at_end)
       : DescriptorBackend(poller, -1, -1, true),
         listener_(listener),
+        spare_(open_spare()),
         telnet_(telnet),
         unlink_at_end_(std::move(unlink_at_end)) {
     if (wait)
@@ -121,6 +150,7 @@ class ServerBackend final : public DescriptorBackend {
   ~ServerBackend() override {
     poller_.unwatch(listener_);
     ::close(listener_);
+    if (spare_ >= 0) ::close(spare_);
     if (!unlink_at_end_.empty()) ::unlink(unlink_at_end_.c_str());
   }
 
@@ -128,9 +158,21 @@ class ServerBackend final : public DescriptorBackend {
     client_listener_ = std::move(listener);
     return input_ < 0;
   }
+  void drop_client() override {
+    if (input_ < 0) return;
+    forget_input();
+    poller_.unwatch(input_);
+    const std::string rest = queue_.rest_of_message();
+    queue_.abandon();
+    leaving_.reset();
+    leaving_ = std::make_unique<LeavingClient>(poller_, std::exchange(input_, -1), rest);
+    end_input();
+  }
 
  protected:
   void on_end() override {
+    queue_.flush();
+    queue_.abandon();
     if (input_ >= 0) ::close(input_);
     input_ = output_ = -1;
     listen_for_client();
@@ -176,23 +218,40 @@ class ServerBackend final : public DescriptorBackend {
     poller_.watch(listener_, [this] { accept_client(); });
   }
   void accept_client() {
-    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client < 0) return;
+    int client = -1;
+    do client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    while (client < 0 && errno == EINTR);
+    if (client < 0) return refuse_client();
     const int on = 1;  // short answers go out at once; not TCP: no harm
     ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     poller_.unwatch(listener_);
     input_ = output_ = client;
     telnet_state_ = Telnet::Text;
+    queue_.open(client);
     start_reading();
     // We echo, no go-aheads, eight bits each way (RFC 857, 858, 856).
     if (telnet_) write("\xFF\xFB\x01\xFF\xFB\x03\xFF\xFB\x00\xFF\xFD\x00"sv);
     if (client_listener_) client_listener_();
   }
+  // Without a free descriptor the client would wait, and the listener would be ready again at once, for ever: a
+  // descriptor that was put aside takes the client in, to send it away.
+  void refuse_client() {
+    if ((errno == EMFILE || errno == ENFILE) && spare_ >= 0) {
+      ::close(spare_);
+      if (const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC); client >= 0) ::close(client);
+      spare_ = open_spare();
+      log::warning("a client was sent away: too many files are open; raise the limit (ulimit -n)");
+    }
+    listen_for_client();
+  }
+  static int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
   int listener_;
+  int spare_;
   bool telnet_;
   bool after_return_ = false;
   Telnet telnet_state_ = Telnet::Text;
   std::string unlink_at_end_;
+  std::unique_ptr<LeavingClient> leaving_;
   std::function<void()> client_listener_;
 };
 
@@ -263,7 +322,9 @@ Result<std::unique_ptr<CharBackend>> open_tcp(const std::string& option, const s
   if (const auto port = parse_number(address.substr(colon + 1)); port && port.value() > 0xFFFF)
     return Error{fmt::format("{} {}: there is no port {}; ports are 1 to 65535", option, spec, port.value())};
   std::string host = address.substr(0, colon);
-  if (host.empty()) host = how.value().server ? "0.0.0.0" : "127.0.0.1";
+  // A guest's console, the monitor or gdb commands the whole process: other hosts reach it only where that was asked
+  // for.
+  if (host.empty()) host = "127.0.0.1";
   addrinfo hints{}, *found = nullptr;
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;
@@ -328,7 +389,7 @@ Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, const s
   // The slave stays open on our side: a client that leaves is no end of file.
   ::fcntl(master, F_SETFL, O_NONBLOCK);
   print_text(stdout, fmt::format("char device redirected to {} (label {})\n", name, label));
-  auto backend = std::make_unique<DescriptorBackend>(poller, master, master, true);
+  auto backend = std::make_unique<DescriptorBackend>(poller, master, master, true, DescriptorBackend::Unread::Drops);
   backend->set_filename(fmt::format("pty:{}", name));
   return std::unique_ptr<CharBackend>(std::move(backend));
 }
@@ -385,7 +446,10 @@ Result<std::unique_ptr<CharBackend>> open_kind(const std::string& option, const 
   if (spec == "pty") return open_pty(option, label, poller);
   if (spec.starts_with("file:")) {
     const std::string path = spec.substr(5);
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    // A FIFO is opened both ways, so that it can be before its reader comes; files do not know O_NONBLOCK.
+    struct stat about {};
+    const bool fifo = ::stat(path.c_str(), &about) == 0 && S_ISFIFO(about.st_mode);
+    const int fd = ::open(path.c_str(), (fifo ? O_RDWR : O_WRONLY | O_CREAT | O_TRUNC) | O_NONBLOCK | O_CLOEXEC, 0666);
     if (fd < 0)
       return Error{
           fmt::format("{} {}: cannot write the file: {}; check the folder and its permissions", option, spec, cause())};
@@ -428,7 +492,9 @@ RawTerminal::RawTerminal(bool keep_signals) {
   ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
 }
 
-RawTerminal::~RawTerminal() {
+RawTerminal::~RawTerminal() { restore(); }
+
+void RawTerminal::restore() const {
   if (saved_) ::tcsetattr(STDIN_FILENO, TCSANOW, &saved_->settings);
 }
 
@@ -436,6 +502,10 @@ class MuxBackend::Port final : public CharBackend {
  public:
   explicit Port(MuxBackend& mux) : mux_(mux) {}
   void put(u8 byte) override { mux_.stream_.put(byte); }
+  bool can_take() const override { return mux_.stream_.can_take(); }
+  bool write(std::string_view bytes) override { return mux_.stream_.write(bytes); }
+  void drop_client() override { mux_.stream_.drop_client(); }
+  void flush() override { mux_.stream_.flush(); }
   CharSource* receiver() const { return receiver_; }
   // Its client comes when the user turns to it.
   bool on_client(std::function<void()> listener) override {
@@ -507,6 +577,12 @@ Result<std::unique_ptr<CharBackend>> LoggedBackend::open(CharBackend& stream, co
 void LoggedBackend::put(u8 byte) {
   [[maybe_unused]] const auto written = ::write(file_, &byte, 1);
   stream_.put(byte);
+}
+
+bool LoggedBackend::write(std::string_view bytes) {
+  if (!stream_.write(bytes)) return false;
+  [[maybe_unused]] const auto written = ::write(file_, bytes.data(), bytes.size());
+  return true;
 }
 
 }  // namespace relic86

@@ -22,15 +22,20 @@ class CharBackend : public CharSink {
   virtual bool on_client(std::function<void()>) { return false; }
   // Called when the client, or whoever wrote to us, has gone.
   void on_end_of_input(std::function<void()> listener) { end_listener_ = std::move(listener); }
-  // Many bytes at once.
-  virtual void write(std::string_view bytes) {
+  // A whole message, which is never cut. False: nothing of it was taken, because too much waits for a reader already.
+  virtual bool write(std::string_view bytes) {
     for (const char byte : bytes) put(static_cast<u8>(byte));
+    return true;
   }
   // Where the bytes go, as QEMU words it: "pty:/dev/pts/3", "unix:PATH,server=on". For people and programs that ask.
   const std::string& filename() const { return filename_; }
   void set_filename(std::string name) { filename_ = std::move(name); }
+  // Lets go of a client that does not read; what waits for it is dropped. Nothing if the stream is no server.
+  virtual void drop_client() {}
   // Hands over held bytes that the receiver can take by now. Called between slices.
   virtual void pump() {}
+  // At the end of a run: what has been written goes to its reader before anything else is printed.
+  virtual void flush() {}
 
  protected:
   CharSource* receiver_ = nullptr;
@@ -52,6 +57,7 @@ class RawTerminal {
  public:
   explicit RawTerminal(bool keep_signals);
   ~RawTerminal();
+  void restore() const;
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;
 
@@ -93,6 +99,11 @@ class LoggedBackend final : public CharBackend, public CharSource {
   ~LoggedBackend() override;
 
   void put(u8 byte) override;
+  bool can_take() const override { return stream_.can_take(); }
+  bool write(std::string_view bytes) override;
+  void drop_client() override { stream_.drop_client(); }
+  void pump() override { stream_.pump(); }
+  void flush() override { stream_.flush(); }
   bool on_client(std::function<void()> listener) override { return stream_.on_client(std::move(listener)); }
   bool can_receive() const override { return receiver_ == nullptr || receiver_->can_receive(); }
   void receive(u8 byte) override {

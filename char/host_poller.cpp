@@ -4,28 +4,39 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <vector>
-
-#include "base/assert.h"
 
 namespace relic86 {
 
-HostPoller::HostPoller() : wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { RELIC86_ASSERT(wake_fd_ >= 0); }
+HostPoller::HostPoller() : wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (wake_fd_ < 0) throw std::system_error(errno, std::generic_category(), "no descriptor for the host's events");
+}
 
 HostPoller::~HostPoller() { close(wake_fd_); }
 
 void HostPoller::watch(int fd, std::function<void()> on_readable, std::function<bool()> wants) {
-  watches_[fd] = {std::move(on_readable), std::move(wants)};
+  readers_[fd] = {std::move(on_readable), std::move(wants)};
 }
 
-void HostPoller::unwatch(int fd) { watches_.erase(fd); }
+void HostPoller::unwatch(int fd) { readers_.erase(fd); }
+
+void HostPoller::watch_output(int fd, std::function<void()> on_writable, std::function<bool()> wants) {
+  writers_[fd] = {std::move(on_writable), std::move(wants)};
+}
+
+void HostPoller::unwatch_output(int fd) { writers_.erase(fd); }
 
 void HostPoller::poll(i64 timeout) {
   std::vector<pollfd> fds{{wake_fd_, POLLIN, 0}};
-  for (const auto& [fd, watch] : watches_) {
-    if (!watch.wants || watch.wants()) fds.push_back({fd, POLLIN, 0});
-  }
+  const auto add = [&fds](const Watches& watches, short events) {
+    for (const auto& [fd, watch] : watches) {
+      if (!watch.wants || watch.wants()) fds.push_back({fd, events, 0});
+    }
+  };
+  add(readers_, POLLIN);
+  add(writers_, POLLOUT);
   timespec limit{timeout / 1'000'000'000, timeout % 1'000'000'000};
   if (ppoll(fds.data(), fds.size(), timeout < 0 ? nullptr : &limit, nullptr) <= 0) return;
   if (fds[0].revents != 0) {
@@ -34,9 +45,10 @@ void HostPoller::poll(i64 timeout) {
   }
   for (const pollfd& ready : fds) {
     if (ready.fd == wake_fd_ || ready.revents == 0) continue;
-    const auto watch = watches_.find(ready.fd);  // an earlier callback may have removed it
-    if (watch == watches_.end()) continue;
-    const auto callback = watch->second.on_readable;  // a copy: the callback may unwatch itself
+    const Watches& watches = ready.events == POLLIN ? readers_ : writers_;
+    const auto watch = watches.find(ready.fd);  // an earlier callback may have removed it
+    if (watch == watches.end()) continue;
+    const auto callback = watch->second.callback;  // a copy: the callback may unwatch itself
     callback();
   }
 }

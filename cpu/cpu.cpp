@@ -18,14 +18,14 @@ namespace {
 constexpr u64 kCr0Pe = 1u << 0, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29,
               kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
 constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
-constexpr u64 kEferNxe = 1u << 11;
+constexpr u64 kEferSce = 1u << 0, kEferNxe = 1u << 11;
 }  // namespace
 
 Cpu::Cpu(const Wiring& wiring)
     : wiring_(wiring), system_flags_(wiring.model->system_flags()), vendor_(&vendor_behaviour(*wiring.model)) {
   void* memory =
       mmap(nullptr, sizeof(VcpuMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  RELIC86_ASSERT(memory != MAP_FAILED);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
   // The tables stay as the host gives them, zero: only the state is constructed, so that no page is touched in vain.
   memory_ = static_cast<VcpuMemory*>(memory);
   new (&memory_->state) CpuState;
@@ -375,7 +375,7 @@ void Cpu::state_archive(StateArchive& archive) {
   mmu_->flush_all();
 }
 
-// A file may hold anything: what no processor can hold is cut to what it can. Nothing changes in a file of our own.
+// What no processor can hold is cut to what it can (base/state_archive.h). Nothing changes in a file of our own.
 void Cpu::sanitize_loaded_state() {
   CpuState& s = state();
   constexpr u64 kLow = 0xFFFFFFFFu;
@@ -398,8 +398,19 @@ void Cpu::sanitize_loaded_state() {
     segment.base &= kLow;
     segment.attributes &= 0xF0FF;
   }
+  if ((s.cr0 & kCr0Pe) == 0) s.system_flags &= ~u32{kVM};
+  s.efer &= model().extended_edx == 0 ? 0 : kEferSce | ((model().extended_edx & kCpuidNx) != 0 ? kEferNxe : 0);
+  s.retired &= ~u64{0} >> 2;  // further than any run gets; counts to come are computed from it
+  s.fx.control = static_cast<u16>((s.fx.control & 0x1F3F) | 0x40);
+  // ES and B follow from the exceptions and their masks (SDM 1 8.1.3.3): an exception that is pending without ES would
+  // trap on the host when its instructions work on these registers.
+  const bool pending = (s.fx.status & ~s.fx.control & 0x3F) != 0;
+  s.fx.status = static_cast<u16>((s.fx.status & 0x7F7F) | (pending ? 0x8080 : 0));
   s.fx.mxcsr &= 0xFFFF;
   s.repeat_flags &= kArithmeticFlags | CpuState::kRepeatRuns;
+  s.fx.mxcsr_mask = FxState{}.mxcsr_mask;
+  s.fx.reserved = 0;
+  s.fx.reserved2 = s.fx.reserved3 = 0;
 }
 
 }  // namespace relic86

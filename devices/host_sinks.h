@@ -12,6 +12,8 @@ namespace relic86 {
 class CharSink {
  public:
   virtual void put(u8 byte) = 0;
+  // False: who reads on the host is behind, and a device that can wait does. What is put even so may be dropped.
+  virtual bool can_take() const { return true; }
 
  protected:
   ~CharSink() = default;

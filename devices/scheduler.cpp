@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/state_loading.h"
 
 namespace relic86 {
 
@@ -41,10 +42,8 @@ void Scheduler::run_due() {
 }
 
 void Scheduler::state(StateArchive& archive) {
-  for (Timer& timer : timers_) archive.field(timer.name, timer.deadline);
-  if (!archive.loading()) return;
-  for (Timer& timer : timers_) timer.deadline = std::max<GuestTime>(timer.deadline, 0);
-  find_next();
+  for (Timer& timer : timers_) moment_field(archive, timer.name, timer.deadline, kNever);
+  if (archive.loading()) find_next();
 }
 
 }  // namespace relic86

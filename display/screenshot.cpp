@@ -3,20 +3,13 @@
 #include <fmt/format.h>
 #include <png.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <vector>
+
+#include "base/output_file.h"
 
 namespace relic86 {
 
 namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
 
 Error trouble(const std::string& path, std::string_view cause) {
   return {fmt::format("cannot write screenshot '{}': {}", path, cause)};
@@ -64,12 +57,11 @@ Result<> write_screenshot(const Frame& frame, const std::string& path, PictureFo
     const std::string header = fmt::format("P6\n{} {}\n255\n", frame.width, frame.height);
     content.insert(content.begin(), header.begin(), header.end());
   }
-  File file(std::fopen(path.c_str(), "wb"));
-  if (file == nullptr) return trouble(path, std::strerror(errno));
-  const bool written = std::fwrite(content.data(), 1, content.size(), file.get()) == content.size();
-  const bool flushed = std::fflush(file.get()) == 0;
-  if (!written || !flushed) return trouble(path, std::strerror(errno));
-  return {};
+  auto file = OutputFile::create(path);
+  if (!file) return trouble(path, file.message());
+  auto written = file.value().write(content);
+  if (written) written = file.value().commit();
+  return written ? Result<>{} : trouble(path, written.message());
 }
 
 }  // namespace relic86

@@ -16,6 +16,14 @@ Result<std::unique_ptr<Consoles>> Consoles::create(const Options& options, Machi
   return consoles;
 }
 
+void Consoles::flush() {
+  for (const auto& backend : backends_) backend->flush();
+}
+
+void Consoles::restore_terminal() const {
+  if (terminal_) terminal_->restore();
+}
+
 Result<CharBackend*> Consoles::open(const std::string& option, const std::string& spec, const std::string& label) {
   constexpr std::string_view kNamed = "chardev:";
   if (spec.starts_with(kNamed)) return open_named(option, spec.substr(kNamed.size()));

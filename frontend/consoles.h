@@ -20,6 +20,11 @@ class Consoles {
   static Result<std::unique_ptr<Consoles>> create(const Options& options, Machine& machine, HostPoller& poller);
   ~Consoles();
 
+  // Hands over what ports and monitors have written.
+  void flush();
+  // Safe from any thread, at a forced end.
+  void restore_terminal() const;
+
  private:
   Consoles(const Options& options, Machine& machine, HostPoller& poller);
   Result<> build();

@@ -2,14 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "base/log.h"
 #include "base/print.h"
@@ -17,6 +14,9 @@
 #include "display/screenshot.h"
 #include "frontend/consoles.h"
 #include "frontend/display.h"
+#include "frontend/end_signals.h"
+#include "frontend/pid_file.h"
+#include "frontend/sandbox.h"
 #include "machine/board_options.h"
 #include "machine/machine.h"
 #include "machine/saved_machine.h"
@@ -33,35 +33,6 @@ int fail(const std::string& message) {
   print_text(stderr, fmt::format("relic86: {}\n", message));
   return kUsageError;
 }
-
-// SIGINT, SIGTERM and SIGHUP end the machine in order: disks are flushed, the terminal is restored.
-class EndSignals {
- public:
-  EndSignals(HostPoller& poller, Machine& machine) : poller_(poller) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd_ < 0) return;
-    poller_.watch(fd_, [this, &machine] {
-      signalfd_siginfo info;
-      [[maybe_unused]] const auto taken = ::read(fd_, &info, sizeof info);
-      machine.quit();
-    });
-  }
-  ~EndSignals() {
-    if (fd_ < 0) return;
-    poller_.unwatch(fd_);
-    ::close(fd_);
-  }
-  EndSignals(const EndSignals&) = delete;
-  EndSignals& operator=(const EndSignals&) = delete;
-
- private:
-  HostPoller& poller_;
-  int fd_ = -1;
-};
 
 // -daemonize: the parent waits until the machine is ready, or has failed, and ends; the child goes on without a
 // terminal.
@@ -97,35 +68,6 @@ class Background {
 
  private:
   int report_ = -1;
-};
-
-// -pidfile: there while the machine runs.
-class PidFile {
- public:
-  static Result<PidFile> create(const std::string& path) {
-    PidFile file;
-    if (path.empty()) return file;
-    std::FILE* stream = std::fopen(path.c_str(), "we");
-    if (stream == nullptr)
-      return Error{fmt::format("-pidfile {}: cannot write the file: {}; check the folder and its permissions", path,
-                               std::strerror(errno))};
-    fmt::print(stream, "{}\n", ::getpid());
-    std::fclose(stream);
-    file.path_ = path;
-    return file;
-  }
-  PidFile(PidFile&& other) noexcept : path_(std::exchange(other.path_, "")) {}
-  PidFile& operator=(PidFile&& other) noexcept {
-    path_.swap(other.path_);
-    return *this;
-  }
-  ~PidFile() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-
- private:
-  PidFile() = default;
-  std::string path_;
 };
 
 // A first start without any option ends at "No bootable device": what is missing is said where the user looks. A
@@ -217,7 +159,11 @@ int run_program(std::span<const std::string> arguments, const char*) {
       return fail("-loadvm " + options.load_vm + ": " + loaded.message());
   }
   advise_when_nothing_starts(options);
-  EndSignals signals(poller, *machine.value());
+  if (auto entered = enter_sandbox(options); !entered) return fail(entered.message());
+  EndSignals signals(*machine.value(), [&] {
+    consoles.value()->restore_terminal();
+    pid_file.value().remove();
+  });
   auto display = Display::open(options, *machine.value());
   if (!display) return fail(display.message());
   background.ready();
@@ -225,6 +171,7 @@ int run_program(std::span<const std::string> arguments, const char*) {
     display.value()->run();
   else
     machine.value()->run();
+  consoles.value()->flush();
   return finish(*machine.value(), options);
 }
 

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <vector>
+
+#include "base/output_file.h"
 
 namespace relic86 {
 
@@ -52,24 +51,22 @@ bool write_guest(Machine& machine, bool physical, u64 address, std::span<const u
 Result<> save_guest_memory(Machine& machine, bool physical, u64 address, u64 size, const std::string& name) {
   constexpr u64 kMost = u64{4} << 30;
   if (size > kMost) return Error{"at most 4 GiB can be saved"};
-  std::FILE* file = std::fopen(name.c_str(), "wb");
-  if (file == nullptr) return Error{fmt::format("could not open '{}': {}", name, std::strerror(errno))};
-  const auto failed = [&] {
-    return Error{fmt::format("writing memory to '{}' failed: {}", name, std::strerror(errno))};
+  auto file = OutputFile::create(name);
+  if (!file) return Error{fmt::format("could not open '{}': {}", name, file.message())};
+  const auto trouble = [&](const Result<>& result) {
+    return Error{fmt::format("writing memory to '{}' failed: {}", name, result.message())};
   };
-  std::array<u8, kPageSize> page{};
-  Result<> result;
-  for (u64 done = 0; done < size && result;) {
-    const auto chunk = std::span(page).first(std::min<u64>(kPageSize, size - done));
-    if (!read_guest(machine, physical, address + done, chunk)) {
-      result = Error{fmt::format("Invalid addr {:#018x}/size {} specified", address, size)};
-    } else if (std::fwrite(chunk.data(), 1, chunk.size(), file) != chunk.size()) {
-      result = failed();
-    }
+  constexpr std::size_t kPiece = 16 * kPageSize;
+  std::vector<u8> piece(kPiece);
+  for (u64 done = 0; done < size;) {
+    const auto chunk = std::span(piece).first(std::min<u64>(piece.size(), size - done));
+    if (!read_guest(machine, physical, address + done, chunk))
+      return Error{fmt::format("Invalid addr {:#018x}/size {} specified", address, size)};
+    if (auto written = file.value().write(chunk); !written) return trouble(written);
     done += chunk.size();
   }
-  if (std::fclose(file) != 0 && result) result = failed();
-  return result;
+  if (auto committed = file.value().commit(); !committed) return trouble(committed);
+  return {};
 }
 
 }  // namespace relic86

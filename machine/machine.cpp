@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "base/state_loading.h"
 #include "cpu/exact_functions.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
@@ -126,8 +127,7 @@ End Machine::run() {
   return end_;
 }
 
-End Machine::run_to(u64 instruction_count) {
-  constexpr GuestTime kLongestHalt = 10'000'000'000;
+End Machine::run_to(u64 instruction_count, GuestTime longest_halt) {
   if (!options_.start_paused && cpu_->instruction_count() == 0) resume();
   u64 count = cpu_->instruction_count();
   GuestTime last_progress = clock_->now();
@@ -136,7 +136,7 @@ End Machine::run_to(u64 instruction_count) {
     const u64 now = cpu_->instruction_count();
     if (now != count) {
       last_progress = clock_->now();
-    } else if (clock_->now() - last_progress > kLongestHalt || next_stop() == Scheduler::kNever) {
+    } else if (clock_->now() - last_progress > longest_halt || next_stop() == Scheduler::kNever) {
       break;
     }
     count = now;
@@ -455,6 +455,7 @@ class Machine::SerialTee final : public CharSink {
     expectations_.serial_byte(byte);
     if (next_ != nullptr) next_->put(byte);
   }
+  bool can_take() const override { return next_ == nullptr || next_->can_take(); }
 
  private:
   Expectations& expectations_;
@@ -615,6 +616,13 @@ void Machine::state(StateArchive& archive) {
   archive.group("clock", [&] { clock_->state(archive); });
   archive.group("board", [&] { board_->state(archive); });
   archive.group("events", [&] { scheduler_->state(archive); });
+}
+
+Result<> Machine::load_state(std::span<const u8> saved) {
+  RELIC86_ASSERT(paused_);
+  auto loaded = relic86::load_state(saved, [this](StateArchive& archive) { state(archive); });
+  if (!loaded) after_load();
+  return loaded;
 }
 
 u64 Machine::state_hash() {

@@ -71,8 +71,8 @@ class Machine final : private MachineControl,
   // Runs on the calling thread until the machine ends.
   End run();
   // Runs until this many instructions have been executed since power-on, the machine has ended or is paused, or its
-  // processor has slept for ten seconds of guest time. For -icount: engines are compared at such points.
-  End run_to(u64 instruction_count);
+  // processor has slept for `longest_halt` nanoseconds of guest time. For -icount: engines are compared at such points.
+  End run_to(u64 instruction_count, GuestTime longest_halt = 10'000'000'000);
   // What main() returns for how the run ended (docs: interface, exit codes).
   int exit_code() const;
   // What to tell the user on stderr about the end; empty when there is nothing to say.
@@ -169,6 +169,9 @@ class Machine final : private MachineControl,
 
   // Everything architectural by name, guest memory excepted.
   void state(StateArchive& archive);
+  // Loads all of it, or none: a state that no machine like this one can be in is refused by the field's name, and the
+  // machine is as it was. Only while paused. Memory comes next, then after_load().
+  Result<> load_state(std::span<const u8> saved);
   // Hash of the whole machine: state() and the contents of all memory.
   u64 state_hash();
   // Drops what is derived from state and memory: TLB, decoded and translated code.

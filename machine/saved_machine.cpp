@@ -97,7 +97,7 @@ void save_state(StateFileWriter& file, Machine& machine) {
   file.end();
 }
 
-Result<StateReader> read_state(const StateFileReader& file) {
+Result<std::vector<u8>> read_state(const StateFileReader& file) {
   const StateSection* section = file.find(kStateTag);
   if (section == nullptr) return file.damaged("no state");
   auto content = file.content(*section, kMostState);
@@ -109,23 +109,7 @@ Result<StateReader> read_state(const StateFileReader& file) {
   if (size > kMostState) return file.damaged("state");
   std::vector<u8> expanded(size);
   if (!expand(bytes.subspan(sizeof size), expanded)) return file.damaged("state");
-  auto reader = StateReader::parse(expanded);
-  if (!reader) return file.damaged(reader.message());
-  return reader;
-}
-
-// Loads all fields, or leaves the machine as it was.
-Result<> load_state(const StateFileReader& file, StateReader& reader, Machine& machine) {
-  StateWriter before;
-  machine.state(before);
-  machine.state(reader);
-  if (reader.complaint().empty()) return {};
-  auto back = StateReader::parse(before.data());
-  RELIC86_ASSERT(back.ok());
-  machine.state(back.value());
-  machine.after_load();
-  return Error{fmt::format("{}: does not fit this relic86 ({}); use the relic86 that saved it", file.path(),
-                           reader.complaint())};
+  return expanded;
 }
 
 // in_between: an error came when the machine was changed already.
@@ -141,7 +125,10 @@ Result<> load_checked(Machine& machine, const std::string& tag, bool& in_between
   if (auto checked = check_memory(file.value(), store); !checked) return checked;
   auto drives = SavedDrives::open(file.value(), machine.media(), folder, tag);
   if (!drives) return drives.error();
-  if (auto loaded = load_state(file.value(), state.value(), machine); !loaded) return loaded;
+  if (auto loaded = machine.load_state(state.value()); !loaded) {
+    return Error{fmt::format("{}: does not fit this relic86 ({}); use the relic86 that saved it", file.value().path(),
+                             loaded.message())};
+  }
 
   // All is known to be sound: only the host can fail now.
   auto loaded = load_memory(file.value(), store);
@@ -212,12 +199,12 @@ Result<> delete_saved_machine(Machine& machine, const std::string& tag) {
   if (auto checked = check_tag(tag); !checked) return checked;
   const StateFolder folder = state_folder(machine.options());
   const std::string path = folder.machine_file(tag);
-  if (unlink(path.c_str()) != 0) {
-    return Error{fmt::format("{}: cannot be deleted ({}); 'info snapshots' lists the saved machines", path,
-                             std::strerror(errno))};
-  }
-  delete_journals(machine.media(), folder, tag, 0);
-  return {};
+  const int failure = unlink(path.c_str()) == 0 ? 0 : errno;
+  // What a savevm left that the host cut short goes, too: then there may be journals without a machine.
+  const bool gone = failure == 0 || failure == ENOENT;
+  if (gone && delete_journals(machine.media(), folder, tag, 0) + (failure == 0 ? 1 : 0) > 0) return {};
+  return Error{fmt::format("{}: cannot be deleted ({}); 'info snapshots' lists the saved machines", path,
+                           std::strerror(failure))};
 }
 
 std::string describe_saved_machines(Machine& machine) {
@@ -262,6 +249,12 @@ void attach_journals(Machine& machine) {
       auto journal = DiskJournal::open(entry.path().string(), DiskJournal::Access::ReadWrite);
       if (!journal || journal.value()->image().path != image.path || !journal.value()->describes(image)) continue;
       if (medium->journal(journal.value()->generation()) != nullptr) continue;
+      const std::string name = entry.path().filename().string();
+      if (!has_saved_machine(folder, name, journal.value()->generation())) {
+        log::warning(fmt::format("{}: was left by a savevm that was cut short; deleted", entry.path().string()));
+        unlink(entry.path().c_str());
+        continue;
+      }
       if (journal.value()->restoring()) {
         log::warning(fmt::format("{}: going back to a saved machine was interrupted; load it again ({})", image.path,
                                  entry.path().filename().string()));

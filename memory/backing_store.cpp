@@ -14,19 +14,28 @@ namespace {
 constexpr u64 round_up(u64 size) { return (size + kPageSize - 1) & ~u64{kPageSize - 1}; }
 constexpr u64 kHugePage = u64{2} << 20;
 
-// Zeroed memory, aligned for the host's huge pages: guests touch their memory all over, and the host's own TLB is
-// small.
+// Pages before and after that nothing may touch: an access that runs out of the guest's memory ends the program, and
+// does not reach what the host keeps beside it.
+constexpr u64 kGuard = kHugePage;
+
+// Zeroed memory between guards, aligned for the host's huge pages: guests touch their memory all over, and the host's
+// own TLB is small.
 void* map_memory(u64 size) {
-  const u64 wanted = size + kHugePage;
-  void* const raw = mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const u64 wanted = size + kHugePage + 2 * kGuard;
+  void* const raw = mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (raw == MAP_FAILED) return raw;
   u8* const first = static_cast<u8*>(raw);
   const u64 head = (kHugePage - reinterpret_cast<u64>(raw) % kHugePage) % kHugePage;
   const u64 tail = kHugePage - head;
+  u8* const base = first + head + kGuard;
   if (head != 0) munmap(first, head);
-  if (tail != 0) munmap(first + head + size, tail);
-  (void)madvise(first + head, size, MADV_HUGEPAGE);
-  return first + head;
+  if (tail != 0) munmap(base + size + kGuard, tail);
+  if (mprotect(base, size, PROT_READ | PROT_WRITE) != 0) {
+    munmap(base - kGuard, size + 2 * kGuard);
+    return MAP_FAILED;
+  }
+  (void)madvise(base, size, MADV_HUGEPAGE);
+  return base;
 }
 }  // namespace
 
@@ -60,7 +69,7 @@ BackingStore::BackingStore(BackingStore&& other) noexcept
       watch_listener_(std::move(other.watch_listener_)) {}
 
 BackingStore::~BackingStore() {
-  if (base_ != nullptr) munmap(base_, reserved_);
+  if (base_ != nullptr) munmap(base_ - kGuard, reserved_ + 2 * kGuard);
 }
 
 BackingOffset BackingStore::allocate(u64 size, std::string_view) {

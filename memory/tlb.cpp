@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <new>
 
 namespace relic86 {
 
@@ -16,7 +17,7 @@ Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(b
   for (auto& positions : positions_) {
     void* memory =
         mmap(nullptr, kPositionBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    RELIC86_ASSERT(memory != MAP_FAILED);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
     positions = static_cast<u32*>(memory);
   }
   for (auto& listed : live_) listed.reserve(cap + 1);

@@ -38,7 +38,6 @@ constexpr ForeignOption kForeign[] = {
     {"realtime", true, Accept, ""},
     {"enable-fips", false, Accept, ""},
     {"msg", true, Accept, ""},
-    {"sandbox", true, Accept, ""},
     {"tb-size", true, Accept, ""},
     {"show-cursor", false, Accept, ""},
     {"g", true, Accept, ""},  // a hint to old display adapters

@@ -16,6 +16,7 @@
 #include "options/machine_option.h"
 #include "options/option_text.h"
 #include "options/port_device.h"
+#include "options/sandbox_option.h"
 #include "options/version.h"
 
 namespace relic86 {
@@ -580,6 +581,8 @@ constexpr OptionRow kRows[] = {
     {"action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause", set_action},
     {"daemonize", "", "go to the background once the machine is ready", enable<&Options::daemonize>},
     {"pidfile", "FILE", "write the process number to a file", store<&Options::pid_file>},
+    {"sandbox", "on|off[,..]",
+     "give up what a machine needs no more: obsolete=, elevateprivileges=, spawn=, resourcecontrol=", set_sandbox},
     {"name", "TEXT", "the machine's name in the window title", set_name},
     {"loadvm", "TAG", "start from a saved machine", store<&Options::load_vm>},
     {"d", "LIST", "log items, such as in_asm,int,exec; 'help' lists them", store<&Options::log_items>},

@@ -61,6 +61,15 @@ struct IcountOption {
   bool sleep = true;   // an idle HLT waits in host time
 };
 
+// -sandbox: QEMU's words for groups of system calls; true: allowed even in the sandbox.
+struct SandboxOption {
+  bool on = false;
+  bool obsolete = false;         // calls that only old programs make
+  bool spawn = true;             // new processes and programs
+  bool resource_control = true;  // priorities and processor affinity
+  enum class Elevate : u8 { Allow, Deny, NotChildren } elevate_privileges = Elevate::Allow;  // set*uid, set*gid
+};
+
 // -device NAME,prop=value,...
 struct DeviceOption {
   std::string name;
@@ -132,6 +141,7 @@ struct Options {
   std::string uuid;
   std::string pid_file;
   bool daemonize = false;
+  SandboxOption sandbox;
   std::string load_vm;
   std::string log_items, log_file;
 

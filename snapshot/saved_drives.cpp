@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 namespace relic86 {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::string_view kTag = "DRIV";
 constexpr u32 kMostText = 65536;
+constexpr std::string_view kJournalInfix = ".relic86-";
 
 using Keys = std::map<std::string, std::string, std::less<>>;
 
@@ -34,6 +36,16 @@ bool number_of(const Keys& keys, std::string_view key, T& value, int base = 10) 
   const char* const end = found->second.data() + found->second.size();
   const auto [stopped, failure] = std::from_chars(found->second.data(), end, value, base);
   return failure == std::errc{} && stopped == end;
+}
+
+// The text of a section; nothing: it is not sound. blocks_at: where in the section the overlay's blocks begin.
+std::optional<Keys> drive_keys(const StateFileReader& file, const StateSection& section, u64* blocks_at = nullptr) {
+  u32 length = 0;
+  if (!file.read(section, 0, {reinterpret_cast<u8*>(&length), sizeof length}) || length > kMostText) return {};
+  std::string text(length, 0);
+  if (!file.read(section, sizeof length, {reinterpret_cast<u8*>(text.data()), text.size()})) return {};
+  if (blocks_at != nullptr) *blocks_at = sizeof length + length;
+  return keys_of(text);
 }
 
 // Walks the overlay's blocks behind the text; sink(offset, content) may be called with anything in the file's limits.
@@ -90,18 +102,36 @@ void drop_journals(const DriveMedia& media, const StateFolder& folder, const std
   }
 }
 
-void delete_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag, u64 but_generation) {
+std::size_t delete_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag,
+                            u64 but_generation) {
   const std::string prefix = tag + ".relic86-";
   const std::string kept = fmt::format("-{:016x}", but_generation);
   std::error_code failure;
+  std::size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder.folder, failure)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(prefix) || name.ends_with(kept)) continue;
     const auto journal = DiskJournal::open(entry.path().string(), DiskJournal::Access::ReadOnly);
     if (!journal) continue;  // not ours
     for (const auto& [drive, medium] : media) medium->drop_journal(journal.value()->generation());
-    unlink(entry.path().c_str());
+    if (unlink(entry.path().c_str()) == 0) count++;
   }
+  return count;
+}
+
+bool has_saved_machine(const StateFolder& folder, const std::string& journal_name, u64 generation) {
+  const std::string path = folder.machine_file(journal_name.substr(0, journal_name.rfind(kJournalInfix)));
+  std::error_code failure;
+  if (!std::filesystem::exists(path, failure)) return static_cast<bool>(failure);
+  const auto file = StateFileReader::open_unchecked(path);
+  if (!file) return true;
+  for (const StateSection& section : file.value().sections()) {
+    if (section.tag != kTag) continue;
+    const auto keys = drive_keys(file.value(), section);
+    u64 saved = 0;
+    if (!keys || !number_of(*keys, "generation", saved, 16) || saved == generation) return true;
+  }
+  return false;
 }
 
 Result<> save_drives(StateFileWriter& file, const DriveMedia& media, u64 generation) {
@@ -155,14 +185,9 @@ Result<> SavedDrives::open_drive(const StateFileReader& file, const StateSection
                                  const StateFolder& folder, const std::string& tag, std::string& name) {
   Drive drive;
   drive.section = &section;
-  u32 length = 0;
-  if (!file.read(section, 0, {reinterpret_cast<u8*>(&length), sizeof length}) || length > kMostText)
-    return file.damaged("drives");
-  std::string text(length, 0);
-  if (!file.read(section, sizeof length, {reinterpret_cast<u8*>(text.data()), text.size()}))
-    return file.damaged("drives");
-  drive.blocks_at = sizeof length + length;
-  const Keys keys = keys_of(text);
+  const auto read = drive_keys(file, section, &drive.blocks_at);
+  if (!read) return file.damaged("drives");
+  const Keys& keys = *read;
   DiskJournal::Image image;
   u64 generation = 0;
   const auto kind = keys.find("kind"), drive_name = keys.find("drive"), image_file = keys.find("file");

@@ -26,8 +26,13 @@ struct StateFolder {
 // New journals for the media that are written through; nothing is left behind after an error.
 Result<> start_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag, u64 generation);
 void drop_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag, u64 generation);
-// Journals of this tag that do not belong to the generation, in use or not, are deleted (0: all).
-void delete_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag, u64 but_generation);
+// Journals of this tag that do not belong to the generation, in use or not, are deleted (0: all). Returns how many.
+std::size_t delete_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag,
+                            u64 but_generation);
+
+// False: the journal was left by a savevm that the host cut short, and no saved machine will ever ask for it. A saved
+// machine that cannot be read counts as one that may.
+bool has_saved_machine(const StateFolder& folder, const std::string& journal_name, u64 generation);
 
 Result<> save_drives(StateFileWriter& file, const DriveMedia& media, u64 generation);
 

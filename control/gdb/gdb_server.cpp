@@ -20,10 +20,18 @@ Result<std::unique_ptr<GdbServer>> GdbServer::open(Machine& machine, const std::
 }
 
 GdbServer::GdbServer(Machine& machine, std::unique_ptr<CharBackend> backend)
-    : backend_(std::move(backend)), session_(machine, [this](std::string_view bytes) { backend_->write(bytes); }) {
+    : backend_(std::move(backend)), session_(machine, [this](std::string_view bytes) {
+        if (!backend_->write(bytes)) backend_->drop_client();  // it does not read
+      }) {
   backend_->connect(this);
   backend_->on_end_of_input([this] { session_.leave(); });
   if (!backend_->on_client([this] { session_.attach(); })) session_.attach();
+}
+
+void GdbServer::receive(u8 byte) {
+  obeying_ = true;
+  session_.receive(byte);
+  obeying_ = false;
 }
 
 GdbServer::~GdbServer() { backend_->connect(nullptr); }
@@ -35,6 +43,7 @@ GdbService::GdbService(Machine& machine, HostPoller& poller) : machine_(machine)
 GdbService::~GdbService() { machine_.provide_gdb({}); }
 
 Result<> GdbService::serve(const std::string& device) {
+  if (server_ != nullptr && server_->obeying()) return Error{"gdbserver: only from the monitor, not from gdb"};
   server_.reset();
   if (device == "none") return {};
   auto server = GdbServer::open(machine_, device, poller_);

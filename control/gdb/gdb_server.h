@@ -16,14 +16,17 @@ class GdbServer final : private CharSource {
   // machine and the poller outlive the server.
   static Result<std::unique_ptr<GdbServer>> open(Machine& machine, const std::string& device, HostPoller& poller);
   ~GdbServer();
+  // A packet of this session is being obeyed: the server cannot go now.
+  bool obeying() const { return obeying_; }
 
  private:
   GdbServer(Machine& machine, std::unique_ptr<CharBackend> backend);
-  bool can_receive() const override { return true; }
-  void receive(u8 byte) override { session_.receive(byte); }
+  bool can_receive() const override { return backend_->can_take(); }
+  void receive(u8 byte) override;
 
   std::unique_ptr<CharBackend> backend_;
   GdbSession session_;
+  bool obeying_ = false;
 };
 
 // Serves Machine::serve_gdb with at most one server at a time. The machine and the poller outlive it.

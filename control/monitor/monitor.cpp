@@ -244,10 +244,13 @@ Monitor::~Monitor() {
 }
 
 void Monitor::print(std::string_view text) {
+  std::string lines;
+  lines.reserve(text.size());
   for (const char c : text) {
-    if (c == '\n') backend_.put('\r');
-    backend_.put(static_cast<u8>(c));
+    if (c == '\n') lines += '\r';
+    lines += c;
   }
+  backend_.write(lines);
 }
 
 void Monitor::receive(u8 byte) {

@@ -37,7 +37,7 @@ class Monitor final : public CharSource {
   Monitor(Machine& machine, CharBackend& backend, Greeting greeting);
   ~Monitor();
 
-  bool can_receive() const override { return true; }
+  bool can_receive() const override { return backend_.can_take(); }
   void receive(u8 byte) override;
 
  private:

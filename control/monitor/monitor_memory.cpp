@@ -1,9 +1,7 @@
 // x, xp, i, o: memory and ports under the debugger's eye.
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 
 #include "control/monitor/monitor_commands.h"

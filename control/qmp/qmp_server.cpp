@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "control/qmp/qmp_commands.h"
 #include "machine/host_time.h"
 
@@ -10,6 +11,22 @@ namespace relic86 {
 namespace {
 
 constexpr std::size_t kLongestCommand = 1u << 16;
+constexpr unsigned kDeepest = 1024;  // as in QEMU
+constexpr unsigned kIndent = 4;
+// Longer ones are sent as they are: a client's "id" comes back, and each of its commas would become a line as wide as
+// the nesting.
+constexpr std::size_t kLongestIndented = 1u << 20;
+
+// An upper bound of the indented text's size.
+std::size_t indented_size(std::string_view text) {
+  std::size_t size = 0, depth = 0;
+  for (const char c : text) {
+    if (c == '{' || c == '[') depth++;
+    if ((c == '}' || c == ']') && depth > 0) depth--;
+    size += c == ',' || c == '{' || c == '[' || c == '}' || c == ']' ? 2 + depth * kIndent : 2;
+  }
+  return size;
+}
 
 Json error_reply(const std::string& kind, const std::string& text) {
   return {{"error", {{"class", kind}, {"desc", text}}}};
@@ -41,11 +58,14 @@ void QmpServer::greet() {
 
 void QmpServer::send(const std::string& text) {
   std::string line = text;
-  if (pretty_) {
+  if (pretty_ && indented_size(text) <= kLongestIndented) {
     const Json value = Json::parse(text, nullptr, false);
-    line = value.dump(4, ' ', false, Json::error_handler_t::replace);
+    line = value.dump(kIndent, ' ', false, Json::error_handler_t::replace);
   }
-  backend_.write(line + "\r\n");
+  if (backend_.write(line + "\r\n")) return;
+  // The client has not read for long, and events go on coming. A lost one would mislead it: it is let go instead.
+  if (log::first_time("QMP client")) log::warning("a QMP client does not read what it is sent; it is disconnected");
+  backend_.drop_client();
 }
 
 // Commands are told apart by their brackets: clients need not end lines.
@@ -56,7 +76,7 @@ void QmpServer::receive(u8 byte) {
   text_ += c;
   if (text_.size() > kLongestCommand) {
     forget_input();
-    return send(error_reply("GenericError", "JSON parse error, the command is longer than 64 KiB").dump());
+    return send(error_reply("GenericError", "JSON token size limit exceeded").dump());
   }
   if (escaped_) {
     escaped_ = false;
@@ -66,6 +86,10 @@ void QmpServer::receive(u8 byte) {
     quoted_ = !quoted_;
   } else if (!quoted_ && (c == '{' || c == '[')) {
     depth_++;
+    if (depth_ > kDeepest) {
+      forget_input();
+      return send(error_reply("GenericError", "JSON nesting depth limit exceeded").dump());
+    }
   } else if (!quoted_ && (c == '}' || c == ']') && depth_ > 0) {
     depth_--;
   }

@@ -16,7 +16,8 @@ class QmpServer final : public CharSource {
   QmpServer(Machine& machine, CharBackend& backend, bool pretty);
   ~QmpServer();
 
-  bool can_receive() const override { return true; }
+  // Who does not read the answers is not asked for more commands.
+  bool can_receive() const override { return backend_.can_take(); }
   void receive(u8 byte) override;
 
  private:

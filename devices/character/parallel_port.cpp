@@ -17,6 +17,7 @@ constexpr u8 kNotBusy = 0x80, kNotAcknowledging = 0x40, kSelected = 0x10, kNoErr
 constexpr u8 kStrobe = 1, kNotInitialize = 4, kInterruptEnable = 0x10, kControlBits = 0x1F, kControlOnes = 0xE0;
 // How long a quick printer is busy with a byte, and its acknowledge pulse (IEEE 1284-1994: at least 0.5 us).
 constexpr GuestTime kBusyTime = 5'000, kAcknowledgeTime = 2'000;
+constexpr GuestTime kReaderPatience = 1'000'000;  // ns between looks at a reader on the host that is behind
 }  // namespace
 
 ParallelPort::ParallelPort(unsigned number, u16 port, unsigned irq)
@@ -59,7 +60,9 @@ void ParallelPort::drive() {
 }
 
 void ParallelPort::event(u32, GuestTime late) {
-  if (printer_ == Printer::Busy) {
+  if (printer_ == Printer::Busy && sink_ != nullptr && !sink_->can_take()) {
+    scheduler_->schedule_in(printer_timer_, kReaderPatience);  // it stays busy while the reader on the host is behind
+  } else if (printer_ == Printer::Busy) {
     printer_ = Printer::Acknowledging;
     scheduler_->schedule_at(printer_timer_, scheduler_->now() - late + kAcknowledgeTime);
   } else {

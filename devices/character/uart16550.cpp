@@ -31,6 +31,7 @@ constexpr u8 kChanges = 0x0F, kRingEnded = 4;
 constexpr u64 kClock = 1'843'200;  // Hz; 16 cycles per bit and divisor
 constexpr u16 kDivisor9600 = 12;
 constexpr GuestTime kTimeoutCharacters = 4;
+constexpr GuestTime kReaderPatience = 1'000'000;  // ns between looks at a reader on the host that is behind
 }  // namespace
 
 Uart16550::Uart16550(unsigned number, u16 port, unsigned irq)
@@ -233,6 +234,9 @@ void Uart16550::clear_transmitter() {
 void Uart16550::event(u32 id, GuestTime late) {
   if (id == kTimeoutTimer) {
     timed_out_ = fifos_enabled() && !received_.empty();
+  } else if (sink_ != nullptr && !looped() && !sink_->can_take()) {
+    // The transmitter stays busy, and the guest waits with it.
+    scheduler_->schedule_in(transmit_timer_, kReaderPatience);
   } else {
     if (sending_ && looped()) put_received(shift_register_, 0);
     sending_ = false;

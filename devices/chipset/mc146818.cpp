@@ -18,6 +18,8 @@
 
 #include <algorithm>
 
+#include "base/state_loading.h"
+
 namespace relic86 {
 
 namespace {
@@ -80,13 +82,12 @@ void Mc146818::state(StateArchive& archive) {
   archive.field("index", index_);
   archive.field("extended_index", extended_index_);
   archive.field("nmi_masked", nmi_masked_);
-  archive.field("next_update", next_update_);
-  archive.field("next_edge", next_edge_);
-  archive.field("counted_edge", counted_edge_);
+  moment_field(archive, "next_update", next_update_);
+  moment_field(archive, "next_edge", next_edge_);
+  moment_field(archive, "counted_edge", counted_edge_);
   archive.field("owed", owed_);
   index_ &= 0x7F;
   extended_index_ &= 0x7F;
-  counted_edge_ = std::max<GuestTime>(counted_edge_, 0);
   owed_ = std::min<u32>(owed_, kCrystal);
   if (archive.loading()) irq_.set((ram_[kRegisterC] & kIrq) != 0);
 }

@@ -112,9 +112,11 @@ void AtapiCdrom::state_drive(StateArchive& archive) {
   archive.field("block", block_);
   if (!archive.loading()) return;
   const u64 left = length_ - done_;
+  // What goes out always goes into the response; what comes in comes from there, or from some sectors of a medium.
+  const u64 most = source_ == Source::Response ? response_.size() : u64{0xFFFFFFFF} * CdromMedium::kRawSector;
   const bool sound = stage_ <= Stage::DataOut && source_ <= Source::RawSectors && attention_ <= Attention::Changed &&
-                     done_ <= length_ && block_ <= left && block_ <= kBufferSize &&
-                     (source_ != Source::Response || length_ <= response_.size());
+                     length_ <= most && done_ <= length_ && block_ <= left && block_ <= kBufferSize &&
+                     (stage_ != Stage::DataOut || source_ == Source::Response) && response_.size() <= kBufferSize;
   if (sound) return;
   stage_ = Stage::None;
   source_ = Source::Response;

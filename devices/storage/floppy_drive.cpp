@@ -101,6 +101,7 @@ void FloppyDrive::state(StateArchive& archive) {
   archive.resizable("deleted", deleted_);
   if (type_ > FloppyDriveType::M2_88) type_ = FloppyDriveType::M1_44;
   track_ = std::min(track_, static_cast<u8>(kLastTrack));
+  if (!deleted_.empty() && (!image_ || deleted_.size() != image_->format().total_sectors())) deleted_.clear();
 }
 
 }  // namespace relic86

@@ -11,6 +11,7 @@
 #include <random>
 #include <set>
 
+#include "base/state_loading.h"
 #include "devices/board/pc_board.h"
 #include "devices/character/uart16550.h"
 #include "devices/input/ps2_keyboard.h"
@@ -167,6 +168,11 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     StateWriter writer;
     board_->state(writer);
     std::vector<u8> bytes = writer.data();
+    // Whatever the guest did, the state that it leads to is one that loading takes.
+    if (auto own = load_state(bytes, [this](StateArchive& archive) { board_->state(archive); }); !own) {
+      fmt::print(stderr, "a state of its own is refused: {}\n", own.message());
+      std::abort();
+    }
     for (unsigned i = random() % 4; i > 0; i--) bytes[random() % bytes.size()] = static_cast<u8>(random());
     auto reader = StateReader::parse(bytes);
     if (reader) board_->state(reader.value());

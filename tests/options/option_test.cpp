@@ -26,6 +26,23 @@ std::string refusal(const Words& words) {
   return parsed ? "" : parsed.error().message;
 }
 
+TEST(SandboxOption, GroupsAreAllowedAndDenied) {
+  EXPECT_FALSE(parse({}).sandbox.on);
+  EXPECT_FALSE(parse({"-sandbox", "off"}).sandbox.on);
+  const SandboxOption plain = parse({"-sandbox", "on"}).sandbox;
+  EXPECT_TRUE(plain.on && !plain.obsolete && plain.spawn && plain.resource_control);
+  EXPECT_EQ(plain.elevate_privileges, SandboxOption::Elevate::Allow);
+  const SandboxOption strict =
+      parse({"-sandbox", "on,obsolete=allow,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"}).sandbox;
+  EXPECT_TRUE(strict.on && strict.obsolete && !strict.spawn && !strict.resource_control);
+  EXPECT_EQ(strict.elevate_privileges, SandboxOption::Elevate::Deny);
+  EXPECT_EQ(parse({"-sandbox", "enable=on,elevateprivileges=children"}).sandbox.elevate_privileges,
+            SandboxOption::Elevate::NotChildren);
+  EXPECT_EQ(refusal({"-sandbox", "on,spawn=children"}), "-sandbox spawn=children: allow or deny is expected");
+  EXPECT_EQ(refusal({"-sandbox", "perhaps"}), "-sandbox perhaps: on or off is expected");
+  EXPECT_NE(refusal({"-sandbox", "on,network=deny"}).find("-sandbox network: unknown"), std::string::npos);
+}
+
 TEST(DriveOptions, DevicesGiveDrivesTheirPlaces) {
   const Options options = parse({"-device", "ide-hd,drive=root,bus=ide.1,unit=1,serial=S1,bootindex=2",  //
                                  "-drive", "if=none,id=root,file=a.img,format=raw",                      //

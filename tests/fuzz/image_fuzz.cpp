@@ -1,0 +1,39 @@
+// Disk images: format probing, partition tables that tell a geometry, boot sectors that tell a floppy's format, and
+// reads at the edges. Input: the image's file.
+#include <cstdlib>
+
+#include "block/raw_image.h"
+#include "devices/storage/disk_geometry.h"
+#include "devices/storage/floppy_image.h"
+#include "tests/fuzz/scratch_file.h"
+
+namespace relic86 {
+namespace {
+
+void try_image(const std::string& path, RawImage::Format format) {
+  auto image = RawImage::open(path, RawImage::Access::ReadOnly, format);
+  if (!image) return;
+  const u64 size = image.value()->size_bytes();
+  const DiskLayout layout = guess_disk_layout(*image.value());
+  const DiskGeometry& geometry = layout.geometry;
+  if (geometry.heads < 1 || geometry.heads > 16 || geometry.sectors < 1 || geometry.sectors > 63) std::abort();
+  std::vector<u8> bytes(1024);
+  for (const u64 offset : {u64{0}, size - 512, size, ~u64{0} - 511}) (void)image.value()->read(offset, bytes);
+  auto floppy = FloppyImage::open(std::move(image).value(), path);
+  if (!floppy) return;
+  const u32 sectors = floppy.value().format().total_sectors();
+  if (sectors == 0) std::abort();
+  for (const u32 sector : {0u, sectors - 1}) (void)floppy.value().read(sector, std::span(bytes).first(512));
+}
+
+}  // namespace
+}  // namespace relic86
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace relic86;
+  static fuzz::ScratchFile file;
+  file.hold({data, size});
+  try_image(file.path(), RawImage::Format::Probe);
+  try_image(file.path(), RawImage::Format::Raw);
+  return 0;
+}
