@@ -273,8 +273,8 @@ std::string sse_feature() {
 
 }  // namespace
 
-// Always i386, as QEMU's: gdb takes a description once, and a processor in real mode now is in protected mode soon. Who
-// debugs 16-bit code says 'set architecture i8086'.
+// Always i386, as QEMU's: gdb takes a description once, and a processor in real mode now is in protected mode soon. gdb
+// disassembles 16-bit code wrongly then; 'monitor x /i' shows it in the processor's mode.
 std::string gdb_target_description() {
   return "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n<architecture>i386"
          "</architecture>\n" +

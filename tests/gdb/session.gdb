@@ -65,8 +65,7 @@ printf "> real: cx %d\n", $cx
 delete
 break *(int)&finished
 continue
-set architecture i8086
-x/2i $cs_base + $eip
+monitor x /2i 0x810b
 delete
 monitor info status
 continue
