@@ -43,6 +43,7 @@ struct TranslatorOptions {
   bool segments = true;                 // loads of known segments, VERW, SYSENTER and SYSEXIT are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
+  bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
 };
 
 struct TranslatorStatistics {
@@ -127,6 +128,7 @@ class Translator final : public Executor, public CodeWatch {
   static u64 touch_helper(void* context, void* exit);
   static u64 cold_helper(void* context, void* exit);
   static u64 flatten_helper(void* context, void* exit);
+  static u64 time_helper(void* context, void* exit);
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
   bool plain_store(u32 linear, u32 size) const;

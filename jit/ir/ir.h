@@ -51,7 +51,7 @@ enum class Op : u8 {
   Btc,
   Bsf,
   Bsr,
-  SetCarry,          // immediate 0 or 1
+  SetCarry,          // immediate 0 or 1; 2: the other one
   CompareExchange8,  // a: Address; EDX:EAX, ECX:EBX
   Literal,           // a step only: ZF, PF, CF from an EFLAGS image; OF, SF, AF 0
   Image,             // a step only: all six from an EFLAGS image
@@ -68,6 +68,7 @@ enum class Op : u8 {
   Condition,  // immediate: encoding of the condition
   ZeroCount,  // a == 0 under the address size
   Invert,
+  Both,    // a, b: truths; a is one of ECX
   Select,  // a: truth, b: yes, c: no
   Truth,
   Push,  // a
@@ -87,7 +88,7 @@ enum class Op : u8 {
   RepeatStore,  // REP STOS within a page
   // Of the system's instructions, the usual case (jit/record/system_forms.h).
   Selector,         // reg: segment
-  FlagsImage,       // what PUSHF pushes
+  FlagsImage,       // what PUSHF pushes; immediate 1: for PUSHF, which virtual-8086 mode may forbid
   SetFlags,         // a: what POPF popped
   ClearInterrupts,  // CLI
   SetInterrupts,    // STI
@@ -95,6 +96,17 @@ enum class Op : u8 {
   VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
   SetZero,          // a step only: ZF
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
+  // Several steps in one instruction (jit/record/compound_forms.h). What is unusual is the interpreter's.
+  BitAddress,  // a: Address, b: bit number; the operand of that size which holds the bit (BT to BTC)
+  PushAll,
+  PopAll,
+  Enter,           // immediate: bytes of locals
+  TableLoad,       // XLAT's byte
+  CheckBounds,     // BOUND; a: Address
+  CheckOverflow,   // INTO
+  DecimalAdjust,   // a: flags; immediate: Decimal (cpu/integer_instructions.h)
+  DivideDigits,    // AAM: AH and AL; immediate: the base
+  MultiplyDigits,  // AAD: AH times immediate, no flags
 };
 
 inline constexpr u16 kNoValue = 0xFFFF;

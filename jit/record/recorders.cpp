@@ -5,6 +5,7 @@
 #include "cpu/semantics/branches.h"
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
+#include "jit/record/compound_forms.h"
 #include "jit/record/native_forms.h"
 #include "jit/record/string_forms.h"
 #include "jit/record/system_forms.h"
@@ -54,6 +55,12 @@ bool touches_memory(const InsnIr& ir) {
       case Op::SetInterrupts:
       case Op::LoadSegment:
       case Op::CompareExchange8:
+      case Op::PushAll:
+      case Op::PopAll:
+      case Op::Enter:
+      case Op::TableLoad:
+      case Op::CheckBounds:
+      case Op::CheckOverflow:
       case Op::RepeatMove:
       case Op::RepeatStore:
       case Op::VerifySegment:
@@ -103,7 +110,8 @@ void record(InsnIr& ir, const Mode& mode) {
                                                : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
       if (!ir.cold) ir.native = native_form(insn, mode);
-      ir.cold = ir.native == nullptr && (ir.cold || !(record_system(ir, mode) || record_string(ir, mode)));
+      ir.cold = ir.native == nullptr &&
+                (ir.cold || !(record_system(ir, mode) || record_string(ir, mode) || record_compound(ir, mode)));
       ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);

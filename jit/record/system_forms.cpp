@@ -65,9 +65,8 @@ bool record_system(InsnIr& ir, const Mode& mode) {
     ir.writes_registers |= 1u << kEax | 1u << kEdx;
     return true;
   }
-  if (mode.user) return false;  // IOPL, or virtual-8086 mode
   if (meaning == "pushf") {
-    ir.nodes.push_back({Op::FlagsImage, size});
+    ir.nodes.push_back({Op::FlagsImage, size, 0, kNoValue, kNoValue, kNoValue, 1});
     push_first(ir, size);
     return true;
   }
@@ -78,6 +77,7 @@ bool record_system(InsnIr& ir, const Mode& mode) {
     ir.writes_registers |= 1u << kEsp;
     return true;
   }
+  if (mode.user) return false;  // IOPL, or virtual-8086 mode
   if (meaning == "cli") ir.nodes.push_back({Op::ClearInterrupts, 4});
   if (meaning == "sti") ir.nodes.push_back({Op::SetInterrupts, 4});
   return !ir.nodes.empty();

@@ -23,7 +23,7 @@ enum class ExitKind : u8 {
 };
 
 // What a slow path needs to know of the access.
-enum class AddressForm : u8 { Operand, Push, StackTop, Frame, Source, Destination };
+enum class AddressForm : u8 { Operand, Push, StackTop, Frame, Source, Destination, BitString, Table };
 
 struct ExitPoint {
   Translation* owner = nullptr;

@@ -10,6 +10,7 @@
 //   emitter_units.cpp       x87, MMX, SSE
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF
+//   emitter_compound.cpp    PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic
 //   emitter_segments.cpp    MOV and POP of segment registers, VERR, VERW, SYSENTER, SYSEXIT
 #pragma once
 
@@ -104,6 +105,7 @@ class Emitter {
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                      bool aligned = false);
+  AddressForm operand_address(u16 address);
   ExitPoint* access_exit(AddressForm form, unsigned bytes, unsigned segment);
   void stack_address(i32 displacement);
   void move_stack_pointer(i32 by);
@@ -213,6 +215,7 @@ class Emitter {
   void fall_through_exit();
   bool linkable(i32 target, unsigned bytes) const;
   void cold();
+  void read_time(ExitPoint* exit);
 
   // --- x87, MMX, SSE (emitter_units.cpp) ---
   void native();
@@ -233,9 +236,22 @@ class Emitter {
   void trap_here();
   void wait_here();
 
+  // --- Several steps in one instruction (emitter_compound.cpp) ---
+  Mem piece(unsigned bytes, bool write, unsigned segment);
+  void push_all(u16 id);
+  void pop_all(u16 id);
+  void enter(u16 id);
+  void table_load(u16 id);
+  void check_bounds(u16 id);
+  void check_overflow();
+  void decimal_adjust(u16 id);
+  void divide_digits(u16 id);
+  void multiply_digits(u16 id);
+
   // --- The system's instructions (emitter_system.cpp) ---
   void selector(u16 id);
   void flags_image(u16 id);
+  void check_iopl(ExitPoint* exit);
   bool logic_left_flags() const;
   void set_flags(u16 id);
   void set_flags_byte();

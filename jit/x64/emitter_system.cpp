@@ -52,6 +52,24 @@ void Emitter::flags_image(u16 id) {
   a_.or_(image, state(offsetof(CpuState, system_flags), 4));
   a_.and_(image, ~static_cast<i32>(kVM | kRF));
   a_.or_(image, static_cast<i32>(kFixed1));
+  if (at(id).immediate != 0 && mode_.user) check_iopl(new_exit(ExitKind::Before, undone_before()));
+}
+
+// PUSHF and POPF in virtual-8086 mode below IOPL 3 are the interpreter's.
+void Emitter::check_iopl(ExitPoint* exit) {
+  const Label virtual86 = a_.newLabel(), good = a_.newLabel();
+  const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
+  a_.test(system_flags, static_cast<i32>(kVM));
+  a_.jnz(virtual86);
+  a_.bind(good);
+  defer([=, this] {
+    a_.bind(virtual86);
+    a_.mov(kAddress.r32(), system_flags);
+    a_.not_(kAddress.r32());
+    a_.test(kAddress.r32(), static_cast<i32>(kIOPL));
+    a_.jz(good);
+    leave(exit);
+  });
 }
 
 // SAHF: OF joins the byte to an image of all six; the host's flags then hold the other five. (The host has SAHF: only
@@ -86,23 +104,43 @@ void Emitter::set_flags(u16 id) {
   const u8 host = in_temporary(n.a, 4);
   const Gp value = sized(host, 4), scratch = kAddress.r32();
   if (n.size == 2) a_.movzx(value, value.r16());
-  const u32 fixed = u32{kTF} | kIOPL | kNT | kDF | (n.size == 4 ? u32{kAC} | kID : 0u);
+  const u32 fixed = u32{kTF} | (mode_.user ? 0u : u32{kIOPL}) | kNT | kDF | (n.size == 4 ? u32{kAC} | kID : 0u);
   const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
-  a_.cmp(state(kCpl, 1), 0);
-  a_.jne(other);
+  if (mode_.user) {
+    check_iopl(exit);
+  } else {
+    a_.cmp(state(kCpl, 1), 0);
+    a_.jne(other);
+  }
   a_.mov(scratch, value);
   a_.xor_(scratch, system_flags);
   a_.test(scratch, static_cast<i32>(fixed));
   a_.jnz(other);
-  a_.test(value, static_cast<i32>(kIF));
-  a_.jz(masked);
-  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
-  a_.jne(other);
-  a_.bind(masked);
-  a_.mov(scratch, value);
-  a_.and_(scratch, static_cast<i32>(kIF | kDF));
-  a_.and_(system_flags, ~static_cast<i32>(kIF | kDF));
-  a_.or_(system_flags, scratch);
+  if (mode_.user) {
+    // IOPL stays; IF, too, unless IOPL is 3.
+    const Label differs = a_.newLabel();
+    a_.test(scratch, static_cast<i32>(kIF));
+    a_.jnz(differs);
+    a_.bind(masked);
+    defer([=, this] {
+      a_.bind(differs);
+      a_.mov(scratch, system_flags);
+      a_.not_(scratch);
+      a_.test(scratch, static_cast<i32>(kIOPL));
+      a_.jnz(masked);
+      a_.jmp(other);
+    });
+  } else {
+    a_.test(value, static_cast<i32>(kIF));
+    a_.jz(masked);
+    a_.cmp(state(offsetof(CpuState, pending), 4), 0);
+    a_.jne(other);
+    a_.bind(masked);
+    a_.mov(scratch, value);
+    a_.and_(scratch, static_cast<i32>(kIF | kDF));
+    a_.and_(system_flags, ~static_cast<i32>(kIF | kDF));
+    a_.or_(system_flags, scratch);
+  }
   host_flags(0);
   if (need(kArithmeticFlags).needed()) {
     FlagStep step;

@@ -20,6 +20,7 @@ struct Helpers {
   Helper touch = nullptr;    // makes an entry for the access; EngineArea::value: 1 if it is a fast one
   Helper cold = nullptr;     // runs the instruction's handler
   Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
+  Helper time = nullptr;     // gives what RDTSC reads
   const KnownDescriptor* known = nullptr;
 };
 
@@ -39,6 +40,7 @@ struct Thunks {
   u64 leave = 0;       // rbp: ExitPoint*
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
+  u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
   SegmentThunks segments{};
