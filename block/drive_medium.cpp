@@ -68,6 +68,8 @@ DiskJournal::Image DriveMedium::identity() const {
 }
 
 Result<> DriveMedium::write(u64 offset, std::span<const u8> bytes) {
+  counts_.writes++;
+  counts_.written_bytes += bytes.size();
   if (offset <= size_bytes() && bytes.size() <= size_bytes() - offset) {
     for (const auto& journal : journals_) {
       if (auto kept = journal->keep(*image_, offset, bytes.size()); !kept) return kept;
@@ -78,6 +80,7 @@ Result<> DriveMedium::write(u64 offset, std::span<const u8> bytes) {
 
 // What the journals keep is durable before what replaces it is known to be.
 Result<> DriveMedium::flush() {
+  counts_.flushes++;
   for (const auto& journal : journals_) {
     if (auto flushed = journal->flush(); !flushed) return flushed;
   }

@@ -36,10 +36,21 @@ class DriveMedium {
 
   u64 size_bytes() const { return image_->size_bytes(); }
   bool read_only() const { return image_->read_only(); }
-  Result<> read(u64 offset, std::span<u8> bytes) { return image_->read(offset, bytes); }
+  Result<> read(u64 offset, std::span<u8> bytes) {
+    counts_.reads++;
+    counts_.read_bytes += bytes.size();
+    return image_->read(offset, bytes);
+  }
   // A journal that cannot keep what is overwritten fails the write: the image is as before.
   Result<> write(u64 offset, std::span<const u8> bytes);
   Result<> flush();
+
+  // What has been done with it since it was opened.
+  struct Counts {
+    u64 reads = 0, writes = 0, flushes = 0;
+    u64 read_bytes = 0, written_bytes = 0;
+  };
+  const Counts& counts() const { return counts_; }
 
   void add_journal(std::unique_ptr<DiskJournal> journal) { journals_.push_back(std::move(journal)); }
   DiskJournal* journal(u64 generation);  // null: none
@@ -52,6 +63,7 @@ class DriveMedium {
   void note_modified();
 
   std::string file_;
+  Counts counts_;
   Access access_;
   RawImage* raw_ = nullptr;
   OverlayImage* overlay_ = nullptr;

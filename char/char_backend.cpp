@@ -292,6 +292,30 @@ Result<std::unique_ptr<CharBackend>> open_unix(const std::string& option, const 
                      poller, how.value().server ? path : "");
 }
 
+// A socket that whoever started the program has opened: connected, or listening with ",server".
+Result<std::unique_ptr<CharBackend>> open_inherited(const std::string& option, const std::string& spec,
+                                                    std::string_view text, HostPoller& poller) {
+  const auto how = parse_socket(option, spec, text);
+  if (!how) return how.error();
+  const auto number = parse_number(how.value().address);
+  constexpr u64 kMostDescriptors = 1u << 20;
+  const int fd = number && number.value() < kMostDescriptors ? static_cast<int>(number.value()) : -1;
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (fd < 0 || ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0)
+    return Error{fmt::format("{} {}: no open socket has this number; the caller must leave it open", option, spec)};
+  if ((listens != 0) != how.value().server)
+    return Error{fmt::format("{} {}: the socket {}; {} server=on", option, spec,
+                             listens != 0 ? "listens for clients" : "is a connection", listens != 0 ? "add" : "drop")};
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (listens == 0) {
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, fd, fd, true));
+  }
+  return std::unique_ptr<CharBackend>(
+      std::make_unique<ServerBackend>(poller, fd, how.value().wait, how.value().telnet, ""));
+}
+
 Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, const std::string& label, HostPoller& poller) {
   int master = -1, slave = -1;
   char name[128];
@@ -304,7 +328,9 @@ Result<std::unique_ptr<CharBackend>> open_pty(const std::string& option, const s
   // The slave stays open on our side: a client that leaves is no end of file.
   ::fcntl(master, F_SETFL, O_NONBLOCK);
   print_text(stdout, fmt::format("char device redirected to {} (label {})\n", name, label));
-  return std::unique_ptr<CharBackend>(std::make_unique<DescriptorBackend>(poller, master, master, true));
+  auto backend = std::make_unique<DescriptorBackend>(poller, master, master, true);
+  backend->set_filename(fmt::format("pty:{}", name));
+  return std::unique_ptr<CharBackend>(std::move(backend));
 }
 
 // As QEMU: two FIFOs PATH.in and PATH.out, or one at PATH for both directions.
@@ -340,8 +366,18 @@ Result<std::unique_ptr<CharBackend>> open_terminal(const std::string& option, co
 
 }  // namespace
 
-Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option, const std::string& spec,
-                                                       const std::string& label, HostPoller& poller) {
+namespace {
+
+// "unix:PATH,server,nowait" is "unix:PATH,server=on" to whoever asks; whether it waits is over when it can be asked.
+std::string described(std::string spec) {
+  const auto server = spec.find(",server");
+  if (server != std::string::npos) return spec.substr(0, server) + ",server=on";
+  if (const auto wait = spec.find(",nowait"); wait != std::string::npos) spec.resize(wait);
+  return spec;
+}
+
+Result<std::unique_ptr<CharBackend>> open_kind(const std::string& option, const std::string& spec,
+                                               const std::string& label, HostPoller& poller) {
   if (spec == "null" || spec == "none") return std::unique_ptr<CharBackend>(std::make_unique<NullBackend>());
   if (spec == "stdio")
     return std::unique_ptr<CharBackend>(
@@ -359,11 +395,21 @@ Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option
   if (spec.starts_with("/dev/")) return open_terminal(option, spec, poller);
   if (spec.starts_with("tcp:")) return open_tcp(option, spec, std::string_view(spec).substr(4), poller, false);
   if (spec.starts_with("telnet:")) return open_tcp(option, spec, std::string_view(spec).substr(7), poller, true);
+  if (spec.starts_with("fd:")) return open_inherited(option, spec, std::string_view(spec).substr(3), poller);
   if (spec.starts_with("unix:")) return open_unix(option, spec, std::string_view(spec).substr(5), poller);
   return Error{fmt::format(
       "{} {}: unknown; stdio, mon:stdio, file:PATH, pipe:PATH, null, none, pty, /dev/tty.., chardev:ID, tcp:HOST:PORT, "
       "telnet:HOST:PORT and unix:PATH are accepted",
       option, spec)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option, const std::string& spec,
+                                                       const std::string& label, HostPoller& poller) {
+  auto opened = open_kind(option, spec, label, poller);
+  if (opened && opened.value()->filename().empty()) opened.value()->set_filename(described(spec));
+  return opened;
 }
 
 struct RawTerminal::Saved {

@@ -26,18 +26,24 @@ class CharBackend : public CharSink {
   virtual void write(std::string_view bytes) {
     for (const char byte : bytes) put(static_cast<u8>(byte));
   }
+  // Where the bytes go, as QEMU words it: "pty:/dev/pts/3", "unix:PATH,server=on". For people and programs that ask.
+  const std::string& filename() const { return filename_; }
+  void set_filename(std::string name) { filename_ = std::move(name); }
   // Hands over held bytes that the receiver can take by now. Called between slices.
   virtual void pump() {}
 
  protected:
   CharSource* receiver_ = nullptr;
   std::function<void()> end_listener_;
+
+ private:
+  std::string filename_;
 };
 
 // spec: stdio, file:PATH, pipe:PATH, null, none, pty, a terminal's path below /dev, tcp:[HOST]:PORT or
-// telnet:[HOST]:PORT[,server[=on]][,nowait|wait=off], unix:PATH[,server][,nowait]. option: for messages. label: QEMU's
-// name of the device, told with a pty's path on stdout. A server waits for its client unless nowait is given, as in
-// QEMU.
+// telnet:[HOST]:PORT[,server[=on]][,nowait|wait=off], unix:PATH[,server][,nowait], fd:N[,server][,nowait]. option: for
+// messages. label: QEMU's name of the device, told with a pty's path on stdout. A server waits for its client unless
+// nowait is given, as in QEMU.
 Result<std::unique_ptr<CharBackend>> open_char_backend(const std::string& option, const std::string& spec,
                                                        const std::string& label, HostPoller& poller);
 

@@ -10,6 +10,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/segmentation.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -20,7 +21,8 @@ constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep 
 constexpr u64 kEferNxe = 1u << 11;
 }  // namespace
 
-Cpu::Cpu(const Wiring& wiring) : wiring_(wiring), system_flags_(wiring.model->system_flags()) {
+Cpu::Cpu(const Wiring& wiring)
+    : wiring_(wiring), system_flags_(wiring.model->system_flags()), vendor_(&vendor_behaviour(*wiring.model)) {
   void* memory =
       mmap(nullptr, sizeof(VcpuMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   RELIC86_ASSERT(memory != MAP_FAILED);
@@ -61,6 +63,7 @@ void Cpu::init() {
   s.flags.set_eflags(0);
   s.system_flags = 0;
   s.shadow = 0;
+  s.repeat_flags = 0;
   s.halted = s.monitor_armed = s.shutdown = false;
   s.pending &= kPendingIntr;
   s.debug_status = 0;
@@ -82,6 +85,7 @@ void Cpu::init() {
   s.segment[kCs].attributes = 0x93;
   mmu_->flush_all();
   update_mode();
+  update_access_checks();
   mmu_->load_cr3(0);
 }
 
@@ -148,13 +152,15 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
   if (!segment.is_code() && (segment.type() & 4) != 0) {  // expand-down: valid offsets are above the limit
     const u32 top = segment.big() ? 0xFFFFFFFFu : 0xFFFFu;
     if (offset <= segment.limit || last > top || last < offset) return refuse();
+  } else if (segment.limit == 0xFFFFFFFF) {
+    if (last < offset && !vendor_->wraps_at_4g) return refuse();
   } else if (last < offset || last > segment.limit) {
-    // Beyond the end of a 4 GiB segment the SDM leaves the fault to the part (3A 5.3); AMD's raise it.
     return refuse();
   }
   const LinAddr linear(static_cast<u32>(segment.base + offset));
   // An operand of 10 bytes wants an address that is a multiple of 8 (SDM 3A table 6-7).
-  const u32 alignment = size == 10 ? 8 : size <= 16 && (size & (size - 1)) == 0 ? size : 1;
+  const u32 widest = vendor_->checks_alignment_of_16_bytes ? 16 : 8;
+  const u32 alignment = size == 10 ? 8 : size <= widest && (size & (size - 1)) == 0 ? size : 1;
   if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && (linear.raw & (alignment - 1)) != 0) {
     raise(Vector::AlignmentCheck, 0);
     return false;
@@ -223,8 +229,13 @@ bool Cpu::pop_operand(bool operand32, u32& value) {
   return true;
 }
 
+// FERR# follows the status word's summary bit: it is asserted when a waiting instruction meets the error, and goes
+// inactive, with IGNNE#, when an instruction ends it (SDM 1 D.2.1).
 bool Cpu::signal_x87_error(Flow& flow) {
-  if (wiring_.ferr) wiring_.ferr(true);
+  constexpr u16 kSummary = 1u << 7;
+  const bool pending = (state().fx.status & kSummary) != 0;
+  if (wiring_.ferr) wiring_.ferr(pending);
+  if (!pending) return false;
   // The processor waits for IRQ 13 if it can come; else it goes on as the AT's port F0h (IGNNE#) would let it.
   if ((state().pending & kPendingIntr) == 0 || (state().system_flags & kIF) == 0) return false;
   flow = Flow::Again;
@@ -332,6 +343,7 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("in_smm", s.in_smm);
   archive.field("nmi_blocked", s.nmi_blocked);
   archive.field("nmi_blocked_before_smm", s.nmi_blocked_before_smm);
+  archive.field("repeat_flags", s.repeat_flags);
   if (!archive.loading()) return;
   s.pending = pending;
   s.flags.set_eflags(arithmetic);
@@ -370,6 +382,7 @@ void Cpu::sanitize_loaded_state() {
     segment.attributes &= 0xF0FF;
   }
   s.fx.mxcsr &= 0xFFFF;
+  s.repeat_flags &= kArithmeticFlags | CpuState::kRepeatRuns;
 }
 
 }  // namespace relic86

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/state_archive.h"
 #include "cpu/fault.h"
+#include "cpu/host_units.h"
 #include "cpu/insn.h"
 #include "cpu/interrupts.h"
 #include "cpu/state.h"
@@ -24,7 +25,8 @@
 
 namespace relic86 {
 
-struct CpuModel;  // cpu/cpuid.h
+struct CpuModel;         // cpu/cpuid.h
+struct VendorBehaviour;  // cpu/vendor_behaviour.h
 
 enum class MemoryAccess : u8 { Read, Write, Execute };
 
@@ -40,6 +42,7 @@ class Cpu {
     std::function<void(bool)> smiact{};  // SMIACT#: the processor enters (true) or leaves SMM; SMRAM shows or hides
     std::function<void(bool)> ferr{};    // FERR#: x87 errors with CR0.NE clear go to IRQ 13
     ApicRegisters* apic = nullptr;       // null: the processor has no local APIC
+    HostUnits host_units{};
   };
   explicit Cpu(const Wiring& wiring);
   ~Cpu();
@@ -55,6 +58,8 @@ class Cpu {
   Mmu& mmu() { return *mmu_; }
   IoSpace& io() { return *wiring_.io; }
   const CpuModel& model() const { return *wiring_.model; }
+  const VendorBehaviour& vendor() const { return *vendor_; }
+  const HostUnits& host_units() const { return wiring_.host_units; }
   const GuestClock& clock() const { return *wiring_.clock; }
   InterruptAcknowledge& interrupts() { return *wiring_.interrupts; }
   ApicRegisters* apic() const { return wiring_.apic; }
@@ -139,6 +144,7 @@ class Cpu {
   void sanitize_loaded_state();
   Wiring wiring_;
   const u32 system_flags_;  // those of EFLAGS that the model has
+  const VendorBehaviour* const vendor_;
   VcpuMemory* memory_ = nullptr;  // one mmap: state, then TLB tables
   std::unique_ptr<Mmu> mmu_;
   Fault fault_{};

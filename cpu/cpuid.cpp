@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "cpu/cpu.h"
 #include "cpu/cpu_feature_names.h"
+#include "cpu/cpu_model_list.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -132,6 +133,12 @@ const std::vector<CpuModel>& models() {
       make("pentium4", "Intel Pentium 4", F::I80486, 15, 1, 2, kP4, 0, 0, kIntel, "Intel(R) Pentium(R) 4 CPU"),
       make("qemu32", "32-bit processor of QEMU's name", F::I80486, 6, 6, 3, kP4, kCpuidSse3, 0, kIntel,
            "relic86 Virtual CPU"),
+      make("kvm32", "32-bit processor of QEMU's name for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme}, kCpuidSse3,
+           0, kIntel, "relic86 Virtual CPU"),
+      make("kvm64", "the 32-bit view of QEMU's 64-bit processor for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme},
+           kCpuidSse3, kCpuidNx, kIntel, "relic86 Virtual CPU"),
+      make("coreduo", "Intel Core Duo", F::I80486, 6, 14, 8, kP4, kCpuidSse3 | kCpuidMonitor, kCpuidNx, kIntel,
+           "Intel(R) Core(TM) Duo processor"),
       make("qemu64", "the 32-bit view of QEMU's 64-bit processor", F::I80486, 15, 107, 1, kP4, kCpuidSse3, kCpuidNx,
            kAmd, "relic86 Virtual CPU"),
       make_max(),
@@ -206,7 +213,7 @@ Result<bool> set_property(CpuModel& model, std::string_view name, std::string_vi
     unsigned most;
   };
   constexpr Row kRows[] = {
-      {"family", &CpuModel::family, 15}, {"model", &CpuModel::model, 255}, {"stepping", &CpuModel::stepping, 15}};
+      {"family", &CpuModel::family, 15 + 255}, {"model", &CpuModel::model, 255}, {"stepping", &CpuModel::stepping, 15}};
   for (const Row& row : kRows) {
     if (row.name != name) continue;
     unsigned number = 0;
@@ -299,7 +306,31 @@ std::string_view without_version(std::string_view name) {
   return name.ends_with("-v1") ? name.substr(0, name.size() - 3) : name;
 }
 
+// Processors of QEMU's whose instructions or whose 64 bits are missing here. The names stand for their versions, too.
+bool is_other_model(std::string_view name) {
+  constexpr std::string_view kFamilies[] = {"Broadwell",      "Cascadelake-Server",
+                                            "Conroe",         "Cooperlake",
+                                            "Denverton",      "Dhyana",
+                                            "EPYC",           "Haswell",
+                                            "Icelake-Client", "Icelake-Server",
+                                            "IvyBridge",      "KnightsMill",
+                                            "Nehalem",        "Opteron_G",
+                                            "Penryn",         "SandyBridge",
+                                            "SapphireRapids", "Skylake-Client",
+                                            "Skylake-Server", "Snowridge",
+                                            "Westmere",       "athlon",
+                                            "core2duo",       "n270",
+                                            "phenom",         "base"};
+  return std::any_of(std::begin(kFamilies), std::end(kFamilies),
+                     [&](std::string_view family) { return name.starts_with(family); });
+}
+
 Error unknown_model(std::string_view name) {
+  if (is_other_model(name))
+    return Error{
+        fmt::format("-cpu {}: relic86 does not have this processor; pentium3, qemu32 and max are the largest "
+                    "that it has; '-cpu help' lists them",
+                    name)};
   std::vector<std::string_view> names;
   for (const CpuModel& model : models()) names.push_back(model.name);
   return Error{fmt::format("-cpu {}: unknown processor model; the nearest is {}; '-cpu help' lists them", name,
@@ -337,6 +368,19 @@ std::string cpu_models_text() {
   text += "\nRecognized feature flags:\n ";
   for (const FeatureRow& row : kFeatures) text += fmt::format(" {}", row.name);
   return text + "\n";
+}
+
+std::vector<std::string> cpu_model_names() {
+  std::vector<std::string> names;
+  for (const CpuModel& model : models()) names.push_back(model.name);
+  return names;
+}
+
+std::vector<std::pair<std::string, bool>> cpu_feature_states(const CpuModel& model) {
+  CpuModel copy = model;
+  std::vector<std::pair<std::string, bool>> states;
+  for (const FeatureRow& row : kFeatures) states.emplace_back(row.name, (register_of(copy, row.where) & row.bit) != 0);
+  return states;
 }
 
 Flow cpuid(Cpu& cpu, const Insn&) {

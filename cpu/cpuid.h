@@ -29,8 +29,11 @@ struct CpuModel {
   bool has_cpuid() const { return (instructions & feature_bit(Feature::Cpuid)) != 0; }
   // SMI#, SMM and RSM: every part from the 486 (SL enhanced) on.
   bool has_system_management_mode() const { return (instructions & feature_bit(Feature::I80486)) != 0; }
-  // EDX after reset and CPUID 1: EAX: type, family, model, stepping.
-  u32 signature() const { return family << 8 | (model & 15) << 4 | (model >> 4) << 16 | stepping; }
+  // EDX after reset and CPUID 1: EAX: type, family, model, stepping; families above 15 are 15 plus the extended family.
+  u32 signature() const {
+    const u32 extended = family > 15 ? family - 15 : 0;
+    return (family - extended) << 8 | extended << 20 | (model & 15) << 4 | (model >> 4) << 16 | stepping;
+  }
   u32 system_flags() const;     // system flags of EFLAGS that exist: software tells a 386 and a 486 by AC and ID
   u64 cr4_bits() const;         // bits of CR4 that may be set; 0: there is no CR4
   u32 last_basic_leaf() const;  // CPUID 0: EAX

@@ -4,6 +4,7 @@
 #include "cpu/effective_address.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -261,7 +262,12 @@ bool return_outer(Cpu& cpu, bool wide, Selector cs, Descriptor& code, u32 rip, u
   return true;
 }
 
-// RETF and IRET read their frames from the last slot to the first, which shows in CR2 (seen on an AMD part). skipped:
+// Whether RETF or IRET to cs reads the outer stack's pointer before anything is checked.
+bool reads_outer_frame(const Cpu& cpu, Selector cs) {
+  return cs.rpl() != cpu.state().mode.cpl && cpu.vendor().reads_outer_frame_first;
+}
+
+// RETF and IRET read their frames from the last slot to the first, which shows in CR2 (captures). skipped:
 // bytes between ESP and the frame.
 bool read_frame(Cpu& cpu, bool wide, u32 slots, u32 skipped = 0) {
   const u32 size = wide ? 4 : 2;
@@ -283,8 +289,7 @@ Flow return_protected(Cpu& cpu, const Insn& insn, u32 release) {
   if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw)) return guard.fail(), Flow::Fault;
   const Selector cs(static_cast<u16>(raw));
   log_transfer(cpu, "lret", cs, rip);
-  // The outer stack's pointer is read before anything is checked, again as seen.
-  if (cs.rpl() != state.mode.cpl && !read_frame(cpu, wide, 2, release)) return guard.fail(), Flow::Fault;
+  if (reads_outer_frame(cpu, cs) && !read_frame(cpu, wide, 2, release)) return guard.fail(), Flow::Fault;
   if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
   set_stack_pointer(cpu, state.gpr32(kEsp) + release);
   if (cs.rpl() == state.mode.cpl) {
@@ -431,7 +436,7 @@ Flow iret(Cpu& cpu, const Insn& insn) {
     return Flow::StopAt;
   }
   Descriptor code;
-  if (cs.rpl() != state.mode.cpl && !read_frame(cpu, wide, 2)) return guard.fail(), Flow::Fault;
+  if (reads_outer_frame(cpu, cs) && !read_frame(cpu, wide, 2)) return guard.fail(), Flow::Fault;
   if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
   const u32 mask = writable_flags(state, wide);  // by the privilege that IRET runs at
   if (cs.rpl() == state.mode.cpl) {

@@ -3,6 +3,7 @@
 #include "cpu/access.h"
 #include "cpu/cpu.h"
 #include "cpu/effective_address.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -149,11 +150,17 @@ Flow popa(Cpu& cpu, const Insn& insn) {
   return Flow::Next;
 }
 
-// A 32-bit push of a segment register stores the selector zero-extended.
+// With a 32-bit operand size the selector is stored zero-extended, or alone in the lower half of its slot.
 Flow push_segment(Cpu& cpu, const Insn& insn) {
-  const u16 selector = cpu.state().segment[insn.reg].selector.raw;
-  const bool good = insn.operand32() ? cpu.push32(selector) : cpu.push16(selector);
-  return good ? Flow::Next : Flow::Fault;
+  CpuState& state = cpu.state();
+  const u16 selector = state.segment[insn.reg].selector.raw;
+  if (!insn.operand32()) return cpu.push16(selector) ? Flow::Next : Flow::Fault;
+  if (!cpu.vendor().selectors_take_2_bytes) return cpu.push32(selector) ? Flow::Next : Flow::Fault;
+  const u32 mask = cpu.stack_mask();
+  const u32 top = (state.gpr32(kEsp) - 4) & mask;
+  if (!cpu.write(kSs, top, selector)) return Flow::Fault;
+  state.set_gpr32(kEsp, (state.gpr32(kEsp) & ~mask) | top);
+  return Flow::Next;
 }
 
 Flow enter(Cpu& cpu, const Insn& insn) {

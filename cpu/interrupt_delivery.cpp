@@ -304,6 +304,7 @@ void take(Cpu& cpu, const Event& event, std::optional<Vector> exception) {
   CpuState& state = cpu.state();
   deliver_with_escalation(cpu, event, exception);
   state.shadow = 0;
+  state.repeat_flags = 0;
   state.monitor_armed = false;
   cpu.update_mode();
 }

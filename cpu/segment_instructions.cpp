@@ -5,6 +5,7 @@
 #include "cpu/instruction_table.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -101,13 +102,16 @@ Flow mov_to_segment(Cpu& cpu, const Insn& insn) {
 Flow pop_segment(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const auto name = static_cast<SegmentName>(instruction_table()[insn.row].opcode >> 3 & 7);
-  const u64 old_esp = state.gpr[kEsp];
-  u32 value = 0;
-  if (!cpu.pop_operand(insn.operand32(), value)) return Flow::Fault;
-  const u64 new_esp = state.gpr[kEsp];  // ESP moves only when the segment is loaded
-  state.gpr[kEsp] = old_esp;
-  if (!load_segment(cpu, name, Selector(static_cast<u16>(value)))) return Flow::Fault;
-  state.gpr[kEsp] = new_esp;
+  const u32 mask = cpu.stack_mask(), old_esp = state.gpr32(kEsp);
+  const u32 size = insn.operand32() ? 4 : 2;
+  u32 wide = 0;
+  u16 selector = 0;
+  const bool whole = insn.operand32() && !cpu.vendor().selectors_take_2_bytes;
+  if (!(whole ? cpu.read(kSs, old_esp & mask, wide) : cpu.read(kSs, old_esp & mask, selector))) return Flow::Fault;
+  if (whole) selector = static_cast<u16>(wide);
+  if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
+  // By the stack that the selector came from, whatever SS is now.
+  state.set_gpr32(kEsp, (old_esp & ~mask) | ((old_esp + size) & mask));
   if (name == kSs) state.shadow |= kShadowMovSs;
   return Flow::Stop;
 }

@@ -71,7 +71,9 @@ bool load_segment(Cpu& cpu, SegmentName name, Selector selector);
 bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external,
                            Descriptor& descriptor);
 
-// The inline limits (Segment::read_end, write_end) from type and limit.
+// The inline limits (Segment::read_end, write_end) from type and limit; for translated code end and kind.
 void derive_limits(const CpuState& state, Segment& segment);
+// SegmentKind bits as derive_limits() sets them.
+u8 kind_of(const Segment& segment);
 
 }  // namespace relic86

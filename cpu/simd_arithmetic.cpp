@@ -2,6 +2,7 @@
 #include "cpu/instruction_table.h"
 #include "cpu/simd_instructions.h"
 #include "cpu/simd_operands.h"
+#include "cpu/simd_soft.h"
 
 namespace relic86 {
 
@@ -10,7 +11,8 @@ using namespace simd;
 namespace {
 
 // The operation that the instruction's row names.
-simd_unit::XmmOperation operation_of(const InstructionRow& row) {
+simd_unit::XmmOperation operation_of(const InstructionRow& row, const HostUnits& units) {
+  if (const auto soft = simd_soft::xmm_operation(row, units); soft != nullptr) return soft;
   const Prefix prefix = (row.match & kMatchF3) != 0   ? Prefix::PF3
                         : (row.match & kMatchF2) != 0 ? Prefix::PF2
                         : (row.match & kMatch66) != 0 ? Prefix::P66
@@ -24,7 +26,7 @@ Flow plain_xmm(Cpu& cpu, const Insn& insn) {
   FxState::Slot source;
   if (!read_xmm_source(cpu, insn, size, size == 16, source)) return Flow::Fault;
   FxState& fx = cpu.state().fx;
-  const auto operation = operation_of(instruction_table()[insn.row]);
+  const auto operation = operation_of(instruction_table()[insn.row], cpu.host_units());
   if constexpr (floating) {
     return simd_unit::run_floating(operation, fx.mxcsr, fx.xmm[insn.reg], source) ? Flow::Next : simd_exception(cpu);
   } else {
@@ -41,7 +43,9 @@ Flow plain_mmx(Cpu& cpu, const Insn& insn) {
   const InstructionRow& row = instruction_table()[insn.row];
   FxState& fx = cpu.state().fx;
   u64 value = read_mmx(fx, insn.reg);
-  simd_unit::mmx_operation(row.map == OpcodeMap::Escape38 ? Map::Escape38 : Map::TwoByte, row.opcode)(value, source);
+  const auto soft = simd_soft::mmx_operation(row, cpu.host_units());
+  const Map map = row.map == OpcodeMap::Escape38 ? Map::Escape38 : Map::TwoByte;
+  (soft != nullptr ? soft : simd_unit::mmx_operation(map, row.opcode))(value, source);
   write_mmx(fx, insn.reg, value);
   return Flow::Next;
 }

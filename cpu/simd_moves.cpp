@@ -1,6 +1,7 @@
 // SIMD moves, state and hints.
 #include "cpu/simd_instructions.h"
 #include "cpu/simd_operands.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -68,13 +69,15 @@ u32 sign_mask(const u8* bytes) {
 }
 
 // MASKMOVQ, MASKMOVDQU: bytes selected by the mask's sign bits go to DS:(E)DI. Whether bytes that are not
-// selected fault is left to the part (SDM 2, MASKMOVDQU); AMD's check all of the operand, half by half.
+// selected fault is left to the part (SDM 2, MASKMOVDQU); all parts seen check all of the operand, half by half.
 Flow masked_store(Cpu& cpu, const Insn& insn, const u8* bytes, const u8* mask, unsigned count) {
   CpuState& state = cpu.state();
   const u32 start = state.gpr32(kEdi) & insn.address_mask;
   const auto segment = static_cast<SegmentName>(insn.segment);
+  const bool from_above = cpu.vendor().masked_store_from_above;
   for (unsigned i = 0; i < count; i += 8) {
-    if (!cpu.probe_write(segment, (start + i) & insn.address_mask, 8)) return Flow::Fault;
+    const u32 half = from_above ? count - 8 - i : i;
+    if (!cpu.probe_write(segment, (start + half) & insn.address_mask, 8)) return Flow::Fault;
   }
   for (unsigned i = 0; i < count; i++) {
     if ((mask[i] & 0x80) != 0 && !cpu.write(segment, (start + i) & insn.address_mask, bytes[i])) return Flow::Fault;
@@ -100,6 +103,19 @@ Flow movhpd_load(Cpu& cpu, const Insn& insn) { return load_half(cpu, insn, 1, 0)
 Flow movlps_store(Cpu& cpu, const Insn& insn) { return store_half(cpu, insn, 0); }
 Flow movhps_store(Cpu& cpu, const Insn& insn) { return store_half(cpu, insn, 1); }
 
+namespace {
+// Of an MMX register; some parts have set TOP by the time the store faults.
+bool store_mmx(Cpu& cpu, const Insn& insn, const void* bytes, unsigned size) {
+  FxState& fx = cpu.state().fx;
+  if (!write_memory(cpu, insn, bytes, size)) {
+    if (cpu.vendor().faulting_mmx_store_clears_top) mmx_clear_top(fx);
+    return false;
+  }
+  mmx_commit(fx);
+  return true;
+}
+}  // namespace
+
 Flow movd_to_mmx(Cpu& cpu, const Insn& insn) {
   if (!enter_mmx(cpu)) return Flow::Fault;
   u32 value = cpu.state().gpr32(insn.rm);
@@ -110,10 +126,8 @@ Flow movd_to_mmx(Cpu& cpu, const Insn& insn) {
 Flow movd_from_mmx(Cpu& cpu, const Insn& insn) {
   if (!enter_mmx(cpu)) return Flow::Fault;
   const auto value = static_cast<u32>(read_mmx(cpu.state().fx, insn.reg));
-  if (!insn.memory())
-    cpu.state().set_gpr32(insn.rm, value);
-  else if (!write_memory(cpu, insn, &value, 4))
-    return Flow::Fault;
+  if (insn.memory()) return store_mmx(cpu, insn, &value, 4) ? Flow::Next : Flow::Fault;
+  cpu.state().set_gpr32(insn.rm, value);
   mmx_commit(cpu.state().fx);
   return Flow::Next;
 }
@@ -146,12 +160,8 @@ Flow movq_mmx_load(Cpu& cpu, const Insn& insn) {
 Flow movq_mmx_store(Cpu& cpu, const Insn& insn) {
   if (!enter_mmx(cpu)) return Flow::Fault;
   const u64 value = read_mmx(cpu.state().fx, insn.reg);
-  if (insn.memory()) {
-    if (!write_memory(cpu, insn, &value, 8)) return Flow::Fault;
-    mmx_commit(cpu.state().fx);
-  } else {
-    write_mmx(cpu.state().fx, insn.rm, value);
-  }
+  if (insn.memory()) return store_mmx(cpu, insn, &value, 8) ? Flow::Next : Flow::Fault;
+  write_mmx(cpu.state().fx, insn.rm, value);
   return Flow::Next;
 }
 Flow movntq(Cpu& cpu, const Insn& insn) { return movq_mmx_store(cpu, insn); }

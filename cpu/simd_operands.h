@@ -53,14 +53,17 @@ inline u64 read_mmx(const FxState& fx, unsigned n) {
   std::memcpy(&value, fx.st[(n - fx.top()) & 7].bytes, 8);
   return value;
 }
-// Any MMX instruction but EMMS: TOP becomes 0 (registers keep their physical places) and every tag valid.
+// TOP becomes 0; registers keep their physical places.
+inline void mmx_clear_top(FxState& fx) {
+  if (fx.top() == 0) return;
+  FxState::Slot physical[8];
+  for (unsigned i = 0; i < 8; i++) physical[(i + fx.top()) & 7] = fx.st[i];
+  std::memcpy(fx.st, physical, sizeof physical);
+  fx.status &= static_cast<u16>(~(7u << 11));
+}
+// Any MMX instruction but EMMS: TOP becomes 0 and every tag valid.
 inline void mmx_commit(FxState& fx) {
-  if (fx.top() != 0) {
-    FxState::Slot physical[8];
-    for (unsigned i = 0; i < 8; i++) physical[(i + fx.top()) & 7] = fx.st[i];
-    std::memcpy(fx.st, physical, sizeof physical);
-    fx.status &= static_cast<u16>(~(7u << 11));
-  }
+  mmx_clear_top(fx);
   fx.tags = 0xFF;
 }
 inline void write_mmx(FxState& fx, unsigned n, u64 value) {

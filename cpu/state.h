@@ -29,6 +29,20 @@ enum SegmentName : u8 {
   kSegmentCount
 };
 
+// What an access through a segment needs to be checked for: bits of Segment::kind.
+enum SegmentKind : u8 {
+  kSegmentReads = 1u << 0,
+  kSegmentWrites = 1u << 1,
+  // Expand-up, from a base that is a multiple of 4, so that aligned accesses cannot reach over the limit where it is
+  // FFFFh (16-bit offsets: at least FFFFh) or FFFFFFFFh.
+  kSegmentReaches64K = 1u << 2,
+  kSegmentReaches4G = 1u << 3,
+  kSegmentFlat = 1u << 4,  // reads and writes all of 4 GiB from 0 on
+  // Expand-down, writable, from a base that is a multiple of 4: offsets from Segment::end to FFFFh or FFFFFFFFh.
+  kSegmentExpandsDown = 1u << 5,
+  kSegmentTop4G = 1u << 6,
+};
+
 // Hidden part of a segment register (SDM 3A 3.4.3).
 struct Segment {
   u64 base = 0;
@@ -40,6 +54,10 @@ struct Segment {
   // access must take the slow path (null, expand-down, wrong type). A flat 4 GiB segment has 2^32 and base 0.
   u64 read_end = 0;
   u64 write_end = 0;
+  // For translated code, which does not take the ends above for alignment checks and data breakpoints: limit + 1, and
+  // SegmentKind bits, 0 when every access must take the slow path.
+  u64 end = 0;
+  u64 kind = 0;
 
   unsigned type() const { return attributes & 15u; }
   bool is_code_or_data() const { return (attributes & 0x10) != 0; }
@@ -154,6 +172,10 @@ struct alignas(64) CpuState {
   bool in_smm = false;
   bool nmi_blocked = false;
   bool nmi_blocked_before_smm = false;  // RSM goes back to it
+  // Between two parts of a repeated CMPS or SCAS: the arithmetic flags from before its first iteration, and
+  // kRepeatRuns. Whatever comes between the parts (an interrupt, a trap, SMI) clears it.
+  u32 repeat_flags = 0;
+  static constexpr u32 kRepeatRuns = 1u << 31;
 
   u32 gpr32(unsigned index) const { return static_cast<u32>(gpr[index]); }
   void set_gpr32(unsigned index, u32 value) { gpr[index] = value; }
@@ -162,8 +184,10 @@ struct alignas(64) CpuState {
 
 // State and TLB tables stand in one lazily committed host mapping: translated code reaches both from one base register.
 struct VcpuMemory {
+  static constexpr std::size_t kLookupBytes = std::size_t{512} << 10;
   CpuState state;
-  alignas(64) u8 engine[1024];  // the translator's own (jit/runtime/engine_area.h); zero-filled
+  alignas(64) u8 engine[1024];            // the translator's own (jit/runtime/engine_area.h); zero-filled
+  alignas(4096) u8 lookup[kLookupBytes];  // so is this (jit/runtime/lookup_table.h)
   alignas(4096) TlbTables tlb;
 };
 

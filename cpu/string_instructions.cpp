@@ -6,6 +6,7 @@
 #include "cpu/effective_address.h"
 #include "cpu/string_runs.h"
 #include "cpu/system_instructions.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -72,11 +73,16 @@ struct RunResult {
 bool goes_on(const CpuState& state, const Insn& insn) { return state.flags.zf() == ((insn.flags & kInsnRep) != 0); }
 
 struct Unrestricted {
+  static constexpr bool kCompares = false;
   static bool permitted(Cpu&) { return true; }
+};
+struct Comparing : Unrestricted {
+  static constexpr bool kCompares = true;
 };
 // INS and OUTS check the I/O permission even when nothing is to be moved (seen on an AMD part).
 template <class W>
 struct PortAccess {
+  static constexpr bool kCompares = false;
   static bool permitted(Cpu& cpu) {
     return io_permitted(cpu, IoPort(static_cast<u16>(cpu.state().gpr[kEdx])), sizeof(W));
   }
@@ -107,13 +113,15 @@ struct Movs : Unrestricted {
 };
 
 template <class W>
-struct Cmps : Unrestricted {
+struct Cmps : Comparing {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     W left{};
     W right{};
-    if (!cpu.read(operand_segment(insn), string.get(kEsi), left)) return Step::Fault;
-    if (!cpu.read(kEs, string.get(kEdi), right)) return Step::Fault;
+    const auto read_left = [&] { return cpu.read(operand_segment(insn), string.get(kEsi), left); };
+    const auto read_right = [&] { return cpu.read(kEs, string.get(kEdi), right); };
+    const bool source_first = cpu.vendor().compare_order == CompareOrder::SourceFirst;
+    if (!(source_first ? read_left() && read_right() : read_right() && read_left())) return Step::Fault;
     compare(cpu.state(), left, right);
     string.advance(kEsi);
     string.advance(kEdi);
@@ -171,7 +179,7 @@ struct Lods : Unrestricted {
 };
 
 template <class W>
-struct Scas : Unrestricted {
+struct Scas : Comparing {
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     W value{};
@@ -227,6 +235,32 @@ struct Outs : PortAccess<W> {
   static RunResult run(Cpu&, const Insn&, u32) { return {}; }
 };
 
+// The arithmetic flags that a fault in a repeated comparison brings back, where the vendor has it so: they are kept
+// from the first iteration to the last, over the parts that the instruction is carried out in.
+class RepeatFlags {
+ public:
+  RepeatFlags(Cpu& cpu, bool compares)
+      : state_(cpu.state()), active_(compares && cpu.vendor().repeat_fault_restores_flags) {
+    if (!active_) return;
+    before_ = (state_.repeat_flags & CpuState::kRepeatRuns) != 0 ? state_.repeat_flags & ~CpuState::kRepeatRuns
+                                                                 : state_.flags.eflags();
+    state_.repeat_flags = 0;
+  }
+  Flow fault() {
+    if (active_) state_.flags.set_eflags(before_);
+    return Flow::Fault;
+  }
+  Flow again() {
+    if (active_) state_.repeat_flags = before_ | CpuState::kRepeatRuns;
+    return Flow::Again;
+  }
+
+ private:
+  CpuState& state_;
+  bool active_;
+  u32 before_ = 0;
+};
+
 template <class Body>
 Flow run(Cpu& cpu, const Insn& insn) {
   if (!insn.repeats()) return Body::iterate(cpu, insn) == Step::Fault ? Flow::Fault : Flow::Next;
@@ -236,6 +270,7 @@ Flow run(Cpu& cpu, const Insn& insn) {
   if (count == 0) return Body::permitted(cpu) ? Flow::Next : Flow::Fault;
   const Handler self = insn.handler;
   const bool single = (state.system_flags & kTF) != 0 || (state.dr[7] & 0xFF) != 0;
+  RepeatFlags flags(cpu, Body::kCompares);
   for (;;) {
     if (!single && count > 1) {
       const u32 most = static_cast<u32>(std::clamp<i64>(state.remaining, 1, count));
@@ -244,18 +279,18 @@ Flow run(Cpu& cpu, const Insn& insn) {
         const bool finished = count == 0 || result.last;
         cpu.retire(finished ? result.done - 1 : result.done);
         if (finished) return Flow::Next;
-        if (state.remaining <= 0) return Flow::Again;
+        if (state.remaining <= 0) return flags.again();
         continue;
       }
     }
     const Step step = Body::iterate(cpu, insn);
-    if (step == Step::Fault) return Flow::Fault;
+    if (step == Step::Fault) return flags.fault();
     string.set(kEcx, --count);
     // The engine counts the last iteration as it counts any instruction.
     if (count == 0 || step == Step::Last) return Flow::Next;
     cpu.retire();
     // Budget spent, a trap due, or the instruction itself overwritten.
-    if (state.remaining <= 0 || single || insn.handler != self) return Flow::Again;
+    if (state.remaining <= 0 || single || insn.handler != self) return flags.again();
   }
 }
 

@@ -152,6 +152,7 @@ void enter_system_management_mode(Cpu& cpu) {
   save(cpu);
   // Table 34-3.
   state.halted = false;
+  state.repeat_flags = 0;
   state.cr0 &= ~(kPe | kEm | kTs | kPg);
   state.cr4 = 0;
   state.dr[7] = 0x400;

@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "cpu/access.h"
+#include "cpu/exact_functions.h"
+#include "cpu/vendor_behaviour.h"
 #include "cpu/x87_unit.h"
 
 namespace relic86 {
@@ -51,6 +53,22 @@ bool error_pending(Cpu& cpu, Flow& flow) {
   }
   return cpu.signal_x87_error(flow);
 }
+
+// Around an instruction that may clear or mask a pending exception: then FERR# falls.
+class ErrorWatch {
+ public:
+  explicit ErrorWatch(Cpu& cpu) : cpu_(cpu), pending_((cpu.state().fx.status & kSummary) != 0) {}
+  ErrorWatch(const ErrorWatch&) = delete;
+  ErrorWatch& operator=(const ErrorWatch&) = delete;
+  ~ErrorWatch() {
+    Flow flow = Flow::Next;
+    if (pending_ && (cpu_.state().fx.status & kSummary) == 0) cpu_.signal_x87_error(flow);
+  }
+
+ private:
+  Cpu& cpu_;
+  bool pending_;
+};
 
 bool enter_waiting(Cpu& cpu, Flow& flow) {
   if (unavailable(cpu.state())) {
@@ -117,10 +135,20 @@ bool probe_operand(Cpu& cpu, const Insn& insn, unsigned size) {
   if (!cpu.probe_write(segment, offset_of(cpu.state(), insn), head)) return false;
   return size == head || cpu.probe_write(segment, offset_of_rest(cpu.state(), insn), size - head);
 }
-bool write_operand(Cpu& cpu, const Insn& insn, const u8* bytes, unsigned size) {
+bool write_operand(Cpu& cpu, const Insn& insn, const u8* bytes, unsigned size, bool in_parts) {
   if (size <= 8) return cpu.write_bytes(segment_of(insn), offset_of(cpu.state(), insn), bytes, size);
-  return probe_operand(cpu, insn, size) && cpu.write_bytes(segment_of(insn), offset_of(cpu.state(), insn), bytes, 8) &&
+  return (in_parts || probe_operand(cpu, insn, size)) &&
+         cpu.write_bytes(segment_of(insn), offset_of(cpu.state(), insn), bytes, 8) &&
          cpu.write_bytes(segment_of(insn), offset_of_rest(cpu.state(), insn), bytes + 8, size - 8);
+}
+
+// FISTTP of hosts without SSE3: FISTP, which rounds as told.
+void store_truncated(FxState& fx, u8 escape, x87_unit::Operand& operand) {
+  constexpr u16 kTruncate = 3u << 10;
+  const u16 control = fx.control;
+  fx.control |= kTruncate;
+  x87_unit::execute_memory(fx, escape == 0xDD ? u8{0xDF} : escape, escape == 0xDD ? u8{7} : u8{3}, operand);
+  fx.control = control;
 }
 
 Flow store_form(Cpu& cpu, const Insn& insn, u8 escape, unsigned size) {
@@ -130,11 +158,18 @@ Flow store_form(Cpu& cpu, const Insn& insn, u8 escape, unsigned size) {
   FxState work = state.fx;
   work.status &= static_cast<u16>(~(kExceptions | kStackFault));
   x87_unit::Operand operand;
-  x87_unit::execute_memory(work, escape, insn.reg, operand);
+  if (insn.reg == 1 && !cpu.host_units().sse3)
+    store_truncated(work, escape, operand);
+  else
+    x87_unit::execute_memory(work, escape, insn.reg, operand);
   const u16 unmasked = work.status & ~work.control & kExceptions;
-  // The operand must be writable even when an unmasked exception keeps it from being written.
-  const bool stores = (unmasked & ~kPrecision) == 0;
-  if (!(stores ? write_operand(cpu, insn, operand.bytes, size) : probe_operand(cpu, insn, size))) return Flow::Fault;
+  const VendorBehaviour& vendor = cpu.vendor();
+  if ((unmasked & ~kPrecision) == 0) {
+    const bool in_parts = vendor.fbstp_stores_in_parts && escape == 0xDF && insn.reg == 6;
+    if (!write_operand(cpu, insn, operand.bytes, size, in_parts)) return Flow::Fault;
+  } else if (!vendor.unmasked_store_skips_memory && !probe_operand(cpu, insn, size)) {
+    return Flow::Fault;
+  }
   work.status |= state.fx.status & (kExceptions | kStackFault);
   state.fx.status = work.status;
   state.fx.tags = work.tags;
@@ -202,6 +237,10 @@ Flow x87_register(Cpu& cpu, const Insn& insn) {
   if (!enter_waiting(cpu, flow)) return flow;
   CpuState& state = cpu.state();
   const u8 modrm = modrm_of(insn);
+  if (escape == 0xD9 && cpu.host_units().exact_functions && exact_functions::execute(state.fx, modrm)) {
+    track(state, insn, escape);
+    return Flow::Next;
+  }
   const u32 flags = x87_unit::execute_register(state.fx, escape, modrm, state.flags.eflags());
   // FCOMI, FUCOMI (DB /5, /6) and their popping forms (DF /5, /6) put the result into ZF, PF, CF and clear OF, SF, AF.
   if ((escape == 0xDB || escape == 0xDF) && (insn.reg == 5 || insn.reg == 6)) state.flags.set_eflags(flags);
@@ -229,6 +268,7 @@ template Flow x87_register<0xDF>(Cpu&, const Insn&);
 // --- Control words ---
 
 Flow x87_fldcw(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   u16 word = 0;
@@ -257,12 +297,14 @@ Flow x87_fnstsw_ax(Cpu& cpu, const Insn&) {
 }
 
 Flow x87_fnclex(Cpu& cpu, const Insn&) {
+  const ErrorWatch watch(cpu);
   if (unavailable(cpu.state())) return cpu.raise(Vector::DeviceNotAvailable);
   cpu.state().fx.status &= static_cast<u16>(~(kExceptions | kStackFault | kSummary | kBusy));
   return Flow::Next;
 }
 
 Flow x87_fninit(Cpu& cpu, const Insn&) {
+  const ErrorWatch watch(cpu);
   if (unavailable(cpu.state())) return cpu.raise(Vector::DeviceNotAvailable);
   FxState& fx = cpu.state().fx;
   // Registers keep their contents; st[] is in stack order, so a TOP that becomes 0 rotates them.
@@ -417,6 +459,7 @@ bool begin_image(Cpu& cpu, const Insn& insn, unsigned size, bool write) {
 }  // namespace
 
 Flow x87_fnstenv(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   if (!begin_image(cpu, insn, environment_size(insn), true)) return Flow::Fault;
@@ -429,6 +472,7 @@ Flow x87_fnstenv(Cpu& cpu, const Insn& insn) {
 }
 
 Flow x87_fldenv(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   if (!begin_image(cpu, insn, environment_size(insn), false)) return Flow::Fault;
@@ -479,6 +523,7 @@ Flow restore_in_steps(Cpu& cpu, const Insn& insn) {
 }  // namespace
 
 Flow x87_frstor(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   Flow flow = Flow::Next;
   if (!enter_waiting(cpu, flow)) return flow;
   if (!begin_image(cpu, insn, environment_size(insn) + kRegistersSize, false)) return Flow::Fault;
@@ -526,6 +571,7 @@ Flow fxsave(Cpu& cpu, const Insn& insn) {
 }
 
 Flow fxrstor(Cpu& cpu, const Insn& insn) {
+  const ErrorWatch watch(cpu);
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   const u32 offset = offset_of(state, insn);

@@ -20,7 +20,7 @@ class ResetPin {
   void pulse() {
     if (!returns_from_protected_mode()) return machine_.request_reset();
     // The first fetch is just below 4 GiB: with line 20 masked there is no ROM.
-    a20_.set(A20Gate::Source::Port92, true);
+    a20_.set(true);
     machine_.request_cpu_init();
   }
 

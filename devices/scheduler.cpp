@@ -28,7 +28,9 @@ void Scheduler::find_next() {
 }
 
 void Scheduler::run_due() {
-  while (next_ <= now()) {
+  // Real time goes on meanwhile: a timer whose period is shorter than its handling must not keep the machine here.
+  const GuestTime until = now();
+  while (next_ <= until) {
     const auto due = std::min_element(timers_.begin(), timers_.end(),
                                       [](const Timer& a, const Timer& b) { return a.deadline < b.deadline; });
     const GuestTime deadline = due->deadline;

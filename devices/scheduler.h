@@ -36,7 +36,7 @@ class Scheduler {
 
   GuestTime now() const { return clock_.now(); }
   GuestTime next_deadline() const { return next_; }  // kNever: nothing is scheduled
-  // Runs every event that is due, in order of deadline, then of creation.
+  // Runs every event that is due when it is called, in order of deadline, then of creation.
   void run_due();
 
   // Told when a deadline earlier than all others was set: the machine shortens the running budget.

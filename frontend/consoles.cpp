@@ -20,13 +20,13 @@ Result<CharBackend*> Consoles::open(const std::string& option, const std::string
   constexpr std::string_view kNamed = "chardev:";
   if (spec.starts_with(kNamed)) return open_named(option, spec.substr(kNamed.size()));
   if (spec == "mon:stdio") return open_mux(option);
-  return open_device(option, spec, label);
+  return open_device(option, spec, label, true);
 }
 
-Result<CharBackend*> Consoles::open_device(const std::string& option, const std::string& spec,
-                                           const std::string& label) {
+Result<CharBackend*> Consoles::open_device(const std::string& option, const std::string& spec, const std::string& label,
+                                           bool in_use) {
   if (spec == "vc" || spec.starts_with("vc:"))
-    return open_device(option, "null", label);  // no window of its own for a character device
+    return open_device(option, "null", label, in_use);  // no window of its own for a character device
   if (spec == "stdio" && stdio_ != nullptr)
     return Error{fmt::format("{} stdio: stdio is taken already; use mon:stdio to share it with the monitor", option)};
   auto opened = open_char_backend(option, spec, label, poller_);
@@ -34,6 +34,7 @@ Result<CharBackend*> Consoles::open_device(const std::string& option, const std:
   backends_.push_back(std::move(opened).value());
   CharBackend* backend = backends_.back().get();
   machine_.add_backend(backend);
+  machine_.note_char_device({label, backend->filename(), in_use});
   if (spec == "stdio") {
     stdio_ = backend;
     terminal_ = std::make_unique<RawTerminal>(!options_.nographic);
@@ -50,7 +51,8 @@ Result<CharBackend*> Consoles::open_named(const std::string& option, const std::
     return Error{fmt::format("{} chardev:{}: is in use already; add mux=on to the -chardev to share it", option, id)};
   Named& named = named_[id];
   if (named.stream == nullptr) {
-    auto stream = open_device("-chardev", device->spec, id);
+    const bool in_use = option != "-chardev";  // else it is opened without a user
+    auto stream = open_device("-chardev", device->spec, id, in_use);
     if (!stream) return stream.error();
     named.stream = stream.value();
     if (!device->log_file.empty()) {
@@ -67,7 +69,7 @@ Result<CharBackend*> Consoles::open_named(const std::string& option, const std::
 
 Result<CharBackend*> Consoles::open_mux(const std::string& option) {
   if (mux_) return &mux_->add_port();
-  auto stream = open_device(option, "stdio", "stdio");
+  auto stream = open_device(option, "stdio", "stdio", true);
   if (!stream) return stream.error();
   mux_ = std::make_unique<MuxBackend>(*stream.value(), options_.escape_character, [this] { machine_.quit(); });
   CharBackend* port = &mux_->add_port();
@@ -78,7 +80,8 @@ Result<CharBackend*> Consoles::open_mux(const std::string& option) {
 Result<> Consoles::connect_ports() {
   std::vector<std::string> serials = options_.serials;
   // As QEMU: serial port and monitor share stdio where neither was given another place.
-  if (serials.empty() && options_.nographic) serials.push_back(options_.monitors.empty() ? "mon:stdio" : "stdio");
+  if (serials.empty() && options_.nographic && !options_.no_defaults)
+    serials.push_back(options_.monitors.empty() ? "mon:stdio" : "stdio");
   if (serials.empty()) serials.push_back("null");  // COM1 has its watchers (--expect-serial) even so
   constexpr std::size_t kMostSerials = 4, kMostParallels = 3;
   if (serials.size() > kMostSerials)

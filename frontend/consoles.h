@@ -25,7 +25,9 @@ class Consoles {
   Result<> build();
   // What -serial and the like name: a backend of its own, or a named one ("chardev:ID").
   Result<CharBackend*> open(const std::string& option, const std::string& spec, const std::string& label);
-  Result<CharBackend*> open_device(const std::string& option, const std::string& spec, const std::string& label);
+  // in_use: a port or a monitor is going to be connected to it.
+  Result<CharBackend*> open_device(const std::string& option, const std::string& spec, const std::string& label,
+                                   bool in_use);
   Result<CharBackend*> open_named(const std::string& option, const std::string& id);
   Result<CharBackend*> open_mux(const std::string& option);
   Result<> connect_ports();

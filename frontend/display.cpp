@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/log.h"
+
 namespace relic86 {
 
 namespace {
@@ -53,9 +55,14 @@ Display::~Display() = default;
 
 Result<std::unique_ptr<Display>> Display::open(const Options& options, Machine& machine) {
   const bool asked = options.display == "sdl" && !options.nographic;
-  if (options.nographic || options.display == "none" || (!asked && !display_exists()))
+  if (options.nographic || options.display == "none") return std::unique_ptr<Display>();
+  if (!asked && !display_exists()) {
+    log::warning(
+        "no window: neither DISPLAY nor WAYLAND_DISPLAY names a graphical session; -nographic shows the serial port "
+        "here, -display none says that no window is wanted");
     return std::unique_ptr<Display>();
-  const std::string what = asked ? "-display sdl: " : "";
+  }
+  const std::string what = asked ? options.display_option + ": " : "";
   auto library = load_library();
   if (!library) {
     return Error{fmt::format(

@@ -128,6 +128,21 @@ class PidFile {
   std::string path_;
 };
 
+// A first start without any option ends at "No bootable device": what is missing is said where the user looks. A
+// machine that waits for its controller may get its medium later.
+void advise_when_nothing_starts(const Options& options) {
+  const bool controlled = options.start_paused || std::any_of(options.monitors.begin(), options.monitors.end(),
+                                                              [](const auto& m) { return m.control; });
+  const bool medium = std::any_of(options.drives.begin(), options.drives.end(),
+                                  [](const DriveOption& drive) { return !drive.file.empty(); });
+  if (controlled || medium || !options.kernel.empty() || !options.bios.empty() || !options.option_roms.empty() ||
+      !options.load_vm.empty())
+    return;
+  log::warning(
+      "there is nothing to start from: name a disk (-hda FILE), a floppy (-fda FILE), a CD (-cdrom FILE) or a kernel "
+      "(-kernel FILE)");
+}
+
 int finish(Machine& machine, const Options& options) {
   int code = machine.exit_code();
   print_text(stderr, machine.end_message());
@@ -186,7 +201,8 @@ int run_program(std::span<const std::string> arguments, const char*) {
       if (std::any_of(words.begin(), words.end(), [](const std::string& word) { return word.ends_with("stdio"); }))
         return fail("-daemonize: has no terminal; give stdio's place to file:, unix: or pty");
     }
-    if (options.nographic) return fail("-daemonize: -nographic needs the terminal; use -display none");
+    if (options.nographic && !options.no_defaults)
+      return fail("-daemonize: -nographic needs the terminal; use -display none");
     if (auto entered = background.enter(); !entered) return fail(entered.message());
   }
   auto pid_file = PidFile::create(options.pid_file);
@@ -200,6 +216,7 @@ int run_program(std::span<const std::string> arguments, const char*) {
     if (auto loaded = load_machine(*machine.value(), options.load_vm); !loaded)
       return fail("-loadvm " + options.load_vm + ": " + loaded.message());
   }
+  advise_when_nothing_starts(options);
   EndSignals signals(poller, *machine.value());
   auto display = Display::open(options, *machine.value());
   if (!display) return fail(display.message());

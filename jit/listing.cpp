@@ -116,10 +116,12 @@ std::string node_text(const Node& node, std::size_t number) {
   return text + '\n';
 }
 
-std::string mode_text(const Mode& mode) {
-  return fmt::format("code{} stack{} {} flat {:02x}{}{}{}", mode.code32 ? 32 : 16, mode.stack32 ? 32 : 16,
-                     mode.user ? "user" : "supervisor", mode.flat_segments, mode.x87 ? " x87" : "",
-                     mode.sse ? " sse" : "", mode.unshared ? " unshared" : "");
+std::string mode_text(const Mode& mode, bool unshared) {
+  std::string kinds;
+  for (const u8 kind : mode.segments) kinds += fmt::format(" {:02x}", kind);
+  return fmt::format("code{}{} stack{} {} segments{}{}{}{}{}", mode.code32 ? 32 : 16, mode.flat_code ? " flat" : "",
+                     mode.stack32 ? 32 : 16, mode.user ? "user" : "supervisor", kinds, mode.aligned ? " aligned" : "",
+                     mode.x87 ? " x87" : "", mode.sse ? " sse" : "", unshared ? " unshared" : "");
 }
 
 std::span<const u8> code_of(const Translation& translation) {
@@ -153,7 +155,7 @@ std::string ir_text(const InsnIr& insn) {
 std::span<const u8> Translator::host_code(BackingOffset first, bool code32) {
   const CodeBlock* const block = interpreter_.blocks().find(CodeBlocks::key_of(first, code32));
   const auto* translation = block == nullptr ? nullptr : static_cast<const Translation*>(block->translation);
-  while (translation != nullptr && (translation->mode_key & Mode::kUnshared) != 0) translation = translation->next_mode;
+  while (translation != nullptr && translation->unshared) translation = translation->next_mode;
   if (translation == nullptr || translation->code == nullptr) return {};
   return code_of(*translation).subspan(translation->entry_offset);
 }
@@ -164,9 +166,10 @@ Translator::Listing Translator::listing(BackingOffset first, bool code32, u32 ei
   if (block == nullptr || block->straddles) return listing;
   const auto* translation = static_cast<const Translation*>(block->translation);
   for (; translation != nullptr; translation = translation->next_mode) {
-    const Mode mode = Mode::of_key(translation->mode_key);
-    listing.text += fmt::format("translation of {:08x}: {} instructions, {}{}\n", eip, translation->count,
-                                mode_text(mode), translation->code == nullptr ? ", refused" : "");
+    const Mode mode = modes_.mode_of(translation->mode);
+    listing.text +=
+        fmt::format("translation of {:08x}: {} instructions, {}{}\n", eip, translation->count,
+                    mode_text(mode, translation->unshared), translation->code == nullptr ? ", refused" : "");
     if (translation->code == nullptr) continue;
     listing.count = std::max(listing.count, translation->count);
     BlockIr ir;
@@ -176,10 +179,10 @@ Translator::Listing Translator::listing(BackingOffset first, bool code32, u32 ei
       InsnIr& insn = ir.insns.emplace_back();
       insn.insn = &block->insns[i];
       insn.offset = offset;
-      record(insn, mode);
+      record(insn, mode, cpu_.vendor(), cpu_.host_units());
       offset += insn.insn->length;
     }
-    if (options_.share && !mode.unshared) plan_pages(ir, mode);
+    if (options_.share && !translation->unshared && !mode.aligned) plan_pages(ir, mode);
     for (const InsnIr& insn : ir.insns) {
       const std::span<const u8> bytes(store_.host(first + insn.offset), insn.insn->length);
       listing.text += fmt::format("  {:08x}  {}\n", eip + insn.offset,

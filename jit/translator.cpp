@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/assert.h"
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
+#include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 #include "cpu/trace.h"
 #include "jit/record/native_forms.h"
@@ -21,7 +23,8 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       options_(options),
       interpreter_(cpu, bus),
       cache_(options.code_limit, options.one_mapping),
-      lookups_(Mode::kKeys) {
+      lookups_(reinterpret_cast<VcpuMemory&>(state_)) {
+  lookups_.clear();
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
@@ -58,7 +61,7 @@ ExitReason Translator::run(u64 budget) {
     Flow flow = Flow::Next;
     do {
       if (const u8* const entry = known_entry(); entry != nullptr) {
-        flow = enter(entry, state_.eip() - (code_linear() & (kPageSize - 1)));
+        flow = enter(entry);
         continue;
       }
       CodeBlock* const block = interpreter_.current_block();
@@ -95,9 +98,7 @@ const u8* Translator::known_entry() {
   if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
   const LinAddr linear(code_linear());
   const Tlb& tlb = cpu_.mmu().tlb();
-  const LookupTable* const table = lookups_[mode().key()].get();
-  if (table == nullptr || !page_within_limit()) return nullptr;
-  return table->find(tlb.code_entry(linear, cpu_.privilege()) + linear.raw);
+  return lookups_.find(tlb.code_entry(linear, cpu_.privilege()) + linear.raw + LookupTable::tag_of(mode_number()));
 }
 
 Flow Translator::run_one(CodeBlock& block) {
@@ -116,14 +117,20 @@ Flow Translator::run_one(CodeBlock& block) {
   return flow;
 }
 
-Flow Translator::execute(Translation& translation) {
-  const u32 in_page = static_cast<u32>(translation.block->first.raw & (kPageSize - 1));
-  return enter(translation.entry(), state_.eip() - in_page);
+Flow Translator::execute(Translation& translation) { return enter(translation.entry()); }
+
+// Where the code page lies in CS.
+void Translator::settle_page() {
+  const Segment& code = state_.segment[kCs];
+  constexpr u32 kHighest16 = 0xFFFF;
+  const u32 last = state_.mode.code32 ? code.limit : std::min(code.limit, kHighest16);
+  area_.page_eip = i64{state_.eip()} - static_cast<i64>(code_linear() & (kPageSize - 1));
+  area_.page_end = i64{last} + 1 - area_.page_eip;
 }
 
-Flow Translator::enter(const u8* entry, u32 page_eip) {
+Flow Translator::enter(const u8* entry) {
   ++statistics_.entries;
-  area_.page_eip = page_eip;
+  settle_page();
   area_.home_step = area_.home_partial = 0;
   outcome_set_ = false;
   thunks_.enter(entry, &state_);
@@ -158,11 +165,18 @@ void Translator::settle_x87(const ExitPoint& exit) {
   fx.instruction_selector = state_.segment[kCs].selector.raw;
 }
 
-Mode Translator::mode() const {
-  Mode mode = Mode::of(state_);
-  if (!options_.units || (mode.traps && !options_.unmasked)) mode.x87 = mode.sse = false;
-  if (!mode.x87 && !mode.sse) mode.traps = false;
-  return mode;
+u32 Translator::mode_number() {
+#ifndef NDEBUG
+  for (unsigned i = 0; i < kSegmentRegisters; ++i) {
+    const Segment& segment = state_.segment[i];
+    RELIC86_ASSERT(segment.kind == kind_of(segment));
+    RELIC86_ASSERT(segment.kind == 0 || segment.end == u64{segment.limit} + 1);
+  }
+#endif
+  constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
+  Mode::Key key = Mode::key_of(state_);
+  if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
+  return modes_.number_of(key);
 }
 
 // What follows an exit: Branched goes on with the next block, anything else looks at pending work first.
@@ -180,8 +194,8 @@ Flow Translator::leave(ExitPoint& exit) {
     case ExitKind::Branch:
       unshared_ = exit.unshared;
       // Where IP 0 lies within a page, a branch back over it goes on below 64 KB, and not within the page.
-      if (!state_.mode.code32 && state_.eip() > 0xFFFF) {
-        state_.rip &= 0xFFFF;
+      if (state_.eip() > exit.eip_mask) {
+        state_.rip &= exit.eip_mask;
         return Flow::Branched;
       }
       if (options_.link && exit.owner->block != nullptr && exit.linkable) pending_link_ = &exit;
@@ -211,7 +225,7 @@ u64 Translator::go_on(Flow flow) {
   const u8* const entry = known_entry();
   if (entry == nullptr) return 1;
   ++statistics_.continued;
-  area_.page_eip = state_.eip() - (code_linear() & (kPageSize - 1));
+  settle_page();
   area_.home_step = area_.home_partial = 0;
   outcome_set_ = false;
   return reinterpret_cast<u64>(entry);

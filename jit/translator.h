@@ -19,6 +19,7 @@
 #include "jit/runtime/flag_records.h"
 #include "jit/runtime/host_traps.h"
 #include "jit/runtime/lookup_table.h"
+#include "jit/runtime/mode_numbers.h"
 #include "jit/runtime/translation.h"
 #include "jit/x64/thunks.h"
 
@@ -92,8 +93,9 @@ class Translator final : public Executor, public CodeWatch {
   bool run_slice_part();
   const u8* known_entry();
   u32 code_linear() const;
+  void settle_page();
   Flow run_one(CodeBlock& block);
-  Flow enter(const u8* entry, u32 page_eip);
+  Flow enter(const u8* entry);
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
   // From a helper: the instruction is over. The next block's entry if nothing else is due, else 1 (x64/thunks.h).
@@ -102,15 +104,15 @@ class Translator final : public Executor, public CodeWatch {
   void settle_flags(const ExitPoint& exit);
   void settle_entry();
   void settle_x87(const ExitPoint& exit);
-  Mode mode() const;
-  bool undisturbed(const ExitPoint& exit) const;
-  bool mode_stays(const ExitPoint& exit) const;
+  u32 mode_number();
+  bool undisturbed(const ExitPoint& exit);
+  bool mode_stays(const ExitPoint& exit);
 
   // --- translator_blocks.cpp ---
-  bool page_within_limit() const;
-  bool straddling_entry(const CodeBlock& block, const Mode& mode) const;
+  bool within_limit(const Translation& translation);
+  bool straddling_entry(const CodeBlock& block, u32 mode) const;
   Translation* translation_of(CodeBlock& block, bool unshared);
-  Translation* translate(CodeBlock& block, const Mode& mode);
+  Translation* translate(CodeBlock& block, u32 mode, bool unshared);
   bool emit(Translation& translation, std::vector<bool>& cold, const Mode& mode);
   void link(ExitPoint& exit, Translation& target);
   void unlink(ExitPoint& exit);
@@ -118,7 +120,6 @@ class Translator final : public Executor, public CodeWatch {
   void bury(Translation* translation);
   void drop_records(Translation& translation);
   void collect();
-  LookupTable& lookup_for(u32 mode_key);
   void name_for_profilers(const Translation& translation);
 
   // --- translator_helpers.cpp ---
@@ -129,6 +130,7 @@ class Translator final : public Executor, public CodeWatch {
   static u64 cold_helper(void* context, void* exit);
   static u64 flatten_helper(void* context, void* exit);
   static u64 time_helper(void* context, void* exit);
+  bool allowed(const Segment& segment, u32 offset, u32 size, bool write) const;
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
   bool plain_store(u32 linear, u32 size) const;
@@ -144,7 +146,8 @@ class Translator final : public Executor, public CodeWatch {
   CodeCache cache_;
   DescriptorCache descriptors_;
   x64::Thunks thunks_;
-  std::vector<std::unique_ptr<LookupTable>> lookups_;
+  LookupTable lookups_;
+  ModeNumbers modes_;
   FlagRecords records_;
   HostTraps traps_;
   std::vector<Translation*> dead_;

@@ -16,28 +16,29 @@
 
 namespace relic86::jit {
 
-// Every byte of the code page lies below CS's limit, for all entries of the page. 16-bit code needs a limit of FFFFh,
-// so that its branches need no check.
-bool Translator::page_within_limit() const {
-  const Segment& code = state_.segment[kCs];
-  const u32 linear = static_cast<u32>(code.base + state_.rip);
-  const u32 start = state_.eip() - (linear & (kPageSize - 1));
-  if (state_.mode.code32) return code.limit == 0xFFFFFFFF;
-  return code.limit >= 0xFFFF && start + (kPageSize - 1) <= 0xFFFF;
+namespace {
+
+u64 lookup_key(const Translation& translation) {
+  return translation.code_address + kTlbFast + LookupTable::tag_of(translation.mode);
+}
+
+}  // namespace
+
+// What the check at the entry of limited code will say.
+bool Translator::within_limit(const Translation& translation) {
+  if (!translation.limited) return true;
+  settle_page();
+  return area_.page_eip >= -i64{translation.lowest} && area_.page_end >= translation.end;
 }
 
 // A block over two pages can run if the check at its entry will hold: the second page's entry is there.
-bool Translator::straddling_entry(const CodeBlock& block, const Mode& mode) const {
-  if (!options_.cross_page || !mode.flat_code() || !mode.code32) return false;
-  const u32 second = (state_.eip() & ~(kPageSize - 1)) + kPageSize;
+bool Translator::straddling_entry(const CodeBlock& block, u32 mode) const {
+  if (!options_.cross_page) return false;
+  const bool limited = modes_.mode_of(mode).limited;
+  if (!state_.mode.code32 && !limited && u64{state_.eip()} + block.bytes > 0x10000) return false;
+  const u32 second = (code_linear() & ~(kPageSize - 1)) + kPageSize;
   const u64 entry = cpu_.mmu().tlb().code_entry(LinAddr(second), cpu_.privilege());
   return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
-}
-
-LookupTable& Translator::lookup_for(u32 mode_key) {
-  auto& table = lookups_[mode_key];
-  if (!table) table = std::make_unique<LookupTable>();
-  return *table;
 }
 
 Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
@@ -45,37 +46,38 @@ Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
     ++block.heat;
     return nullptr;
   }
-  if (!usable() || block.guarded || !page_within_limit()) return nullptr;
-  Mode mode = this->mode();
-  mode.unshared = unshared;
+  if (!usable() || block.guarded) return nullptr;
+  const u32 mode = mode_number();
   if (block.straddles && !straddling_entry(block, mode)) return nullptr;
-  const u32 key = mode.key();
   Translation* translation = static_cast<Translation*>(block.translation);
-  while (translation != nullptr && translation->mode_key != key) translation = translation->next_mode;
-  if (translation == nullptr) translation = translate(block, mode);
-  if (translation == nullptr || translation->code == nullptr) return nullptr;
-  if (options_.indirect && !unshared) lookup_for(key).insert(translation->code_address, translation->entry());
+  while (translation != nullptr && (translation->mode != mode || translation->unshared != unshared))
+    translation = translation->next_mode;
+  if (translation == nullptr) translation = translate(block, mode, unshared);
+  if (translation == nullptr || translation->code == nullptr || !within_limit(*translation)) return nullptr;
+  if (options_.indirect && !unshared) lookups_.insert(lookup_key(*translation), translation->entry());
   return translation;
 }
 
-Translation* Translator::translate(CodeBlock& block, const Mode& mode) {
-  if (cache_.full()) {
+Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
+  if (cache_.full() || modes_.full()) {
     // All at once: a guest that makes code all the time keeps within the bound. The block itself dies too.
     ++statistics_.flushes;
     interpreter_.blocks().clear();
+    modes_.clear();
     return nullptr;
   }
   const i64 start = options_.host_nanoseconds != nullptr ? options_.host_nanoseconds() : 0;
   auto translation = std::make_unique<Translation>();
   translation->block = &block;
-  translation->mode_key = mode.key();
+  translation->mode = mode;
+  translation->unshared = unshared;
   if (block.straddles) translation->second_page = reinterpret_cast<u64>(store_.host(block.second_page));
   translation->code_address = reinterpret_cast<u64>(store_.host(block.first));
   std::vector<bool> cold(block.insns.size(), false);
   bool good = false;
   // An instruction that the back end refuses becomes a cold one.
   for (unsigned attempt = 0; attempt < 8 && !good; ++attempt) {
-    good = emit(*translation, cold, mode);
+    good = emit(*translation, cold, modes_.mode_of(mode));
   }
   if (good) {
     ++statistics_.translated;
@@ -142,7 +144,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.offset = offset;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
-    record(insn, mode);
+    record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset += insn.insn->length;
     if (insn.leaves) break;
     // A backward branch closes a loop: the code behind it is another block.
@@ -156,13 +158,11 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   translation.trap_sites.clear();
   drop_records(translation);
   ir.loop = options_.loops && !translation.no_loop && translation.second_page == 0 && closes_loop(ir);
-  if (options_.share && !mode.unshared) plan_pages(ir, mode);
+  if (options_.share && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
-  const x64::LookupSource lookups = [this](u32 key) {
-    return x64::LookupLayout{lookup_for(key).data(), LookupTable::kSlots - 1};
-  };
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, lookups, records_,
+  const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(modes_.number_of(of.key())); };
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
                        {options_.share, options_.lazy_flags, options_.returns, options_.cross_page});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
@@ -207,14 +207,17 @@ bool reachable(const Translation& owner, u32 at, const u8* target) {
 
 void Translator::link(ExitPoint& exit, Translation& target) {
   Translation& owner = *exit.owner;
-  const u32 mode_key = (owner.mode_key & ~Mode::kUnshared) | (exit.unshared ? Mode::kUnshared : 0);
-  if (exit.linked != nullptr || target.mode_key != mode_key || owner.block == nullptr) return;
+  if (exit.linked != nullptr || target.mode != owner.mode || target.unshared != exit.unshared || owner.block == nullptr)
+    return;
   // The place that the branch names: in the same page, by backing, or in one that the code will check.
   const u64 page = owner.block->first.raw >> kPageShift, first = target.block->first.raw;
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
   if (!exit.crosses && first >> kPageShift != page) return;
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
-  if (exit.crosses) patch_page(exit, (target.code_address & ~u64{kPageSize - 1}) + kTlbFast);
+  if (exit.crosses) {
+    const u64 mask = exit.checks_place ? ~u64{0} : ~u64{kPageSize - 1};
+    patch_page(exit, (target.code_address & mask) + kTlbFast);
+  }
   const bool at_once = !exit.lazy || (target.lazy_entry && (target.entry_clobbers & exit.lazy_registers) == 0);
   const bool loop = at_once && &target == &owner && target.loop_offset != 0 && exit.loop;
   patch(owner, at_once ? exit.jump_offset : exit.late_jump_offset,
@@ -246,8 +249,7 @@ void Translator::block_died(CodeBlock& block) {
 void Translator::bury(Translation* translation) {
   ++statistics_.died;
   if (pending_link_ != nullptr && pending_link_->owner == translation) pending_link_ = nullptr;
-  if (translation->code != nullptr && (translation->mode_key & Mode::kUnshared) == 0)
-    lookup_for(translation->mode_key).remove(translation->code_address);
+  if (translation->code != nullptr && !translation->unshared) lookups_.remove(lookup_key(*translation));
   for (ExitPoint* const exit : translation->incoming) unlink(*exit);
   translation->incoming.clear();
   for (const auto& exit : translation->exits) {

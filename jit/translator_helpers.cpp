@@ -37,6 +37,7 @@ u32 Translator::access_offset(const ExitPoint& exit) const {
     }
     case AddressForm::Table: return (state_.gpr32(kEbx) + (state_.gpr32(kEax) & 0xFF)) & exit.insn->address_mask;
     case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
+    case AddressForm::PushSelector: return (state_.gpr32(kEsp) - 4) & mask;
     case AddressForm::StackTop: return state_.gpr32(kEsp) & mask;
     case AddressForm::Frame: return state_.gpr32(kEbp) & mask;
     case AddressForm::Source: return state_.gpr32(kEsi) & exit.insn->address_mask;
@@ -45,17 +46,29 @@ u32 Translator::access_offset(const ExitPoint& exit) const {
   return 0;
 }
 
+// What Cpu::check_access() allows. Data breakpoints are the interpreter's.
+bool Translator::allowed(const Segment& segment, u32 offset, u32 size, bool write) const {
+  if (u64{offset} + size <= (write ? segment.write_end : segment.read_end)) return true;
+  constexpr u32 kBreakpoints = 0xFF;
+  if ((state_.dr[7] & kBreakpoints) != 0 || (segment.kind & (write ? kSegmentWrites : kSegmentReads)) == 0)
+    return false;
+  const u64 last = u64{offset} + size - 1;
+  if ((segment.kind & kSegmentExpandsDown) != 0) {
+    if (offset < segment.end || last > ((segment.kind & kSegmentTop4G) != 0 ? 0xFFFFFFFFu : 0xFFFFu)) return false;
+  } else if (last >= segment.end) {
+    return false;
+  }
+  const u32 linear = static_cast<u32>(segment.base + offset);
+  return !Mode::checks_alignment(state_) || linear % Mode::alignment_of(size) == 0;
+}
+
 bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) {
   const SegmentName name = static_cast<SegmentName>(exit.segment);
   const Segment& segment = state_.segment[name];
   const u32 offset = access_offset(exit);
-  const MemoryAccess access = write ? MemoryAccess::Write : MemoryAccess::Read;
   outcome_set_ = true;
   state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
-  const u64 end = write ? segment.write_end : segment.read_end;
-  // Accesses that need more than a limit check (alignment, data breakpoints, expand-down) are the interpreter's.
-  if (u64{offset} + exit.size > end) {
-    (void)access;
+  if (!allowed(segment, offset, exit.size, write)) {
     outcome_ = ExitKind::Before;
     return false;
   }
@@ -155,21 +168,11 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   return 0;
 }
 
-// The mode is still the one that the translation assumes. MOV to a data segment register changes no more than whether
-// that one is flat or roomy.
-bool Translator::mode_stays(const ExitPoint& exit) const {
-  const Mode assumed = Mode::of_key(exit.owner->mode_key);
-  const u8 segment = exit.insn->reg;
-  if (exit.insn->handler == mov_to_segment && segment < kSegmentRegisters && segment != kSs) {
-    const Segment& loaded = state_.segment[segment];
-    const bool roomy = !assumed.code32 && Mode::knows_roomy(segment) && Mode::is_roomy(loaded);
-    return loaded.flat() == assumed.flat(segment) && roomy == assumed.roomy(segment);
-  }
-  return mode().key() == (exit.owner->mode_key & ~Mode::kUnshared);
-}
+// The mode is still the one that the translation assumes.
+bool Translator::mode_stays(const ExitPoint& exit) { return mode_number() == exit.owner->mode; }
 
 // After an instruction that stops the engine for a look at what it may have changed: nothing has.
-bool Translator::undisturbed(const ExitPoint& exit) const {
+bool Translator::undisturbed(const ExitPoint& exit) {
   constexpr u32 kBreakpoints = 0xFF;
   return state_.pending == 0 && state_.shadow == 0 && !state_.halted && (state_.system_flags & (kTF | kRF)) == 0 &&
          (state_.dr[7] & kBreakpoints) == 0 && mode_stays(exit) &&

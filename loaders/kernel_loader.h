@@ -16,7 +16,8 @@ struct KernelOptions {
   std::string kernel;  // file
   std::string initrd;  // Linux: one file; multiboot: "file arguments,file arguments" (",," is a comma)
   std::string append;
-  u64 ram_size = 0;  // bytes
+  u64 ram_size = 0;     // bytes
+  bool display = true;  // there is a VGA to set a mode on
 };
 
 struct LoadedKernel {

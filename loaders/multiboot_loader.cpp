@@ -17,14 +17,17 @@ namespace {
 constexpr u32 kHeaderMagic = 0x1BADB002;
 constexpr std::size_t kSearched = 8192;
 constexpr u32 kHeaderHasAddresses = 1u << 16;
-constexpr u32 kMustUnderstand = 0xFFFF, kUnderstood = 0x0003;  // page-aligned modules, memory information
+constexpr u32 kHeaderWantsVideo = 1u << 2;
+constexpr u32 kMustUnderstand = 0xFFFF;
+constexpr u32 kUnderstood = 0x0003 | kHeaderWantsVideo;  // page-aligned modules, memory information, video mode
 
 // Boot information flags and field offsets.
 constexpr u32 kInfoMemory = 1u << 0, kInfoCommandLine = 1u << 2, kInfoModules = 1u << 3, kInfoMemoryMap = 1u << 6,
               kInfoLoaderName = 1u << 9;
 constexpr std::size_t kFlags = 0, kCommandLine = 16, kModuleCount = 20, kModules = 24, kMapAddress = 48,
-                      kLoaderName = 64, kInfoSize = 128;
-constexpr std::size_t kMapRoom = 64 * 24;  // roms/multiboot.asm fills in up to this much
+                      kLoaderName = 64, kControllerInfo = 72, kModeInfo = 76, kInfoSize = 128;
+constexpr std::size_t kMapRoom = 64 * 24;      // roms/multiboot.asm fills in up to this much
+constexpr std::size_t kVideoRoom = 512 + 256;  // and the VBE controller's and mode's description, in this order
 constexpr std::size_t kModuleEntry = 16;
 constexpr u32 kFirmwareReserve = 0x80000;
 constexpr const char* kLoader = "relic86";
@@ -135,9 +138,13 @@ Result<Region> load_elf(const KernelOptions& options, std::span<const u8> image)
 Result<Region> load_image(const KernelOptions& options, std::span<const u8> image) {
   const std::size_t header = find_multiboot_header(image);
   const u32 flags = load_little_endian<u32>(image, header + 4);
-  if ((flags & kMustUnderstand & ~kUnderstood) != 0 && (flags & kMustUnderstand & ~kUnderstood) != 4) {
+  if ((flags & kMustUnderstand & ~kUnderstood) != 0) {
     return broken(options, fmt::format("asks for unknown multiboot features {:#x}", flags & kMustUnderstand),
                   "build it for multiboot 1");
+  }
+  if ((flags & kHeaderWantsVideo) != 0 && !options.display) {
+    return broken(options, "its multiboot header requires a video mode, and the machine has no display (-vga none)",
+                  "start with -vga std");
   }
   if ((flags & kHeaderHasAddresses) != 0) return load_by_addresses(options, image, header);
   if (image.size() < 20 || std::memcmp(image.data(), "\177ELF", 4) != 0) {
@@ -147,6 +154,22 @@ Result<Region> load_image(const KernelOptions& options, std::span<const u8> imag
     return broken(options, "is an ELF file of another processor", "give a 32-bit i386 one");
   }
   return load_elf(options, image);
+}
+
+// What roms/multiboot.asm is to set: 1 if the kernel asks for a mode at all, the kind (0 linear graphics, 1 text),
+// width, height, depth; 0: the kernel does not mind. Header fields 32 to 44 hold the last four.
+std::vector<u8> video_request(std::span<const u8> image) {
+  constexpr std::size_t kVideoFields = 32, kVideoFieldBytes = 16;
+  std::vector<u8> request(4 + kVideoFieldBytes, 0);
+  const std::size_t header = find_multiboot_header(image);
+  if ((load_little_endian<u32>(image, header + 4) & kHeaderWantsVideo) == 0) return request;
+  request[0] = 1;
+  const std::size_t fields = header + kVideoFields;
+  // A header without addresses may end before the fields, as one that does not care about the mode.
+  if (fields + kVideoFieldBytes <= image.size()) {
+    std::copy_n(image.begin() + static_cast<std::ptrdiff_t>(fields), kVideoFieldBytes, request.begin() + 4);
+  }
+  return request;
 }
 
 struct Module {
@@ -180,8 +203,8 @@ Result<std::vector<Module>> load_modules(const KernelOptions& options) {
 
 // The boot information and all it points to, as one block that is placed at address (a page).
 std::vector<u8> build_information(const KernelOptions& options, const std::vector<Module>& modules, u64 address) {
-  std::vector<u8> block(kInfoSize + kMapRoom + kModuleEntry * modules.size(), 0);
-  const std::size_t module_list = kInfoSize + kMapRoom;
+  const std::size_t module_list = kInfoSize + kMapRoom + kVideoRoom;
+  std::vector<u8> block(module_list + kModuleEntry * modules.size(), 0);
   const auto here = [&] { return static_cast<u32>(address + block.size()); };
   const auto append_text = [&](const std::string& text) {
     const u32 at = here();
@@ -210,6 +233,9 @@ std::vector<u8> build_information(const KernelOptions& options, const std::vecto
   store_little_endian<u32>(block, kModules, static_cast<u32>(address + module_list));
   store_little_endian<u32>(block, kMapAddress, static_cast<u32>(address + kInfoSize));
   store_little_endian<u32>(block, kLoaderName, loader_name);
+  const u32 video = static_cast<u32>(address + kInfoSize + kMapRoom);
+  store_little_endian<u32>(block, kControllerInfo, video);
+  store_little_endian<u32>(block, kModeInfo, video + 512);
   return block;
 }
 }  // namespace
@@ -244,6 +270,7 @@ Result<LoadedKernel> load_multiboot(const KernelOptions& options, std::span<cons
   add(kFwCfgKernelSize, dword_bytes(static_cast<u32>(region.value().bytes.size())));
   add(kFwCfgKernelData, std::move(region.value().bytes));
   add(kFwCfgKernelEntry, dword_bytes(region.value().entry));
+  add(kFwCfgSetupData, video_request(image));
   add(kFwCfgInitrdAddress, dword_bytes(static_cast<u32>(address)));
   add(kFwCfgInitrdSize, dword_bytes(static_cast<u32>(information.size())));
   add(kFwCfgInitrdData, std::move(information));

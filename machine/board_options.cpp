@@ -17,6 +17,7 @@
 #include "loaders/kernel_loader.h"
 #include "machine/host_time.h"
 #include "options/drive_option.h"
+#include "options/foreign_devices.h"
 #include "options/option_text.h"
 #include "options/port_device.h"
 #include "roms/firmware.h"
@@ -91,7 +92,7 @@ Result<> add_drives(const Options& options, BoardConfig& config) {
   }
   if (!options.no_defaults) {
     if (options.default_cdrom && !ide_taken[2]) config.ide[2].kind = IdeSlot::Kind::Cdrom;
-    if (options.default_floppy) config.floppies[0].present = true;
+    if (options.default_floppy && !options.floppy_drive_a_absent) config.floppies[0].present = true;
   }
   return {};
 }
@@ -154,6 +155,8 @@ constexpr DeviceRow kDevices[] = {
 };
 
 Error unknown_device(std::string_view name) {
+  if (const std::string_view reason = foreign_device_reason(name); !reason.empty())
+    return Error{fmt::format("-device {}: {}", name, reason)};
   std::vector<std::string_view> names;
   for (const DeviceRow& row : kDevices) names.push_back(row.name);
   return Error{fmt::format("-device {}: unknown device; the nearest is {}; '-device help' lists those that exist", name,
@@ -209,7 +212,19 @@ Result<std::vector<u8>> read_whole_file(const std::string& path) {
   return bytes;
 }
 
+// SeaBIOS writes what the machine can do into its ACPI tables: bit 7 of byte n says that state Sn exists, the lower
+// bits are its value in PM1_CNT (SLP_TYP). S4 is a power-off that the guest has prepared.
+void add_sleep_states(const Options& options, BoardConfig& config) {
+  if (options.suspend_to_ram && options.suspend_to_disk) return;  // as SeaBIOS takes it to be
+  constexpr u8 kExists = 0x80, kSuspend = 1;
+  std::vector<u8> states{kExists, 0, 0, kSuspend, 0, kExists};
+  if (options.suspend_to_ram) states[3] |= kExists;
+  if (options.suspend_to_disk) states[4] |= kExists;
+  config.firmware_files.emplace_back("etc/system-states", std::move(states));
+}
+
 Result<> add_firmware_files(const Options& options, BoardConfig& config) {
+  add_sleep_states(options, config);
   for (const FirmwareFileOption& option : options.firmware_files) {
     std::vector<u8> bytes(option.string.begin(), option.string.end());
     if (!option.file.empty()) {
@@ -237,7 +252,7 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
     if (!options.append.empty()) return Error{"-append only allowed with -kernel option"};
     return {};
   }
-  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes});
+  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes, config.display});
   if (!loaded) return loaded.error();
   LoadedKernel kernel = std::move(loaded).value();
   for (auto& item : kernel.items) config.firmware_items.push_back(std::move(item));
@@ -248,8 +263,52 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
+namespace {
+
+// QEMU's ways to name an image that is no file: what stands before the first colon, unless a folder's name does.
+struct ImageProtocol {
+  std::string_view prefix;
+  std::string_view mend;
+};
+constexpr ImageProtocol kProtocols[] = {
+    {"fat",
+     "folders of the host are not shown as disks; make an image of it: mkfs.fat -C disk.img 65536, then "
+     "mcopy -s -i disk.img FOLDER/* ::"},
+    {"nbd", "there is no NBD client; attach the export to the host with nbd-client and name its /dev node"},
+    {"http", "images are not fetched; download the file first"},
+    {"https", "images are not fetched; download the file first"},
+    {"ftp", "images are not fetched; download the file first"},
+    {"ssh", "images are not fetched; copy the file with scp first"},
+    {"iscsi", "there is no iSCSI initiator; attach the target to the host and name its /dev node"},
+    {"rbd", "there is no Ceph client; map the image to the host with 'rbd map' and name its /dev node"},
+    {"gluster", "there is no Gluster client; mount the volume and name the file"},
+    {"nfs", "there is no NFS client; mount the share and name the file"},
+    {"json", "write the properties with -blockdev or -drive instead"},
+    {"blkdebug", "there is no fault injection; name the image itself"},
+    {"blkverify", "there is no image comparison; name the image itself"},
+    {"null-co", "there are no empty back ends; make an image: truncate -s 64M disk.img"},
+};
+
+Result<std::string> local_file(const std::string& option, const std::string& file) {
+  std::error_code failure;
+  const auto colon = file.find(':');
+  if (colon == std::string::npos || file.find('/') < colon || std::filesystem::exists(file, failure)) return file;
+  const std::string_view prefix = std::string_view(file).substr(0, colon);
+  if (prefix == "file") return file.substr(colon + 1);
+  for (const ImageProtocol& row : kProtocols) {
+    if (prefix == row.prefix || (prefix.starts_with(row.prefix) && prefix[row.prefix.size()] == '+'))
+      return Error{fmt::format("{} {}: {}", option, file, row.mend)};
+  }
+  return file;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& name, bool read_only,
                                                  bool snapshot, RawImage::Format format) {
+  const auto local = local_file(option, name);
+  if (!local) return local.error();
+  const std::string& file = local.value();
   const auto access = read_only  ? DriveMedium::Access::ReadOnly
                       : snapshot ? DriveMedium::Access::Overlay
                                  : DriveMedium::Access::ReadWrite;
@@ -293,6 +352,8 @@ Result<BoardConfig> board_config_for(const Options& options) {
   const auto base = clock_base(options);
   if (!base) return base.error();
   config.clock_base = base.value();
+  config.floppy_speed = options.real_floppy_speed ? FloppySpeed::Real : FloppySpeed::Fast;
+  config.clock_missed_ticks = options.rtc_slew ? MissedTicks::Reinjected : MissedTicks::Lost;
   if (!options.boot_order.empty()) config.boot_order = options.boot_order;
   if (!options.boot_once.empty()) config.boot_order = options.boot_once;
   config.cmos.check_floppy_signature = options.check_floppy_signature;
@@ -301,7 +362,7 @@ Result<BoardConfig> board_config_for(const Options& options) {
   if (auto done = add_kernel(options, config); !done) return done.error();
   // What --expect-serial watches is there in any case.
   const bool watched = !options.expect_serial.empty() || !options.fail_serial.empty();
-  add_ports(config.serial_ports, options.serials, !options.no_defaults || options.nographic || watched);
+  add_ports(config.serial_ports, options.serials, !options.no_defaults || watched);
   add_ports(config.parallel_ports, options.parallels, !options.no_defaults);
   add_boot_order(options, config);
   if (auto done = add_firmware_files(options, config); !done) return done.error();
@@ -317,15 +378,25 @@ std::string device_help_text() {
   return text;
 }
 
+std::vector<std::string> device_names() {
+  std::vector<std::string> names;
+  for (const DeviceRow& row : kDevices) names.emplace_back(row.name);
+  return names;
+}
+
+std::vector<std::string> device_property_names(const std::string& name) {
+  std::string_view names = drive_device_properties(name);
+  if (names.empty()) names = port_device_properties(name);
+  if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
+  return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
+}
+
 Result<std::string> device_properties_text(const std::string& name) {
   const auto* row =
       std::find_if(std::begin(kDevices), std::end(kDevices), [&](const DeviceRow& r) { return r.name == name; });
   if (row == std::end(kDevices)) return unknown_device(name);
-  std::string_view names = drive_device_properties(name);
-  if (names.empty()) names = port_device_properties(name);
-  if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
   std::string text = fmt::format("{} options:\n", name);
-  for (const std::string& word : split_words(names, ' ')) {
+  for (const std::string& word : device_property_names(name)) {
     if (!word.empty()) text += fmt::format("  {}=<value>\n", word);
   }
   return text;

@@ -18,6 +18,9 @@ Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, cons
 
 // The text of -device help.
 std::string device_help_text();
+// The devices that -device takes, and the properties of one; an unknown one has none.
+std::vector<std::string> device_names();
+std::vector<std::string> device_property_names(const std::string& name);
 // The text of -device NAME,help; an error: there is no such device.
 Result<std::string> device_properties_text(const std::string& name);
 

@@ -1,6 +1,11 @@
 #include "machine/guest_memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace relic86 {
@@ -42,6 +47,29 @@ bool write_guest(Machine& machine, bool physical, u64 address, std::span<const u
     std::memcpy(bus.store().host(at), from.data() + done, chunk);
     if (bus.store().watched(at)) bus.store().note_write(at, chunk);
   });
+}
+
+Result<> save_guest_memory(Machine& machine, bool physical, u64 address, u64 size, const std::string& name) {
+  constexpr u64 kMost = u64{4} << 30;
+  if (size > kMost) return Error{"at most 4 GiB can be saved"};
+  std::FILE* file = std::fopen(name.c_str(), "wb");
+  if (file == nullptr) return Error{fmt::format("could not open '{}': {}", name, std::strerror(errno))};
+  const auto failed = [&] {
+    return Error{fmt::format("writing memory to '{}' failed: {}", name, std::strerror(errno))};
+  };
+  std::array<u8, kPageSize> page{};
+  Result<> result;
+  for (u64 done = 0; done < size && result;) {
+    const auto chunk = std::span(page).first(std::min<u64>(kPageSize, size - done));
+    if (!read_guest(machine, physical, address + done, chunk)) {
+      result = Error{fmt::format("Invalid addr {:#018x}/size {} specified", address, size)};
+    } else if (std::fwrite(chunk.data(), 1, chunk.size(), file) != chunk.size()) {
+      result = failed();
+    }
+    done += chunk.size();
+  }
+  if (std::fclose(file) != 0 && result) result = failed();
+  return result;
 }
 
 }  // namespace relic86

@@ -14,4 +14,7 @@ bool read_guest(Machine& machine, bool physical, u64 address, std::span<u8> into
 // not mapped, and nothing of it or behind it was written.
 bool write_guest(Machine& machine, bool physical, u64 address, std::span<const u8> from);
 
+// Writes memory to a file of the host, at most 4 GiB.
+Result<> save_guest_memory(Machine& machine, bool physical, u64 address, u64 size, const std::string& file);
+
 }  // namespace relic86

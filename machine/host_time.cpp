@@ -1,6 +1,8 @@
 #include "machine/host_time.h"
 
+#include <cstdio>
 #include <ctime>
+#include <memory>
 
 namespace relic86 {
 
@@ -20,6 +22,14 @@ i64 host_unix_microseconds() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   return now.tv_sec * i64{1'000'000} + now.tv_nsec / 1'000;
+}
+
+i64 host_thread_wait_ns() {
+  const auto close = [](std::FILE* file) { std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen("/proc/thread-self/schedstat", "re"));
+  long long ran = 0, waited = 0;  // Documentation/scheduler/sched-stats.rst: time run, time waited, slices
+  if (file == nullptr || std::fscanf(file.get(), "%lld %lld", &ran, &waited) != 2) return 0;
+  return waited;
 }
 
 i64 host_utc_offset_seconds(i64 unix_seconds) {

@@ -8,6 +8,9 @@ namespace relic86 {
 i64 host_monotonic_ns();  // nanoseconds from some start, never backwards
 i64 host_unix_seconds();  // UTC
 i64 host_unix_microseconds();
+// Nanoseconds that the calling thread, though ready, has waited for a processor since it began; 0 where the host does
+// not say (Linux: CONFIG_SCHED_INFO).
+i64 host_thread_wait_ns();
 // Seconds east of UTC of the host's time zone at that moment (-rtc base=localtime).
 i64 host_utc_offset_seconds(i64 unix_seconds);
 

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "cpu/exact_functions.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
 #include "devices/storage/atapi_cdrom.h"
@@ -70,9 +71,14 @@ Result<> Machine::build() {
   board_ = std::move(board).value();
 
   if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
-  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{bus_.get(), io_.get(), clock_.get(), this, &model_,
-                                           [this](bool active) { system_management_mode(active); },
-                                           [this](bool level) { board_->signal_ferr(level); }, apic_.get()});
+  auto host_units = masked_host_units(present_host_units(), options_.host_features);
+  if (!host_units) return host_units.error();
+  host_units.value().exact_functions = options_.deterministic_fpu;
+  if (options_.deterministic_fpu && !exact_functions::available())
+    return Error{"--deterministic-fpu: this build has no MPFR; install libmpfr-dev and build again"};
+  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{
+      bus_.get(), io_.get(), clock_.get(), this, &model_, [this](bool active) { system_management_mode(active); },
+      [this](bool level) { board_->signal_ferr(level); }, apic_.get(), host_units.value()});
   if (options_.smm && model_.has_system_management_mode()) board_->connect_smi(this);
   board_->connect_processor([this](bool level) { cpu_->set_intr(level); }, [this] { cpu_->request_nmi(); });
   auto engine = make_engine(options_, *cpu_, *bus_);
@@ -100,6 +106,14 @@ void Machine::note_media(const BoardConfig& config) {
   }
   for (unsigned n = 0; n < config.floppies.size(); n++)
     note(fmt::format("floppy{}", n), config.floppies[n].image.get());
+  for (const DriveOption& drive : options_.drives) {
+    if (drive.node.empty() || drive.interface == DriveOption::Interface::None) continue;
+    const bool floppy = drive.interface == DriveOption::Interface::Floppy;
+    const bool cdrom = drive.media == DriveOption::Media::Cdrom;
+    drive_nodes_[floppy ? fmt::format("floppy{}", drive.index)
+                        : fmt::format("ide{}-{}{}", drive.index / 2, cdrom ? "cd" : "hd", drive.index % 2)] =
+        drive.node;
+  }
 }
 
 // --- Running ---
@@ -142,6 +156,7 @@ void Machine::turn(u64 limit) {
     run_step();
   } else {
     scheduler_->run_due();
+    clock_->expect_event(scheduler_->next_deadline());
     if (!board_->suspended()) {
       run_slice(limit);
     } else if (!wake_requested_) {
@@ -173,6 +188,7 @@ void Machine::run_slice(u64 limit) {
 void Machine::run_step() {
   // Devices wait too while interrupts are held back, unless the processor waits for them.
   if (!debugger_->masks_interrupts() || cpu_->state().halted) scheduler_->run_due();
+  clock_->expect_event(scheduler_->next_deadline());
   act_on(debugger_->step_engine());
 }
 
@@ -255,8 +271,11 @@ void Machine::serve_host() {
     for (const auto& task : tasks) task();
     for (CharBackend* backend : backends_) backend->pump();
     keys_->advance(clock_->now());
-    if (host_deadline_ != 0 && !clock_->deterministic() && now >= host_deadline_) finish(End::TimeUp);
-    if (host_deadline_ != 0 && clock_->deterministic() && paused_ && now >= host_deadline_) finish(End::TimeUp);
+    // A busy host's other work does not count: what ends a run is the guest's time, not the neighbours'.
+    if (host_deadline_ != 0 && (!clock_->deterministic() || paused_) && now >= host_deadline_ &&
+        now >= host_deadline_ + host_thread_wait_ns()) {
+      finish(End::TimeUp);
+    }
   }
   if (paused_) return;
   const GuestTime guest_now = clock_->now();
@@ -377,6 +396,7 @@ void Machine::system_management_mode(bool active) {
 
 void Machine::deadline_moved_earlier(GuestTime deadline) {
   if (!cpu_) return;
+  clock_->expect_event(deadline);
   // In real time a slice is short anyway; an event that is due now ends it.
   if (clock_->deterministic() || deadline <= clock_->now() + kServeInterval) {
     const GuestTime now = clock_->now();
@@ -460,14 +480,13 @@ void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium>
 }
 
 Result<> Machine::change_medium(const std::string& given, const MediumChange& change) {
-  std::string device = given;
-  for (const Drive& drive : drives()) {
-    if (!drive.id.empty() && drive.id == given) device = drive.name;
-  }
+  const auto known = find_drive(given);
+  const std::string device = known ? known->name : given;
   const std::string& file = change.file;
   const auto format = change.raw ? RawImage::Format::Raw : RawImage::Format::Probe;
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');
+    drive_nodes_.erase(device);
     if (file.empty()) {
       board_->eject_floppy(number);
       media_.erase(device);
@@ -478,46 +497,97 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
     auto medium = DriveMedium::of(image.value().get());
     auto inserted = board_->insert_floppy(number, std::move(image).value(), file, false);
     if (inserted) note_medium(device, std::move(medium));
+    if (inserted && !change.node.empty()) drive_nodes_[device] = change.node;
     return inserted;
   }
   for (unsigned unit = 0; unit < 4; unit++) {
     AtapiCdrom* drive = board_->cdrom(unit);
     if (drive == nullptr || device != fmt::format("ide{}-cd{}", unit / 2, unit % 2)) continue;
     if (file.empty()) {
+      const bool was_open = drive->tray_open();
       auto ejected = drive->eject(change.force);
-      if (ejected) media_.erase(device);
+      if (!ejected) return ejected;
+      if (was_open) (void)drive->open_tray(true);  // it stays out; an unlocked tray never refuses
+      media_.erase(device);
+      drive_nodes_.erase(device);
       return ejected;
     }
     auto image = open_medium(device, file, true, false, format);
     if (!image) return image.error();
     auto medium = DriveMedium::of(image.value().get());
+    const bool was_open = drive->tray_open();
     drive->insert(std::move(image).value());
     note_medium(device, std::move(medium));
+    drive_nodes_.erase(device);
+    if (!change.node.empty()) drive_nodes_[device] = change.node;
+    if (was_open && !drive->tray_open()) tell_tray(device, false);
     return {};
   }
   return Error{fmt::format("Device '{}' not found; 'info block' lists the drives", device)};
 }
 
+AtapiCdrom* Machine::find_cdrom(const std::string& name) {
+  const auto known = find_drive(name);
+  for (unsigned unit = 0; unit < 4 && known; unit++) {
+    if (known->name == fmt::format("ide{}-cd{}", unit / 2, unit % 2)) return board_->cdrom(unit);
+  }
+  return nullptr;
+}
+
+void Machine::tell_tray(const std::string& name, bool open) {
+  const auto known = find_drive(name);
+  tray_move_ = {name, known ? known->device_id : "", open};
+  announce(MachineEvent::TrayMoved);
+}
+
+Result<> Machine::open_tray(const std::string& name, bool force) {
+  AtapiCdrom* drive = find_cdrom(name);
+  if (drive == nullptr) return Error{fmt::format("Device '{}' does not have a tray", name)};
+  if (drive->tray_open()) return {};
+  auto opened = drive->open_tray(force);
+  if (opened) tell_tray(name, true);
+  return opened;
+}
+
+Result<> Machine::close_tray(const std::string& name) {
+  AtapiCdrom* drive = find_cdrom(name);
+  if (drive == nullptr) return Error{fmt::format("Device '{}' does not have a tray", name)};
+  if (!drive->tray_open()) return {};
+  drive->close_tray();
+  tell_tray(name, false);
+  return {};
+}
+
 std::vector<Machine::Drive> Machine::drives() {
   std::vector<Drive> list;
-  const auto id_of = [&](DriveOption::Interface interface, unsigned index) {
-    for (const DriveOption& drive : options_.drives) {
-      if (drive.interface == interface && drive.index == index) return drive.id;
+  const auto add = [&](Drive drive, DriveOption::Interface interface, unsigned index) {
+    for (const DriveOption& option : options_.drives) {
+      if (option.interface != interface || option.index != index) continue;
+      drive.id = option.id;
+      drive.device_id = option.device_id;
     }
-    return std::string();
+    if (const auto node = drive_nodes_.find(drive.name); node != drive_nodes_.end()) drive.node = node->second;
+    list.push_back(std::move(drive));
   };
   for (unsigned unit = 0; unit < 4; unit++) {
-    const std::string id = id_of(DriveOption::Interface::Ide, unit);
     const std::string disk = fmt::format("ide{}-hd{}", unit / 2, unit % 2);
-    if (media_.contains(disk)) list.push_back({disk, id});
+    if (media_.contains(disk)) add({disk, ""}, DriveOption::Interface::Ide, unit);
     if (const AtapiCdrom* drive = board_->cdrom(unit); drive != nullptr)
-      list.push_back({fmt::format("ide{}-cd{}", unit / 2, unit % 2), id, true, drive->locked(), drive->tray_open()});
+      add({fmt::format("ide{}-cd{}", unit / 2, unit % 2), "", true, drive->locked(), drive->tray_open()},
+          DriveOption::Interface::Ide, unit);
   }
   for (unsigned n = 0; n < 2; n++) {
-    if (board_->floppy_present(n))
-      list.push_back({fmt::format("floppy{}", n), id_of(DriveOption::Interface::Floppy, n), true});
+    if (board_->floppy_present(n)) add({fmt::format("floppy{}", n), "", true}, DriveOption::Interface::Floppy, n);
   }
   return list;
+}
+
+std::optional<Machine::Drive> Machine::find_drive(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  for (Drive& drive : drives()) {
+    if (drive.name == name || drive.id == name || drive.device_id == name) return drive;
+  }
+  return std::nullopt;
 }
 
 std::string Machine::describe_drives() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,7 +41,7 @@ enum class End : u8 {
 };
 
 // What clients of the machine protocol (QMP) are told of.
-enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup };
+enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup, TrayMoved };
 
 // The monitor's change and eject.
 struct MediumChange {
@@ -48,6 +49,14 @@ struct MediumChange {
   bool raw = false;        // the format is given: whatever the file looks like
   bool read_only = false;  // of floppies; CDs always are
   bool force = false;      // take it out although the guest has locked the tray
+  std::string node{};      // the block node that the file is known by; empty: none
+};
+
+// A character device, for query-chardev and info chardev.
+struct CharDeviceInfo {
+  std::string label;     // "serial0", the id of a -chardev
+  std::string filename;  // where its bytes go, as QEMU words it: "pty:/dev/pts/3"
+  bool in_use = false;   // a port or a monitor is connected to it
 };
 
 class Machine final : private MachineControl,
@@ -89,6 +98,13 @@ class Machine final : private MachineControl,
   // Why the run ended; None while it lasts.
   End end() const { return end_; }
   bool reset_by_guest() const { return reset_by_guest_; }  // while MachineEvent::Reset is told
+  // While MachineEvent::TrayMoved is told.
+  struct TrayMove {
+    std::string drive;      // its name in drives()
+    std::string device_id;  // id= of its -device; may be empty
+    bool open = false;
+  };
+  const TrayMove& tray_move() const { return tray_move_; }
 
   // Safe from any thread: runs the task on the machine's thread, between two instructions.
   void post(std::function<void()> task);
@@ -96,6 +112,12 @@ class Machine final : private MachineControl,
   void on_frame(std::function<void()> callback) { frame_callback_ = std::move(callback); }
 
   const Options& options() const { return options_; }
+  // -action reboot= and shutdown=, changed while the machine runs.
+  void end_at_reset(bool on) { options_.no_reboot = on; }
+  void pause_at_power_off(bool on) { options_.no_shutdown = on; }
+  // -blockdev and -object; the monitor's commands add to them and take away.
+  std::vector<BlockNode>& block_nodes() { return options_.block_nodes; }
+  std::vector<ObjectOption>& objects() { return options_.objects; }
   Cpu& cpu() { return *cpu_; }
   PcBoard& board() { return *board_; }
   MachineClock& clock() { return *clock_; }
@@ -110,6 +132,8 @@ class Machine final : private MachineControl,
 
   // --- Wiring of character devices; the backends outlive the machine's run. ---
   void add_backend(CharBackend* backend) { backends_.push_back(backend); }
+  void note_char_device(CharDeviceInfo device) { char_devices_.push_back(std::move(device)); }
+  const std::vector<CharDeviceInfo>& char_devices() const { return char_devices_; }
   void connect_serial(unsigned port, CharBackend* backend);
   void connect_parallel(unsigned port, CharBackend* backend);
   void connect_debug_console(CharBackend* backend) { debug_console_.next = backend; }
@@ -122,6 +146,9 @@ class Machine final : private MachineControl,
 
   // Puts another medium into a drive ("floppy0", "ide1-cd0"), or takes it out.
   Result<> change_medium(const std::string& device, const MediumChange& change);
+  // The tray of a CD-ROM drive, with what is in it.
+  Result<> open_tray(const std::string& drive, bool force);
+  Result<> close_tray(const std::string& drive);
   std::string describe_drives();
   Result<> flush_disks();
   // The drives in the order of info block: their names, and whether they are removable.
@@ -131,8 +158,12 @@ class Machine final : private MachineControl,
     bool removable = false;
     bool locked = false;
     bool tray_open = false;
+    std::string device_id{};  // of its -device; may be empty
+    std::string node{};       // the block node in it; empty: none, or an image without a name
   };
   std::vector<Drive> drives();
+  // The drive with this name, -drive id or -device id; null: none.
+  std::optional<Drive> find_drive(const std::string& name);
   // The media in the drives, by drive ("ide0-hd0", "floppy0").
   const DriveMedia& media() const { return media_; }
 
@@ -151,6 +182,8 @@ class Machine final : private MachineControl,
   void note_media(const BoardConfig& config);
   void announce(MachineEvent event);
   void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
+  AtapiCdrom* find_cdrom(const std::string& drive);  // null: no CD-ROM drive
+  void tell_tray(const std::string& drive, bool open);
 
   // MachineControl: called by devices in the middle of an instruction; carried out before the next one.
   void request_reset() override;
@@ -194,6 +227,9 @@ class Machine final : private MachineControl,
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<KeySender> keys_;
   std::vector<CharBackend*> backends_;
+  std::vector<CharDeviceInfo> char_devices_;
+  std::map<std::string, std::string> drive_nodes_;  // the block node in a drive, by the drive's name
+  TrayMove tray_move_;
   std::unique_ptr<Expectations> expectations_;
   GdbService gdb_service_;
 

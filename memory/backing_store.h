@@ -39,7 +39,7 @@ class BackingStore {
   bool watched(BackingOffset offset) const { return watch_[offset.raw >> kPageShift] != 0; }
 
   // The page holds decoded or translated code in these 64-byte granules (bit n: bytes 64n to 64n+63). Adding granules
-  // may make the page watched: the caller then downgrades the TLB's fast write entries (Tlb::watch_page).
+  // may make the page watched: the caller then downgrades the TLB's fast write entries (Tlb::watch).
   void add_code(BackingOffset page, u64 granules);
   void clear_code(BackingOffset page);  // no code left in the page
   u64 code_granules(BackingOffset offset) const { return code_[offset.raw >> kPageShift]; }

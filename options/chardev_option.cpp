@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "base/nearest.h"
 #include "options/option_text.h"
@@ -26,9 +27,31 @@ constexpr BackendRow kBackends[] = {
     {"pipe", "path"},
     {"pty", "path"},
     {"serial", "path"},
-    {"socket", "path host port to ipv4 ipv6 server wait nodelay delay telnet reconnect"},
+    {"tty", "path"},
+    {"socket", "path fd host port to ipv4 ipv6 server wait nodelay delay telnet reconnect abstract tight"},
     {"ringbuf", "size"},
     {"vc", "width height cols rows"},
+};
+// Back ends of QEMU's that do not exist here.
+struct MissingBackend {
+  Text name;
+  Text mend;
+};
+constexpr MissingBackend kMissing[] = {
+    {"udp", "there are no datagrams; a socket with host= and port= is a TCP connection"},
+    {"msmouse", "there is no serial mouse; the mouse is a PS/2 mouse"},
+    {"wctablet", "there is no serial tablet; the mouse is a PS/2 mouse"},
+    {"braille", "there is no Braille display; stdio goes to the terminal"},
+    {"parallel", "the host's parallel port is not driven; a file or a socket takes the bytes"},
+    {"parport", "the host's parallel port is not driven; a file or a socket takes the bytes"},
+    {"spicevmc", "there is no SPICE server; a socket takes the bytes"},
+    {"spiceport", "there is no SPICE server; a socket takes the bytes"},
+    {"qemu-vdagent", "there is no guest agent channel; leave the option out"},
+    {"dbus", "there is no D-Bus display; a socket takes the bytes"},
+    {"console", "it belongs to other hosts; stdio goes to the terminal"},
+    {"testdev", "it belongs to other machines; -device isa-debug-exit ends a run"},
+    {"hub", "is of newer versions of QEMU; add mux=on to share a back end"},
+    {"memory", "is an old name; say ringbuf"},
 };
 constexpr Text kCommon = "id mux logfile logappend";
 
@@ -45,12 +68,17 @@ Result<std::string> socket_spec(const std::map<std::string, std::string>& words)
   const bool wait = !words.contains("wait") || parse_switch(word("wait")).value();
   const bool telnet = words.contains("telnet") && parse_switch(word("telnet")).value();
   std::string spec;
-  if (words.contains("path")) {
+  if (words.contains("fd")) {
+    if (const auto number = parse_number(word("fd")); !number)
+      return Error{
+          fmt::format("-chardev socket,fd={}: {}; give the number of an open socket", word("fd"), number.message())};
+    spec = "fd:" + word("fd");
+  } else if (words.contains("path")) {
     spec = "unix:" + word("path");
   } else if (words.contains("port")) {
     spec = fmt::format("{}:{}:{}", telnet ? "telnet" : "tcp", word("host"), word("port"));
   } else {
-    return Error{"-chardev socket: give path=PATH, or host=HOST and port=PORT"};
+    return Error{"-chardev socket: give path=PATH, or host=HOST and port=PORT, or fd=N"};
   }
   if (server) spec += ",server";
   if (!wait) spec += ",nowait";
@@ -64,7 +92,7 @@ Result<std::string> spec_of(Text backend, const std::map<std::string, std::strin
   const auto path = words.find("path");
   if (path == words.end() || path->second.empty())
     return Error{fmt::format("-chardev {}: path= is missing; name the file", backend)};
-  if (backend == "serial") return path->second;
+  if (backend == "serial" || backend == "tty") return path->second;
   return fmt::format("{}:{}", backend, path->second);
 }
 
@@ -79,6 +107,9 @@ Result<CharDeviceOption> parse_chardev(std::string_view value) {
   if (backend == std::end(kBackends)) {
     std::vector<Text> names;
     for (const BackendRow& row : kBackends) names.push_back(row.name);
+    for (const MissingBackend& row : kMissing) {
+      if (row.name == name) return Error{fmt::format("-chardev {}: {}", name, row.mend)};
+    }
     return Error{fmt::format("-chardev {}: unknown backend; the nearest is {}; '-chardev help' lists all", name,
                              nearest_word(name, names))};
   }
@@ -116,6 +147,22 @@ std::string chardev_help_text() {
   std::string text = "Available chardev backend types:\n";
   for (const BackendRow& row : kBackends) text += fmt::format("  {}\n", row.name);
   return text;
+}
+
+std::vector<std::string_view> chardev_backend_names() {
+  std::vector<std::string_view> names;
+  for (const BackendRow& row : kBackends) names.push_back(row.name);
+  return names;
+}
+
+std::vector<std::string> chardev_property_names() {
+  std::set<std::string> names{"backend", "id", "mux", "logfile", "logappend"};
+  for (const BackendRow& row : kBackends) {
+    for (const std::string& name : split_words(row.properties, ' ')) {
+      if (!name.empty()) names.insert(name);
+    }
+  }
+  return {names.begin(), names.end()};
 }
 
 }  // namespace relic86

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -21,5 +22,8 @@ Result<CharDeviceOption> parse_chardev(std::string_view value);
 
 // The text of -chardev help.
 std::string chardev_help_text();
+std::vector<std::string_view> chardev_backend_names();
+// Every property of any back end.
+std::vector<std::string> chardev_property_names();
 
 }  // namespace relic86

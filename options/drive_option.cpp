@@ -79,6 +79,16 @@ Result<> read_number(Place& place, Text key, Text word) {
   return {};
 }
 
+// QEMU's interfaces that a PC of the time does not have.
+Text missing_interface(Text word) {
+  if (word == "virtio" || word == "scsi")
+    return "there is no such controller; if=ide (or no if=) attaches the image to IDE, as /dev/sda or hda";
+  if (word == "sd") return "there is no SD card slot; if=ide attaches the image to IDE";
+  if (word == "mtd" || word == "pflash") return "there is no flash memory; -bios FILE takes any ROM";
+  if (word == "xen") return "relic86 never uses Xen; if=ide attaches the image to IDE";
+  return "unknown interface; ide, floppy and none exist";
+}
+
 Result<> read_property(DriveOption& drive, Place& place, const std::string& key, const std::string& word) {
   if (key == "file") {
     drive.file = word;
@@ -93,7 +103,7 @@ Result<> read_property(DriveOption& drive, Place& place, const std::string& key,
     } else if (word == "none") {
       drive.interface = Interface::None;
     } else if (word != "ide" && !word.empty()) {
-      return bad(key, word, "unknown interface; ide, floppy and none exist");
+      return bad(key, word, missing_interface(word));
     }
   } else if (key == "media") {
     if (word != "disk" && word != "cdrom") return bad(key, word, "unknown medium; disk and cdrom exist");
@@ -185,6 +195,22 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
     options.drives.push_back(empty);
     return &options.drives.back();
   }
+  if (const BlockNode* node = find_block_node(options.block_nodes, id); node != nullptr) {
+    for (const DriveOption& other : options.drives) {
+      if (other.node == id)
+        return Error{
+            fmt::format("-device {}: drive={} is the node of another device; give each its own", device.name, id)};
+    }
+    DriveOption drive;
+    drive.option = "-blockdev " + id;
+    drive.file = node->file;
+    drive.node = id;
+    drive.interface = Interface::None;
+    drive.read_only = node->read_only;
+    drive.raw = node->driver == "raw";
+    options.drives.push_back(drive);
+    return &options.drives.back();
+  }
   for (DriveOption& drive : options.drives) {
     if (drive.id != id) continue;
     if (drive.interface != Interface::None)
@@ -192,7 +218,8 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
           fmt::format("-device {}: drive={} has its place already; give that -drive if=none", device.name, id)};
     return &drive;
   }
-  return Error{fmt::format("-device {}: drive={}: there is no -drive with id={}", device.name, id, id)};
+  return Error{fmt::format("-device {}: drive={}: there is no -drive with id={}, nor a -blockdev with this node-name",
+                           device.name, id, id)};
 }
 
 }  // namespace
@@ -200,6 +227,22 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
 std::string_view drive_device_properties(std::string_view name) {
   if (name == "ide-hd" || name == "ide-cd") return kDiskProperties;
   return name == "floppy" ? kFloppyProperties : Text{};
+}
+
+Result<> set_drive_property(DriveOption& drive, const std::string& key, const std::string& word) {
+  constexpr Text kPlaces[] = {"if", "id", "index", "bus", "unit"};
+  if (std::find(std::begin(kPlaces), std::end(kPlaces), key) != std::end(kPlaces))
+    return bad(key, word, "a drive's name and place are said by the -drive itself");
+  Place place;
+  if (drive.geometry) place.geometry = *drive.geometry;
+  if (auto read = read_property(drive, place, key, word); !read) return read;
+  return set_geometry(drive, place.geometry, "-set");
+}
+
+std::vector<std::string> drive_property_names() {
+  std::vector<std::string> names(std::begin(kOwnProperties), std::end(kOwnProperties));
+  for (const HostProperty& row : kHostProperties) names.emplace_back(row.name);
+  return names;
 }
 
 unsigned free_drive_place(const Options& options, Interface interface, unsigned first) {
@@ -266,6 +309,7 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   drive.interface = interface;
   drive.index = place;
   if (!floppy) drive.media = device.name == "ide-cd" ? Media::Cdrom : Media::Disk;
+  drive.device_id = wanted.id;
   if (drive.id.empty()) drive.id = wanted.id;
   drive.boot_index = wanted.boot_index;
   drive.serial = wanted.serial;

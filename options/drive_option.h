@@ -11,6 +11,12 @@ namespace relic86 {
 // -drive's argument, appended to options.drives. A drive with if=none waits for its -device.
 Result<> add_drive_option(Options& options, std::string_view value);
 
+// One more property of a drive that has its place already (-set drive.ID.KEY=WORD); its place stays.
+Result<> set_drive_property(DriveOption& drive, const std::string& key, const std::string& word);
+
+// Every property of -drive.
+std::vector<std::string> drive_property_names();
+
 // The next free place of a kind, from first on; the number of places when none is free.
 unsigned free_drive_place(const Options& options, DriveOption::Interface interface, unsigned first);
 

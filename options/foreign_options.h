@@ -9,7 +9,8 @@ struct ForeignOption {
   std::string_view name;
   bool argument;  // a word follows
   enum class Answer : unsigned char { Accept, Warn, Refuse } answer;
-  std::string_view reason;  // for Warn and Refuse: cause; mend
+  std::string_view reason;   // for Warn and Refuse: cause; mend
+  std::string_view words{};  // what may follow, separated by blanks; empty: anything
 };
 
 // Null: not one of them.

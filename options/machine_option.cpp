@@ -15,23 +15,31 @@ using Text = std::string_view;
 
 constexpr Text kNoSuchAccel = "jit (alias tcg) and interp exist";
 
-std::string accel_error(Text option, Text word) {
-  const bool virtualization = word == "kvm" || word == "hax" || word == "hvf" || word == "whpx" || word == "nvmm";
-  return fmt::format("{}{}: {}{}", option, word,
-                     virtualization ? "relic86 is pure software and never uses it; " : "unknown accelerator; ",
-                     kNoSuchAccel);
+bool uses_host_virtualization(Text word) {
+  constexpr Text kWords[] = {"kvm", "hax", "hvf", "whpx", "nvmm", "xen"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }
 
-bool accel_word(Options& options, Text word) {
+// One accelerator of a list of preferences. An unknown word is an error, whether or not it would have its turn.
+Result<> prefer_accel(Options& options, Text option, Text word) {
+  using Accel = Options::Accel;
   if (word == "jit" || word == "tcg") {
-    options.accel = Options::Accel::Jit;
+    if (options.accel == Accel::Default) options.accel = Accel::Jit;
   } else if (word == "interp") {
-    options.accel = Options::Accel::Interpreter;
+    if (options.accel == Accel::Default) options.accel = Accel::Interpreter;
+  } else if (uses_host_virtualization(word)) {
+    options.refused_accel =
+        fmt::format("{}{}: relic86 is pure software and never uses it; {}", option, word, kNoSuchAccel);
   } else {
-    return false;
+    return Error{fmt::format("{}{}: unknown accelerator; {}", option, word, kNoSuchAccel)};
   }
-  return true;
+  return {};
 }
+
+// What tunes the accelerators of QEMU; a translator of another design has no use for it.
+constexpr Text kAccelProperties[] = {"thread",         "tb-size",        "split-wx",        "one-insn-per-tb",
+                                     "kernel-irqchip", "kvm-shadow-mem", "dirty-ring-size", "notify-vmexit",
+                                     "notify-window",  "igd-passthru"};
 
 // "pc-i440fx-7.2": QEMU's machines differ in what migrates between its versions, not in what a guest of ours sees.
 bool is_pc(Text type) {
@@ -44,29 +52,63 @@ bool is_pc(Text type) {
          std::all_of(parts.begin(), parts.end(), [](const std::string& part) { return parse_number(part).ok(); });
 }
 
-// Properties that the machine has anyway or never had, and that a guest cannot tell from each other.
-constexpr Text kAccepted[] = {"pit",
-                              "pic",
-                              "usb",
-                              "graphics",
-                              "dump-guest-core",
-                              "mem-merge",
-                              "hpet",
-                              "vmport",
-                              "kernel-irqchip",
-                              "kernel_irqchip",
-                              "nvdimm",
-                              "hmat",
-                              "suppress-vmdesc",
-                              "sata",
-                              "smbus",
-                              "i8042",
-                              "acpi",
-                              "max-ram-below-4g",
-                              "igd-passthru",
-                              "x-oem-id",
-                              "x-oem-table-id",
-                              "smbios-entry-point-type"};
+// Machines of QEMU's that relic86 does not have.
+bool is_other_machine(Text type) {
+  constexpr Text kNames[] = {"q35", "isapc", "microvm", "xenfv", "xenpv", "x-remote"};
+  return type.starts_with("pc-q35-") || type.starts_with("pc-0.") || type.starts_with("pc-1.") ||
+         std::find(std::begin(kNames), std::end(kNames), type) != std::end(kNames);
+}
+
+// Properties that change nothing here. What the machine has, or lacks, in any case is said when something else is
+// asked.
+struct FixedProperty {
+  Text name;
+  Text as_it_is;  // the words that ask for what is so anyway; empty: any word, no guest can tell them apart
+  Text otherwise;
+};
+constexpr FixedProperty kFixed[] = {
+    {"graphics", "", ""},
+    {"dump-guest-core", "", ""},
+    {"mem-merge", "", ""},
+    {"kernel-irqchip", "", ""},
+    {"kernel_irqchip", "", ""},
+    {"kvm-shadow-mem", "", ""},
+    {"suppress-vmdesc", "", ""},
+    {"aes-key-wrap", "", ""},
+    {"dea-key-wrap", "", ""},
+    {"max-ram-below-4g", "", ""},
+    {"default-bus-bypass-iommu", "", ""},
+    {"memory-encryption", "", ""},
+    {"pit", "on", "the timer is there in any case"},
+    {"pic", "on auto", "the interrupt controllers are there in any case"},
+    {"i8042", "on", "the keyboard controller is there in any case"},
+    {"acpi", "on auto", "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
+    {"smbus", "on", "the power management's bus is there in any case"},
+    {"usb", "off", "there is no USB controller; keyboard and mouse are PS/2"},
+    {"hpet", "off", "there is no HPET"},
+    {"vmport", "off auto", "there is no VMware port"},
+    {"sata", "off", "there is no SATA controller; disks are IDE"},
+    {"nvdimm", "off", "there is no NVDIMM"},
+    {"hmat", "off", "there are no NUMA nodes"},
+    {"igd-passthru", "off", "nothing of the host is passed through"},
+    {"x-oem-id", "", ""},
+    {"x-oem-table-id", "", ""},
+    {"smbios-entry-point-type", "", ""},
+};
+
+const FixedProperty* find_fixed(Text name) {
+  const auto* row =
+      std::find_if(std::begin(kFixed), std::end(kFixed), [&](const FixedProperty& p) { return p.name == name; });
+  return row == std::end(kFixed) ? nullptr : row;
+}
+
+void take_fixed(Options& options, const FixedProperty& property, Text word) {
+  const auto words = split_words(property.as_it_is, ' ');
+  const Text plain = word == "yes" || word == "true" ? "on" : word == "no" || word == "false" ? "off" : word;
+  if (property.as_it_is.empty() || std::find(words.begin(), words.end(), plain) != words.end()) return;
+  options.warnings.push_back(fmt::format("-machine {}={}: {}", property.name, word, property.otherwise));
+}
+
 constexpr Text kMachineHelp =
     "Supported machines are:\n"
     "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
@@ -81,8 +123,24 @@ Result<> set_accel(Options& options, std::string_view value) {
     options.print_and_exit = "Accelerators supported:\njit (alias tcg)\ninterp\n";
     return {};
   }
-  if (!accel_word(options, word)) return Error{accel_error("-accel ", word)};
-  return {};
+  for (std::size_t i = 1; i < words.size(); i++) {
+    const auto& key = words[i].first;
+    if (std::find(std::begin(kAccelProperties), std::end(kAccelProperties), key) == std::end(kAccelProperties))
+      return Error{fmt::format("-accel {},{}: unknown property; the nearest is {}", word, key,
+                               nearest_word(key, kAccelProperties))};
+  }
+  return prefer_accel(options, "-accel ", word);
+}
+
+std::vector<std::string> machine_property_names() {
+  std::vector<std::string> names{"type", "accel", "smm", "firmware", "fd-bootchk", "pcspk-audiodev", "memory-backend"};
+  for (const FixedProperty& property : kFixed) names.emplace_back(property.name);
+  return names;
+}
+
+Result<> resolve_accel(const Options& options) {
+  if (options.accel != Options::Accel::Default || options.refused_accel.empty()) return {};
+  return Error{options.refused_accel};
 }
 
 Result<> set_machine(Options& options, std::string_view value) {
@@ -92,24 +150,37 @@ Result<> set_machine(Options& options, std::string_view value) {
     } else if (key == "accel") {
       if (asks_for_help(word)) return set_accel(options, word);
       // "kvm:tcg" names fallbacks in order: the first one that exists counts.
-      const auto choices = split_words(word, ':');
-      if (std::none_of(choices.begin(), choices.end(), [&](const std::string& c) { return accel_word(options, c); }))
-        return Error{accel_error("-machine accel=", word)};
+      for (const std::string& choice : split_words(word, ':')) {
+        if (auto done = prefer_accel(options, "-machine accel=", choice); !done) return done;
+      }
+    } else if (key == "pcspk-audiodev") {
+      options.speaker_audio = word;
     } else if (key == "smm") {
       const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
       if (!on) return Error{fmt::format("-machine smm={}: {}; auto, on and off exist", word, on.error().message)};
       options.smm = on.value();
-    } else if (std::find(std::begin(kAccepted), std::end(kAccepted), key) != std::end(kAccepted)) {
-      continue;
+    } else if (key == "memory-backend") {
+      options.memory_backend = word;
+    } else if (key == "firmware") {
+      options.bios = word;
+    } else if (key == "fd-bootchk") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("-machine fd-bootchk={}: {}", word, on.message())};
+      options.check_floppy_signature = on.value();
+    } else if (const FixedProperty* fixed = find_fixed(key); fixed != nullptr) {
+      take_fixed(options, *fixed, word);
     } else if (key == "type" || word.empty()) {
       const Text type = key == "type" ? Text(word) : Text(key);
-      if (!is_pc(type)) return Error{fmt::format("-machine {}: unknown machine; pc (i440FX + PIIX3) exists", type)};
+      if (!is_pc(type))
+        return Error{fmt::format("-machine {}: {}; pc (i440FX + PIIX3) exists", type,
+                                 is_other_machine(type) ? "relic86 does not build this machine" : "unknown machine")};
     } else {
-      std::vector<Text> names{"type", "accel", "smm"};
-      names.insert(names.end(), std::begin(kAccepted), std::end(kAccepted));
-      return Error{
-          fmt::format("-machine {}={}: unknown property; the nearest is {}; type, accel and smm have an effect", key,
-                      word, nearest_word(key, names))};
+      const auto known = machine_property_names();
+      const std::vector<Text> names(known.begin(), known.end());
+      return Error{fmt::format(
+          "-machine {}={}: unknown property; the nearest is {}; type, accel, smm, firmware and fd-bootchk have an "
+          "effect",
+          key, word, nearest_word(key, names))};
     }
   }
   return {};

@@ -8,8 +8,11 @@
 
 #include "base/log.h"
 #include "base/nearest.h"
+#include "options/audio_option.h"
+#include "options/display_option.h"
 #include "options/drive_option.h"
 #include "options/foreign_options.h"
+#include "options/json_properties.h"
 #include "options/machine_option.h"
 #include "options/option_text.h"
 #include "options/port_device.h"
@@ -20,17 +23,22 @@ namespace {
 
 using Text = std::string_view;
 
+// -m [size=]SIZE[,slots=N,maxmem=SIZE]: what may be added later is nothing, because no memory can be plugged in.
 Result<> set_ram(Options& options, Text value) {
-  const std::string original(value);
-  if (value.starts_with("size=")) value.remove_prefix(5);
-  const auto size = parse_size(value.substr(0, value.find(',')), 1u << 20);
-  if (!size)
-    return Error{fmt::format("-m {}: {}; give megabytes or a size such as 64M or 1G", original, size.message())};
-  constexpr u64 kLeast = 1u << 20, kMost = 3ull << 30;
-  if (size.value() < kLeast || size.value() > kMost) {
-    return Error{fmt::format("-m {}: guest RAM must be from 1M to 3G", original)};
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool bare = word.empty() && key == parse_properties(value).front().first;
+    if (key == "slots" && parse_number(word)) continue;
+    if (!bare && key != "size" && key != "maxmem")
+      return Error{fmt::format("-m {}={}: unknown property; size, slots=N and maxmem are known", key, word)};
+    const auto size = parse_size(bare ? key : word, 1u << 20);
+    if (!size)
+      return Error{fmt::format("-m {}: {}; give megabytes or a size such as 64M or 1G", value, size.message())};
+    if (key == "maxmem") continue;
+    constexpr u64 kLeast = 1u << 20, kMost = 3ull << 30;
+    if (size.value() < kLeast || size.value() > kMost)
+      return Error{fmt::format("-m {}: guest RAM must be from 1M to 3G", value)};
+    options.ram_bytes = size.value() & ~u64{0xFFFF};
   }
-  options.ram_bytes = size.value() & ~u64{0xFFFF};
   return {};
 }
 
@@ -92,7 +100,12 @@ Result<> set_boot(Options& options, Text value) {
       (key == "menu" ? options.boot_menu : options.boot_strict) = on.value();
       continue;
     }
-    if (key == "splash" || key == "splash-time" || key == "reboot-timeout") continue;
+    if (key == "splash") continue;  // a picture for a boot menu that shows text
+    if (key == "splash-time" || key == "reboot-timeout") {
+      if (!parse_number(word) && word != "-1")
+        return Error{fmt::format("-boot {}={}: a number of milliseconds is expected", key, word)};
+      continue;
+    }
     const bool named = key == "order" || key == "once";
     if (!named && !word.empty())
       return Error{fmt::format("-boot {}={}: unknown property; order, once, menu and strict are known", key, word)};
@@ -124,7 +137,10 @@ Result<> set_icount(Options& options, Text value) {
       if (!on || on.value())
         return Error{fmt::format("-icount align={}: only off exists; guest time never waits for the host's", word)};
     } else {
-      return Error{fmt::format("-icount {}={}: unknown property; shift and sleep are known", key, word)};
+      const bool record = key == "rr" || key == "rrfile" || key == "rrsnapshot";
+      return Error{fmt::format("-icount {}={}: {}", key, word,
+                               record ? "there is no record and replay; two runs with -icount shift=N are alike anyway"
+                                      : "unknown property; shift and sleep are known")};
     }
   }
   options.icount = icount;
@@ -141,55 +157,13 @@ Result<> set_rtc(Options& options, Text value) {
     } else if (key == "driftfix") {
       if (word != "slew" && word != "none")
         return Error{fmt::format("-rtc driftfix={}: unknown word; slew and none exist", word)};
+      options.rtc_slew = word == "slew";
     } else {
       return Error{fmt::format(
           "-rtc {}: unknown property; base=utc, base=localtime and base=YYYY-MM-DDTHH:MM:SS are known", key)};
     }
   }
   return {};
-}
-
-Result<> set_display(Options& options, Text value) {
-  const Text word = value.substr(0, value.find(','));
-  if (asks_for_help(word)) {
-    options.print_and_exit = "Available display backend types:\nnone\nsdl (aliases gtk and default)\n";
-    return {};
-  }
-  if (word != "sdl" && word != "none" && word != "gtk" && word != "default") {
-    return Error{fmt::format("-display {}: unknown display; sdl and none exist", value)};
-  }
-  options.display = word == "none" ? "none" : "sdl";
-  for (const auto& [key, on] : parse_properties(value)) {
-    if (key == "full-screen" && parse_switch(on).ok()) options.full_screen = parse_switch(on).value();
-  }
-  return {};
-}
-
-Result<> set_vga(Options& options, Text value) {
-  if (asks_for_help(value)) {
-    options.print_and_exit = "none                 no graphic card\nstd                  standard VGA (default)\n";
-    return {};
-  }
-  if (value != "std" && value != "none")
-    return Error{fmt::format("-vga {}: unknown adapter; std and none exist", value)};
-  options.vga = value;
-  return {};
-}
-
-// The window sends the positions of keys, so that the guest's own layout counts: any of QEMU's layouts does.
-Result<> set_keyboard(Options& options, Text value) {
-  constexpr Text kLayouts =
-      "ar bepo cz da de de-ch en-gb en-us es et fi fo fr fr-be fr-ca fr-ch hr hu is it ja lt lv "
-      "mk nl no pl pt pt-br ru sl sv th tr";
-  const auto names = split_words(kLayouts, ' ');
-  if (asks_for_help(value)) {
-    options.print_and_exit = fmt::format("{}\n", fmt::join(names, "\n"));
-    return {};
-  }
-  if (std::find(names.begin(), names.end(), value) != names.end()) return {};
-  const std::vector<Text> words(names.begin(), names.end());
-  return Error{fmt::format("-k {}: unknown keyboard layout; the nearest is {}; '-k help' lists all", value,
-                           nearest_word(value, words))};
 }
 
 Result<> set_char_device(Options& options, Text value) {
@@ -294,18 +268,78 @@ Result<> set_escape(Options& options, Text value) {
   return {};
 }
 
-// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown.
+// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown. A panic device and a watchdog do not exist,
+// so that their actions are never taken.
 Result<> set_action(Options& options, Text value) {
+  struct Row {
+    Text event, actions;
+  };
+  constexpr Row kEvents[] = {{"reboot", "reset shutdown"},
+                             {"shutdown", "poweroff pause"},
+                             {"panic", "pause shutdown exit-failure none"},
+                             {"watchdog", "reset shutdown poweroff inject-nmi pause debug none"}};
   for (const auto& [key, word] : parse_properties(value)) {
-    if (key == "reboot" && (word == "reset" || word == "shutdown")) {
-      options.no_reboot = word == "shutdown";
-    } else if (key == "shutdown" && (word == "poweroff" || word == "pause")) {
-      options.no_shutdown = word == "pause";
-    } else if (key != "panic" && key != "watchdog") {
-      return Error{
-          fmt::format("-action {}={}: unknown; reboot=reset|shutdown and shutdown=poweroff|pause exist", key, word)};
-    }
+    const Row* row = std::find_if(std::begin(kEvents), std::end(kEvents), [&](const Row& r) { return r.event == key; });
+    if (row == std::end(kEvents))
+      return Error{fmt::format("-action {}: unknown event; reboot, shutdown, panic and watchdog exist", key)};
+    const auto actions = split_words(row->actions, ' ');
+    if (std::find(actions.begin(), actions.end(), word) == actions.end())
+      return Error{fmt::format("-action {}={}: unknown action; {} exist", key, word, fmt::join(actions, ", "))};
+    if (key == "reboot") options.no_reboot = word == "shutdown";
+    if (key == "shutdown") options.no_shutdown = word == "pause";
   }
+  return {};
+}
+
+// -set GROUP.ID.PROPERTY=VALUE: one more word for a -device or -drive that stands before it.
+Result<> set_property(Options& options, Text value) {
+  const auto equals = value.find('=');
+  const auto parts = split_words(value.substr(0, equals), '.');
+  if (equals == Text::npos || parts.size() < 3)
+    return Error{fmt::format("-set {}: write GROUP.ID.PROPERTY=VALUE, such as drive.d0.file=disk.img", value)};
+  const std::string key = fmt::format("{}", fmt::join(parts.begin() + 2, parts.end(), "."));
+  const std::string word(value.substr(equals + 1));
+  if (parts[0] == "device") {
+    for (DeviceOption& device : options.devices) {
+      const bool named = std::any_of(device.properties.begin(), device.properties.end(), [&](const auto& property) {
+        return property.first == "id" && property.second == parts[1];
+      });
+      if (!named) continue;
+      device.properties.emplace_back(key, word);
+      return {};
+    }
+  } else if (parts[0] == "drive") {
+    for (DriveOption& drive : options.drives) {
+      if (drive.id == parts[1] && !parts[1].empty()) return set_drive_property(drive, key, word);
+    }
+  } else {
+    return Error{fmt::format("-set {}: only device and drive exist as groups; write the property where the {} stands",
+                             value, parts[0])};
+  }
+  return Error{fmt::format("-set {}: there is no -{} with id={} before it; -set stands after what it changes", value,
+                           parts[0], parts[1])};
+}
+
+// -compat deprecated-input=..: nothing here is deprecated or unstable, so that every policy holds.
+Result<> set_compatibility(Options&, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool input = key == "deprecated-input" || key == "unstable-input";
+    const bool output = key == "deprecated-output" || key == "unstable-output";
+    const bool known =
+        word == "accept" || (input && (word == "reject" || word == "crash")) || (output && word == "hide");
+    if ((!input && !output) || !known)
+      return Error{
+          fmt::format("-compat {}={}: unknown; deprecated-input and unstable-input take accept, reject and "
+                      "crash, deprecated-output and unstable-output accept and hide",
+                      key, word)};
+  }
+  return {};
+}
+
+// -seed N: nothing in the machine is random.
+Result<> set_seed(Options&, Text value) {
+  if (const auto number = parse_number(value); !number)
+    return Error{fmt::format("-seed {}: {}; give a number", value, number.message())};
   return {};
 }
 
@@ -328,10 +362,12 @@ Result<> set_first_geometry(Options& options, Text value) {
 }
 
 Result<> set_device(Options& options, Text value) {
+  const auto properties = option_properties("-device", value, "driver");
+  if (!properties) return properties.error();
   DeviceOption device;
-  for (const auto& [key, word] : parse_properties(value)) {
-    if (device.name.empty()) {
-      device.name = key;
+  for (const auto& [key, word] : properties.value()) {
+    if (key == "driver") {
+      device.name = word;
     } else {
       device.properties.emplace_back(key, word);
     }
@@ -341,13 +377,66 @@ Result<> set_device(Options& options, Text value) {
   return {};
 }
 
-Result<> set_global(Options& options, Text value) {
-  if (value.find('.') >= value.find('=')) return Error{fmt::format("-global {}: write DRIVER.PROPERTY=VALUE", value)};
-  constexpr Text kPort = "isa-debugcon.iobase=";
-  if (!value.starts_with(kPort)) return {};
-  const auto port = parse_number(value.substr(kPort.size()));
-  if (!port || port.value() > 0xFFFF) return Error{fmt::format("-global {}: the port must be 0 to 0xffff", value)};
+Result<> set_debugcon_port(Options& options, Text word) {
+  const auto port = parse_number(word);
+  if (!port || port.value() > 0xFFFF) return Error{"the port must be 0 to 0xffff"};
   options.debugcon_port = static_cast<u16>(port.value());
+  return {};
+}
+template <bool Options::*can>
+Result<> set_sleep_state(Options& options, Text word) {
+  const auto number = parse_number(word);
+  const auto off = number && number.value() <= 1 ? Result<bool>(number.value() == 1) : parse_switch(word);
+  if (!off) return Error{"0, 1, on and off exist"};
+  options.*can = !off.value();
+  return {};
+}
+
+Result<> set_floppy_speed(Options& options, Text word) {
+  if (word != "fast" && word != "real") return Error{"fast and real (a turning disk's) exist"};
+  options.real_floppy_speed = word == "real";
+  return {};
+}
+
+// -global DRIVER.PROPERTY=VALUE, or driver=DRIVER,property=PROPERTY,value=VALUE. What tunes devices that do not exist,
+// or that a guest cannot see, is taken without an effect.
+Result<> set_global(Options& options, Text value) {
+  struct Row {
+    Text driver, property;
+    Result<> (*apply)(Options&, Text);
+  };
+  static constexpr Row kServed[] = {
+      {"isa-debugcon", "iobase", set_debugcon_port},
+      {"PIIX4_PM", "disable_s3", set_sleep_state<&Options::suspend_to_ram>},
+      {"PIIX4_PM", "disable_s4", set_sleep_state<&Options::suspend_to_disk>},
+      {"isa-fdc", "fdtypeA",
+       [](Options& given, Text word) -> Result<> {
+         given.floppy_drive_a_absent = word == "none";
+         return {};
+       }},
+      {"isa-fdc", "speed", set_floppy_speed},
+  };
+  std::string driver, property, word;
+  if (value.starts_with("driver=")) {
+    for (const auto& [key, text] : parse_properties(value)) {
+      if (key == "driver") driver = text;
+      if (key == "property") property = text;
+      if (key == "value") word = text;
+    }
+  } else {
+    const auto point = value.find('.'), equals = value.find('=');
+    if (point < equals && equals != Text::npos) {
+      driver = value.substr(0, point);
+      property = value.substr(point + 1, equals - point - 1);
+      word = value.substr(equals + 1);
+    }
+  }
+  if (driver.empty() || property.empty()) return Error{fmt::format("-global {}: write DRIVER.PROPERTY=VALUE", value)};
+  for (const Row& row : kServed) {
+    if (row.driver != driver || row.property != property) continue;
+    if (auto applied = row.apply(options, word); !applied)
+      return Error{fmt::format("-global {}: {}", value, applied.message())};
+  }
   return {};
 }
 
@@ -384,16 +473,11 @@ Result<> enable(Options& options, Text) {
   return {};
 }
 // -nic and -net: there is no network card yet; "none" says so, and -nodefaults-minded scripts do.
-Result<> set_network(Options&, Text value) {
+Result<> refuse_network(Text option, Text value) {
   if (value == "none" || value == "type=none") return {};
-  return Error{fmt::format("-nic {}: no network card exists; only none is accepted, or leave the option out", value)};
-}
-Result<> set_vnc(Options&, Text value) {
-  if (value == "none") return {};
   return Error{
-      fmt::format("-vnc {}: there is no VNC server; only none is accepted; -display sdl shows a window", value)};
+      fmt::format("{} {}: no network card exists; only none is accepted, or leave the option out", option, value)};
 }
-
 struct OptionRow {
   Text name;
   Text argument;  // what follows, for -help; empty: nothing follows
@@ -433,6 +517,12 @@ constexpr OptionRow kRows[] = {
     {"bios", "FILE", "system ROM image (default: SeaBIOS)", store<&Options::bios>},
     {"L", "DIR", "folder to look for firmware in", set_firmware_dir},
     {"option-rom", "FILE", "additional option ROM", append<&Options::option_roms>},
+    {"localtime", "", "as -rtc base=localtime",
+     [](Options& options, Text) { return set_rtc(options, "base=localtime"); }},
+    {"startdate", "DATE", "as -rtc base=DATE",
+     [](Options& options, Text value) {
+       return set_rtc(options, "base=" + std::string(value == "now" ? "utc" : value));
+     }},
     {"rtc", "base=..", "clock base: utc, localtime or YYYY-MM-DDTHH:MM:SS", set_rtc},
     {"fw_cfg", "NAME,file=F|string=S", "a file for the guest's firmware", set_firmware_file},
     {"uuid", "UUID", "the machine's UUID in the SMBIOS tables", set_uuid},
@@ -456,19 +546,35 @@ constexpr OptionRow kRows[] = {
        return {};
      }},
     {"S", "", "do not start the processor; 'cont' in the monitor starts it", enable<&Options::start_paused>},
+    {"audiodev", "none,id=ID", "accepted for scripts: there is no sound card", add_audio_device},
+    {"audio", "none", "accepted for scripts", set_audio},
+    {"audio-help", "", "how to write the sound options that were given",
+     [](Options& options, Text) -> Result<> {
+       options.print_and_exit = "-audiodev none,id=audio0\n";
+       return {};
+     }},
     {"display", "sdl|none", "window, or none", set_display},
     {"full-screen", "", "start with the window in full screen", enable<&Options::full_screen>},
     {"nographic", "", "no window; serial port and monitor on stdio", enable<&Options::nographic>},
     {"nodefaults", "", "no serial port, parallel port, floppy or CD-ROM drive unless asked for",
      enable<&Options::no_defaults>},
     {"sdl", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "sdl"); }},
+    {"gtk", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "gtk"); }},
     {"vga", "std|none", "display adapter", set_vga},
     {"k", "LAYOUT", "keyboard layout; keys are sent by position, the guest's layout counts", set_keyboard},
     {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
-    {"net", "none", "accepted for scripts", set_network},
-    {"nic", "none", "accepted for scripts", set_network},
+    {"blockdev", "DRIVER,node-name=N", "an image for -device drive=N; driver=file|host_device|raw, in JSON too",
+     add_block_node},
+    {"object", "TYPE,id=ID", "secret, memory-backend-ram, iothread ..; 'help' lists types; in JSON too", add_object},
+    {"set", "device|drive.ID.P=V", "one more property for a -device or -drive with this id", set_property},
+    {"net", "none", "accepted for scripts", [](Options&, Text value) { return refuse_network("-net", value); }},
+    {"nic", "none", "accepted for scripts", [](Options&, Text value) { return refuse_network("-nic", value); }},
     {"vnc", "none", "accepted for scripts", set_vnc},
-    {"global", "D.P=V", "a device property; isa-debugcon.iobase=PORT has an effect, others are accepted", set_global},
+    {"global", "D.P=V",
+     "a device property; isa-debugcon.iobase, PIIX4_PM.disable_s3 and _s4, isa-fdc.fdtypeA and .speed have an effect",
+     set_global},
+    {"compat", "POLICY", "accepted: nothing is deprecated", set_compatibility},
+    {"seed", "N", "accepted: nothing in the machine is random", set_seed},
     {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},
     {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},
     {"action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause", set_action},
@@ -481,12 +587,15 @@ constexpr OptionRow kRows[] = {
     {"expect-serial", "REGEX", "exit 0 when COM1 has shown this", append<&Options::expect_serial>},
     {"expect-screen", "REGEX", "exit 0 when the text screen shows this", append<&Options::expect_screen>},
     {"fail-serial", "REGEX", "exit 2 when COM1 has shown this", append<&Options::fail_serial>},
-    {"timeout", "SECONDS", "exit 4 after this long (guest time with -icount)", set_timeout},
+    {"timeout", "SECONDS", "exit 4 after this long (guest time with -icount; the wait for a busy host does not count)",
+     set_timeout},
     {"state-hash", "", "print a hash of the whole machine's state at exit", enable<&Options::state_hash>},
     {"state-dir", "DIR", "folder of saved machines (default: the first image's)", store<&Options::state_dir>},
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
     {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
+    {"host-features", "LIST", "host instructions not to use: -sse3,-ssse3", store<&Options::host_features>},
+    {"deterministic-fpu", "", "FSIN, RCPPS and relatives without the host's unit", enable<&Options::deterministic_fpu>},
 };
 
 Text nearest(Text word) {
@@ -496,8 +605,9 @@ Text nearest(Text word) {
 }
 
 std::string dashed(Text name) {
-  constexpr Text kOurs[] = {"expect-serial", "expect-screen", "fail-serial", "timeout",  "state-hash",
-                            "state-dir",     "screenshot",    "jit-opt",     "jit-stats"};
+  constexpr Text kOurs[] = {"expect-serial", "expect-screen", "fail-serial",      "timeout",
+                            "state-hash",    "state-dir",     "screenshot",       "jit-opt",
+                            "jit-stats",     "host-features", "deterministic-fpu"};
   return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
 }
 
@@ -538,7 +648,10 @@ std::string help_text() {
     text += fmt::format("{:<28} {}\n", dashed(row.name) + (row.argument.empty() ? "" : " ") + std::string(row.argument),
                         row.help);
   text +=
-      "\nOne dash or two are the same. Exit codes: 0 power-off, quit or expectation seen; 1 usage or host error; 2 "
+      "\nKeys in the window: Ctrl+Alt+G grabs and frees mouse and keyboard (a click grabs), Ctrl+Alt+F full screen, "
+      "Ctrl+Alt+Q asks\n"
+      "the guest to power off (twice: quits), Ctrl+Alt+V types the clipboard, Ctrl+Alt+P pauses.\n"
+      "One dash or two are the same. Exit codes: 0 power-off, quit or expectation seen; 1 usage or host error; 2 "
       "failure text;\n"
       "3 ended before what was expected; 4 time is up; 6 triple fault with -no-reboot; isa-debug-exit gives (value << "
       "1) | 1.\n";
@@ -548,15 +661,22 @@ std::string help_text() {
 namespace {
 
 // What QEMU has and we do not, or what needs no effect. Warnings are printed at the end: a later error stands alone.
-Result<> take_foreign_option(const ForeignOption& option, Text written, std::vector<std::string>& warnings) {
+Result<> take_foreign_option(Options& options, const ForeignOption& option, Text written, Text value) {
+  if (!option.words.empty()) {
+    const auto words = split_words(option.words, ' ');
+    if (std::find(words.begin(), words.end(), value) == words.end())
+      return Error{fmt::format("{} {}: unknown word; {} exist", written, value, fmt::join(words, ", "))};
+  }
   if (option.answer == ForeignOption::Answer::Refuse) return Error{fmt::format("{}: {}", written, option.reason)};
-  if (option.answer == ForeignOption::Answer::Warn) warnings.push_back(fmt::format("{}: {}", written, option.reason));
+  if (option.answer == ForeignOption::Answer::Warn)
+    options.warnings.push_back(fmt::format("{}: {}", written, option.reason));
   return {};
 }
 
 // -device words may stand before the drives and character devices that they name.
-Result<> resolve_devices(Options& options, std::vector<std::string>& warnings) {
+Result<> resolve_devices(Options& options) {
   std::vector<DeviceOption> others;
+  options.all_devices = options.devices;
   for (const DeviceOption& device : options.devices) {
     const bool wants_help = std::any_of(device.properties.begin(), device.properties.end(),
                                         [](const auto& property) { return asks_for_help(property.first); });
@@ -568,7 +688,7 @@ Result<> resolve_devices(Options& options, std::vector<std::string>& warnings) {
   options.devices = std::move(others);
   for (const DriveOption& drive : options.drives) {
     if (drive.interface == DriveOption::Interface::None)
-      warnings.push_back(
+      options.warnings.push_back(
           fmt::format("-drive if=none,id={}: no -device uses it; -device ide-hd,drive={} does", drive.id, drive.id));
   }
   return {};
@@ -578,7 +698,6 @@ Result<> resolve_devices(Options& options, std::vector<std::string>& warnings) {
 
 Result<ParsedCommandLine> parse_command_line(std::span<const std::string> arguments) {
   ParsedCommandLine parsed;
-  std::vector<std::string> warnings;
   for (std::size_t i = 0; i < arguments.size(); i++) {
     Text word = arguments[i];
     if (!word.starts_with('-') || word == "-") {
@@ -609,16 +728,19 @@ Result<ParsedCommandLine> parse_command_line(std::span<const std::string> argume
       if (i + 1 >= arguments.size()) return Error{fmt::format("{}: needs an argument ({})", written, argument)};
       value = arguments[++i];
     }
-    auto done =
-        foreign == nullptr ? row->apply(parsed.options, value) : take_foreign_option(*foreign, written, warnings);
+    auto done = foreign == nullptr ? row->apply(parsed.options, value)
+                                   : take_foreign_option(parsed.options, *foreign, written, value);
     if (!done) return done.error();
     if (!parsed.options.print_and_exit.empty()) {
       parsed.print_and_exit = parsed.options.print_and_exit;
       return parsed;
     }
   }
-  if (auto done = resolve_devices(parsed.options, warnings); !done) return done.error();
-  for (const std::string& warning : warnings) log::warning(warning);
+  if (auto done = resolve_accel(parsed.options); !done) return done.error();
+  if (auto done = check_memory_backend(parsed.options); !done) return done.error();
+  if (auto done = check_audio_names(parsed.options); !done) return done.error();
+  if (auto done = resolve_devices(parsed.options); !done) return done.error();
+  for (const std::string& warning : parsed.options.warnings) log::warning(warning);
   return parsed;
 }
 

@@ -9,7 +9,9 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "options/blockdev_option.h"
 #include "options/chardev_option.h"
+#include "options/object_option.h"
 
 namespace relic86 {
 
@@ -27,6 +29,8 @@ struct DriveOption {
   bool raw = false;                            // format=raw: whatever the file looks like
   std::optional<std::array<u32, 3>> geometry;  // cyls=,heads=,secs=
   std::string id;                              // the monitor's name for it, beside "ide0-hd0"
+  std::string device_id;                       // id= of the -device that gives it its place
+  std::string node;                            // the -blockdev that -device drive= names instead of a -drive
   std::optional<unsigned> boot_index;          // -device ..,bootindex=: lower ones are tried first
   std::string serial, model;                   // of a disk; empty: the board's own
 };
@@ -37,6 +41,12 @@ struct MonitorOption {
   std::string device;    // a character device: "stdio", "chardev:ID"
   bool control = false;  // QMP (JSON) instead of lines of text
   bool pretty = false;   // its answers are indented
+};
+
+// -audiodev: a back end for sound.
+struct AudioDeviceOption {
+  std::string driver;
+  std::string id;
 };
 
 // -fw_cfg: a file of the firmware configuration interface.
@@ -58,30 +68,39 @@ struct DeviceOption {
 };
 
 struct Options {
-  std::string print_and_exit;  // a text that was asked for instead of a machine: "-machine help"
+  std::vector<std::string> warnings;  // about the command line; told when it is whole and right
+  std::string print_and_exit;         // a text that was asked for instead of a machine: "-machine help"
   u64 ram_bytes = 128ull << 20;
   std::string cpu_model;  // empty: the default; "MODEL,+feature,-feature"
   enum class Accel : u8 { Default, Interpreter, Jit } accel = Accel::Default;
+  std::string refused_accel;  // what the last -accel says that named no engine of ours
   std::string jit_opt;
   bool jit_stats = false;
-  bool smm = true;  // -machine smm=
+  std::string host_features;       // --host-features: "-sse3,-ssse3"
+  bool deterministic_fpu = false;  // --deterministic-fpu
+  bool smm = true;                 // -machine smm=
 
   std::vector<DriveOption> drives;
   bool snapshot = false;
   bool default_floppy = true;  // drive A and an empty CD-ROM drive are there unless -device places such drives
   bool default_cdrom = true;
-  std::string boot_order;  // letters a, c, d, n; empty: c, d, a by what is attached
-  std::string boot_once;   // until the first reset
+  bool floppy_drive_a_absent = false;  // -global isa-fdc.fdtypeA=none
+  bool suspend_to_ram = true;          // -global PIIX4_PM.disable_s3=
+  bool suspend_to_disk = true;         // -global PIIX4_PM.disable_s4=
+  std::string boot_order;              // letters a, c, d, n; empty: c, d, a by what is attached
+  std::string boot_once;               // until the first reset
   bool boot_menu = false;
   bool boot_strict = false;            // nothing is tried beyond the devices with a bootindex
   bool check_floppy_signature = true;  // -no-fd-bootchk
+  bool real_floppy_speed = false;      // -global isa-fdc.speed=real
   std::vector<FirmwareFileOption> firmware_files;
   std::string kernel, initrd, append;
   std::string bios;
   std::vector<std::string> firmware_dirs;  // -L
   std::vector<std::string> option_roms;
 
-  std::string rtc_base;  // "", "utc", "localtime", "YYYY-MM-DDTHH:MM:SS"
+  std::string rtc_base;   // "", "utc", "localtime", "YYYY-MM-DDTHH:MM:SS"
+  bool rtc_slew = false;  // -rtc driftfix=slew
   std::optional<IcountOption> icount;
 
   std::vector<std::string> serials;  // as written: "stdio", "file:F", ...
@@ -93,11 +112,18 @@ struct Options {
   u16 debugcon_port = 0xE9;      // -global isa-debugcon.iobase=PORT
   std::vector<std::string> gdb;  // "tcp::1234"
   std::string display;           // "sdl", "none"; empty: sdl if one can be opened
+  std::string display_option;    // as the user wrote it, for messages: "-display gtk"
   bool full_screen = false;
   bool nographic = false;
   bool no_defaults = false;
   std::string vga = "std";
-  std::vector<DeviceOption> devices;
+  std::vector<DeviceOption> devices;      // those that the command line's parser has not carried out
+  std::vector<DeviceOption> all_devices;  // every -device, as given
+  std::vector<ObjectOption> objects;
+  std::vector<BlockNode> block_nodes;
+  std::string memory_backend;  // -machine memory-backend=
+  std::vector<AudioDeviceOption> audio_devices;
+  std::string speaker_audio;  // -machine pcspk-audiodev=
 
   bool start_paused = false;  // -S
   bool no_reboot = false;

@@ -1,9 +1,10 @@
 ; Boots a multiboot kernel (Multiboot Specification 0.6.96) whose pieces lie in the firmware configuration device. The
-; loader (frontend/kernel_loader) prepares the information structure with command line and modules and passes it in the
-; place of the initrd; only the BIOS knows the memory map, which is put into the structure here.
+; loader (loaders/multiboot_loader) prepares the information structure with command line and modules and passes it in the
+; place of the initrd; only the BIOS knows the memory map and the video modes, which are put into the structure here.
 
 %include "expansion_header.inc"
 %include "fw_cfg.inc"
+%include "multiboot_video.inc"
 
 product_name: db 'relic86 multiboot loader', 0
 
@@ -12,6 +13,7 @@ INFO_MEM_LOWER      equ 4
 INFO_MEM_UPPER      equ 8
 INFO_MMAP_LENGTH    equ 44
 INFO_MMAP_ADDRESS   equ 48
+INFO_VBE_CONTROLLER equ 72
 E820_SIGNATURE      equ 0x534d4150
 E820_ENTRY          equ 20
 MMAP_ENTRY          equ 24              ; the entry's size and the entry
@@ -85,6 +87,10 @@ boot:
     movzx eax, di
     sub eax, MMAP
     mov [MMAP_LENGTH], eax
+    sti
+    call set_video_mode
+    cli
+    cld
 
     xor ebx, ebx                        ; where this ROM lies
     mov bx, cs
@@ -118,6 +124,16 @@ protected:
     mov [ebx + INFO_MMAP_LENGTH], ecx
     mov edi, [ebx + INFO_MMAP_ADDRESS]
     mov esi, MMAP
+    rep movsb
+    mov eax, [VIDEO_FLAGS]
+    or [ebx], eax
+    lea edi, [ebx + INFO_VBE_MODE]
+    mov esi, FRAME_FIELDS
+    mov ecx, FRAME_FIELDS_SIZE
+    rep movsb
+    mov edi, [ebx + INFO_VBE_CONTROLLER]
+    mov esi, VBE_CONTROLLER
+    mov ecx, VBE_SIZE
     rep movsb
     mov edx, [ENTRY]
     mov eax, MULTIBOOT_LOADED

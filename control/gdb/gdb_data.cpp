@@ -96,9 +96,11 @@ void GdbSession::write_binary(Text arguments) {
 
 // --- Queries ---
 
-void GdbSession::supported(Text) {
-  reply(fmt::format("PacketSize={:x};qXfer:features:read+;QStartNoAckMode+;swbreak+;hwbreak+;vContSupported+",
-                    GdbPackets::kLongest));
+void GdbSession::supported(Text arguments) {
+  multiprocess_ = arguments.find("multiprocess+") != Text::npos;
+  stop_reply_ = fmt::format("T05thread:{};", thread_id());
+  reply(fmt::format("PacketSize={:x};qXfer:features:read+;QStartNoAckMode+;swbreak+;hwbreak+;vContSupported+{}",
+                    GdbPackets::kLongest, multiprocess_ ? ";multiprocess+" : ""));
 }
 
 // "ANNEX:OFFSET,LENGTH"
@@ -110,7 +112,7 @@ void GdbSession::transfer_features(Text arguments) {
   const auto offset = take_hex(arguments);
   const auto length = offset && take(arguments, ',') ? take_hex(arguments) : std::nullopt;
   if (!length) return error();
-  const std::string xml = gdb_target_description(machine_.cpu());
+  const std::string xml = gdb_target_description();
   const std::size_t first = std::min<u64>(*offset, xml.size());
   const std::size_t count = std::min<u64>({*length, xml.size() - first, GdbPackets::kLongest / 2});
   reply((first + count < xml.size() ? "m" : "l") + xml.substr(first, count));

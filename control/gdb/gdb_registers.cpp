@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/segmentation.h"
@@ -192,20 +193,54 @@ std::string register_line(std::string_view name, unsigned bits, std::string_view
                      group.empty() ? "" : fmt::format(" group=\"{}\"", group));
 }
 
+// Named bits of a register (SDM 1 3.4.3 and 10.2.3, SDM 3A 2.5, AMD APM 2 3.1.7). Without a last bit it is one bit.
+struct Field {
+  std::string_view name;
+  unsigned first;
+  unsigned last = 0;
+};
+constexpr Field kEflagsFields[] = {{"CF", 0},  {"", 1},    {"PF", 2},  {"AF", 4},   {"ZF", 6},        {"SF", 7},
+                                   {"TF", 8},  {"IF", 9},  {"DF", 10}, {"OF", 11},  {"IOPL", 12, 13}, {"NT", 14},
+                                   {"RF", 16}, {"VM", 17}, {"AC", 18}, {"VIF", 19}, {"VIP", 20},      {"ID", 21}};
+constexpr Field kMxcsrFields[] = {{"IE", 0},  {"DE", 1},  {"ZE", 2},  {"OE", 3},      {"UE", 4},
+                                  {"PE", 5},  {"DAZ", 6}, {"IM", 7},  {"DM", 8},      {"ZM", 9},
+                                  {"OM", 10}, {"UM", 11}, {"PM", 12}, {"RC", 13, 14}, {"FZ", 15}};
+constexpr Field kCr0Fields[] = {{"PE", 0},  {"MP", 1},  {"EM", 2},  {"TS", 3},  {"ET", 4}, {"NE", 5},
+                                {"WP", 16}, {"AM", 18}, {"NW", 29}, {"CD", 30}, {"PG", 31}};
+constexpr Field kCr4Fields[] = {{"VME", 0},         {"PVI", 1},   {"TSD", 2},   {"DE", 3},   {"PSE", 4},
+                                {"PAE", 5},         {"MCE", 6},   {"PGE", 7},   {"PCE", 8},  {"OSFXSR", 9},
+                                {"OSXMMEXCPT", 10}, {"UMIP", 11}, {"SMEP", 20}, {"SMAP", 21}};
+constexpr Field kEferFields[] = {{"SCE", 0}, {"LME", 8}, {"LMA", 10}, {"NXE", 11}};
+
+std::string flags_type(std::string_view id, std::span<const Field> fields) {
+  std::string text = fmt::format("<flags id=\"{}\" size=\"4\">\n", id);
+  for (const Field& field : fields)
+    text += fmt::format("<field name=\"{}\" start=\"{}\" end=\"{}\"/>\n", field.name, field.first,
+                        field.last == 0 ? field.first : field.last);
+  return text + "</flags>\n";
+}
+
+std::string system_feature() {
+  struct Typed {
+    std::string_view name, type;
+    std::span<const Field> fields;
+  };
+  static constexpr Typed kTyped[] = {
+      {"cr0", "i386_cr0", kCr0Fields}, {"cr4", "i386_cr4", kCr4Fields}, {"efer", "i386_efer", kEferFields}};
+  std::string text = "<feature name=\"org.relic86.system\">\n";
+  for (const Typed& typed : kTyped) text += flags_type(typed.type, typed.fields);
+  for (const SystemRegister& row : kSystem) {
+    const auto* typed =
+        std::find_if(std::begin(kTyped), std::end(kTyped), [&](const Typed& t) { return t.name == row.name; });
+    text += register_line(row.name, 32, typed == std::end(kTyped) ? "int32" : typed->type, "system");
+  }
+  return text + "</feature>\n";
+}
+
 std::string core_feature() {
   static constexpr std::string_view kNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
   static constexpr std::string_view kControl[] = {"fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop"};
-  struct Flag {
-    std::string_view name;
-    unsigned bit;
-  };
-  static constexpr Flag kFlags[] = {{"CF", 0},  {"PF", 2},   {"AF", 4},   {"ZF", 6},  {"SF", 7},  {"TF", 8},
-                                    {"IF", 9},  {"DF", 10},  {"OF", 11},  {"NT", 14}, {"RF", 16}, {"VM", 17},
-                                    {"AC", 18}, {"VIF", 19}, {"VIP", 20}, {"ID", 21}};
-  std::string text = "<feature name=\"org.gnu.gdb.i386.core\">\n<flags id=\"i386_eflags\" size=\"4\">\n";
-  for (const Flag& flag : kFlags)
-    text += fmt::format("<field name=\"{}\" start=\"{}\" end=\"{}\"/>\n", flag.name, flag.bit, flag.bit);
-  text += "</flags>\n";
+  std::string text = "<feature name=\"org.gnu.gdb.i386.core\">\n" + flags_type("i386_eflags", kEflagsFields);
   for (const std::string_view name : kNames)
     text += register_line(name, 32, name == "esp" || name == "ebp" ? "data_ptr" : "int32");
   text += register_line("eip", 32, "code_ptr") + register_line("eflags", 32, "i386_eflags");
@@ -232,19 +267,18 @@ std::string sse_feature() {
     text += fmt::format("<field name=\"{}\" type=\"{}\"/>\n", kFields[i], kVectors[i].id);
   text += "<field name=\"uint128\" type=\"uint128\"/>\n</union>\n";
   for (unsigned i = 0; i < 8; i++) text += register_line(fmt::format("xmm{}", i), 128, "vec128");
-  return text + register_line("mxcsr", 32, "int", "vector") + "</feature>\n";
+  text += flags_type("i386_mxcsr", kMxcsrFields);
+  return text + register_line("mxcsr", 32, "i386_mxcsr", "vector") + "</feature>\n";
 }
 
 }  // namespace
 
-std::string gdb_target_description(const Cpu& cpu) {
-  std::string text = fmt::format(
-      "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n<architecture>{}"
-      "</architecture>\n",
-      cpu.state().mode.code32 ? "i386" : "i8086");
-  text += core_feature() + sse_feature() + "<feature name=\"org.relic86.system\">\n";
-  for (const SystemRegister& row : kSystem) text += register_line(row.name, 32, "int32", "system");
-  return text + "</feature>\n</target>\n";
+// Always i386, as QEMU's: gdb takes a description once, and a processor in real mode now is in protected mode soon. Who
+// debugs 16-bit code says 'set architecture i8086'.
+std::string gdb_target_description() {
+  return "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n<architecture>i386"
+         "</architecture>\n" +
+         core_feature() + sse_feature() + system_feature() + "</target>\n";
 }
 
 unsigned gdb_register_count() { return kCount; }

@@ -11,8 +11,8 @@
 
 namespace relic86 {
 
-// target.xml. Its architecture is i8086 while the code segment is a 16-bit one.
-std::string gdb_target_description(const Cpu& cpu);
+// target.xml: every register with its type; control registers and flags by their bits.
+std::string gdb_target_description();
 
 unsigned gdb_register_count();
 unsigned gdb_register_size(unsigned number);  // bytes; number below the count

@@ -17,6 +17,7 @@ const GdbSession::Command GdbSession::kCommands[] = {
     {"vCont?", &GdbSession::v_cont_query},
     {"vCont;", &GdbSession::v_cont},
     {"vKill;", &GdbSession::v_kill},
+    {"vAttach;", &GdbSession::v_attach},
     {"Z", &GdbSession::insert_point},
     {"z", &GdbSession::remove_point},
     {"D", &GdbSession::detach},
@@ -62,8 +63,8 @@ GdbSession::~GdbSession() {
 
 void GdbSession::attach() {
   packets_.reset();
-  stop_reply_ = "T05thread:01;";
-  waiting_ = physical_ = false;
+  waiting_ = physical_ = multiprocess_ = false;
+  stop_reply_ = fmt::format("T05thread:{};", thread_id());
   attached_ = true;
   machine_.debugger().mask_interrupts(true);
   machine_.hold_start();
@@ -115,14 +116,15 @@ void GdbSession::report_stop(const DebugStop& stop) {
                                                           : "awatch";
     why = fmt::format("{}:{:x};", name, stop.address);
   }
-  stop_reply_ = fmt::format("T{:02x}thread:01;{}", stop.cause == Cause::Request ? kInterrupted : kTrap, why);
+  stop_reply_ =
+      fmt::format("T{:02x}thread:{};{}", stop.cause == Cause::Request ? kInterrupted : kTrap, thread_id(), why);
   if (!waiting_) return;
   waiting_ = false;
   reply(stop_reply_);
 }
 
 void GdbSession::report_end(int exit_code) {
-  if (attached_ && waiting_) reply(fmt::format("W{:02x}", exit_code & 0xFF));
+  if (attached_ && waiting_) reply(fmt::format("W{:02x}{}", exit_code & 0xFF, multiprocess_ ? ";process:1" : ""));
   attached_ = waiting_ = false;
 }
 

@@ -53,6 +53,7 @@ class GdbSession {
   void detach(Text);
   void kill(Text);
   void v_kill(Text);
+  void v_attach(Text) { reply(stop_reply_); }  // it has been attached since it connected
   void restart(Text);
   void extended(Text) { reply("OK"); }
 
@@ -69,8 +70,10 @@ class GdbSession {
   void thread_alive(Text) { reply("OK"); }
   void supported(Text arguments);
   void transfer_features(Text arguments);
-  void current_thread(Text) { reply("QC1"); }
-  void first_threads(Text) { reply("m1"); }
+  // The one processor, as thread 1 of process 1 for a gdb that tells processes apart.
+  Text thread_id() const { return multiprocess_ ? "p01.01" : "01"; }
+  void current_thread(Text) { reply(multiprocess_ ? "QCp1.1" : "QC1"); }
+  void first_threads(Text) { reply(multiprocess_ ? "mp1.1" : "m1"); }
   void more_threads(Text) { reply("l"); }
   void thread_name(Text) { reply(to_hex(Text("CPU#0"))); }
   void attached(Text) { reply("1"); }
@@ -87,8 +90,9 @@ class GdbSession {
   GdbPackets packets_;
   std::string stop_reply_ = "T05thread:01;";
   bool attached_ = false;
-  bool waiting_ = false;   // gdb waits for a stop reply
-  bool physical_ = false;  // memory packets name physical addresses
+  bool waiting_ = false;       // gdb waits for a stop reply
+  bool multiprocess_ = false;  // gdb writes threads as pPROCESS.THREAD
+  bool physical_ = false;      // memory packets name physical addresses
 };
 
 }  // namespace relic86

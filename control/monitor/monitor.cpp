@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "control/commands/command.h"
 #include "control/monitor/monitor_commands.h"
 #include "devices/input/ps2_mouse.h"
-#include "display/screenshot.h"
 #include "machine/host_time.h"
 #include "machine/saved_machine.h"
 #include "options/version.h"
@@ -19,33 +19,23 @@ using monitor::Words;
 
 std::string help(Machine& machine, Words words);
 
-std::string stop(Machine& machine, Words) {
-  machine.pause();
-  return "";
-}
-std::string cont(Machine& machine, Words) {
-  machine.resume();
-  return "";
-}
-std::string quit(Machine& machine, Words) {
-  machine.quit();
-  return "";
-}
-std::string system_reset(Machine& machine, Words) {
-  machine.reset();
-  return "";
-}
-std::string system_wakeup(Machine& machine, Words) {
-  machine.wake();
-  return "";
-}
-std::string system_powerdown(Machine& machine, Words) {
-  machine.power_button();
-  return "";
-}
+// What a command of the table answers, as text: nothing when it went well.
+std::string said(const CommandReply& reply) { return reply ? "" : "Error: " + reply.error().message + "\n"; }
 
-std::string nmi(Machine& machine, Words) {
-  machine.board().pulse_nmi();
+// A line that is a command without arguments.
+template <const char* const& name>
+std::string plain(Machine& machine, Words) {
+  return said(run_command(name, machine));
+}
+constexpr const char* const kStop = "stop";
+constexpr const char* const kCont = "cont";
+constexpr const char* const kReset = "system_reset";
+constexpr const char* const kWakeup = "system_wakeup";
+constexpr const char* const kPowerdown = "system_powerdown";
+constexpr const char* const kNmi = "inject-nmi";
+
+std::string quit(Machine& machine, Words) {
+  machine.quit();  // at once: no answer is waited for
   return "";
 }
 std::string boot_set(Machine& machine, Words words) {
@@ -73,9 +63,7 @@ std::string screendump(Machine& machine, Words words) {
     }
   }
   if (file.empty()) return "screendump: a file name is missing\n";
-  const Frame& frame = machine.picture().update(machine.board());
-  const auto written = write_screenshot(frame, file, png ? PictureFormat::Png : PictureFormat::Ppm);
-  return written ? "" : "Error: " + written.message() + "\n";
+  return said(run_command("screendump", machine, {{"filename", file}, {"format", png ? "png" : "ppm"}}));
 }
 
 std::string sendkey(Machine& machine, Words words) {
@@ -119,22 +107,15 @@ std::string mouse_button(Machine& machine, Words words) {
 
 std::string change(Machine& machine, Words words) {
   if (words.size() < 3) return "change: a device (floppy0, ide1-cd0 ...) and a file are expected\n";
-  MediumChange change{words[2]};
-  if (words.size() > 3 && words[3] != "raw") return fmt::format("change: unknown format '{}'; raw exists\n", words[3]);
-  change.raw = words.size() > 3;
-  if (words.size() > 4) {
-    if (words[4] != "retain" && words[4] != "read-only" && words[4] != "read-write")
-      return fmt::format("change: unknown mode '{}'; retain, read-only and read-write exist\n", words[4]);
-    change.read_only = words[4] == "read-only";
-  }
-  const auto changed = machine.change_medium(words[1], change);
-  return changed ? "" : "Error: " + changed.message() + "\n";
+  Json arguments = {{"device", words[1]}, {"filename", words[2]}};
+  if (words.size() > 3) arguments["format"] = words[3];
+  if (words.size() > 4) arguments["read-only-mode"] = words[4];
+  return said(run_command("blockdev-change-medium", machine, arguments));
 }
 std::string eject(Machine& machine, Words words) {
   const bool force = words.size() > 2 && words[1] == "-f";
   if (words.size() < (force ? 3u : 2u)) return "eject: a device is expected (floppy0, ide1-cd0 ...)\n";
-  const auto ejected = machine.change_medium(words[force ? 2 : 1], {"", false, false, force});
-  return ejected ? "" : "Error: " + ejected.message() + "\n";
+  return said(run_command("eject", machine, {{"device", words[force ? 2 : 1]}, {"force", force}}));
 }
 
 std::string with_tag(Machine& machine, Words words, Result<> (*act)(Machine&, const std::string&)) {
@@ -169,12 +150,12 @@ constexpr MonitorCommand kCommands[] = {
     {"help", "?", "[COMMAND]", "list commands", help},
     {"info", "", "TOPIC", "show state; 'info' alone lists the topics", monitor::info},
     {"quit", "q", "", "end the emulator", quit},
-    {"stop", "s", "", "pause the machine", stop},
-    {"cont", "c", "", "let the machine run", cont},
-    {"system_reset", "", "", "press the reset button", system_reset},
-    {"system_powerdown", "", "", "press the power button", system_powerdown},
-    {"system_wakeup", "", "", "wake the machine from suspend to RAM", system_wakeup},
-    {"nmi", "", "", "raise a non-maskable interrupt", nmi},
+    {"stop", "s", "", "pause the machine", plain<kStop>},
+    {"cont", "c", "", "let the machine run", plain<kCont>},
+    {"system_reset", "", "", "press the reset button", plain<kReset>},
+    {"system_powerdown", "", "", "press the power button", plain<kPowerdown>},
+    {"system_wakeup", "", "", "wake the machine from suspend to RAM", plain<kWakeup>},
+    {"nmi", "", "", "raise a non-maskable interrupt", plain<kNmi>},
     {"boot_set", "", "LETTERS", "boot order for the next start, as -boot", boot_set},
     {"cpu", "", "0", "choose the processor that others look at", cpu},
     {"screendump", "", "FILE [-f png]", "write the screen as PPM or PNG", screendump},

@@ -170,23 +170,8 @@ std::string save_memory(Machine& machine, Words words) {
   const auto address = words.size() > 3 ? evaluate(machine, words[1]) : std::nullopt;
   const auto size = words.size() > 3 ? evaluate(machine, words[2]) : std::nullopt;
   if (!address || !size) return fmt::format("{}: an address, a size and a file are expected\n", words[0]);
-  constexpr u64 kMost = u64{4} << 30;
-  if (*size > kMost) return fmt::format("{}: at most 4 GiB can be saved\n", words[0]);
-  std::FILE* file = std::fopen(words[3].c_str(), "wb");
-  if (file == nullptr) return fmt::format("Error: could not open '{}': {}\n", words[3], std::strerror(errno));
-  std::array<u8, kPageSize> page{};
-  std::string trouble;
-  for (u64 done = 0; done < *size && trouble.empty();) {
-    const auto chunk = std::span(page).first(std::min<u64>(kPageSize, *size - done));
-    if (!read_guest(machine, physical, *address + done, chunk))
-      trouble = fmt::format("Error: Invalid addr {:#018x}/size {} specified\n", *address, *size);
-    else if (std::fwrite(chunk.data(), 1, chunk.size(), file) != chunk.size())
-      trouble = fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], std::strerror(errno));
-    done += chunk.size();
-  }
-  if (std::fclose(file) != 0 && trouble.empty())
-    trouble = fmt::format("Error: writing memory to '{}' failed: {}\n", words[3], std::strerror(errno));
-  return trouble;
+  const auto saved = save_guest_memory(machine, physical, *address, *size, words[3]);
+  return saved ? "" : fmt::format("Error: {}\n", saved.message());
 }
 
 std::string port_read(Machine& machine, Words words) {

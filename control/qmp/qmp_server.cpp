@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t kLongestCommand = 1u << 16;
 
-Json error_reply(const char* kind, const std::string& text) { return {{"error", {{"class", kind}, {"desc", text}}}}; }
+Json error_reply(const std::string& kind, const std::string& text) {
+  return {{"error", {{"class", kind}, {"desc", text}}}};
+}
 
 // Seconds and microseconds since 1970.
 Json time_stamp() { return {{"seconds", host_unix_seconds()}, {"microseconds", host_unix_microseconds() % 1'000'000}}; }
@@ -33,7 +35,8 @@ QmpServer::~QmpServer() {
 void QmpServer::greet() {
   ready_ = false;
   forget_input();
-  send(Json{{"QMP", {{"version", qmp_version()}, {"capabilities", Json::array()}}}}.dump());
+  send(Json{{"QMP", {{"version", run_command("query-version", machine_).value()}, {"capabilities", Json::array()}}}}
+           .dump());
 }
 
 void QmpServer::send(const std::string& text) {
@@ -91,6 +94,10 @@ void QmpServer::obey(std::string_view text) {
   if (name_at == command.end() || !name_at->is_string())
     return reply(error_reply("GenericError", "QMP input lacks member 'execute'"));
   const std::string name = name_at->get<std::string>();
+  for (const auto& [member, value] : command.items()) {
+    if (member != "execute" && member != "arguments" && member != "id")
+      return reply(error_reply("GenericError", fmt::format("QMP input member '{}' is unexpected", member)));
+  }
   Json arguments = Json::object();
   if (const auto at = command.find("arguments"); at != command.end()) arguments = *at;
   if (!arguments.is_object())
@@ -106,13 +113,14 @@ void QmpServer::obey(std::string_view text) {
   if (!qmp_knows(name))
     return reply(error_reply("CommandNotFound", fmt::format("The command {} has not been found", name)));
   const auto result = execute_qmp(machine_, name, arguments);
-  if (!result) return reply(error_reply("GenericError", result.message()));
+  if (!result) return reply(error_reply(result.error().kind, result.error().message));
   reply({{"return", result.value()}});
 }
 
 void QmpServer::tell(MachineEvent event) {
   if (!ready_) return;
-  constexpr const char* kNames[] = {"STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "SUSPEND", "WAKEUP"};
+  constexpr const char* kNames[] = {"STOP",      "RESUME",  "RESET",  "SHUTDOWN",
+                                    "POWERDOWN", "SUSPEND", "WAKEUP", "DEVICE_TRAY_MOVED"};
   Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
   if (event == MachineEvent::Shutdown) {
     const End end = machine_.end();
@@ -121,6 +129,10 @@ void QmpServer::tell(MachineEvent event) {
                        {"reason", host                                           ? "host-qmp-quit"
                                   : end == End::Reset || end == End::TripleFault ? "guest-reset"
                                                                                  : "guest-shutdown"}};
+  } else if (event == MachineEvent::TrayMoved) {
+    const Machine::TrayMove& move = machine_.tray_move();
+    message["data"] = {
+        {"device", ""}, {"id", move.device_id.empty() ? move.drive : move.device_id}, {"tray-open", move.open}};
   } else if (event == MachineEvent::Reset) {
     const bool guest = machine_.reset_by_guest();
     message["data"] = {{"guest", guest}, {"reason", guest ? "guest-reset" : "host-qmp-system-reset"}};

@@ -49,7 +49,7 @@ struct CallIndirect {
   static void run(B& b, S source) {
     const auto to = b.load(source);
     if (b.faulted()) return;
-    b.check_call_target(to);
+    b.check_indirect_call_target(to);
     if (b.faulted()) return;
     b.push(b.template next_instruction<typename S::Width>());
     if (b.faulted()) return;

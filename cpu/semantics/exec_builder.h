@@ -30,6 +30,7 @@
 #include "cpu/cpu.h"
 #include "cpu/semantics/condition.h"
 #include "cpu/semantics/operands.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -445,6 +446,19 @@ class ExecBuilder {
       check_target(target);
     }
   }
+  // Of an indirect CALL: some parts have stored the return address by the time the target is checked.
+  template <class W>
+  void check_indirect_call_target(Value<W> target) {
+    if (target.raw_ <= state_.segment[kCs].limit) [[likely]]
+      return;
+    if (!cpu_.vendor().indirect_call_stores_first) return check_call_target(target);
+    const u32 top = (state_.gpr32(kEsp) - static_cast<u32>(sizeof(W))) & cpu_.stack_mask();
+    if (cpu_.write(kSs, top, next_instruction<W>().raw_)) {
+      check_target(target);
+    } else {
+      flow_ = Flow::Fault;
+    }
+  }
   template <class W>
   void jump_to(Value<W> checked_target) {
     state_.rip = checked_target.raw_;
@@ -633,8 +647,7 @@ ExecValue<W> ExecBuilder::rcr(Value<W> a, Value<u8> count) {
   return rotated(result, carry, top_bit(static_cast<W>(result ^ (result << 1))));
 }
 
-// A 16-bit double shift by more than 16 is undefined. It goes on as if the source followed itself, as AMD's parts do
-// (seen by the native oracle; CF is 0), so that translated code can use the host's own instruction.
+// A 16-bit double shift by more than 16 is undefined: what comes in then is the vendor's choice (DoubleShiftFill).
 template <class W>
 ExecValue<W> ExecBuilder::shld(Value<W> a, Value<W> filler, Value<u8> count) {
   const unsigned n = count.raw_ & 31u;
@@ -642,9 +655,11 @@ ExecValue<W> ExecBuilder::shld(Value<W> a, Value<W> filler, Value<u8> count) {
   W result;
   bool carry;
   if constexpr (sizeof(W) == 2) {
-    const u64 ring = (static_cast<u64>(a.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | filler.raw_;
+    const bool turns = cpu_.vendor().double_shift_fill == DoubleShiftFill::Destination;
+    const u64 ring =
+        (static_cast<u64>(a.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | (turns ? a.raw_ : filler.raw_);
     result = static_cast<W>((ring << n) >> 32);
-    carry = n <= 16 && ((ring >> (48 - n)) & 1) != 0;
+    carry = (n <= 16 || turns) && ((ring >> (48 - n)) & 1) != 0;
   } else {
     const u64 both = (static_cast<u64>(a.raw_) << 32) | filler.raw_;
     result = static_cast<W>((both << n) >> 32);
@@ -658,13 +673,16 @@ ExecValue<W> ExecBuilder::shrd(Value<W> a, Value<W> filler, Value<u8> count) {
   const unsigned n = count.raw_ & 31u;
   if (n == 0) return a;
   u64 both;
+  bool defined = true;
   if constexpr (sizeof(W) == 2) {
-    both = (static_cast<u64>(filler.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | a.raw_;
+    const bool turns = cpu_.vendor().double_shift_fill == DoubleShiftFill::Destination;
+    both = (static_cast<u64>(turns ? a.raw_ : filler.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | a.raw_;
+    defined = n <= 16 || turns;
   } else {
     both = (static_cast<u64>(filler.raw_) << 32) | a.raw_;
   }
   const W result = static_cast<W>(both >> n);
-  const bool carry = (sizeof(W) != 2 || n <= 16) && ((both >> (n - 1)) & 1) != 0;
+  const bool carry = defined && ((both >> (n - 1)) & 1) != 0;
   return shifted(result, carry, top_bit(static_cast<W>(result ^ a.raw_)), false);
 }
 

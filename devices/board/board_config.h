@@ -10,8 +10,10 @@
 
 #include "block/block_device.h"
 #include "devices/board/cmos_map.h"
+#include "devices/chipset/mc146818.h"
 #include "devices/host_sinks.h"
 #include "devices/storage/disk_geometry.h"
+#include "devices/storage/floppy_timing.h"
 
 namespace relic86 {
 
@@ -56,6 +58,7 @@ struct BoardConfig {
 
   std::array<IdeSlot, 4> ide;
   std::array<FloppySlot, 2> floppies;
+  FloppySpeed floppy_speed = FloppySpeed::Fast;
 
   // Firmware configuration beyond what the board adds itself.
   std::vector<std::pair<u16, std::vector<u8>>> firmware_items;
@@ -67,6 +70,7 @@ struct BoardConfig {
 
   // Date at power-on: seconds since 1970-01-01 00:00 of the calendar the clock keeps (UTC or local).
   i64 clock_base = 0;
+  MissedTicks clock_missed_ticks = MissedTicks::Lost;
   // Drives and options for the CMOS; ram_size, boot_order and processors are filled in by the board.
   CmosConfig cmos;
   std::array<bool, 4> serial_ports = {true};    // COM1 to COM4

@@ -145,15 +145,12 @@ void PcBoard::pulse_nmi() {
 
 std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe() + io_apic_->describe(); }
 
-void PcBoard::signal_ferr(bool level) {
-  // The processor reports each waiting instruction that meets a pending error, not the end of one.
-  coprocessor_->set_ferr(false);
-  if (level) coprocessor_->set_ferr(true);
-}
+void PcBoard::signal_ferr(bool level) { coprocessor_->set_ferr(level); }
 
 void PcBoard::create_floppies() {
   auto controller = std::make_unique<I82077>(*dma_);
   floppies_ = controller.get();
+  controller->set_speed(config_.floppy_speed);
   for (unsigned n = 0; n < config_.floppies.size(); n++) {
     FloppySlot& slot = config_.floppies[n];
     if (!slot.present) continue;
@@ -256,7 +253,7 @@ void PcBoard::create_input() {
 }
 
 void PcBoard::create_clock() {
-  clock_ = &add<Mc146818>(config_.clock_base);
+  clock_ = &add<Mc146818>(config_.clock_base, config_.clock_missed_ticks);
   CmosConfig cmos = config_.cmos;
   cmos.ram_size = memory_.store().ram_size();
   cmos.boot_order = config_.boot_order;

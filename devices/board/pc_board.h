@@ -97,6 +97,7 @@ class PcBoard {
   void set_system_management_mode(bool active);
 
   std::string describe_pci() const;
+  const PciBus& pci() const { return *pci_; }
   const std::vector<std::unique_ptr<Device>>& devices() const { return devices_; }
   Device* find(std::string_view name) const;  // null: none of that name
 

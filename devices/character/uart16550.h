@@ -62,6 +62,7 @@ class Uart16550 final : public Device, public CharSource {
   void restart_timeout();
   void clear_receiver();
   void clear_transmitter();
+  void finish_loop();
   void start_sending(GuestTime from);
   void update_modem_status();
   void drive();

@@ -4,9 +4,14 @@
 
 namespace relic86 {
 
+namespace {
+constexpr GuestTime kSecond = 1'000'000'000;
+constexpr u32 kMostOwed = 1'000'000;  // a second's worth of the shortest period
+}  // namespace
+
 void ApicTimer::reset() {
   mode_ = Mode::OneShot;
-  divide_ = initial_ = count_ = 0;
+  divide_ = initial_ = count_ = owed_ = 0;
   base_ = 0;
   deadline_ = 0;
   schedule();
@@ -18,12 +23,14 @@ void ApicTimer::state(StateArchive& archive) {
   archive.field("initial_count", initial_);
   archive.field("count", count_);
   archive.field("count_time", base_);
+  archive.field("owed", owed_);
   archive.field("deadline", deadline_);
   if (!archive.loading()) return;
   mode_ = static_cast<Mode>(static_cast<u8>(mode_) & 3);
   divide_ &= 0xB;
   if (initial_ == 0) count_ = 0;
   base_ = std::clamp<GuestTime>(base_, 0, scheduler_->now());
+  owed_ = std::min(owed_, kMostOwed);
 }
 
 // Bits 3, 1 and 0: 2, 4, 8 ... 128, and 1 for 111b (SDM 3A figure 10-10).
@@ -51,6 +58,7 @@ void ApicTimer::set_mode(Mode mode) {
     base_ = scheduler_->now();
   }
   mode_ = mode;
+  owed_ = 0;
   schedule();
 }
 
@@ -58,12 +66,14 @@ void ApicTimer::set_divide(u32 value) {
   count_ = current_count();
   base_ = scheduler_->now();
   divide_ = value & 0xB;
+  owed_ = 0;
   if (mode_ != Mode::TscDeadline) schedule();
 }
 
 void ApicTimer::set_initial_count(u32 count) {
   if (mode_ == Mode::TscDeadline) return;
   initial_ = count_ = count;
+  owed_ = 0;
   base_ = scheduler_->now();
   schedule();
 }
@@ -90,13 +100,26 @@ bool ApicTimer::expire() {
     count_ = 0;
     return true;
   }
-  // Periods that passed unseen make one interrupt, as they would while the request is pending.
-  const GuestTime period = GuestTime{initial_} * tick();
-  const GuestTime ended = base_ + GuestTime{count_} * tick();
+  // Periods that passed unseen because the host was late are owed: they are given one by one, so that clocks that count
+  // interrupts keep the time.
   const GuestTime now = scheduler_->now();
-  base_ = now > ended ? ended + (now - ended) / period * period : ended;
-  count_ = initial_;
-  scheduler_->schedule_at(event_, std::max(base_ + period, now + kShortestPeriod));
+  const GuestTime ended = base_ + GuestTime{count_} * tick();
+  if (now >= ended) {
+    const GuestTime missed = (now - ended) / period();
+    const GuestTime most = std::clamp<GuestTime>(kSecond / period(), 1, kMostOwed);
+    owed_ = static_cast<u32>(std::min(owed_ + missed, most));
+    base_ = ended + missed * period();
+    count_ = initial_;
+  } else if (owed_ > 0) {
+    owed_--;
+  } else {
+    schedule();
+    return false;
+  }
+  constexpr GuestTime kOwedInAPeriod = 4;
+  GuestTime next = base_ + GuestTime{count_} * tick();
+  if (owed_ > 0) next = std::min(next, now + period() / kOwedInAPeriod);
+  scheduler_->schedule_at(event_, std::max(next, now + kShortestPeriod));
   return true;
 }
 

@@ -32,6 +32,7 @@ class ApicTimer {
   static constexpr GuestTime kShortestPeriod = 1000;  // ns between two interrupts of a periodic count
 
   GuestTime tick() const;  // nanoseconds a count
+  GuestTime period() const { return GuestTime{initial_} * tick(); }
   void schedule();
 
   Scheduler* scheduler_ = nullptr;
@@ -41,6 +42,7 @@ class ApicTimer {
   u32 initial_ = 0;
   u32 count_ = 0;       // the count as it was at base_; 0: stopped
   GuestTime base_ = 0;  // guest time
+  u32 owed_ = 0;        // interrupts of a periodic count that a late host still owes the guest
   u64 deadline_ = 0;    // TSC value; 0: disarmed
 };
 

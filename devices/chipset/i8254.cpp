@@ -51,6 +51,7 @@ void I8254::reset(ResetKind) {
 
 void I8254::channel_state(StateArchive& archive, Channel& c) {
   archive.field("mode", c.mode);
+  archive.field("mode_bits", c.mode_bits);
   archive.field("access", c.access);
   archive.field("bcd", c.bcd);
   archive.field("gate", c.gate);
@@ -72,6 +73,7 @@ void I8254::channel_state(StateArchive& archive, Channel& c) {
   if (!archive.loading()) return;
   const u32 most = c.bcd ? 10000 : 0x10000;
   if (c.mode > 5) c.mode = 0;
+  c.mode_bits &= 7;
   if (c.access < 1 || c.access > 3) c.access = 3;
   if (c.reload < 1 || c.reload > most) c.reload = most;
   if (c.next_reload > most) c.next_reload = 0;
@@ -250,7 +252,7 @@ void I8254::latch_count(Channel& channel) {
 u8 I8254::status(const Channel& channel) const {
   return static_cast<u8>((output_at(channel, ticks_now()) ? 0x80 : 0) |
                          (channel.loaded && channel.next_reload == 0 ? 0 : 0x40) | channel.access << 4 |
-                         channel.mode << 1 | (channel.bcd ? 1 : 0));
+                         channel.mode_bits << 1 | (channel.bcd ? 1 : 0));
 }
 
 void I8254::write_control(u8 value) {
@@ -276,8 +278,8 @@ void I8254::write_control(u8 value) {
   channel = Channel{};
   channel.gate = gate_level;
   channel.access = access;
-  const u8 mode = value >> 1 & 7;
-  channel.mode = mode > 5 ? mode & 3 : mode;
+  channel.mode_bits = value >> 1 & 7;
+  channel.mode = channel.mode_bits > 5 ? channel.mode_bits & 3 : channel.mode_bits;
   channel.bcd = (value & 1) != 0;
   channel.reload = channel.bcd ? 10000 : 0x10000;
   if (index == 0) restart_channel0();

@@ -34,8 +34,9 @@ class I8254 final : public Device {
 
  private:
   struct Channel {
-    u8 mode = 0;    // 0 to 5
-    u8 access = 3;  // RW: 1 low byte, 2 high byte, 3 both
+    u8 mode = 0;       // 0 to 5
+    u8 mode_bits = 0;  // as written, 0 to 7: the status shows them
+    u8 access = 3;     // RW: 1 low byte, 2 high byte, 3 both
     bool bcd = false;
     bool gate = true;
     bool loaded = false;     // a count has been written since the mode was set

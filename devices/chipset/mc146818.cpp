@@ -16,6 +16,8 @@
 //   32h    RW   century, counted with the years, as BIOSes since the PC/AT keep it
 #include "devices/chipset/mc146818.h"
 
+#include <algorithm>
+
 namespace relic86 {
 
 namespace {
@@ -68,7 +70,7 @@ void Mc146818::reset(ResetKind kind) {
   ram_[kRegisterD] = kValidRam;
   index_ = 0;
   nmi_masked_ = false;
-  restart_periodic();
+  program_periodic();
   drive();
 }
 
@@ -80,8 +82,12 @@ void Mc146818::state(StateArchive& archive) {
   archive.field("nmi_masked", nmi_masked_);
   archive.field("next_update", next_update_);
   archive.field("next_edge", next_edge_);
+  archive.field("counted_edge", counted_edge_);
+  archive.field("owed", owed_);
   index_ &= 0x7F;
   extended_index_ &= 0x7F;
+  counted_edge_ = std::max<GuestTime>(counted_edge_, 0);
+  owed_ = std::min<u32>(owed_, kCrystal);
   if (archive.loading()) irq_.set((ram_[kRegisterC] & kIrq) != 0);
 }
 
@@ -182,22 +188,54 @@ void Mc146818::catch_up() {
   drive();
 }
 
+unsigned Mc146818::periodic_cycles() const {
+  const unsigned rate = ram_[kRegisterA] & kRate;
+  if (rate == 0 || !running()) return 0;
+  return rate <= 2 ? 64u << rate : 1u << (rate - 1);
+}
+
 // The edges are taps of the divider chain that also makes the seconds: their phase is that of the updates.
 GuestTime Mc146818::edge_after(GuestTime time) const {
-  const unsigned rate = ram_[kRegisterA] & kRate;
-  if (rate == 0 || !running()) return Scheduler::kNever;
-  const unsigned period = rate <= 2 ? 64u << rate : 1u << (rate - 1);  // crystal cycles
-  const GuestTime second = next_update_ - kSecond;                     // began at the last update
+  const unsigned period = periodic_cycles();
+  if (period == 0) return Scheduler::kNever;
+  const GuestTime second = next_update_ - kSecond;  // began at the last update
   const GuestTime into = time > second ? (time - second) % kSecond : 0;
   const auto cycles = static_cast<u64>(into) * kCrystal / kSecond;
   const u64 next = (cycles / period + 1) * period;
   return time - into + static_cast<GuestTime>((next * kSecond + kCrystal - 1) / kCrystal);
 }
 
+void Mc146818::note_missed_ticks() {
+  const unsigned period = periodic_cycles();
+  if (missed_ticks_ == MissedTicks::Lost || period == 0 || (ram_[kRegisterB] & kPeriodic) == 0) return;
+  const GuestTime now = scheduler_->now();
+  const auto edges = [&](GuestTime time) {  // up to then, from some second's begin
+    const GuestTime since = std::max<GuestTime>(0, time - next_update_ % kSecond);
+    return since / kSecond * (kCrystal / period) + since % kSecond * kCrystal / kSecond / period;
+  };
+  const i64 given = (ram_[kRegisterC] & kPeriodic) != 0 ? 1 : 0;
+  const i64 due = owed_ + edges(now) - edges(std::min(counted_edge_, now)) - given;
+  owed_ = static_cast<u32>(std::clamp<i64>(due, 0, kCrystal / period));  // a second's worth at most
+  counted_edge_ = now;
+}
+
 void Mc146818::restart_periodic() {
-  next_edge_ = (ram_[kRegisterC] & kPeriodic) != 0 ? Scheduler::kNever : edge_after(scheduler_->now());
+  constexpr GuestTime kOwedInAPeriod = 4;
+  const GuestTime now = scheduler_->now();
+  if ((ram_[kRegisterC] & kPeriodic) != 0) {
+    next_edge_ = Scheduler::kNever;
+  } else {
+    next_edge_ = edge_after(now);
+    if (owed_ > 0) next_edge_ = std::min(next_edge_, now + periodic_cycles() * kSecond / kCrystal / kOwedInAPeriod);
+  }
   const bool interrupts = (ram_[kRegisterB] & kPeriodic) != 0;
   scheduler_->schedule_at(periodic_timer_, interrupts ? next_edge_ : Scheduler::kNever);
+}
+
+void Mc146818::program_periodic() {
+  owed_ = 0;
+  counted_edge_ = scheduler_->now();
+  restart_periodic();
 }
 
 void Mc146818::drive() {
@@ -229,6 +267,7 @@ u8 Mc146818::read_register() {
   }
   const u8 value = ram_[index_];
   if (index_ == kRegisterC) {
+    note_missed_ticks();
     ram_[kRegisterC] = 0;
     drive();
     restart_periodic();
@@ -268,14 +307,14 @@ void Mc146818::write_register_a(u8 value) {
     next_update_ = running() ? scheduler_->now() + kFirstUpdate : Scheduler::kNever;
     scheduler_->schedule_at(update_timer_, next_update_);
   }
-  restart_periodic();
+  program_periodic();
 }
 
 void Mc146818::write_register_b(u8 value) {
   ram_[kRegisterB] = value;
   if ((value & kSet) != 0) ram_[kRegisterB] &= static_cast<u8>(~kUpdateEnded);  // datasheet, SET
   drive();
-  restart_periodic();
+  program_periodic();
 }
 
 }  // namespace relic86

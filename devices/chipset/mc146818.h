@@ -2,17 +2,22 @@
 #pragma once
 
 #include <array>
+#include <functional>
 
 #include "devices/attachment.h"
 
 namespace relic86 {
+
+// Periodic interrupts whose time passes while the guest has not read the last one's flag: the chip loses them.
+// Reinjected, as -rtc driftfix=slew asks for, they follow one by one, so that guests that count them keep the time.
+enum class MissedTicks : u8 { Lost, Reinjected };
 
 class Mc146818 final : public Device {
  public:
   static constexpr u8 kShutdownStatus = 0x0F;
 
   // base: the date at power-on, as seconds since 1970-01-01 00:00 of the calendar the guest shall see.
-  explicit Mc146818(i64 base) : base_(base) {}
+  explicit Mc146818(i64 base, MissedTicks missed = MissedTicks::Lost) : base_(base), missed_ticks_(missed) {}
 
   // Battery-backed contents, as the BIOS setup would leave them. index: 0Eh to 7Fh; others are the clock's own.
   void set_cmos(u8 index, u8 value);
@@ -44,8 +49,11 @@ class Mc146818 final : public Device {
   bool count(u8 index, u8 first, u8 last);  // adds one to a field; true: it went from last to first
   bool count_hour();
   bool alarm_matches() const;
+  unsigned periodic_cycles() const;            // crystal cycles between two periodic interrupts; 0: none
   GuestTime edge_after(GuestTime time) const;  // of the periodic interrupt; kNever without one
+  void note_missed_ticks();                    // Reinjected: at the read of register C
   void restart_periodic();
+  void program_periodic();  // rate or enable bit were written: nothing of the past counts
   void drive();
   void set_date(i64 seconds);
   u8 to_register(unsigned value) const;
@@ -53,6 +61,7 @@ class Mc146818 final : public Device {
   unsigned last_day() const;
 
   i64 base_;
+  MissedTicks missed_ticks_;
   Scheduler* scheduler_ = nullptr;
   TimerId update_timer_ = 0;
   TimerId periodic_timer_ = 0;
@@ -65,6 +74,9 @@ class Mc146818 final : public Device {
   bool nmi_masked_ = false;
   GuestTime next_update_ = Scheduler::kNever;  // end of the next update cycle; also the phase of the divider chain
   GuestTime next_edge_ = Scheduler::kNever;    // when the periodic flag is set next, if it is clear
+  // Reinjected: the time up to which periodic edges are counted, and how many interrupts the guest is owed.
+  GuestTime counted_edge_ = 0;
+  u32 owed_ = 0;
 };
 
 }  // namespace relic86

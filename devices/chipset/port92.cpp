@@ -17,23 +17,21 @@ Result<> SystemControlA::attach(Attachment& board) { return board.ports(*this, 0
 void SystemControlA::reset(ResetKind) {
   scratch_ = 0;
   // Open: the processor's first fetch is just below 4 GiB.
-  a20_.set(A20Gate::Source::Port92, true);
+  a20_.set(true);
 }
 
 void SystemControlA::state(StateArchive& archive) {
   archive.field("scratch", scratch_);
-  a20_.state(archive, A20Gate::Source::Port92);
+  a20_.state(archive);
 }
 
-u64 SystemControlA::read(RegionId, u64, unsigned) {
-  return static_cast<u8>(scratch_ | (a20_.opened_by(A20Gate::Source::Port92) ? kFastA20 : 0));
-}
+u64 SystemControlA::read(RegionId, u64, unsigned) { return static_cast<u8>(scratch_ | (a20_.open() ? kFastA20 : 0)); }
 
 void SystemControlA::write(RegionId, u64, unsigned, u64 value) {
   const auto byte = static_cast<u8>(value);
   const bool reset = (byte & kFastReset) != 0 && (scratch_ & kFastReset) == 0;
   scratch_ = byte & kKept;
-  a20_.set(A20Gate::Source::Port92, (byte & kFastA20) != 0);
+  a20_.set((byte & kFastA20) != 0);
   if (!reset) return;
   scratch_ &= static_cast<u8>(~kFastReset);  // the pulse ends by itself
   reset_pin_.pulse();

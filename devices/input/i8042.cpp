@@ -28,10 +28,11 @@ constexpr u8 kIrq1Enable = 0x01, kIrq12Enable = 0x02, kKeyboardOff = 0x10, kMous
 constexpr u8 kPortReset = 0x01, kPortA20 = 0x02, kPortLatched = 0x0D;
 constexpr u8 kBreakPrefix = 0xF0;
 
-// The controller's firmware takes some tens of microseconds; a byte over the serial wire takes eleven clocks of 60 to
-// 100 us (PS/2 reference, Data transmission).
+// The controller's firmware takes some tens of microseconds. A byte over the serial wire takes eleven clocks of 60 to
+// 100 us (PS/2 reference, Data transmission); here a seventh of it, since drivers that give up after so many port reads
+// do them faster than on an ISA bus.
 constexpr GuestTime kControllerDelay = 20'000;
-constexpr GuestTime kWireDelay = 700'000;
+constexpr GuestTime kWireDelay = 100'000;
 
 // Set 2 to set 1, as the controller's firmware has it (PS/2 reference, Scan code translation). 80h and up: as they are,
 // but for two.
@@ -67,7 +68,6 @@ void I8042::reset(ResetKind) {
   output_port_low_ = kPortLatched;
   replies_.clear();
   scheduler_->cancel(output_timer_);
-  a20_.set(A20Gate::Source::KeyboardController, false);
   drive_irqs();
 }
 
@@ -82,7 +82,6 @@ void I8042::state(StateArchive& archive) {
   archive.field("output_port_low", output_port_low_);
   archive.field("break_prefix", break_prefix_);
   replies_.state(archive, "replies");
-  a20_.state(archive, A20Gate::Source::KeyboardController);
   if (archive.loading()) drive_irqs();
 }
 
@@ -124,7 +123,7 @@ u8 I8042::read_data() {
 
 u8 I8042::output_port() const {
   u8 value = static_cast<u8>(output_port_low_ | kPortReset);
-  if (a20_.opened_by(A20Gate::Source::KeyboardController)) value |= kPortA20;
+  if (a20_.open()) value |= kPortA20;
   if (keyboard_irq_.level()) value |= 0x10;
   if (mouse_irq_.level()) value |= 0x20;
   if (enabled(kKeyboardOff)) value |= 0x40;  // keyboard clock; its data line rests high
@@ -158,8 +157,8 @@ void I8042::write_command(u8 command) {
     case 0xC1:
     case 0xC2: return;  // poll the input port into the status: the lock bit is always up to date
     case 0xD0: return reply(output_port());
-    case 0xDD: return a20_.set(A20Gate::Source::KeyboardController, false);
-    case 0xDF: return a20_.set(A20Gate::Source::KeyboardController, true);
+    case 0xDD: return a20_.set(false);
+    case 0xDF: return a20_.set(true);
     case 0xE0: return reply(enabled(kKeyboardOff) ? 0x03 : 0x02);
     default: log::once(log::Channel::GuestErrors, "i8042: unknown command {:02X}h", command); return;
   }
@@ -186,7 +185,7 @@ void I8042::write_command_data(u8 value) {
 
 void I8042::write_output_port(u8 value) {
   output_port_low_ = value & kPortLatched;
-  a20_.set(A20Gate::Source::KeyboardController, (value & kPortA20) != 0);
+  a20_.set((value & kPortA20) != 0);
   if ((value & kPortReset) == 0) reset_pin_.pulse();
 }
 

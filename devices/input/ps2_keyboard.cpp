@@ -19,8 +19,8 @@ namespace relic86 {
 
 namespace {
 constexpr GuestTime kMillisecond = 1'000'000;
-constexpr GuestTime kPowerOnTest = 300 * kMillisecond;  // 300 to 500 ms at power-on (Basic assurance test)
-constexpr GuestTime kResetTest = 20 * kMillisecond;     // shorter than a real one, so that firmware need not wait
+// Shorter than a real one: drivers count port reads while they wait, which are faster here than on an ISA bus.
+constexpr GuestTime kResetTest = 2 * kMillisecond;
 constexpr u8 kDefaultTypematic = 0x2B;
 constexpr u8 kNumLockLight = 2;
 constexpr unsigned kBuffer = 16;
@@ -87,13 +87,15 @@ Result<> Ps2Keyboard::attach(Attachment& board) {
 }
 
 void Ps2Keyboard::reset(ResetKind) {
-  // Fingers stay on keys through a reset of the machine; the guest learns of the release only.
+  // Fingers stay on keys through a reset of the machine; the guest learns of the release only. The power-on test (300
+  // to 500 ms, Basic assurance test) is over when the processor starts, and the controller's own start has dropped its
+  // AAh: a driver finds a keyboard that answers, and nothing that it could take for an answer.
   strokes_.clear();
   responses_.clear();
   lights_ = 0;
   awaiting_ = last_sent_ = 0;
   set_defaults();
-  start_self_test(kPowerOnTest);
+  abandon_self_test();
 }
 
 void Ps2Keyboard::state(StateArchive& archive) {
@@ -132,9 +134,14 @@ void Ps2Keyboard::set_defaults() {
   }
 }
 
-void Ps2Keyboard::start_self_test(GuestTime delay) {
+void Ps2Keyboard::start_self_test() {
   self_testing_ = true;
-  scheduler_->schedule_in(self_test_timer_, delay);
+  scheduler_->schedule_in(self_test_timer_, kResetTest);
+}
+
+void Ps2Keyboard::abandon_self_test() {
+  self_testing_ = false;
+  scheduler_->cancel(self_test_timer_);
 }
 
 void Ps2Keyboard::event(u32 id, GuestTime) {
@@ -183,8 +190,9 @@ void Ps2Keyboard::respond(u8 byte) {
 }
 
 void Ps2Keyboard::receive(u8 byte) {
-  if (self_testing_ && byte != 0xFF) return;  // deaf until the self test has ended
-  if (byte != 0xFE) responses_.clear();       // the host gave up what it had not read
+  // A host that does not wait for the AAh of a reset is answered at once, and hears no more of the test.
+  if (self_testing_) abandon_self_test();
+  if (byte != 0xFE) keep_acknowledgements(responses_);
   if (awaiting_ != 0 && byte < 0xED) return parameter(byte);
   awaiting_ = 0;  // a command instead of the parameter: the command is obeyed
   command(byte);
@@ -227,7 +235,7 @@ void Ps2Keyboard::command(u8 byte) {
       lights_ = 0;
       set_defaults();
       acknowledge();
-      return start_self_test(kResetTest);
+      return start_self_test();
     default: log::once(log::Channel::GuestErrors, "ps2.keyboard: unknown command {:02X}h", byte); return respond(0xFE);
   }
 }

@@ -55,8 +55,9 @@ class Ps2Keyboard final : public Device, public Ps2Device {
   void select_scan_set(u8 set);
   void change_all_set3(u8 type);
   void set_defaults();
-  void start_self_test(GuestTime delay);
-  void acknowledge() { respond(0xFA); }
+  void start_self_test();
+  void abandon_self_test();
+  void acknowledge() { respond(kPs2Acknowledge); }
   void respond(u8 byte);
 
   void send_stroke(KeyCode code, bool press);

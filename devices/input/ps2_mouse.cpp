@@ -22,9 +22,8 @@ namespace relic86 {
 
 namespace {
 constexpr GuestTime kSecond = 1'000'000'000;
-constexpr GuestTime kPowerOnTest = 300'000'000;  // 300 to 500 ms (Power-on reset)
-constexpr GuestTime kResetTest = 20'000'000;     // shorter than a real one, so that drivers need not wait
-constexpr i32 kMostHeld = 1 << 16;               // counts kept while nobody reads
+constexpr GuestTime kResetTest = 2'000'000;  // as the keyboard's
+constexpr i32 kMostHeld = 1 << 16;           // counts kept while nobody reads
 constexpr u8 kDefaultRate = 100, kDefaultResolution = 2;
 
 i32 hold(i32 sum, int more) { return static_cast<i32>(std::clamp<i64>(i64{sum} + more, -kMostHeld, kMostHeld)); }
@@ -45,11 +44,12 @@ Result<> Ps2Mouse::attach(Attachment& board) {
   return {};
 }
 
+// The power-on test is over when the processor starts, and its AAh 00h are gone (devices/input/ps2_keyboard.cpp).
 void Ps2Mouse::reset(ResetKind) {
   responses_.clear();
   set_defaults();
   awaiting_ = last_sent_ = 0;
-  start_self_test(kPowerOnTest);
+  abandon_self_test();
 }
 
 void Ps2Mouse::set_defaults() {
@@ -65,9 +65,14 @@ void Ps2Mouse::set_defaults() {
   scheduler_->cancel(sample_timer_);
 }
 
-void Ps2Mouse::start_self_test(GuestTime delay) {
+void Ps2Mouse::start_self_test() {
   self_testing_ = true;
-  scheduler_->schedule_in(self_test_timer_, delay);
+  scheduler_->schedule_in(self_test_timer_, kResetTest);
+}
+
+void Ps2Mouse::abandon_self_test() {
+  self_testing_ = false;
+  scheduler_->cancel(self_test_timer_);
 }
 
 void Ps2Mouse::state(StateArchive& archive) {
@@ -172,10 +177,11 @@ void Ps2Mouse::respond(u8 byte) {
 }
 
 void Ps2Mouse::receive(u8 byte) {
-  if (self_testing_ && byte != 0xFF) return;  // deaf until the self test has ended
+  // A host that does not wait for the AAh of a reset is answered at once, and hears no more of the test.
+  if (self_testing_) abandon_self_test();
   if (wrap_ && byte != 0xFF && byte != 0xEC) return respond(byte);
   if (byte != 0xFE) {
-    responses_.clear();
+    keep_acknowledgements(responses_);
     packet_.clear();
   }
   if (awaiting_ != 0 && byte != 0xFF) {
@@ -223,7 +229,7 @@ void Ps2Mouse::command(u8 byte) {
     case 0xFF:
       set_defaults();
       acknowledge();
-      return start_self_test(kResetTest);
+      return start_self_test();
     default:
       log::once(log::Channel::GuestErrors, "ps2.mouse: unknown command {:02X}h", byte);
       error_before_ = true;

@@ -19,6 +19,7 @@ class Ps2Mouse final : public Device, public Ps2Device {
   // cannot hold goes into the next ones.
   void move(int dx, int dy, int dz);
   void buttons(u8 mask);  // Button bits that are down now
+  u8 pressed() const { return buttons_; }
   bool reporting() const { return reporting_ && mode_ == Mode::Stream; }
 
   void receive(u8 byte) override;
@@ -44,11 +45,12 @@ class Ps2Mouse final : public Device, public Ps2Device {
   void command(u8 byte);
   void parameter(u8 byte);
   void set_defaults();
-  void start_self_test(GuestTime delay);
+  void start_self_test();
+  void abandon_self_test();
   void set_sample_rate(u8 rate);
   void send_status();
   void respond(u8 byte);
-  void acknowledge() { respond(0xFA); }
+  void acknowledge() { respond(kPs2Acknowledge); }
   bool changed() const;
   void try_to_report();
   Packet make_packet(bool scaled);

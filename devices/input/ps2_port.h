@@ -2,8 +2,11 @@
 #pragma once
 
 #include "base/types.h"
+#include "devices/byte_queue.h"
 
 namespace relic86 {
+
+inline constexpr u8 kPs2Acknowledge = 0xFA;
 
 // A keyboard or mouse, as the controller sees it.
 class Ps2Device {
@@ -16,6 +19,16 @@ class Ps2Device {
  protected:
   ~Ps2Device() = default;
 };
+
+// A byte from the host makes a device give up what it still has to say, but not its acknowledgements: the controller
+// takes each of them before it sends the next byte, whether the host waits for them or not.
+template <unsigned Capacity>
+void keep_acknowledgements(ByteQueue<Capacity>& responses) {
+  unsigned count = 0;
+  for (; !responses.empty() && responses.front() == kPs2Acknowledge; count++) responses.pop();
+  responses.clear();
+  for (; count > 0; count--) responses.push(kPs2Acknowledge);
+}
 
 // The controller, as a device sees it.
 class Ps2Host {

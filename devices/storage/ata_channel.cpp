@@ -122,6 +122,7 @@ void AtaChannel::write_register(unsigned index, u8 value) {
   }
   if (value == kDiagnostic) {
     // Both execute it; device 0 reports. Then it is the selected one (ATA-6, 8.11).
+    if (selected() != nullptr) selected()->settle();
     if ((read_alternate_status() & kBsy) != 0) return;
     for (unsigned i = 0; i < drives_.size(); i++) {
       if (drives_[i]) drives_[i]->diagnose(i == 0 || drives_[0] == nullptr);

@@ -18,7 +18,8 @@ using namespace ata;
 
 AtaDevice::AtaDevice() : buffer_(kBufferSize) {}
 
-u8 AtaDevice::read_register(unsigned index, bool previous) const {
+u8 AtaDevice::read_register(unsigned index, bool previous) {
+  settle();
   switch (index) {
     case kErrorFeatures: return previous ? task_.old_features : task_.error;
     case kCount: return previous ? task_.old_count : task_.count;
@@ -30,6 +31,7 @@ u8 AtaDevice::read_register(unsigned index, bool previous) const {
 }
 
 void AtaDevice::write_register(unsigned index, u8 value) {
+  settle();
   if ((status_ & kBsy) != 0) return;  // 7.x: "BSY set to one ... the result is indeterminate"
   const auto push = [value](u8& now, u8& old) { old = now, now = value; };
   switch (index) {
@@ -44,13 +46,28 @@ void AtaDevice::write_register(unsigned index, u8 value) {
 
 void AtaDevice::command(u8 code) {
   if (asleep_ && code != kDeviceReset) return;
-  if ((status_ & kBsy) != 0 && !obeys_while_busy(code)) return;
+  if (!obeys_while_busy(code)) {
+    settle();
+    if ((status_ & kBsy) != 0) return;
+  }
   set_interrupt(false);
   command_ = code;
   position_ = limit_ = 0;
   task_.error = 0;
   status_ = kBsy;
   wait(Phase::Executing, kCommandTime);
+}
+
+void AtaDevice::settle() {
+  switch (phase_) {
+    case Phase::Executing:
+    case Phase::BlockIn:
+    case Phase::BlockOut:
+    case Phase::Resetting:
+      if (bus_ != nullptr) bus_->stop(*this);
+      return proceed();
+    default: return;
+  }
 }
 
 void AtaDevice::wait(Phase phase, GuestTime delay) {
@@ -69,11 +86,15 @@ void AtaDevice::proceed() {
 }
 
 std::size_t AtaDevice::read_data(std::span<u8> into) {
+  settle();
   if (phase_ != Phase::DataIn) return 0;
   const std::size_t count = std::min<std::size_t>(into.size(), limit_ - position_);
   std::copy_n(buffer_.begin() + position_, count, into.begin());
   position_ += static_cast<u32>(count);
-  if (position_ == limit_) {
+  if (position_ != limit_) return count;
+  if (last_block_in()) {
+    block_read();
+  } else {
     status_ = static_cast<u8>((status_ & ~kDrq) | kBsy);
     wait(Phase::BlockIn, kBlockTime);
   }
@@ -81,6 +102,7 @@ std::size_t AtaDevice::read_data(std::span<u8> into) {
 }
 
 std::size_t AtaDevice::write_data(std::span<const u8> from) {
+  settle();
   if (phase_ != Phase::DataOut) return 0;
   const std::size_t count = std::min<std::size_t>(from.size(), limit_ - position_);
   std::copy_n(from.begin(), count, buffer_.begin() + position_);
@@ -162,6 +184,7 @@ void AtaDevice::report_host_error(const std::string& message) {
 // --- Resets ---
 
 void AtaDevice::reset(ResetKind kind) {
+  if (kind != ResetKind::PowerOn) keep_written_block();
   if (bus_ != nullptr) bus_->stop(*this);
   phase_ = Phase::Idle;
   position_ = limit_ = 0;
@@ -175,9 +198,15 @@ void AtaDevice::reset(ResetKind kind) {
   reset_done();
 }
 
+// A block that the host handed over whole reaches the medium though a reset follows: the drive's buffer survives it.
+void AtaDevice::keep_written_block() {
+  if (phase_ == Phase::BlockOut) block_written();
+}
+
 void AtaDevice::hold_reset() {
+  keep_written_block();
   if (bus_ != nullptr) bus_->stop(*this);
-  phase_ = Phase::Resetting;
+  phase_ = Phase::HeldInReset;
   position_ = limit_ = 0;
   asleep_ = false;
   diagnose_interrupts_ = false;
@@ -220,7 +249,7 @@ void AtaDevice::state(StateArchive& archive) {
   archive.resizable("buffer", used);
   if (archive.loading()) {
     const bool moves = phase_ == Phase::DataIn || phase_ == Phase::DataOut || dma_wanted();
-    const bool sound = phase_ <= Phase::Resetting && limit_ <= kBufferSize && used.size() == limit_ &&
+    const bool sound = phase_ <= Phase::HeldInReset && limit_ <= kBufferSize && used.size() == limit_ &&
                        (moves ? position_ < limit_ : position_ <= limit_);
     if (sound) {
       std::copy(used.begin(), used.end(), buffer_.begin());

@@ -37,11 +37,16 @@ class AtaDevice {
   void plug(AtaBus* bus) { bus_ = bus; }
 
   // --- Registers, from the channel. ---
-  u8 read_register(unsigned index, bool previous) const;  // 1 to 6; previous: HOB
-  void write_register(unsigned index, u8 value);          // 1 to 6
+  u8 read_register(unsigned index, bool previous);  // 1 to 6; previous: HOB
+  void write_register(unsigned index, u8 value);    // 1 to 6
   u8 status() const { return status_; }
   void command(u8 code);
   bool interrupt() const { return interrupt_; }
+  // A host that does not poll goes on while BSY is set: with the command, the task file or the data of what it wants
+  // next. The step that is due (a command's start, a block's end, a reset's) is carried out now, so that nothing of it
+  // is lost. DMA and a reset that is still held go on as they are. Reading the status has no such effect: hosts that
+  // poll see BSY.
+  void settle();
   void acknowledge() { set_interrupt(false); }
 
   // The data port. Fewer bytes than asked for: the block ended; the caller goes by words. Outside of a transfer: none.
@@ -70,12 +75,15 @@ class AtaDevice {
   static constexpr GuestTime kBlockTime = 2'000;
   static constexpr GuestTime kResetTime = 50'000;
 
-  enum class Phase : u8 { Idle, Executing, DataIn, DataOut, BlockIn, BlockOut, DmaIn, DmaOut, Resetting };
+  enum class Phase : u8 { Idle, Executing, DataIn, DataOut, BlockIn, BlockOut, DmaIn, DmaOut, Resetting, HeldInReset };
 
   // --- For derived drives. ---
   virtual void execute(u8 code) = 0;  // BSY is set; ends in one of the outcomes below
   virtual bool obeys_while_busy(u8) const { return false; }
-  virtual void block_read() = 0;     // the host took the whole block: start the next one or finish
+  virtual void block_read() = 0;  // the host took the whole block: start the next one or finish
+  // The block in the buffer is the last one, and no status follows it: BSY stays clear after it (ATA-6, figure 14,
+  // DPIOI2:DI0).
+  virtual bool last_block_in() const = 0;
   virtual void block_written() = 0;  // the host filled the whole block
   virtual void set_signature() = 0;
   virtual u8 status_after_reset() const = 0;
@@ -108,6 +116,7 @@ class AtaDevice {
  private:
   void begin_dma(Phase phase, u32 size);
   void wait(Phase phase, GuestTime delay);
+  void keep_written_block();
 
   AtaBus* bus_ = nullptr;
   Phase phase_ = Phase::Idle;

@@ -8,6 +8,7 @@
 //   C8 C9 25, CA CB 35 READ, WRITE DMA (EXT)
 //   40 41 42           READ VERIFY (EXT);  70-7F SEEK
 //   91                 INITIALIZE DEVICE PARAMETERS;  EC IDENTIFY DEVICE;  EF SET FEATURES
+//   E4 E8              READ, WRITE BUFFER
 //   E7 EA              FLUSH CACHE (EXT)
 //   94-99, E0-E3 E5 E6 power management
 //   F8 27              READ NATIVE MAX ADDRESS (EXT)
@@ -40,6 +41,7 @@ void AtaDisk::reset_drive(ResetKind) {
   block_sectors_ = 1;
   in_block_ = remaining_ = 0;
   lba_ = 0;
+  sector_buffer_ = {};
 }
 
 void AtaDisk::state_drive(StateArchive& archive) {
@@ -57,13 +59,14 @@ void AtaDisk::state_drive(StateArchive& archive) {
   archive.field("in_block", in_block_);
   archive.field("lba", lba_);
   archive.field("remaining", remaining_);
+  archive.bytes("sector_buffer", sector_buffer_);
   if (!archive.loading()) return;
   current_.heads = std::clamp<u32>(current_.heads, 1, 16);
   current_.sectors = std::clamp<u32>(current_.sectors, 1, 255);
   current_.cylinders = std::min<u32>(current_.cylinders, 65535);
   multiple_ = static_cast<u8>(std::min<u32>(multiple_, kMostMultiple));
   block_sectors_ = std::clamp<u32>(block_sectors_, 1, kDmaSectors);
-  if (transfer_ > Transfer::Identify || lba_ > sectors_ || remaining_ > sectors_ - lba_ || in_block_ > remaining_ ||
+  if (transfer_ > Transfer::WriteBuffer || lba_ > sectors_ || remaining_ > sectors_ - lba_ || in_block_ > remaining_ ||
       in_block_ > kDmaSectors) {
     transfer_ = Transfer::None;
     in_block_ = remaining_ = 0;
@@ -87,6 +90,8 @@ void AtaDisk::execute(u8 code) {
     case kFlushCacheExt: return flush();
     case kInitializeParameters: return initialize_parameters();
     case kIdentify: return identify();
+    case kReadBuffer: return read_buffer();
+    case kWriteBuffer: transfer_ = Transfer::WriteBuffer; return request_block(kSector, kReady, false);
     case kSetFeatures: return set_features();
     case kReadNativeMax: return native_max(false);
     case kReadNativeMaxExt: return native_max(true);
@@ -238,7 +243,7 @@ void AtaDisk::next_block() {
 }
 
 void AtaDisk::block_read() {
-  if (transfer_ == Transfer::Identify || transfer_ == Transfer::None) {
+  if (transfer_ != Transfer::ReadPio && transfer_ != Transfer::ReadDma) {
     transfer_ = Transfer::None;
     return finish_quietly();
   }
@@ -254,7 +259,14 @@ void AtaDisk::block_read() {
   finish_quietly();
 }
 
+bool AtaDisk::last_block_in() const { return transfer_ != Transfer::ReadPio || remaining_ <= in_block_; }
+
 void AtaDisk::block_written() {
+  if (transfer_ == Transfer::WriteBuffer) {
+    std::copy_n(buffer_.begin(), sector_buffer_.size(), sector_buffer_.begin());
+    transfer_ = Transfer::None;
+    return finish();
+  }
   if ((transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) || in_block_ == 0) return fail(kAbort);
   if (auto result = image_->write(lba_ * kSector, std::span(buffer_).first(in_block_ * kSector)); !result) {
     report_host_error(result.message());
@@ -352,6 +364,12 @@ void AtaDisk::identify() {
   std::copy(bytes.begin(), bytes.end(), buffer_.begin());
   transfer_ = Transfer::Identify;
   offer_block(static_cast<u32>(bytes.size()), kReady);
+}
+
+void AtaDisk::read_buffer() {
+  std::copy(sector_buffer_.begin(), sector_buffer_.end(), buffer_.begin());
+  transfer_ = Transfer::ReadBuffer;
+  offer_block(kSector, kReady);
 }
 
 void AtaDisk::native_max(bool extended) {

@@ -30,6 +30,7 @@ class AtaDisk final : public AtaDevice {
  protected:
   void execute(u8 code) override;
   void block_read() override;
+  bool last_block_in() const override;
   void block_written() override;
   void set_signature() override;
   u8 status_after_reset() const override { return ata::kReady; }
@@ -40,7 +41,7 @@ class AtaDisk final : public AtaDevice {
   static constexpr u32 kSector = 512;
   static constexpr u32 kMostMultiple = 16;
   static constexpr u32 kDmaSectors = kBufferSize / kSector;
-  enum class Transfer : u8 { None, ReadPio, WritePio, ReadDma, WriteDma, Identify };
+  enum class Transfer : u8 { None, ReadPio, WritePio, ReadDma, WriteDma, Identify, ReadBuffer, WriteBuffer };
 
   bool execute_transfer(u8 code);
   bool execute_power(u8 code);
@@ -54,6 +55,7 @@ class AtaDisk final : public AtaDevice {
   void initialize_parameters();
   void set_features();
   void identify();
+  void read_buffer();
   void native_max(bool extended);
 
   std::unique_ptr<BlockDevice> image_;
@@ -70,10 +72,11 @@ class AtaDisk final : public AtaDevice {
 
   Transfer transfer_ = Transfer::None;
   bool extended_ = false;
-  u32 block_sectors_ = 1;  // most sectors in a DRQ block
-  u32 in_block_ = 0;       // sectors of the block on its way
-  u64 lba_ = 0;            // of its first sector
-  u32 remaining_ = 0;      // sectors, the block included
+  u32 block_sectors_ = 1;                    // most sectors in a DRQ block
+  u32 in_block_ = 0;                         // sectors of the block on its way
+  u64 lba_ = 0;                              // of its first sector
+  u32 remaining_ = 0;                        // sectors, the block included
+  std::array<u8, kSector> sector_buffer_{};  // of READ BUFFER and WRITE BUFFER
 };
 
 }  // namespace relic86

@@ -62,10 +62,10 @@ std::array<u8, 512> identify_disk(const DiskIdentity& disk) {
   words.set_dword(60, lba28);
   words.set_transfer_modes(disk.transfer_mode);
   words.set(80, 0x007E);  // ATA-1 to ATA/ATAPI-6
-  words.set(82, 0x4068);  // NOP, look-ahead, write cache, power management
+  words.set(82, 0x7068);  // NOP, READ BUFFER, WRITE BUFFER, look-ahead, write cache, power management
   words.set(83, 0x7400);  // FLUSH CACHE EXT, FLUSH CACHE, 48-bit addresses
   words.set(84, 0x4000);
-  words.set(85, 0x4008u | (disk.write_cache ? 0x20 : 0) | (disk.look_ahead ? 0x40 : 0));
+  words.set(85, 0x7008u | (disk.write_cache ? 0x20 : 0) | (disk.look_ahead ? 0x40 : 0));
   words.set(86, 0x3400);
   words.set(87, 0x4000);
   words.set_dword(100, static_cast<u32>(disk.sectors));

@@ -44,15 +44,38 @@ Result<> AtapiCdrom::eject(bool force) {
   return {};
 }
 
+Result<> AtapiCdrom::open_tray(bool force) {
+  if (locked_ && !force) {
+    media_event_ = 1;
+    return Error{"the guest has locked the tray; let it unmount the medium, or force the tray open"};
+  }
+  if (medium_ != nullptr) media_event_ = 3;
+  tray_open_ = true;
+  locked_ = false;
+  attention_ = Attention::None;
+  return {};
+}
+
+void AtapiCdrom::close_tray() {
+  if (!tray_open_) return;
+  tray_open_ = false;
+  if (medium_ == nullptr) return;
+  attention_ = Attention::Changed;
+  media_event_ = 2;
+}
+
 void AtapiCdrom::set_signature() {
   task_.count = task_.lba_low = 1;
   task_.lba_mid = 0x14;
   task_.lba_high = 0xEB;
 }
 
+// A drive reports its power-on or reset (UNIT ATTENTION 29h) to the first command that asks, which on a PC is one of the
+// BIOS's power-on checks. SeaBIOS has none, so the drive starts as they leave it: the first kernel that reads may not
+// expect to be refused.
 void AtapiCdrom::reset_drive(ResetKind) {
   locked_ = tray_open_ = false;
-  attention_ = Attention::Reset;
+  attention_ = Attention::None;
   media_event_ = medium_ != nullptr ? 2 : 0;
   sense_ = kNoSense;
   transfer_mode_ = 0;
@@ -89,7 +112,7 @@ void AtapiCdrom::state_drive(StateArchive& archive) {
   archive.field("block", block_);
   if (!archive.loading()) return;
   const u64 left = length_ - done_;
-  const bool sound = stage_ <= Stage::DataOut && source_ <= Source::RawSectors && attention_ <= Attention::Reset &&
+  const bool sound = stage_ <= Stage::DataOut && source_ <= Source::RawSectors && attention_ <= Attention::Changed &&
                      done_ <= length_ && block_ <= left && block_ <= kBufferSize &&
                      (source_ != Source::Response || length_ <= response_.size());
   if (sound) return;

@@ -21,6 +21,9 @@ class AtapiCdrom final : public AtaDevice {
   void insert(std::unique_ptr<BlockDevice> image);
   // Takes the medium out. An error while the guest has locked the tray, unless forced; the guest hears of the request.
   Result<> eject(bool force);
+  // The tray with what is in it, as by its button; opening is refused as an eject is.
+  Result<> open_tray(bool force);
+  void close_tray();
   bool has_medium() const { return medium_ != nullptr; }
   bool tray_open() const { return tray_open_; }
   bool locked() const { return locked_; }
@@ -29,6 +32,7 @@ class AtapiCdrom final : public AtaDevice {
   void execute(u8 code) override;
   bool obeys_while_busy(u8 code) const override { return code == ata::kDeviceReset; }
   void block_read() override;
+  bool last_block_in() const override { return stage_ != Stage::DataIn; }  // a packet command ends with its status
   void block_written() override;
   void set_signature() override;
   u8 status_after_reset() const override { return 0; }
@@ -55,8 +59,7 @@ class AtapiCdrom final : public AtaDevice {
   static constexpr Sense kNotSaving{5, 0x39, 0x00};
   static constexpr Sense kLocked{5, 0x53, 0x02};
   static constexpr Sense kMediumChanged{6, 0x28, 0x00};
-  static constexpr Sense kWasReset{6, 0x29, 0x00};
-  enum class Attention : u8 { None, Gone, Changed, Reset };  // what the next command hears
+  enum class Attention : u8 { None, Gone, Changed };  // what the next command hears
 
   // Packet protocol.
   void identify();

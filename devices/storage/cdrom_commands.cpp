@@ -104,9 +104,8 @@ bool AtapiCdrom::pass_attention(u8 operation) {
     check(kNoMedium);
     return false;
   }
-  const Sense sense = attention_ == Attention::Changed ? kMediumChanged : kWasReset;
   attention_ = Attention::None;
-  check(sense);
+  check(kMediumChanged);
   return false;
 }
 
@@ -228,8 +227,8 @@ void AtapiCdrom::read_disc_information(const Packet& packet) {
 
 void AtapiCdrom::request_sense(const Packet& packet) {
   // With nothing to report, what is waiting is reported, and is over.
-  if (sense_.key == 0 && attention_ >= Attention::Changed) {
-    sense_ = attention_ == Attention::Changed ? kMediumChanged : kWasReset;
+  if (sense_.key == 0 && attention_ == Attention::Changed) {
+    sense_ = kMediumChanged;
     attention_ = Attention::None;
   }
   std::vector<u8> response(18);

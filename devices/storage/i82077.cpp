@@ -30,7 +30,6 @@ constexpr u8 kFifoOff = 0x20;
 constexpr unsigned kMostRecalibratePulses = 79;  // 5.2.7
 constexpr GuestTime kMicrosecond = 1'000, kMillisecond = 1'000'000;
 constexpr GuestTime kResetTime = 50 * kMicrosecond;
-constexpr GuestTime kSeekOverhead = 100 * kMicrosecond;
 }  // namespace
 
 const std::array<I82077::Command, 23> I82077::kCommands = {{
@@ -253,6 +252,11 @@ const I82077::Command* I82077::find_command(u8 first) {
 }
 
 void I82077::write_fifo(u8 value) {
+  // A driver that sends its first command without waiting for the reset's interrupt finds the chip ready.
+  if (phase_ == Phase::Reset && (digital_output_ & kNotReset) != 0) {
+    scheduler_->cancel(reset_timer_);
+    finish_reset();
+  }
   if (phase_ == Phase::Execution && transfer_.waits_for_host && !host_reads()) {
     sector_buffer_[transfer_.position++ % sector_buffer_.size()] = value;
     set_interrupt(false);
@@ -394,7 +398,7 @@ void I82077::begin_seek(unsigned number, unsigned to_track, unsigned pulses, u8 
   seek_status_[number] = static_cast<u8>(status0 | number);
   pending_status_[number] = 0;
   busy_drives_ |= static_cast<u8>(1u << number);
-  scheduler_->schedule_in(seek_timers_[number], kSeekOverhead + pulses * step_time());
+  scheduler_->schedule_in(seek_timers_[number], timing_.seek(pulses, step_time()));
   end_command();
 }
 

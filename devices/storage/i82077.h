@@ -6,6 +6,7 @@
 #include "devices/attachment.h"
 #include "devices/dma.h"
 #include "devices/storage/floppy_drive.h"
+#include "devices/storage/floppy_timing.h"
 
 namespace relic86 {
 
@@ -15,6 +16,7 @@ class I82077 final : public Device {
 
   explicit I82077(DmaController& dma) : dma_(dma) {}
 
+  void set_speed(FloppySpeed speed) { timing_.set_speed(speed); }
   // Before the first reset: the drives that are there. A drive without a type takes that of its first disk.
   FloppyDrive& drive(unsigned number) { return drives_[number]; }
   // Disks come and go at any time between guest instructions (drive 0 or 1).
@@ -110,8 +112,10 @@ class I82077 final : public Device {
   void commit_format();
   void advance(bool terminal_count);
   bool advance_id();
+  bool wraps_at_medium_end();
+  void follow_to_cylinder();
   void finish_transfer(u8 interrupt_code);
-  void schedule_sector();
+  void schedule_sector(FloppyTiming::Order order, GuestTime delay = 0);
   bool uses_dma() const { return !non_dma_; }
   bool host_reads() const { return transfer_.kind == Kind::Read || transfer_.kind == Kind::ReadTrack; }
   FloppyDrive* transfer_drive() { return transfer_.drive < kDrives ? &drives_[transfer_.drive] : nullptr; }
@@ -124,6 +128,7 @@ class I82077 final : public Device {
   TimerId reset_timer_ = 0;
   std::array<TimerId, 4> seek_timers_{};
   std::array<FloppyDrive, kDrives> drives_;
+  FloppyTiming timing_;
 
   Phase phase_ = Phase::Command;
   u8 digital_output_ = 0;

@@ -12,12 +12,7 @@ namespace {
 constexpr u8 kNormal = 0x00, kAbnormal = 0x40;
 constexpr u8 kImpliedSeek = 0x40;  // configure, EIS
 constexpr unsigned kDmaChannel = 2;
-constexpr GuestTime kMicrosecond = 1'000, kMillisecond = 1'000'000;
-// A disk turns in 200 ms, and a sector passes in some 11; users wait for neither. What stays is longer than a driver
-// needs to get ready for the interrupt.
-constexpr GuestTime kFirstSector = 500 * kMicrosecond;
-constexpr GuestTime kNextSector = 250 * kMicrosecond;
-constexpr GuestTime kTwoTurns = 20 * kMillisecond;      // looking for what is not there
+constexpr GuestTime kMillisecond = 1'000'000;
 constexpr GuestTime kHostPatience = 50 * kMillisecond;  // without DMA: then the data are overrun
 }  // namespace
 
@@ -81,7 +76,7 @@ void I82077::begin_transfer(Kind kind, bool deleted) {
   t.drive = command_[1] & 3;
   t.head = command_[1] >> 2 & 1;
   t.end_of_track = end_of_track;  // what DUMPREG shows stays over READ ID
-  GuestTime delay = kFirstSector;
+  GuestTime delay = 0;
   if (kind != Kind::ReadId) {
     t.id = {command_[2], command_[3], command_[4], command_[5]};
     t.end_of_track = command_[6];
@@ -93,14 +88,12 @@ void I82077::begin_transfer(Kind kind, bool deleted) {
       const int to = static_cast<int>(drives_[t.drive].track()) + distance;
       if (distance != 0 && drives_[t.drive].present()) drives_[t.drive].step_to(static_cast<unsigned>(std::max(0, to)));
       present_cylinder_[t.drive] = t.id.cylinder;
-      delay += std::abs(distance) * step_time();
+      delay = timing_.seek(static_cast<unsigned>(std::abs(distance)), step_time());
     }
   }
   forget_reset();
   phase_ = Phase::Execution;
-  const FloppyDrive* const disk = transfer_drive();
-  const bool readable = disk != nullptr && disk->formatted(t.head, t.mfm, data_rate_);
-  scheduler_->schedule_in(transfer_timer_, readable ? delay : delay + kTwoTurns);
+  schedule_sector(FloppyTiming::Order::First, delay);
 }
 
 void I82077::format_track() {
@@ -115,7 +108,7 @@ void I82077::format_track() {
   t.filler = command_[5];
   forget_reset();
   phase_ = Phase::Execution;
-  scheduler_->schedule_in(transfer_timer_, kFirstSector);
+  schedule_sector(FloppyTiming::Order::First);
 }
 
 // The next sector is under the head, or the host has not come in time.
@@ -136,7 +129,24 @@ void I82077::transfer_step() {
   }
 }
 
-void I82077::schedule_sector() { scheduler_->schedule_in(transfer_timer_, kNextSector); }
+// When the sector of the command's ID has passed, or the search for it is over; delay: the head moves so long first.
+void I82077::schedule_sector(FloppyTiming::Order order, GuestTime delay) {
+  const Transfer& t = transfer_;
+  const FloppyDrive* const disk = transfer_drive();
+  const GuestTime from = scheduler_->now() + delay;
+  const FloppyDriveType type = disk == nullptr ? FloppyDriveType::None : disk->type();
+  const bool formatted = disk != nullptr && disk->formatted(t.head, t.mfm, data_rate_);
+  if (!formatted && t.kind != Kind::Format) {
+    return scheduler_->schedule_at(transfer_timer_, from + timing_.search_in_vain(type));
+  }
+  const unsigned sectors = formatted ? disk->image()->format().sectors : std::max<unsigned>(1, command_[3]);
+  const FloppyTiming::Track track = {type, sectors};
+  unsigned sector = t.id.sector - 1u;
+  if (t.kind == Kind::ReadTrack) sector = t.track_position;
+  if (t.kind == Kind::ReadId) sector = timing_.next_sector(from, track);
+  if (t.kind == Kind::Format && order == FloppyTiming::Order::First) sector = 0;  // from the index hole
+  scheduler_->schedule_at(transfer_timer_, from + timing_.until_sector_end(from, sector, track, order));
+}
 
 // Finds the sector of the command's ID. False: the command has ended.
 bool I82077::locate(u32& sector) {
@@ -163,8 +173,9 @@ void I82077::finish_read_id() {
     t.status1 = kMissingAddressMark;
     return finish_transfer(kAbnormal);
   }
-  const u64 passed = static_cast<u64>(scheduler_->now() / kNextSector);
-  t.id = {disk->cylinder(), t.head, static_cast<u8>(passed % disk->image()->format().sectors + 1), 2};
+  const unsigned sectors = disk->image()->format().sectors;
+  const unsigned next = timing_.next_sector(scheduler_->now(), {disk->type(), sectors});
+  t.id = {disk->cylinder(), t.head, static_cast<u8>((next + sectors - 1) % sectors + 1), 2};  // the one just passed
   finish_transfer(kNormal);
 }
 
@@ -282,7 +293,7 @@ void I82077::commit_format() {
     }
   }
   if (t.sectors_left == 0) return finish_transfer(kNormal);
-  schedule_sector();
+  schedule_sector(FloppyTiming::Order::Next);
 }
 
 // --- Scanning ---
@@ -361,6 +372,26 @@ void I82077::host_side_done(bool terminal_count) {
   }
 }
 
+// A BIOS that names the number of the last sector it wants as end of track, though the track is shorter, means the
+// sectors that follow on the medium: SeaBIOS does, and machines that it runs on go on at the next head, then at the
+// next cylinder. An end of track that the medium has ends a multitrack transfer after head 1, as the datasheet says.
+bool I82077::wraps_at_medium_end() {
+  const Transfer& t = transfer_;
+  const FloppyDrive* const disk = transfer_drive();
+  if (!t.multitrack || disk == nullptr || !disk->loaded()) return false;
+  const unsigned sectors = disk->image()->format().sectors;
+  return t.end_of_track > sectors && t.id.sector >= sectors;
+}
+
+// The head follows a transfer that went on to the next cylinder.
+void I82077::follow_to_cylinder() {
+  FloppyDrive& disk = *transfer_drive();
+  while (disk.cylinder() < transfer_.id.cylinder && disk.track() < FloppyDrive::kLastTrack) {
+    disk.step_to(disk.track() + 1);
+    present_cylinder_[transfer_.drive]++;
+  }
+}
+
 // A sector is done: on to the next, or to the result.
 void I82077::advance(bool terminal_count) {
   Transfer& t = transfer_;
@@ -368,7 +399,8 @@ void I82077::advance(bool terminal_count) {
   const bool scan = t.kind >= Kind::ScanEqual && t.kind <= Kind::ScanHigh;
   bool last = t.id.sector == t.end_of_track || (scan && t.id.sector > t.end_of_track);
   if (t.kind == Kind::ReadTrack) last = t.track_position >= t.end_of_track;
-  if (t.multitrack && t.head == 0) last = false;
+  const bool wraps = wraps_at_medium_end();
+  if (wraps || (t.multitrack && t.head == 0)) last = false;
   const bool next_head = advance_id();
   const bool verified = t.kind == Kind::Verify && !t.counted;
   if (terminal_count || (last && (scan || verified))) return finish_transfer(kNormal);
@@ -377,14 +409,15 @@ void I82077::advance(bool terminal_count) {
     return finish_transfer(kAbnormal);
   }
   if (next_head) t.head ^= 1;
-  schedule_sector();
+  if (wraps) follow_to_cylinder();
+  schedule_sector(FloppyTiming::Order::Next);
 }
 
 // The ID after the last sector (table 5-8): the next sector, head or cylinder. True: the other head goes on.
 bool I82077::advance_id() {
   Transfer& t = transfer_;
   const bool scan = t.kind >= Kind::ScanEqual && t.kind <= Kind::ScanHigh;
-  const bool end = t.id.sector == t.end_of_track || (scan && t.id.sector > t.end_of_track);
+  const bool end = t.id.sector == t.end_of_track || (scan && t.id.sector > t.end_of_track) || wraps_at_medium_end();
   if (!end) {
     t.id.sector = static_cast<u8>(t.id.sector + (scan ? t.scan_step : 1));
     return false;

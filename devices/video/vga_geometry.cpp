@@ -38,8 +38,31 @@ VgaGeometry VgaGeometry::of(const VgaRegisters& registers) {
   g.blank_start = crtc[VgaRegisters::kStartVerticalBlank] | (overflow >> 3 & 1) << 8 | (scan >> 5 & 1u) << 9;
   // The end register holds the low eight bits of the line where blanking stops: the next match after the start.
   g.blank_end = g.blank_start + 1 + ((crtc[VgaRegisters::kEndVerticalBlank] - g.blank_start - 1) & 0xFF);
+  g.total_columns = crtc[VgaRegisters::kHorizontalTotal] + 5u;
+  g.column_blank_start = crtc[VgaRegisters::kStartHorizontalBlank];
+  // Likewise with six bits, bit 5 of which is in the retrace register.
+  const unsigned end_bits =
+      (crtc[VgaRegisters::kEndHorizontalBlank] & 0x1Fu) | (crtc[VgaRegisters::kEndHorizontalRetrace] >> 7 & 1u) << 5;
+  g.column_blank_end = g.column_blank_start + 1 + ((end_bits - g.column_blank_start - 1) & 0x3F);
+  if (g.column_blank_end > g.total_columns) {
+    // The counter starts again before they match: blanking lasts until the same six bits come up in the next line.
+    g.column_blank_end = end_bits < g.column_blank_start ? g.total_columns + end_bits : ~0u;
+  }
   g.displayed = (crtc[VgaRegisters::kModeControl] & kSyncEnabled) != 0 && (clocking & kScreenOff) == 0;
   return g;
+}
+
+bool VgaGeometry::column_blanked(unsigned column) const {
+  if (column_blank_start >= total_columns) return false;  // never begins
+  if (column >= column_blank_start) return column < column_blank_end;
+  return column_blank_end > total_columns && column + total_columns < column_blank_end;
+}
+
+void VgaGeometry::blank_columns(std::span<u32> line, unsigned dots) const {
+  if (column_blank_start >= columns && column_blank_end <= total_columns) return;  // every usual mode
+  for (unsigned column = 0; column < columns && (column + 1) * dots <= line.size(); column++) {
+    if (column_blanked(column)) std::fill_n(line.begin() + column * dots, dots, 0u);
+  }
 }
 
 unsigned VgaGeometry::repeated_lines(const VgaRegisters& registers) const {

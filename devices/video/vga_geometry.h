@@ -1,6 +1,8 @@
 // What the CRT controller's registers mean for the picture: its size, and the memory address of every scan line.
 #pragma once
 
+#include <span>
+
 #include "devices/video/vga_registers.h"
 
 namespace relic86 {
@@ -19,12 +21,20 @@ struct VgaGeometry {
   unsigned line_compare = 0;    // the last line above the split screen
   unsigned blank_start = 0;     // lines blank_start to blank_end - 1 are black
   unsigned blank_end = 0;
-  bool displayed = false;  // sync running, screen not off
+  // Horizontal blanking: character clocks column_blank_start to column_blank_end - 1 are black. It may go on into the
+  // next line, whose first columns are then black, too.
+  unsigned column_blank_start = 0;
+  unsigned column_blank_end = 0;
+  unsigned total_columns = 0;  // character clocks of a line
+  bool displayed = false;      // sync running, screen not off
 
   static VgaGeometry of(const VgaRegisters& registers);
   // Lines of equal content that follow each other in every row: a picture needs only one of them.
   unsigned repeated_lines(const VgaRegisters& registers) const;
   bool blanked(unsigned line) const { return line >= blank_start && line < blank_end; }
+  bool column_blanked(unsigned column) const;
+  // Makes the blanked columns of a scan line black. dots: pixels of a character clock.
+  void blank_columns(std::span<u32> line, unsigned dots) const;
 };
 
 // The plane address (0 to FFFFh) that the CRTC puts out for an address counter and a row scan: byte, word and

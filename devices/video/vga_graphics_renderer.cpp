@@ -97,7 +97,9 @@ void render_graphics(const VgaRegisters& registers, std::span<const u8> vram, bo
     line_renderer.draw(walker, scratch.data());
     // 256-colour pixels take two dots each, so panning counts them in twos.
     const unsigned pan = shift256 ? (walker.panning() & 7) / 2 : walker.panning() & 7;
-    std::copy_n(scratch.begin() + pan, frame.width, frame.pixels.begin() + u64{line / repeat} * frame.width);
+    const auto shown = std::span(frame.pixels).subspan(u64{line / repeat} * frame.width, frame.width);
+    std::copy_n(scratch.begin() + pan, frame.width, shown.begin());
+    geometry.blank_columns(shown, line_renderer.character_pixels);
   }
 }
 

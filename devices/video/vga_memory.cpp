@@ -30,6 +30,10 @@ void VgaMemory::connect(std::span<u8> bytes, BackingStore* store, BackingOffset 
 }
 
 bool VgaMemory::decode(u32 offset, u32& within) const {
+  if (dispi_.enabled()) {  // one bank at A0000h, whatever the VGA's own map says
+    within = offset;
+    return offset < 0x10000;
+  }
   if (!registers_.memory_enabled()) return false;
   switch (registers_.graphics()[VgaRegisters::kMiscellaneous] >> 2 & 3) {
     case 0: within = offset; return true;                                             // A0000h, 128 KiB

@@ -22,6 +22,7 @@ constexpr std::array<u8, 5> kSequencerBits = {0x03, 0x3D, 0x0F, 0x3F, 0x0E};
 constexpr std::array<u8, 9> kGraphicsBits = {0x0F, 0x0F, 0x0F, 0x1F, 0x03, 0x7B, 0x0F, 0x0F, 0xFF};
 constexpr std::array<u8, 5> kAttributeBits = {0xEF, 0xFF, 0x3F, 0x0F, 0x0F};  // from index 10h
 constexpr u8 kPaletteBits = 0x3F;
+constexpr u8 kSequencerIndexBits = 0x07, kGraphicsIndexBits = 0x0F;
 constexpr u8 kVideoEnabled = 0x20;
 constexpr u8 kProtectCrtc = 0x80;      // CRTC 11h
 constexpr u8 kLineCompareBit8 = 0x10;  // CRTC 07h, the one bit that protection leaves open
@@ -120,7 +121,7 @@ void VgaRegisters::write(u16 port, u8 value, bool eight_bit_dac) {
       miscellaneous_output_ = value;
       break;
     case 0x3C3: subsystem_enable_ = value & 1; break;
-    case 0x3C4: sequencer_index_ = value; break;
+    case 0x3C4: sequencer_index_ = value & kSequencerIndexBits; break;
     case 0x3C5:
       if (sequencer_index_ < sequencer_.size()) set_sequencer(sequencer_index_, value);
       break;
@@ -139,7 +140,7 @@ void VgaRegisters::write(u16 port, u8 value, bool eight_bit_dac) {
       palette_state_ = 0;
       break;
     case 0x3C9: write_palette(value, eight_bit_dac); break;
-    case 0x3CE: graphics_index_ = value; break;
+    case 0x3CE: graphics_index_ = value & kGraphicsIndexBits; break;
     case 0x3CF:
       if (graphics_index_ < graphics_.size()) set_graphics(graphics_index_, value);
       break;

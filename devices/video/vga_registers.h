@@ -15,6 +15,8 @@ class VgaRegisters {
   enum Crtc : u8 {
     kHorizontalTotal = 0x00,
     kHorizontalDisplayEnd = 0x01,
+    kStartHorizontalBlank = 0x02,
+    kEndHorizontalBlank = 0x03,
     kStartHorizontalRetrace = 0x04,
     kEndHorizontalRetrace = 0x05,
     kVerticalTotal = 0x06,

@@ -112,7 +112,9 @@ void render_text(const VgaRegisters& registers, std::span<const u8> vram, bool e
   ScanlineWalker walker(registers);
   for (unsigned line = 0; line < geometry.lines; line++, walker.next()) {
     if (line % repeat != 0 || geometry.blanked(line)) continue;
-    renderer.line(walker, &frame.pixels[u64{line / repeat} * frame.width]);
+    const auto shown = std::span(frame.pixels).subspan(u64{line / repeat} * frame.width, frame.width);
+    renderer.line(walker, shown.data());
+    geometry.blank_columns(shown, geometry.character_dots);
   }
 }
 

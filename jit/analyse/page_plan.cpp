@@ -102,12 +102,12 @@ class Planner {
       case Op::LoadForWrite:
         if (n.op == Op::Store || insn_->nodes[n.a].op == Op::Address) note(n, operand(), n.op != Op::Load);
         return fresh();
-      case Op::Push: move_stack(0u - n.size); [[fallthrough]];
+      case Op::Push: move_stack(0u - (n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
         const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
-        if (mode_.stack32 && mode_.flat(kSs))
-          note(n, {pointer.unknown, 0, 0, pointer.constant, 0xFF, false, true}, n.op == Op::Push);
+        const u8 stack = mode_.flat(kSs) ? u8{0xFF} : u8{kSs};
+        if (mode_.stack32) note(n, {pointer.unknown, 0, 0, pointer.constant, stack, false, true}, n.op == Op::Push);
         if (n.op == Op::Pop) move_stack(n.size);
         return fresh();
       }
@@ -117,7 +117,7 @@ class Planner {
         break;
       case Op::LoadSegment:
         forget_segments();
-        if (n.immediate != 0) move_stack(n.size);
+        if (n.immediate != kFromOperand) move_stack(n.size);
         break;
       case Op::PushAll: move_stack(0u - 8u * n.size); break;
       case Op::PopAll: {
@@ -168,7 +168,6 @@ class Planner {
     Place place;
     place.narrow = !insn.address32();
     if (!mode_.flat(insn.segment)) place.segment = insn.segment;
-    if (!place.narrow && place.segment != 0xFF) return place;
     place.known = true;
     place.offset = insn.displacement;
     const auto add = [&](u8 reg, u32& unknown, u8 scale) {

@@ -71,14 +71,15 @@ enum class Op : u8 {
   Both,    // a, b: truths; a is one of ECX
   Select,  // a: truth, b: yes, c: no
   Truth,
-  Push,  // a
+  Push,  // a; immediate: what ESP goes down by where that is more than size
   Pop,
   Peek,             // immediate: 0 at ESP, 1 at EBP (LEAVE)
   SetStackPointer,  // ESP := (0: ESP, 1: EBP) + immediate; reg tells which
   NextInstruction,
-  TargetOf,  // the branch's relative target
-  JumpTo,    // a
-  JumpIf,    // a: truth
+  TargetOf,     // the branch's relative target
+  JumpTo,       // a
+  CheckTarget,  // a: a branch's target, before anything else happens: within CS's limit
+  JumpIf,       // a: truth
   JumpIfCounting,
   // String instructions without a repeat prefix (jit/record/string_forms.h).
   StringLoad,   // reg: ESI or EDI
@@ -92,7 +93,7 @@ enum class Op : u8 {
   SetFlags,         // a: what POPF popped
   ClearInterrupts,  // CLI
   SetInterrupts,    // STI
-  LoadSegment,      // a: Address if from memory; reg: segment; immediate 1: from the stack (POP)
+  LoadSegment,      // a: Address if from memory; reg: segment; immediate: LoadSegmentFrom; size: of the stack's slot
   VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
   SetZero,          // a step only: ZF
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
@@ -108,6 +109,9 @@ enum class Op : u8 {
   DivideDigits,    // AAM: AH and AL; immediate: the base
   MultiplyDigits,  // AAD: AH times immediate, no flags
 };
+
+// Where MOV and POP of a segment register have the selector from. POP reads the whole slot or the selector alone.
+enum LoadSegmentFrom : u32 { kFromOperand, kFromSlot, kFromSlotsSelector };
 
 inline constexpr u16 kNoValue = 0xFFFF;
 inline constexpr u16 kNoGroup = 0xFFFF;

@@ -1,7 +1,9 @@
 // What a translation assumes of the processor's mode. Everything assumed is in the key: code size, stack size,
-// privilege of data accesses, which segments are flat, that no byte of a code page lies beyond CS's limit, and whether
-// the host's units may carry out x87, MMX and SSE instructions as they are.
+// privilege of data accesses, what is to be checked of accesses through each segment, how CS's limit is seen to, and
+// whether the host's units may carry out x87, MMX and SSE instructions as they are.
 #pragma once
+
+#include <array>
 
 #include "cpu/cpu.h"
 
@@ -11,89 +13,100 @@ struct Mode {
   bool code32 = false;
   bool stack32 = false;
   bool user = false;
-  u8 flat_segments = 0;  // bit n: segment n is flat and unrestricted
+  bool flat_code = false;  // 32-bit code, base 0, limit FFFFFFFFh
+  // The code page may reach over CS's limit, or holds other code than 16-bit code below 64 KiB: blocks look at
+  // EngineArea::page_end (jit/x64/emitter_limits.cpp).
+  bool limited = false;
+  bool down = false;     // DF
+  bool aligned = false;  // CR0.AM and EFLAGS.AC at CPL 3: unaligned accesses raise #AC
   // No #NM or #UD for the whole unit, and no x87 exception pending.
   bool x87 = false;
   bool sse = false;
   bool traps = false;  // an x87 or SSE exception may be unmasked: the host's unit may trap (jit/runtime/host_traps.h)
-  bool down = false;   // DF
-  // Of 16-bit code, bit n: segment n starts at a multiple of 4 and reaches to FFFFh at least, for reading and writing.
-  u8 roomy_segments = 0;
-  // Not of the processor: a block's variant in which every access checks its own page.
-  bool unshared = false;
+  // SegmentKind bits. 32-bit code does not tell apart whether a segment reaches over 64 KiB.
+  std::array<u8, kSegmentRegisters> segments{};
 
-  // Of data accesses: those through CS are checked, since code is never writable and may not be readable.
-  bool flat(unsigned segment) const { return segment != kCs && (flat_segments >> segment & 1) != 0; }
-  bool flat_code() const { return (flat_segments >> kCs & 1) != 0; }
-  u32 key() const {
-    return (code32 ? 1u : 0u) | (stack32 ? 2u : 0u) | (user ? 4u : 0u) | u32{flat_segments} << 3 |
-           (x87 ? 1u << 9 : 0u) | (sse ? 1u << 10 : 0u) | (down ? 1u << 11 : 0u) | roomy_bits() << 12 |
-           (traps ? 1u << 15 : 0u) | (unshared ? kUnshared : 0u);
+  using Key = u64;
+
+  bool reads(unsigned segment) const { return has(segment, kSegmentReads); }
+  bool writes(unsigned segment) const { return has(segment, kSegmentWrites); }
+  bool flat(unsigned segment) const { return has(segment, kSegmentFlat); }
+  // 16-bit targets lie below a limit of FFFFh, 32-bit ones below a flat one.
+  bool checks_target(unsigned bytes) const { return !flat_code && (limited || bytes == 4); }
+  bool expands_down(unsigned segment) const { return has(segment, kSegmentExpandsDown); }
+  bool top_is_4g(unsigned segment) const { return has(segment, kSegmentTop4G); }
+  // Whether only an unaligned access may reach over the limit, with offsets of 16 bits or 32.
+  bool roomy(unsigned segment, bool narrow) const {
+    return has(segment, kSegmentReaches4G) || (narrow && has(segment, kSegmentReaches64K));
   }
-  bool roomy(unsigned segment) const { return (roomy_segments >> segment & 1) != 0; }
-  static Mode of_key(u32 key) {
+
+  Key key() const {
+    Key key = 0;
+    for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
+    return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
+           (limited ? kLimited : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) | (x87 ? kX87 : 0) |
+           (sse ? kSse : 0) | (traps ? kTraps : 0);
+  }
+  static Mode of_key(Key key) {
     Mode mode;
-    mode.code32 = (key & 1) != 0;
-    mode.stack32 = (key & 2) != 0;
-    mode.user = (key & 4) != 0;
-    mode.flat_segments = static_cast<u8>(key >> 3 & 0x3F);
-    mode.x87 = (key & 1u << 9) != 0;
-    mode.sse = (key & 1u << 10) != 0;
-    mode.down = (key & 1u << 11) != 0;
-    for (unsigned i = 0; i < std::size(kRoomy); ++i) {
-      if ((key & 1u << (12 + i)) != 0) mode.roomy_segments = static_cast<u8>(mode.roomy_segments | 1u << kRoomy[i]);
-    }
-    mode.traps = (key & 1u << 15) != 0;
-    mode.unshared = (key & kUnshared) != 0;
+    for (unsigned i = 0; i < kSegmentRegisters; ++i) mode.segments[i] = static_cast<u8>(key >> (8 * i));
+    mode.code32 = (key & kCode32) != 0;
+    mode.stack32 = (key & kStack32) != 0;
+    mode.user = (key & kUser) != 0;
+    mode.flat_code = (key & kFlatCode) != 0;
+    mode.limited = (key & kLimited) != 0;
+    mode.down = (key & kDown) != 0;
+    mode.aligned = (key & kAligned) != 0;
+    mode.x87 = (key & kX87) != 0;
+    mode.sse = (key & kSse) != 0;
+    mode.traps = (key & kTraps) != 0;
     return mode;
   }
-  static constexpr u32 kUnshared = 1u << 16;
-  static constexpr u32 kKeys = 1u << 16;  // variants not counted
+  static constexpr Key kX87 = Key{1} << 53, kSse = Key{1} << 54, kTraps = Key{1} << 57;  // can be switched off
 
-  static bool is_roomy(const Segment& segment) {
-    return segment.read_end >= 0x10000 && segment.write_end >= 0x10000 && segment.base % 4 == 0;
+  // The bits of a segment's kind that code of this size knows.
+  static constexpr u8 known_kinds(bool of_code32) {
+    return static_cast<u8>(of_code32 ? 0xFFu & ~u32{kSegmentReaches64K} : 0xFFu);
   }
-  static constexpr bool knows_roomy(unsigned segment) { return segment == kEs || segment == kSs || segment == kDs; }
 
-  static Mode of(const CpuState& state) {
-    Mode mode;
-    mode.code32 = state.mode.code32;
-    mode.stack32 = state.mode.stack32;
-    mode.user = state.mode.cpl == 3;
-    // Without branches: this is asked whenever translated code is left.
-    constexpr u64 kAll = u64{1} << 32;
-    u32 flat = 0;
-    for (unsigned i = kEs; i < kSegmentRegisters; ++i) {
-      const Segment& segment = state.segment[i];
-      const u64 differs = segment.base | (segment.read_end ^ kAll) | (segment.write_end ^ kAll);
-      flat |= (differs == 0 ? 1u : 0u) << i;
-    }
+  static bool checks_alignment(const CpuState& state) {
+    constexpr u32 kAm = 1u << 18;
+    return (state.cr0 & kAm) != 0 && (state.system_flags & kAC) != 0 && state.mode.cpl == 3;
+  }
+  // What an operand's address must be a multiple of then (SDM 3A table 6-7).
+  static constexpr u32 alignment_of(u32 bytes) {
+    return bytes == 10 ? 8 : bytes <= 16 && (bytes & (bytes - 1)) == 0 ? bytes : 1;
+  }
+
+  // Without branches as far as possible: this is asked whenever translated code is left. What it says of segments has
+  // been kept up by derive_limits().
+  static Key key_of(const CpuState& state) {
+    Key key = 0;
+    for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= state.segment[i].kind << (8 * i);
+    constexpr Key kEach = 0x010101010101;
     const Segment& code = state.segment[kCs];
     const u64 differs = code.base | (code.limit ^ 0xFFFFFFFFu) | (state.mode.code32 ? 0u : 1u);
-    mode.flat_segments = static_cast<u8>((flat & ~(1u << kCs)) | (differs == 0 ? 1u : 0u) << kCs);
-    mode.down = (state.system_flags & kDF) != 0;
-    if (!mode.code32) {
-      for (const SegmentName name : kRoomy) {
-        if (is_roomy(state.segment[name])) mode.roomy_segments = static_cast<u8>(mode.roomy_segments | 1u << name);
-      }
-    }
+    constexpr u32 kHighest16 = 0xFFFF;
+    const u32 page = state.eip() - (static_cast<u32>(code.base + state.rip) & (kPageSize - 1));
+    const bool within = !state.mode.code32 && code.limit >= kHighest16 && page + (kPageSize - 1) <= kHighest16;
+    if (differs != 0 && !within) key |= kLimited;
+    if (state.mode.code32) key = (key & kEach * known_kinds(true)) | kCode32;
+    key |= (state.mode.stack32 ? kStack32 : 0) | (state.mode.cpl == 3 ? kUser : 0) | (differs == 0 ? kFlatCode : 0) |
+           ((state.system_flags & kDF) != 0 ? kDown : 0) | (checks_alignment(state) ? kAligned : 0);
     constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
     constexpr u32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsrReserved = 0xFFFF0000;
     if ((state.cr0 & (kEm | kTs)) == 0 && (state.fx.mxcsr & kMxcsrReserved) == 0) {
-      mode.x87 = (state.fx.status & kX87Summary) == 0;
-      mode.sse = (state.cr4 & kOsFxsr) != 0;
-      mode.traps = (state.fx.control & kX87Masks) != kX87Masks || (state.fx.mxcsr & kSseMasks) != kSseMasks;
+      const bool x87 = (state.fx.status & kX87Summary) == 0, sse = (state.cr4 & kOsFxsr) != 0;
+      const bool traps = (state.fx.control & kX87Masks) != kX87Masks || (state.fx.mxcsr & kSseMasks) != kSseMasks;
+      key |= (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps && (x87 || sse) ? kTraps : 0);
     }
-    return mode;
+    return key;
   }
 
  private:
-  static constexpr SegmentName kRoomy[] = {kEs, kSs, kDs};  // those that the key knows of
-  u32 roomy_bits() const {
-    u32 bits = 0;
-    for (unsigned i = 0; i < std::size(kRoomy); ++i) bits |= (roomy_segments >> kRoomy[i] & 1u) << i;
-    return bits;
-  }
+  static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,
+                       kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56;
+  bool has(unsigned segment, SegmentKind kind) const { return (segments[segment] & kind) != 0; }
 };
 
 }  // namespace relic86::jit

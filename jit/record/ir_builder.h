@@ -288,12 +288,15 @@ class IrBuilder {
     return value<W>({Op::TargetOf, sizeof(W)});
   }
   template <class W>
-  void check_target(Value<W>) {
-    // 16-bit targets fit below a limit of FFFFh, 32-bit ones below a flat one: else the instruction is cold.
-    if (!mode_.flat_code() && (sizeof(W) == 4 || mode_.code32)) refuse();
+  void check_target(Value<W> target) {
+    if (mode_.checks_target(sizeof(W))) add_node({Op::CheckTarget, sizeof(W), 0, target.node});
   }
   template <class W>
   void check_call_target(Value<W> target) {
+    check_target(target);
+  }
+  template <class W>
+  void check_indirect_call_target(Value<W> target) {
     check_target(target);
   }
   template <class W>
@@ -302,12 +305,12 @@ class IrBuilder {
   }
   template <class W>
   void jump_if(Truth truth, Target<W> d) {
-    check_target(target(d));
+    (void)d;
     add_node({Op::JumpIf, sizeof(W), 0, truth.node});
   }
   template <class W>
   void jump_if_counting(Truth truth, Target<W> d, Count) {
-    check_target(target(d));
+    (void)d;
     add_node({Op::JumpIfCounting, sizeof(W), static_cast<u8>(insn_.address32() ? 4 : 2), truth.node});
     ir_.writes_registers |= 1u << kEcx;
   }

@@ -5,6 +5,7 @@
 #include "cpu/semantics/branches.h"
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
+#include "cpu/simd_soft.h"
 #include "jit/record/compound_forms.h"
 #include "jit/record/native_forms.h"
 #include "jit/record/string_forms.h"
@@ -48,6 +49,7 @@ bool touches_memory(const InsnIr& ir) {
       case Op::Div:
       case Op::Idiv:
       case Op::JumpTo:
+      case Op::CheckTarget:
       case Op::JumpIf:
       case Op::JumpIfCounting:
       case Op::SetFlags:
@@ -100,7 +102,7 @@ bool call_when_patched(const Insn& insn) {
          (insn.patched_immediate() && (instruction_table()[insn.row].traits & kTraitMaybeFlags) != 0);
 }
 
-void record(InsnIr& ir, const Mode& mode) {
+void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const HostUnits& host) {
   const Insn& insn = *ir.insn;
   if (insn.row == kNoRow || call_when_patched(insn)) {
     ir.cold = true;
@@ -109,9 +111,10 @@ void record(InsnIr& ir, const Mode& mode) {
     const Recorder recorder = insn.operand32() ? (insn.memory() ? set.memory32 : set.register32)
                                                : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
-      if (!ir.cold) ir.native = native_form(insn, mode);
-      ir.cold = ir.native == nullptr &&
-                (ir.cold || !(record_system(ir, mode) || record_string(ir, mode) || record_compound(ir, mode)));
+      if (!ir.cold && simd_soft::host_carries_out(instruction_table()[insn.row], host))
+        ir.native = native_form(insn, mode);
+      ir.cold = ir.native == nullptr && (ir.cold || !(record_system(ir, mode, vendor) ||
+                                                      record_string(ir, mode, vendor) || record_compound(ir, mode)));
       ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);

@@ -1,6 +1,8 @@
 // The semantics texts of the instruction table, compiled for IrBuilder.
 #pragma once
 
+#include "cpu/host_units.h"
+#include "cpu/vendor_behaviour.h"
 #include "jit/record/ir_builder.h"
 
 namespace relic86::jit {
@@ -14,6 +16,6 @@ struct RecorderSet {
 const RecorderSet& recorders_of(unsigned row);
 
 // Fills ir from ir.insn: nodes, or cold; and what the flag analysis wants to know.
-void record(InsnIr& ir, const Mode& mode);
+void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const HostUnits& host);
 
 }  // namespace relic86::jit

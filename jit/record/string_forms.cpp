@@ -43,7 +43,7 @@ class StringRecorder {
 
 }  // namespace
 
-bool record_string(InsnIr& ir, const Mode& mode) {
+bool record_string(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
   constexpr std::string_view kPrefix = "string_";
@@ -53,7 +53,7 @@ bool record_string(InsnIr& ir, const Mode& mode) {
   StringRecorder r(ir, byte ? 1 : insn.operand32() ? 4 : 2);
   if (insn.repeats()) {
     const bool moves = name == "movs";
-    if ((!moves && name != "stos") || !insn.address32() || mode.down || !mode.flat(kEs)) return false;
+    if ((!moves && name != "stos") || !insn.address32() || mode.down || mode.aligned || !mode.flat(kEs)) return false;
     if (moves && !mode.flat(insn.segment)) return false;
     r.repeat(moves);
     return true;
@@ -68,7 +68,9 @@ bool record_string(InsnIr& ir, const Mode& mode) {
     r.set_accumulator(r.load(kEsi));
     r.advance(kSource);
   } else if (name == "cmps") {
-    const u16 left = r.load(kEsi), right = r.load(kEdi);
+    const bool source_first = vendor.compare_order == CompareOrder::SourceFirst;
+    const u16 first = r.load(source_first ? kEsi : kEdi), second = r.load(source_first ? kEdi : kEsi);
+    const u16 left = source_first ? first : second, right = source_first ? second : first;
     r.advance(kSource | kDestination);
     r.compare(left, right);
   } else if (name == "scas") {

@@ -2,12 +2,13 @@
 // segment, and index registers that go on by the element's size. REP MOVS and REP STOS upwards in flat segments.
 #pragma once
 
+#include "cpu/vendor_behaviour.h"
 #include "jit/ir/ir.h"
 #include "jit/ir/mode.h"
 
 namespace relic86::jit {
 
 // Fills ir.nodes; false: not of this kind.
-bool record_string(InsnIr& ir, const Mode& mode);
+bool record_string(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor);
 
 }  // namespace relic86::jit

@@ -19,13 +19,13 @@ void push_first(InsnIr& ir, u8 size) {
 }
 
 // Of ES, DS, FS and GS; and what is asked of a selector.
-bool record_segment(InsnIr& ir, const Mode& mode, std::string_view meaning) {
+bool record_segment(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, std::string_view meaning) {
   const Insn& insn = *ir.insn;
   const u8 size = insn.operand32() ? 4 : 2;
   const bool from_memory = insn.memory();
   const bool verifies = meaning == "verr" || meaning == "verw";
   if (meaning == "sysenter" || (meaning == "sysexit" && !mode.user)) {
-    if (!mode.code32 || !mode.flat_code()) return false;
+    if (!mode.code32 || !mode.flat_code) return false;
     ir.nodes.push_back({Op::FastTransfer, 4, 0, kNoValue, kNoValue, kNoValue, meaning == "sysexit" ? 1u : 0u});
     return true;
   }
@@ -36,7 +36,8 @@ bool record_segment(InsnIr& ir, const Mode& mode, std::string_view meaning) {
   if (address) ir.nodes.push_back({Op::Address, 4});
   Node node{verifies ? Op::VerifySegment : Op::LoadSegment, pops ? size : u8{2}, insn.reg};
   if (address) node.a = kFirst;
-  node.immediate = pops || meaning == "verw" ? 1 : 0;
+  if (pops) node.immediate = vendor.selectors_take_2_bytes ? kFromSlotsSelector : kFromSlot;
+  if (meaning == "verw") node.immediate = 1;
   ir.nodes.push_back(node);
   if (pops) ir.writes_registers |= 1u << kEsp;
   return true;
@@ -49,16 +50,18 @@ bool changes_segments(const Insn& insn) {
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
 }
 
-bool record_system(InsnIr& ir, const Mode& mode) {
+bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
   const u8 size = insn.operand32() ? 4 : 2;
   if (meaning == "push_segment") {
-    ir.nodes.push_back({Op::Selector, size, insn.reg});
-    push_first(ir, size);
+    const u8 stored = vendor.selectors_take_2_bytes ? 2 : size;
+    ir.nodes.push_back({Op::Selector, stored, insn.reg});
+    push_first(ir, stored);
+    if (stored != size) ir.nodes.back().immediate = size;
     return true;
   }
-  if (record_segment(ir, mode, meaning)) return true;
+  if (record_segment(ir, mode, vendor, meaning)) return true;
   if (meaning == "cmpxchg8b") {
     ir.nodes.push_back({Op::Address, 4});
     ir.nodes.push_back({Op::CompareExchange8, 8, 0, kFirst});

@@ -3,13 +3,14 @@
 // asks for that and leaves everything else to the instruction's handler.
 #pragma once
 
+#include "cpu/vendor_behaviour.h"
 #include "jit/ir/ir.h"
 #include "jit/ir/mode.h"
 
 namespace relic86::jit {
 
 // Fills ir.nodes; false: not of this kind, or not in this mode.
-bool record_system(InsnIr& ir, const Mode& mode);
+bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor);
 
 // MOV and POP to segment registers, VERR, VERW, SYSENTER, SYSEXIT.
 bool changes_segments(const Insn& insn);

@@ -5,7 +5,6 @@
 
 #include "cpu/access.h"
 #include "cpu/segmentation.h"
-#include "jit/ir/mode.h"
 
 namespace relic86::jit {
 
@@ -30,9 +29,7 @@ void DescriptorCache::remember(Cpu& cpu, Selector selector) {
     known.hidden.attributes = descriptor.attributes();
     derive_limits(state, known.hidden);
     const auto kind = [](bool holds, KnownDescriptor::Kind bit) { return holds ? unsigned{bit} : 0u; };
-    known.kind = static_cast<u8>(kind(known.hidden.flat(), KnownDescriptor::kFlat) |
-                                 kind(Mode::is_roomy(known.hidden), KnownDescriptor::kRoomy) |
-                                 kind(loadable, KnownDescriptor::kLoadable) |
+    known.kind = static_cast<u8>(kind(loadable, KnownDescriptor::kLoadable) |
                                  kind(descriptor.readable(), KnownDescriptor::kReadable) |
                                  kind(descriptor.writable(), KnownDescriptor::kWritable));
   }

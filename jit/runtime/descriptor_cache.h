@@ -10,8 +10,8 @@
 namespace relic86::jit {
 
 struct alignas(64) KnownDescriptor {
-  // What the hidden part means to a translation's Mode, and what may be done with the descriptor at this CPL.
-  enum Kind : u8 { kFlat = 1, kRoomy = 2, kLoadable = 4, kReadable = 8, kWritable = 16 };
+  // What may be done with the descriptor at this CPL.
+  enum Kind : u8 { kLoadable = 1, kReadable = 2, kWritable = 4 };
   static constexpr u32 kValid = 1u << 24;
 
   u32 key = 0;  // selector, CPL << 16, kValid; 0: none

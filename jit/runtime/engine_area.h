@@ -23,7 +23,11 @@ struct EngineArea {
   // The host's stack while translated code runs (x64/emitter_calls.cpp): as it was found, the first frame, how far
   // frames may reach.
   u64 host_stack = 0, first_frame = 0, frame_limit = 0;
-  u64 page_eip = 0;    // offset in CS of the first byte of the code page
+  // Offset in CS of the first byte of the code page: 32 bits, but for limited code, where it is negative if offset 0
+  // lies within the page.
+  i64 page_eip = 0;
+  // Of limited code: where in the page CS's limit ends, 16-bit code 64 KiB at the latest. Beyond the page, too.
+  i64 page_end = 0;
   u32 units = 0;       // 1: the host's x87 and SSE registers hold the guest's, CpuState::fx all but FIP to FDS is stale
   u32 host_mxcsr = 0;  // for C++
   u32 slots[kSlots] = {};  // operands kept for the flags, within a block

@@ -1,56 +1,55 @@
-// Where translated code finds the target of an indirect branch: a table for one mode, two slots for every key, keyed by
-// the host address of the guest's code, so that it holds under any page mapping.
+// Where translated code finds the target of an indirect branch: one table for all modes, two slots for every key. The
+// key is the host address of the guest's code, so that it holds under any page mapping, with the mode's number in its
+// upper bits. The table stands in VcpuMemory: translated code reaches it from its base register.
 #pragma once
 
 #include <algorithm>
-#include <vector>
+#include <cstddef>
 
 #include "base/types.h"
+#include "cpu/state.h"
 
 namespace relic86::jit {
 
 class LookupTable {
  public:
-  static constexpr u32 kSlots = 1u << 14;
-  // Of an empty slot. Without a TLB entry the addition gives the linear address alone: any number of 32 bits, 0 too.
-  static constexpr u64 kNoKey = ~u64{0};
   struct Slot {
-    u64 key = kNoKey;  // host address + 1, as the TLB's addition gives it
+    u64 key = 0;  // host address + 1, as the TLB's addition gives it, + tag of the mode; 0: empty
     const u8* entry = nullptr;
   };
-  // Translated code finds a slot's neighbour by the address.
-  struct alignas(2 * sizeof(Slot)) Pair {
-    Slot slots[2];
-  };
+  static constexpr u32 kSlots = VcpuMemory::kLookupBytes / sizeof(Slot);
 
-  LookupTable() : pairs_(kSlots / 2) {}
-  const Slot* data() const { return pairs_[0].slots; }
+  explicit LookupTable(VcpuMemory& memory) : slots_(reinterpret_cast<Slot*>(memory.lookup)) {}
+
+  // What a mode adds to keys. Without a TLB entry the addition gives the linear address alone, of 32 bits: never the
+  // host address of code. The middle bits make the same code of two modes choose different slots.
+  static constexpr u64 tag_of(u32 mode) { return u64{mode} << 48 | u64{mode * kSpread & (kSlots - 1)} << kPageShift; }
+
   // key as in Slot; null: not here.
   const u8* find(u64 key) const {
     const std::size_t at = index_of_key(key);
-    if (slot(at).key == key) return slot(at).entry;
-    return slot(at ^ 1).key == key ? slot(at ^ 1).entry : nullptr;
+    if (slots_[at].key == key) return slots_[at].entry;
+    return slots_[at ^ 1].key == key ? slots_[at ^ 1].entry : nullptr;
   }
   // The older of two that want one slot moves next door.
-  void insert(u64 host_address, const u8* entry) {
-    const std::size_t at = index_of_key(host_address + 1);
-    if (slot(at).key != host_address + 1 && slot(at).key != kNoKey) slot(at ^ 1) = slot(at);
-    slot(at) = {host_address + 1, entry};
+  void insert(u64 key, const u8* entry) {
+    const std::size_t at = index_of_key(key);
+    if (slots_[at].key != key && slots_[at].key != 0) slots_[at ^ 1] = slots_[at];
+    slots_[at] = {key, entry};
   }
-  void remove(u64 host_address) {
-    const std::size_t at = index_of_key(host_address + 1);
+  void remove(u64 key) {
+    const std::size_t at = index_of_key(key);
     for (const std::size_t each : {at, at ^ 1}) {
-      if (slot(each).key == host_address + 1) slot(each) = {};
+      if (slots_[each].key == key) slots_[each] = {};
     }
   }
-  void clear() { std::fill(pairs_.begin(), pairs_.end(), Pair{}); }
+  void clear() { std::fill(slots_, slots_ + kSlots, Slot{}); }
 
  private:
+  static constexpr u32 kSpread = 0x9E5;
   // Entry points prefer some places of their pages: the page takes part.
   static std::size_t index_of_key(u64 key) { return (key ^ key >> kPageShift) & (kSlots - 1); }
-  Slot& slot(std::size_t at) { return pairs_[at / 2].slots[at % 2]; }
-  const Slot& slot(std::size_t at) const { return pairs_[at / 2].slots[at % 2]; }
-  std::vector<Pair> pairs_;
+  Slot* slots_;
 };
 static_assert(sizeof(LookupTable::Slot) == 16);
 

@@ -23,7 +23,8 @@ enum class ExitKind : u8 {
 };
 
 // What a slow path needs to know of the access.
-enum class AddressForm : u8 { Operand, Push, StackTop, Frame, Source, Destination, BitString, Table };
+// PushSelector: the lower half of the next slot of four bytes.
+enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Source, Destination, BitString, Table };
 
 struct ExitPoint {
   Translation* owner = nullptr;
@@ -34,12 +35,12 @@ struct ExitPoint {
   u8 segment = kDs;                 // of the access
   bool write : 1 = false;           // touch: the access writes
   bool wants_writable : 1 = false;  // touch: the page is to be one that may be written
-  bool unshared : 1 = false;        // a branch to the target's unshared variant (jit/ir/mode.h)
+  bool unshared : 1 = false;        // a branch to the target's unshared variant
   bool settles_flags : 1 = false;   // cold instructions: flags are brought to CpuState before the call
   bool units = false;               // the host's units hold the guest's registers when the call returns
   u16 undone = 0;                   // instructions of the block not executed when leaving here
   i32 eip = 0;                      // relative to EngineArea::page_eip: of insn, or where the branch goes
-  u32 eip_mask = 0xFFFFFFFF;        // of the branch's target
+  u32 eip_mask = 0xFFFFFFFF;        // where the branch goes wraps
   // The last x87 instruction, if FIP, FCS and FOP do not yet point to it; and where it stands, as eip.
   const Insn* x87 = nullptr;
   i32 x87_eip = 0;
@@ -56,8 +57,9 @@ struct ExitPoint {
   u32 stub_offset = 0;    // of a trap, too
   bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
   bool linkable : 1 = false;
-  bool crosses : 1 = false;  // to another page: 64 bits of its host address + 1 are patched too
-  u32 check_offset = 0;      // where they stand
+  bool crosses : 1 = false;   // to another page: 64 bits of its host address + 1 are patched too
+  u32 check_offset = 0;       // where they stand
+  bool checks_place = false;  // they are those of the target itself, not of its page
   Translation* linked = nullptr;
 };
 
@@ -69,14 +71,18 @@ struct TrapSite {
 
 struct Translation {
   CodeBlock* block = nullptr;
-  u32 mode_key = 0;
-  u32 count = 0;  // instructions
+  u32 mode = 0;           // its number (jit/runtime/mode_numbers.h)
+  bool unshared = false;  // the variant in which every access checks its own page
+  u32 count = 0;          // instructions
   const u8* code = nullptr;
   u8* writable = nullptr;  // the same bytes, to be written
   u32 code_size = 0;
   u32 entry_offset = 0;
   bool no_loop = false;
-  u32 loop_offset = 0;   // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
+  u32 loop_offset = 0;  // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
+  // Of limited code: EngineArea::page_eip must be at least -lowest, page_end at least `end`.
+  i32 lowest = 0, end = 0;
+  bool limited = false;
   u64 second_page = 0;   // host address of the page that holds the rest of a straddling block; 0: none
   u64 code_address = 0;  // host address of the guest's first byte: key of the indirect lookup
   std::vector<std::unique_ptr<ExitPoint>> exits;  // they stay where they are: code names them

@@ -20,14 +20,14 @@ class Refusal final : public asmjit::ErrorHandler {
 }  // namespace
 
 Emitter::Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation,
-                 const Thunks& thunks, const LookupSource& lookups, FlagRecords& records, const EmitterOptions& options)
+                 const Thunks& thunks, const ModeTag& tag_of, FlagRecords& records, const EmitterOptions& options)
     : a_(&code),
       ir_(ir),
       mode_(mode),
       translation_(translation),
       thunks_(thunks),
-      lookups_(lookups),
-      lookup_(lookups(mode.key() & ~Mode::kUnshared)),
+      tag_of_(tag_of),
+      tag_(tag_of(mode)),
       records_(records),
       options_(options) {
   page_offset_ = static_cast<i32>(translation.block->first.raw & (kPageSize - 1));
@@ -45,6 +45,7 @@ bool Emitter::run() {
     written |= each.writes_registers;
   }
   translation_.entry_offset = static_cast<u32>(a_.offset());
+  if (mode_.limited) check_block();
   if (ir_.loop) hoist();
   // The block's budget. Before any flag: at entry the home holds them all.
   a_.sub(kRemaining, translation_.count);
@@ -52,7 +53,7 @@ bool Emitter::run() {
   const Label out = a_.newLabel();
   a_.js(out);
   // A block that runs over the end of its page: the rest must be where it was. Else the dispatcher looks.
-  if (translation_.second_page != 0) (void)check_page(1, translation_.second_page + kTlbFast, out);
+  if (translation_.second_page != 0) check_second_page(out);
   defer([=, this] {
     a_.bind(out);
     leave(budget);
@@ -214,6 +215,7 @@ void Emitter::node(u16 id) {
     case Op::Pop: pop(id); break;
     case Op::Peek: peek(id); break;
     case Op::SetStackPointer: set_stack_pointer(id); break;
+    case Op::CheckTarget: check_target(id); break;
     case Op::JumpTo: jump_to(id); break;
     case Op::JumpIf: jump_if(id); break;
     case Op::JumpIfCounting: counting_jump(id); break;
@@ -467,6 +469,7 @@ void Emitter::leave_mode() {
   store_x87_pointers();
   ExitPoint* const on = branch_exit(next_eip());
   on->linkable = false;
+  on->eip_mask = 0xFFFFFFFF;
   leave(on);
   ended_ = true;
 }

@@ -7,6 +7,7 @@
 //   emitter_arithmetic.cpp  operations
 //   emitter_flags.cpp       flag steps, conditions, the home
 //   emitter_branches.cpp    jumps, links, the indirect lookup
+//   emitter_limits.cpp      code whose page may reach over CS's limit
 //   emitter_units.cpp       x87, MMX, SSE
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF
@@ -26,14 +27,8 @@
 
 namespace relic86::jit::x64 {
 
-// What the indirect lookup of a mode looks like (jit/runtime/lookup_table.h).
-struct LookupLayout {
-  const void* table = nullptr;
-  u32 mask = 0;  // of the slot number; a slot is two words: host address + 1 of the guest code, entry
-};
-
-// By Mode::key().
-using LookupSource = std::function<LookupLayout(u32)>;
+// What a mode adds to the keys of the indirect lookup (jit/runtime/lookup_table.h).
+using ModeTag = std::function<u64(const Mode&)>;
 
 // Optimisations that can be switched off.
 struct EmitterOptions {
@@ -46,7 +41,7 @@ struct EmitterOptions {
 class Emitter {
  public:
   Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, Translation& translation, const Thunks& thunks,
-          const LookupSource& lookups, FlagRecords& records, const EmitterOptions& options);
+          const ModeTag& tag_of, FlagRecords& records, const EmitterOptions& options);
 
   // False: something could not be encoded; the block stays with the interpreter.
   bool run();
@@ -106,6 +101,9 @@ class Emitter {
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                      bool aligned = false);
   AddressForm operand_address(u16 address);
+  bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
+  void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
+  void check_unaligned(unsigned segment, unsigned bytes, bool narrow, const Gp& scratch, const Label& slow);
   ExitPoint* access_exit(AddressForm form, unsigned bytes, unsigned segment);
   void stack_address(i32 displacement);
   void move_stack_pointer(i32 by);
@@ -173,6 +171,7 @@ class Emitter {
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
+  x86::Mem segment_field(unsigned segment, std::size_t offset, u32 bytes) const;
   void flatten();
   void carry_in();
   void write_home();
@@ -196,6 +195,14 @@ class Emitter {
     x86::CondCode code{};
   };
   Truth truth_of(u16 id);
+  // CS's limit (emitter_limits.cpp)
+  void check_block();
+  void check_second_page(const Label& other);
+  void check_target(u16 id);
+  void check_taken(i32 target, unsigned bytes);
+  void compare_with_code_limit(const Label& beyond);
+  void store_page(const Gp& page_eip, const Gp& scratch);
+  void limited_exit(i32 target, u32 mask);
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);
@@ -237,7 +244,7 @@ class Emitter {
   void wait_here();
 
   // --- Several steps in one instruction (emitter_compound.cpp) ---
-  Mem piece(unsigned bytes, bool write, unsigned segment);
+  Mem piece(unsigned bytes, unsigned unit, bool write, unsigned segment);
   void push_all(u16 id);
   void pop_all(u16 id);
   void enter(u16 id);
@@ -287,8 +294,8 @@ class Emitter {
   Mode mode_;
   Translation& translation_;
   const Thunks& thunks_;
-  const LookupSource& lookups_;
-  LookupLayout lookup_;
+  const ModeTag& tag_of_;
+  u64 tag_;
   FlagRecords& records_;
   EmitterOptions options_;
   i32 page_offset_ = 0;  // of the block's first byte

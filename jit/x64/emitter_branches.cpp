@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/lookup_table.h"
 #include "jit/x64/emitter.h"
@@ -64,6 +66,7 @@ ExitPoint* Emitter::branch_exit(i32 target) {
   exit->from_home = true;
   exit->first_step = exit->last_step;
   exit->linkable = true;
+  exit->eip_mask = mode_.code32 ? 0xFFFFFFFF : 0xFFFF;
   exit->loop = translation_.loop_offset != 0 && index_ + 1 == ir_.insns.size() && target == page_offset_;
   return exit;
 }
@@ -144,13 +147,17 @@ void Emitter::load_eip(const Gp& to, i32 place) {
 }
 
 // r10 := EIP of the page that lies `pages` behind this one. Jumps to `other` unless its TLB entry leads to the host
-// address that `expected` (patched, or known) says, less one. Flat code only. Uses kAddress and r11.
+// address that `expected` (patched, or known) says, less one. Uses kAddress and r11.
 u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
   load_eip(x86::r10, pages * static_cast<i32>(kPageSize));
   a_.mov(kAddress.r32(), x86::r10d);
+  if (!mode_.flat_code) {
+    a_.add(kAddress.r32(), segment_field(kCs, offsetof(Segment, base), 4));
+    a_.mov(x86::r11d, kAddress.r32());
+  }
   a_.shr(kAddress.r32(), kPageShift);
   a_.mov(kAddress, Mem(kState, kAddress, 3, code_table(), 8));
-  a_.add(kAddress, x86::r10);
+  a_.add(kAddress, mode_.flat_code ? x86::r10 : x86::r11);
   a_.movabs(x86::r11, expected);
   const u32 at = static_cast<u32>(a_.offset()) - 8;
   a_.cmp(kAddress, x86::r11);
@@ -172,7 +179,7 @@ void Emitter::cross_page_exit(i32 target) {
 // target: relative to the page.
 void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
   if (undone != 0) a_.add(kRemaining, undone);
-  const bool crosses = options_.cross_page && mode_.flat_code() && mode_.code32 && bytes == 4;
+  const bool crosses = options_.cross_page && mode_.flat_code && bytes == 4;
   if (linkable(target, bytes)) {
     if (!leave_record()) write_home();
     patched_jump(branch_exit(target));
@@ -181,6 +188,11 @@ void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
   if (crosses) {
     if (!leave_record()) write_home();
     cross_page_exit(target);
+    return;
+  }
+  if (mode_.limited && options_.cross_page) {
+    if (!leave_record()) write_home();
+    limited_exit(target, bytes == 2 ? 0xFFFFu : 0xFFFFFFFFu);
     return;
   }
   write_home();
@@ -200,7 +212,7 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   const Label miss = a_.newLabel();
   const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress, page_eip = x86::r13;
   a_.mov(linear.r32(), eip.r32());
-  if (!mode_.flat_code()) {
+  if (!mode_.flat_code) {
     a_.add(linear.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, base), 4));
   }
   a_.mov(slot_register.r32(), linear.r32());
@@ -208,8 +220,11 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   a_.mov(host, Mem(kState, slot_register, 3, code_table(), 8));
   a_.add(host, linear);
   a_.mov(page_eip.r32(), eip.r32());
-  if (mode_.flat_code()) {
+  if (mode_.flat_code) {
     a_.and_(page_eip.r32(), ~static_cast<i32>(kPageSize - 1));
+  } else if (mode_.limited) {
+    a_.and_(linear.r32(), kPageSize - 1);
+    a_.sub(page_eip, linear);
   } else {
     a_.and_(linear.r32(), kPageSize - 1);
     a_.sub(page_eip.r32(), linear.r32());
@@ -218,28 +233,35 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
     a_.cmp(linear.r32(), 0xFFFF);
     a_.ja(miss);
   }
+  a_.mov(linear, tag_);
+  a_.add(host, linear);
   a_.mov(slot_register.r32(), host.r32());
   a_.shr(slot_register.r32(), kPageShift);
   a_.xor_(slot_register.r32(), host.r32());
-  a_.and_(slot_register.r32(), lookup_.mask);
-  a_.shl(slot_register.r32(), 4);
-  a_.mov(linear, reinterpret_cast<u64>(lookup_.table));
-  a_.add(slot_register, linear);
+  a_.and_(slot_register.r32(), LookupTable::kSlots - 1);
+  a_.shl(slot_register.r32(), std::countr_zero(sizeof(LookupTable::Slot)));
+  constexpr i32 kLookup = static_cast<i32>(offsetof(VcpuMemory, lookup));
+  const Mem key(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, key)), 8);
+  const Mem entry(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, entry)), 8);
   const Label other = a_.newLabel(), found = a_.newLabel();
-  a_.cmp(host, x86::qword_ptr(slot_register));
+  a_.cmp(host, key);
   a_.jne(other);
   a_.bind(found);
   if (call) push_frame(linear);
-  a_.mov(area(offsetof(EngineArea, page_eip)), page_eip.r32());
-  if (call) {
-    a_.call(x86::qword_ptr(slot_register, 8));
+  if (mode_.limited) {
+    store_page(page_eip, linear);
   } else {
-    a_.jmp(x86::qword_ptr(slot_register, 8));
+    a_.mov(area(offsetof(EngineArea, page_eip)), page_eip.r32());
+  }
+  if (call) {
+    a_.call(entry);
+  } else {
+    a_.jmp(entry);
   }
   defer([=, this] {
     a_.bind(other);
-    a_.xor_(slot_register, static_cast<i32>(sizeof(LookupTable::Slot)));
-    a_.cmp(host, x86::qword_ptr(slot_register));
+    a_.xor_(slot_register.r32(), static_cast<i32>(sizeof(LookupTable::Slot)));
+    a_.cmp(host, key);
     a_.je(found);
     a_.bind(miss);
     a_.mov(area(offsetof(EngineArea, target), 4), x86::r10d);
@@ -292,6 +314,7 @@ void Emitter::jump_if(u16 id) {
   defer([=, this, snapshot = chain()] {
     a_.bind(taken);
     restore(snapshot);
+    check_taken(target, n.size);
     store_x87_pointers();
     direct_exit(target, n.size, undone);
   });
@@ -311,6 +334,18 @@ void Emitter::counting_jump(u16 id) {
 }
 
 void Emitter::fall_through_exit() {
+  if (mode_.limited) {
+    // EIP does not wrap at 64 KB here.
+    if (!leave_record()) write_home();
+    if (next_eip() >= static_cast<i32>(kPageSize)) {
+      limited_exit(next_eip(), 0xFFFFFFFF);
+      return;
+    }
+    ExitPoint* const exit = branch_exit(next_eip());
+    exit->eip_mask = 0xFFFFFFFF;
+    patched_jump(exit);
+    return;
+  }
   if (mode_.code32 || linkable(next_eip(), 2)) {
     direct_exit(next_eip(), mode_.code32 ? 4 : 2, 0);
     return;

@@ -8,9 +8,7 @@
 
 namespace relic86::jit::x64 {
 
-bool Emitter::frames_apply(unsigned bytes) const {
-  return options_.returns && mode_.code32 && mode_.flat_code() && bytes == 4;
-}
+bool Emitter::frames_apply(unsigned bytes) const { return options_.returns && mode_.flat_code && bytes == 4; }
 
 bool Emitter::is_call() const {
   for (const Node& n : insn().nodes) {

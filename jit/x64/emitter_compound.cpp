@@ -33,9 +33,10 @@ const DecimalTable& decimal_table(Decimal kind) {
 
 }  // namespace
 
-// So many bytes from the offset in kAddress on, if they lie within the segment's limit and one page that may be
-// accessed directly. Else the interpreter carries the instruction out. Gives their host address, in a temporary.
-Emitter::Mem Emitter::piece(unsigned bytes, bool write, unsigned segment) {
+// So many bytes from the offset in kAddress on, in units of that size, if they lie within the segment's limit and one
+// page that may be accessed directly. Else the interpreter carries the instruction out. Gives their host address, in a
+// temporary.
+Emitter::Mem Emitter::piece(unsigned bytes, unsigned unit, bool write, unsigned segment) {
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
   const Label slow = a_.newLabel();
   const Gp pointer = sized(take(), 8);
@@ -44,12 +45,10 @@ Emitter::Mem Emitter::piece(unsigned bytes, bool write, unsigned segment) {
     a_.cmp(kAddress.r32(), 0x10000 - bytes);
     a_.ja(slow);
   }
-  if (!mode_.flat(segment)) {
-    const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
-    a_.lea(pointer, x86::ptr(kAddress, static_cast<i32>(bytes)));
-    a_.cmp(pointer, state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end))));
-    a_.ja(slow);
-    a_.add(kAddress.r32(), state(at_segment + offsetof(Segment, base), 4));
+  (void)check_limit(segment, bytes, write, false, pointer, slow);
+  if (mode_.aligned) {
+    a_.test(kAddress.r8(), static_cast<i32>(unit - 1));
+    a_.jnz(slow);
   }
   compare_with_page_end(pointer, bytes);
   a_.ja(slow);
@@ -75,7 +74,7 @@ x86::Mem part(const x86::Mem& place, i32 offset, u32 bytes) {
 void Emitter::push_all(u16 id) {
   const i32 size = at(id).size;
   stack_address(-8 * size);
-  const Mem place = piece(static_cast<unsigned>(8 * size), true, kSs);
+  const Mem place = piece(static_cast<unsigned>(8 * size), at(id).size, true, kSs);
   for (i32 i = 0; i < 8; ++i) {
     a_.mov(part(place, (7 - i) * size, at(id).size), guest(static_cast<unsigned>(i), at(id).size));
   }
@@ -86,7 +85,7 @@ void Emitter::push_all(u16 id) {
 void Emitter::pop_all(u16 id) {
   const i32 size = at(id).size;
   stack_address(0);
-  const Mem place = piece(static_cast<unsigned>(8 * size), false, kSs);
+  const Mem place = piece(static_cast<unsigned>(8 * size), at(id).size, false, kSs);
   for (i32 i = 0; i < 8; ++i) {
     if (i != kEsp) a_.mov(guest(static_cast<unsigned>(i), at(id).size), part(place, (7 - i) * size, at(id).size));
   }
@@ -98,8 +97,10 @@ void Emitter::pop_all(u16 id) {
 void Emitter::enter(u16 id) {
   const Node& n = at(id);
   const i32 size = n.size, locals = static_cast<i32>(n.immediate);
+  // Both accesses must be aligned where that is checked.
+  if (mode_.aligned && locals % size != 0) failed_ = true;
   stack_address(-size - locals);
-  const Mem place = piece(static_cast<unsigned>(size + locals), true, kSs);
+  const Mem place = piece(static_cast<unsigned>(size + locals), n.size, true, kSs);
   a_.mov(part(place, locals, n.size), guest(kEbp, n.size));
   give(static_cast<u8>(place.baseId()));
   if (mode_.stack32) {
@@ -128,7 +129,7 @@ void Emitter::table_load(u16 id) {
 void Emitter::check_bounds(u16 id) {
   const unsigned bytes = at(id).size;
   lea_address(kAddress);
-  const Mem place = piece(2 * bytes, false, insn().insn->segment);
+  const Mem place = piece(2 * bytes, bytes, false, insn().insn->segment);
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
   const Label outside = a_.newLabel();
   const Gp index = guest(insn().insn->reg, bytes);

@@ -22,6 +22,9 @@ i32 Emitter::code_table() const {
 x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
   return x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offset), bytes);
 }
+x86::Mem Emitter::segment_field(unsigned segment, std::size_t offset, u32 bytes) const {
+  return state(offsetof(CpuState, segment) + segment * sizeof(Segment) + offset, bytes);
+}
 x86::Mem Emitter::state(std::size_t offset, u32 bytes) const {
   return x86::Mem(kState, static_cast<i32>(offset), bytes);
 }
@@ -58,51 +61,33 @@ AddressForm Emitter::operand_address(u16 address) {
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                             bool aligned) {
   temporary = take();
-  const Gp entry = sized(temporary, 8), entry32 = sized(temporary, 4);
+  const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
   host_flags(0);
-  const bool roomy = narrow_ && mode_.roomy(segment) && bytes <= 4 && !aligned;
-  const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
-  const Mem base = state(at_segment + offsetof(Segment, base), 4);
-  const Mem limit = state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end)));
+  const bool words = bytes <= 4 && !aligned;
   if (narrow_ && bytes == 10) {
     // An 80-bit number is two accesses: the second one's offset wraps, whatever the limit.
     a_.cmp(address32, 0x10000 - bytes);
     a_.ja(slow);
   }
-  if (mode_.flat(segment)) {
-    // Nothing to add, nothing to check.
-  } else if (roomy) {
-    // Only an unaligned access can reach over FFFFh.
-    a_.add(address32, base);
-  } else {
-    a_.lea(entry, x86::ptr(kAddress, static_cast<i32>(bytes)));
-    a_.cmp(entry, limit);
-    a_.ja(slow);
-    a_.add(address32, base);
-  }
-  if (aligned) {
-    a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
+  const bool later = check_limit(segment, bytes, write, words, entry, slow);
+  const u32 multiple = aligned ? bytes : mode_.aligned ? Mode::alignment_of(bytes) : 1;
+  if (multiple > 1) {
+    a_.test(kAddress.r8(), static_cast<i32>(multiple - 1));
     a_.jnz(slow);
-  } else if ((bytes & (bytes - 1)) != 0) {
+  }
+  if ((bytes & (bytes - 1)) != 0) {
     compare_with_page_end(entry, bytes);
     a_.ja(slow);
-  } else if (bytes > 1) {
+  } else if (bytes > multiple) {
     // Only an unaligned access can cross a page.
     const Label unaligned = a_.newLabel(), within = a_.newLabel();
     a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
     a_.jnz(unaligned);
     a_.bind(within);
-    defer([=, this] {
+    defer([=, this, narrow = narrow_] {
       a_.bind(unaligned);
-      if (roomy && !mode_.flat(segment)) {
-        // The limit itself: in big real mode it lies beyond FFFFh, and what the probe allows must pass here.
-        a_.mov(entry32, address32);
-        a_.sub(entry32, base);
-        a_.add(entry32, bytes);
-        a_.cmp(entry, limit);
-        a_.ja(slow);
-      }
+      if (later) check_unaligned(segment, bytes, narrow, entry, slow);
       compare_with_page_end(entry, bytes);
       a_.jbe(within);
       a_.jmp(slow);
@@ -110,6 +95,65 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
   }
   tlb_entry(entry, address32, write, slow);
   return x86::Mem(kAddress, entry, 0, -static_cast<i32>(kTlbFast), bytes);
+}
+
+// The segment's limit for an access whose offset is in kAddress, which becomes the linear address. True: it still has
+// to be looked at if the address is no multiple of the access's size (words: up to 4).
+bool Emitter::check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch,
+                          const Label& slow) {
+  if (mode_.flat(segment)) return false;  // nothing to add, nothing to check
+  if (!(write ? mode_.writes(segment) : mode_.reads(segment))) {
+    a_.jmp(slow);
+    return false;
+  }
+  const Mem end = segment_field(segment, offsetof(Segment, end), 8);
+  bool later = words && mode_.roomy(segment, narrow_);
+  if (mode_.expands_down(segment)) {
+    a_.cmp(kAddress, end);
+    a_.jb(slow);
+    const bool below_top = narrow_ || mode_.top_is_4g(segment);
+    later = words && below_top;
+    if (!later) check_top(segment, bytes, scratch, slow);
+  } else if (!later) {
+    a_.lea(scratch, x86::ptr(kAddress, static_cast<i32>(bytes)));
+    a_.cmp(scratch, end);
+    a_.ja(slow);
+  }
+  a_.add(kAddress.r32(), segment_field(segment, offsetof(Segment, base), 4));
+  return later;
+}
+
+// So many bytes from the offset in kAddress on, in a segment that expands down: below its top. Uses scratch.
+void Emitter::check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow) {
+  if (mode_.top_is_4g(segment)) {
+    if (narrow_) return;
+    a_.mov(scratch.r32(), kAddress.r32());
+    a_.add(scratch.r32(), bytes - 1);
+    a_.jc(slow);
+    return;
+  }
+  a_.lea(scratch, x86::ptr(kAddress, static_cast<i32>(bytes)));
+  a_.cmp(scratch, 0x10000);
+  a_.ja(slow);
+}
+
+// What check_limit() left for an unaligned access; kAddress is linear. In big real mode the limit lies beyond FFFFh,
+// and what the probe allows must pass here.
+void Emitter::check_unaligned(unsigned segment, unsigned bytes, bool narrow, const Gp& scratch, const Label& slow) {
+  a_.mov(scratch.r32(), kAddress.r32());
+  a_.sub(scratch.r32(), segment_field(segment, offsetof(Segment, base), 4));
+  if (!mode_.expands_down(segment)) {
+    a_.add(scratch, bytes);
+    a_.cmp(scratch, segment_field(segment, offsetof(Segment, end), 8));
+    a_.ja(slow);
+  } else if (!mode_.top_is_4g(segment)) {
+    a_.add(scratch, bytes);
+    a_.cmp(scratch, 0x10000);
+    a_.ja(slow);
+  } else if (!narrow) {
+    a_.add(scratch.r32(), bytes - 1);
+    a_.jc(slow);
+  }
 }
 
 // entry := the TLB's entry of a linear address. Jumps to miss where the page may not be accessed directly.
@@ -317,22 +361,23 @@ void Emitter::push(u16 id) {
   const Node& n = at(id);
   before_write(kEsp, id);  // CALL ESP jumps to where ESP pointed before
   const asmjit::Operand value = source(n.a, n.size);
-  const i32 size = n.size;
+  const i32 step = n.immediate != 0 ? static_cast<i32>(n.immediate) : i32{n.size};
+  const AddressForm form = step == n.size ? AddressForm::Push : AddressForm::PushSelector;
   Mem place;
-  if (shared_place(n, true, AddressForm::Push, -size, kSs, place)) {
+  if (shared_place(n, true, form, -step, kSs, place)) {
     a_.emit(x86::Inst::kIdMov, place, value);
-    move_stack_pointer(-size);
+    move_stack_pointer(-step);
     return;
   }
-  ExitPoint* const exit = access_exit(AddressForm::Push, n.size, kSs);
+  ExitPoint* const exit = access_exit(form, n.size, kSs);
   const Label slow = a_.newLabel(), done = a_.newLabel();
-  stack_address(-size);
+  stack_address(-step);
   u8 temporary = 0;
   const x86::Mem to = translate(n.size, true, kSs, slow, temporary);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
-  move_stack_pointer(-size);
+  move_stack_pointer(-step);
   defer([=, this] {
     a_.bind(slow);
     a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);

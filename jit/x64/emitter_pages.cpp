@@ -30,7 +30,7 @@ bool Emitter::evict_page() {
 
 bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment,
                            Mem& place) {
-  if (!options_.share || mode_.unshared || n.group == kNoGroup) return false;
+  if (!options_.share || translation_.unshared || n.group == kNoGroup) return false;
   const PageGroup& group = ir_.groups[n.group];
   const u32 left = left_[n.group]--;
   const SharedPage* page = shared_page(n.group);
@@ -46,7 +46,7 @@ bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 disp
 // The groups whose addresses stay are checked before the loop: by entries that are there, else the other variant runs
 // an iteration (a check must not touch a page before the guest does).
 void Emitter::hoist() {
-  if (!options_.share || mode_.unshared) return;
+  if (!options_.share || translation_.unshared) return;
   std::vector<u16> fixed;
   unsigned moving = 0;
   for (u16 i = 0; i < ir_.groups.size(); ++i) {
@@ -79,7 +79,7 @@ void Emitter::hoist_group(u16 number) {
   const u32 span = static_cast<u32>(group.high - group.low);
   const Gp pointer = sized(page->host, 8);
   lea_address(kAddress, group.low);
-  if (narrow_) check_offsets(segment, span, group.writes, pointer, over);
+  check_offsets(segment, span, group.writes, pointer, over);
   compare_with_page_end(pointer, span);
   a_.ja(over);
   tlb_entry(pointer, kAddress, group.writes, over);
@@ -94,18 +94,14 @@ void Emitter::hoist_group(u16 number) {
   });
 }
 
-// A group of 16-bit offsets from kAddress on: below 64 KiB and the segment's limit; adds the base.
+// A group of offsets from kAddress on lies within the segment; adds the base.
 void Emitter::check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over) {
-  a_.cmp(kAddress.r32(), 0x10000 - span);
-  a_.ja(over);
-  if (mode_.flat(segment)) return;
-  const std::size_t at_segment = offsetof(CpuState, segment) + segment * sizeof(Segment);
-  if (!mode_.roomy(segment)) {
-    a_.lea(scratch, x86::ptr(kAddress, static_cast<i32>(span)));
-    a_.cmp(scratch, state(at_segment + (write ? offsetof(Segment, write_end) : offsetof(Segment, read_end))));
+  if (narrow_) {
+    a_.cmp(kAddress.r32(), 0x10000 - span);
     a_.ja(over);
   }
-  a_.add(kAddress.r32(), state(at_segment + offsetof(Segment, base), 4));
+  const bool within = narrow_ && mode_.roomy(segment, narrow_);
+  (void)check_limit(segment, span, write, within, scratch, over);
 }
 
 // displacement: from the stack pointer, for the stack's forms.
@@ -134,9 +130,10 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   if (form == AddressForm::Operand) {
     lea_address(kAddress, -below);
   } else {
+    narrow_ = false;  // on a 32-bit stack alone
     a_.lea(kAddress.r32(), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
   }
-  if (form == AddressForm::Operand && narrow_) check_offsets(segment, span, group.writes, pointer, over);
+  check_offsets(segment, span, group.writes, pointer, over);
   const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0;  // one place: aligned as a rule
   const Label unaligned = a_.newLabel(), within = a_.newLabel();
   if (alone) {

@@ -12,6 +12,10 @@ constexpr std::size_t kCpl = offsetof(CpuState, mode) + offsetof(CpuMode, cpl);
 constexpr std::size_t kCode32 = offsetof(CpuState, mode) + offsetof(CpuMode, code32);
 static_assert(offsetof(CpuMode, stack32) == offsetof(CpuMode, code32) + 1);
 
+// What kind_of() says of those that SYSENTER and SYSEXIT load.
+constexpr u8 kCodeKind = kSegmentReads | kSegmentReaches64K | kSegmentReaches4G;
+constexpr u8 kDataKind = kCodeKind | kSegmentWrites | kSegmentFlat;
+
 constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3;
 
 }  // namespace
@@ -19,7 +23,8 @@ constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3
 // kAddress := the selector that node id names. Jumps to slow where the access is not plain.
 void Emitter::selector_operand(u16 id, const Label& slow) {
   const Node& n = at(id);
-  const bool pops = n.op == Op::LoadSegment && n.immediate != 0;
+  const bool pops = n.op == Op::LoadSegment && n.immediate != kFromOperand;
+  const unsigned bytes = pops && n.immediate == kFromSlotsSelector ? 2 : n.size;
   if (!pops && n.a == kNoValue) {
     a_.movzx(kAddress.r32(), guest(insn().insn->rm, 2));
     return;
@@ -30,7 +35,7 @@ void Emitter::selector_operand(u16 id, const Label& slow) {
     lea_address(kAddress);
   }
   u8 temporary = 0;
-  Mem from = translate(n.size, false, pops ? unsigned{kSs} : insn().insn->segment, slow, temporary);
+  Mem from = translate(bytes, false, pops ? unsigned{kSs} : insn().insn->segment, slow, temporary);
   from.setSize(2);
   a_.movzx(kAddress.r32(), from);
   give(temporary);
@@ -43,9 +48,9 @@ void Emitter::load_segment(u16 id) {
   const Label slow = a_.newLabel(), done = a_.newLabel();
   host_flags(0);
   selector_operand(id, slow);
-  a_.call(thunks_.segments.load[n.reg][SegmentThunks::variant_of(mode_, n.reg)]);
+  a_.call(thunks_.segments.load[n.reg][mode_.code32 ? 1 : 0]);
   a_.jne(slow);
-  if (n.immediate != 0) move_stack_pointer(n.size);
+  if (n.immediate != kFromOperand) move_stack_pointer(n.size);
   a_.bind(done);
   defer([=, this] {
     a_.bind(slow);
@@ -93,6 +98,8 @@ void Emitter::set_fixed_segment(unsigned segment, u32 add, u16 attributes) {
   a_.mov(x86::r12, kLimit + 1);
   a_.mov(state(at_segment + offsetof(Segment, read_end)), x86::r12);
   a_.mov(state(at_segment + offsetof(Segment, write_end)), segment == kCs ? x86::r11 : x86::r12);
+  a_.mov(state(at_segment + offsetof(Segment, end)), x86::r12);
+  a_.mov(state(at_segment + offsetof(Segment, kind), 8), segment == kCs ? kCodeKind : kDataKind);
 }
 
 // The mode behind the instruction is known: the next block is looked up as behind an indirect branch.
@@ -137,13 +144,14 @@ void Emitter::fast_transfer(u16 id) {
   a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));  // the frames are those of the other privilege
   const Mode source = mode_;
   mode_.user = leaves;
+  mode_.aligned = false;
   mode_.code32 = mode_.stack32 = true;
-  mode_.unshared = false;
-  mode_.flat_segments = static_cast<u8>(mode_.flat_segments | 1u << kCs | 1u << kSs);
-  mode_.roomy_segments = 0;
-  lookup_ = lookups_(mode_.key());
+  mode_.segments[kCs] = kCodeKind & Mode::known_kinds(true);
+  mode_.segments[kSs] = kDataKind & Mode::known_kinds(true);
+  tag_ = tag_of_(mode_);
   indirect_exit(x86::r10, 0);
   mode_ = source;
+  tag_ = tag_of_(mode_);
   ended_ = true;
   defer([=, this] {
     a_.bind(slow);

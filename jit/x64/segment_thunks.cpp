@@ -10,7 +10,7 @@ using asmjit::Label;
 using Known = KnownDescriptor;
 
 static_assert(offsetof(CpuMode, v86) == offsetof(CpuMode, protected_mode) + 1);
-static_assert(sizeof(Segment) == 32 && offsetof(Segment, selector) == offsetof(Segment, limit) + 6);
+static_assert(sizeof(Segment) % sizeof(u64) == 0 && offsetof(Segment, selector) == offsetof(Segment, limit) + 6);
 
 x86::Mem state_field(std::size_t offset, u32 bytes) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
 x86::Mem mode_field(std::size_t offset, u32 bytes) { return state_field(offsetof(CpuState, mode) + offset, bytes); }
@@ -20,7 +20,6 @@ x86::Mem segment_field(unsigned segment, std::size_t offset, u32 bytes) {
 x86::Mem known_field(std::size_t offset, u32 bytes) { return x86::Mem(x86::rcx, static_cast<i32>(offset), bytes); }
 
 constexpr u16 kProtected = 1, kVirtual8086 = 0x101;  // CpuMode::protected_mode and v86
-constexpr unsigned kPlain32 = 0, kFlat32 = 1, kNarrow16 = 2, kRoomy16 = 3, kFlat16 = 4;
 
 // A function: Z: rcx leads to what is known of the selector in ebp, whose descriptor has not changed. Protected mode.
 // Changes rax, rcx, rdx.
@@ -104,12 +103,15 @@ void emit_guards(x86::Assembler& a, const Label& other) {
 // Real-address or virtual-8086 mode (eax: mode), from one segment of 64 KiB to another: only the base changes.
 void emit_real_load(x86::Assembler& a, unsigned segment, const Label& other) {
   constexpr u16 kData = 0x93, kData3 = 0xF3;
+  constexpr u8 kKind = kSegmentReads | kSegmentWrites | kSegmentReaches64K;
   const Label plain = a.newLabel(), set = a.newLabel();
   a.cmp(segment_field(segment, offsetof(Segment, read_end), 8), 0x10000);
   a.jne(other);
   a.cmp(segment_field(segment, offsetof(Segment, write_end), 8), 0x10000);
   a.jne(other);
   a.cmp(segment_field(segment, offsetof(Segment, limit), 4), 0xFFFF);
+  a.jne(other);
+  a.cmp(segment_field(segment, offsetof(Segment, kind), 1), kKind);
   a.jne(other);
   a.movzx(x86::edx, segment_field(segment, offsetof(Segment, attributes), 2));
   a.test(x86::eax, x86::eax);
@@ -130,7 +132,7 @@ void emit_real_load(x86::Assembler& a, unsigned segment, const Label& other) {
   a.mov(segment_field(segment, offsetof(Segment, selector), 2), x86::bp);
 }
 
-void emit_load(x86::Assembler& a, unsigned segment, unsigned variant, const Label& find) {
+void emit_load(x86::Assembler& a, unsigned segment, bool code32, const Label& find) {
   const Label real = a.newLabel(), other = a.newLabel(), out = a.newLabel();
   save(a);
   emit_guards(a, other);
@@ -139,13 +141,11 @@ void emit_load(x86::Assembler& a, unsigned segment, unsigned variant, const Labe
   a.jne(real);
   a.call(find);
   a.jne(out);
-  u32 mask = Known::kLoadable | Known::kFlat, wanted = Known::kLoadable;
-  if (variant >= kNarrow16) mask |= Known::kRoomy;
-  if (variant == kFlat32 || variant == kFlat16) wanted |= Known::kFlat;
-  if (variant == kRoomy16 || variant == kFlat16) wanted |= Known::kRoomy;
-  a.movzx(x86::eax, known_field(offsetof(Known, kind), 1));
-  a.and_(x86::eax, mask);
-  a.cmp(x86::eax, wanted);
+  a.test(known_field(offsetof(Known, kind), 1), Known::kLoadable);
+  a.jz(other);
+  a.movzx(x86::eax, known_field(offsetof(Known, hidden) + offsetof(Segment, kind), 1));
+  a.xor_(x86::al, segment_field(segment, offsetof(Segment, kind), 1));
+  a.test(x86::al, Mode::known_kinds(code32));
   a.jne(out);
   for (unsigned i = 0; i < sizeof(Segment); i += 8) {
     a.mov(x86::rax, known_field(offsetof(Known, hidden) + i, 8));
@@ -156,11 +156,9 @@ void emit_load(x86::Assembler& a, unsigned segment, unsigned variant, const Labe
   a.bind(out);
   restore_and_return(a);
   a.bind(real);
-  if (variant == kRoomy16 || (variant == kPlain32 && !Mode::knows_roomy(segment))) {
-    emit_real_load(a, segment, other);
-    a.xor_(x86::eax, x86::eax);
-    a.jmp(out);
-  }
+  emit_real_load(a, segment, other);
+  a.xor_(x86::eax, x86::eax);
+  a.jmp(out);
   a.bind(other);
   a.or_(x86::eax, 1);
   a.jmp(out);
@@ -187,20 +185,13 @@ void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
 
 }  // namespace
 
-unsigned SegmentThunks::variant_of(const Mode& mode, unsigned segment) {
-  if (mode.code32 || !Mode::knows_roomy(segment)) return mode.flat(segment) ? kFlat32 : kPlain32;
-  if (mode.flat(segment)) return kFlat16;
-  return mode.roomy(segment) ? kRoomy16 : kNarrow16;
-}
-
 SegmentThunks emit_segment_thunks(x86::Assembler& a, const KnownDescriptor* known) {
   SegmentThunks at;
   const Label find = emit_find(a, known);
   for (const SegmentName segment : {kEs, kDs, kFs, kGs}) {
-    for (unsigned variant = 0; variant < SegmentThunks::kVariants; ++variant) {
-      if (variant >= kNarrow16 && !Mode::knows_roomy(segment)) continue;
-      at.load[segment][variant] = a.offset();
-      emit_load(a, segment, variant, find);
+    for (const bool code32 : {false, true}) {
+      at.load[segment][code32 ? 1 : 0] = a.offset();
+      emit_load(a, segment, code32, find);
     }
   }
   at.verify_read = a.offset();

@@ -26,13 +26,11 @@ struct Helpers {
 
 // Each is called with the selector in rbp, its upper bits 0. Z: done. Else nothing has changed.
 struct SegmentThunks {
-  static constexpr unsigned kVariants = 5;
-  // By segment and variant: the load is done if the segment is then what the mode assumes of it.
-  u64 load[kSegmentRegisters][kVariants] = {};
+  // By segment and whether the code is 32-bit: the load is done if the segment is then of the kind that it was
+  // (Mode::segments).
+  u64 load[kSegmentRegisters][2] = {};
   // rbp := 1 if the segment may be read or written, else 0.
   u64 verify_read = 0, verify_write = 0;
-
-  static unsigned variant_of(const Mode& mode, unsigned segment);
 };
 
 struct Thunks {

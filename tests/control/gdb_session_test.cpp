@@ -101,7 +101,7 @@ TEST_P(GdbTest, DescriptionFitsTheRegisters) {
     ASSERT_FALSE(part.empty());
     xml += part.substr(1);
   } while (part[0] == 'm');
-  EXPECT_NE(xml.find("<architecture>i8086</architecture>"), std::string::npos);
+  EXPECT_NE(xml.find("<architecture>i386</architecture>"), std::string::npos);
   unsigned bits = 0, registers = 0;
   for (auto at = xml.find("bitsize=\""); at != xml.npos; at = xml.find("bitsize=\"", at + 1)) {
     bits += static_cast<unsigned>(std::stoi(xml.substr(at + 9)));
@@ -111,6 +111,37 @@ TEST_P(GdbTest, DescriptionFitsTheRegisters) {
   EXPECT_EQ(ask("g").size(), bits / 4);
   EXPECT_EQ(ask("qXfer:features:read:target.xml:fffffff,100"), "l");
   EXPECT_EQ(ask("qXfer:features:read:other.xml:0,100"), "E00");
+}
+
+// Control registers and flags are shown by their bits: every type that a register has is one of gdb's or defined
+// before.
+TEST_P(GdbTest, RegistersHaveTypes) {
+  const std::string xml = gdb_target_description();
+  for (const char* type : {"i386_eflags", "i386_cr0", "i386_cr4", "i386_efer", "i386_mxcsr"}) {
+    const auto defined = xml.find(fmt::format("<flags id=\"{}\"", type));
+    const auto used = xml.find(fmt::format("type=\"{}\"", type));
+    ASSERT_NE(defined, std::string::npos) << type;
+    ASSERT_NE(used, std::string::npos) << type;
+    EXPECT_LT(defined, used) << type;
+  }
+  EXPECT_NE(xml.find("<field name=\"IOPL\" start=\"12\" end=\"13\"/>"), std::string::npos);
+  EXPECT_NE(xml.find("<field name=\"PG\" start=\"31\" end=\"31\"/>"), std::string::npos);
+}
+
+// A gdb that says multiprocess+ names the processor as a thread of a process; others never see it.
+TEST_P(GdbTest, ThreadsOfProcesses) {
+  EXPECT_EQ(ask("qSupported:swbreak+").find("multiprocess"), std::string::npos);
+  EXPECT_EQ(ask("qfThreadInfo"), "m1");
+  EXPECT_NE(ask("qSupported:multiprocess+;swbreak+").find(";multiprocess+"), std::string::npos);
+  EXPECT_EQ(ask("?"), "T05thread:p01.01;");
+  EXPECT_EQ(ask("qC"), "QCp1.1");
+  EXPECT_EQ(ask("qfThreadInfo"), "mp1.1");
+  EXPECT_EQ(ask("qsThreadInfo"), "l");
+  EXPECT_EQ(ask("Hgp1.1"), "OK");
+  EXPECT_EQ(ask("Tp1.1"), "OK");
+  EXPECT_EQ(ask("vAttach;1"), "T05thread:p01.01;");
+  EXPECT_EQ(run("vCont;s:p1.1;c:p1.-1"), "T05thread:p01.01;");
+  EXPECT_EQ(ask("D;1"), "OK");
 }
 
 TEST_P(GdbTest, RegistersAreReadAndWritten) {

@@ -29,10 +29,17 @@ class CpuTestMachine {
   static constexpr u64 kRamSize = 16u << 20;
   static constexpr u32 kGdt = 0xF00000, kIdt = 0xF01000, kHandler = 0xF02000;
 
-  explicit CpuTestMachine(const char* model = "pentium3")
-      : store_(BackingStore::create(kRamSize, 0).value()),
+  explicit CpuTestMachine(const char* model = "pentium3") : CpuTestMachine(*find_cpu_model(model)) {}
+  explicit CpuTestMachine(const CpuModel& model, const HostUnits& host_units = present_host_units())
+      : model_(model),
+        store_(BackingStore::create(kRamSize, 0).value()),
         bus_(store_),
-        cpu_(Cpu::Wiring{&bus_, &io_, &clock_, &interrupts_, find_cpu_model(model)}),
+        cpu_(Cpu::Wiring{.bus = &bus_,
+                         .io = &io_,
+                         .clock = &clock_,
+                         .interrupts = &interrupts_,
+                         .model = &model_,
+                         .host_units = host_units}),
         interpreter_(cpu_, bus_) {
     (void)bus_.map_fixed(bus_.new_key(), ram_range("ram", PhysAddr(0), kRamSize, BackingOffset(0)));
   }
@@ -101,6 +108,7 @@ class CpuTestMachine {
   ExitReason run(u64 count) { return interpreter_.run(count); }
 
  private:
+  const CpuModel model_;
   struct StoppedClock final : GuestClock {
     GuestTime now() const override { return 0; }
   };

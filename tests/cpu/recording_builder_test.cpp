@@ -146,6 +146,10 @@ class RecordingBuilder {
     check_target(to);
   }
   template <class W>
+  void check_indirect_call_target(Node<W> to) {
+    check_target(to);
+  }
+  template <class W>
   void jump_to(Node<W> to) {
     log.push_back("jump " + text(to));
   }

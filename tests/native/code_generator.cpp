@@ -84,6 +84,7 @@ bool CodeGenerator::append(GuestCode& code, u32& undefined) {
     return false;
   }
   const u16 wanted = random_.pick(rows_);
+  if (wanted == kNoRow) return false;
   const InstructionRow& row = instruction_table()[wanted];
   if ((row.flags_read & undefined) != 0) return false;
   Piece piece = encode(code, row);

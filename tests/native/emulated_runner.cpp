@@ -36,7 +36,8 @@ u64 ldt_descriptor(const LdtEntry& entry) {
 
 }  // namespace
 
-EmulatedRunner::EmulatedRunner([[maybe_unused]] Engine engine) : machine_(std::make_unique<CpuTestMachine>("max")) {
+EmulatedRunner::EmulatedRunner([[maybe_unused]] Engine engine, const Processor& processor, const HostUnits& host_units)
+    : machine_(std::make_unique<CpuTestMachine>(processor.emulated(), host_units)) {
   for (u32 i = 0; i < kDataSize; ++i) background_[i] = background(kData + i);
   machine_->flat32();
   build_tables();

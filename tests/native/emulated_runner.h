@@ -10,6 +10,7 @@
 #include "cpu/executor.h"
 #include "tests/cpu/cpu_test_machine.h"
 #include "tests/native/data_area.h"
+#include "tests/native/processor.h"
 
 namespace relic86::native {
 
@@ -17,7 +18,7 @@ enum class Engine : u8 { Interpreter, Translator };
 
 class EmulatedRunner {
  public:
-  explicit EmulatedRunner(Engine engine);
+  EmulatedRunner(Engine engine, const Processor& processor, const HostUnits& host_units);
   ~EmulatedRunner();
 
   // Puts code at kCode + offset; what was translated there is forgotten.

@@ -74,6 +74,15 @@ bool names_host_descriptor(const GuestCode& code, const CaseResult& host, const 
           std::any_of(std::begin(host.segment), std::end(host.segment), only_the_hosts));
 }
 
+bool locks_verw(const GuestCode& code) {
+  static constexpr u8 kLock = 0xF0;
+  return std::any_of(code.pieces.begin(), code.pieces.end(), [](const Piece& piece) {
+    return !piece.decoded && piece.row != kNoRow &&
+           std::string_view(instruction_table()[piece.row].mnemonic) == "verw" &&
+           std::find(piece.bytes.begin(), piece.bytes.end(), kLock) != piece.bytes.end();
+  });
+}
+
 }  // namespace
 
 std::string_view skip_text(Skip skip) {
@@ -82,6 +91,7 @@ std::string_view skip_text(Skip skip) {
     case Skip::LeftItsCode: return "left their code";
     case Skip::MisalignedMode: return "set MXCSR bit 17, which only AMD's parts have";
     case Skip::HostDescriptor: return "named a descriptor that only the host has";
+    case Skip::LockedVerw: return "had a LOCK VERW, which some parts fault on otherwise than by #UD";
     case Skip::NestedTask: return "returned from a nested task, which IA-32e mode has not";
     case Skip::None:
     case Skip::Count: break;
@@ -101,6 +111,7 @@ Skip skip_reason(const GuestCode& code, const CaseResult& host, const CaseResult
   }
   if (names_host_descriptor(code, host, emulated)) return Skip::HostDescriptor;
   if (emulated.vector == 10 && (emulated.eflags & 0x4000) != 0) return Skip::NestedTask;
+  if (locks_verw(code)) return Skip::LockedVerw;
   return Skip::None;
 }
 

@@ -15,6 +15,7 @@ enum class Skip : u8 {
   MisalignedMode,  // AMD's parts have a bit 17 in MXCSR (MM), which no model has
   HostDescriptor,  // selectors 30h and 78h, which only the host's table has
   NestedTask,      // IA-32e mode has none: IRET with NT is #GP(0) on the host, a return to the task's caller here
+  LockedVerw,      // on AMD family 25 LOCK VERW reads its operand before it is #UD: microcode made VERW clear buffers
   Count,
 };
 

@@ -1,7 +1,5 @@
 #include "tests/native/host_runner.h"
 
-#include <cpuid.h>
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -99,27 +97,6 @@ bool HostRunner::finish(int patience) {
   }
   end_child();
   return false;
-}
-
-std::string host_processor() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  char vendor[13] = {}, brand[49] = {};
-  __cpuid(0, a, b, c, d);
-  std::memcpy(vendor, &b, 4);
-  std::memcpy(vendor + 4, &d, 4);
-  std::memcpy(vendor + 8, &c, 4);
-  __cpuid(0x80000000, a, b, c, d);
-  if (a >= 0x80000004) {
-    for (unsigned leaf = 0; leaf < 3; ++leaf) {
-      unsigned words[4];
-      __cpuid(0x80000002 + leaf, words[0], words[1], words[2], words[3]);
-      std::memcpy(brand + leaf * 16, words, 16);
-    }
-  }
-  __cpuid(1, a, b, c, d);
-  const unsigned family = (a >> 8 & 15) + ((a >> 8 & 15) == 15 ? a >> 20 & 255 : 0);
-  const unsigned model = (a >> 4 & 15) | (a >> 12 & 0xF0);
-  return fmt::format("{} family {} model {} stepping {} ({})", vendor, family, model, a & 15, brand);
 }
 
 }  // namespace relic86::native

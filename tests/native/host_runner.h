@@ -44,7 +44,4 @@ class HostRunner {
   int child_ = -1;
 };
 
-// "AuthenticAMD family 26 model 2 stepping 1 (AMD EPYC)"
-std::string host_processor();
-
 }  // namespace relic86::native

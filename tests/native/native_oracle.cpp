@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "tests/native/oracle.h"
+#include "tests/native/replay.h"
+#include "tests/native/told_cases.h"
 
 namespace {
 
@@ -22,12 +24,18 @@ constexpr const char* kUsage =
     "  --coverage    prints how often each row was compared\n"
     "  --undefined   compares undefined flags too\n"
     "  --show N      failures that are shrunk and printed\n"
-    "  --rows        lists the rows of the group\n";
+    "  --rows        lists the rows of the group\n"
+    "  --host-features LIST  host instructions that the emulated side must not use: -sse3, -ssse3\n"
+    "  --record FILE also writes what the host did to FILE\n"
+    "  --replay FILE compares with FILE, on any host: group, seed, count and processor are the recording's\n"
+    "  --cases FILE  instead of all that: runs the shrunk cases that FILE, the text of a run on another host, tells "
+    "of, as\n"
+    "                its processor\n";
 
 struct CommandLine {
   OracleOptions oracle;
   bool coverage = false, rows = false;
-  std::string mutate;
+  std::string mutate, cases, record, replay;
   bool grouped = false;
 };
 
@@ -59,6 +67,19 @@ bool parse(std::span<char*> arguments, CommandLine& line) {
     if (name == "--group") {
       line.oracle.group = value;
       line.grouped = true;
+    } else if (name == "--cases") {
+      line.cases = value;
+    } else if (name == "--host-features") {
+      const auto units = masked_host_units(line.oracle.host_units, value);
+      if (!units) {
+        fmt::print(stderr, "relic86_native_oracle: {}\n", units.error().message);
+        return false;
+      }
+      line.oracle.host_units = units.value();
+    } else if (name == "--record") {
+      line.record = value;
+    } else if (name == "--replay") {
+      line.replay = value;
     } else if (name == "--mutate") {
       line.mutate = value;
     } else if (name == "--engine" && (value == "interp" || value == "jit")) {
@@ -109,6 +130,72 @@ bool find_mutated(CommandLine& line) {
   return true;
 }
 
+const char* engine_name(Engine engine) { return engine == Engine::Translator ? "jit" : "interp"; }
+
+// The processor that the emulated one had been fitted to when the texts of other hosts were made.
+Processor fitted_processor() { return {"AuthenticAMD", 26, 2, 1, "AMD EPYC"}; }
+
+int run_told_cases(const CommandLine& line) {
+  const auto outcome = check_told_cases(line.cases, line.oracle.engine, fitted_processor(), line.oracle.host_units);
+  if (!outcome) {
+    fmt::print(stderr, "relic86_native_oracle: {}\n", outcome.error().message);
+    return 2;
+  }
+  const ToldOutcome& told = outcome.value();
+  if (told.alone != 0) fmt::print("not run: {} cases that did not come again alone\n", told.alone);
+  if (told.truncated != 0) fmt::print("not run: {} cases whose memory is not told in full\n", told.truncated);
+  fmt::print("{} run, {} differences\n", told.run, told.failed);
+  return told.failed == 0 ? 0 : 1;
+}
+
+template <class Skipped>
+void print_skipped(const Skipped& skipped) {
+  for (std::size_t skip = 1; skip < skipped.size(); ++skip) {
+    if (skipped[skip] == 0) continue;
+    fmt::print("not compared: {} cases that {}\n", skipped[skip], skip_text(static_cast<Skip>(skip)));
+  }
+}
+
+int run_replay(const CommandLine& line) {
+  auto recording = RecordingReader::open(line.replay);
+  if (!recording) {
+    fmt::print(stderr, "relic86_native_oracle: {}\n", recording.error().message);
+    return 2;
+  }
+  const RecordingHeader header = recording.value().header();
+  fmt::print("recorded on {}\ngroup {} engine {} seed {}\n", header.processor.text(), header.group,
+             engine_name(line.oracle.engine), header.seed);
+  Replay replay(std::move(recording).value(),
+                {line.oracle.engine, line.oracle.show, line.oracle.host_units, line.oracle.mutate});
+  const auto done = replay.run();
+  if (!done) {
+    fmt::print(stderr, "relic86_native_oracle: recording {}: {}\n", line.replay, done.error().message);
+    return 2;
+  }
+  const ReplayOutcome& outcome = done.value();
+  if (line.coverage) fmt::print("{}", replay.coverage().report(header.group));
+  print_skipped(outcome.skipped);
+  if (outcome.changed != 0) fmt::print("not compared: {} cases that are made otherwise now\n", outcome.changed);
+  for (const auto& [name, count] : outcome.units)
+    fmt::print("masked: {} differences of {}, which this host's unit computes\n", count, name);
+  fmt::print("{} run, {} masked, {} differences\n", outcome.run, outcome.masked, outcome.differences);
+  return outcome.differences == 0 ? 0 : 1;
+}
+
+// False after a message.
+bool save_recording(const CommandLine& line, const RecordingWriter& writer) {
+  RecordingHeader header;
+  header.processor = line.oracle.processor;
+  header.features = host_features();
+  header.group = line.oracle.group;
+  header.seed = line.oracle.seed;
+  header.count = line.oracle.count;
+  for (const u16 row : rows_of_group(line.oracle.group)) header.rows.push_back(row_name(row));
+  const auto saved = writer.save(line.record, header);
+  if (!saved) fmt::print(stderr, "relic86_native_oracle: {}\n", saved.error().message);
+  return saved.ok();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -117,6 +204,9 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 2;
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (!line.cases.empty()) return run_told_cases(line);
+  if (!line.replay.empty()) return find_mutated(line) ? run_replay(line) : 2;
   const auto rows = rows_of_group(line.oracle.group);
   if (rows.empty()) {
     fmt::print(stderr, "relic86_native_oracle: no group '{}'\n{}", line.oracle.group, kUsage);
@@ -127,23 +217,27 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (!find_mutated(line)) return 2;
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (!line.record.empty() && line.oracle.first != 0) {
+    std::fputs("relic86_native_oracle: a recording begins with the first batch; leave --first out\n", stderr);
+    return 2;
+  }
   auto host = HostRunner::create(Oracle::kBatchCases);
   if (!host) {
     fmt::print(stderr, "relic86_native_oracle: {}\n", host.error().message);
     return 77;
   }
-  const char* const engine = line.oracle.engine == Engine::Translator ? "jit" : "interp";
-  fmt::print("host {}\ngroup {} engine {} seed {}\n", host_processor(), line.oracle.group, engine, line.oracle.seed);
+  line.oracle.processor = host_processor();
+  fmt::print("host {}\ngroup {} engine {} seed {}\n", line.oracle.processor.text(), line.oracle.group,
+             engine_name(line.oracle.engine), line.oracle.seed);
+  RecordingWriter writer;
+  if (!line.record.empty()) line.oracle.recording = &writer;
   Oracle oracle(line.oracle, *host.value());
   const OracleOutcome outcome = oracle.run();
   if (line.coverage) fmt::print("{}", oracle.coverage().report(line.oracle.group));
   if (line.coverage) fmt::print("{}", oracle.engine_text());
   fmt::print("{}", oracle.coverage().summary(line.oracle.group));
-  for (std::size_t skip = 1; skip < outcome.skipped.size(); ++skip) {
-    if (outcome.skipped[skip] == 0) continue;
-    fmt::print("not compared: {} cases that {}\n", outcome.skipped[skip], skip_text(static_cast<Skip>(skip)));
-  }
+  print_skipped(outcome.skipped);
+  if (!line.record.empty() && !save_recording(line, writer)) return 2;
   for (const u16 row : outcome.rows) fmt::print("row that differs: {}\n", row_name(row));
   fmt::print("{} run, {} masked, {} differences\n", outcome.run, outcome.masked, outcome.differences);
   return outcome.differences == 0 ? 0 : 1;

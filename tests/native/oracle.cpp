@@ -11,7 +11,17 @@ namespace relic86::native {
 
 namespace {
 
-// Breaks what a row does, as a wrong line in its semantics would: one bit of its result, or of its fault's error code.
+// Goes straight to the end.
+CaseInput idle_input(const GuestCode& code) {
+  CaseInput input{};
+  input.eflags = 0x202;
+  input.eip = code.end;
+  std::memcpy(input.segment, code.segment, sizeof input.segment);
+  return input;
+}
+
+}  // namespace
+
 void mutate_result(const GuestCode& code, u16 row, CaseResult& result) {
   for (std::size_t i = 0; i < code.pieces.size(); ++i) {
     const Piece& piece = code.pieces[i];
@@ -35,23 +45,11 @@ void mutate_result(const GuestCode& code, u16 row, CaseResult& result) {
   }
 }
 
-// Goes straight to the end.
-CaseInput idle_input(const GuestCode& code) {
-  CaseInput input{};
-  input.eflags = 0x202;
-  input.eip = code.end;
-  std::memcpy(input.segment, code.segment, sizeof input.segment);
-  return input;
-}
-
-}  // namespace
-
 Oracle::Oracle(const OracleOptions& options, HostRunner& host)
     : options_(options),
       host_(host),
-      emulated_(options.engine),
-      codes_(rows_of_group(options.group), options.seed),
-      inputs_(options.seed),
+      emulated_(options.engine, options.processor, options.host_units),
+      batch_(rows_of_group(options.group), options.seed),
       results_(kBatchCases) {
   const std::vector<u8> stop(kCodeSize, 0xF4);
   std::memcpy(host_.code().data(), stop.data(), stop.size());
@@ -64,7 +62,7 @@ OracleOutcome Oracle::run() {
     batch_number_ = batch;
     make_batch(batch, cases);
     host_.start(cases);
-    for (unsigned i = 0; i < cases; ++i) emulate(batch_[i % kCodes], host_.inputs()[i], results_[i]);
+    for (unsigned i = 0; i < cases; ++i) emulate(batch_.code_of(i), host_.inputs()[i], results_[i]);
     // Where the emulated side does not end, the host will not either.
     const bool endless = std::any_of(results_.begin(), results_.begin() + cases,
                                      [](const CaseResult& result) { return result.vector == kHung; });
@@ -85,14 +83,8 @@ void Oracle::place(const GuestCode& code) {
 }
 
 void Oracle::make_batch(u64 batch, unsigned cases) {
-  const u64 seed = options_.seed * 0x100000001B3 + batch;
-  batch_.clear();
-  for (u32 slot = 0; slot < kCodes; ++slot) {
-    batch_.push_back(codes_.make(slot * 2, seed * kCodes + slot));
-    place(batch_.back());
-  }
-  inputs_.reseed(seed ^ 0x5555AAAA);
-  for (unsigned i = 0; i < cases; ++i) inputs_.make(batch_[i % kCodes], host_.inputs()[i]);
+  batch_.make(batch, cases, host_.inputs());
+  for (const GuestCode& code : batch_.codes()) place(code);
 }
 
 void Oracle::emulate(const GuestCode& code, const CaseInput& input, CaseResult& result) {
@@ -108,7 +100,7 @@ bool Oracle::host_batch(unsigned cases) {
   for (unsigned i = 0; i < cases; ++i) {
     if (results_[i].vector == kHung) endless.emplace_back(i, host_.inputs()[i]);
     if (met_foreign_pages(results_[i]) || results_[i].vector == kHung) {
-      host_.inputs()[i] = idle_input(batch_[i % kCodes]);
+      host_.inputs()[i] = idle_input(batch_.code_of(i));
     }
   }
   if (!host_.restart()) return false;
@@ -151,9 +143,11 @@ CaseResult Oracle::host_alone(const CaseInput& input, const CaseResult& emulated
 
 void Oracle::compare_batch(unsigned cases) {
   std::vector<unsigned> failed;
+  if (options_.recording != nullptr) options_.recording->begin_batch(batch_, host_.inputs().first(cases));
   for (unsigned i = 0; i < cases; ++i) {
-    const GuestCode& code = batch_[i % kCodes];
+    const GuestCode& code = batch_.code_of(i);
     const CaseResult& host = host_.results()[i];
+    if (options_.recording != nullptr) options_.recording->add(code, host_.inputs()[i], host);
     const Verdict verdict = compare(code, host_.inputs()[i], host, results_[i], options_.undefined);
     coverage_.count(code, host, verdict);
     ++outcome_.run;
@@ -166,7 +160,7 @@ void Oracle::compare_batch(unsigned cases) {
   outcome_.differences += failed.size();
   std::vector<CaseInput> inputs;
   for (const unsigned i : failed) inputs.push_back(host_.inputs()[i]);
-  for (std::size_t k = 0; k < failed.size(); ++k) failure(batch_[failed[k] % kCodes], inputs[k]);
+  for (std::size_t k = 0; k < failed.size(); ++k) failure(batch_.code_of(failed[k]), inputs[k]);
 }
 
 bool Oracle::differs(GuestCode& code, const CaseInput& given) {

@@ -4,12 +4,12 @@
 #include <array>
 #include <set>
 
-#include "tests/native/code_generator.h"
+#include "tests/native/batches.h"
 #include "tests/native/coverage.h"
 #include "tests/native/emulated_runner.h"
 #include "tests/native/host_extras.h"
 #include "tests/native/host_runner.h"
-#include "tests/native/input_generator.h"
+#include "tests/native/recording.h"
 
 namespace relic86::native {
 
@@ -19,9 +19,12 @@ struct OracleOptions {
   u64 seed = 1;
   u64 first = 0;  // batch to begin with
   Engine engine = Engine::Interpreter;
-  u16 mutate = kNoRow;     // this row's results are broken on the emulated side
-  bool undefined = false;  // compare undefined flags too
-  unsigned show = 10;      // failures printed
+  Processor processor{};  // the host's, which the emulated one behaves as
+  HostUnits host_units = present_host_units();
+  u16 mutate = kNoRow;                   // this row's results are broken on the emulated side
+  bool undefined = false;                // compare undefined flags too
+  unsigned show = 10;                    // failures printed
+  RecordingWriter* recording = nullptr;  // takes down what the host does
 };
 
 struct OracleOutcome {
@@ -29,6 +32,9 @@ struct OracleOutcome {
   std::array<u64, static_cast<unsigned>(Skip::Count)> skipped{};  // cases that could not be compared, by reason
   std::set<u16> rows{};                                           // of shrunk failures
 };
+
+// Breaks what a row does, as a wrong line in its semantics would: one bit of its result, or of its fault's error code.
+void mutate_result(const GuestCode& code, u16 row, CaseResult& result);
 
 class Oracle {
  public:
@@ -38,12 +44,9 @@ class Oracle {
   const Coverage& coverage() const { return coverage_; }
   std::string engine_text() const { return emulated_.engine_text(); }
 
-  static constexpr unsigned kCodes = 96, kBatchCases = 2304;
+  static constexpr unsigned kBatchCases = Batches::kCases;
 
  private:
-  unsigned variants() const {
-    return options_.engine == Engine::Translator ? kBatchCases / kCodes : kBatchCases / kCodes;
-  }
   void make_batch(u64 batch, unsigned cases);
   void emulate(const GuestCode& code, const CaseInput& input, CaseResult& result);
   bool host_batch(unsigned cases);
@@ -61,10 +64,8 @@ class Oracle {
   OracleOptions options_;
   HostRunner& host_;
   EmulatedRunner emulated_;
-  CodeGenerator codes_;
-  InputGenerator inputs_;
+  Batches batch_;
   Coverage coverage_;
-  std::vector<GuestCode> batch_;
   u64 batch_number_ = 0;
   std::vector<CaseResult> results_;
   OracleOutcome outcome_;

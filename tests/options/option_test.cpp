@@ -57,7 +57,8 @@ TEST(DriveOptions, FreePlacesAreTakenInOrder) {
 TEST(DriveOptions, WrongOnesAreRefused) {
   EXPECT_EQ(refusal({"-drive", "file=a,fomat=raw"}).find("-drive fomat=raw: unknown property; the nearest is format"),
             0u);
-  EXPECT_EQ(refusal({"-device", "ide-hd,drive=x"}), "-device ide-hd: drive=x: there is no -drive with id=x");
+  EXPECT_EQ(refusal({"-device", "ide-hd,drive=x"}),
+            "-device ide-hd: drive=x: there is no -drive with id=x, nor a -blockdev with this node-name");
   EXPECT_EQ(refusal({"-device", "ide-hd"}), "-device ide-hd: drive= is missing; name the id of a -drive with if=none");
   EXPECT_NE(refusal({"-device", "ide-cd,bus=ide.7"}).find("ide.0 and ide.1 exist"), std::string::npos);
   EXPECT_NE(refusal({"-device", "ide-cd,dirve=a"}).find("the nearest is drive"), std::string::npos);
@@ -105,6 +106,59 @@ TEST(CharacterOptions, NamedDevices) {
   EXPECT_NE(refusal({"-serial", "null", "-device", "isa-serial,index=0"}).find("is there already"), std::string::npos);
 }
 
+TEST(JsonOptions, AreTheSameAsPlainOnes) {
+  const Options options =
+      parse({"-blockdev", R"({"driver":"file","filename":"a,b.img","node-name":"s","auto-read-only":true})",
+             "-blockdev", R"({"node-name":"f","read-only":true,"driver":"raw","file":"s"})",  //
+             "-blockdev", "driver=raw,node-name=g,file.driver=file,file.filename=c",          //
+             "-device",   R"({"driver":"ide-hd","bus":"ide.0","unit":1,"drive":"f","id":"d0","bootindex":1})",
+             "-device",   "ide-cd,drive=g,bus=ide.1",  //
+             "-object",   R"({"qom-type":"memory-backend-ram","id":"pc.ram","size":33554432})",
+             "-m",        "32",  //
+             "-machine",  "pc,memory-backend=pc.ram",
+             "-audiodev", R"({"id":"a","driver":"none"})",
+             "-object",   "secret,id=key,data=abc",
+             "-chardev",  "socket,id=m,fd=29,server=on,wait=off"});
+  ASSERT_EQ(options.drives.size(), 2u);
+  EXPECT_EQ(options.drives[0].file, "a,b.img");
+  EXPECT_TRUE(options.drives[0].read_only);
+  EXPECT_TRUE(options.drives[0].raw);
+  EXPECT_EQ(options.drives[0].index, 1u);
+  EXPECT_EQ(options.drives[0].boot_index, 1u);
+  EXPECT_EQ(options.drives[0].device_id, "d0");
+  EXPECT_EQ(options.drives[1].file, "c");
+  EXPECT_EQ(options.drives[1].index, 2u);
+  EXPECT_EQ(options.objects.size(), 2u);
+  EXPECT_EQ(options.block_nodes.size(), 4u);
+  EXPECT_EQ(options.char_devices[0].spec, "fd:29,server,nowait");
+}
+
+TEST(JsonOptions, WrongOnesAreRefused) {
+  EXPECT_NE(refusal({"-device", "{\"driver\":\"VGA\""}).find("-device: JSON: a comma or a closing brace"),
+            std::string::npos);
+  EXPECT_NE(refusal({"-device", "{\"driver\":\"VGA\"}x"}).find("after the object"), std::string::npos);
+  EXPECT_NE(refusal({"-device", "{\"driver\":}"}).find("a value is expected"), std::string::npos);
+  EXPECT_NE(refusal({"-device", "{driver:1}"}).find("a name in quotes"), std::string::npos);
+  std::string deep = "{\"a\":";
+  for (int i = 0; i < 1000; i++) deep += "[";
+  EXPECT_NE(refusal({"-object", deep}).find("too many levels"), std::string::npos);
+  EXPECT_NE(
+      refusal({"-object", "memory-backend-ram,id=r,size=1M", "-machine", "memory-backend=r"}).find("not that of -m"),
+      std::string::npos);
+  EXPECT_NE(refusal({"-machine", "memory-backend=r"}).find("there is no -object"), std::string::npos);
+  EXPECT_NE(refusal({"-object", "secret,id=s"}).find("either data= or file="), std::string::npos);
+  EXPECT_NE(refusal({"-object", "sceret,id=s"}).find("the nearest is secret"), std::string::npos);
+  EXPECT_NE(refusal({"-object", "secret,id=s,data=a", "-object", "secret,id=s,data=a"}).find("another object"),
+            std::string::npos);
+  EXPECT_NE(refusal({"-object", "tls-creds-x509,id=t"}).find("there is no TLS"), std::string::npos);
+  EXPECT_NE(refusal({"-blockdev", "driver=qcow2,node-name=a,file=b"}).find("qemu-img convert"), std::string::npos);
+  EXPECT_NE(refusal({"-blockdev", "driver=file,filename=a"}).find("node-name= is missing"), std::string::npos);
+  EXPECT_NE(refusal({"-blockdev", "raw,node-name=a,file=b"}).find("no -blockdev with this node-name"),
+            std::string::npos);
+  EXPECT_NE(refusal({"-blockdev", "file,node-name=a,filename=b,raed-only=on"}).find("the nearest is read-only"),
+            std::string::npos);
+}
+
 TEST(ForeignOptions, HaveAnAnswer) {
   parse({"-no-hpet", "-k", "de", "-M", "pc-i440fx-7.2", "-overcommit", "mem-lock=off", "-accel", "tcg,thread=single",
          "-net", "none", "-smp", "1,cores=1", "-name", "guest=x,process=y", "-rtc", "base=utc,clock=vm"});
@@ -131,6 +185,18 @@ TEST(ForeignOptions, FormsOfQemusWords) {
   EXPECT_NE(refusal({"-smp", "corse=1"}).find("unknown property"), std::string::npos);
   EXPECT_NE(refusal({"-icount", "align=on"}).find("only off exists"), std::string::npos);
   EXPECT_NE(refusal({"-global", "nonsense"}).find("DRIVER.PROPERTY=VALUE"), std::string::npos);
+  EXPECT_FALSE(parse({"-global", "isa-fdc.speed=fast"}).real_floppy_speed);
+  EXPECT_TRUE(parse({"-global", "isa-fdc.speed=real"}).real_floppy_speed);
+  EXPECT_NE(refusal({"-global", "isa-fdc.speed=warp"}).find("fast and real"), std::string::npos);
+  EXPECT_FALSE(parse({"-rtc", "driftfix=none"}).rtc_slew);
+  EXPECT_TRUE(parse({"-rtc", "base=utc,driftfix=slew"}).rtc_slew);
+}
+
+TEST(ProcessorOptions, HostUnits) {
+  const Options options = parse({"--host-features", "-sse3,-ssse3", "--deterministic-fpu"});
+  EXPECT_EQ(options.host_features, "-sse3,-ssse3");
+  EXPECT_TRUE(options.deterministic_fpu);
+  EXPECT_FALSE(parse({}).deterministic_fpu);
 }
 
 TEST(ProcessorOptions, UnknownFeaturesAreErrorsKnownOnesAreNot) {

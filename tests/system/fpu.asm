@@ -70,6 +70,26 @@ irq13:                              ; through the slave's vector 2Dh
   fnclex
   iretd
 
+irq13_waiting:                      ; as irq13, with instructions that wait: IGNNE# lets them run
+  push eax
+  mov al, 0x20
+  out 0xa0, al
+  out 0x20, al
+  xor al, al
+  out 0xf0, al
+  pop eax
+  inc ecx
+  cmp ecx, 20
+  ja .storm
+  sti
+  fwait
+  fld1
+  fclex
+  iretd
+.storm:
+  fnclex
+  iretd
+
 main:
   fninit
   ; --- Precision control ---
@@ -323,6 +343,19 @@ main:
   pending_error
   times 8 nop
   fwait
+  cli
+  done ecx
+  mov word [idt + 0x2d * 8], irq13_waiting
+  probe "NE clear: waiting instructions after port F0h, and another error"
+  xor ecx, ecx
+  sti
+  pending_error
+  times 8 nop
+  fwait
+  nop
+  fstp st0
+  pending_error
+  fldz
   cli
   done ecx
   mov al, 0xff

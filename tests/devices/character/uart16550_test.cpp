@@ -252,6 +252,24 @@ TEST(Uart, ModemChanges) {
   EXPECT_EQ(serial.board.in(kModemStatus), 0x10);
 }
 
+// How small kernels test a port: they set the loop, write, and read at once.
+TEST(Uart, LoopbackAnswersAtOnce) {
+  for (const u8 fifo : {u8{0}, u8{0xC7}}) {
+    Serial serial;
+    serial.open(fifo);
+    serial.board.out(kModem, 0x1E);
+    for (const u8 byte : {0xAE, 0x00, 0xFF}) {
+      serial.board.out(kData, byte);
+      EXPECT_EQ(serial.board.in(kData), byte);
+      EXPECT_EQ(serial.status() & 0x61, 0x60u);
+    }
+    serial.board.out(kModem, 0x0F);
+    serial.board.out(kData, 'x');
+    EXPECT_EQ(serial.board.in(kData), 0u) << "without the loop nothing comes back";
+    EXPECT_EQ(serial.host.text, "x");
+  }
+}
+
 TEST(Uart, LoopbackReturnsCharactersOnlyToTheGuest) {
   Serial serial;
   serial.open(0x01);

@@ -89,6 +89,23 @@ TEST_F(Timer, SquareWaveHalves) {
   EXPECT_TRUE(board.irqs.levels[0]);
 }
 
+// Modes 6 and 7 are modes 2 and 3 by another name, and the status shows the name.
+TEST_F(Timer, StatusShowsTheModeBitsAsWritten) {
+  for (unsigned channel = 0; channel < 3; channel++) {
+    for (unsigned mode = 0; mode < 8; mode++) {
+      for (const bool bcd : {false, true}) {
+        program(channel, mode, 100, bcd);
+        EXPECT_EQ(status(channel) & 0x3F, 0x30u | mode << 1 | (bcd ? 1u : 0u));
+      }
+    }
+  }
+  program(0, 7, 100);
+  at_tick(1 + 49);
+  EXPECT_TRUE(board.irqs.levels[0]) << "a square wave";
+  at_tick(1 + 50);
+  EXPECT_FALSE(board.irqs.levels[0]);
+}
+
 TEST_F(Timer, OneShotInterruptsOnce) {
   program(0, 0, 1000);
   EXPECT_FALSE(board.irqs.levels[0]);

@@ -188,10 +188,18 @@ TEST_F(Apics, PeriodicTimerKeepsItsPhase) {
     apic.acknowledge(), set(0xB0, 0);
   }
   EXPECT_EQ(get(0x390), 10000u);
-  board.pass(95000);  // nine periods make one interrupt
+  board.pass(95000);  // nine periods at once: one interrupt now, the others while the next periods last
   EXPECT_TRUE(requested(0x60));
   EXPECT_EQ(get(0x390), 5000u);
-  set(0x380, 0);
+  unsigned interrupts = 0;
+  for (int i = 0; i < 50; i++) {
+    if (requested(0x60)) interrupts++;
+    apic.acknowledge(), set(0xB0, 0);
+    board.pass(1000);
+  }
+  EXPECT_EQ(interrupts, 9u + 5u);
+  board.pass(95000);
+  set(0x380, 0);  // nothing is owed of a count that is over
   apic.acknowledge(), set(0xB0, 0);
   board.pass(50000);
   EXPECT_FALSE(requested(0x60));

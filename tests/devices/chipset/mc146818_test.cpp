@@ -17,7 +17,7 @@ constexpr i64 kLeapDayEve = 951782399;        // 2000-02-28 23:59:59
 constexpr i64 kBeforeTheEpoch = -1;           // 1969-12-31 23:59:59, a Wednesday
 
 struct ClockBoard {
-  explicit ClockBoard(i64 base = kLastSecondOf1999) : device(base) {
+  explicit ClockBoard(i64 base = kLastSecondOf1999, MissedTicks missed = MissedTicks::Lost) : device(base, missed) {
     EXPECT_TRUE(device.attach(board.attachment).ok());
     device.set_cmos(0x15, 0x80);
     device.reset(ResetKind::PowerOn);
@@ -141,6 +141,36 @@ TEST(Clock, PeriodicInterruptKeepsItsRateAndWaitsForTheRead) {
   clock.board.pass(50 * kMillisecond);
   EXPECT_EQ(clock.get(0x0C), 0x40u);  // the flag comes without its interrupt
   EXPECT_EQ(clock.board.irqs.rises[8], rises + 1);
+}
+
+TEST(Clock, MissedPeriodicInterruptsAreReinjectedOnRequest) {
+  for (const MissedTicks missed : {MissedTicks::Lost, MissedTicks::Reinjected}) {
+    ClockBoard clock(kLastSecondOf1999, missed);
+    clock.set(1, 0x30);
+    clock.set(0x0B, 0x42);  // 1024 Hz
+    unsigned ticks = 0;
+    for (unsigned i = 0; i < 20'000; i++) {
+      clock.board.pass(i % 2000 == 0 ? 25 * kMillisecond : kMillisecond / 10);
+      if (clock.board.irqs.levels[8] && (clock.get(0x0C) & 0x40) != 0) ticks++;
+    }
+    const double expected = static_cast<double>(clock.board.clock.time) * 1024 / kSecond;
+    if (missed == MissedTicks::Reinjected) {
+      EXPECT_NEAR(ticks, expected, 1.0);
+    } else {
+      EXPECT_NEAR(ticks, expected - 10 * 24.6, 10.0);
+    }
+  }
+}
+
+TEST(Clock, NothingIsOwedAcrossANewRate) {
+  ClockBoard clock(kLastSecondOf1999, MissedTicks::Reinjected);
+  clock.set(0x0B, 0x42);
+  clock.board.pass(100 * kMillisecond);
+  clock.set(0x0A, 0x2F);  // 2 Hz
+  clock.get(0x0C);
+  const unsigned rises = clock.board.irqs.rises[8];
+  clock.board.pass(200 * kMillisecond);
+  EXPECT_EQ(clock.board.irqs.rises[8], rises);
 }
 
 TEST(Clock, AlarmAndUpdateEnded) {

@@ -1,4 +1,5 @@
 // The keyboard controller and port 92h, as BIOSes and operating systems use them.
+#include <functional>
 #include <random>
 
 #include "tests/devices/input/ps2_board.h"
@@ -17,12 +18,41 @@ TEST(I8042, SelfTestAndPortTestsPass) {
   EXPECT_EQ(board.command(0xA4), 0xF1);
 }
 
-TEST(I8042, KeyboardIsSilentUntilItsPortIsEnabled) {
+// The power-on tests are over, and nothing of them is left that a driver could take for an answer.
+TEST(I8042, DevicesAnswerRightAfterEveryReset) {
   Ps2Board board;
-  board.run(400 * kMillisecond);
-  EXPECT_FALSE(board.full());
+  for (const ResetKind kind : {ResetKind::PowerOn, ResetKind::Hard, ResetKind::Resume}) {
+    for (Device* device : board.devices()) device->reset(kind);
+    EXPECT_EQ(board.mouse_command({0xF6, 0xF4}), (Bytes{0xFA, 0xFA}));
+    EXPECT_EQ(board.keyboard_command({0xEE}), (Bytes{0xEE}));
+    board.mouse_command({0xFF});  // and a reset in the middle of a self test
+    board.out(0x60, 0xFF);
+  }
+  for (Device* device : board.devices()) device->reset(ResetKind::Hard);
   board.out(0x64, 0xAE);
-  EXPECT_EQ(board.read_byte(), 0xAA);
+  board.out(0x64, 0xA8);
+  board.run(800 * kMillisecond);
+  EXPECT_FALSE(board.full());
+  EXPECT_EQ(board.command(0xAA), 0x55);
+}
+
+TEST(I8042, ADeviceInItsSelfTestAnswers) {
+  Ps2Board board;
+  board.boot();
+  for (const u8 byte : {0xFF, 0xF4}) {  // without waiting for the AAh 00h of FFh
+    board.out(0x64, 0xD4);
+    board.out(0x60, byte);
+    EXPECT_EQ(board.read_byte(), 0xFA);
+  }
+  EXPECT_EQ(board.read_all(), (Bytes{}));
+  for (const u8 byte : {0xFF, 0xED, 0x02}) {
+    board.out(0x60, byte);
+    EXPECT_EQ(board.read_byte(), 0xFA);
+  }
+  EXPECT_EQ(board.read_all(), (Bytes{}));
+  EXPECT_EQ(board.keyboard.lights(), 2);
+  EXPECT_EQ(board.keyboard_command({0xFF}), (Bytes{0xFA, 0xAA}));
+  EXPECT_EQ(board.mouse_command({0xFF}), (Bytes{0xFA, 0xAA, 0x00}));
 }
 
 TEST(I8042, CommandByteAndRam) {
@@ -110,6 +140,17 @@ TEST(I8042, ANewCommandDropsTheAnswersToTheLastOne) {
   EXPECT_EQ(board.read_all(), (Bytes{0xFA, 0xEE}));
 }
 
+// The controller takes each acknowledgement before it sends the next byte: none is lost to a driver that does not wait.
+TEST(I8042, EveryByteIsAcknowledged) {
+  Ps2Board board;
+  board.boot();
+  for (const u8 byte : {0xED, 0x05, 0xF3, 0x20, 0xF4}) board.out(0x60, byte);
+  EXPECT_EQ(board.read_all(), (Bytes(5, 0xFA)));
+  EXPECT_EQ(board.keyboard.lights(), 5);
+  for (const u8 byte : {0xF6, 0xF3, 200, 0xF3, 100, 0xF3, 80, 0xF2}) board.out(0x64, 0xD4), board.out(0x60, byte);
+  EXPECT_EQ(board.read_all(), (Bytes{0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 0xFA, 3}));
+}
+
 TEST(I8042, AbsentMouseTimesOut) {
   Ps2Board board(false);
   board.boot();
@@ -120,26 +161,31 @@ TEST(I8042, AbsentMouseTimesOut) {
   EXPECT_EQ(board.in(0x60), 0xFE);
 }
 
-TEST(I8042, A20SourcesAreOred) {
+// One latch: the last write counts, whichever port it came by, and both ports show it.
+TEST(I8042, A20FollowsTheLastWrite) {
   Ps2Board board;
-  EXPECT_TRUE(board.memory.a20());  // the first fetch needs it
-  board.out(0x92, 0x00);
-  EXPECT_FALSE(board.memory.a20());
-  board.out(0x64, 0xD1);
-  board.out(0x60, 0xDF);
-  EXPECT_TRUE(board.memory.a20());
-  EXPECT_EQ(board.in(0x92) & 2, 0);
-  board.out(0x92, 0x02);
-  board.out(0x64, 0xD1);
-  board.out(0x60, 0xDD);
-  EXPECT_TRUE(board.memory.a20());
-  board.out(0x92, 0x00);
-  EXPECT_FALSE(board.memory.a20());
-  board.out(0x64, 0xDF);
-  EXPECT_TRUE(board.memory.a20());
-  EXPECT_EQ(board.command(0xD0) & 0x03, 0x03);
-  board.out(0x64, 0xDD);
-  EXPECT_FALSE(board.memory.a20());
+  const auto shown = [&](bool open) {
+    EXPECT_EQ(board.memory.a20(), open);
+    EXPECT_EQ(board.in(0x92) & 2, open ? 2u : 0u);
+    EXPECT_EQ(board.command(0xD0) & 0x03, open ? 0x03 : 0x01);
+  };
+  shown(true);  // the first fetch needs it
+  const auto by_port92 = [&](bool open) { board.out(0x92, open ? 2 : 0); };
+  const auto by_output_port = [&](bool open) { board.out(0x64, 0xD1), board.out(0x60, open ? 0xDF : 0xDD); };
+  const auto by_command = [&](bool open) { board.out(0x64, open ? 0xDF : 0xDD); };
+  const std::vector<std::function<void(bool)>> ways = {by_port92, by_output_port, by_command};
+  for (const auto& opener : ways) {
+    for (const auto& closer : ways) {
+      opener(true);
+      shown(true);
+      closer(false);
+      shown(false);
+      closer(false);
+      shown(false);
+    }
+  }
+  for (Device* device : board.devices()) device->reset(ResetKind::Hard);
+  shown(true);
 }
 
 TEST(I8042, PulseAndOutputPortReset) {

@@ -289,5 +289,27 @@ TEST(AtaDisk, AbsentDrives) {
   EXPECT_FALSE(board.irqs.levels[14]);
 }
 
+// No drive at all: drivers see by a status of 0 that nothing is there, also after a reset and a command.
+TEST(AtaDisk, AnEmptyChannelReadsZero) {
+  IdeBoard board;
+  constexpr u16 kBase = 0x170, kControl = 0x376;
+  const auto expect_zero = [&] {
+    for (u16 port = kBase + 1; port < kBase + 8; port++) EXPECT_EQ(board.in(port), 0u) << port;
+    EXPECT_EQ(board.in(kControl), 0u);
+  };
+  for (const u32 device : {0xA0u, 0xB0u}) {
+    board.out(kBase + 6, device);
+    for (u16 port = kBase + 2; port < kBase + 6; port++) board.out(port, 0x5A);
+    expect_zero();
+    board.out(kControl, 0x04);
+    expect_zero();
+    board.out(kControl, 0x00);
+    board.out(kBase + 7, 0xEC);
+    board.pass(1'000'000'000);
+    expect_zero();
+    EXPECT_FALSE(board.irqs.levels[15]);
+  }
+}
+
 }  // namespace
 }  // namespace relic86

@@ -39,15 +39,15 @@ TEST(AtapiCdrom, SignatureAndIdentify) {
   EXPECT_EQ(board.irqs.rises[15], rises);
 }
 
-TEST(AtapiCdrom, FirstCommandAfterPowerOnHearsOfTheReset) {
+TEST(AtapiCdrom, TheFirstCommandAfterAResetIsObeyed) {
   IdeBoard board;
-  EXPECT_TRUE(board.packet({0x12, 0, 0, 0, 36}).good);
-  const auto answer = board.packet({0x00});
-  EXPECT_FALSE(answer.good);
-  EXPECT_EQ(answer.error, 0x64);
-  EXPECT_EQ(board.sense(), (Codes{6, 0x29, 0}));
-  EXPECT_EQ(board.sense(), (Codes{0, 0, 0}));
-  EXPECT_TRUE(board.packet({0x00}).good);
+  for (const ResetKind kind : {ResetKind::PowerOn, ResetKind::Hard}) {
+    board.ide.reset(kind);
+    const auto answer = board.packet({0x28, 0, 0, 0, 0, 16, 0, 0, 1});
+    EXPECT_TRUE(answer.good);
+    EXPECT_EQ(answer.data, iso(board, 16, 1));
+    EXPECT_EQ(board.sense(), (Codes{0, 0, 0}));
+  }
 }
 
 TEST(AtapiCdrom, ReadsByPioWithinTheByteCountLimit) {

@@ -139,6 +139,20 @@ TEST(I82077, ResetGivesOneInterruptAndFourDrives) {
   EXPECT_EQ(board.command({0x08}), (Bytes{0x80}));
 }
 
+TEST(I82077, CommandsRightAfterAResetAreTaken) {
+  FloppyBoard board;
+  board.out(0x3F2, 0x1C);
+  board.out(0x3F5, 0x03), board.out(0x3F5, 0xDF), board.out(0x3F5, 0x02);
+  board.out(0x3F4, 0x80);  // and after one by the data rate register
+  board.out(0x3F5, 0x10);
+  EXPECT_EQ(board.result(), (Bytes{0x90}));
+  const Bytes dumped = board.command({0x0E});
+  EXPECT_EQ(dumped.at(4), 0xDF);
+  board.out(0x3F2, 0x00);  // held in reset nothing is taken
+  board.out(0x3F5, 0x10);
+  EXPECT_EQ(board.in(0x3F4), 0x00);
+}
+
 TEST(I82077, VersionPartLockAndUnknownCommands) {
   FloppyBoard board;
   board.boot();
@@ -209,6 +223,58 @@ TEST(I82077, ReadsByDma) {
   Bytes expected = board.sectors(180 + 18 + 16, 2);
   expected.resize(700);
   EXPECT_EQ(board.dma.memory, expected);
+}
+
+// An end of track beyond the medium's: the request goes on at the next head and the next cylinder.
+TEST(I82077, MultitrackGoesOnAtTheMediumsLastSector) {
+  struct Request {
+    std::size_t image_sectors;
+    u8 data_rate;
+    u8 track_sectors;
+    u8 count;
+    Bytes result;
+  };
+  const std::vector<Request> requests = {
+      {2880, 0, 18, 18, {0x04, 0, 0, 0, 1, 2, 2}},  // from sector 2: one on head 1
+      {2880, 0, 18, 30, {0x04, 0, 0, 0, 1, 14, 2}},
+      {2880, 0, 18, 35, {0x04, 0, 0, 1, 0, 1, 2}},  // to the end of the cylinder
+      {2880, 0, 18, 36, {0x00, 0, 0, 1, 0, 2, 2}},  // one on the next cylinder
+      {2880, 0, 18, 50, {0x00, 0, 0, 1, 0, 16, 2}},
+      {2880, 0, 18, 120, {0x00, 0, 0, 3, 0, 14, 2}},
+      {1440, 2, 9, 20, {0x00, 0, 0, 1, 0, 4, 2}},
+  };
+  for (const Request& each : requests) {
+    SCOPED_TRACE(int{each.count});
+    FloppyBoard board(each.image_sectors * 512);
+    board.boot();
+    board.out(0x3F7, each.data_rate);
+    const u8 last = static_cast<u8>(2 + each.count - 1);
+    board.dma.program(each.count * 512u);
+    EXPECT_EQ(board.transfer({0xE6, 0x00, 0, 0, 2, 2, last, 0x1B, 0xFF}), each.result);
+    EXPECT_EQ(board.dma.memory, board.sectors(1, each.count));
+    // Written likewise, and the head is where it was left.
+    board.seek(0);
+    board.dma.program(each.count * 512u);
+    board.dma.memory.assign(each.count * 512u, each.count);
+    EXPECT_EQ(board.transfer({0xC5, 0x00, 0, 0, 2, 2, last, 0x1B, 0xFF}), each.result);
+    EXPECT_EQ(board.sectors(1, each.count), Bytes(each.count * 512u, each.count));
+  }
+}
+
+TEST(I82077, TransfersWithinATrackEndWhereTheyShould) {
+  FloppyBoard board;
+  board.boot();
+  board.dma.program(40 * 512);  // more than a cylinder holds, and the end of track is the medium's
+  EXPECT_EQ(board.transfer({0xE6, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF}), (Bytes{0x44, 0x80, 0, 1, 0, 1, 2}));
+  EXPECT_EQ(board.dma.position, 36u * 512u);
+  board.dma.program(20 * 512);  // without MT there is no sector 19
+  EXPECT_EQ(board.transfer({0x46, 0x00, 0, 0, 1, 2, 20, 0x1B, 0xFF}), (Bytes{0x40, 0x04, 0, 0, 0, 19, 2}));
+  EXPECT_EQ(board.dma.position, 18u * 512u);
+  board.seek(79);
+  board.dma.program(40 * 512);  // nothing comes after the last cylinder
+  const Bytes result = board.transfer({0xE6, 0x00, 79, 0, 1, 2, 40, 0x1B, 0xFF});
+  EXPECT_EQ(result[0] & 0xC0, 0x40);
+  EXPECT_EQ(board.dma.position, 36u * 512u);
 }
 
 TEST(I82077, WritesByDma) {

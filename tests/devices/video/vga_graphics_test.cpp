@@ -142,6 +142,27 @@ TEST(VgaGraphics, LinesInVerticalBlankingAreBlack) {
   EXPECT_EQ(pixel(frame, 0, 210), 0xFFFFFFu);
 }
 
+TEST(VgaGraphics, ColumnsInHorizontalBlankingAreBlack) {
+  for (const VgaMode& mode : {kVga640x480, kVga320x200, kCga320x200, kEga320x200}) {
+    VgaBoard board;
+    board.set_mode(mode);
+    board.colour(0, 63, 63, 63);
+    const Frame whole = board.picture();
+    const unsigned columns = mode.crtc[1] + 1u, dots = whole.width / columns;
+    EXPECT_EQ(std::count(whole.pixels.begin(), whole.pixels.end(), 0u), 0);
+    board.indexed(0x3D4, 0x11, 0x0C);
+    board.indexed(0x3D4, 0x02, 10);
+    board.indexed(0x3D4, 0x03, 0x80 | 15);
+    board.indexed(0x3D4, 0x05, 0x00);
+    const Frame frame = board.picture();
+    EXPECT_EQ(pixel(frame, 10 * dots - 1, 7), 0xFFFFFFu);
+    EXPECT_EQ(pixel(frame, 10 * dots, 7), 0u);
+    EXPECT_EQ(pixel(frame, 15 * dots - 1, 7), 0u);
+    EXPECT_EQ(pixel(frame, 15 * dots, 7), 0xFFFFFFu);
+    EXPECT_EQ(std::count(frame.pixels.begin(), frame.pixels.end(), 0u), 5L * dots * frame.height);
+  }
+}
+
 struct Timing {
   unsigned retraces = 0;
   GuestTime first = -1, second = -1, retrace_time = 0, disabled_time = 0;

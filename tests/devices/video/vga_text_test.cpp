@@ -187,6 +187,33 @@ TEST_F(VgaText, BlankingShowsBlackOrOverscan) {
   EXPECT_EQ(pixel(board.picture(), 0, 0), 0u);
 }
 
+TEST_F(VgaText, ColumnsInHorizontalBlankingAreBlack) {
+  board.glyph(0, ' ', {0xFF});
+  board.out(0x3D4, 0x11), board.out(0x3D5, board.in(0x3D5) & 0x7F);
+  const auto black_columns = [&](u8 start, unsigned end) {
+    board.indexed(0x3D4, 0x02, start);
+    board.indexed(0x3D4, 0x03, static_cast<u8>(0x80 | (end & 0x1F)));
+    board.indexed(0x3D4, 0x05, static_cast<u8>((end & 0x20) != 0 ? 0x81 : 0x01));
+    const Frame frame = board.picture();
+    std::vector<unsigned> black;
+    for (unsigned column = 0; column < 80; column++) {
+      const bool first = pixel(frame, column * 9, 0) == 0, last = pixel(frame, column * 9 + 8, 0) == 0;
+      EXPECT_EQ(first, last) << column;
+      if (first) black.push_back(column);
+    }
+    return black;
+  };
+  for (unsigned cell = 0; cell < 80; cell++) board.text(cell, " ", 0x77);
+  using Columns = std::vector<unsigned>;
+  EXPECT_EQ(black_columns(80, 98), Columns{});  // as mode 3 has it
+  EXPECT_EQ(black_columns(40, 44), (Columns{40, 41, 42, 43}));
+  EXPECT_EQ(black_columns(78, 98), (Columns{78, 79}));
+  EXPECT_EQ(black_columns(60, 66), (Columns{60, 61, 62, 63, 64, 65})) << "six bits are compared";
+  EXPECT_EQ(black_columns(90, 3), (Columns{0, 1, 2})) << "the end lies in the next line";
+  EXPECT_EQ(black_columns(200, 40), Columns{}) << "a start that the counter never reaches";
+  EXPECT_EQ(black_columns(70, 6).size(), 80u - 70 + 6);
+}
+
 TEST_F(VgaText, RenderReportsChangesOnly) {
   Frame frame;
   EXPECT_TRUE(board.vga.render(frame));

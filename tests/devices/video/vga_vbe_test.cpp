@@ -117,6 +117,36 @@ TEST(VgaVbe, BankedWindowIsLinear) {
   EXPECT_EQ(board.peek(0xA0123), 0);
 }
 
+// Whatever the VGA's registers say: a text mode, the other addresses, memory switched off.
+TEST(VgaVbe, TheBankedWindowOpensWithoutABios) {
+  for (const u16 depth : {u16{8}, u16{16}, u16{32}}) {
+    VgaBoard board;
+    board.set_mode(kText80x25);
+    board.dispi(VbeDispi::kXres, 640);
+    board.dispi(VbeDispi::kYres, 400);
+    board.dispi(VbeDispi::kBpp, depth);
+    board.dispi(VbeDispi::kEnable, VbeDispi::kEnabled);
+    for (const u16 bank : {u16{0}, u16{3}}) {
+      board.dispi(VbeDispi::kBank, bank);
+      board.poke(0xA0000, static_cast<u8>(0x11 + bank));
+      board.poke(0xAFFFF, static_cast<u8>(0x22 + bank));
+      EXPECT_EQ(board.peek(0xA0000), 0x11 + bank);
+      EXPECT_EQ(board.peek(0xAFFFF), 0x22 + bank);
+      EXPECT_EQ(board.peek(VgaBoard::kFrameBuffer + bank * 0x10000u), 0x11 + bank);
+      EXPECT_EQ(board.peek(VgaBoard::kFrameBuffer + bank * 0x10000u + 0xFFFF), 0x22 + bank);
+    }
+    board.poke(0xB8000, 0x55);
+    EXPECT_EQ(board.peek(0xB8000), 0xFF) << "nothing else answers";
+    board.out(0x3C2, 0);
+    EXPECT_EQ(board.peek(0xA0000), 0x14);
+    board.out(0x3C2, kText80x25.miscellaneous);
+    board.dispi(VbeDispi::kEnable, 0);
+    board.poke(0xB8000, 0x41);
+    EXPECT_EQ(board.peek(0xB8000), 0x41) << "the text window is back";
+    EXPECT_EQ(board.peek(0xA0000), 0xFF);
+  }
+}
+
 TEST(VgaVbe, EightBitDac) {
   VgaBoard board;
   board.set_mode(kText80x25);

@@ -21,6 +21,10 @@ constexpr World kWorlds[] = {
     {.name = "paged86", .code32 = false, .virtual86 = true, .user = true, .paging = true, .crosses_page = true},
     {.name = "writes32", .code32 = true, .user = true, .paging = true, .writes_code = true, .crosses_page = true},
     {.name = "writes16", .code32 = false, .virtual86 = true, .user = true, .writes_code = true},
+    {.name = "limits32", .code32 = true, .segments = true, .paging = true, .crosses_page = true},
+    {.name = "limits16", .code32 = false, .user = true, .segments = true, .crosses_page = true},
+    {.name = "aligned32", .code32 = true, .user = true, .segments = true, .aligned = true},
+    {.name = "aligned86", .code32 = false, .virtual86 = true, .user = true, .aligned = true},
 };
 
 bool of_feature(const InstructionRow& row, Feature first, Feature last) {
@@ -207,6 +211,9 @@ class Builder {
     const bool big = world_.code32;
     if (!world_.segments) return descriptor(selector, 0, whole, static_cast<u8>(kData | level), big);
     const u32 base = g_.one_in(3) ? 0 : g_.one_in(2) ? 0x10 : 0x1000 + g_.below(64);
+    // An expand-down stack ends below everything that the program and its handler put there.
+    if (name == kSs && g_.one_in(4))
+      return descriptor(selector, base, 0x6000 + g_.below(0x800), static_cast<u8>(kExpandDown | level), big);
     if (name == kSs)
       return descriptor(selector, base, g_.one_in(2) ? whole : 0xFFFF, static_cast<u8>(kData | level), big);
     static constexpr u32 kLimits[] = {0x2FFF, 0x2803, 0x3002, 0x7FFF, 0x7FFFF, 0xFFFFFFFF};
@@ -277,7 +284,8 @@ class Builder {
     if (world_.user)
       code.raw({0x68}).number(world_.virtual86 ? kSs * 0x10u : stack_selector_).raw({0x68}).number(kStack);
     const u32 privileges = world_.virtual86 && g_.one_in(2) ? 0x3000 : 0;
-    code.raw({0x68}).number(2 | privileges | (world_.virtual86 ? 0x20000u : 0u));
+    const u32 alignment = world_.aligned && !g_.one_in(4) ? u32{kAC} : 0;
+    code.raw({0x68}).number(2 | privileges | alignment | (world_.virtual86 ? 0x20000u : 0u));
     code.raw({0x68}).number(world_.virtual86 ? 0 : code_selector_);
     code.raw({0x2E, 0xFF, 0x34, 0x8D}).number(kTable).raw({0xCF});
     m_.write(CpuTestMachine::kHandler, code.bytes);
@@ -322,8 +330,9 @@ class Builder {
     CpuState& state = m_.state();
     state.cr0 &= ~u64{0xC};  // TS, EM
     if (g_.one_in(12)) state.cr0 |= 8;
-    state.cr0 |= g_.one_in(2) ? 0x20 : 0;                   // NE
-    state.cr4 |= 1u << 9 | (g_.one_in(2) ? 1u << 10 : 0u);  // OSFXSR, OSXMMEXCPT
+    if (world_.aligned && !g_.one_in(4)) state.cr0 |= 1u << 18;  // AM
+    state.cr0 |= g_.one_in(2) ? 0x20 : 0;                        // NE
+    state.cr4 |= 1u << 9 | (g_.one_in(2) ? 1u << 10 : 0u);       // OSFXSR, OSXMMEXCPT
     for (const Gpr name : {kEax, kEdx, kEdi}) m_.reg(name) = g_.value();
     FxState& fx = state.fx;
     const bool unmasked = group_.unmasked || g_.one_in(4);

@@ -1,0 +1,294 @@
+// Drives and what is in them; nodes that -blockdev and blockdev-add name.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "block/drive_medium.h"
+#include "control/commands/command.h"
+#include "options/blockdev_option.h"
+#include "options/json_properties.h"
+
+namespace relic86 {
+
+namespace {
+
+using Drive = Machine::Drive;
+
+CommandError no_device(const std::string& name) {
+  return {"DeviceNotFound", fmt::format("Device '{}' not found", name)};
+}
+
+const DriveMedium* medium_of(Machine& machine, const Drive& drive) {
+  const auto at = machine.media().find(drive.name);
+  return at == machine.media().end() ? nullptr : at->second.get();
+}
+
+Json describe_image(const std::string& file, u64 size) {
+  return {{"filename", file}, {"format", "raw"}, {"virtual-size", size}, {"actual-size", size}, {"dirty-flag", false}};
+}
+
+// A BlockDeviceInfo. Nothing is throttled, and the host caches writes until the guest flushes them.
+Json describe_node(const std::string& name, const std::string& file, const std::string& driver, bool read_only,
+                   u64 size) {
+  Json info = {{"iops_rd", 0},
+               {"detect_zeroes", "off"},
+               {"image", describe_image(file, size)},
+               {"iops_wr", 0},
+               {"ro", read_only},
+               {"backing_file_depth", 0},
+               {"drv", driver},
+               {"iops", 0},
+               {"bps_wr", 0},
+               {"write_threshold", 0},
+               {"encrypted", false},
+               {"bps", 0},
+               {"bps_rd", 0},
+               {"cache", {{"no-flush", false}, {"direct", false}, {"writeback", true}}},
+               {"file", file}};
+  if (!name.empty()) info["node-name"] = name;
+  return info;
+}
+
+std::string device_path(const Drive& drive) {
+  return drive.device_id.empty() ? "/machine/unattached/" + drive.name : drive.device_id;
+}
+// A drive that a -blockdev fills has no name of its own.
+std::string device_name(const Drive& drive) {
+  return !drive.node.empty() || (drive.id == drive.device_id && !drive.id.empty()) ? ""
+         : drive.id.empty()                                                        ? drive.name
+                                                                                   : drive.id;
+}
+
+CommandReply query_block(Machine& machine, const Arguments&) {
+  Json list = Json::array();
+  for (const Drive& drive : machine.drives()) {
+    Json row = {{"device", device_name(drive)},
+                {"qdev", device_path(drive)},
+                {"locked", drive.locked},
+                {"removable", drive.removable},
+                {"type", "unknown"}};
+    if (drive.name.find("-cd") != std::string::npos) row["tray_open"] = drive.tray_open;
+    if (const DriveMedium* medium = medium_of(machine, drive); medium != nullptr) {
+      row["inserted"] = describe_node(drive.node, medium->file(), "raw", medium->read_only(), medium->size_bytes());
+      row["io-status"] = "ok";
+    }
+    list.push_back(std::move(row));
+  }
+  return list;
+}
+
+// The drive that a node is in, if any.
+std::optional<Drive> drive_of(Machine& machine, const std::string& node) {
+  for (Drive& drive : machine.drives()) {
+    if (drive.node.empty()) continue;
+    for (const BlockNode* at = find_block_node(machine.block_nodes(), drive.node); at != nullptr;
+         at = find_block_node(machine.block_nodes(), at->below)) {
+      if (at->name == node) return drive;
+    }
+  }
+  return std::nullopt;
+}
+
+u64 node_size(Machine& machine, const BlockNode& node) {
+  if (const auto drive = drive_of(machine, node.name)) {
+    if (const DriveMedium* medium = medium_of(machine, *drive); medium != nullptr) return medium->size_bytes();
+  }
+  auto opened = DriveMedium::open(node.file, DriveMedium::Access::ReadOnly, RawImage::Format::Raw);
+  return opened ? opened.value()->size_bytes() : 0;
+}
+
+CommandReply query_nodes(Machine& machine, const Arguments&) {
+  Json list = Json::array();
+  for (const BlockNode& node : machine.block_nodes())
+    list.push_back(describe_node(node.name, node.file, node.driver, node.read_only, node_size(machine, node)));
+  return list;
+}
+
+Json describe_counts(const DriveMedium::Counts& counts) {
+  Json stats = {{"rd_bytes", counts.read_bytes},
+                {"wr_bytes", counts.written_bytes},
+                {"rd_operations", counts.reads},
+                {"wr_operations", counts.writes},
+                {"flush_operations", counts.flushes}};
+  for (const char* none :
+       {"unmap_bytes", "unmap_operations", "rd_total_time_ns", "wr_total_time_ns", "flush_total_time_ns",
+        "unmap_total_time_ns", "wr_highest_offset", "rd_merged", "wr_merged", "unmap_merged", "failed_rd_operations",
+        "failed_wr_operations", "failed_flush_operations", "failed_unmap_operations", "invalid_rd_operations",
+        "invalid_wr_operations", "invalid_flush_operations", "invalid_unmap_operations"})
+    stats[none] = 0;
+  stats["account_invalid"] = stats["account_failed"] = true;
+  stats["timed_stats"] = Json::array();
+  return stats;
+}
+
+CommandReply query_stats(Machine& machine, const Arguments& arguments) {
+  const DriveMedium::Counts none;
+  Json list = Json::array();
+  if (arguments.flag("query-nodes")) {
+    for (const BlockNode& node : machine.block_nodes()) {
+      const auto drive = drive_of(machine, node.name);
+      const DriveMedium* medium = drive ? medium_of(machine, *drive) : nullptr;
+      list.push_back(
+          {{"node-name", node.name}, {"stats", describe_counts(medium != nullptr ? medium->counts() : none)}});
+    }
+    return list;
+  }
+  for (const Drive& drive : machine.drives()) {
+    const DriveMedium* medium = medium_of(machine, drive);
+    Json row = {{"device", device_name(drive)},
+                {"qdev", device_path(drive)},
+                {"stats", describe_counts(medium != nullptr ? medium->counts() : none)}};
+    if (!drive.node.empty()) row["node-name"] = drive.node;
+    list.push_back(std::move(row));
+  }
+  return list;
+}
+
+// --- Media ---
+
+// The drive that a command names in one of two ways; "": in neither, or in both.
+std::string device_of(const Arguments& arguments) {
+  if (arguments.has("id") && arguments.has("device")) return "";
+  return arguments.text(arguments.has("id") ? "id" : "device");
+}
+
+CommandReply with_drive(Machine& machine, const std::string& name,
+                        const std::function<CommandReply(const Drive&)>& act) {
+  if (name.empty()) return CommandError{.message = "Need exactly one of 'device' and 'id'"};
+  const auto drive = machine.find_drive(name);
+  if (!drive) return no_device(name);
+  if (!drive->removable) return CommandError{.message = fmt::format("Device '{}' is not removable", name)};
+  return act(*drive);
+}
+
+CommandReply eject(Machine& machine, const Arguments& arguments) {
+  return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
+    return machine.change_medium(drive.name, {"", false, false, arguments.flag("force")});
+  });
+}
+
+CommandReply change_medium(Machine& machine, const Arguments& arguments) {
+  const std::string format = arguments.text("format");
+  if (!format.empty() && format != "raw")
+    return CommandError{.message = fmt::format("Unknown driver '{}'; raw exists", format)};
+  return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
+    MediumChange change{arguments.text("filename"), !format.empty(), arguments.text("read-only-mode") == "read-only"};
+    change.force = arguments.flag("force");
+    return machine.change_medium(drive.name, change);
+  });
+}
+
+// A tray of ours opens with what is in it; a floppy drive has none.
+CommandReply open_tray(Machine& machine, const Arguments& arguments) {
+  return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
+    if (drive.tray_open || drive.name.starts_with("floppy")) return Json::object();
+    return machine.open_tray(drive.name, arguments.flag("force"));
+  });
+}
+CommandReply close_tray(Machine& machine, const Arguments& arguments) {
+  return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
+    if (drive.name.starts_with("floppy")) return Json::object();
+    return machine.close_tray(drive.name);
+  });
+}
+CommandReply remove_medium(Machine& machine, const Arguments& arguments) {
+  return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
+    const bool tray = !drive.name.starts_with("floppy");
+    if (tray && !drive.tray_open)
+      return CommandError{.message = fmt::format("Tray of device '{}' is not open", device_of(arguments))};
+    return machine.change_medium(drive.name, {"", false, false, true});
+  });
+}
+CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
+  const std::string name = arguments.text("node-name");
+  const BlockNode* node = find_block_node(machine.block_nodes(), name);
+  if (node == nullptr) return CommandError{.message = fmt::format("Node '{}' not found", name)};
+  return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
+    if (medium_of(machine, drive) != nullptr)
+      return CommandError{.message = fmt::format("There already is a medium in device '{}'", device_of(arguments))};
+    if (drive_of(machine, name)) return CommandError{.message = fmt::format("Node '{}' is already in use", name)};
+    MediumChange change{node->file, node->driver == "raw", node->read_only};
+    change.node = name;
+    return machine.change_medium(drive.name, change);
+  });
+}
+
+// --- Nodes ---
+
+CommandReply add_node(Machine& machine, const Arguments& arguments) {
+  auto properties = parse_json_properties(arguments.all().dump());
+  if (!properties) return properties.error();
+  auto made = make_block_nodes(machine.block_nodes(), properties.value());
+  if (!made) return made.error();
+  // The image is there, or its absence is told now rather than when it is put into a drive.
+  for (const BlockNode& node : made.value()) {
+    auto opened = DriveMedium::open(node.file, DriveMedium::Access::ReadOnly, RawImage::Format::Raw);
+    if (!opened) return opened.error();
+  }
+  for (BlockNode& node : made.value()) machine.block_nodes().push_back(std::move(node));
+  return Json::object();
+}
+
+CommandReply delete_node(Machine& machine, const Arguments& arguments) {
+  const std::string name = arguments.text("node-name");
+  auto& nodes = machine.block_nodes();
+  const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.name == name; });
+  if (at == nodes.end()) return CommandError{.message = fmt::format("Failed to find node with node-name='{}'", name)};
+  const bool below = std::any_of(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.below == name; });
+  if (below || drive_of(machine, name)) return CommandError{.message = fmt::format("Node {} is in use", name)};
+  nodes.erase(at);
+  return Json::object();
+}
+
+// Nothing is throttled: no limits are what there is.
+CommandReply set_throttle(Machine& machine, const Arguments& arguments) {
+  const std::string name = device_of(arguments);
+  if (!machine.find_drive(name)) return no_device(name);
+  for (const auto& [key, value] : arguments.all().items()) {
+    if (value.is_number() && value.get<u64>() != 0 && key != "iops_size" && !key.ends_with("_length"))
+      return CommandError{.message =
+                              fmt::format("'{}': disks are not throttled; the host's cgroups limit a process", key)};
+  }
+  return Json::object();
+}
+
+CommandReply no_jobs(Machine&, const Arguments&) { return Json::array(); }
+CommandReply no_job(Machine&, const Arguments&) { return CommandError{.message = "Job not found"}; }
+
+constexpr Command kCommands[] = {
+    {"query-block", "", "[BlockInfo]", query_block},
+    {"query-named-block-nodes", "*flat:bool", "[BlockDeviceInfo]", query_nodes},
+    {"query-blockstats", "*query-nodes:bool", "[BlockStats]", query_stats},
+    {"query-block-jobs", "", "[any]", no_jobs},
+    {"query-jobs", "", "[any]", no_jobs},
+    {"query-block-exports", "", "[any]", no_jobs},
+    {"job-cancel", "id:str", "", no_job},
+    {"job-complete", "id:str", "", no_job},
+    {"job-dismiss", "id:str", "", no_job},
+    {"job-finalize", "id:str", "", no_job},
+    {"job-pause", "id:str", "", no_job},
+    {"job-resume", "id:str", "", no_job},
+    {"eject", "*device:str *id:str *force:bool", "", eject},
+    {"blockdev-change-medium",
+     "*device:str *id:str filename:str *format:str *force:bool *read-only-mode:BlockdevChangeReadOnlyMode", "",
+     change_medium},
+    {"blockdev-open-tray", "*device:str *id:str *force:bool", "", open_tray},
+    {"blockdev-close-tray", "*device:str *id:str", "", close_tray},
+    {"blockdev-remove-medium", "id:str", "", remove_medium},
+    {"blockdev-insert-medium", "id:str node-name:str", "", insert_medium},
+    {"blockdev-add", "driver:str *node-name:str *read-only:bool *auto-read-only:bool ..", "", add_node},
+    {"blockdev-del", "node-name:str", "", delete_node},
+    {"block_set_io_throttle",
+     "*device:str *id:str bps:int bps_rd:int bps_wr:int iops:int iops_rd:int iops_wr:int *bps_max:int *bps_rd_max:int "
+     "*bps_wr_max:int *iops_max:int *iops_rd_max:int *iops_wr_max:int *bps_max_length:int *bps_rd_max_length:int "
+     "*bps_wr_max_length:int *iops_max_length:int *iops_rd_max_length:int *iops_wr_max_length:int *iops_size:int "
+     "*group:str",
+     "", set_throttle},
+};
+
+}  // namespace
+
+CommandTable block_commands() { return kCommands; }
+
+}  // namespace relic86

@@ -1,0 +1,371 @@
+// Run control, processors, memory: what a machine does and is.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "control/commands/command.h"
+#include "cpu/cpu_model_list.h"
+#include "devices/pci_bus.h"
+#include "machine/guest_memory.h"
+#include "options/version.h"
+
+namespace relic86 {
+
+namespace {
+
+CommandReply query_status(Machine& machine, const Arguments&) {
+  const std::string status = machine.status();
+  const char* word = status == "running"              ? "running"
+                     : status == "paused (shutdown)"  ? "shutdown"
+                     : status == "paused (suspended)" ? "suspended"
+                     : status == "paused (prelaunch)" ? "prelaunch"
+                                                      : "paused";
+  return Json{{"status", word}, {"singlestep", false}, {"running", status == "running"}};
+}
+
+CommandReply query_name(Machine& machine, const Arguments&) {
+  return machine.options().name.empty() ? Json::object() : Json{{"name", machine.options().name}};
+}
+CommandReply query_uuid(Machine& machine, const Arguments&) {
+  const std::string& uuid = machine.options().uuid;
+  return Json{{"UUID", uuid.empty() ? "00000000-0000-0000-0000-000000000000" : uuid}};
+}
+CommandReply query_kvm(Machine&, const Arguments&) { return Json{{"enabled", false}, {"present", false}}; }
+CommandReply query_target(Machine&, const Arguments&) { return Json{{"arch", "i386"}}; }
+
+CommandReply query_version(Machine&, const Arguments&) {
+  return Json{
+      {"qemu", {{"micro", kQemuMicro}, {"minor", kQemuMinor}, {"major", kQemuMajor}}},
+      {"package", fmt::format("relic86 {}", kVersion)},
+  };
+}
+
+CommandReply stop(Machine& machine, const Arguments&) {
+  machine.pause();
+  return Json::object();
+}
+CommandReply cont(Machine& machine, const Arguments&) {
+  if (machine.status() == "paused (shutdown)")
+    return CommandError{.message = "Resetting the Virtual Machine is required"};
+  machine.resume();
+  return Json::object();
+}
+CommandReply quit(Machine& machine, const Arguments&) {
+  machine.post([&machine] { machine.quit(); });  // the reply comes before the end
+  return Json::object();
+}
+CommandReply system_reset(Machine& machine, const Arguments&) {
+  machine.reset();
+  return Json::object();
+}
+CommandReply system_powerdown(Machine& machine, const Arguments&) {
+  machine.power_button();
+  return Json::object();
+}
+CommandReply system_wakeup(Machine& machine, const Arguments&) {
+  machine.wake();
+  return Json::object();
+}
+CommandReply inject_nmi(Machine& machine, const Arguments&) {
+  machine.board().pulse_nmi();
+  return Json::object();
+}
+CommandReply set_action(Machine& machine, const Arguments& arguments) {
+  // There is no panic device and no watchdog whose actions could be taken.
+  if (arguments.has("reboot")) machine.end_at_reset(arguments.text("reboot") == "shutdown");
+  if (arguments.has("shutdown")) machine.pause_at_power_off(arguments.text("shutdown") == "pause");
+  return Json::object();
+}
+// Lost ticks are never reinjected in a burst.
+CommandReply reset_reinjection(Machine&, const Arguments&) { return Json::object(); }
+
+// --- Processors ---
+
+constexpr const char* kProcessorPath = "/machine/unattached/device[0]";
+
+std::string processor_type(Machine& machine) {
+  const std::string& model = machine.options().cpu_model;
+  const std::string name = model.substr(0, model.find(','));
+  return fmt::format("{}-i386-cpu", name.empty() ? std::string(kDefaultCpuModel) : name);
+}
+Json processor_place() { return {{"core-id", 0}, {"thread-id", 0}, {"socket-id", 0}}; }
+
+CommandReply query_cpus(Machine&, const Arguments&) {
+  return Json::array({{{"thread-id", gettid()},
+                       {"props", processor_place()},
+                       {"qom-path", kProcessorPath},
+                       {"cpu-index", 0},
+                       {"target", "i386"}}});
+}
+CommandReply query_hotpluggable_cpus(Machine& machine, const Arguments&) {
+  return Json::array({{{"props", processor_place()},
+                       {"vcpus-count", 1},
+                       {"qom-path", kProcessorPath},
+                       {"type", processor_type(machine)}}});
+}
+CommandReply query_cpu_definitions(Machine&, const Arguments&) {
+  Json list = Json::array();
+  for (const std::string& name : cpu_model_names()) {
+    list.push_back({{"name", name},
+                    {"typename", name + "-i386-cpu"},
+                    {"unavailable-features", Json::array()},
+                    {"static", false},
+                    {"migration-safe", name != "max"},
+                    {"deprecated", false}});
+  }
+  return list;
+}
+CommandReply expand_cpu_model(Machine&, const Arguments& arguments) {
+  const Json& model = arguments.value("model");
+  std::string description = model["name"].get<std::string>();
+  // Whoever asks for "host" under pure software is told that it does not exist, and asks for "max" next.
+  if (description == "host") return CommandError{.message = "CPU model 'host' requires KVM or HVF"};
+  if (const auto props = model.find("props"); props != model.end()) {
+    if (!props->is_object())
+      return CommandError{.message = "Invalid parameter type for 'model.props', expected: object"};
+    for (const auto& [name, value] : props->items()) {
+      if (value.is_boolean()) description += fmt::format(",{}={}", name, value.get<bool>() ? "on" : "off");
+      if (value.is_string()) description += fmt::format(",{}={}", name, value.get<std::string>());
+    }
+  }
+  auto made = make_cpu_model(description == "base" ? "486" : description);
+  if (!made) return made.error();
+  Json props = Json::object();
+  for (const auto& [name, on] : cpu_feature_states(made.value())) props[name] = on;
+  props["family"] = made.value().family;
+  props["model"] = made.value().model;
+  props["stepping"] = made.value().stepping;
+  props["vendor"] = std::string(made.value().vendor.data());
+  if (!made.value().brand.empty()) props["model-id"] = made.value().brand;
+  const bool is_static = arguments.text("type") == "static";
+  return Json{
+      {"model", {{"name", is_static ? "base" : model["name"].get<std::string>()}, {"props", std::move(props)}}}};
+}
+
+CommandReply query_machines(Machine&, const Arguments&) {
+  const auto row = [](const char* name) {
+    return Json{{"hotpluggable-cpus", false},
+                {"name", name},
+                {"numa-mem-supported", false},
+                {"default-cpu-type", fmt::format("{}-i386-cpu", kDefaultCpuModel)},
+                {"cpu-max", 1},
+                {"deprecated", false},
+                {"default-ram-id", "pc.ram"},
+                {"acpi", true}};
+  };
+  Json versioned = row("pc-i440fx-7.2");
+  versioned["alias"] = "pc";
+  versioned["is-default"] = true;
+  Json list = Json::array({std::move(versioned)});
+  for (const char* name : {"pc-i440fx-7.1", "pc-i440fx-7.0", "pc-i440fx-6.2", "pc-i440fx-6.1", "pc-i440fx-6.0",
+                           "pc-i440fx-5.2", "pc-i440fx-5.0", "pc-i440fx-4.2"})
+    list.push_back(row(name));
+  // A machine without anything, for those who only ask.
+  Json none = row("none");
+  none.erase("default-cpu-type");
+  none["acpi"] = false;
+  list.push_back(std::move(none));
+  return list;
+}
+CommandReply query_current_machine(Machine&, const Arguments&) { return Json{{"wakeup-suspend-support", true}}; }
+
+// --- Memory ---
+
+CommandReply query_memory(Machine& machine, const Arguments&) {
+  return Json{{"base-memory", machine.options().ram_bytes}, {"plugged-memory", 0}};
+}
+CommandReply query_memdev(Machine& machine, const Arguments&) {
+  const std::string& id = machine.options().memory_backend;
+  return Json::array({{{"share", false},
+                       {"reserve", true},
+                       {"prealloc", false},
+                       {"host-nodes", Json::array()},
+                       {"size", machine.options().ram_bytes},
+                       {"merge", true},
+                       {"dump", true},
+                       {"policy", "default"},
+                       {"id", id.empty() ? "pc.ram" : id}}});
+}
+CommandReply empty_list(Machine&, const Arguments&) { return Json::array(); }
+
+CommandReply no_balloon(Machine&, const Arguments&) {
+  return CommandError{"DeviceNotActive", "No balloon device has been activated"};
+}
+
+CommandReply save_memory(Machine& machine, const Arguments& arguments, bool physical) {
+  return save_guest_memory(machine, physical, arguments.number("val"), arguments.number("size"),
+                           arguments.text("filename"));
+}
+CommandReply memsave(Machine& machine, const Arguments& arguments) {
+  if (arguments.number("cpu-index") != 0)
+    return CommandError{.message = "Parameter 'cpu-index' expects a CPU number; 0 is the only one"};
+  return save_memory(machine, arguments, false);
+}
+CommandReply pmemsave(Machine& machine, const Arguments& arguments) { return save_memory(machine, arguments, true); }
+
+CommandReply query_iothreads(Machine& machine, const Arguments&) {
+  Json list = Json::array();
+  for (const ObjectOption& object : machine.objects()) {
+    if (object.type != "iothread") continue;
+    // Image files are read and written by the machine's own thread.
+    list.push_back({{"id", object.id},
+                    {"thread-id", gettid()},
+                    {"poll-max-ns", 0},
+                    {"poll-grow", 0},
+                    {"poll-shrink", 0},
+                    {"aio-max-batch", 0}});
+  }
+  return list;
+}
+CommandReply query_stats(Machine&, const Arguments&) { return Json::array(); }
+CommandReply query_dirty_rate(Machine&, const Arguments&) {
+  return Json{
+      {"status", "unstarted"}, {"sample-pages", 0}, {"mode", "page-sampling"}, {"start-time", 0}, {"calc-time", 0}};
+}
+CommandReply query_dump(Machine&, const Arguments&) { return Json{{"total", 0}, {"status", "none"}, {"completed", 0}}; }
+CommandReply query_replay(Machine&, const Arguments&) { return Json{{"icount", 0}, {"mode", "none"}}; }
+
+// A dump in no format: there is none to ask for.
+CommandReply query_dump_formats(Machine&, const Arguments&) { return Json{{"formats", Json::array()}}; }
+CommandReply query_colo(Machine&, const Arguments&) {
+  return Json{{"mode", "none"}, {"last-mode", "none"}, {"reason", "none"}};
+}
+CommandReply query_xen(Machine&, const Arguments&) { return Json{{"error", false}}; }
+CommandReply no_rocker(Machine&, const Arguments& arguments) {
+  return CommandError{.message = fmt::format("rocker {} not found", arguments.text("name"))};
+}
+CommandReply query_sev(Machine&, const Arguments&) {
+  return Json{{"enabled", false}, {"api-major", 0},    {"api-minor", 0}, {"build-id", 0},
+              {"policy", 0},      {"state", "uninit"}, {"handle", 0}};
+}
+CommandReply no_sev(Machine&, const Arguments&) { return CommandError{.message = "KVM not enabled"}; }
+CommandReply no_sgx(Machine&, const Arguments&) { return CommandError{.message = "SGX is not enabled in KVM"}; }
+CommandReply no_generation_id(Machine&, const Arguments&) {
+  return CommandError{.message = "VM Generation ID device not found"};
+}
+
+// PCI 2.1, appendix D: those that a PC of the time has.
+const char* class_name(u32 device_class) {
+  switch (device_class) {
+    case 0x0101: return "IDE controller";
+    case 0x0200: return "Ethernet controller";
+    case 0x0300: return "VGA controller";
+    case 0x0401: return "Audio controller";
+    case 0x0600: return "Host bridge";
+    case 0x0601: return "ISA bridge";
+    case 0x0680: return "Bridge";
+    case 0x0C03: return "USB controller";
+    default: return nullptr;
+  }
+}
+
+Json describe_function(const PciDevice& device) {
+  const PciIdentity& identity = device.identity();
+  Json regions = Json::array();
+  constexpr unsigned kBars = 7, kRom = 6;
+  for (unsigned bar = 0; bar < kBars; bar++) {
+    if (device.bar_size(bar) == 0) continue;
+    Json row = {{"bar", bar},
+                {"type", device.bar_is_io(bar) ? "io" : "memory"},
+                {"address", device.mapped_at(bar)},
+                {"size", device.bar_size(bar)}};
+    if (!device.bar_is_io(bar)) {
+      constexpr u32 kPrefetchable = 8;
+      const u8 offset = static_cast<u8>(kPciBar0 + bar * 4);
+      row["prefetch"] = bar != kRom && (device.config_read(offset, 4) & kPrefetchable) != 0;
+      row["mem_type_64"] = false;
+    }
+    regions.push_back(std::move(row));
+  }
+  const u32 device_class = identity.class_code >> 8;
+  Json class_info = {{"class", device_class}};
+  if (const char* words = class_name(device_class); words != nullptr) class_info["desc"] = words;
+  Json row = {{"bus", 0},
+              {"slot", device.slot()},
+              {"function", device.function()},
+              {"class_info", std::move(class_info)},
+              {"id",
+               {{"device", identity.device},
+                {"vendor", identity.vendor},
+                {"subsystem", identity.subsystem},
+                {"subsystem-vendor", identity.subsystem_vendor}}},
+              {"irq_pin", identity.interrupt_pin},
+              {"qdev_id", ""},
+              {"regions", std::move(regions)}};
+  if (identity.interrupt_pin != 0) row["irq"] = device.config_read(kPciInterruptLine, 1);
+  return row;
+}
+
+CommandReply query_pci(Machine& machine, const Arguments&) {
+  const PciBus& bus = machine.board().pci();
+  Json devices = Json::array();
+  for (unsigned slot = 0; slot < PciBus::kSlots; slot++) {
+    for (unsigned function = 0; function < PciBus::kFunctions; function++) {
+      if (const PciDevice* device = bus.at(slot, function); device != nullptr)
+        devices.push_back(describe_function(*device));
+    }
+  }
+  return Json::array({{{"bus", 0}, {"devices", std::move(devices)}}});
+}
+
+constexpr Command kCommands[] = {
+    {"query-status", "", "StatusInfo", query_status},
+    {"query-version", "", "VersionInfo", query_version},
+    {"query-name", "", "NameInfo", query_name},
+    {"query-uuid", "", "UuidInfo", query_uuid},
+    {"query-kvm", "", "KvmInfo", query_kvm},
+    {"query-target", "", "TargetInfo", query_target},
+    {"stop", "", "", stop},
+    {"cont", "", "", cont},
+    {"quit", "", "", quit},
+    {"system_reset", "", "", system_reset},
+    {"system_powerdown", "", "", system_powerdown},
+    {"system_wakeup", "", "", system_wakeup},
+    {"inject-nmi", "", "", inject_nmi},
+    {"set-action", "*reboot:RebootAction *shutdown:ShutdownAction *panic:PanicAction *watchdog:WatchdogAction", "",
+     set_action},
+    {"watchdog-set-action", "action:WatchdogAction", "", reset_reinjection},
+    {"rtc-reset-reinjection", "", "", reset_reinjection},
+    {"query-cpus-fast", "", "[CpuInfoFast]", query_cpus},
+    {"query-hotpluggable-cpus", "", "[HotpluggableCPU]", query_hotpluggable_cpus},
+    {"query-cpu-definitions", "", "[CpuDefinitionInfo]", query_cpu_definitions},
+    {"query-cpu-model-expansion", "type:CpuModelExpansionType model:CpuModelInfo", "CpuModelExpansionInfo",
+     expand_cpu_model},
+    {"query-machines", "", "[MachineInfo]", query_machines},
+    {"query-current-machine", "", "CurrentMachineParams", query_current_machine},
+    {"query-memory-size-summary", "", "MemoryInfo", query_memory},
+    {"query-memdev", "", "[Memdev]", query_memdev},
+    {"query-memory-devices", "", "[any]", empty_list},
+    {"query-acpi-ospm-status", "", "[any]", empty_list},
+    {"query-balloon", "", "BalloonInfo", no_balloon},
+    {"balloon", "value:int", "", no_balloon},
+    {"memsave", "val:size size:size filename:str *cpu-index:size", "", memsave},
+    {"pmemsave", "val:size size:size filename:str", "", pmemsave},
+    {"query-iothreads", "", "[IOThreadInfo]", query_iothreads},
+    {"query-stats", "target:StatsTarget *vcpus:[str] *providers:[StatsRequest]", "[any]", query_stats},
+    {"query-stats-schemas", "*provider:StatsProvider", "[any]", empty_list},
+    {"query-dirty-rate", "", "DirtyRateInfo", query_dirty_rate},
+    {"query-vcpu-dirty-limit", "", "[any]", empty_list},
+    {"query-dump", "", "DumpQueryResult", query_dump},
+    {"query-replay", "", "ReplayInfo", query_replay},
+    {"query-dump-guest-memory-capability", "", "DumpGuestMemoryCapability", query_dump_formats},
+    {"query-colo-status", "", "COLOStatus", query_colo},
+    {"query-xen-replication-status", "", "ReplicationStatus", query_xen},
+    {"query-rocker", "name:str", "any", no_rocker},
+    {"query-rocker-ports", "name:str", "[any]", no_rocker},
+    {"query-rocker-of-dpa-flows", "name:str *tbl-id:int", "[any]", no_rocker},
+    {"query-rocker-of-dpa-groups", "name:str *type:int", "[any]", no_rocker},
+    {"query-sev", "", "SevInfo", query_sev},
+    {"query-sev-attestation-report", "mnonce:str", "any", no_sev},
+    {"query-sev-capabilities", "", "any", no_sev},
+    {"query-sev-launch-measure", "", "any", no_sev},
+    {"query-sgx", "", "any", no_sgx},
+    {"query-sgx-capabilities", "", "any", no_sgx},
+    {"query-vm-generation-id", "", "any", no_generation_id},
+    {"query-pci", "", "[PciInfo]", query_pci},
+};
+
+}  // namespace
+
+CommandTable machine_commands() { return kCommands; }
+
+}  // namespace relic86

@@ -1,0 +1,185 @@
+#include "control/commands/object_tree.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cpu/cpu_model_list.h"
+#include "devices/pci_bus.h"
+#include "devices/video/vga.h"
+#include "machine/board_options.h"
+#include "options/machine_option.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr const char* kMachine = "/machine";
+constexpr const char* kPeripheral = "/machine/peripheral";
+constexpr const char* kUnattached = "/machine/unattached";
+constexpr const char* kMachineType = "pc-i440fx-7.2-machine";
+
+// Devices of the board that libvirt and others look up by their types, besides what -device takes.
+constexpr const char* kBoardTypes[] = {"PIIX4_PM",       "piix3-ide", "PIIX3", "i440FX",
+                                       "i440FX-pcihost", "isa-fdc",   "i8042", "mc146818rtc"};
+
+class Tree {
+ public:
+  explicit Tree(Machine& machine) : machine_(machine) {
+    nodes_.push_back({"/", "container", {}});
+    build_machine();
+    add("/objects", "container");
+    for (const ObjectOption& object : machine_.objects()) {
+      ObjectNode& node = add("/objects/" + object.id, object.type);
+      // What a secret keeps is not told.
+      if (object.type == "secret") continue;
+      for (const auto& [key, word] : object.properties) node.properties.push_back({key, "str", word});
+    }
+    add("/chardevs", "container");
+    for (const CharDeviceInfo& device : machine_.char_devices()) add("/chardevs/" + device.label, "chardev");
+  }
+  std::vector<ObjectNode> take() { return std::move(nodes_); }
+
+ private:
+  // Adds an object and makes it a child of the one over it.
+  ObjectNode& add(const std::string& path, const std::string& type) {
+    const auto slash = path.rfind('/');
+    const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
+    for (ObjectNode& node : nodes_) {
+      if (node.path == parent) node.properties.push_back({path.substr(slash + 1), "child<" + type + ">", path});
+    }
+    nodes_.push_back({path, type, {{"type", "string", type}}});
+    return nodes_.back();
+  }
+
+  void build_machine() {
+    const Options& options = machine_.options();
+    ObjectNode& machine = add(kMachine, kMachineType);
+    const auto set = [&](const char* name, const char* type, Json value) {
+      machine.properties.push_back({name, type, std::move(value)});
+    };
+    set("kernel", "string", options.kernel);
+    set("initrd", "string", options.initrd);
+    set("append", "string", options.append);
+    set("firmware", "string", options.bios);
+    set("smm", "OnOffAuto", options.smm ? "on" : "off");
+    set("graphics", "bool", !options.nographic);
+    set("usb", "bool", false);
+    set("memory-backend", "string", options.memory_backend.empty() ? "pc.ram" : options.memory_backend);
+    add(kUnattached, "container");
+    add(kPeripheral, "container");
+    add("/machine/peripheral-anon", "container");
+    add_processor();
+    add_pci_functions();
+    std::size_t unnamed = 0;
+    for (const DeviceOption& device : options.all_devices) {
+      std::string id;
+      for (const auto& [key, word] : device.properties) {
+        if (key == "id") id = word;
+      }
+      ObjectNode& node = add(id.empty() ? fmt::format("/machine/peripheral-anon/device[{}]", unnamed++)
+                                        : fmt::format("{}/{}", kPeripheral, id),
+                             device.name);
+      add_device_properties(node, device);
+    }
+  }
+
+  void add_processor() {
+    const Cpu& cpu = machine_.cpu();
+    ObjectNode& node = add(fmt::format("{}/device[0]", kUnattached), fmt::format("{}-i386-cpu", cpu.model().name));
+    for (const auto& [name, on] : cpu_feature_states(cpu.model())) node.properties.push_back({name, "bool", on});
+    node.properties.push_back({"family", "int", cpu.model().family});
+    node.properties.push_back({"model", "int", cpu.model().model});
+    node.properties.push_back({"stepping", "int", cpu.model().stepping});
+    node.properties.push_back({"vendor", "string", std::string(cpu.model().vendor.data())});
+    node.properties.push_back({"model-id", "string", cpu.model().brand});
+    node.properties.push_back({"feature-words", "X86CPUFeatureWordInfo", feature_words(cpu.model())});
+    node.properties.push_back({"filtered-features", "X86CPUFeatureWordInfo", Json::array()});
+  }
+
+  // CPUID leaves whose registers hold features, as whoever compares processors reads them.
+  static Json feature_words(const CpuModel& model) {
+    Json words = Json::array();
+    const auto word = [&](u32 leaf, const char* where, u32 value) {
+      words.push_back({{"cpuid-input-eax", leaf}, {"cpuid-register", where}, {"features", value}});
+      constexpr u32 kStructured = 7;
+      if (leaf == kStructured) words.back()["cpuid-input-ecx"] = 0;
+    };
+    word(1, "EDX", model.features_edx);
+    word(1, "ECX", model.features_ecx);
+    word(7, "EBX", model.structured_ebx);
+    word(7, "ECX", model.structured_ecx);
+    word(0x80000001, "EDX", model.extended_edx);
+    return words;
+  }
+
+  void add_pci_functions() {
+    const PciBus& bus = machine_.board().pci();
+    unsigned number = 1;  // device[0] is the processor
+    for (unsigned slot = 0; slot < PciBus::kSlots; slot++) {
+      for (unsigned function = 0; function < PciBus::kFunctions; function++) {
+        const PciDevice* device = bus.at(slot, function);
+        if (device == nullptr) continue;
+        ObjectNode& node = add(fmt::format("{}/device[{}]", kUnattached, number++), std::string(device->name()));
+        node.properties.push_back({"addr", "str", fmt::format("{:02x}.{}", slot, function)});
+        node.properties.push_back({"multifunction", "bool", device->identity().multifunction});
+      }
+    }
+  }
+
+  void add_device_properties(ObjectNode& node, const DeviceOption& device) {
+    for (const std::string& name : device_property_names(device.name)) {
+      const auto given = std::find_if(device.properties.begin(), device.properties.end(),
+                                      [&](const auto& property) { return property.first == name; });
+      if (given != device.properties.end()) node.properties.push_back({name, "str", given->second});
+    }
+    // Whoever manages the machine asks for what it did not say.
+    constexpr u32 kMebibyte = 1u << 20;
+    if (device.name == "VGA") {
+      std::erase_if(node.properties, [](const ObjectProperty& property) { return property.name == "vgamem_mb"; });
+      node.properties.push_back({"vgamem_mb", "uint32", Vga::kVideoMemory / kMebibyte});
+    }
+  }
+
+  Machine& machine_;
+  std::vector<ObjectNode> nodes_;
+};
+
+}  // namespace
+
+std::vector<ObjectNode> object_tree(Machine& machine) { return Tree(machine).take(); }
+
+std::vector<ObjectTypeRow> object_type_table() {
+  std::vector<ObjectTypeRow> types{{"object", "", true},        {"container", "object"},   {"device", "object", true},
+                                   {"accel", "object", true},   {"tcg-accel", "accel"},    {"interp-accel", "accel"},
+                                   {"machine", "object", true}, {kMachineType, "machine"}, {"none-machine", "machine"},
+                                   {"chardev", "object", true}, {"cpu", "device", true}};
+  for (const std::string& name : device_names()) types.push_back({name, "device", false, true});
+  for (const char* name : kBoardTypes) types.push_back({name, "device", false, true});
+  for (const ObjectType& type : object_types()) types.push_back({std::string(type.name), "object"});
+  for (const std::string& name : cpu_model_names()) types.push_back({name + "-i386-cpu", "cpu"});
+  return types;
+}
+
+std::optional<std::vector<std::string>> type_properties(const std::string& type) {
+  const auto types = object_type_table();
+  if (std::none_of(types.begin(), types.end(), [&](const ObjectTypeRow& row) { return row.name == type; }))
+    return std::nullopt;
+  if (type == "PIIX4_PM") return std::vector<std::string>{"disable_s3", "disable_s4"};
+  if (type == "isa-fdc") return std::vector<std::string>{"fdtypeA"};
+  if (type.ends_with("-machine")) return machine_property_names();
+  if (type.ends_with("-i386-cpu")) {
+    std::vector<std::string> names;
+    const auto model = make_cpu_model(type.substr(0, type.size() - std::string_view("-i386-cpu").size()));
+    for (const auto& [name, on] : cpu_feature_states(model.value())) names.push_back(name);
+    for (const char* name : {"family", "model", "stepping", "vendor", "model-id", "feature-words", "filtered-features"})
+      names.emplace_back(name);
+    return names;
+  }
+  for (const ObjectType& object : object_types()) {
+    if (object.name == type) return split_words(object.properties, ' ');
+  }
+  return device_property_names(type);
+}
+
+}  // namespace relic86

@@ -1,0 +1,72 @@
+#include "cpu/vendor_behaviour.h"
+
+#include <string_view>
+
+#include "cpu/cpuid.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr VendorBehaviour kIntel{
+    .wraps_at_4g = true,
+    .selectors_take_2_bytes = true,
+    .compare_order = CompareOrder::DestinationFirst,
+    .repeat_fault_restores_flags = true,
+    .reads_outer_frame_first = false,
+    .indirect_call_stores_first = true,
+    .double_shift_fill = DoubleShiftFill::Destination,
+    .unmasked_store_skips_memory = true,
+    .fbstp_stores_in_parts = true,
+    .faulting_mmx_store_clears_top = true,
+    .masked_store_from_above = true,
+    .checks_alignment_of_16_bytes = false,
+};
+
+// Up to the Pentium III: the P6 family still faults at the end of 4 GiB (SDM 3B 22.33.1).
+constexpr VendorBehaviour intel_p6() {
+  VendorBehaviour row = kIntel;
+  row.wraps_at_4g = false;
+  return row;
+}
+// The Pentium alone takes its operand size for selectors (SDM 3B 22.31.1).
+constexpr VendorBehaviour intel_pentium() {
+  VendorBehaviour row = intel_p6();
+  row.selectors_take_2_bytes = false;
+  return row;
+}
+constexpr VendorBehaviour kIntelP6 = intel_p6(), kIntelPentium = intel_pentium();
+
+constexpr VendorBehaviour kAmd26{
+    .wraps_at_4g = false,
+    .selectors_take_2_bytes = false,
+    .compare_order = CompareOrder::SourceFirst,
+    .repeat_fault_restores_flags = false,
+    .reads_outer_frame_first = true,
+    .indirect_call_stores_first = false,
+    .double_shift_fill = DoubleShiftFill::Source,
+    .unmasked_store_skips_memory = false,
+    .fbstp_stores_in_parts = false,
+    .faulting_mmx_store_clears_top = false,
+    .masked_store_from_above = false,
+    .checks_alignment_of_16_bytes = true,
+};
+constexpr VendorBehaviour amd_before_26() {
+  VendorBehaviour row = kAmd26;
+  row.compare_order = CompareOrder::DestinationFirst;
+  return row;
+}
+constexpr VendorBehaviour kAmd = amd_before_26();
+
+}  // namespace
+
+const VendorBehaviour& vendor_behaviour(const CpuModel& model) {
+  const std::string_view vendor = model.vendor.data();
+  if (vendor == "AuthenticAMD" || vendor == "HygonGenuine") return model.family >= 26 ? kAmd26 : kAmd;
+  constexpr unsigned kFirstCore = 14;  // family 6: the Core models; those below are Pentium Pro to Pentium M
+  if (model.family < 5) return kIntelP6;
+  if (model.family == 5) return kIntelPentium;
+  return model.family == 6 && model.model < kFirstCore ? kIntelP6 : kIntel;
+}
+
+}  // namespace relic86

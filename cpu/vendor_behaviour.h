@@ -1,0 +1,53 @@
+// What processors of one instruction set do differently: where the manuals leave it open, or say it of one vendor only.
+// The rows stand in cpu/vendor_behaviour.cpp; a processor model has one of them by its vendor, family and model.
+//
+// Sources. Manuals: SDM (Intel), APM (AMD). Captures: the native oracle (tests/native) on GenuineIntel family 6 model
+// 207 stepping 2, AuthenticAMD family 25 model 1 stepping 1, and AuthenticAMD family 26 model 2 stepping 1; "captures"
+// without more means all three.
+#pragma once
+
+#include "base/types.h"
+
+namespace relic86 {
+
+struct CpuModel;  // cpu/cpuid.h
+
+// In what order CMPS accesses its operands shows when both of them fault.
+enum class CompareOrder : u8 { SourceFirst, DestinationFirst };
+// What SHLD and SHRD of 16 bits shift in when the count is above 16 (undefined: SDM 2, APM 3). Destination: the
+// operands form a ring, DEST:SRC:DEST, and CF is the last bit that left it. Source: the source follows itself, CF is 0.
+enum class DoubleShiftFill : u8 { Destination, Source };
+
+struct VendorBehaviour {
+  // An access that reaches over offset FFFFFFFFh of a segment with that limit goes on at offset 0; false: #GP or #SS.
+  // SDM 3A 5.3 leaves it to the part, SDM 3B 22.33.1 tells the P6 family from the Pentium 4; captures.
+  bool wraps_at_4g;
+  // PUSH of a segment register with a 32-bit operand size stores 2 bytes and leaves the upper two of the stack's slot
+  // alone; false: stores them as 0. POP reads 2 bytes, or 4. SDM 3B 22.31.1, SDM 2 PUSH; captures.
+  bool selectors_take_2_bytes;
+  CompareOrder compare_order;  // captures
+  // A fault within REPE or REPNE CMPS or SCAS leaves the arithmetic flags as they were before the instruction began;
+  // false: those of the last comparison. SDM 2, REP; captures.
+  bool repeat_fault_restores_flags;
+  // RETF and IRET read an outer frame's SS:ESP before they look at CS. The manuals' pseudo-code looks at CS first;
+  // captures.
+  bool reads_outer_frame_first;
+  // A near CALL through a register or memory stores the return address before its target meets CS's limit; captures.
+  bool indirect_call_stores_first;
+  DoubleShiftFill double_shift_fill;  // captures
+  // x87 stores that an unmasked exception keeps from storing do not access memory; false: it must be writable.
+  // Captures.
+  bool unmasked_store_skips_memory;
+  // FBSTP stores 8 bytes before it accesses the last 2; false: all 10 or none. Captures.
+  bool fbstp_stores_in_parts;
+  // An MMX store that faults has set TOP to 0 already; captures.
+  bool faulting_mmx_store_clears_top;
+  // MASKMOVDQU accesses the upper 8 bytes first; captures.
+  bool masked_store_from_above;
+  // #AC for MOVUPS, MOVUPD, MOVDQU and LDDQU. SDM 3A 6.15 (interrupt 17) leaves it to the part; captures.
+  bool checks_alignment_of_16_bytes;
+};
+
+const VendorBehaviour& vendor_behaviour(const CpuModel& model);
+
+}  // namespace relic86

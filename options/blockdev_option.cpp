@@ -1,0 +1,109 @@
+#include "options/blockdev_option.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/nearest.h"
+#include "options/json_properties.h"
+#include "options/options.h"
+
+namespace relic86 {
+
+namespace {
+
+using Text = std::string_view;
+
+// What concerns the host's way of reading and writing, besides the properties that name something.
+constexpr Text kCommon =
+    "driver node-name read-only auto-read-only force-share discard detect-zeroes cache.direct cache.no-flush";
+constexpr struct {
+  Text name, properties;
+  bool protocol;  // names an image itself
+} kDrivers[] = {
+    {"file", "filename aio locking pr-manager drop-cache aio-max-batch x-check-cache-dropped", true},
+    {"host_device", "filename aio locking pr-manager drop-cache aio-max-batch", true},
+    {"host_cdrom", "filename aio locking pr-manager drop-cache aio-max-batch", true},
+    {"raw", "file", false},
+};
+constexpr Text kFormats[] = {"bochs", "cloop", "dmg",  "luks", "parallels", "qcow", "qcow2", "qed",
+                             "vdi",   "vhdx",  "vmdk", "vpc",  "vvfat",     "nbd",  "http",  "https"};
+
+Error bad_driver(Text driver) {
+  if (std::find(std::begin(kFormats), std::end(kFormats), driver) != std::end(kFormats))
+    return Error{fmt::format(
+        "driver={}: images are raw files here; qemu-img convert -O raw makes one of another format", driver)};
+  std::vector<Text> names;
+  for (const auto& row : kDrivers) names.push_back(row.name);
+  return Error{fmt::format("driver={}: unknown driver; the nearest is {}; {} exist", driver,
+                           nearest_word(driver, names), fmt::join(names, ", "))};
+}
+
+Result<> make_node(const std::vector<BlockNode>& others, std::vector<BlockNode>& made, const Properties& properties) {
+  BlockNode node;
+  node.driver = property_value(properties, "driver");
+  node.name = property_value(properties, "node-name");
+  const auto* driver =
+      std::find_if(std::begin(kDrivers), std::end(kDrivers), [&](const auto& row) { return row.name == node.driver; });
+  if (driver == std::end(kDrivers)) return bad_driver(node.driver);
+  const auto known = split_words(fmt::format("{} {}", kCommon, driver->properties), ' ');
+  const std::vector<Text> names(known.begin(), known.end());
+  Properties inner;
+  for (const auto& [key, word] : properties) {
+    if (!driver->protocol && key.starts_with("file.")) {
+      inner.emplace_back(key.substr(5), word);
+    } else if (std::find(names.begin(), names.end(), key) == names.end()) {
+      return Error{fmt::format("{},{}={}: unknown property; the nearest is {}", node.driver, key, word,
+                               nearest_word(key, names))};
+    } else if (key == "read-only" || key == "auto-read-only") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("{},{}={}: {}", node.driver, key, word, on.message())};
+      if (key == "read-only") node.read_only = on.value();
+    }
+  }
+  const auto taken = [&](const std::vector<BlockNode>& nodes) { return find_block_node(nodes, node.name) != nullptr; };
+  if (!node.name.empty() && (taken(others) || taken(made)))
+    return Error{fmt::format("node-name={}: another node has this name; give each its own", node.name)};
+  if (driver->protocol) {
+    node.file = property_value(properties, "filename");
+    if (node.file.empty()) return Error{fmt::format("{}: filename= is missing; name the image", node.driver)};
+  } else if (!inner.empty()) {
+    if (auto below = make_node(others, made, inner); !below) return below;
+    node.below = made.back().name;
+    node.file = made.back().file;
+  } else {
+    node.below = property_value(properties, "file");
+    const BlockNode* below = find_block_node(others, node.below);
+    if (below == nullptr)
+      return Error{
+          fmt::format("{},file={}: there is no -blockdev with this node-name before it", node.driver, node.below)};
+    node.file = below->file;
+  }
+  made.push_back(std::move(node));
+  return {};
+}
+
+}  // namespace
+
+const BlockNode* find_block_node(const std::vector<BlockNode>& nodes, std::string_view name) {
+  const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.name == name; });
+  return at == nodes.end() || name.empty() ? nullptr : &*at;
+}
+
+Result<std::vector<BlockNode>> make_block_nodes(const std::vector<BlockNode>& others, const Properties& properties) {
+  std::vector<BlockNode> made;
+  if (auto done = make_node(others, made, properties); !done) return done.error();
+  if (made.back().name.empty()) return Error{"node-name= is missing; give the node a name to refer to"};
+  return made;
+}
+
+Result<> add_block_node(Options& options, std::string_view value) {
+  const auto properties = option_properties("-blockdev", value, "driver");
+  if (!properties) return properties.error();
+  auto made = make_block_nodes(options.block_nodes, properties.value());
+  if (!made) return Error{"-blockdev " + made.message()};
+  for (BlockNode& node : made.value()) options.block_nodes.push_back(std::move(node));
+  return {};
+}
+
+}  // namespace relic86

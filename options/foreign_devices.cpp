@@ -1,0 +1,141 @@
+#include "options/foreign_devices.h"
+
+#include "base/types.h"
+
+namespace relic86 {
+
+namespace {
+
+using Text = std::string_view;
+
+constexpr Text kNoNetwork = "there is no network card; leave the option out, or say -nic none";
+constexpr Text kNoUsb = "there is no USB; keyboard and mouse are PS/2; leave the option out";
+constexpr Text kNoVirtio = "there is no virtio; disks are IDE (-hda FILE), the console is the serial port";
+constexpr Text kNoSound = "there is no sound card; leave the option out";
+constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
+constexpr Text kNoSata = "there is no SATA controller; disks are IDE: -hda FILE, or -device ide-hd";
+constexpr Text kNoDisplay = "there is no such display adapter; -vga std is the one that exists";
+constexpr Text kNoBridge = "there is one PCI bus; leave the option out";
+constexpr Text kNoPci = "it does not exist here; leave the option out";
+
+// By how a name begins; the longer beginning stands before the shorter one.
+struct Row {
+  Text beginning;
+  Text reason;
+};
+constexpr Row kRows[] = {
+    {"virtio-net", kNoNetwork},
+    {"virtio-gpu", kNoDisplay},
+    {"virtio-vga", kNoDisplay},
+    {"virtio", kNoVirtio},
+    {"vhost", kNoVirtio},
+    {"e1000", kNoNetwork},
+    {"rtl8139", kNoNetwork},
+    {"pcnet", kNoNetwork},
+    {"ne2k", kNoNetwork},
+    {"i8255", kNoNetwork},
+    {"i8254", kNoNetwork},
+    {"i8256", kNoNetwork},
+    {"i8280", kNoNetwork},
+    {"igb", kNoNetwork},
+    {"tulip", kNoNetwork},
+    {"vmxnet3", kNoNetwork},
+    {"rocker", kNoNetwork},
+    {"usb-", kNoUsb},
+    {"piix3-usb", kNoUsb},
+    {"piix4-usb", kNoUsb},
+    {"ich9-usb", kNoUsb},
+    {"pci-ohci", kNoUsb},
+    {"nec-usb", kNoUsb},
+    {"qemu-xhci", kNoUsb},
+    {"vt82c686b-usb", kNoUsb},
+    {"u2f", kNoUsb},
+    {"ccid", kNoUsb},
+    {"AC97", kNoSound},
+    {"ac97", kNoSound},
+    {"ES1370", kNoSound},
+    {"es1370", kNoSound},
+    {"adlib", kNoSound},
+    {"cs4231a", kNoSound},
+    {"gus", kNoSound},
+    {"sb16", kNoSound},
+    {"intel-hda", kNoSound},
+    {"ich9-intel-hda", kNoSound},
+    {"hda-", kNoSound},
+    {"am53c974", kNoScsi},
+    {"dc390", kNoScsi},
+    {"lsi", kNoScsi},
+    {"megasas", kNoScsi},
+    {"mptsas", kNoScsi},
+    {"pvscsi", kNoScsi},
+    {"scsi-", kNoScsi},
+    {"ahci", kNoSata},
+    {"ich9-ahci", kNoSata},
+    {"nvme", kNoSata},
+    {"sdhci", "there is no SD card slot; use -hda FILE"},
+    {"sd-card", "there is no SD card slot; use -hda FILE"},
+    {"cirrus-vga", kNoDisplay},
+    {"isa-cirrus-vga", kNoDisplay},
+    {"isa-vga", kNoDisplay},
+    {"vmware-svga", kNoDisplay},
+    {"qxl", kNoDisplay},
+    {"bochs-display", kNoDisplay},
+    {"ramfb", kNoDisplay},
+    {"secondary-vga", kNoDisplay},
+    {"ati-vga", kNoDisplay},
+    {"pci-bridge", kNoBridge},
+    {"pcie-", kNoBridge},
+    {"i82801b11-bridge", kNoBridge},
+    {"ioh3420", kNoBridge},
+    {"pxb", kNoBridge},
+    {"dmi-", kNoBridge},
+    {"x3130", kNoBridge},
+    {"xio3130", kNoBridge},
+    {"i6300esb", "there is no watchdog card; --timeout SECONDS ends a run"},
+    {"ib700", "there is no watchdog card; --timeout SECONDS ends a run"},
+    {"pci-serial", "serial ports are on the ISA bus: -device isa-serial, or -serial DEV"},
+    {"tpm-", "there is no TPM; leave the option out"},
+    {"pvpanic", "there is no panic device; -no-reboot ends the run when a guest restarts"},
+    {"vmcoreinfo", kNoPci},
+    {"vmgenid", kNoPci},
+    {"edu", kNoPci},
+    {"ivshmem", "memory is not shared with the host; leave the option out"},
+    {"intel-iommu", "there is no IOMMU; leave the option out"},
+    {"amd-iommu", "there is no IOMMU; leave the option out"},
+    {"vfio", "host devices are not passed through; leave the option out"},
+    {"nvdimm", "memory is -m SIZE; leave the option out"},
+    {"pc-dimm", "memory is -m SIZE; leave the option out"},
+    {"loader", "images are not put into memory; -kernel FILE loads a multiboot kernel, -option-rom FILE a ROM"},
+    {"guest-loader", "images are not put into memory; -kernel FILE loads a multiboot kernel"},
+    {"ipmi", kNoPci},
+    {"isa-ipmi", kNoPci},
+    {"pci-ipmi", kNoPci},
+    {"smbus", kNoPci},
+    {"xen", "relic86 never uses Xen; leave the option out"},
+    {"vmmouse", "the mouse is a PS/2 mouse; leave the option out"},
+    {"isa-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},
+    {"piix3-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},
+    {"piix4-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},
+    {"isa-fdc", "the board's floppy controller is there already; -device floppy attaches a drive to it"},
+    {"kvm-", "relic86 is pure software and never uses KVM; leave the option out"},
+    {"hyperv", kNoPci},
+    {"vmbus", kNoPci},
+    {"generic-sdhci", "there is no SD card slot; use -hda FILE"},
+    {"sga", "the serial console is -nographic; leave the option out"},
+    {"cxl", kNoPci},
+    {"pcm3", kNoPci},
+};
+
+}  // namespace
+
+std::string_view foreign_device_reason(std::string_view name) {
+  for (const Row& row : kRows) {
+    if (name.starts_with(row.beginning)) return row.reason;
+  }
+  // A processor of the device tree: "qemu32-i386-cpu".
+  constexpr Text kProcessor = "-cpu";
+  if (name.ends_with(kProcessor)) return "there is one processor, and -cpu MODEL says which";
+  return {};
+}
+
+}  // namespace relic86

@@ -1,0 +1,50 @@
+// Guests of our own that use devices as real software does, on both engines.
+#include "frontend/consoles.h"
+#include "tests/boot/boot_machine.h"
+
+namespace relic86 {
+namespace {
+
+using test::BootMachine;
+using test::guest_file;
+using test::make_disk;
+
+class DeviceGuests : public testing::TestWithParam<const char*> {
+ protected:
+  // What a guest writes to port E9h until it ends the machine.
+  std::string output(std::vector<std::string> arguments) {
+    const std::string file = folder.path("output");
+    arguments.insert(arguments.end(), {"-accel", GetParam(), "-debugcon", "file:" + file, "-device",
+                                       "isa-debug-exit,iobase=0xf4,iosize=4"});
+    constexpr double kMostSeconds = 20;
+    {
+      BootMachine machine(arguments, kMostSeconds);
+      auto consoles = Consoles::create(machine->options(), *machine, machine.poller);
+      EXPECT_TRUE(consoles.ok());
+      EXPECT_NE(machine->run(), End::TimeUp);
+    }
+    // SeaBIOS writes lines of its own before.
+    const std::string text = folder.read("output");
+    return text.substr(text.rfind('\n') + 1);
+  }
+  std::string boot(const std::string& guest) { return output({"-hda", make_disk(folder, "disk.img", guest)}); }
+
+  test::TemporaryFolder folder;
+};
+
+TEST_P(DeviceGuests, A20GatesOfMemoryManagers) { EXPECT_EQ(boot("a20_gates.bin"), "1010101100"); }
+
+TEST_P(DeviceGuests, DiskWithoutPolling) { EXPECT_EQ(boot("unpolled_disk.bin"), "1"); }
+
+TEST_P(DeviceGuests, MultibootVideoMode) {
+  EXPECT_EQ(output({"-kernel", guest_file("multiboot_video.bin")}), "3 800 600 32 1 16 1 ");
+}
+
+#ifdef RELIC86_JIT
+INSTANTIATE_TEST_SUITE_P(Engines, DeviceGuests, testing::Values("interp", "jit"));
+#else
+INSTANTIATE_TEST_SUITE_P(Engines, DeviceGuests, testing::Values("interp"));
+#endif
+
+}  // namespace
+}  // namespace relic86

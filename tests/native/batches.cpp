@@ -1,0 +1,18 @@
+#include "tests/native/batches.h"
+
+namespace relic86::native {
+
+Batches::Batches(std::vector<u16> rows, u64 seed) : seed_(seed), generator_(std::move(rows), seed), inputs_(seed) {}
+
+// Each code and each input has a seed of its own: one that a later generator makes otherwise leaves the others alone.
+void Batches::make(u64 batch, unsigned cases, std::span<CaseInput> inputs) {
+  const u64 seed = seed_ * 0x100000001B3 + batch;
+  codes_.clear();
+  for (u32 slot = 0; slot < kCodes; ++slot) codes_.push_back(generator_.make(slot * 2, seed * kCodes + slot));
+  for (unsigned i = 0; i < cases; ++i) {
+    inputs_.reseed((seed ^ 0x5555AAAA) * kCases + i);
+    inputs_.make(code_of(i), inputs[i]);
+  }
+}
+
+}  // namespace relic86::native

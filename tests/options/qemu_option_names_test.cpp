@@ -1,0 +1,311 @@
+// Every option that QEMU 7.2 for i386 has ('qemu-system-i386 -help', 7.2.22) has an answer of its own kind here: it is
+// served, accepted because nothing could differ, warned of, or refused with the reason and with what to do instead.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "machine/board_options.h"
+#include "options/options.h"
+
+namespace relic86 {
+namespace {
+
+enum class Answer : u8 { Taken, Printed, Warned, Refused };
+
+struct Row {
+  const char* name;
+  const char* argument;  // a usual one; null: nothing follows
+  Answer answer;
+};
+using enum Answer;
+
+// In the order of subjects: processor and memory, time, media, boot, screen, sound, network, characters, control, host.
+constexpr Row kOptions[] = {
+    {"machine", "pc", Taken},
+    {"M", "pc", Taken},
+    {"cpu", "qemu32", Taken},
+    {"accel", "tcg", Taken},
+    {"smp", "1", Taken},
+    {"m", "64", Taken},
+    {"mem-path", "/dev/hugepages", Taken},
+    {"mem-prealloc", nullptr, Taken},
+    {"numa", "node", Refused},
+    {"enable-kvm", nullptr, Refused},
+    {"xen-domid", "1", Refused},
+    {"xen-attach", nullptr, Refused},
+    {"xen-domid-restrict", nullptr, Refused},
+    {"singlestep", nullptr, Taken},
+    {"win2k-hack", nullptr, Taken},
+    {"no-hpet", nullptr, Taken},
+    {"no-acpi", nullptr, Warned},
+    {"no-fd-bootchk", nullptr, Taken},
+    {"acpitable", "sig=ABCD", Refused},
+    {"smbios", "type=1", Warned},
+    {"global", "isa-fdc.driver=x", Taken},
+    {"set", "device.none.prop=1", Refused},
+    {"device", "isa-debug-exit", Taken},
+    {"uuid", "01234567-89ab-cdef-0123-456789abcdef", Taken},
+    {"name", "x", Taken},
+    {"rtc", "base=utc", Taken},
+    {"icount", "shift=2", Taken},
+    {"watchdog-action", "reset", Taken},
+    {"action", "reboot=shutdown", Taken},
+    {"seed", "1", Taken},
+
+    {"fda", "f", Taken},
+    {"fdb", "f", Taken},
+    {"hda", "f", Taken},
+    {"hdb", "f", Taken},
+    {"hdc", "f", Taken},
+    {"hdd", "f", Taken},
+    {"cdrom", "f", Taken},
+    {"drive", "file=f", Taken},
+    {"blockdev", "driver=file,filename=f,node-name=n", Taken},
+    {"snapshot", nullptr, Taken},
+    {"mtdblock", "f", Refused},
+    {"sd", "f", Refused},
+    {"pflash", "f", Refused},
+    {"fsdev", "local,id=a,path=/tmp", Refused},
+    {"virtfs", "local,path=/tmp", Refused},
+    {"iscsi", "user=me", Refused},
+    {"tpmdev", "passthrough,id=t", Refused},
+    {"usb", nullptr, Warned},
+    {"usbdevice", "tablet", Refused},
+
+    {"boot", "order=c", Taken},
+    {"bios", "f", Taken},
+    {"kernel", "f", Taken},
+    {"append", "x", Taken},
+    {"initrd", "f", Taken},
+    {"dtb", "f", Refused},
+    {"option-rom", "f", Taken},
+    {"L", "/tmp", Taken},
+    {"fw_cfg", "name=opt/x,string=y", Taken},
+    {"loadvm", "tag", Taken},
+    {"incoming", "defer", Refused},
+    {"only-migratable", nullptr, Taken},
+    {"dump-vmstate", "f", Refused},
+
+    {"display", "none", Taken},
+    {"nographic", nullptr, Taken},
+    {"vga", "std", Taken},
+    {"full-screen", nullptr, Taken},
+    {"portrait", nullptr, Taken},
+    {"rotate", "90", Taken},
+    {"k", "de", Taken},
+    {"spice", "port=1", Refused},
+    {"vnc", ":0", Refused},
+    {"audiodev", "none,id=a", Taken},
+    {"audio", "none", Taken},
+    {"audio-help", nullptr, Printed},
+
+    {"netdev", "user,id=n", Refused},
+    {"nic", "none", Taken},
+    {"net", "none", Taken},
+
+    {"chardev", "null,id=c", Taken},
+    {"serial", "null", Taken},
+    {"parallel", "null", Taken},
+    {"monitor", "none", Taken},
+    {"qmp", "none", Taken},
+    {"qmp-pretty", "none", Taken},
+    {"mon", "c", Taken},
+    {"debugcon", "null", Taken},
+    {"echr", "20", Taken},
+    {"gdb", "tcp::1234", Taken},
+    {"s", nullptr, Taken},
+    {"S", nullptr, Taken},
+    {"d", "int", Taken},
+    {"D", "f", Taken},
+    {"dfilter", "0..1", Warned},
+    {"trace", "enable=x", Warned},
+    {"plugin", "f", Refused},
+    {"object", "secret,id=s,data=x", Taken},
+
+    {"add-fd", "fd=3,set=1", Refused},
+    {"compat", "deprecated-input=accept", Taken},
+    {"pidfile", "f", Taken},
+    {"preconfig", nullptr, Refused},
+    {"overcommit", "mem-lock=off", Taken},
+    {"no-reboot", nullptr, Taken},
+    {"no-shutdown", nullptr, Taken},
+    {"daemonize", nullptr, Taken},
+    {"chroot", "/", Refused},
+    {"runas", "nobody", Refused},
+    {"sandbox", "off", Taken},
+    {"readconfig", "f", Refused},
+    {"no-user-config", nullptr, Taken},
+    {"nodefaults", nullptr, Taken},
+    {"async-teardown", nullptr, Taken},
+    {"msg", "timestamp=on", Taken},
+    {"enable-sync-profile", nullptr, Taken},
+    {"help", nullptr, Printed},
+    {"h", nullptr, Printed},
+    {"version", nullptr, Printed},
+};
+
+class QemuOption : public ::testing::TestWithParam<Row> {};
+
+TEST_P(QemuOption, HasAnAnswerOfItsOwn) {
+  const Row& row = GetParam();
+  for (const std::string dash : {"-", "--"}) {
+    std::vector<std::string> words{dash + row.name};
+    if (row.argument != nullptr) words.emplace_back(row.argument);
+    ::testing::internal::CaptureStderr();
+    const auto parsed = parse_command_line(words);
+    const std::string warned = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(parsed.ok(), row.answer != Refused) << (parsed.ok() ? "" : parsed.message());
+    if (!parsed) {
+      const std::string& text = parsed.message();
+      EXPECT_LE(text.find(std::string("-") + row.name), 1u) << text;  // with one dash or two
+      EXPECT_EQ(text.find("unknown option"), std::string::npos) << text;
+      EXPECT_NE(text.find("; "), std::string::npos) << "no mend: " << text;
+      continue;
+    }
+    EXPECT_EQ(parsed.value().print_and_exit.has_value(), row.answer == Printed);
+    EXPECT_EQ(warned.starts_with("warning: "), row.answer == Warned) << warned;
+  }
+  // An option with an argument says so when there is none.
+  if (row.argument == nullptr) return;
+  const std::vector<std::string> alone{std::string("-") + row.name};
+  const auto parsed = parse_command_line(alone);
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_NE(parsed.message().find("needs an argument"), std::string::npos) << parsed.message();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, QemuOption, ::testing::ValuesIn(kOptions), [](const auto& each) {
+  std::string name = each.param.name;
+  for (char& c : name) c = c == '-' ? '_' : c;
+  return name;
+});
+
+// What QEMU dropped and old scripts still say.
+TEST(OldOptions, HaveAnAnswer) {
+  const auto parse = [](std::vector<std::string> words) { return parse_command_line(words); };
+  EXPECT_EQ(parse({"-localtime"}).value().options.rtc_base, "localtime");
+  EXPECT_EQ(parse({"-startdate", "2001-02-03"}).value().options.rtc_base, "2001-02-03");
+  EXPECT_TRUE(parse({"-no-kvm", "-no-quit", "-tdf", "-rtc-td-hack", "-alt-grab", "-balloon", "none", "-nodefconfig"}));
+  for (const char* option : {"-soundhw", "-redir", "-tftp", "-smb", "-bootp", "-bt", "-semihosting-config"})
+    EXPECT_NE(parse({option, "x"}).message().find("; "), std::string::npos) << option;
+}
+
+TEST(Accelerators, AreAListOfPreferences) {
+  using Accel = Options::Accel;
+  const auto accel = [](std::vector<std::string> words) {
+    const auto parsed = parse_command_line(words);
+    EXPECT_TRUE(parsed.ok()) << parsed.message();
+    return parsed.ok() ? parsed.value().options.accel : Accel::Default;
+  };
+  EXPECT_EQ(accel({"-accel", "kvm", "-accel", "hvf", "-accel", "tcg"}), Accel::Jit);
+  EXPECT_EQ(accel({"-accel", "interp", "-accel", "jit"}), Accel::Interpreter);
+  EXPECT_EQ(accel({"-accel", "kvm", "-machine", "accel=xen:interp"}), Accel::Interpreter);
+  EXPECT_EQ(accel({"-machine", "accel=kvm:tcg"}), Accel::Jit);
+  EXPECT_EQ(accel({}), Accel::Default);
+  const auto refusal = [](std::vector<std::string> words) {
+    const auto parsed = parse_command_line(words);
+    return parsed.ok() ? std::string() : parsed.message();
+  };
+  EXPECT_NE(refusal({"-accel", "kvm", "-accel", "hvf"}).find("-accel hvf: relic86 is pure software"),
+            std::string::npos);
+  EXPECT_NE(refusal({"-accel", "tcg", "-accel", "kmv"}).find("unknown accelerator"), std::string::npos);
+  EXPECT_NE(refusal({"-accel", "tcg,thraed=single"}).find("the nearest is thread"), std::string::npos);
+}
+
+TEST(Properties, OfOptionsHaveAnAnswerToo) {
+  const auto refusal = [](std::vector<std::string> words) {
+    const auto parsed = parse_command_line(words);
+    EXPECT_FALSE(parsed.ok()) << words.back();
+    return parsed.ok() ? std::string() : parsed.message();
+  };
+  const auto warning = [](std::vector<std::string> words) {
+    ::testing::internal::CaptureStderr();
+    const auto parsed = parse_command_line(words);
+    EXPECT_TRUE(parsed.ok()) << parsed.message();
+    return ::testing::internal::GetCapturedStderr();
+  };
+  // Displays and adapters of QEMU's that are missing here, and those that nobody has.
+  for (const char* display : {"vnc=:0", "curses", "spice-app", "egl-headless", "dbus", "cocoa"})
+    EXPECT_EQ(refusal({"-display", display}).find("unknown"), std::string::npos) << display;
+  EXPECT_NE(refusal({"-display", "sdk"}).find("the nearest is sdl"), std::string::npos);
+  EXPECT_NE(refusal({"-display", "gtk,zoom=1"}).find("-display gtk,zoom: unknown property"), std::string::npos);
+  EXPECT_EQ(warning({"-display", "gtk,gl=off,full-screen=on"}), "");
+  for (const char* adapter : {"cirrus", "vmware", "qxl", "virtio", "xenfb", "tcx", "cg3"})
+    EXPECT_EQ(refusal({"-vga", adapter}).find("unknown"), std::string::npos) << adapter;
+  for (const char* machine : {"q35", "isapc", "microvm", "pc-q35-7.2", "x-remote"})
+    EXPECT_NE(refusal({"-M", machine}).find("relic86 does not build this machine"), std::string::npos) << machine;
+  // A machine's properties: what is so anyway is taken in silence.
+  EXPECT_EQ(warning({"-machine", "pc,usb=off,hpet=off,vmport=auto,mem-merge=off,kernel-irqchip=split,acpi=on"}), "");
+  EXPECT_EQ(warning({"-machine", "pc,acpi=off"}).find("warning: -machine acpi=off: "), 0u);
+  EXPECT_EQ(warning({"-machine", "usb=on"}).find("warning: -machine usb=on: "), 0u);
+  // Sound: a name that is used exists.
+  EXPECT_EQ(warning({"-machine", "type=pc,accel=tcg,pcspk-audiodev=s", "-audiodev", "none,id=s"}), "");
+  EXPECT_NE(refusal({"-machine", "pcspk-audiodev=s"}).find("there is no -audiodev with id=s"), std::string::npos);
+  EXPECT_EQ(warning({"-audiodev", "pa,id=a,server=/x"}).find("warning: -audiodev pa: "), 0u);
+  EXPECT_NE(refusal({"-audiodev", "nnoe,id=a"}).find("the nearest is none"), std::string::npos);
+  EXPECT_NE(refusal({"-audio", "none,model=sb16"}).find("there is no sound card"), std::string::npos);
+  // Memory, actions, policies.
+  EXPECT_EQ(warning({"-m", "size=1M,slots=2,maxmem=1M", "-action", "panic=none,watchdog=pause"}), "");
+  EXPECT_NE(refusal({"-m", "64,solts=2"}).find("unknown property"), std::string::npos);
+  EXPECT_NE(refusal({"-action", "panic=dance"}).find("unknown action"), std::string::npos);
+  EXPECT_NE(refusal({"-watchdog-action", "bark"}).find("inject-nmi"), std::string::npos);
+  EXPECT_NE(refusal({"-compat", "deprecated-input=hide"}).find("unknown"), std::string::npos);
+  EXPECT_NE(refusal({"-seed", "many"}).find("give a number"), std::string::npos);
+  EXPECT_NE(refusal({"-icount", "shift=1,rr=record,rrfile=f"}).find("no record and replay"), std::string::npos);
+  EXPECT_NE(refusal({"-drive", "file=f,if=virtio"}).find("if=ide"), std::string::npos);
+  for (const char* backend : {"udp,id=a", "msmouse,id=a", "braille,id=a", "parport,id=a", "spicevmc,id=a"})
+    EXPECT_EQ(refusal({"-chardev", backend}).find("unknown backend"), std::string::npos) << backend;
+}
+
+TEST(SetOption, ChangesWhatStandsBeforeIt) {
+  const std::vector<std::string> words{"-drive",  "if=none,id=d,file=a,format=raw",
+                                       "-set",    "drive.d.file=b",
+                                       "-device", "ide-hd,drive=d,id=h",
+                                       "-set",    "device.h.serial=S"};
+  const auto parsed = parse_command_line(words);
+  ASSERT_TRUE(parsed.ok()) << parsed.message();
+  EXPECT_EQ(parsed.value().options.drives[0].file, "b");
+  EXPECT_EQ(parsed.value().options.drives[0].serial, "S");
+}
+
+TEST(GlobalOption, SomePropertiesHaveAnEffect) {
+  const std::vector<std::string> words{"-global", "PIIX4_PM.disable_s3=1",
+                                       "-global", "driver=PIIX4_PM,property=disable_s4,value=on",
+                                       "-global", "isa-fdc.fdtypeA=none"};
+  const auto parsed = parse_command_line(words);
+  ASSERT_TRUE(parsed.ok()) << parsed.message();
+  EXPECT_FALSE(parsed.value().options.suspend_to_ram);
+  EXPECT_FALSE(parsed.value().options.suspend_to_disk);
+  EXPECT_TRUE(parsed.value().options.floppy_drive_a_absent);
+  const std::vector<std::string> wrong{"-global", "PIIX4_PM.disable_s3=2"};
+  EXPECT_FALSE(parse_command_line(wrong).ok());
+}
+
+TEST(ForeignDevices, AreRefusedWithAReason) {
+  for (const char* device : {"e1000", "virtio-blk-pci", "usb-tablet", "sb16", "ich9-ahci", "lsi53c895a", "nvme",
+                             "pvpanic", "cirrus-vga", "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
+    Options options;
+    options.devices.push_back({device, {}});
+    const auto config = board_config_for(options);
+    ASSERT_FALSE(config.ok()) << device;
+    EXPECT_EQ(config.message().find("unknown device"), std::string::npos) << config.message();
+    EXPECT_NE(config.message().find("; "), std::string::npos) << config.message();
+  }
+}
+
+TEST(Processors, OfQemuHaveAnAnswer) {
+  const auto model = [](const char* name) {
+    Options options;
+    options.cpu_model = name;
+    return cpu_model_for(options);
+  };
+  for (const char* name :
+       {"486", "pentium", "pentium2", "pentium3", "qemu32", "qemu64", "kvm32", "kvm64", "coreduo", "host", "max"})
+    EXPECT_TRUE(model(name).ok()) << name;
+  for (const char* name : {"Broadwell", "Conroe-v1", "EPYC-Rome", "Haswell-noTSX", "Opteron_G1", "Skylake-Client",
+                           "athlon", "core2duo", "n270", "phenom", "base"})
+    EXPECT_NE(model(name).message().find("does not have this processor"), std::string::npos) << name;
+}
+
+}  // namespace
+}  // namespace relic86
