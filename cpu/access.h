@@ -6,6 +6,9 @@
 
 namespace relic86 {
 
+// A breakpoint of DR0 to DR3 is enabled (SDM 3B 17.2.4).
+inline bool watches_data(const CpuState& state) { return (state.dr[7] & 0xFF) != 0; }
+
 inline Privilege Cpu::privilege() const { return state().mode.cpl == 3 ? Privilege::User : Privilege::Supervisor; }
 
 template <class T>
@@ -15,6 +18,8 @@ template <class T>
       [[unlikely]] {
     return false;
   }
+  if (watches_data(state())) [[unlikely]]
+    note_data(s, offset, sizeof(T), MemoryAccess::Read);
   if (mmu_->read(LinAddr(static_cast<u32>(s.base + offset)), value, privilege())) [[likely]]
     return true;
   raise_page_fault(mmu_->fault());
@@ -28,6 +33,8 @@ template <class T>
       [[unlikely]] {
     return false;
   }
+  if (watches_data(state())) [[unlikely]]
+    note_data(s, offset, sizeof(T), MemoryAccess::Write);
   if (mmu_->write(LinAddr(static_cast<u32>(s.base + offset)), value, privilege())) [[likely]]
     return true;
   raise_page_fault(mmu_->fault());
@@ -41,6 +48,8 @@ bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
       [[unlikely]] {
     return false;
   }
+  if (watches_data(state())) [[unlikely]]
+    note_data(s, offset, sizeof(T), MemoryAccess::Write);
   if (mmu_->read_for_write(LinAddr(static_cast<u32>(s.base + offset)), value, privilege())) [[likely]]
     return true;
   raise_page_fault(mmu_->fault());

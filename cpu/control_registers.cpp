@@ -9,8 +9,8 @@ namespace relic86 {
 
 namespace {
 
-constexpr u64 kPe = 1u << 0, kEt = 1u << 4, kTs = 1u << 3, kNw = 1u << 29, kCd = 1u << 30, kPg = 1u << 31,
-              kAm = 1u << 18;
+constexpr u64 kPe = 1u << 0, kMp = 1u << 1, kEt = 1u << 4, kTs = 1u << 3, kNw = 1u << 29, kCd = 1u << 30,
+              kPg = 1u << 31, kAm = 1u << 18;
 constexpr u64 kCr0Known = 0xE005003F;
 constexpr u64 kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kDe = 1u << 3;
 
@@ -30,6 +30,11 @@ bool set_cr0(Cpu& cpu, u32 value) {
   if ((next & kPg) != 0 && (next & kPe) == 0) return false;
   if ((next & kNw) != 0 && (next & kCd) == 0) return false;
   const u64 old = state.cr0;
+  // What task switches change: nothing is derived from it.
+  if (((next ^ old) & ~(kMp | kTs)) == 0) {
+    state.cr0 = next;
+    return true;
+  }
   if ((next & kPg) != 0 && (old & kPg) == 0 && (state.cr4 & kPae) != 0 && !cpu.mmu().reload_pdptes()) return false;
   if (((next ^ old) & (kPg | kPe)) != 0) cpu.mmu().flush_all();
   state.cr0 = next;
@@ -125,10 +130,10 @@ Flow mov_to_debug(Cpu& cpu, const Insn& insn) {
     state.dr[6] = (value & 0xE00F) | 0xFFFF0FF0;
   } else if (n == 7) {
     state.dr[7] = (value & ~0xD000u) | 0x400;
-    cpu.update_access_checks();
   } else {
     state.dr[n] = value;
   }
+  cpu.update_breakpoints();
   return Flow::Stop;
 }
 

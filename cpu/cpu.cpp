@@ -116,6 +116,17 @@ void Cpu::update_access_checks() {
   CpuState& s = state();
   for (unsigned i = 0; i < kSegmentRegisters; i++) derive_limits(s, s.segment[i]);
   mmu_->set_smap_override((s.system_flags & kAC) != 0);
+  update_breakpoints();
+}
+
+void Cpu::update_breakpoints() {
+  CpuState& s = state();
+  constexpr u64 kEnablesAndConditions = 0xFFFF00FF;
+  const std::array<u64, 5> now{s.dr[0], s.dr[1], s.dr[2], s.dr[3], s.dr[7] & kEnablesAndConditions};
+  if (now == breakpoints_) return;
+  breakpoints_ = now;
+  mmu_->set_breakpoint_pages(pages_with_data_breakpoints(s));
+  s.pending |= kPendingBreakpoints;
 }
 
 void Cpu::set_eflags(u32 value) {
@@ -165,13 +176,17 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
     raise(Vector::AlignmentCheck, 0);
     return false;
   }
-  if ((s.dr[7] & 0xFF) != 0) check_data_breakpoints(*this, linear, size, write);
   return true;
+}
+
+void Cpu::note_data(const Segment& segment, u32 offset, u32 size, MemoryAccess access) {
+  check_data_breakpoints(*this, LinAddr(static_cast<u32>(segment.base + offset)), size, access == MemoryAccess::Write);
 }
 
 bool Cpu::read_bytes(SegmentName name, u32 offset, void* into, unsigned size) {
   const Segment& segment = state().segment[name];
   if (u64{offset} + size > segment.read_end && !check_access(name, offset, size, MemoryAccess::Read)) return false;
+  if (watches_data(state())) note_data(segment, offset, size, MemoryAccess::Read);
   if (mmu_->read_bytes(LinAddr(static_cast<u32>(segment.base + offset)), into, size, privilege())) return true;
   raise_page_fault(mmu_->fault());
   return false;
@@ -180,6 +195,7 @@ bool Cpu::read_bytes(SegmentName name, u32 offset, void* into, unsigned size) {
 bool Cpu::write_bytes(SegmentName name, u32 offset, const void* from, unsigned size) {
   const Segment& segment = state().segment[name];
   if (u64{offset} + size > segment.write_end && !check_access(name, offset, size, MemoryAccess::Write)) return false;
+  if (watches_data(state())) note_data(segment, offset, size, MemoryAccess::Write);
   if (mmu_->write_bytes(LinAddr(static_cast<u32>(segment.base + offset)), from, size, privilege())) return true;
   raise_page_fault(mmu_->fault());
   return false;
@@ -188,6 +204,7 @@ bool Cpu::write_bytes(SegmentName name, u32 offset, const void* from, unsigned s
 bool Cpu::probe_write(SegmentName name, u32 offset, unsigned size) {
   const Segment& segment = state().segment[name];
   if (u64{offset} + size > segment.write_end && !check_access(name, offset, size, MemoryAccess::Write)) return false;
+  if (watches_data(state())) note_data(segment, offset, size, MemoryAccess::Write);
   if (mmu_->probe_write(LinAddr(static_cast<u32>(segment.base + offset)), size, privilege())) return true;
   raise_page_fault(mmu_->fault());
   return false;

@@ -92,6 +92,8 @@ class Cpu {
   Privilege privilege() const;
   // Full segment check of an access (limit, type, null, expand-down): false: #GP or #SS is raised.
   bool check_access(SegmentName segment, u32 offset, u32 size, MemoryAccess access);
+  // The access is made: a data breakpoint may match it. Asked only while one may be enabled.
+  [[gnu::cold]] void note_data(const Segment& segment, u32 offset, u32 size, MemoryAccess access);
 
   // An unmasked x87 exception meets a waiting instruction while CR0.NE is clear: FERR# is asserted. True: the
   // instruction must wait for the interrupt, `flow` says how; false: it goes on as with IGNNE# asserted.
@@ -100,8 +102,11 @@ class Cpu {
   void signal_smm(bool active) {
     if (wiring_.smiact) wiring_.smiact(active);
   }
-  // After EFLAGS.AC, CR0.AM, CR4.SMAP, DR7 or CPL changed: the inline limits of all segments and the SMAP override.
+  // After EFLAGS.AC, CR0.AM, CR4.SMAP or CPL changed: the inline limits of all segments and the SMAP override. Also
+  // update_breakpoints().
   void update_access_checks();
+  // After DR0-DR3 or DR7 changed: which pages data breakpoints watch, and kPendingBreakpoints.
+  void update_breakpoints();
 
   // Linear addresses as the processor itself uses them for tables and TSS: supervisor privilege whatever CPL is.
   template <class T>
@@ -148,6 +153,7 @@ class Cpu {
   VcpuMemory* memory_ = nullptr;  // one mmap: state, then TLB tables
   std::unique_ptr<Mmu> mmu_;
   Fault fault_{};
+  std::array<u64, 5> breakpoints_{};  // DR0-DR3 and DR7's enables and conditions that are provided for
 };
 
 }  // namespace relic86

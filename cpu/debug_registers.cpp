@@ -28,6 +28,43 @@ bool overlap(const Breakpoint& point, u32 first, u32 size) {
 
 }  // namespace
 
+bool meets_instruction_breakpoint(const CpuState& state, LinAddr address) {
+  for (unsigned n = 0; n < 4; n++) {
+    const Breakpoint point = breakpoint(state, n);
+    if (point.enabled && point.condition == Condition::Execute && point.first == static_cast<u32>(address.raw))
+      return true;
+  }
+  return false;
+}
+
+std::vector<LinAddr> instruction_breakpoints(const CpuState& state) {
+  std::vector<LinAddr> addresses;
+  for (unsigned n = 0; n < 4; n++) {
+    const Breakpoint point = breakpoint(state, n);
+    if (point.enabled && point.condition == Condition::Execute) addresses.emplace_back(point.first);
+  }
+  return addresses;
+}
+
+std::vector<u32> pages_with_data_breakpoints(const CpuState& state) {
+  std::vector<u32> pages;
+  for (unsigned n = 0; n < 4; n++) {
+    const Breakpoint point = breakpoint(state, n);
+    const bool data = point.condition == Condition::Write || point.condition == Condition::ReadWrite;
+    if (point.enabled && data) pages.push_back(point.first >> kPageShift);  // sizes are powers of 2: never two pages
+  }
+  return pages;
+}
+
+bool may_match_data(const CpuState& state, LinAddr address, u32 size) {
+  for (unsigned n = 0; n < 4; n++) {
+    const Breakpoint point = breakpoint(state, n);
+    if (point.enabled && point.condition != Condition::Execute && overlap(point, static_cast<u32>(address.raw), size))
+      return true;
+  }
+  return false;
+}
+
 bool instruction_breakpoint(Cpu& cpu, LinAddr address) {
   CpuState& state = cpu.state();
   u64 hits = 0;

@@ -1,6 +1,7 @@
 // JMP, CALL and RET far, IRET (SDM 3A 5.8, 6.12; SDM 2 pseudo-code of the instructions).
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/direct_transfers.h"
 #include "cpu/effective_address.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
@@ -20,6 +21,8 @@ void log_transfer(const Cpu& cpu, std::string_view name, Selector selector, u32 
   log::print(log::Channel::ProtectedCalls, "{} {:04x}:{:08x} from {:04x}:{:08x} cpl={}", name, selector.raw, offset,
              state.segment[kCs].selector.raw, state.rip, state.mode.cpl);
 }
+
+bool logs_transfers() { return log::enabled(log::Channel::ProtectedCalls); }
 
 // The code segment that a direct far transfer names (not a gate). False: fault.
 bool check_direct_code(Cpu& cpu, Selector selector, const Descriptor& code) {
@@ -191,12 +194,15 @@ Flow call_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
 }
 
 Flow jump(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
+  if (!logs_transfers() && jump_directly(cpu, selector, offset, insn.operand32())) return Flow::StopAt;
   if (cpu.state().mode.real_or_v86()) return real_transfer(cpu, selector, offset, insn.operand32());
   return jump_protected(cpu, selector, offset, insn);
 }
 
 Flow call(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
   CpuState& state = cpu.state();
+  if (!logs_transfers() && call_directly(cpu, selector, offset, insn.operand32(), next_rip(state, insn)))
+    return Flow::StopAt;
   if (!state.mode.real_or_v86()) return call_protected(cpu, selector, offset, insn);
   TransferGuard guard(cpu);
   if (!cpu.push_operand(insn.operand32(), state.segment[kCs].selector.raw) ||
@@ -400,6 +406,7 @@ Flow call_far_indirect(Cpu& cpu, const Insn& insn) {
 Flow ret_far(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const u32 release = insn.immediate & 0xFFFF;
+  if (!logs_transfers() && return_directly(cpu, insn.operand32(), release)) return Flow::StopAt;
   if (!read_frame(cpu, insn.operand32(), 2)) return Flow::Fault;
   if (!state.mode.real_or_v86()) return return_protected(cpu, insn, release);
   TransferGuard guard(cpu);
@@ -416,6 +423,7 @@ Flow iret(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const bool wide = insn.operand32();
   state.nmi_blocked = false;  // even if IRET faults (SDM 3A 6.7.1)
+  if (!logs_transfers() && iret_directly(cpu, wide)) return Flow::StopAt;
   if (state.mode.v86) return iret_in_v86(cpu, insn);
   if (state.mode.protected_mode && (state.system_flags & kNT) != 0) return iret_from_task(cpu, insn);
   if (!read_frame(cpu, wide, 3)) return Flow::Fault;

@@ -45,7 +45,7 @@ void Interpreter::patch_in_place(bool wanted) {
 Interpreter::~Interpreter() { store_.set_code_watch(nullptr); }
 
 void Interpreter::flush_code() {
-  if (breakpoints_.empty()) cuts_.reset();
+  if (breakpoints_.empty()) cuts_ = wanted_cuts();
   blocks_.clear();
   forget_fetch_page();
 }
@@ -54,9 +54,7 @@ void Interpreter::code_written(BackingOffset first, u64 length) { blocks_.invali
 
 u64 Interpreter::linear_rip() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
 
-bool Interpreter::stepping() const {
-  return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0 || (state_.dr[7] & 0xFF) != 0;
-}
+bool Interpreter::stepping() const { return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0; }
 
 void Interpreter::begin(u64 budget) {
   cpu_.begin_slice(budget);
@@ -64,14 +62,31 @@ void Interpreter::begin(u64 budget) {
 }
 
 void Interpreter::set_breakpoints(const std::vector<LinAddr>& addresses) {
-  std::bitset<kPageSize> cuts;
-  for (const LinAddr address : addresses) cuts.set(address.raw & (kPageSize - 1));
-  // Debuggers take their breakpoints out at every stop: cuts that are there stay until none is wanted for long.
-  const bool wanted = (cuts & ~cuts_).any();
   breakpoints_ = addresses;
-  if (!wanted) return;
+  cut_blocks();
+}
+
+std::bitset<kPageSize> Interpreter::wanted_cuts() const {
+  std::bitset<kPageSize> cuts;
+  for (const LinAddr address : breakpoints_) cuts.set(address.raw & (kPageSize - 1));
+  for (const LinAddr address : instruction_breakpoints(state_)) cuts.set(address.raw & (kPageSize - 1));
+  return cuts;
+}
+
+// Debuggers take their breakpoints out at every stop, and systems do at every switch of tasks: cuts that are there stay
+// until none is wanted for long, or they are many.
+void Interpreter::cut_blocks() {
+  constexpr std::size_t kMost = 64;
+  const std::bitset<kPageSize> cuts = wanted_cuts();
+  if ((cuts & ~cuts_).none()) return;
   cuts_ |= cuts;
-  flush_code();
+  if (cuts_.count() > kMost) cuts_ = cuts;
+  blocks_.clear();
+  forget_fetch_page();
+}
+
+bool Interpreter::meets_instruction_breakpoint() const {
+  return (state_.dr[7] & 0xFF) != 0 && relic86::meets_instruction_breakpoint(state_, LinAddr(linear_rip()));
 }
 
 bool Interpreter::meets_breakpoint() {
@@ -124,8 +139,13 @@ ExitReason Interpreter::run_blocks(u64 budget) {
         }
         break;
       }
-      if (block->guarded && meets_breakpoint()) [[unlikely]]
-        return ExitReason::Breakpoint;
+      if (block->guarded) [[unlikely]] {
+        if (meets_breakpoint()) return ExitReason::Breakpoint;
+        if (meets_instruction_breakpoint()) {
+          step();
+          break;
+        }
+      }
       if constexpr (traced) trace_entered(cpu_, block->first);
       flow = run_block(block->insns.data());
     } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
@@ -137,6 +157,10 @@ std::optional<ExitReason> Interpreter::boundary() {
   if (state_.shutdown) return ExitReason::Shutdown;
   if (state_.pending == 0 && !state_.halted) [[likely]]
     return std::nullopt;
+  if ((state_.pending & kPendingBreakpoints) != 0) {
+    state_.pending &= ~u32{kPendingBreakpoints};
+    cut_blocks();
+  }
   if ((state_.pending & (kPendingStop | kPendingReset | kPendingInit)) != 0) return ExitReason::Stopped;
   // A breakpoint that MOV SS or POP SS matched waits for the next instruction (SDM 3A 6.8.3).
   if ((state_.pending & (kPendingSingleStep | kPendingDataBreak)) != 0 && (state_.shadow & kShadowMovSs) == 0) {
@@ -189,6 +213,8 @@ void Interpreter::complete(Flow flow, const Insn& insn) {
       forget_fetch_page();
       break;
     case Flow::Again:  // the same instruction goes on: it was reported when it began
+      // A trap between two iterations pushes RF set (SDM 3B 17.3.1.1).
+      if ((state_.pending & kPendingDataBreak) != 0) state_.system_flags |= kRF;
       if (!breakpoints_.empty()) pass_breakpoint();
       break;
     case Flow::Lookup: break;

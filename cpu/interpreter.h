@@ -2,12 +2,12 @@
 //
 // Between two instructions of a block nothing is looked at but the budget: whoever makes work (an interrupt, a stop, an
 // earlier event) cuts the budget, and instructions that change what may be acted on (STI, POPF, MOV CR) end in
-// Flow::Stop. With TF, RF, an interrupt shadow or an enabled debug register in force, instructions run one by one in
+// Flow::Stop. With TF, RF or an interrupt shadow in force, and at breakpoints, instructions run one by one in
 // step().
 //
-// A debugger's breakpoints cut blocks: every page has block borders at the breakpoints' offsets within their pages, so
-// that borders hold under any paging, and blocks that begin there are guarded: whoever runs them asks first. All other
-// code runs as ever.
+// A debugger's breakpoints and those of DR0 to DR3 cut blocks: every page has block borders at the breakpoints' offsets
+// within their pages, so that borders hold under any paging, and blocks that begin there are guarded: whoever runs them
+// asks first. All other code runs as ever.
 #pragma once
 
 #include <bitset>
@@ -50,8 +50,10 @@ class Interpreter final : public Executor, public CodeWatch {
   bool stepping() const;
   // One instruction. A reason: a breakpoint was met before it.
   std::optional<ExitReason> step_checked();
-  // A breakpoint at CS:EIP is to be reported now. Ask before a guarded block.
+  // A debugger's breakpoint at CS:EIP is to be reported now. Ask before a guarded block.
   bool meets_breakpoint();
+  // One of DR0 to DR3 is at CS:EIP: step_checked() there. Ask before a guarded block.
+  bool meets_instruction_breakpoint() const;
   // The block at CS:EIP; null: a fault was raised (deliver() it), or, if uncached(), the code must be stepped.
   CodeBlock* current_block();
   bool uncached() const { return uncached_; }
@@ -87,6 +89,8 @@ class Interpreter final : public Executor, public CodeWatch {
   bool fetch_uncached(Insn& insn);
 
   u64 linear_rip() const;
+  std::bitset<kPageSize> wanted_cuts() const;
+  void cut_blocks();
   void forget_fetch_page() { fetch_.linear_page = ~u64{0}; }
 
   Cpu& cpu_;

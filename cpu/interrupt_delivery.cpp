@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/cpu_dump.h"
+#include "cpu/direct_transfers.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
 
@@ -12,16 +13,7 @@ namespace {
 
 constexpr u64 kCr4Vme = 1u << 0;
 
-// One event on its way to a handler.
-struct Event {
-  u8 vector = 0;
-  bool software = false;  // INT n, INT3, INTO: gate privilege counts, EXT is 0
-  bool has_error = false;
-  u32 error_code = 0;
-  u32 return_rip = 0;
-  bool resume = false;  // faults push RF set
-  u32 external() const { return software ? 0u : 1u; }
-};
+using Event = DeliveredEvent;
 
 // Real-address mode (SDM 3A 20.1.4).
 bool deliver_real(Cpu& cpu, const Event& event) {
@@ -248,6 +240,7 @@ void log_event(Cpu& cpu, const Event& event) {
 bool deliver(Cpu& cpu, const Event& event) {
   CpuState& state = cpu.state();
   if (log::enabled(log::Channel::Interrupts)) log_event(cpu, event);
+  if (deliver_directly(cpu, event)) return true;
   if (!state.mode.protected_mode) {
     Event real = event;
     real.has_error = false;

@@ -80,9 +80,9 @@ void derive_limits(const CpuState& state, Segment& segment) {
   segment.read_end = segment.write_end = 0;
   segment.end = u64{segment.limit} + 1;
   segment.kind = kind_of(segment);
-  // Alignment checks and data breakpoints look at every access: no inline path.
+  // Alignment checks look at every access: no inline path.
   const bool alignment = (state.cr0 & kCr0Am) != 0 && (state.system_flags & kAC) != 0 && state.mode.cpl == 3;
-  if (alignment || (state.dr[7] & 0xFF) != 0) return;
+  if (alignment) return;
   if (!segment.present() || !segment.is_code_or_data()) return;
   const unsigned type = segment.type();
   const bool expand_down = !segment.is_code() && (type & 4) != 0;

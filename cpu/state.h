@@ -118,9 +118,10 @@ enum PendingBits : u32 {
   kPendingSmi = 1u << 2,
   kPendingInit = 1u << 3,
   kPendingReset = 1u << 4,
-  kPendingStop = 1u << 5,        // the machine wants the engine to return (exit, power-off, pause)
-  kPendingSingleStep = 1u << 6,  // TF trap after the present instruction
-  kPendingDataBreak = 1u << 7,   // DR0-3 data or I/O breakpoint matched in the present instruction
+  kPendingStop = 1u << 5,         // the machine wants the engine to return (exit, power-off, pause)
+  kPendingSingleStep = 1u << 6,   // TF trap after the present instruction
+  kPendingDataBreak = 1u << 7,    // DR0-3 data or I/O breakpoint matched in the present instruction
+  kPendingBreakpoints = 1u << 8,  // DR0-3 or DR7 changed: the engine looks where instruction breakpoints stand
 };
 
 // Interruptibility (SDM 3A 6.8.3): set by STI, MOV SS, POP SS for the one instruction that follows.

@@ -269,7 +269,7 @@ Flow run(Cpu& cpu, const Insn& insn) {
   u32 count = string.get(kEcx);
   if (count == 0) return Body::permitted(cpu) ? Flow::Next : Flow::Fault;
   const Handler self = insn.handler;
-  const bool single = (state.system_flags & kTF) != 0 || (state.dr[7] & 0xFF) != 0;
+  const bool single = (state.system_flags & kTF) != 0;
   RepeatFlags flags(cpu, Body::kCompares);
   for (;;) {
     if (!single && count > 1) {

@@ -97,7 +97,10 @@ constexpr NamedOperation kOperations[] = {RELIC86_NAMED(Constant),
                                           RELIC86_NAMED(LoadSegment),
                                           RELIC86_NAMED(VerifySegment),
                                           RELIC86_NAMED(SetZero),
-                                          RELIC86_NAMED(FastTransfer)};
+                                          RELIC86_NAMED(FastTransfer),
+                                          RELIC86_NAMED(FarTransfer),
+                                          RELIC86_NAMED(TableRegister),
+                                          RELIC86_NAMED(SystemRegister)};
 #undef RELIC86_NAMED
 
 std::string name_of(Op op) {

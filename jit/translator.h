@@ -42,6 +42,7 @@ struct TranslatorOptions {
   bool patches = true;                  // instructions that the guest writes over are changed where they stand
   bool strings = true;                  // string instructions without a repeat prefix, MOVS and STOS are translated
   bool segments = true;                 // loads of known segments, VERW, SYSENTER and SYSEXIT are translated
+  bool system = true;                   // flags', tables' and real mode's far instructions are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
@@ -128,11 +129,13 @@ class Translator final : public Executor, public CodeWatch {
   static u64 probe_helper(void* context, void* exit);
   static u64 touch_helper(void* context, void* exit);
   static u64 cold_helper(void* context, void* exit);
+  static u64 depart_helper(void* context, void* exit);
   static u64 flatten_helper(void* context, void* exit);
   static u64 time_helper(void* context, void* exit);
   bool allowed(const Segment& segment, u32 offset, u32 size, bool write) const;
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
+  BackingOffset backing_of(u64 entry, u32 linear) const;
   bool plain_store(u32 linear, u32 size) const;
   bool immediate_store(u32 linear, u32 size);
   u32 access_offset(const ExitPoint& exit) const;

@@ -120,8 +120,8 @@ bool closes_loop(const BlockIr& ir) {
     for (const Node& node : each.nodes) {
       pushes = pushes || node.op == Op::Push;
       if (node.op == Op::SetFlags || node.op == Op::ClearInterrupts || node.op == Op::SetInterrupts ||
-          node.op == Op::LoadSegment || node.op == Op::VerifySegment || node.op == Op::RepeatMove ||
-          node.op == Op::RepeatStore) {
+          node.op == Op::TableRegister || node.op == Op::SystemRegister || node.op == Op::LoadSegment ||
+          node.op == Op::VerifySegment || node.op == Op::RepeatMove || node.op == Op::RepeatStore) {
         return false;
       }
       branches = node.op == Op::JumpIf || node.op == Op::JumpIfCounting ||
@@ -143,7 +143,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.insn = &block.insns[i];
     insn.offset = offset;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
-                (!options_.segments && changes_segments(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
+                (!options_.segments && changes_segments(*insn.insn)) ||
+                (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset += insn.insn->length;
     if (insn.leaves) break;

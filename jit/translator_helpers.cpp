@@ -1,6 +1,7 @@
 // What translated code calls. The guest's registers are in CpuState; CpuState::remaining holds what is left behind the
 // running block, so that exit->undone must be added for the exact count.
 #include "cpu/access.h"
+#include "cpu/debug_registers.h"
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
 #include "cpu/system_instructions.h"
@@ -46,12 +47,10 @@ u32 Translator::access_offset(const ExitPoint& exit) const {
   return 0;
 }
 
-// What Cpu::check_access() allows. Data breakpoints are the interpreter's.
+// What Cpu::check_access() allows.
 bool Translator::allowed(const Segment& segment, u32 offset, u32 size, bool write) const {
   if (u64{offset} + size <= (write ? segment.write_end : segment.read_end)) return true;
-  constexpr u32 kBreakpoints = 0xFF;
-  if ((state_.dr[7] & kBreakpoints) != 0 || (segment.kind & (write ? kSegmentWrites : kSegmentReads)) == 0)
-    return false;
+  if ((segment.kind & (write ? kSegmentWrites : kSegmentReads)) == 0) return false;
   const u64 last = u64{offset} + size - 1;
   if ((segment.kind & kSegmentExpandsDown) != 0) {
     if (offset < segment.end || last > ((segment.kind & kSegmentTop4G) != 0 ? 0xFFFFFFFFu : 0xFFFFu)) return false;
@@ -88,7 +87,10 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
   const auto plain = [&](u32 address) {
     const u64 entry =
         write ? mmu.tlb().write_entry(LinAddr(address), privilege) : mmu.tlb().read_entry(LinAddr(address), privilege);
-    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0);
+    // Pages that breakpoints watch are accessed here as long as the bytes are others.
+    const bool passes =
+        (entry & kTlbDebug) != 0 && !mmu.has_watchpoints() && !may_match_data(state_, LinAddr(linear), exit.size);
+    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes;
   };
   if (!plain(linear) || !plain(linear + exit.size - 1)) return false;
   outcome_set_ = false;
@@ -106,13 +108,19 @@ u64 Translator::load_helper(void* context, void* exit_point) {
   return 0;
 }
 
+// Where the byte lies that a slow entry of plain memory leads to.
+BackingOffset Translator::backing_of(u64 entry, u32 linear) const {
+  const u64 page = entry & ~u64{kPageSize - 1};
+  if ((entry & kTlbDebug) != 0) return BackingOffset(page + (linear & (kPageSize - 1)));
+  return store_.offset_of(reinterpret_cast<const u8*>(page + linear));
+}
+
 // A store that hits no translated or decoded code.
 bool Translator::plain_store(u32 linear, u32 size) const {
   const Tlb& tlb = cpu_.mmu().tlb();
   const u64 entry = tlb.write_entry(LinAddr(linear), cpu_.privilege());
   if ((entry & kTlbFast) != 0) return true;
-  const u8* const host = reinterpret_cast<const u8*>((entry & ~u64{kPageSize - 1}) + linear);
-  const BackingOffset at = store_.offset_of(host);
+  const BackingOffset at = backing_of(entry, linear);
   return (store_.code_granules(at) & granules_of(at.raw, size)) == 0;
 }
 
@@ -120,8 +128,7 @@ bool Translator::plain_store(u32 linear, u32 size) const {
 bool Translator::immediate_store(u32 linear, u32 size) {
   if ((linear & (kPageSize - 1)) + size > kPageSize) return false;
   const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
-  const u8* const host = reinterpret_cast<const u8*>((entry & ~u64{kPageSize - 1}) + linear);
-  return interpreter_.blocks().immediates_only(store_.offset_of(host), size);
+  return interpreter_.blocks().immediates_only(backing_of(entry, linear), size);
 }
 
 u64 Translator::store_helper(void* context, void* exit_point) {
@@ -173,10 +180,8 @@ bool Translator::mode_stays(const ExitPoint& exit) { return mode_number() == exi
 
 // After an instruction that stops the engine for a look at what it may have changed: nothing has.
 bool Translator::undisturbed(const ExitPoint& exit) {
-  constexpr u32 kBreakpoints = 0xFF;
   return state_.pending == 0 && state_.shadow == 0 && !state_.halted && (state_.system_flags & (kTF | kRF)) == 0 &&
-         (state_.dr[7] & kBreakpoints) == 0 && mode_stays(exit) &&
-         (instruction_table()[exit.insn->row].traits & kTraitEndsBlock) == 0;
+         mode_stays(exit) && (instruction_table()[exit.insn->row].traits & kTraitEndsBlock) == 0;
 }
 
 u64 Translator::cold_helper(void* context, void* exit_point) {
@@ -225,6 +230,10 @@ u64 Translator::time_helper(void* context, void* exit_point) {
   const u64 now = static_cast<u64>(self.cpu_.clock().now()) + self.state_.tsc_offset;
   self.state_.remaining -= exit.undone;
   return now;
+}
+
+u64 Translator::depart_helper(void* context, void* exit_point) {
+  return translator(context).depart(*static_cast<ExitPoint*>(exit_point));
 }
 
 u64 Translator::flatten_helper(void* context, void* exit_point) {

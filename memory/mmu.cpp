@@ -241,7 +241,17 @@ bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
 void Mmu::set_watchpoints(std::vector<Watchpoint> watchpoints, WatchListener listener) {
   watchpoints_ = std::move(watchpoints);
   watch_listener_ = std::move(listener);
-  std::vector<u32> pages;
+  slow_pages_changed();
+}
+
+void Mmu::set_breakpoint_pages(std::vector<u32> pages) {
+  if (pages == breakpoint_pages_) return;
+  breakpoint_pages_ = std::move(pages);
+  slow_pages_changed();
+}
+
+void Mmu::slow_pages_changed() {
+  std::vector<u32> pages = breakpoint_pages_;
   for (const Watchpoint& point : watchpoints_) {
     const u32 last = (point.first + point.size - 1) >> kPageShift;
     for (u32 page = point.first >> kPageShift;; page = (page + 1) & (kLinearPages - 1)) {

@@ -142,6 +142,9 @@ class Mmu {
   };
   using WatchListener = std::function<void(const Watchpoint&)>;
   void set_watchpoints(std::vector<Watchpoint> watchpoints, WatchListener listener);
+  bool has_watchpoints() const { return !watchpoints_.empty(); }
+  // Pages (linear address >> 12) that the guest's own data breakpoints watch: accesses take the slow path as well.
+  void set_breakpoint_pages(std::vector<u32> pages);
 
   std::optional<PhysAddr> debug_translate(LinAddr address);
   std::optional<Rights> debug_rights(LinAddr address);
@@ -164,6 +167,7 @@ class Mmu {
   // Makes sure that the page has an entry for a read or a write; false: fault_.
   bool ensure(u32 linear, Access access, Privilege privilege);
   void note_access(u32 linear, u32 size, bool write);
+  void slow_pages_changed();
   void read_page(u32 linear, u8* into, u32 size, Privilege privilege);
   void write_page(u32 linear, const u8* from, u32 size, Privilege privilege);
   CodePage code_page(PhysAddr physical) const;
@@ -176,6 +180,7 @@ class Mmu {
   PageFault fault_;
   std::vector<Watchpoint> watchpoints_;
   WatchListener watch_listener_;
+  std::vector<u32> breakpoint_pages_;
 };
 
 }  // namespace relic86

@@ -7,7 +7,8 @@
 //   bit 2 (kTlbMmio)       bits 63:12 are the physical page; go through the bus (registers, unmapped memory, writes to
 //                          ROM)
 //   bit 3 (kTlbWatched)    entry & ~FFFh is the addend; store, then BackingStore::note_write
-//   bit 4 (kTlbDebug)      a debugger watches bytes of the page: bits 63:12 are the page in the backing store. Data
+//   bit 4 (kTlbDebug)      a debugger or the guest's data breakpoints watch bytes of the page: bits 63:12 are the page
+//                          in the backing store. Data
 //   only 0                    not looked up since the last flush: walk the page tables.
 //
 // A code entry is made by fetching: what the read entry says, of a page that may be executed.

@@ -70,9 +70,9 @@ void AtapiCdrom::set_signature() {
   task_.lba_high = 0xEB;
 }
 
-// A drive reports its power-on or reset (UNIT ATTENTION 29h) to the first command that asks, which on a PC is one of the
-// BIOS's power-on checks. SeaBIOS has none, so the drive starts as they leave it: the first kernel that reads may not
-// expect to be refused.
+// A drive reports its power-on or reset (UNIT ATTENTION 29h) to the first command that asks, which on a PC is one of
+// the BIOS's power-on checks. SeaBIOS has none, so the drive starts as they leave it: the first kernel that reads may
+// not expect to be refused.
 void AtapiCdrom::reset_drive(ResetKind) {
   locked_ = tray_open_ = false;
   attention_ = Attention::None;

@@ -89,7 +89,7 @@ enum class Op : u8 {
   RepeatStore,  // REP STOS within a page
   // Of the system's instructions, the usual case (jit/record/system_forms.h).
   Selector,         // reg: segment
-  FlagsImage,       // what PUSHF pushes; immediate 1: for PUSHF, which virtual-8086 mode may forbid
+  FlagsImage,       // what PUSHF pushes; immediate 1: for the arithmetic flags alone
   SetFlags,         // a: what POPF popped
   ClearInterrupts,  // CLI
   SetInterrupts,    // STI
@@ -97,6 +97,9 @@ enum class Op : u8 {
   VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
   SetZero,          // a step only: ZF
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
+  FarTransfer,      // of 16-bit real-mode code; a: Address if indirect; immediate: FarKind
+  TableRegister,    // SGDT, SIDT; a: Address; reg 1: that of interrupts; immediate 1: LGDT, LIDT
+  SystemRegister,   // to the instruction's register; immediate: SystemSource
   // Several steps in one instruction (jit/record/compound_forms.h). What is unusual is the interpreter's.
   BitAddress,  // a: Address, b: bit number; the operand of that size which holds the bit (BT to BTC)
   PushAll,
@@ -112,6 +115,11 @@ enum class Op : u8 {
 
 // Where MOV and POP of a segment register have the selector from. POP reads the whole slot or the selector alone.
 enum LoadSegmentFrom : u32 { kFromOperand, kFromSlot, kFromSlotsSelector };
+
+enum class FarKind : u8 { Jump, Call, Return, InterruptReturn };
+
+// What SMSW and MOV from a control register, SLDT and STR read.
+enum class SystemSource : u8 { Cr0, Cr2, Cr3, Ldtr, Tr };
 
 inline constexpr u16 kNoValue = 0xFFFF;
 inline constexpr u16 kNoGroup = 0xFFFF;

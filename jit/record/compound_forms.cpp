@@ -19,7 +19,7 @@ Node with_immediate(Op op, u8 size, u32 immediate, u16 a = kNoValue) {
 }
 
 void record_decimal(InsnIr& ir, Decimal kind) {
-  ir.nodes.push_back({Op::FlagsImage, 1});
+  ir.nodes.push_back(with_immediate(Op::FlagsImage, 1, 1));
   ir.nodes.push_back(with_immediate(Op::DecimalAdjust, 1, static_cast<u32>(kind), kFirst));
   ir.writes_registers |= 1u << kEax;
 }

@@ -229,7 +229,7 @@ class IrBuilder {
   Value<u16> byte_swap(Value<u16>) { return constant<u16>(0); }
 
   // --- Flags ---
-  Value<u8> flags_byte() { return value<u8>({Op::FlagsImage, 1}); }
+  Value<u8> flags_byte() { return value<u8>({Op::FlagsImage, 1, 0, kNoValue, kNoValue, kNoValue, 1}); }
   // SAHF's byte is AH, where it is.
   void set_flags_byte(Value<u8> high) { add_node({Op::SetFlagsByte, 1, 0, high.node}); }
   void set_carry(bool carry) { add_node({Op::SetCarry, 1, 0, kNoValue, kNoValue, kNoValue, carry ? 1u : 0u}); }

@@ -67,6 +67,9 @@ bool touches_memory(const InsnIr& ir) {
       case Op::RepeatStore:
       case Op::VerifySegment:
       case Op::FastTransfer:
+      case Op::FarTransfer:
+      case Op::TableRegister:
+      case Op::SystemRegister:
       case Op::StringLoad:
       case Op::StringStore: return true;
       default: break;

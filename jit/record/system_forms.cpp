@@ -43,10 +43,84 @@ bool record_segment(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor,
   return true;
 }
 
+// Real-mode code of 16 bits. (Protected mode runs such code, too: the back end asks.)
+bool record_far(InsnIr& ir, const Mode& mode, std::string_view meaning) {
+  const Insn& insn = *ir.insn;
+  if (mode.code32 || insn.operand32()) return false;
+  static constexpr struct {
+    std::string_view meaning;
+    FarKind kind;
+  } kForms[] = {{"jmp_far", FarKind::Jump},   {"jmp_far_indirect", FarKind::Jump},
+                {"call_far", FarKind::Call},  {"call_far_indirect", FarKind::Call},
+                {"ret_far", FarKind::Return}, {"iret", FarKind::InterruptReturn}};
+  for (const auto& form : kForms) {
+    if (form.meaning != meaning) continue;
+    if (insn.memory()) ir.nodes.push_back({Op::Address, 4});
+    Node node{Op::FarTransfer, 2, 0};
+    if (insn.memory()) node.a = kFirst;
+    node.immediate = static_cast<u32>(form.kind);
+    ir.nodes.push_back(node);
+    ir.writes_registers |= 1u << kEsp;
+    return true;
+  }
+  return false;
+}
+
+// Of ring 0: descriptor tables' registers, what tells the mode.
+bool record_registers(InsnIr& ir, std::string_view meaning) {
+  const Insn& insn = *ir.insn;
+  const bool loads = meaning == "lgdt" || meaning == "lidt", stores = meaning == "sgdt" || meaning == "sidt";
+  if (loads || stores) {
+    ir.nodes.push_back({Op::Address, 4});
+    Node node{Op::TableRegister, 6, meaning == "lidt" || meaning == "sidt" ? u8{1} : u8{0}, kFirst};
+    node.immediate = loads ? 1 : 0;
+    ir.nodes.push_back(node);
+    return true;
+  }
+  constexpr u8 kCr0 = 0, kCr2 = 2, kCr3 = 3;
+  u8 size = insn.operand32() ? 4 : 2;
+  SystemSource source{};
+  if (meaning == "mov_from_control" && (insn.reg == kCr0 || insn.reg == kCr2 || insn.reg == kCr3)) {
+    size = 4;
+    source = insn.reg == kCr0 ? SystemSource::Cr0 : insn.reg == kCr2 ? SystemSource::Cr2 : SystemSource::Cr3;
+  } else if (!insn.memory() && (meaning == "smsw" || meaning == "sldt" || meaning == "str")) {
+    source = meaning == "smsw" ? SystemSource::Cr0 : meaning == "sldt" ? SystemSource::Ldtr : SystemSource::Tr;
+  } else {
+    return false;
+  }
+  Node node{Op::SystemRegister, size, insn.rm};
+  node.immediate = static_cast<u32>(source);
+  ir.nodes.push_back(node);
+  ir.writes_registers |= 1u << insn.rm;
+  return true;
+}
+
 }  // namespace
 
 bool changes_segments(const Insn& insn) {
   constexpr Handler kHandlers[] = {mov_to_segment, pop_segment, verr, verw, sysenter, sysexit};
+  return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
+}
+
+bool concerns_system(const Insn& insn) {
+  constexpr Handler kHandlers[] = {cli,
+                                   sti,
+                                   pushf,
+                                   popf,
+                                   lgdt,
+                                   lidt,
+                                   sgdt,
+                                   sidt,
+                                   smsw,
+                                   sldt,
+                                   str,
+                                   mov_from_control,
+                                   iret,
+                                   ret_far,
+                                   jmp_far,
+                                   call_far,
+                                   jmp_far_indirect,
+                                   call_far_indirect};
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
 }
 
@@ -68,8 +142,10 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
     ir.writes_registers |= 1u << kEax | 1u << kEdx;
     return true;
   }
+  if (record_far(ir, mode, meaning)) return true;
+  if (!mode.user && record_registers(ir, meaning)) return true;
   if (meaning == "pushf") {
-    ir.nodes.push_back({Op::FlagsImage, size, 0, kNoValue, kNoValue, kNoValue, 1});
+    ir.nodes.push_back({Op::FlagsImage, size});
     push_first(ir, size);
     return true;
   }
@@ -80,7 +156,6 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
     ir.writes_registers |= 1u << kEsp;
     return true;
   }
-  if (mode.user) return false;  // IOPL, or virtual-8086 mode
   if (meaning == "cli") ir.nodes.push_back({Op::ClearInterrupts, 4});
   if (meaning == "sti") ir.nodes.push_back({Op::SetInterrupts, 4});
   return !ir.nodes.empty();

@@ -11,8 +11,8 @@ namespace relic86::jit {
 void DescriptorCache::remember(Cpu& cpu, Selector selector) {
   const CpuState& state = cpu.state();
   LinAddr at{};
-  // With alignment checks or data breakpoints a hidden part is another (derive_limits()).
-  const bool checked = (state.system_flags & kAC) != 0 || (state.dr[7] & 0xFF) != 0;
+  // With alignment checks a hidden part is another (derive_limits()).
+  const bool checked = (state.system_flags & kAC) != 0;
   if (checked || state.mode.real_or_v86() || selector.null() || !locate_descriptor(state, selector, at)) return;
   const u64 entry = cpu.mmu().tlb().read_entry(at, Privilege::Supervisor);
   if ((entry & kTlbFast) == 0 || at.raw % kPageSize > kPageSize - sizeof(u64)) return;

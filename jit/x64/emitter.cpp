@@ -197,6 +197,9 @@ void Emitter::node(u16 id) {
     case Op::LoadSegment: load_segment(id); break;
     case Op::VerifySegment: verify_segment(id); break;
     case Op::FastTransfer: fast_transfer(id); break;
+    case Op::FarTransfer: far_transfer(id); break;
+    case Op::TableRegister: table_register(id); break;
+    case Op::SystemRegister: system_register(id); break;
     case Op::SetDirection: set_direction(id); break;
     case Op::StringLoad: string_load(id); break;
     case Op::StringStore: string_store(id); break;
@@ -458,9 +461,10 @@ void Emitter::call_thunk(u64 thunk, ExitPoint* exit) {
   a_.call(thunk);
 }
 
+// An instruction that the interpreter carries out is followed by the next block at once if nothing else is due.
 void Emitter::leave(ExitPoint* exit) {
   a_.mov(kAddress, reinterpret_cast<u64>(exit));
-  a_.jmp(thunks_.leave);
+  a_.jmp(exit->kind == ExitKind::Before ? thunks_.depart : thunks_.leave);
 }
 
 // The dispatcher looks what mode it is now.

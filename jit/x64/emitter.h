@@ -10,7 +10,8 @@
 //   emitter_limits.cpp      code whose page may reach over CS's limit
 //   emitter_units.cpp       x87, MMX, SSE
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
-//   emitter_system.cpp      CLI, STI, PUSHF, POPF
+//   emitter_system.cpp      CLI, STI, PUSHF, POPF, descriptor tables' and control registers
+//   emitter_transfers.cpp   far transfers and IRET of real-mode and virtual-8086 code
 //   emitter_compound.cpp    PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic
 //   emitter_segments.cpp    MOV and POP of segment registers, VERR, VERW, SYSENTER, SYSEXIT
 #pragma once
@@ -258,8 +259,9 @@ class Emitter {
   // --- The system's instructions (emitter_system.cpp) ---
   void selector(u16 id);
   void flags_image(u16 id);
-  void check_iopl(ExitPoint* exit);
   bool logic_left_flags() const;
+  void check_trusted(const Label& other);
+  void check_not_v86(const Label& other);
   void set_flags(u16 id);
   void set_flags_byte();
   void clear_interrupts();
@@ -269,6 +271,14 @@ class Emitter {
   void verify_segment(u16 id);
   void fast_transfer(u16 id);
   void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
+  void table_register(u16 id);
+  // Far transfers (emitter_transfers.cpp)
+  void check_real_code(const Label& slow);
+  void load_pointer(const Gp& to, const Label& slow, unsigned segment);
+  void push_return_address(const Label& slow);
+  void take_flags(const Gp& flags, const Label& slow);
+  void far_transfer(u16 id);
+  void system_register(u16 id);
   void cold_aside(const Label& slow, const Label& done);
 
   // --- Exits ---

@@ -124,8 +124,6 @@ void Emitter::fast_transfer(u16 id) {
   const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
   a_.test(system_flags, static_cast<i32>(kTF | kRF | kAC));
   a_.jnz(slow);
-  a_.cmp(state(offsetof(CpuState, dr) + 7 * sizeof(u64), 1), 0);
-  a_.jne(slow);
   a_.mov(x86::r10d, state(offsetof(CpuState, sysenter_cs), 4));
   a_.and_(x86::r10d, 0xFFFC);
   a_.jz(slow);

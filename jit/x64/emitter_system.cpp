@@ -1,4 +1,5 @@
-// CLI, STI, PUSHF, POPF, PUSH of a segment register (jit/record/system_forms.h).
+// CLI, STI, PUSHF, POPF, PUSH of a segment register, registers of descriptor tables, reads of system registers
+// (jit/record/system_forms.h).
 #include <bit>
 
 #include "cpu/semantics/condition.h"
@@ -28,7 +29,39 @@ bool Emitter::logic_left_flags() const {
   return op == Op::And || op == Op::Or || op == Op::Xor;
 }
 
+// Jumps to other unless IF is the program's to change: CPL 0, or, outside rings 0 to 2, IOPL 3.
+void Emitter::check_trusted(const Label& other) {
+  host_flags(0);
+  if (mode_.user) {
+    a_.mov(kAddress.r32(), state(offsetof(CpuState, system_flags), 4));
+    a_.and_(kAddress.r32(), static_cast<i32>(kIOPL));
+    a_.cmp(kAddress.r32(), static_cast<i32>(kIOPL));
+  } else {
+    a_.cmp(state(kCpl, 1), 0);
+  }
+  a_.jne(other);
+}
+
+// Jumps to other in virtual-8086 mode.
+void Emitter::check_not_v86(const Label& other) {
+  a_.test(state(offsetof(CpuState, system_flags), 4), static_cast<i32>(kVM));
+  a_.jnz(other);
+}
+
 void Emitter::flags_image(u16 id) {
+  if (mode_.user && at(id).immediate == 0) {  // virtual-8086 mode with less IOPL
+    ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+    const Label less = a_.newLabel(), other = a_.newLabel(), fine = a_.newLabel();
+    check_trusted(less);
+    a_.bind(fine);
+    defer([=, this] {
+      a_.bind(less);
+      check_not_v86(other);
+      a_.jmp(fine);
+      a_.bind(other);
+      leave(exit);
+    });
+  }
   const u8 host = take();
   set_temporary(id, host);
   const Gp image = sized(host, 4);
@@ -52,24 +85,6 @@ void Emitter::flags_image(u16 id) {
   a_.or_(image, state(offsetof(CpuState, system_flags), 4));
   a_.and_(image, ~static_cast<i32>(kVM | kRF));
   a_.or_(image, static_cast<i32>(kFixed1));
-  if (at(id).immediate != 0 && mode_.user) check_iopl(new_exit(ExitKind::Before, undone_before()));
-}
-
-// PUSHF and POPF in virtual-8086 mode below IOPL 3 are the interpreter's.
-void Emitter::check_iopl(ExitPoint* exit) {
-  const Label virtual86 = a_.newLabel(), good = a_.newLabel();
-  const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
-  a_.test(system_flags, static_cast<i32>(kVM));
-  a_.jnz(virtual86);
-  a_.bind(good);
-  defer([=, this] {
-    a_.bind(virtual86);
-    a_.mov(kAddress.r32(), system_flags);
-    a_.not_(kAddress.r32());
-    a_.test(kAddress.r32(), static_cast<i32>(kIOPL));
-    a_.jz(good);
-    leave(exit);
-  });
 }
 
 // SAHF: OF joins the byte to an image of all six; the host's flags then hold the other five. (The host has SAHF: only
@@ -96,7 +111,8 @@ void Emitter::set_flags_byte() {
   host_flags(kByte);
 }
 
-// IF and DF may change; with any other system flag, or an interrupt waiting for IF, the instruction is the handler's.
+// IF may change, by privilege; with any other system flag, or an interrupt waiting for IF, the instruction is the
+// handler's.
 void Emitter::set_flags(u16 id) {
   const Node& n = at(id);
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
@@ -104,43 +120,37 @@ void Emitter::set_flags(u16 id) {
   const u8 host = in_temporary(n.a, 4);
   const Gp value = sized(host, 4), scratch = kAddress.r32();
   if (n.size == 2) a_.movzx(value, value.r16());
-  const u32 fixed = u32{kTF} | (mode_.user ? 0u : u32{kIOPL}) | kNT | kDF | (n.size == 4 ? u32{kAC} | kID : 0u);
+  const u32 fixed = u32{kTF} | kNT | kDF | (mode_.user ? 0u : u32{kIOPL}) | (n.size == 4 ? u32{kAC} | kID : 0u);
   const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
   if (mode_.user) {
-    check_iopl(exit);
+    const Label less = a_.newLabel(), trusted = a_.newLabel();
+    check_trusted(less);
+    a_.bind(trusted);
+    defer([=, this] {
+      a_.bind(less);
+      check_not_v86(other);
+      a_.and_(value, ~static_cast<i32>(kIF));  // IF stays as it is
+      a_.mov(scratch, system_flags);
+      a_.and_(scratch, static_cast<i32>(kIF));
+      a_.or_(value, scratch);
+      a_.jmp(trusted);
+    });
   } else {
-    a_.cmp(state(kCpl, 1), 0);
-    a_.jne(other);
+    check_trusted(other);
   }
   a_.mov(scratch, value);
   a_.xor_(scratch, system_flags);
   a_.test(scratch, static_cast<i32>(fixed));
   a_.jnz(other);
-  if (mode_.user) {
-    // IOPL stays; IF, too, unless IOPL is 3.
-    const Label differs = a_.newLabel();
-    a_.test(scratch, static_cast<i32>(kIF));
-    a_.jnz(differs);
-    a_.bind(masked);
-    defer([=, this] {
-      a_.bind(differs);
-      a_.mov(scratch, system_flags);
-      a_.not_(scratch);
-      a_.test(scratch, static_cast<i32>(kIOPL));
-      a_.jnz(masked);
-      a_.jmp(other);
-    });
-  } else {
-    a_.test(value, static_cast<i32>(kIF));
-    a_.jz(masked);
-    a_.cmp(state(offsetof(CpuState, pending), 4), 0);
-    a_.jne(other);
-    a_.bind(masked);
-    a_.mov(scratch, value);
-    a_.and_(scratch, static_cast<i32>(kIF | kDF));
-    a_.and_(system_flags, ~static_cast<i32>(kIF | kDF));
-    a_.or_(system_flags, scratch);
-  }
+  a_.test(value, static_cast<i32>(kIF));
+  a_.jz(masked);
+  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
+  a_.jne(other);
+  a_.bind(masked);
+  a_.mov(scratch, value);
+  a_.and_(scratch, static_cast<i32>(kIF | kDF));
+  a_.and_(system_flags, ~static_cast<i32>(kIF | kDF));
+  a_.or_(system_flags, scratch);
   host_flags(0);
   if (need(kArithmeticFlags).needed()) {
     FlagStep step;
@@ -169,9 +179,7 @@ void Emitter::cold_aside(const Label& slow, const Label& done) {
 void Emitter::clear_interrupts() {
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
-  host_flags(0);
-  a_.cmp(state(kCpl, 1), 0);
-  a_.jne(slow);
+  check_trusted(slow);
   a_.and_(state(offsetof(CpuState, system_flags), 4), ~static_cast<i32>(kIF));
   a_.bind(done);
 }
@@ -184,12 +192,76 @@ void Emitter::set_interrupts() {
   }
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
-  host_flags(0);
-  a_.cmp(state(kCpl, 1), 0);
-  a_.jne(slow);
+  check_trusted(slow);
   a_.cmp(state(offsetof(CpuState, pending), 4), 0);
   a_.jne(slow);
   a_.or_(state(offsetof(CpuState, system_flags), 4), static_cast<i32>(kIF));
+  a_.bind(done);
+}
+
+// LGDT, LIDT, SGDT, SIDT of ring 0, their operand within one plain page.
+void Emitter::table_register(u16 id) {
+  const Node& n = at(id);
+  const bool loads = n.immediate != 0;
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  cold_aside(slow, done);
+  host_flags(0);
+  a_.cmp(state(kCpl, 1), 0);
+  a_.jne(slow);
+  lea_address(kAddress);
+  u8 temporary = 0;
+  Mem limit = translate(n.size, !loads, insn().insn->segment, slow, temporary);
+  Mem base = limit.cloneAdjusted(2);
+  limit.setSize(2);
+  base.setSize(4);
+  const u8 host = take();
+  const Gp value = sized(host, 4);
+  const std::size_t at_table = n.reg != 0 ? offsetof(CpuState, idtr) : offsetof(CpuState, gdtr);
+  const Mem limit_field = state(at_table + offsetof(DescriptorTable, limit), 4);
+  const std::size_t at_base = at_table + offsetof(DescriptorTable, base);
+  if (loads) {
+    constexpr i32 kNarrowBase = 0x00FFFFFF;  // a 16-bit operand size takes 24 bits
+    a_.movzx(value, limit);
+    a_.mov(limit_field, value);
+    a_.mov(value, base);
+    if (!insn().insn->operand32()) a_.and_(value, kNarrowBase);
+    a_.mov(state(at_base, 8), value.r64());
+  } else {
+    a_.mov(value, limit_field);
+    a_.mov(limit, value.r16());
+    a_.mov(value, state(at_base, 4));
+    a_.mov(base, value);
+  }
+  give(host);
+  give(temporary);
+  a_.bind(done);
+}
+
+// MOV from CR0, CR2 and CR3, SMSW, SLDT and STR to a register in ring 0.
+void Emitter::system_register(u16 id) {
+  const Node& n = at(id);
+  const SystemSource source = static_cast<SystemSource>(n.immediate);
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  cold_aside(slow, done);
+  host_flags(0);
+  a_.cmp(state(kCpl, 1), 0);
+  a_.jne(slow);
+  const auto selector_of = [&](SegmentName name) {
+    constexpr std::size_t kProtectedMode = offsetof(CpuState, mode) + offsetof(CpuMode, protected_mode);
+    a_.cmp(state(kProtectedMode, 1), 0);  // CPL 0 is not virtual-8086 mode
+    a_.je(slow);
+    const std::size_t at_segment = offsetof(CpuState, segment) + name * sizeof(Segment);
+    a_.movzx(kAddress.r32(), state(at_segment + offsetof(Segment, selector), 2));
+  };
+  switch (source) {
+    case SystemSource::Cr0: a_.mov(kAddress.r32(), state(offsetof(CpuState, cr0), 4)); break;
+    case SystemSource::Cr2: a_.mov(kAddress.r32(), state(offsetof(CpuState, cr2), 4)); break;
+    case SystemSource::Cr3: a_.mov(kAddress.r32(), state(offsetof(CpuState, cr3), 4)); break;
+    case SystemSource::Ldtr: selector_of(kLdtr); break;
+    case SystemSource::Tr: selector_of(kTr); break;
+  }
+  before_write(n.reg, id);
+  a_.mov(guest(n.reg, n.size), sized(kAddress.id(), n.size));
   a_.bind(done);
 }
 

@@ -96,8 +96,6 @@ void emit_guards(x86::Assembler& a, const Label& other) {
   a.jne(other);
   a.test(state_field(offsetof(CpuState, system_flags), 4), static_cast<i32>(kTF | kRF | kAC));
   a.jnz(other);
-  a.cmp(state_field(offsetof(CpuState, dr) + 7 * sizeof(u64), 1), 0);
-  a.jne(other);
 }
 
 // Real-address or virtual-8086 mode (eax: mode), from one segment of 64 KiB to another: only the base changes.

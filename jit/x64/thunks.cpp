@@ -271,6 +271,11 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   load_units(a);
   a.ret();
 
+  const std::size_t depart_at = a.offset();
+  a.push(x86::rbp);  // where a call's return address would be
+  emit_call(a, helpers, helpers.depart, leave_spilled);
+  a.ud2();
+
   std::size_t at[6];
   const Helper wanted[6] = {helpers.load, helpers.store, helpers.probe, helpers.touch, helpers.cold, helpers.flatten};
   for (unsigned i = 0; i < 6; ++i) {
@@ -299,6 +304,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const u64 base = reinterpret_cast<u64>(placed.executable);
   thunks.enter = reinterpret_cast<void (*)(const u8*, CpuState*)>(base + enter_at);
   thunks.leave = base + leave_at;
+  thunks.depart = base + depart_at;
   thunks.load_units = base + load_units_at;
   thunks.load = base + at[0];
   thunks.store = base + at[1];

@@ -19,6 +19,7 @@ struct Helpers {
   Helper probe = nullptr;    // makes the page writable; then the access is tried again
   Helper touch = nullptr;    // makes an entry for the access; EngineArea::value: 1 if it is a fast one
   Helper cold = nullptr;     // runs the instruction's handler
+  Helper depart = nullptr;   // the instruction at an exit of kind Before is carried out; never 0
   Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
   Helper time = nullptr;     // gives what RDTSC reads
   const KnownDescriptor* known = nullptr;
@@ -35,7 +36,8 @@ struct SegmentThunks {
 
 struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
-  u64 leave = 0;       // rbp: ExitPoint*
+  u64 leave = 0;       // jumped to, rbp: ExitPoint*
+  u64 depart = 0;      // the same; a helper's work is done first, and perhaps it knows where to go on
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
   u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold

@@ -11,6 +11,7 @@
 #include "control/commands/types.h"
 #include "control/monitor/monitor.h"
 #include "control/qmp/qmp_commands.h"
+#include "devices/input/ps2_mouse.h"
 
 namespace relic86 {
 namespace {
@@ -18,8 +19,11 @@ namespace {
 class CommandTest : public ::testing::Test {
  protected:
   CommandTest() {
-    image_ = ::testing::TempDir() + "command_test.img";
-    std::ofstream(image_).write(std::string(1474560, '\0').c_str(), 1474560);
+    // Tests run side by side, and an image is locked.
+    const std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    image_ = ::testing::TempDir() + "command_test." + name + ".img";
+    disc_ = ::testing::TempDir() + "command_test." + name + ".iso";
+    for (const std::string& file : {image_, disc_}) std::ofstream(file) << std::string(1474560, '\0');
     const std::vector<std::string> words{"-m",          "16",
                                          "-display",    "none",
                                          "-nodefaults", "-S",
@@ -38,7 +42,11 @@ class CommandTest : public ::testing::Test {
     machine = std::move(built).value();
     machine->on_event([this](MachineEvent event) { events.push_back(event); });
   }
-  ~CommandTest() override { std::remove(image_.c_str()); }
+  ~CommandTest() override {
+    machine.reset();
+    std::remove(image_.c_str());
+    std::remove(disc_.c_str());
+  }
 
   Json run(const std::string& name, const Json& arguments = Json::object()) {
     const auto reply = execute_qmp(*machine, name, arguments);
@@ -51,7 +59,7 @@ class CommandTest : public ::testing::Test {
     return reply ? "" : reply.error().kind + ": " + reply.error().message;
   }
 
-  std::string image_;
+  std::string image_, disc_;  // in the floppy drive; for the CD-ROM drive
   HostPoller poller_;
   std::unique_ptr<Machine> machine;
   std::vector<MachineEvent> events;
@@ -192,7 +200,7 @@ TEST_F(CommandTest, MediaAreChangedByNodes) {
   EXPECT_EQ(nodes[1]["node-name"], "high");
   EXPECT_EQ(nodes[1]["image"]["virtual-size"], 1474560);
   EXPECT_NE(refusal("blockdev-del", {{"node-name", "low"}}).find("is in use"), std::string::npos);
-  run("blockdev-add", {{"driver", "raw"}, {"node-name", "cd"}, {"file", {{"driver", "file"}, {"filename", image_}}}});
+  run("blockdev-add", {{"driver", "raw"}, {"node-name", "cd"}, {"file", {{"driver", "file"}, {"filename", disc_}}}});
   EXPECT_NE(refusal("blockdev-add", {{"driver", "file"}, {"node-name", "gone"}, {"filename", "/nowhere/x"}})
                 .find("/nowhere/x"),
             std::string::npos);

@@ -7,6 +7,7 @@ namespace {
 
 using test::IdeBoard;
 using test::kSector;
+using test::TestBoard;
 
 TEST(AtaDisk, IdentifyIsTruthful) {
   IdeBoard board;
@@ -291,7 +292,12 @@ TEST(AtaDisk, AbsentDrives) {
 
 // No drive at all: drivers see by a status of 0 that nothing is there, also after a reset and a command.
 TEST(AtaDisk, AnEmptyChannelReadsZero) {
-  IdeBoard board;
+  TestBoard board;
+  PciBus pci;
+  Piix3Ide ide;
+  ASSERT_TRUE(pci.add(ide, 1, 1).ok() && pci.attach(board.attachment).ok() && ide.attach(board.attachment).ok());
+  pci.reset(ResetKind::PowerOn);
+  ide.reset(ResetKind::PowerOn);
   constexpr u16 kBase = 0x170, kControl = 0x376;
   const auto expect_zero = [&] {
     for (u16 port = kBase + 1; port < kBase + 8; port++) EXPECT_EQ(board.in(port), 0u) << port;

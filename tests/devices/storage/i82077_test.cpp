@@ -179,8 +179,9 @@ TEST(I82077, LockedConfigurationSurvivesSoftwareReset) {
   EXPECT_EQ(board.command({0x0E}).at(8), 0x20);
 }
 
-TEST(I82077, SeekAndRecalibrateTakeStepTime) {
+TEST(I82077, SeekAndRecalibrateTakeStepTimeAtRealSpeed) {
   FloppyBoard board;
+  board.fdc.set_speed(FloppySpeed::Real);
   board.boot();  // SRT Dh: 3 ms a step
   board.send({0x0F, 0x00, 40});
   EXPECT_EQ(board.in(0x3F4), 0x81);
@@ -450,6 +451,16 @@ TEST(I82077, OverlappedSeeksInterruptEach) {
   EXPECT_EQ(board.irqs.rises[6], before + 2);
   EXPECT_EQ(board.command({0x08}), (Bytes{0x21, 10}));
   EXPECT_FALSE(board.irqs.levels[6]);
+}
+
+TEST(I82077, FastSeeksTakeNoStepTime) {
+  FloppyBoard board;
+  board.boot();
+  board.send({0x0F, 0x00, 79});
+  EXPECT_EQ(board.in(0x3F4), 0x81);
+  board.run(2 * kMillisecond);
+  EXPECT_TRUE(board.irqs.levels[6]);
+  EXPECT_EQ(board.command({0x08}), (Bytes{0x20, 79}));
 }
 
 TEST(I82077, DriversMayIgnoreTheStatusOfAReset) {

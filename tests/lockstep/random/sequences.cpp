@@ -159,11 +159,78 @@ void Sequences::masks() {
   number(at, address);
 }
 
+// CALL and JMP far by the table of code pointers.
+void Sequences::indirect_transfer() {
+  const u32 at = choices_.code_pointers + g_.below(SegmentChoices::kFarPointers) * SegmentChoices::kFarPointerBytes;
+  const u8 operation = g_.one_in(3) ? 5 : 3;
+  const bool other_size = g_.one_in(6);
+  raw({0x2E});
+  if (other_size) raw({0x66});
+  raw({0xFF, static_cast<u8>(operation << 3 | (code32_ ? 5 : 6))});
+  number(code32_ != other_size ? at : at + 8, code32_ ? 4 : 2);
+}
+
+// What ring 0 reads and loads of its own; elsewhere a fault.
+void Sequences::system_registers() {
+  const u8 reg = static_cast<u8>(g_.below(3));
+  switch (g_.below(7)) {
+    case 0: raw({0x0F, 0x20, static_cast<u8>(0xC0 | reg)}); break;          // mov reg, cr0
+    case 1: raw({0x0F, 0x20, static_cast<u8>(0xD0 | reg)}); break;          // mov reg, cr2
+    case 2: raw({0x0F, 0x01, static_cast<u8>(0xE0 | reg)}); break;          // smsw
+    case 3: raw({0x0F, 0x00, static_cast<u8>(0xC0 | reg)}); break;          // sldt
+    case 4: raw({0x0F, 0x00, static_cast<u8>(0xC8 | reg)}); break;          // str
+    case 5: raw({0x0F, 0x06}); break;                                       // clts
+    default: raw({0x0F, 0x20, 0xC0, 0x0C, 0x02, 0x0F, 0x22, 0xC0}); break;  // mov eax, cr0; or al, 2; mov cr0, eax
+  }
+  if (g_.one_in(2)) return;
+  // SGDT, SIDT, then LGDT or LIDT of the same place.
+  const u8 table = g_.one_in(2) ? 0 : 1, rm = code32_ ? 5 : 6;
+  for (const u8 operation : {table, static_cast<u8>(table + 2)}) {
+    raw({0x0F, 0x01, static_cast<u8>(operation << 3 | rm)});
+    number(0x3FF8 + g_.below(2) * 4, code32_ ? 4 : 2);
+    if (g_.one_in(2)) return;
+  }
+}
+
+void Sequences::flags() {
+  switch (g_.below(5)) {
+    case 0: raw({0x9C, 0xFA, 0x9D}); break;        // pushf; cli; popf
+    case 1: raw({0xFA, 0x40, 0xFB, 0x42}); break;  // cli; inc eax; sti; inc edx
+    case 2: raw({0x9C, 0x58, 0x50, 0x9D}); break;  // pushf; pop eax; push eax; popf
+    case 3: raw({0x9C, 0x58, 0x35}), number(1u << g_.below(22), code32_ ? 4 : 2), raw({0x50, 0x9D}); break;
+    default: raw({0xFB}); break;
+  }
+}
+
+void Sequences::transfer() {
+  const auto call = [&](u8 instruction) {  // to `instruction`, which goes back to where the call returns to
+    raw({0x0E, 0xE8});
+    number(2, code32_ ? 4 : 2);
+    raw({0xEB, 0x01, instruction});
+  };
+  switch (g_.below(8)) {
+    case 0:
+    case 1:
+      raw({0x9C});
+      call(0xCF);  // IRET
+      break;
+    case 2: call(0xCB); break;  // RETF
+    case 3: raw({0xCD, static_cast<u8>(g_.one_in(2) ? 0x80 : g_.below(256))}); break;
+    case 4: system_registers(); break;
+    case 5: flags(); break;
+    default: indirect_transfer(); break;
+  }
+}
+
 void Sequences::append(std::vector<u8>& code) {
   static constexpr u8 kStrings[] = {0xA4, 0xA5, 0xAA, 0xAB, 0xAC, 0xAD, 0xA6, 0xA7, 0xAE, 0xAF};
   code_ = &code;
   if (choices_.masks && !g_.one_in(4)) {
     masks();
+    return;
+  }
+  if (choices_.code_pointers != 0 && !g_.one_in(4)) {
+    transfer();
     return;
   }
   const Base base = any_base();

@@ -18,6 +18,7 @@ struct SegmentChoices {
   u32 far_pointers = 0;       // offset of their table in CS
   bool flushes = false;       // the TLB, in ring 0
   bool masks = false;         // x87 and SSE exceptions are unmasked
+  u32 code_pointers = 0;      // offset in CS of a table as the other one, of places in the program; 0: no far transfers
 };
 
 class Sequences {
@@ -46,6 +47,10 @@ class Sequences {
   void load_far(u8 segment, u8 reg);
   void direction();
   void masks();
+  void transfer();
+  void indirect_transfer();
+  void system_registers();
+  void flags();
 
   ProgramGenerator& g_;
   bool code32_;

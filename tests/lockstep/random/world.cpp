@@ -20,6 +20,8 @@ constexpr World kWorlds[] = {
     {.name = "virtual86", .code32 = false, .virtual86 = true, .user = true},
     {.name = "paged86", .code32 = false, .virtual86 = true, .user = true, .paging = true, .crosses_page = true},
     {.name = "writes32", .code32 = true, .user = true, .paging = true, .writes_code = true, .crosses_page = true},
+    {.name = "breaks32", .code32 = true, .breakpoints = true},
+    {.name = "breaks86", .code32 = false, .virtual86 = true, .user = true, .paging = true, .breakpoints = true},
     {.name = "writes16", .code32 = false, .virtual86 = true, .user = true, .writes_code = true},
     {.name = "limits32", .code32 = true, .segments = true, .paging = true, .crosses_page = true},
     {.name = "limits16", .code32 = false, .user = true, .segments = true, .crosses_page = true},
@@ -65,6 +67,7 @@ constexpr Group kGroups[] = {
     {"segments", any, false, false, 2},
     {"compound", compound, true, false},
     {"unmasked", units, true, true, 8, true},
+    {"flow", any, false, false, 3, false, true},
 };
 
 // Places: the program at 1000h or just below 2000h, its data from 2000h, its stack below 8000h.
@@ -75,8 +78,9 @@ constexpr u32 kRealHandler = 0x700, kRealTable = 0x780;
 constexpr u32 kDirectory = 0xE00000, kLowPages = 0xE01000, kHighPages = 0xE02000;
 constexpr u16 kProgramCode = 0x18, kFirstData = 0x28, kTssSelector = 0x58;
 constexpr u16 kMoreData = 0x60, kMoreDataEnd = 0x80;
-constexpr u32 kFarPointers = 0x7000;
-constexpr u32 kRealVectors = 0xF07000;  // no offset of a real-mode program leads there
+constexpr u32 kFarPointers = 0x7000, kCodePointers = 0x7400;
+constexpr u16 kCallGate = kMoreDataEnd;  // to the handler
+constexpr u32 kRealVectors = 0xF07000;   // no offset of a real-mode program leads there
 constexpr u32 kEntries = 16;
 
 struct Code {
@@ -130,13 +134,52 @@ class Builder {
     program_.focus(group_.rows);
     if (world_.writes_code) program_.write_code(place_.first);
     far_pointers();
-    const SegmentChoices choices{selectors_, stacks_, kFarPointers - code_base_, !world_.user, group_.unmasked};
+    const SegmentChoices choices{selectors_,   stacks_,         kFarPointers - code_base_,
+                                 !world_.user, group_.unmasked, group_.transfers ? kCodePointers - code_base_ : 0};
     Sequences sequences(program_, world_.code32, choices);
     program_.sequences(group_.sequence_rate, [&](std::vector<u8>& code) { sequences.append(code); });
     const std::vector<u8> code = program_.loop(6 + g_.below(30), group_.cold, group_.units);
     place_.length = static_cast<u32>(code.size());
     place_.starts = program_.starts();
     m_.write(place_.first, code);
+    code_pointers();
+    if (world_.breakpoints) breakpoints();
+  }
+
+  void code_pointers() {
+    const bool narrow = world_.real || world_.virtual86;
+    for (u32 i = 0; i < SegmentChoices::kFarPointers; ++i) {
+      const u32 at = kCodePointers + i * SegmentChoices::kFarPointerBytes;
+      u32 offset = entry(g_.below(kEntries));
+      u16 selector = code_selector_;
+      if (narrow && g_.one_in(2)) {
+        selector = static_cast<u16>(g_.below(0x40));
+        offset -= selector * 16u;
+      }
+      if (!narrow && g_.one_in(4)) selector = kCallGate | (world_.user ? 3 : 0);
+      if (g_.one_in(16)) selector = static_cast<u16>(g_.value());
+      m_.poke<u32>(at, offset);
+      m_.poke<u16>(at + 4, selector);
+      m_.poke<u16>(at + 8, static_cast<u16>(offset));
+      m_.poke<u16>(at + 10, selector);
+    }
+  }
+
+  // Of all kinds and sizes; more often than not of addresses that are met.
+  void breakpoints() {
+    CpuState& state = m_.state();
+    u32 dr7 = 0x400;
+    for (unsigned n = 0; n < 4; ++n) {
+      const u32 kind = g_.below(4);
+      const bool execution = kind == 0;
+      state.dr[n] = execution
+                        ? place_.first + static_cast<u32>(place_.starts[g_.below(kEntries) % place_.starts.size()])
+                        : (g_.one_in(2) ? 0x2000 : 0x7E00) + g_.below(0x200);
+      if (g_.one_in(3)) continue;
+      dr7 |= 2u << (n * 2) | kind << (16 + n * 4) | (execution ? 0u : g_.below(4)) << (18 + n * 4);
+    }
+    state.dr[7] = dr7;
+    m_.cpu().update_breakpoints();
   }
 
   void far_pointers() {
@@ -245,7 +288,10 @@ class Builder {
       if (name == kSs) stacks_.push_back(selector);
     }
     more_descriptors(level, ring);
-    state.gdtr.limit = kMoreDataEnd - 1;
+    constexpr u64 kGate = u64{0xEC00} << 32 | u64{CpuTestMachine::kHandler & 0xFFFF} | u64{8} << 16 |
+                          u64{CpuTestMachine::kHandler >> 16} << 48;
+    m_.poke<u64>(CpuTestMachine::kGdt + kCallGate, kGate);
+    state.gdtr.limit = kCallGate + 7;
     state.segment[kTr] = descriptor(kTssSelector, kTss, 0x67, 0x8B, false);
     m_.poke<u32>(kTss + 4, kSystemStack);
     m_.poke<u16>(kTss + 8, 0x10);

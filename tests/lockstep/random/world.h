@@ -20,6 +20,7 @@ struct World {
   bool paging = false;    // missing, read-only and doubled pages
   bool writes_code = false;
   bool crosses_page = false;  // the program's code does
+  bool breakpoints = false;   // in DR0 to DR3, among the program and its data
   bool aligned = false;       // EFLAGS.AC and CR0.AM, mostly
 };
 
@@ -33,6 +34,7 @@ struct Group {
   bool units;
   u32 sequence_rate = 24;  // one in so many instructions is one of the Sequences
   bool unmasked = false;   // x87 and SSE exceptions, in masks that change all the time
+  bool transfers = false;  // far transfers and the system's instructions are among those
 };
 
 std::span<const Group> groups();

@@ -1,0 +1,152 @@
+// Far JMP, CALL and RET, IRET of 16-bit code in real-address and virtual-8086 mode, where a selector is a base, from
+// one code segment of 64 KiB to another. Everything is checked before anything changes; what is unusual is the
+// handler's from the start. Protected mode always is.
+#include "jit/runtime/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+constexpr std::size_t kProtectedMode = offsetof(CpuState, mode) + offsetof(CpuMode, protected_mode);
+static_assert(offsetof(CpuMode, v86) == offsetof(CpuMode, protected_mode) + 1);
+
+std::size_t code_field(std::size_t offset) { return offsetof(CpuState, segment) + kCs * sizeof(Segment) + offset; }
+
+}  // namespace
+
+// Jumps to slow unless set_segment_real() would change no more than selector and base of CS.
+void Emitter::check_real_code(const Label& slow) {
+  constexpr i32 kProtected = 1, kData = 0x93, kData3 = 0xF3, kSizes = 0xF000, kHighest = 0xFFFF;
+  host_flags(0);
+  a_.cmp(state(kProtectedMode, 2), kProtected);
+  a_.je(slow);
+  a_.cmp(state(code_field(offsetof(Segment, limit)), 4), kHighest);
+  a_.jne(slow);
+  a_.test(state(code_field(offsetof(Segment, base)), 1), 3);
+  a_.jnz(slow);
+  a_.movzx(kAddress.r32(), state(code_field(offsetof(Segment, attributes)), 2));
+  if (!mode_.user) a_.and_(kAddress.r32(), ~kSizes);
+  a_.cmp(kAddress.r32(), mode_.user ? kData3 : kData);
+  a_.jne(slow);
+}
+
+// place: IP and CS, one after the other.
+void Emitter::load_pointer(const Gp& to, const Label& slow, unsigned segment) {
+  u8 temporary = 0;
+  const Mem place = translate(4, false, segment, slow, temporary);
+  a_.mov(to, place);
+  give(temporary);
+}
+
+void Emitter::push_return_address(const Label& slow) {
+  const u8 host = take();
+  const Gp pointer = sized(host, 4);
+  load_eip(pointer, next_eip());
+  a_.movzx(pointer, pointer.r16());
+  a_.movzx(kAddress.r32(), state(code_field(offsetof(Segment, selector)), 2));
+  a_.shl(kAddress.r32(), 16);
+  a_.or_(pointer, kAddress.r32());
+  stack_address(-4);
+  u8 temporary = 0;
+  const Mem place = translate(4, true, kSs, slow, temporary);
+  a_.mov(place, pointer);
+  give(temporary);
+  give(host);
+}
+
+// flags: what IRET has popped. IF and the arithmetic flags change, nothing else.
+void Emitter::take_flags(const Gp& flags, const Label& slow) {
+  constexpr u32 kOthers = u32{kTF} | kNT | kDF;
+  const u32 fixed = kOthers | (mode_.user ? 0u : u32{kIOPL});
+  const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
+  const Gp scratch = kAddress.r32();
+  const Label masked = a_.newLabel();
+  a_.mov(scratch, flags);
+  a_.xor_(scratch, system_flags);
+  a_.test(scratch, static_cast<i32>(fixed));
+  a_.jnz(slow);
+  a_.test(flags, static_cast<i32>(kIF));
+  a_.jz(masked);
+  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
+  a_.jne(slow);
+  a_.bind(masked);
+  a_.mov(scratch, flags);
+  a_.and_(scratch, static_cast<i32>(kIF));
+  a_.and_(system_flags, ~static_cast<i32>(kIF));
+  a_.or_(system_flags, scratch);
+  a_.mov(state(offsetof(CpuState, nmi_blocked), 1), 0);
+  FlagStep step;
+  step.op = Op::Image;
+  step.a = new_slot();
+  a_.mov(slot(step.a.value), flags);
+  add_step(step, true);
+}
+
+void Emitter::far_transfer(u16 id) {
+  const Node& n = at(id);
+  const FarKind kind = static_cast<FarKind>(n.immediate);
+  const Insn& i = *insn().insn;
+  store_x87_pointers();
+  write_home();
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  exit->settles_flags = true;
+  const Label slow = a_.newLabel();
+  check_real_code(slow);
+  const u8 host = take();
+  const Gp target = sized(host, 4);  // CS above IP
+  switch (kind) {
+    case FarKind::Jump:
+    case FarKind::Call:
+      if (n.a == kNoValue) {
+        a_.mov(target, u32{i.immediate2} << 16 | (i.immediate & 0xFFFF));
+      } else {
+        lea_address(kAddress);
+        load_pointer(target, slow, i.segment);
+      }
+      if (kind == FarKind::Call) {
+        push_return_address(slow);
+        move_stack_pointer(-4);
+      }
+      break;
+    case FarKind::Return:
+      stack_address(0);
+      load_pointer(target, slow, kSs);
+      move_stack_pointer(static_cast<i32>(4 + (i.immediate & 0xFFFF)));
+      break;
+    case FarKind::InterruptReturn: {
+      constexpr unsigned kFrame = 6;
+      if (mode_.user) check_trusted(slow);
+      stack_address(0);
+      u8 temporary = 0;
+      Mem place = translate(kFrame, false, kSs, slow, temporary);
+      const u8 flags = take();
+      Mem flags_place = place.cloneAdjusted(4);
+      flags_place.setSize(2);
+      place.setSize(4);
+      a_.movzx(sized(flags, 4), flags_place);
+      a_.mov(target, place);
+      give(temporary);
+      take_flags(sized(flags, 4), slow);
+      give(flags);
+      move_stack_pointer(kFrame);
+      write_home();
+      break;
+    }
+  }
+  a_.mov(kAddress.r32(), target);
+  a_.shr(kAddress.r32(), 16);
+  a_.mov(state(code_field(offsetof(Segment, selector)), 2), kAddress.r16());
+  a_.shl(kAddress.r32(), 4);
+  a_.mov(state(code_field(offsetof(Segment, base)), 8), kAddress);
+  a_.movzx(x86::r10d, target.r16());
+  indirect_exit(x86::r10, 0);
+  ended_ = true;
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.cold, exit);
+    leave(exit);  // not reached: the handler goes on elsewhere
+  });
+}
+
+}  // namespace relic86::jit::x64
