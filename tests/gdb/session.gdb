@@ -65,8 +65,8 @@ printf "> real: cx %d\n", $cx
 delete
 break *(int)&finished
 continue
-set architecture i8086
-x/2i $cs_base + $eip
+# gdb takes a target's architecture once, i386; the monitor disassembles as the processor would.
+monitor x /2i 0x810b
 delete
 monitor info status
 continue
