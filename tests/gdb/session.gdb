@@ -65,6 +65,7 @@ printf "> real: cx %d\n", $cx
 delete
 break *(int)&finished
 continue
+# gdb takes a target's architecture once, i386; the monitor disassembles as the processor would.
 monitor x /2i 0x810b
 delete
 monitor info status
