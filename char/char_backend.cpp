@@ -226,6 +226,7 @@ class ServerBackend final : public DescriptorBackend {
     ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     poller_.unwatch(listener_);
     input_ = output_ = client;
+    forget_input();  // what the last client sent and nobody took is not this one's
     telnet_state_ = Telnet::Text;
     queue_.open(client);
     start_reading();

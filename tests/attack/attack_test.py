@@ -68,6 +68,10 @@ class Qmp:
         self.greeting = json.loads(self.stream.readline())
         self.ask('qmp_capabilities')
 
+    def close(self):
+        self.stream.close()
+        self.socket.close()
+
     def send(self, text):
         self.socket.sendall(text if isinstance(text, bytes) else text.encode())
 
@@ -254,18 +258,18 @@ def peak_memory(machine):
 def test_qmp_limits():
     sys.setrecursionlimit(10000)  # of our own parser
     with Machine('-S', '-qmp-pretty', 'unix:pretty,server,nowait') as machine:
-        qmp = machine.qmp('pretty')
+        qmp = machine.qmp()
         deepest = '[' * 1023 + ']' * 1023
         qmp.send('{"execute":"query-status","id":' + deepest + '}')
         check('return' in qmp.answer(), 'a thousand levels are refused')
         qmp.send('{"execute":"query-status","id":[' + deepest + ']}')
         check(qmp.answer()['error']['desc'] == 'JSON nesting depth limit exceeded', 'nesting')
-        qmp.socket.close()  # with the errors that the brackets left over make, as in QEMU
-        qmp = machine.qmp('pretty')
+        qmp.close()  # with the errors that the brackets left over make, as in QEMU
+        qmp = machine.qmp()
         qmp.send('"' + 'x' * 70000 + '"\n')
         errors = qmp.answer()['error']['desc']
         check(errors == 'JSON token size limit exceeded', errors)
-        qmp.socket.close()
+        qmp.close()
         for shape in ('[' * 1000 + '0' + ',0' * 30000 + ']' * 1000, '[' * 60000, '[],' * 20000, '{"a":' * 12000):
             pretty = connect('pretty')
             pretty.sendall(b'{"execute":"qmp_capabilities"}{"execute":"query-status","id":' + shape.encode() + b'}')
