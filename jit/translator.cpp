@@ -182,6 +182,10 @@ u32 Translator::mode_number() {
 #endif
   constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
   Mode::Key key = Mode::key_of(state_);
+  // 32-bit code that is not flat is limited in all of its pages.
+  static const Mode::Key code32 = Mode{.code32 = true}.key(), flat = Mode{.flat_code = true}.key();
+  static const Mode::Key limited = Mode{.limited = true}.key();
+  if ((key & (code32 | flat)) == code32) key |= limited;
   if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
   return modes_.number_of(key);
 }
