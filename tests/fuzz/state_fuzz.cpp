@@ -131,7 +131,14 @@ class Victim {
         std::fprintf(stderr, "refused: %s\n", loaded.message().c_str());
       StateWriter now;
       machine_->state(now);
-      if (now.data() != seed.state) fail("a refused state has changed the machine: " + loaded.message());
+      if (now.data() != seed.state) {
+        const Fields after = take_apart(now.data());
+        std::string changed;
+        for (std::size_t i = 0; i < after.size(); i++) {
+          if (after[i] != seed.fields[i]) changed += " " + after[i].first;
+        }
+        fail("a refused state (" + loaded.message() + ") has changed the machine:" + changed);
+      }
       return;
     }
     machine_->after_load();
