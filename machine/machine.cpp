@@ -621,7 +621,7 @@ void Machine::state(StateArchive& archive) {
 Result<> Machine::load_state(std::span<const u8> saved) {
   RELIC86_ASSERT(paused_);
   auto loaded = relic86::load_state(saved, [this](StateArchive& archive) { state(archive); });
-  if (!loaded) after_load();
+  if (!loaded) forget_derived();
   return loaded;
 }
 
