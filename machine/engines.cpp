@@ -33,8 +33,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"units", &jit::TranslatorOptions::units},
-                                {"unmasked", &jit::TranslatorOptions::unmasked},
-                                {"compound", &jit::TranslatorOptions::compound}};
+                                {"unmasked", &jit::TranslatorOptions::unmasked}};
 
 std::string switch_names() {
   std::string names;

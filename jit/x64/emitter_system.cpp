@@ -49,7 +49,7 @@ void Emitter::check_not_v86(const Label& other) {
 }
 
 void Emitter::flags_image(u16 id) {
-  if (mode_.user && at(id).immediate == 0) {  // virtual-8086 mode with less IOPL
+  if (mode_.user) {  // virtual-8086 mode with less IOPL
     ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
     const Label less = a_.newLabel(), other = a_.newLabel(), fine = a_.newLabel();
     check_trusted(less);
