@@ -16,7 +16,7 @@ Result<PidFile> PidFile::create(const std::string& path) {
   if (path.empty()) return made;
   const auto trouble = [&](int file, const char* why, const char* mend) {
     if (file >= 0) ::close(file);
-    return Error{fmt::format("-pidfile {}: {}; {}", path, why, mend)};
+    return Error{fmt::format("-pidfile {}: cannot write the file: {}; {}", path, why, mend)};
   };
   // Truncated only once it is ours.
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);

@@ -66,8 +66,10 @@ void AtaDisk::state_drive(StateArchive& archive) {
   current_.cylinders = std::min<u32>(current_.cylinders, 65535);
   multiple_ = static_cast<u8>(std::min<u32>(multiple_, kMostMultiple));
   block_sectors_ = std::clamp<u32>(block_sectors_, 1, kDmaSectors);
-  if (transfer_ > Transfer::WriteBuffer || lba_ > sectors_ || remaining_ > sectors_ - lba_ || in_block_ > remaining_ ||
-      in_block_ > kDmaSectors) {
+  // READ BUFFER and WRITE BUFFER move one sector that is none of the medium's.
+  const u32 buffered = transfer_ == Transfer::None || transfer_ == Transfer::WriteBuffer ? 1 : 0;
+  if (transfer_ > Transfer::WriteBuffer || lba_ > sectors_ || remaining_ > sectors_ - lba_ ||
+      in_block_ > std::max<u64>(remaining_, buffered) || in_block_ > kDmaSectors) {
     transfer_ = Transfer::None;
     in_block_ = remaining_ = 0;
     lba_ = 0;

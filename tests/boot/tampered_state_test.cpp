@@ -72,7 +72,7 @@ struct TamperedState : ::testing::Test {
   std::unique_ptr<BootMachine> machine;
 };
 
-constexpr const char* kDrive = "board.piix3.ide.secondary.drive0.drive.";
+constexpr const char* kDrive = "board.piix3_ide.secondary.drive0.drive.";
 
 TEST_F(TamperedState, ItsOwnStateIsTaken) {
   run(100'000);
