@@ -620,8 +620,13 @@ void Machine::state(StateArchive& archive) {
 
 Result<> Machine::load_state(std::span<const u8> saved) {
   RELIC86_ASSERT(paused_);
+  // The board's lines reach the processor while their devices load, and while they go back to what they were.
+  const u32 pending = cpu_->state().pending;
   auto loaded = relic86::load_state(saved, [this](StateArchive& archive) { state(archive); });
-  if (!loaded) forget_derived();
+  if (!loaded) {
+    cpu_->state().pending = pending;
+    forget_derived();
+  }
   return loaded;
 }
 

@@ -66,10 +66,8 @@ void AtaDisk::state_drive(StateArchive& archive) {
   current_.cylinders = std::min<u32>(current_.cylinders, 65535);
   multiple_ = static_cast<u8>(std::min<u32>(multiple_, kMostMultiple));
   block_sectors_ = std::clamp<u32>(block_sectors_, 1, kDmaSectors);
-  // READ BUFFER and WRITE BUFFER move one sector that is none of the medium's.
-  const u32 buffered = transfer_ == Transfer::None || transfer_ == Transfer::WriteBuffer ? 1 : 0;
-  if (transfer_ > Transfer::WriteBuffer || lba_ > sectors_ || remaining_ > sectors_ - lba_ ||
-      in_block_ > std::max<u64>(remaining_, buffered) || in_block_ > kDmaSectors) {
+  // A block that was given up for another command leaves its size: it may be more than what remains now.
+  if (transfer_ > Transfer::WriteBuffer || lba_ > sectors_ || remaining_ > sectors_ - lba_ || in_block_ > kDmaSectors) {
     transfer_ = Transfer::None;
     in_block_ = remaining_ = 0;
     lba_ = 0;
@@ -249,8 +247,9 @@ void AtaDisk::block_read() {
     transfer_ = Transfer::None;
     return finish_quietly();
   }
-  lba_ += in_block_;
-  remaining_ -= in_block_;
+  const u32 moved = std::min(in_block_, remaining_);
+  lba_ += moved;
+  remaining_ -= moved;
   in_block_ = 0;
   show_position(lba_ - 1);
   if (remaining_ > 0) return next_block();
@@ -269,13 +268,15 @@ void AtaDisk::block_written() {
     transfer_ = Transfer::None;
     return finish();
   }
-  if ((transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) || in_block_ == 0) return fail(kAbort);
+  if ((transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) || in_block_ == 0 || in_block_ > remaining_)
+    return fail(kAbort);
   if (auto result = image_->write(lba_ * kSector, std::span(buffer_).first(in_block_ * kSector)); !result) {
     report_host_error(result.message());
     return fail_at(lba_, kAbort | kIdNotFound);
   }
-  lba_ += in_block_;
-  remaining_ -= in_block_;
+  const u32 moved = std::min(in_block_, remaining_);
+  lba_ += moved;
+  remaining_ -= moved;
   in_block_ = 0;
   show_position(lba_ - 1);
   if (remaining_ > 0) {
