@@ -20,6 +20,7 @@ struct World {
   bool paging = false;    // missing, read-only and doubled pages
   bool writes_code = false;
   bool crosses_page = false;  // the program's code does
+  bool crowded = false;       // the TLB has room for a few pages only
 };
 
 std::span<const World> worlds();
