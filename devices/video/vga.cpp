@@ -129,6 +129,18 @@ void Vga::write(RegionId region, u64 offset, unsigned width, u64 value) {
   }
 }
 
+bool Vga::read_run(RegionId region, u64 offset, std::span<u8> into) {
+  return region == kWindow && memory_.read_run(static_cast<u32>(offset), into);
+}
+
+bool Vga::write_run(RegionId region, u64 offset, std::span<const u8> from) {
+  return region == kWindow && memory_.write_run(static_cast<u32>(offset), from);
+}
+
+bool Vga::copy_run(RegionId region, u64 from, u64 to, unsigned width, u32 count) {
+  return region == kWindow && memory_.copy_run(static_cast<u32>(from), static_cast<u32>(to), width, count);
+}
+
 u8 Vga::read_port(u16 port) {
   const bool status = port == 0x3BA || port == 0x3DA;
   return registers_.read(port, status ? timing().status(scheduler_->now()) : 0);

@@ -53,6 +53,9 @@ class Vga final : public PciDevice {
 
   u64 read(RegionId region, u64 offset, unsigned width) override;
   void write(RegionId region, u64 offset, unsigned width, u64 value) override;
+  bool read_run(RegionId region, u64 offset, std::span<u8> into) override;
+  bool write_run(RegionId region, u64 offset, std::span<const u8> from) override;
+  bool copy_run(RegionId region, u64 from, u64 to, unsigned width, u32 count) override;
   void event(u32, GuestTime) override {}
 
  protected:

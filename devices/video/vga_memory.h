@@ -28,6 +28,10 @@ class VgaMemory {
   // offset: from A0000h, below kWindowBytes.
   u8 read(u32 offset);
   void write(u32 offset, u8 value);
+  // Runs of a string instruction (RegionHandler). False: not as one, nothing was done.
+  bool read_run(u32 offset, std::span<u8> into);
+  bool write_run(u32 offset, std::span<const u8> from);
+  bool copy_run(u32 from, u32 to, unsigned width, u32 count);
   void clear(u32 first, u32 size);
 
   // True when A0000h-AFFFFh is nothing but the first 64 KiB of the storage: chain-4 without any plane logic.
@@ -48,6 +52,8 @@ class VgaMemory {
   void store(u32 address, u32 planes);
   void note(u32 first, u32 size);
   u32 written_planes(u8 value) const;
+  // Bytes of the window that are one after another in every plane: Mode X and the 16-colour modes. False: they are not.
+  bool plane_run(u32 offset, u32 size, u32& address) const;
 
   const VgaRegisters& registers_;
   const VbeDispi& dispi_;
