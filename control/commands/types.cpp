@@ -234,7 +234,8 @@ Result<> check_members(std::string_view members, const nlohmann::ordered_json& o
   }
   if (open) return {};
   for (const auto& [name, value] : object.items()) {
-    if (std::none_of(known.begin(), known.end(), [&](const Member& member) { return member.name == name; }))
+    if (std::none_of(known.begin(), known.end(),
+                     [&wanted = name](const Member& member) { return member.name == wanted; }))
       return Error{fmt::format("Parameter '{}{}' is unexpected", path, name)};
   }
   return {};
