@@ -117,6 +117,11 @@ class Planner {
         forget_segments();
         if (n.immediate != 0) move_stack(n.size);
         break;
+      case Op::LoadFar:
+        forget_segments();
+        registers_[insn_->insn->reg] = fresh();
+        break;
+      case Op::DescribeSegment: registers_[insn_->insn->reg] = fresh(); break;
       case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:
       case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];
