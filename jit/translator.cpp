@@ -173,7 +173,7 @@ void Translator::settle_x87(const ExitPoint& exit) {
 }
 
 u32 Translator::mode_number() {
-#ifndef NDEBUG
+#ifdef RELIC86_CHECK_MODES  // builds with sanitizers: too slow for others
   for (unsigned i = 0; i < kSegmentRegisters; ++i) {
     const Segment& segment = state_.segment[i];
     RELIC86_ASSERT(segment.kind == kind_of(segment));
