@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
 
 #include "base/log.h"
 #include "base/state_loading.h"
@@ -614,19 +615,26 @@ void Machine::state(StateArchive& archive) {
   archive.field("wake_requested", wake_requested_);
   archive.group("cpu", [&] { cpu_->state_archive(archive); });
   archive.group("clock", [&] { clock_->state(archive); });
+  const u32 pending = cpu_->state().pending;
   archive.group("board", [&] { board_->state(archive); });
+  if (archive.loading()) {
+    // Devices drive their lines while they load. What the processor saw of that in between is not its state; INTR is
+    // what the interrupt controllers say in the end.
+    cpu_->state().pending = (pending & ~u32{kPendingIntr}) | (cpu_->state().pending & kPendingIntr);
+  }
   archive.group("events", [&] { scheduler_->state(archive); });
 }
 
 Result<> Machine::load_state(std::span<const u8> saved) {
   RELIC86_ASSERT(paused_);
-  // The board's lines reach the processor while their devices load, and while they go back to what they were.
+  // Going back drives the lines again, too: what was asked for before, and nothing else, still is.
   const u32 pending = cpu_->state().pending;
+  const auto requests = std::make_tuple(reset_requested_, power_off_requested_, cpu_init_requested_);
   auto loaded = relic86::load_state(saved, [this](StateArchive& archive) { state(archive); });
-  if (!loaded) {
-    cpu_->state().pending = pending;
-    forget_derived();
-  }
+  if (loaded) return loaded;
+  cpu_->state().pending = pending;
+  std::tie(reset_requested_, power_off_requested_, cpu_init_requested_) = requests;
+  forget_derived();
   return loaded;
 }
 

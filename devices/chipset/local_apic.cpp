@@ -123,6 +123,8 @@ void LocalApic::state(StateArchive& archive) {
   if (!enabled()) base_ &= ~kBaseX2apic;
   for (unsigned i = 0; i < kEntries; i++) local_vectors_[i] &= kWritable[i];
   map();
+  intr_ = deliverable() >= 0 || legacy_request();
+  if (output_) output_(intr_);  // whatever the processor had: it is told again
 }
 
 // Registers answer below 4 GiB only, which is what 32-bit guests reach.

@@ -48,12 +48,15 @@ struct TamperedState : ::testing::Test {
   }
   // The CD-ROM drive takes the parameters of MODE SELECT, and has two of their 28 bytes.
   void select_mode() {
-    constexpr std::array<u8, 12> kPacket{0x55, 0x10, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0};
+    packet({});  // TEST UNIT READY hears that the drive was reset
+    packet({0x55, 0x10, 0, 0, 0, 0, 0, 0, 28});
+    out(0x170, 0, 2);
+  }
+  void packet(std::array<u8, 12> bytes) {
     out(0x171, 0), out(0x174, 24), out(0x175, 0), out(0x176, 0), out(0x177, 0xA0);
     run(1000);
-    for (unsigned i = 0; i < kPacket.size(); i += 2) out(0x170, kPacket[i] | kPacket[i + 1] << 8, 2);
+    for (unsigned i = 0; i < bytes.size(); i += 2) out(0x170, bytes[i] | bytes[i + 1] << 8, 2);
     run(1000);
-    out(0x170, 0, 2);
   }
   void refuses(const std::vector<u8>& state, const std::string& name) {
     Machine& it = **machine;
@@ -91,9 +94,10 @@ TEST_F(TamperedState, AtapiTransfersOutsideOfTheirBuffer) {
   const std::string drive = kDrive;
   refuses(with_number<u64>(state, drive + "done", 1u << 20), drive);
   refuses(with_number<u64>(with_number<u64>(state, drive + "done", 1u << 20), drive + "length", 1u << 21), drive);
-  refuses(with_number<u64>(with_number<u64>(with_number<u8>(state, drive + "source", 1), drive + "done", 1u << 20),
-                           drive + "length", 1u << 21),
-          drive);
+  constexpr u8 kDataOut = 4, kSectors = 1;
+  auto outside = with_number<u8>(with_number<u8>(state, drive + "stage", kDataOut), drive + "source", kSectors);
+  outside = with_number<u64>(with_number<u64>(outside, drive + "done", 1u << 20), drive + "length", 1u << 21);
+  refuses(outside, drive);
   refuses(with_number<u32>(state, drive + "block", 65536), drive);
   refuses(with_number<u8>(state, drive + "stage", 200), drive);
 }

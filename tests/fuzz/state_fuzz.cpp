@@ -212,6 +212,8 @@ class Victim {
     advance(2000);
     save_seed();
     // Transfers from drives, half done: a disk sector, a CD-ROM block, a floppy sector by DMA.
+    start_packet({}, 4096);  // hears that the drive was reset
+    advance(2000);
     start_packet({0x28, 0, 0, 0, 0, 1, 0, 0, 2}, 4096);
     advance(2000);
     for (unsigned i = 0; i < 100; i++) in(0x170, 2);
