@@ -13,7 +13,7 @@ namespace {
 
 using Text = std::string_view;
 
-constexpr Text kNoSuchAccel = "jit (alias tcg) and interp exist";
+constexpr Text kNoSuchAccel = "jit, interp and tcg (the faster one that this build and host have) exist";
 
 bool uses_host_virtualization(Text word) {
   constexpr Text kWords[] = {"kvm", "hax", "hvf", "whpx", "nvmm", "xen"};
@@ -23,7 +23,10 @@ bool uses_host_virtualization(Text word) {
 // One accelerator of a list of preferences. An unknown word is an error, whether or not it would have its turn.
 Result<> prefer_accel(Options& options, Text option, Text word) {
   using Accel = Options::Accel;
-  if (word == "jit" || word == "tcg") {
+  if (word == "tcg") {
+    // QEMU's name for emulation as such, which its management tools ask for: a build without the translator emulates too.
+    if (options.accel == Accel::Default) options.accel = Accel::Fastest;
+  } else if (word == "jit") {
     if (options.accel == Accel::Default) options.accel = Accel::Jit;
   } else if (word == "interp") {
     if (options.accel == Accel::Default) options.accel = Accel::Interpreter;
@@ -120,7 +123,7 @@ Result<> set_accel(Options& options, std::string_view value) {
   const Properties words = parse_properties(value);
   const std::string& word = words.front().second.empty() ? words.front().first : words.front().second;
   if (asks_for_help(word)) {
-    options.print_and_exit = "Accelerators supported:\njit (alias tcg)\ninterp\n";
+    options.print_and_exit = "Accelerators supported:\njit\ninterp\ntcg (the faster one that this build and host have)\n";
     return {};
   }
   for (std::size_t i = 1; i < words.size(); i++) {

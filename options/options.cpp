@@ -489,7 +489,7 @@ struct OptionRow {
 constexpr OptionRow kRows[] = {
     {"m", "SIZE", "guest RAM, in MiB or with K, M, G (default 128M, at most 3G)", set_ram},
     {"cpu", "MODEL[,+F,-F]", "processor model; 'help' lists them", store<&Options::cpu_model>},
-    {"accel", "jit|interp", "execution engine (tcg is an alias of jit)", set_accel},
+    {"accel", "jit|interp", "execution engine (tcg is the faster one of the two)", set_accel},
     {"M", "pc", "machine type", set_machine},
     {"machine", "pc[,accel=..]", "machine type and properties", set_machine},
     {"smp", "N", "number of processors (1)", set_smp},

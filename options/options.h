@@ -81,7 +81,8 @@ struct Options {
   std::string print_and_exit;         // a text that was asked for instead of a machine: "-machine help"
   u64 ram_bytes = 128ull << 20;
   std::string cpu_model;  // empty: the default; "MODEL,+feature,-feature"
-  enum class Accel : u8 { Default, Interpreter, Jit } accel = Accel::Default;
+  // Default is Fastest when nothing was said, which a later -accel may still change.
+  enum class Accel : u8 { Default, Fastest, Interpreter, Jit } accel = Accel::Default;
   std::string refused_accel;  // what the last -accel says that named no engine of ours
   std::string jit_opt;
   bool jit_stats = false;

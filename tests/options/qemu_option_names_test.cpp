@@ -197,10 +197,10 @@ TEST(Accelerators, AreAListOfPreferences) {
     EXPECT_TRUE(parsed.ok()) << parsed.message();
     return parsed.ok() ? parsed.value().options.accel : Accel::Default;
   };
-  EXPECT_EQ(accel({"-accel", "kvm", "-accel", "hvf", "-accel", "tcg"}), Accel::Jit);
+  EXPECT_EQ(accel({"-accel", "kvm", "-accel", "hvf", "-accel", "tcg"}), Accel::Fastest);
   EXPECT_EQ(accel({"-accel", "interp", "-accel", "jit"}), Accel::Interpreter);
   EXPECT_EQ(accel({"-accel", "kvm", "-machine", "accel=xen:interp"}), Accel::Interpreter);
-  EXPECT_EQ(accel({"-machine", "accel=kvm:tcg"}), Accel::Jit);
+  EXPECT_EQ(accel({"-machine", "accel=kvm:tcg"}), Accel::Fastest);
   EXPECT_EQ(accel({}), Accel::Default);
   const auto refusal = [](std::vector<std::string> words) {
     const auto parsed = parse_command_line(words);
