@@ -177,7 +177,7 @@ u32 Translator::mode_number() {
   for (unsigned i = 0; i < kSegmentRegisters; ++i) {
     const Segment& segment = state_.segment[i];
     RELIC86_ASSERT(segment.kind == kind_of(segment));
-    RELIC86_ASSERT(segment.kind == 0 || segment.end == u64{segment.limit} + 1);
+    RELIC86_ASSERT(segment.end == (segment.usable() ? u64{segment.limit} + 1 : 0));
   }
 #endif
   constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
