@@ -27,12 +27,10 @@ struct WindowLibrary {
   OpenWindow* open;
 };
 
-// Next to the program (as built), or where an installation puts it.
 Result<WindowLibrary> load_library() {
   std::error_code failure;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
   std::string reason;
-  for (const auto& path : {program / "relic86-sdl.so", program.parent_path() / "lib/relic86/relic86-sdl.so"}) {
+  for (const std::string& path : window_libraries()) {
     // Never unloaded: display libraries leave handlers behind that run at exit.
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) {
@@ -43,12 +41,18 @@ Result<WindowLibrary> load_library() {
     }
     void* entry = dlsym(library, "relic86_open_window");
     if (entry != nullptr) return WindowLibrary{reinterpret_cast<OpenWindow*>(entry)};
-    reason = fmt::format("{} is not relic86's", path.string());
+    reason = fmt::format("{} is not relic86's", path);
   }
   return Error{reason};
 }
 
 }  // namespace
+
+std::vector<std::string> window_libraries() {
+  std::error_code failure;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
+  return {program / "relic86-sdl.so", program.parent_path() / "lib/relic86/relic86-sdl.so"};
+}
 
 Display::Display(Machine& machine) : machine_(machine), host_(machine) {}
 Display::~Display() = default;

@@ -55,7 +55,8 @@ Result<i64> clock_base(const Options& options) {
   return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
-Result<> add_drives(const Options& options, BoardConfig& config) {
+Result<> add_drives(const Options& options, BoardPlan& plan) {
+  BoardConfig& config = plan.config;
   std::array<bool, 4> ide_taken{};
   std::array<bool, 2> floppy_taken{};
   for (const DriveOption& drive : options.drives) {
@@ -73,7 +74,9 @@ Result<> add_drives(const Options& options, BoardConfig& config) {
                                 !cdrom && (drive.snapshot || options.snapshot),
                                 drive.raw ? RawImage::Format::Raw : RawImage::Format::Probe);
       if (!opened) return opened.error();
-      image = std::move(opened).value();
+      image = DriveMedium::device(opened.value());
+      const std::string name = floppy ? fmt::format("floppy{}", drive.index) : ide_drive_name(drive.index, drive.media);
+      plan.media[name] = std::move(opened).value();
     }
     if (floppy) {
       config.floppies[drive.index].present = true;
@@ -304,7 +307,7 @@ Result<std::string> local_file(const std::string& option, const std::string& fil
 
 }  // namespace
 
-Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& name, bool read_only,
+Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const std::string& name, bool read_only,
                                                  bool snapshot, RawImage::Format format) {
   const auto local = local_file(option, name);
   if (!local) return local.error();
@@ -314,7 +317,11 @@ Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, cons
                                  : DriveMedium::Access::ReadWrite;
   auto medium = DriveMedium::open(file, access, format);
   if (!medium) return Error{fmt::format("{} {}", option, medium.message())};
-  return DriveMedium::device(std::move(medium).value());
+  return medium;
+}
+
+std::string ide_drive_name(unsigned unit, DriveOption::Media media) {
+  return fmt::format("ide{}-{}{}", unit / 2, media == DriveOption::Media::Cdrom ? "cd" : "hd", unit % 2);
 }
 
 Result<CpuModel> cpu_model_for(const Options& options) {
@@ -328,8 +335,9 @@ Result<CpuModel> cpu_model_for(const Options& options) {
   return model;
 }
 
-Result<BoardConfig> board_config_for(const Options& options) {
-  BoardConfig config;
+Result<BoardPlan> board_plan_for(const Options& options) {
+  BoardPlan plan;
+  BoardConfig& config = plan.config;
   const Firmware firmware(options.firmware_dirs);
   auto bios = options.bios.empty() ? firmware.system_bios("") : firmware.system_bios(options.bios);
   if (!bios) return bios.error();
@@ -366,9 +374,9 @@ Result<BoardConfig> board_config_for(const Options& options) {
   add_ports(config.parallel_ports, options.parallels, !options.no_defaults);
   add_boot_order(options, config);
   if (auto done = add_firmware_files(options, config); !done) return done.error();
-  if (auto done = add_drives(options, config); !done) return done.error();
+  if (auto done = add_drives(options, plan); !done) return done.error();
   if (auto done = add_devices(options, config); !done) return done.error();
-  return config;
+  return plan;
 }
 
 std::string device_help_text() {

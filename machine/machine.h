@@ -182,7 +182,7 @@ class Machine final : private MachineControl,
  private:
   Machine(const Options& options, HostPoller& poller);
   Result<> build();
-  void note_media(const BoardConfig& config);
+  void note_nodes();  // the block nodes in the drives
   void announce(MachineEvent event);
   void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
   AtapiCdrom* find_cdrom(const std::string& drive);  // null: no CD-ROM drive

@@ -188,10 +188,9 @@ Result<> PcBoard::flush_media() {
   for (unsigned n = 0; n < I82077::kDrives; n++) {
     if (auto flushed = floppies_->drive(n).flush(); !flushed) return flushed;
   }
-  for (unsigned unit = 0; unit < 4; unit++) {
-    if (auto* disk = dynamic_cast<AtaDisk*>(ide_->drive(unit)); disk != nullptr) {
-      if (auto flushed = disk->image().flush(); !flushed) return flushed;
-    }
+  for (AtaDisk* const disk : disks_) {
+    if (disk == nullptr) continue;
+    if (auto flushed = disk->image().flush(); !flushed) return flushed;
   }
   return {};
 }
@@ -219,6 +218,7 @@ void PcBoard::create_disks() {
     if (slot.kind == IdeSlot::Kind::Cdrom) {
       auto drive = std::make_unique<AtapiCdrom>("R860000000" + number);
       if (slot.image) drive->insert(std::move(slot.image));
+      cdroms_[unit] = drive.get();
       ide->plug(unit, std::move(drive));
     } else if (slot.kind == IdeSlot::Kind::Disk) {
       DiskLayout layout = guess_disk_layout(*slot.image);
@@ -232,14 +232,14 @@ void PcBoard::create_disks() {
       options.geometry = layout.geometry;
       options.serial = slot.serial.empty() ? "R860000000" + number : slot.serial;
       if (!slot.model.empty()) options.model = slot.model;
-      ide->plug(unit, std::make_unique<AtaDisk>(std::move(slot.image), options));
+      auto drive = std::make_unique<AtaDisk>(std::move(slot.image), options);
+      disks_[unit] = drive.get();
+      ide->plug(unit, std::move(drive));
     }
   }
   place(*ide, kIsaBridgeSlot, kIdeFunction);
   attach(std::move(ide));
 }
-
-AtapiCdrom* PcBoard::cdrom(unsigned unit) { return dynamic_cast<AtapiCdrom*>(ide_->drive(unit)); }
 
 void PcBoard::create_input() {
   keyboard_controller_ = &add<I8042>(*a20_, *reset_pin_);

@@ -16,6 +16,7 @@
 namespace relic86 {
 
 class A20Gate;
+class AtaDisk;
 class AtapiCdrom;
 class FwCfg;
 class I440fx;
@@ -64,7 +65,9 @@ class PcBoard {
   std::vector<std::string> text_screen() const;
   Mc146818& clock() { return *clock_; }
   Piix3Ide& ide() { return *ide_; }
-  AtapiCdrom* cdrom(unsigned unit);  // of the IDE place 0 to 3; null: no CD-ROM drive there
+  // Of the IDE place 0 to 3; null: no such drive there.
+  AtaDisk* disk(unsigned unit) { return disks_[unit]; }
+  AtapiCdrom* cdrom(unsigned unit) { return cdroms_[unit]; }
   // COM1 is number 0, LPT1 too; null: there is no such port.
   Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
   ParallelPort* parallel(unsigned number) { return number < parallels_.size() ? parallels_[number] : nullptr; }
@@ -157,6 +160,8 @@ class PcBoard {
   I440fx* host_bridge_ = nullptr;
   Piix3* isa_bridge_ = nullptr;
   Piix3Ide* ide_ = nullptr;
+  std::array<AtaDisk*, 4> disks_{};
+  std::array<AtapiCdrom*, 4> cdroms_{};
   Piix4Pm* power_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
   I8042* keyboard_controller_ = nullptr;

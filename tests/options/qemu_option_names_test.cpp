@@ -286,10 +286,10 @@ TEST(ForeignDevices, AreRefusedWithAReason) {
                              "pvpanic", "cirrus-vga", "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});
-    const auto config = board_config_for(options);
-    ASSERT_FALSE(config.ok()) << device;
-    EXPECT_EQ(config.message().find("unknown device"), std::string::npos) << config.message();
-    EXPECT_NE(config.message().find("; "), std::string::npos) << config.message();
+    const auto plan = board_plan_for(options);
+    ASSERT_FALSE(plan.ok()) << device;
+    EXPECT_EQ(plan.message().find("unknown device"), std::string::npos) << plan.message();
+    EXPECT_NE(plan.message().find("; "), std::string::npos) << plan.message();
   }
 }
 
