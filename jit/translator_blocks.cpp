@@ -8,6 +8,7 @@
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
 #include "jit/analyse/page_plan.h"
+#include "jit/record/compound_forms.h"
 #include "jit/record/recorders.h"
 #include "jit/record/system_forms.h"
 #include "jit/translator.h"
@@ -143,7 +144,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.offset = offset;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
-                (!options_.system && concerns_system(*insn.insn));
+                (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset += insn.insn->length;
     if (insn.leaves) break;

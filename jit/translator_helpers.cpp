@@ -30,6 +30,13 @@ u32 Translator::access_offset(const ExitPoint& exit) const {
   const u32 mask = cpu_.stack_mask();
   switch (exit.address) {
     case AddressForm::Operand: return effective_address(state_, *exit.insn);
+    case AddressForm::BitString: {
+      const Insn& insn = *exit.insn;
+      const u32 index = state_.gpr32(insn.reg);
+      const i32 unit = exit.size == 4 ? static_cast<i32>(index) >> 5 : static_cast<i16>(index) >> 4;
+      return (effective_address(state_, insn) + static_cast<u32>(unit) * exit.size) & insn.address_mask;
+    }
+    case AddressForm::Table: return (state_.gpr32(kEbx) + (state_.gpr32(kEax) & 0xFF)) & exit.insn->address_mask;
     case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
     case AddressForm::PushSelector: return (state_.gpr32(kEsp) - 4) & mask;
     case AddressForm::StackTop: return state_.gpr32(kEsp) & mask;
@@ -214,6 +221,15 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   }
   self.interpreter_.complete(flow, insn);
   return self.go_on(flow);
+}
+
+u64 Translator::time_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  self.state_.remaining += exit.undone;  // counted time is exact
+  const u64 now = static_cast<u64>(self.cpu_.clock().now()) + self.state_.tsc_offset;
+  self.state_.remaining -= exit.undone;
+  return now;
 }
 
 u64 Translator::depart_helper(void* context, void* exit_point) {

@@ -150,8 +150,11 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
     return true;
   }
   if (meaning == "popf") {
+    // Virtual-8086 mode is 16-bit code of ring 3.
+    if (mode.user && !mode.code32) ir.nodes.push_back({Op::CheckTrusted, size});
+    const u16 popped = static_cast<u16>(ir.nodes.size());
     ir.nodes.push_back({Op::Peek, size, kEsp});
-    ir.nodes.push_back({Op::SetFlags, size, 0, kFirst});
+    ir.nodes.push_back({Op::SetFlags, size, 0, popped});
     ir.nodes.push_back({Op::SetStackPointer, 4, kEsp, kNoValue, kNoValue, kNoValue, size});
     ir.writes_registers |= 1u << kEsp;
     return true;

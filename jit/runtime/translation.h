@@ -24,7 +24,7 @@ enum class ExitKind : u8 {
 
 // What a slow path needs to know of the access.
 // PushSelector: the lower half of the next slot of four bytes.
-enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Source, Destination };
+enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Source, Destination, BitString, Table };
 
 struct ExitPoint {
   Translation* owner = nullptr;

@@ -12,6 +12,7 @@
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF, descriptor tables' and control registers
 //   emitter_transfers.cpp   far transfers and IRET of real-mode and virtual-8086 code
+//   emitter_compound.cpp    PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic
 //   emitter_segments.cpp    MOV and POP of segment registers, VERR, VERW, SYSENTER, SYSEXIT
 #pragma once
 
@@ -100,6 +101,7 @@ class Emitter {
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                      bool aligned = false);
+  AddressForm operand_address(u16 address);
   bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
   void check_unaligned(unsigned segment, unsigned bytes, bool narrow, const Gp& scratch, const Label& slow);
@@ -221,6 +223,7 @@ class Emitter {
   void fall_through_exit();
   bool linkable(i32 target, unsigned bytes) const;
   void cold();
+  void read_time(ExitPoint* exit);
 
   // --- x87, MMX, SSE (emitter_units.cpp) ---
   void native();
@@ -241,12 +244,25 @@ class Emitter {
   void trap_here();
   void wait_here();
 
+  // --- Several steps in one instruction (emitter_compound.cpp) ---
+  Mem piece(unsigned bytes, unsigned unit, bool write, unsigned segment);
+  void push_all(u16 id);
+  void pop_all(u16 id);
+  void enter(u16 id);
+  void table_load(u16 id);
+  void check_bounds(u16 id);
+  void check_overflow();
+  void decimal_adjust(u16 id);
+  void divide_digits(u16 id);
+  void multiply_digits(u16 id);
+
   // --- The system's instructions (emitter_system.cpp) ---
   void selector(u16 id);
   void flags_image(u16 id);
   bool logic_left_flags() const;
   void check_trusted(const Label& other);
   void check_not_v86(const Label& other);
+  void check_v86_trusted();
   void set_flags(u16 id);
   void set_flags_byte();
   void clear_interrupts();

@@ -37,6 +37,27 @@ ExitPoint* Emitter::access_exit(AddressForm form, unsigned bytes, unsigned segme
   return exit;
 }
 
+// kAddress := the offset of the operand that an Address or BitAddress names. The host's flags go.
+AddressForm Emitter::operand_address(u16 address) {
+  lea_address(kAddress);
+  const Node& n = at(address);
+  if (n.op == Op::Address) return AddressForm::Operand;
+  const bool wide = n.size == 4;
+  const u8 host = take();
+  const Gp unit = sized(host, 8);
+  host_flags(0);
+  if (wide) {
+    a_.mov(unit.r32(), in_register(n.b, 4));
+  } else {
+    a_.movsx(unit.r32(), in_register(n.b, 2));
+  }
+  a_.sar(unit.r32(), wide ? 5 : 4);
+  a_.lea(kAddress.r32(), x86::ptr(kAddress, unit, wide ? 2 : 1));
+  if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
+  give(host);
+  return AddressForm::BitString;
+}
+
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                             bool aligned) {
   temporary = take();
@@ -210,9 +231,9 @@ void Emitter::load(u16 id) {
     load_into(id, n.size, place, to, extended);
     return;
   }
-  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   const Label slow = a_.newLabel();
-  lea_address(kAddress);
+  const AddressForm form = operand_address(n.a);
+  ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, false, segment, slow, temporary);
   finish_load(id, n.size, from, temporary, slow, exit);
@@ -236,9 +257,9 @@ void Emitter::load_for_write(u16 id) {
     }
     return;
   }
-  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   a_.bind(again);
-  lea_address(kAddress);
+  const AddressForm form = operand_address(n.a);
+  ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, true, segment, slow, temporary);
   const Gp pointer = sized(temporary, 8);

@@ -101,6 +101,25 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   reload(a);
 }
 
+// EDX:EAX := what the helper gives. With the host's units in use, which C++ would disturb, the handler does it.
+void emit_time(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
+  const x86::Gp kept[] = {x86::rcx, x86::rsi, x86::rdi, x86::r8, x86::r9, x86::r10, x86::r11};
+  static_assert(std::size(kept) % 2 == 1);  // with the return address the stack is aligned
+  a.cmp(area_field(offsetof(EngineArea, units), 4), 0);
+  a.jne(cold);
+  a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
+  for (const x86::Gp& each : kept) a.push(each);
+  a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
+  a.mov(x86::rsi, kAddress);
+  a.mov(x86::rax, reinterpret_cast<u64>(helpers.time));
+  a.call(x86::rax);
+  for (std::size_t i = std::size(kept); i-- > 0;) a.pop(kept[i]);
+  a.mov(x86::rdx, x86::rax);
+  a.shr(x86::rdx, 32);
+  a.mov(x86::eax, x86::eax);
+  a.ret();
+}
+
 // kAddress := the arithmetic flags that CpuState::flags holds, as LazyFlags::eflags() says.
 void emit_lazy_flags(x86::Assembler& a) {
   const x86::Gp image = kAddress.r32(), carries = x86::ecx, part = x86::edx;
@@ -217,7 +236,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   x86::Assembler a(&code);
-  const Label leave = a.newLabel(), flatten = a.newLabel();
+  const Label leave = a.newLabel(), flatten = a.newLabel(), cold = a.newLabel();
   const Label leave_spilled = a.newLabel();
   const x86::Gp saved[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
@@ -262,6 +281,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   for (unsigned i = 0; i < 6; ++i) {
     at[i] = a.offset();
     if (wanted[i] == helpers.flatten) a.bind(flatten);
+    if (wanted[i] == helpers.cold) a.bind(cold);
     emit_call(a, helpers, wanted[i], leave_spilled);
     if (wanted[i] == helpers.flatten) {
       a.push(area_field(offsetof(EngineArea, value)));
@@ -270,6 +290,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
     a.ret();
   }
 
+  const std::size_t time_at = a.offset();
+  emit_time(a, helpers, cold);
   const std::size_t home_flags_at = a.offset();
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
@@ -289,6 +311,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.probe = base + at[2];
   thunks.touch = base + at[3];
   thunks.cold = base + at[4];
+  thunks.time = base + time_at;
   thunks.home_flags = base + home_flags_at;
   thunks.home_image = base + home_image_at;
   thunks.flatten = base + at[5];

@@ -21,6 +21,7 @@ struct Helpers {
   Helper cold = nullptr;     // runs the instruction's handler
   Helper depart = nullptr;   // the instruction at an exit of kind Before is carried out; never 0
   Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
+  Helper time = nullptr;     // gives what RDTSC reads
   const KnownDescriptor* known = nullptr;
 };
 
@@ -39,6 +40,7 @@ struct Thunks {
   u64 depart = 0;      // the same; a helper's work is done first, and perhaps it knows where to go on
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
+  u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
   SegmentThunks segments{};

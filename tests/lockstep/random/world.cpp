@@ -1,6 +1,8 @@
 #include "tests/lockstep/random/world.h"
 
+#include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "tests/lockstep/random/sequences.h"
 
@@ -37,6 +39,13 @@ bool stack(const InstructionRow& row) { return (row.traits & kTraitStack) != 0; 
 bool shifts(const InstructionRow& row) {
   return (row.traits & kTraitMaybeFlags) != 0 && (row.traits & kTraitString) == 0;
 }
+bool compound(const InstructionRow& row) {
+  static constexpr std::string_view kNames[] = {"pusha",  "popa",  "enter", "leave", "xlat", "bound",  "into", "daa",
+                                                "das",    "aaa",   "aas",   "aam",   "aad",  "bt",     "bts",  "btr",
+                                                "btc",    "lahf",  "sahf",  "cmc",   "salc", "rcl",    "rcr",  "loope",
+                                                "loopne", "pushf", "popf",  "div",   "xadd", "cmpxchg"};
+  return std::ranges::find(kNames, std::string_view(row.mnemonic)) != std::end(kNames);
+}
 bool x87(const InstructionRow& row) { return row.feature == Feature::Fpu; }
 bool mmx(const InstructionRow& row) { return row.feature == Feature::Mmx; }
 bool sse(const InstructionRow& row) { return of_feature(row, Feature::Sse, Feature::Ssse3); }
@@ -56,6 +65,7 @@ constexpr Group kGroups[] = {
     {"sse", sse, false, false},
     {"units", units, true, true},
     {"segments", any, false, false, 2},
+    {"compound", compound, true, false},
     {"unmasked", units, true, true, 8, true},
     {"flow", any, false, false, 3, false, true},
 };
