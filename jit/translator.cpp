@@ -18,6 +18,7 @@ namespace relic86::jit {
 Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& options)
     : cpu_(cpu),
       state_(cpu.state()),
+      bus_(bus),
       store_(bus.store()),
       area_(engine_area(cpu.state())),
       options_(options),
@@ -215,7 +216,7 @@ Flow Translator::leave(ExitPoint& exit) {
       const Insn& insn = *exit.insn;
       ++statistics_.interpreted_instructions;
       const Flow flow = insn.handler(cpu_, insn);
-      const bool verifies = insn.handler == verr || insn.handler == verw;
+      const bool verifies = insn.handler == verr || insn.handler == verw || insn.handler == lar || insn.handler == lsl;
       if (verifies && flow == Flow::Next) descriptors_.remember(cpu_, Selector(static_cast<u16>(area_.value)));
       interpreter_.complete(flow, insn);
       return flow == Flow::Next ? Flow::Branched : flow;

@@ -137,11 +137,13 @@ class Translator final : public Executor, public CodeWatch {
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
   BackingOffset backing_of(u64 entry, u32 linear) const;
   bool plain_store(u32 linear, u32 size) const;
+  bool nobody(u64 entry, bool write) const;
   bool immediate_store(u32 linear, u32 size);
   u32 access_offset(const ExitPoint& exit) const;
 
   Cpu& cpu_;
   CpuState& state_;
+  const PhysicalBus& bus_;
   BackingStore& store_;
   EngineArea& area_;
   TranslatorOptions options_;

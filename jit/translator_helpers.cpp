@@ -13,10 +13,15 @@ namespace {
 
 Translator& translator(void* context) { return *static_cast<Translator*>(context); }
 
-// Of those that translated code carries out itself once the descriptor is known.
-bool loads_segment(const Insn& insn) {
-  return (insn.handler == mov_to_segment || insn.handler == pop_segment) && insn.reg < kSegmentRegisters &&
-         insn.reg != kSs;
+// What the instruction loads, if translated code does so itself once the descriptor is known; else kCs.
+SegmentName loaded_segment(const Insn& insn) {
+  const Handler handler = insn.handler;
+  if (handler == les) return kEs;
+  if (handler == lds) return kDs;
+  if (handler == lfs) return kFs;
+  if (handler == lgs) return kGs;
+  const bool by_number = (handler == mov_to_segment || handler == pop_segment) && insn.reg < kSegmentRegisters;
+  return by_number && insn.reg != kSs ? static_cast<SegmentName>(insn.reg) : kCs;
 }
 
 u64 granules_of(u64 offset, u32 size) {
@@ -61,6 +66,13 @@ bool Translator::allowed(const Segment& segment, u32 offset, u32 size, bool writ
   return !Mode::checks_alignment(state_) || linear % Mode::alignment_of(size) == 0;
 }
 
+// Nobody answers there: writes to ROM, and memory that is not mapped.
+bool Translator::nobody(u64 entry, bool write) const {
+  if ((entry & kTlbMmio) == 0) return false;
+  const PhysPage& page = bus_.page(PhysAddr(entry & ~u64{kPageSize - 1}));
+  return (write ? page.write : page.read).kind == PageTarget::Kind::Unmapped;
+}
+
 bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) {
   const SegmentName name = static_cast<SegmentName>(exit.segment);
   const Segment& segment = state_.segment[name];
@@ -90,7 +102,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     // Pages that breakpoints watch are accessed here as long as the bytes are others.
     const bool passes =
         (entry & kTlbDebug) != 0 && !mmu.has_watchpoints() && !may_match_data(state_, LinAddr(linear), exit.size);
-    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes;
+    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes || nobody(entry, write);
   };
   if (!plain(linear) || !plain(linear + exit.size - 1)) return false;
   outcome_set_ = false;
@@ -119,7 +131,7 @@ BackingOffset Translator::backing_of(u64 entry, u32 linear) const {
 bool Translator::plain_store(u32 linear, u32 size) const {
   const Tlb& tlb = cpu_.mmu().tlb();
   const u64 entry = tlb.write_entry(LinAddr(linear), cpu_.privilege());
-  if ((entry & kTlbFast) != 0) return true;
+  if ((entry & kTlbFast) != 0 || nobody(entry, true)) return true;
   const BackingOffset at = backing_of(entry, linear);
   return (store_.code_granules(at) & granules_of(at.raw, size)) == 0;
 }
@@ -200,8 +212,8 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   const Insn& insn = *exit.insn;
   const u8 length = insn.length;
   Flow flow = insn.handler(self.cpu_, insn);
-  if (flow == Flow::Stop && loads_segment(insn))
-    self.descriptors_.remember(self.cpu_, state.segment[insn.reg].selector);
+  if (const SegmentName loaded = loaded_segment(insn); flow == Flow::Stop && loaded != kCs)
+    self.descriptors_.remember(self.cpu_, state.segment[loaded].selector);
   if (flow == Flow::Stop && insn.row != kNoRow && self.undisturbed(exit)) flow = Flow::Next;
   // What has been written over an instruction may change the mode without a stop: CLD, STD, FLDCW.
   const bool mode_known = !insn.replaced() || self.mode_stays(exit);

@@ -134,6 +134,11 @@ class Planner {
         break;
       case Op::DecimalAdjust:
       case Op::DivideDigits: registers_[kEax] = fresh(); break;
+      case Op::LoadFar:
+        forget_segments();
+        registers_[insn_->insn->reg] = fresh();
+        break;
+      case Op::DescribeSegment: registers_[insn_->insn->reg] = fresh(); break;
       case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:
       case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];

@@ -95,6 +95,8 @@ enum class Op : u8 {
   ClearInterrupts,  // CLI
   SetInterrupts,    // STI
   LoadSegment,      // a: Address if from memory; reg: segment; immediate: LoadSegmentFrom; size: of the stack's slot
+  LoadFar,          // a: Address; reg: segment; the offset goes to the instruction's register (LES and its like)
+  DescribeSegment,  // LAR, LSL; a: Address if from memory; immediate 1: LSL
   VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
   SetZero,          // a step only: ZF
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT

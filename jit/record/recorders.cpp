@@ -67,6 +67,8 @@ bool touches_memory(const InsnIr& ir) {
       case Op::RepeatMove:
       case Op::RepeatStore:
       case Op::VerifySegment:
+      case Op::LoadFar:
+      case Op::DescribeSegment:
       case Op::FastTransfer:
       case Op::FarTransfer:
       case Op::TableRegister:

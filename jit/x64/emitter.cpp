@@ -197,6 +197,8 @@ void Emitter::node(u16 id) {
     case Op::SetInterrupts: set_interrupts(); break;
     case Op::LoadSegment: load_segment(id); break;
     case Op::VerifySegment: verify_segment(id); break;
+    case Op::LoadFar: load_far(id); break;
+    case Op::DescribeSegment: describe_segment(id); break;
     case Op::FastTransfer: fast_transfer(id); break;
     case Op::FarTransfer: far_transfer(id); break;
     case Op::TableRegister: table_register(id); break;

@@ -59,6 +59,78 @@ void Emitter::load_segment(u16 id) {
   });
 }
 
+// LES and its like: the offset, then the selector behind it.
+void Emitter::load_far(u16 id) {
+  const Node& n = at(id);
+  const u8 reg = insn().insn->reg;
+  data_segment_ = kSegmentCount;
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  host_flags(0);
+  lea_address(kAddress);
+  const u32 bytes = n.size + 2u;
+  if (narrow_) {
+    a_.cmp(kAddress.r32(), 0x10000 - bytes);  // the selector's offset wraps by itself
+    a_.ja(slow);
+  }
+  u8 temporary = 0;
+  const Mem from = translate(bytes, false, insn().insn->segment, slow, temporary);
+  const u8 host = take();
+  Mem offset = from, selector = from.cloneAdjusted(n.size);
+  offset.setSize(n.size);
+  selector.setSize(2);
+  if (n.size == 2) {
+    a_.movzx(sized(host, 4), offset);
+  } else {
+    a_.mov(sized(host, 4), offset);
+  }
+  a_.movzx(kAddress.r32(), selector);
+  give(temporary);
+  a_.call(thunks_.segments.load[n.reg][mode_.code32 ? 1 : 0]);
+  a_.jne(slow);
+  a_.mov(guest(reg, n.size), sized(host, n.size));
+  give(host);
+  a_.bind(done);
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.cold, exit);
+    a_.jmp(done);
+  });
+}
+
+// LAR, LSL. EngineArea::value as below.
+void Emitter::describe_segment(u16 id) {
+  const Insn& i = *insn().insn;
+  const unsigned size = i.operand32() ? 4 : 2;
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label unread = a_.newLabel(), slow = a_.newLabel(), invisible = a_.newLabel();
+  host_flags(0);
+  selector_operand(id, unread);
+  a_.call(at(id).immediate != 0 ? thunks_.segments.limit : thunks_.segments.rights);
+  a_.jne(slow);
+  const u8 host = take();
+  a_.setnc(sized(host, 1));
+  a_.movzx(sized(host, 4), sized(host, 1));
+  a_.jc(invisible);
+  a_.mov(guest(i.reg, size), sized(kAddress.id(), size));
+  a_.bind(invisible);
+  if (need(kZF).needed()) {
+    FlagStep step;
+    step.op = Op::SetZero;
+    step.a = new_slot();
+    a_.mov(slot(step.a.value), sized(host, 4));
+    add_step(step, false);
+  }
+  give(host);
+  defer([=, this] {
+    a_.bind(unread);
+    a_.xor_(kAddress.r32(), kAddress.r32());
+    a_.bind(slow);
+    a_.mov(area(offsetof(EngineArea, value), 8), kAddress);
+    leave(exit);
+  });
+}
+
 // EngineArea::value: the selector, for the descriptor to be remembered.
 void Emitter::verify_segment(u16 id) {
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());

@@ -320,6 +320,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   }
   segments.verify_read += base;
   segments.verify_write += base;
+  segments.rights += base;
+  segments.limit += base;
   thunks.segments = segments;
   return thunks;
 }

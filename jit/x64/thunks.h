@@ -32,6 +32,8 @@ struct SegmentThunks {
   u64 load[kSegmentRegisters][2] = {};
   // rbp := 1 if the segment may be read or written, else 0.
   u64 verify_read = 0, verify_write = 0;
+  // C: the program may not know of the segment; else rbp := its rights, or its limit.
+  u64 rights = 0, limit = 0;
 };
 
 struct Thunks {
