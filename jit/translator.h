@@ -140,6 +140,7 @@ class Translator final : public Executor, public CodeWatch {
   bool nobody(u64 entry, bool write) const;
   bool immediate_store(u32 linear, u32 size);
   u32 access_offset(const ExitPoint& exit) const;
+  bool lost_a_page() const;
 
   Cpu& cpu_;
   CpuState& state_;

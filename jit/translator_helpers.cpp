@@ -1,5 +1,7 @@
 // What translated code calls. The guest's registers are in CpuState; CpuState::remaining holds what is left behind the
 // running block, so that exit->undone must be added for the exact count.
+#include <cstring>
+
 #include "cpu/access.h"
 #include "cpu/debug_registers.h"
 #include "cpu/effective_address.h"
@@ -73,6 +75,19 @@ bool Translator::nobody(u64 entry, bool write) const {
   return (write ? page.write : page.read).kind == PageTarget::Kind::Unmapped;
 }
 
+// A temporary of translated code may hold a host address of a page whose TLB entry has been replaced: no access may go
+// there any more without a new look.
+bool Translator::lost_a_page() const {
+  const Tlb::Replaced& replaced = cpu_.mmu().tlb().replaced();
+  if (replaced.count > replaced.pages.size()) return true;
+  for (u32 i = 0; i < replaced.count; ++i) {
+    for (const u64 temporary : area_.saved_temporaries) {
+      if (temporary - replaced.pages[i] < kPageSize) return true;
+    }
+  }
+  return false;
+}
+
 bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) {
   const SegmentName name = static_cast<SegmentName>(exit.segment);
   const Segment& segment = state_.segment[name];
@@ -86,6 +101,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
   linear = static_cast<u32>(segment.base + offset);
   Mmu& mmu = cpu_.mmu();
   const u64 flushes = mmu.tlb().flushes();
+  mmu.tlb().forget_replaced();
   const Privilege privilege = cpu_.privilege();
   const bool good = write ? mmu.probe_write(LinAddr(linear), exit.size, privilege)
                           : mmu.probe_read(LinAddr(linear), exit.size, privilege);
@@ -95,7 +111,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     return false;
   }
   outcome_ = ExitKind::Before;
-  if (mmu.tlb().flushes() != flushes) return false;  // the code page must be looked up again
+  if (mmu.tlb().flushes() != flushes || lost_a_page()) return false;  // pages must be looked up again
   const auto plain = [&](u32 address) {
     const u64 entry =
         write ? mmu.tlb().write_entry(LinAddr(address), privilege) : mmu.tlb().read_entry(LinAddr(address), privilege);
@@ -116,6 +132,11 @@ u64 Translator::load_helper(void* context, void* exit_point) {
   u32 linear = 0;
   if (!self.prepare_access(exit, false, linear)) return self.depart(exit);
   self.area_.value = 0;
+  if (const u8* const from = self.cpu_.mmu().readable_run(LinAddr(linear), self.cpu_.privilege());
+      from != nullptr && (linear & (kPageSize - 1)) + exit.size <= kPageSize) {
+    std::memcpy(&self.area_.value, from, exit.size);
+    return 0;
+  }
   (void)self.cpu_.mmu().read_bytes(LinAddr(linear), &self.area_.value, exit.size, self.cpu_.privilege());
   return 0;
 }
@@ -208,6 +229,7 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   self.settle_x87(exit);
   const i64 slice = state.slice;
   const u64 flushes = self.cpu_.mmu().tlb().flushes();
+  self.cpu_.mmu().tlb().forget_replaced();
   self.code_died_ = false;
   const Insn& insn = *exit.insn;
   const u8 length = insn.length;
@@ -218,7 +240,7 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   // What has been written over an instruction may change the mode without a stop: CLD, STD, FLDCW.
   const bool mode_known = !insn.replaced() || self.mode_stays(exit);
   if (flow == Flow::Next && mode_known && slice == state.slice && !self.code_died_ &&
-      self.cpu_.mmu().tlb().flushes() == flushes && state.remaining >= exit.undone) [[likely]] {
+      self.cpu_.mmu().tlb().flushes() == flushes && !self.lost_a_page() && state.remaining >= exit.undone) [[likely]] {
     state.remaining -= exit.undone;
     return 0;
   }

@@ -145,7 +145,7 @@ bool Mmu::probe_write(LinAddr address, u32 size, Privilege privilege) {
   const u32 first = static_cast<u32>(address.raw), last = first + size - 1;
   if (!ensure(first, Access::Write, privilege)) return false;
   if ((first ^ last) < kPageSize) return true;
-  // Filling the second page may have flushed the first (cap): both must stand when the access is made.
+  // Filling the second page may have replaced the first (cap): both must stand when the access is made.
   if (!ensure(last & ~(kPageSize - 1), Access::Write, privilege)) return false;
   return ensure(first, Access::Write, privilege);
 }

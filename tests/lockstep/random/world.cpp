@@ -27,6 +27,8 @@ constexpr World kWorlds[] = {
     {.name = "limits16", .code32 = false, .user = true, .segments = true, .crosses_page = true},
     {.name = "aligned32", .code32 = true, .user = true, .segments = true, .aligned = true},
     {.name = "aligned86", .code32 = false, .virtual86 = true, .user = true, .aligned = true},
+    {.name = "crowded32", .code32 = true, .user = true, .paging = true, .crosses_page = true, .crowded = true},
+    {.name = "crowded86", .code32 = false, .virtual86 = true, .user = true, .paging = true, .crowded = true},
 };
 
 bool of_feature(const InstructionRow& row, Feature first, Feature last) {
@@ -102,7 +104,7 @@ class Builder {
 
   Place build() {
     m_.cpu().reset();
-    m_.cpu().mmu().flush_all();
+    m_.cpu().mmu().tlb().set_cap(world_.crowded ? 5 + g_.below(12) : kDefaultTlbCap);
     place_.first = world_.crosses_page && g_.one_in(2) ? 0x2000 - 1 - g_.below(48) : kProgram;
     if (world_.real || world_.virtual86) {
       for (u16 selector : {0, 0x10, 0x20, 0x21, 0x30, 0x40, 0x50, 0x100, 0x123, 0x1FF}) selectors_.push_back(selector);
