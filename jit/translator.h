@@ -132,6 +132,7 @@ class Translator final : public Executor, public CodeWatch {
   static u64 depart_helper(void* context, void* exit);
   static u64 flatten_helper(void* context, void* exit);
   static u64 time_helper(void* context, void* exit);
+  static u64 identify_helper(void* context, void* exit);
   bool allowed(const Segment& segment, u32 offset, u32 size, bool write) const;
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);

@@ -266,6 +266,11 @@ u64 Translator::time_helper(void* context, void* exit_point) {
   return now;
 }
 
+u64 Translator::identify_helper(void* context, void* exit_point) {
+  (void)cpuid(translator(context).cpu_, *static_cast<const ExitPoint*>(exit_point)->insn);
+  return 0;
+}
+
 u64 Translator::depart_helper(void* context, void* exit_point) {
   return translator(context).depart(*static_cast<ExitPoint*>(exit_point));
 }

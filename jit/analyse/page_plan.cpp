@@ -139,6 +139,9 @@ class Planner {
         registers_[insn_->insn->reg] = fresh();
         break;
       case Op::DescribeSegment: registers_[insn_->insn->reg] = fresh(); break;
+      case Op::AdjustLevel:
+        if (!insn_->insn->memory()) registers_[insn_->insn->rm] = fresh();
+        break;
       case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:
       case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];

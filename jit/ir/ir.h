@@ -99,6 +99,8 @@ enum class Op : u8 {
   DescribeSegment,  // LAR, LSL; a: Address if from memory; immediate 1: LSL
   VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
   SetZero,          // a step only: ZF
+  CheckProtected,   // not real-address or virtual-8086 mode, before anything else happens
+  AdjustLevel,      // ARPL; a: the selector to be adjusted; the instruction's operand takes the result
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
   FarTransfer,      // of 16-bit real-mode code; a: Address if indirect; immediate: FarKind
   TableRegister,    // SGDT, SIDT; a: Address; reg 1: that of interrupts; immediate 1: LGDT, LIDT

@@ -69,6 +69,8 @@ bool touches_memory(const InsnIr& ir) {
       case Op::VerifySegment:
       case Op::LoadFar:
       case Op::DescribeSegment:
+      case Op::CheckProtected:
+      case Op::AdjustLevel:
       case Op::FastTransfer:
       case Op::FarTransfer:
       case Op::TableRegister:

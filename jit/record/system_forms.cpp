@@ -33,6 +33,19 @@ bool record_far_pointer(InsnIr& ir, const Mode& mode, std::string_view meaning, 
   return true;
 }
 
+void record_adjust(InsnIr& ir) {
+  const Insn& insn = *ir.insn;
+  ir.nodes.push_back({Op::CheckProtected, 2});
+  if (insn.memory()) {
+    ir.nodes.push_back({Op::Address, 4});
+    ir.nodes.push_back({Op::Load, 2, 0, static_cast<u16>(ir.nodes.size() - 1)});
+  } else {
+    ir.nodes.push_back({Op::GetRegister, 2, insn.rm});
+    ir.writes_registers |= 1u << insn.rm;
+  }
+  ir.nodes.push_back({Op::AdjustLevel, 2, 0, static_cast<u16>(ir.nodes.size() - 1)});
+}
+
 // Of ES, DS, FS and GS; and what is asked of a selector.
 bool record_segment(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, std::string_view meaning) {
   const Insn& insn = *ir.insn;
@@ -129,7 +142,8 @@ bool changes_segments(const Insn& insn) {
 }
 
 bool concerns_system(const Insn& insn) {
-  constexpr Handler kHandlers[] = {cli,
+  constexpr Handler kHandlers[] = {arpl,
+                                   cli,
                                    sti,
                                    pushf,
                                    popf,
@@ -185,6 +199,7 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
     ir.writes_registers |= 1u << kEsp;
     return true;
   }
+  if (meaning == "arpl") record_adjust(ir);
   if (meaning == "cli") ir.nodes.push_back({Op::ClearInterrupts, 4});
   if (meaning == "sti") ir.nodes.push_back({Op::SetInterrupts, 4});
   return !ir.nodes.empty();

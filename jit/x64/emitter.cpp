@@ -199,6 +199,8 @@ void Emitter::node(u16 id) {
     case Op::VerifySegment: verify_segment(id); break;
     case Op::LoadFar: load_far(id); break;
     case Op::DescribeSegment: describe_segment(id); break;
+    case Op::CheckProtected: check_protected(); break;
+    case Op::AdjustLevel: adjust_level(id); break;
     case Op::FastTransfer: fast_transfer(id); break;
     case Op::FarTransfer: far_transfer(id); break;
     case Op::TableRegister: table_register(id); break;
@@ -514,6 +516,8 @@ void Emitter::cold() {
   exit->settles_flags = !quiet;
   if (i.handler == rdtsc && !i.replaced()) {
     read_time(exit);
+  } else if (i.handler == cpuid && !i.replaced()) {
+    call_thunk(thunks_.identify, exit);
   } else {
     call_thunk(thunks_.cold, exit);
   }

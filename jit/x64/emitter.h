@@ -272,6 +272,8 @@ class Emitter {
   void verify_segment(u16 id);
   void load_far(u16 id);
   void describe_segment(u16 id);
+  void check_protected();
+  void adjust_level(u16 id);
   void fast_transfer(u16 id);
   void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
   void table_register(u16 id);

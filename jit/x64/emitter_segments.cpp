@@ -131,6 +131,63 @@ void Emitter::describe_segment(u16 id) {
   });
 }
 
+// Elsewhere ARPL is an invalid opcode. 32-bit code is of protected mode.
+void Emitter::check_protected() {
+  if (mode_.code32) return;
+  static_assert(offsetof(CpuMode, v86) == offsetof(CpuMode, protected_mode) + 1);
+  constexpr i32 kProtected = 1;  // and not virtual-8086 mode
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label other = a_.newLabel();
+  host_flags(0);
+  a_.cmp(state(kProtectedMode, 2), kProtected);
+  a_.jne(other);
+  defer([=, this] {
+    a_.bind(other);
+    leave(exit);
+  });
+}
+
+// ARPL: the weaker of two requested privilege levels. In memory, one that has to be changed is the handler's.
+void Emitter::adjust_level(u16 id) {
+  constexpr i32 kLevel = 3;
+  const Insn& i = *insn().insn;
+  const Gp raise = kAddress.r32();
+  const u8 host = take();
+  const Gp own = sized(host, 4);
+  host_flags(0);
+  a_.mov(own, in_register(at(id).a, 4));
+  a_.mov(raise, guest(i.reg, 4));
+  a_.and_(own, kLevel);
+  a_.and_(raise, kLevel);
+  a_.sub(raise, own);
+  if (i.memory()) {
+    ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+    const Label weaker = a_.newLabel();
+    a_.jg(weaker);
+    a_.xor_(own, own);
+    defer([=, this] {
+      a_.bind(weaker);
+      leave(exit);
+    });
+  } else {
+    a_.setg(sized(host, 1));
+    a_.movzx(own, sized(host, 1));
+    a_.neg(own);
+    a_.and_(raise, own);
+    a_.neg(own);
+    before_write(i.rm, id);
+    a_.add(guest(i.rm, 2), kAddress.r16());
+  }
+  if (need(kZF).needed()) {
+    FlagStep step;
+    step.op = Op::SetZero;
+    step.a = new_slot();
+    a_.mov(slot(step.a.value), own);
+    add_step(step, false);
+  }
+  give(host);
+}
+
 // EngineArea::value: the selector, for the descriptor to be remembered.
 void Emitter::verify_segment(u16 id) {
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());

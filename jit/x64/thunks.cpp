@@ -101,8 +101,9 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   reload(a);
 }
 
-// EDX:EAX := what the helper gives. With the host's units in use, which C++ would disturb, the handler does it.
-void emit_time(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
+// Calls a helper that looks at no guest registers but those handed to it. With the host's units in use, which C++ would
+// disturb, the handler does it all.
+void emit_light_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& cold) {
   const x86::Gp kept[] = {x86::rcx, x86::rsi, x86::rdi, x86::r8, x86::r9, x86::r10, x86::r11};
   static_assert(std::size(kept) % 2 == 1);  // with the return address the stack is aligned
   a.cmp(area_field(offsetof(EngineArea, units), 4), 0);
@@ -111,9 +112,22 @@ void emit_time(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
   for (const x86::Gp& each : kept) a.push(each);
   a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
   a.mov(x86::rsi, kAddress);
-  a.mov(x86::rax, reinterpret_cast<u64>(helpers.time));
+  a.mov(x86::rax, reinterpret_cast<u64>(helper));
   a.call(x86::rax);
   for (std::size_t i = std::size(kept); i-- > 0;) a.pop(kept[i]);
+}
+
+// CPUID.
+void emit_identify(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
+  for (const unsigned each : {kEax, kEcx}) a.mov(state_field(gpr_offset(each)), guest(each, 8));
+  emit_light_call(a, helpers, helpers.identify, cold);
+  for (const unsigned each : {kEax, kEcx, kEdx, kEbx}) a.mov(guest(each, 8), state_field(gpr_offset(each)));
+  a.ret();
+}
+
+// EDX:EAX := what the helper gives.
+void emit_time(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
+  emit_light_call(a, helpers, helpers.time, cold);
   a.mov(x86::rdx, x86::rax);
   a.shr(x86::rdx, 32);
   a.mov(x86::eax, x86::eax);
@@ -292,6 +306,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
 
   const std::size_t time_at = a.offset();
   emit_time(a, helpers, cold);
+  const std::size_t identify_at = a.offset();
+  emit_identify(a, helpers, cold);
   const std::size_t home_flags_at = a.offset();
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
@@ -312,6 +328,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.touch = base + at[3];
   thunks.cold = base + at[4];
   thunks.time = base + time_at;
+  thunks.identify = base + identify_at;
   thunks.home_flags = base + home_flags_at;
   thunks.home_image = base + home_image_at;
   thunks.flatten = base + at[5];

@@ -14,14 +14,15 @@ using Helper = u64 (*)(void* context, void* exit_point);
 
 struct Helpers {
   void* context = nullptr;
-  Helper load = nullptr;     // EngineArea::value := what the access reads
-  Helper store = nullptr;    // writes EngineArea::value
-  Helper probe = nullptr;    // makes the page writable; then the access is tried again
-  Helper touch = nullptr;    // makes an entry for the access; EngineArea::value: 1 if it is a fast one
-  Helper cold = nullptr;     // runs the instruction's handler
-  Helper depart = nullptr;   // the instruction at an exit of kind Before is carried out; never 0
-  Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
-  Helper time = nullptr;     // gives what RDTSC reads
+  Helper load = nullptr;      // EngineArea::value := what the access reads
+  Helper store = nullptr;     // writes EngineArea::value
+  Helper probe = nullptr;     // makes the page writable; then the access is tried again
+  Helper touch = nullptr;     // makes an entry for the access; EngineArea::value: 1 if it is a fast one
+  Helper cold = nullptr;      // runs the instruction's handler
+  Helper depart = nullptr;    // the instruction at an exit of kind Before is carried out; never 0
+  Helper flatten = nullptr;   // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
+  Helper time = nullptr;      // gives what RDTSC reads
+  Helper identify = nullptr;  // CPUID, from and to CpuState
   const KnownDescriptor* known = nullptr;
 };
 
@@ -43,6 +44,7 @@ struct Thunks {
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
   u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold
+  u64 identify = 0;    // CPUID; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
   SegmentThunks segments{};

@@ -42,10 +42,10 @@ bool shifts(const InstructionRow& row) {
   return (row.traits & kTraitMaybeFlags) != 0 && (row.traits & kTraitString) == 0;
 }
 bool compound(const InstructionRow& row) {
-  static constexpr std::string_view kNames[] = {"pusha",  "popa",  "enter", "leave", "xlat", "bound",  "into", "daa",
-                                                "das",    "aaa",   "aas",   "aam",   "aad",  "bt",     "bts",  "btr",
-                                                "btc",    "lahf",  "sahf",  "cmc",   "salc", "rcl",    "rcr",  "loope",
-                                                "loopne", "pushf", "popf",  "div",   "xadd", "cmpxchg"};
+  static constexpr std::string_view kNames[] = {"pusha",  "popa",  "enter", "leave", "xlat", "bound",   "into", "daa",
+                                                "das",    "aaa",   "aas",   "aam",   "aad",  "bt",      "bts",  "btr",
+                                                "btc",    "lahf",  "sahf",  "cmc",   "salc", "rcl",     "rcr",  "loope",
+                                                "loopne", "pushf", "popf",  "div",   "xadd", "cmpxchg", "arpl", "jcxz"};
   return std::ranges::find(kNames, std::string_view(row.mnemonic)) != std::end(kNames);
 }
 bool x87(const InstructionRow& row) { return row.feature == Feature::Fpu; }
