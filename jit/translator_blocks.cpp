@@ -149,7 +149,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset += insn.insn->length;
-    if (insn.leaves) break;
+    if (insn.leaves && !insn.cold) break;
     // A backward branch closes a loop: the code behind it is another block.
     if (!insn.cold && insn.insn->row != kNoRow && (instruction_table()[insn.insn->row].traits & kTraitBranch) != 0 &&
         static_cast<i32>(insn.insn->immediate) < 0) {

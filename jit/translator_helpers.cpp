@@ -237,8 +237,8 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   if (const SegmentName loaded = loaded_segment(insn); flow == Flow::Stop && loaded != kCs)
     self.descriptors_.remember(self.cpu_, state.segment[loaded].selector);
   if (flow == Flow::Stop && insn.row != kNoRow && self.undisturbed(exit)) flow = Flow::Next;
-  // What has been written over an instruction may change the mode without a stop: CLD, STD, FLDCW.
-  const bool mode_known = !insn.replaced() || self.mode_stays(exit);
+  // FLDCW and its like change the mode without a stop, and so may what has been written over an instruction.
+  const bool mode_known = !(insn.replaced() || exit.changes_mode) || self.mode_stays(exit);
   if (flow == Flow::Next && mode_known && slice == state.slice && !self.code_died_ &&
       self.cpu_.mmu().tlb().flushes() == flushes && !self.lost_a_page() && state.remaining >= exit.undone) [[likely]] {
     state.remaining -= exit.undone;

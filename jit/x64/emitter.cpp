@@ -514,6 +514,7 @@ void Emitter::cold() {
     quiet = quiet || i.handler == rdtsc || i.handler == cpuid;
   }
   exit->settles_flags = !quiet;
+  exit->changes_mode = insn().leaves;
   if (i.handler == rdtsc && !i.replaced()) {
     read_time(exit);
   } else if (i.handler == cpuid && !i.replaced()) {
@@ -528,10 +529,6 @@ void Emitter::cold() {
     record_ = 0;
     home_current_ = true;
     first_step_ = static_cast<u16>(translation_.steps.size());
-  }
-  if (insn().leaves) {
-    leave_mode();
-    return;
   }
   if (i.row == kNoRow || (instruction_table()[i.row].traits & kTraitEndsBlock) != 0) {
     // The handler goes on elsewhere; should one ever complete plainly, the next instruction follows.

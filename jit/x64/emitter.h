@@ -6,6 +6,7 @@
 //   emitter_memory.cpp      loads, stores, stack
 //   emitter_arithmetic.cpp  operations
 //   emitter_flags.cpp       flag steps, conditions, the home
+//   emitter_flag_chains.cpp steps that become one
 //   emitter_branches.cpp    jumps, links, the indirect lookup
 //   emitter_limits.cpp      code whose page may reach over CS's limit
 //   emitter_units.cpp       x87, MMX, SSE
@@ -98,9 +99,10 @@ class Emitter {
   void pop(u16 id);
   void peek(u16 id);
   void set_stack_pointer(u16 id);
-  // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow.
+  // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to
+  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                     bool aligned = false);
+                     bool aligned = false, const Label* split = nullptr);
   AddressForm operand_address(u16 address);
   bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
@@ -108,7 +110,10 @@ class Emitter {
   ExitPoint* access_exit(AddressForm form, unsigned bytes, unsigned segment);
   void stack_address(i32 displacement);
   void move_stack_pointer(i32 by);
-  void finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow, ExitPoint* exit);
+  void finish_load(u16 id, unsigned bytes, const Mem& from, u8 temporary, const Label& slow, const Label& split,
+                   ExitPoint* exit);
+  void finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
+                    const Label& done, ExitPoint* exit);
 
   // extended: the move that widens, if the value goes to its only user's register at once.
   void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::Inst::Id& extended);
@@ -165,6 +170,7 @@ class Emitter {
   // The host's flags hold what `condition` reads; gives the code to use.
   x86::CondCode condition_code(u32 condition);
   bool rebuild(u32 mask);
+  bool rebuild(const FlagStep& step, u32 mask);
   void fetch_operand(const FlagOperand& operand);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
   i32 table(bool write) const;  // of the TLB, by privilege
@@ -174,6 +180,11 @@ class Emitter {
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
   x86::Mem segment_field(unsigned segment, std::size_t offset, u32 bytes) const;
   void flatten();
+  // Chains of steps (emitter_flag_chains.cpp)
+  bool join_steps();
+  bool begin_image(const Mem& image, std::size_t& next);
+  void append_to_image(const Mem& image, const FlagStep& step);
+  void put_in_image(const Mem& image, u32 flag);
   void carry_in();
   void write_home();
   bool leave_record();

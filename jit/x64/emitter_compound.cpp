@@ -123,7 +123,7 @@ void Emitter::table_load(u16 id) {
   if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
   u8 temporary = 0;
   const Mem from = translate(1, false, segment, slow, temporary);
-  finish_load(id, 1, from, temporary, slow, exit);
+  finish_load(id, 1, from, temporary, slow, a_.newLabel(), exit);
 }
 
 void Emitter::check_bounds(u16 id) {

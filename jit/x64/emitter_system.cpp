@@ -79,6 +79,8 @@ void Emitter::flags_image(u16 id) {
     if (entry_home_) entry_exposed_ = true;
     call_thunk(thunks_.home_image, new_exit(ExitKind::Before, undone_before()));
     a_.mov(image, area(offsetof(EngineArea, value)));
+  } else if (join_steps()) {
+    a_.mov(image, slot(translation_.steps.back().a.value));
   } else {
     flatten();
     a_.mov(image, area(offsetof(EngineArea, value)));

@@ -7,6 +7,7 @@
 #include "jit/runtime/translation.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
+#include "jit/x64/split_thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -313,6 +314,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const std::size_t home_image_at = a.offset();
   emit_home_flags(a, flatten, true);
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
+  const SplitThunks split = emit_split_thunks(a);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -340,6 +342,10 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   segments.rights += base;
   segments.limit += base;
   thunks.segments = segments;
+  for (unsigned user = 0; user < 2; ++user) {
+    thunks.split_load[user] = base + split.load[user];
+    for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
+  }
   return thunks;
 }
 

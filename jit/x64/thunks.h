@@ -47,6 +47,10 @@ struct Thunks {
   u64 identify = 0;    // CPUID; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
+  // 2 or 4 bytes over the end of a page, from the linear address in rbp on, from or to EngineArea::value: NZ, and
+  // nothing done, unless both pages may be accessed directly. By user; stores by size, too: 0 for 2 bytes. rbp changes.
+  u64 split_load[2] = {};
+  u64 split_store[2][2] = {};
   SegmentThunks segments{};
 };
 
