@@ -140,6 +140,7 @@ class Translator final : public Executor, public CodeWatch {
   bool plain_store(u32 linear, u32 size) const;
   bool nobody(u64 entry, bool write) const;
   bool immediate_store(u32 linear, u32 size);
+  bool rewrite_store(u32 linear, u32 size) const;
   u32 access_offset(const ExitPoint& exit) const;
   bool lost_a_page() const;
 

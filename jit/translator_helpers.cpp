@@ -157,6 +157,13 @@ bool Translator::plain_store(u32 linear, u32 size) const {
   return (store_.code_granules(at) & granules_of(at.raw, size)) == 0;
 }
 
+// A store of what is there.
+bool Translator::rewrite_store(u32 linear, u32 size) const {
+  if ((linear & (kPageSize - 1)) + size > kPageSize) return false;
+  const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
+  return std::memcmp(store_.host(backing_of(entry, linear)), &area_.value, size) == 0;
+}
+
 // A store that only changes immediates which translations look up.
 bool Translator::immediate_store(u32 linear, u32 size) {
   if ((linear & (kPageSize - 1)) + size > kPageSize) return false;
@@ -174,7 +181,7 @@ u64 Translator::store_helper(void* context, void* exit_point) {
   const bool plain = exit.size <= in_page
                          ? self.plain_store(linear, exit.size)
                          : self.plain_store(linear, in_page) && self.plain_store(linear + in_page, exit.size - in_page);
-  if (!plain && !self.immediate_store(linear, exit.size)) {
+  if (!plain && !self.rewrite_store(linear, exit.size) && !self.immediate_store(linear, exit.size)) {
     self.outcome_set_ = true;
     return self.depart(exit);
   }

@@ -124,10 +124,14 @@ void Mmu::write_page(u32 linear, const u8* from, u32 size, Privilege privilege) 
   }
   if ((entry & kTlbWatched) != 0) {
     u8* host = reinterpret_cast<u8*>(linear + (entry & kPageMask));
-    std::memcpy(host, from, size);
     BackingStore& store = bus_.store();
     const BackingOffset at = store.offset_of(host);
-    store.note_write(at, size);
+    if (std::memcmp(host, from, size) == 0) {  // programs that make code write much of it over again
+      store.note_rewrite(at, size);
+    } else {
+      std::memcpy(host, from, size);
+      store.note_write(at, size);
+    }
     if (!store.watched(at)) tlb_.unwatch(LinAddr(linear), privilege);
     return;
   }

@@ -245,6 +245,7 @@ TEST(Mmu, WatchedPageIsReported) {
   ASSERT_TRUE(board.write<u32>(0x401100, 0xAABBCCDD) && board.write<u16>(0x405102, 0x1122, kUser));
   ASSERT_TRUE(board.write<u32>(0x401000, 5)) << "no code in that granule";
   EXPECT_EQ(board.entry(0x801100), 0x1122CCDDu);
+  ASSERT_TRUE(board.write<u32>(0x401100, 0x1122CCDD)) << "the same again: no news";
   EXPECT_EQ(watch.hits, (std::vector<RecordingCodeWatch::Hit>{{0x801100, 4}, {0x801102, 2}}));
   board.map(0x402000, 0x801000 | kP | kW | kU);  // filled while watched
   ASSERT_TRUE(board.write<u8>(0x402120, 1));
