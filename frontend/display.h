@@ -2,16 +2,11 @@
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "frontend/machine_window_host.h"
 #include "machine/machine.h"
 
 namespace relic86 {
-
-// Where the window's library may lie: beside the program, as built, or where an installation puts it.
-std::vector<std::string> window_libraries();
 
 class Display {
  public:

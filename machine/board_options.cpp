@@ -16,6 +16,7 @@
 #include "devices/storage/floppy_image.h"
 #include "loaders/kernel_loader.h"
 #include "machine/host_time.h"
+#include "machine/sound_options.h"
 #include "options/drive_option.h"
 #include "options/foreign_devices.h"
 #include "options/option_text.h"
@@ -153,6 +154,10 @@ constexpr DeviceRow kDevices[] = {
     {"isa-debugcon", "ISA", "chardev=ID,iobase=PORT: bytes written to the port go to the character device", nullptr},
     {"isa-debug-exit", "ISA", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
      add_debug_exit},
+    {"sb16", "ISA", "iobase=PORT,irq=N,dma=N,dma16=N,version=V,audiodev=ID: a Sound Blaster 16 with OPL3", add_sb16},
+    {"adlib", "ISA", "audiodev=ID: an AdLib (OPL2)", add_adlib},
+    {"AC97", "PCI", "addr=SLOT,audiodev=ID: an Intel 82801AA AC'97 controller", add_ac97},
+    {"ES1370", "PCI", "addr=SLOT,audiodev=ID: an Ensoniq AudioPCI", add_es1370},
     {"pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
     {"pci-testdev", "PCI", "accepted for test harnesses", accept},
 };
@@ -395,6 +400,7 @@ std::vector<std::string> device_names() {
 std::vector<std::string> device_property_names(const std::string& name) {
   std::string_view names = drive_device_properties(name);
   if (names.empty()) names = port_device_properties(name);
+  if (names.empty()) names = sound_device_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
   return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
 }

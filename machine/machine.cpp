@@ -16,6 +16,7 @@
 #include "machine/engines.h"
 #include "machine/host_time.h"
 #include "machine/saved_machine.h"
+#include "machine/sound_options.h"
 
 namespace relic86 {
 
@@ -35,7 +36,9 @@ struct Machine::Tasks {
 Machine::Machine(const Options& options, HostPoller& poller)
     : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
 
-Machine::~Machine() = default;
+Machine::~Machine() {
+  if (audio_ && board_) audio_->finish(clock_->now());
+}
 
 Result<std::unique_ptr<Machine>> Machine::create(const Options& options, HostPoller& poller) {
   std::unique_ptr<Machine> machine(new Machine(options, poller));
@@ -70,9 +73,15 @@ Result<> Machine::build() {
   }
   media_ = std::move(plan.value().media);
   note_nodes();
+  auto audio = AudioSystem::create(options_);
+  if (!audio) return audio.error();
+  audio_ = std::move(audio).value();
+  connect_sound(config, *audio_);
   auto board = PcBoard::create(std::move(config), *scheduler_, *io_, *bus_, *this);
   if (!board) return board.error();
   board_ = std::move(board).value();
+  if (SoundHost* host = audio_->host(options_.speaker_audio); host != nullptr && !options_.speaker_audio.empty())
+    board_->connect_speaker(*host);
 
   if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
   auto host_units = masked_host_units(present_host_units(), options_.host_features);
@@ -161,6 +170,7 @@ GuestTime Machine::next_stop() const {
   GuestTime stop = scheduler_->next_deadline();
   if (expectations_->any()) stop = std::min(stop, next_check_);
   if (frame_callback_) stop = std::min(stop, next_frame_);
+  stop = std::min(stop, audio_->next_advance());
   if (clock_->deterministic() && options_.timeout_seconds > 0) {
     stop = std::min(stop, static_cast<GuestTime>(options_.timeout_seconds * 1e9));
   }
@@ -274,6 +284,7 @@ void Machine::serve_host() {
     next_frame_ = guest_now + kFrameInterval;
     frame_callback_();
   }
+  if (audio_->next_advance() <= guest_now) audio_->advance(guest_now);
   if (expectations_->any() && guest_now >= next_check_) check_expectations();
   if (end_ == End::None && clock_->deterministic() && options_.timeout_seconds > 0 &&
       guest_now >= static_cast<GuestTime>(options_.timeout_seconds * 1e9)) {
@@ -642,6 +653,7 @@ void Machine::after_load() {
   forget_derived();
   reset_requested_ = power_off_requested_ = cpu_init_requested_ = false;
   next_check_ = next_frame_ = 0;
+  audio_->restart(clock_->now());
   keys_->forget();
 }
 

@@ -12,6 +12,7 @@
 #include "devices/host_sinks.h"
 #include "devices/irq_join.h"
 #include "devices/smi_sink.h"
+#include "devices/sound_sinks.h"
 
 namespace relic86 {
 
@@ -82,8 +83,8 @@ class PcBoard {
   void pulse_nmi();                                // the board's NMI line
   void signal_ferr(bool level);
   std::string describe_interrupt_controllers() const;  // info pic
-  // Where the PC speaker's movements go; null (the default): nowhere.
-  void connect_speaker(SpeakerSink* sink);
+  // Plugs the PC speaker in; without it nothing is heard of it.
+  void connect_speaker(SoundHost& host);
   // Everything written so far is on the host's disks.
   Result<> flush_media();
   Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file,
@@ -114,6 +115,7 @@ class PcBoard {
   void create_clock();
   void create_character_ports();
   void create_debug_devices();
+  void create_sound();
   void create_disks();
   void create_floppies();
   void fill_firmware_config();
