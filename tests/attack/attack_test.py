@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -509,6 +510,31 @@ def test_signals():
             check(not os.path.exists('pid'), 'the PID file is left')
         os.close(reading)
         os.close(writing)
+
+
+def test_hardening():
+    """What the program was built with (RELIC86_HARDENING of CMake) can be read off its file (ELF-64, gABI chapter 5)."""
+    wanted = os.environ.get('RELIC86_HARDENING', '').split()
+    if not wanted:
+        raise Skipped('this build has no hardening')
+    with open(RELIC86, 'rb') as file:
+        program = file.read()
+    kind, headers_at, header_size, count = struct.unpack_from('<16xH14xQ14xHH', program)
+    headers = [struct.unpack_from('<IIQQQQQQ', program, headers_at + n * header_size) for n in range(count)]
+    load, dynamic, stack, relro = 1, 2, 0x6474E551, 0x6474E552
+    execute, write = 1, 2
+    check(all(flags & (execute | write) != execute | write for type, flags, *_ in headers if type in (load, stack)),
+          'memory that can be written and executed')
+    check(any(type == stack and not flags & execute for type, flags, *_ in headers), 'a stack that can be executed')
+    if 'pie' in wanted:
+        check(kind == 3, 'the program lies at one address')
+    if 'relro' in wanted:
+        check(any(type == relro for type, *_ in headers), 'no RELRO')
+        _, _, offset, _, _, size, _, _ = next(header for header in headers if header[0] == dynamic)
+        entries = dict(struct.iter_unpack('<QQ', program[offset:offset + size]))
+        check(entries.get(0x6FFFFFFB, 0) & 1, 'functions of libraries are looked up when they are called')
+    for word, function in (('stack', b'__stack_chk_fail'), ('fortify', b'__memcpy_chk'), ('assertions', b'__glibcxx_assert_fail')):
+        check(word not in wanted or function in program, f'{word}: nobody calls {function.decode()}')
 
 
 TESTS = {name[len('test_'):]: function for name, function in sorted(globals().items()) if name.startswith('test_')}
