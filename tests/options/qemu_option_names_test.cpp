@@ -307,8 +307,8 @@ TEST(SoundCards, TakeQemusProperties) {
     Options options;
     options.vga = "none";
     options.devices.push_back({name, std::move(properties)});
-    const auto config = board_config_for(options);
-    return config.ok() ? std::string() : config.message();
+    const auto plan = board_plan_for(options);
+    return plan.ok() ? std::string() : plan.message();
   };
   EXPECT_EQ(answer("sb16", {{"iobase", "0x240"},
                             {"irq", "7"},
