@@ -15,6 +15,7 @@
 #include "machine/board_options.h"
 #include "machine/engines.h"
 #include "machine/host_time.h"
+#include "machine/network_options.h"
 #include "machine/saved_machine.h"
 
 namespace relic86 {
@@ -67,6 +68,9 @@ Result<> Machine::build() {
     config.value().local_apic = {.x2apic = (model_.features_ecx & kCpuidX2apic) != 0,
                                  .tsc_deadline = (model_.features_ecx & kCpuidTscDeadline) != 0};
   }
+  network_ = std::make_unique<net::Network>(*scheduler_, *clock_, poller_);
+  if (auto built = network_->build(options_.network, options_.objects); !built) return built;
+  if (auto added = add_network_cards(options_, *network_, config.value()); !added) return added;
   note_media(config.value());
   auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
   if (!board) return board.error();
