@@ -60,7 +60,7 @@ bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor) {
 }
 
 u8 kind_of(const Segment& segment) {
-  if (!segment.present() || !segment.is_code_or_data()) return 0;
+  if (!segment.usable()) return kSegmentReads | kSegmentWrites;
   constexpr u32 kHighest = 0xFFFFFFFF;
   const bool code = segment.is_code(), flagged = (segment.type() & 2) != 0;  // readable code, writable data
   const bool words = segment.base % 4 == 0;
@@ -78,12 +78,12 @@ u8 kind_of(const Segment& segment) {
 
 void derive_limits(const CpuState& state, Segment& segment) {
   segment.read_end = segment.write_end = 0;
-  segment.end = u64{segment.limit} + 1;
+  segment.end = segment.usable() ? u64{segment.limit} + 1 : 0;
   segment.kind = kind_of(segment);
   // Alignment checks look at every access: no inline path.
   const bool alignment = (state.cr0 & kCr0Am) != 0 && (state.system_flags & kAC) != 0 && state.mode.cpl == 3;
   if (alignment) return;
-  if (!segment.present() || !segment.is_code_or_data()) return;
+  if (!segment.usable()) return;
   const unsigned type = segment.type();
   const bool expand_down = !segment.is_code() && (type & 4) != 0;
   if (expand_down) return;

@@ -18,6 +18,7 @@ namespace relic86::jit {
 Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& options)
     : cpu_(cpu),
       state_(cpu.state()),
+      bus_(bus),
       store_(bus.store()),
       area_(engine_area(cpu.state())),
       options_(options),
@@ -28,8 +29,9 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
-                                      &depart_helper, &flatten_helper, descriptors_.data()});
+  thunks_ =
+      x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
+                                &depart_helper, &flatten_helper, &time_helper, &identify_helper, descriptors_.data()});
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -177,7 +179,7 @@ u32 Translator::mode_number() {
   for (unsigned i = 0; i < kSegmentRegisters; ++i) {
     const Segment& segment = state_.segment[i];
     RELIC86_ASSERT(segment.kind == kind_of(segment));
-    RELIC86_ASSERT(segment.kind == 0 || segment.end == u64{segment.limit} + 1);
+    RELIC86_ASSERT(segment.end == (segment.usable() ? u64{segment.limit} + 1 : 0));
   }
 #endif
   constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
@@ -215,7 +217,7 @@ Flow Translator::leave(ExitPoint& exit) {
       const Insn& insn = *exit.insn;
       ++statistics_.interpreted_instructions;
       const Flow flow = insn.handler(cpu_, insn);
-      const bool verifies = insn.handler == verr || insn.handler == verw;
+      const bool verifies = insn.handler == verr || insn.handler == verw || insn.handler == lar || insn.handler == lsl;
       if (verifies && flow == Flow::Next) descriptors_.remember(cpu_, Selector(static_cast<u16>(area_.value)));
       interpreter_.complete(flow, insn);
       return flow == Flow::Next ? Flow::Branched : flow;

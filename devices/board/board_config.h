@@ -14,6 +14,8 @@
 #include "devices/chipset/mc146818.h"
 #include "devices/host_sinks.h"
 #include "devices/network_link.h"
+#include "devices/sound/sb16.h"
+#include "devices/sound_sinks.h"
 #include "devices/storage/disk_geometry.h"
 #include "devices/storage/floppy_timing.h"
 
@@ -58,6 +60,19 @@ struct NetworkCardConfig {
   std::vector<u8> rom;  // expansion ROM of a PCI card, at most PciDevice::kMostOptionRom; may be empty
 };
 
+// Sound cards. audiodev: the name by which the user calls the host's side; host: that side, null: nothing is heard.
+struct SoundCardConfig {
+  std::string audiodev;
+  SoundHost* host = nullptr;
+};
+struct Sb16CardConfig : SoundCardConfig {
+  Sb16Config chip;
+};
+struct PciSoundCardConfig : SoundCardConfig {
+  enum class Model : u8 { Ac97, Es1370 } model = Model::Ac97;
+  std::optional<unsigned> slot;  // absent: the next one that is free
+};
+
 struct BoardConfig {
   std::vector<u8> bios;      // 1 byte to 16 MiB
   bool display = true;       // -vga std; false: none
@@ -96,7 +111,10 @@ struct BoardConfig {
   std::array<bool, 3> parallel_ports = {true};  // LPT1 to LPT3
   std::vector<DebugConsoleConfig> debug_consoles;
   std::vector<DebugExitConfig> debug_exits;
-  bool test_device = false;  // pc-testdev
+  bool test_device = false;              // pc-testdev
+  std::optional<SoundCardConfig> adlib;  // beside a Sound Blaster 16 its synthesizer is the one that there is
+  std::optional<Sb16CardConfig> sb16;
+  std::vector<PciSoundCardConfig> pci_sound;
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
 };

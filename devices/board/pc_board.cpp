@@ -37,6 +37,10 @@
 #include "devices/network/ne2000.h"
 #include "devices/network/pcnet.h"
 #include "devices/network/rtl8139.h"
+#include "devices/sound/ac97.h"
+#include "devices/sound/es1370.h"
+#include "devices/sound/opl.h"
+#include "devices/sound/sb16.h"
 #include "devices/storage/ata_disk.h"
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/storage/i82077.h"
@@ -107,6 +111,7 @@ Result<> PcBoard::build() {
   create_character_ports();
   create_debug_devices();
   create_network_cards();
+  create_sound();
   fill_firmware_config();
   return result_;
 }
@@ -130,7 +135,8 @@ void PcBoard::create_interrupt_controllers() {
   system_control_ = &add<SystemControlB>(timer);
 }
 
-void PcBoard::connect_speaker(SpeakerSink* sink) { system_control_->set_speaker(sink); }
+void PcBoard::connect_speaker(SoundHost& host) { system_control_->set_speaker(&host.add_level(system_control_)); }
+
 void PcBoard::connect_processor(std::function<void(bool)> intr, std::function<void()> nmi) {
   nmi_ = nmi;
   if (local_apic_ == nullptr) return interrupts_->set_output(std::move(intr));
@@ -196,10 +202,9 @@ Result<> PcBoard::flush_media() {
   for (unsigned n = 0; n < I82077::kDrives; n++) {
     if (auto flushed = floppies_->drive(n).flush(); !flushed) return flushed;
   }
-  for (unsigned unit = 0; unit < 4; unit++) {
-    if (auto* disk = dynamic_cast<AtaDisk*>(ide_->drive(unit)); disk != nullptr) {
-      if (auto flushed = disk->image().flush(); !flushed) return flushed;
-    }
+  for (AtaDisk* const disk : disks_) {
+    if (disk == nullptr) continue;
+    if (auto flushed = disk->image().flush(); !flushed) return flushed;
   }
   return {};
 }
@@ -227,6 +232,7 @@ void PcBoard::create_disks() {
     if (slot.kind == IdeSlot::Kind::Cdrom) {
       auto drive = std::make_unique<AtapiCdrom>("R860000000" + number);
       if (slot.image) drive->insert(std::move(slot.image));
+      cdroms_[unit] = drive.get();
       ide->plug(unit, std::move(drive));
     } else if (slot.kind == IdeSlot::Kind::Disk) {
       DiskLayout layout = guess_disk_layout(*slot.image);
@@ -240,14 +246,14 @@ void PcBoard::create_disks() {
       options.geometry = layout.geometry;
       options.serial = slot.serial.empty() ? "R860000000" + number : slot.serial;
       if (!slot.model.empty()) options.model = slot.model;
-      ide->plug(unit, std::make_unique<AtaDisk>(std::move(slot.image), options));
+      auto drive = std::make_unique<AtaDisk>(std::move(slot.image), options);
+      disks_[unit] = drive.get();
+      ide->plug(unit, std::move(drive));
     }
   }
   place(*ide, kIsaBridgeSlot, kIdeFunction);
   attach(std::move(ide));
 }
-
-AtapiCdrom* PcBoard::cdrom(unsigned unit) { return dynamic_cast<AtapiCdrom*>(ide_->drive(unit)); }
 
 void PcBoard::create_input() {
   keyboard_controller_ = &add<I8042>(*a20_, *reset_pin_);
@@ -295,7 +301,7 @@ void PcBoard::create_character_ports() {
   power_->set_isa_devices(parallels_[0] != nullptr, uarts_[0] != nullptr, uarts_[1] != nullptr);
 }
 
-// Last of the devices: a card that names a slot has it before one that takes any.
+// A card that names a slot has it before one that takes any.
 void PcBoard::create_network_cards() {
   std::vector<NetworkCardConfig> cards = config_.network_cards;
   std::stable_partition(cards.begin(), cards.end(),
@@ -306,7 +312,13 @@ void PcBoard::create_network_cards() {
       add<Ne2000Isa>(card.name, *card.link, card.address, card.port, card.irq);
       continue;
     }
-    const unsigned slot = card.slot.value_or(pci_->free_slot(kFirstCardSlot));
+    // Sound cards come after this; one that names a slot keeps it.
+    const auto promised = [this](unsigned slot) {
+      return std::any_of(config_.pci_sound.begin(), config_.pci_sound.end(),
+                         [slot](const PciSoundCardConfig& sound) { return sound.slot == slot; });
+    };
+    unsigned slot = card.slot.value_or(pci_->free_slot(kFirstCardSlot));
+    while (!card.slot && promised(slot)) slot = pci_->free_slot(slot + 1);
     if (slot >= PciBus::kSlots) {
       if (result_.ok()) result_ = Error{"the PCI bus has no free slot for " + card.name + "; leave a card out"};
       return;
@@ -330,6 +342,23 @@ void PcBoard::create_debug_devices() {
   for (const DebugConsoleConfig& console : config_.debug_consoles) add<DebugConsole>(console.port, console.sink);
   if (config_.test_device) add<PcTestdev>(*isa_interrupts_);
   for (const DebugExitConfig& exit : config_.debug_exits) add<IsaDebugExit>(machine_, exit.port, exit.size);
+}
+
+void PcBoard::create_sound() {
+  if (config_.sb16) {
+    const Sb16CardConfig& card = *config_.sb16;
+    Opl& opl = add<Opl>(OplConfig{OplConfig::Model::Opl3, card.chip.port}, card.host);
+    add<Sb16>(card.chip, *dma_, opl, card.host);
+  } else if (config_.adlib) {
+    add<Opl>(OplConfig{OplConfig::Model::Opl2, {}}, config_.adlib->host);
+  }
+  for (const PciSoundCardConfig& card : config_.pci_sound) {
+    const unsigned slot = card.slot.value_or(pci_->free_slot(kFirstCardSlot));
+    if (card.model == PciSoundCardConfig::Model::Ac97)
+      add_pci<Ac97>(slot, 0, card.host);
+    else
+      add_pci<Es1370>(slot, 0, card.host);
+  }
 }
 
 // What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.

@@ -48,20 +48,23 @@ void Emitter::check_not_v86(const Label& other) {
   a_.jnz(other);
 }
 
+// In virtual-8086 mode with less IOPL than 3 the instruction is the handler's, before it has touched anything.
+void Emitter::check_v86_trusted() {
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label less = a_.newLabel(), other = a_.newLabel(), fine = a_.newLabel();
+  check_trusted(less);
+  a_.bind(fine);
+  defer([=, this] {
+    a_.bind(less);
+    check_not_v86(other);
+    a_.jmp(fine);
+    a_.bind(other);
+    leave(exit);
+  });
+}
+
 void Emitter::flags_image(u16 id) {
-  if (mode_.user) {  // virtual-8086 mode with less IOPL
-    ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
-    const Label less = a_.newLabel(), other = a_.newLabel(), fine = a_.newLabel();
-    check_trusted(less);
-    a_.bind(fine);
-    defer([=, this] {
-      a_.bind(less);
-      check_not_v86(other);
-      a_.jmp(fine);
-      a_.bind(other);
-      leave(exit);
-    });
-  }
+  if (mode_.user && at(id).immediate == 0) check_v86_trusted();
   const u8 host = take();
   set_temporary(id, host);
   const Gp image = sized(host, 4);
@@ -76,6 +79,8 @@ void Emitter::flags_image(u16 id) {
     if (entry_home_) entry_exposed_ = true;
     call_thunk(thunks_.home_image, new_exit(ExitKind::Before, undone_before()));
     a_.mov(image, area(offsetof(EngineArea, value)));
+  } else if (join_steps()) {
+    a_.mov(image, slot(translation_.steps.back().a.value));
   } else {
     flatten();
     a_.mov(image, area(offsetof(EngineArea, value)));
