@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <vector>
@@ -37,13 +38,25 @@ void HostPoller::poll(i64 timeout) {
   };
   add(readers_, POLLIN);
   add(writers_, POLLOUT);
+  const std::size_t own = fds.size();
+  std::vector<std::size_t> ends;  // of each source's descriptors
+  for (Source* source : sources_) {
+    source->prepare(fds, timeout);
+    ends.push_back(fds.size());
+  }
   timespec limit{timeout / 1'000'000'000, timeout % 1'000'000'000};
-  if (ppoll(fds.data(), fds.size(), timeout < 0 ? nullptr : &limit, nullptr) <= 0) return;
+  const int ready_count = ppoll(fds.data(), fds.size(), timeout < 0 ? nullptr : &limit, nullptr);
+  const std::vector<Source*> sources = sources_;  // a callback may remove one
+  for (std::size_t i = 0, begin = own; i < sources.size(); begin = ends[i++]) {
+    if (std::find(sources_.begin(), sources_.end(), sources[i]) != sources_.end())
+      sources[i]->dispatch(std::span(fds).subspan(begin, ends[i] - begin), ready_count < 0);
+  }
+  if (ready_count <= 0) return;
   if (fds[0].revents != 0) {
     u64 count = 0;
     [[maybe_unused]] const auto drained = read(wake_fd_, &count, sizeof count);
   }
-  for (const pollfd& ready : fds) {
+  for (const pollfd& ready : std::span(fds).first(own)) {
     if (ready.fd == wake_fd_ || ready.revents == 0) continue;
     const Watches& watches = ready.events == POLLIN ? readers_ : writers_;
     const auto watch = watches.find(ready.fd);  // an earlier callback may have removed it

@@ -1,8 +1,12 @@
 // Waits for host input on the machine's thread: file descriptors, a wake-up from other threads, a time limit.
 #pragma once
 
+#include <poll.h>
+
 #include <functional>
 #include <map>
+#include <span>
+#include <vector>
 
 #include "base/types.h"
 
@@ -10,6 +14,18 @@ namespace relic86 {
 
 class HostPoller {
  public:
+  // Whose descriptors differ from wait to wait: a network with connections of its own.
+  class Source {
+   public:
+    // Before a wait: adds what is waited for, and may shorten the time limit (as poll() has it).
+    virtual void prepare(std::vector<pollfd>& fds, i64& timeout) = 0;
+    // After every wait, on the machine's thread. fds: what prepare() added, with what came of it.
+    virtual void dispatch(std::span<const pollfd> fds, bool failed) = 0;
+
+   protected:
+    ~Source() = default;
+  };
+
   HostPoller();
   ~HostPoller();
   HostPoller(const HostPoller&) = delete;
@@ -22,6 +38,9 @@ class HostPoller {
   // on_writable runs on the machine thread whenever fd takes output and wants() is true.
   void watch_output(int fd, std::function<void()> on_writable, std::function<bool()> wants);
   void unwatch_output(int fd);
+
+  void add_source(Source* source) { sources_.push_back(source); }
+  void remove_source(Source* source) { std::erase(sources_, source); }
 
   // Runs the callbacks of everything readable or writable; waits at most timeout nanoseconds for the first (0: not at
   // all, -1: for ever).
@@ -36,6 +55,7 @@ class HostPoller {
   };
   using Watches = std::map<int, Watch>;
   Watches readers_, writers_;
+  std::vector<Source*> sources_;
   int wake_fd_ = -1;
 };
 

@@ -9,6 +9,7 @@
 //   enable 3Ch     1      RW   interrupt line (scratch for the BIOS);  3Dh R interrupt pin
 #include "devices/pci_device.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/assert.h"
@@ -46,7 +47,18 @@ Result<> PciDevice::attach(Attachment& board) {
   RELIC86_ASSERT(bus_ != nullptr);  // PciBus::add() comes first
   io_ = &board.io();
   memory_ = &board.memory();
+  if (!option_rom_.empty()) attach_option_rom();
   return attach_function(board);
+}
+
+void PciDevice::attach_option_rom() {
+  RELIC86_ASSERT(option_rom_.size() <= kMostOptionRom);
+  const u64 room = std::bit_ceil(std::max<u64>(option_rom_.size(), kPageSize));
+  const BackingOffset rom = memory_->store().allocate(room, std::string(name()) + ".rom");
+  const std::span<u8> bytes = memory_->store().bytes(rom, room);
+  std::fill(bytes.begin(), bytes.end(), u8{0xFF});
+  std::copy(option_rom_.begin(), option_rom_.end(), bytes.begin());
+  declare_rom_bar(static_cast<u32>(room), rom);
 }
 
 void PciDevice::reset(ResetKind kind) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "devices/attachment.h"
 #include "devices/device.h"
@@ -53,6 +54,10 @@ class PciDevice : public Device {
   // Configuration cycles, from the bus. width 1, 2 or 4; offset + width stays within 256 (and within one dword).
   u32 config_read(u8 offset, unsigned width) const;
   void config_write(u8 offset, unsigned width, u32 value);
+
+  // An expansion ROM of at most kMostOptionRom bytes, before the function is attached. Firmware runs it.
+  static constexpr std::size_t kMostOptionRom = 256 * 1024;
+  void set_option_rom(std::vector<u8> rom) { option_rom_ = std::move(rom); }
 
   const PciIdentity& identity() const { return identity_; }
   u8 slot() const { return slot_; }
@@ -112,6 +117,7 @@ class PciDevice : public Device {
   void update_bars();
   u32 wanted_address(unsigned bar) const;
   void map(unsigned bar, u32 address);
+  void attach_option_rom();
   void drive_interrupt();
 
   PciIdentity identity_;
@@ -126,6 +132,7 @@ class PciDevice : public Device {
   std::array<u8, 256> write_one_clears_{};
   std::array<Bar, 7> bars_{};
   bool interrupt_ = false;
+  std::vector<u8> option_rom_;
 };
 
 }  // namespace relic86

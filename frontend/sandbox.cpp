@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "frontend/landlock.h"
 #include "frontend/sdl_library.h"
+#include "options/json_properties.h"
 
 #ifdef RELIC86_SECCOMP
 #include <seccomp.h>
@@ -68,6 +69,14 @@ FileAccess files_of(const Options& options) {
   for (const CharDeviceOption& device : options.char_devices) folder(path_in(device.spec)), folder(device.log_file);
   for (const MonitorOption& monitor : options.monitors) folder(path_in(monitor.device));
   folder(path_in(options.debugcon));
+  for (const ObjectOption& object : options.objects) {
+    if (object.type == "filter-dump") folder(property_value(object.properties, "file"));
+  }
+  for (const NetdevOption& netdev : options.network.netdevs) {
+    if (const std::string tftp = property_value(netdev.properties, "tftp"); !tftp.empty())
+      files.readable.push_back(tftp);
+    for (const char* key : {"addr.path", "local.path", "remote.path"}) folder(property_value(netdev.properties, key));
+  }
   return files;
 }
 

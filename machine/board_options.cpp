@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <map>
 
 #include "base/log.h"
 #include "base/nearest.h"
@@ -19,6 +18,7 @@
 #include "machine/sound_options.h"
 #include "options/drive_option.h"
 #include "options/foreign_devices.h"
+#include "options/network_option.h"
 #include "options/option_text.h"
 #include "options/port_device.h"
 #include "roms/firmware.h"
@@ -167,6 +167,7 @@ Error unknown_device(std::string_view name) {
     return Error{fmt::format("-device {}: {}", name, reason)};
   std::vector<std::string_view> names;
   for (const DeviceRow& row : kDevices) names.push_back(row.name);
+  for (const NicModel& model : nic_models()) names.push_back(model.name);
   return Error{fmt::format("-device {}: unknown device; the nearest is {}; '-device help' lists those that exist", name,
                            nearest_word(name, names))};
 }
@@ -191,18 +192,16 @@ void add_ports(std::array<bool, count>& ports, const std::vector<std::string>& n
     ports[i] = i < named.size() ? named[i] != "none" : named.empty() && i == 0 && first_by_default;
 }
 
-// The devices that have a bootindex, as firmware paths (IEEE 1275) in the order in which they are tried.
+// The drives that have a bootindex, as firmware paths (IEEE 1275) in the order in which they are tried.
 void add_boot_order(const Options& options, BoardConfig& config) {
-  std::multimap<unsigned, std::string> paths;
   for (const DriveOption& drive : options.drives) {
     if (!drive.boot_index || drive.interface == DriveOption::Interface::None) continue;
-    paths.emplace(*drive.boot_index,
-                  drive.interface == DriveOption::Interface::Floppy
-                      ? fmt::format("/pci@i0cf8/isa@1/fdc@03f0/floppy@{}", drive.index)
-                      : fmt::format("/pci@i0cf8/ide@1,1/drive@{}/disk@{}", drive.index / 2, drive.index % 2));
+    config.boot_indexes.emplace(
+        *drive.boot_index, drive.interface == DriveOption::Interface::Floppy
+                               ? fmt::format("/pci@i0cf8/isa@1/fdc@03f0/floppy@{}", drive.index)
+                               : fmt::format("/pci@i0cf8/ide@1,1/drive@{}/disk@{}", drive.index / 2, drive.index % 2));
   }
-  for (auto& [index, path] : paths) config.first_boot.push_back(std::move(path));
-  if (options.boot_strict && !config.first_boot.empty()) config.first_boot.emplace_back("HALT");
+  config.boot_strict = options.boot_strict;
 }
 
 Result<std::vector<u8>> read_whole_file(const std::string& path) {
@@ -386,6 +385,9 @@ Result<BoardPlan> board_plan_for(const Options& options) {
 
 std::string device_help_text() {
   std::string text = "Devices:\n";
+  for (const NicModel& model : nic_models())
+    text += fmt::format("name \"{}\", bus {}, desc \"netdev=ID,mac=A,addr=SLOT: {}\"\n", model.name,
+                        model.pci ? "PCI" : "ISA", model.help);
   for (const DeviceRow& row : kDevices)
     text += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", row.name, row.bus, row.help);
   return text;
@@ -394,12 +396,14 @@ std::string device_help_text() {
 std::vector<std::string> device_names() {
   std::vector<std::string> names;
   for (const DeviceRow& row : kDevices) names.emplace_back(row.name);
+  for (const NicModel& model : nic_models()) names.emplace_back(model.name);
   return names;
 }
 
 std::vector<std::string> device_property_names(const std::string& name) {
   std::string_view names = drive_device_properties(name);
   if (names.empty()) names = port_device_properties(name);
+  if (names.empty()) names = network_device_properties(name);
   if (names.empty()) names = sound_device_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
   return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
@@ -408,7 +412,7 @@ std::vector<std::string> device_property_names(const std::string& name) {
 Result<std::string> device_properties_text(const std::string& name) {
   const auto* row =
       std::find_if(std::begin(kDevices), std::end(kDevices), [&](const DeviceRow& r) { return r.name == name; });
-  if (row == std::end(kDevices)) return unknown_device(name);
+  if (row == std::end(kDevices) && network_device_properties(name).empty()) return unknown_device(name);
   std::string text = fmt::format("{} options:\n", name);
   for (const std::string& word : device_property_names(name)) {
     if (!word.empty()) text += fmt::format("  {}=<value>\n", word);

@@ -15,6 +15,7 @@
 #include "machine/board_options.h"
 #include "machine/engines.h"
 #include "machine/host_time.h"
+#include "machine/network_options.h"
 #include "machine/saved_machine.h"
 #include "machine/sound_options.h"
 
@@ -73,6 +74,9 @@ Result<> Machine::build() {
   }
   media_ = std::move(plan.value().media);
   note_nodes();
+  network_ = std::make_unique<net::Network>(*scheduler_, *clock_, poller_);
+  if (auto built = network_->build(options_.network, options_.objects); !built) return built;
+  if (auto added = add_network_cards(options_, *network_, config); !added) return added;
   auto audio = AudioSystem::create(options_);
   if (!audio) return audio.error();
   audio_ = std::move(audio).value();

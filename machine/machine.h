@@ -23,6 +23,7 @@
 #include "machine/expectations.h"
 #include "machine/key_sender.h"
 #include "machine/machine_clock.h"
+#include "net/network.h"
 #include "options/options.h"
 #include "snapshot/saved_drives.h"
 
@@ -123,6 +124,7 @@ class Machine final : private MachineControl,
   PcBoard& board() { return *board_; }
   MachineClock& clock() { return *clock_; }
   Scheduler& scheduler() { return *scheduler_; }
+  net::Network& network() { return *network_; }
   PhysicalBus& bus() { return *bus_; }
   IoSpace& io() { return *io_; }
   Executor& engine() { return *engine_; }
@@ -225,6 +227,7 @@ class Machine final : private MachineControl,
   std::unique_ptr<MachineClock> clock_;
   std::unique_ptr<Scheduler> scheduler_;
   DriveMedia media_;
+  std::unique_ptr<net::Network> network_;  // outlives the cards on the board
   std::unique_ptr<AudioSystem> audio_;  // outlives the cards that play
   std::unique_ptr<PcBoard> board_;
   CpuModel model_;

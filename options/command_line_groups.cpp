@@ -3,6 +3,7 @@
 #include "options/chardev_option.h"
 #include "options/drive_option.h"
 #include "options/machine_option.h"
+#include "options/network_option.h"
 
 namespace relic86 {
 
@@ -39,6 +40,7 @@ std::vector<CommandLineGroup> command_line_groups() {
   for (const Row& row : kRows) groups.push_back({row.option, split_words(row.properties, ' ')});
   groups.push_back({"chardev", chardev_property_names()});
   groups.push_back({"drive", drive_property_names()});
+  groups.push_back({"netdev", netdev_property_names()});
   groups.push_back({"machine", machine_property_names()});
   return groups;
 }

@@ -8,7 +8,7 @@ namespace {
 
 using Text = std::string_view;
 
-constexpr Text kNoNetwork = "there is no network card; leave the option out, or say -nic none";
+constexpr Text kNoNetwork = "there is no such network card; e1000, rtl8139, pcnet, ne2k_pci and ne2k_isa exist";
 constexpr Text kNoUsb = "there is no USB; keyboard and mouse are PS/2; leave the option out";
 constexpr Text kNoVirtio = "there is no virtio; disks are IDE (-hda FILE), the console is the serial port";
 constexpr Text kNoSound = "there is no such sound card; sb16, adlib, AC97 and ES1370 exist";
@@ -32,7 +32,6 @@ constexpr Row kRows[] = {
     {"e1000", kNoNetwork},
     {"rtl8139", kNoNetwork},
     {"pcnet", kNoNetwork},
-    {"ne2k", kNoNetwork},
     {"i8255", kNoNetwork},
     {"i8254", kNoNetwork},
     {"i8256", kNoNetwork},

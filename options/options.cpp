@@ -473,12 +473,6 @@ Result<> enable(Options& options, Text) {
   options.*member = true;
   return {};
 }
-// -nic and -net: there is no network card yet; "none" says so, and -nodefaults-minded scripts do.
-Result<> refuse_network(Text option, Text value) {
-  if (value == "none" || value == "type=none") return {};
-  return Error{
-      fmt::format("{} {}: no network card exists; only none is accepted, or leave the option out", option, value)};
-}
 struct OptionRow {
   Text name;
   Text argument;  // what follows, for -help; empty: nothing follows
@@ -559,7 +553,7 @@ constexpr OptionRow kRows[] = {
     {"display", "sdl|none", "window, or none", set_display},
     {"full-screen", "", "start with the window in full screen", enable<&Options::full_screen>},
     {"nographic", "", "no window; serial port and monitor on stdio", enable<&Options::nographic>},
-    {"nodefaults", "", "no serial port, parallel port, floppy or CD-ROM drive unless asked for",
+    {"nodefaults", "", "no serial port, parallel port, network card, floppy or CD-ROM drive unless asked for",
      enable<&Options::no_defaults>},
     {"sdl", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "sdl"); }},
     {"gtk", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "gtk"); }},
@@ -568,10 +562,13 @@ constexpr OptionRow kRows[] = {
     {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
     {"blockdev", "DRIVER,node-name=N", "an image for -device drive=N; driver=file|host_device|raw, in JSON too",
      add_block_node},
-    {"object", "TYPE,id=ID", "secret, memory-backend-ram, iothread ..; 'help' lists types; in JSON too", add_object},
+    {"object", "TYPE,id=ID", "secret, memory-backend-ram, filter-dump ..; 'help' lists types; in JSON too", add_object},
     {"set", "device|drive.ID.P=V", "one more property for a -device or -drive with this id", set_property},
-    {"net", "none", "accepted for scripts", [](Options&, Text value) { return refuse_network("-net", value); }},
-    {"nic", "none", "accepted for scripts", [](Options&, Text value) { return refuse_network("-nic", value); }},
+    {"netdev", "TYPE,id=ID",
+     "what a card's cable leads to: user, socket, stream, dgram, tap, hubport; 'help' lists types", add_netdev},
+    {"nic", "TYPE[,model=M]", "a card and its -netdev in one: user,model=e1000,mac=A,hostfwd=..; none: no card",
+     add_nic},
+    {"net", "nic|TYPE", "the same in QEMU's oldest form, all on one hub; none: no card", add_net},
     {"vnc", "none", "accepted for scripts", set_vnc},
     {"global", "D.P=V",
      "a device property; isa-debugcon.iobase, PIIX4_PM.disable_s3 and _s4, isa-fdc.fdtypeA and .speed have an effect",
@@ -687,6 +684,7 @@ Result<> resolve_devices(Options& options) {
                                         [](const auto& property) { return asks_for_help(property.first); });
     auto taken = wants_help ? Result<bool>(false) : attach_drive_device(options, device);
     if (taken && !taken.value() && !wants_help) taken = attach_port_device(options, device);
+    if (taken && !taken.value() && !wants_help) taken = attach_network_device(options, device);
     if (!taken) return taken.error();
     if (!taken.value()) others.push_back(device);
   }
@@ -744,6 +742,7 @@ Result<ParsedCommandLine> parse_command_line(std::span<const std::string> argume
   if (auto done = resolve_accel(parsed.options); !done) return done.error();
   if (auto done = check_memory_backend(parsed.options); !done) return done.error();
   if (auto done = resolve_devices(parsed.options); !done) return done.error();
+  if (auto done = resolve_network(parsed.options); !done) return done.error();
   if (auto done = check_audio_names(parsed.options); !done) return done.error();
   for (const std::string& warning : parsed.options.warnings) log::warning(warning);
   return parsed;

@@ -11,6 +11,7 @@
 #include "base/types.h"
 #include "options/blockdev_option.h"
 #include "options/chardev_option.h"
+#include "options/network_option.h"
 #include "options/object_option.h"
 #include "options/sample_format.h"
 
@@ -134,6 +135,7 @@ struct Options {
   bool nographic = false;
   bool no_defaults = false;
   std::string vga = "std";
+  NetworkOptions network;
   std::vector<DeviceOption> devices;      // those that the command line's parser has not carried out
   std::vector<DeviceOption> all_devices;  // every -device, as given
   std::vector<ObjectOption> objects;

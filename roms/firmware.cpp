@@ -16,6 +16,8 @@ namespace {
 constexpr u64 kLargestBios = u64{16} << 20;
 constexpr u64 kLargestOptionRom = 127 * 512;
 constexpr const char* kSystemDirectories[] = {"/usr/share/seabios", "/usr/share/qemu", "/usr/local/share/qemu"};
+constexpr u64 kLargestNetworkRom = 256 * 1024;
+constexpr const char* kNetworkRomDirectory = "/usr/lib/ipxe/qemu";
 constexpr std::size_t kBlock = 512;
 constexpr std::size_t kSizeOffset = 2, kPnpPointer = 0x1A, kPnpChecksum = 9, kPnpLength = 5;
 
@@ -83,6 +85,21 @@ Result<std::vector<u8>> Firmware::vga_bios() const { return packaged(kVgaBios, k
 
 Result<std::vector<u8>> Firmware::option_rom(const std::string& file) const {
   return named("-option-rom", file, kLargestOptionRom + kBlock);
+}
+
+Result<std::vector<u8>> Firmware::network_rom(const std::string& file, const std::string& model) const {
+  if (!file.empty()) return named("romfile", file, kLargestNetworkRom);
+  const std::string name = "pxe-" + model + ".rom";
+  std::vector<std::string> places = directories_;
+  places.emplace_back(kNetworkRomDirectory);
+  for (const std::string& directory : places) {
+    const std::string path = directory + "/" + name;
+    if (exists(path)) return load_rom("firmware", path, kLargestNetworkRom);
+  }
+  return Error{fmt::format(
+      "firmware {}: not found in {}; install it (apt install ipxe-qemu) to boot from the network, or name it with "
+      "romfile=",
+      name, fmt::join(places, ", "))};
 }
 
 std::vector<u8> finish_expansion_rom(std::span<const u8> image) {

@@ -26,6 +26,8 @@ class Firmware {
   Result<std::vector<u8>> system_bios(const std::string& bios) const;
   // The VGA BIOS that suits PCI 1234:1111.
   Result<std::vector<u8>> vga_bios() const;
+  // The boot ROM of a network card by a file (romfile=), else iPXE's for the model as ipxe-qemu has it: "e1000".
+  Result<std::vector<u8>> network_rom(const std::string& file, const std::string& model) const;
   // A ROM by path, else by name in the directories (-option-rom).
   Result<std::vector<u8>> option_rom(const std::string& file) const;
 

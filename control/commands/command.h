@@ -75,6 +75,7 @@ CommandTable block_commands();      // drives, media, nodes
 CommandTable object_commands();     // the object tree, types and their properties
 CommandTable option_commands();     // what the command line knows
 CommandTable host_commands();       // keys and pictures, character devices, displays
+CommandTable network_commands();    // cards, back ends, cables
 CommandTable migration_commands();  // state of what does not migrate
 // All of them.
 std::vector<Command> all_commands();

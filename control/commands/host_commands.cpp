@@ -174,7 +174,6 @@ constexpr Command kCommands[] = {
     {"query-vnc-servers", "", "[any]", empty_list},
     {"query-spice", "", "SpiceInfo", query_spice},
     {"query-fdsets", "", "[any]", empty_list},
-    {"query-rx-filter", "*name:str", "[any]", empty_list},
     {"query-tpm", "", "[any]", empty_list},
     {"query-tpm-models", "", "[any]", empty_list},
     {"query-tpm-types", "", "[any]", empty_list},

@@ -37,6 +37,12 @@ constexpr TypeRow kTypes[] = {
     {"KvmInfo", Object, "enabled:bool present:bool"},
     {"SysEmuTarget", Enum, "i386"},
     {"TargetInfo", Object, "arch:SysEmuTarget"},
+    // --- Networks ---
+    {"RxState", Enum, "normal none all"},
+    {"RxFilterInfo", Object,
+     "name:str promiscuous:bool multicast:RxState unicast:RxState vlan:RxState broadcast-allowed:bool "
+     "multicast-overflow:bool unicast-overflow:bool main-mac:str vlan-table:[int] unicast-table:[str] "
+     "multicast-table:[str]"},
     // --- Processors and memory ---
     {"CpuInstanceProperties", Object,
      "*node-id:int *socket-id:int *die-id:int *cluster-id:int *core-id:int *thread-id:int"},

@@ -10,6 +10,8 @@
 #include "devices/input/ps2_mouse.h"
 #include "machine/host_time.h"
 #include "machine/saved_machine.h"
+#include "options/json_properties.h"
+#include "options/network_option.h"
 #include "options/version.h"
 
 namespace relic86 {
@@ -118,6 +120,38 @@ std::string eject(Machine& machine, Words words) {
   return said(run_command("eject", machine, {{"device", words[force ? 2 : 1]}, {"force", force}}));
 }
 
+std::string set_link(Machine& machine, Words words) {
+  if (words.size() != 3 || (words[2] != "on" && words[2] != "off"))
+    return "set_link: a card or a -netdev (info network lists them) and on or off are expected\n";
+  return said(run_command("set_link", machine, {{"name", words[1]}, {"up", words[2] == "on"}}));
+}
+std::string netdev_add(Machine& machine, Words words) {
+  if (words.size() != 2) return "netdev_add: TYPE,id=ID,.. is expected, as -netdev has it\n";
+  const auto properties = option_properties("netdev_add", words[1], "type");
+  if (!properties) return "Error: " + properties.message() + "\n";
+  auto option = make_netdev("netdev_add", properties.value());
+  if (!option) return "Error: " + option.message() + "\n";
+  if (option.value().id.empty()) return "Error: netdev_add: id= is missing; give it a name to refer to\n";
+  const auto added = machine.network().add_backend(option.value());
+  return added ? "" : "Error: " + added.message() + "\n";
+}
+std::string netdev_del(Machine& machine, Words words) {
+  if (words.size() != 2) return "netdev_del: the id of a -netdev is expected\n";
+  return said(run_command("netdev_del", machine, {{"id", words[1]}}));
+}
+// Both take the id of a -netdev user before the rule, and the only one without it.
+std::string forward(Machine& machine, Words words,
+                    Result<> (net::Network::*act)(const std::string&, const std::string&)) {
+  if (words.size() != 2 && words.size() != 3) return fmt::format("{}: [ID] and a rule are expected\n", words[0]);
+  const auto done = (machine.network().*act)(words.size() == 3 ? words[1] : "", words[words.size() - 1]);
+  return done ? "" : done.message() + "\n";
+}
+std::string hostfwd_add(Machine& machine, Words words) { return forward(machine, words, &net::Network::add_forward); }
+std::string hostfwd_remove(Machine& machine, Words words) {
+  const std::string text = forward(machine, words, &net::Network::remove_forward);
+  return text.empty() ? fmt::format("host forwarding rule for {} removed\n", words[words.size() - 1]) : text;
+}
+
 std::string with_tag(Machine& machine, Words words, Result<> (*act)(Machine&, const std::string&)) {
   if (words.size() != 2) return fmt::format("{}: one tag is expected: the saved machine's name\n", words[0]);
   const auto done = act(machine, words[1]);
@@ -174,6 +208,11 @@ constexpr MonitorCommand kCommands[] = {
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
+    {"set_link", "", "NAME on|off", "plug a card's cable in, or pull it out", set_link},
+    {"netdev_add", "", "TYPE,id=ID[,..]", "a network back end, as -netdev", netdev_add},
+    {"netdev_del", "", "ID", "take a network back end away", netdev_del},
+    {"hostfwd_add", "", "[ID] tcp|udp:[HOST]:PORT-[GUEST]:PORT", "lead a port of the host to the guest", hostfwd_add},
+    {"hostfwd_remove", "", "[ID] tcp|udp:[HOST]:PORT", "take such a port back", hostfwd_remove},
     {"gdbserver", "", "[DEVICE]", "listen for gdb (default: tcp::1234); none ends it", gdb_server},
     {"savevm", "", "[TAG]", "save the whole machine", savevm},
     {"loadvm", "", "TAG", "go back to a saved machine", loadvm},

@@ -38,7 +38,8 @@ std::string uuid(Machine& machine) {
 std::string memory_size(Machine& machine) {
   return fmt::format("base memory: {}\nplugged memory: 0\n", machine.options().ram_bytes);
 }
-std::string network(Machine&) { return ""; }  // as QEMU without a card
+std::string network(Machine& machine) { return machine.network().describe(); }
+std::string usernet(Machine& machine) { return machine.network().describe_connections(); }
 
 // Who is connected to what, as the command line says it.
 std::string char_devices(Machine& machine) {
@@ -81,7 +82,8 @@ constexpr Topic kTopics[] = {
     {"jit", "the execution engine's statistics", jit},
     {"qtree", "the same as info state", qtree},
     {"chardev", "character devices", char_devices},
-    {"network", "network cards: none exist", network},
+    {"network", "network cards and what they are plugged into", network},
+    {"usernet", "connections of -netdev user", usernet},
     {"uuid", "the machine's UUID (-uuid)", uuid},
     {"memory_size_summary", "bytes of guest RAM", memory_size},
     {"state", "every field of the machine's state", qtree},

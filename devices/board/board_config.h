@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "devices/board/cmos_map.h"
 #include "devices/chipset/mc146818.h"
 #include "devices/host_sinks.h"
+#include "devices/network_link.h"
 #include "devices/sound/sb16.h"
 #include "devices/sound_sinks.h"
 #include "devices/storage/disk_geometry.h"
@@ -43,6 +45,19 @@ struct FloppySlot {
   std::unique_ptr<BlockDevice> image;  // null: no disk in the drive
   std::string file;                    // the image's name, for messages
   bool write_protected = false;
+};
+
+// A network card. The link must outlive the board.
+struct NetworkCardConfig {
+  enum class Model : u8 { E1000, Ne2000Isa, Pcnet, Rtl8029, Rtl8139 } model = Model::E1000;
+  std::string name;  // unique in the machine: "e1000.0"
+  MacAddress address{};
+  NetworkLink* link = nullptr;
+  std::optional<unsigned> slot;  // of the PCI bus; else the first free one
+  std::optional<unsigned> boot_index;
+  u16 port = 0x300;  // of a card on the ISA bus
+  u8 irq = 9;
+  std::vector<u8> rom;  // expansion ROM of a PCI card, at most PciDevice::kMostOptionRom; may be empty
 };
 
 // Sound cards. audiodev: the name by which the user calls the host's side; host: that side, null: nothing is heard.
@@ -78,8 +93,11 @@ struct BoardConfig {
   // Firmware configuration beyond what the board adds itself.
   std::vector<std::pair<u16, std::vector<u8>>> firmware_items;
   std::vector<std::pair<std::string, std::vector<u8>>> firmware_files;
-  // Lines of the "bootorder" file, tried before boot_order: "/rom@genroms/linuxboot.bin".
+  // Lines of the "bootorder" file, tried before boot_order: "/rom@genroms/linuxboot.bin". Those that have a number are
+  // tried in its order after the others; the board adds its network cards to them.
   std::vector<std::string> first_boot;
+  std::multimap<unsigned, std::string> boot_indexes;
+  bool boot_strict = false;        // nothing else is tried after them
   std::string boot_order = "cda";  // letters a, c, d, n
   bool boot_menu = false;
 
@@ -88,6 +106,7 @@ struct BoardConfig {
   MissedTicks clock_missed_ticks = MissedTicks::Lost;
   // Drives and options for the CMOS; ram_size, boot_order and processors are filled in by the board.
   CmosConfig cmos;
+  std::vector<NetworkCardConfig> network_cards;
   std::array<bool, 4> serial_ports = {true};    // COM1 to COM4
   std::array<bool, 3> parallel_ports = {true};  // LPT1 to LPT3
   std::vector<DebugConsoleConfig> debug_consoles;

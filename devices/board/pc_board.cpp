@@ -5,6 +5,8 @@
 //   14 and 15 IDE; PIRQs where the BIOS routes them (10, 11)
 #include "devices/board/pc_board.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "devices/a20_gate.h"
@@ -31,6 +33,10 @@
 #include "devices/input/i8042.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
+#include "devices/network/e1000.h"
+#include "devices/network/ne2000.h"
+#include "devices/network/pcnet.h"
+#include "devices/network/rtl8139.h"
 #include "devices/sound/ac97.h"
 #include "devices/sound/es1370.h"
 #include "devices/sound/opl.h"
@@ -104,6 +110,7 @@ Result<> PcBoard::build() {
   create_clock();
   create_character_ports();
   create_debug_devices();
+  create_network_cards();
   create_sound();
   fill_firmware_config();
   return result_;
@@ -294,6 +301,42 @@ void PcBoard::create_character_ports() {
   power_->set_isa_devices(parallels_[0] != nullptr, uarts_[0] != nullptr, uarts_[1] != nullptr);
 }
 
+// A card that names a slot has it before one that takes any.
+void PcBoard::create_network_cards() {
+  std::vector<NetworkCardConfig> cards = config_.network_cards;
+  std::stable_partition(cards.begin(), cards.end(),
+                        [](const NetworkCardConfig& card) { return card.slot.has_value(); });
+  for (const NetworkCardConfig& card : cards) {
+    using Model = NetworkCardConfig::Model;
+    if (card.model == Model::Ne2000Isa) {
+      add<Ne2000Isa>(card.name, *card.link, card.address, card.port, card.irq);
+      continue;
+    }
+    // Sound cards come after this; one that names a slot keeps it.
+    const auto promised = [this](unsigned slot) {
+      return std::any_of(config_.pci_sound.begin(), config_.pci_sound.end(),
+                         [slot](const PciSoundCardConfig& sound) { return sound.slot == slot; });
+    };
+    unsigned slot = card.slot.value_or(pci_->free_slot(kFirstCardSlot));
+    while (!card.slot && promised(slot)) slot = pci_->free_slot(slot + 1);
+    if (slot >= PciBus::kSlots) {
+      if (result_.ok()) result_ = Error{"the PCI bus has no free slot for " + card.name + "; leave a card out"};
+      return;
+    }
+    std::unique_ptr<PciDevice> device;
+    switch (card.model) {
+      case Model::Pcnet: device = std::make_unique<Pcnet>(card.name, *card.link, card.address); break;
+      case Model::Rtl8029: device = std::make_unique<Rtl8029>(card.name, *card.link, card.address); break;
+      case Model::Rtl8139: device = std::make_unique<Rtl8139>(card.name, *card.link, card.address); break;
+      default: device = std::make_unique<E1000>(card.name, *card.link, card.address); break;
+    }
+    device->set_option_rom(card.rom);
+    place(*device, slot, 0);
+    attach(std::move(device));
+    if (card.boot_index) config_.boot_indexes.emplace(*card.boot_index, fmt::format("/pci@i0cf8/ethernet@{:x}", slot));
+  }
+}
+
 void PcBoard::create_debug_devices() {
   add<PostPort>();
   for (const DebugConsoleConfig& console : config_.debug_consoles) add<DebugConsole>(console.port, console.sink);
@@ -346,6 +389,8 @@ void PcBoard::fill_firmware_config() {
     append_little_endian(port, kSerialConsolePort, 8);
     add_file("etc/sercon-port", std::move(port));
   }
+  for (const auto& [index, line] : config_.boot_indexes) config_.first_boot.push_back(line);
+  if (config_.boot_strict && !config_.first_boot.empty()) config_.first_boot.emplace_back("HALT");
   if (!config_.first_boot.empty()) {
     std::string text;
     for (const std::string& line : config_.first_boot) text += (text.empty() ? "" : "\n") + line;

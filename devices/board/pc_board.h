@@ -113,6 +113,7 @@ class PcBoard {
   void create_display();
   void create_input();
   void create_clock();
+  void create_network_cards();
   void create_character_ports();
   void create_debug_devices();
   void create_sound();

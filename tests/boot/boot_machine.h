@@ -30,7 +30,7 @@ inline std::string make_disk(const TemporaryFolder& folder, const std::string& n
 struct BootMachine {
   // The command line is completed with what all of these machines have; seconds of guest time.
   BootMachine(std::vector<std::string> arguments, double seconds) {
-    const char* const common[] = {"-display", "none", "-m", "4", "-icount", "shift=4,sleep=off"};
+    const char* const common[] = {"-display", "none", "-m", "4", "-icount", "shift=4,sleep=off", "-nic", "none"};
     arguments.insert(arguments.begin(), std::begin(common), std::end(common));
     arguments.insert(arguments.end(), {"--timeout", std::to_string(seconds)});
     auto parsed = parse_command_line(arguments);

@@ -1,5 +1,6 @@
 // Guests of our own that use devices as real software does, on both engines.
 #include "frontend/consoles.h"
+#include "roms/firmware.h"
 #include "tests/boot/boot_machine.h"
 
 namespace relic86 {
@@ -35,6 +36,23 @@ class DeviceGuests : public testing::TestWithParam<const char*> {
 TEST_P(DeviceGuests, A20GatesOfMemoryManagers) { EXPECT_EQ(boot("a20_gates.bin"), "1010101100"); }
 
 TEST_P(DeviceGuests, DiskWithoutPolling) { EXPECT_EQ(boot("unpolled_disk.bin"), "1"); }
+
+// A card, its driver, the cable and who answers at its other end.
+TEST_P(DeviceGuests, NetworkAnswersArp) {
+  if (!net::user_network_exists()) GTEST_SKIP() << "this build has no libslirp";
+  EXPECT_EQ(output({"-hda", make_disk(folder, "disk.img", "network_arp.bin"), "-nic",
+                    "user,model=ne2k_isa,mac=52:54:00:12:34:56,ipv6=off"}),
+            "00020A000202");
+}
+
+// SeaBIOS runs the card's ROM, which asks the user network for an address and a file.
+TEST_P(DeviceGuests, NetworkBoots) {
+  if (!net::user_network_exists()) GTEST_SKIP() << "this build has no libslirp";
+  if (!Firmware({}).network_rom("", "e1000")) GTEST_SKIP() << "ipxe-qemu is not installed";
+  std::filesystem::copy_file(guest_file("network_boot.bin"), folder.path("boot"));
+  EXPECT_EQ(output({"-boot", "n", "-nic", "user,ipv6=off,bootfile=boot,tftp=" + folder.path("")}),
+            "booted from the network");
+}
 
 TEST_P(DeviceGuests, MultibootVideoMode) {
   EXPECT_EQ(output({"-kernel", guest_file("multiboot_video.bin")}), "3 800 600 32 1 16 1 ");

@@ -4,6 +4,7 @@
 // Without owners: all in turn.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -42,6 +43,32 @@ class MemoryDisk final : public BlockDevice {
   std::vector<u8> content_;
 };
 
+// A cable that brings frames of any kind.
+class FuzzLink final : public NetworkLink {
+ public:
+  void connect(NetworkReceiver* receiver) override { receiver_ = receiver; }
+  void send(std::span<const u8> frame) override { last_.assign(frame.begin(), frame.end()); }
+  void receiver_ready() override {}
+  bool up() const override { return up_; }
+
+  // What was sent last comes back, or noise, asked for or not.
+  void bring(std::mt19937& random) {
+    if (receiver_ == nullptr) return;
+    if (random() % 16 == 0) receiver_->link_changed(up_ = !up_);
+    std::vector<u8> frame = random() % 2 == 0 ? last_ : std::vector<u8>(random() % 1600);
+    if (frame != last_) std::generate(frame.begin(), frame.end(), [&] { return static_cast<u8>(random()); });
+    constexpr std::size_t kShortest = 60, kAddress = 6;
+    frame.resize(std::max(frame.size(), kShortest));
+    if (random() % 2 == 0) std::fill_n(frame.begin(), kAddress, u8{0xFF});
+    if (receiver_->listening() && (receiver_->can_receive() || random() % 4 == 0)) receiver_->receive(frame);
+  }
+
+ private:
+  NetworkReceiver* receiver_ = nullptr;
+  std::vector<u8> last_;
+  bool up_ = true;
+};
+
 class FuzzMachine final : public MachineControl, public GuestClock {
  public:
   FuzzMachine() : store_(BackingStore::create(kRam, PcBoard::kExtraMemory).value()), bus_(store_) {
@@ -63,6 +90,17 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       slot.present = true;
       slot.image = std::make_unique<MemoryDisk>(1474560);
     }
+    using Model = NetworkCardConfig::Model;
+    constexpr Model kModels[] = {Model::E1000, Model::Ne2000Isa, Model::Pcnet, Model::Rtl8029, Model::Rtl8139};
+    static_assert(std::size(kModels) == kCards);
+    for (std::size_t i = 0; i < kCards; i++) {
+      NetworkCardConfig card;
+      card.model = kModels[i];
+      card.name = fmt::format("card.{}", i);
+      card.address = {0x52, 0x54, 0, 0x12, 0x34, static_cast<u8>(i)};
+      card.link = &links_[i];
+      config.network_cards.push_back(card);
+    }
     config.sb16.emplace().host = &sound_;
     for (const auto model : {PciSoundCardConfig::Model::Ac97, PciSoundCardConfig::Model::Es1370}) {
       config.pci_sound.emplace_back().model = model;
@@ -72,6 +110,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     board_->connect_processor([this](bool level) { intr_ = level; });
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
+    place_cards();
   }
 
   GuestTime now() const override { return time_; }
@@ -108,6 +147,24 @@ class FuzzMachine final : public MachineControl, public GuestClock {
 
  private:
   static constexpr u64 kRam = 4u << 20;
+  static constexpr std::size_t kCards = 5;
+
+  // As firmware does it: every BAR of a network card has a place, and the card is bus master.
+  void place_cards() {
+    u32 memory = 0xE0000000, ports = 0xC000;
+    for (u32 slot = 3; slot < 3 + kCards; slot++) {
+      const auto config = [&](u32 offset, u32 value) {
+        io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11 | offset);
+        io_.write(IoPort(0xCFC), 4, value);
+      };
+      for (u32 bar = 0; bar < 2; bar++) {
+        config(0x10 + bar * 4, 0);
+        const bool io = (io_.read(IoPort(0xCFC), 4) & 1) != 0;
+        config(0x10 + bar * 4, io ? ports += 0x100 : memory += 0x40000);
+      }
+      config(4, 7);
+    }
+  }
 
   void access(const std::string& owner, std::mt19937& random) {
     // Configuration space is every function's register file, too.
@@ -156,7 +213,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   }
 
   void host_input(std::mt19937& random) {
-    switch (random() % 4) {
+    switch (random() % 6) {
       case 0: board_->keyboard().key(static_cast<KeyCode>(random() % 100), random() % 2 == 0); break;
       case 1:
         board_->mouse().move(static_cast<int>(random() % 600) - 300, static_cast<int>(random() % 600) - 300, 1);
@@ -165,7 +222,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
         if (Uart16550* uart = board_->uart(random() % 4); uart != nullptr && uart->can_receive())
           uart->receive(static_cast<u8>(random()));
         break;
-      default: board_->render(frame_); break;
+      case 3: board_->render(frame_); break;
+      default: links_[random() % kCards].bring(random); break;
     }
   }
 
@@ -184,6 +242,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (reader) board_->state(reader.value());
   }
 
+  std::array<FuzzLink, kCards> links_;
   // A host that hears and forgets.
   struct Deaf final : SoundHost, SoundSink, LevelSink {
     SoundSink& add_voice(SoundSource*) override { return *this; }

@@ -100,7 +100,7 @@ constexpr Row kOptions[] = {
     {"audio", "none", Taken},
     {"audio-help", nullptr, Printed},
 
-    {"netdev", "user,id=n", Refused},
+    {"netdev", "user,id=n", Warned},
     {"nic", "none", Taken},
     {"net", "none", Taken},
 

@@ -1,0 +1,13 @@
+// From the command line's network cards to the board's.
+#pragma once
+
+#include "devices/board/board_config.h"
+#include "net/network.h"
+#include "options/options.h"
+
+namespace relic86 {
+
+// The network has been built from the same options. The error: a boot ROM that was asked for cannot be had.
+Result<> add_network_cards(const Options& options, net::Network& network, BoardConfig& config);
+
+}  // namespace relic86
