@@ -99,6 +99,7 @@ constexpr NamedOperation kOperations[] = {RELIC86_NAMED(Constant),
                                           RELIC86_NAMED(SetZero),
                                           RELIC86_NAMED(FastTransfer),
                                           RELIC86_NAMED(FarTransfer),
+                                          RELIC86_NAMED(DirectTransfer),
                                           RELIC86_NAMED(TableRegister),
                                           RELIC86_NAMED(SystemRegister)};
 #undef RELIC86_NAMED

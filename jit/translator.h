@@ -3,8 +3,8 @@
 //   recorders.h        instruction -> IR (the semantics texts, compiled for IrBuilder)
 //   flag_analysis.h    who looks at flags
 //   x64/emitter.h      IR -> host code
-//   translator.cpp     dispatcher; translator_blocks.cpp translating, linking, dying; translator_helpers.cpp what
-//                      translated code calls
+//   translator.cpp     dispatcher; translator_blocks.cpp translating, linking, dying; translator_helpers.cpp and
+//                      translator_transfers.cpp what translated code calls
 #pragma once
 
 #include <array>
@@ -52,7 +52,7 @@ struct TranslatorStatistics {
   u64 host_bytes = 0;
   u64 entries = 0, continued = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
-  u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0;
+  u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0, transfers = 0;
   u64 interpreted_blocks = 0, interpreted_instructions = 0;
   u64 translation_nanoseconds = 0;
   std::vector<u64> cold_by_row{};     // calls by row of the instruction table
@@ -100,11 +100,13 @@ class Translator final : public Executor, public CodeWatch {
   Flow leave(ExitPoint& exit);
   // From a helper: the instruction is over. The next block's entry if nothing else is due, else 1 (x64/thunks.h).
   u64 go_on(Flow flow);
+  u64 proceed(Flow flow);  // the same with the flags at home
   u64 depart(ExitPoint& exit);
   void settle_flags(const ExitPoint& exit);
   void settle_entry();
   void settle_x87(const ExitPoint& exit);
   u32 mode_number();
+  u32 number_of(Mode::Key key);
   bool undisturbed(const ExitPoint& exit);
   bool mode_stays(const ExitPoint& exit);
 
@@ -121,6 +123,10 @@ class Translator final : public Executor, public CodeWatch {
   void drop_records(Translation& translation);
   void collect();
   void name_for_profilers(const Translation& translation);
+
+  // --- translator_transfers.cpp ---
+  static u64 transfer_helper(void* context, void* exit);
+  bool transfer(const ExitPoint& exit);
 
   // --- translator_helpers.cpp ---
   static u64 load_helper(void* context, void* exit);

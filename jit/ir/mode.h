@@ -40,7 +40,7 @@ struct Mode {
     return has(segment, kSegmentReaches4G) || (narrow && has(segment, kSegmentReaches64K));
   }
 
-  Key key() const {
+  constexpr Key key() const {
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |

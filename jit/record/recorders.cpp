@@ -61,6 +61,7 @@ bool touches_memory(const InsnIr& ir) {
       case Op::VerifySegment:
       case Op::FastTransfer:
       case Op::FarTransfer:
+      case Op::DirectTransfer:
       case Op::TableRegister:
       case Op::SystemRegister:
       case Op::StringLoad:

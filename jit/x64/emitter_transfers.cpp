@@ -1,6 +1,6 @@
 // Far JMP, CALL and RET, IRET of 16-bit code in real-address and virtual-8086 mode, where a selector is a base, from
-// one code segment of 64 KiB to another. Everything is checked before anything changes; what is unusual is the
-// handler's from the start. Protected mode always is.
+// one code segment of 64 KiB to another. Everything is checked before anything changes; what is unusual is a helper's
+// from the start, as are protected mode and interrupts (translator_transfers.cpp).
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -83,14 +83,60 @@ void Emitter::take_flags(const Gp& flags, const Label& slow) {
   add_step(step, true);
 }
 
+// The flags are where the helper looks for them.
+ExitPoint* Emitter::transfer_exit(FarKind kind) {
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  exit->settles_flags = true;
+  exit->far = kind;
+  exit->from_home = true;
+  exit->first_step = exit->last_step;
+  return exit;
+}
+
+void Emitter::leave_to_transfer(ExitPoint* exit) {
+  a_.mov(kAddress, reinterpret_cast<u64>(exit));
+  a_.jmp(thunks_.transfer);
+}
+
+void Emitter::direct_transfer(u16 id) {
+  const FarKind kind = static_cast<FarKind>(at(id).immediate);
+  store_x87_pointers();
+  ended_ = true;
+  if (kind == FarKind::Interrupt) {
+    interrupt();
+    return;
+  }
+  write_home();
+  if (kind == FarKind::UnitFlags) {
+    unit_flags();
+  } else {
+    leave_to_transfer(transfer_exit(kind));
+  }
+}
+
+// The helper finds the flags in EngineArea::value if the host's are the guest's, else at home.
+void Emitter::interrupt() {
+  const bool image = flags_at_hand();
+  if (image) {
+    const u8 host = take();
+    arithmetic_image(sized(host, 4));
+    a_.mov(area(offsetof(EngineArea, value)), sized(host, 4));
+    give(host);
+  } else {
+    write_home();
+  }
+  ExitPoint* const exit = transfer_exit(FarKind::Interrupt);
+  exit->flags_in_value = image;
+  leave_to_transfer(exit);
+}
+
 void Emitter::far_transfer(u16 id) {
   const Node& n = at(id);
   const FarKind kind = static_cast<FarKind>(n.immediate);
   const Insn& i = *insn().insn;
   store_x87_pointers();
   write_home();
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
-  exit->settles_flags = true;
+  ExitPoint* const exit = transfer_exit(kind);
   const Label slow = a_.newLabel();
   check_real_code(slow);
   const u8 host = take();
@@ -133,6 +179,8 @@ void Emitter::far_transfer(u16 id) {
       write_home();
       break;
     }
+    case FarKind::Interrupt:
+    case FarKind::UnitFlags: failed_ = true; break;  // never recorded like this
   }
   a_.mov(kAddress.r32(), target);
   a_.shr(kAddress.r32(), 16);
@@ -144,8 +192,7 @@ void Emitter::far_transfer(u16 id) {
   ended_ = true;
   defer([=, this] {
     a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    leave(exit);  // not reached: the handler goes on elsewhere
+    leave_to_transfer(exit);
   });
 }
 

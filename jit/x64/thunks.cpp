@@ -101,6 +101,24 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   reload(a);
 }
 
+// Jumped to: the block is over, kAddress leads to its exit. The helper says where the guest goes on.
+void emit_departure(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& leave_spilled) {
+  spill(a);
+  a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
+  save_units(a);
+  a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
+  a.mov(x86::rsi, kAddress);
+  a.mov(x86::rax, reinterpret_cast<u64>(helper));
+  a.call(x86::rax);
+  a.cmp(x86::rax, 1);
+  a.je(leave_spilled);
+  a.mov(x86::rsp, area_field(offsetof(EngineArea, first_frame)));
+  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
+  a.mov(x86::r10, x86::rax);
+  reload(a);
+  a.jmp(x86::r10);
+}
+
 // kAddress := the arithmetic flags that CpuState::flags holds, as LazyFlags::eflags() says.
 void emit_lazy_flags(x86::Assembler& a) {
   const x86::Gp image = kAddress.r32(), carries = x86::ecx, part = x86::edx;
@@ -253,9 +271,9 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   a.ret();
 
   const std::size_t depart_at = a.offset();
-  a.push(x86::rbp);  // where a call's return address would be
-  emit_call(a, helpers, helpers.depart, leave_spilled);
-  a.ud2();
+  emit_departure(a, helpers, helpers.depart, leave_spilled);
+  const std::size_t transfer_at = a.offset();
+  emit_departure(a, helpers, helpers.transfer, leave_spilled);
 
   std::size_t at[6];
   const Helper wanted[6] = {helpers.load, helpers.store, helpers.probe, helpers.touch, helpers.cold, helpers.flatten};
@@ -283,6 +301,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.enter = reinterpret_cast<void (*)(const u8*, CpuState*)>(base + enter_at);
   thunks.leave = base + leave_at;
   thunks.depart = base + depart_at;
+  thunks.transfer = base + transfer_at;
   thunks.load_units = base + load_units_at;
   thunks.load = base + at[0];
   thunks.store = base + at[1];

@@ -14,13 +14,14 @@ using Helper = u64 (*)(void* context, void* exit_point);
 
 struct Helpers {
   void* context = nullptr;
-  Helper load = nullptr;     // EngineArea::value := what the access reads
-  Helper store = nullptr;    // writes EngineArea::value
-  Helper probe = nullptr;    // makes the page writable; then the access is tried again
-  Helper touch = nullptr;    // makes an entry for the access; EngineArea::value: 1 if it is a fast one
-  Helper cold = nullptr;     // runs the instruction's handler
-  Helper depart = nullptr;   // the instruction at an exit of kind Before is carried out; never 0
-  Helper flatten = nullptr;  // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
+  Helper load = nullptr;      // EngineArea::value := what the access reads
+  Helper store = nullptr;     // writes EngineArea::value
+  Helper probe = nullptr;     // makes the page writable; then the access is tried again
+  Helper touch = nullptr;     // makes an entry for the access; EngineArea::value: 1 if it is a fast one
+  Helper cold = nullptr;      // runs the instruction's handler
+  Helper depart = nullptr;    // the instruction at an exit of kind Before is carried out; never 0
+  Helper transfer = nullptr;  // the block's last instruction, a far transfer, is carried out; never 0
+  Helper flatten = nullptr;   // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
   const KnownDescriptor* known = nullptr;
 };
 
@@ -37,6 +38,7 @@ struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
   u64 leave = 0;       // jumped to, rbp: ExitPoint*
   u64 depart = 0;      // the same; a helper's work is done first, and perhaps it knows where to go on
+  u64 transfer = 0;    // the same for ExitPoint::far, the flags at home
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays

@@ -1,0 +1,56 @@
+// Far transfers, INT and IRET at the end of a block, in the usual case (cpu/direct_transfers.h): no
+// fault, so that nothing is settled beforehand and the next block is entered at once.
+#include "base/log.h"
+#include "cpu/direct_transfers.h"
+#include "cpu/interrupt_delivery.h"
+#include "cpu/system_instructions.h"
+#include "jit/translator.h"
+
+namespace relic86::jit {
+
+// Carries out the instruction, all of it but its count. False: nothing was done.
+bool Translator::transfer(const ExitPoint& exit) {
+  const Insn& insn = *exit.insn;
+  const bool wide = insn.operand32();
+  constexpr u32 kHighest16 = 0xFFFF, kHighest = 0xFFFFFFFF;
+  const u32 next = (state_.eip() + insn.length) & (state_.mode.code32 ? kHighest : kHighest16);
+  if (exit.far == FarKind::Interrupt) {
+    if (exit.flags_in_value) {
+      state_.flags.set_eflags(static_cast<u32>(area_.value));
+      area_.home_step = area_.home_partial = 0;
+    } else {
+      settle_entry();
+    }
+    constexpr u8 kBreakpoint = static_cast<u8>(Vector::Breakpoint);
+    if (insn.handler == int3) return interrupt_directly(cpu_, kBreakpoint, SoftInterrupt::Int3, next);
+    return interrupt_directly(cpu_, static_cast<u8>(insn.immediate), SoftInterrupt::IntN, next);
+  }
+  if (log::enabled(log::Channel::ProtectedCalls)) return false;
+  Selector selector(insn.immediate2);
+  u32 offset = insn.immediate;
+  switch (exit.far) {
+    case FarKind::Jump:
+      return (!insn.memory() || far_pointer_directly(cpu_, insn, selector, offset)) &&
+             jump_directly(cpu_, selector, offset, wide);
+    case FarKind::Call:
+      return (!insn.memory() || far_pointer_directly(cpu_, insn, selector, offset)) &&
+             call_directly(cpu_, selector, offset, wide, next);
+    case FarKind::Return: return return_directly(cpu_, wide, insn.immediate & kHighest16);
+    default: break;
+  }
+  if (!iret_directly(cpu_, wide)) return false;
+  state_.nmi_blocked = false;
+  area_.home_step = area_.home_partial = 0;
+  return true;
+}
+
+u64 Translator::transfer_helper(void* context, void* exit_point) {
+  Translator& self = *static_cast<Translator*>(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ++self.statistics_.transfers;
+  // The count holds as it is: the instruction is the block's last.
+  self.state_.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
+  return self.transfer(exit) ? self.proceed(Flow::StopAt) : cold_helper(context, exit_point);
+}
+
+}  // namespace relic86::jit
