@@ -57,13 +57,26 @@ class DirectAccess {
     selector = Selector(static_cast<u16>(slot(from, wide, 1)));
     return stack(selector, privilege, found);
   }
-  // Fills the segment register where it stands: a copy would be read before its parts are written.
+  // Fills the segment register where it stands: a copy would be read before its parts are written. Of present segments,
+  // EFLAGS.AC clear.
   void load(SegmentName name, Selector selector, const Descriptor& descriptor) const {
     Segment& segment = state_.segment[name];
     segment.selector = selector;
+    segment.attributes = descriptor.attributes();
+    if (descriptor.flat()) [[likely]] {
+      constexpr u64 kEnd = u64{1} << 32;
+      constexpr unsigned kCode = kSegmentReaches64K | kSegmentReaches4G, kData = kSegmentReads | kSegmentWrites;
+      const bool code = descriptor.code(), reads = descriptor.readable();
+      segment.base = 0;
+      segment.limit = 0xFFFFFFFF;
+      segment.end = kEnd;
+      segment.read_end = reads ? kEnd : 0;
+      segment.write_end = code ? 0 : kEnd;
+      segment.kind = code ? kCode | (reads ? kSegmentReads : 0u) : kCode | kData | kSegmentFlat;
+      return;
+    }
     segment.base = descriptor.base();
     segment.limit = descriptor.limit();
-    segment.attributes = descriptor.attributes();
     derive_limits(state_, segment);
   }
 

@@ -22,6 +22,12 @@ struct Descriptor {
   bool code_or_data() const { return (high & 1u << 12) != 0; }
   bool code() const { return (high & 0x1800) == 0x1800; }
   bool conforming() const { return code() && (high & 1u << 10) != 0; }
+  // 4 GiB from 0 on, expand-up: code, or data that may be written.
+  bool flat() const {
+    constexpr u32 kHighHalf = 0xFF8F04FF, kFlatHighHalf = 0x008F0000;  // base, granularity, limit, expand-down
+    if (low != 0xFFFF) return false;
+    return code() ? (high & kHighHalf & ~0x400u) == kFlatHighHalf : (high & kHighHalf) == kFlatHighHalf && writable();
+  }
   bool expands_down() const { return !code() && (high & 1u << 10) != 0; }  // of code and data
   bool readable() const { return !code() || (high & 1u << 9) != 0; }
   bool writable() const { return code_or_data() && !code() && (high & 1u << 9) != 0; }
@@ -74,10 +80,12 @@ bool load_segment(Cpu& cpu, SegmentName name, Selector selector);
 bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external,
                            Descriptor& descriptor);
 
-// What type, S and P (bits 0 to 4, and 5) of a segment allow: SegmentKind bits, and whether its limit says more.
+// What type, S and P (bits 0 to 4, and 5) of a segment allow: SegmentKind bits, and whether its limit says more. For
+// what is no segment see Segment::kind.
 inline constexpr u8 kLimitCounts = 1u << 7;
 inline constexpr std::array<u8, 64> kRightsByType = [] {
   std::array<u8, 64> rights{};
+  rights.fill(kSegmentReads | kSegmentWrites);
   for (unsigned type = 0; type < 16; ++type) {
     const bool code = (type & 8) != 0, flagged = (type & 2) != 0;  // readable code, writable data
     u8& each = rights[32 | 16 | type];
@@ -101,7 +109,7 @@ inline u8 kind_of(const Segment& segment) {
   if ((rights & kSegmentExpandsDown) != 0) [[unlikely]]
     return static_cast<u8>(words ? rights | bit(segment.big(), kSegmentTop4G) : 0u);
   const bool counts = words && (rights & kLimitCounts) != 0, highest = segment.limit == kHighest;
-  const bool flat = (rights & kReadsAndWrites) == kReadsAndWrites && segment.base == 0 && highest;
+  const bool flat = counts && (rights & kReadsAndWrites) == kReadsAndWrites && segment.base == 0 && highest;
   return static_cast<u8>((rights & kReadsAndWrites) | bit(counts && segment.limit >= kHighest16, kSegmentReaches64K) |
                          bit(counts && highest, kSegmentReaches4G) | bit(flat, kSegmentFlat));
 }
@@ -109,13 +117,15 @@ inline u8 kind_of(const Segment& segment) {
 // The inline limits (Segment::read_end, write_end) from type and limit; for translated code end and kind.
 inline void derive_limits(const CpuState& state, Segment& segment) {
   constexpr u32 kCr0Am = 1u << 18;
-  segment.end = u64{segment.limit} + 1;
-  segment.kind = kind_of(segment);
+  const unsigned kind = kind_of(segment);
+  const u64 end = segment.usable() ? u64{segment.limit} + 1 : 0;
+  segment.kind = kind;
+  segment.end = end;
   // Alignment checks look at every access: no inline path. Nor has an expand-down segment one.
   const bool alignment = (state.system_flags & kAC) != 0 && (state.cr0 & kCr0Am) != 0 && state.mode.cpl == 3;
-  const bool plain = !alignment && (segment.kind & kSegmentExpandsDown) == 0;
-  segment.read_end = plain && (segment.kind & kSegmentReads) != 0 ? segment.end : 0;
-  segment.write_end = plain && (segment.kind & kSegmentWrites) != 0 ? segment.end : 0;
+  const bool plain = !alignment && (kind & kSegmentExpandsDown) == 0;
+  segment.read_end = plain && (kind & kSegmentReads) != 0 ? end : 0;
+  segment.write_end = plain && (kind & kSegmentWrites) != 0 ? end : 0;
 }
 
 // After CS, SS or EFLAGS.VM changed while EFLAGS.AC is clear: what Cpu::update_mode() makes of them.

@@ -55,16 +55,19 @@ struct Segment {
   u64 read_end = 0;
   u64 write_end = 0;
   // For translated code, which does not take the ends above for alignment checks and data breakpoints: limit + 1, and
-  // SegmentKind bits, 0 when every access must take the slow path.
+  // SegmentKind bits, 0 when every access must take the slow path. A register that holds no segment has the kind of
+  // one with a limit, and an end that no access lies below: code that runs with GS null and with GS in use is
+  // translated once.
   u64 end = 0;
-  u64 kind = 0;
+  u64 kind = kSegmentReads | kSegmentWrites;
 
   unsigned type() const { return attributes & 15u; }
   bool is_code_or_data() const { return (attributes & 0x10) != 0; }
   bool is_code() const { return (attributes & 0x18) == 0x18; }
   unsigned dpl() const { return (attributes >> 5) & 3u; }
   bool present() const { return (attributes & 0x80) != 0; }
-  bool big() const { return (attributes & 0x4000) != 0; }  // D/B
+  bool usable() const { return present() && is_code_or_data(); }  // for accesses through it
+  bool big() const { return (attributes & 0x4000) != 0; }         // D/B
   bool flat() const { return base == 0 && read_end == u64{1} << 32 && write_end == u64{1} << 32; }
 };
 

@@ -96,8 +96,6 @@ ExitReason Translator::single_step() {
   return interpreter_.single_step();
 }
 
-u32 Translator::code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
-
 // The usual way on from an exit: the same lookup that translated code makes. The code is about to be fetched.
 const u8* Translator::known_entry() {
   const bool cut = cut_;
@@ -132,15 +130,6 @@ Flow Translator::run_one(CodeBlock& block) {
 }
 
 Flow Translator::execute(Translation& translation) { return enter(translation.entry()); }
-
-// Where the code page lies in CS.
-void Translator::settle_page() {
-  const Segment& code = state_.segment[kCs];
-  constexpr u32 kHighest16 = 0xFFFF;
-  const u32 last = state_.mode.code32 ? code.limit : std::min(code.limit, kHighest16);
-  area_.page_eip = i64{state_.eip()} - static_cast<i64>(code_linear() & (kPageSize - 1));
-  area_.page_end = i64{last} + 1 - area_.page_eip;
-}
 
 Flow Translator::enter(const u8* entry) {
   ++statistics_.entries;
@@ -184,22 +173,10 @@ u32 Translator::mode_number() {
   for (unsigned i = 0; i < kSegmentRegisters; ++i) {
     const Segment& segment = state_.segment[i];
     RELIC86_ASSERT(segment.kind == kind_of(segment));
-    RELIC86_ASSERT(segment.kind == 0 || segment.end == u64{segment.limit} + 1);
+    RELIC86_ASSERT(segment.end == (segment.usable() ? u64{segment.limit} + 1 : 0));
   }
 #endif
-  Mode::Key key = Mode::key_of(state_);
-  // 32-bit code that is not flat is limited in all of its pages.
-  constexpr Mode::Key code32 = Mode{.code32 = true}.key(), flat = Mode{.flat_code = true}.key();
-  constexpr Mode::Key limited = Mode{.limited = true}.key();
-  if ((key & (code32 | flat)) == code32) key |= limited;
-  return number_of(key);
-}
-
-// Of a mode that is met, its units' instructions translated or not.
-u32 Translator::number_of(Mode::Key key) {
-  constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
-  if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
-  return modes_.number_of(key);
+  return number_of(Mode::key_of(state_));
 }
 
 // What follows an exit: Branched goes on with the next block, anything else looks at pending work first.
@@ -243,9 +220,7 @@ u64 Translator::go_on(Flow flow) {
 
 u64 Translator::proceed(Flow flow) {
   const bool plain = flow == Flow::Branched || flow == Flow::Stop || flow == Flow::StopAt || flow == Flow::Fault;
-  const bool due = state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 ||
-                   interpreter_.stepping() || !dead_.empty();
-  const u8* const entry = plain && !due && options_.direct ? known_entry() : nullptr;
+  const u8* const entry = plain && !due() && options_.direct ? known_entry() : nullptr;
   if (entry == nullptr) {
     settle_entry();
     outcome_set_ = true;

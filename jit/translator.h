@@ -92,8 +92,20 @@ class Translator final : public Executor, public CodeWatch {
   // --- translator.cpp ---
   bool run_slice_part();
   const u8* known_entry();
-  u32 code_linear() const;
-  void settle_page();
+  u32 code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
+  // Where the code page lies in CS.
+  void settle_page() {
+    const Segment& code = state_.segment[kCs];
+    constexpr u32 kHighest16 = 0xFFFF;
+    const u32 last = state_.mode.code32 || code.limit < kHighest16 ? code.limit : kHighest16;
+    area_.page_eip = i64{state_.eip()} - static_cast<i64>(code_linear() & (kPageSize - 1));
+    area_.page_end = i64{last} + 1 - area_.page_eip;
+  }
+  // Something is to be looked at before the next block.
+  bool due() const {
+    return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 ||
+           interpreter_.stepping() || !dead_.empty();
+  }
   Flow run_one(CodeBlock& block);
   Flow enter(const u8* entry);
   Flow execute(Translation& translation);
@@ -106,7 +118,12 @@ class Translator final : public Executor, public CodeWatch {
   void settle_entry();
   void settle_x87(const ExitPoint& exit);
   u32 mode_number();
-  u32 number_of(Mode::Key key);
+  // Of a mode that is met, its units' instructions translated or not.
+  u32 number_of(Mode::Key key) {
+    constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
+    if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
+    return modes_.number_of(key);
+  }
   bool undisturbed(const ExitPoint& exit);
   bool mode_stays(const ExitPoint& exit);
 
@@ -127,6 +144,7 @@ class Translator final : public Executor, public CodeWatch {
   // --- translator_transfers.cpp ---
   static u64 transfer_helper(void* context, void* exit);
   bool transfer(const ExitPoint& exit);
+  u64 enter_behind(const ExitPoint& exit);
 
   // --- translator_helpers.cpp ---
   static u64 load_helper(void* context, void* exit);

@@ -1,6 +1,8 @@
 // Far transfers, INT and IRET at the end of a block, in the usual case (cpu/direct_transfers.h): no
 // fault, so that nothing is settled beforehand and the next block is entered at once.
+#include "base/assert.h"
 #include "base/log.h"
+#include "cpu/access.h"
 #include "cpu/direct_transfers.h"
 #include "cpu/interrupt_delivery.h"
 #include "cpu/system_instructions.h"
@@ -44,13 +46,34 @@ bool Translator::transfer(const ExitPoint& exit) {
   return true;
 }
 
+// The next block at once, if it is known and nothing else is due; else as after everything else.
+u64 Translator::enter_behind(const ExitPoint& exit) {
+  const LinAddr linear(code_linear());
+  const u64 page = cpu_.mmu().tlb().code_entry(linear, cpu_.privilege());
+  if (due() || page == 0 || !options_.direct || !options_.indirect) return proceed(Flow::StopAt);
+  const Mode::Key before = modes_.key_of(exit.owner->mode);
+  const u32 mode = number_of(Mode::key_behind(state_, before));
+#ifdef RELIC86_CHECK_MODES
+  RELIC86_ASSERT((before & Mode::kTraps) != 0 || mode == mode_number());
+#endif
+  const u8* const entry = lookups_.find(page + linear.raw + LookupTable::tag_of(mode));
+  if (entry == nullptr) return proceed(Flow::StopAt);
+  ++statistics_.continued;
+  settle_page();
+  outcome_set_ = false;
+  return reinterpret_cast<u64>(entry);
+}
+
 u64 Translator::transfer_helper(void* context, void* exit_point) {
   Translator& self = *static_cast<Translator*>(context);
   const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.transfers;
   // The count holds as it is: the instruction is the block's last.
   self.state_.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
-  return self.transfer(exit) ? self.proceed(Flow::StopAt) : cold_helper(context, exit_point);
+  if (self.transfer(exit)) return self.enter_behind(exit);
+  const u64 entry = cold_helper(context, exit_point);
+  RELIC86_ASSERT(entry != 0);
+  return entry;
 }
 
 }  // namespace relic86::jit

@@ -144,8 +144,8 @@ void Emitter::fast_transfer(u16 id) {
   mode_.user = leaves;
   mode_.aligned = false;
   mode_.code32 = mode_.stack32 = true;
-  mode_.segments[kCs] = kCodeKind & Mode::known_kinds(true);
-  mode_.segments[kSs] = kDataKind & Mode::known_kinds(true);
+  mode_.segments[kCs] = kCodeKind & Mode::known_kinds(kCs, true);
+  mode_.segments[kSs] = kDataKind & Mode::known_kinds(kSs, true);
   tag_ = tag_of_(mode_);
   indirect_exit(x86::r10, 0);
   mode_ = source;

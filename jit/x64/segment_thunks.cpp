@@ -143,7 +143,7 @@ void emit_load(x86::Assembler& a, unsigned segment, bool code32, const Label& fi
   a.jz(other);
   a.movzx(x86::eax, known_field(offsetof(Known, hidden) + offsetof(Segment, kind), 1));
   a.xor_(x86::al, segment_field(segment, offsetof(Segment, kind), 1));
-  a.test(x86::al, Mode::known_kinds(code32));
+  a.test(x86::al, Mode::known_kinds(segment, code32));
   a.jne(out);
   for (unsigned i = 0; i < sizeof(Segment); i += 8) {
     a.mov(x86::rax, known_field(offsetof(Known, hidden) + i, 8));
