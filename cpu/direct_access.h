@@ -65,14 +65,15 @@ class DirectAccess {
     segment.attributes = descriptor.attributes();
     if (descriptor.flat()) [[likely]] {
       constexpr u64 kEnd = u64{1} << 32;
-      constexpr unsigned kCode = kSegmentReaches64K | kSegmentReaches4G, kData = kSegmentReads | kSegmentWrites;
+      constexpr unsigned kReaches = kSegmentReaches64K | kSegmentReaches4G, kReads = kSegmentReads;
+      constexpr unsigned kData = kSegmentReads | kSegmentWrites | kSegmentFlat;
       const bool code = descriptor.code(), reads = descriptor.readable();
       segment.base = 0;
       segment.limit = 0xFFFFFFFF;
       segment.end = kEnd;
       segment.read_end = reads ? kEnd : 0;
       segment.write_end = code ? 0 : kEnd;
-      segment.kind = code ? kCode | (reads ? kSegmentReads : 0u) : kCode | kData | kSegmentFlat;
+      segment.kind = kReaches | (!code ? kData : reads ? kReads : 0u);
       return;
     }
     segment.base = descriptor.base();

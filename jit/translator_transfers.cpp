@@ -28,21 +28,29 @@ bool Translator::transfer(const ExitPoint& exit) {
     return interrupt_directly(cpu_, static_cast<u8>(insn.immediate), SoftInterrupt::IntN, next);
   }
   if (log::enabled(log::Channel::ProtectedCalls)) return false;
+  if (exit.far == FarKind::InterruptReturn) {
+    if (!iret_directly(cpu_, wide)) return false;
+    state_.nmi_blocked = false;
+    area_.home_step = area_.home_partial = 0;
+    return true;
+  }
   Selector selector(insn.immediate2);
   u32 offset = insn.immediate;
-  switch (exit.far) {
-    case FarKind::Jump:
-      return (!insn.memory() || far_pointer_directly(cpu_, insn, selector, offset)) &&
-             jump_directly(cpu_, selector, offset, wide);
-    case FarKind::Call:
-      return (!insn.memory() || far_pointer_directly(cpu_, insn, selector, offset)) &&
-             call_directly(cpu_, selector, offset, wide, next);
-    case FarKind::Return: return return_directly(cpu_, wide, insn.immediate & kHighest16);
-    default: break;
+  if (insn.memory() && !far_pointer_directly(cpu_, insn, selector, offset)) return false;
+  const CpuMode before = state_.mode;
+  const Selector& loaded = state_.segment[kCs].selector;
+  if (exit.far == FarKind::Jump) {
+    if (!jump_directly(cpu_, selector, offset, wide)) return false;
+  } else if (exit.far == FarKind::Call) {
+    if (!call_directly(cpu_, selector, offset, wide, next)) return false;
+  } else {
+    if (!return_directly(cpu_, wide, insn.immediate & kHighest16)) return false;
+    selector = loaded;
   }
-  if (!iret_directly(cpu_, wide)) return false;
-  state_.nmi_blocked = false;
-  area_.home_step = area_.home_partial = 0;
+  // Translated code does it the next time, if it may.
+  constexpr u16 kRpl = 3;
+  const bool stays = before.code32 == state_.mode.code32 && before.cpl == state_.mode.cpl;
+  if (stays && ((selector.raw ^ loaded.raw) & ~kRpl) == 0) descriptors_.remember(cpu_, selector);
   return true;
 }
 

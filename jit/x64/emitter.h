@@ -262,14 +262,17 @@ class Emitter {
   void table_register(u16 id);
   void next_cr0(const Gp& next);
   void unit_flags();
-  void enter_next_with_units(bool x87, bool sse);
+  void enter_next_in(const Mode& mode);
   // Far transfers (emitter_transfers.cpp)
   void check_real_code(const Label& slow);
+  void check_wrap(unsigned bytes, const Label& slow);
   void load_pointer(const Gp& to, const Label& slow, unsigned segment);
   void push_return_address(const Label& slow);
   void take_flags(const Gp& flags, const Label& slow);
   void far_transfer(u16 id);
   void direct_transfer(u16 id);
+  void known_transfer(u16 id, const Label& slow);
+  bool knows_transfer(FarKind kind) const;
   void interrupt();
   ExitPoint* transfer_exit(FarKind kind);
   void leave_to_transfer(ExitPoint* exit);

@@ -38,13 +38,9 @@ void Emitter::next_cr0(const Gp& next) {
 }
 
 // Looked up, as behind an indirect branch.
-void Emitter::enter_next_with_units(bool x87, bool sse) {
-  Mode next = mode_;
-  next.x87 = x87;
-  next.sse = sse;
-  next.traps = false;
+void Emitter::enter_next_in(const Mode& mode) {
   const u64 tag = tag_;
-  tag_ = tag_of_(next);
+  tag_ = tag_of_(mode);
   load_eip(x86::r10, next_eip());
   indirect_exit(x86::r10, 0);
   tag_ = tag;
@@ -70,31 +66,42 @@ void Emitter::unit_flags() {
   a_.mov(cr0, next);
   a_.test(change, kUnusable);
   a_.jz(same);
-  enter_next_with_units(false, false);
+  Mode behind = mode_;
+  behind.x87 = behind.sse = behind.traps = false;
+  enter_next_in(behind);
   a_.bind(usable);
   // What the units' registers say is in memory.
   constexpr i32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsr = static_cast<i32>(0xFFFF0000u);
   constexpr i32 kOsFxsr = 1 << 9;
   const auto fx = [this](std::size_t field, u32 bytes) { return state(offsetof(CpuState, fx) + field, bytes); };
-  const Label without_sse = a_.newLabel();
+  const Label traps = a_.newLabel();
   a_.cmp(area(offsetof(EngineArea, units)), 0);
   a_.jne(slow);
   a_.test(fx(offsetof(FxState, status), 1), kX87Summary);
   a_.jnz(slow);
+  a_.test(fx(offsetof(FxState, mxcsr), 4), kMxcsr);
+  a_.jnz(slow);
+  a_.mov(cr0, next);
   a_.movzx(change, fx(offsetof(FxState, control), 2));
   a_.not_(change);
   a_.test(change, kX87Masks);
-  a_.jnz(slow);
+  a_.jnz(traps);
   a_.mov(change, fx(offsetof(FxState, mxcsr), 4));
-  a_.xor_(change, kSseMasks);
-  a_.test(change, kMxcsr | kSseMasks);
-  a_.jnz(slow);
-  a_.mov(cr0, next);
-  a_.test(state(offsetof(CpuState, cr4), 4), kOsFxsr);
-  a_.jz(without_sse);
-  enter_next_with_units(true, true);
-  a_.bind(without_sse);
-  enter_next_with_units(true, false);
+  a_.not_(change);
+  a_.test(change, kSseMasks);
+  a_.jnz(traps);
+  for (const bool trapping : {false, true}) {
+    const Label without_sse = a_.newLabel();
+    if (trapping) a_.bind(traps);
+    a_.test(state(offsetof(CpuState, cr4), 4), kOsFxsr);
+    a_.jz(without_sse);
+    behind.x87 = behind.sse = true;
+    behind.traps = trapping;
+    enter_next_in(behind);
+    a_.bind(without_sse);
+    behind.sse = false;
+    enter_next_in(behind);
+  }
   a_.bind(same);
   fall_through_exit();
   defer([=, this] {

@@ -5,6 +5,7 @@
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/flags.h"
 #include "jit/runtime/translation.h"
+#include "jit/x64/code_thunks.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
 
@@ -292,6 +293,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
   emit_home_flags(a, flatten, true);
+  CodeThunks far = emit_code_thunks(a, helpers.known);
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
 
   const CodeCache::Placed placed = cache.place(code);
@@ -317,6 +319,11 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   segments.verify_read += base;
   segments.verify_write += base;
   thunks.segments = segments;
+  for (auto& variants : far.check) {
+    for (u64& each : variants) each += base;
+  }
+  far.load += base;
+  thunks.code = far;
   return thunks;
 }
 

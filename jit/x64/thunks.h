@@ -34,6 +34,15 @@ struct SegmentThunks {
   u64 verify_read = 0, verify_write = 0;
 };
 
+// Of far transfers within a ring of protected mode.
+struct CodeThunks {
+  // By whether the code is flat 32-bit code (else of 16 bits), and whether a RETF asks. Called with the selector in
+  // rbp, its upper bits 0, and the offset in r10. Z: r11 leads to a code segment that may be entered there, and the
+  // mode stays; else nothing but r11 has changed.
+  u64 check[2][2] = {};
+  u64 load = 0;  // what r11 leads to becomes CS, rbp is still the selector; rbp and r12 change
+};
+
 struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
   u64 leave = 0;       // jumped to, rbp: ExitPoint*
@@ -44,6 +53,7 @@ struct Thunks {
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
   SegmentThunks segments{};
+  CodeThunks code{};
 };
 
 // Null thunks: no executable memory.
