@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
+#include <numeric>
 
 namespace relic86 {
 
@@ -25,15 +28,15 @@ void pop_prefix(std::string& prefix, std::vector<std::size_t>& lengths) {
 }  // namespace
 
 void StateWriter::value(std::string_view name, std::span<u8> storage) {
-  const std::string full = prefix_ + std::string(name);
-  const auto name_size = static_cast<u16>(full.size());
+  const auto name_size = static_cast<u16>(prefix_.size() + name.size());
   const auto size = static_cast<u32>(storage.size());
   const auto append = [&](const void* from, std::size_t count) {
     const auto* bytes = static_cast<const u8*>(from);
     data_.insert(data_.end(), bytes, bytes + count);
   };
   append(&name_size, sizeof name_size);
-  append(full.data(), full.size());
+  append(prefix_.data(), prefix_.size());
+  append(name.data(), name.size());
   append(&size, sizeof size);
   append(storage.data(), storage.size());
 }
@@ -49,33 +52,54 @@ Result<StateReader> StateReader::parse(std::span<const u8> data) {
     std::memcpy(&name_size, data.data(), sizeof name_size);
     data = data.subspan(sizeof name_size);
     if (data.size() < name_size + sizeof size) return Error{"saved state: cut short"};
-    std::string name(reinterpret_cast<const char*>(data.data()), name_size);
+    const std::string_view name(reinterpret_cast<const char*>(data.data()), name_size);
     data = data.subspan(name_size);
     std::memcpy(&size, data.data(), sizeof size);
     data = data.subspan(sizeof size);
     if (data.size() < size) return Error{fmt::format("saved state: field {} is cut short", name)};
-    const auto [place, added] = reader.fields_.try_emplace(std::move(name), data.begin(), data.begin() + size);
-    if (!added) return Error{fmt::format("saved state: field {} is there twice", place->first)};
+    reader.fields_.push_back({name, data.first(size), std::hash<std::string_view>()(name)});
     data = data.subspan(size);
   }
+  const auto& fields = reader.fields_;
+  auto& order = reader.by_name_;
+  order.resize(fields.size());
+  std::iota(order.begin(), order.end(), u32{0});
+  std::sort(order.begin(), order.end(), [&](u32 a, u32 b) {
+    return fields[a].hash != fields[b].hash ? fields[a].hash < fields[b].hash : fields[a].name < fields[b].name;
+  });
+  const auto twice = std::adjacent_find(order.begin(), order.end(), [&](u32 a, u32 b) {
+    return fields[a].hash == fields[b].hash && fields[a].name == fields[b].name;
+  });
+  if (twice != order.end()) return Error{fmt::format("saved state: field {} is there twice", fields[*twice].name)};
   return reader;
 }
+const StateReader::Field* StateReader::find(std::string_view name) {
+  const std::size_t prefix_length = prefix_.size();
+  prefix_.append(name);
+  if (next_ >= fields_.size() || fields_[next_].name != prefix_) {
+    const std::size_t hash = std::hash<std::string_view>()(prefix_);
+    auto found = std::lower_bound(by_name_.begin(), by_name_.end(), hash,
+                                  [this](u32 index, std::size_t wanted) { return fields_[index].hash < wanted; });
+    const auto end = by_name_.end();
+    while (found != end && fields_[*found].hash == hash && fields_[*found].name != prefix_) ++found;
+    next_ = found == end || fields_[*found].hash != hash ? fields_.size() : *found;
+  }
+  prefix_.resize(prefix_length);
+  return next_ < fields_.size() ? &fields_[next_++] : nullptr;
+}
 void StateReader::value(std::string_view name, std::span<u8> storage) {
-  const std::string full = prefix_ + std::string(name);
-  const auto found = fields_.find(full);
-  if (found == fields_.end() || found->second.size() != storage.size()) {
-    if (complaint_.empty()) complaint_ = fmt::format("field {} is missing or of another size", full);
+  const Field* const field = find(name);
+  if (field == nullptr || field->content.size() != storage.size()) {
+    if (complaint_.empty()) complaint_ = fmt::format("field {}{} is missing or of another size", prefix_, name);
     return;
   }
-  if (!storage.empty()) std::memcpy(storage.data(), found->second.data(), storage.size());
+  if (!storage.empty()) std::memcpy(storage.data(), field->content.data(), storage.size());
 }
 void StateReader::resizable(std::string_view name, std::vector<u8>& storage) {
-  const std::string full = prefix_ + std::string(name);
-  const auto found = fields_.find(full);
-  if (found != fields_.end()) {
-    storage = found->second;
+  if (const Field* const field = find(name); field != nullptr) {
+    storage.assign(field->content.begin(), field->content.end());
   } else if (complaint_.empty()) {
-    complaint_ = fmt::format("field {} is missing", full);
+    complaint_ = fmt::format("field {}{} is missing", prefix_, name);
   }
 }
 void StateReader::enter(std::string_view name) { push_prefix(prefix_, prefix_lengths_, name); }

@@ -14,7 +14,6 @@
 // loading.
 #pragma once
 
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,10 +85,11 @@ class StateWriter final : public StateArchive {
   std::vector<u8> data_;
 };
 
-// Loads what a StateWriter saved. Construct with parse(), which refuses malformed bytes.
+// Loads what a StateWriter saved. Construct with parse(), which refuses malformed bytes; they must outlive the reader.
 class StateReader final : public StateArchive {
  public:
   static Result<StateReader> parse(std::span<const u8> data);
+  static Result<StateReader> parse(std::vector<u8>&& gone_at_once) = delete;
   bool loading() const override { return true; }
   void resizable(std::string_view name, std::vector<u8>& storage) override;
   // Empty when every field asked for was found with the right size; else the first complaint.
@@ -101,9 +101,18 @@ class StateReader final : public StateArchive {
   void leave() override;
 
  private:
-  std::string prefix_;
+  struct Field {
+    std::string_view name;
+    std::span<const u8> content;
+    std::size_t hash;  // of the name
+  };
+  const Field* find(std::string_view name);  // below prefix_; null: it is missing
+
+  std::string prefix_;  // and, while find() looks, the name
   std::vector<std::size_t> prefix_lengths_;
-  std::map<std::string, std::vector<u8>, std::less<>> fields_;
+  std::vector<Field> fields_;  // in the order of the saved state
+  std::vector<u32> by_name_;   // indexes of fields_, by hash, then by name
+  std::size_t next_ = 0;       // the field after the last one found: mostly the one that is asked for next
   std::string complaint_;
 };
 

@@ -3,28 +3,37 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <map>
+#include <optional>
+#include <string_view>
 
 namespace relic86 {
 
 namespace {
 
-using Fields = std::map<std::string, std::span<const u8>, std::less<>>;
+struct Field {
+  std::string_view name;
+  std::span<const u8> content;
+};
 
-// The fields of a state that StateReader::parse() has found to be sound.
-Fields fields_of(std::span<const u8> state) {
-  Fields fields;
+// Takes the next field off a state that StateReader::parse() has found to be sound.
+Field take_field(std::span<const u8>& state) {
+  u16 name_size = 0;
+  u32 size = 0;
+  std::memcpy(&name_size, state.data(), sizeof name_size);
+  const std::string_view name(reinterpret_cast<const char*>(state.data()) + sizeof name_size, name_size);
+  state = state.subspan(sizeof name_size + name_size);
+  std::memcpy(&size, state.data(), sizeof size);
+  const Field field{name, state.subspan(sizeof size, size)};
+  state = state.subspan(sizeof size + size);
+  return field;
+}
+
+// The field of this name; nothing: there is none.
+std::optional<Field> find_field(std::span<const u8> state, std::string_view name) {
   while (!state.empty()) {
-    u16 name_size = 0;
-    u32 size = 0;
-    std::memcpy(&name_size, state.data(), sizeof name_size);
-    const auto name = state.subspan(sizeof name_size, name_size);
-    state = state.subspan(sizeof name_size + name_size);
-    std::memcpy(&size, state.data(), sizeof size);
-    fields.emplace(std::string(name.begin(), name.end()), state.subspan(sizeof size, size));
-    state = state.subspan(sizeof size + size);
+    if (const Field field = take_field(state); field.name == name) return field;
   }
-  return fields;
+  return {};
 }
 
 std::string shown(std::span<const u8> bytes) {
@@ -36,11 +45,14 @@ std::string shown(std::span<const u8> bytes) {
 
 // The first field of the file that the component would not save so; empty: there is none.
 std::string difference(std::span<const u8> file, std::span<const u8> saved) {
-  const Fields here = fields_of(saved);
-  for (const auto& [name, content] : fields_of(file)) {
-    const auto found = here.find(name);
-    if (found == here.end()) return fmt::format("field {} is not known", name);
-    const std::span<const u8> possible = found->second;
+  std::span<const u8> rest = saved;  // mostly in the same order
+  while (!file.empty()) {
+    const auto [name, content] = take_field(file);
+    std::optional<Field> here;
+    if (!rest.empty()) here = take_field(rest);
+    if (!here || here->name != name) here = find_field(saved, name);
+    if (!here) return fmt::format("field {} is not known", name);
+    const std::span<const u8> possible = here->content;
     if (content.size() != possible.size())
       return fmt::format("field {} has {} bytes where {} fit", name, content.size(), possible.size());
     const auto [wrong, right] = std::mismatch(content.begin(), content.end(), possible.begin());

@@ -19,7 +19,6 @@ class MediumDevice final : public BlockDevice {
   Result<> read(u64 offset, std::span<u8> bytes) override { return medium_->read(offset, bytes); }
   Result<> write(u64 offset, std::span<const u8> bytes) override { return medium_->write(offset, bytes); }
   Result<> flush() override { return medium_->flush(); }
-  const std::shared_ptr<DriveMedium>& medium() const { return medium_; }
 
  private:
   std::shared_ptr<DriveMedium> medium_;
@@ -49,11 +48,6 @@ DriveMedium::~DriveMedium() {
 
 std::unique_ptr<BlockDevice> DriveMedium::device(std::shared_ptr<DriveMedium> medium) {
   return std::make_unique<MediumDevice>(std::move(medium));
-}
-
-std::shared_ptr<DriveMedium> DriveMedium::of(const BlockDevice* device) {
-  const auto* known = dynamic_cast<const MediumDevice*>(device);
-  return known == nullptr ? nullptr : known->medium();
 }
 
 std::string DriveMedium::describe() const {

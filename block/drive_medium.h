@@ -1,7 +1,8 @@
-// A medium in a drive as the frontend knows it: which host file it is, whether it has an overlay, and the journals of
+// A medium in a drive as the machine knows it: which host file it is, whether it has an overlay, and the journals of
 // saved machines that what is written goes past.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,8 +26,6 @@ class DriveMedium {
 
   // The device to put into a drive. It shares the medium.
   static std::unique_ptr<BlockDevice> device(std::shared_ptr<DriveMedium> medium);
-  // Of a device that device() made; else null.
-  static std::shared_ptr<DriveMedium> of(const BlockDevice* device);
 
   const std::string& file() const { return file_; }
   std::string describe() const;  // "FILE (raw, read-only)", for the monitor
@@ -70,5 +69,8 @@ class DriveMedium {
   std::unique_ptr<BlockDevice> image_;
   std::vector<std::unique_ptr<DiskJournal>> journals_;
 };
+
+// The media of a machine, by the names of its drives: "ide0-hd0", "ide1-cd0", "floppy0".
+using DriveMedia = std::map<std::string, std::shared_ptr<DriveMedium>>;
 
 }  // namespace relic86

@@ -21,7 +21,6 @@
 
 #include "base/log.h"
 #include "base/print.h"
-#include "char/output_queue.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -564,25 +563,38 @@ void MuxBackend::receive(u8 byte) {
   if (receiver != nullptr) receiver->receive(byte);
 }
 
-LoggedBackend::LoggedBackend(CharBackend& stream, int file) : stream_(stream), file_(file) { stream_.connect(this); }
-LoggedBackend::~LoggedBackend() { ::close(file_); }
+LoggedBackend::LoggedBackend(CharBackend& stream, int file, HostPoller& poller)
+    : stream_(stream), file_(file), log_(poller, [] {}) {
+  log_.open(file_);
+  stream_.connect(this);
+}
+LoggedBackend::~LoggedBackend() {
+  log_.close();
+  ::close(file_);
+}
 
-Result<std::unique_ptr<CharBackend>> LoggedBackend::open(CharBackend& stream, const std::string& file, bool append) {
+Result<std::unique_ptr<CharBackend>> LoggedBackend::open(CharBackend& stream, const std::string& file, bool append,
+                                                         HostPoller& poller) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
   if (fd < 0)
     return Error{fmt::format("-chardev logfile={}: cannot write the file: {}; check the folder and its permissions",
                              file, cause())};
-  return std::unique_ptr<CharBackend>(new LoggedBackend(stream, fd));
+  return std::unique_ptr<CharBackend>(new LoggedBackend(stream, fd, poller));
 }
 
 void LoggedBackend::put(u8 byte) {
-  [[maybe_unused]] const auto written = ::write(file_, &byte, 1);
+  log_.put(byte);
   stream_.put(byte);
+}
+
+void LoggedBackend::flush() {
+  log_.finish();
+  stream_.flush();
 }
 
 bool LoggedBackend::write(std::string_view bytes) {
   if (!stream_.write(bytes)) return false;
-  [[maybe_unused]] const auto written = ::write(file_, bytes.data(), bytes.size());
+  log_.write(bytes);
   return true;
 }
 

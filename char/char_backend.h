@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "char/host_poller.h"
+#include "char/output_queue.h"
 #include "devices/host_sinks.h"
 
 namespace relic86 {
@@ -94,8 +95,9 @@ class MuxBackend final : public CharSource {
 // A stream whose output goes to a file, too (-chardev logfile=).
 class LoggedBackend final : public CharBackend, public CharSource {
  public:
-  // The stream must outlive it.
-  static Result<std::unique_ptr<CharBackend>> open(CharBackend& stream, const std::string& file, bool append);
+  // Stream and poller must outlive it.
+  static Result<std::unique_ptr<CharBackend>> open(CharBackend& stream, const std::string& file, bool append,
+                                                   HostPoller& poller);
   ~LoggedBackend() override;
 
   void put(u8 byte) override;
@@ -103,7 +105,7 @@ class LoggedBackend final : public CharBackend, public CharSource {
   bool write(std::string_view bytes) override;
   void drop_client() override { stream_.drop_client(); }
   void pump() override { stream_.pump(); }
-  void flush() override { stream_.flush(); }
+  void flush() override;
   bool on_client(std::function<void()> listener) override { return stream_.on_client(std::move(listener)); }
   bool can_receive() const override { return receiver_ == nullptr || receiver_->can_receive(); }
   void receive(u8 byte) override {
@@ -111,9 +113,10 @@ class LoggedBackend final : public CharBackend, public CharSource {
   }
 
  private:
-  LoggedBackend(CharBackend& stream, int file);
+  LoggedBackend(CharBackend& stream, int file, HostPoller& poller);
   CharBackend& stream_;
   int file_;
+  OutputQueue log_;
 };
 
 }  // namespace relic86

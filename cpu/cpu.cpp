@@ -30,6 +30,7 @@ Cpu::Cpu(const Wiring& wiring)
   memory_ = static_cast<VcpuMemory*>(memory);
   new (&memory_->state) CpuState;
   mmu_ = std::make_unique<Mmu>(memory_->tlb, *wiring_.bus);
+  mmu_->tlb().execute_at(&memory_->state.rip, &memory_->state.segment[kCs].base);
   reset();
 }
 

@@ -6,6 +6,16 @@
 
 namespace relic86 {
 
+// What DAA, DAS, AAA and AAS make of AL, CF and AF: AL, what is added to AH, and the six arithmetic flags. The unpacked
+// ones do not look at carry.
+enum class Decimal : u8 { Daa, Das, Aaa, Aas };
+struct DecimalResult {
+  u8 low = 0;
+  i8 high_change = 0;
+  u32 eflags = 0;
+};
+DecimalResult adjust_decimal(Decimal kind, u8 low, bool carry, bool adjust);
+
 Flow daa(Cpu& cpu, const Insn& insn);
 Flow das(Cpu& cpu, const Insn& insn);
 Flow aaa(Cpu& cpu, const Insn& insn);

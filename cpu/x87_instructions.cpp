@@ -555,6 +555,20 @@ bool begin_fx_image(Cpu& cpu, const Insn& insn, bool write) {
   return write ? cpu.probe_write(segment_of(insn), last, 1) : cpu.read(segment_of(insn), last, byte);
 }
 
+// 32-bit guests have XMM0-7; without CR4.OSFXSR only the x87 part is written by some parts: relic86 writes both.
+constexpr unsigned kFxWritten = offsetof(FxState, xmm) + 8 * 16;
+
+// Bytes 10 to 15 of the x87 registers' slots are reserved.
+void clear_reserved(FxState::Slot* slots) {
+  using Half = u64;
+  for (unsigned i = 0; i < 8; i++) {
+    Half halves[2];
+    std::memcpy(halves, slots[i].bytes, sizeof halves);
+    halves[1] &= 0xFFFF;
+    std::memcpy(slots[i].bytes, halves, sizeof halves);
+  }
+}
+
 }  // namespace
 
 Flow fxsave(Cpu& cpu, const Insn& insn) {
@@ -564,10 +578,8 @@ Flow fxsave(Cpu& cpu, const Insn& insn) {
   if (!begin_fx_image(cpu, insn, true)) return Flow::Fault;
   FxState image = state.fx;
   image.mxcsr_mask = 0xFFFF;
-  for (FxState::Slot& slot : image.st) std::memset(slot.bytes + 10, 0, 6);
-  // 32-bit guests have XMM0-7; without CR4.OSFXSR only the x87 part is written by some parts: relic86 writes both.
-  constexpr unsigned kWritten = offsetof(FxState, xmm) + 8 * 16;
-  return cpu.write_bytes(segment_of(insn), offset, &image, kWritten) ? Flow::Next : Flow::Fault;
+  clear_reserved(image.st);
+  return cpu.write_bytes(segment_of(insn), offset, &image, kFxWritten) ? Flow::Next : Flow::Fault;
 }
 
 Flow fxrstor(Cpu& cpu, const Insn& insn) {
@@ -591,7 +603,7 @@ Flow fxrstor(Cpu& cpu, const Insn& insn) {
   fx.data_selector = image.data_selector;
   fx.mxcsr = image.mxcsr;
   std::memcpy(fx.st, image.st, sizeof fx.st);
-  for (FxState::Slot& slot : fx.st) std::memset(slot.bytes + 10, 0, 6);
+  clear_reserved(fx.st);
   std::memcpy(fx.xmm, image.xmm, 8 * sizeof fx.xmm[0]);
   x87_update_summary(fx);
   return Flow::Next;

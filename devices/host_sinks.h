@@ -29,15 +29,6 @@ class CharSource {
   ~CharSource() = default;
 };
 
-// The PC speaker's cone: told each change, in order of guest time.
-class SpeakerSink {
- public:
-  virtual void speaker_level(GuestTime at, bool level) = 0;
-
- protected:
-  ~SpeakerSink() = default;
-};
-
 // Requests a device makes of the machine; carried out before the next guest instruction.
 class MachineControl {
  public:

@@ -64,7 +64,7 @@ Result<CharBackend*> Consoles::open_named(const std::string& option, const std::
     if (!stream) return stream.error();
     named.stream = stream.value();
     if (!device->log_file.empty()) {
-      auto logged = LoggedBackend::open(*named.stream, device->log_file, device->log_append);
+      auto logged = LoggedBackend::open(*named.stream, device->log_file, device->log_append, poller_);
       if (!logged) return logged.error();
       backends_.push_back(std::move(logged).value());
       named.stream = backends_.back().get();

@@ -1,13 +1,12 @@
 #include "frontend/display.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include "base/log.h"
+#include "frontend/sdl_library.h"
 
 namespace relic86 {
 
@@ -21,31 +20,6 @@ bool environment_names(const char* variable) {
 // SDL_VIDEODRIVER: the user names a way to show a window that needs neither X nor Wayland.
 bool display_exists() {
   return environment_names("DISPLAY") || environment_names("WAYLAND_DISPLAY") || environment_names("SDL_VIDEODRIVER");
-}
-
-struct WindowLibrary {
-  OpenWindow* open;
-};
-
-// Next to the program (as built), or where an installation puts it.
-Result<WindowLibrary> load_library() {
-  std::error_code failure;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
-  std::string reason;
-  for (const auto& path : {program / "relic86-sdl.so", program.parent_path() / "lib/relic86/relic86-sdl.so"}) {
-    // Never unloaded: display libraries leave handlers behind that run at exit.
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) {
-      const char* cause = dlerror();
-      // An existing library that cannot be loaded tells more than a missing one.
-      if (reason.empty() || std::filesystem::exists(path, failure)) reason = cause;
-      continue;
-    }
-    void* entry = dlsym(library, "relic86_open_window");
-    if (entry != nullptr) return WindowLibrary{reinterpret_cast<OpenWindow*>(entry)};
-    reason = fmt::format("{} is not relic86's", path.string());
-  }
-  return Error{reason};
 }
 
 }  // namespace
@@ -63,16 +37,15 @@ Result<std::unique_ptr<Display>> Display::open(const Options& options, Machine& 
     return std::unique_ptr<Display>();
   }
   const std::string what = asked ? options.display_option + ": " : "";
-  auto library = load_library();
-  if (!library) {
-    return Error{fmt::format(
-        "{}the window's library cannot be loaded: {}; install libsdl2-2.0-0 (apt-get install libsdl2-2.0-0), or run "
-        "without a window: -display none",
-        what, library.message())};
+  const auto entry = sdl_entry_point("relic86_open_window");
+  if (!entry) {
+    return Error{fmt::format("{}the window's library cannot be loaded: {}, or run without a window: -display none",
+                             what, entry.message())};
   }
+  auto* const open_window = reinterpret_cast<OpenWindow*>(entry.value());
   std::unique_ptr<Display> display(new Display(machine));
   std::string error;
-  display->window_.reset(library.value().open(display->host_, WindowOptions{options.full_screen}, error));
+  display->window_.reset(open_window(display->host_, WindowOptions{options.full_screen}, error));
   if (!display->window_) {
     return Error{fmt::format(
         "{}no window can be opened: {}; start it in a graphical session (DISPLAY or WAYLAND_DISPLAY names it), or run "

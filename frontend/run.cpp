@@ -15,6 +15,7 @@
 #include "frontend/consoles.h"
 #include "frontend/display.h"
 #include "frontend/end_signals.h"
+#include "frontend/host_audio.h"
 #include "frontend/pid_file.h"
 #include "frontend/sandbox.h"
 #include "machine/board_options.h"
@@ -166,6 +167,7 @@ int run_program(std::span<const std::string> arguments, const char*) {
   });
   auto display = Display::open(options, *machine.value());
   if (!display) return fail(display.message());
+  if (auto connected = connect_host_audio(*machine.value()); !connected) return fail(connected.message());
   background.ready();
   if (display.value() != nullptr)
     display.value()->run();

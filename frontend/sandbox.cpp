@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "frontend/landlock.h"
+#include "frontend/sdl_library.h"
 
 #ifdef RELIC86_SECCOMP
 #include <seccomp.h>
@@ -46,6 +47,7 @@ FileAccess files_of(const Options& options) {
   // The program's libraries, firmware, time zones and names of hosts; what a window needs of the system.
   files.readable = {"/usr", "/lib", "/lib64", "/bin", "/etc", "/proc", "/sys", "/opt"};
   files.readable.push_back(environment("XAUTHORITY", (environment("HOME", "/") + "/.Xauthority").c_str()));
+  for (const std::string& library : sdl_libraries()) files.readable.push_back(library);
   for (const std::string& folder : options.firmware_dirs) files.readable.push_back(folder);
   for (const std::string& file : {options.bios, options.kernel}) {
     if (!file.empty()) files.readable.push_back(file);

@@ -18,6 +18,7 @@ namespace relic86::jit {
 Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& options)
     : cpu_(cpu),
       state_(cpu.state()),
+      bus_(bus),
       store_(bus.store()),
       area_(engine_area(cpu.state())),
       options_(options),
@@ -28,8 +29,9 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
-                                      &depart_helper, &transfer_helper, &flatten_helper, descriptors_.data()});
+  thunks_ = x64::make_thunks(
+      cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &depart_helper,
+               &transfer_helper, &flatten_helper, &time_helper, &identify_helper, descriptors_.data()});
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -204,7 +206,7 @@ Flow Translator::leave(ExitPoint& exit) {
       const Insn& insn = *exit.insn;
       ++statistics_.interpreted_instructions;
       const Flow flow = insn.handler(cpu_, insn);
-      const bool verifies = insn.handler == verr || insn.handler == verw;
+      const bool verifies = insn.handler == verr || insn.handler == verw || insn.handler == lar || insn.handler == lsl;
       if (verifies && flow == Flow::Next) descriptors_.remember(cpu_, Selector(static_cast<u16>(area_.value)));
       interpreter_.complete(flow, insn);
       return flow == Flow::Next ? Flow::Branched : flow;

@@ -45,6 +45,7 @@ struct TranslatorOptions {
   bool system = true;                   // flags', tables' and real mode's far instructions are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
+  bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
 };
 
 struct TranslatorStatistics {
@@ -154,16 +155,22 @@ class Translator final : public Executor, public CodeWatch {
   static u64 cold_helper(void* context, void* exit);
   static u64 depart_helper(void* context, void* exit);
   static u64 flatten_helper(void* context, void* exit);
+  static u64 time_helper(void* context, void* exit);
+  static u64 identify_helper(void* context, void* exit);
   bool allowed(const Segment& segment, u32 offset, u32 size, bool write) const;
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
   BackingOffset backing_of(u64 entry, u32 linear) const;
   bool plain_store(u32 linear, u32 size) const;
+  bool nobody(u64 entry, bool write) const;
   bool immediate_store(u32 linear, u32 size);
+  bool rewrite_store(u32 linear, u32 size) const;
   u32 access_offset(const ExitPoint& exit) const;
+  bool lost_a_page() const;
 
   Cpu& cpu_;
   CpuState& state_;
+  const PhysicalBus& bus_;
   BackingStore& store_;
   EngineArea& area_;
   TranslatorOptions options_;

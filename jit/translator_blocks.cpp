@@ -8,6 +8,7 @@
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
 #include "jit/analyse/page_plan.h"
+#include "jit/record/compound_forms.h"
 #include "jit/record/recorders.h"
 #include "jit/record/system_forms.h"
 #include "jit/translator.h"
@@ -47,6 +48,14 @@ Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
   }
   if (!usable() || block.guarded) return nullptr;
   const u32 mode = mode_number();
+  if (mode == ModeNumbers::kNone || modes_.full() || cache_.full()) {
+    // All at once: a guest that makes code, or meets modes, all the time keeps within the bound. The block itself dies
+    // too.
+    ++statistics_.flushes;
+    interpreter_.blocks().clear();
+    modes_.clear();
+    return nullptr;
+  }
   if (block.straddles && !straddling_entry(block, mode)) return nullptr;
   Translation* translation = static_cast<Translation*>(block.translation);
   while (translation != nullptr && (translation->mode != mode || translation->unshared != unshared))
@@ -58,13 +67,6 @@ Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
 }
 
 Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
-  if (cache_.full() || modes_.full()) {
-    // All at once: a guest that makes code all the time keeps within the bound. The block itself dies too.
-    ++statistics_.flushes;
-    interpreter_.blocks().clear();
-    modes_.clear();
-    return nullptr;
-  }
   const i64 start = options_.host_nanoseconds != nullptr ? options_.host_nanoseconds() : 0;
   auto translation = std::make_unique<Translation>();
   translation->block = &block;
@@ -120,7 +122,8 @@ bool closes_loop(const BlockIr& ir) {
       pushes = pushes || node.op == Op::Push;
       if (node.op == Op::SetFlags || node.op == Op::ClearInterrupts || node.op == Op::SetInterrupts ||
           node.op == Op::TableRegister || node.op == Op::SystemRegister || node.op == Op::LoadSegment ||
-          node.op == Op::VerifySegment || node.op == Op::RepeatMove || node.op == Op::RepeatStore) {
+          node.op == Op::VerifySegment || node.op == Op::LoadFar || node.op == Op::DescribeSegment ||
+          node.op == Op::RepeatMove || node.op == Op::RepeatStore) {
         return false;
       }
       branches = node.op == Op::JumpIf || node.op == Op::JumpIfCounting ||
@@ -143,10 +146,10 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.offset = offset;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
-                (!options_.system && concerns_system(*insn.insn));
+                (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset += insn.insn->length;
-    if (insn.leaves) break;
+    if (insn.leaves && !insn.cold) break;
     // A backward branch closes a loop: the code behind it is another block.
     if (!insn.cold && insn.insn->row != kNoRow && (instruction_table()[insn.insn->row].traits & kTraitBranch) != 0 &&
         static_cast<i32>(insn.insn->immediate) < 0) {

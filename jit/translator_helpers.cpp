@@ -1,5 +1,7 @@
 // What translated code calls. The guest's registers are in CpuState; CpuState::remaining holds what is left behind the
 // running block, so that exit->undone must be added for the exact count.
+#include <cstring>
+
 #include "cpu/access.h"
 #include "cpu/debug_registers.h"
 #include "cpu/effective_address.h"
@@ -14,10 +16,15 @@ namespace {
 
 Translator& translator(void* context) { return *static_cast<Translator*>(context); }
 
-// Of those that translated code carries out itself once the descriptor is known.
-bool loads_segment(const Insn& insn) {
-  return (insn.handler == mov_to_segment || insn.handler == pop_segment) && insn.reg < kSegmentRegisters &&
-         insn.reg != kSs;
+// What the instruction loads, if translated code does so itself once the descriptor is known; else kCs.
+SegmentName loaded_segment(const Insn& insn) {
+  const Handler handler = insn.handler;
+  if (handler == les) return kEs;
+  if (handler == lds) return kDs;
+  if (handler == lfs) return kFs;
+  if (handler == lgs) return kGs;
+  const bool by_number = (handler == mov_to_segment || handler == pop_segment) && insn.reg < kSegmentRegisters;
+  return by_number && insn.reg != kSs ? static_cast<SegmentName>(insn.reg) : kCs;
 }
 
 u64 granules_of(u64 offset, u32 size) {
@@ -31,6 +38,13 @@ u32 Translator::access_offset(const ExitPoint& exit) const {
   const u32 mask = cpu_.stack_mask();
   switch (exit.address) {
     case AddressForm::Operand: return effective_address(state_, *exit.insn);
+    case AddressForm::BitString: {
+      const Insn& insn = *exit.insn;
+      const u32 index = state_.gpr32(insn.reg);
+      const i32 unit = exit.size == 4 ? static_cast<i32>(index) >> 5 : static_cast<i16>(index) >> 4;
+      return (effective_address(state_, insn) + static_cast<u32>(unit) * exit.size) & insn.address_mask;
+    }
+    case AddressForm::Table: return (state_.gpr32(kEbx) + (state_.gpr32(kEax) & 0xFF)) & exit.insn->address_mask;
     case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
     case AddressForm::PushSelector: return (state_.gpr32(kEsp) - 4) & mask;
     case AddressForm::StackTop: return state_.gpr32(kEsp) & mask;
@@ -55,6 +69,26 @@ bool Translator::allowed(const Segment& segment, u32 offset, u32 size, bool writ
   return !Mode::checks_alignment(state_) || linear % Mode::alignment_of(size) == 0;
 }
 
+// Nobody answers there: writes to ROM, and memory that is not mapped.
+bool Translator::nobody(u64 entry, bool write) const {
+  if ((entry & kTlbMmio) == 0) return false;
+  const PhysPage& page = bus_.page(PhysAddr(entry & ~u64{kPageSize - 1}));
+  return (write ? page.write : page.read).kind == PageTarget::Kind::Unmapped;
+}
+
+// A temporary of translated code may hold a host address of a page whose TLB entry has been replaced: no access may go
+// there any more without a new look.
+bool Translator::lost_a_page() const {
+  const Tlb::Replaced& replaced = cpu_.mmu().tlb().replaced();
+  if (replaced.count > replaced.pages.size()) return true;
+  for (u32 i = 0; i < replaced.count; ++i) {
+    for (const u64 temporary : area_.saved_temporaries) {
+      if (temporary - replaced.pages[i] < kPageSize) return true;
+    }
+  }
+  return false;
+}
+
 bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) {
   const SegmentName name = static_cast<SegmentName>(exit.segment);
   const Segment& segment = state_.segment[name];
@@ -68,6 +102,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
   linear = static_cast<u32>(segment.base + offset);
   Mmu& mmu = cpu_.mmu();
   const u64 flushes = mmu.tlb().flushes();
+  mmu.tlb().forget_replaced();
   const Privilege privilege = cpu_.privilege();
   const bool good = write ? mmu.probe_write(LinAddr(linear), exit.size, privilege)
                           : mmu.probe_read(LinAddr(linear), exit.size, privilege);
@@ -77,14 +112,14 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     return false;
   }
   outcome_ = ExitKind::Before;
-  if (mmu.tlb().flushes() != flushes) return false;  // the code page must be looked up again
+  if (mmu.tlb().flushes() != flushes || lost_a_page()) return false;  // pages must be looked up again
   const auto plain = [&](u32 address) {
     const u64 entry =
         write ? mmu.tlb().write_entry(LinAddr(address), privilege) : mmu.tlb().read_entry(LinAddr(address), privilege);
     // Pages that breakpoints watch are accessed here as long as the bytes are others.
     const bool passes =
         (entry & kTlbDebug) != 0 && !mmu.has_watchpoints() && !may_match_data(state_, LinAddr(linear), exit.size);
-    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes;
+    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes || nobody(entry, write);
   };
   if (!plain(linear) || !plain(linear + exit.size - 1)) return false;
   outcome_set_ = false;
@@ -98,6 +133,11 @@ u64 Translator::load_helper(void* context, void* exit_point) {
   u32 linear = 0;
   if (!self.prepare_access(exit, false, linear)) return self.depart(exit);
   self.area_.value = 0;
+  if (const u8* const from = self.cpu_.mmu().readable_run(LinAddr(linear), self.cpu_.privilege());
+      from != nullptr && (linear & (kPageSize - 1)) + exit.size <= kPageSize) {
+    std::memcpy(&self.area_.value, from, exit.size);
+    return 0;
+  }
   (void)self.cpu_.mmu().read_bytes(LinAddr(linear), &self.area_.value, exit.size, self.cpu_.privilege());
   return 0;
 }
@@ -113,9 +153,16 @@ BackingOffset Translator::backing_of(u64 entry, u32 linear) const {
 bool Translator::plain_store(u32 linear, u32 size) const {
   const Tlb& tlb = cpu_.mmu().tlb();
   const u64 entry = tlb.write_entry(LinAddr(linear), cpu_.privilege());
-  if ((entry & kTlbFast) != 0) return true;
+  if ((entry & kTlbFast) != 0 || nobody(entry, true)) return true;
   const BackingOffset at = backing_of(entry, linear);
   return (store_.code_granules(at) & granules_of(at.raw, size)) == 0;
+}
+
+// A store of what is there.
+bool Translator::rewrite_store(u32 linear, u32 size) const {
+  if ((linear & (kPageSize - 1)) + size > kPageSize) return false;
+  const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
+  return std::memcmp(store_.host(backing_of(entry, linear)), &area_.value, size) == 0;
 }
 
 // A store that only changes immediates which translations look up.
@@ -135,7 +182,7 @@ u64 Translator::store_helper(void* context, void* exit_point) {
   const bool plain = exit.size <= in_page
                          ? self.plain_store(linear, exit.size)
                          : self.plain_store(linear, in_page) && self.plain_store(linear + in_page, exit.size - in_page);
-  if (!plain && !self.immediate_store(linear, exit.size)) {
+  if (!plain && !self.rewrite_store(linear, exit.size) && !self.immediate_store(linear, exit.size)) {
     self.outcome_set_ = true;
     return self.depart(exit);
   }
@@ -190,17 +237,18 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   self.settle_x87(exit);
   const i64 slice = state.slice;
   const u64 flushes = self.cpu_.mmu().tlb().flushes();
+  self.cpu_.mmu().tlb().forget_replaced();
   self.code_died_ = false;
   const Insn& insn = *exit.insn;
   const u8 length = insn.length;
   Flow flow = insn.handler(self.cpu_, insn);
-  if (flow == Flow::Stop && loads_segment(insn))
-    self.descriptors_.remember(self.cpu_, state.segment[insn.reg].selector);
+  if (const SegmentName loaded = loaded_segment(insn); flow == Flow::Stop && loaded != kCs)
+    self.descriptors_.remember(self.cpu_, state.segment[loaded].selector);
   if (flow == Flow::Stop && insn.row != kNoRow && self.undisturbed(exit)) flow = Flow::Next;
-  // What has been written over an instruction may change the mode without a stop: CLD, STD, FLDCW.
-  const bool mode_known = !insn.replaced() || self.mode_stays(exit);
+  // FLDCW and its like change the mode without a stop, and so may what has been written over an instruction.
+  const bool mode_known = !(insn.replaced() || exit.changes_mode) || self.mode_stays(exit);
   if (flow == Flow::Next && mode_known && slice == state.slice && !self.code_died_ &&
-      self.cpu_.mmu().tlb().flushes() == flushes && state.remaining >= exit.undone) [[likely]] {
+      self.cpu_.mmu().tlb().flushes() == flushes && !self.lost_a_page() && state.remaining >= exit.undone) [[likely]] {
     state.remaining -= exit.undone;
     return 0;
   }
@@ -215,6 +263,20 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   }
   self.interpreter_.complete(flow, insn);
   return self.go_on(flow);
+}
+
+u64 Translator::time_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  self.state_.remaining += exit.undone;  // counted time is exact
+  const u64 now = static_cast<u64>(self.cpu_.clock().now()) + self.state_.tsc_offset;
+  self.state_.remaining -= exit.undone;
+  return now;
+}
+
+u64 Translator::identify_helper(void* context, void* exit_point) {
+  (void)cpuid(translator(context).cpu_, *static_cast<const ExitPoint*>(exit_point)->insn);
+  return 0;
 }
 
 u64 Translator::depart_helper(void* context, void* exit_point) {

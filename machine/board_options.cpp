@@ -16,6 +16,7 @@
 #include "devices/storage/floppy_image.h"
 #include "loaders/kernel_loader.h"
 #include "machine/host_time.h"
+#include "machine/sound_options.h"
 #include "options/drive_option.h"
 #include "options/foreign_devices.h"
 #include "options/option_text.h"
@@ -55,7 +56,8 @@ Result<i64> clock_base(const Options& options) {
   return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
-Result<> add_drives(const Options& options, BoardConfig& config) {
+Result<> add_drives(const Options& options, BoardPlan& plan) {
+  BoardConfig& config = plan.config;
   std::array<bool, 4> ide_taken{};
   std::array<bool, 2> floppy_taken{};
   for (const DriveOption& drive : options.drives) {
@@ -73,7 +75,9 @@ Result<> add_drives(const Options& options, BoardConfig& config) {
                                 !cdrom && (drive.snapshot || options.snapshot),
                                 drive.raw ? RawImage::Format::Raw : RawImage::Format::Probe);
       if (!opened) return opened.error();
-      image = std::move(opened).value();
+      image = DriveMedium::device(opened.value());
+      const std::string name = floppy ? fmt::format("floppy{}", drive.index) : ide_drive_name(drive.index, drive.media);
+      plan.media[name] = std::move(opened).value();
     }
     if (floppy) {
       config.floppies[drive.index].present = true;
@@ -150,6 +154,10 @@ constexpr DeviceRow kDevices[] = {
     {"isa-debugcon", "ISA", "chardev=ID,iobase=PORT: bytes written to the port go to the character device", nullptr},
     {"isa-debug-exit", "ISA", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
      add_debug_exit},
+    {"sb16", "ISA", "iobase=PORT,irq=N,dma=N,dma16=N,version=V,audiodev=ID: a Sound Blaster 16 with OPL3", add_sb16},
+    {"adlib", "ISA", "audiodev=ID: an AdLib (OPL2)", add_adlib},
+    {"AC97", "PCI", "addr=SLOT,audiodev=ID: an Intel 82801AA AC'97 controller", add_ac97},
+    {"ES1370", "PCI", "addr=SLOT,audiodev=ID: an Ensoniq AudioPCI", add_es1370},
     {"pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
     {"pci-testdev", "PCI", "accepted for test harnesses", accept},
 };
@@ -304,7 +312,7 @@ Result<std::string> local_file(const std::string& option, const std::string& fil
 
 }  // namespace
 
-Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& name, bool read_only,
+Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const std::string& name, bool read_only,
                                                  bool snapshot, RawImage::Format format) {
   const auto local = local_file(option, name);
   if (!local) return local.error();
@@ -314,7 +322,11 @@ Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, cons
                                  : DriveMedium::Access::ReadWrite;
   auto medium = DriveMedium::open(file, access, format);
   if (!medium) return Error{fmt::format("{} {}", option, medium.message())};
-  return DriveMedium::device(std::move(medium).value());
+  return medium;
+}
+
+std::string ide_drive_name(unsigned unit, DriveOption::Media media) {
+  return fmt::format("ide{}-{}{}", unit / 2, media == DriveOption::Media::Cdrom ? "cd" : "hd", unit % 2);
 }
 
 Result<CpuModel> cpu_model_for(const Options& options) {
@@ -328,8 +340,9 @@ Result<CpuModel> cpu_model_for(const Options& options) {
   return model;
 }
 
-Result<BoardConfig> board_config_for(const Options& options) {
-  BoardConfig config;
+Result<BoardPlan> board_plan_for(const Options& options) {
+  BoardPlan plan;
+  BoardConfig& config = plan.config;
   const Firmware firmware(options.firmware_dirs);
   auto bios = options.bios.empty() ? firmware.system_bios("") : firmware.system_bios(options.bios);
   if (!bios) return bios.error();
@@ -366,9 +379,9 @@ Result<BoardConfig> board_config_for(const Options& options) {
   add_ports(config.parallel_ports, options.parallels, !options.no_defaults);
   add_boot_order(options, config);
   if (auto done = add_firmware_files(options, config); !done) return done.error();
-  if (auto done = add_drives(options, config); !done) return done.error();
+  if (auto done = add_drives(options, plan); !done) return done.error();
   if (auto done = add_devices(options, config); !done) return done.error();
-  return config;
+  return plan;
 }
 
 std::string device_help_text() {
@@ -387,6 +400,7 @@ std::vector<std::string> device_names() {
 std::vector<std::string> device_property_names(const std::string& name) {
   std::string_view names = drive_device_properties(name);
   if (names.empty()) names = port_device_properties(name);
+  if (names.empty()) names = sound_device_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
   return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "block/drive_medium.h"
 #include "block/raw_image.h"
 #include "cpu/cpuid.h"
 #include "devices/board/board_config.h"
@@ -9,12 +10,19 @@
 
 namespace relic86 {
 
-Result<BoardConfig> board_config_for(const Options& options);
+// A board, and what the machine's user knows of the media in its drives.
+struct BoardPlan {
+  BoardConfig config;
+  DriveMedia media;
+};
+Result<BoardPlan> board_plan_for(const Options& options);
 Result<CpuModel> cpu_model_for(const Options& options);
 
 // A medium for a drive: opened, locked, with an overlay for -snapshot. read_only: a CD-ROM, or readonly=on.
-Result<std::unique_ptr<BlockDevice>> open_medium(const std::string& option, const std::string& file, bool read_only,
+Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const std::string& file, bool read_only,
                                                  bool snapshot, RawImage::Format format = RawImage::Format::Probe);
+// The name of a drive in an IDE place, 0 to 3: "ide0-hd0", "ide1-cd0".
+std::string ide_drive_name(unsigned unit, DriveOption::Media media);
 
 // The text of -device help.
 std::string device_help_text();

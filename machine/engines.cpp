@@ -33,7 +33,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"units", &jit::TranslatorOptions::units},
-                                {"unmasked", &jit::TranslatorOptions::unmasked}};
+                                {"unmasked", &jit::TranslatorOptions::unmasked},
+                                {"compound", &jit::TranslatorOptions::compound}};
 
 std::string switch_names() {
   std::string names;

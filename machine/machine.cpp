@@ -16,6 +16,7 @@
 #include "machine/engines.h"
 #include "machine/host_time.h"
 #include "machine/saved_machine.h"
+#include "machine/sound_options.h"
 
 namespace relic86 {
 
@@ -35,7 +36,9 @@ struct Machine::Tasks {
 Machine::Machine(const Options& options, HostPoller& poller)
     : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
 
-Machine::~Machine() = default;
+Machine::~Machine() {
+  if (audio_ && board_) audio_->finish(clock_->now());
+}
 
 Result<std::unique_ptr<Machine>> Machine::create(const Options& options, HostPoller& poller) {
   std::unique_ptr<Machine> machine(new Machine(options, poller));
@@ -60,17 +63,25 @@ Result<> Machine::build() {
   auto model = cpu_model_for(options_);
   if (!model) return model.error();
   model_ = std::move(model).value();
-  auto config = board_config_for(options_);
-  if (!config) return config.error();
-  if (!options_.debugcon.empty()) config.value().debug_consoles.push_back({options_.debugcon_port, &debug_console_});
+  auto plan = board_plan_for(options_);
+  if (!plan) return plan.error();
+  BoardConfig& config = plan.value().config;
+  if (!options_.debugcon.empty()) config.debug_consoles.push_back({options_.debugcon_port, &debug_console_});
   if ((model_.features_edx & kCpuidApic) != 0) {
-    config.value().local_apic = {.x2apic = (model_.features_ecx & kCpuidX2apic) != 0,
-                                 .tsc_deadline = (model_.features_ecx & kCpuidTscDeadline) != 0};
+    config.local_apic = {.x2apic = (model_.features_ecx & kCpuidX2apic) != 0,
+                         .tsc_deadline = (model_.features_ecx & kCpuidTscDeadline) != 0};
   }
-  note_media(config.value());
-  auto board = PcBoard::create(std::move(config).value(), *scheduler_, *io_, *bus_, *this);
+  media_ = std::move(plan.value().media);
+  note_nodes();
+  auto audio = AudioSystem::create(options_);
+  if (!audio) return audio.error();
+  audio_ = std::move(audio).value();
+  connect_sound(config, *audio_);
+  auto board = PcBoard::create(std::move(config), *scheduler_, *io_, *bus_, *this);
   if (!board) return board.error();
   board_ = std::move(board).value();
+  if (SoundHost* host = audio_->host(options_.speaker_audio); host != nullptr && !options_.speaker_audio.empty())
+    board_->connect_speaker(*host);
 
   if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
   auto host_units = masked_host_units(present_host_units(), options_.host_features);
@@ -98,23 +109,11 @@ Result<> Machine::build() {
   return {};
 }
 
-void Machine::note_media(const BoardConfig& config) {
-  const auto note = [this](const std::string& drive, const BlockDevice* device) {
-    if (auto medium = DriveMedium::of(device); medium != nullptr) media_[drive] = std::move(medium);
-  };
-  for (unsigned unit = 0; unit < config.ide.size(); unit++) {
-    const bool cdrom = config.ide[unit].kind == IdeSlot::Kind::Cdrom;
-    note(fmt::format("ide{}-{}{}", unit / 2, cdrom ? "cd" : "hd", unit % 2), config.ide[unit].image.get());
-  }
-  for (unsigned n = 0; n < config.floppies.size(); n++)
-    note(fmt::format("floppy{}", n), config.floppies[n].image.get());
+void Machine::note_nodes() {
   for (const DriveOption& drive : options_.drives) {
     if (drive.node.empty() || drive.interface == DriveOption::Interface::None) continue;
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
-    const bool cdrom = drive.media == DriveOption::Media::Cdrom;
-    drive_nodes_[floppy ? fmt::format("floppy{}", drive.index)
-                        : fmt::format("ide{}-{}{}", drive.index / 2, cdrom ? "cd" : "hd", drive.index % 2)] =
-        drive.node;
+    drive_nodes_[floppy ? fmt::format("floppy{}", drive.index) : ide_drive_name(drive.index, drive.media)] = drive.node;
   }
 }
 
@@ -171,6 +170,7 @@ GuestTime Machine::next_stop() const {
   GuestTime stop = scheduler_->next_deadline();
   if (expectations_->any()) stop = std::min(stop, next_check_);
   if (frame_callback_) stop = std::min(stop, next_frame_);
+  stop = std::min(stop, audio_->next_advance());
   if (clock_->deterministic() && options_.timeout_seconds > 0) {
     stop = std::min(stop, static_cast<GuestTime>(options_.timeout_seconds * 1e9));
   }
@@ -284,6 +284,7 @@ void Machine::serve_host() {
     next_frame_ = guest_now + kFrameInterval;
     frame_callback_();
   }
+  if (audio_->next_advance() <= guest_now) audio_->advance(guest_now);
   if (expectations_->any() && guest_now >= next_check_) check_expectations();
   if (end_ == End::None && clock_->deterministic() && options_.timeout_seconds > 0 &&
       guest_now >= static_cast<GuestTime>(options_.timeout_seconds * 1e9)) {
@@ -494,17 +495,16 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
       media_.erase(device);
       return {};
     }
-    auto image = open_medium(device, file, change.read_only, options_.snapshot, format);
-    if (!image) return image.error();
-    auto medium = DriveMedium::of(image.value().get());
-    auto inserted = board_->insert_floppy(number, std::move(image).value(), file, false);
-    if (inserted) note_medium(device, std::move(medium));
+    auto medium = open_medium(device, file, change.read_only, options_.snapshot, format);
+    if (!medium) return medium.error();
+    auto inserted = board_->insert_floppy(number, DriveMedium::device(medium.value()), file, false);
+    if (inserted) note_medium(device, std::move(medium).value());
     if (inserted && !change.node.empty()) drive_nodes_[device] = change.node;
     return inserted;
   }
   for (unsigned unit = 0; unit < 4; unit++) {
     AtapiCdrom* drive = board_->cdrom(unit);
-    if (drive == nullptr || device != fmt::format("ide{}-cd{}", unit / 2, unit % 2)) continue;
+    if (drive == nullptr || device != ide_drive_name(unit, DriveOption::Media::Cdrom)) continue;
     if (file.empty()) {
       const bool was_open = drive->tray_open();
       auto ejected = drive->eject(change.force);
@@ -514,12 +514,11 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
       drive_nodes_.erase(device);
       return ejected;
     }
-    auto image = open_medium(device, file, true, false, format);
-    if (!image) return image.error();
-    auto medium = DriveMedium::of(image.value().get());
+    auto medium = open_medium(device, file, true, false, format);
+    if (!medium) return medium.error();
     const bool was_open = drive->tray_open();
-    drive->insert(std::move(image).value());
-    note_medium(device, std::move(medium));
+    drive->insert(DriveMedium::device(medium.value()));
+    note_medium(device, std::move(medium).value());
     drive_nodes_.erase(device);
     if (!change.node.empty()) drive_nodes_[device] = change.node;
     if (was_open && !drive->tray_open()) tell_tray(device, false);
@@ -531,7 +530,7 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
 AtapiCdrom* Machine::find_cdrom(const std::string& name) {
   const auto known = find_drive(name);
   for (unsigned unit = 0; unit < 4 && known; unit++) {
-    if (known->name == fmt::format("ide{}-cd{}", unit / 2, unit % 2)) return board_->cdrom(unit);
+    if (known->name == ide_drive_name(unit, DriveOption::Media::Cdrom)) return board_->cdrom(unit);
   }
   return nullptr;
 }
@@ -572,10 +571,10 @@ std::vector<Machine::Drive> Machine::drives() {
     list.push_back(std::move(drive));
   };
   for (unsigned unit = 0; unit < 4; unit++) {
-    const std::string disk = fmt::format("ide{}-hd{}", unit / 2, unit % 2);
+    const std::string disk = ide_drive_name(unit, DriveOption::Media::Disk);
     if (media_.contains(disk)) add({disk, ""}, DriveOption::Interface::Ide, unit);
     if (const AtapiCdrom* drive = board_->cdrom(unit); drive != nullptr)
-      add({fmt::format("ide{}-cd{}", unit / 2, unit % 2), "", true, drive->locked(), drive->tray_open()},
+      add({ide_drive_name(unit, DriveOption::Media::Cdrom), "", true, drive->locked(), drive->tray_open()},
           DriveOption::Interface::Ide, unit);
   }
   for (unsigned n = 0; n < 2; n++) {
@@ -654,6 +653,7 @@ void Machine::after_load() {
   forget_derived();
   reset_requested_ = power_off_requested_ = cpu_init_requested_ = false;
   next_check_ = next_frame_ = 0;
+  audio_->restart(clock_->now());
   keys_->forget();
 }
 

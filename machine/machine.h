@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "audio/audio_system.h"
 #include "char/char_backend.h"
 #include "char/host_poller.h"
 #include "cpu/cpu.h"
@@ -129,6 +130,8 @@ class Machine final : private MachineControl,
   Debugger& debugger() { return *debugger_; }
   // The one picture of the screen that everybody looks at.
   Picture& picture() { return picture_; }
+  // Host sound: drivers that the machine does not know itself are connected to it before the run.
+  AudioSystem& audio() { return *audio_; }
 
   // --- Wiring of character devices; the backends outlive the machine's run. ---
   void add_backend(CharBackend* backend) { backends_.push_back(backend); }
@@ -182,7 +185,7 @@ class Machine final : private MachineControl,
  private:
   Machine(const Options& options, HostPoller& poller);
   Result<> build();
-  void note_media(const BoardConfig& config);
+  void note_nodes();  // the block nodes in the drives
   void announce(MachineEvent event);
   void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
   AtapiCdrom* find_cdrom(const std::string& drive);  // null: no CD-ROM drive
@@ -222,6 +225,7 @@ class Machine final : private MachineControl,
   std::unique_ptr<MachineClock> clock_;
   std::unique_ptr<Scheduler> scheduler_;
   DriveMedia media_;
+  std::unique_ptr<AudioSystem> audio_;  // outlives the cards that play
   std::unique_ptr<PcBoard> board_;
   CpuModel model_;
   std::unique_ptr<ApicPort> apic_;  // null: the processor has no local APIC

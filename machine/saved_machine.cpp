@@ -11,8 +11,6 @@
 #include <random>
 
 #include "base/log.h"
-#include "devices/storage/atapi_cdrom.h"
-#include "devices/storage/piix3_ide.h"
 #include "machine/host_time.h"
 #include "machine/machine.h"
 #include "snapshot/saved_drives.h"
@@ -54,10 +52,9 @@ std::string options_text(Machine& machine) {
   text += fmt::format("processor={} {:08x} {:08x} {:08x} {:08x}\n", model.name, model.signature(), model.features_edx,
                       model.features_ecx, model.extended_edx);
   for (unsigned unit = 0; unit < 4; unit++) {
-    AtaDevice* const drive = machine.board().ide().drive(unit);
-    const char* const kind = drive == nullptr                              ? "none"
-                             : dynamic_cast<AtapiCdrom*>(drive) != nullptr ? "CD-ROM drive"
-                                                                           : "disk";
+    const char* const kind = machine.board().cdrom(unit) != nullptr  ? "CD-ROM drive"
+                             : machine.board().disk(unit) != nullptr ? "disk"
+                                                                     : "none";
     text += fmt::format("ide{}-{}={}\n", unit / 2, unit % 2, kind);
   }
   text += "devices=";

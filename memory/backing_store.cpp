@@ -104,15 +104,22 @@ void BackingStore::arm_dirty(BackingOffset first, u64 size) {
   if (newly && watch_listener_) watch_listener_(first, size);
 }
 
+void BackingStore::mark_dirty(u64 page) {
+  if ((watch_[page] & kWatchDirty) == 0) return;
+  dirty_[page] = 1;
+  watch_[page] &= static_cast<u8>(~kWatchDirty);
+}
+
+void BackingStore::note_rewrite(BackingOffset first, u64 length) {
+  for (u64 page = first.raw >> kPageShift; page <= (first.raw + length - 1) >> kPageShift; ++page) mark_dirty(page);
+}
+
 void BackingStore::note_write(BackingOffset first, u64 length) {
   while (length > 0) {
     const u64 index = first.raw >> kPageShift;
     const u64 in_page = first.raw & (kPageSize - 1);
     const u64 chunk = std::min<u64>(length, kPageSize - in_page);
-    if ((watch_[index] & kWatchDirty) != 0) {
-      dirty_[index] = 1;
-      watch_[index] &= static_cast<u8>(~kWatchDirty);
-    }
+    mark_dirty(index);
     if ((watch_[index] & kWatchCode) != 0 && code_watch_ != nullptr) {
       const unsigned low = static_cast<unsigned>(in_page / 64),
                      high = static_cast<unsigned>((in_page + chunk - 1) / 64);

@@ -52,6 +52,8 @@ class BackingStore {
   // Every store to a watched page ends here, after the bytes have been changed: CPU slow path, DMA, debugger, state
   // loading. Marks dirty, and tells the code watch when a granule with code was hit. length may run over pages.
   void note_write(BackingOffset first, u64 length);
+  // The same for a store that has put there what was there: code stays what it is.
+  void note_rewrite(BackingOffset first, u64 length);
 
   void set_code_watch(CodeWatch* watch) { code_watch_ = watch; }
   // Told when pages have become watched: whoever stores to them directly (the TLB's fast write entries) must stop doing
@@ -60,6 +62,8 @@ class BackingStore {
 
  private:
   BackingStore() = default;
+
+  void mark_dirty(u64 page);
 
   enum Watch : u8 { kWatchCode = 1, kWatchDirty = 2 };
   u8* base_ = nullptr;

@@ -124,10 +124,14 @@ void Mmu::write_page(u32 linear, const u8* from, u32 size, Privilege privilege) 
   }
   if ((entry & kTlbWatched) != 0) {
     u8* host = reinterpret_cast<u8*>(linear + (entry & kPageMask));
-    std::memcpy(host, from, size);
     BackingStore& store = bus_.store();
     const BackingOffset at = store.offset_of(host);
-    store.note_write(at, size);
+    if (std::memcmp(host, from, size) == 0) {  // programs that make code write much of it over again
+      store.note_rewrite(at, size);
+    } else {
+      std::memcpy(host, from, size);
+      store.note_write(at, size);
+    }
     if (!store.watched(at)) tlb_.unwatch(LinAddr(linear), privilege);
     return;
   }
@@ -145,7 +149,7 @@ bool Mmu::probe_write(LinAddr address, u32 size, Privilege privilege) {
   const u32 first = static_cast<u32>(address.raw), last = first + size - 1;
   if (!ensure(first, Access::Write, privilege)) return false;
   if ((first ^ last) < kPageSize) return true;
-  // Filling the second page may have flushed the first (cap): both must stand when the access is made.
+  // Filling the second page may have replaced the first (cap): both must stand when the access is made.
   if (!ensure(last & ~(kPageSize - 1), Access::Write, privilege)) return false;
   return ensure(first, Access::Write, privilege);
 }

@@ -13,7 +13,7 @@
 //   INVLPG: the page, global or not                    MmuFlush.LoadCr3KeepsGlobalPages
 //     every entry of a large page                      MmuFlush.InvlpgDropsLargePage, InvlpgDropsTwoMegabytePage
 //   A20, PAM, SMRAM, BAR, VGA window: flush_all        MmuFlush.RemapFlushes
-//   one more entry than the cap: flush_all first       MmuFlush.CapFlushes, CapWithinACrossingAccess
+//   one more entry than the cap: the oldest goes       MmuFlush.CapReplacesTheOldest, CapWithinACrossingAccess
 // Without dropping anything:
 //   a page becomes watched: write entries downgraded   Mmu.WatchedPageIsReported, DisplayPagesAreReArmedEachFrame
 //   a write finds it no longer watched: fast again     Mmu.UnwatchedPageGetsFastAgainWithTheNextWrite

@@ -19,13 +19,14 @@ struct PageTarget {
   enum class Kind : u8 { Unmapped, Backing, Mmio };  // Unmapped: reads give all ones, writes are dropped
   Kind kind = Kind::Unmapped;
   RegionId region = 0;               // Mmio
+  unsigned max_width = 4;            // Mmio
   BackingOffset backing{};           // Backing: offset of the page's first byte
   RegionHandler* handler = nullptr;  // Mmio
   u64 region_offset = 0;             // Mmio: offset of the page's first byte in the region
-  unsigned max_width = 4;            // Mmio
 };
 
-struct PhysPage {
+// One line of the host's cache: the TLB is filled from it.
+struct alignas(64) PhysPage {
   PageTarget read;
   PageTarget write;
 };

@@ -20,7 +20,6 @@ Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(b
     if (memory == MAP_FAILED) throw std::bad_alloc();
     positions = static_cast<u32*>(memory);
   }
-  for (auto& listed : live_) listed.reserve(cap + 1);
 }
 
 Tlb::~Tlb() {
@@ -31,7 +30,7 @@ void Tlb::fill(const TlbFill& fill) {
   const u32 page = page_of(fill.page);
   const unsigned privilege = index(fill.privilege);
   if (const u32 position = positions_[privilege][page]; position == 0) {
-    if (live_entries() >= cap_) flush_all();
+    if (live_entries() >= cap_) make_room();
     list(page, privilege, fill.global);
   } else if (((position & kGlobal) != 0) != fill.global) {
     unlist(page, privilege);
@@ -57,6 +56,12 @@ void Tlb::fill(const TlbFill& fill) {
   }
   if (!debug_pages_.empty() && std::find(debug_pages_.begin(), debug_pages_.end(), page) != debug_pages_.end())
     slow_down(page, privilege);
+}
+
+void Tlb::set_cap(u32 cap) {
+  RELIC86_ASSERT(cap >= 4);
+  flush_all();
+  cap_ = cap;
 }
 
 void Tlb::set_debug_pages(std::vector<u32> pages) {
@@ -97,35 +102,82 @@ void Tlb::clear(u32 page, unsigned privilege) {
   positions_[privilege][page] = 0;
 }
 
-void Tlb::flush_all() {
-  for (auto& listed : live_) {
-    for (const Live& live : listed) clear(live.page, live.privilege);
-    listed.clear();
+void Tlb::clear_all(List& listed) {
+  for (std::size_t i = listed.first; i < listed.entries.size(); ++i) {
+    const Live live = listed.entries[i];
+    if (live.dropped == 0) clear(live.page, live.privilege);
   }
+  listed.entries.clear();
+  listed.first = listed.count = 0;
+}
+
+void Tlb::flush_all() {
+  for (List& listed : live_) clear_all(listed);
   large_.reset();
   flushes_++;
 }
 
 void Tlb::flush_non_global() {
-  for (const Live& live : live_[0]) clear(live.page, live.privilege);
-  live_[0].clear();
+  clear_all(live_[0]);
   flushes_++;
 }
 
 void Tlb::list(u32 page, unsigned privilege, bool global) {
-  auto& listed = live_[global ? 1 : 0];
-  listed.push_back({page, static_cast<u8>(privilege)});
-  positions_[privilege][page] = static_cast<u32>(listed.size()) | (global ? kGlobal : 0);
+  const unsigned which = global ? 1 : 0;
+  List& listed = live_[which];
+  if (listed.entries.size() >= std::size_t{2} * cap_) close_up(which);
+  listed.entries.push_back({page & (kLinearPages - 1), privilege & 1, 0, fills_++});
+  ++listed.count;
+  positions_[privilege][page] = static_cast<u32>(listed.entries.size()) | (global ? kGlobal : 0);
+}
+
+// The dropped ones go.
+void Tlb::close_up(unsigned which) {
+  List& listed = live_[which];
+  std::erase_if(listed.entries, [](const Live& live) { return live.dropped != 0; });
+  listed.first = 0;
+  for (std::size_t i = 0; i < listed.entries.size(); ++i) {
+    const Live& live = listed.entries[i];
+    positions_[live.privilege][live.page] = static_cast<u32>(i + 1) | (which == 1 ? kGlobal : 0);
+  }
 }
 
 void Tlb::unlist(u32 page, unsigned privilege) {
   const u32 position = positions_[privilege][page];
-  auto& listed = live_[(position & kGlobal) != 0 ? 1 : 0];
-  const Live last = listed.back();
-  listed.pop_back();
-  if (const u32 place = (position & ~kGlobal) - 1; place < listed.size()) {
-    listed[place] = last;
-    positions_[last.privilege][last.page] = position;
+  List& listed = live_[(position & kGlobal) != 0 ? 1 : 0];
+  listed.entries[(position & ~kGlobal) - 1].dropped = 1;
+  --listed.count;
+}
+
+bool Tlb::executing(u32 page) const {
+  if (code_offset_ == nullptr) return false;
+  const u32 here = page_of(LinAddr(static_cast<u32>(*code_base_ + *code_offset_)));
+  return page == here || page == ((here + 1) & (kLinearPages - 1));
+}
+
+// The oldest entry goes, or the oldest that is not of the code being executed.
+void Tlb::make_room() {
+  constexpr unsigned kExecuting = 4;  // entries at most: two pages, two privileges
+  for (unsigned passed = 0;; ++passed) {
+    for (List& listed : live_) {
+      while (listed.first < listed.entries.size() && listed.entries[listed.first].dropped != 0) ++listed.first;
+    }
+    const auto age = [&](const List& listed) {
+      return listed.count != 0 ? fills_ - listed.entries[listed.first].fill : 0u;
+    };
+    const unsigned which = age(live_[0]) > age(live_[1]) ? 0 : 1;
+    const Live oldest = live_[which].entries[live_[which].first];
+    if (passed < kExecuting && executing(oldest.page)) {
+      unlist(oldest.page, oldest.privilege);
+      list(oldest.page, oldest.privilege, which == 1);
+      continue;
+    }
+    const u64 read = tables_.read[oldest.privilege][oldest.page];
+    if ((read & kTlbFast) != 0 && replaced_.count++ < replaced_.pages.size())
+      replaced_.pages[replaced_.count - 1] = (read & kPageMask) + (u64{oldest.page} << kPageShift);
+    if (tables_.code[oldest.privilege][oldest.page] != 0) flushes_++;
+    drop(oldest.page, oldest.privilege);
+    return;
   }
 }
 
@@ -152,8 +204,9 @@ void Tlb::flush_page(LinAddr address) {
 void Tlb::watch(BackingOffset first, u64 size) {
   const u64 low = reinterpret_cast<u64>(bus_.store().host(first)) & kPageMask;
   size += first.raw & (kPageSize - 1);
-  for (const auto& listed : live_) {
-    for (const Live& live : listed) {
+  for (const List& listed : live_) {
+    for (const Live& live : listed.entries) {
+      if (live.dropped != 0) continue;
       u64& entry = tables_.write[live.privilege][live.page];
       if ((entry & kTlbFast) == 0) continue;
       const u64 host = (entry & kPageMask) + (u64{live.page} << kPageShift);

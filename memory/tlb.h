@@ -12,10 +12,11 @@
 //   only 0                    not looked up since the last flush: walk the page tables.
 //
 // A code entry is made by fetching: what the read entry says, of a page that may be executed.
-// Which pages have entries depends only on which were touched since the last flush, for every engine: no replacement,
-// no victims.
+// Which pages have entries depends only on which were touched since the last flush, and in which order, for every
+// engine alike: with as many entries as the cap allows, a new one replaces the oldest.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <vector>
 
@@ -53,9 +54,9 @@ struct TlbFill {
 
 class Tlb {
  public:
-  // tables: zero-filled, outlives the Tlb. cap: number of live entries above which everything is flushed; a property of
-  // the machine (Windows 9x relies on stale entries going away).
-  // At least 4: the two pages of an access and the two of the instruction that makes it.
+  // tables: zero-filled, outlives the Tlb. cap: number of live entries, a property of the machine: no entry outlives
+  // that many fills (Windows 9x relies on stale entries going away). At least 4: the two pages of an access and the two
+  // of the instruction that makes it.
   Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap = kDefaultTlbCap);
   ~Tlb();
   Tlb(const Tlb&) = delete;
@@ -72,6 +73,7 @@ class Tlb {
   }
 
   void fill(const TlbFill& fill);
+  void set_cap(u32 cap);  // and flushes
   void flush_all();
   void flush_non_global();
   void flush_page(LinAddr address);  // every entry made from the page that maps address, of any size
@@ -85,20 +87,46 @@ class Tlb {
   // none comes or goes.
   void set_debug_pages(std::vector<u32> pages);
 
-  u32 live_entries() const { return static_cast<u32>(live_[0].size() + live_[1].size()); }
-  // Grows whenever entries may have been dropped: who keeps what an entry said (the page being executed) asks again.
+  // Where CS:EIP is: offset and base. The page of the instruction being executed, and the one after it, are not
+  // replaced, so that no engine has to look up in the middle of a block whether its code still has an entry.
+  void execute_at(const u64* offset, const u64* base) {
+    code_offset_ = offset;
+    code_base_ = base;
+  }
+
+  u32 live_entries() const { return live_[0].count + live_[1].count; }
+  // Host addresses of the pages whose entries were replaced since forget_replaced(); count may be more than are kept.
+  struct Replaced {
+    std::array<u64, 4> pages{};
+    u32 count = 0;
+  };
+  const Replaced& replaced() const { return replaced_; }
+  void forget_replaced() { replaced_.count = 0; }
+  // Grows whenever entries of code may have been dropped: who keeps what an entry said (the page being executed) asks
+  // again.
   u64 flushes() const { return flushes_; }
 
  private:
   struct Live {
-    u32 page;
-    u8 privilege;
+    u32 page : 20;
+    u32 privilege : 1;
+    u32 dropped : 1;
+    u32 fill;  // its number, modulo 2^32
+  };
+  struct List {
+    std::vector<Live> entries{};  // by age, with dropped ones among them
+    std::size_t first = 0;        // all before it are dropped
+    u32 count = 0;                // of those that are not
   };
   // Of positions_: 0 if not live, else 1 + the place in its list, and this bit for the list of global ones.
   static constexpr u32 kGlobal = 1u << 31;
   static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
   static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
   void list(u32 page, unsigned privilege, bool global);
+  void clear_all(List& listed);
+  void close_up(unsigned which);
+  void make_room();
+  bool executing(u32 page) const;
   void unlist(u32 page, unsigned privilege);
   void drop(u32 page, unsigned privilege);
   void clear(u32 page, unsigned privilege);
@@ -108,9 +136,13 @@ class Tlb {
   TlbTables& tables_;
   PhysicalBus& bus_;
   u32 cap_;
-  std::vector<Live> live_[2];  // entries that are not global, and global ones: a process switch looks at the first
-  u32* positions_[2];          // per page; lazily committed
-  std::bitset<1024> large_;    // per 4 MiB: holds entries made from a large page
+  List live_[2];  // entries that are not global, and global ones: a process switch looks at the first
+  u32 fills_ = 0;
+  const u64* code_offset_ = nullptr;
+  const u64* code_base_ = nullptr;
+  Replaced replaced_;
+  u32* positions_[2];        // per page; lazily committed
+  std::bitset<1024> large_;  // per 4 MiB: holds entries made from a large page
   u64 flushes_ = 0;
   std::vector<u32> debug_pages_;
 };

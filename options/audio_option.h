@@ -1,4 +1,4 @@
-// Host sound: -audiodev, -audio, -audio-help. There is no sound card, so a back end has nothing to play.
+// Host sound: -audiodev, -audio, and the names by which cards and the speaker refer to them.
 #pragma once
 
 #include <string_view>
@@ -9,12 +9,13 @@ namespace relic86 {
 
 struct Options;
 
-// -audiodev [driver=]DRIVER,id=ID[,PROP=V...]: taken down by its id; drivers other than none get a warning.
+// -audiodev [driver=]DRIVER,id=ID[,PROP=V...]. A driver of QEMU's that does not exist here is played by another one,
+// with a warning.
 Result<> add_audio_device(Options& options, std::string_view value);
-// -audio [driver=]DRIVER,model=CARD: a back end and a card in one. Only none without a card exists.
+// -audio [driver=]DRIVER[,model=CARD]: a back end and a card in one; without a card it is the speaker's.
 Result<> set_audio(Options& options, std::string_view value);
 
-// -machine pcspk-audiodev=ID names an -audiodev, wherever on the command line that stands.
-Result<> check_audio_names(Options& options);
+// -machine pcspk-audiodev=ID and -device ..,audiodev=ID name an -audiodev, wherever on the command line that stands.
+Result<> check_audio_names(const Options& options);
 
 }  // namespace relic86

@@ -11,7 +11,7 @@ using Text = std::string_view;
 constexpr Text kNoNetwork = "there is no network card; leave the option out, or say -nic none";
 constexpr Text kNoUsb = "there is no USB; keyboard and mouse are PS/2; leave the option out";
 constexpr Text kNoVirtio = "there is no virtio; disks are IDE (-hda FILE), the console is the serial port";
-constexpr Text kNoSound = "there is no sound card; leave the option out";
+constexpr Text kNoSound = "there is no such sound card; sb16, adlib, AC97 and ES1370 exist";
 constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
 constexpr Text kNoSata = "there is no SATA controller; disks are IDE: -hda FILE, or -device ide-hd";
 constexpr Text kNoDisplay = "there is no such display adapter; -vga std is the one that exists";
@@ -51,14 +51,10 @@ constexpr Row kRows[] = {
     {"vt82c686b-usb", kNoUsb},
     {"u2f", kNoUsb},
     {"ccid", kNoUsb},
-    {"AC97", kNoSound},
-    {"ac97", kNoSound},
-    {"ES1370", kNoSound},
-    {"es1370", kNoSound},
-    {"adlib", kNoSound},
+    {"ac97", "the device is written AC97"},
+    {"es1370", "the device is written ES1370"},
     {"cs4231a", kNoSound},
     {"gus", kNoSound},
-    {"sb16", kNoSound},
     {"intel-hda", kNoSound},
     {"ich9-intel-hda", kNoSound},
     {"hda-", kNoSound},

@@ -53,7 +53,7 @@ constexpr ForeignOption kForeign[] = {
     {"enable-hvf", false, Refuse, "relic86 is pure software; leave the option out, or say -accel tcg"},
     {"enable-hax", false, Refuse, "relic86 is pure software; leave the option out, or say -accel tcg"},
     {"no-kvm", false, Accept, ""},
-    {"soundhw", true, Refuse, "there is no sound card; leave the option out"},
+    {"soundhw", true, Refuse, "gone from QEMU, too; write -device sb16 (or adlib, AC97, ES1370) and -audiodev"},
     {"netdev", true, Refuse, "no network card exists; only -nic none is accepted, or leave the option out"},
     {"curses", false, Refuse,
      "there is no curses display; -nographic shows the serial console, 'screentext' the screen"},

@@ -547,8 +547,10 @@ constexpr OptionRow kRows[] = {
        return {};
      }},
     {"S", "", "do not start the processor; 'cont' in the monitor starts it", enable<&Options::start_paused>},
-    {"audiodev", "none,id=ID", "accepted for scripts: there is no sound card", add_audio_device},
-    {"audio", "none", "accepted for scripts", set_audio},
+    {"audiodev", "sdl|wav|none,id=ID",
+     "where sound goes; path=, out.frequency=, out.channels=, out.format=, timer-period=; 'help' lists drivers",
+     add_audio_device},
+    {"audio", "DRIVER[,model=M]", "-audiodev and a card in one; without a card the PC speaker's", set_audio},
     {"audio-help", "", "how to write the sound options that were given",
      [](Options& options, Text) -> Result<> {
        options.print_and_exit = "-audiodev none,id=audio0\n";
@@ -741,8 +743,8 @@ Result<ParsedCommandLine> parse_command_line(std::span<const std::string> argume
   }
   if (auto done = resolve_accel(parsed.options); !done) return done.error();
   if (auto done = check_memory_backend(parsed.options); !done) return done.error();
-  if (auto done = check_audio_names(parsed.options); !done) return done.error();
   if (auto done = resolve_devices(parsed.options); !done) return done.error();
+  if (auto done = check_audio_names(parsed.options); !done) return done.error();
   for (const std::string& warning : parsed.options.warnings) log::warning(warning);
   return parsed;
 }

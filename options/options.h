@@ -12,6 +12,7 @@
 #include "options/blockdev_option.h"
 #include "options/chardev_option.h"
 #include "options/object_option.h"
+#include "options/sample_format.h"
 
 namespace relic86 {
 
@@ -45,8 +46,14 @@ struct MonitorOption {
 
 // -audiodev: a back end for sound.
 struct AudioDeviceOption {
-  std::string driver;
-  std::string id;
+  std::string driver;                       // "none", "wav", "sdl"
+  std::string id;                           // what cards and the speaker call it
+  u32 timer_period = 0;                     // microseconds between two looks at what devices play; 0: the mixer's own
+  u32 frequency = 44100;                    // frames a second
+  unsigned channels = 2;                    // 1 or 2
+  SampleFormat format = SampleFormat::S16;  // of a file
+  u32 buffer_length = 0;                    // microseconds that wait for the host's sound system; 0: the output's own
+  std::string path = "qemu.wav";            // of a file; the default is QEMU's
 };
 
 // -fw_cfg: a file of the firmware configuration interface.

@@ -48,7 +48,7 @@ std::optional<Keys> drive_keys(const StateFileReader& file, const StateSection& 
   return keys_of(text);
 }
 
-// Walks the overlay's blocks behind the text; sink(offset, content) may be called with anything in the file's limits.
+// Walks the overlay's blocks, which follow the text. sink(offset, content) is called with ranges within size bytes only.
 template <class Sink>
 Result<> walk_blocks(const StateFileReader& file, const StateSection& section, u64 blocks_at, u64 size, Sink sink) {
   StateSection blocks = section;
@@ -74,7 +74,7 @@ Result<> walk_blocks(const StateFileReader& file, const StateSection& section, u
 }  // namespace
 
 std::string StateFolder::journal_file(const std::string& tag, const std::string& drive, u64 generation) const {
-  return fmt::format("{}/{}.relic86-{}-{:016x}", folder, tag, drive, generation);
+  return fmt::format("{}/{}{}{}-{:016x}", folder, tag, kJournalInfix, drive, generation);
 }
 
 Result<> start_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag, u64 generation) {
@@ -104,7 +104,7 @@ void drop_journals(const DriveMedia& media, const StateFolder& folder, const std
 
 std::size_t delete_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag,
                             u64 but_generation) {
-  const std::string prefix = tag + ".relic86-";
+  const std::string prefix = fmt::format("{}{}", tag, kJournalInfix);
   const std::string kept = fmt::format("-{:016x}", but_generation);
   std::error_code failure;
   std::size_t count = 0;

@@ -4,7 +4,6 @@
 //   section's end: u64 offset, u32 bytes, u32 compressed bytes, content by zstd
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,8 +12,6 @@
 #include "snapshot/state_file.h"
 
 namespace relic86 {
-
-using DriveMedia = std::map<std::string, std::shared_ptr<DriveMedium>>;
 
 // Where saved machines live, and how their files are called.
 struct StateFolder {

@@ -7,6 +7,7 @@
 %include "segments.inc"
 %include "debug.inc"
 %include "real.inc"
+%include "compound.inc"
 section .loops
   dd 0
 section .text

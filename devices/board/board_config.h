@@ -12,6 +12,8 @@
 #include "devices/board/cmos_map.h"
 #include "devices/chipset/mc146818.h"
 #include "devices/host_sinks.h"
+#include "devices/sound/sb16.h"
+#include "devices/sound_sinks.h"
 #include "devices/storage/disk_geometry.h"
 #include "devices/storage/floppy_timing.h"
 
@@ -41,6 +43,19 @@ struct FloppySlot {
   std::unique_ptr<BlockDevice> image;  // null: no disk in the drive
   std::string file;                    // the image's name, for messages
   bool write_protected = false;
+};
+
+// Sound cards. audiodev: the name by which the user calls the host's side; host: that side, null: nothing is heard.
+struct SoundCardConfig {
+  std::string audiodev;
+  SoundHost* host = nullptr;
+};
+struct Sb16CardConfig : SoundCardConfig {
+  Sb16Config chip;
+};
+struct PciSoundCardConfig : SoundCardConfig {
+  enum class Model : u8 { Ac97, Es1370 } model = Model::Ac97;
+  std::optional<unsigned> slot;  // absent: the next one that is free
 };
 
 struct BoardConfig {
@@ -77,7 +92,10 @@ struct BoardConfig {
   std::array<bool, 3> parallel_ports = {true};  // LPT1 to LPT3
   std::vector<DebugConsoleConfig> debug_consoles;
   std::vector<DebugExitConfig> debug_exits;
-  bool test_device = false;  // pc-testdev
+  bool test_device = false;              // pc-testdev
+  std::optional<SoundCardConfig> adlib;  // beside a Sound Blaster 16 its synthesizer is the one that there is
+  std::optional<Sb16CardConfig> sb16;
+  std::vector<PciSoundCardConfig> pci_sound;
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
 };

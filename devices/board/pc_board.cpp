@@ -31,6 +31,10 @@
 #include "devices/input/i8042.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
+#include "devices/sound/ac97.h"
+#include "devices/sound/es1370.h"
+#include "devices/sound/opl.h"
+#include "devices/sound/sb16.h"
 #include "devices/storage/ata_disk.h"
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/storage/i82077.h"
@@ -44,6 +48,7 @@ constexpr unsigned kIsaBridgeSlot = 1;
 constexpr unsigned kIdeFunction = 1;
 constexpr unsigned kPowerFunction = 3;
 constexpr unsigned kDisplaySlot = 2;
+constexpr unsigned kFirstCardSlot = 3;
 // A console at 9600 baud, which is what systems ask for by default, would slow every boot by seconds.
 constexpr GuestTime kSlowestSerialSend = 4'000;
 constexpr u16 kSerialConsolePort = 0x3F8;
@@ -99,6 +104,7 @@ Result<> PcBoard::build() {
   create_clock();
   create_character_ports();
   create_debug_devices();
+  create_sound();
   fill_firmware_config();
   return result_;
 }
@@ -122,7 +128,8 @@ void PcBoard::create_interrupt_controllers() {
   system_control_ = &add<SystemControlB>(timer);
 }
 
-void PcBoard::connect_speaker(SpeakerSink* sink) { system_control_->set_speaker(sink); }
+void PcBoard::connect_speaker(SoundHost& host) { system_control_->set_speaker(&host.add_level(system_control_)); }
+
 void PcBoard::connect_processor(std::function<void(bool)> intr, std::function<void()> nmi) {
   nmi_ = nmi;
   if (local_apic_ == nullptr) return interrupts_->set_output(std::move(intr));
@@ -188,10 +195,9 @@ Result<> PcBoard::flush_media() {
   for (unsigned n = 0; n < I82077::kDrives; n++) {
     if (auto flushed = floppies_->drive(n).flush(); !flushed) return flushed;
   }
-  for (unsigned unit = 0; unit < 4; unit++) {
-    if (auto* disk = dynamic_cast<AtaDisk*>(ide_->drive(unit)); disk != nullptr) {
-      if (auto flushed = disk->image().flush(); !flushed) return flushed;
-    }
+  for (AtaDisk* const disk : disks_) {
+    if (disk == nullptr) continue;
+    if (auto flushed = disk->image().flush(); !flushed) return flushed;
   }
   return {};
 }
@@ -219,6 +225,7 @@ void PcBoard::create_disks() {
     if (slot.kind == IdeSlot::Kind::Cdrom) {
       auto drive = std::make_unique<AtapiCdrom>("R860000000" + number);
       if (slot.image) drive->insert(std::move(slot.image));
+      cdroms_[unit] = drive.get();
       ide->plug(unit, std::move(drive));
     } else if (slot.kind == IdeSlot::Kind::Disk) {
       DiskLayout layout = guess_disk_layout(*slot.image);
@@ -232,14 +239,14 @@ void PcBoard::create_disks() {
       options.geometry = layout.geometry;
       options.serial = slot.serial.empty() ? "R860000000" + number : slot.serial;
       if (!slot.model.empty()) options.model = slot.model;
-      ide->plug(unit, std::make_unique<AtaDisk>(std::move(slot.image), options));
+      auto drive = std::make_unique<AtaDisk>(std::move(slot.image), options);
+      disks_[unit] = drive.get();
+      ide->plug(unit, std::move(drive));
     }
   }
   place(*ide, kIsaBridgeSlot, kIdeFunction);
   attach(std::move(ide));
 }
-
-AtapiCdrom* PcBoard::cdrom(unsigned unit) { return dynamic_cast<AtapiCdrom*>(ide_->drive(unit)); }
 
 void PcBoard::create_input() {
   keyboard_controller_ = &add<I8042>(*a20_, *reset_pin_);
@@ -292,6 +299,23 @@ void PcBoard::create_debug_devices() {
   for (const DebugConsoleConfig& console : config_.debug_consoles) add<DebugConsole>(console.port, console.sink);
   if (config_.test_device) add<PcTestdev>(*isa_interrupts_);
   for (const DebugExitConfig& exit : config_.debug_exits) add<IsaDebugExit>(machine_, exit.port, exit.size);
+}
+
+void PcBoard::create_sound() {
+  if (config_.sb16) {
+    const Sb16CardConfig& card = *config_.sb16;
+    Opl& opl = add<Opl>(OplConfig{OplConfig::Model::Opl3, card.chip.port}, card.host);
+    add<Sb16>(card.chip, *dma_, opl, card.host);
+  } else if (config_.adlib) {
+    add<Opl>(OplConfig{OplConfig::Model::Opl2, {}}, config_.adlib->host);
+  }
+  for (const PciSoundCardConfig& card : config_.pci_sound) {
+    const unsigned slot = card.slot.value_or(pci_->free_slot(kFirstCardSlot));
+    if (card.model == PciSoundCardConfig::Model::Ac97)
+      add_pci<Ac97>(slot, 0, card.host);
+    else
+      add_pci<Es1370>(slot, 0, card.host);
+  }
 }
 
 // What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.

@@ -12,10 +12,12 @@
 #include "devices/host_sinks.h"
 #include "devices/irq_join.h"
 #include "devices/smi_sink.h"
+#include "devices/sound_sinks.h"
 
 namespace relic86 {
 
 class A20Gate;
+class AtaDisk;
 class AtapiCdrom;
 class FwCfg;
 class I440fx;
@@ -64,7 +66,9 @@ class PcBoard {
   std::vector<std::string> text_screen() const;
   Mc146818& clock() { return *clock_; }
   Piix3Ide& ide() { return *ide_; }
-  AtapiCdrom* cdrom(unsigned unit);  // of the IDE place 0 to 3; null: no CD-ROM drive there
+  // Of the IDE place 0 to 3; null: no such drive there.
+  AtaDisk* disk(unsigned unit) { return disks_[unit]; }
+  AtapiCdrom* cdrom(unsigned unit) { return cdroms_[unit]; }
   // COM1 is number 0, LPT1 too; null: there is no such port.
   Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
   ParallelPort* parallel(unsigned number) { return number < parallels_.size() ? parallels_[number] : nullptr; }
@@ -79,8 +83,8 @@ class PcBoard {
   void pulse_nmi();                                // the board's NMI line
   void signal_ferr(bool level);
   std::string describe_interrupt_controllers() const;  // info pic
-  // Where the PC speaker's movements go; null (the default): nowhere.
-  void connect_speaker(SpeakerSink* sink);
+  // Plugs the PC speaker in; without it nothing is heard of it.
+  void connect_speaker(SoundHost& host);
   // Everything written so far is on the host's disks.
   Result<> flush_media();
   Result<> insert_floppy(unsigned drive, std::unique_ptr<BlockDevice> image, const std::string& file,
@@ -111,6 +115,7 @@ class PcBoard {
   void create_clock();
   void create_character_ports();
   void create_debug_devices();
+  void create_sound();
   void create_disks();
   void create_floppies();
   void fill_firmware_config();
@@ -157,6 +162,8 @@ class PcBoard {
   I440fx* host_bridge_ = nullptr;
   Piix3* isa_bridge_ = nullptr;
   Piix3Ide* ide_ = nullptr;
+  std::array<AtaDisk*, 4> disks_{};
+  std::array<AtapiCdrom*, 4> cdroms_{};
   Piix4Pm* power_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
   I8042* keyboard_controller_ = nullptr;

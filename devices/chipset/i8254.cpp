@@ -41,6 +41,7 @@ Result<> I8254::attach(Attachment& board) {
 }
 
 void I8254::reset(ResetKind) {
+  if (channel2_changes_) channel2_changes_();
   for (unsigned i = 0; i < kChannels; i++) {
     channels_[i] = Channel{};
     channels_[i].gate = i != 2;
@@ -102,12 +103,9 @@ u64 I8254::read(RegionId, u64 offset, unsigned) {
 
 void I8254::write(RegionId, u64 offset, unsigned, u64 value) {
   const u8 byte = static_cast<u8>(value);
-  if (offset == 3) {
-    write_control(byte);
-  } else {
-    write_counter(static_cast<unsigned>(offset), byte);
-  }
-  if (offset >= 2 && channel2_changed_) channel2_changed_();
+  if (offset >= 2 && channel2_changes_) channel2_changes_();
+  if (offset == 3) return write_control(byte);
+  write_counter(static_cast<unsigned>(offset), byte);
 }
 
 void I8254::write_counter(unsigned index, u8 byte) {
@@ -133,8 +131,7 @@ void I8254::write_counter(unsigned index, u8 byte) {
 
 // --- Time ---
 
-i64 I8254::ticks_now() const {
-  const GuestTime now = scheduler_->now();
+i64 I8254::tick_at(GuestTime now) {
   // Whole seconds apart, so that nothing overflows.
   const i64 seconds = now / kSecond * kTicksNumerator;  // in 1/11 ticks
   return seconds / kTicksDenominator +
@@ -190,13 +187,20 @@ bool I8254::output_at(const Channel& channel, i64 tick) {
   }
 }
 
-GuestTime I8254::next_output_change(unsigned index) {
-  settle(index);
-  const Channel& channel = channels_[index];
-  if (!channel.loaded || channel.paused) return Scheduler::kNever;
-  if ((channel.mode == 1 || channel.mode == 5) && !channel.triggered) return Scheduler::kNever;
-  const i64 next = next_change(channel, elapsed(channel, ticks_now()));
-  return next < 0 ? Scheduler::kNever : time_of_tick(channel.start + next);
+void I8254::follow_output(unsigned index, GuestTime from, GuestTime to, const OutputFollower& told) const {
+  Channel channel = channels_[index];
+  i64 tick = tick_at(from);
+  const i64 last = tick_at(to);
+  if (takes_new_count(channel, tick)) take_new_count(channel);
+  told(from, output_at(channel, tick));
+  const bool waits = (channel.mode == 1 || channel.mode == 5) && !channel.triggered;
+  while (channel.loaded && !channel.paused && !waits) {
+    const i64 next = next_change(channel, elapsed(channel, tick));
+    if (next < 0 || channel.start + next > last) return;
+    tick = channel.start + next;
+    if (takes_new_count(channel, tick)) take_new_count(channel);
+    told(time_of_tick(tick), output_at(channel, tick));
+  }
 }
 
 bool I8254::output(unsigned index) {
@@ -205,17 +209,25 @@ bool I8254::output(unsigned index) {
 }
 
 // Mode 2 takes a new count at the end of a period, mode 3 at the end of a half (datasheet, "Mode Definitions").
-void I8254::settle(unsigned index) {
-  Channel& channel = channels_[index];
-  if (channel.next_reload == 0 || channel.paused || (channel.mode != 2 && channel.mode != 3)) return;
-  const i64 now = ticks_now();
+bool I8254::takes_new_count(const Channel& channel, i64 tick) {
+  const bool periodic = channel.mode == 2 || channel.mode == 3;
+  return channel.next_reload != 0 && !channel.paused && periodic && tick >= channel.start + channel.next_change_ticks;
+}
+
+void I8254::take_new_count(Channel& channel) {
   const i64 change = channel.start + channel.next_change_ticks;
-  if (now < change) return;
-  const i64 rises = rising_edges(channel, channel.next_change_ticks);
   const bool low_half = !output_at(channel, change);
   channel.reload = channel.next_reload;
   channel.next_reload = 0;
   channel.start = low_half ? change - (static_cast<i64>(channel.reload) + 1) / 2 : change;
+}
+
+void I8254::settle(unsigned index) {
+  Channel& channel = channels_[index];
+  if (!takes_new_count(channel, ticks_now())) return;
+  if (index == 2 && channel2_changes_) channel2_changes_();
+  const i64 rises = rising_edges(channel, channel.next_change_ticks);
+  take_new_count(channel);
   if (index == 0) rises_seen_ -= rises;
 }
 
@@ -305,6 +317,7 @@ u8 I8254::read_counter(Channel& channel) {
 void I8254::set_gate(unsigned index, bool level) {
   Channel& channel = channels_[index];
   if (channel.gate == level) return;
+  if (index == 2 && channel2_changes_) channel2_changes_();
   settle(index);
   const i64 now = ticks_now();
   const bool triggers = channel.mode == 1 || channel.mode == 5;
@@ -325,7 +338,6 @@ void I8254::set_gate(unsigned index, bool level) {
     channel.paused = false;
   }
   if (index == 0) restart_channel0();
-  if (index == 2 && channel2_changed_) channel2_changed_();
 }
 
 // --- Channel 0's interrupt ---

@@ -17,12 +17,14 @@ class I8254 final : public Device {
   void set_gate(unsigned channel, bool level);
   bool gate(unsigned channel) const { return channels_[channel].gate; }
   bool output(unsigned channel);  // OUT as it is now
-  // When OUT changes next if nothing is programmed, but for pulses of one clock; Scheduler::kNever: not at all.
-  GuestTime next_output_change(unsigned channel);
+  // Tells OUT as it was at `from`, and each change after that until `to`, but for pulses of one clock; both lie in the
+  // time for which the channel has been programmed as it is now (before_channel2_change says when that ends).
+  using OutputFollower = std::function<void(GuestTime at, bool level)>;
+  void follow_output(unsigned channel, GuestTime from, GuestTime to, const OutputFollower& told) const;
   u32 period(unsigned channel) const { return channels_[channel].reload; }  // in clocks, 1 to 65536
   bool periodic(unsigned channel) const { return channels_[channel].mode == 2 || channels_[channel].mode == 3; }
-  // Told after channel 2 was programmed or its gate changed.
-  void on_channel2_change(std::function<void()> callback) { channel2_changed_ = std::move(callback); }
+  // Called before channel 2 is programmed or its gate changes.
+  void before_channel2_change(std::function<void()> callback) { channel2_changes_ = std::move(callback); }
 
   std::string_view name() const override { return "i8254"; }
   Result<> attach(Attachment& board) override;
@@ -56,13 +58,17 @@ class I8254 final : public Device {
     u8 status_latch = 0;
   };
 
-  i64 ticks_now() const;
+  i64 ticks_now() const { return tick_at(scheduler_->now()); }
+  static i64 tick_at(GuestTime time);
   static GuestTime time_of_tick(i64 tick);
   u16 count(const Channel& channel) const;
   // Ticks of the run, which stand while the gate is low.
   static i64 elapsed(const Channel& channel, i64 tick);
   static bool output_at(const Channel& channel, i64 tick);
   void settle(unsigned index);  // a new count whose time has come takes the place of the old one
+  // The same for a channel at a tick; false: nothing is to be done.
+  static bool takes_new_count(const Channel& channel, i64 tick);
+  static void take_new_count(Channel& channel);
   void channel_state(StateArchive& archive, Channel& channel);
   u8 status(const Channel& channel) const;
   void load(unsigned index, u32 value);
@@ -81,7 +87,7 @@ class I8254 final : public Device {
   i64 rises_seen_ = 0;  // of channel 0's run: interrupts made
   u32 owed_ = 0;        // interrupts that a late host still owes the guest
   IrqLine irq_;
-  std::function<void()> channel2_changed_;
+  std::function<void()> channel2_changes_;
 };
 
 }  // namespace relic86

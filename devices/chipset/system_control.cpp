@@ -12,28 +12,29 @@ namespace relic86 {
 namespace {
 constexpr GuestTime kRefreshPeriod = 15085;  // ns: 18 ticks of the timer clock
 constexpr u8 kGate = 1, kSpeakerData = 2;
-// A square wave above 23 kHz moves no cone: the sink sees a constant level, the host has no work with it.
+// A square wave above 23 kHz moves no cone: the sink sees its mean, the host has no work with it.
 constexpr u32 kShortestPeriod = 50;
+// Beside a sound card the speaker is not to be the loudest.
+constexpr float kPressed = 0.3f, kMean = kPressed / 2;
 }  // namespace
 
 Result<> SystemControlB::attach(Attachment& board) {
   scheduler_ = &board.scheduler();
-  speaker_timer_ = board.timer(*this, "speaker", 0);
-  timer_.on_channel2_change([this] { follow_speaker(); });
+  timer_.before_channel2_change([this] { produce(scheduler_->now()); });
   return board.ports(*this, 0, 0x61, 1);
 }
 
 void SystemControlB::reset(ResetKind) {
+  produce(scheduler_->now());
   control_ = 0;
   timer_.set_gate(2, false);
-  follow_speaker();
 }
 
 void SystemControlB::state(StateArchive& archive) {
   archive.field("control", control_);
   if (!archive.loading()) return;
   control_ &= 15;
-  follow_speaker();
+  told_until_ = scheduler_->now();
 }
 
 u64 SystemControlB::read(RegionId, u64, unsigned) {
@@ -42,28 +43,36 @@ u64 SystemControlB::read(RegionId, u64, unsigned) {
 }
 
 void SystemControlB::write(RegionId, u64, unsigned, u64 value) {
+  produce(scheduler_->now());
   control_ = static_cast<u8>(value & 15);
   timer_.set_gate(2, (control_ & kGate) != 0);
-  follow_speaker();
 }
 
-void SystemControlB::set_speaker(SpeakerSink* sink) {
+void SystemControlB::set_speaker(LevelSink* sink) {
   speaker_ = sink;
-  speaker_level_ = false;
-  follow_speaker();
+  told_level_ = 0;
+  told_until_ = scheduler_->now();
 }
 
-void SystemControlB::event(u32, GuestTime) { follow_speaker(); }
-
-// The speaker hears OUT2 and the data bit.
-void SystemControlB::follow_speaker() {
-  if (speaker_ == nullptr) return;
-  const bool open = (control_ & kSpeakerData) != 0;
-  const bool inaudible = timer_.period(2) < kShortestPeriod && timer_.periodic(2);
-  const bool level = open && (inaudible || timer_.output(2));
-  if (level != speaker_level_) speaker_->speaker_level(scheduler_->now(), level);
-  speaker_level_ = level;
-  scheduler_->schedule_at(speaker_timer_, open && !inaudible ? timer_.next_output_change(2) : Scheduler::kNever);
+void SystemControlB::tell(GuestTime at, float level) {
+  if (level != told_level_) speaker_->level(at, {level, level});
+  told_level_ = level;
 }
+
+// The speaker hears OUT2 and the data bit. Since told_until_ neither was programmed anew.
+void SystemControlB::produce(GuestTime until) {
+  if (speaker_ == nullptr || until < told_until_) return;
+  if ((control_ & kSpeakerData) == 0) {
+    tell(told_until_, 0);
+  } else if (timer_.period(2) < kShortestPeriod && timer_.periodic(2)) {
+    tell(told_until_, kMean);
+  } else {
+    timer_.follow_output(2, told_until_, until,
+                         [this](GuestTime at, bool level) { tell(at, level ? kPressed : 0.0f); });
+  }
+  told_until_ = until;
+}
+
+bool SystemControlB::sounding() const { return (control_ & kSpeakerData) != 0; }
 
 }  // namespace relic86

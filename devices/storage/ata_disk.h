@@ -21,11 +21,6 @@ class AtaDisk final : public AtaDevice {
   AtaDisk(std::unique_ptr<BlockDevice> image, AtaDiskOptions options);
 
   BlockDevice& image() { return *image_; }
-  // Puts another layer over the image or takes one away (savevm's overlay); wrap returns the device to use from now on.
-  template <class Wrap>
-  void replace_image(Wrap wrap) {
-    image_ = wrap(std::move(image_));
-  }
 
  protected:
   void execute(u8 code) override;

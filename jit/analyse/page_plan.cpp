@@ -99,7 +99,9 @@ class Planner {
         if (follows_read(n)) return {};
         [[fallthrough]];
       case Op::Load:
-      case Op::LoadForWrite: note(n, operand(), n.op != Op::Load); return fresh();
+      case Op::LoadForWrite:
+        if (n.op == Op::Store || insn_->nodes[n.a].op == Op::Address) note(n, operand(), n.op != Op::Load);
+        return fresh();
       case Op::Push: move_stack(0u - (n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
@@ -116,6 +118,29 @@ class Planner {
       case Op::LoadSegment:
         forget_segments();
         if (n.immediate != kFromOperand) move_stack(n.size);
+        break;
+      case Op::PushAll: move_stack(0u - 8u * n.size); break;
+      case Op::PopAll: {
+        const Symbolic pointer = registers_[kEsp];
+        for (Symbolic& each : registers_) each = fresh();
+        registers_[kEsp] = pointer;
+        move_stack(8u * n.size);
+        break;
+      }
+      case Op::Enter:
+        move_stack(0u - n.size);
+        registers_[kEbp] = n.size == 4 ? registers_[kEsp] : fresh();
+        move_stack(0u - n.immediate);
+        break;
+      case Op::DecimalAdjust:
+      case Op::DivideDigits: registers_[kEax] = fresh(); break;
+      case Op::LoadFar:
+        forget_segments();
+        registers_[insn_->insn->reg] = fresh();
+        break;
+      case Op::DescribeSegment: registers_[insn_->insn->reg] = fresh(); break;
+      case Op::AdjustLevel:
+        if (!insn_->insn->memory()) registers_[insn_->insn->rm] = fresh();
         break;
       case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:

@@ -51,7 +51,7 @@ enum class Op : u8 {
   Btc,
   Bsf,
   Bsr,
-  SetCarry,          // immediate 0 or 1
+  SetCarry,          // immediate 0 or 1; 2: the other one
   CompareExchange8,  // a: Address; EDX:EAX, ECX:EBX
   Literal,           // a step only: ZF, PF, CF from an EFLAGS image; OF, SF, AF 0
   Image,             // a step only: all six from an EFLAGS image
@@ -68,6 +68,7 @@ enum class Op : u8 {
   Condition,  // immediate: encoding of the condition
   ZeroCount,  // a == 0 under the address size
   Invert,
+  Both,    // a, b: truths; a is one of ECX
   Select,  // a: truth, b: yes, c: no
   Truth,
   Push,  // a; immediate: what ESP goes down by where that is more than size
@@ -88,18 +89,34 @@ enum class Op : u8 {
   RepeatStore,  // REP STOS within a page
   // Of the system's instructions, the usual case (jit/record/system_forms.h).
   Selector,         // reg: segment
-  FlagsImage,       // what PUSHF pushes
+  FlagsImage,       // what PUSHF pushes; immediate 1: for the arithmetic flags alone
+  CheckTrusted,     // POPF before it looks at the stack: virtual-8086 mode needs IOPL 3
   SetFlags,         // a: what POPF popped
   ClearInterrupts,  // CLI
   SetInterrupts,    // STI
   LoadSegment,      // a: Address if from memory; reg: segment; immediate: LoadSegmentFrom; size: of the stack's slot
+  LoadFar,          // a: Address; reg: segment; the offset goes to the instruction's register (LES and its like)
+  DescribeSegment,  // LAR, LSL; a: Address if from memory; immediate 1: LSL
   VerifySegment,    // VERR, VERW; a: Address if from memory; immediate 1: for writing
   SetZero,          // a step only: ZF
+  CheckProtected,   // not real-address or virtual-8086 mode, before anything else happens
+  AdjustLevel,      // ARPL; a: the selector to be adjusted; the instruction's operand takes the result
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
   FarTransfer,      // of 16-bit real-mode code; a: Address if indirect; immediate: FarKind
   DirectTransfer,   // of all other code; immediate: FarKind
   TableRegister,    // SGDT, SIDT; a: Address; reg 1: that of interrupts; immediate 1: LGDT, LIDT
   SystemRegister,   // to the instruction's register; immediate: SystemSource
+  // Several steps in one instruction (jit/record/compound_forms.h). What is unusual is the interpreter's.
+  BitAddress,  // a: Address, b: bit number; the operand of that size which holds the bit (BT to BTC)
+  PushAll,
+  PopAll,
+  Enter,           // immediate: bytes of locals
+  TableLoad,       // XLAT's byte
+  CheckBounds,     // BOUND; a: Address
+  CheckOverflow,   // INTO
+  DecimalAdjust,   // a: flags; immediate: Decimal (cpu/integer_instructions.h)
+  DivideDigits,    // AAM: AH and AL; immediate: the base
+  MultiplyDigits,  // AAD: AH times immediate, no flags
 };
 
 // Where MOV and POP of a segment register have the selector from. POP reads the whole slot or the selector alone.

@@ -124,9 +124,9 @@ class IrBuilder {
     return d;
   }
   template <class W>
-  IrPlace<W> bit_string(Memory<W>, Value<W>) {
-    refuse();
-    return {address()};
+  IrPlace<W> bit_string(Memory<W>, Value<W> index) {
+    const u16 base = address();
+    return {add_node({Op::BitAddress, sizeof(W), 0, base, index.node})};
   }
   template <class W>
   Value<W> constant(W raw) {
@@ -189,6 +189,8 @@ class IrBuilder {
   RELIC86_IR_SHIFT(sar, Sar)
   RELIC86_IR_SHIFT(rol, Rol)
   RELIC86_IR_SHIFT(ror, Ror)
+  RELIC86_IR_SHIFT(rcl, Rcl)
+  RELIC86_IR_SHIFT(rcr, Rcr)
 #undef RELIC86_IR_BINARY
 #undef RELIC86_IR_UNARY
 #undef RELIC86_IR_SHIFT
@@ -201,16 +203,6 @@ class IrBuilder {
   Value<W> shrd(Value<W> a, Value<W> filler, Value<u8> count) {
     if (sizeof(W) == 2) refuse();
     return value<W>({Op::Shrd, sizeof(W), 0, a.node, filler.node, count.node});
-  }
-  template <class W>
-  Value<W> rcl(Value<W> a, Value<u8>) {
-    refuse();
-    return a;
-  }
-  template <class W>
-  Value<W> rcr(Value<W> a, Value<u8>) {
-    refuse();
-    return a;
   }
   template <class W>
   void bt(Value<W> a, Value<W> index) {
@@ -226,7 +218,6 @@ class IrBuilder {
   }
   template <class W>
   IrPair<Value<W>> div(Value<W> high, Value<W> low, Value<W> divisor) {
-    if (sizeof(W) == 1) refuse();
     return halves<W>(add_node({Op::Div, sizeof(W), 0, high.node, low.node, divisor.node}));
   }
   template <class W>
@@ -238,14 +229,11 @@ class IrBuilder {
   Value<u16> byte_swap(Value<u16>) { return constant<u16>(0); }
 
   // --- Flags ---
-  Value<u8> flags_byte() {
-    refuse();
-    return constant<u8>(0);
-  }
+  Value<u8> flags_byte() { return value<u8>({Op::FlagsImage, 1, 0, kNoValue, kNoValue, kNoValue, 1}); }
   // SAHF's byte is AH, where it is.
   void set_flags_byte(Value<u8> high) { add_node({Op::SetFlagsByte, 1, 0, high.node}); }
   void set_carry(bool carry) { add_node({Op::SetCarry, 1, 0, kNoValue, kNoValue, kNoValue, carry ? 1u : 0u}); }
-  void complement_carry() { refuse(); }
+  void complement_carry() { add_node({Op::SetCarry, 1, 0, kNoValue, kNoValue, kNoValue, 2}); }
   void set_direction(bool down) { add_node({Op::SetDirection, 1, 0, kNoValue, kNoValue, kNoValue, down ? 1u : 0u}); }
 
   // --- Conditions ---
@@ -254,10 +242,7 @@ class IrBuilder {
     return {add_node({Op::Condition, 1, 0, kNoValue, kNoValue, kNoValue, static_cast<u32>(kCode)})};
   }
   Truth invert(Truth a) { return {add_node({Op::Invert, 1, 0, a.node})}; }
-  Truth both(Truth a, Truth) {
-    refuse();
-    return a;
-  }
+  Truth both(Truth a, Truth b) { return {add_node({Op::Both, 1, 0, a.node, b.node})}; }
   template <class W>
   Value<W> select(Truth truth, Value<W> yes, Value<W> no) {
     return value<W>({Op::Select, sizeof(W), 0, truth.node, yes.node, no.node});

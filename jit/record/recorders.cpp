@@ -6,6 +6,7 @@
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
 #include "cpu/simd_soft.h"
+#include "jit/record/compound_forms.h"
 #include "jit/record/native_forms.h"
 #include "jit/record/string_forms.h"
 #include "jit/record/system_forms.h"
@@ -51,14 +52,25 @@ bool touches_memory(const InsnIr& ir) {
       case Op::CheckTarget:
       case Op::JumpIf:
       case Op::JumpIfCounting:
+      case Op::CheckTrusted:
       case Op::SetFlags:
       case Op::ClearInterrupts:
       case Op::SetInterrupts:
       case Op::LoadSegment:
       case Op::CompareExchange8:
+      case Op::PushAll:
+      case Op::PopAll:
+      case Op::Enter:
+      case Op::TableLoad:
+      case Op::CheckBounds:
+      case Op::CheckOverflow:
       case Op::RepeatMove:
       case Op::RepeatStore:
       case Op::VerifySegment:
+      case Op::LoadFar:
+      case Op::DescribeSegment:
+      case Op::CheckProtected:
+      case Op::AdjustLevel:
       case Op::FastTransfer:
       case Op::FarTransfer:
       case Op::DirectTransfer:
@@ -110,8 +122,8 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
     if (recorder == nullptr) {
       if (!ir.cold && simd_soft::host_carries_out(instruction_table()[insn.row], host))
         ir.native = native_form(insn, mode);
-      ir.cold =
-          ir.native == nullptr && (ir.cold || !(record_system(ir, mode, vendor) || record_string(ir, mode, vendor)));
+      ir.cold = ir.native == nullptr && (ir.cold || !(record_system(ir, mode, vendor) ||
+                                                      record_string(ir, mode, vendor) || record_compound(ir, mode)));
       ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);

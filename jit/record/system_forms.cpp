@@ -18,6 +18,34 @@ void push_first(InsnIr& ir, u8 size) {
   ir.writes_registers |= 1u << kEsp;
 }
 
+// LES, LDS, LFS, LGS. Where alignment is checked, offset and selector are looked at one by one: the handler does that.
+bool record_far_pointer(InsnIr& ir, const Mode& mode, std::string_view meaning, u8 size) {
+  struct Form {
+    std::string_view meaning;
+    SegmentName segment;
+  };
+  static constexpr Form kForms[] = {{"les", kEs}, {"lds", kDs}, {"lfs", kFs}, {"lgs", kGs}};
+  const auto* const form = std::ranges::find(kForms, meaning, &Form::meaning);
+  if (form == std::end(kForms) || !ir.insn->memory() || mode.aligned) return false;
+  ir.nodes.push_back({Op::Address, 4});
+  ir.nodes.push_back({Op::LoadFar, size, form->segment, kFirst});
+  ir.writes_registers |= 1u << ir.insn->reg;
+  return true;
+}
+
+void record_adjust(InsnIr& ir) {
+  const Insn& insn = *ir.insn;
+  ir.nodes.push_back({Op::CheckProtected, 2});
+  if (insn.memory()) {
+    ir.nodes.push_back({Op::Address, 4});
+    ir.nodes.push_back({Op::Load, 2, 0, static_cast<u16>(ir.nodes.size() - 1)});
+  } else {
+    ir.nodes.push_back({Op::GetRegister, 2, insn.rm});
+    ir.writes_registers |= 1u << insn.rm;
+  }
+  ir.nodes.push_back({Op::AdjustLevel, 2, 0, static_cast<u16>(ir.nodes.size() - 1)});
+}
+
 // Of ES, DS, FS and GS; and what is asked of a selector.
 bool record_segment(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, std::string_view meaning) {
   const Insn& insn = *ir.insn;
@@ -27,6 +55,16 @@ bool record_segment(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor,
   if (meaning == "sysenter" || (meaning == "sysexit" && !mode.user)) {
     if (!mode.code32 || !mode.flat_code) return false;
     ir.nodes.push_back({Op::FastTransfer, 4, 0, kNoValue, kNoValue, kNoValue, meaning == "sysexit" ? 1u : 0u});
+    return true;
+  }
+  if (record_far_pointer(ir, mode, meaning, size)) return true;
+  if (meaning == "lar" || meaning == "lsl") {
+    if (from_memory) ir.nodes.push_back({Op::Address, 4});
+    Node node{Op::DescribeSegment, 2};
+    if (from_memory) node.a = kFirst;
+    node.immediate = meaning == "lsl" ? 1 : 0;
+    ir.nodes.push_back(node);
+    ir.writes_registers |= 1u << insn.reg;
     return true;
   }
   const bool data = insn.reg < kSegmentRegisters && insn.reg != kCs && insn.reg != kSs;
@@ -102,7 +140,8 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
 }  // namespace
 
 bool changes_segments(const Insn& insn) {
-  constexpr Handler kHandlers[] = {mov_to_segment, pop_segment, verr, verw, sysenter, sysexit};
+  constexpr Handler kHandlers[] = {
+      mov_to_segment, pop_segment, verr, verw, sysenter, sysexit, les, lds, lfs, lgs, lar, lsl};
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
 }
 
@@ -113,7 +152,8 @@ bool leaves_flags_alone(const Insn& insn) {
 }
 
 bool concerns_system(const Insn& insn) {
-  constexpr Handler kHandlers[] = {cli,
+  constexpr Handler kHandlers[] = {arpl,
+                                   cli,
                                    sti,
                                    pushf,
                                    popf,
@@ -160,12 +200,16 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
     return true;
   }
   if (meaning == "popf") {
+    // Virtual-8086 mode is 16-bit code of ring 3.
+    if (mode.user && !mode.code32) ir.nodes.push_back({Op::CheckTrusted, size});
+    const u16 popped = static_cast<u16>(ir.nodes.size());
     ir.nodes.push_back({Op::Peek, size, kEsp});
-    ir.nodes.push_back({Op::SetFlags, size, 0, kFirst});
+    ir.nodes.push_back({Op::SetFlags, size, 0, popped});
     ir.nodes.push_back({Op::SetStackPointer, 4, kEsp, kNoValue, kNoValue, kNoValue, size});
     ir.writes_registers |= 1u << kEsp;
     return true;
   }
+  if (meaning == "arpl") record_adjust(ir);
   if (meaning == "cli") ir.nodes.push_back({Op::ClearInterrupts, 4});
   if (meaning == "sti") ir.nodes.push_back({Op::SetInterrupts, 4});
   return !ir.nodes.empty();

@@ -19,6 +19,7 @@ void DescriptorCache::remember(Cpu& cpu, Selector selector) {
   KnownDescriptor known;
   std::memcpy(&known.raw, reinterpret_cast<const u8*>(entry - kTlbFast + at.raw), sizeof known.raw);
   const Descriptor descriptor{static_cast<u32>(known.raw), static_cast<u32>(known.raw >> 32)};
+  if (descriptor.code_or_data()) known.kind = KnownDescriptor::kKnown;
   const unsigned weaker = std::max<unsigned>(state.mode.cpl, selector.rpl());
   if (descriptor.code_or_data() && (descriptor.conforming() || weaker <= descriptor.dpl())) {
     constexpr u32 kAccessed = 0x100;
@@ -29,7 +30,8 @@ void DescriptorCache::remember(Cpu& cpu, Selector selector) {
     known.hidden.attributes = descriptor.attributes();
     derive_limits(state, known.hidden);
     const auto kind = [](bool holds, KnownDescriptor::Kind bit) { return holds ? unsigned{bit} : 0u; };
-    known.kind = static_cast<u8>(kind(loadable, KnownDescriptor::kLoadable) |
+    known.kind = static_cast<u8>(KnownDescriptor::kKnown | KnownDescriptor::kVisible |
+                                 kind(loadable, KnownDescriptor::kLoadable) |
                                  kind(descriptor.readable(), KnownDescriptor::kReadable) |
                                  kind(descriptor.writable(), KnownDescriptor::kWritable));
   }

@@ -11,7 +11,8 @@ namespace relic86::jit {
 
 struct alignas(64) KnownDescriptor {
   // What may be done with the descriptor at this CPL.
-  enum Kind : u8 { kLoadable = 1, kReadable = 2, kWritable = 4 };
+  // kKnown: of code or data, or none: what LAR and LSL say of it is known. kVisible: they do.
+  enum Kind : u8 { kLoadable = 1, kReadable = 2, kWritable = 4, kVisible = 8, kKnown = 16 };
   static constexpr u32 kValid = 1u << 24;
 
   u32 key = 0;  // selector, CPL << 16, kValid; 0: none
@@ -29,7 +30,9 @@ class DescriptorCache {
   static constexpr u32 kEntries = 256;  // by bits 2 to 9 of the selector
 
   // Behind them stands what all null selectors load.
-  DescriptorCache() : entries_(kEntries + 1) { entries_.back().kind = KnownDescriptor::kLoadable; }
+  DescriptorCache() : entries_(kEntries + 1) {
+    entries_.back().kind = KnownDescriptor::kLoadable | KnownDescriptor::kKnown;
+  }
   const KnownDescriptor* data() const { return entries_.data(); }
   // Protected mode: the selector's descriptor as it stands in its table, if the TLB leads to it at once.
   void remember(Cpu& cpu, Selector selector);

@@ -52,6 +52,14 @@ void run_step(Cpu& cpu, Op op, bool from_result, u32 a_raw, u32 b_raw, u32 c_raw
     case Op::Sar: builder.sar(a, count); break;
     case Op::Rol: builder.rol(a, count); break;
     case Op::Ror: builder.ror(a, count); break;
+    case Op::Rcl:
+      flags.set_cf(c_raw != 0);
+      builder.rcl(a, count);
+      break;
+    case Op::Rcr:
+      flags.set_cf(c_raw != 0);
+      builder.rcr(a, count);
+      break;
     case Op::Mul: builder.mul(a, b); break;
     case Op::Imul: builder.imul(a, b); break;
     case Op::Bt: builder.bt(a, b); break;

@@ -11,12 +11,13 @@ namespace relic86::jit {
 
 class ModeNumbers {
  public:
-  // Numbers begin at 1, and at most so many are given.
+  // Numbers begin at 1, and at most so many are given; then there is none for a new mode, which has no translations.
   static constexpr u32 kMost = (1u << 15) - 1;
+  static constexpr u32 kNone = 0;
 
   u32 number_of(Mode::Key key) {
     Recent& recent = recent_[(key * kSpread) >> (64 - kRecentBits)];
-    if (recent.key != key || recent.number == 0) recent = {key, number_slowly(key)};
+    if (recent.key != key || recent.number == kNone) recent = {key, number_slowly(key)};
     return recent.number;
   }
   // Of a number that is given.
@@ -38,6 +39,7 @@ class ModeNumbers {
     u32 number = 0;
   };
   u32 number_slowly(Mode::Key key) {
+    if (keys_.size() >= kMost && !numbers_.contains(key)) return kNone;
     const auto [at, added] = numbers_.try_emplace(key, static_cast<u32>(keys_.size() + 1));
     if (added) keys_.push_back(key);
     return at->second;

@@ -24,7 +24,7 @@ enum class ExitKind : u8 {
 
 // What a slow path needs to know of the access.
 // PushSelector: the lower half of the next slot of four bytes.
-enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Source, Destination };
+enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Source, Destination, BitString, Table };
 
 struct ExitPoint {
   Translation* owner = nullptr;
@@ -37,6 +37,7 @@ struct ExitPoint {
   bool wants_writable : 1 = false;  // touch: the page is to be one that may be written
   bool unshared : 1 = false;        // a branch to the target's unshared variant
   bool settles_flags : 1 = false;   // cold instructions: flags are brought to CpuState before the call
+  bool changes_mode : 1 = false;    // cold instructions: the block goes on only if it has not
   FarKind far{};                    // of what the transfer helper carries out
   bool flags_in_value = false;      // EngineArea::value holds the flags, else the home does
   bool units = false;               // the host's units hold the guest's registers when the call returns

@@ -132,7 +132,8 @@ void Emitter::node(u16 id) {
       value.reg = value.kind == Value::High ? n.reg & 3 : n.reg;
       break;
     case Op::SetRegister: set_register(id); break;
-    case Op::Address: value.kind = Value::Address; break;
+    case Op::Address:
+    case Op::BitAddress: value.kind = Value::Address; break;
     case Op::Load: load(id); break;
     case Op::LoadForWrite: load_for_write(id); break;
     case Op::Store: store(id); break;
@@ -158,6 +159,15 @@ void Emitter::node(u16 id) {
     case Op::Ror:
     case Op::Rcl:
     case Op::Rcr: shift(id); break;
+    case Op::PushAll: push_all(id); break;
+    case Op::PopAll: pop_all(id); break;
+    case Op::Enter: enter(id); break;
+    case Op::TableLoad: table_load(id); break;
+    case Op::CheckBounds: check_bounds(id); break;
+    case Op::CheckOverflow: check_overflow(); break;
+    case Op::DecimalAdjust: decimal_adjust(id); break;
+    case Op::DivideDigits: divide_digits(id); break;
+    case Op::MultiplyDigits: multiply_digits(id); break;
     case Op::Shld:
     case Op::Shrd: double_shift(id); break;
     case Op::Mul:
@@ -181,12 +191,17 @@ void Emitter::node(u16 id) {
     case Op::Image: break;
     case Op::Selector: selector(id); break;
     case Op::FlagsImage: flags_image(id); break;
+    case Op::CheckTrusted: check_v86_trusted(); break;
     case Op::SetFlags: set_flags(id); break;
     case Op::SetFlagsByte: set_flags_byte(); break;
     case Op::ClearInterrupts: clear_interrupts(); break;
     case Op::SetInterrupts: set_interrupts(); break;
     case Op::LoadSegment: load_segment(id); break;
     case Op::VerifySegment: verify_segment(id); break;
+    case Op::LoadFar: load_far(id); break;
+    case Op::DescribeSegment: describe_segment(id); break;
+    case Op::CheckProtected: check_protected(); break;
+    case Op::AdjustLevel: adjust_level(id); break;
     case Op::FastTransfer: fast_transfer(id); break;
     case Op::FarTransfer: far_transfer(id); break;
     case Op::DirectTransfer: direct_transfer(id); break;
@@ -202,6 +217,7 @@ void Emitter::node(u16 id) {
     case Op::Condition:
     case Op::ZeroCount:
     case Op::Invert:
+    case Op::Both:
     case Op::TargetOf: break;  // by their users
     case Op::Select: select(id); break;
     case Op::Truth: truth(id); break;
@@ -469,6 +485,21 @@ void Emitter::leave_mode() {
   ended_ = true;
 }
 
+// RDTSC, unless CR4.TSD may forbid it.
+void Emitter::read_time(ExitPoint* exit) {
+  constexpr i32 kTimeStampDisable = 1 << 2;
+  const Label forbidden = a_.newLabel(), done = a_.newLabel();
+  a_.test(state(offsetof(CpuState, cr4), 4), kTimeStampDisable);
+  a_.jnz(forbidden);
+  call_thunk(thunks_.time, exit);
+  a_.bind(done);
+  defer([=, this] {
+    a_.bind(forbidden);
+    call_thunk(thunks_.cold, exit);
+    a_.jmp(done);
+  });
+}
+
 // A cold instruction: its handler is called with everything in CpuState.
 void Emitter::cold() {
   store_x87_pointers();
@@ -482,11 +513,18 @@ void Emitter::cold() {
     const bool system = i.handler == mov_to_segment || i.handler == pop_segment;
     quiet = (row.flags_read | row.flags_written | row.undefined.flags) == 0 && (row.traits & kTraitEndsBlock) == 0 &&
             (arithmetic || (row.traits & kTraitString) != 0 || system);
-    quiet = quiet || i.handler == rdtsc;
+    quiet = quiet || i.handler == rdtsc || i.handler == cpuid;
     quiet = quiet || leaves_flags_alone(i);
   }
   exit->settles_flags = !quiet;
-  call_thunk(thunks_.cold, exit);
+  exit->changes_mode = insn().leaves;
+  if (i.handler == rdtsc && !i.replaced()) {
+    read_time(exit);
+  } else if (i.handler == cpuid && !i.replaced()) {
+    call_thunk(thunks_.identify, exit);
+  } else {
+    call_thunk(thunks_.cold, exit);
+  }
   host_flags(0);
   if (!quiet) {
     from_home_ = true;
@@ -494,10 +532,6 @@ void Emitter::cold() {
     record_ = 0;
     home_current_ = true;
     first_step_ = static_cast<u16>(translation_.steps.size());
-  }
-  if (insn().leaves) {
-    leave_mode();
-    return;
   }
   if (i.row == kNoRow || (instruction_table()[i.row].traits & kTraitEndsBlock) != 0) {
     // The handler goes on elsewhere; should one ever complete plainly, the next instruction follows.

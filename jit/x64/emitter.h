@@ -6,6 +6,7 @@
 //   emitter_memory.cpp      loads, stores, stack
 //   emitter_arithmetic.cpp  operations
 //   emitter_flags.cpp       flag steps, conditions, the home
+//   emitter_flag_chains.cpp steps that become one
 //   emitter_branches.cpp    jumps, links, the indirect lookup
 //   emitter_limits.cpp      code whose page may reach over CS's limit
 //   emitter_units.cpp       x87, MMX, SSE
@@ -13,6 +14,7 @@
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF, descriptor tables' registers, reads of control registers
 //   emitter_unit_flags.cpp  CLTS, LMSW, MOV to CR0
 //   emitter_transfers.cpp   far transfers, INT and IRET
+//   emitter_compound.cpp    PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic
 //   emitter_segments.cpp    MOV and POP of segment registers, VERR, VERW, SYSENTER, SYSEXIT
 #pragma once
 
@@ -98,16 +100,21 @@ class Emitter {
   void pop(u16 id);
   void peek(u16 id);
   void set_stack_pointer(u16 id);
-  // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow.
+  // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to
+  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                     bool aligned = false);
+                     bool aligned = false, const Label* split = nullptr);
+  AddressForm operand_address(u16 address);
   bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
   void check_unaligned(unsigned segment, unsigned bytes, bool narrow, const Gp& scratch, const Label& slow);
   ExitPoint* access_exit(AddressForm form, unsigned bytes, unsigned segment);
   void stack_address(i32 displacement);
   void move_stack_pointer(i32 by);
-  void finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow, ExitPoint* exit);
+  void finish_load(u16 id, unsigned bytes, const Mem& from, u8 temporary, const Label& slow, const Label& split,
+                   ExitPoint* exit);
+  void finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
+                    const Label& done, ExitPoint* exit);
 
   // extended: the move that widens, if the value goes to its only user's register at once.
   void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::Inst::Id& extended);
@@ -164,6 +171,7 @@ class Emitter {
   // The host's flags hold what `condition` reads; gives the code to use.
   x86::CondCode condition_code(u32 condition);
   bool rebuild(u32 mask);
+  bool rebuild(const FlagStep& step, u32 mask);
   void fetch_operand(const FlagOperand& operand);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
   i32 table(bool write) const;  // of the TLB, by privilege
@@ -173,6 +181,11 @@ class Emitter {
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
   x86::Mem segment_field(unsigned segment, std::size_t offset, u32 bytes) const;
   void flatten();
+  // Chains of steps (emitter_flag_chains.cpp)
+  bool join_steps();
+  bool begin_image(const Mem& image, std::size_t& next);
+  void append_to_image(const Mem& image, const FlagStep& step);
+  void put_in_image(const Mem& image, u32 flag);
   void carry_in();
   void write_home();
   bool leave_record();
@@ -222,6 +235,7 @@ class Emitter {
   void fall_through_exit();
   bool linkable(i32 target, unsigned bytes) const;
   void cold();
+  void read_time(ExitPoint* exit);
 
   // --- x87, MMX, SSE (emitter_units.cpp) ---
   void native();
@@ -242,6 +256,18 @@ class Emitter {
   void trap_here();
   void wait_here();
 
+  // --- Several steps in one instruction (emitter_compound.cpp) ---
+  Mem piece(unsigned bytes, unsigned unit, bool write, unsigned segment);
+  void push_all(u16 id);
+  void pop_all(u16 id);
+  void enter(u16 id);
+  void table_load(u16 id);
+  void check_bounds(u16 id);
+  void check_overflow();
+  void decimal_adjust(u16 id);
+  void divide_digits(u16 id);
+  void multiply_digits(u16 id);
+
   // --- The system's instructions (emitter_system.cpp) ---
   void selector(u16 id);
   void flags_image(u16 id);
@@ -250,6 +276,7 @@ class Emitter {
   bool logic_left_flags() const;
   void check_trusted(const Label& other);
   void check_not_v86(const Label& other);
+  void check_v86_trusted();
   void set_flags(u16 id);
   void set_flags_byte();
   void clear_interrupts();
@@ -257,6 +284,10 @@ class Emitter {
   void selector_operand(u16 id, const Label& slow);
   void load_segment(u16 id);
   void verify_segment(u16 id);
+  void load_far(u16 id);
+  void describe_segment(u16 id);
+  void check_protected();
+  void adjust_level(u16 id);
   void fast_transfer(u16 id);
   void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
   void table_register(u16 id);

@@ -1,3 +1,4 @@
+#include "cpu/semantics/condition.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -23,6 +24,8 @@ x86::Inst::Id instruction_of(Op op) {
     case Op::Sar: return x86::Inst::kIdSar;
     case Op::Rol: return x86::Inst::kIdRol;
     case Op::Ror: return x86::Inst::kIdRor;
+    case Op::Rcl: return x86::Inst::kIdRcl;
+    case Op::Rcr: return x86::Inst::kIdRcr;
     case Op::Shld: return x86::Inst::kIdShld;
     case Op::Shrd: return x86::Inst::kIdShrd;
     case Op::Bts: return x86::Inst::kIdBts;
@@ -154,7 +157,8 @@ void Emitter::unary(u16 id) {
 void Emitter::shift(u16 id) {
   const Node n = at(id);
   const unsigned bytes = n.size;
-  const bool rotate = n.op == Op::Rol || n.op == Op::Ror;
+  const bool through = n.op == Op::Rcl || n.op == Op::Rcr;
+  const bool rotate = through || n.op == Op::Rol || n.op == Op::Ror;
   const Value& count = values_[n.b];
   const bool fixed = count.kind == Value::Constant;
   const u32 amount = count.constant & 31;
@@ -181,6 +185,7 @@ void Emitter::shift(u16 id) {
   if (look.needed()) {
     step.a = capture(n.a, bytes, written);
     step.b = capture(n.b, 1, written);
+    if (through) step.c = new_slot();
   }
   Gp to;
   if (direct) {
@@ -191,6 +196,14 @@ void Emitter::shift(u16 id) {
   } else {
     to = sized(take(), bytes);
     move_to(to, n.a, bytes);
+  }
+  if (through) {
+    carry_in();
+    if (step.c.kind == FlagOperand::Slot) {
+      a_.setc(kAddress.r8());
+      a_.movzx(kAddress.r32(), kAddress.r8());
+      a_.mov(slot(step.c.value), kAddress.r32());
+    }
   }
   if (fixed) {
     a_.emit(instruction_of(n.op), to, asmjit::Imm(amount));
@@ -305,7 +318,12 @@ void Emitter::divide(u16 id) {
   const Label slow = a_.newLabel();
   const Gp divisor = in_register(n.c, bytes);
   if (n.op == Op::Div) {
-    a_.cmp(guest(kEdx, bytes), divisor);
+    if (bytes == 1) {
+      a_.movzx(kAddress.r32(), x86::ah);
+      a_.cmp(kAddress.r8(), divisor);
+    } else {
+      a_.cmp(guest(kEdx, bytes), divisor);
+    }
     a_.jae(slow);
     a_.div(divisor);
   } else {
@@ -324,6 +342,10 @@ void Emitter::divide(u16 id) {
   values_[low].kind = values_[high].kind = Value::Guest;
   values_[low].reg = kEax;
   values_[high].reg = kEdx;
+  if (bytes == 1) {
+    values_[high].kind = Value::High;
+    values_[high].reg = kEax;
+  }
   host_flags(0);
   defer([=, this] {
     a_.bind(slow);
@@ -493,7 +515,22 @@ void Emitter::set_direction(u16 id) {
 }
 
 void Emitter::set_carry(u16 id) {
+  constexpr u32 kComplement = 2;
   const u32 carry = at(id).immediate;
+  if (carry == kComplement) {
+    FlagStep step;
+    step.op = Op::SetCarry;
+    const x86::CondCode code = condition_code(static_cast<u32>(Condition::Below));
+    if (need(kCF).needed()) {
+      step.a = new_slot();
+      a_.set(x86::negateCond(code), kAddress.r8());
+      a_.movzx(kAddress.r32(), kAddress.r8());
+      a_.mov(slot(step.a.value), kAddress.r32());
+    }
+    a_.cmc();
+    add_step(step, false);
+    return;
+  }
   if (carry != 0) {
     a_.stc();
   } else {

@@ -40,6 +40,17 @@ Emitter::Truth Emitter::truth_of(u16 id) {
       const Truth inner = truth_of(n.a);
       return {true, x86::negateCond(inner.code)};
     }
+    case Op::Both: {  // the count first asks for the flags, then goes down
+      const Truth second = truth_of(n.b);
+      a_.set(second.code, kAddress.r8());
+      const u8 host = take();
+      const Truth first = truth_of(n.a);
+      a_.set(first.code, sized(host, 1));
+      a_.test(sized(host, 1), kAddress.r8());
+      give(host);
+      host_flags(0);
+      return {true, x86::CondCode::kNZ};
+    }
     default: failed_ = true; return {true, x86::CondCode::kZ};
   }
 }
@@ -312,7 +323,8 @@ void Emitter::jump_if(u16 id) {
 // LOOP: the count goes down; the guest's flags are not those of the host then.
 void Emitter::counting_jump(u16 id) {
   const Node n = at(id);
-  if (at(n.a).op != Op::Invert || at(at(n.a).a).op != Op::ZeroCount) {
+  const u16 count = at(n.a).op == Op::Both ? at(n.a).a : n.a;
+  if (at(count).op != Op::Invert || at(at(count).a).op != Op::ZeroCount) {
     failed_ = true;
     return;
   }

@@ -85,11 +85,13 @@ asmjit::Operand Emitter::right_operand(const FlagOperand& operand, unsigned byte
   return step_operand(operand, kAddress, bytes, good);
 }
 
-// Repeats the last step for its flags alone. Only kAddress may be changed.
 bool Emitter::rebuild(u32 mask) {
   const auto& steps = translation_.steps;
-  if (steps.size() <= first_step_) return false;
-  const FlagStep& step = steps.back();
+  return steps.size() > first_step_ && rebuild(FlagStep(steps.back()), mask);
+}
+
+// Repeats a step for its flags alone. Only kAddress may be changed.
+bool Emitter::rebuild(const FlagStep& step, u32 mask) {
   const unsigned bytes = step.size;
   constexpr u32 kOfResult = kSF | kZF | kPF;
   if (step.a.kind == FlagOperand::None || step.b.kind == FlagOperand::HighByte) return false;
@@ -136,6 +138,11 @@ bool Emitter::rebuild(u32 mask) {
       return true;
     case Op::Literal:
     case Op::Image:
+      if (mask == kCF && step.a.kind == FlagOperand::Slot) {
+        a_.bt(slot(step.a.value), 0);
+        host_flags(kCF);
+        return true;
+      }
       fetch_operand(step.a);
       a_.and_(kAddress.r32(), static_cast<i32>(step.op == Op::Literal ? u32{kZF} | kPF | kCF : u32{kArithmeticFlags}));
       a_.push(kAddress);
@@ -197,7 +204,7 @@ x86::CondCode Emitter::condition_code(u32 condition) {
       if (entry_home_) entry_exposed_ = true;
       call_thunk(thunks_.home_flags, new_exit(ExitKind::Before, undone_before()));
       host_flags(kArithmeticFlags & ~kAF);
-    } else {
+    } else if (!join_steps() || !rebuild(mask)) {
       flatten();
     }
   }
@@ -234,13 +241,17 @@ void Emitter::write_home() {
   if (home_current_) return;
   record_ = 0;
   const auto& steps = translation_.steps;
-  const std::size_t length = steps.size() - first_step_;
-  const bool counting = length > 0 && counting_step(steps.back().op);
-  const bool fits = length == 0 || (from_home_ ? counting && length == 1 : length == 1 || (counting && length == 2));
-  if (!fits) {
+  const auto fits = [&] {
+    const std::size_t length = steps.size() - first_step_;
+    const bool counting = length > 0 && counting_step(steps.back().op);
+    return length == 0 || (from_home_ ? counting && length == 1 : length == 1 || (counting && length == 2));
+  };
+  if (!fits() && !join_steps()) {
     flatten();
     return;
   }
+  const std::size_t length = steps.size() - first_step_;
+  const bool counting = length > 0 && counting_step(steps.back().op);
   home_current_ = true;
   if (length == 0) return;
   if (!from_home_) {

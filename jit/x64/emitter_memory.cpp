@@ -37,8 +37,29 @@ ExitPoint* Emitter::access_exit(AddressForm form, unsigned bytes, unsigned segme
   return exit;
 }
 
+// kAddress := the offset of the operand that an Address or BitAddress names. The host's flags go.
+AddressForm Emitter::operand_address(u16 address) {
+  lea_address(kAddress);
+  const Node& n = at(address);
+  if (n.op == Op::Address) return AddressForm::Operand;
+  const bool wide = n.size == 4;
+  const u8 host = take();
+  const Gp unit = sized(host, 8);
+  host_flags(0);
+  if (wide) {
+    a_.mov(unit.r32(), in_register(n.b, 4));
+  } else {
+    a_.movsx(unit.r32(), in_register(n.b, 2));
+  }
+  a_.sar(unit.r32(), wide ? 5 : 4);
+  a_.lea(kAddress.r32(), x86::ptr(kAddress, unit, wide ? 2 : 1));
+  if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
+  give(host);
+  return AddressForm::BitString;
+}
+
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                            bool aligned) {
+                            bool aligned, const Label* split) {
   temporary = take();
   const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
@@ -64,12 +85,12 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
     a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
     a_.jnz(unaligned);
     a_.bind(within);
-    defer([=, this, narrow = narrow_] {
+    defer([=, this, narrow = narrow_, over = split != nullptr && bytes <= 4 ? *split : slow] {
       a_.bind(unaligned);
       if (later) check_unaligned(segment, bytes, narrow, entry, slow);
       compare_with_page_end(entry, bytes);
       a_.jbe(within);
-      a_.jmp(slow);
+      a_.jmp(over);
     });
   }
   tlb_entry(entry, address32, write, slow);
@@ -184,7 +205,7 @@ void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::In
 }
 
 void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow,
-                          ExitPoint* exit) {
+                          const Label& split, ExitPoint* exit) {
   const Label done = a_.newLabel();
   Gp to;
   give(temporary);  // the entry is used up with the access
@@ -192,8 +213,15 @@ void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 tempo
   load_into(id, bytes, from, to, extended);
   a_.bind(done);
   defer([=, this] {
+    const Label loaded = a_.newLabel();
+    if (bytes == 2 || bytes == 4) {
+      a_.bind(split);
+      a_.call(thunks_.split_load[mode_.user ? 1 : 0]);
+      a_.je(loaded);
+    }
     a_.bind(slow);
     call_thunk(thunks_.load, exit);
+    a_.bind(loaded);
     a_.emit(extended == x86::Inst::kIdNone ? x86::Inst::kIdMov : extended, to,
             area(offsetof(EngineArea, value), bytes));
     a_.jmp(done);
@@ -210,12 +238,12 @@ void Emitter::load(u16 id) {
     load_into(id, n.size, place, to, extended);
     return;
   }
-  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
-  const Label slow = a_.newLabel();
-  lea_address(kAddress);
+  const Label slow = a_.newLabel(), split = a_.newLabel();
+  const AddressForm form = operand_address(n.a);
+  ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, segment, slow, temporary);
-  finish_load(id, n.size, from, temporary, slow, exit);
+  const x86::Mem from = translate(n.size, false, segment, slow, temporary, false, &split);
+  finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
 // Leaves the host address in a temporary of the Address value, for the store that follows. A page that is not plainly
@@ -236,9 +264,9 @@ void Emitter::load_for_write(u16 id) {
     }
     return;
   }
-  ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   a_.bind(again);
-  lea_address(kAddress);
+  const AddressForm form = operand_address(n.a);
+  ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, true, segment, slow, temporary);
   const Gp pointer = sized(temporary, 8);
@@ -278,19 +306,30 @@ void Emitter::store(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
-  const Label slow = a_.newLabel(), done = a_.newLabel();
+  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
   lea_address(kAddress);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, segment, slow, temporary);
+  const x86::Mem to = translate(n.size, true, segment, slow, temporary, false, &split);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
-  defer([=, this] {
-    a_.bind(slow);
-    a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);
-    call_thunk(thunks_.store, exit);
-    a_.jmp(done);
-  });
+  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
+}
+
+// What a store does that is none of one page.
+void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
+                           const Label& done, ExitPoint* exit) {
+  const Mem kept = area(offsetof(EngineArea, value), bytes);
+  if (bytes == 2 || bytes == 4) {
+    a_.bind(split);
+    a_.emit(x86::Inst::kIdMov, kept, value);
+    a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][mode_.user ? 1 : 0]);
+    a_.je(done);
+  }
+  a_.bind(slow);
+  a_.emit(x86::Inst::kIdMov, kept, value);
+  call_thunk(thunks_.store, exit);
+  a_.jmp(done);
 }
 
 // CMPXCHG8B: the host's, since its registers are the guest's. Like there the page is written in either case.
@@ -349,20 +388,15 @@ void Emitter::push(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(form, n.size, kSs);
-  const Label slow = a_.newLabel(), done = a_.newLabel();
+  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
   stack_address(-step);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, kSs, slow, temporary);
+  const x86::Mem to = translate(n.size, true, kSs, slow, temporary, false, &split);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
   move_stack_pointer(-step);
-  defer([=, this] {
-    a_.bind(slow);
-    a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);
-    call_thunk(thunks_.store, exit);
-    a_.jmp(done);
-  });
+  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
 }
 
 void Emitter::move_stack_pointer(i32 by) {
@@ -395,12 +429,12 @@ void Emitter::pop(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(AddressForm::StackTop, n.size, kSs);
-  const Label slow = a_.newLabel();
+  const Label slow = a_.newLabel(), split = a_.newLabel();
   stack_address(0);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, kSs, slow, temporary);
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, direct ? &split : nullptr);
   if (direct) {
-    finish_load(id, n.size, from, temporary, slow, exit);
+    finish_load(id, n.size, from, temporary, slow, split, exit);
   } else {
     to = sized(temporary, n.size);
     const Label done = a_.newLabel();
@@ -432,7 +466,7 @@ void Emitter::peek(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(form, n.size, kSs);
-  const Label slow = a_.newLabel();
+  const Label slow = a_.newLabel(), split = a_.newLabel();
   narrow_ = !mode_.stack32;
   if (narrow_) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
@@ -440,8 +474,8 @@ void Emitter::peek(u16 id) {
     a_.mov(kAddress.r32(), guest(n.reg, 4));
   }
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, kSs, slow, temporary);
-  finish_load(id, n.size, from, temporary, slow, exit);
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split);
+  finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
 void Emitter::set_stack_pointer(u16 id) {

@@ -59,6 +59,135 @@ void Emitter::load_segment(u16 id) {
   });
 }
 
+// LES and its like: the offset, then the selector behind it.
+void Emitter::load_far(u16 id) {
+  const Node& n = at(id);
+  const u8 reg = insn().insn->reg;
+  data_segment_ = kSegmentCount;
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  host_flags(0);
+  lea_address(kAddress);
+  const u32 bytes = n.size + 2u;
+  if (narrow_) {
+    a_.cmp(kAddress.r32(), 0x10000 - bytes);  // the selector's offset wraps by itself
+    a_.ja(slow);
+  }
+  u8 temporary = 0;
+  const Mem from = translate(bytes, false, insn().insn->segment, slow, temporary);
+  const u8 host = take();
+  Mem offset = from, selector = from.cloneAdjusted(n.size);
+  offset.setSize(n.size);
+  selector.setSize(2);
+  if (n.size == 2) {
+    a_.movzx(sized(host, 4), offset);
+  } else {
+    a_.mov(sized(host, 4), offset);
+  }
+  a_.movzx(kAddress.r32(), selector);
+  give(temporary);
+  a_.call(thunks_.segments.load[n.reg][mode_.code32 ? 1 : 0]);
+  a_.jne(slow);
+  a_.mov(guest(reg, n.size), sized(host, n.size));
+  give(host);
+  a_.bind(done);
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.cold, exit);
+    a_.jmp(done);
+  });
+}
+
+// LAR, LSL. EngineArea::value as below.
+void Emitter::describe_segment(u16 id) {
+  const Insn& i = *insn().insn;
+  const unsigned size = i.operand32() ? 4 : 2;
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label unread = a_.newLabel(), slow = a_.newLabel(), invisible = a_.newLabel();
+  host_flags(0);
+  selector_operand(id, unread);
+  a_.call(at(id).immediate != 0 ? thunks_.segments.limit : thunks_.segments.rights);
+  a_.jne(slow);
+  const u8 host = take();
+  a_.setnc(sized(host, 1));
+  a_.movzx(sized(host, 4), sized(host, 1));
+  a_.jc(invisible);
+  a_.mov(guest(i.reg, size), sized(kAddress.id(), size));
+  a_.bind(invisible);
+  if (need(kZF).needed()) {
+    FlagStep step;
+    step.op = Op::SetZero;
+    step.a = new_slot();
+    a_.mov(slot(step.a.value), sized(host, 4));
+    add_step(step, false);
+  }
+  give(host);
+  defer([=, this] {
+    a_.bind(unread);
+    a_.xor_(kAddress.r32(), kAddress.r32());
+    a_.bind(slow);
+    a_.mov(area(offsetof(EngineArea, value), 8), kAddress);
+    leave(exit);
+  });
+}
+
+// Elsewhere ARPL is an invalid opcode. 32-bit code is of protected mode.
+void Emitter::check_protected() {
+  if (mode_.code32) return;
+  static_assert(offsetof(CpuMode, v86) == offsetof(CpuMode, protected_mode) + 1);
+  constexpr i32 kProtected = 1;  // and not virtual-8086 mode
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label other = a_.newLabel();
+  host_flags(0);
+  a_.cmp(state(kProtectedMode, 2), kProtected);
+  a_.jne(other);
+  defer([=, this] {
+    a_.bind(other);
+    leave(exit);
+  });
+}
+
+// ARPL: the weaker of two requested privilege levels. In memory, one that has to be changed is the handler's.
+void Emitter::adjust_level(u16 id) {
+  constexpr i32 kLevel = 3;
+  const Insn& i = *insn().insn;
+  const Gp raise = kAddress.r32();
+  const u8 host = take();
+  const Gp own = sized(host, 4);
+  host_flags(0);
+  a_.mov(own, in_register(at(id).a, 4));
+  a_.mov(raise, guest(i.reg, 4));
+  a_.and_(own, kLevel);
+  a_.and_(raise, kLevel);
+  a_.sub(raise, own);
+  if (i.memory()) {
+    ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+    const Label weaker = a_.newLabel();
+    a_.jg(weaker);
+    a_.xor_(own, own);
+    defer([=, this] {
+      a_.bind(weaker);
+      leave(exit);
+    });
+  } else {
+    a_.setg(sized(host, 1));
+    a_.movzx(own, sized(host, 1));
+    a_.neg(own);
+    a_.and_(raise, own);
+    a_.neg(own);
+    before_write(i.rm, id);
+    a_.add(guest(i.rm, 2), kAddress.r16());
+  }
+  if (need(kZF).needed()) {
+    FlagStep step;
+    step.op = Op::SetZero;
+    step.a = new_slot();
+    a_.mov(slot(step.a.value), own);
+    add_step(step, false);
+  }
+  give(host);
+}
+
 // EngineArea::value: the selector, for the descriptor to be remembered.
 void Emitter::verify_segment(u16 id) {
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());

@@ -19,30 +19,25 @@ void Emitter::string_load(u16 id) {
   const bool source = n.reg == kEsi;
   const unsigned segment = source ? insn().insn->segment : unsigned{kEs};
   ExitPoint* const exit = access_exit(source ? AddressForm::Source : AddressForm::Destination, n.size, segment);
-  const Label slow = a_.newLabel();
+  const Label slow = a_.newLabel(), split = a_.newLabel();
   string_address(n.reg);
   u8 temporary = 0;
-  const Mem from = translate(n.size, false, segment, slow, temporary);
-  finish_load(id, n.size, from, temporary, slow, exit);
+  const Mem from = translate(n.size, false, segment, slow, temporary, false, &split);
+  finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
 void Emitter::string_store(u16 id) {
   const Node& n = at(id);
   const asmjit::Operand value = source(n.b, n.size);
   ExitPoint* const exit = access_exit(AddressForm::Destination, n.size, kEs);
-  const Label slow = a_.newLabel(), done = a_.newLabel();
+  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
   string_address(kEdi);
   u8 temporary = 0;
-  const Mem to = translate(n.size, true, kEs, slow, temporary);
+  const Mem to = translate(n.size, true, kEs, slow, temporary, false, &split);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
-  defer([=, this] {
-    a_.bind(slow);
-    a_.emit(x86::Inst::kIdMov, area(offsetof(EngineArea, value), n.size), value);
-    call_thunk(thunks_.store, exit);
-    a_.jmp(done);
-  });
+  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
 }
 
 void Emitter::advance(u16 id) {

@@ -67,6 +67,8 @@ void Emitter::arithmetic_image(const Gp& image) {
     if (entry_home_) entry_exposed_ = true;
     call_thunk(thunks_.home_image, new_exit(ExitKind::Before, undone_before()));
     a_.mov(image, area(offsetof(EngineArea, value)));
+  } else if (join_steps()) {
+    a_.mov(image, slot(translation_.steps.back().a.value));
   } else {
     flatten();
     a_.mov(image, area(offsetof(EngineArea, value)));
@@ -75,20 +77,23 @@ void Emitter::arithmetic_image(const Gp& image) {
   a_.and_(image, static_cast<i32>(kArithmeticFlags));
 }
 
+// In virtual-8086 mode with less IOPL than 3 the instruction is the handler's, before it has touched anything.
+void Emitter::check_v86_trusted() {
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label less = a_.newLabel(), other = a_.newLabel(), fine = a_.newLabel();
+  check_trusted(less);
+  a_.bind(fine);
+  defer([=, this] {
+    a_.bind(less);
+    check_not_v86(other);
+    a_.jmp(fine);
+    a_.bind(other);
+    leave(exit);
+  });
+}
+
 void Emitter::flags_image(u16 id) {
-  if (mode_.user) {  // virtual-8086 mode with less IOPL
-    ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
-    const Label less = a_.newLabel(), other = a_.newLabel(), fine = a_.newLabel();
-    check_trusted(less);
-    a_.bind(fine);
-    defer([=, this] {
-      a_.bind(less);
-      check_not_v86(other);
-      a_.jmp(fine);
-      a_.bind(other);
-      leave(exit);
-    });
-  }
+  if (mode_.user && at(id).immediate == 0) check_v86_trusted();
   const u8 host = take();
   set_temporary(id, host);
   const Gp image = sized(host, 4);

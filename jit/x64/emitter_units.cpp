@@ -105,7 +105,11 @@ void Emitter::native_memory() {
   const NativeForm& form = *insn().native;
   const Insn& i = *insn().insn;
   Mem place;
-  if (shared_place(insn().access, form.store, AddressForm::Operand, 0, i.segment, place)) {
+  // A store that its unmasked exception keeps from storing may not look at memory: the first check of a page would.
+  const bool may_skip = mode_.traps && form.store && form.tracked;
+  const SharedPage* const checked = shared_page(insn().access.group);
+  const bool shares = !may_skip || (checked != nullptr && checked->writable);
+  if (shares && shared_place(insn().access, form.store, AddressForm::Operand, 0, i.segment, place)) {
     encode_memory(place);
     if (form.tracked) {
       lea_address(kAddress);

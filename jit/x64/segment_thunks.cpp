@@ -122,6 +122,39 @@ void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
   restore_and_return(a);
 }
 
+// LAR and LSL; with EFLAGS.AC as VERR and VERW.
+void emit_describe(x86::Assembler& a, bool limit, const Label& find) {
+  const Label out = a.newLabel(), other = a.newLabel(), visible = a.newLabel();
+  save(a);
+  a.movzx(x86::eax, mode_field(offsetof(CpuMode, protected_mode), 2));
+  a.cmp(x86::eax, kProtected);
+  a.jne(out);
+  a.test(state_field(offsetof(CpuState, system_flags), 4), static_cast<i32>(kAC));
+  a.jnz(out);
+  a.call(find);
+  a.jne(out);
+  a.test(known_field(offsetof(Known, kind), 1), Known::kKnown);
+  a.jz(other);
+  a.test(known_field(offsetof(Known, kind), 1), Known::kVisible);
+  a.jnz(visible);
+  a.xor_(x86::eax, x86::eax);
+  a.stc();
+  a.jmp(out);
+  a.bind(visible);
+  if (limit) {
+    a.mov(x86::ebp, known_field(offsetof(Known, hidden) + offsetof(Segment, limit), 4));
+  } else {
+    a.mov(x86::ebp, known_field(offsetof(Known, raw) + sizeof(u32), 4));
+    a.and_(x86::ebp, 0x00FFFF00);
+  }
+  a.xor_(x86::eax, x86::eax);
+  a.bind(out);
+  restore_and_return(a);
+  a.bind(other);
+  a.or_(x86::eax, 1);
+  a.jmp(out);
+}
+
 }  // namespace
 
 Label emit_find(x86::Assembler& a, const Known* known) {
@@ -194,6 +227,10 @@ SegmentThunks emit_segment_thunks(x86::Assembler& a, const KnownDescriptor* know
   emit_verify(a, Known::kReadable, find);
   at.verify_write = a.offset();
   emit_verify(a, Known::kWritable, find);
+  at.rights = a.offset();
+  emit_describe(a, false, find);
+  at.limit = a.offset();
+  emit_describe(a, true, find);
   return at;
 }
 

@@ -8,6 +8,7 @@
 #include "jit/x64/code_thunks.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
+#include "jit/x64/split_thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -118,6 +119,39 @@ void emit_departure(x86::Assembler& a, const Helpers& helpers, Helper helper, co
   a.mov(x86::r10, x86::rax);
   reload(a);
   a.jmp(x86::r10);
+}
+
+// Calls a helper that looks at no guest registers but those handed to it. With the host's units in use, which C++ would
+// disturb, the handler does it all.
+void emit_light_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& cold) {
+  const x86::Gp kept[] = {x86::rcx, x86::rsi, x86::rdi, x86::r8, x86::r9, x86::r10, x86::r11};
+  static_assert(std::size(kept) % 2 == 1);  // with the return address the stack is aligned
+  a.cmp(area_field(offsetof(EngineArea, units), 4), 0);
+  a.jne(cold);
+  a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
+  for (const x86::Gp& each : kept) a.push(each);
+  a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
+  a.mov(x86::rsi, kAddress);
+  a.mov(x86::rax, reinterpret_cast<u64>(helper));
+  a.call(x86::rax);
+  for (std::size_t i = std::size(kept); i-- > 0;) a.pop(kept[i]);
+}
+
+// CPUID.
+void emit_identify(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
+  for (const unsigned each : {kEax, kEcx}) a.mov(state_field(gpr_offset(each)), guest(each, 8));
+  emit_light_call(a, helpers, helpers.identify, cold);
+  for (const unsigned each : {kEax, kEcx, kEdx, kEbx}) a.mov(guest(each, 8), state_field(gpr_offset(each)));
+  a.ret();
+}
+
+// EDX:EAX := what the helper gives.
+void emit_time(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
+  emit_light_call(a, helpers, helpers.time, cold);
+  a.mov(x86::rdx, x86::rax);
+  a.shr(x86::rdx, 32);
+  a.mov(x86::eax, x86::eax);
+  a.ret();
 }
 
 // kAddress := the arithmetic flags that CpuState::flags holds, as LazyFlags::eflags() says.
@@ -236,7 +270,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   x86::Assembler a(&code);
-  const Label leave = a.newLabel(), flatten = a.newLabel();
+  const Label leave = a.newLabel(), flatten = a.newLabel(), cold = a.newLabel();
   const Label leave_spilled = a.newLabel();
   const x86::Gp saved[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
@@ -281,6 +315,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   for (unsigned i = 0; i < 6; ++i) {
     at[i] = a.offset();
     if (wanted[i] == helpers.flatten) a.bind(flatten);
+    if (wanted[i] == helpers.cold) a.bind(cold);
     emit_call(a, helpers, wanted[i], leave_spilled);
     if (wanted[i] == helpers.flatten) {
       a.push(area_field(offsetof(EngineArea, value)));
@@ -289,12 +324,17 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
     a.ret();
   }
 
+  const std::size_t time_at = a.offset();
+  emit_time(a, helpers, cold);
+  const std::size_t identify_at = a.offset();
+  emit_identify(a, helpers, cold);
   const std::size_t home_flags_at = a.offset();
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
   emit_home_flags(a, flatten, true);
   CodeThunks far = emit_code_thunks(a, helpers.known);
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
+  const SplitThunks split = emit_split_thunks(a);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -310,6 +350,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.probe = base + at[2];
   thunks.touch = base + at[3];
   thunks.cold = base + at[4];
+  thunks.time = base + time_at;
+  thunks.identify = base + identify_at;
   thunks.home_flags = base + home_flags_at;
   thunks.home_image = base + home_image_at;
   thunks.flatten = base + at[5];
@@ -318,12 +360,18 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   }
   segments.verify_read += base;
   segments.verify_write += base;
+  segments.rights += base;
+  segments.limit += base;
   thunks.segments = segments;
   for (auto& variants : far.check) {
     for (u64& each : variants) each += base;
   }
   far.load += base;
   thunks.code = far;
+  for (unsigned user = 0; user < 2; ++user) {
+    thunks.split_load[user] = base + split.load[user];
+    for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
+  }
   return thunks;
 }
 

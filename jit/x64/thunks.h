@@ -22,6 +22,8 @@ struct Helpers {
   Helper depart = nullptr;    // the instruction at an exit of kind Before is carried out; never 0
   Helper transfer = nullptr;  // the block's last instruction, a far transfer, is carried out; never 0
   Helper flatten = nullptr;   // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
+  Helper time = nullptr;      // gives what RDTSC reads
+  Helper identify = nullptr;  // CPUID, from and to CpuState
   const KnownDescriptor* known = nullptr;
 };
 
@@ -32,6 +34,8 @@ struct SegmentThunks {
   u64 load[kSegmentRegisters][2] = {};
   // rbp := 1 if the segment may be read or written, else 0.
   u64 verify_read = 0, verify_write = 0;
+  // C: the program may not know of the segment; else rbp := its rights, or its limit.
+  u64 rights = 0, limit = 0;
 };
 
 // Of far transfers within a ring of protected mode.
@@ -50,8 +54,14 @@ struct Thunks {
   u64 transfer = 0;    // the same for ExitPoint::far, the flags at home
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
+  u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold
+  u64 identify = 0;    // CPUID; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
+  // 2 or 4 bytes over the end of a page, from the linear address in rbp on, from or to EngineArea::value: NZ, and
+  // nothing done, unless both pages may be accessed directly. By user; stores by size, too: 0 for 2 bytes. rbp changes.
+  u64 split_load[2] = {};
+  u64 split_store[2][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };

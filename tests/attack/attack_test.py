@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,14 +17,19 @@ import time
 
 PATIENCE = 120  # seconds until something that does not happen is a failure
 
-# A boot sector that writes 'U' to COM1 for ever, waiting for THRE as drivers do:
-# and counts in the dword at 600h:
-#   mov dx,3FDh; L: in al,dx; test al,20h; jz L; mov dx,3F8h; mov al,'U'; out dx,al; inc dword [600h]; jmp start
-WRITER = bytes.fromhex('bafd03 ec a820 74fb baf803 b055 ee 66ff060006 ebeb')
+# A boot sector that writes 'U' to COM1 for ever, waiting for THRE as drivers do. It counts the characters in the dword
+# at 600h, and how often it has looked for THRE since the last one in the dword at 604h:
+#   start: mov dx,3FDh; poll: inc dword [604h]; in al,dx; test al,20h; jz poll
+#          mov dx,3F8h; mov al,'U'; out dx,al; inc dword [600h]; and dword [604h],0; jmp start
+WRITER = bytes.fromhex('bafd0366ff060406eca82074f6baf803b055ee66ff060006668326040600ebe0')
 
 
 class Failure(Exception):
     pass
+
+
+class Skipped(Exception):
+    """The host lacks what the test looks at."""
 
 
 def check(holds, message):
@@ -157,17 +163,18 @@ def unread_output(options, reader=None, **popen):
         client = reader(machine) if reader else None
         qmp = machine.qmp()
 
-        def written():
-            return int(qmp.monitor('xp /1xw 0x600').split()[-1], 16)
+        def counters():
+            written, looks = qmp.monitor('xp /2xw 0x600').split()[-2:]
+            return int(written, 16), int(looks, 16)
 
-        def stalled():  # the guest waits for the transmitter
-            before = written()
-            time.sleep(0.5)
-            return before > 0 and before == written()
+        def stalled():
+            # A character takes about a millisecond of guest time, some thousand looks at the line status.
+            written, looks = counters()
+            return written > 0 and looks > 1000000
         until(stalled, 'a transmitter that stays busy')
         check(qmp.ask('query-status')['return']['status'] == 'running', 'the machine is not running')
         if client is not None:  # and goes on when somebody reads
-            total, stored = 0, written()
+            total, stored = 0, counters()[0]
             while total < stored + 2000:
                 piece = os.read(client, 65536)
                 check(piece and set(piece) == {ord('U')}, f'{piece[:20]}')
@@ -462,15 +469,39 @@ def stuck_machine():
     return Machine('--timeout', '0.2', '-pidfile', 'pid', stderr=writing), reading, writing
 
 
+def writes_to_stderr(pid):
+    """Whether a thread of the process is in the middle of write(2, ...), as the kernel tells."""
+    number_of_write = {'x86_64': '1', 'aarch64': '64'}.get(os.uname().machine)
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        try:
+            with open(f'/proc/{pid}/task/{thread}/syscall') as call:
+                if call.read().split()[:2] == [number_of_write, '0x2']:
+                    return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # the thread has ended meanwhile
+    return False
+
+
+def pending_signals(pid):
+    with open(f'/proc/{pid}/status') as status:
+        return next(int(line.split()[1], 16) for line in status if line.startswith('ShdPnd'))
+
+
 def test_signals():
+    try:
+        open('/proc/self/syscall').close()
+    except OSError as failure:
+        raise Skipped(f'this kernel does not tell what a process waits for: {failure}')
     for signals in (1, 2):
         machine, reading, writing = stuck_machine()
         with machine:
-            until(lambda: os.path.exists('pid'), 'the PID file')
-            time.sleep(2)  # it gets stuck meanwhile; if it does not, it ends at the first signal with another code
+            pid = machine.process.pid
+            until(lambda: writes_to_stderr(pid), 'a machine that hangs')
+            check(os.path.exists('pid'), 'there is no PID file')
             for _ in range(signals):
                 machine.process.send_signal(signal.SIGTERM)
-                time.sleep(0.5)
+                # Two that are pending at a time would be one.
+                until(lambda: machine.process.poll() is not None or pending_signals(pid) == 0, 'somebody who takes the signal')
             try:
                 code = machine.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
@@ -479,6 +510,31 @@ def test_signals():
             check(not os.path.exists('pid'), 'the PID file is left')
         os.close(reading)
         os.close(writing)
+
+
+def test_hardening():
+    """What the program was built with (RELIC86_HARDENING of CMake) can be read off its file (ELF-64, gABI chapter 5)."""
+    wanted = os.environ.get('RELIC86_HARDENING', '').split()
+    if not wanted:
+        raise Skipped('this build has no hardening')
+    with open(RELIC86, 'rb') as file:
+        program = file.read()
+    kind, headers_at, header_size, count = struct.unpack_from('<16xH14xQ14xHH', program)
+    headers = [struct.unpack_from('<IIQQQQQQ', program, headers_at + n * header_size) for n in range(count)]
+    load, dynamic, stack, relro = 1, 2, 0x6474E551, 0x6474E552
+    execute, write = 1, 2
+    check(all(flags & (execute | write) != execute | write for type, flags, *_ in headers if type in (load, stack)),
+          'memory that can be written and executed')
+    check(any(type == stack and not flags & execute for type, flags, *_ in headers), 'a stack that can be executed')
+    if 'pie' in wanted:
+        check(kind == 3, 'the program lies at one address')
+    if 'relro' in wanted:
+        check(any(type == relro for type, *_ in headers), 'no RELRO')
+        _, _, offset, _, _, size, _, _ = next(header for header in headers if header[0] == dynamic)
+        entries = dict(struct.iter_unpack('<QQ', program[offset:offset + size]))
+        check(entries.get(0x6FFFFFFB, 0) & 1, 'functions of libraries are looked up when they are called')
+    for word, function in (('stack', b'__stack_chk_fail'), ('fortify', b'__memcpy_chk'), ('assertions', b'__glibcxx_assert_fail')):
+        check(word not in wanted or function in program, f'{word}: nobody calls {function.decode()}')
 
 
 TESTS = {name[len('test_'):]: function for name, function in sorted(globals().items()) if name.startswith('test_')}
@@ -492,6 +548,9 @@ if __name__ == '__main__':
         os.chdir(folder)
         try:
             TESTS[sys.argv[1]]()
+        except Skipped as skipped:
+            print(f'attack_test: {sys.argv[1]}: skipped: {skipped}')
+            sys.exit(77)
         except (Failure, OSError, ValueError, KeyError) as failure:
             print(f'attack_test: {sys.argv[1]}: {type(failure).__name__}: {failure}', file=sys.stderr)
             sys.exit(1)

@@ -63,8 +63,14 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       slot.present = true;
       slot.image = std::make_unique<MemoryDisk>(1474560);
     }
+    config.sb16.emplace().host = &sound_;
+    for (const auto model : {PciSoundCardConfig::Model::Ac97, PciSoundCardConfig::Model::Es1370}) {
+      config.pci_sound.emplace_back().model = model;
+      config.pci_sound.back().host = &sound_;
+    }
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
     board_->connect_processor([this](bool level) { intr_ = level; });
+    board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
   }
 
@@ -178,6 +184,15 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (reader) board_->state(reader.value());
   }
 
+  // A host that hears and forgets.
+  struct Deaf final : SoundHost, SoundSink, LevelSink {
+    SoundSink& add_voice(SoundSource*) override { return *this; }
+    LevelSink& add_level(SoundSource*) override { return *this; }
+    void play(GuestTime, SampleRate, std::span<const StereoFrame>) override {}
+    void level(GuestTime, StereoFrame) override {}
+  };
+
+  Deaf sound_;
   BackingStore store_;
   PhysicalBus bus_;
   IoSpace io_;

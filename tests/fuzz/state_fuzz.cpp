@@ -2,93 +2,29 @@
 // took it runs on with random port accesses in between. Whatever the file said, it is refused and the machine is as it
 // was, or the machine goes on without a step outside what it owns.
 //
-// Input: 1 byte seed state, 1 byte how long the machine runs, then changes of 12 bytes each: u16 field, u16 place in
-// it, u8 what is done (Deed), 7 bytes of a number.
+// Input: 1 byte seed state, 1 byte how long the machine runs and whether its picture is drawn, then changes of 12 bytes
+// each (tests/fuzz/seed_state.h).
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <memory>
 #include <random>
 
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
 #include "machine/machine.h"
 #include "options/options.h"
+#include "tests/fuzz/seed_state.h"
 
 namespace relic86 {
 namespace {
 
-using Fields = std::vector<std::pair<std::string, std::vector<u8>>>;
-
-Fields take_apart(std::span<const u8> state) {
-  Fields fields;
-  while (!state.empty()) {
-    u16 name_size = 0;
-    u32 size = 0;
-    std::memcpy(&name_size, state.data(), sizeof name_size);
-    const auto name = state.subspan(sizeof name_size, name_size);
-    state = state.subspan(sizeof name_size + name_size);
-    std::memcpy(&size, state.data(), sizeof size);
-    const auto content = state.subspan(sizeof size, size);
-    fields.push_back({{name.begin(), name.end()}, {content.begin(), content.end()}});
-    state = state.subspan(sizeof size + size);
-  }
-  return fields;
-}
-
-std::vector<u8> put_together(const Fields& fields) {
-  std::vector<u8> state;
-  const auto append = [&state](const void* from, std::size_t count) {
-    const auto* bytes = static_cast<const u8*>(from);
-    state.insert(state.end(), bytes, bytes + count);
-  };
-  for (const auto& [name, content] : fields) {
-    const auto name_size = static_cast<u16>(name.size());
-    const auto size = static_cast<u32>(content.size());
-    append(&name_size, sizeof name_size);
-    append(name.data(), name.size());
-    append(&size, sizeof size);
-    append(content.data(), content.size());
-  }
-  return state;
-}
-
-enum Deed : u8 { kSet8, kSet16, kSet32, kSet64, kFlip, kFill, kShorten, kLengthen, kRemove, kDeeds };
-
-void change(Fields& fields, std::span<const u8> what) {
-  u16 field = 0, place = 0;
-  u64 number = 0;
-  std::memcpy(&field, what.data(), sizeof field);
-  std::memcpy(&place, what.data() + 2, sizeof place);
-  std::memcpy(&number, what.data() + 5, 7);
-  auto& [name, content] = fields[field % fields.size()];
-  const auto set = [&](std::size_t size) {
-    if (content.empty()) return;
-    // The sign is extended: deeds near either end of a number are what goes wrong.
-    number = static_cast<u64>(static_cast<i64>(number << 8) >> 8);
-    const std::size_t at = content.size() <= size ? 0 : place % (content.size() - size + 1);
-    std::memcpy(content.data() + at, &number, std::min(size, content.size()));
-  };
-  switch (what[4] % kDeeds) {
-    case kSet8: return set(1);
-    case kSet16: return set(2);
-    case kSet32: return set(4);
-    case kSet64: return set(8);
-    case kFlip:
-      if (!content.empty()) content[place % content.size()] ^= static_cast<u8>(1u << number % 8);
-      return;
-    case kFill: return std::fill(content.begin(), content.end(), static_cast<u8>(number));
-    case kShorten: return content.resize(content.size() - std::min<std::size_t>(content.size(), 1 + place % 16));
-    case kLengthen: return content.resize(content.size() + (number % 256 == 0 ? place : place % 64));
-    default: name += "x";
-  }
-}
-
+// A machine in the state of one seed. It goes back to it before an input's changes are loaded.
 class Victim {
  public:
-  Victim() {
+  explicit Victim(void (Victim::*prepare)()) {
     std::string folder = "/tmp/relic86-fuzz-XXXXXX";
     if (mkdtemp(folder.data()) == nullptr) fail("no temporary folder");
     const std::string disk = folder + "/disk", cdrom = folder + "/cdrom", floppy = folder + "/floppy";
@@ -97,7 +33,7 @@ class Victim {
     make_file(floppy, 1474560);
     const char* const engine = std::getenv("RELIC86_FUZZ_ENGINE");
     std::vector<std::string> arguments = {"-display",     "none",
-                                          "-m",           "2",
+                                          "-m",           "1",
                                           "-bios",        RELIC86_FUZZ_FIRMWARE,
                                           "-icount",      "shift=4,sleep=off",
                                           "-accel",       engine == nullptr ? "interp" : engine,
@@ -116,33 +52,31 @@ class Victim {
     machine_ = std::move(made).value();
     std::filesystem::remove_all(folder);
     machine_->resume();
-    make_seeds();
+    (this->*prepare)();
+    machine_->pause();
+    seed_ = std::make_unique<fuzz::SeedState>(state());
+    const auto memory = ram();
+    memory_.assign(memory.begin(), memory.end());
+    go_back();
+    home_ = std::make_unique<fuzz::SeedState>(state());
   }
 
   void run(std::span<const u8> input) {
     if (input.size() < 2 || input.size() > 2 + 12 * 24) return;
-    const Seed& seed = seeds_[input[0] % seeds_.size()];
-    go_back(seed);
-    StateWriter before;  // with all keys up, which a loaded machine's are
-    machine_->state(before);
-    Fields fields = seed.fields;
-    for (auto rest = input.subspan(2); rest.size() >= 12; rest = rest.subspan(12)) change(fields, rest.first(12));
-    const auto loaded = machine_->load_state(put_together(fields));
+    if (left_) go_back();
+    fuzz::ChangedFields changed;
+    for (auto rest = input.subspan(2); rest.size() >= 12; rest = rest.subspan(12))
+      fuzz::change(*seed_, changed, rest.first(12));
+    const auto loaded = machine_->load_state(seed_->with(changed));
     if (!loaded) {
       if (std::getenv("RELIC86_FUZZ_VERBOSE") != nullptr)
         std::fprintf(stderr, "refused: %s\n", loaded.message().c_str());
-      StateWriter now;
-      machine_->state(now);
-      if (now.data() != before.data()) {
-        const Fields first = take_apart(before.data()), after = take_apart(now.data());
-        std::string changed;
-        for (std::size_t i = 0; i < after.size(); i++) {
-          if (after[i] != first[i]) changed += " " + after[i].first;
-        }
-        fail("a refused state (" + loaded.message() + ") has changed the machine:" + changed);
-      }
+      if (auto now = state(); now != home_->bytes())
+        fail("a refused state (" + loaded.message() +
+             ") has changed the machine:" + home_->difference(fuzz::SeedState(now)));
       return;
     }
+    left_ = true;
     machine_->after_load();
     std::seed_seq from(input.begin(), input.end());
     std::mt19937 random(from);
@@ -152,16 +86,75 @@ class Victim {
       advance(length);
       for (unsigned i = 0; i < 8; i++) access(random);
     }
-    look();
+    if (input[1] / 32 % 4 == 0) look();
     machine_->pause();
+    state();
+  }
+
+  // --- The seeds ---
+
+  void early() { advance(2000); }
+  // Transfers from drives, half done: a CD-ROM block, a disk sector, a floppy sector by DMA.
+  void transfers_in() {
+    begin_cdrom();
+    start_packet({0x28, 0, 0, 0, 0, 1, 0, 0, 2}, 2048);
+    advance(2000);
+    for (unsigned i = 0; i < 100; i++) in(0x170, 2);
+    start_floppy(0xE6);
+    advance(2000);
+    type();
+    start_disk(kReadMultiple, 7);
+    advance(400);
+    for (unsigned i = 0; i < 40; i++) in(0x1F0, 2);
+    expect(kCdrom + "phase", kDataIn), expect(kCdrom + "drive.done", 0), expect(kCdrom + "drive.block", 2048);
+    expect(kDisk + "phase", kDataIn), expect(kDisk + "limit", 4 * 512);
+  }
+  // Transfers to drives: parameters of MODE SELECT, several sectors, a floppy sector without DMA.
+  void transfers_out() {
+    begin_cdrom();
+    start_packet({0x55, 0x10, 0, 0, 0, 0, 0, 0, 28}, 24);
+    advance(2000);
+    for (unsigned i = 0; i < 5; i++) out(0x170, 0, 2);
+    start_disk(kWriteMultiple, 8);
+    advance(2000);
+    for (unsigned i = 0; i < 300; i++) out(0x1F0, i, 2);
+    for (const unsigned byte : {0x03, 0xDF, 0x03}) out(0x3F5, byte);
+    start_floppy(0xC5);
+    for (unsigned i = 0; i < 60; i++) advance(500);
+    machine_->board().mouse().move(3, 4, 0);
+    out(0x3D4, 0x11);
+    out(0x1CE, 1, 2), out(0x1CF, 640, 2), out(0x1CE, 2, 2), out(0x1CF, 400, 2), out(0x1CE, 3, 2), out(0x1CF, 32, 2);
+    out(0x1CE, 4, 2), out(0x1CF, 0x41, 2);
+    expect(kCdrom + "phase", kDataOut), expect(kCdrom + "position", 10), expect(kCdrom + "drive.block", 24);
+    expect(kDisk + "phase", kDataOut), expect(kDisk + "position", 600), expect(kDisk + "limit", 4 * 512);
+  }
+  // Protected mode with paging; timers of every kind.
+  void protected_mode() {
+    advance(60'000);
+    out(0x70, 0x8A), out(0x71, 0x26), out(0x70, 0x8B), out(0x71, 0x72);
+    machine_->bus().write(PhysAddr(0xFEE000F0), 4, 0x1FF);
+    machine_->bus().write(PhysAddr(0xFEE003E0), 4, 0xB);
+    machine_->bus().write(PhysAddr(0xFEE00320), 4, 0x20040);
+    machine_->bus().write(PhysAddr(0xFEE00380), 4, 30'000);
+    out(0x43, 0xB6), out(0x42, 0x80), out(0x42, 4), out(0x61, 3);
+    out(0x3F8 + 2, 7), out(0x3F8 + 3, 0x83), out(0x3F8, 1), out(0x3F9, 0), out(0x3FB, 3), out(0x3F9, 0xF);
+    for (unsigned i = 0; i < 10; i++) out(0x3F8, 'a' + i);
+    advance(5'000);
+    type();
+    expect("cpu.cr0", 0xE0000031);  // PG, NE, PE; CD and NW as after reset
+  }
+  // Both drives wait for the bus master, which has not been told where in memory their data lies.
+  void transfers_by_dma() {
+    begin_cdrom();
+    out(0x171, 1), start_packet({0x28, 0, 0, 0, 0, 1, 0, 0, 2}, 0);
+    advance(2000);
+    start_disk(kWriteDma, 9);
+    advance(2000);
+    expect(kCdrom + "phase", kDmaIn), expect(kCdrom + "limit", 4096);
+    expect(kDisk + "phase", kDmaOut), expect(kDisk + "limit", 9 * 512);
   }
 
  private:
-  struct Seed {
-    std::vector<u8> state;
-    Fields fields;
-    std::vector<u8> memory;
-  };
   [[noreturn]] static void fail(const std::string& message) {
     std::fprintf(stderr, "state_fuzz: %s\n", message.c_str());
     std::abort();
@@ -183,84 +176,45 @@ class Victim {
   void look() {
     Frame frame;
     machine_->board().render(frame);
-    machine_->state_hash();
-    machine_->end_message();
+    machine_->board().text_screen();
   }
 
-  void save_seed() {
-    machine_->pause();
-    Seed seed;
+  std::span<u8> ram() { return machine_->bus().store().bytes(BackingOffset(0), machine_->bus().store().ram_size()); }
+  std::vector<u8> state() {
     StateWriter writer;
     machine_->state(writer);
-    seed.state = writer.data();
-    seed.fields = take_apart(seed.state);
-    const auto memory = machine_->bus().store().bytes(BackingOffset(0), kKeptMemory);
-    seed.memory.assign(memory.begin(), memory.end());
-    seeds_.push_back(std::move(seed));
-    machine_->resume();
+    return writer.data();
+  }
+  // A seed that does not hold what it is there for would search in the wrong place.
+  void expect(const std::string& field, u64 value) {
+    const auto found = fuzz::SeedState(state()).number(field);
+    if (!found) fail("no field " + field);
+    if (*found != value) fail("the seed has " + std::to_string(*found) + " in " + field);
   }
   // The seed's own state always loads.
-  void go_back(const Seed& seed) {
-    machine_->pause();
-    u8* const memory = machine_->bus().store().host(BackingOffset(0));
-    if (std::memcmp(memory, seed.memory.data(), kKeptMemory) != 0) std::memcpy(memory, seed.memory.data(), kKeptMemory);
-    if (auto loaded = machine_->load_state(seed.state); !loaded) fail("the seed is refused: " + loaded.message());
+  void go_back() {
+    left_ = false;
+    const auto memory = ram();
+    if (std::memcmp(memory.data(), memory_.data(), memory.size()) != 0)
+      std::memcpy(memory.data(), memory_.data(), memory.size());
+    if (auto loaded = machine_->load_state(seed_->bytes()); !loaded) fail("the seed is refused: " + loaded.message());
     machine_->after_load();
   }
 
-  void make_seeds() {
+  // The drive tells once that it was reset; after that it obeys.
+  void begin_cdrom() {
     advance(2000);
-    save_seed();
-    // Transfers from drives, half done: a disk sector, a CD-ROM block, a floppy sector by DMA.
-    start_packet({}, 4096);  // hears that the drive was reset
+    start_packet({}, 4096);
     advance(2000);
-    start_packet({0x28, 0, 0, 0, 0, 1, 0, 0, 2}, 4096);
-    advance(2000);
-    for (unsigned i = 0; i < 100; i++) in(0x170, 2);
-    start_disk(0x20, 3);
-    advance(2000);
-    for (unsigned i = 0; i < 40; i++) in(0x1F0, 2);
-    start_floppy(0xE6);
-    advance(2000);
-    type();
-    save_seed();
-    // Transfers to drives: parameters of MODE SELECT, several sectors, a floppy sector without DMA.
-    start_packet({0x55, 0x10, 0, 0, 0, 0, 0, 0, 28}, 24);
-    advance(2000);
-    for (unsigned i = 0; i < 5; i++) out(0x170, 0, 2);
-    start_disk(0xC6, 4);
-    advance(2000);
-    start_disk(0xC5, 8);
-    advance(2000);
-    for (unsigned i = 0; i < 300; i++) out(0x1F0, i, 2);
-    for (const unsigned byte : {0x03, 0xDF, 0x03}) out(0x3F5, byte);
-    start_floppy(0xC5);
-    for (unsigned i = 0; i < 60; i++) advance(500);
-    machine_->board().mouse().move(3, 4, 0);
-    out(0x3D4, 0x11);
-    out(0x1CE, 1, 2), out(0x1CF, 640, 2), out(0x1CE, 2, 2), out(0x1CF, 400, 2), out(0x1CE, 3, 2), out(0x1CF, 32, 2);
-    out(0x1CE, 4, 2), out(0x1CF, 0x41, 2);
-    save_seed();
-    // Protected mode with paging; timers of every kind.
-    advance(60'000);
-    out(0x70, 0x8A), out(0x71, 0x26), out(0x70, 0x8B), out(0x71, 0x72);
-    machine_->bus().write(PhysAddr(0xFEE000F0), 4, 0x1FF);
-    machine_->bus().write(PhysAddr(0xFEE003E0), 4, 0xB);
-    machine_->bus().write(PhysAddr(0xFEE00320), 4, 0x20040);
-    machine_->bus().write(PhysAddr(0xFEE00380), 4, 30'000);
-    out(0x43, 0xB6), out(0x42, 0x80), out(0x42, 4), out(0x61, 3);
-    out(0x3F8 + 2, 7), out(0x3F8 + 3, 0x83), out(0x3F8, 1), out(0x3F9, 0), out(0x3FB, 3), out(0x3F9, 0xF);
-    for (unsigned i = 0; i < 10; i++) out(0x3F8, 'a' + i);
-    advance(5'000);
-    type();
-    save_seed();
   }
   void start_packet(std::array<u8, 12> packet, u32 limit) {
-    out(0x171, 0), out(0x174, limit & 0xFF), out(0x175, limit >> 8), out(0x176, 0), out(0x177, 0xA0);
+    out(0x174, limit & 0xFF), out(0x175, limit >> 8), out(0x176, 0), out(0x177, 0xA0);
     advance(2000);
     for (unsigned i = 0; i < 12; i += 2) out(0x170, packet[i] | packet[i + 1] << 8, 2);
   }
   void start_disk(u8 command, u8 count) {
+    out(0x1F2, 4), out(0x1F7, kSetMultiple);
+    advance(400);
     out(0x1F2, count), out(0x1F3, 5), out(0x1F4, 0), out(0x1F5, 0), out(0x1F6, 0xE0), out(0x1F7, command);
   }
   void start_floppy(u8 command) {
@@ -298,17 +252,40 @@ class Victim {
       out(port, random() % 2 == 0 ? random() : random() % 256, width);
   }
 
-  static constexpr u64 kKeptMemory = 1 << 20;
+  // Of AtaDevice: the phases of a transfer.
+  static constexpr u64 kDataIn = 2, kDataOut = 3, kDmaIn = 6, kDmaOut = 7;
+  static constexpr u8 kReadMultiple = 0xC4, kWriteMultiple = 0xC5, kWriteDma = 0xCA, kSetMultiple = 0xC6;
+  const std::string kDisk = "board.piix3_ide.primary.drive0.", kCdrom = "board.piix3_ide.secondary.drive0.";
+
   HostPoller poller_;
   std::unique_ptr<Machine> machine_;
-  std::vector<Seed> seeds_;
+  std::unique_ptr<fuzz::SeedState> seed_;
+  std::unique_ptr<fuzz::SeedState> home_;  // what the machine saves once it is back: all keys are up
+  std::vector<u8> memory_;
+  bool left_ = false;  // an input was taken: the machine is somewhere else
+};
+
+// One machine for each seed: a refused input costs no way back.
+class Victims {
+ public:
+  Victims() {
+    for (const auto prepare : {&Victim::early, &Victim::transfers_in, &Victim::transfers_out, &Victim::protected_mode,
+                               &Victim::transfers_by_dma})
+      list_.push_back(std::make_unique<Victim>(prepare));
+  }
+  void run(std::span<const u8> input) {
+    if (!input.empty()) list_[input[0] % list_.size()]->run(input);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Victim>> list_;
 };
 
 }  // namespace
 }  // namespace relic86
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static relic86::Victim victim;
-  victim.run({data, size});
+  static relic86::Victims victims;
+  victims.run({data, size});
   return 0;
 }

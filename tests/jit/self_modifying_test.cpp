@@ -124,6 +124,21 @@ TEST_P(SelfModifying, AnotherBlockOfTheSamePage) {
   EXPECT_EQ(value(kEdx), kSum);
 }
 
+TEST_P(SelfModifying, CodeWrittenAgainAsItIsKeepsTheTranslation) {
+  constexpr u32 kFunction = kStart + 0x800;
+  const Bytes code = counting_loop([](Bytes& b) {
+    b.raw({0xC7, 0x05}).dword(kFunction).dword(0x90C88990);  // mov [function], nop; mov eax, ecx; nop
+    b.raw({0xC6, 0x05}).dword(kFunction + 4).raw({0xC3});    // mov byte [function + 4], ret
+    b.raw({0xE8}).branch(kFunction);                         // call function
+  });
+  machine_.write(kStart, code.all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), kSum);
+  if (translator_) {
+    EXPECT_LT(translator_->statistics().died, 3u);
+  }
+}
+
 TEST_P(SelfModifying, DataBesideCodeKeepsTheTranslation) {
   // The counter lies in the page of the code, in another granule: nothing must be thrown away for it.
   constexpr u32 kCounter = kStart + 0x900;

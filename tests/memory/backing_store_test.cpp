@@ -89,6 +89,17 @@ TEST(BackingStore, ADirtyPageWithCodeStaysWatched) {
   EXPECT_TRUE(store.watched(BackingOffset(0)));
 }
 
+TEST(BackingStore, WhatIsWrittenAgainIsDirtyButNoNewCode) {
+  auto store = BackingStore::create(kMiB, 0).value();
+  RecordingCodeWatch watch;
+  store.set_code_watch(&watch);
+  store.add_code(BackingOffset(0x1000), ~u64{0});
+  store.arm_dirty(BackingOffset(0), 0x2000);
+  store.note_rewrite(BackingOffset(0x0FFE), 4);
+  EXPECT_TRUE(store.dirty(BackingOffset(0)) && store.dirty(BackingOffset(0x1000)));
+  EXPECT_TRUE(watch.hits.empty());
+}
+
 TEST(BackingStore, ListenerHearsOnlyOfNewlyWatchedPages) {
   auto store = BackingStore::create(kMiB, 0).value();
   std::vector<u64> heard;

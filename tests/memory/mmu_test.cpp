@@ -245,6 +245,7 @@ TEST(Mmu, WatchedPageIsReported) {
   ASSERT_TRUE(board.write<u32>(0x401100, 0xAABBCCDD) && board.write<u16>(0x405102, 0x1122, kUser));
   ASSERT_TRUE(board.write<u32>(0x401000, 5)) << "no code in that granule";
   EXPECT_EQ(board.entry(0x801100), 0x1122CCDDu);
+  ASSERT_TRUE(board.write<u32>(0x401100, 0x1122CCDD)) << "the same again: no news";
   EXPECT_EQ(watch.hits, (std::vector<RecordingCodeWatch::Hit>{{0x801100, 4}, {0x801102, 2}}));
   board.map(0x402000, 0x801000 | kP | kW | kU);  // filled while watched
   ASSERT_TRUE(board.write<u8>(0x402120, 1));
@@ -546,18 +547,35 @@ TEST(MmuFlush, RemapFlushes) {
   EXPECT_EQ(value, 0x11);
 }
 
-TEST(MmuFlush, CapFlushes) {
+TEST(MmuFlush, CapReplacesTheOldest) {
   MemoryBoard board(8);
   for (u32 page = 0; page < 8; page++) ASSERT_TRUE(board.write<u8>(page * kPageSize, 1));
   EXPECT_EQ(board.mmu.tlb().live_entries(), 8u);
   ASSERT_TRUE(board.write<u8>(3 * kPageSize, 1));
   EXPECT_EQ(board.mmu.tlb().live_entries(), 8u) << "no new page";
   const u64 flushes = board.mmu.tlb().flushes();
-  ASSERT_TRUE(board.write<u8>(8 * kPageSize, 1));
-  EXPECT_EQ(board.mmu.tlb().live_entries(), 1u);
-  EXPECT_EQ(board.mmu.tlb().flushes(), flushes + 1);
-  for (u32 page = 0; page < 8; page++)
-    EXPECT_EQ(board.read_entry(page * kPageSize) | board.write_entry(page << 12), 0u);
+  board.mmu.tlb().forget_replaced();
+  for (u32 page = 8; page < 11; page++) ASSERT_TRUE(board.write<u8>(page * kPageSize, 1));
+  EXPECT_EQ(board.mmu.tlb().live_entries(), 8u);
+  EXPECT_EQ(board.mmu.tlb().flushes(), flushes) << "no code has lost its entry";
+  EXPECT_EQ(board.mmu.tlb().replaced().count, 3u);
+  EXPECT_EQ(board.mmu.tlb().replaced().pages[1], reinterpret_cast<u64>(board.store.host(BackingOffset(kPageSize))));
+  for (u32 page = 0; page < 11; page++) EXPECT_EQ(board.write_entry(page * kPageSize) != 0, page >= 3) << page;
+}
+
+// The page that runs stays, and takes its turn again as if it were new; other code that goes is told of.
+TEST(MmuFlush, CapKeepsThePageThatRuns) {
+  MemoryBoard board(8);
+  u64 base = 0x1000, offset = 0x10;
+  board.mmu.tlb().execute_at(&offset, &base);
+  Mmu::CodePage page;
+  for (u32 number = 0; number < 8; number++)
+    ASSERT_TRUE(board.mmu.fetch_page(LinAddr(number * kPageSize), kSupervisor, page));
+  const u64 flushes = board.mmu.tlb().flushes();
+  for (u32 number = 8; number < 11; number++) ASSERT_TRUE(board.write<u8>(number * kPageSize, 1));
+  EXPECT_EQ(board.mmu.tlb().flushes(), flushes + 3);
+  for (u32 number = 0; number < 11; number++)
+    EXPECT_EQ(board.read_entry(number * kPageSize) != 0, number == 1 || number == 2 || number >= 5) << number;
 }
 
 TEST(MmuFlush, CapWithinACrossingAccess) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -16,7 +17,11 @@ TEST(Tlb, LiveListMatchesAModel) {
   MemoryBoard board(kCap);
   Tlb& tlb = board.mmu.tlb();
   std::mt19937 random(7);
-  std::map<std::pair<u32, Privilege>, bool> model;  // page and privilege: global
+  struct Known {
+    bool global = false;
+    int age = 0;
+  };
+  std::map<std::pair<u32, Privilege>, Known> model;  // by page and privilege
   for (int step = 0; step < 20000; step++) {
     const u32 page = kFirst + static_cast<u32>(random() % kPages) * kPageSize;
     const u32 what = static_cast<u32>(random() % 200);
@@ -25,7 +30,7 @@ TEST(Tlb, LiveListMatchesAModel) {
       model.clear();
     } else if (what < 4) {
       tlb.flush_non_global();
-      std::erase_if(model, [](const auto& entry) { return !entry.second; });
+      std::erase_if(model, [](const auto& entry) { return !entry.second.global; });
     } else if (what < 60) {
       tlb.flush_page(LinAddr(page));
       model.erase({page, kSupervisor});
@@ -38,8 +43,10 @@ TEST(Tlb, LiveListMatchesAModel) {
       fill.writable = random() % 2 != 0;
       fill.global = random() % 2 != 0;
       const std::pair key{page, fill.privilege};
-      if (!model.contains(key) && model.size() == kCap) model.clear();
-      model[key] = fill.global;
+      const auto by_age = [](const auto& a, const auto& b) { return a.second.age < b.second.age; };
+      if (!model.contains(key) && model.size() == kCap)
+        model.erase(std::min_element(model.begin(), model.end(), by_age));
+      if (!model.contains(key) || model[key].global != fill.global) model[key] = {fill.global, step};
       tlb.fill(fill);
       EXPECT_EQ(board.write_entry(page, fill.privilege) != 0, fill.writable);
     }

@@ -243,7 +243,16 @@ TEST(Properties, OfOptionsHaveAnAnswerToo) {
   EXPECT_NE(refusal({"-machine", "pcspk-audiodev=s"}).find("there is no -audiodev with id=s"), std::string::npos);
   EXPECT_EQ(warning({"-audiodev", "pa,id=a,server=/x"}).find("warning: -audiodev pa: "), 0u);
   EXPECT_NE(refusal({"-audiodev", "nnoe,id=a"}).find("the nearest is none"), std::string::npos);
-  EXPECT_NE(refusal({"-audio", "none,model=sb16"}).find("there is no sound card"), std::string::npos);
+  EXPECT_NE(refusal({"-audio", "none,model=gus"}).find("there is no such card"), std::string::npos);
+  EXPECT_NE(refusal({"-audio", "none,model=sb16", "-device", "adlib,audiodev=b"}).find("no -audiodev with id=b"),
+            std::string::npos);
+  EXPECT_EQ(warning({"-audio", "none,model=sb16", "-audiodev",
+                     "wav,id=b,path=x,timer-period=5000,out.frequency=48000,"
+                     "out.channels=1,out.format=s32,out.buffer-length=1000,in.voices=0"}),
+            "");
+  EXPECT_NE(refusal({"-audiodev", "wav,id=a,out.frequncy=1"}).find("the nearest is out.frequency"), std::string::npos);
+  EXPECT_NE(refusal({"-audiodev", "wav,id=a,out.frequency=1"}).find("8000"), std::string::npos);
+  EXPECT_NE(refusal({"-audiodev", "sdl,id=a,path=x"}).find("unknown property"), std::string::npos);
   // Memory, actions, policies.
   EXPECT_EQ(warning({"-m", "size=1M,slots=2,maxmem=1M", "-action", "panic=none,watchdog=pause"}), "");
   EXPECT_NE(refusal({"-m", "64,solts=2"}).find("unknown property"), std::string::npos);
@@ -282,15 +291,39 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 }
 
 TEST(ForeignDevices, AreRefusedWithAReason) {
-  for (const char* device : {"e1000", "virtio-blk-pci", "usb-tablet", "sb16", "ich9-ahci", "lsi53c895a", "nvme",
+  for (const char* device : {"e1000", "virtio-blk-pci", "usb-tablet", "gus", "ich9-ahci", "lsi53c895a", "nvme",
                              "pvpanic", "cirrus-vga", "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});
-    const auto config = board_config_for(options);
-    ASSERT_FALSE(config.ok()) << device;
-    EXPECT_EQ(config.message().find("unknown device"), std::string::npos) << config.message();
-    EXPECT_NE(config.message().find("; "), std::string::npos) << config.message();
+    const auto plan = board_plan_for(options);
+    ASSERT_FALSE(plan.ok()) << device;
+    EXPECT_EQ(plan.message().find("unknown device"), std::string::npos) << plan.message();
+    EXPECT_NE(plan.message().find("; "), std::string::npos) << plan.message();
   }
+}
+
+TEST(SoundCards, TakeQemusProperties) {
+  const auto answer = [](const char* name, std::vector<std::pair<std::string, std::string>> properties) {
+    Options options;
+    options.vga = "none";
+    options.devices.push_back({name, std::move(properties)});
+    const auto plan = board_plan_for(options);
+    return plan.ok() ? std::string() : plan.message();
+  };
+  EXPECT_EQ(answer("sb16", {{"iobase", "0x240"},
+                            {"irq", "7"},
+                            {"dma", "3"},
+                            {"dma16", "7"},
+                            {"version", "0x40d"},
+                            {"audiodev", "a"},
+                            {"id", "i"}}),
+            "");
+  EXPECT_NE(answer("sb16", {{"irq", "9"}}).find("irq=9: 2, 5, 7, 10 are possible"), std::string::npos);
+  EXPECT_NE(answer("sb16", {{"irqq", "5"}}).find("the nearest is irq"), std::string::npos);
+  EXPECT_EQ(answer("adlib", {{"freq", "44100"}}), "");
+  EXPECT_EQ(answer("AC97", {{"addr", "5"}, {"bus", "pci.0"}}), "");
+  EXPECT_NE(answer("AC97", {{"addr", "99"}}).find("addr="), std::string::npos);
+  EXPECT_EQ(answer("ES1370", {}), "");
 }
 
 TEST(Processors, OfQemuHaveAnAnswer) {

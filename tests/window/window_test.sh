@@ -189,6 +189,30 @@ start
 kill -TERM $machine
 ends_with 0
 
+# All of this within the sandbox, at its strictest.
+refused=$("$relic86" -display none -S --timeout 0.01 -sandbox on 2>&1)
+if [[ $refused = *libseccomp* || $refused = *'takes no filter'* || $refused = *'has no Landlock'* ]]; then
+  echo "the sandbox is left out: $refused"
+else
+  start -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+  grep -q '^Seccomp:[[:space:]]*2$' "/proc/$machine/status" || fail "no filter of system calls: $(grep Seccomp "/proc/$machine/status")"
+  within 10 pixels_are 0 0 FFFFFF 7 15 FFFFFF 9 0 000000 || fail "the sandboxed window's text"
+  xdotool type --delay 50 'inside'
+  within 5 shows 'inside' || fail "keys do not arrive in the sandbox: $(monitor screentext)"
+  xdotool key Return
+  xdotool key ctrl+alt+v
+  within 20 shows 'Pasted: (a+b)*{C} ~ "q" \ | 100%' || fail "pasted text does not arrive in the sandbox: $(monitor screentext)"
+  xdotool key F2
+  within 10 size_is 640x480 || fail "the sandboxed window does not follow the mode"
+  within 10 pixels_are 5 5 0000AA 635 475 FFFFFF || fail "the sandboxed window's picture"
+  monitor "screendump $work/inside.ppm" >/dev/null
+  [ "$(convert "$work/inside.ppm" -format '%[hex:u.p{5,5}]' info: | cut -c1-6)" = 0000AA ] || fail "screendump in the sandbox"
+  xdotool key ctrl+alt+f
+  within 5 is_full_screen || fail "no full screen in the sandbox"
+  close_button
+  ends_with 0
+fi
+
 # No display: an error if a window was asked for; else headless, with a warning that says so.
 env -u DISPLAY timeout 20 "$relic86" -display sdl -m 16 >"$work/out" 2>&1 && fail "-display sdl without a display succeeds"
 grep -q 'relic86: -display sdl: .*-display none' "$work/out" || fail "its message: $(cat "$work/out")"

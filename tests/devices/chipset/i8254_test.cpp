@@ -16,9 +16,9 @@ using test::TestBoard;
 constexpr GuestTime kSecond = 1'000'000'000, kMillisecond = 1'000'000;
 constexpr GuestTime ticks(i64 count) { return (count * 11 * kSecond + 13124999) / 13125000; }  // first ns of a tick
 
-struct Recorder final : SpeakerSink {
-  void speaker_level(GuestTime at, bool level) override { changes.emplace_back(at, level); }
-  std::vector<std::pair<GuestTime, bool>> changes;
+struct Recorder final : LevelSink {
+  void level(GuestTime at, StereoFrame level) override { changes.emplace_back(at, level.left); }
+  std::vector<std::pair<GuestTime, float>> changes;
 };
 
 struct Timer : ::testing::Test {
@@ -281,9 +281,13 @@ TEST_F(Timer, SpeakerGetsTheSquareWave) {
   control.set_speaker(&speaker);
   program(2, 3, 1194);  // 1 kHz
   at_tick(10000);
+  control.produce(board.clock.time);
   EXPECT_TRUE(speaker.changes.empty());
+  EXPECT_FALSE(control.sounding());
   board.out(0x61, 3);
+  EXPECT_TRUE(control.sounding());
   at_tick(10000 + 1 + 11940);
+  control.produce(board.clock.time);
   ASSERT_GE(speaker.changes.size(), 20u);
   EXPECT_LE(speaker.changes.size(), 22u);
   for (std::size_t i = 2; i < speaker.changes.size(); i++) {
@@ -291,14 +295,57 @@ TEST_F(Timer, SpeakerGetsTheSquareWave) {
     EXPECT_NEAR(static_cast<double>(speaker.changes[i].first - speaker.changes[i - 1].first), 500343, 900);
   }
   board.out(0x61, 0);
-  EXPECT_FALSE(speaker.changes.back().second);
+  control.produce(board.clock.time);
+  EXPECT_EQ(speaker.changes.back().second, 0.0f);
   const std::size_t count = speaker.changes.size();
   board.out(0x61, 2);  // by the data bit alone, OUT2 is high
-  EXPECT_EQ(speaker.changes.size(), count + 1);
+  board.pass(kMillisecond);
   board.out(0x61, 0);
+  EXPECT_EQ(speaker.changes.size(), count + 1);
+  control.produce(board.clock.time);
   EXPECT_EQ(speaker.changes.size(), count + 2);
+  EXPECT_EQ(speaker.changes.back().first - speaker.changes[count].first, kMillisecond);
   board.pass(kSecond);
+  control.produce(board.clock.time);
   EXPECT_EQ(speaker.changes.size(), count + 2);
+}
+
+// A new count is taken at the end of a half period, whoever looks at the timer in between and however late the sound is
+// asked for.
+TEST_F(Timer, SpeakerHearsNewCountsInTime) {
+  std::vector<std::pair<GuestTime, float>> expected;
+  for (const bool looks : {false, true}) {
+    TestBoard other;
+    I8254 timer;
+    SystemControlB port(timer);
+    ASSERT_TRUE(timer.attach(other.attachment).ok());
+    ASSERT_TRUE(port.attach(other.attachment).ok());
+    timer.reset(ResetKind::PowerOn);
+    port.reset(ResetKind::PowerOn);
+    Recorder speaker;
+    port.set_speaker(&speaker);
+    const auto count = [&](u32 value) {
+      other.out(0x42, value & 0xFF);
+      other.out(0x42, value >> 8);
+    };
+    other.out(0x43, 0xB6);
+    count(2000);
+    other.out(0x61, 3);
+    other.pass(ticks(500));
+    count(300);  // from tick 1001 on
+    for (int i = 0; i < 100; i++) {
+      other.pass(ticks(20));
+      if (looks) other.in(0x61), other.in(0x42);
+    }
+    port.produce(other.clock.time);
+    if (!looks) {
+      expected = speaker.changes;
+      ASSERT_GT(expected.size(), 8u);
+      EXPECT_EQ(expected[1].first, ticks(1001));
+      EXPECT_EQ(expected[2].first, ticks(1151));
+    }
+    EXPECT_EQ(speaker.changes, expected);
+  }
 }
 
 TEST_F(Timer, ResetStopsInterrupts) {

@@ -52,12 +52,29 @@ std::vector<u8> state_of(CpuTestMachine& machine) {
   return writer.data();
 }
 
+// Which of the pages that programs reach have entries: read, write and code, by privilege.
+std::string entries_of(CpuTestMachine& machine) {
+  const Tlb& tlb = machine.cpu().mmu().tlb();
+  std::string text;
+  for (u32 page = 0; page < (kNearMemory >> kPageShift); ++page) {
+    const LinAddr address(page << kPageShift);
+    for (const Privilege privilege : {Privilege::Supervisor, Privilege::User}) {
+      const bool read = tlb.read_entry(address, privilege) != 0, write = tlb.write_entry(address, privilege) != 0;
+      text += "-rw"[write ? 2 : read ? 1 : 0];
+      text += "-x"[tlb.code_entry(address, privilege) != 0 ? 1 : 0];
+    }
+  }
+  return text;
+}
+
 std::vector<Difference> differences(Pair& pair) {
   std::vector<Difference> found;
   const u64 left_entries = pair.interpreter.cpu().mmu().tlb().live_entries();
   const u64 right_entries = pair.host.cpu().mmu().tlb().live_entries();
   if (left_entries != right_entries && !pair.cold)
     found.push_back({"TLB entries", std::to_string(left_entries), std::to_string(right_entries)});
+  const std::string left_pages = entries_of(pair.interpreter), right_pages = entries_of(pair.host);
+  if (left_pages != right_pages && !pair.cold) found.push_back({"TLB pages", left_pages, right_pages});
   const std::vector<u8> left = state_of(pair.interpreter), right = state_of(pair.host);
   if (left == right) return found;
   const Fields left_fields = fields_of(left), right_fields = fields_of(right);

@@ -103,6 +103,10 @@ void Sequences::load_segment(const Base& base) {
     case 0:
       move_immediate(reg, selector, 2);
       if (g_.one_in(3)) access(base);
+      if (g_.one_in(4)) {  // LAR or LSL first
+        raw({0x0F, static_cast<u8>(0x02 + g_.below(2)), static_cast<u8>(0xC0 | spare(base) << 3 | reg)});
+        move_immediate(reg, selector, 2);
+      }
       raw({0x8E, static_cast<u8>(0xC0 | segment << 3 | reg)});
       break;
     case 1:

@@ -1,6 +1,8 @@
 #include "tests/lockstep/random/world.h"
 
+#include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "tests/lockstep/random/sequences.h"
 
@@ -25,6 +27,8 @@ constexpr World kWorlds[] = {
     {.name = "limits16", .code32 = false, .user = true, .segments = true, .crosses_page = true},
     {.name = "aligned32", .code32 = true, .user = true, .segments = true, .aligned = true},
     {.name = "aligned86", .code32 = false, .virtual86 = true, .user = true, .aligned = true},
+    {.name = "crowded32", .code32 = true, .user = true, .paging = true, .crosses_page = true, .crowded = true},
+    {.name = "crowded86", .code32 = false, .virtual86 = true, .user = true, .paging = true, .crowded = true},
 };
 
 bool of_feature(const InstructionRow& row, Feature first, Feature last) {
@@ -36,6 +40,13 @@ bool branches(const InstructionRow& row) { return (row.traits & (kTraitBranch | 
 bool stack(const InstructionRow& row) { return (row.traits & kTraitStack) != 0; }
 bool shifts(const InstructionRow& row) {
   return (row.traits & kTraitMaybeFlags) != 0 && (row.traits & kTraitString) == 0;
+}
+bool compound(const InstructionRow& row) {
+  static constexpr std::string_view kNames[] = {"pusha",  "popa",  "enter", "leave", "xlat", "bound",   "into", "daa",
+                                                "das",    "aaa",   "aas",   "aam",   "aad",  "bt",      "bts",  "btr",
+                                                "btc",    "lahf",  "sahf",  "cmc",   "salc", "rcl",     "rcr",  "loope",
+                                                "loopne", "pushf", "popf",  "div",   "xadd", "cmpxchg", "arpl", "jcxz"};
+  return std::ranges::find(kNames, std::string_view(row.mnemonic)) != std::end(kNames);
 }
 bool x87(const InstructionRow& row) { return row.feature == Feature::Fpu; }
 bool mmx(const InstructionRow& row) { return row.feature == Feature::Mmx; }
@@ -56,6 +67,7 @@ constexpr Group kGroups[] = {
     {"sse", sse, false, false},
     {"units", units, true, true},
     {"segments", any, false, false, 2},
+    {"compound", compound, true, false},
     {"unmasked", units, true, true, 8, true},
     {"flow", any, false, false, 3, false, true},
 };
@@ -92,7 +104,7 @@ class Builder {
 
   Place build() {
     m_.cpu().reset();
-    m_.cpu().mmu().flush_all();
+    m_.cpu().mmu().tlb().set_cap(world_.crowded ? 5 + g_.below(12) : kDefaultTlbCap);
     place_.first = world_.crosses_page && g_.one_in(2) ? 0x2000 - 1 - g_.below(48) : kProgram;
     if (world_.real || world_.virtual86) {
       for (u16 selector : {0, 0x10, 0x20, 0x21, 0x30, 0x40, 0x50, 0x100, 0x123, 0x1FF}) selectors_.push_back(selector);

@@ -22,6 +22,7 @@ struct World {
   bool crosses_page = false;  // the program's code does
   bool breakpoints = false;   // in DR0 to DR3, among the program and its data
   bool aligned = false;       // EFLAGS.AC and CR0.AM, mostly
+  bool crowded = false;       // the TLB has room for a few pages only
 };
 
 std::span<const World> worlds();

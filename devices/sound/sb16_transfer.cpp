@@ -1,0 +1,136 @@
+// What the DSP does between commands: it moves samples by DMA and plays them.
+#include <algorithm>
+#include <cstring>
+
+#include "devices/sound/sb16.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr GuestTime kPiece = 1'000'000;   // the longest piece; drivers look at the DMA controller's count in between
+constexpr GuestTime kLost = 100'000'000;  // a piece that is so late is not made up for
+constexpr GuestTime kRetry = 500'000;     // the DMA controller is not programmed yet: it is asked again
+constexpr u8 kSilent8 = 0x80;
+
+}  // namespace
+
+void Sb16::begin(const Transfer& transfer) {
+  transfer_ = transfer;
+  transfer_.left = transfer_.block;
+  rest_count_ = 0;
+  restart_run();
+}
+
+void Sb16::stop() {
+  transfer_ = Transfer{};
+  scheduler_->cancel(timer_);
+}
+
+void Sb16::pause(bool paused) {
+  if (transfer_.kind == Transfer::Kind::None || transfer_.paused == paused) return;
+  transfer_.paused = paused;
+  if (!paused) return restart_run();
+  scheduler_->cancel(timer_);
+}
+
+void Sb16::restart_run() {
+  transfer_.start = scheduler_->now();
+  transfer_.frames = 0;
+  if (transfer_.kind == Transfer::Kind::None || transfer_.paused) return scheduler_->cancel(timer_);
+  scheduler_->schedule_at(timer_, transfer_.start);
+}
+
+void Sb16::event(u32, GuestTime late) {
+  if (transfer_.kind == Transfer::Kind::None || transfer_.paused) return;
+  if (late > kLost) {
+    transfer_.start = scheduler_->now();
+    transfer_.frames = 0;
+  }
+  if (transfer_.block_over) {
+    transfer_.block_over = false;
+    transfer_.left = transfer_.block;
+    const auto source = transfer_.words ? Ct1745::kDma16 : Ct1745::kDma8;
+    if (!transfer_.automatic) stop();
+    interrupt(source);
+  }
+  if (transfer_.kind != Transfer::Kind::None) move_piece();
+}
+
+void Sb16::move_piece() {
+  const u32 channels = transfer_.stereo ? 2 : 1;
+  const u32 most = std::max<u32>(1, static_cast<u32>(rate().frames_in(kPiece))) * channels;
+  const u32 wanted = std::min(transfer_.left, most);
+  u32 moved = 0;
+  switch (transfer_.kind) {
+    case Transfer::Kind::Output: moved = move_output(wanted); break;
+    case Transfer::Kind::Input: moved = move_input(wanted); break;
+    case Transfer::Kind::Silence: moved = wanted; break;
+    case Transfer::Kind::None: return;
+  }
+  transfer_.left -= moved;
+  transfer_.block_over = transfer_.left == 0;
+  if (moved == 0) {
+    // The line DRQ stays up until the controller answers; the samples sound from then on.
+    transfer_.start = scheduler_->now() + kRetry;
+    transfer_.frames = 0;
+    return scheduler_->schedule_at(timer_, transfer_.start);
+  }
+  if (transfer_.kind != Transfer::Kind::Output) transfer_.frames += (moved + channels - 1) / channels;
+  scheduler_->schedule_at(timer_, transfer_.start + rate().time_of(transfer_.frames));
+}
+
+u32 Sb16::move_output(u32 samples) {
+  const u32 width = transfer_.words ? 2 : 1;
+  const unsigned channel = transfer_.words ? mixer_.dma16() : mixer_.dma8();
+  bytes_.resize(rest_count_ + samples * width);
+  std::memcpy(bytes_.data(), rest_.data(), rest_count_);
+  const auto moved = dma_.from_memory(channel, std::span(bytes_).subspan(rest_count_));
+  bytes_.resize(rest_count_ + moved.count);
+  if (moved.count != 0) play(bytes_);
+  return moved.count / width;
+}
+
+// Nothing is plugged into the card's inputs.
+u32 Sb16::move_input(u32 samples) {
+  const u32 width = transfer_.words ? 2 : 1;
+  const unsigned channel = transfer_.words ? mixer_.dma16() : mixer_.dma8();
+  bytes_.assign(samples * width, transfer_.is_signed ? u8{0} : kSilent8);
+  if (transfer_.words && !transfer_.is_signed) {
+    for (std::size_t i = 0; i < bytes_.size(); i += 2) bytes_[i] = 0;
+  }
+  return dma_.to_memory(channel, bytes_).count / width;
+}
+
+void Sb16::play(std::span<const u8> bytes) {
+  unpacked_.clear();
+  if (transfer_.packed) {
+    for (const u8 byte : bytes) adpcm_.decode(byte, unpacked_);
+    bytes = unpacked_;
+  }
+  const std::size_t width = transfer_.words ? 2 : 1;
+  const std::size_t frame_bytes = width * (transfer_.stereo ? 2 : 1);
+  const std::size_t count = bytes.size() / frame_bytes;
+  const StereoFrame gain = mixer_.voice_gain();
+  const auto sample = [&](std::size_t at) {
+    if (!transfer_.words) {
+      const int value = transfer_.is_signed ? static_cast<i8>(bytes[at]) : bytes[at] - 128;
+      return static_cast<float>(value) / 128.0f;
+    }
+    const unsigned word = bytes[at] | static_cast<unsigned>(bytes[at + 1]) << 8;
+    const int value = static_cast<i16>(transfer_.is_signed ? word : word ^ 0x8000u);
+    return static_cast<float>(value) / 32768.0f;
+  };
+  frames_.clear();
+  for (std::size_t i = 0; i < count; i++) {
+    const float left = sample(i * frame_bytes);
+    const float right = transfer_.stereo ? sample(i * frame_bytes + width) : left;
+    frames_.push_back({left * gain.left, right * gain.right});
+  }
+  rest_count_ = static_cast<u8>(bytes.size() - count * frame_bytes);
+  std::copy(bytes.end() - rest_count_, bytes.end(), rest_.begin());
+  if (samples_ != nullptr) samples_->play(transfer_.start + rate().time_of(transfer_.frames), rate(), frames_);
+  transfer_.frames += count;
+}
+
+}  // namespace relic86

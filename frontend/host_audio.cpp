@@ -1,0 +1,27 @@
+#include "frontend/host_audio.h"
+
+#include <fmt/format.h>
+
+#include "audio/host_audio.h"
+#include "frontend/sdl_library.h"
+
+namespace relic86 {
+
+Result<> connect_host_audio(Machine& machine) {
+  for (const AudioDeviceOption& option : machine.options().audio_devices) {
+    if (option.driver != "sdl") continue;
+    const auto entry = sdl_entry_point("relic86_open_audio");
+    if (!entry) return Error{fmt::format("-audiodev sdl: the library cannot be loaded: {}", entry.message())};
+    auto* const open = reinterpret_cast<OpenAudio*>(entry.value());
+    std::string error;
+    std::unique_ptr<AudioOutput> output(open({option.frequency, option.channels, option.buffer_length}, error));
+    if (!output)
+      return Error{
+          fmt::format("-audiodev sdl: the host's sound cannot be opened: {}; -audiodev none,id={} plays nothing", error,
+                      option.id)};
+    machine.audio().mixer(option.id)->connect(std::move(output), machine.clock().now());
+  }
+  return {};
+}
+
+}  // namespace relic86

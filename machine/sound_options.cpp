@@ -1,0 +1,140 @@
+#include "machine/sound_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "base/nearest.h"
+#include "options/option_text.h"
+
+namespace relic86 {
+
+namespace {
+
+using Text = std::string_view;
+
+constexpr struct {
+  Text name, properties;
+} kCards[] = {
+    {"sb16", "audiodev dma dma16 id iobase irq version"},
+    {"adlib", "audiodev freq id iobase"},
+    {"AC97", "addr audiodev bus id"},
+    {"ES1370", "addr audiodev bus id"},
+};
+
+// A property's value, of those that the card can be set to; empty: any up to most.
+Result<u64> choice(const DeviceOption& device, Text key, const std::string& word, std::initializer_list<u64> choices,
+                   u64 most = 0xFFFF) {
+  const auto value = parse_number(word);
+  const bool fits = value && value.value() <= most &&
+                    (choices.size() == 0 || std::find(choices.begin(), choices.end(), value.value()) != choices.end());
+  if (fits) return value;
+  if (choices.size() == 0)
+    return Error{fmt::format("-device {}: {}={} is not a number from 0 to {:#x}", device.name, key, word, most)};
+  return Error{fmt::format("-device {}: {}={}: {} are possible", device.name, key, word, fmt::join(choices, ", "))};
+}
+
+Error unknown_property(const DeviceOption& device, Text key, Text word) {
+  const auto known = split_words(sound_device_properties(device.name), ' ');
+  const std::vector<Text> names(known.begin(), known.end());
+  return Error{fmt::format("-device {}: {}={}: unknown property; the nearest is {}; '-device {},help' lists all",
+                           device.name, key, word, nearest_word(key, names), device.name)};
+}
+
+Result<> add_pci_card(const DeviceOption& device, BoardConfig& config, PciSoundCardConfig::Model model) {
+  PciSoundCardConfig card;
+  card.model = model;
+  for (const auto& [key, word] : device.properties) {
+    if (key == "audiodev") {
+      card.audiodev = word;
+    } else if (key == "addr") {
+      const auto slot = choice(device, key, word.starts_with("0x") ? word : "0x" + word, {}, 31);
+      if (!slot) return slot.error();
+      card.slot = static_cast<unsigned>(slot.value());
+    } else if (key != "id" && key != "bus") {
+      return unknown_property(device, key, word);
+    }
+  }
+  const bool twice = std::any_of(config.pci_sound.begin(), config.pci_sound.end(),
+                                 [&](const PciSoundCardConfig& other) { return other.model == model; });
+  if (twice) return Error{fmt::format("-device {}: there is one already; only one is possible", device.name)};
+  config.pci_sound.push_back(std::move(card));
+  return {};
+}
+
+}  // namespace
+
+Text sound_device_properties(Text name) {
+  const auto* row =
+      std::find_if(std::begin(kCards), std::end(kCards), [&](const auto& card) { return card.name == name; });
+  return row == std::end(kCards) ? Text{} : row->properties;
+}
+
+Result<> add_sb16(const DeviceOption& device, BoardConfig& config) {
+  if (config.sb16) return Error{"-device sb16: there is one already; only one is possible"};
+  Sb16CardConfig card;
+  for (const auto& [key, word] : device.properties) {
+    if (key == "audiodev") {
+      card.audiodev = word;
+      continue;
+    }
+    if (key == "id") continue;
+    Result<u64> value = Error{};
+    if (key == "iobase") {
+      value = choice(device, key, word, {0x220, 0x240, 0x260, 0x280});
+      if (value) card.chip.port = static_cast<u16>(value.value());
+    } else if (key == "irq") {
+      value = choice(device, key, word, {2, 5, 7, 10});
+      if (value) card.chip.wiring.irq = static_cast<u8>(value.value());
+    } else if (key == "dma") {
+      value = choice(device, key, word, {0, 1, 3});
+      if (value) card.chip.wiring.dma8 = static_cast<u8>(value.value());
+    } else if (key == "dma16") {
+      value = choice(device, key, word, {5, 6, 7});
+      if (value) card.chip.wiring.dma16 = static_cast<u8>(value.value());
+    } else if (key == "version") {
+      value = choice(device, key, word, {});
+      if (value) card.chip.version = static_cast<u16>(value.value());
+    } else {
+      return unknown_property(device, key, word);
+    }
+    if (!value) return value.error();
+  }
+  config.sb16 = std::move(card);
+  return {};
+}
+
+Result<> add_adlib(const DeviceOption& device, BoardConfig& config) {
+  if (config.adlib) return Error{"-device adlib: there is one already; only one is possible"};
+  SoundCardConfig card;
+  for (const auto& [key, word] : device.properties) {
+    if (key == "audiodev") {
+      card.audiodev = word;
+    } else if (key == "iobase" || key == "freq") {
+      // The chip is at 388h, where programs look for it, and its sound is converted to the output's rate.
+      if (const auto value = choice(device, key, word, {}, 0xFFFFFF); !value) return value.error();
+    } else if (key != "id") {
+      return unknown_property(device, key, word);
+    }
+  }
+  config.adlib = std::move(card);
+  return {};
+}
+
+Result<> add_ac97(const DeviceOption& device, BoardConfig& config) {
+  return add_pci_card(device, config, PciSoundCardConfig::Model::Ac97);
+}
+
+Result<> add_es1370(const DeviceOption& device, BoardConfig& config) {
+  return add_pci_card(device, config, PciSoundCardConfig::Model::Es1370);
+}
+
+void connect_sound(BoardConfig& config, AudioSystem& audio) {
+  const auto connect = [&](SoundCardConfig& card) { card.host = audio.host(card.audiodev); };
+  if (config.adlib) connect(*config.adlib);
+  if (config.sb16) connect(*config.sb16);
+  for (PciSoundCardConfig& card : config.pci_sound) connect(card);
+}
+
+}  // namespace relic86
