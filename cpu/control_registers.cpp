@@ -1,4 +1,6 @@
 // MOV to and from control and debug registers, LMSW, SMSW, CLTS, cache and TLB control, HLT (SDM 3A chapter 2, SDM 2).
+#include "cpu/control_registers.h"
+
 #include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
@@ -9,9 +11,7 @@ namespace relic86 {
 
 namespace {
 
-constexpr u64 kPe = 1u << 0, kMp = 1u << 1, kEt = 1u << 4, kTs = 1u << 3, kNw = 1u << 29, kCd = 1u << 30,
-              kPg = 1u << 31, kAm = 1u << 18;
-constexpr u64 kCr0Known = 0xE005003F;
+constexpr u64 kNw = 1u << 29, kCd = 1u << 30, kPg = 1u << 31, kAm = 1u << 18;
 constexpr u64 kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kDe = 1u << 3;
 
 bool privileged(Cpu& cpu) {
@@ -26,17 +26,12 @@ bool control_register_exists(const Cpu& cpu, unsigned number) {
 
 bool set_cr0(Cpu& cpu, u32 value) {
   CpuState& state = cpu.state();
-  u64 next = (value & kCr0Known) | kEt;
-  if ((next & kPg) != 0 && (next & kPe) == 0) return false;
+  u64 next = (value & kCr0Known) | kCr0Et;
+  if ((next & kPg) != 0 && (next & kCr0Pe) == 0) return false;
   if ((next & kNw) != 0 && (next & kCd) == 0) return false;
   const u64 old = state.cr0;
-  // What task switches change: nothing is derived from it.
-  if (((next ^ old) & ~(kMp | kTs)) == 0) {
-    state.cr0 = next;
-    return true;
-  }
   if ((next & kPg) != 0 && (old & kPg) == 0 && (state.cr4 & kPae) != 0 && !cpu.mmu().reload_pdptes()) return false;
-  if (((next ^ old) & (kPg | kPe)) != 0) cpu.mmu().flush_all();
+  if (((next ^ old) & (kPg | kCr0Pe)) != 0) cpu.mmu().flush_all();
   state.cr0 = next;
   cpu.update_mode();
   if (((next ^ old) & kAm) != 0) cpu.update_access_checks();
@@ -77,6 +72,7 @@ Flow mov_to_control(Cpu& cpu, const Insn& insn) {
   if (!control_register_exists(cpu, insn.reg)) return cpu.raise(Vector::InvalidOpcode);
   if (!privileged(cpu)) return Flow::Fault;
   const u32 value = state.gpr32(insn.rm);
+  if (insn.reg == 0 && unit_flags_directly(cpu, insn)) return Flow::Stop;
   bool accepted = true;
   switch (insn.reg) {
     case 0: accepted = set_cr0(cpu, value); break;
@@ -113,6 +109,18 @@ bool debug_register(Cpu& cpu, unsigned& n) {
 }
 
 }  // namespace
+
+bool unit_flags_directly(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  if (state.mode.cpl != 0) return false;
+  const u32 value = state.gpr32(insn.rm), old = static_cast<u32>(state.cr0);
+  u32 next = (value & kCr0Known) | kCr0Et;  // MOV
+  if (insn.handler == clts) next = old & ~kCr0Ts;
+  if (insn.handler == lmsw) next = (old & ~(kCr0MachineStatus & ~kCr0Pe)) | (value & kCr0MachineStatus);
+  if (((next ^ old) & ~kCr0UnitFlags) != 0) return false;
+  state.cr0 = next;
+  return true;
+}
 
 Flow mov_from_debug(Cpu& cpu, const Insn& insn) {
   unsigned n = insn.reg;
@@ -153,6 +161,7 @@ Flow smsw(Cpu& cpu, const Insn& insn) {
 Flow lmsw(Cpu& cpu, const Insn& insn) {
   if (!privileged(cpu)) return Flow::Fault;
   CpuState& state = cpu.state();
+  if (!insn.memory() && unit_flags_directly(cpu, insn)) return Flow::Stop;
   u16 value = static_cast<u16>(state.gpr[insn.rm]);
   if (insn.memory() && !cpu.read(operand_segment(insn), effective_address(state, insn), value)) return Flow::Fault;
   // PE can be set, never cleared.
@@ -162,7 +171,7 @@ Flow lmsw(Cpu& cpu, const Insn& insn) {
 
 Flow clts(Cpu& cpu, const Insn&) {
   if (!privileged(cpu)) return Flow::Fault;
-  cpu.state().cr0 &= ~kTs;
+  cpu.state().cr0 &= ~kCr0Ts;
   return Flow::Stop;
 }
 

@@ -110,7 +110,7 @@ void Cpu::update_mode() {
   paging.smep = (s.cr4 & kCr4Smep) != 0;
   paging.smap = (s.cr4 & kCr4Smap) != 0;
   mmu_->set_mode(paging);
-  if (old_cpl != mode.cpl && (s.cr0 & kCr0Am) != 0) update_access_checks();
+  if (old_cpl != mode.cpl && (s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0) update_access_checks();
 }
 
 void Cpu::update_access_checks() {

@@ -40,16 +40,12 @@ class DirectAccess {
     return code.code() && code.present() && offset <= code.limit();
   }
   // SS of the privilege that it is for.
-  bool stack(Selector selector, unsigned privilege, Segment& loaded) const {
-    Descriptor found;
-    if (!descriptor(selector, found) || selector.rpl() != privilege || found.dpl() != privilege || !found.writable() ||
-        !found.present())
-      return false;
-    loaded = hidden_part(selector, found);
-    return true;
+  bool stack(Selector selector, unsigned privilege, Descriptor& found) const {
+    return descriptor(selector, found) && selector.rpl() == privilege && found.dpl() == privilege && found.writable() &&
+           found.present();
   }
   // The stack that the TSS names for an inner ring.
-  bool inner_stack(unsigned privilege, Segment& loaded, u32& esp) const {
+  bool inner_stack(unsigned privilege, Selector& selector, Descriptor& found, u32& esp) const {
     const Segment& tss = state_.segment[kTr];
     const bool wide = (tss.type() & 8) != 0;
     const u32 offset = wide ? 4 + privilege * 8 : 2 + privilege * 4;
@@ -57,29 +53,55 @@ class DirectAccess {
     if (tss.selector.null() || offset + size - 1 > tss.limit) return false;
     const u8* const from = table(tss.base + offset, size);
     if (from == nullptr) return false;
-    esp = 0;
-    u16 selector = 0;
-    std::memcpy(&esp, from, size / 2);
-    std::memcpy(&selector, from + size / 2, 2);
-    return stack(Selector(selector), privilege, loaded);
+    esp = slot(from, wide, 0);
+    selector = Selector(static_cast<u16>(slot(from, wide, 1)));
+    return stack(selector, privilege, found);
   }
-  Segment hidden_part(Selector selector, const Descriptor& descriptor) const {
-    Segment segment;
+  // Fills the segment register where it stands: a copy would be read before its parts are written. Of present segments,
+  // EFLAGS.AC clear.
+  void load(SegmentName name, Selector selector, const Descriptor& descriptor) const {
+    Segment& segment = state_.segment[name];
     segment.selector = selector;
+    segment.attributes = descriptor.attributes();
+    if (descriptor.flat()) [[likely]] {
+      constexpr u64 kEnd = u64{1} << 32;
+      constexpr unsigned kReaches = kSegmentReaches64K | kSegmentReaches4G, kReads = kSegmentReads;
+      constexpr unsigned kData = kSegmentReads | kSegmentWrites | kSegmentFlat;
+      const bool code = descriptor.code(), reads = descriptor.readable();
+      segment.base = 0;
+      segment.limit = 0xFFFFFFFF;
+      segment.end = kEnd;
+      segment.read_end = reads ? kEnd : 0;
+      segment.write_end = code ? 0 : kEnd;
+      segment.kind = kReaches | (!code ? kData : reads ? kReads : 0u);
+      return;
+    }
     segment.base = descriptor.base();
     segment.limit = descriptor.limit();
-    segment.attributes = descriptor.attributes();
     derive_limits(state_, segment);
-    return segment;
+  }
+
+  // Virtual-8086 mode: 64 KiB from selector * 16, data that may be read and written at DPL 3.
+  void load_virtual(SegmentName name, Selector selector) const {
+    Segment& segment = state_.segment[name];
+    segment.selector = selector;
+    segment.base = u64{selector.raw} << 4;
+    segment.limit = 0xFFFF;
+    segment.attributes = 0xF3;
+    segment.read_end = segment.write_end = segment.end = 0x10000;
+    segment.kind = kSegmentReads | kSegmentWrites | kSegmentReaches64K;
   }
 
   static u32 mask(const Segment& stack) { return stack.big() ? 0xFFFFFFFFu : 0xFFFFu; }
+  static u32 mask(const Descriptor& stack) { return stack.big() ? 0xFFFFFFFFu : 0xFFFFu; }
   // Room for `size` bytes below the stack pointer.
   u8* below(const Segment& stack, u32 esp, u32 size, Privilege privilege) const {
-    const u32 top = esp & mask(stack);
-    if (top < size || top > stack.write_end) return nullptr;
-    const u32 address = static_cast<u32>(stack.base + top - size);
-    return within_page(address, size) ? cpu_.mmu().writable_run(LinAddr(address), privilege) : nullptr;
+    return room(stack.base, stack.write_end, esp & mask(stack), size, privilege);
+  }
+  // The same on a stack that stack() has found good, and which does not expand down.
+  u8* below(const Descriptor& stack, u32 esp, u32 size) const {
+    if (stack.expands_down()) return nullptr;
+    return room(stack.base(), u64{stack.limit()} + 1, esp & mask(stack), size, Privilege::Supervisor);
   }
   // The `size` bytes from the present stack pointer on.
   const u8* top_of_stack(u32 size) const {
@@ -90,20 +112,46 @@ class DirectAccess {
     return within_page(address, size) ? cpu_.mmu().readable_run(LinAddr(address), cpu_.privilege()) : nullptr;
   }
 
+  // Bytes that an instruction's memory operand names.
+  const u8* operand(const Segment& segment, u32 offset, u32 size) const {
+    if (u64{offset} + size > segment.read_end) return nullptr;
+    const u32 address = static_cast<u32>(segment.base + offset);
+    return within_page(address, size) ? cpu_.mmu().readable_run(LinAddr(address), cpu_.privilege()) : nullptr;
+  }
+
+  // By sizes that the compiler knows.
   static u32 slot(const u8* from, bool wide, unsigned index) {
     u32 value = 0;
-    std::memcpy(&value, from + index * (wide ? 4u : 2u), wide ? 4 : 2);
-    return value;
+    u16 half = 0;
+    if (wide) {
+      std::memcpy(&value, from + index * sizeof value, sizeof value);
+      return value;
+    }
+    std::memcpy(&half, from + index * sizeof half, sizeof half);
+    return half;
   }
   static void set_slots(u8* to, bool wide, const u32* values, unsigned count) {
-    for (unsigned i = 0; i < count; ++i) std::memcpy(to + i * (wide ? 4u : 2u), &values[i], wide ? 4 : 2);
+    for (unsigned i = 0; i < count; ++i) {
+      const u16 half = static_cast<u16>(values[i]);
+      if (wide) {
+        std::memcpy(to + i * sizeof(u32), &values[i], sizeof(u32));
+      } else {
+        std::memcpy(to + i * sizeof half, &half, sizeof half);
+      }
+    }
   }
   // ESP of a stack after so many bytes; the upper half stays on a 16-bit stack.
-  static u32 moved(const Segment& stack, u32 esp, i32 by) {
+  template <class Stack>
+  static u32 moved(const Stack& stack, u32 esp, i32 by) {
     return (esp & ~mask(stack)) | ((esp + static_cast<u32>(by)) & mask(stack));
   }
 
  private:
+  u8* room(u64 base, u64 end, u32 top, u32 size, Privilege privilege) const {
+    if (top < size || top > end) return nullptr;
+    const u32 address = static_cast<u32>(base + top - size);
+    return within_page(address, size) ? cpu_.mmu().writable_run(LinAddr(address), privilege) : nullptr;
+  }
   static bool within_page(u32 address, u32 size) { return (address & (kPageSize - 1)) + size <= kPageSize; }
 
   Cpu& cpu_;

@@ -1,6 +1,7 @@
 // JMP, CALL and RET far (SDM 3A 5.8).
 #include "cpu/direct_access.h"
 #include "cpu/direct_transfers.h"
+#include "cpu/effective_address.h"
 #include "cpu/transfer.h"
 
 namespace relic86 {
@@ -10,14 +11,16 @@ namespace {
 bool enter_real(Cpu& cpu, Selector selector, u32 offset) {
   set_segment_real(cpu, kCs, selector);
   cpu.state().rip = offset;
-  cpu.update_mode();
+  update_ring(cpu.state());
   return true;
 }
 
 bool enter(Cpu& cpu, Selector selector, const Descriptor& code, unsigned privilege, u32 offset) {
-  set_segment(cpu, kCs, Selector(static_cast<u16>((selector.raw & 0xFFFC) | privilege)), code);
-  cpu.state().rip = offset;
-  cpu.update_mode();
+  CpuState& state = cpu.state();
+  const Selector loaded(static_cast<u16>((selector.raw & 0xFFFC) | privilege));
+  DirectAccess(cpu).load(kCs, loaded, code);
+  state.rip = offset;
+  update_ring(state);
   return true;
 }
 
@@ -32,9 +35,10 @@ bool call_inner(Cpu& cpu, const DirectAccess& access, const Descriptor& gate, co
   CpuState& state = cpu.state();
   constexpr unsigned kMostParameters = 31;
   const unsigned parameters = gate.high & kMostParameters, privilege = code.dpl();
-  Segment stack;
+  Descriptor stack;
+  Selector stack_selector;
   u32 esp = 0;
-  if (!access.inner_stack(privilege, stack, esp)) return false;
+  if (!access.inner_stack(privilege, stack_selector, stack, esp)) return false;
   const u32 old_esp = state.gpr32(kEsp);
   if (!stack.big()) esp = (old_esp & 0xFFFF0000u) | (esp & 0xFFFF);
   std::array<u32, kMostParameters + 4> values;
@@ -49,10 +53,10 @@ bool call_inner(Cpu& cpu, const DirectAccess& access, const Descriptor& gate, co
   values[count++] = old_esp;
   values[count++] = state.segment[kSs].selector.raw;
   const u32 bytes = count * (wide ? 4 : 2);
-  u8* const frame = access.below(stack, esp, bytes, Privilege::Supervisor);
+  u8* const frame = access.below(stack, esp, bytes);
   if (frame == nullptr) return false;
   DirectAccess::set_slots(frame, wide, values.data(), count);
-  state.segment[kSs] = stack;
+  access.load(kSs, stack_selector, stack);
   state.set_gpr32(kEsp, DirectAccess::moved(stack, esp, -static_cast<i32>(bytes)));
   return enter(cpu, gate.gate_selector(), code, privilege, gate.gate_offset(wide));
 }
@@ -134,14 +138,28 @@ bool return_directly(Cpu& cpu, bool wide, u32 release) {
   }
   const u8* const outer = access.top_of_stack(4 * size + release);
   if (outer == nullptr) return false;
-  Segment stack;
-  if (!access.stack(Selector(static_cast<u16>(DirectAccess::slot(outer + release, wide, 3))), rpl, stack)) return false;
+  Descriptor stack;
+  const Selector stack_selector(static_cast<u16>(DirectAccess::slot(outer + release, wide, 3)));
+  if (!access.stack(stack_selector, rpl, stack)) return false;
   const u32 esp = DirectAccess::slot(outer + release, wide, 2) + release;
   const u32 popped = DirectAccess::moved(state.segment[kSs], inner_esp, static_cast<i32>(2 * size)) & 0xFFFF0000u;
-  state.segment[kSs] = stack;
+  access.load(kSs, stack_selector, stack);
   state.set_gpr32(kEsp, stack.big() ? esp : popped | (esp & 0xFFFF));
   (void)enter(cpu, selector, code, rpl, offset);
   drop_privileged_segments(cpu);
+  return true;
+}
+
+bool far_pointer_directly(Cpu& cpu, const Insn& insn, Selector& selector, u32& offset) {
+  CpuState& state = cpu.state();
+  if ((state.system_flags & kAC) != 0) return false;
+  const bool wide = insn.operand32();
+  const u32 size = wide ? 6 : 4, at = effective_address(state, insn);
+  if (at > insn.address_mask - (size - 1)) return false;  // it wraps
+  const u8* const from = DirectAccess(cpu).operand(state.segment[operand_segment(insn)], at, size);
+  if (from == nullptr) return false;
+  offset = DirectAccess::slot(from, wide, 0);
+  selector = Selector(static_cast<u16>(DirectAccess::slot(from + size - 2, false, 0)));
   return true;
 }
 

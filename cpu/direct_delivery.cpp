@@ -24,8 +24,13 @@ bool deliver_real(Cpu& cpu, const DirectAccess& access, const DeliveredEvent& ev
   state.system_flags &= ~u32{kIF | kTF | kRF};
   set_segment_real(cpu, kCs, Selector(static_cast<u16>(selector)));
   state.rip = offset;
-  cpu.update_mode();
+  update_ring(state);
   return true;
+}
+
+// What IRET makes of EFLAGS.
+void take_flags(Cpu& cpu, u32 popped, u32 mask) {
+  cpu.set_eflags((cpu.state().system_flags & ~mask) | (popped & mask));
 }
 
 // Real-address mode, or virtual-8086 mode with IOPL 3.
@@ -43,8 +48,8 @@ bool iret_real(Cpu& cpu, const DirectAccess& access, bool wide) {
   state.set_gpr32(kEsp, DirectAccess::moved(state.segment[kSs], state.gpr32(kEsp), static_cast<i32>(bytes)));
   set_segment_real(cpu, kCs, Selector(static_cast<u16>(selector)));
   state.rip = offset;
-  cpu.set_eflags((cpu.eflags() & ~mask) | (flags & mask));
-  cpu.update_mode();
+  take_flags(cpu, flags, mask);
+  update_ring(state);
   return true;
 }
 
@@ -56,13 +61,14 @@ bool iret_to_v86(Cpu& cpu, const DirectAccess& access, u32 flags) {
   const auto selector = [&](unsigned slot) {
     return Selector(static_cast<u16>(DirectAccess::slot(frame, true, slot)));
   };
-  cpu.set_eflags(flags);
-  set_segment_real(cpu, kSs, selector(kStackSegment));
-  for (unsigned i = 0; i < 4; ++i) set_segment_real(cpu, kDataSegments[i], selector(kData + i));
-  set_segment_real(cpu, kCs, selector(kCodeSegment));
+  cpu.set_eflags(flags & ~kVM);
+  state.system_flags |= kVM;
+  access.load_virtual(kSs, selector(kStackSegment));
+  for (unsigned i = 0; i < 4; ++i) access.load_virtual(kDataSegments[i], selector(kData + i));
+  access.load_virtual(kCs, selector(kCodeSegment));
   state.rip = DirectAccess::slot(frame, true, kEip) & 0xFFFF;
   state.set_gpr32(kEsp, DirectAccess::slot(frame, true, kStackPointer));
-  cpu.update_mode();
+  update_ring(state);
   return true;
 }
 
@@ -94,34 +100,35 @@ bool deliver_directly(Cpu& cpu, const DeliveredEvent& event) {
   values[count++] = state.segment[kCs].selector.raw;
   values[count++] = cpu.eflags() | (event.resume ? kRF : 0u);
   const u32 old_esp = state.gpr32(kEsp);
-  Segment stack;
+  Descriptor stack;
+  Selector stack_selector;
   u32 esp = old_esp;
   if (inner) {
-    if (!access.inner_stack(code.dpl(), stack, esp)) return false;
+    if (!access.inner_stack(code.dpl(), stack_selector, stack, esp)) return false;
     if (!stack.big()) esp = (old_esp & 0xFFFF0000u) | (esp & 0xFFFF);
     values[count++] = old_esp;
     values[count++] = state.segment[kSs].selector.raw;
     if (v86) {
       for (const SegmentName name : kDataSegments) values[count++] = state.segment[name].selector.raw;
     }
-  } else {
-    stack = state.segment[kSs];
   }
   const u32 bytes = count * (wide ? 4 : 2);
-  u8* const frame = access.below(stack, esp, bytes, inner ? Privilege::Supervisor : cpu.privilege());
+  const Segment& present = state.segment[kSs];
+  u8* const frame = inner ? access.below(stack, esp, bytes) : access.below(present, esp, bytes, cpu.privilege());
   if (frame == nullptr) return false;
   DirectAccess::set_slots(frame, wide, values.data(), count);
-  if (inner) state.segment[kSs] = stack;
-  state.set_gpr32(kEsp, DirectAccess::moved(stack, esp, -static_cast<i32>(bytes)));
+  const i32 by = -static_cast<i32>(bytes);
+  state.set_gpr32(kEsp, inner ? DirectAccess::moved(stack, esp, by) : DirectAccess::moved(present, esp, by));
+  if (inner) access.load(kSs, stack_selector, stack);
   const unsigned privilege = inner ? code.dpl() : cpl;
-  set_segment(cpu, kCs, Selector(static_cast<u16>((selector.raw & 0xFFFC) | privilege)), code);
+  access.load(kCs, Selector(static_cast<u16>((selector.raw & 0xFFFC) | privilege)), code);
   if (v86) {
     for (const SegmentName name : kDataSegments) set_segment_null(cpu, name, Selector(0));
   }
   state.rip = offset;
   const bool interrupt_gate = (gate.type() & 1) == 0;
   state.system_flags &= ~(kTF | kNT | kRF | kVM | (interrupt_gate ? u32{kIF} : 0u));
-  cpu.update_mode();
+  update_ring(state);
   return true;
 }
 
@@ -154,24 +161,21 @@ bool iret_directly(Cpu& cpu, bool wide) {
   } else {
     frame = access.top_of_stack(kOuter * size);
     if (frame == nullptr) return false;
-    Segment stack;
-    if (!access.stack(Selector(static_cast<u16>(DirectAccess::slot(frame, wide, kStackSegment))), rpl, stack))
-      return false;
+    Descriptor stack;
+    const Selector stack_selector(static_cast<u16>(DirectAccess::slot(frame, wide, kStackSegment)));
+    if (!access.stack(stack_selector, rpl, stack)) return false;
     const u32 esp = DirectAccess::slot(frame, wide, kStackPointer);
     // What lies above a 16-bit stack pointer is what the inner frame's end leaves there.
     const u32 popped =
         DirectAccess::moved(state.segment[kSs], state.gpr32(kEsp), static_cast<i32>(kOuter * size)) & 0xFFFF0000u;
-    state.segment[kSs] = stack;
+    access.load(kSs, stack_selector, stack);
     state.set_gpr32(kEsp, stack.big() ? esp : popped | (esp & 0xFFFF));
   }
-  set_segment(cpu, kCs, selector, code);
+  access.load(kCs, selector, code);
   state.rip = offset;
-  if (rpl != cpl) {
-    cpu.update_mode();
-    drop_privileged_segments(cpu);
-  }
-  cpu.set_eflags((cpu.eflags() & ~mask) | (flags & mask));
-  cpu.update_mode();
+  take_flags(cpu, flags, mask);
+  update_ring(state);
+  if (rpl != cpl) drop_privileged_segments(cpu);
   return true;
 }
 

@@ -23,5 +23,7 @@ bool iret_directly(Cpu& cpu, bool wide);
 bool jump_directly(Cpu& cpu, Selector selector, u32 offset, bool wide);
 bool call_directly(Cpu& cpu, Selector selector, u32 offset, bool wide, u32 return_rip);
 bool return_directly(Cpu& cpu, bool wide, u32 release);
+// The far pointer that an indirect JMP or CALL names.
+bool far_pointer_directly(Cpu& cpu, const Insn& insn, Selector& selector, u32& offset);
 
 }  // namespace relic86

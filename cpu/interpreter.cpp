@@ -54,8 +54,6 @@ void Interpreter::code_written(BackingOffset first, u64 length) { blocks_.invali
 
 u64 Interpreter::linear_rip() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
 
-bool Interpreter::stepping() const { return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0; }
-
 void Interpreter::begin(u64 budget) {
   cpu_.begin_slice(budget);
   forget_fetch_page();

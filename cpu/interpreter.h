@@ -47,7 +47,7 @@ class Interpreter final : public Executor, public CodeWatch {
   ExitReason run_traced(u64 budget) { return run_blocks<true>(budget); }
   void begin(u64 budget);
   std::optional<ExitReason> boundary();
-  bool stepping() const;
+  bool stepping() const { return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0; }
   // One instruction. A reason: a breakpoint was met before it.
   std::optional<ExitReason> step_checked();
   // A debugger's breakpoint at CS:EIP is to be reported now. Ask before a guarded block.

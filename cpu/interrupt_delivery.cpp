@@ -241,12 +241,11 @@ bool deliver(Cpu& cpu, const Event& event) {
   CpuState& state = cpu.state();
   if (log::enabled(log::Channel::Interrupts)) log_event(cpu, event);
   if (deliver_directly(cpu, event)) return true;
-  if (!state.mode.protected_mode) {
-    Event real = event;
-    real.has_error = false;
-    return deliver_real(cpu, real);
-  }
-  return deliver_protected(cpu, event);
+  Event real = event;
+  real.has_error = false;
+  const bool done = state.mode.protected_mode ? deliver_protected(cpu, event) : deliver_real(cpu, real);
+  if (done) cpu.update_mode();
+  return done;
 }
 
 // SDM 3A table 6-4: classes of exceptions for the double fault.
@@ -299,7 +298,6 @@ void take(Cpu& cpu, const Event& event, std::optional<Vector> exception) {
   state.shadow = 0;
   state.repeat_flags = 0;
   state.monitor_armed = false;
-  cpu.update_mode();
 }
 
 }  // namespace
@@ -356,12 +354,30 @@ void deliver_external_interrupt(Cpu& cpu, u8 vector) {
   take(cpu, event, std::nullopt);
 }
 
-bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip) {
-  CpuState& state = cpu.state();
+namespace {
+
+Event software_event(u8 vector, SoftInterrupt kind, u32 return_rip) {
   Event event;
   event.vector = vector;
   event.software = kind != SoftInterrupt::Int1;
   event.return_rip = return_rip;
+  return event;
+}
+
+}  // namespace
+
+bool interrupt_directly(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip) {
+  const CpuState& state = cpu.state();
+  if (log::enabled(log::Channel::Interrupts)) return false;
+  if (kind == SoftInterrupt::IntN && state.mode.v86) {
+    if ((state.cr4 & kCr4Vme) != 0 || (state.system_flags & kIOPL) != kIOPL) return false;
+  }
+  return deliver_directly(cpu, software_event(vector, kind, return_rip));
+}
+
+bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip) {
+  CpuState& state = cpu.state();
+  const Event event = software_event(vector, kind, return_rip);
   if (kind == SoftInterrupt::IntN && state.mode.v86) {
     bool redirected = false;
     if ((state.cr4 & kCr4Vme) != 0) {

@@ -6,8 +6,6 @@ namespace relic86 {
 
 namespace {
 
-constexpr u32 kCr0Am = 1u << 18;
-
 bool read_descriptor(Cpu& cpu, LinAddr address, Descriptor& descriptor) {
   u64 raw = 0;
   if (!cpu.read_system(address, raw)) return false;
@@ -57,38 +55,6 @@ bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor) {
   if (!locate_descriptor(cpu.state(), selector, address)) return true;
   descriptor.high |= 0x100;
   return cpu.write_system(address + 5, static_cast<u8>(descriptor.high >> 8));
-}
-
-u8 kind_of(const Segment& segment) {
-  if (!segment.usable()) return kSegmentReads | kSegmentWrites;
-  constexpr u32 kHighest = 0xFFFFFFFF;
-  const bool code = segment.is_code(), flagged = (segment.type() & 2) != 0;  // readable code, writable data
-  const bool words = segment.base % 4 == 0;
-  if (!code && (segment.type() & 4) != 0) {
-    if (!flagged || !words) return 0;
-    return kSegmentReads | kSegmentWrites | kSegmentExpandsDown | (segment.big() ? kSegmentTop4G : 0);
-  }
-  const auto bit = [](bool holds, SegmentKind kind) { return holds ? unsigned{kind} : 0u; };
-  const bool reads = !code || flagged, writes = !code && flagged;
-  return static_cast<u8>(bit(reads, kSegmentReads) | bit(writes, kSegmentWrites) |
-                         bit(words && segment.limit >= 0xFFFF, kSegmentReaches64K) |
-                         bit(words && segment.limit == kHighest, kSegmentReaches4G) |
-                         bit(reads && writes && segment.base == 0 && segment.limit == kHighest, kSegmentFlat));
-}
-
-void derive_limits(const CpuState& state, Segment& segment) {
-  segment.read_end = segment.write_end = 0;
-  segment.end = segment.usable() ? u64{segment.limit} + 1 : 0;
-  segment.kind = kind_of(segment);
-  // Alignment checks look at every access: no inline path.
-  const bool alignment = (state.cr0 & kCr0Am) != 0 && (state.system_flags & kAC) != 0 && state.mode.cpl == 3;
-  if (alignment) return;
-  if (!segment.usable()) return;
-  const unsigned type = segment.type();
-  const bool expand_down = !segment.is_code() && (type & 4) != 0;
-  if (expand_down) return;
-  if (!segment.is_code() || (type & 2) != 0) segment.read_end = segment.end;
-  if (!segment.is_code() && (type & 2) != 0) segment.write_end = segment.end;
 }
 
 void set_segment(Cpu& cpu, SegmentName name, Selector selector, const Descriptor& descriptor) {

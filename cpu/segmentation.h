@@ -1,6 +1,8 @@
 // Descriptors and segment registers (SDM 3A chapters 3 and 5).
 #pragma once
 
+#include <array>
+
 #include "cpu/cpu.h"
 
 namespace relic86 {
@@ -20,6 +22,13 @@ struct Descriptor {
   bool code_or_data() const { return (high & 1u << 12) != 0; }
   bool code() const { return (high & 0x1800) == 0x1800; }
   bool conforming() const { return code() && (high & 1u << 10) != 0; }
+  // 4 GiB from 0 on, expand-up: code, or data that may be written.
+  bool flat() const {
+    constexpr u32 kHighHalf = 0xFF8F04FF, kFlatHighHalf = 0x008F0000;  // base, granularity, limit, expand-down
+    if (low != 0xFFFF) return false;
+    return code() ? (high & kHighHalf & ~0x400u) == kFlatHighHalf : (high & kHighHalf) == kFlatHighHalf && writable();
+  }
+  bool expands_down() const { return !code() && (high & 1u << 10) != 0; }  // of code and data
   bool readable() const { return !code() || (high & 1u << 9) != 0; }
   bool writable() const { return code_or_data() && !code() && (high & 1u << 9) != 0; }
   unsigned dpl() const { return high >> 13 & 3; }
@@ -71,9 +80,61 @@ bool load_segment(Cpu& cpu, SegmentName name, Selector selector);
 bool load_stack_descriptor(Cpu& cpu, Selector selector, unsigned privilege, Vector vector, u32 external,
                            Descriptor& descriptor);
 
-// The inline limits (Segment::read_end, write_end) from type and limit; for translated code end and kind.
-void derive_limits(const CpuState& state, Segment& segment);
+// What type, S and P (bits 0 to 4, and 5) of a segment allow: SegmentKind bits, and whether its limit says more. For
+// what is no segment see Segment::kind.
+inline constexpr u8 kLimitCounts = 1u << 7;
+inline constexpr std::array<u8, 64> kRightsByType = [] {
+  std::array<u8, 64> rights{};
+  rights.fill(kSegmentReads | kSegmentWrites);
+  for (unsigned type = 0; type < 16; ++type) {
+    const bool code = (type & 8) != 0, flagged = (type & 2) != 0;  // readable code, writable data
+    u8& each = rights[32 | 16 | type];
+    if (!code && (type & 4) != 0) {
+      each = flagged ? kSegmentReads | kSegmentWrites | kSegmentExpandsDown : 0;
+    } else {
+      each = static_cast<u8>(kLimitCounts | (!code || flagged ? kSegmentReads : 0) |
+                             (!code && flagged ? kSegmentWrites : 0));
+    }
+  }
+  return rights;
+}();
+
 // SegmentKind bits as derive_limits() sets them.
-u8 kind_of(const Segment& segment);
+inline u8 kind_of(const Segment& segment) {
+  constexpr u32 kHighest = 0xFFFFFFFF, kHighest16 = 0xFFFF;
+  constexpr unsigned kReadsAndWrites = kSegmentReads | kSegmentWrites;
+  const unsigned rights = kRightsByType[(segment.attributes & 31u) | (segment.attributes >> 2 & 32u)];
+  const bool words = segment.base % 4 == 0;
+  const auto bit = [](bool holds, SegmentKind kind) { return holds ? unsigned{kind} : 0u; };
+  if ((rights & kSegmentExpandsDown) != 0) [[unlikely]]
+    return static_cast<u8>(words ? rights | bit(segment.big(), kSegmentTop4G) : 0u);
+  const bool counts = words && (rights & kLimitCounts) != 0, highest = segment.limit == kHighest;
+  const bool flat = counts && (rights & kReadsAndWrites) == kReadsAndWrites && segment.base == 0 && highest;
+  return static_cast<u8>((rights & kReadsAndWrites) | bit(counts && segment.limit >= kHighest16, kSegmentReaches64K) |
+                         bit(counts && highest, kSegmentReaches4G) | bit(flat, kSegmentFlat));
+}
+
+// The inline limits (Segment::read_end, write_end) from type and limit; for translated code end and kind.
+inline void derive_limits(const CpuState& state, Segment& segment) {
+  constexpr u32 kCr0Am = 1u << 18;
+  const unsigned kind = kind_of(segment);
+  const u64 end = segment.usable() ? u64{segment.limit} + 1 : 0;
+  segment.kind = kind;
+  segment.end = end;
+  // Alignment checks look at every access: no inline path. Nor has an expand-down segment one.
+  const bool alignment = (state.system_flags & kAC) != 0 && (state.cr0 & kCr0Am) != 0 && state.mode.cpl == 3;
+  const bool plain = !alignment && (kind & kSegmentExpandsDown) == 0;
+  segment.read_end = plain && (kind & kSegmentReads) != 0 ? end : 0;
+  segment.write_end = plain && (kind & kSegmentWrites) != 0 ? end : 0;
+}
+
+// After CS, SS or EFLAGS.VM changed while EFLAGS.AC is clear: what Cpu::update_mode() makes of them.
+inline void update_ring(CpuState& state) {
+  CpuMode& mode = state.mode;
+  mode.v86 = mode.protected_mode && (state.system_flags & kVM) != 0;
+  mode.code32 = state.segment[kCs].big();
+  mode.stack32 = state.segment[kSs].big();
+  mode.cpl = !mode.protected_mode ? u8{0} : mode.v86 ? u8{3} : static_cast<u8>(state.segment[kSs].dpl());
+}
 
 }  // namespace relic86

@@ -12,6 +12,9 @@ bool user_may_store(Cpu& cpu);
 // Whether IN, OUT, INS, OUTS may touch the port (IOPL, TSS permission map); false: #GP(0) or a page fault is raised.
 bool io_permitted(Cpu& cpu, IoPort port, unsigned width);
 
+// CLTS, LMSW from a register and MOV to CR0 that change no more than MP, EM and TS. False: nothing was done.
+bool unit_flags_directly(Cpu& cpu, const Insn& insn);
+
 // --- Segment registers ---
 Flow mov_from_segment(Cpu& cpu, const Insn& insn);
 Flow mov_to_segment(Cpu& cpu, const Insn& insn);

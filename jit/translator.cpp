@@ -29,9 +29,9 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ =
-      x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
-                                &depart_helper, &flatten_helper, &time_helper, &identify_helper, descriptors_.data()});
+  thunks_ = x64::make_thunks(
+      cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &depart_helper,
+               &transfer_helper, &flatten_helper, &time_helper, &identify_helper, descriptors_.data()});
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -98,16 +98,21 @@ ExitReason Translator::single_step() {
   return interpreter_.single_step();
 }
 
-u32 Translator::code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
-
-// The usual way on from an exit: the same lookup that translated code makes.
+// The usual way on from an exit: the same lookup that translated code makes. The code is about to be fetched.
 const u8* Translator::known_entry() {
   const bool cut = cut_;
   cut_ = false;
   if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
   const LinAddr linear(code_linear());
+  const Privilege privilege = cpu_.privilege();
   const Tlb& tlb = cpu_.mmu().tlb();
-  return lookups_.find(tlb.code_entry(linear, cpu_.privilege()) + linear.raw + LookupTable::tag_of(mode_number()));
+  u64 page = tlb.code_entry(linear, privilege);
+  if (page == 0) {
+    Mmu::CodePage code;
+    if (state_.rip > state_.segment[kCs].limit || !cpu_.mmu().fetch_page(linear, privilege, code)) return nullptr;
+    page = tlb.code_entry(linear, privilege);
+  }
+  return lookups_.find(page + linear.raw + LookupTable::tag_of(mode_number()));
 }
 
 Flow Translator::run_one(CodeBlock& block) {
@@ -127,15 +132,6 @@ Flow Translator::run_one(CodeBlock& block) {
 }
 
 Flow Translator::execute(Translation& translation) { return enter(translation.entry()); }
-
-// Where the code page lies in CS.
-void Translator::settle_page() {
-  const Segment& code = state_.segment[kCs];
-  constexpr u32 kHighest16 = 0xFFFF;
-  const u32 last = state_.mode.code32 ? code.limit : std::min(code.limit, kHighest16);
-  area_.page_eip = i64{state_.eip()} - static_cast<i64>(code_linear() & (kPageSize - 1));
-  area_.page_end = i64{last} + 1 - area_.page_eip;
-}
 
 Flow Translator::enter(const u8* entry) {
   ++statistics_.entries;
@@ -182,14 +178,7 @@ u32 Translator::mode_number() {
     RELIC86_ASSERT(segment.end == (segment.usable() ? u64{segment.limit} + 1 : 0));
   }
 #endif
-  constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
-  Mode::Key key = Mode::key_of(state_);
-  // 32-bit code that is not flat is limited in all of its pages.
-  static const Mode::Key code32 = Mode{.code32 = true}.key(), flat = Mode{.flat_code = true}.key();
-  static const Mode::Key limited = Mode{.limited = true}.key();
-  if ((key & (code32 | flat)) == code32) key |= limited;
-  if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
-  return modes_.number_of(key);
+  return number_of(Mode::key_of(state_));
 }
 
 // What follows an exit: Branched goes on with the next block, anything else looks at pending work first.
@@ -227,19 +216,22 @@ Flow Translator::leave(ExitPoint& exit) {
 }
 
 u64 Translator::go_on(Flow flow) {
-  outcome_set_ = true;
-  outcome_ = ExitKind::Done;
-  outcome_flow_ = flow;
+  area_.home_step = area_.home_partial = 0;
+  return proceed(flow);
+}
+
+u64 Translator::proceed(Flow flow) {
   const bool plain = flow == Flow::Branched || flow == Flow::Stop || flow == Flow::StopAt || flow == Flow::Fault;
-  if (!options_.direct || !plain || state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 ||
-      interpreter_.stepping() || !dead_.empty()) {
+  const u8* const entry = plain && !due() && options_.direct ? known_entry() : nullptr;
+  if (entry == nullptr) {
+    settle_entry();
+    outcome_set_ = true;
+    outcome_ = ExitKind::Done;
+    outcome_flow_ = flow;
     return 1;
   }
-  const u8* const entry = known_entry();
-  if (entry == nullptr) return 1;
   ++statistics_.continued;
   settle_page();
-  area_.home_step = area_.home_partial = 0;
   outcome_set_ = false;
   return reinterpret_cast<u64>(entry);
 }
@@ -301,8 +293,8 @@ std::string Translator::describe() const {
                       s.interpreted_blocks);
   text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],
                       s.exits[1], s.exits[2], s.exits[3], s.exits[4], s.exits[5]);
-  text += fmt::format("helpers: load {}, store {}, probe {}, touch {}, cold {}, flatten {}\n", s.loads, s.stores,
-                      s.probes, s.touches, s.cold_calls, s.flattens);
+  text += fmt::format("helpers: load {}, store {}, probe {}, touch {}, cold {}, flatten {}, transfer {}\n", s.loads,
+                      s.stores, s.probes, s.touches, s.cold_calls, s.flattens, s.transfers);
   text += calls_by_name("cold calls:", s.cold_by_row);
   text += calls_by_name("flattens:", s.flatten_by_row);
   return text + interpreter_.describe();

@@ -3,8 +3,8 @@
 //   recorders.h        instruction -> IR (the semantics texts, compiled for IrBuilder)
 //   flag_analysis.h    who looks at flags
 //   x64/emitter.h      IR -> host code
-//   translator.cpp     dispatcher; translator_blocks.cpp translating, linking, dying; translator_helpers.cpp what
-//                      translated code calls
+//   translator.cpp     dispatcher; translator_blocks.cpp translating, linking, dying; translator_helpers.cpp and
+//                      translator_transfers.cpp what translated code calls
 #pragma once
 
 #include <array>
@@ -53,7 +53,7 @@ struct TranslatorStatistics {
   u64 host_bytes = 0;
   u64 entries = 0, continued = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
-  u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0;
+  u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0, transfers = 0;
   u64 interpreted_blocks = 0, interpreted_instructions = 0;
   u64 translation_nanoseconds = 0;
   std::vector<u64> cold_by_row{};     // calls by row of the instruction table
@@ -93,19 +93,38 @@ class Translator final : public Executor, public CodeWatch {
   // --- translator.cpp ---
   bool run_slice_part();
   const u8* known_entry();
-  u32 code_linear() const;
-  void settle_page();
+  u32 code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
+  // Where the code page lies in CS.
+  void settle_page() {
+    const Segment& code = state_.segment[kCs];
+    constexpr u32 kHighest16 = 0xFFFF;
+    const u32 last = state_.mode.code32 || code.limit < kHighest16 ? code.limit : kHighest16;
+    area_.page_eip = i64{state_.eip()} - static_cast<i64>(code_linear() & (kPageSize - 1));
+    area_.page_end = i64{last} + 1 - area_.page_eip;
+  }
+  // Something is to be looked at before the next block.
+  bool due() const {
+    return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 ||
+           interpreter_.stepping() || !dead_.empty();
+  }
   Flow run_one(CodeBlock& block);
   Flow enter(const u8* entry);
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
   // From a helper: the instruction is over. The next block's entry if nothing else is due, else 1 (x64/thunks.h).
   u64 go_on(Flow flow);
+  u64 proceed(Flow flow);  // the same with the flags at home
   u64 depart(ExitPoint& exit);
   void settle_flags(const ExitPoint& exit);
   void settle_entry();
   void settle_x87(const ExitPoint& exit);
   u32 mode_number();
+  // Of a mode that is met, its units' instructions translated or not.
+  u32 number_of(Mode::Key key) {
+    constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
+    if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
+    return modes_.number_of(key);
+  }
   bool undisturbed(const ExitPoint& exit);
   bool mode_stays(const ExitPoint& exit);
 
@@ -122,6 +141,11 @@ class Translator final : public Executor, public CodeWatch {
   void drop_records(Translation& translation);
   void collect();
   void name_for_profilers(const Translation& translation);
+
+  // --- translator_transfers.cpp ---
+  static u64 transfer_helper(void* context, void* exit);
+  bool transfer(const ExitPoint& exit);
+  u64 enter_behind(const ExitPoint& exit);
 
   // --- translator_helpers.cpp ---
   static u64 load_helper(void* context, void* exit);

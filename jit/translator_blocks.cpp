@@ -164,7 +164,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   if (options_.share && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
-  const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(modes_.number_of(of.key())); };
+  const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
   x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
                        {options_.share, options_.lazy_flags, options_.returns, options_.cross_page});
   if (!emitter.run()) {

@@ -7,6 +7,7 @@
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
 #include "cpu/system_instructions.h"
+#include "jit/record/system_forms.h"
 #include "jit/translator.h"
 
 namespace relic86::jit {
@@ -221,7 +222,7 @@ bool Translator::mode_stays(const ExitPoint& exit) { return mode_number() == exi
 // After an instruction that stops the engine for a look at what it may have changed: nothing has.
 bool Translator::undisturbed(const ExitPoint& exit) {
   return state_.pending == 0 && state_.shadow == 0 && !state_.halted && (state_.system_flags & (kTF | kRF)) == 0 &&
-         mode_stays(exit) && (instruction_table()[exit.insn->row].traits & kTraitEndsBlock) == 0;
+         (leaves_flags_alone(*exit.insn) || mode_stays(exit));
 }
 
 u64 Translator::cold_helper(void* context, void* exit_point) {

@@ -1,5 +1,7 @@
 #include "memory/paging.h"
 
+#include <cstring>
+
 namespace relic86 {
 namespace {
 
@@ -14,7 +16,21 @@ struct Entry {
   unsigned width = 4;
 };
 
-Entry load(PhysicalBus& bus, PhysAddr at, unsigned width) { return {at, bus.read(at, width), width}; }
+// Tables lie in memory as a rule.
+Entry load(PhysicalBus& bus, PhysAddr at, unsigned width) {
+  const PageTarget& target = bus.page(at).read;
+  if (target.kind != PageTarget::Kind::Backing) [[unlikely]]
+    return {at, bus.read(at, width), width};
+  const u8* const host = bus.store().host(target.backing) + (at.raw & (kPageSize - 1));
+  if (width == 8) {
+    u64 value = 0;
+    std::memcpy(&value, host, sizeof value);
+    return {at, value, width};
+  }
+  u32 value = 0;
+  std::memcpy(&value, host, sizeof value);
+  return {at, value, width};
+}
 
 void set(PhysicalBus& bus, const Entry& entry, u64 bits) {
   if ((entry.value & bits) != bits) bus.write(entry.at, entry.width, entry.value | bits);

@@ -103,6 +103,7 @@ enum class Op : u8 {
   AdjustLevel,      // ARPL; a: the selector to be adjusted; the instruction's operand takes the result
   FastTransfer,     // SYSENTER; immediate 1: SYSEXIT
   FarTransfer,      // of 16-bit real-mode code; a: Address if indirect; immediate: FarKind
+  DirectTransfer,   // of all other code; immediate: FarKind
   TableRegister,    // SGDT, SIDT; a: Address; reg 1: that of interrupts; immediate 1: LGDT, LIDT
   SystemRegister,   // to the instruction's register; immediate: SystemSource
   // Several steps in one instruction (jit/record/compound_forms.h). What is unusual is the interpreter's.
@@ -121,7 +122,8 @@ enum class Op : u8 {
 // Where MOV and POP of a segment register have the selector from. POP reads the whole slot or the selector alone.
 enum LoadSegmentFrom : u32 { kFromOperand, kFromSlot, kFromSlotsSelector };
 
-enum class FarKind : u8 { Jump, Call, Return, InterruptReturn };
+// Interrupt: INT n and INT3. UnitFlags: what may change CR0.TS, and so the mode.
+enum class FarKind : u8 { Jump, Call, Return, InterruptReturn, Interrupt, UnitFlags };
 
 // What SMSW and MOV from a control register, SLDT and STR read.
 enum class SystemSource : u8 { Cr0, Cr2, Cr3, Ldtr, Tr };

@@ -40,7 +40,7 @@ struct Mode {
     return has(segment, kSegmentReaches4G) || (narrow && has(segment, kSegmentReaches64K));
   }
 
-  Key key() const {
+  constexpr Key key() const {
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
@@ -84,31 +84,46 @@ struct Mode {
 
   // Without branches as far as possible: this is asked whenever translated code is left. What it says of segments has
   // been kept up by derive_limits().
-  static Key key_of(const CpuState& state) {
-    Key key = 0;
-    for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= state.segment[i].kind << (8 * i);
-    const Segment& code = state.segment[kCs];
-    const u64 differs = code.base | (code.limit ^ 0xFFFFFFFFu) | (state.mode.code32 ? 0u : 1u);
-    constexpr u32 kHighest16 = 0xFFFF;
-    const u32 page = state.eip() - (static_cast<u32>(code.base + state.rip) & (kPageSize - 1));
-    const bool within = !state.mode.code32 && code.limit >= kHighest16 && page + (kPageSize - 1) <= kHighest16;
-    if (differs != 0 && !within) key |= kLimited;
-    if (state.mode.code32) key = (key & known_by_code32()) | kCode32;
-    key |= (state.mode.stack32 ? kStack32 : 0) | (state.mode.cpl == 3 ? kUser : 0) | (differs == 0 ? kFlatCode : 0) |
-           ((state.system_flags & kDF) != 0 ? kDown : 0) | (checks_alignment(state) ? kAligned : 0);
-    constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
-    constexpr u32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsrReserved = 0xFFFF0000;
-    if ((state.cr0 & (kEm | kTs)) == 0 && (state.fx.mxcsr & kMxcsrReserved) == 0) {
-      const bool x87 = (state.fx.status & kX87Summary) == 0, sse = (state.cr4 & kOsFxsr) != 0;
-      const bool traps = (state.fx.control & kX87Masks) != kX87Masks || (state.fx.mxcsr & kSseMasks) != kSseMasks;
-      key |= (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps && (x87 || sse) ? kTraps : 0);
-    }
-    return key;
+  [[gnu::always_inline]] static Key key_of(const CpuState& state) { return known(ring_of(state)) | units_of(state); }
+  // The key behind something that has left the units alone, in a mode with this key.
+  [[gnu::always_inline]] static Key key_behind(const CpuState& state, Key before) {
+    return known(ring_of(state)) | (before & (kX87 | kSse | kTraps));
   }
 
  private:
+  // Everything but the units.
+  [[gnu::always_inline]] static Key ring_of(const CpuState& state) {
+    const Segment& code = state.segment[kCs];
+    Key key = 0;
+    for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= state.segment[i].kind << (8 * i);
+    const u64 differs = code.base | (code.limit ^ 0xFFFFFFFFu) | (state.mode.code32 ? 0u : 1u);
+    if (differs == 0) {
+      key |= kFlatCode;
+    } else {
+      constexpr u32 kHighest16 = 0xFFFF;
+      const u32 page = state.eip() - (static_cast<u32>(code.base + state.rip) & (kPageSize - 1));
+      const bool within = !state.mode.code32 && code.limit >= kHighest16 && page + (kPageSize - 1) <= kHighest16;
+      if (!within) key |= kLimited;
+    }
+    return key | (state.mode.code32 ? kCode32 : 0) | (state.mode.stack32 ? kStack32 : 0) |
+           (state.mode.cpl == 3 ? kUser : 0) | ((state.system_flags & kDF) != 0 ? kDown : 0) |
+           (checks_alignment(state) ? kAligned : 0);
+  }
+  static Key units_of(const CpuState& state) {
+    constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
+    constexpr u32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsrReserved = 0xFFFF0000;
+    if ((state.cr0 & (kEm | kTs)) != 0 || (state.fx.mxcsr & kMxcsrReserved) != 0) return 0;
+    const bool x87 = (state.fx.status & kX87Summary) == 0, sse = (state.cr4 & kOsFxsr) != 0;
+    const bool traps = (state.fx.control & kX87Masks) != kX87Masks || (state.fx.mxcsr & kSseMasks) != kSseMasks;
+    return (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps && (x87 || sse) ? kTraps : 0);
+  }
+
   static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,
                        kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56;
+  [[gnu::always_inline]] static Key known(Key key) {
+    return (key & kCode32) != 0 ? key & (known_by_code32() | ~kKinds) : key;
+  }
+  static constexpr Key kKinds = (Key{1} << (8 * kSegmentRegisters)) - 1;
   static constexpr Key known_by_code32() {
     Key known = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) known |= Key{known_kinds(i, true)} << (8 * i);

@@ -73,6 +73,7 @@ bool touches_memory(const InsnIr& ir) {
       case Op::AdjustLevel:
       case Op::FastTransfer:
       case Op::FarTransfer:
+      case Op::DirectTransfer:
       case Op::TableRegister:
       case Op::SystemRegister:
       case Op::StringLoad:

@@ -53,8 +53,9 @@ bool record_string(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   StringRecorder r(ir, byte ? 1 : insn.operand32() ? 4 : 2);
   if (insn.repeats()) {
     const bool moves = name == "movs";
-    if ((!moves && name != "stos") || !insn.address32() || mode.down || mode.aligned || !mode.flat(kEs)) return false;
-    if (moves && !mode.flat(insn.segment)) return false;
+    if ((!moves && name != "stos") || mode.down || mode.aligned) return false;
+    if (!mode.writes(kEs) || mode.expands_down(kEs)) return false;
+    if (moves && (!mode.reads(insn.segment) || mode.expands_down(insn.segment))) return false;
     r.repeat(moves);
     return true;
   }

@@ -1,5 +1,5 @@
 // MOVS, CMPS, STOS, LODS and SCAS without a repeat prefix: plain accesses at ES:EDI and at ESI in the operand's
-// segment, and index registers that go on by the element's size. REP MOVS and REP STOS upwards in flat segments.
+// segment, and index registers that go on by the element's size. REP MOVS and REP STOS upwards.
 #pragma once
 
 #include "cpu/vendor_behaviour.h"

@@ -81,27 +81,31 @@ bool record_segment(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor,
   return true;
 }
 
-// Real-mode code of 16 bits. (Protected mode runs such code, too: the back end asks.)
+// Far transfers, interrupts, and what changes CR0.TS. Those of 16-bit code may be real-mode ones: the back end asks.
 bool record_far(InsnIr& ir, const Mode& mode, std::string_view meaning) {
   const Insn& insn = *ir.insn;
-  if (mode.code32 || insn.operand32()) return false;
-  static constexpr struct {
+  struct Form {
     std::string_view meaning;
     FarKind kind;
-  } kForms[] = {{"jmp_far", FarKind::Jump},   {"jmp_far_indirect", FarKind::Jump},
-                {"call_far", FarKind::Call},  {"call_far_indirect", FarKind::Call},
-                {"ret_far", FarKind::Return}, {"iret", FarKind::InterruptReturn}};
-  for (const auto& form : kForms) {
-    if (form.meaning != meaning) continue;
-    if (insn.memory()) ir.nodes.push_back({Op::Address, 4});
-    Node node{Op::FarTransfer, 2, 0};
-    if (insn.memory()) node.a = kFirst;
-    node.immediate = static_cast<u32>(form.kind);
-    ir.nodes.push_back(node);
-    ir.writes_registers |= 1u << kEsp;
-    return true;
-  }
-  return false;
+  };
+  static constexpr Form kForms[] = {
+      {"jmp_far", FarKind::Jump},           {"jmp_far_indirect", FarKind::Jump},   {"call_far", FarKind::Call},
+      {"call_far_indirect", FarKind::Call}, {"ret_far", FarKind::Return},          {"iret", FarKind::InterruptReturn},
+      {"int_n", FarKind::Interrupt},        {"int3", FarKind::Interrupt},          {"clts", FarKind::UnitFlags},
+      {"lmsw", FarKind::UnitFlags},         {"mov_to_control", FarKind::UnitFlags}};
+  const Form* const form = std::ranges::find(kForms, meaning, &Form::meaning);
+  if (form == std::end(kForms)) return false;
+  constexpr u8 kCr0 = 0;
+  const bool unit_flags = form->kind == FarKind::UnitFlags;
+  if (unit_flags && (mode.user || insn.memory() || (meaning == "mov_to_control" && insn.reg != kCr0))) return false;
+  const bool real = !mode.code32 && !insn.operand32() && form->kind <= FarKind::InterruptReturn;
+  if (real && insn.memory()) ir.nodes.push_back({Op::Address, 4});
+  Node node{real ? Op::FarTransfer : Op::DirectTransfer, insn.operand32() ? u8{4} : u8{2}, 0};
+  if (real && insn.memory()) node.a = kFirst;
+  node.immediate = static_cast<u32>(form->kind);
+  ir.nodes.push_back(node);
+  ir.writes_registers |= 1u << kEsp;
+  return true;
 }
 
 // Of ring 0: descriptor tables' registers, what tells the mode.
@@ -138,6 +142,12 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
 bool changes_segments(const Insn& insn) {
   constexpr Handler kHandlers[] = {
       mov_to_segment, pop_segment, verr, verw, sysenter, sysexit, les, lds, lfs, lgs, lar, lsl};
+  return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
+}
+
+bool leaves_flags_alone(const Insn& insn) {
+  constexpr Handler kHandlers[] = {in_immediate_byte,  in_immediate_full, in_dx_byte,  in_dx_full, out_immediate_byte,
+                                   out_immediate_full, out_dx_byte,       out_dx_full, lldt,       invlpg};
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
 }
 

@@ -35,6 +35,13 @@ void DescriptorCache::remember(Cpu& cpu, Selector selector) {
                                  kind(descriptor.readable(), KnownDescriptor::kReadable) |
                                  kind(descriptor.writable(), KnownDescriptor::kWritable));
   }
+  constexpr u32 kPresentAndAccessed = 0x8100;
+  const unsigned cpl = state.mode.cpl;
+  const bool privileged =
+      descriptor.conforming() ? descriptor.dpl() <= cpl : selector.rpl() <= cpl && descriptor.dpl() == cpl;
+  if (descriptor.code_or_data() && descriptor.code() && privileged &&
+      (descriptor.high & kPresentAndAccessed) == kPresentAndAccessed)
+    known.kind |= KnownDescriptor::kEnterable;
   known.key = selector.raw | u32{state.mode.cpl} << 16 | KnownDescriptor::kValid;
   entries_[selector.raw >> 2 & (kEntries - 1)] = known;
 }

@@ -19,6 +19,9 @@ struct alignas(64) KnownDescriptor {
   u8 kind = 0;
   u64 raw = 0;  // the descriptor in its table
   Segment hidden{};
+
+  // One more of kind's: a far JMP or CALL at this CPL may enter the code segment.
+  static constexpr u8 kEnterable = 1u << 5;
 };
 static_assert(sizeof(KnownDescriptor) == 64);
 

@@ -21,7 +21,8 @@ class ModeNumbers {
     return recent.number;
   }
   // Of a number that is given.
-  Mode mode_of(u32 number) const { return Mode::of_key(keys_[number - 1]); }
+  Mode mode_of(u32 number) const { return Mode::of_key(key_of(number)); }
+  Mode::Key key_of(u32 number) const { return keys_[number - 1]; }
   // A guest may have met more modes than any sane one: the translator forgets its code, and then this.
   bool full() const { return keys_.size() >= kMost / 2; }
   void clear() {

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "cpu/instruction_table.h"
 #include "cpu/system_instructions.h"
+#include "jit/record/system_forms.h"
 
 namespace relic86::jit::x64 {
 
@@ -203,6 +204,7 @@ void Emitter::node(u16 id) {
     case Op::AdjustLevel: adjust_level(id); break;
     case Op::FastTransfer: fast_transfer(id); break;
     case Op::FarTransfer: far_transfer(id); break;
+    case Op::DirectTransfer: direct_transfer(id); break;
     case Op::TableRegister: table_register(id); break;
     case Op::SystemRegister: system_register(id); break;
     case Op::SetDirection: set_direction(id); break;
@@ -512,6 +514,7 @@ void Emitter::cold() {
     quiet = (row.flags_read | row.flags_written | row.undefined.flags) == 0 && (row.traits & kTraitEndsBlock) == 0 &&
             (arithmetic || (row.traits & kTraitString) != 0 || system);
     quiet = quiet || i.handler == rdtsc || i.handler == cpuid;
+    quiet = quiet || leaves_flags_alone(i);
   }
   exit->settles_flags = !quiet;
   exit->changes_mode = insn().leaves;

@@ -11,8 +11,9 @@
 //   emitter_limits.cpp      code whose page may reach over CS's limit
 //   emitter_units.cpp       x87, MMX, SSE
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
-//   emitter_system.cpp      CLI, STI, PUSHF, POPF, descriptor tables' and control registers
-//   emitter_transfers.cpp   far transfers and IRET of real-mode and virtual-8086 code
+//   emitter_system.cpp      CLI, STI, PUSHF, POPF, descriptor tables' registers, reads of control registers
+//   emitter_unit_flags.cpp  CLTS, LMSW, MOV to CR0
+//   emitter_transfers.cpp   far transfers, INT and IRET
 //   emitter_compound.cpp    PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic
 //   emitter_segments.cpp    MOV and POP of segment registers, VERR, VERW, SYSENTER, SYSEXIT
 #pragma once
@@ -124,7 +125,7 @@ class Emitter {
   void string_store(u16 id);
   void advance(u16 id);
   void repeat_string(u16 id);
-  u8 run_entry(u8 index, bool write, const Label& slow);
+  u8 run_distance(u8 index, bool write, unsigned segment, const Label& slow);
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
   void compare_with_page_end(const Gp& scratch, u32 bytes);
 
@@ -270,6 +271,8 @@ class Emitter {
   // --- The system's instructions (emitter_system.cpp) ---
   void selector(u16 id);
   void flags_image(u16 id);
+  bool flags_at_hand();
+  void arithmetic_image(const Gp& image);
   bool logic_left_flags() const;
   void check_trusted(const Label& other);
   void check_not_v86(const Label& other);
@@ -288,12 +291,22 @@ class Emitter {
   void fast_transfer(u16 id);
   void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
   void table_register(u16 id);
+  void next_cr0(const Gp& next);
+  void unit_flags();
+  void enter_next_in(const Mode& mode);
   // Far transfers (emitter_transfers.cpp)
   void check_real_code(const Label& slow);
+  void check_wrap(unsigned bytes, const Label& slow);
   void load_pointer(const Gp& to, const Label& slow, unsigned segment);
   void push_return_address(const Label& slow);
   void take_flags(const Gp& flags, const Label& slow);
   void far_transfer(u16 id);
+  void direct_transfer(u16 id);
+  void known_transfer(u16 id, const Label& slow);
+  bool knows_transfer(FarKind kind) const;
+  void interrupt();
+  ExitPoint* transfer_exit(FarKind kind);
+  void leave_to_transfer(ExitPoint* exit);
   void system_register(u16 id);
   void cold_aside(const Label& slow, const Label& done);
 

@@ -54,16 +54,36 @@ void Emitter::advance(u16 id) {
   }
 }
 
-// A temporary := the TLB's entry of the page at an index register, which holds all of the run's bytes (kAddress).
-u8 Emitter::run_entry(u8 index, bool write, const Label& slow) {
-  const u8 host = take();
-  const Gp entry = sized(host, 8), entry32 = sized(host, 4);
-  a_.mov(entry32, guest(index, 4));
-  a_.and_(entry32, kPageSize - 1);
-  a_.add(entry, kAddress);
-  a_.cmp(entry, kPageSize);
+// A temporary := the distance from an index register to the host's bytes of a run (kAddress bytes), which lies within
+// the segment's limit and one page.
+u8 Emitter::run_distance(u8 index, bool write, unsigned segment, const Label& slow) {
+  const bool wide = insn().insn->address32(), flat = mode_.flat(segment);
+  const u8 host = take(), other = take();
+  const Gp place = sized(host, 8), scratch = sized(other, 8);
+  if (wide) {
+    a_.mov(place.r32(), guest(index, 4));
+  } else {
+    a_.movzx(place.r32(), guest(index, 2));
+  }
+  if (!flat || !wide) a_.lea(scratch, x86::ptr(place, kAddress));
+  if (!wide) {
+    a_.cmp(scratch, 0xFFFF);  // the index must not wrap, not even behind the run
+    a_.ja(slow);
+  }
+  if (!flat) {
+    a_.cmp(scratch, segment_field(segment, offsetof(Segment, end), 8));
+    a_.ja(slow);
+    a_.add(place.r32(), segment_field(segment, offsetof(Segment, base), 4));
+  }
+  a_.mov(scratch.r32(), place.r32());
+  a_.and_(scratch.r32(), kPageSize - 1);
+  a_.add(scratch, kAddress);
+  a_.cmp(scratch, kPageSize);
   a_.ja(slow);
-  tlb_entry(entry, guest(index, 4), write, slow);
+  tlb_entry(scratch, place, write, slow);
+  a_.lea(place, x86::ptr(place, scratch, 0, -static_cast<i32>(kTlbFast)));
+  a_.sub(place, guest(index, 8));
+  give(other);
   return host;
 }
 
@@ -71,31 +91,31 @@ u8 Emitter::run_entry(u8 index, bool write, const Label& slow) {
 // counts as an instruction. Anything else is the handler's, which gets along with whatever is left of ECX.
 void Emitter::repeat_string(u16 id) {
   const Node& n = at(id);
-  const bool moves = n.op == Op::RepeatMove;
+  const bool moves = n.op == Op::RepeatMove, wide = insn().insn->address32();
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel(), done = a_.newLabel();
+  const Mem count = area(offsetof(EngineArea, value), 4);
   host_flags(0);
-  a_.mov(kAddress.r32(), guest(kEcx, 4));
+  if (wide) {
+    a_.mov(kAddress.r32(), guest(kEcx, 4));
+  } else {
+    a_.movzx(kAddress.r32(), guest(kEcx, 2));
+  }
   a_.sub(kAddress.r32(), 1);
   a_.jb(done);  // nothing to do
   a_.cmp(kRemaining, kAddress);
   a_.jl(slow);
-  a_.lea(kAddress, x86::ptr(u64{0}, guest(kEcx, 8), n.size == 4 ? 2 : n.size == 2 ? 1 : 0));
-  const u8 to = run_entry(kEdi, true, slow);
-  const u8 from = moves ? run_entry(kEsi, false, slow) : u8{0};
+  a_.lea(kAddress, x86::ptr(u64{n.size}, kAddress, n.size == 4 ? 2 : n.size == 2 ? 1 : 0));
+  const u8 to = run_distance(kEdi, true, kEs, slow);
+  const u8 from = moves ? run_distance(kEsi, false, insn().insn->segment, slow) : u8{0};
+  if (!wide) {
+    a_.mov(count, guest(kEcx, 4));
+    a_.movzx(guest(kEcx, 4), guest(kEcx, 2));
+  }
   a_.lea(kAddress, x86::ptr(guest(kEcx, 8), -1));
   a_.sub(kRemaining, kAddress);
-  const auto shift = [&](u8 index, u8 host) {
-    const Gp pointer = guest(index, 8);
-    a_.lea(pointer, x86::ptr(pointer, sized(host, 8), 0, -static_cast<i32>(kTlbFast)));
-  };
-  const auto shift_back = [&](u8 index, u8 host) {
-    const Gp pointer = guest(index, 8);
-    a_.sub(pointer, sized(host, 8));
-    a_.lea(pointer.r32(), x86::ptr(pointer, static_cast<i32>(kTlbFast)));
-  };
-  shift(kEdi, to);
-  if (moves) shift(kEsi, from);
+  a_.add(guest(kEdi, 8), sized(to, 8));
+  if (moves) a_.add(guest(kEsi, 8), sized(from, 8));
   a_.rep();
   const Mem destination(x86::rdi, 0, n.size);
   if (moves) {
@@ -103,10 +123,17 @@ void Emitter::repeat_string(u16 id) {
   } else {
     a_.stos(destination, sized(kHostOfGuest[kEax], n.size));
   }
-  shift_back(kEdi, to);
-  if (moves) shift_back(kEsi, from);
-  give(to);
-  if (moves) give(from);
+  const auto back = [&](u8 index, u8 distance) {
+    a_.sub(guest(index, 8), sized(distance, 8));
+    a_.mov(guest(index, 4), guest(index, 4));
+    give(distance);
+  };
+  back(kEdi, to);
+  if (moves) back(kEsi, from);
+  if (!wide) {
+    a_.mov(guest(kEcx, 4), count);
+    a_.mov(guest(kEcx, 2), 0);
+  }
   a_.bind(done);
   defer([=, this] {
     a_.bind(slow);

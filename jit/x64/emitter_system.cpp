@@ -48,6 +48,35 @@ void Emitter::check_not_v86(const Label& other) {
   a_.jnz(other);
 }
 
+// The host's flags are the guest's, or can be made so.
+bool Emitter::flags_at_hand() {
+  const auto here = [this] { return (kArithmeticFlags & ~host_flags_) == 0; };
+  return here() || (rebuild(kArithmeticFlags) && here());
+}
+
+// image := the arithmetic flags.
+void Emitter::arithmetic_image(const Gp& image) {
+  if (flags_at_hand()) {
+    a_.pushfq();
+    a_.pop(image.r64());
+  } else if (logic_left_flags()) {
+    a_.pushfq();
+    a_.pop(image.r64());
+    a_.and_(image, ~static_cast<i32>(kAF));
+  } else if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
+    if (entry_home_) entry_exposed_ = true;
+    call_thunk(thunks_.home_image, new_exit(ExitKind::Before, undone_before()));
+    a_.mov(image, area(offsetof(EngineArea, value)));
+  } else if (join_steps()) {
+    a_.mov(image, slot(translation_.steps.back().a.value));
+  } else {
+    flatten();
+    a_.mov(image, area(offsetof(EngineArea, value)));
+  }
+  host_flags(0);
+  a_.and_(image, static_cast<i32>(kArithmeticFlags));
+}
+
 // In virtual-8086 mode with less IOPL than 3 the instruction is the handler's, before it has touched anything.
 void Emitter::check_v86_trusted() {
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
@@ -68,25 +97,7 @@ void Emitter::flags_image(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
   const Gp image = sized(host, 4);
-  if ((kArithmeticFlags & ~host_flags_) == 0 || (rebuild(kArithmeticFlags) && (kArithmeticFlags & ~host_flags_) == 0)) {
-    a_.pushfq();
-    a_.pop(image.r64());
-  } else if (logic_left_flags()) {
-    a_.pushfq();
-    a_.pop(image.r64());
-    a_.and_(image, ~static_cast<i32>(kAF));
-  } else if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
-    if (entry_home_) entry_exposed_ = true;
-    call_thunk(thunks_.home_image, new_exit(ExitKind::Before, undone_before()));
-    a_.mov(image, area(offsetof(EngineArea, value)));
-  } else if (join_steps()) {
-    a_.mov(image, slot(translation_.steps.back().a.value));
-  } else {
-    flatten();
-    a_.mov(image, area(offsetof(EngineArea, value)));
-  }
-  host_flags(0);
-  a_.and_(image, static_cast<i32>(kArithmeticFlags));
+  arithmetic_image(image);
   a_.or_(image, state(offsetof(CpuState, system_flags), 4));
   a_.and_(image, ~static_cast<i32>(kVM | kRF));
   a_.or_(image, static_cast<i32>(kFixed1));

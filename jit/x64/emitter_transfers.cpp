@@ -1,6 +1,7 @@
 // Far JMP, CALL and RET, IRET of 16-bit code in real-address and virtual-8086 mode, where a selector is a base, from
-// one code segment of 64 KiB to another. Everything is checked before anything changes; what is unusual is the
-// handler's from the start. Protected mode always is.
+// one code segment of 64 KiB to another. Everything is checked before anything changes; what is unusual is a helper's
+// from the start, as are protected mode and interrupts (translator_transfers.cpp).
+#include "base/log.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -34,9 +35,18 @@ void Emitter::check_real_code(const Label& slow) {
 // place: IP and CS, one after the other.
 void Emitter::load_pointer(const Gp& to, const Label& slow, unsigned segment) {
   u8 temporary = 0;
+  check_wrap(4, slow);
   const Mem place = translate(4, false, segment, slow, temporary);
   a_.mov(to, place);
   give(temporary);
+}
+
+// Slots that lie next to each other are one access here: those that wrap at 64 KiB are not.
+void Emitter::check_wrap(unsigned bytes, const Label& slow) {
+  if (!narrow_) return;
+  host_flags(0);
+  a_.cmp(kAddress.r32(), 0x10000 - bytes);
+  a_.ja(slow);
 }
 
 void Emitter::push_return_address(const Label& slow) {
@@ -48,6 +58,7 @@ void Emitter::push_return_address(const Label& slow) {
   a_.shl(kAddress.r32(), 16);
   a_.or_(pointer, kAddress.r32());
   stack_address(-4);
+  check_wrap(4, slow);
   u8 temporary = 0;
   const Mem place = translate(4, true, kSs, slow, temporary);
   a_.mov(place, pointer);
@@ -83,15 +94,155 @@ void Emitter::take_flags(const Gp& flags, const Label& slow) {
   add_step(step, true);
 }
 
+// The flags are where the helper looks for them.
+ExitPoint* Emitter::transfer_exit(FarKind kind) {
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  exit->settles_flags = true;
+  exit->far = kind;
+  exit->from_home = true;
+  exit->first_step = exit->last_step;
+  return exit;
+}
+
+void Emitter::leave_to_transfer(ExitPoint* exit) {
+  a_.mov(kAddress, reinterpret_cast<u64>(exit));
+  a_.jmp(thunks_.transfer);
+}
+
+void Emitter::direct_transfer(u16 id) {
+  const FarKind kind = static_cast<FarKind>(at(id).immediate);
+  store_x87_pointers();
+  ended_ = true;
+  if (kind == FarKind::Interrupt) {
+    interrupt();
+    return;
+  }
+  write_home();
+  if (kind == FarKind::UnitFlags) {
+    unit_flags();
+    return;
+  }
+  ExitPoint* const exit = transfer_exit(kind);
+  if (!knows_transfer(kind)) {
+    leave_to_transfer(exit);
+    return;
+  }
+  const Label slow = a_.newLabel();
+  known_transfer(id, slow);
+  defer([=, this] {
+    a_.bind(slow);
+    leave_to_transfer(exit);
+  });
+}
+
+// Far transfers that may stay in the ring and in the mode.
+bool Emitter::knows_transfer(FarKind kind) const {
+  return kind <= FarKind::Return && (mode_.flat_code || !mode_.code32) && !log::enabled(log::Channel::ProtectedCalls);
+}
+
+// JMP, CALL and RET far in protected mode, from one code segment to another (or the same) that has been entered before.
+// Everything is checked before anything changes.
+void Emitter::known_transfer(u16 id, const Label& slow) {
+  const Node& n = at(id);
+  const FarKind kind = static_cast<FarKind>(n.immediate);
+  const Insn& i = *insn().insn;
+  const unsigned size = i.operand32() ? 4 : 2;
+  const Mem selector = area(offsetof(EngineArea, value), 4);
+  host_flags(0);
+  shared_ = {};  // the block is over: all temporaries are free
+  free_ = 0;
+  for (const unsigned host : kTemporaries) free_ |= 1u << host;
+  if (kind != FarKind::Return && !i.memory()) {
+    a_.mov(x86::r10d, size == 4 ? i.immediate : i.immediate & 0xFFFF);
+    a_.mov(kAddress.r32(), u32{i.immediate2});
+  } else {
+    u8 temporary = 0;
+    if (kind == FarKind::Return) {
+      stack_address(0);
+    } else {
+      lea_address(kAddress);
+    }
+    const unsigned bytes = kind == FarKind::Return ? 2 * size : size + 2;
+    check_wrap(bytes, slow);
+    Mem place = translate(bytes, false, kind == FarKind::Return ? unsigned{kSs} : i.segment, slow, temporary);
+    Mem upper = place.cloneAdjusted(size);
+    upper.setSize(2);
+    place.setSize(size);
+    a_.movzx(x86::r13d, upper);
+    if (size == 4) {
+      a_.mov(x86::r10d, place);
+    } else {
+      a_.movzx(x86::r10d, place);
+    }
+    a_.mov(kAddress.r32(), x86::r13d);
+  }
+  a_.call(thunks_.code.check[mode_.flat_code ? 1 : 0][kind == FarKind::Return ? 1 : 0]);
+  a_.jne(slow);
+  if (!mode_.code32 && !mode_.limited) {
+    a_.cmp(x86::Mem(x86::r11, static_cast<i32>(offsetof(KnownDescriptor, hidden) + offsetof(Segment, limit)), 4),
+           0xFFFF);
+    a_.jb(slow);
+  }
+  free_ &= ~(1u << x86::r10.id() | 1u << x86::r11.id());
+  if (kind == FarKind::Call) {
+    a_.mov(selector, kAddress.r32());
+    stack_address(-2 * static_cast<i32>(size));
+    check_wrap(2 * size, slow);
+    u8 temporary = 0;
+    Mem place = translate(2 * size, true, kSs, slow, temporary);
+    Mem upper = place.cloneAdjusted(size);
+    upper.setSize(size);
+    place.setSize(size);
+    load_eip(x86::r13, next_eip());
+    if (!mode_.code32) a_.movzx(x86::r13d, x86::r13w);
+    a_.mov(place, sized(x86::r13.id(), size));
+    a_.movzx(x86::r13d, state(code_field(offsetof(Segment, selector)), 2));
+    a_.mov(upper, sized(x86::r13.id(), size));
+    move_stack_pointer(-2 * static_cast<i32>(size));
+    a_.mov(kAddress.r32(), selector);
+  } else if (kind == FarKind::Return) {
+    a_.mov(selector, kAddress.r32());
+    move_stack_pointer(static_cast<i32>(2 * size + (i.immediate & 0xFFFF)));
+    a_.mov(kAddress.r32(), selector);
+  }
+  a_.call(thunks_.code.load);
+  indirect_exit(x86::r10, 0);
+}
+
+// The helper finds the flags in EngineArea::value if the host's are the guest's, else at home.
+void Emitter::interrupt() {
+  const bool image = flags_at_hand();
+  if (image) {
+    const u8 host = take();
+    arithmetic_image(sized(host, 4));
+    a_.mov(area(offsetof(EngineArea, value)), sized(host, 4));
+    give(host);
+  } else {
+    write_home();
+  }
+  ExitPoint* const exit = transfer_exit(FarKind::Interrupt);
+  exit->flags_in_value = image;
+  leave_to_transfer(exit);
+}
+
 void Emitter::far_transfer(u16 id) {
   const Node& n = at(id);
   const FarKind kind = static_cast<FarKind>(n.immediate);
   const Insn& i = *insn().insn;
   store_x87_pointers();
   write_home();
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
-  exit->settles_flags = true;
+  ExitPoint* const exit = transfer_exit(kind);
   const Label slow = a_.newLabel();
+  if (knows_transfer(kind)) {
+    const Label protected_mode = a_.newLabel();
+    host_flags(0);
+    a_.cmp(state(kProtectedMode, 2), 1);
+    a_.je(protected_mode);
+    defer([=, this] {
+      a_.bind(protected_mode);
+      known_transfer(id, slow);
+    });
+  }
   check_real_code(slow);
   const u8 host = take();
   const Gp target = sized(host, 4);  // CS above IP
@@ -118,6 +269,7 @@ void Emitter::far_transfer(u16 id) {
       constexpr unsigned kFrame = 6;
       if (mode_.user) check_trusted(slow);
       stack_address(0);
+      check_wrap(kFrame, slow);
       u8 temporary = 0;
       Mem place = translate(kFrame, false, kSs, slow, temporary);
       const u8 flags = take();
@@ -133,6 +285,8 @@ void Emitter::far_transfer(u16 id) {
       write_home();
       break;
     }
+    case FarKind::Interrupt:
+    case FarKind::UnitFlags: failed_ = true; break;  // never recorded like this
   }
   a_.mov(kAddress.r32(), target);
   a_.shr(kAddress.r32(), 16);
@@ -144,8 +298,7 @@ void Emitter::far_transfer(u16 id) {
   ended_ = true;
   defer([=, this] {
     a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    leave(exit);  // not reached: the handler goes on elsewhere
+    leave_to_transfer(exit);
   });
 }
 

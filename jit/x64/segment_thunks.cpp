@@ -21,65 +21,6 @@ x86::Mem known_field(std::size_t offset, u32 bytes) { return x86::Mem(x86::rcx, 
 
 constexpr u16 kProtected = 1, kVirtual8086 = 0x101;  // CpuMode::protected_mode and v86
 
-// A function: Z: rcx leads to what is known of the selector in ebp, whose descriptor has not changed. Protected mode.
-// Changes rax, rcx, rdx.
-Label emit_find(x86::Assembler& a, const Known* known) {
-  const Label find = a.newLabel(), global = a.newLabel(), other = a.newLabel(), out = a.newLabel();
-  const Label null = a.newLabel();
-  a.bind(find);
-  a.test(x86::ebp, 0xFFFC);
-  a.jz(null);
-  a.mov(x86::ecx, state_field(offsetof(CpuState, gdtr) + offsetof(DescriptorTable, base), 4));
-  a.mov(x86::edx, state_field(offsetof(CpuState, gdtr) + offsetof(DescriptorTable, limit), 4));
-  a.test(x86::ebp, 4);
-  a.jz(global);
-  a.test(segment_field(kLdtr, offsetof(Segment, selector), 2), 0xFFFC);
-  a.jz(other);
-  a.test(segment_field(kLdtr, offsetof(Segment, attributes), 1), 0x80);  // present
-  a.jz(other);
-  a.mov(x86::ecx, segment_field(kLdtr, offsetof(Segment, base), 4));
-  a.mov(x86::edx, segment_field(kLdtr, offsetof(Segment, limit), 4));
-  a.bind(global);
-  a.mov(x86::eax, x86::ebp);
-  a.or_(x86::eax, 7);
-  a.cmp(x86::eax, x86::edx);
-  a.ja(other);
-  a.and_(x86::eax, ~7);
-  a.add(x86::eax, x86::ecx);
-  a.mov(x86::ecx, x86::eax);
-  a.and_(x86::ecx, kPageSize - 1);
-  a.cmp(x86::ecx, kPageSize - 8);
-  a.ja(other);
-  a.mov(x86::ecx, x86::eax);
-  a.shr(x86::ecx, kPageShift);
-  constexpr i32 kReadTable = static_cast<i32>(offsetof(VcpuMemory, tlb) + offsetof(TlbTables, read));
-  a.mov(x86::rcx, x86::Mem(kState, x86::rcx, 3, kReadTable, 8));
-  a.test(x86::cl, static_cast<i32>(kTlbFast));
-  a.jz(other);
-  a.mov(x86::rax, x86::Mem(x86::rcx, x86::rax, 0, -static_cast<i32>(kTlbFast), 8));
-  a.mov(x86::ecx, x86::ebp);
-  a.shr(x86::ecx, 2);
-  a.and_(x86::ecx, DescriptorCache::kEntries - 1);
-  a.shl(x86::ecx, 6);
-  a.mov(x86::rdx, reinterpret_cast<u64>(known));
-  a.add(x86::rcx, x86::rdx);
-  a.movzx(x86::edx, mode_field(offsetof(CpuMode, cpl), 1));
-  a.shl(x86::edx, 16);
-  a.lea(x86::edx, x86::ptr(x86::rdx, x86::rbp, 0, static_cast<i32>(Known::kValid)));
-  a.cmp(x86::edx, known_field(offsetof(Known, key), 4));
-  a.jne(out);
-  a.cmp(x86::rax, known_field(offsetof(Known, raw), 8));
-  a.bind(out);
-  a.ret();
-  a.bind(null);
-  a.mov(x86::rcx, reinterpret_cast<u64>(known + DescriptorCache::kEntries));
-  a.ret();  // Z
-  a.bind(other);
-  a.or_(x86::eax, 1);
-  a.ret();
-  return find;
-}
-
 void save(x86::Assembler& a) {
   for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx}) a.push(each);
 }
@@ -215,6 +156,63 @@ void emit_describe(x86::Assembler& a, bool limit, const Label& find) {
 }
 
 }  // namespace
+
+Label emit_find(x86::Assembler& a, const Known* known) {
+  const Label find = a.newLabel(), global = a.newLabel(), other = a.newLabel(), out = a.newLabel();
+  const Label null = a.newLabel();
+  a.bind(find);
+  a.test(x86::ebp, 0xFFFC);
+  a.jz(null);
+  a.mov(x86::ecx, state_field(offsetof(CpuState, gdtr) + offsetof(DescriptorTable, base), 4));
+  a.mov(x86::edx, state_field(offsetof(CpuState, gdtr) + offsetof(DescriptorTable, limit), 4));
+  a.test(x86::ebp, 4);
+  a.jz(global);
+  a.test(segment_field(kLdtr, offsetof(Segment, selector), 2), 0xFFFC);
+  a.jz(other);
+  a.test(segment_field(kLdtr, offsetof(Segment, attributes), 1), 0x80);  // present
+  a.jz(other);
+  a.mov(x86::ecx, segment_field(kLdtr, offsetof(Segment, base), 4));
+  a.mov(x86::edx, segment_field(kLdtr, offsetof(Segment, limit), 4));
+  a.bind(global);
+  a.mov(x86::eax, x86::ebp);
+  a.or_(x86::eax, 7);
+  a.cmp(x86::eax, x86::edx);
+  a.ja(other);
+  a.and_(x86::eax, ~7);
+  a.add(x86::eax, x86::ecx);
+  a.mov(x86::ecx, x86::eax);
+  a.and_(x86::ecx, kPageSize - 1);
+  a.cmp(x86::ecx, kPageSize - 8);
+  a.ja(other);
+  a.mov(x86::ecx, x86::eax);
+  a.shr(x86::ecx, kPageShift);
+  constexpr i32 kReadTable = static_cast<i32>(offsetof(VcpuMemory, tlb) + offsetof(TlbTables, read));
+  a.mov(x86::rcx, x86::Mem(kState, x86::rcx, 3, kReadTable, 8));
+  a.test(x86::cl, static_cast<i32>(kTlbFast));
+  a.jz(other);
+  a.mov(x86::rax, x86::Mem(x86::rcx, x86::rax, 0, -static_cast<i32>(kTlbFast), 8));
+  a.mov(x86::ecx, x86::ebp);
+  a.shr(x86::ecx, 2);
+  a.and_(x86::ecx, DescriptorCache::kEntries - 1);
+  a.shl(x86::ecx, 6);
+  a.mov(x86::rdx, reinterpret_cast<u64>(known));
+  a.add(x86::rcx, x86::rdx);
+  a.movzx(x86::edx, mode_field(offsetof(CpuMode, cpl), 1));
+  a.shl(x86::edx, 16);
+  a.lea(x86::edx, x86::ptr(x86::rdx, x86::rbp, 0, static_cast<i32>(Known::kValid)));
+  a.cmp(x86::edx, known_field(offsetof(Known, key), 4));
+  a.jne(out);
+  a.cmp(x86::rax, known_field(offsetof(Known, raw), 8));
+  a.bind(out);
+  a.ret();
+  a.bind(null);
+  a.mov(x86::rcx, reinterpret_cast<u64>(known + DescriptorCache::kEntries));
+  a.ret();  // Z
+  a.bind(other);
+  a.or_(x86::eax, 1);
+  a.ret();
+  return find;
+}
 
 SegmentThunks emit_segment_thunks(x86::Assembler& a, const KnownDescriptor* known) {
   SegmentThunks at;

@@ -8,6 +8,9 @@
 namespace relic86::jit::x64 {
 
 // Before any of the code is placed: where each begins, from the assembler's start.
+// A function of that code: Z: rcx leads to what is known of the selector in ebp, whose descriptor has not changed. In
+// protected mode alone; changes rax, rcx, rdx.
+asmjit::Label emit_find(x86::Assembler& a, const KnownDescriptor* known);
 SegmentThunks emit_segment_thunks(x86::Assembler& a, const KnownDescriptor* known);
 
 }  // namespace relic86::jit::x64

@@ -5,6 +5,7 @@
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/flags.h"
 #include "jit/runtime/translation.h"
+#include "jit/x64/code_thunks.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
 #include "jit/x64/split_thunks.h"
@@ -100,6 +101,24 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
     a.mov(sized(kTemporaries[i], 8), area_field(offsetof(EngineArea, saved_temporaries) + i * 8));
   }
   reload(a);
+}
+
+// Jumped to: the block is over, kAddress leads to its exit. The helper says where the guest goes on.
+void emit_departure(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& leave_spilled) {
+  spill(a);
+  a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
+  save_units(a);
+  a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
+  a.mov(x86::rsi, kAddress);
+  a.mov(x86::rax, reinterpret_cast<u64>(helper));
+  a.call(x86::rax);
+  a.cmp(x86::rax, 1);
+  a.je(leave_spilled);
+  a.mov(x86::rsp, area_field(offsetof(EngineArea, first_frame)));
+  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
+  a.mov(x86::r10, x86::rax);
+  reload(a);
+  a.jmp(x86::r10);
 }
 
 // Calls a helper that looks at no guest registers but those handed to it. With the host's units in use, which C++ would
@@ -287,9 +306,9 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   a.ret();
 
   const std::size_t depart_at = a.offset();
-  a.push(x86::rbp);  // where a call's return address would be
-  emit_call(a, helpers, helpers.depart, leave_spilled);
-  a.ud2();
+  emit_departure(a, helpers, helpers.depart, leave_spilled);
+  const std::size_t transfer_at = a.offset();
+  emit_departure(a, helpers, helpers.transfer, leave_spilled);
 
   std::size_t at[6];
   const Helper wanted[6] = {helpers.load, helpers.store, helpers.probe, helpers.touch, helpers.cold, helpers.flatten};
@@ -313,6 +332,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
   emit_home_flags(a, flatten, true);
+  CodeThunks far = emit_code_thunks(a, helpers.known);
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
   const SplitThunks split = emit_split_thunks(a);
 
@@ -323,6 +343,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.enter = reinterpret_cast<void (*)(const u8*, CpuState*)>(base + enter_at);
   thunks.leave = base + leave_at;
   thunks.depart = base + depart_at;
+  thunks.transfer = base + transfer_at;
   thunks.load_units = base + load_units_at;
   thunks.load = base + at[0];
   thunks.store = base + at[1];
@@ -342,6 +363,11 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   segments.rights += base;
   segments.limit += base;
   thunks.segments = segments;
+  for (auto& variants : far.check) {
+    for (u64& each : variants) each += base;
+  }
+  far.load += base;
+  thunks.code = far;
   for (unsigned user = 0; user < 2; ++user) {
     thunks.split_load[user] = base + split.load[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];

@@ -20,6 +20,7 @@ struct Helpers {
   Helper touch = nullptr;     // makes an entry for the access; EngineArea::value: 1 if it is a fast one
   Helper cold = nullptr;      // runs the instruction's handler
   Helper depart = nullptr;    // the instruction at an exit of kind Before is carried out; never 0
+  Helper transfer = nullptr;  // the block's last instruction, a far transfer, is carried out; never 0
   Helper flatten = nullptr;   // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
   Helper time = nullptr;      // gives what RDTSC reads
   Helper identify = nullptr;  // CPUID, from and to CpuState
@@ -37,10 +38,20 @@ struct SegmentThunks {
   u64 rights = 0, limit = 0;
 };
 
+// Of far transfers within a ring of protected mode.
+struct CodeThunks {
+  // By whether the code is flat 32-bit code (else of 16 bits), and whether a RETF asks. Called with the selector in
+  // rbp, its upper bits 0, and the offset in r10. Z: r11 leads to a code segment that may be entered there, and the
+  // mode stays; else nothing but r11 has changed.
+  u64 check[2][2] = {};
+  u64 load = 0;  // what r11 leads to becomes CS, rbp is still the selector; rbp and r12 change
+};
+
 struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
   u64 leave = 0;       // jumped to, rbp: ExitPoint*
   u64 depart = 0;      // the same; a helper's work is done first, and perhaps it knows where to go on
+  u64 transfer = 0;    // the same for ExitPoint::far, the flags at home
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
   u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold
@@ -52,6 +63,7 @@ struct Thunks {
   u64 split_load[2] = {};
   u64 split_store[2][2] = {};
   SegmentThunks segments{};
+  CodeThunks code{};
 };
 
 // Null thunks: no executable memory.

@@ -174,16 +174,43 @@ void Sequences::indirect_transfer() {
   number(code32_ != other_size ? at : at + 8, code32_ ? 4 : 2);
 }
 
+// CR0.TS, now and then another of its flags, set or cleared by MOV or LMSW; then who asks for them.
+void Sequences::unit_flags() {
+  if (g_.one_in(6)) {  // NE, WP or AM
+    constexpr u32 kOthers[] = {1u << 5, 1u << 16, 1u << 18, 1u << 16 | 8};
+    raw({0x0F, 0x20, 0xC0});
+    if (!code32_) raw({0x66});
+    raw({0x35}), number(kOthers[g_.below(4)], 4);
+    raw({0x0F, 0x22, 0xC0});
+    return;
+  }
+  const u8 bits = g_.one_in(6) ? static_cast<u8>(g_.below(8) * 2) : u8{8};
+  if (g_.one_in(2)) {
+    raw({0x0F, 0x20, 0xC0, 0x34, bits, 0x0F, 0x22, 0xC0});  // mov eax, cr0; xor al, bits; mov cr0, eax
+  } else {
+    raw({0x0F, 0x01, 0xE0, 0x34, bits, 0x0F, 0x01, 0xF0});  // smsw, xor al, bits; lmsw
+  }
+  switch (g_.below(5)) {
+    case 0: raw({0xD9, 0xD0}); break;        // fnop
+    case 1: raw({0xD9, 0xE8}); break;        // fld1
+    case 2: raw({0x0F, 0x57, 0xC1}); break;  // xorps xmm0, xmm1
+    case 3: raw({0x9B}); break;              // fwait
+    default: break;
+  }
+}
+
 // What ring 0 reads and loads of its own; elsewhere a fault.
 void Sequences::system_registers() {
   const u8 reg = static_cast<u8>(g_.below(3));
-  switch (g_.below(7)) {
-    case 0: raw({0x0F, 0x20, static_cast<u8>(0xC0 | reg)}); break;          // mov reg, cr0
-    case 1: raw({0x0F, 0x20, static_cast<u8>(0xD0 | reg)}); break;          // mov reg, cr2
-    case 2: raw({0x0F, 0x01, static_cast<u8>(0xE0 | reg)}); break;          // smsw
-    case 3: raw({0x0F, 0x00, static_cast<u8>(0xC0 | reg)}); break;          // sldt
-    case 4: raw({0x0F, 0x00, static_cast<u8>(0xC8 | reg)}); break;          // str
-    case 5: raw({0x0F, 0x06}); break;                                       // clts
+  switch (g_.below(9)) {
+    case 0: raw({0x0F, 0x20, static_cast<u8>(0xC0 | reg)}); break;  // mov reg, cr0
+    case 1: raw({0x0F, 0x20, static_cast<u8>(0xD0 | reg)}); break;  // mov reg, cr2
+    case 2: raw({0x0F, 0x01, static_cast<u8>(0xE0 | reg)}); break;  // smsw
+    case 3: raw({0x0F, 0x00, static_cast<u8>(0xC0 | reg)}); break;  // sldt
+    case 4: raw({0x0F, 0x00, static_cast<u8>(0xC8 | reg)}); break;  // str
+    case 5: raw({0x0F, 0x06}); break;                               // clts
+    case 6:
+    case 7: unit_flags(); break;
     default: raw({0x0F, 0x20, 0xC0, 0x0C, 0x02, 0x0F, 0x22, 0xC0}); break;  // mov eax, cr0; or al, 2; mov cr0, eax
   }
   if (g_.one_in(2)) return;

@@ -50,6 +50,7 @@ class Sequences {
   void transfer();
   void indirect_transfer();
   void system_registers();
+  void unit_flags();
   void flags();
 
   ProgramGenerator& g_;

@@ -1,0 +1,87 @@
+// Far transfers, INT and IRET at the end of a block, in the usual case (cpu/direct_transfers.h): no
+// fault, so that nothing is settled beforehand and the next block is entered at once.
+#include "base/assert.h"
+#include "base/log.h"
+#include "cpu/access.h"
+#include "cpu/direct_transfers.h"
+#include "cpu/interrupt_delivery.h"
+#include "cpu/system_instructions.h"
+#include "jit/translator.h"
+
+namespace relic86::jit {
+
+// Carries out the instruction, all of it but its count. False: nothing was done.
+bool Translator::transfer(const ExitPoint& exit) {
+  const Insn& insn = *exit.insn;
+  const bool wide = insn.operand32();
+  constexpr u32 kHighest16 = 0xFFFF, kHighest = 0xFFFFFFFF;
+  const u32 next = (state_.eip() + insn.length) & (state_.mode.code32 ? kHighest : kHighest16);
+  if (exit.far == FarKind::Interrupt) {
+    if (exit.flags_in_value) {
+      state_.flags.set_eflags(static_cast<u32>(area_.value));
+      area_.home_step = area_.home_partial = 0;
+    } else {
+      settle_entry();
+    }
+    constexpr u8 kBreakpoint = static_cast<u8>(Vector::Breakpoint);
+    if (insn.handler == int3) return interrupt_directly(cpu_, kBreakpoint, SoftInterrupt::Int3, next);
+    return interrupt_directly(cpu_, static_cast<u8>(insn.immediate), SoftInterrupt::IntN, next);
+  }
+  if (log::enabled(log::Channel::ProtectedCalls)) return false;
+  if (exit.far == FarKind::InterruptReturn) {
+    if (!iret_directly(cpu_, wide)) return false;
+    state_.nmi_blocked = false;
+    area_.home_step = area_.home_partial = 0;
+    return true;
+  }
+  Selector selector(insn.immediate2);
+  u32 offset = insn.immediate;
+  if (insn.memory() && !far_pointer_directly(cpu_, insn, selector, offset)) return false;
+  const CpuMode before = state_.mode;
+  const Selector& loaded = state_.segment[kCs].selector;
+  if (exit.far == FarKind::Jump) {
+    if (!jump_directly(cpu_, selector, offset, wide)) return false;
+  } else if (exit.far == FarKind::Call) {
+    if (!call_directly(cpu_, selector, offset, wide, next)) return false;
+  } else {
+    if (!return_directly(cpu_, wide, insn.immediate & kHighest16)) return false;
+    selector = loaded;
+  }
+  // Translated code does it the next time, if it may.
+  constexpr u16 kRpl = 3;
+  const bool stays = before.code32 == state_.mode.code32 && before.cpl == state_.mode.cpl;
+  if (stays && ((selector.raw ^ loaded.raw) & ~kRpl) == 0) descriptors_.remember(cpu_, selector);
+  return true;
+}
+
+// The next block at once, if it is known and nothing else is due; else as after everything else.
+u64 Translator::enter_behind(const ExitPoint& exit) {
+  const LinAddr linear(code_linear());
+  const u64 page = cpu_.mmu().tlb().code_entry(linear, cpu_.privilege());
+  if (due() || page == 0 || !options_.direct || !options_.indirect) return proceed(Flow::StopAt);
+  const Mode::Key before = modes_.key_of(exit.owner->mode);
+  const u32 mode = number_of(Mode::key_behind(state_, before));
+#ifdef RELIC86_CHECK_MODES
+  RELIC86_ASSERT((before & Mode::kTraps) != 0 || mode == mode_number());
+#endif
+  const u8* const entry = lookups_.find(page + linear.raw + LookupTable::tag_of(mode));
+  if (entry == nullptr) return proceed(Flow::StopAt);
+  ++statistics_.continued;
+  settle_page();
+  outcome_set_ = false;
+  return reinterpret_cast<u64>(entry);
+}
+
+u64 Translator::transfer_helper(void* context, void* exit_point) {
+  Translator& self = *static_cast<Translator*>(context);
+  const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
+  ++self.statistics_.transfers;
+  // The count holds as it is: the instruction is the block's last.
+  self.state_.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
+  if (self.transfer(exit)) return self.enter_behind(exit);
+  const u64 entry = cold_helper(context, exit_point);
+  RELIC86_ASSERT(entry != 0);
+  return entry;
+}
+
+}  // namespace relic86::jit

@@ -1,0 +1,114 @@
+// CLTS, LMSW from a register and MOV to CR0 in ring 0 that change no more than MP, EM and TS. EM and TS take x87, MMX
+// and SSE away and give them back: the mode that the next block runs in is known when this one is translated, all but
+// what the units' control registers say. If they say anything unusual, the handler does it.
+#include "cpu/control_registers.h"
+#include "cpu/system_instructions.h"
+#include "jit/runtime/engine_area.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+constexpr std::size_t kCpl = offsetof(CpuState, mode) + offsetof(CpuMode, cpl);
+constexpr i32 kUnusable = static_cast<i32>(kCr0Em | kCr0Ts);
+
+}  // namespace
+
+// next := CR0 behind the instruction.
+void Emitter::next_cr0(const Gp& next) {
+  const Insn& i = *insn().insn;
+  const Mem cr0 = state(offsetof(CpuState, cr0), 4);
+  if (i.handler == clts) {
+    a_.mov(next, cr0);
+    a_.and_(next, ~static_cast<i32>(kCr0Ts));
+    return;
+  }
+  if (i.handler == lmsw) {
+    a_.mov(next, cr0);
+    a_.and_(next, ~static_cast<i32>(kCr0MachineStatus & ~kCr0Pe));
+    a_.mov(x86::r10d, guest(i.rm, 4));
+    a_.and_(x86::r10d, static_cast<i32>(kCr0MachineStatus));
+    a_.or_(next, x86::r10d);
+  } else {
+    a_.mov(next, guest(i.rm, 4));
+  }
+  a_.and_(next, static_cast<i32>(kCr0Known));
+  a_.or_(next, static_cast<i32>(kCr0Et));
+}
+
+// Looked up, as behind an indirect branch.
+void Emitter::enter_next_in(const Mode& mode) {
+  const u64 tag = tag_;
+  tag_ = tag_of_(mode);
+  load_eip(x86::r10, next_eip());
+  indirect_exit(x86::r10, 0);
+  tag_ = tag;
+}
+
+// The flags are at home.
+void Emitter::unit_flags() {
+  ExitPoint* const exit = transfer_exit(FarKind::UnitFlags);
+  const Label slow = a_.newLabel(), same = a_.newLabel(), usable = a_.newLabel();
+  const Mem cr0 = state(offsetof(CpuState, cr0), 4);
+  const Gp next = kAddress.r32(), change = x86::r11d;
+  host_flags(0);
+  a_.cmp(state(kCpl, 1), 0);
+  a_.jne(slow);
+  next_cr0(next);
+  a_.mov(change, next);
+  a_.xor_(change, cr0);
+  a_.jz(same);
+  a_.test(change, ~static_cast<i32>(kCr0UnitFlags));
+  a_.jnz(slow);
+  a_.test(next, kUnusable);
+  a_.jz(usable);
+  a_.mov(cr0, next);
+  a_.test(change, kUnusable);
+  a_.jz(same);
+  Mode behind = mode_;
+  behind.x87 = behind.sse = behind.traps = false;
+  enter_next_in(behind);
+  a_.bind(usable);
+  // What the units' registers say is in memory.
+  constexpr i32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsr = static_cast<i32>(0xFFFF0000u);
+  constexpr i32 kOsFxsr = 1 << 9;
+  const auto fx = [this](std::size_t field, u32 bytes) { return state(offsetof(CpuState, fx) + field, bytes); };
+  const Label traps = a_.newLabel();
+  a_.cmp(area(offsetof(EngineArea, units)), 0);
+  a_.jne(slow);
+  a_.test(fx(offsetof(FxState, status), 1), kX87Summary);
+  a_.jnz(slow);
+  a_.test(fx(offsetof(FxState, mxcsr), 4), kMxcsr);
+  a_.jnz(slow);
+  a_.mov(cr0, next);
+  a_.movzx(change, fx(offsetof(FxState, control), 2));
+  a_.not_(change);
+  a_.test(change, kX87Masks);
+  a_.jnz(traps);
+  a_.mov(change, fx(offsetof(FxState, mxcsr), 4));
+  a_.not_(change);
+  a_.test(change, kSseMasks);
+  a_.jnz(traps);
+  for (const bool trapping : {false, true}) {
+    const Label without_sse = a_.newLabel();
+    if (trapping) a_.bind(traps);
+    a_.test(state(offsetof(CpuState, cr4), 4), kOsFxsr);
+    a_.jz(without_sse);
+    behind.x87 = behind.sse = true;
+    behind.traps = trapping;
+    enter_next_in(behind);
+    a_.bind(without_sse);
+    behind.sse = false;
+    enter_next_in(behind);
+  }
+  a_.bind(same);
+  fall_through_exit();
+  defer([=, this] {
+    a_.bind(slow);
+    call_thunk(thunks_.cold, exit);
+    a_.jmp(same);
+  });
+}
+
+}  // namespace relic86::jit::x64
