@@ -1,15 +1,17 @@
 # What compiler and linker do against those who find a bug in relic86 (docs/sandbox.md, which says what each costs).
 # RELIC86_HARDENING lists it: a distribution that brings flags of its own gives an empty list.
 #
-#   stack       canaries below saved registers of functions with arrays (-fstack-protector-strong), probes of large frames
 #   fortify     bounds of what the C library copies and formats, known or computed (_FORTIFY_SOURCE=3)
-#   assertions  bounds of the standard library's containers (_GLIBCXX_ASSERTIONS), but not where instructions are
-#               carried out: `relic86_hot` targets do without
 #   pie         the program is position-independent: it lies somewhere else each time
 #   relro       tables that calls into libraries go through are read-only once the program runs
 #
+# Not by default, because the code that carries out instructions pays for it:
+#
+#   stack       canaries below saved registers of functions with arrays (-fstack-protector-strong), probes of large frames
+#   assertions  bounds of the standard library's containers (_GLIBCXX_ASSERTIONS)
+#
 # Builds with sanitizers check more than all of these, and do not mix with the fortified library.
-set(RELIC86_HARDENING "stack;fortify;assertions;pie;relro" CACHE STRING
+set(RELIC86_HARDENING "fortify;pie;relro" CACHE STRING
     "Hardening of the program: any of stack, fortify, assertions, pie, relro")
 set(known_hardening stack fortify assertions pie relro)
 foreach(word ${RELIC86_HARDENING})

@@ -1,5 +1,8 @@
 #include "cpu/string_instructions.h"
 
+#include <array>
+#include <span>
+
 #include "cpu/access.h"
 #include "cpu/cpu.h"
 #include "cpu/debug_registers.h"
@@ -50,18 +53,40 @@ template <class Byte>
 struct Side {
   u32 reach = 0;
   Byte* host = nullptr;
+  LinAddr address{};
 };
 Side<const u8> source_side(Cpu& cpu, const StringState& string, SegmentName name, Gpr index, u32 width) {
   const Segment& segment = cpu.state().segment[name];
   const u32 offset = string.get(index);
   const u32 reach = string_runs::reach(segment, segment.read_end, offset, string.mask(), string.down(), width);
-  return {reach, cpu.mmu().readable_run(LinAddr(static_cast<u32>(segment.base + offset)), cpu.privilege())};
+  const LinAddr address(static_cast<u32>(segment.base + offset));
+  return {reach, cpu.mmu().readable_run(address, cpu.privilege()), address};
 }
 Side<u8> destination_side(Cpu& cpu, const StringState& string, u32 width) {
   const Segment& segment = cpu.state().segment[kEs];
   const u32 offset = string.get(kEdi);
   const u32 reach = string_runs::reach(segment, segment.write_end, offset, string.mask(), string.down(), width);
-  return {reach, cpu.mmu().writable_run(LinAddr(static_cast<u32>(segment.base + offset)), cpu.privilege())};
+  const LinAddr address(static_cast<u32>(segment.base + offset));
+  return {reach, cpu.mmu().writable_run(address, cpu.privilege()), address};
+}
+
+// A run between memory and registers (a display's window), or within registers. False: element by element, as where
+// data breakpoints want to see each.
+bool move_registers(Cpu& cpu, const Side<const u8>& from, const Side<u8>& to, u32 width, u32 count) {
+  if (watches_data(cpu.state())) return false;
+  Mmu& mmu = cpu.mmu();
+  const std::size_t bytes = std::size_t{count} * width;
+  if (from.host != nullptr) return mmu.write_run(to.address, {from.host, bytes}, cpu.privilege());
+  if (to.host != nullptr) return mmu.read_run(from.address, {to.host, bytes}, cpu.privilege());
+  return mmu.copy_run(from.address, to.address, width, count, cpu.privilege());
+}
+
+template <class W>
+bool fill_registers(Cpu& cpu, LinAddr address, W value, u32 count) {
+  if (watches_data(cpu.state()) || !cpu.mmu().takes_run(address, Access::Write, cpu.privilege())) return false;
+  std::array<u8, kPageSize> bytes;
+  string_runs::fill<W>(bytes.data(), value, count, false);
+  return cpu.mmu().write_run(address, std::span(bytes).first(std::size_t{count} * sizeof(W)), cpu.privilege());
 }
 
 // What a run did: 0 elements when it could not start.
@@ -104,8 +129,12 @@ struct Movs : Unrestricted {
     const auto from = source_side(cpu, string, operand_segment(insn), kEsi, sizeof(W));
     const auto to = destination_side(cpu, string, sizeof(W));
     const u32 count = std::min({most, from.reach, to.reach});
-    if (count == 0 || from.host == nullptr || to.host == nullptr) return {};
-    string_runs::move<W>(to.host, from.host, count, string.down());
+    if (count == 0) return {};
+    if (from.host != nullptr && to.host != nullptr) {
+      string_runs::move<W>(to.host, from.host, count, string.down());
+    } else if (string.down() || !move_registers(cpu, from, to, sizeof(W), count)) {
+      return {};
+    }
     string.advance(kEsi, count);
     string.advance(kEdi, count);
     return {count, false};
@@ -156,8 +185,13 @@ struct Stos : Unrestricted {
     StringState string(cpu, insn, sizeof(W));
     const auto to = destination_side(cpu, string, sizeof(W));
     const u32 count = std::min(most, to.reach);
-    if (count == 0 || to.host == nullptr) return {};
-    string_runs::fill<W>(to.host, accumulator<W>(cpu.state()), count, string.down());
+    if (count == 0) return {};
+    const W value = accumulator<W>(cpu.state());
+    if (to.host != nullptr) {
+      string_runs::fill<W>(to.host, value, count, string.down());
+    } else if (string.down() || !fill_registers(cpu, to.address, value, count)) {
+      return {};
+    }
     string.advance(kEdi, count);
     return {count, false};
   }

@@ -46,6 +46,7 @@ struct TranslatorOptions {
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
+  bool registers = true;                // planes of video memory are accessed without leaving translated code
 };
 
 struct TranslatorStatistics {
@@ -160,6 +161,9 @@ class Translator final : public Executor, public CodeWatch {
   bool allowed(const Segment& segment, u32 offset, u32 size, bool write) const;
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
+  // After that: an access to registers that concern nobody but their device (RegionHandler's runs), between area_.value
+  // and the page. False: nothing was done.
+  bool access_registers(const ExitPoint& exit, bool write, u32 linear);
   BackingOffset backing_of(u64 entry, u32 linear) const;
   bool plain_store(u32 linear, u32 size) const;
   bool nobody(u64 entry, bool write) const;
@@ -188,6 +192,7 @@ class Translator final : public Executor, public CodeWatch {
   Flow outcome_flow_ = Flow::Next;
   bool outcome_set_ = false;
   bool code_died_ = false;  // since the last cold call began
+  bool present_ = false;    // the access that prepare_access() refused is allowed, and its pages are there
   ExitPoint* pending_link_ = nullptr;
   bool cut_ = false;       // the budget does not reach to the end of the next block
   bool unshared_ = false;  // the next block is wanted in its unshared variant

@@ -1,6 +1,7 @@
 // What translated code calls. The guest's registers are in CpuState; CpuState::remaining holds what is left behind the
 // running block, so that exit->undone must be added for the exact count.
 #include <cstring>
+#include <span>
 
 #include "cpu/access.h"
 #include "cpu/debug_registers.h"
@@ -93,6 +94,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
   const SegmentName name = static_cast<SegmentName>(exit.segment);
   const Segment& segment = state_.segment[name];
   const u32 offset = access_offset(exit);
+  present_ = false;
   outcome_set_ = true;
   state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
   if (!allowed(segment, offset, exit.size, write)) {
@@ -121,9 +123,28 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
         (entry & kTlbDebug) != 0 && !mmu.has_watchpoints() && !may_match_data(state_, LinAddr(linear), exit.size);
     return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes || nobody(entry, write);
   };
+  present_ = true;
   if (!plain(linear) || !plain(linear + exit.size - 1)) return false;
   outcome_set_ = false;
   return true;
+}
+
+bool Translator::access_registers(const ExitPoint& exit, bool write, u32 linear) {
+  u64& value = area_.value;
+  const u32 size = exit.size;
+  if (!options_.registers || !present_ || size > sizeof value || (linear & (kPageSize - 1)) + size > kPageSize ||
+      watches_data(state_)) {
+    return false;
+  }
+  if (!write) value = 0;
+  Mmu& mmu = cpu_.mmu();
+  const std::span<u8> bytes(reinterpret_cast<u8*>(&value), size);
+  state_.remaining += exit.undone;  // the clock that the device sees
+  const bool done = write ? mmu.write_run(LinAddr(linear), bytes, cpu_.privilege())
+                          : mmu.read_run(LinAddr(linear), bytes, cpu_.privilege());
+  state_.remaining -= exit.undone;
+  outcome_set_ = !done;
+  return done;
 }
 
 u64 Translator::load_helper(void* context, void* exit_point) {
@@ -131,7 +152,8 @@ u64 Translator::load_helper(void* context, void* exit_point) {
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.loads;
   u32 linear = 0;
-  if (!self.prepare_access(exit, false, linear)) return self.depart(exit);
+  if (!self.prepare_access(exit, false, linear))
+    return self.access_registers(exit, false, linear) ? 0 : self.depart(exit);
   self.area_.value = 0;
   if (const u8* const from = self.cpu_.mmu().readable_run(LinAddr(linear), self.cpu_.privilege());
       from != nullptr && (linear & (kPageSize - 1)) + exit.size <= kPageSize) {
@@ -177,7 +199,8 @@ u64 Translator::store_helper(void* context, void* exit_point) {
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.stores;
   u32 linear = 0;
-  if (!self.prepare_access(exit, true, linear)) return self.depart(exit);
+  if (!self.prepare_access(exit, true, linear))
+    return self.access_registers(exit, true, linear) ? 0 : self.depart(exit);
   const u32 in_page = kPageSize - (linear & (kPageSize - 1));
   const bool plain = exit.size <= in_page
                          ? self.plain_store(linear, exit.size)
@@ -207,7 +230,15 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.touches;
   u32 linear = 0;
-  if (!self.prepare_access(exit, exit.write, linear)) return self.depart(exit);
+  if (!self.prepare_access(exit, exit.write, linear)) {
+    const Access access = exit.write ? Access::Write : Access::Read;
+    if (!self.options_.registers || !self.present_ ||
+        !self.cpu_.mmu().takes_run(LinAddr(linear), access, self.cpu_.privilege()))
+      return self.depart(exit);
+    self.outcome_set_ = false;  // the variant that shares no checks goes on
+    self.area_.value = 0;
+    return 0;
+  }
   const Tlb& tlb = self.cpu_.mmu().tlb();
   const Privilege privilege = self.cpu_.privilege();
   const u64 entry =

@@ -112,6 +112,13 @@ class Mmu {
     return (entry & kTlbFast) != 0 ? reinterpret_cast<u8*>(static_cast<u32>(address.raw) + entry - kTlbFast) : nullptr;
   }
 
+  // Runs of bytes within a page of registers, as RegionHandler::read_run and the others take them. The host's side is
+  // system RAM or a buffer. False: nothing was done; single accesses do it. Never fill.
+  bool takes_run(LinAddr address, Access access, Privilege privilege) const;  // read_run or write_run may say true
+  bool read_run(LinAddr address, std::span<u8> into, Privilege privilege);
+  bool write_run(LinAddr address, std::span<const u8> from, Privilege privilege);
+  bool copy_run(LinAddr from, LinAddr to, unsigned width, u32 count, Privilege privilege);
+
   const PageFault& fault() const { return fault_; }
 
   // --- Code ---
@@ -171,6 +178,8 @@ class Mmu {
   void read_page(u32 linear, u8* into, u32 size, Privilege privilege);
   void write_page(u32 linear, const u8* from, u32 size, Privilege privilege);
   CodePage code_page(PhysAddr physical) const;
+  const PageTarget* run_target(LinAddr address, Access access, Privilege privilege) const;
+  bool outside_devices(const u8* host, std::size_t size) const;
 
   PhysicalBus& bus_;
   Tlb tlb_;

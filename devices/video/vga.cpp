@@ -1,6 +1,6 @@
 // Standard VGA, PCI 1234:1111 revision 2, class 030000h
 //
-//   ports 3B4h-3BAh, 3C0h-3DFh        1     the VGA's (vga_registers.cpp); decoded whatever the PCI command says
+//   ports 3B4h-3BAh, 3C0h-3DFh        1, 2  the VGA's (vga_registers.cpp); decoded whatever the PCI command says
 //   ports 1CEh-1D1h                   2     DISPI: 1CEh index, 1CFh or 1D0h data (vbe_dispi.cpp)
 //   memory A0000h-BFFFFh              1-8   the VGA's windows (vga_memory.h); plain memory in mode 13h and, at B8000h,
 //   in text
@@ -73,8 +73,9 @@ Result<> Vga::attach_function(Attachment& board) {
     std::copy(option_rom_.begin(), option_rom_.end(), bytes.begin());
     declare_rom_bar(static_cast<u32>(room), rom);
   }
-  if (auto done = board.ports(*this, kMonochromePorts, kMonochromeBase, 7); !done) return done;
-  if (auto done = board.ports(*this, kColourPorts, kColourBase, 0x20); !done) return done;
+  // Words are an index and its data.
+  if (auto done = board.ports(*this, kMonochromePorts, kMonochromeBase, 7, 2); !done) return done;
+  if (auto done = board.ports(*this, kColourPorts, kColourBase, 0x20, 2); !done) return done;
   if (auto done = board.ports(*this, kDispiPorts, kDispiBase, 4, 2); !done) return done;
   linear_window_key_ = bus_memory_->new_key();
   return bus_memory_->map_fixed(bus_memory_->new_key(), mmio_range("vga.window", PhysAddr(kWindowBase),
@@ -98,16 +99,18 @@ void Vga::state_function(StateArchive& archive) {
   if (!archive.loading()) return;
   drawn_ = false;
   update_window();
+  show_linear_window(linear_);
 }
 
 u64 Vga::read(RegionId region, u64 offset, unsigned width) {
   u64 value = 0;
   switch (region) {
-    case kMonochromePorts: return read_port(static_cast<u16>(kMonochromeBase + offset));
-    case kColourPorts: return read_port(static_cast<u16>(kColourBase + offset));
+    case kMonochromePorts: return read_ports(static_cast<u16>(kMonochromeBase + offset), width);
+    case kColourPorts: return read_ports(static_cast<u16>(kColourBase + offset), width);
     case kDispiPorts: return read_dispi_port(offset, width);
     case kWindow:
       for (unsigned i = 0; i < width; i++) value |= u64{memory_.read(static_cast<u32>(offset + i))} << (i * 8);
+      note_linear(width);
       return value;
     default:
       for (unsigned i = 0; i < width; i++) value |= u64{read_register_bar(offset + i)} << (i * 8);
@@ -117,16 +120,34 @@ u64 Vga::read(RegionId region, u64 offset, unsigned width) {
 
 void Vga::write(RegionId region, u64 offset, unsigned width, u64 value) {
   switch (region) {
-    case kMonochromePorts: return write_port(static_cast<u16>(kMonochromeBase + offset), static_cast<u8>(value));
-    case kColourPorts: return write_port(static_cast<u16>(kColourBase + offset), static_cast<u8>(value));
+    case kMonochromePorts: return write_ports(static_cast<u16>(kMonochromeBase + offset), width, value);
+    case kColourPorts: return write_ports(static_cast<u16>(kColourBase + offset), width, value);
     case kDispiPorts: return write_dispi_port(offset, width, value);
     case kWindow:
       for (unsigned i = 0; i < width; i++) {
         memory_.write(static_cast<u32>(offset + i), static_cast<u8>(value >> (i * 8)));
       }
+      note_linear(width);
       return;
     default: return write_register_bar(offset, width, value);
   }
+}
+
+bool Vga::read_run(RegionId region, u64 offset, std::span<u8> into) {
+  if (region != kWindow || settles_with(into.size()) || !memory_.read_run(static_cast<u32>(offset), into)) return false;
+  note_linear(into.size());
+  return true;
+}
+
+bool Vga::write_run(RegionId region, u64 offset, std::span<const u8> from) {
+  if (region != kWindow || settles_with(from.size()) || !memory_.write_run(static_cast<u32>(offset), from))
+    return false;
+  note_linear(from.size());
+  return true;
+}
+
+bool Vga::copy_run(RegionId region, u64 from, u64 to, unsigned width, u32 count) {
+  return region == kWindow && memory_.copy_run(static_cast<u32>(from), static_cast<u32>(to), width, count);
 }
 
 u8 Vga::read_port(u16 port) {
@@ -134,9 +155,20 @@ u8 Vga::read_port(u16 port) {
   return registers_.read(port, status ? timing().status(scheduler_->now()) : 0);
 }
 
+u64 Vga::read_ports(u16 port, unsigned width) {
+  u64 value = 0;
+  for (unsigned i = 0; i < width; i++) value |= u64{read_port(static_cast<u16>(port + i))} << (i * 8);
+  return value;
+}
+
+void Vga::write_ports(u16 port, unsigned width, u64 value) {
+  for (unsigned i = 0; i < width; i++) write_port(static_cast<u16>(port + i), static_cast<u8>(value >> (i * 8)));
+}
+
 void Vga::write_port(u16 port, u8 value) {
   registers_.write(port, value, dispi_.eight_bit_dac());
-  update_window();
+  // Miscellaneous output and the data of sequencer and graphics controller: no other register concerns the window.
+  if (port == 0x3C2 || port == 0x3C5 || port == 0x3CF) update_window();
 }
 
 void Vga::write_dispi(u16 index, u16 value) {
@@ -192,15 +224,35 @@ void Vga::write_register_bar(u64 offset, unsigned width, u64 value) {
   }
 }
 
-// Shows A0000h as memory while nothing but storing happens there, so that the CPU's TLB can have it.
+// A0000h is memory while nothing but storing happens there, so that the CPU's TLB can have it. It is shown as such once
+// some accesses have found it so: programs that change the mode with every pixel are not to pay for remapping.
 void Vga::update_window() {
   text_window_.show(memory_.text_is_linear());
   const bool linear = memory_.window_is_linear();
-  if (linear == linear_window_shown_ || bus_memory_ == nullptr) return;
-  linear_window_shown_ = linear;
+  if (linear == linear_) return;
+  linear_ = linear;
+  linear_accesses_ = 0;
+  if (!linear) show_linear_window(false);
+}
+
+void Vga::show_linear_window(bool shown) {
+  if (shown == linear_window_shown_ || bus_memory_ == nullptr) return;
+  linear_window_shown_ = shown;
   bus_memory_->map_movable(linear_window_key_,
-                           ram_range("vga.linear-window", PhysAddr(kWindowBase), linear ? kLinearWindowBytes : 0,
+                           ram_range("vga.linear-window", PhysAddr(kWindowBase), shown ? kLinearWindowBytes : 0,
                                      video_memory_, Priority::Window));
+}
+
+bool Vga::settles_with(std::size_t bytes) const {
+  constexpr std::size_t kSettled = 64;
+  return linear_ && linear_accesses_ + bytes >= kSettled;
+}
+
+void Vga::note_linear(std::size_t bytes) {
+  if (settles_with(bytes))
+    show_linear_window(true);
+  else
+    linear_accesses_ += bytes;
 }
 
 const VgaTiming& Vga::timing() {

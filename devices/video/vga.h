@@ -53,6 +53,9 @@ class Vga final : public PciDevice {
 
   u64 read(RegionId region, u64 offset, unsigned width) override;
   void write(RegionId region, u64 offset, unsigned width, u64 value) override;
+  bool read_run(RegionId region, u64 offset, std::span<u8> into) override;
+  bool write_run(RegionId region, u64 offset, std::span<const u8> from) override;
+  bool copy_run(RegionId region, u64 from, u64 to, unsigned width, u32 count) override;
   void event(u32, GuestTime) override {}
 
  protected:
@@ -71,6 +74,8 @@ class Vga final : public PciDevice {
   };
   static u64 rom_room(u64 rom_bytes);
 
+  u64 read_ports(u16 port, unsigned width);
+  void write_ports(u16 port, unsigned width, u64 value);
   u8 read_port(u16 port);
   void write_port(u16 port, u8 value);
   void write_dispi(u16 index, u16 value);
@@ -79,6 +84,9 @@ class Vga final : public PciDevice {
   u8 read_register_bar(u64 offset);
   void write_register_bar(u64 offset, unsigned width, u64 value);
   void update_window();
+  void show_linear_window(bool shown);
+  bool settles_with(std::size_t bytes) const;
+  void note_linear(std::size_t bytes);
   const VgaTiming& timing();
   bool take_dirty_pages();
   void draw(Frame& frame, VgaBlink blink) const;
@@ -96,7 +104,9 @@ class Vga final : public PciDevice {
   PhysicalBus* bus_memory_ = nullptr;
   BackingOffset video_memory_{};
   u32 linear_window_key_ = 0;
-  bool linear_window_shown_ = false;
+  bool linear_ = false;               // the window could be shown as memory, and is
+  bool linear_window_shown_ = false;  // once that has lasted for some accesses:
+  std::size_t linear_accesses_ = 0;   // bytes
 
   VgaTiming timing_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from

@@ -4,23 +4,11 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "devices/video/vga_planes.h"
 
 namespace relic86 {
 
-namespace {
-constexpr u8 kChain4 = 0x08;            // sequencer 4
-constexpr u8 kSequentialAccess = 0x04;  // sequencer 4, 0: even addresses go to even planes, odd ones to odd planes
-constexpr u8 kChainOddEven = 0x02;      // graphics 6
-constexpr u8 kReadOddEven = 0x10;       // graphics 5
-constexpr u8 kReadCompare = 0x08;       // graphics 5, read mode 1
-
-// Bit p of a register as a whole byte of plane p.
-constexpr u32 spread(u32 bits) {
-  return ((bits & 1) * 0xFFu) | ((bits >> 1 & 1) * 0xFF00u) | ((bits >> 2 & 1) * 0xFF0000u) |
-         ((bits >> 3 & 1) * 0xFF000000u);
-}
-constexpr u32 repeat(u32 byte) { return byte * 0x01010101u; }
-}  // namespace
+using namespace vga_planes;
 
 void VgaMemory::connect(std::span<u8> bytes, BackingStore* store, BackingOffset first) {
   RELIC86_ASSERT(bytes.size() >= kPlanarBytes);
@@ -101,6 +89,12 @@ void VgaMemory::clear(u32 first, u32 size) {
   note(first, end - first);
 }
 
+u8 VgaMemory::matching_colours(u32 planes) const {
+  const auto& g = registers_.graphics();
+  const u32 differs = (planes ^ spread(g[VgaRegisters::kColourCompare])) & spread(g[VgaRegisters::kColourDontCare]);
+  return static_cast<u8>(~(differs | differs >> 8 | differs >> 16 | differs >> 24));
+}
+
 u8 VgaMemory::read(u32 offset) {
   u32 within;
   if (!decode(offset, within)) return 0xFF;
@@ -110,10 +104,7 @@ u8 VgaMemory::read(u32 offset) {
   const auto& g = registers_.graphics();
   const bool chain4 = (registers_.sequencer()[VgaRegisters::kMemoryMode] & kChain4) != 0;
   latch_ = load(plane_address(within, chain4));
-  if ((g[VgaRegisters::kGraphicsMode] & kReadCompare) != 0) {
-    const u32 differs = (latch_ ^ spread(g[VgaRegisters::kColourCompare])) & spread(g[VgaRegisters::kColourDontCare]);
-    return static_cast<u8>(~(differs | differs >> 8 | differs >> 16 | differs >> 24));
-  }
+  if ((g[VgaRegisters::kGraphicsMode] & kReadCompare) != 0) return matching_colours(latch_);
   u32 plane = g[VgaRegisters::kReadMapSelect];
   if (chain4) {
     plane = within & 3;

@@ -5,6 +5,7 @@
 // every plane; here neither does, which shows the same picture.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "devices/video/vbe_dispi.h"
@@ -28,6 +29,10 @@ class VgaMemory {
   // offset: from A0000h, below kWindowBytes.
   u8 read(u32 offset);
   void write(u32 offset, u8 value);
+  // RegionHandler's runs (vga_memory_runs.cpp).
+  bool read_run(u32 offset, std::span<u8> into);
+  bool write_run(u32 offset, std::span<const u8> from);
+  bool copy_run(u32 from, u32 to, unsigned width, u32 count);
   void clear(u32 first, u32 size);
 
   // True when A0000h-AFFFFh is nothing but the first 64 KiB of the storage: chain-4 without any plane logic.
@@ -48,6 +53,15 @@ class VgaMemory {
   void store(u32 address, u32 planes);
   void note(u32 first, u32 size);
   u32 written_planes(u8 value) const;
+  u8 matching_colours(u32 planes) const;  // read mode 1
+  using PlanePair = std::array<u32, 2>;   // at even and odd addresses
+  bool locate_run(u32 offset, u32 size, u32& within) const;
+  // Bytes of the window that are one after another in every plane: Mode X and the 16-colour modes. False: they are not.
+  bool plane_run(u32 offset, u32 size, u32& address) const;
+  bool holds_code(u32 first, u32 size) const;  // bytes of the storage
+  PlanePair planes_to_write() const;
+  PlanePair planes_to_read() const;
+  void note_run(u32 first, u32 size);
 
   const VgaRegisters& registers_;
   const VbeDispi& dispi_;

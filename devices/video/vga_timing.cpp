@@ -32,13 +32,13 @@ VgaTiming VgaTiming::of(const VgaRegisters& registers) {
   timing.retrace_lines_ = length == 0 ? 16 : length;
   // CRTC 17h bit 2 clocks the vertical counter by every second line.
   const u64 dots = u64{timing.line_dots_} * timing.lines_ * ((crtc[VgaRegisters::kModeControl] & 4) != 0 ? 2u : 1u);
-  timing.frame_ = static_cast<GuestTime>(std::max<u64>(dots * kNanosecondsPerSecond / clock, 1));
+  timing.frame_ = Divisor(std::max<u64>(dots * kNanosecondsPerSecond / clock, 1));
   return timing;
 }
 
 VgaTiming VgaTiming::of_vbe(unsigned height) {
   VgaTiming timing;
-  timing.frame_ = static_cast<GuestTime>(kNanosecondsPerSecond / 60);
+  timing.frame_ = Divisor(kNanosecondsPerSecond / 60);
   timing.displayed_lines_ = std::max(height, 1u);
   timing.lines_ = timing.displayed_lines_ + timing.displayed_lines_ / 20 + 8;
   timing.retrace_start_ = timing.displayed_lines_ + 2;
@@ -50,10 +50,11 @@ VgaTiming VgaTiming::of_vbe(unsigned height) {
 
 u8 VgaTiming::status(GuestTime now) const {
   // Positions are counted from time 0, so that they need no state of their own and agree between runs.
-  const u64 phase = static_cast<u64>(now < 0 ? 0 : now % frame_);
-  const u64 dot = phase * (u64{lines_} * line_dots_) / static_cast<u64>(frame_);
-  const u64 line = dot / line_dots_;
-  const u64 column = dot % line_dots_;
+  const u64 time = static_cast<u64>(std::max<GuestTime>(now, 0));
+  const u64 phase = time - frame_.quotient(time) * frame_.value();
+  const u32 dot = static_cast<u32>(frame_.quotient(phase * (u64{lines_} * line_dots_)));
+  const u32 line = dot / line_dots_;
+  const u32 column = dot % line_dots_;
   u8 status = 0;
   if (line >= displayed_lines_ || column >= displayed_dots_) status |= kDisabledBit;
   if (line >= retrace_start_ && line < retrace_start_ + retrace_lines_) status |= kRetraceBit | kDisabledBit;

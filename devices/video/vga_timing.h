@@ -12,14 +12,31 @@ class VgaTiming {
   // A VBE mode has no CRTC programme: 60 Hz, with blanking times like VESA's own modes.
   static VgaTiming of_vbe(unsigned height);
 
-  GuestTime frame() const { return frame_; }  // nanoseconds, at least 1
+  GuestTime frame() const { return static_cast<GuestTime>(frame_.value()); }  // nanoseconds, at least 1
   // Bit 0: no pixel is shown now (horizontal or vertical), bit 3: vertical retrace (IBM, input status register 1).
   u8 status(GuestTime now) const;
   // Frames since power-on, the clock of blinking.
-  u64 frame_number(GuestTime now) const { return now < 0 ? 0 : static_cast<u64>(now / frame_); }
+  u64 frame_number(GuestTime now) const { return now < 0 ? 0 : frame_.quotient(static_cast<u64>(now)); }
 
  private:
-  GuestTime frame_ = 1;
+  // Exact quotients by a product and a correction: programs that wait for the retrace ask as fast as they can, and a
+  // host's division takes longer than all else.
+  class Divisor {
+   public:
+    constexpr explicit Divisor(u64 value) : value_(value), inverse_(~u64{0} / value) {}
+    constexpr u64 value() const { return value_; }
+    constexpr u64 quotient(u64 number) const {
+      // At most 2 too low.
+      u64 quotient = static_cast<u64>(static_cast<unsigned __int128>(number) * inverse_ >> 64);
+      while (number - quotient * value_ >= value_) quotient++;
+      return quotient;
+    }
+
+   private:
+    u64 value_, inverse_;
+  };
+
+  Divisor frame_{1};
   u32 lines_ = 1;      // per frame, blanking included
   u32 line_dots_ = 1;  // per line
   u32 displayed_lines_ = 1;

@@ -203,6 +203,23 @@ TEST(VgaTiming, RetraceFollowsCrtcAndClock) {
   EXPECT_NEAR(static_cast<double>(graphics.second - graphics.first), 800.0 * 525 / 25.175e6 * 1e9, 2000);
 }
 
+TEST(VgaTiming, FramesAreAlikeForEver) {
+  VgaBoard board;
+  for (const VgaMode* mode : {&kText80x25, &kVga640x480, &kVga320x200}) {
+    board.set_mode(*mode);
+    const VgaTiming timing = VgaTiming::of(board.vga.registers());
+    u64 random = 1;
+    for (unsigned i = 0; i < 20'000; i++) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      const auto time = static_cast<GuestTime>(random >> (2 + i % 40));
+      const GuestTime frame = time / timing.frame();
+      ASSERT_EQ(timing.frame_number(time), static_cast<u64>(frame)) << time;
+      ASSERT_EQ(timing.status(time), timing.status(time % timing.frame())) << time;
+      ASSERT_EQ(timing.frame_number(frame * timing.frame()), static_cast<u64>(frame));
+    }
+  }
+}
+
 TEST(VgaTiming, VbeModesRefreshAt60Hz) {
   VgaBoard board;
   board.set_mode(kText80x25);

@@ -157,9 +157,16 @@ TEST(VgaMemory, NothingAnswersWhileMemoryIsDisabled) {
   EXPECT_EQ(board.peek(0xA0000), 0xFF);  // the window is at B8000h
 }
 
+// Accesses after which a window that could be memory is shown as such.
+void settle(VgaBoard& board) {
+  for (u32 i = 0; i < 64; i++) board.peek(0xA0000 + i);
+}
+
 TEST(VgaMemory, Mode13hWindowIsRamAndChangesBackForPlanes) {
   VgaBoard board;
   board.set_mode(kVga320x200);
+  EXPECT_EQ(board.memory.page(PhysAddr(0xA0000)).write.kind, PageTarget::Kind::Mmio);
+  settle(board);
   EXPECT_EQ(board.memory.page(PhysAddr(0xA0000)).write.kind, PageTarget::Kind::Backing);
   EXPECT_EQ(board.memory.page(PhysAddr(0xB0000)).write.kind, PageTarget::Kind::Mmio);
   board.poke(0xA0005, 0x42);
@@ -174,12 +181,14 @@ TEST(VgaMemory, Mode13hWindowIsRamAndChangesBackForPlanes) {
   board.poke(0xA0005, 0x43);
   EXPECT_EQ(board.peek(0xA0005), 0x42);
   board.indexed(0x3C4, 2, 0x0F);
+  settle(board);
   EXPECT_EQ(board.memory.page(PhysAddr(0xA0000)).write.kind, PageTarget::Kind::Backing);
 }
 
 TEST(VgaMemory, TopologyChangesOnlyWhenTheWindowChanges) {
   VgaBoard board;
   board.set_mode(kVga320x200);
+  settle(board);
   unsigned changes = 0;
   board.memory.on_topology_change([&] { changes++; });
   for (u8 i = 0; i < 100; i++) {
@@ -189,6 +198,14 @@ TEST(VgaMemory, TopologyChangesOnlyWhenTheWindowChanges) {
   }
   EXPECT_EQ(changes, 0u);
   board.indexed(0x3C4, 4, 6);
+  EXPECT_EQ(changes, 1u);
+  // Programs that set the mode for every pixel.
+  for (u8 i = 0; i < 100; i++) {
+    board.indexed(0x3C4, 4, 0x0E);
+    board.poke(0xA0000 + i, i);
+    board.indexed(0x3C4, 4, 6);
+    board.poke(0xA0000 + i, i);
+  }
   EXPECT_EQ(changes, 1u);
 }
 
