@@ -319,7 +319,13 @@ class Emitter {
   unsigned undone_after() const { return undone_before() - 1; }
   void call_thunk(u64 thunk, ExitPoint* exit);
   void leave(ExitPoint* exit);
-  void defer(std::function<void()> code) { deferred_.push_back(std::move(code)); }
+  // Code that stands after the block's, made for the instruction at which it is deferred.
+  void defer(std::function<void()> code) {
+    deferred_.push_back([this, index = index_, code = std::move(code)] {
+      index_ = index;
+      code();
+    });
+  }
   ExitPoint* branch_exit(i32 target);
   void patched_jump(ExitPoint* exit);
   void passing_jump(ExitPoint* exit);
