@@ -238,8 +238,9 @@ void Emitter::far_transfer(u16 id) {
     host_flags(0);
     a_.cmp(state(kProtectedMode, 2), 1);
     a_.je(protected_mode);
-    defer([=, this] {
+    defer([=, this, snapshot = chain()] {
       a_.bind(protected_mode);
+      restore(snapshot);
       known_transfer(id, slow);
     });
   }
