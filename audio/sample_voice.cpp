@@ -18,16 +18,32 @@ constexpr i64 kMostWaitingSeconds = 2;
 
 void SampleVoice::play(GuestTime at, SampleRate rate, std::span<const StereoFrame> frames) {
   if (!timeline_.heard() || frames.empty()) return;
-  const GuestTime gap = resampler_ ? at - (run_start_ + rate_.time_of(run_frames_)) : 0;
-  if (!resampler_ || rate != rate_ || std::abs(gap) > kHeld) {
+  take_up();
+  piece_.assign(frames.begin(), frames.end());
+  piece_at_ = at;
+  piece_rate_ = rate;
+}
+
+void SampleVoice::cut(GuestTime at) {
+  if (piece_.empty()) return;
+  const u64 kept = piece_rate_.frames_in(std::max<GuestTime>(0, at - piece_at_));
+  if (kept < piece_.size()) piece_.resize(kept);
+  take_up();
+}
+
+void SampleVoice::take_up() {
+  if (piece_.empty()) return;
+  const GuestTime gap = resampler_ ? piece_at_ - (run_start_ + rate_.time_of(run_frames_)) : 0;
+  if (!resampler_ || piece_rate_ != rate_ || std::abs(gap) > kHeld) {
     end_run();
-    begin_run(at, rate);
+    begin_run(piece_at_, piece_rate_);
   } else if (gap > 0) {
     hold(rate_.frames_in(gap + rate_.time_of(1) / 2));
   }
-  last_ = frames.back();
-  run_frames_ += frames.size();
-  resampler_->process(frames, scratch_);
+  last_ = piece_.back();
+  run_frames_ += piece_.size();
+  resampler_->process(piece_, scratch_);
+  piece_.clear();
   deposit();
 }
 
@@ -75,7 +91,8 @@ void SampleVoice::deposit() {
 
 void SampleVoice::advance(GuestTime now) {
   if (source_ != nullptr) source_->produce(now);
-  if (resampler_ && now - (run_start_ + rate_.time_of(run_frames_)) > kOver) end_run();
+  if (!piece_.empty() && piece_at_ + piece_rate_.time_of(piece_.size()) <= now) take_up();
+  if (resampler_ && piece_.empty() && now - (run_start_ + rate_.time_of(run_frames_)) > kOver) end_run();
 }
 
 void SampleVoice::mix(i64 first, std::span<StereoFrame> sum) {
@@ -93,11 +110,12 @@ void SampleVoice::mix(i64 first, std::span<StereoFrame> sum) {
 }
 
 bool SampleVoice::active() const {
-  return resampler_.has_value() || !waiting_.empty() || (source_ != nullptr && source_->sounding());
+  return resampler_.has_value() || !piece_.empty() || !waiting_.empty() || (source_ != nullptr && source_->sounding());
 }
 
 void SampleVoice::restart() {
   resampler_.reset();
+  piece_.clear();
   scratch_.clear();
   waiting_.clear();
 }

@@ -41,6 +41,9 @@ class SoundSink {
   // longer one is silence. Moments never go backwards.
   virtual void play(GuestTime at, SampleRate rate, std::span<const StereoFrame> frames) = 0;
 
+  // The device was stopped at this moment: what was handed over last is not heard beyond it.
+  virtual void cut(GuestTime at) = 0;
+
  protected:
   ~SoundSink() = default;
 };

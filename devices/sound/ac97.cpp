@@ -208,6 +208,7 @@ void Ac97::write_control(unsigned channel, u8 value) {
   if ((value & kRun) == 0) {
     master.status |= kHalted;
     scheduler_->cancel(timers_[channel]);
+    if (channel == kPcmOut && sink_ != nullptr) sink_->cut(scheduler_->now());
   } else if (!ran) {
     master.status &= static_cast<u16>(~kHalted);
     // After a pause in the middle of a buffer the rest of it comes first.
@@ -219,6 +220,7 @@ void Ac97::write_control(unsigned channel, u8 value) {
 
 void Ac97::reset_channel(unsigned channel) {
   masters_[channel] = BusMaster{};
+  if (channel == kPcmOut && sink_ != nullptr) sink_->cut(scheduler_->now());
   scheduler_->cancel(timers_[channel]);
   update_interrupt();
 }

@@ -216,6 +216,7 @@ void Es1370::start_and_stop(u32 ran) {
   for (unsigned i = 0; i < kChannels; i++) {
     if ((now >> i & 1) == 0) {
       scheduler_->cancel(timers_[i]);
+      if ((ran >> i & 1) != 0 && i != kAdc && sinks_[i] != nullptr) sinks_[i]->cut(scheduler_->now());
     } else if ((ran >> i & 1) == 0) {
       restart_run(i);
     }

@@ -79,6 +79,7 @@ class Sb16 final : public Device {
   void begin(const Transfer& transfer);
   void pause(bool paused);
   void stop();
+  void silence();
   void move_piece();
   u32 move_output(u32 samples);
   u32 move_input(u32 samples);

@@ -16,13 +16,20 @@ constexpr u8 kSilent8 = 0x80;
 }  // namespace
 
 void Sb16::begin(const Transfer& transfer) {
+  silence();
   transfer_ = transfer;
   transfer_.left = transfer_.block;
   rest_count_ = 0;
   restart_run();
 }
 
+// What was moved last and has not sounded yet does not.
+void Sb16::silence() {
+  if (samples_ != nullptr && transfer_.kind == Transfer::Kind::Output) samples_->cut(scheduler_->now());
+}
+
 void Sb16::stop() {
+  silence();
   transfer_ = Transfer{};
   scheduler_->cancel(timer_);
 }
@@ -31,6 +38,7 @@ void Sb16::pause(bool paused) {
   if (transfer_.kind == Transfer::Kind::None || transfer_.paused == paused) return;
   transfer_.paused = paused;
   if (!paused) return restart_run();
+  silence();
   scheduler_->cancel(timer_);
 }
 

@@ -144,6 +144,18 @@ TEST_F(Mixing, ShortGapsAreHeldAndLongOnesSilent) {
   EXPECT_NEAR(at(later + 50 * kMillisecond), 0, 1e-4);
 }
 
+// A device hands over a piece when its first sample sounds, and may be stopped in the middle of it.
+TEST_F(Mixing, WhatIsCutIsNotHeard) {
+  SoundSink& voice = mixer.add_voice(nullptr);
+  const std::vector<StereoFrame> piece(882, StereoFrame{0.5f, 0.5f});  // 20 ms
+  voice.play(0, {44100}, piece);
+  mixer.advance(5 * kMillisecond);
+  voice.cut(10 * kMillisecond);
+  mixer.finish(kSecond);
+  EXPECT_NEAR(heard.frames[430].left, 0.5, 1e-4);
+  EXPECT_NEAR(heard.frames[460].left, 0, 1e-4);
+}
+
 // A device that is late is heard late, and without a gap.
 TEST_F(Mixing, LateSamplesAreNotLost) {
   std::mt19937 random(5);

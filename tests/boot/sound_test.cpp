@@ -153,9 +153,16 @@ TEST(LinuxSound, DriversFindAndPlayEachCard) {
   test::TemporaryFolder folder;
   const std::string wav = folder.path("sound.wav"), serial = folder.path("serial");
   {
-    BootMachine machine({"-m", "128", "-kernel", guest + "/vmlinuz", "-initrd", guest + "/initrd.gz", "-append",
-                         "console=ttyS0 quiet", "-serial", "file:" + serial, "-audiodev", "wav,id=a,path=" + wav,
-                         "-device", "sb16,audiodev=a", "-device", "AC97,audiodev=a", "-device", "ES1370,audiodev=a"},
+    BootMachine machine({"-m",        "128",
+                         "-kernel",   guest + "/vmlinuz",
+                         "-initrd",   guest + "/initrd.gz",
+                         "-append",   "console=ttyS0 quiet",
+                         "-icount",   "shift=2,sleep=off",
+                         "-serial",   "file:" + serial,
+                         "-audiodev", "wav,id=a,path=" + wav,
+                         "-device",   "sb16,audiodev=a",
+                         "-device",   "AC97,audiodev=a",
+                         "-device",   "ES1370,audiodev=a"},
                         120);
     auto consoles = Consoles::create(machine->options(), *machine, machine.poller);
     ASSERT_TRUE(consoles.ok());

@@ -189,6 +189,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     SoundSink& add_voice(SoundSource*) override { return *this; }
     LevelSink& add_level(SoundSource*) override { return *this; }
     void play(GuestTime, SampleRate, std::span<const StereoFrame>) override {}
+    void cut(GuestTime) override {}
     void level(GuestTime, StereoFrame) override {}
   };
 

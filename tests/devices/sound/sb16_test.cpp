@@ -218,6 +218,7 @@ TEST(Sb16, PauseGoesOnWhereItWas) {
   card.dsp({0x40, 256 - 100, 0x14, 1999 & 0xFF, 1999 >> 8});
   card.run(50 * kMillisecond);
   card.dsp({0xD0});
+  EXPECT_EQ(card.voice().cuts, 1u);
   const std::size_t before = card.voice().frames.size();
   EXPECT_NEAR(static_cast<double>(before), 500, 11);
   card.run(500 * kMillisecond);

@@ -19,6 +19,8 @@ struct HeardVoice final : SoundSink {
     frames.insert(frames.end(), piece.begin(), piece.end());
     end = at + played.time_of(piece.size());
   }
+  void cut(GuestTime) override { cuts++; }
+  unsigned cuts = 0;
   std::vector<StereoFrame> frames;
   SampleRate rate;
   GuestTime start = 0, end = 0;
