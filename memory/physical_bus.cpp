@@ -11,9 +11,6 @@ namespace relic86 {
 
 namespace {
 
-constexpr u64 kLimit = u64{1} << 32;
-constexpr u64 kA20 = u64{1} << 20;
-
 PhysRange whole(std::string owner, PhysAddr first, u64 size, Priority priority) {
   PhysRange range;
   range.owner = std::move(owner);
@@ -84,7 +81,7 @@ PhysRange mmio_range(std::string owner, PhysAddr first, u64 size, RegionHandler*
   return range;
 }
 
-PhysicalBus::PhysicalBus(BackingStore& store) : store_(store) {}
+PhysicalBus::PhysicalBus(BackingStore& store) : store_(store) { plain_.fill(kVaries); }
 
 Result<> PhysicalBus::map_fixed(u32 key, const PhysRange& range) {
   RELIC86_ASSERT(range.first.raw % kPageSize == 0 && range.size % kPageSize == 0 &&
@@ -145,6 +142,24 @@ void PhysicalBus::render(u64 first, u64 size) {
       if (range.affects_write) entry.write = advanced(range.write, pages);
     }
   }
+  if (size == 0) return;
+  for (u64 table = first >> kTableShift; table <= (std::min(first + size, kLimit) - 1) >> kTableShift; ++table)
+    find_plain(table);
+}
+
+void PhysicalBus::find_plain(u64 table) {
+  plain_[table] = kVaries;
+  const auto distance = [&](u64 page, const PageTarget& target) {
+    const u64 address = table << kTableShift | page << kPageShift;
+    return target.kind == PageTarget::Kind::Backing ? target.backing.raw - address : kVaries;
+  };
+  if (!tables_[table]) return;
+  const u64 usual = distance(0, (*tables_[table])[0].read);
+  for (u64 page = 0; page < kTableEntries; ++page) {
+    const PhysPage& each = (*tables_[table])[page];
+    if (distance(page, each.read) != usual || distance(page, each.write) != usual) return;
+  }
+  plain_[table] = usual;
 }
 
 void PhysicalBus::set_a20(bool open) {

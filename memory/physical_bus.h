@@ -71,6 +71,14 @@ class PhysicalBus {
   void on_topology_change(std::function<void()> callback) { topology_changed_ = std::move(callback); }
 
   const PhysPage& page(PhysAddr address) const;  // A20 applied
+  // Where the page lies in the backing store if that is so for reads and writes alike, and so on for all of its 4 MiB,
+  // as RAM above 4 MiB does; false: page() knows.
+  bool plain(PhysAddr address, BackingOffset& backing) const {
+    const u64 raw = a20_ ? address.raw : address.raw & ~kA20;
+    if (raw >= kLimit || plain_[raw >> kTableShift] == kVaries) return false;
+    backing = BackingOffset((raw & ~u64{kPageSize - 1}) + plain_[raw >> kTableShift]);
+    return true;
+  }
 
   // One access of 1, 2, 4 or 8 bytes as the CPU makes it; must not cross a page. Splits to the region's max_width.
   u64 read(PhysAddr address, unsigned width);
@@ -86,7 +94,10 @@ class PhysicalBus {
   std::string describe() const;           // info mtree
 
  private:
-  static constexpr u32 kTableEntries = 1024;
+  static constexpr u64 kLimit = u64{1} << 32;
+  static constexpr u64 kA20 = u64{1} << 20;
+  static constexpr u32 kTableEntries = 1024, kTables = 1024;
+  static constexpr unsigned kTableShift = 22;
   using Table = std::array<PhysPage, kTableEntries>;
   struct Mapping {
     u32 key;
@@ -95,9 +106,12 @@ class PhysicalBus {
     PhysRange range;
   };
   void render(u64 first, u64 size);
+  void find_plain(u64 table);
 
   BackingStore& store_;
-  std::array<std::unique_ptr<Table>, 1024> tables_;
+  std::array<std::unique_ptr<Table>, kTables> tables_;
+  static constexpr u64 kVaries = ~u64{0};
+  std::array<u64, kTables> plain_;  // by table: a page's place in the backing store less its address, modulo 2^64
   PhysPage unmapped_;
   std::vector<Mapping> mappings_;
   u32 next_key_ = 1;

@@ -31,29 +31,35 @@ void Tlb::fill(const TlbFill& fill) {
   const unsigned privilege = index(fill.privilege);
   if (const u32 position = positions_[privilege][page]; position == 0) {
     if (live_entries() >= cap_) make_room();
-    list(page, privilege, fill.global);
+    list(page, privilege, fill.global, fill.fetched);
   } else if (((position & kGlobal) != 0) != fill.global) {
+    const bool code = listed_at(position).code != 0;
     unlist(page, privilege);
-    list(page, privilege, fill.global);
+    list(page, privilege, fill.global, code || fill.fetched);
+  } else if (fill.fetched) {
+    listed_at(position).code = 1;
   }
   if (fill.large) large_.set(page >> 10);
 
   const u64 linear = u64{page} << kPageShift;
-  const PhysPage& target = bus_.page(fill.physical);
   BackingStore& store = bus_.store();
-  const u64 slow = (fill.physical.raw & kPageMask) | kTlbPresent | kTlbMmio;
+  u64& read = tables_.read[privilege][page];
+  u64& write = tables_.write[privilege][page];
   const auto addend = [&](BackingOffset backing) { return reinterpret_cast<u64>(store.host(backing)) - linear; };
-  tables_.read[privilege][page] =
-      target.read.kind == PageTarget::Kind::Backing ? addend(target.read.backing) | kTlbFast : slow;
-  if (fill.fetched) tables_.code[privilege][page] = tables_.read[privilege][page];
-  if (!fill.writable) {
-    tables_.write[privilege][page] = 0;
-  } else if (target.write.kind != PageTarget::Kind::Backing) {
-    tables_.write[privilege][page] = slow;
+  const auto written = [&](BackingOffset backing) {
+    return addend(backing) | (store.watched(backing) ? kTlbPresent | kTlbWatched : kTlbFast);
+  };
+  if (BackingOffset backing{}; bus_.plain(fill.physical, backing)) {
+    read = addend(backing) | kTlbFast;
+    write = fill.writable ? written(backing) : 0;
   } else {
-    const bool watched = store.watched(target.write.backing);
-    tables_.write[privilege][page] = addend(target.write.backing) | (watched ? kTlbPresent | kTlbWatched : kTlbFast);
+    const PhysPage& target = bus_.page(fill.physical);
+    const u64 slow = (fill.physical.raw & kPageMask) | kTlbPresent | kTlbMmio;
+    const auto backed = [](const PageTarget& each) { return each.kind == PageTarget::Kind::Backing; };
+    read = backed(target.read) ? addend(target.read.backing) | kTlbFast : slow;
+    write = !fill.writable ? 0 : backed(target.write) ? written(target.write.backing) : slow;
   }
+  if (fill.fetched) tables_.code[privilege][page] = read;
   if (!debug_pages_.empty() && std::find(debug_pages_.begin(), debug_pages_.end(), page) != debug_pages_.end())
     slow_down(page, privilege);
 }
@@ -94,18 +100,18 @@ void Tlb::speed_up(u32 page, unsigned privilege) {
   }
 }
 
-void Tlb::clear(u32 page, unsigned privilege) {
-  tables_.read[privilege][page] = 0;
-  tables_.write[privilege][page] = 0;
+void Tlb::clear(const Live& live) {
+  tables_.read[live.privilege][live.page] = 0;
+  tables_.write[live.privilege][live.page] = 0;
   // Seldom there: the host need not commit what only says so.
-  if (tables_.code[privilege][page] != 0) tables_.code[privilege][page] = 0;
-  positions_[privilege][page] = 0;
+  if (live.code != 0) tables_.code[live.privilege][live.page] = 0;
+  positions_[live.privilege][live.page] = 0;
 }
 
 void Tlb::clear_all(List& listed) {
   for (std::size_t i = listed.first; i < listed.entries.size(); ++i) {
     const Live live = listed.entries[i];
-    if (live.dropped == 0) clear(live.page, live.privilege);
+    if (live.dropped == 0) clear(live);
   }
   listed.entries.clear();
   listed.first = listed.count = 0;
@@ -122,11 +128,11 @@ void Tlb::flush_non_global() {
   flushes_++;
 }
 
-void Tlb::list(u32 page, unsigned privilege, bool global) {
+void Tlb::list(u32 page, unsigned privilege, bool global, bool code) {
   const unsigned which = global ? 1 : 0;
   List& listed = live_[which];
   if (listed.entries.size() >= std::size_t{2} * cap_) close_up(which);
-  listed.entries.push_back({page & (kLinearPages - 1), privilege & 1, 0, fills_++});
+  listed.entries.push_back({page & (kLinearPages - 1), privilege & 1, 0, code ? 1u : 0u, fills_++});
   ++listed.count;
   positions_[privilege][page] = static_cast<u32>(listed.entries.size()) | (global ? kGlobal : 0);
 }
@@ -144,15 +150,24 @@ void Tlb::close_up(unsigned which) {
 
 void Tlb::unlist(u32 page, unsigned privilege) {
   const u32 position = positions_[privilege][page];
-  List& listed = live_[(position & kGlobal) != 0 ? 1 : 0];
-  listed.entries[(position & ~kGlobal) - 1].dropped = 1;
-  --listed.count;
+  listed_at(position).dropped = 1;
+  --live_[(position & kGlobal) != 0 ? 1 : 0].count;
 }
 
 bool Tlb::executing(u32 page) const {
   if (code_offset_ == nullptr) return false;
   const u32 here = page_of(LinAddr(static_cast<u32>(*code_base_ + *code_offset_)));
   return page == here || page == ((here + 1) & (kLinearPages - 1));
+}
+
+// What the next replacement is going to change.
+void Tlb::look_ahead(const List& listed) const {
+  constexpr std::size_t kDistance = 2;
+  if (listed.first + kDistance >= listed.entries.size()) return;
+  const Live next = listed.entries[listed.first + kDistance];
+  __builtin_prefetch(&tables_.read[next.privilege][next.page], 1);
+  __builtin_prefetch(&tables_.write[next.privilege][next.page], 1);
+  __builtin_prefetch(&positions_[next.privilege][next.page], 1);
 }
 
 // The oldest entry goes, or the oldest that is not of the code being executed.
@@ -169,22 +184,25 @@ void Tlb::make_room() {
     const Live oldest = live_[which].entries[live_[which].first];
     if (passed < kExecuting && executing(oldest.page)) {
       unlist(oldest.page, oldest.privilege);
-      list(oldest.page, oldest.privilege, which == 1);
+      list(oldest.page, oldest.privilege, which == 1, oldest.code != 0);
       continue;
     }
     const u64 read = tables_.read[oldest.privilege][oldest.page];
     if ((read & kTlbFast) != 0 && replaced_.count++ < replaced_.pages.size())
       replaced_.pages[replaced_.count - 1] = (read & kPageMask) + (u64{oldest.page} << kPageShift);
-    if (tables_.code[oldest.privilege][oldest.page] != 0) flushes_++;
+    if (oldest.code != 0) flushes_++;
     drop(oldest.page, oldest.privilege);
+    look_ahead(live_[which]);
     return;
   }
 }
 
 void Tlb::drop(u32 page, unsigned privilege) {
-  if (positions_[privilege][page] == 0) return;
+  const u32 position = positions_[privilege][page];
+  if (position == 0) return;
+  const Live live = listed_at(position);
   unlist(page, privilege);
-  clear(page, privilege);
+  clear(live);
 }
 
 void Tlb::flush_page(LinAddr address) {

@@ -111,7 +111,8 @@ class Tlb {
     u32 page : 20;
     u32 privilege : 1;
     u32 dropped : 1;
-    u32 fill;  // its number, modulo 2^32
+    u32 code : 1;  // has a code entry
+    u32 fill;      // its number, modulo 2^32
   };
   struct List {
     std::vector<Live> entries{};  // by age, with dropped ones among them
@@ -122,14 +123,16 @@ class Tlb {
   static constexpr u32 kGlobal = 1u << 31;
   static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
   static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
-  void list(u32 page, unsigned privilege, bool global);
+  void list(u32 page, unsigned privilege, bool global, bool code);
+  Live& listed_at(u32 position) { return live_[(position & kGlobal) != 0 ? 1 : 0].entries[(position & ~kGlobal) - 1]; }
   void clear_all(List& listed);
   void close_up(unsigned which);
   void make_room();
+  void look_ahead(const List& listed) const;
   bool executing(u32 page) const;
   void unlist(u32 page, unsigned privilege);
   void drop(u32 page, unsigned privilege);
-  void clear(u32 page, unsigned privilege);
+  void clear(const Live& live);
   void slow_down(u32 page, unsigned privilege);  // for the debugger
   void speed_up(u32 page, unsigned privilege);
 

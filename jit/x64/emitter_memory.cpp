@@ -85,7 +85,7 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
     a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
     a_.jnz(unaligned);
     a_.bind(within);
-    defer([=, this, narrow = narrow_, over = split != nullptr && bytes <= 4 ? *split : slow] {
+    defer([=, this, narrow = narrow_, over = split != nullptr && bytes <= 4 && options_.cross_page ? *split : slow] {
       a_.bind(unaligned);
       if (later) check_unaligned(segment, bytes, narrow, entry, slow);
       compare_with_page_end(entry, bytes);
