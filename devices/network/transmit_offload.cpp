@@ -9,7 +9,7 @@ namespace relic86 {
 
 namespace {
 
-constexpr std::size_t kTypeOffset = 12, kShortestIp = 20, kShortestTcp = 20, kShortestUdp = 8;
+constexpr std::size_t kTypeOffset = 12, kShortestIp = 20, kShortestTcp = 20;
 constexpr u16 kIpv4Type = 0x0800;
 constexpr u8 kTcp = 6, kUdp = 17;
 constexpr std::size_t kIpLength = 2, kIpIdentification = 4, kIpProtocol = 9, kIpChecksum = 10, kIpAddresses = 12;
