@@ -280,7 +280,8 @@ Result<> set_action(Options& options, Text value) {
                              {"panic", "pause shutdown exit-failure none"},
                              {"watchdog", "reset shutdown poweroff inject-nmi pause debug none"}};
   for (const auto& [key, word] : parse_properties(value)) {
-    const Row* row = std::find_if(std::begin(kEvents), std::end(kEvents), [&](const Row& r) { return r.event == key; });
+    const Row* row =
+        std::find_if(std::begin(kEvents), std::end(kEvents), [&event = key](const Row& r) { return r.event == event; });
     if (row == std::end(kEvents))
       return Error{fmt::format("-action {}: unknown event; reboot, shutdown, panic and watchdog exist", key)};
     const auto actions = split_words(row->actions, ' ');
