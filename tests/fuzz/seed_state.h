@@ -50,7 +50,8 @@ class SeedState {
     for (std::size_t field = 0; field < places_.size(); field++) {
       if (name(field) != wanted) continue;
       u64 value = 0;
-      std::memcpy(&value, bytes_.data() + places_[field].content, std::min<std::size_t>(sizeof value, places_[field].size));
+      std::memcpy(&value, bytes_.data() + places_[field].content,
+                  std::min<std::size_t>(sizeof value, places_[field].size));
       return value;
     }
     return {};
@@ -107,7 +108,8 @@ inline void change(const SeedState& seed, ChangedFields& changed, std::span<cons
   std::memcpy(&number, what.data() + 5, 7);
   const std::size_t index = field % seed.field_count();
   const auto [at, fresh] = changed.try_emplace(index);
-  auto& [name, content] = at->second;
+  std::string& name = at->second.name;
+  std::vector<u8>& content = at->second.content;
   if (fresh) name = seed.name(index), content = seed.content(index);
   const auto set = [&](std::size_t size) {
     if (content.empty()) return;
