@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "cpu/x87_instructions.h"
+#include "cpu/x87_stack.h"
 
 namespace relic86::exact_functions {
 
@@ -149,20 +150,12 @@ Rounded round(Number& value, u16 control, bool inexact) {
   return out;
 }
 
-bool has(const FxState& fx, unsigned i) { return (fx.tags >> ((fx.top() + i) & 7) & 1) != 0; }
-void set_top(FxState& fx, unsigned top) { fx.status = static_cast<u16>((fx.status & ~(7u << 11)) | (top & 7) << 11); }
+using x87_stack::has;
+using x87_stack::pop;
+
 void push(FxState& fx, const FxState::Slot& value) {
-  std::memmove(&fx.st[1], &fx.st[0], 7 * sizeof value);
+  x87_stack::push(fx);
   fx.st[0] = value;
-  set_top(fx, fx.top() + 7);
-  fx.tags |= static_cast<u8>(1u << fx.top());
-}
-void pop(FxState& fx) {
-  const FxState::Slot old = fx.st[0];
-  fx.tags &= static_cast<u8>(~(1u << fx.top()));
-  std::memmove(&fx.st[0], &fx.st[1], 7 * sizeof old);
-  fx.st[7] = old;
-  set_top(fx, fx.top() + 1);
 }
 
 // 2^x - 1.

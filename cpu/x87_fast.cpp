@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cpu/lazy_flags.h"
+#include "cpu/x87_stack.h"
 
 namespace relic86::x87_fast {
 
@@ -125,26 +126,9 @@ constexpr auto kD8 = memory_thunks<0xD8>(kEight), kDA = memory_thunks<0xDA>(kEig
 
 // --- The guest's stack ---
 
-bool has(const FxState& fx, unsigned i) { return (fx.tags >> ((fx.top() + i) & 7) & 1) != 0; }
-
-void set_top(FxState& fx, unsigned top) { fx.status = static_cast<u16>((fx.status & ~(7u << 11)) | (top & 7) << 11); }
-
-void pop(FxState& fx) {
-  const FxState::Slot old = fx.st[0];
-  fx.tags &= static_cast<u8>(~(1u << fx.top()));
-  std::memmove(&fx.st[0], &fx.st[1], 7 * sizeof old);
-  fx.st[7] = old;
-  set_top(fx, fx.top() + 1);
-}
-
-// Makes room for a new ST(0); the caller has seen that it is free.
-void push(FxState& fx) {
-  const FxState::Slot old = fx.st[7];
-  std::memmove(&fx.st[1], &fx.st[0], 7 * sizeof old);
-  fx.st[0] = old;
-  set_top(fx, fx.top() + 7);
-  fx.tags |= static_cast<u8>(1u << fx.top());
-}
+using x87_stack::has;
+using x87_stack::pop;
+using x87_stack::push;
 
 // Exceptions are sticky; codes: which of C0-C3 the instruction defines.
 void take_status(FxState& fx, u16 host, u16 codes) {

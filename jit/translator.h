@@ -146,7 +146,7 @@ class Translator final : public Executor, public CodeWatch {
   // --- translator_transfers.cpp ---
   static u64 transfer_helper(void* context, void* exit);
   bool transfer(const ExitPoint& exit);
-  u64 enter_behind(const ExitPoint& exit);
+  u64 enter_next(const ExitPoint& exit);
 
   // --- translator_helpers.cpp ---
   static u64 load_helper(void* context, void* exit);

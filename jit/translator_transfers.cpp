@@ -55,12 +55,12 @@ bool Translator::transfer(const ExitPoint& exit) {
 }
 
 // The next block at once, if it is known and nothing else is due; else as after everything else.
-u64 Translator::enter_behind(const ExitPoint& exit) {
+u64 Translator::enter_next(const ExitPoint& exit) {
   const LinAddr linear(code_linear());
   const u64 page = cpu_.mmu().tlb().code_entry(linear, cpu_.privilege());
   if (due() || page == 0 || !options_.direct || !options_.indirect) return proceed(Flow::StopAt);
   const Mode::Key before = modes_.key_of(exit.owner->mode);
-  const u32 mode = number_of(Mode::key_behind(state_, before));
+  const u32 mode = number_of(Mode::key_after(state_, before));
 #ifdef RELIC86_CHECK_MODES
   RELIC86_ASSERT((before & Mode::kTraps) != 0 || mode == mode_number());
 #endif
@@ -78,7 +78,7 @@ u64 Translator::transfer_helper(void* context, void* exit_point) {
   ++self.statistics_.transfers;
   // The count holds as it is: the instruction is the block's last.
   self.state_.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
-  if (self.transfer(exit)) return self.enter_behind(exit);
+  if (self.transfer(exit)) return self.enter_next(exit);
   const u64 entry = cold_helper(context, exit_point);
   RELIC86_ASSERT(entry != 0);
   return entry;

@@ -75,8 +75,13 @@ CommandReply set_action(Machine& machine, const Arguments& arguments) {
   if (arguments.has("shutdown")) machine.pause_at_power_off(arguments.text("shutdown") == "pause");
   return Json::object();
 }
-// Lost ticks are never reinjected in a burst.
-CommandReply reset_reinjection(Machine&, const Arguments&) { return Json::object(); }
+// As above.
+CommandReply watchdog_set_action(Machine&, const Arguments&) { return Json::object(); }
+// "rtc-reset-reinjection": the guest has set its clock.
+CommandReply reset_reinjection(Machine& machine, const Arguments&) {
+  machine.board().forget_missed_ticks();
+  return Json::object();
+}
 
 // --- Processors ---
 
@@ -323,7 +328,7 @@ constexpr Command kCommands[] = {
     {"inject-nmi", "", "", inject_nmi},
     {"set-action", "*reboot:RebootAction *shutdown:ShutdownAction *panic:PanicAction *watchdog:WatchdogAction", "",
      set_action},
-    {"watchdog-set-action", "action:WatchdogAction", "", reset_reinjection},
+    {"watchdog-set-action", "action:WatchdogAction", "", watchdog_set_action},
     {"rtc-reset-reinjection", "", "", reset_reinjection},
     {"query-cpus-fast", "", "[CpuInfoFast]", query_cpus},
     {"query-hotpluggable-cpus", "", "[HotpluggableCPU]", query_hotpluggable_cpus},

@@ -152,6 +152,8 @@ void PcBoard::init_processor() {
   if (local_apic_ != nullptr) local_apic_->init();
 }
 
+void PcBoard::forget_missed_ticks() { clock_->forget_missed_ticks(); }
+
 void PcBoard::pulse_nmi() {
   if (local_apic_ != nullptr) return local_apic_->pulse_lint1();
   if (nmi_) nmi_();

@@ -81,6 +81,7 @@ class PcBoard {
   LocalApic* local_apic() { return local_apic_; }  // null: the processor has none
   void init_processor();                           // INIT# resets the local APIC, too
   void pulse_nmi();                                // the board's NMI line
+  void forget_missed_ticks();                      // of the RTC: the guest has set its time by other means
   void signal_ferr(bool level);
   std::string describe_interrupt_controllers() const;  // info pic
   // Plugs the PC speaker in; without it nothing is heard of it.

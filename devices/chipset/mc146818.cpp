@@ -239,6 +239,11 @@ void Mc146818::program_periodic() {
   restart_periodic();
 }
 
+void Mc146818::forget_missed_ticks() {
+  catch_up();
+  program_periodic();
+}
+
 void Mc146818::drive() {
   u8& c = ram_[kRegisterC];
   const bool active = (c & ram_[kRegisterB] & kFlags) != 0;

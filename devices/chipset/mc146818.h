@@ -22,6 +22,8 @@ class Mc146818 final : public Device {
   // Battery-backed contents, as the BIOS setup would leave them. index: 0Eh to 7Fh; others are the clock's own.
   void set_cmos(u8 index, u8 value);
   u8 cmos(u8 index) const { return ram_[index & 0x7F]; }
+  // The guest has set its time by other means: periodic interrupts that it is owed do not come any more.
+  void forget_missed_ticks();
   // Told of every interrupt, for the power management that it may wake.
   void on_interrupt(std::function<void()> listener) { interrupt_ = std::move(listener); }
   bool nmi_masked() const { return nmi_masked_; }

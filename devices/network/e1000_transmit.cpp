@@ -150,12 +150,12 @@ void E1000::send_segments() {
     const auto data = packet_.begin() + static_cast<std::ptrdiff_t>(header + done);
     frame.assign(packet_.begin(), packet_.begin() + static_cast<std::ptrdiff_t>(header));
     frame.insert(frame.end(), data, data + static_cast<std::ptrdiff_t>(part));
-    const std::size_t behind_ip = frame.size() - ip;
+    const std::size_t after_ip = frame.size() - ip;
     if (ipv4) {
-      store_big16(frame, ip + kIpLength, static_cast<u32>(behind_ip));
+      store_big16(frame, ip + kIpLength, static_cast<u32>(after_ip));
       store_big16(frame, ip + kIpIdentification, identification + number);
     } else {
-      store_big16(frame, ip + kIpv6Length, static_cast<u32>(behind_ip - std::min(behind_ip, kIpv6Header)));
+      store_big16(frame, ip + kIpv6Length, static_cast<u32>(after_ip - std::min(after_ip, kIpv6Header)));
     }
     const auto transport_length = static_cast<u32>(frame.size() - transport);
     if (tcp) {

@@ -104,7 +104,7 @@ void Rtl8139::receive_legacy(std::span<const u8> frame, u32 status) {
   const u32 at = get(kCbr, 2) & (size - 1);
   const PhysAddr ring(get(kRbstart, 4));
   constexpr u32 kLargestRing = 65536;
-  // With WRAP the last frame goes on behind the ring, in one piece; the largest ring cannot do that.
+  // With WRAP the last frame goes on beyond the end of the ring, in one piece; the largest ring cannot do that.
   const bool whole = (get(kRcr, 4) & kWrap) != 0 && size != kLargestRing;
   const std::size_t first = whole ? bytes.size() : std::min<std::size_t>(bytes.size(), size - at);
   memory_->write_block(ring + at, std::span(bytes).first(first));

@@ -32,10 +32,6 @@ constexpr u32 kInterruptOnCompletion = 1u << 31, kLengthMask = 0xFFFF;
 constexpr u32 kColdResetOff = 2, kWarmReset = 4, kGlobalControlBits = 0x3F;
 constexpr u32 kCodecReady = 1u << 8;
 constexpr u32 kInterruptBit[] = {1u << 5, 1u << 6, 1u << 7};
-constexpr GuestTime kPiece = 1'000'000;
-constexpr GuestTime kLost = 100'000'000;  // a piece that is so late is not made up for
-constexpr GuestTime kLatestStart = GuestTime{1} << 61;
-constexpr u64 kMostFrames = u64{1} << 44;
 constexpr u32 kLeastRate = 4000, kMostRate = 48000;
 
 PciIdentity ac97_identity() {
@@ -90,18 +86,13 @@ void Ac97::state_function(StateArchive& archive) {
       archive.field("left", master.left);
       archive.field("address", master.address);
       archive.field("descriptor", master.descriptor);
-      archive.field("start", master.start);
-      archive.field("frames", master.frames);
-      archive.field("rate", master.rate);
+      master.run.state(archive, kLeastRate, kMostRate);
       if (!archive.loading()) return;
       master.current %= kDescriptors;
       master.last_valid %= kDescriptors;
       master.prefetched %= kDescriptors;
       master.status &= kHalted | kAtLast | kLastDone | kDone | kFifoError;
       master.control &= kControlBits;
-      master.start = std::clamp<GuestTime>(master.start, 0, kLatestStart);
-      master.frames = std::min(master.frames, kMostFrames);
-      master.rate = std::clamp(master.rate, kLeastRate, kMostRate);
     });
   }
   if (archive.loading()) update_interrupt();
@@ -255,21 +246,14 @@ void Ac97::next_buffer(unsigned channel) {
 
 // The next sample sounds now.
 void Ac97::restart_run(unsigned channel) {
-  BusMaster& master = masters_[channel];
-  master.start = scheduler_->now();
-  master.frames = 0;
-  master.rate = rate_of(channel);
-  scheduler_->schedule_at(timers_[channel], master.start);
+  masters_[channel].run.begin(scheduler_->now(), rate_of(channel));
+  scheduler_->schedule_at(timers_[channel], scheduler_->now());
 }
 
 void Ac97::event(u32 channel, GuestTime late) {
   BusMaster& master = masters_[channel];
   if ((master.control & kRun) == 0 || (master.status & kHalted) != 0) return;
-  if (late > kLost || master.rate != rate_of(channel)) {
-    master.start = scheduler_->now() - (late > kLost ? 0 : late);
-    master.frames = 0;
-    master.rate = rate_of(channel);
-  }
+  master.run.resume(scheduler_->now(), late, rate_of(channel));
   // The buffer is over when its last sample has sounded.
   if (master.left == 0) end_buffer(channel);
   if ((master.status & kHalted) == 0) move_piece(channel);
@@ -288,9 +272,8 @@ void Ac97::end_buffer(unsigned channel) {
 
 void Ac97::move_piece(unsigned channel) {
   BusMaster& master = masters_[channel];
-  const SampleRate rate{master.rate};
   const unsigned frame = frame_samples(channel);
-  const u32 samples = std::min<u32>(master.left, static_cast<u32>(rate.frames_in(kPiece)) * frame);
+  const u32 samples = std::min<u32>(master.left, master.run.piece() * frame);
   if (bus_master_enabled() && samples != 0) {
     bytes_.assign(samples * 2, 0);
     if (channel == kPcmOut) {
@@ -302,8 +285,8 @@ void Ac97::move_piece(unsigned channel) {
   }
   master.left = static_cast<u16>(master.left - samples);
   master.address += samples * 2;
-  master.frames += std::max<u32>(1, samples / frame);  // an empty buffer takes a moment, too
-  scheduler_->schedule_at(timers_[channel], master.start + rate.time_of(master.frames));
+  master.run.moved(std::max<u32>(1, samples / frame));  // an empty buffer takes a moment, too
+  scheduler_->schedule_at(timers_[channel], master.run.next());
 }
 
 void Ac97::play(const BusMaster& master, u32 count) {
@@ -315,8 +298,7 @@ void Ac97::play(const BusMaster& master, u32 count) {
   frames_.clear();
   for (std::size_t i = 0; i < count; i++)
     frames_.push_back({sample(i * 4) * volume.left, sample(i * 4 + 2) * volume.right});
-  const SampleRate rate{master.rate};
-  sink_->play(master.start + rate.time_of(master.frames), rate, frames_);
+  sink_->play(master.run.next(), master.run.rate(), frames_);
 }
 
 }  // namespace relic86

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "devices/pci_device.h"
+#include "devices/sound/sample_run.h"
 #include "devices/sound_sinks.h"
 
 namespace relic86 {
@@ -31,18 +32,16 @@ class Ac97 final : public PciDevice {
 
   // A bus master with its list of 32 buffer descriptors.
   struct BusMaster {
-    u32 list = 0;         // BDBAR
-    u8 current = 0;       // CIV
-    u8 last_valid = 0;    // LVI
-    u8 prefetched = 0;    // PIV
-    u16 status = 1;       // SR
-    u8 control = 0;       // CR
-    u16 left = 0;         // PICB: samples of the current buffer
-    u32 address = 0;      // of the next sample
-    u32 descriptor = 0;   // its flags and length
-    GuestTime start = 0;  // when the unbroken run began
-    u64 frames = 0;       // moved since then
-    u32 rate = 48000;     // of this run
+    u32 list = 0;        // BDBAR
+    u8 current = 0;      // CIV
+    u8 last_valid = 0;   // LVI
+    u8 prefetched = 0;   // PIV
+    u16 status = 1;      // SR
+    u8 control = 0;      // CR
+    u16 left = 0;        // PICB: samples of the current buffer
+    u32 address = 0;     // of the next sample
+    u32 descriptor = 0;  // its flags and length
+    SampleRun run{48000};
   };
 
   // The codec (ac97_codec.cpp)

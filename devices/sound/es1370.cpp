@@ -35,10 +35,6 @@ constexpr u32 kDacPage = 0xC, kAdcPage = 0xD;
 constexpr u32 kDividedClock = 1411200;  // Hz
 constexpr u32 kFixedRates[] = {5512, 11025, 22050, 44100};
 constexpr u32 kLeastRate = 4000, kMostRate = 48000;
-constexpr GuestTime kPiece = 1'000'000;
-constexpr GuestTime kLost = 100'000'000;  // a piece that is so late is not made up for
-constexpr GuestTime kLatestStart = GuestTime{1} << 61;
-constexpr u64 kMostFrames = u64{1} << 44;
 
 PciIdentity es1370_identity() {
   PciIdentity identity;
@@ -95,14 +91,8 @@ void Es1370::state_function(StateArchive& archive) {
       archive.field("count", channel.count);
       archive.field("byte", channel.byte);
       archive.field("over", channel.over);
-      archive.field("start", channel.start);
-      archive.field("frames", channel.frames);
-      archive.field("rate", channel.rate);
-      if (!archive.loading()) return;
+      channel.run.state(archive, kLeastRate, kMostRate);
       channel.byte &= 3;
-      channel.start = std::clamp<GuestTime>(channel.start, 0, kLatestStart);
-      channel.frames = std::min(channel.frames, kMostFrames);
-      channel.rate = std::clamp(channel.rate, kLeastRate, kMostRate);
     });
   }
   if (archive.loading()) update_interrupt();
@@ -234,21 +224,14 @@ unsigned Es1370::frame_bytes(unsigned channel) const {
 
 // The next frame sounds now.
 void Es1370::restart_run(unsigned index) {
-  Channel& channel = channels_[index];
-  channel.start = scheduler_->now();
-  channel.frames = 0;
-  channel.rate = rate_of(index);
-  scheduler_->schedule_at(timers_[index], channel.start);
+  channels_[index].run.begin(scheduler_->now(), rate_of(index));
+  scheduler_->schedule_at(timers_[index], scheduler_->now());
 }
 
 void Es1370::event(u32 index, GuestTime late) {
   Channel& channel = channels_[index];
   if (!runs(index)) return;
-  if (late > kLost || channel.rate != rate_of(index)) {
-    channel.start = scheduler_->now() - (late > kLost ? 0 : late);
-    channel.frames = 0;
-    channel.rate = rate_of(index);
-  }
+  channel.run.resume(scheduler_->now(), late, rate_of(index));
   // What was moved last has sounded: if it was the last of a count, the driver is told.
   if (channel.over) {
     channel.over = false;
@@ -264,9 +247,8 @@ void Es1370::event(u32 index, GuestTime late) {
 
 void Es1370::move_piece(unsigned index) {
   Channel& channel = channels_[index];
-  const SampleRate rate{channel.rate};
   const u32 left = (channel.count >> 16) + 1;
-  const u32 frames = std::min(left, static_cast<u32>(rate.frames_in(kPiece)));
+  const u32 frames = std::min(left, channel.run.piece());
   bytes_.assign(frames * frame_bytes(index), 0);
   if (bus_master_enabled()) {
     if (index == kAdc && (serial_ >> kFormatShift[kAdc] & kWords) == 0)
@@ -277,8 +259,8 @@ void Es1370::move_piece(unsigned index) {
   channel.over = frames == left;
   const u32 next = channel.over ? channel.count & 0xFFFF : left - 1 - frames;
   channel.count = next << 16 | (channel.count & 0xFFFF);
-  channel.frames += frames;
-  scheduler_->schedule_at(timers_[index], channel.start + rate.time_of(channel.frames));
+  channel.run.moved(frames);
+  scheduler_->schedule_at(timers_[index], channel.run.next());
 }
 
 // Through the buffer, round and round.
@@ -328,8 +310,7 @@ void Es1370::play(unsigned index) {
   frames_.clear();
   for (std::size_t at = 0; at + frame <= bytes_.size(); at += frame)
     frames_.push_back({sample(at) * volume.left, sample((format & kStereo) != 0 ? at + width : at) * volume.right});
-  const SampleRate rate{channel.rate};
-  sink->play(channel.start + rate.time_of(channel.frames), rate, frames_);
+  sink->play(channel.run.next(), channel.run.rate(), frames_);
 }
 
 }  // namespace relic86

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "devices/pci_device.h"
+#include "devices/sound/sample_run.h"
 #include "devices/sound_sinks.h"
 
 namespace relic86 {
@@ -29,14 +30,12 @@ class Es1370 final : public PciDevice {
   enum ChannelId : unsigned { kDac1, kDac2, kAdc, kChannels };
 
   struct Channel {
-    u32 address = 0;      // of the frame, that is the buffer
-    u32 size = 0;         // 31:16 dwords moved, 15:0 dwords of the buffer less one
-    u32 count = 0;        // 31:16 samples left to the interrupt, 15:0 samples less one
-    u8 byte = 0;          // moved of the current dword
-    bool over = false;    // the last frame of the count sounds
-    GuestTime start = 0;  // when the unbroken run began
-    u64 frames = 0;       // moved since then
-    u32 rate = 44100;     // of this run
+    u32 address = 0;    // of the frame, that is the buffer
+    u32 size = 0;       // 31:16 dwords moved, 15:0 dwords of the buffer less one
+    u32 count = 0;      // 31:16 samples left to the interrupt, 15:0 samples less one
+    u8 byte = 0;        // moved of the current dword
+    bool over = false;  // the last frame of the count sounds
+    SampleRun run{44100};
   };
 
   u32 read_register(unsigned index);

@@ -27,8 +27,6 @@ constexpr u8 kAnswerWaits = 0x80, kReady = 0xAA, kUnused = 0x7F;
 constexpr unsigned kIrqNumbers[4] = {2, 5, 7, 10};
 constexpr unsigned kIrqOf2 = 9;  // on an AT's bus
 constexpr u32 kMostBlock = 0x10000;
-constexpr GuestTime kLatestStart = GuestTime{1} << 61;
-constexpr u64 kMostFrames = u64{1} << 44;  // more than a decade of them
 
 }  // namespace
 
@@ -89,8 +87,7 @@ void Sb16::state(StateArchive& archive) {
     archive.field("block", transfer_.block);
     archive.field("left", transfer_.left);
     archive.field("rate", transfer_.rate);
-    archive.field("start", transfer_.start);
-    archive.field("frames", transfer_.frames);
+    archive.group("run", [&] { transfer_.run.state(archive, kLowestRate, kHighestRate); });
   });
   archive.field("command", command_);
   archive.bytes("arguments", arguments_);
@@ -116,8 +113,6 @@ void Sb16::state(StateArchive& archive) {
   arguments_taken_ = std::min(arguments_taken_, static_cast<u8>(arguments_.size() - 1));
   if (argument_count(command_) <= arguments_taken_) command_ = arguments_taken_ = 0;
   rest_count_ = std::min(rest_count_, static_cast<u8>(rest_.size() - 1));
-  transfer.start = std::clamp<GuestTime>(transfer.start, 0, kLatestStart);
-  transfer.frames = std::min(transfer.frames, kMostFrames);
   update_gain();
   drive_irq();
 }

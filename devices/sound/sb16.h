@@ -12,6 +12,7 @@
 #include "devices/sound/creative_adpcm.h"
 #include "devices/sound/ct1745.h"
 #include "devices/sound/mpu401.h"
+#include "devices/sound/sample_run.h"
 #include "devices/sound_sinks.h"
 
 namespace relic86 {
@@ -56,8 +57,7 @@ class Sb16 final : public Device {
     u32 block = 1;            // samples (bytes or words) of a block
     u32 left = 0;             // of this block, not moved yet
     u32 rate = kDefaultRate;  // frames a second
-    GuestTime start = 0;      // when the unbroken run began
-    u64 frames = 0;           // moved since then
+    SampleRun run{kDefaultRate};
   };
 
   // DSP ports
@@ -84,7 +84,6 @@ class Sb16 final : public Device {
   u32 move_input(u32 samples);
   void play(std::span<const u8> bytes);
   void restart_run();  // the next sample sounds now
-  SampleRate rate() const { return {transfer_.rate, 1}; }
 
   void interrupt(Ct1745::InterruptStatus source);
   void acknowledge(Ct1745::InterruptStatus source);

@@ -8,9 +8,7 @@ namespace relic86 {
 
 namespace {
 
-constexpr GuestTime kPiece = 1'000'000;   // the longest piece; drivers look at the DMA controller's count in between
-constexpr GuestTime kLost = 100'000'000;  // a piece that is so late is not made up for
-constexpr GuestTime kRetry = 500'000;     // the DMA controller is not programmed yet: it is asked again
+constexpr GuestTime kRetry = 500'000;  // the DMA controller is not programmed yet: it is asked again
 constexpr u8 kSilent8 = 0x80;
 
 }  // namespace
@@ -35,18 +33,14 @@ void Sb16::pause(bool paused) {
 }
 
 void Sb16::restart_run() {
-  transfer_.start = scheduler_->now();
-  transfer_.frames = 0;
+  transfer_.run.begin(scheduler_->now(), transfer_.rate);
   if (transfer_.kind == Transfer::Kind::None || transfer_.paused) return scheduler_->cancel(timer_);
-  scheduler_->schedule_at(timer_, transfer_.start);
+  scheduler_->schedule_at(timer_, scheduler_->now());
 }
 
 void Sb16::event(u32, GuestTime late) {
   if (transfer_.kind == Transfer::Kind::None || transfer_.paused) return;
-  if (late > kLost) {
-    transfer_.start = scheduler_->now();
-    transfer_.frames = 0;
-  }
+  transfer_.run.resume(scheduler_->now(), late, transfer_.rate);
   if (transfer_.block_over) {
     transfer_.block_over = false;
     transfer_.left = transfer_.block;
@@ -59,8 +53,7 @@ void Sb16::event(u32, GuestTime late) {
 
 void Sb16::move_piece() {
   const u32 channels = transfer_.stereo ? 2 : 1;
-  const u32 most = std::max<u32>(1, static_cast<u32>(rate().frames_in(kPiece))) * channels;
-  const u32 wanted = std::min(transfer_.left, most);
+  const u32 wanted = std::min(transfer_.left, transfer_.run.piece() * channels);
   u32 moved = 0;
   switch (transfer_.kind) {
     case Transfer::Kind::Output: moved = move_output(wanted); break;
@@ -72,12 +65,11 @@ void Sb16::move_piece() {
   transfer_.block_over = transfer_.left == 0;
   if (moved == 0) {
     // The line DRQ stays up until the controller answers; the samples sound from then on.
-    transfer_.start = scheduler_->now() + kRetry;
-    transfer_.frames = 0;
-    return scheduler_->schedule_at(timer_, transfer_.start);
+    transfer_.run.begin(scheduler_->now() + kRetry, transfer_.rate);
+    return scheduler_->schedule_at(timer_, transfer_.run.next());
   }
-  if (transfer_.kind != Transfer::Kind::Output) transfer_.frames += (moved + channels - 1) / channels;
-  scheduler_->schedule_at(timer_, transfer_.start + rate().time_of(transfer_.frames));
+  if (transfer_.kind != Transfer::Kind::Output) transfer_.run.moved((moved + channels - 1) / channels);
+  scheduler_->schedule_at(timer_, transfer_.run.next());
 }
 
 u32 Sb16::move_output(u32 samples) {
@@ -129,8 +121,8 @@ void Sb16::play(std::span<const u8> bytes) {
   }
   rest_count_ = static_cast<u8>(bytes.size() - count * frame_bytes);
   std::copy(bytes.end() - rest_count_, bytes.end(), rest_.begin());
-  if (samples_ != nullptr) samples_->play(transfer_.start + rate().time_of(transfer_.frames), rate(), frames_);
-  transfer_.frames += count;
+  if (samples_ != nullptr) samples_->play(transfer_.run.next(), transfer_.run.rate(), frames_);
+  transfer_.run.moved(count);
 }
 
 }  // namespace relic86

@@ -85,8 +85,8 @@ struct Mode {
   // Without branches as far as possible: this is asked whenever translated code is left. What it says of segments has
   // been kept up by derive_limits().
   [[gnu::always_inline]] static Key key_of(const CpuState& state) { return known(ring_of(state)) | units_of(state); }
-  // The key behind something that has left the units alone, in a mode with this key.
-  [[gnu::always_inline]] static Key key_behind(const CpuState& state, Key before) {
+  // The key after an instruction that has left the units alone, in a mode with this key.
+  [[gnu::always_inline]] static Key key_after(const CpuState& state, Key before) {
     return known(ring_of(state)) | (before & (kX87 | kSse | kTraps));
   }
 

@@ -82,7 +82,7 @@ struct Translation {
   u32 code_size = 0;
   u32 entry_offset = 0;
   bool no_loop = false;
-  u32 loop_offset = 0;  // where the branch at the end leads that closes a loop: behind the checks before it. 0: none
+  u32 loop_offset = 0;  // where the branch at the end leads that closes a loop: after the checks before it. 0: none
   // Of limited code: EngineArea::page_eip must be at least -lowest, page_end at least `end`.
   i32 lowest = 0, end = 0;
   bool limited = false;

@@ -25,7 +25,7 @@ x86::Mem hidden_field(const x86::Gp& known, std::size_t offset, u32 bytes) {
   return x86::Mem(known, static_cast<i32>(offsetof(Known, hidden) + offset), bytes);
 }
 
-// The mode of the code behind is the present one: size and kind are, and a segment is flat if this one is.
+// The mode of the code that is entered is the present one if size and kind are, and a segment is flat if this one is.
 void emit_check(x86::Assembler& a, bool flat, bool returns, const Label& find) {
   const Label other = a.newLabel(), out = a.newLabel();
   for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx}) a.push(each);

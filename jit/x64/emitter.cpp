@@ -493,11 +493,7 @@ void Emitter::read_time(ExitPoint* exit) {
   a_.jnz(forbidden);
   call_thunk(thunks_.time, exit);
   a_.bind(done);
-  defer([=, this] {
-    a_.bind(forbidden);
-    call_thunk(thunks_.cold, exit);
-    a_.jmp(done);
-  });
+  defer_to_handler(forbidden, exit, done);
 }
 
 // A cold instruction: its handler is called with everything in CpuState.

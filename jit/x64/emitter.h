@@ -300,6 +300,7 @@ class Emitter {
   void load_pointer(const Gp& to, const Label& slow, unsigned segment);
   void push_return_address(const Label& slow);
   void take_flags(const Gp& flags, const Label& slow);
+  void take_interrupt_flag(const Gp& flags, u32 fixed, const Label& other);  // emitter_system.cpp
   void far_transfer(u16 id);
   void direct_transfer(u16 id);
   void known_transfer(u16 id, const Label& slow);
@@ -324,6 +325,14 @@ class Emitter {
     deferred_.push_back([this, index = index_, code = std::move(code)] {
       index_ = index;
       code();
+    });
+  }
+  // From there the instruction is its handler's, and then goes on at done.
+  void defer_to_handler(const Label& from, ExitPoint* exit, const Label& done) {
+    defer([=, this] {
+      a_.bind(from);
+      call_thunk(thunks_.cold, exit);
+      a_.jmp(done);
     });
   }
   ExitPoint* branch_exit(i32 target);

@@ -52,14 +52,10 @@ void Emitter::load_segment(u16 id) {
   a_.jne(slow);
   if (n.immediate != kFromOperand) move_stack_pointer(n.size);
   a_.bind(done);
-  defer([=, this] {
-    a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    a_.jmp(done);
-  });
+  defer_to_handler(slow, exit, done);
 }
 
-// LES and its like: the offset, then the selector behind it.
+// LES and its like: the offset, then the selector that follows it.
 void Emitter::load_far(u16 id) {
   const Node& n = at(id);
   const u8 reg = insn().insn->reg;
@@ -91,11 +87,7 @@ void Emitter::load_far(u16 id) {
   a_.mov(guest(reg, n.size), sized(host, n.size));
   give(host);
   a_.bind(done);
-  defer([=, this] {
-    a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    a_.jmp(done);
-  });
+  defer_to_handler(slow, exit, done);
 }
 
 // LAR, LSL. EngineArea::value as below.
@@ -231,7 +223,7 @@ void Emitter::set_fixed_segment(unsigned segment, u32 add, u16 attributes) {
   a_.mov(state(at_segment + offsetof(Segment, kind), 8), segment == kCs ? kCodeKind : kDataKind);
 }
 
-// The mode behind the instruction is known: the next block is looked up as behind an indirect branch.
+// The mode after the instruction is known: the next block is looked up as after an indirect branch.
 void Emitter::fast_transfer(u16 id) {
   const bool leaves = at(id).immediate != 0;
   store_x87_pointers();

@@ -67,7 +67,7 @@ u8 Emitter::run_distance(u8 index, bool write, unsigned segment, const Label& sl
   }
   if (!flat || !wide) a_.lea(scratch, x86::ptr(place, kAddress));
   if (!wide) {
-    a_.cmp(scratch, 0xFFFF);  // the index must not wrap, not even behind the run
+    a_.cmp(scratch, 0xFFFF);  // the index must not wrap, not even after the run
     a_.ja(slow);
   }
   if (!flat) {
@@ -135,11 +135,7 @@ void Emitter::repeat_string(u16 id) {
     a_.mov(guest(kEcx, 2), 0);
   }
   a_.bind(done);
-  defer([=, this] {
-    a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    a_.jmp(done);
-  });
+  defer_to_handler(slow, exit, done);
 }
 
 }  // namespace relic86::jit::x64

@@ -127,12 +127,33 @@ void Emitter::set_flags_byte() {
   host_flags(kByte);
 }
 
+// IF becomes that of a register with flags. Jumps to other, with nothing changed, if one of the fixed flags would
+// change or an interrupt may have waited for IF. Uses kAddress.
+void Emitter::take_interrupt_flag(const Gp& flags, u32 fixed, const Label& other) {
+  const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
+  const Gp scratch = kAddress.r32();
+  const Label masked = a_.newLabel();
+  a_.mov(scratch, flags);
+  a_.xor_(scratch, system_flags);
+  a_.test(scratch, static_cast<i32>(fixed));
+  a_.jnz(other);
+  a_.test(flags, static_cast<i32>(kIF));
+  a_.jz(masked);
+  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
+  a_.jne(other);
+  a_.bind(masked);
+  a_.mov(scratch, flags);
+  a_.and_(scratch, static_cast<i32>(kIF));
+  a_.and_(system_flags, ~static_cast<i32>(kIF));
+  a_.or_(system_flags, scratch);
+}
+
 // IF may change, by privilege; with any other system flag, or an interrupt waiting for IF, the instruction is the
 // handler's.
 void Emitter::set_flags(u16 id) {
   const Node& n = at(id);
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
-  const Label other = a_.newLabel(), masked = a_.newLabel();
+  const Label other = a_.newLabel();
   const u8 host = in_temporary(n.a, 4);
   const Gp value = sized(host, 4), scratch = kAddress.r32();
   if (n.size == 2) a_.movzx(value, value.r16());
@@ -154,19 +175,7 @@ void Emitter::set_flags(u16 id) {
   } else {
     check_trusted(other);
   }
-  a_.mov(scratch, value);
-  a_.xor_(scratch, system_flags);
-  a_.test(scratch, static_cast<i32>(fixed));
-  a_.jnz(other);
-  a_.test(value, static_cast<i32>(kIF));
-  a_.jz(masked);
-  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
-  a_.jne(other);
-  a_.bind(masked);
-  a_.mov(scratch, value);
-  a_.and_(scratch, static_cast<i32>(kIF | kDF));
-  a_.and_(system_flags, ~static_cast<i32>(kIF | kDF));
-  a_.or_(system_flags, scratch);
+  take_interrupt_flag(value, fixed, other);
   host_flags(0);
   if (need(kArithmeticFlags).needed()) {
     FlagStep step;
@@ -185,11 +194,7 @@ void Emitter::set_flags(u16 id) {
 void Emitter::cold_aside(const Label& slow, const Label& done) {
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
   exit->settles_flags = true;
-  defer([=, this] {
-    a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    a_.jmp(done);
-  });
+  defer_to_handler(slow, exit, done);
 }
 
 void Emitter::clear_interrupts() {

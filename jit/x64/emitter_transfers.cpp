@@ -69,23 +69,7 @@ void Emitter::push_return_address(const Label& slow) {
 // flags: what IRET has popped. IF and the arithmetic flags change, nothing else.
 void Emitter::take_flags(const Gp& flags, const Label& slow) {
   constexpr u32 kOthers = u32{kTF} | kNT | kDF;
-  const u32 fixed = kOthers | (mode_.user ? 0u : u32{kIOPL});
-  const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
-  const Gp scratch = kAddress.r32();
-  const Label masked = a_.newLabel();
-  a_.mov(scratch, flags);
-  a_.xor_(scratch, system_flags);
-  a_.test(scratch, static_cast<i32>(fixed));
-  a_.jnz(slow);
-  a_.test(flags, static_cast<i32>(kIF));
-  a_.jz(masked);
-  a_.cmp(state(offsetof(CpuState, pending), 4), 0);
-  a_.jne(slow);
-  a_.bind(masked);
-  a_.mov(scratch, flags);
-  a_.and_(scratch, static_cast<i32>(kIF));
-  a_.and_(system_flags, ~static_cast<i32>(kIF));
-  a_.or_(system_flags, scratch);
+  take_interrupt_flag(flags, kOthers | (mode_.user ? 0u : u32{kIOPL}), slow);
   a_.mov(state(offsetof(CpuState, nmi_blocked), 1), 0);
   FlagStep step;
   step.op = Op::Image;

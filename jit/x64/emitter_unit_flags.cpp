@@ -15,7 +15,7 @@ constexpr i32 kUnusable = static_cast<i32>(kCr0Em | kCr0Ts);
 
 }  // namespace
 
-// next := CR0 behind the instruction.
+// next := CR0 after the instruction.
 void Emitter::next_cr0(const Gp& next) {
   const Insn& i = *insn().insn;
   const Mem cr0 = state(offsetof(CpuState, cr0), 4);
@@ -37,7 +37,7 @@ void Emitter::next_cr0(const Gp& next) {
   a_.or_(next, static_cast<i32>(kCr0Et));
 }
 
-// Looked up, as behind an indirect branch.
+// Looked up, as after an indirect branch.
 void Emitter::enter_next_in(const Mode& mode) {
   const u64 tag = tag_;
   tag_ = tag_of_(mode);
@@ -66,9 +66,9 @@ void Emitter::unit_flags() {
   a_.mov(cr0, next);
   a_.test(change, kUnusable);
   a_.jz(same);
-  Mode behind = mode_;
-  behind.x87 = behind.sse = behind.traps = false;
-  enter_next_in(behind);
+  Mode after = mode_;
+  after.x87 = after.sse = after.traps = false;
+  enter_next_in(after);
   a_.bind(usable);
   // What the units' registers say is in memory.
   constexpr i32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsr = static_cast<i32>(0xFFFF0000u);
@@ -95,20 +95,16 @@ void Emitter::unit_flags() {
     if (trapping) a_.bind(traps);
     a_.test(state(offsetof(CpuState, cr4), 4), kOsFxsr);
     a_.jz(without_sse);
-    behind.x87 = behind.sse = true;
-    behind.traps = trapping;
-    enter_next_in(behind);
+    after.x87 = after.sse = true;
+    after.traps = trapping;
+    enter_next_in(after);
     a_.bind(without_sse);
-    behind.sse = false;
-    enter_next_in(behind);
+    after.sse = false;
+    enter_next_in(after);
   }
   a_.bind(same);
   fall_through_exit();
-  defer([=, this] {
-    a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    a_.jmp(same);
-  });
+  defer_to_handler(slow, exit, same);
 }
 
 }  // namespace relic86::jit::x64

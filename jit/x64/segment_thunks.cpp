@@ -29,7 +29,7 @@ void restore_and_return(x86::Assembler& a) {
   a.ret();
 }
 
-// What has the engine look up behind a load, and what makes a hidden part another (derive_limits()): jumps to other.
+// What has the engine look up after a load, and what makes a hidden part another (derive_limits()): jumps to other.
 void emit_guards(x86::Assembler& a, const Label& other) {
   a.cmp(state_field(offsetof(CpuState, pending), 4), 0);
   a.jne(other);
@@ -103,9 +103,8 @@ void emit_load(x86::Assembler& a, unsigned segment, bool code32, const Label& fi
   a.jmp(out);
 }
 
-void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
-  const Label out = a.newLabel();
-  save(a);
+// What is known of a selector that an instruction asks about. Jumps to out, with ZF clear, where the handler must look.
+void emit_look(x86::Assembler& a, const Label& find, const Label& out) {
   a.movzx(x86::eax, mode_field(offsetof(CpuMode, protected_mode), 2));
   a.cmp(x86::eax, kProtected);
   a.jne(out);
@@ -114,6 +113,12 @@ void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
   a.jnz(out);
   a.call(find);
   a.jne(out);
+}
+
+void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
+  const Label out = a.newLabel();
+  save(a);
+  emit_look(a, find, out);
   a.xor_(x86::ebp, x86::ebp);
   a.test(known_field(offsetof(Known, kind), 1), wanted);
   a.setnz(x86::bpl);
@@ -122,17 +127,11 @@ void emit_verify(x86::Assembler& a, Known::Kind wanted, const Label& find) {
   restore_and_return(a);
 }
 
-// LAR and LSL; with EFLAGS.AC as VERR and VERW.
+// LAR and LSL.
 void emit_describe(x86::Assembler& a, bool limit, const Label& find) {
   const Label out = a.newLabel(), other = a.newLabel(), visible = a.newLabel();
   save(a);
-  a.movzx(x86::eax, mode_field(offsetof(CpuMode, protected_mode), 2));
-  a.cmp(x86::eax, kProtected);
-  a.jne(out);
-  a.test(state_field(offsetof(CpuState, system_flags), 4), static_cast<i32>(kAC));
-  a.jnz(out);
-  a.call(find);
-  a.jne(out);
+  emit_look(a, find, out);
   a.test(known_field(offsetof(Known, kind), 1), Known::kKnown);
   a.jz(other);
   a.test(known_field(offsetof(Known, kind), 1), Known::kVisible);

@@ -67,6 +67,15 @@ void load_units(x86::Assembler& a) {
   a.mov(area_field(offsetof(EngineArea, units), 4), 1);
 }
 
+// The guest goes on in the code that rax leads to, and not where its calls would return to.
+void go_on_elsewhere(x86::Assembler& a) {
+  a.mov(x86::rsp, area_field(offsetof(EngineArea, first_frame)));
+  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
+  a.mov(x86::r10, x86::rax);
+  reload(a);
+  a.jmp(x86::r10);
+}
+
 void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& leave_spilled) {
   const Label go_on = a.newLabel();
   spill(a);
@@ -85,11 +94,7 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   a.jz(go_on);
   a.cmp(x86::rax, 1);
   a.je(leave_spilled);
-  a.mov(x86::rsp, area_field(offsetof(EngineArea, first_frame)));
-  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
-  a.mov(x86::r10, x86::rax);
-  reload(a);
-  a.jmp(x86::r10);
+  go_on_elsewhere(a);
   a.bind(go_on);
   const Label keep = a.newLabel();
   a.cmp(x86::Mem(kAddress, static_cast<i32>(offsetof(ExitPoint, units)), 1), 0);
@@ -114,11 +119,7 @@ void emit_departure(x86::Assembler& a, const Helpers& helpers, Helper helper, co
   a.call(x86::rax);
   a.cmp(x86::rax, 1);
   a.je(leave_spilled);
-  a.mov(x86::rsp, area_field(offsetof(EngineArea, first_frame)));
-  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
-  a.mov(x86::r10, x86::rax);
-  reload(a);
-  a.jmp(x86::r10);
+  go_on_elsewhere(a);
 }
 
 // Calls a helper that looks at no guest registers but those handed to it. With the host's units in use, which C++ would

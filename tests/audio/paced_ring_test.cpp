@@ -72,7 +72,7 @@ TEST(PacedRing, AGuestThatIsTooSlowIsCounted) {
   EXPECT_GT(session.ring.underruns(), 10u);
 }
 
-// A guest that makes up for lost time all at once does not stay behind for it.
+// A guest that makes up for lost time all at once does not stay late for it.
 TEST(PacedRing, AStallCostsItsOwnTimeOnly) {
   Session session;
   session.run(2, 1, [](double now) { return now > 1 && now < 1.2; });

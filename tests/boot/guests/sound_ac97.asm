@@ -14,32 +14,18 @@ LIST   equ 30000h
 %endmacro
 
 main:
-  mov eax, 80001800h          ; bus 0, slot 3
-.find:
-  mov [function], eax
-  mov bx, 0
-  call config_read
-  cmp eax, 24158086h
-  je .found
-  mov eax, [function]
-  add eax, 800h
-  cmp eax, 80010000h
-  jb .find
+  mov eax, 24158086h
+  call pci_find
+  jnc .found
   tell 'x'
   jmp finish
 .found:
   mov bx, 10h
-  call config_read
-  and ax, 0FFFCh
+  call pci_ports
   mov [nam], ax
   mov bx, 14h
-  call config_read
-  and ax, 0FFFCh
+  call pci_ports
   mov [nabm], ax
-  mov bx, 4
-  call config_read
-  or ax, 5                    ; I/O, bus master
-  out dx, ax
 
   mov dx, [nabm]
   add dx, 2Ch
@@ -135,19 +121,10 @@ main:
   call tell_hex               ; 01: descriptor
   jmp finish
 
-; BX: register. EAX: its value; DX is left at the data port.
-config_read:
-  mov eax, [function]
-  or al, bl
-  mov dx, 0CF8h
-  out dx, eax
-  mov dx, 0CFCh
-  in eax, dx
-  ret
+%include "pci.inc"
 
 left:     wave 1000, 24000
 right:    wave 2000, 24000
-function: dd 0
 nam:      dw 0
 nabm:     dw 0
   times 17 * 512 - ($ - $$) db 0

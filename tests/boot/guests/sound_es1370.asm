@@ -13,28 +13,15 @@ FRAMES equ 4800
 %endmacro
 
 main:
-  mov eax, 80001800h          ; bus 0, slot 3
-.find:
-  mov [function], eax
-  mov bx, 0
-  call config_read
-  cmp eax, 50001274h
-  je .found
-  mov eax, [function]
-  add eax, 800h
-  cmp eax, 80010000h
-  jb .find
+  mov eax, 50001274h
+  call pci_find
+  jnc .found
   tell 'x'
   jmp finish
 .found:
   mov bx, 10h
-  call config_read
-  and ax, 0FFFCh
+  call pci_ports
   mov [ports], ax
-  mov bx, 4
-  call config_read
-  or ax, 5                    ; I/O, bus master
-  out dx, ax
 
   card 10h, 0000h             ; master at 0 dB
   card 10h, 0100h
@@ -101,18 +88,9 @@ main:
   mov es, ax
   jmp finish
 
-; BX: register. EAX: its value; DX is left at the data port.
-config_read:
-  mov eax, [function]
-  or al, bl
-  mov dx, 0CF8h
-  out dx, eax
-  mov dx, 0CFCh
-  in eax, dx
-  ret
+%include "pci.inc"
 
 left:     wave 1000, 24000
 right:    wave 2000, 24000
-function: dd 0
 ports:    dw 0
   times 17 * 512 - ($ - $$) db 0

@@ -173,6 +173,22 @@ TEST(Clock, NothingIsOwedAcrossANewRate) {
   EXPECT_EQ(clock.board.irqs.rises[8], rises);
 }
 
+TEST(Clock, NothingIsOwedOnceItIsForgotten) {
+  for (const bool forgotten : {false, true}) {
+    ClockBoard clock(kLastSecondOf1999, MissedTicks::Reinjected);
+    clock.set(0x0B, 0x42);  // 1024 Hz
+    clock.board.pass(100 * kMillisecond);
+    clock.get(0x0C);
+    if (forgotten) clock.device.forget_missed_ticks();
+    unsigned ticks = 0;
+    for (unsigned i = 0; i < 500; i++) {
+      clock.board.pass(kMillisecond / 10);
+      if (clock.board.irqs.levels[8] && (clock.get(0x0C) & 0x40) != 0) ticks++;
+    }
+    EXPECT_NEAR(ticks, forgotten ? 51 : 152, 2) << forgotten;
+  }
+}
+
 TEST(Clock, AlarmAndUpdateEnded) {
   ClockBoard clock;
   clock.set(1, 0x02), clock.set(3, 0xC0), clock.set(5, 0xFF);
