@@ -102,6 +102,103 @@ class Front {
   FeatureSet features_;
 };
 
+// What follows the ModRM byte.
+struct Tail {
+  u8 length = 0;                      // of the whole instruction
+  u8 scale = 0, index = 0, base = 0;  // of the SIB byte
+  i64 displacement = 0;
+  u64 immediate[2] = {};
+};
+
+bool operand_is_32(const Front& front, const InstructionRow& row, bool code32) {
+  const bool toggle = front.prefixes.operand_size && (row.traits & kTraitNoOperandPrefix) == 0;
+  return code32 != toggle;
+}
+
+// Forms that have one shape on every processor: integer instructions without LOCK and repeat prefix.
+bool is_common(const Front& front) {
+  if (front.prefixes.lock || front.prefixes.repeat != 0) return false;
+  const u8 opcode = front.encoding.opcode, reg = front.encoding.reg;
+  const auto within = [opcode](u8 first, u8 last) { return opcode >= first && opcode <= last; };
+  if (front.encoding.map == OpcodeMap::TwoByte) {
+    return within(0x40, 0x4F) || within(0x80, 0x9F) || opcode == 0xAF || within(0xB6, 0xB7) || within(0xBE, 0xBF);
+  }
+  if (front.encoding.map != OpcodeMap::OneByte) return false;
+  switch (opcode) {
+    case 0x8D:
+    case 0xC4:
+    case 0xC5: return opcode == 0x8D && front.encoding.memory;
+    case 0xC6:
+    case 0xC7: return reg == 0;
+    case 0xFE: return reg < 2;
+    case 0xFF: return reg < 7 && reg != 3 && reg != 5;
+    default: break;
+  }
+  return (opcode < 0x40 && (opcode & 7) < 6) || within(0x40, 0x5F) || within(0x68, 0x6B) || within(0x70, 0x81) ||
+         within(0x83, 0x8B) || within(0x90, 0x99) || within(0xA0, 0xA3) || within(0xA8, 0xA9) || within(0xB0, 0xC3) ||
+         opcode == 0xC9 || within(0xD0, 0xD3) || within(0xE0, 0xE3) || within(0xE8, 0xE9) || opcode == 0xEB ||
+         within(0xF6, 0xF7);
+}
+
+// The tail of a common form. False: it is none, or the window ends before it does.
+class TailReader {
+ public:
+  TailReader(std::span<const u8> window, std::size_t at) : window_(window), at_(at) {}
+
+  bool run(const Front& front, const InstructionRow& row, bool code32, Tail& tail) {
+    if (!is_common(front)) return false;
+    const bool address32 = code32 != front.prefixes.address_size;
+    if (front.has_modrm && front.encoding.memory) {
+      const u8 mod = front.modrm >> 6;
+      unsigned bytes = mod == 1 ? 1 : mod == 2 ? (address32 ? 4 : 2) : 0;
+      if (address32) {
+        u8 base = front.encoding.rm;
+        if (base == 4) {
+          const u8 sib = static_cast<u8>(take(1));
+          tail.scale = sib >> 6;
+          tail.index = sib >> 3 & 7;
+          tail.base = base = sib & 7;
+        }
+        if (mod == 0 && base == 5) bytes = 4;
+      } else if (mod == 0 && front.encoding.rm == 6) {
+        bytes = 2;
+      }
+      const u64 raw = take(bytes);
+      tail.displacement = bytes == 1   ? static_cast<i8>(raw)
+                          : bytes == 2 ? static_cast<i16>(raw)
+                                       : static_cast<i32>(raw);
+    }
+    const unsigned full = operand_is_32(front, row, code32) ? 4 : 2;
+    switch (row.immediate) {
+      case ImmediateKind::None: break;
+      case ImmediateKind::Offset: tail.displacement = static_cast<i64>(take(address32 ? 4 : 2)); break;
+      case ImmediateKind::Byte:
+      case ImmediateKind::SignedByte:
+      case ImmediateKind::RelativeByte: tail.immediate[0] = take(1); break;
+      case ImmediateKind::Word: tail.immediate[0] = take(2); break;
+      case ImmediateKind::OperandSize:
+      case ImmediateKind::RelativeFull: tail.immediate[0] = take(full); break;
+      case ImmediateKind::FarPointer:
+      case ImmediateKind::WordByte: return false;
+    }
+    tail.length = static_cast<u8>(at_);
+    return at_ <= window_.size();
+  }
+
+ private:
+  // Beyond the window there are zeros: run() says so at the end.
+  u64 take(unsigned bytes) {
+    u64 value = 0;
+    for (unsigned i = 0; i < bytes; ++i, ++at_) {
+      if (at_ < window_.size()) value |= u64{window_[at_]} << (8 * i);
+    }
+    return value;
+  }
+
+  std::span<const u8> window_;
+  std::size_t at_;
+};
+
 void set_address16(Insn& insn, u8 mod, u8 rm) {
   constexpr u8 kBase[8] = {kEbx, kEbx, kEbp, kEbp, kEsi, kEdi, kEbp, kEbx};
   constexpr u8 kIndex[8] = {kEsi, kEdi, kEsi, kEdi, kNoRegister, kNoRegister, kNoRegister, kNoRegister};
@@ -110,23 +207,21 @@ void set_address16(Insn& insn, u8 mod, u8 rm) {
   insn.index = kIndex[rm];
 }
 
-void set_address32(Insn& insn, u8 mod, u8 rm, const ZydisDecodedInstruction& decoded) {
+void set_address32(Insn& insn, u8 mod, u8 rm, const Tail& tail) {
   if (rm != 4) {
     if (mod == 0 && rm == 5) return;  // disp32 alone
     insn.base = rm;
     return;
   }
-  const auto& sib = decoded.raw.sib;
-  if (!(mod == 0 && sib.base == 5)) insn.base = sib.base;
-  if (sib.index != 4) {
-    insn.index = sib.index;
-    insn.scale = sib.scale;
+  if (!(mod == 0 && tail.base == 5)) insn.base = tail.base;
+  if (tail.index != 4) {
+    insn.index = tail.index;
+    insn.scale = tail.scale;
   }
 }
 
-void set_immediate(Insn& insn, ImmediateKind kind, const ZydisDecodedInstruction& decoded) {
-  const u64 first = decoded.raw.imm[0].value.u;
-  const u64 second = decoded.raw.imm[1].value.u;
+void set_immediate(Insn& insn, ImmediateKind kind, const Tail& tail) {
+  const auto [first, second] = tail.immediate;
   const auto from_byte = static_cast<u32>(static_cast<i32>(static_cast<i8>(first)));
   const auto from_word = static_cast<u32>(static_cast<i32>(static_cast<i16>(first)));
   switch (kind) {
@@ -151,7 +246,7 @@ void set_immediate(Insn& insn, ImmediateKind kind, const ZydisDecodedInstruction
   }
 }
 
-void fill(Insn& insn, const Front& front, const InstructionRow& row, const ZydisDecodedInstruction& decoded) {
+void fill(Insn& insn, const Front& front, const InstructionRow& row, const Tail& tail) {
   insn.reg = front.has_modrm       ? front.encoding.reg
              : row.opcode_register ? front.encoding.opcode & 7
                                    : (front.encoding.opcode >> 3) & 7;
@@ -161,18 +256,18 @@ void fill(Insn& insn, const Front& front, const InstructionRow& row, const Zydis
     insn.flags |= kInsnMemory;
     const u8 mod = front.modrm >> 6;
     if (insn.address32()) {
-      set_address32(insn, mod, front.encoding.rm, decoded);
+      set_address32(insn, mod, front.encoding.rm, tail);
     } else {
       set_address16(insn, mod, front.encoding.rm);
     }
-    insn.displacement = static_cast<u32>(decoded.raw.disp.value);
+    insn.displacement = static_cast<u32>(tail.displacement);
     if (insn.base == kEsp || insn.base == kEbp) insn.segment = kSs;
   } else if (row.immediate == ImmediateKind::Offset) {
     insn.flags |= kInsnMemory;
-    insn.displacement = static_cast<u32>(decoded.raw.disp.value) & insn.address_mask;
+    insn.displacement = static_cast<u32>(tail.displacement) & insn.address_mask;
   }
   if (front.prefixes.segment != 0xFF) insn.segment = front.prefixes.segment;
-  set_immediate(insn, row.immediate, decoded);
+  set_immediate(insn, row.immediate, tail);
   if (row.map == OpcodeMap::OneByte && (row.opcode & 0xF8) == 0xD8) insn.immediate2 = front.modrm;
 }
 
@@ -181,9 +276,25 @@ void fill(Insn& insn, const Front& front, const InstructionRow& row, const Zydis
 struct Decoder::Engine {
   ZydisDecoder code16;
   ZydisDecoder code32;
+
+  Outcome read(std::span<const u8> window, bool wide, Tail& tail) const {
+    ZydisDecodedInstruction decoded{};
+    const ZyanStatus status =
+        ZydisDecoderDecodeInstruction(wide ? &code32 : &code16, nullptr, window.data(), window.size(), &decoded);
+    if (status == ZYDIS_STATUS_NO_MORE_DATA)
+      return window.size() >= kMaxInstructionLength ? Outcome::TooLong : Outcome::NeedMore;
+    if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return Outcome::TooLong;
+    if (!ZYAN_SUCCESS(status)) return Outcome::Undefined;
+    const auto& raw = decoded.raw;
+    tail = {decoded.length, raw.sib.scale, raw.sib.index, raw.sib.base, raw.disp.value, {}};
+    tail.immediate[0] = raw.imm[0].value.u;
+    tail.immediate[1] = raw.imm[1].value.u;
+    return Outcome::Found;
+  }
 };
 
-Decoder::Decoder(FeatureSet features) : features_(features), engine_(std::make_unique<Engine>()) {
+Decoder::Decoder(FeatureSet features, Reading reading)
+    : features_(features), reading_(reading), engine_(std::make_unique<Engine>()) {
   for (const bool wide : {false, true}) {
     ZydisDecoder& decoder = wide ? engine_->code32 : engine_->code16;
     const bool good =
@@ -207,17 +318,11 @@ bool Decoder::decode(std::span<const u8> window, bool code32, Insn& insn) const 
   insn.row = kNoRow;
   Front front(window, features_);
   Outcome outcome = front.run();
-  ZydisDecodedInstruction decoded{};
-  if (outcome == Outcome::Found) {
-    const ZyanStatus status = ZydisDecoderDecodeInstruction(code32 ? &engine_->code32 : &engine_->code16, nullptr,
-                                                            window.data(), window.size(), &decoded);
-    if (status == ZYDIS_STATUS_NO_MORE_DATA) {
-      outcome = window.size() >= kMaxInstructionLength ? Outcome::TooLong : Outcome::NeedMore;
-    } else if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) {
-      outcome = Outcome::TooLong;
-    } else if (!ZYAN_SUCCESS(status)) {
-      outcome = Outcome::Undefined;
-    }
+  Tail tail;
+  if (outcome == Outcome::Found &&
+      !(reading_ == Reading::CommonHere &&
+        TailReader(window, front.used).run(front, instruction_table()[front.row], code32, tail))) {
+    outcome = engine_->read(window, code32, tail);
   }
   switch (outcome) {
     case Outcome::NeedMore: return false;
@@ -233,14 +338,13 @@ bool Decoder::decode(std::span<const u8> window, bool code32, Insn& insn) const 
   }
 
   const InstructionRow& row = instruction_table()[front.row];
-  insn.length = decoded.length;
-  const bool operand_toggle = front.prefixes.operand_size && (row.traits & kTraitNoOperandPrefix) == 0;
-  if (code32 != operand_toggle) insn.flags |= kInsnOperand32;
+  insn.length = tail.length;
+  if (operand_is_32(front, row, code32)) insn.flags |= kInsnOperand32;
   if (code32 != front.prefixes.address_size) insn.flags |= kInsnAddress32;
   if (!insn.address32()) insn.address_mask = 0xFFFF;
   if (front.prefixes.repeat == 0xF3) insn.flags |= kInsnRep;
   if (front.prefixes.repeat == 0xF2) insn.flags |= kInsnRepne;
-  fill(insn, front, row, decoded);
+  fill(insn, front, row, tail);
   if (front.prefixes.lock) {
     insn.flags |= kInsnLock;
     if (!insn.memory() || (row.traits & kTraitLockable) == 0) {

@@ -3,8 +3,11 @@
 #include <Zydis/Zydis.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <set>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "cpu/decoder.h"
 
@@ -49,6 +52,14 @@ bool is_offered(ZydisISASet set) {
   }
 }
 
+bool same(const Insn& a, const Insn& b) {
+  const auto fields = [](const Insn& i) {
+    return std::tuple(i.handler, i.displacement, i.address_mask, i.immediate, i.immediate2, i.row, i.length, i.flags,
+                      i.reg, i.rm, i.base, i.index, i.scale, i.segment);
+  };
+  return fields(a) == fields(b);
+}
+
 class EveryEncoding {
  public:
   EveryEncoding() { ZydisDecoderInit(&known_, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32); }
@@ -77,6 +88,39 @@ class EveryEncoding {
   ZydisDecoder known_;
   Decoder decoder_{kAllFeatures};
 };
+
+// Every opcode and ModRM byte, with and without prefixes, cut short anywhere: the decoder's own reading and Zydis's.
+TEST(DecoderCoverage, CommonInstructionsAreReadAsZydisReadsThem) {
+  const Decoder own(kAllFeatures), zydis(kAllFeatures, Decoder::Reading::AllByZydis);
+  const std::vector<std::vector<u8>> prefixes = {{},           {0x66},
+                                                 {0x67},       {0x66, 0x67},
+                                                 {0x2E},       {0x67, 0x66, 0x65},
+                                                 {0xF3},       {0xF0},
+                                                 {0x66, 0xF2}, {0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66}};
+  std::minstd_rand random(1);
+  for (const bool code32 : {false, true}) {
+    for (const auto& prefix : prefixes) {
+      for (unsigned opcode = 0; opcode < 512; ++opcode) {
+        for (unsigned modrm = 0; modrm < 256; ++modrm) {
+          std::vector<u8> bytes = prefix;
+          if (opcode >= 256) bytes.push_back(0x0F);
+          bytes.push_back(static_cast<u8>(opcode));
+          bytes.push_back(static_cast<u8>(modrm));
+          while (bytes.size() < kMaxInstructionLength) bytes.push_back(static_cast<u8>(random() >> 8));
+          const std::size_t whole = kMaxInstructionLength, cut = 1 + random() % kMaxInstructionLength;
+          for (const std::size_t size : {whole, cut}) {
+            Insn ours, theirs;
+            const bool good = own.decode({bytes.data(), size}, code32, ours);
+            ASSERT_EQ(good, zydis.decode({bytes.data(), size}, code32, theirs));
+            if (good) {
+              ASSERT_TRUE(same(ours, theirs)) << std::hex << opcode << ' ' << modrm << ' ' << code32 << ' ' << size;
+            }
+          }
+        }
+      }
+    }
+  }
+}
 
 TEST(DecoderCoverage, WhatTheModelsHaveIsInTheTable) {
   EveryEncoding every;
