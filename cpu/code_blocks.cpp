@@ -12,22 +12,10 @@ Flow stale(Cpu&, const Insn&) { return Flow::Lookup; }
 
 u64 page_of(BackingOffset offset) { return offset.raw >> kPageShift; }
 
-// The granules of a page that [first, first + length) touches, length 1 or more, within the page.
-u64 granules(BackingOffset first, u64 length) {
-  const u64 low = (first.raw & (kPageSize - 1)) / kGranule;
-  const u64 high = ((first.raw & (kPageSize - 1)) + length - 1) / kGranule;
+// The granules that the bytes [first, end) of a page touch, at least one.
+u64 granules(u64 first, u64 end) {
+  const u64 low = first / kGranule, high = (end - 1) / kGranule;
   return (~u64{0} << low) & (~u64{0} >> (63 - high));
-}
-
-// The bytes of a block in its first page.
-u64 first_part(const CodeBlock& block) {
-  return std::min<u64>(block.bytes, kPageSize - (block.first.raw & (kPageSize - 1)));
-}
-
-bool overlaps(const CodeBlock& block, BackingOffset first, u64 length) {
-  const auto meets = [&](u64 start, u64 size) { return first.raw < start + size && start < first.raw + length; };
-  if (meets(block.first.raw, first_part(block))) return true;
-  return block.straddles && meets(block.second_page.raw, block.bytes - first_part(block));
 }
 
 }  // namespace
@@ -52,15 +40,35 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
   instructions_ += block->insns.size();
   ++generation_;
   CodeBlock* const raw = block.get();
-  pages_[page_of(raw->first)].push_back(raw);
-  store_.add_code(BackingOffset(page_of(raw->first) << kPageShift), granules(raw->first, first_part(*raw)));
-  if (raw->straddles) {
-    pages_[page_of(raw->second_page)].push_back(raw);
-    store_.add_code(raw->second_page, granules(raw->second_page, raw->bytes - first_part(*raw)));
-  }
+  enter_page(raw->first, raw->bytes_in_first_page(), *raw);
+  if (raw->straddles) enter_page(raw->second_page, raw->bytes - raw->bytes_in_first_page(), *raw);
   table_[slot(raw->key)] = raw;
   blocks_.emplace(raw->key, std::move(block));
   return raw;
+}
+
+void CodeBlocks::enter_page(BackingOffset first, u64 length, CodeBlock& block) {
+  const u64 at = first.raw & (kPageSize - 1);
+  pages_[page_of(first)].push_back({static_cast<u16>(at), static_cast<u16>(at + length), &block});
+  store_.add_code(BackingOffset(first.raw - at), granules(at, at + length));
+}
+
+// The granules that no other block of the page holds are free of code again.
+void CodeBlocks::leave_page(BackingOffset in_page, const CodeBlock& block) {
+  const auto found = pages_.find(page_of(in_page));
+  if (found == pages_.end()) return;
+  std::vector<Stretch>& stretches = found->second;
+  u64 held = 0;
+  std::size_t kept = 0;
+  for (const Stretch& each : stretches) {
+    if (each.block == &block) continue;
+    held |= granules(each.first, each.end);
+    stretches[kept++] = each;
+  }
+  stretches.resize(kept);
+  const BackingOffset page(page_of(in_page) << kPageShift);
+  if (kept == 0) pages_.erase(found);
+  store_.keep_code(page, held);
 }
 
 void CodeBlocks::kill(CodeBlock& block) {
@@ -71,17 +79,8 @@ void CodeBlocks::kill(CodeBlock& block) {
   for (Insn& insn : block.insns) insn.handler = stale;
   instructions_ -= block.insns.size();
   if (table_[slot(block.key)] == &block) table_[slot(block.key)] = nullptr;
-  const auto leave = [&](BackingOffset offset) {
-    const auto page = pages_.find(page_of(offset));
-    if (page == pages_.end()) return;
-    std::erase(page->second, &block);
-    if (page->second.empty()) {
-      pages_.erase(page);
-      store_.clear_code(BackingOffset(page_of(offset) << kPageShift));
-    }
-  };
-  leave(block.first);
-  if (block.straddles) leave(block.second_page);
+  leave_page(block.first, block);
+  if (block.straddles) leave_page(block.second_page, block);
   const auto owner = blocks_.find(block.key);
   dead_.push_back(std::move(owner->second));
   blocks_.erase(owner);
@@ -121,8 +120,9 @@ CodeBlocks::Site* CodeBlocks::site(BackingOffset first, u64 length) {
   const auto page = pages_.find(page_of(first));
   if (page == pages_.end() || !patcher_.enabled()) return nullptr;
   site = {first.raw, length, 0, {}, {}};
-  for (CodeBlock* const block : page->second) {
-    if (!overlaps(*block, first, length)) continue;
+  for (const Stretch& each : page->second) {
+    if (!each.meets(first, length)) continue;
+    CodeBlock* const block = each.block;
     if (block->straddles) return nullptr;
     u64 at = block->first.raw;
     for (std::size_t i = 0; i + 1 < block->insns.size() && at < first.raw + length; ++i) {
@@ -152,8 +152,8 @@ void CodeBlocks::invalidate(BackingOffset first, u64 length) {
   const auto page = pages_.find(page_of(first));
   if (page == pages_.end()) return;
   std::vector<CodeBlock*> hit;
-  for (CodeBlock* const block : page->second) {
-    if (overlaps(*block, first, length)) hit.push_back(block);
+  for (const Stretch& each : page->second) {
+    if (each.meets(first, length)) hit.push_back(each.block);
   }
   if (hit.empty()) return;
   const bool often = rewritten_often(first);

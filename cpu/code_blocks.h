@@ -2,6 +2,7 @@
 // never by an address. One block never reaches over its page but for a block of one instruction that does.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -27,6 +28,14 @@ struct CodeBlock {
   void* translation = nullptr;
   // The instructions, then a sentinel whose handler answers Flow::Lookup.
   std::vector<Insn> insns;
+
+  u64 bytes_in_first_page() const { return std::min<u64>(bytes, kPageSize - (first.raw & (kPageSize - 1))); }
+  // Whether it holds one of these bytes, which lie within a page.
+  bool overlaps(BackingOffset start, u64 length) const {
+    const auto meets = [&](u64 from, u64 size) { return start.raw < from + size && from < start.raw + length; };
+    return meets(first.raw, bytes_in_first_page()) ||
+           (straddles && meets(second_page.raw, bytes - bytes_in_first_page()));
+  }
 };
 
 class CodeBlocks {
@@ -95,7 +104,18 @@ class CodeBlocks {
   BackingStore& store_;
   std::vector<CodeBlock*> table_;  // direct-mapped
   std::unordered_map<u64, std::unique_ptr<CodeBlock>> blocks_;
-  std::unordered_map<u64, std::vector<CodeBlock*>> pages_;  // by page number of the backing
+  // The blocks of a page of the backing, each with what it holds of that page: a write looks at nothing but these.
+  struct Stretch {
+    u16 first = 0, end = 0;  // offsets in the page
+    CodeBlock* block = nullptr;
+    bool meets(BackingOffset start, u64 length) const {
+      const u64 at = start.raw & (kPageSize - 1);
+      return at < end && first < at + length;
+    }
+  };
+  std::unordered_map<u64, std::vector<Stretch>> pages_;  // by page number
+  void enter_page(BackingOffset first, u64 length, CodeBlock& block);
+  void leave_page(BackingOffset page, const CodeBlock& block);
   std::vector<std::unique_ptr<CodeBlock>> dead_;
   std::size_t instructions_ = 0;
   std::function<void(CodeBlock&)> death_listener_;

@@ -31,7 +31,9 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   statistics_.flatten_by_row.resize(instruction_table().size());
   thunks_ = x64::make_thunks(
       cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &depart_helper,
-               &transfer_helper, &flatten_helper, &time_helper, &identify_helper, descriptors_.data()});
+               &transfer_helper, &flatten_helper, &time_helper, &identify_helper, descriptors_.data(),
+               options_.code_stores ? store_.write_tracking() : BackingStore::WriteTracking{},
+               options_.clock ? cpu.clock().line() : nullptr});
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -51,6 +53,7 @@ ExitReason Translator::run(u64 budget) {
     return interpreter_.run_traced(budget);
   }
   interpreter_.begin(budget);
+  spent_ = 0;
   const HostTraps::Running running(traps_);
   for (;;) {
     collect();
@@ -115,19 +118,31 @@ const u8* Translator::known_entry() {
   return lookups_.find(page + linear.raw + LookupTable::tag_of(mode_number()));
 }
 
+void Translator::spend(u64 nanoseconds) {
+  constexpr u64 kMost = 500'000;
+  spent_ += nanoseconds;
+  const bool real_time = cpu_.clock().line() != nullptr;
+  if (spent_ > kMost && real_time) cpu_.shorten_slice(0);
+}
+
 Flow Translator::run_one(CodeBlock& block) {
+  constexpr u64 kTranslation = 30'000, kInterpretedBlock = 300;
+  const u64 translated = statistics_.translated;
   Translation* const translation = translation_of(block, unshared_);
   unshared_ = false;
   ExitPoint* const from = pending_link_;
   pending_link_ = nullptr;
   if (translation != nullptr) {
     if (from != nullptr) link(*from, *translation);
+    if (statistics_.translated != translated) spend(kTranslation);
     if (state_.remaining >= static_cast<i64>(translation->count)) return execute(*translation);
+    if (state_.remaining <= 0) return Flow::Branched;
   }
   ++statistics_.interpreted_blocks;
   const u64 before = cpu_.instruction_count();
   const Flow flow = interpreter_.run_block(block.insns.data());
   statistics_.interpreted_instructions += cpu_.instruction_count() - before;
+  spend(kInterpretedBlock);
   return flow;
 }
 
@@ -200,7 +215,7 @@ Flow Translator::leave(ExitPoint& exit) {
         state_.rip &= exit.eip_mask;
         return Flow::Branched;
       }
-      if (options_.link && exit.owner->block != nullptr && exit.linkable) pending_link_ = &exit;
+      if (options_.link && !exit.owner->dead && exit.linkable) pending_link_ = &exit;
       return Flow::Branched;
     case ExitKind::Before: {
       const Insn& insn = *exit.insn;

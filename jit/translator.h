@@ -46,6 +46,8 @@ struct TranslatorOptions {
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
+  bool code_stores = true;              // stores into pages with code that leave the code alone need no call
+  bool clock = true;                    // RDTSC in real time is the host's, scaled
   bool registers = true;                // planes of video memory are accessed without leaving translated code
 };
 
@@ -92,7 +94,6 @@ class Translator final : public Executor, public CodeWatch {
 
  private:
   // --- translator.cpp ---
-  bool run_slice_part();
   const u8* known_entry();
   u32 code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
   // Where the code page lies in CS.
@@ -109,6 +110,9 @@ class Translator final : public Executor, public CodeWatch {
            interpreter_.stepping() || !dead_.empty();
   }
   Flow run_one(CodeBlock& block);
+  // In real time a slice is as long as the guest's speed so far says, but new code is decoded, interpreted and
+  // translated at a hundredth of it: such a slice ends early, so that devices and time are not kept waiting.
+  void spend(u64 nanoseconds);
   Flow enter(const u8* entry);
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
@@ -168,6 +172,7 @@ class Translator final : public Executor, public CodeWatch {
   bool plain_store(u32 linear, u32 size) const;
   bool nobody(u64 entry, bool write) const;
   bool immediate_store(u32 linear, u32 size);
+  bool others_store(const ExitPoint& exit, u32 linear) const;
   bool rewrite_store(u32 linear, u32 size) const;
   u32 access_offset(const ExitPoint& exit) const;
   bool lost_a_page() const;
@@ -196,6 +201,7 @@ class Translator final : public Executor, public CodeWatch {
   ExitPoint* pending_link_ = nullptr;
   bool cut_ = false;       // the budget does not reach to the end of the next block
   bool unshared_ = false;  // the next block is wanted in its unshared variant
+  u64 spent_ = 0;          // nanoseconds of this slice on new code, by rule of thumb
   TranslatorStatistics statistics_;
   i64 started_ = 0;  // nanoseconds of the host
 };

@@ -210,8 +210,7 @@ bool reachable(const Translation& owner, u32 at, const u8* target) {
 
 void Translator::link(ExitPoint& exit, Translation& target) {
   Translation& owner = *exit.owner;
-  if (exit.linked != nullptr || target.mode != owner.mode || target.unshared != exit.unshared || owner.block == nullptr)
-    return;
+  if (exit.linked != nullptr || target.mode != owner.mode || target.unshared != exit.unshared || owner.dead) return;
   // The place that the branch names: in the same page, by backing, or in one that the code will check.
   const u64 page = owner.block->first.raw >> kPageShift, first = target.block->first.raw;
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
@@ -251,6 +250,7 @@ void Translator::block_died(CodeBlock& block) {
 
 void Translator::bury(Translation* translation) {
   ++statistics_.died;
+  translation->dead = true;
   if (pending_link_ != nullptr && pending_link_->owner == translation) pending_link_ = nullptr;
   if (translation->code != nullptr && !translation->unshared) lookups_.remove(lookup_key(*translation));
   for (ExitPoint* const exit : translation->incoming) unlink(*exit);

@@ -194,6 +194,13 @@ bool Translator::immediate_store(u32 linear, u32 size) {
   return interpreter_.blocks().immediates_only(backing_of(entry, linear), size);
 }
 
+// A store that hits code, but not the running block's: others may die while it runs.
+bool Translator::others_store(const ExitPoint& exit, u32 linear) const {
+  if (!options_.code_stores || (linear & (kPageSize - 1)) + exit.size > kPageSize) return false;
+  const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
+  return !exit.owner->block->overlaps(backing_of(entry, linear), exit.size);
+}
+
 u64 Translator::store_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
@@ -205,7 +212,8 @@ u64 Translator::store_helper(void* context, void* exit_point) {
   const bool plain = exit.size <= in_page
                          ? self.plain_store(linear, exit.size)
                          : self.plain_store(linear, in_page) && self.plain_store(linear + in_page, exit.size - in_page);
-  if (!plain && !self.rewrite_store(linear, exit.size) && !self.immediate_store(linear, exit.size)) {
+  if (!plain && !self.rewrite_store(linear, exit.size) && !self.immediate_store(linear, exit.size) &&
+      !self.others_store(exit, linear)) {
     self.outcome_set_ = true;
     return self.depart(exit);
   }
@@ -300,7 +308,7 @@ u64 Translator::time_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   self.state_.remaining += exit.undone;  // counted time is exact
-  const u64 now = static_cast<u64>(self.cpu_.clock().now()) + self.state_.tsc_offset;
+  const u64 now = static_cast<u64>(self.cpu_.clock().now_on_line()) + self.state_.tsc_offset;
   self.state_.remaining -= exit.undone;
   return now;
 }

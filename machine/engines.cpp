@@ -35,6 +35,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"units", &jit::TranslatorOptions::units},
                                 {"unmasked", &jit::TranslatorOptions::unmasked},
+                                {"code-stores", &jit::TranslatorOptions::code_stores},
+                                {"clock", &jit::TranslatorOptions::clock},
                                 {"compound", &jit::TranslatorOptions::compound}};
 
 std::string switch_names() {

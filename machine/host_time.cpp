@@ -3,6 +3,10 @@
 #include <cstdio>
 #include <ctime>
 #include <memory>
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <x86intrin.h>
+#endif
 
 namespace relic86 {
 
@@ -11,6 +15,19 @@ i64 host_monotonic_ns() {
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * i64{1'000'000'000} + now.tv_nsec;
 }
+
+#ifdef __x86_64__
+u64 host_ticks() { return __rdtsc(); }
+
+bool host_ticks_are_steady() {
+  constexpr unsigned kPowerManagement = 0x80000007, kInvariantTsc = 1u << 8;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(kPowerManagement, &eax, &ebx, &ecx, &edx) != 0 && (edx & kInvariantTsc) != 0;
+}
+#else
+u64 host_ticks() { return 0; }
+bool host_ticks_are_steady() { return false; }
+#endif
 
 i64 host_unix_seconds() {
   timespec now{};

@@ -1,6 +1,7 @@
 #include "machine/machine_clock.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace relic86 {
 
@@ -17,13 +18,13 @@ constexpr i64 kMostRepayment = 31;
 }  // namespace
 
 MachineClock::MachineClock(std::optional<IcountOption> icount, std::function<u64()> instruction_count,
-                           i64 (*host_clock)())
-    : icount_(icount), instruction_count_(std::move(instruction_count)), host_clock_(host_clock) {}
+                           const HostClocks& host)
+    : icount_(icount), instruction_count_(std::move(instruction_count)), host_(host) {}
 
 GuestTime MachineClock::now() const {
   if (icount_) return static_cast<GuestTime>(static_cast<u64>(base_) + (instruction_count_() << icount_->shift));
   if (!running_) return base_;
-  const i64 host = host_clock_();
+  const i64 host = host_.nanoseconds();
   const i64 passed = host - host_seen_;
   host_seen_ = host;
   // Products of bounded numbers: a machine may have stood for days.
@@ -31,7 +32,58 @@ GuestTime MachineClock::now() const {
   i64 due = std::min(passed + std::min(lent_, repaid), kLongestStep);
   if (next_event_ - base_ < due - kLatestEvent) due = std::max<i64>(0, next_event_ + kLatestEvent - base_);
   lent_ += passed - due;
-  return base_ += due;
+  base_ += due;
+  line_.span = 0;
+  if (line_.latest > base_) {  // a reader's counter was ahead
+    lent_ = std::max<i64>(0, lent_ - (line_.latest - base_));
+    base_ = line_.latest;
+  }
+  return base_;
+}
+
+GuestTime MachineClock::now_on_line() const {
+  if (line() == nullptr || !running_) return now();
+  // More ticks than this between two looks at the counter: the host did something else meanwhile, and the two clocks
+  // were not read at one moment.
+  constexpr u64 kSharp = 4'000;
+  const u64 before = host_.ticks();
+  const GuestTime moment = now();
+  const u64 ticks = host_.ticks();
+  if (ticks - before > kSharp) return moment;
+  calibrate(ticks);
+  if (ns_per_tick_ != 0) draw_line(ticks);
+  return moment;
+}
+
+// The slope is that of the last stretch of this length: hosts correct their clocks all the time, by little.
+void MachineClock::calibrate(u64 ticks) const {
+  constexpr i64 kFirstStretch = 10'000'000, kStretch = 200'000'000;
+  if (!reference_) {
+    reference_ = Reference{ticks, host_seen_};
+    return;
+  }
+  const i64 stretch = host_seen_ - reference_->nanoseconds;
+  if (stretch < (ns_per_tick_ == 0 ? kFirstStretch : kStretch)) return;
+  const double measured = static_cast<double>(stretch) / static_cast<double>(ticks - reference_->ticks);
+  // A counter that has been set, or that stood while the host slept: start again.
+  constexpr double kTolerance = 0.01, kSlowest = 20;
+  const bool believable =
+      measured > 0 && measured < kSlowest && (ns_per_tick_ == 0 || std::abs(measured / ns_per_tick_ - 1) < kTolerance);
+  ns_per_tick_ = believable ? measured : 0;
+  reference_ = Reference{ticks, host_seen_};
+}
+
+// What now() is going to say for moments up to its longest step, while nobody asks.
+void MachineClock::draw_line(u64 ticks) const {
+  GuestTime longest = kLongestStep;
+  if (next_event_ != Scheduler::kNever) longest = std::min(longest, next_event_ + kLatestEvent - base_);
+  if (longest <= 0) return;
+  constexpr double kOne = 4294967296.0;
+  const double slope = ns_per_tick_ * pace();
+  line_.first = ticks;
+  line_.rate = static_cast<u64>(slope * kOne);
+  line_.start = base_;
+  line_.span = static_cast<u64>(static_cast<double>(longest) / slope);
 }
 
 double MachineClock::pace() const {
@@ -41,12 +93,13 @@ double MachineClock::pace() const {
 // Guest time goes to the event that the guest slept for and no further, however late the host comes back: timers of an
 // idle guest lose nothing.
 void MachineClock::slept(GuestTime wanted) {
-  const i64 host = host_clock_();
+  const i64 host = host_.nanoseconds();
   const i64 total = host - host_seen_ + lent_;
   host_seen_ = host;
   const i64 due = std::min(total, wanted);
   lent_ = total - due;
   base_ += due;
+  line_.span = 0;
 }
 
 void MachineClock::stop() {
@@ -55,7 +108,7 @@ void MachineClock::stop() {
 }
 
 void MachineClock::start() {
-  host_seen_ = host_clock_();
+  host_seen_ = host_.nanoseconds();
   running_ = true;
 }
 
@@ -78,7 +131,11 @@ void MachineClock::measure(u64 instructions, i64 host_ns) {
   measured_ns_ += host_ns;
   if (measured_ns_ < kTooShort) return;
   if (measured_instructions_ != 0) {
-    speed_ += kWeight * (static_cast<double>(measured_instructions_) / static_cast<double>(measured_ns_) - speed_);
+    // A guest that goes on to new code after it has cleared memory is a hundred times slower at once: slices that are
+    // too long lend time, those that are too short cost nothing.
+    constexpr double kCollapse = 0.5;
+    const double measured = static_cast<double>(measured_instructions_) / static_cast<double>(measured_ns_);
+    speed_ = measured < kCollapse * speed_ ? measured : speed_ + kWeight * (measured - speed_);
   }
   measured_instructions_ = 0;
   measured_ns_ = 0;
@@ -95,8 +152,9 @@ void MachineClock::state(StateArchive& archive) {
   if (!archive.loading()) return;
   constexpr GuestTime kLatest = GuestTime{1} << 61;  // some 70 years; times to come are computed from it
   base_ = std::clamp<GuestTime>(moment, 0, kLatest);
-  host_seen_ = host_clock_();
+  host_seen_ = host_.nanoseconds();
   lent_ = 0;
+  line_ = {};
   if (icount_) base_ = static_cast<GuestTime>(static_cast<u64>(base_) - (instruction_count_() << icount_->shift));
 }
 

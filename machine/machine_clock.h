@@ -21,14 +21,21 @@
 
 namespace relic86 {
 
+// What the host's time is read from.
+struct HostClocks {
+  i64 (*nanoseconds)() = host_monotonic_ns;                         // never backwards
+  u64 (*ticks)() = host_ticks_are_steady() ? host_ticks : nullptr;  // what lines are drawn over; null: none are
+};
+
 class MachineClock final : public GuestClock {
  public:
   // instruction_count: the processor's count, exact in the middle of a slice.
-  // host_clock: nanoseconds, never backwards.
   MachineClock(std::optional<IcountOption> icount, std::function<u64()> instruction_count,
-               i64 (*host_clock)() = host_monotonic_ns);
+               const HostClocks& host = HostClocks());
 
   GuestTime now() const override;
+  GuestTime now_on_line() const override;
+  ClockLine* line() const override { return icount_ || host_.ticks == nullptr ? nullptr : &line_; }
   bool deterministic() const { return icount_.has_value(); }
   bool sleeps() const { return !icount_ || icount_->sleep; }
 
@@ -51,7 +58,10 @@ class MachineClock final : public GuestClock {
   // Real time, running guest: when the next event of a device is due. Guest time goes on for only a moment after that
   // until the caller has carried the event out and says which is the next, so that no tick of a periodic timer passes
   // unseen.
-  void expect_event(GuestTime deadline) { next_event_ = deadline; }
+  void expect_event(GuestTime deadline) {
+    next_event_ = deadline;
+    line_.span = 0;
+  }
   // Real time: how far guest time is behind the host's, in nanoseconds.
   i64 lent() const { return lent_; }
   void slept(GuestTime wanted);
@@ -63,10 +73,12 @@ class MachineClock final : public GuestClock {
 
  private:
   double pace() const;  // real time: guest nanoseconds per host nanosecond while the guest runs
+  void draw_line(u64 ticks) const;
+  void calibrate(u64 ticks) const;
 
   std::optional<IcountOption> icount_;
   std::function<u64()> instruction_count_;
-  i64 (*host_clock_)();
+  HostClocks host_;
   bool running_ = false;
   // Guest time when it was last looked at; -icount: all idle time skipped.
   mutable GuestTime base_ = 0;
@@ -74,7 +86,16 @@ class MachineClock final : public GuestClock {
   mutable i64 host_seen_ = 0;
   mutable i64 lent_ = 0;
   GuestTime next_event_ = Scheduler::kNever;
-  double speed_ = 0.05;  // instructions per host nanosecond
+  // The line that guest time follows since it was last looked at, and what its slope comes from: a moment on both of
+  // the host's clocks, and their ratio since.
+  mutable ClockLine line_;
+  struct Reference {
+    u64 ticks = 0;
+    i64 nanoseconds = 0;
+  };
+  mutable std::optional<Reference> reference_;
+  mutable double ns_per_tick_ = 0;  // 0: not measured yet
+  double speed_ = 0.05;             // instructions per host nanosecond
   // Short slices not yet in speed_.
   u64 measured_instructions_ = 0;
   i64 measured_ns_ = 0;

@@ -88,10 +88,10 @@ void BackingStore::add_code(BackingOffset page, u64 granules) {
   if (newly && watch_listener_) watch_listener_(BackingOffset(index << kPageShift), kPageSize);
 }
 
-void BackingStore::clear_code(BackingOffset page) {
+void BackingStore::keep_code(BackingOffset page, u64 granules) {
   const u64 index = page.raw >> kPageShift;
-  code_[index] = 0;
-  watch_[index] &= static_cast<u8>(~kWatchCode);
+  code_[index] &= granules;
+  if (code_[index] == 0) watch_[index] &= static_cast<u8>(~kWatchCode);
 }
 
 void BackingStore::arm_dirty(BackingOffset first, u64 size) {

@@ -41,8 +41,18 @@ class BackingStore {
   // The page holds decoded or translated code in these 64-byte granules (bit n: bytes 64n to 64n+63). Adding granules
   // may make the page watched: the caller then downgrades the TLB's fast write entries (Tlb::watch).
   void add_code(BackingOffset page, u64 granules);
-  void clear_code(BackingOffset page);  // no code left in the page
+  // Of them only these still do; 0: no code is left in the page.
+  void keep_code(BackingOffset page, u64 granules);
   u64 code_granules(BackingOffset offset) const { return code_[offset.raw >> kPageShift]; }
+  // For translated code: where the bytes begin and, per page, what is watched (kWatchedForCode: code alone) and which
+  // granules hold code. As long as the store lives.
+  struct WriteTracking {
+    const u8* base = nullptr;
+    const u8* watched = nullptr;
+    const u64* granules = nullptr;
+  };
+  static constexpr u8 kWatchedForCode = 1;
+  WriteTracking write_tracking() const { return {base_, watch_.data(), code_.data()}; }
 
   // Display and snapshot tracking: arm marks the pages clean and watched; the first write marks them dirty and
   // unwatched.
@@ -65,7 +75,7 @@ class BackingStore {
 
   void mark_dirty(u64 page);
 
-  enum Watch : u8 { kWatchCode = 1, kWatchDirty = 2 };
+  enum Watch : u8 { kWatchCode = kWatchedForCode, kWatchDirty = 2 };
   u8* base_ = nullptr;
   u64 ram_size_ = 0;
   u64 used_ = 0;

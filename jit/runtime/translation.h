@@ -76,6 +76,7 @@ struct Translation {
   CodeBlock* block = nullptr;
   u32 mode = 0;           // its number (jit/runtime/mode_numbers.h)
   bool unshared = false;  // the variant in which every access checks its own page
+  bool dead = false;      // waits to be collected; may still be running, or be returned to
   u32 count = 0;          // instructions
   const u8* code = nullptr;
   u8* writable = nullptr;  // the same bytes, to be written

@@ -101,7 +101,7 @@ class Emitter {
   void peek(u16 id);
   void set_stack_pointer(u16 id);
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to
-  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages.
+  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages, or a store finds no plain page.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                      bool aligned = false, const Label* split = nullptr);
   AddressForm operand_address(u16 address);

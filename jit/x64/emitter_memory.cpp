@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -93,7 +95,7 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
       a_.jmp(over);
     });
   }
-  tlb_entry(entry, address32, write, slow);
+  tlb_entry(entry, address32, write, write && split != nullptr ? *split : slow);
   return x86::Mem(kAddress, entry, 0, -static_cast<i32>(kTlbFast), bytes);
 }
 
@@ -316,16 +318,14 @@ void Emitter::store(u16 id) {
   defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
 }
 
-// What a store does that is none of one page.
+// What a store does that is none of one plain page.
 void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
                            const Label& done, ExitPoint* exit) {
   const Mem kept = area(offsetof(EngineArea, value), bytes);
-  if (bytes == 2 || bytes == 4) {
-    a_.bind(split);
-    a_.emit(x86::Inst::kIdMov, kept, value);
-    a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][mode_.user ? 1 : 0]);
-    a_.je(done);
-  }
+  a_.bind(split);
+  a_.emit(x86::Inst::kIdMov, kept, value);
+  a_.call(thunks_.split_store[std::countr_zero(bytes)][mode_.user ? 1 : 0]);
+  a_.je(done);
   a_.bind(slow);
   a_.emit(x86::Inst::kIdMov, kept, value);
   call_thunk(thunks_.store, exit);

@@ -149,20 +149,22 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   tlb_entry(pointer, kAddress, group.writes, miss);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
+    const Label straddles = a_.newLabel();
     a_.bind(miss);
     index_ = snapshot.index;
+    a_.test(pointer.r8(), static_cast<i32>(kTlbWatched));
+    a_.jnz(straddles);  // C++ would only say that the page may not be accessed directly
     wait_here();
     call_thunk(thunks_.touch, exit);
     a_.cmp(area(offsetof(EngineArea, value)), 0);
     a_.jne(again);
     if (alone && span > 1) {
-      const Label straddles = a_.newLabel();
       a_.jmp(straddles);
       a_.bind(unaligned);
       compare_with_page_end(pointer, span);
       a_.jbe(within);
-      a_.bind(straddles);
     }
+    a_.bind(straddles);
     a_.bind(over);
     restore(snapshot);
     const bool passes = entry_home_ && from_home_ && home_current_;

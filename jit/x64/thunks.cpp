@@ -17,7 +17,7 @@ namespace {
 using asmjit::Label;
 
 // What calls of the guest may take of the host's stack (emitter_calls.cpp).
-constexpr i32 kFrameBytes = 64 * 1024;
+constexpr i32 kFrameBytes = 512 * 1024;
 
 constexpr i32 kEngine = static_cast<i32>(offsetof(VcpuMemory, engine));
 
@@ -146,8 +146,31 @@ void emit_identify(x86::Assembler& a, const Helpers& helpers, const Label& cold)
   a.ret();
 }
 
-// EDX:EAX := what the helper gives.
+// EDX:EAX := what the line says as long as it holds, else what the helper gives.
 void emit_time(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
+  if (helpers.line != nullptr) {
+    const auto field = [](std::size_t offset) { return x86::qword_ptr(x86::rdx, static_cast<i32>(offset)); };
+    const Label call = a.newLabel();
+    a.rdtsc();
+    a.shl(x86::rdx, 32);
+    a.or_(x86::rax, x86::rdx);
+    a.mov(x86::rdx, reinterpret_cast<u64>(helpers.line));
+    a.sub(x86::rax, field(offsetof(ClockLine, first)));
+    a.cmp(x86::rax, field(offsetof(ClockLine, span)));
+    a.jae(call);
+    a.imul(x86::rax, field(offsetof(ClockLine, rate)));
+    a.shr(x86::rax, 32);
+    a.add(x86::rax, field(offsetof(ClockLine, start)));
+    a.cmp(x86::rax, field(offsetof(ClockLine, latest)));
+    a.cmovl(x86::rax, field(offsetof(ClockLine, latest)));
+    a.mov(field(offsetof(ClockLine, latest)), x86::rax);
+    a.add(x86::rax, state_field(offsetof(CpuState, tsc_offset)));
+    a.mov(x86::rdx, x86::rax);
+    a.shr(x86::rdx, 32);
+    a.mov(x86::eax, x86::eax);
+    a.ret();
+    a.bind(call);
+  }
   emit_light_call(a, helpers, helpers.time, cold);
   a.mov(x86::rdx, x86::rax);
   a.shr(x86::rdx, 32);
@@ -191,6 +214,55 @@ void emit_lazy_flags(x86::Assembler& a) {
   for (const x86::Gp& each : {x86::rdx, x86::rcx, x86::rax}) a.pop(each);
 }
 
+// kAddress's flags are the guest's.
+void give_flags(x86::Assembler& a, bool image) {
+  if (image) {
+    a.mov(area_field(offsetof(EngineArea, value)), kAddress);
+  } else {
+    a.push(kAddress);
+    a.popfq();
+  }
+  a.ret();
+}
+
+// The host's flags are the guest's, but for flags that the host leaves undefined.
+void keep_flags(x86::Assembler& a, bool image, u32 undefined = 0) {
+  if (image) {
+    a.pushfq();
+    a.pop(kAddress);
+    a.and_(kAddress.r32(), static_cast<i32>(kArithmeticFlags & ~undefined));
+    a.mov(area_field(offsetof(EngineArea, value)), kAddress);
+  }
+  a.ret();
+}
+
+// An INC or DEC on top of the full step: CF is that step's, which `full` gives. Should C++ have computed all flags
+// there, the same is done once more, to no effect.
+void emit_home_partial(x86::Assembler& a, const Label& full, const Label& flatten, bool image) {
+  for (const u8 size : {u8{4}, u8{2}, u8{1}}) {
+    for (const Op op : {Op::Dec, Op::Inc}) {
+      const Label next = a.newLabel();
+      FlagStep step;
+      step.op = op;
+      step.size = size;
+      step.from_result = true;
+      a.cmp(area_field(offsetof(EngineArea, home_partial), 4), step.descriptor());
+      a.jne(next);
+      a.sub(x86::rsp, 8);  // C++, should it be called, finds the stack aligned
+      a.call(full);
+      a.lea(x86::rsp, x86::ptr(x86::rsp, 8));
+      a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_partial_result), 4));
+      const x86::Gp result = sized(kAddress.id(), size);
+      a.emit(op == Op::Dec ? x86::Inst::kIdInc : x86::Inst::kIdDec, result);
+      if (image) a.bt(area_field(offsetof(EngineArea, value), 4), 0);
+      a.emit(op == Op::Dec ? x86::Inst::kIdDec : x86::Inst::kIdInc, result);
+      keep_flags(a, image);
+      a.bind(next);
+    }
+  }
+  a.jmp(flatten);
+}
+
 // The host's flags := the guest's, all but AF, from the home: the common steps here, others by flatten. image:
 // EngineArea::value := all of them.
 void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
@@ -202,17 +274,22 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
   static constexpr Form kForms[] = {{Op::Sub, 4, false}, {Op::And, 4, true}, {Op::And, 4, false}, {Op::Sub, 1, false},
                                     {Op::And, 1, true},  {Op::Sub, 4, true}, {Op::And, 1, false}, {Op::Add, 4, true},
                                     {Op::Or, 4, true},   {Op::Xor, 4, true}, {Op::Sub, 2, false}, {Op::And, 2, true}};
-  const auto give_flags = [&] {  // those in kAddress
-    if (image) {
-      a.mov(area_field(offsetof(EngineArea, value)), kAddress);
-    } else {
-      a.push(kAddress);
-      a.popfq();
-    }
-    a.ret();
-  };
+  const Label partial = a.newLabel(), full = a.newLabel();
   a.cmp(area_field(offsetof(EngineArea, home_partial), 4), 0);
-  a.jne(flatten);
+  a.jne(partial);
+  a.bind(full);
+  // Comparisons of the x87 and SSE, SAHF, POPF: the home holds an image.
+  for (const Op op : {Op::Image, Op::Literal}) {
+    const Label next = a.newLabel();
+    FlagStep step;
+    step.op = op;
+    a.cmp(area_field(offsetof(EngineArea, home_step), 4), step.descriptor());
+    a.jne(next);
+    a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_operand), 4));
+    a.and_(kAddress.r32(), static_cast<i32>(op == Op::Literal ? u32{kZF} | kPF | kCF : u32{kArithmeticFlags}));
+    give_flags(a, image);
+    a.bind(next);
+  }
   for (const Form& form : kForms) {
     const Label next = a.newLabel();
     FlagStep step;
@@ -237,32 +314,16 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
       if (form.from_result) a.add(left, right);
       a.cmp(left, right);
     }
-    if (image) {
-      const bool arithmetic = form.op == Op::Sub || form.op == Op::Add;  // logic clears AF
-      a.pushfq();
-      a.pop(kAddress);
-      a.and_(kAddress.r32(), static_cast<i32>(arithmetic ? u32{kArithmeticFlags} : kArithmeticFlags & ~kAF));
-      a.mov(area_field(offsetof(EngineArea, value)), kAddress);
-    }
-    a.ret();
-    a.bind(next);
-  }
-  // Comparisons of the x87 and SSE, SAHF, POPF: the home holds an image.
-  for (const Op op : {Op::Literal, Op::Image}) {
-    const Label next = a.newLabel();
-    FlagStep step;
-    step.op = op;
-    a.cmp(area_field(offsetof(EngineArea, home_step), 4), step.descriptor());
-    a.jne(next);
-    a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_operand), 4));
-    a.and_(kAddress.r32(), static_cast<i32>(op == Op::Literal ? u32{kZF} | kPF | kCF : u32{kArithmeticFlags}));
-    give_flags();
+    const bool arithmetic = form.op == Op::Sub || form.op == Op::Add;  // logic clears AF
+    keep_flags(a, image, arithmetic ? 0u : u32{kAF});
     a.bind(next);
   }
   a.cmp(area_field(offsetof(EngineArea, home_step), 4), 0);
   a.jne(flatten);
   emit_lazy_flags(a);
-  give_flags();
+  give_flags(a, image);
+  a.bind(partial);
+  emit_home_partial(a, full, flatten, image);
 }
 
 }  // namespace
@@ -335,7 +396,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   emit_home_flags(a, flatten, true);
   CodeThunks far = emit_code_thunks(a, helpers.known);
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
-  const SplitThunks split = emit_split_thunks(a);
+  const SplitThunks split = emit_split_thunks(a, helpers.tracking);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -371,7 +432,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.code = far;
   for (unsigned user = 0; user < 2; ++user) {
     thunks.split_load[user] = base + split.load[user];
-    for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
+    for (unsigned width = 0; width < 3; ++width) thunks.split_store[width][user] = base + split.store[width][user];
   }
   return thunks;
 }

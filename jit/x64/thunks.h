@@ -1,6 +1,8 @@
 // The fixed code between C++ and translated code: in, out, and calls that keep the guest's registers.
 #pragma once
 
+#include "base/guest_clock.h"
+#include "cpu/code_blocks.h"
 #include "cpu/state.h"
 #include "jit/ir/mode.h"
 #include "jit/runtime/code_cache.h"
@@ -25,6 +27,8 @@ struct Helpers {
   Helper time = nullptr;      // gives what RDTSC reads
   Helper identify = nullptr;  // CPUID, from and to CpuState
   const KnownDescriptor* known = nullptr;
+  BackingStore::WriteTracking tracking{};  // for stores beside decoded code
+  ClockLine* line = nullptr;               // guest time may follow it; null: `time` is always called
 };
 
 // Each is called with the selector in rbp, its upper bits 0. Z: done. Else nothing has changed.
@@ -58,10 +62,11 @@ struct Thunks {
   u64 identify = 0;    // CPUID; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
-  // 2 or 4 bytes over the end of a page, from the linear address in rbp on, from or to EngineArea::value: NZ, and
-  // nothing done, unless both pages may be accessed directly. By user; stores by size, too: 0 for 2 bytes. rbp changes.
+  // From or to EngineArea::value at the linear address in rbp, by user and the stores' width (1 << n bytes). Z: done;
+  // else nothing is. Loads of 2 or 4 bytes and stores over the end of a page: both pages may be accessed directly.
+  // Stores within a page: it holds code that they leave as it is. rbp changes.
   u64 split_load[2] = {};
-  u64 split_store[2][2] = {};
+  u64 split_store[3][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };

@@ -67,6 +67,35 @@ TEST(FlagChain, BecomesAnImageWithoutACall) {
   }
 }
 
+// The next block asks for an INC's or DEC's flags on top of others, all of them or by a condition that reads CF, too.
+TEST(FlagChain, CountsOnTopOfOthersAreReadWithoutACall) {
+  const std::vector<u8> fulls[] = {
+      {0x50, 0x81, 0x24, 0x24, 0xD5, 0x08, 0x00, 0x00, 0x9D},  // push eax; and [esp], 8D5h; popf
+      {0x39, 0xD0},                                            // cmp eax, edx
+      {0x01, 0xC2},                                            // add edx, eax
+      {0x09, 0xC2}};                                           // or edx, eax
+  const std::vector<u8> counts[] = {{0x40}, {0x48}, {0x66, 0x40}, {0x66, 0x48}, {0xFE, 0xC0}, {0xFE, 0xC8}};
+  const std::vector<u8> readers[] = {{0x9C, 0x5B},         // pushf; pop ebx
+                                     {0x0F, 0x96, 0xC3},   // setbe bl
+                                     {0x0F, 0x9F, 0xC3}};  // setg bl
+  for (const auto& full : fulls) {
+    for (const auto& count : counts) {
+      for (const auto& reader : readers) {
+        std::vector<u8> body{0x25, 0xFF, 0x0F, 0x00, 0x80};  // and eax, 80000FFFh: often at a border
+        body.insert(body.end(), full.begin(), full.end());
+        body.insert(body.end(), count.begin(), count.end());
+        body.insert(body.end(), {0xEB, 0x00});  // jmp to the next instruction
+        body.insert(body.end(), reader.begin(), reader.end());
+        body.insert(body.end(), {0x01, 0xDE});  // add esi, ebx
+        const Outcome expected = flags_after(body, false), found = flags_after(body, true);
+        EXPECT_EQ(found.sum, expected.sum)
+            << unsigned{full[0]} << ' ' << unsigned{count[0]} << ' ' << unsigned{reader[0]};
+        EXPECT_LT(found.flattens, 10u) << unsigned{full[0]} << ' ' << unsigned{count[0]} << ' ' << unsigned{reader[0]};
+      }
+    }
+  }
+}
+
 }  // namespace
 
 }  // namespace relic86

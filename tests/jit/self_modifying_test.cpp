@@ -155,6 +155,56 @@ TEST_P(SelfModifying, DataBesideCodeKeepsTheTranslation) {
 }
 
 // As kernels do that find one processor: the prefix goes, once. What is left is no call of C++.
+// A function changes what its caller returns to: the block that called it is gone when it is returned to.
+TEST_P(SelfModifying, TheCallersCode) {
+  const Bytes code = counting_loop([](Bytes& b) {
+    const u32 function = b.size() + 17, after = b.size() + 5;
+    b.raw({0xE8}).branch(kStart + function);                    // call function
+    b.raw({0xB8}).dword(0);                                     // mov eax, 0: the operand becomes ECX
+    b.raw({0x05}).dword(0);                                     // add eax, 0
+    b.raw({0xEB, 0x07});                                        // jmp over the function
+    b.raw({0x89, 0x0D}).dword(kStart + after + 1).raw({0xC3});  // mov [after + 1], ecx; ret
+  });
+  machine_.write(kStart, code.all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), kSum);
+}
+
+// The same for an opcode, and two calls deep: the older caller is changed.
+TEST_P(SelfModifying, TheCallersCallersCode) {
+  const Bytes code = counting_loop([](Bytes& b) {
+    const u32 after = b.size() + 5, outer = after + 6, inner = outer + 8;
+    b.raw({0xE8}).branch(kStart + outer);                              // call outer
+    b.raw({0x89, 0xC8, 0x90, 0x90, 0xEB, 0x16});                       // mov eax, ecx; two NOPs: INC EAX or NOP; jmp on
+    b.raw({0xE8}).branch(kStart + inner).raw({0x90, 0x90, 0xC3});      // outer: call inner; ret
+    b.raw({0x80, 0x35}).dword(kStart + after + 2).raw({0x90 ^ 0x40});  // inner: xor byte [after + 2], NOP ^ INC EAX
+    b.raw({0x88, 0x0D}).dword(0x5000).raw({0xC3});                     // mov [5000h], cl; ret
+  });
+  machine_.write(kStart, code.all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), kSum + kRounds / 2);
+}
+
+// Code is made in many places of a page again and again, by stores of every size that run over granules, too.
+TEST_P(SelfModifying, ManyPlacesOfOnePage) {
+  constexpr u32 kMade = 0x4000, kPlaces = 32;
+  Bytes b;
+  b.raw({0x31, 0xD2, 0x31, 0xC9});  // xor edx, edx; xor ecx, ecx
+  const u32 top = b.size();
+  b.raw(
+      {0x41, 0x89, 0xCB, 0x83, 0xE3, kPlaces - 1, 0x6B, 0xDB, 61});  // inc ecx; mov ebx, ecx; and ebx, 31; imul ebx, 61
+  b.raw({0x81, 0xC3}).dword(kMade);                                  // add ebx, made
+  b.raw({0xC6, 0x03, 0xB8, 0x89, 0x4B, 0x01});                       // mov byte [ebx], B8h; mov [ebx + 1], ecx
+  b.raw({0x66, 0xC7, 0x43, 0x05, 0x40, 0x48, 0xC6, 0x43, 0x07,
+         0xC3});                                            // mov word [ebx + 5], 4840h; mov byte [ebx + 7], C3h
+  b.raw({0xFF, 0xD3, 0x01, 0xC2, 0xFF, 0xD3, 0x01, 0xC2});  // call ebx; add edx, eax; twice
+  b.raw({0x81, 0xF9}).dword(5000).raw({0x0F, 0x85}).branch(kStart + top);
+  b.raw({0xF4});
+  machine_.write(kStart, b.all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), 5000u * 5001u);
+}
+
 TEST_P(SelfModifying, ALockPrefixThatGoesOnce) {
   constexpr u32 kFunction = kStart + 0x800, kCounter = 0x5000;
   const Bytes code = counting_loop([](Bytes& b) {

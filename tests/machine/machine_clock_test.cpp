@@ -22,10 +22,32 @@ i64& host_now() {
   return now;
 }
 
+// A counter of 2.5 GHz, with an error of so many ticks.
+i64& ticks_ahead() {
+  static i64 ticks = 0;
+  return ticks;
+}
+u64 host_counter() { return static_cast<u64>(host_now() * 5 / 2 + ticks_ahead()); }
+constexpr HostClocks kHost{.nanoseconds = [] { return host_now(); }, .ticks = host_counter};
+
+// What translated code makes of the line now.
+struct Reading {
+  bool holds = false;
+  GuestTime time = 0;
+};
+Reading read_line(MachineClock& clock) {
+  ClockLine& line = *clock.line();
+  const u64 passed = host_counter() - line.first;
+  if (passed >= line.span) return {};
+  line.latest = std::max(line.latest, line.start + static_cast<GuestTime>(passed * line.rate >> 32));
+  return {true, line.latest};
+}
+
 MachineClock started_clock() {
   host_now() = 5'000 * kMillisecond;
+  ticks_ahead() = 0;
   MachineClock clock(
-      std::nullopt, [] { return u64{0}; }, [] { return host_now(); });
+      std::nullopt, [] { return u64{0}; }, kHost);
   clock.start();
   return clock;
 }
@@ -176,6 +198,16 @@ TEST(MachineClock, ShortSlicesAreMeasuredToo) {
 }
 
 // What calibration loops do: they wait for the PIT's second channel and look at the TSC before and after.
+TEST(MachineClock, ASlowPhaseShortensTheNextSlice) {
+  MachineClock clock = started_clock();
+  for (int i = 0; i < 200; i++) clock.measure(5'000'000, kMillisecond);
+  EXPECT_GT(clock.budget(clock.now() + kMillisecond), 4'000'000u);
+  clock.measure(5'000'000, 50 * kMillisecond);
+  EXPECT_LE(clock.budget(clock.now() + kMillisecond), 100'000u);
+  for (int i = 0; i < 200; i++) clock.measure(1'000'000, kMillisecond / 2);
+  EXPECT_GT(clock.budget(clock.now() + kMillisecond), 1'900'000u) << "and it comes back";
+}
+
 TEST(MachineClock, CalibrationSeesNoStall) {
   constexpr u32 kTicks = 59659;  // 50 ms
   MachineClock clock = started_clock();
@@ -206,7 +238,7 @@ TEST(MachineClock, CountedTimeKnowsNoHost) {
   u64 instructions = 0;
   host_now() = 0;
   MachineClock clock(
-      IcountOption{.shift = 3, .sleep = false}, [&] { return instructions; }, [] { return host_now(); });
+      IcountOption{.shift = 3, .sleep = false}, [&] { return instructions; }, kHost);
   clock.start();
   clock.expect_event(kMillisecond);
   host_now() += 30'000 * kMillisecond;
@@ -216,6 +248,98 @@ TEST(MachineClock, CountedTimeKnowsNoHost) {
   EXPECT_EQ(clock.budget(8'000'080), 10u);
   clock.skip_to(9'000'000);
   EXPECT_EQ(clock.now(), 9'000'000);
+}
+
+TEST(MachineClock, ALineIsWhatTheClockSays) {
+  MachineClock clock = started_clock();
+  (void)clock.now_on_line();
+  EXPECT_EQ(clock.line()->span, 0u) << "nothing is known of the counter yet";
+  for (int i = 0; i < 20; i++) {
+    host_now() += kMillisecond;
+    (void)clock.now_on_line();
+  }
+  for (int i = 0; i < 1000; i++) {
+    host_now() += 700;
+    const Reading reading = read_line(clock);
+    ASSERT_TRUE(reading.holds);
+    EXPECT_NEAR(static_cast<double>(reading.time), static_cast<double>(20 * kMillisecond + i * 700 + 700), 2);
+  }
+  EXPECT_EQ(clock.now(), 20 * kMillisecond + 700'000);
+  EXPECT_FALSE(read_line(clock).holds) << "others have asked meanwhile";
+}
+
+TEST(MachineClock, ALineEndsWhereTheClockDoes) {
+  MachineClock clock = started_clock();
+  for (int i = 0; i < 20; i++) {
+    host_now() += kMillisecond;
+    (void)clock.now_on_line();
+  }
+  host_now() += kLongestStep - 100;
+  EXPECT_TRUE(read_line(clock).holds);
+  host_now() += 200;
+  EXPECT_FALSE(read_line(clock).holds);
+
+  const GuestTime moment = clock.now_on_line();
+  clock.expect_event(moment + kMillisecond);
+  EXPECT_FALSE(read_line(clock).holds) << "an event has come up";
+  (void)clock.now_on_line();
+  GuestTime last = 0;
+  while (true) {
+    host_now() += 1000;
+    const Reading reading = read_line(clock);
+    if (!reading.holds) break;
+    last = reading.time;
+  }
+  EXPECT_GT(last, moment + kMillisecond);
+  EXPECT_LE(last, clock.now());
+}
+
+TEST(MachineClock, ALineFollowsThePaceOfLentTime) {
+  MachineClock clock = started_clock();
+  for (int i = 0; i < 20; i++) {
+    host_now() += kMillisecond;
+    (void)clock.now_on_line();
+  }
+  host_now() += 400 * kMillisecond;
+  const GuestTime moment = clock.now_on_line();
+  const i64 lent = clock.lent();
+  ASSERT_GT(lent, 100 * kMillisecond);
+  host_now() += 100'000;
+  const Reading reading = read_line(clock);
+  ASSERT_TRUE(reading.holds);
+  EXPECT_GT(reading.time, moment + 300'000);
+  EXPECT_NEAR(static_cast<double>(reading.time), static_cast<double>(clock.now()), 2);
+}
+
+TEST(MachineClock, TimeNeverGoesBackwardsFromALine) {
+  MachineClock clock = started_clock();
+  GuestTime last = 0;
+  for (int i = 0; i < 20'000; i++) {
+    host_now() += 10'000 + i % 700;
+    ticks_ahead() += i % 41 - 20;  // a counter that strays by 8 ns and wanders
+    const GuestTime time = i % 5 == 0 ? clock.now_on_line() : read_line(clock).time;
+    if (time == 0) continue;
+    ASSERT_GE(time, last);
+    last = time;
+  }
+  EXPECT_LE(clock.now(), host_now() - 5'000 * kMillisecond + 100);
+}
+
+TEST(MachineClock, ACounterThatIsSetMisleadsNoLine) {
+  MachineClock clock = started_clock();
+  int held = 0;
+  for (int i = 0; i < 1000; i++) {
+    host_now() += kMillisecond - 1000;
+    if (i == 300) ticks_ahead() += 5'000'000'000;
+    if (i == 600) ticks_ahead() -= 9'000'000'000;
+    (void)clock.now_on_line();
+    host_now() += 1000;
+    const Reading reading = read_line(clock);
+    if (!reading.holds) continue;
+    ++held;
+    EXPECT_NEAR(static_cast<double>(reading.time), static_cast<double>(clock.now()), 2) << i;
+  }
+  EXPECT_GT(held, 900);
 }
 
 }  // namespace relic86

@@ -51,7 +51,7 @@ TEST(BackingStore, CodeWatchHearsOnlyOfGranulesWithCode) {
   store.note_write(BackingOffset(0x1000), 4096);
   const std::vector<RecordingCodeWatch::Hit> expected{{0x103F, 2}, {0x1FFF, 1}, {0x1000, 4096}};
   EXPECT_EQ(watch.hits, expected);
-  store.clear_code(BackingOffset(0x1000));
+  store.keep_code(BackingOffset(0x1000), 0);
   EXPECT_FALSE(store.watched(BackingOffset(0x1000)));
   store.note_write(BackingOffset(0x1FFF), 1);
   EXPECT_EQ(watch.hits.size(), 3u);

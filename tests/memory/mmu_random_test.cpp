@@ -229,7 +229,7 @@ class RandomMmu {
     if (chance(50)) {
       board_.store.add_code(page, wide());
     } else {
-      board_.store.clear_code(page);
+      board_.store.keep_code(page, 0);
     }
   }
 

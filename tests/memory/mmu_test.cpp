@@ -258,7 +258,7 @@ TEST(Mmu, UnwatchedPageGetsFastAgainWithTheNextWrite) {
   MemoryBoard board;
   ASSERT_TRUE(board.write<u8>(0x3000, 1));
   board.store.add_code(BackingOffset(0x3000), 1);
-  board.store.clear_code(BackingOffset(0x3000));
+  board.store.keep_code(BackingOffset(0x3000), 0);
   EXPECT_NE(board.write_entry(0x3000) & kTlbWatched, 0u);
   ASSERT_TRUE(board.write<u8>(0x3000, 2));
   EXPECT_EQ(board.write_entry(0x3000) & 0xFFF, kTlbFast);
