@@ -104,9 +104,9 @@ class Translator final : public Executor, public CodeWatch {
     area_.page_end = i64{last} + 1 - area_.page_eip;
   }
   // Something is to be looked at before the next block.
-  bool due() const {
-    return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 ||
-           interpreter_.stepping() || !dead_.empty();
+  bool due() {
+    return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 || !dead_.empty() ||
+           interpreter_.must_step();
   }
   Flow run_one(CodeBlock& block);
   Flow enter(const u8* entry);

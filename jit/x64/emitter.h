@@ -293,11 +293,13 @@ class Emitter {
   void table_register(u16 id);
   void next_cr0(const Gp& next);
   void unit_flags();
-  void enter_next_in(const Mode& mode);
+  void enter_next_in(const Mode& mode, unsigned undone = 0);
+  void load_other_kind(u16 id, const Label& slow);
   // Far transfers (emitter_transfers.cpp)
   void check_real_code(const Label& slow);
   void check_wrap(unsigned bytes, const Label& slow);
   void load_pointer(const Gp& to, const Label& slow, unsigned segment);
+  void take_pointer(const Gp& to, const Mem& place);
   void push_return_address(const Label& slow);
   void take_flags(const Gp& flags, const Label& slow);
   void take_interrupt_flag(const Gp& flags, u32 fixed, const Label& other);  // emitter_system.cpp

@@ -359,6 +359,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   for (auto& variants : segments.load) {
     for (u64& each : variants) each += base;
   }
+  for (u64& each : segments.take) each += base;
   segments.verify_read += base;
   segments.verify_write += base;
   segments.rights += base;

@@ -32,6 +32,9 @@ struct SegmentThunks {
   // By segment and whether the code is 32-bit: the load is done if the segment is then of the kind that it was
   // (Mode::segments).
   u64 load[kSegmentRegisters][2] = {};
+  // Where nothing but the kind forbade it, load leaves C set, and r11 leads to what is known of the descriptor: this
+  // loads it. Changes r12.
+  u64 take[kSegmentRegisters] = {};
   // rbp := 1 if the segment may be read or written, else 0.
   u64 verify_read = 0, verify_write = 0;
   // C: the program may not know of the segment; else rbp := its rights, or its limit.
