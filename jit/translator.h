@@ -46,6 +46,7 @@ struct TranslatorOptions {
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
+  bool fill = true;                     // page tables are walked, and the TLB is filled, without C++
   bool registers = true;                // planes of video memory are accessed without leaving translated code
 };
 

@@ -128,7 +128,7 @@ void Emitter::native_memory() {
   }
   lea_address(kAddress);
   u8 temporary = 0;
-  encode_memory(translate(form.bytes, form.store, i.segment, slow, temporary, form.aligned));
+  encode_memory(translate(form.bytes, form.store, i.segment, slow, temporary, form.aligned, nullptr, Missing::Walk));
   give(temporary);
   a_.bind(join);
   if (form.tracked) {
