@@ -171,7 +171,8 @@ class Translator final : public Executor, public CodeWatch {
   bool immediate_store(u32 linear, u32 size);
   bool rewrite_store(u32 linear, u32 size) const;
   u32 access_offset(const ExitPoint& exit) const;
-  bool lost_a_page() const;
+  bool lost_a_page(const ExitPoint& exit) const;
+  bool may_replace_what_is_used(const ExitPoint& exit, u32 linear, bool write) const;
 
   Cpu& cpu_;
   CpuState& state_;

@@ -144,6 +144,21 @@ void Tlb::make_room() {
   }
 }
 
+Tlb::InTurn Tlb::in_turn() const {
+  InTurn found;
+  for (u64 i = 0; i < found.pages.size(); ++i) {
+    if (ring_.fills + i < ring_.cap) continue;
+    const u32 each = place(ring_.fills + i - ring_.cap);
+    const u32 page = each & (kLinearPages - 1);
+    const unsigned privilege = (each & TlbRing::kUser) != 0 ? 1 : 0;
+    const u64 read = each != 0 ? tables_.read[privilege][page] : 0;
+    if (read == 0) continue;
+    if ((read & kTlbFast) != 0) found.pages[i] = (read & kPageMask) + (u64{page} << kPageShift);
+    if (tables_.code[privilege][page] != 0) found.code = true;
+  }
+  return found;
+}
+
 void Tlb::flush_page(LinAddr address) {
   const u32 page = page_of(address);
   const u32 region = page >> 10;

@@ -130,6 +130,12 @@ class Tlb {
     std::array<u64, 4> pages{};
     u32 count = 0;
   };
+  // Host addresses of the pages that an access which fills entries may replace, and perhaps some more; 0: none.
+  struct InTurn {
+    std::array<u64, 6> pages{};  // two pages of the access, up to four of running code that are passed over
+    bool code = false;           // one of them has a code entry
+  };
+  InTurn in_turn() const;
   const Replaced& replaced() const { return replaced_; }
   void forget_replaced() { replaced_.count = 0; }
   // Grows whenever entries of code may have been dropped: who keeps what an entry said (the page being executed) asks
@@ -139,6 +145,7 @@ class Tlb {
  private:
   static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
   static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
+  u32 place(u64 number) const { return ring_.places[number & TlbRing::kMask]; }
   u32& place(u64 number) { return ring_.places[number & TlbRing::kMask]; }
   // The first number that may still have a place since a flush.
   u64 since(u64 flush) const { return std::max(flush, ring_.fills < ring_.cap ? 0 : ring_.fills - ring_.cap); }

@@ -142,6 +142,7 @@ class Emitter {
     bool fixed = false;  // for the whole loop
   };
   SharedPage* shared_page(u16 group);
+  u8 held_addresses() const;  // ExitPoint::held
   bool evict_page();
   // Gives the place of an access whose group is checked, or worth checking.
   bool shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment, Mem& place);
@@ -259,6 +260,7 @@ class Emitter {
   bool units_used_from(std::size_t index) const;
   void expect_trap();
   void trap_here();
+  bool may_wait() const;  // for an exception of the x87 that the present instruction has to deliver
   void wait_here();
 
   // --- Several steps in one instruction (emitter_compound.cpp) ---

@@ -124,6 +124,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   ExitPoint* const exit = access_exit(form, n.size, segment);
   exit->write = write;
   exit->wants_writable = group.writes;
+  exit->held &= static_cast<u8>(~(1u << (page->host - kTemporaries[0])));  // this page's is made anew
   const Label over = a_.newLabel(), miss = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
   host_flags(0);
