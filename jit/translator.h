@@ -46,6 +46,7 @@ struct TranslatorOptions {
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
+  bool fill = true;                     // page tables are walked, and the TLB is filled, without C++
   bool registers = true;                // planes of video memory are accessed without leaving translated code
 };
 
@@ -170,7 +171,8 @@ class Translator final : public Executor, public CodeWatch {
   bool immediate_store(u32 linear, u32 size);
   bool rewrite_store(u32 linear, u32 size) const;
   u32 access_offset(const ExitPoint& exit) const;
-  bool lost_a_page() const;
+  bool lost_a_page(const ExitPoint& exit) const;
+  bool may_replace_what_is_used(const ExitPoint& exit, u32 linear, bool write) const;
 
   Cpu& cpu_;
   CpuState& state_;

@@ -166,7 +166,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   code.init(asmjit::Environment::host());
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
   x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
-                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page});
+                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;

@@ -33,6 +33,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
                                 {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
+                                {"fill", &jit::TranslatorOptions::fill},
                                 {"units", &jit::TranslatorOptions::units},
                                 {"unmasked", &jit::TranslatorOptions::unmasked},
                                 {"compound", &jit::TranslatorOptions::compound}};

@@ -37,6 +37,7 @@ class BackingStore {
 
   // --- Write tracking, per 4 KiB page. While watched(page) a page's stores must go through note_write(). ---
   bool watched(BackingOffset offset) const { return watch_[offset.raw >> kPageShift] != 0; }
+  const u8* watch_bits() const { return watch_.data(); }  // by page: 0 unless watched; it stays where it is
 
   // The page holds decoded or translated code in these 64-byte granules (bit n: bytes 64n to 64n+63). Adding granules
   // may make the page watched: the caller then downgrades the TLB's fast write entries (Tlb::watch).

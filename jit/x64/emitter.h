@@ -39,6 +39,7 @@ struct EmitterOptions {
   bool lazy_flags = true;  // flags are left as a record where the target allows it
   bool returns = true;     // calls and returns use the host's
   bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
+  bool fill = true;        // page tables are walked by fixed code
 };
 
 class Emitter {
@@ -100,10 +101,13 @@ class Emitter {
   void pop(u16 id);
   void peek(u16 id);
   void set_stack_pointer(u16 id);
+  // A page without an entry: C++ sees to the access, or the page tables are walked here, which the guest may notice (A
+  // and D, and which entries are replaced): only by an access that nothing can prevent any more.
+  enum class Missing : u8 { Slow, Walk };
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to
   // split with a linear address in kAddress if 2 or 4 bytes lie over two pages.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                     bool aligned = false, const Label* split = nullptr);
+                     bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow);
   AddressForm operand_address(u16 address);
   bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
@@ -127,6 +131,7 @@ class Emitter {
   void repeat_string(u16 id);
   u8 run_distance(u8 index, bool write, unsigned segment, const Label& slow);
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
+  void find_page(const Gp& entry, bool write, bool writable, const Label& slow);
   void compare_with_page_end(const Gp& scratch, u32 bytes);
 
   // --- Shared page checks (emitter_pages.cpp) ---
@@ -137,6 +142,7 @@ class Emitter {
     bool fixed = false;  // for the whole loop
   };
   SharedPage* shared_page(u16 group);
+  u8 held_addresses() const;  // ExitPoint::held
   bool evict_page();
   // Gives the place of an access whose group is checked, or worth checking.
   bool shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment, Mem& place);
@@ -254,6 +260,7 @@ class Emitter {
   bool units_used_from(std::size_t index) const;
   void expect_trap();
   void trap_here();
+  bool may_wait() const;  // for an exception of the x87 that the present instruction has to deliver
   void wait_here();
 
   // --- Several steps in one instruction (emitter_compound.cpp) ---

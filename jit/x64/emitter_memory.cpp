@@ -59,7 +59,7 @@ AddressForm Emitter::operand_address(u16 address) {
 }
 
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                            bool aligned, const Label* split) {
+                            bool aligned, const Label* split, Missing missing) {
   temporary = take();
   const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
@@ -93,7 +93,11 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
       a_.jmp(over);
     });
   }
-  tlb_entry(entry, address32, write, slow);
+  if (missing == Missing::Walk) {
+    find_page(entry, write, write, slow);
+  } else {
+    tlb_entry(entry, kAddress, write, slow);
+  }
   return x86::Mem(kAddress, entry, 0, -static_cast<i32>(kTlbFast), bytes);
 }
 
@@ -163,6 +167,21 @@ void Emitter::tlb_entry(const Gp& entry, const Gp& linear, bool write, const Lab
   a_.mov(entry, Mem(kState, entry, 3, table(write), 8));
   a_.test(entry.r8(), static_cast<i32>(kTlbFast));
   a_.jz(miss);
+}
+
+// entry := the TLB's entry, of the write table or the read table, for an access at the linear address in kAddress.
+// Walks the page tables if there is none. Jumps to slow where C++ has to see to the access.
+void Emitter::find_page(const Gp& entry, bool write, bool writable, const Label& slow) {
+  if (!options_.fill) return tlb_entry(entry, kAddress, writable, slow);
+  const Label look = a_.newLabel(), miss = a_.newLabel();
+  a_.bind(look);
+  tlb_entry(entry, kAddress, writable, miss);
+  defer([=, this] {
+    a_.bind(miss);
+    a_.call(thunks_.fill[write ? 1 : 0][mode_.user ? 1 : 0]);
+    a_.jz(look);
+    a_.jmp(slow);
+  });
 }
 
 // Above: so many bytes from kAddress on lie over two pages.
@@ -242,7 +261,7 @@ void Emitter::load(u16 id) {
   const AddressForm form = operand_address(n.a);
   ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, segment, slow, temporary, false, &split);
+  const x86::Mem from = translate(n.size, false, segment, slow, temporary, false, &split, Missing::Walk);
   finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
@@ -268,7 +287,7 @@ void Emitter::load_for_write(u16 id) {
   const AddressForm form = operand_address(n.a);
   ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, true, segment, slow, temporary);
+  const x86::Mem from = translate(n.size, true, segment, slow, temporary, false, nullptr, Missing::Walk);
   const Gp pointer = sized(temporary, 8);
   a_.lea(pointer, from);
   values_[n.a].host_pointer = temporary;
@@ -309,7 +328,7 @@ void Emitter::store(u16 id) {
   const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
   lea_address(kAddress);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, segment, slow, temporary, false, &split);
+  const x86::Mem to = translate(n.size, true, segment, slow, temporary, false, &split, Missing::Walk);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
@@ -341,7 +360,7 @@ void Emitter::compare_exchange8() {
   a_.bind(again);
   lea_address(kAddress);
   u8 temporary = 0;
-  const Mem place = translate(kBytes, true, segment, slow, temporary);
+  const Mem place = translate(kBytes, true, segment, slow, temporary, false, nullptr, Missing::Walk);
   a_.cmpxchg8b(place);
   give(temporary);
   defer([=, this] {
@@ -391,7 +410,7 @@ void Emitter::push(u16 id) {
   const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
   stack_address(-step);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, kSs, slow, temporary, false, &split);
+  const x86::Mem to = translate(n.size, true, kSs, slow, temporary, false, &split, Missing::Walk);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);
@@ -432,7 +451,7 @@ void Emitter::pop(u16 id) {
   const Label slow = a_.newLabel(), split = a_.newLabel();
   stack_address(0);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, direct ? &split : nullptr);
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, direct ? &split : nullptr, Missing::Walk);
   if (direct) {
     finish_load(id, n.size, from, temporary, slow, split, exit);
   } else {
@@ -474,7 +493,7 @@ void Emitter::peek(u16 id) {
     a_.mov(kAddress.r32(), guest(n.reg, 4));
   }
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split);
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split, Missing::Walk);
   finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
