@@ -139,7 +139,7 @@ TEST(JsonOptions, AreTheSameAsPlainOnes) {
   ASSERT_EQ(options.drives.size(), 2u);
   EXPECT_EQ(options.drives[0].file, "a,b.img");
   EXPECT_TRUE(options.drives[0].read_only);
-  EXPECT_TRUE(options.drives[0].raw);
+  EXPECT_EQ(options.drives[0].node, "f");
   EXPECT_EQ(options.drives[0].index, 1u);
   EXPECT_EQ(options.drives[0].boot_index, 1u);
   EXPECT_EQ(options.drives[0].device_id, "d0");
