@@ -11,6 +11,10 @@
 #include "block/neighbours.h"
 #include "block/qcow2_image.h"
 #include "block/raw_image.h"
+#include "block/vdi_image.h"
+#include "block/vhd_image.h"
+#include "block/vhdx_image.h"
+#include "block/vmdk_image.h"
 
 namespace relic86 {
 
@@ -33,7 +37,9 @@ struct Row {
   Opened (*open)(std::unique_ptr<ImageFile>, const Neighbours&);
 };
 constexpr std::array kFormats = {
-    Row{ImageFormat::Qcow2, open_as<Qcow2Image>},
+    Row{ImageFormat::Qcow2, open_as<Qcow2Image>}, Row{ImageFormat::Vdi, open_as<VdiImage>},
+    Row{ImageFormat::Vmdk, open_as<VmdkImage>},   Row{ImageFormat::Vhd, open_as<VhdImage>},
+    Row{ImageFormat::Vhdx, open_as<VhdxImage>},
 };
 
 // The name of the format that a file has the signature of; empty: none, so a raw image.

@@ -27,13 +27,16 @@ constexpr struct {
     {"raw", "file", false},
     {"qcow2",
      "file backing lazy-refcounts pass-discard-request pass-discard-snapshot pass-discard-other overlap-check "
-     "cache-size "
-     "l2-cache-size l2-cache-entry-size refcount-cache-size cache-clean-interval",
+     "cache-size l2-cache-size l2-cache-entry-size refcount-cache-size cache-clean-interval",
      false},
+    {"vdi", "file", false},
+    {"vmdk", "file backing", false},
+    {"vpc", "file", false},
+    {"vhdx", "file", false},
 };
-constexpr Text kImageFormats[] = {"raw", "qcow2"};
-constexpr Text kForeignFormats[] = {"bochs", "cloop", "dmg", "luks",  "parallels", "qcow", "qed",  "vdi",
-                                    "vhdx",  "vmdk",  "vpc", "vvfat", "nbd",       "http", "https"};
+constexpr Text kImageFormats[] = {"raw", "qcow2", "vdi", "vmdk", "vpc", "vhdx"};
+constexpr Text kForeignFormats[] = {"bochs", "cloop", "dmg", "luks", "parallels", "qcow",
+                                    "qed",   "vvfat", "nbd", "http", "https"};
 
 Error bad_driver(Text driver) {
   if (std::find(std::begin(kForeignFormats), std::end(kForeignFormats), driver) != std::end(kForeignFormats))

@@ -101,7 +101,7 @@ constexpr TypeRow kTypes[] = {
      "regions:[PciMemoryRegion]"},
     {"PciInfo", Object, "bus:int devices:[PciDeviceInfo]"},
     // --- Drives ---
-    {"BlockdevDriver", Enum, "file host_cdrom host_device qcow2 raw"},
+    {"BlockdevDriver", Enum, "file host_cdrom host_device qcow2 raw vdi vhdx vmdk vpc"},
     {"BlockdevOptions", Object, "driver:BlockdevDriver *node-name:str *read-only:bool .."},
     {"BlockdevChangeReadOnlyMode", Enum, "retain read-only read-write"},
     {"BlockDeviceIoStatus", Enum, "ok failed nospace"},

@@ -159,7 +159,8 @@ TEST_F(CommandTest, RunControlGoesThroughTheTable) {
   run("inject-nmi");
   EXPECT_EQ(events, (std::vector<MachineEvent>{MachineEvent::Resume, MachineEvent::Stop, MachineEvent::Reset}));
   EXPECT_EQ(execute_monitor_line(*machine, "change nothing file"), "Error: Device 'nothing' not found\n");
-  EXPECT_EQ(execute_monitor_line(*machine, "change fd0 file qcow2"), "Error: Unknown driver 'qcow2'; raw exists\n");
+  EXPECT_EQ(execute_monitor_line(*machine, "change fd0 file qed"),
+            "Error: Unknown driver 'qed'; raw, qcow2, vdi, vmdk, vpc, vhdx exist\n");
 }
 
 TEST_F(CommandTest, ObjectsAreATree) {

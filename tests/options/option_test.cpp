@@ -168,7 +168,7 @@ TEST(JsonOptions, WrongOnesAreRefused) {
   EXPECT_NE(refusal({"-object", "secret,id=s,data=a", "-object", "secret,id=s,data=a"}).find("another object"),
             std::string::npos);
   EXPECT_NE(refusal({"-object", "tls-creds-x509,id=t"}).find("there is no TLS"), std::string::npos);
-  EXPECT_NE(refusal({"-blockdev", "driver=qcow2,node-name=a,file=b"}).find("qemu-img convert"), std::string::npos);
+  EXPECT_NE(refusal({"-blockdev", "driver=qed,node-name=a,file=b"}).find("qemu-img convert"), std::string::npos);
   EXPECT_NE(refusal({"-blockdev", "driver=file,filename=a"}).find("node-name= is missing"), std::string::npos);
   EXPECT_NE(refusal({"-blockdev", "raw,node-name=a,file=b"}).find("no -blockdev with this node-name"),
             std::string::npos);
