@@ -68,6 +68,9 @@ struct Thunks {
   // The TLB's entry for the access at the linear address in rbp, by whether it writes and by user. Z: it is a fast one
   // now; else nothing has changed. rbp stays.
   u64 fill[2][2] = {};
+  // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
+  // bytes) and by user. Z: done; else nothing has changed. rbp stays.
+  u64 watched_store[3][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };
