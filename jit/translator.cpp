@@ -29,11 +29,9 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ = x64::make_thunks(
-      cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &depart_helper,
-               &transfer_helper, &flatten_helper, &time_helper, &identify_helper, descriptors_.data(),
-               options_.code_stores ? store_.write_tracking() : BackingStore::WriteTracking{},
-               options_.clock ? cpu.clock().line() : nullptr});
+  thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
+                                      &depart_helper, &transfer_helper, &flatten_helper, &time_helper, &identify_helper,
+                                      descriptors_.data(), options_.clock ? cpu.clock().line() : nullptr});
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -59,7 +57,7 @@ ExitReason Translator::run(u64 budget) {
     collect();
     if (const auto reason = interpreter_.boundary()) return *reason;
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
-    if (interpreter_.stepping()) {
+    if (interpreter_.must_step()) {
       if (const auto reason = interpreter_.step_checked()) return *reason;
       continue;
     }

@@ -124,6 +124,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   ExitPoint* const exit = access_exit(form, n.size, segment);
   exit->write = write;
   exit->wants_writable = group.writes;
+  exit->held &= static_cast<u8>(~(1u << (page->host - kTemporaries[0])));  // this page's is made anew
   const Label over = a_.newLabel(), miss = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
   host_flags(0);
@@ -146,14 +147,16 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     compare_with_page_end(pointer, span);
     a_.ja(over);
   }
-  tlb_entry(pointer, kAddress, group.writes, miss);
+  find_page(pointer, write, group.writes, miss);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
     const Label straddles = a_.newLabel();
     a_.bind(miss);
     index_ = snapshot.index;
-    a_.test(pointer.r8(), static_cast<i32>(kTlbWatched));
-    a_.jnz(straddles);  // C++ would only say that the page may not be accessed directly
+    if (options_.watched) {
+      a_.test(pointer.r8(), static_cast<i32>(kTlbWatched));
+      a_.jnz(straddles);  // C++ would only say that the page may not be accessed directly
+    }
     wait_here();
     call_thunk(thunks_.touch, exit);
     a_.cmp(area(offsetof(EngineArea, value)), 0);

@@ -27,11 +27,6 @@ x86::Mem at(const x86::Gp& entry, const x86::Gp& linear, u32 bytes) {
   return x86::Mem(entry, linear, 0, -static_cast<i32>(kTlbFast), bytes);
 }
 
-i32 write_table(bool user) {
-  return static_cast<i32>(offsetof(VcpuMemory, tlb) + offsetof(TlbTables, write) +
-                          (user ? sizeof(u64) * kLinearPages : 0));
-}
-
 // rax, rcx := the entries of both pages; edx := the second page's first address.
 void find_both(x86::Assembler& a, bool write, bool user, const Label& slow) {
   const std::size_t tables = write ? offsetof(TlbTables, write) : offsetof(TlbTables, read);
@@ -69,66 +64,11 @@ void emit_load(x86::Assembler& a, bool user) {
   finish(a, slow, {x86::rdx, x86::rcx, x86::rax});
 }
 
-// Within a page that holds code and is watched for nothing else: a store that meets no granule with code, or puts
-// there what is there. rsi: the value. Jumps to done or slow.
-void emit_watched_store(x86::Assembler& a, unsigned bytes, bool user, const BackingStore::WriteTracking& tracking,
-                        const Label& done, const Label& slow) {
-  constexpr unsigned kGranuleShift = 6;
-  const Label held = a.newLabel();
-  const x86::Mem place(x86::rax, kAddress, 0, 0, bytes);
-  a.mov(x86::eax, kAddress.r32());
-  a.shr(x86::eax, kPageShift);
-  a.mov(x86::rax, x86::Mem(kState, x86::rax, 3, write_table(user), 8));
-  a.test(x86::al, static_cast<i32>(kTlbWatched));
-  a.jz(slow);
-  a.and_(x86::rax, -static_cast<i32>(kPageSize));
-  a.mov(x86::rcx, reinterpret_cast<u64>(tracking.base));
-  a.lea(x86::rdx, place);
-  a.sub(x86::rdx, x86::rcx);
-  a.shr(x86::rdx, kPageShift);
-  a.mov(x86::rcx, reinterpret_cast<u64>(tracking.watched));
-  a.cmp(x86::byte_ptr(x86::rcx, x86::rdx), BackingStore::kWatchedForCode);
-  a.jne(slow);
-  a.mov(x86::rcx, reinterpret_cast<u64>(tracking.granules));
-  a.mov(x86::rcx, x86::qword_ptr(x86::rcx, x86::rdx, 3));
-  a.mov(x86::edx, kAddress.r32());
-  a.shr(x86::edx, kGranuleShift);
-  a.bt(x86::rcx, x86::rdx);
-  a.jc(held);
-  if (bytes > 1) {
-    a.lea(x86::edx, x86::ptr(kAddress, static_cast<i32>(bytes - 1)));
-    a.shr(x86::edx, kGranuleShift);
-    a.bt(x86::rcx, x86::rdx);
-    a.jc(held);
-  }
-  a.mov(place, sized(x86::rsi.id(), bytes));
-  a.jmp(done);
-  a.bind(held);
-  a.cmp(place, sized(x86::rsi.id(), bytes));
-  a.je(done);
-  a.jmp(slow);
-}
-
-void emit_store(x86::Assembler& a, unsigned bytes, bool user, const BackingStore::WriteTracking& tracking) {
-  const Label slow = a.newLabel(), done = a.newLabel(), over = a.newLabel();
+void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
+  const Label slow = a.newLabel();
   for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx, x86::rsi}) a.push(each);
-  a.mov(x86::rsi, value_field());
-  a.mov(x86::eax, kAddress.r32());
-  a.and_(x86::eax, kPageSize - 1);
-  a.cmp(x86::eax, kPageSize - bytes);
-  a.ja(over);
-  if (tracking.base != nullptr) {
-    emit_watched_store(a, bytes, user, tracking, done, slow);
-  } else {
-    a.jmp(slow);
-  }
-  a.bind(over);
-  if (bytes == 1) {  // never
-    a.bind(done);
-    finish(a, slow, {x86::rsi, x86::rdx, x86::rcx, x86::rax});
-    return;
-  }
   find_both(a, true, user, slow);
+  a.mov(x86::rsi, value_field());
   a.mov(at(x86::rax, kAddress, 1), x86::sil);
   for (unsigned i = 1; i < bytes; ++i) {
     a.shr(x86::esi, 8);
@@ -137,20 +77,19 @@ void emit_store(x86::Assembler& a, unsigned bytes, bool user, const BackingStore
     a.cmove(x86::rax, x86::rcx);  // from here on in the second page
     a.mov(at(x86::rax, kAddress, 1), x86::sil);
   }
-  a.bind(done);
   finish(a, slow, {x86::rsi, x86::rdx, x86::rcx, x86::rax});
 }
 
 }  // namespace
 
-SplitThunks emit_split_thunks(x86::Assembler& a, const BackingStore::WriteTracking& tracking) {
+SplitThunks emit_split_thunks(x86::Assembler& a) {
   SplitThunks places;
   for (const unsigned user : {0u, 1u}) {
     places.load[user] = a.offset();
     emit_load(a, user != 0);
-    for (const unsigned width : {0u, 1u, 2u}) {
-      places.store[width][user] = a.offset();
-      emit_store(a, 1u << width, user != 0, tracking);
+    for (const unsigned wide : {0u, 1u}) {
+      places.store[wide][user] = a.offset();
+      emit_store(a, wide != 0 ? 4 : 2, user != 0);
     }
   }
   return places;

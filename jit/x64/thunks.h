@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/guest_clock.h"
-#include "cpu/code_blocks.h"
 #include "cpu/state.h"
 #include "jit/ir/mode.h"
 #include "jit/runtime/code_cache.h"
@@ -27,8 +26,7 @@ struct Helpers {
   Helper time = nullptr;      // gives what RDTSC reads
   Helper identify = nullptr;  // CPUID, from and to CpuState
   const KnownDescriptor* known = nullptr;
-  BackingStore::WriteTracking tracking{};  // for stores beside decoded code
-  ClockLine* line = nullptr;               // guest time may follow it; null: `time` is always called
+  ClockLine* line = nullptr;  // guest time may follow it; null: `time` is always called
 };
 
 // Each is called with the selector in rbp, its upper bits 0. Z: done. Else nothing has changed.
@@ -36,6 +34,9 @@ struct SegmentThunks {
   // By segment and whether the code is 32-bit: the load is done if the segment is then of the kind that it was
   // (Mode::segments).
   u64 load[kSegmentRegisters][2] = {};
+  // Where nothing but the kind forbade it, load leaves C set, and r11 leads to what is known of the descriptor: this
+  // loads it. Changes r12.
+  u64 take[kSegmentRegisters] = {};
   // rbp := 1 if the segment may be read or written, else 0.
   u64 verify_read = 0, verify_write = 0;
   // C: the program may not know of the segment; else rbp := its rights, or its limit.
@@ -62,11 +63,16 @@ struct Thunks {
   u64 identify = 0;    // CPUID; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
-  // From or to EngineArea::value at the linear address in rbp, by user and the stores' width (1 << n bytes). Z: done;
-  // else nothing is. Loads of 2 or 4 bytes and stores over the end of a page: both pages may be accessed directly.
-  // Stores within a page: it holds code that they leave as it is. rbp changes.
+  // 2 or 4 bytes over the end of a page, from the linear address in rbp on, from or to EngineArea::value: NZ, and
+  // nothing done, unless both pages may be accessed directly. By user; stores by size, too: 0 for 2 bytes. rbp changes.
   u64 split_load[2] = {};
-  u64 split_store[3][2] = {};
+  u64 split_store[2][2] = {};
+  // The TLB's entry for the access at the linear address in rbp, by whether it writes and by user. Z: it is a fast one
+  // now; else nothing has changed. rbp stays.
+  u64 fill[2][2] = {};
+  // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
+  // bytes) and by user. Z: done; else nothing has changed. rbp stays.
+  u64 watched_store[3][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };
