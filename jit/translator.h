@@ -47,7 +47,8 @@ struct TranslatorOptions {
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
   bool fill = true;                     // page tables are walked, and the TLB is filled, without C++
-  bool registers = true;                // planes of video memory are accessed without leaving translated code
+  bool aside = true;      // accesses beside what data breakpoints watch, and stores that nobody takes, without C++
+  bool registers = true;  // planes of video memory are accessed without leaving translated code
 };
 
 struct TranslatorStatistics {

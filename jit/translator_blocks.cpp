@@ -165,8 +165,9 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
-                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill});
+  x64::Emitter emitter(
+      code, ir, mode, translation, thunks_, tag, records_,
+      {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill, options_.aside});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;

@@ -143,7 +143,8 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     // Pages that breakpoints watch are accessed here as long as the bytes are others.
     const bool passes =
         (entry & kTlbDebug) != 0 && !mmu.has_watchpoints() && !may_match_data(state_, LinAddr(linear), exit.size);
-    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes || nobody(entry, write);
+    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes ||
+           (nobody(entry, write) && !mmu.has_watchpoints() && !watches_data(state_));
   };
   present_ = true;
   if (!plain(linear) || !plain(linear + exit.size - 1)) return false;

@@ -34,6 +34,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"fill", &jit::TranslatorOptions::fill},
+                                {"aside", &jit::TranslatorOptions::aside},
                                 {"units", &jit::TranslatorOptions::units},
                                 {"unmasked", &jit::TranslatorOptions::unmasked},
                                 {"compound", &jit::TranslatorOptions::compound}};

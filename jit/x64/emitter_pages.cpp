@@ -151,6 +151,10 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
     a_.bind(miss);
+    if (options_.aside) {  // no plain accesses: the other variant asks for each of them
+      a_.test(pointer.r8(), static_cast<i32>(kTlbPresent));
+      a_.jnz(over);
+    }
     index_ = snapshot.index;
     wait_here();
     call_thunk(thunks_.touch, exit);

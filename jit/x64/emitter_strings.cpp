@@ -33,7 +33,7 @@ void Emitter::string_store(u16 id) {
   const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
   string_address(kEdi);
   u8 temporary = 0;
-  const Mem to = translate(n.size, true, kEs, slow, temporary, false, &split, Missing::Walk);
+  const Mem to = translate(n.size, true, kEs, slow, temporary, false, &split, Missing::Store);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(done);
   give(temporary);

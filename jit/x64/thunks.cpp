@@ -5,6 +5,7 @@
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/flags.h"
 #include "jit/runtime/translation.h"
+#include "jit/x64/aside_thunks.h"
 #include "jit/x64/code_thunks.h"
 #include "jit/x64/fill_thunks.h"
 #include "jit/x64/registers.h"
@@ -338,6 +339,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
   const SplitThunks split = emit_split_thunks(a);
   const FillThunks fill = emit_fill_thunks(a);
+  const AsideThunks aside = emit_aside_thunks(a);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -373,7 +375,11 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   far.load += base;
   thunks.code = far;
   for (unsigned user = 0; user < 2; ++user) {
-    for (unsigned write = 0; write < 2; ++write) thunks.fill[write][user] = base + fill.fill[write][user];
+    for (unsigned write = 0; write < 2; ++write) {
+      thunks.fill[write][user] = base + fill.fill[write][user];
+      thunks.aside[write][user] = base + aside.access[write][user];
+    }
+    thunks.aside_store[user] = base + aside.store[user];
     thunks.split_load[user] = base + split.load[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
   }

@@ -68,6 +68,11 @@ struct Thunks {
   // The TLB's entry for the access at the linear address in rbp, by whether it writes and by user. Z: it is a fast one
   // now; else nothing has changed. rbp stays.
   u64 fill[2][2] = {};
+  // Of a page at whose entry accesses are not plain ones. Z: EngineArea::aside is what the entry would be for an access
+  // of up to 16 bytes at the linear address in rbp, within the page; else nothing has changed. rbp stays. By whether it
+  // writes and by user; of plain stores, which do not read the place, by user.
+  u64 aside[2][2] = {};
+  u64 aside_store[2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };
