@@ -48,6 +48,7 @@ struct TranslatorOptions {
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
   bool fill = true;                     // page tables are walked, and the TLB is filled, without C++
   bool aside = true;      // accesses beside what data breakpoints watch, and stores that nobody takes, without C++
+  bool watched = true;    // stores to pages with code are made without C++ if they hit none
   bool registers = true;  // planes of video memory are accessed without leaving translated code
 };
 
@@ -133,6 +134,7 @@ class Translator final : public Executor, public CodeWatch {
 
   // --- translator_blocks.cpp ---
   bool within_limit(const Translation& translation);
+  bool is_rewritten_too_often(const CodeBlock& block) const;
   bool straddling_entry(const CodeBlock& block, u32 mode) const;
   Translation* translation_of(CodeBlock& block, bool unshared);
   Translation* translate(CodeBlock& block, u32 mode, bool unshared);

@@ -35,6 +35,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
                                 {"fill", &jit::TranslatorOptions::fill},
                                 {"aside", &jit::TranslatorOptions::aside},
+                                {"watched", &jit::TranslatorOptions::watched},
                                 {"units", &jit::TranslatorOptions::units},
                                 {"unmasked", &jit::TranslatorOptions::unmasked},
                                 {"compound", &jit::TranslatorOptions::compound}};

@@ -22,6 +22,7 @@ u32 piece(u32 linear, u32 left) {
 Mmu::Mmu(TlbTables& tables, PhysicalBus& bus, u32 cap) : bus_(bus), tlb_(tables, bus, cap), walk_(tables.walk) {
   walk_.memory = reinterpret_cast<u64>(bus.store().host(BackingOffset(0)));
   walk_.watch = bus.store().watch_bits();
+  walk_.code = bus.store().code_bits();
   walk_.addends = bus.addends().data();
   bus_.store().on_watch([this](BackingOffset first, u64 size) { tlb_.watch(first, size); });
 }

@@ -49,7 +49,8 @@ struct TlbRing {
   u32 places[kSize];
 };
 
-// How translated code walks the page tables of 32-bit paging without C++, where they and the page are RAM.
+// How translated code walks the page tables of 32-bit paging without C++, where they and the page are RAM, and stores
+// to watched pages.
 struct TlbWalk {
   u64 directory[2];    // by Privilege: host address of the page directory; 0: C++ walks
   u32 granted[2];      // the W bit where writing needs no right
@@ -57,6 +58,7 @@ struct TlbWalk {
   u32 large_reserved;  // bits of a directory entry with PS set that need C++
   u64 memory;          // host address of the backing store's first byte
   const u8* watch;     // BackingStore::watch_bits
+  const u64* code;     // BackingStore::code_bits
   const u64* addends;  // PhysicalBus::addends
   u32 watchpoints;     // 1: a debugger has some, and is told of what it watches by C++ alone
 };

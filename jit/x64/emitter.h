@@ -41,6 +41,7 @@ struct EmitterOptions {
   bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
   bool fill = true;        // page tables are walked by fixed code
   bool aside = true;       // so are pages without plain accesses looked at
+  bool watched = true;     // and stores to pages with code are made by such code
 };
 
 class Emitter {
@@ -107,9 +108,11 @@ class Emitter {
   // Store: as Walk, of an access that only writes.
   enum class Missing : u8 { Slow, Walk, Store };
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to
-  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages.
+  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages, or to missed, with one too, if there is
+  // no fast entry.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                     bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow);
+                     bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow,
+                     const Label* missed = nullptr);
   AddressForm operand_address(u16 address);
   bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
@@ -119,8 +122,11 @@ class Emitter {
   void move_stack_pointer(i32 by);
   void finish_load(u16 id, unsigned bytes, const Mem& from, u8 temporary, const Label& slow, const Label& split,
                    ExitPoint* exit);
-  void finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
-                    const Label& done, ExitPoint* exit);
+  struct StoreLabels {
+    Label slow, split, missed, done;
+  };
+  StoreLabels store_labels();
+  void finish_store(unsigned bytes, const asmjit::Operand& value, const StoreLabels& labels, ExitPoint* exit);
 
   // extended: the move that widens, if the value goes to its only user's register at once.
   void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::Inst::Id& extended);

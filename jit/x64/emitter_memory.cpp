@@ -59,7 +59,7 @@ AddressForm Emitter::operand_address(u16 address) {
 }
 
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                            bool aligned, const Label* split, Missing missing) {
+                            bool aligned, const Label* split, Missing missing, const Label* missed) {
   temporary = take();
   const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
@@ -95,7 +95,7 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
   }
   if (missing != Missing::Slow) {
     const unsigned user = mode_.user ? 1 : 0;
-    find_page(entry, write, write, slow,
+    find_page(entry, write, write, missed != nullptr ? *missed : slow,
               missing == Missing::Store ? thunks_.aside_store[user] : thunks_.aside[write ? 1 : 0][user]);
   } else {
     tlb_entry(entry, kAddress, write, slow);
@@ -184,7 +184,7 @@ void Emitter::find_page(const Gp& entry, bool write, bool writable, const Label&
     a_.bind(miss);
     if (aside != 0 && options_.aside) {
       const Label absent = a_.newLabel();
-      a_.test(entry.r8(), static_cast<i32>(kTlbPresent));
+      a_.test(entry.r8(), static_cast<i32>(kTlbDebug | kTlbIgnored));
       a_.jz(absent);
       a_.call(aside);
       a_.jnz(slow);
@@ -339,30 +339,42 @@ void Emitter::store(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
-  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
+  const StoreLabels labels = store_labels();
   lea_address(kAddress);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, segment, slow, temporary, false, &split, Missing::Store);
+  const x86::Mem to =
+      translate(n.size, true, segment, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
-  a_.bind(done);
+  a_.bind(labels.done);
   give(temporary);
-  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
+  defer([=, this] { finish_store(n.size, value, labels, exit); });
 }
 
-// What a store does that is none of one page.
-void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
-                           const Label& done, ExitPoint* exit) {
+Emitter::StoreLabels Emitter::store_labels() { return {a_.newLabel(), a_.newLabel(), a_.newLabel(), a_.newLabel()}; }
+
+// What a store does that is none of one page with a fast entry.
+void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const StoreLabels& labels, ExitPoint* exit) {
+  const unsigned user = mode_.user ? 1 : 0;
   const Mem kept = area(offsetof(EngineArea, value), bytes);
   if (bytes == 2 || bytes == 4) {
-    a_.bind(split);
+    a_.bind(labels.split);
     a_.emit(x86::Inst::kIdMov, kept, value);
-    a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][mode_.user ? 1 : 0]);
-    a_.je(done);
+    a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][user]);
+    a_.je(labels.done);
   }
-  a_.bind(slow);
+  a_.bind(labels.slow);
   a_.emit(x86::Inst::kIdMov, kept, value);
+  const Label call = a_.newLabel();
+  a_.bind(call);
   call_thunk(thunks_.store, exit);
-  a_.jmp(done);
+  a_.jmp(labels.done);
+  a_.bind(labels.missed);
+  a_.emit(x86::Inst::kIdMov, kept, value);
+  if (options_.watched) {
+    a_.call(thunks_.watched_store[bytes / 2][user]);
+    a_.je(labels.done);
+  }
+  a_.jmp(call);
 }
 
 // CMPXCHG8B: the host's, since its registers are the guest's. Like there the page is written in either case.
@@ -421,15 +433,16 @@ void Emitter::push(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(form, n.size, kSs);
-  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
+  const StoreLabels labels = store_labels();
   stack_address(-step);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, kSs, slow, temporary, false, &split, Missing::Store);
+  const x86::Mem to =
+      translate(n.size, true, kSs, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
-  a_.bind(done);
+  a_.bind(labels.done);
   give(temporary);
   move_stack_pointer(-step);
-  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
+  defer([=, this] { finish_store(n.size, value, labels, exit); });
 }
 
 void Emitter::move_stack_pointer(i32 by) {

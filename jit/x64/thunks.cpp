@@ -11,6 +11,7 @@
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
 #include "jit/x64/split_thunks.h"
+#include "jit/x64/watched_thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -340,6 +341,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const SplitThunks split = emit_split_thunks(a);
   const FillThunks fill = emit_fill_thunks(a);
   const AsideThunks aside = emit_aside_thunks(a);
+  const WatchedThunks watched = emit_watched_thunks(a);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -380,6 +382,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
       thunks.aside[write][user] = base + aside.access[write][user];
     }
     thunks.aside_store[user] = base + aside.store[user];
+    for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];
     thunks.split_load[user] = base + split.load[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
   }

@@ -73,6 +73,9 @@ struct Thunks {
   // writes and by user; of plain stores, which do not read the place, by user.
   u64 aside[2][2] = {};
   u64 aside_store[2] = {};
+  // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
+  // bytes) and by user. Z: done; else nothing has changed. rbp stays.
+  u64 watched_store[3][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };
