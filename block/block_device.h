@@ -1,7 +1,9 @@
 // What a disk controller sees of its medium, and what images and overlays implement: bytes at offsets.
 #pragma once
 
+#include <algorithm>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "base/types.h"
@@ -22,6 +24,19 @@ class BlockDevice {
   virtual Result<> write(u64 offset, std::span<const u8> bytes) = 0;
   // What was written before is on the host's disk when this returns.
   virtual Result<> flush() = 0;
+
+  // The range reads as zeros afterwards. Images that can note it take no space for it.
+  virtual Result<> write_zeroes(u64 offset, u64 length) {
+    constexpr u64 kPiece = 65536;
+    const std::vector<u8> zeros(static_cast<std::size_t>(std::min(length, kPiece)));
+    for (u64 done = 0; done < length; done += kPiece) {
+      const auto piece = std::span(zeros).first(static_cast<std::size_t>(std::min(length - done, kPiece)));
+      if (auto written = write(offset + done, piece); !written) return written;
+    }
+    return {};
+  }
+  // The guest needs the range no more: its space may go back to the host. What it reads as is not defined.
+  virtual Result<> discard(u64 /*offset*/, u64 /*length*/) { return {}; }
 };
 
 }  // namespace relic86

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "block/raw_image.h"
+#include "base/log.h"
 
 namespace relic86 {
 
@@ -26,14 +26,14 @@ class MediumDevice final : public BlockDevice {
 
 }  // namespace
 
-Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const std::string& file, Access access,
-                                                       RawImage::Format format) {
+Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source, Access access) {
+  const std::string& file = source.file;
   std::shared_ptr<DriveMedium> medium(new DriveMedium(file, access));
-  auto raw = RawImage::open(
-      file, access == Access::ReadWrite ? RawImage::Access::ReadWrite : RawImage::Access::ReadOnly, format);
-  if (!raw) return raw.error();
-  medium->raw_ = raw.value().get();
-  medium->image_ = std::move(raw).value();
+  auto disk =
+      open_image(source, access == Access::ReadWrite ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
+  if (!disk) return disk.error();
+  medium->disk_ = disk.value().get();
+  medium->image_ = std::move(disk).value();
   if (access != Access::Overlay) return medium;
   auto overlay = OverlayImage::create(std::move(medium->image_));
   if (!overlay) return Error{fmt::format("{}: {}", file, overlay.message())};
@@ -43,7 +43,10 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const std::string& file, 
 }
 
 DriveMedium::~DriveMedium() {
-  if (raw_ != nullptr) note_modified();
+  if (disk_ == nullptr || journals_.empty()) return;
+  // What the format keeps back until the end is written before the journals are told when that was.
+  if (auto flushed = image_->flush(); !flushed) log::warning(flushed.message());
+  note_modified();
 }
 
 std::unique_ptr<BlockDevice> DriveMedium::device(std::shared_ptr<DriveMedium> medium) {
@@ -52,13 +55,16 @@ std::unique_ptr<BlockDevice> DriveMedium::device(std::shared_ptr<DriveMedium> me
 
 std::string DriveMedium::describe() const {
   const char* how = access_ == Access::ReadOnly ? ", read-only" : access_ == Access::Overlay ? ", snapshot" : "";
-  return fmt::format("{} (raw{})", file_, how);
+  std::string text = fmt::format("{} ({}{})", file_, info().format, how);
+  if (const auto below = info().backing; below)
+    text += fmt::format("\n    Backing file:     {} (chain depth: {})", below->file, info().chain_depth());
+  return text;
 }
 
 DiskJournal::Image DriveMedium::identity() const {
   std::error_code failure;
   const auto path = std::filesystem::weakly_canonical(file_, failure);
-  return {failure ? file_ : path.string(), raw_->size_bytes(), raw_->modified_ns()};
+  return {failure ? file_ : path.string(), disk_->size_bytes(), disk_->modified_ns()};
 }
 
 Result<> DriveMedium::write(u64 offset, std::span<const u8> bytes) {
@@ -85,7 +91,7 @@ Result<> DriveMedium::flush() {
 
 void DriveMedium::note_modified() {
   if (journals_.empty()) return;
-  const i64 modified = raw_->modified_ns();
+  const i64 modified = disk_->modified_ns();
   for (const auto& journal : journals_) journal->note_modified(modified);
 }
 
@@ -114,7 +120,7 @@ Result<> DriveMedium::restore(DiskJournal& journal) {
   auto result = journal.visit([this](u64 offset, std::span<const u8> bytes) { return write(offset, bytes); });
   if (!result) return result;
   if (result = flush(); !result) return result;
-  return journal.restored(raw_->modified_ns());
+  return journal.restored(disk_->modified_ns());
 }
 
 }  // namespace relic86

@@ -9,8 +9,8 @@
 
 #include "block/block_device.h"
 #include "block/disk_journal.h"
+#include "block/open_image.h"
 #include "block/overlay_image.h"
-#include "block/raw_image.h"
 
 namespace relic86 {
 
@@ -18,8 +18,7 @@ class DriveMedium {
  public:
   // Overlay: what is written goes to a temporary overlay. The error names the file.
   enum class Access : u8 { ReadWrite, ReadOnly, Overlay };
-  static Result<std::shared_ptr<DriveMedium>> open(const std::string& file, Access access,
-                                                   RawImage::Format format = RawImage::Format::Probe);
+  static Result<std::shared_ptr<DriveMedium>> open(const ImageSource& source, Access access);
   ~DriveMedium();
   DriveMedium(const DriveMedium&) = delete;
   DriveMedium& operator=(const DriveMedium&) = delete;
@@ -29,6 +28,7 @@ class DriveMedium {
 
   const std::string& file() const { return file_; }
   std::string describe() const;  // "FILE (raw, read-only)", for the monitor
+  ImageInfo info() const { return disk_->info(); }
   bool writes_through() const { return access_ == Access::ReadWrite; }
   OverlayImage* overlay() { return overlay_; }  // null: none
   DiskJournal::Image identity() const;          // of the file, as it is now
@@ -64,7 +64,7 @@ class DriveMedium {
   std::string file_;
   Counts counts_;
   Access access_;
-  RawImage* raw_ = nullptr;
+  DiskImage* disk_ = nullptr;  // what image_ is or stands on
   OverlayImage* overlay_ = nullptr;
   std::unique_ptr<BlockDevice> image_;
   std::vector<std::unique_ptr<DiskJournal>> journals_;

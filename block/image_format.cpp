@@ -16,6 +16,8 @@
 #include <algorithm>
 #include <array>
 
+#include "block/vhd_image.h"
+
 namespace relic86 {
 
 namespace {
@@ -33,7 +35,7 @@ constexpr std::array kSignatures = {
     Signature{0, "QFI\xFB"sv, "qcow2"},
     Signature{0, "QED\0"sv, "QED"},
     Signature{0, "KDMV"sv, "VMDK"},
-    Signature{0, "COWD"sv, "VMDK"},
+    Signature{0, "COWD"sv, "VMDK of ESX (COWD)"},
     Signature{0, "# Disk DescriptorFile"sv, "VMDK"},
     Signature{0x40, "\x7F\x10\xDA\xBE"sv, "VDI"},
     Signature{0, "conectix"sv, "VHD"},
@@ -51,6 +53,17 @@ constexpr std::array kSignatures = {
     Signature{0, "\x28\xB5\x2F\xFD"sv, "zstd"},
 };
 
+// Which of them can be opened, and what QEMU calls them.
+struct Known {
+  ImageFormat format;
+  std::string_view word, name;
+};
+constexpr std::array kKnown = {
+    Known{ImageFormat::Raw, "raw", "raw"}, Known{ImageFormat::Qcow2, "qcow2", "qcow2"},
+    Known{ImageFormat::Vdi, "vdi", "VDI"}, Known{ImageFormat::Vmdk, "vmdk", "VMDK"},
+    Known{ImageFormat::Vhd, "vpc", "VHD"}, Known{ImageFormat::Vhdx, "vhdx", "VHDX"},
+};
+
 bool has(std::span<const u8> bytes, std::size_t offset, std::string_view signature) {
   if (bytes.size() < offset + signature.size()) return false;
   return std::equal(signature.begin(), signature.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset),
@@ -63,7 +76,28 @@ std::string_view image_format_name(std::span<const u8> first, std::span<const u8
   for (const Signature& signature : kSignatures) {
     if (has(first, signature.offset, signature.bytes)) return signature.name;
   }
-  return has(last, 0, "conectix"sv) ? "VHD"sv : ""sv;
+  return is_vhd_footer(last) ? "VHD"sv : ""sv;
+}
+
+ImageFormat image_format_of_name(std::string_view name) {
+  for (const Known& row : kKnown) {
+    if (row.name == name) return row.format;
+  }
+  return ImageFormat::Probe;
+}
+
+std::optional<ImageFormat> image_format(std::string_view word) {
+  for (const Known& row : kKnown) {
+    if (row.word == word) return row.format;
+  }
+  return std::nullopt;
+}
+
+std::string_view image_format_word(ImageFormat format) {
+  for (const Known& row : kKnown) {
+    if (row.format == format) return row.word;
+  }
+  return "";
 }
 
 }  // namespace relic86

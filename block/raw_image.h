@@ -1,48 +1,42 @@
-// A raw disk image: a host file, or host block device, whose byte n is the medium's byte n.
+// A raw disk image: a file whose byte n is the medium's byte n.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "block/block_device.h"
+#include "block/disk_image.h"
+#include "block/host_file.h"
 
 namespace relic86 {
 
-class RawImage final : public BlockDevice {
+class RawImage final : public DiskImage {
  public:
-  enum class Access : u8 { ReadWrite, ReadOnly };
-  enum class Format : u8 { Probe, Raw };  // Probe: refuse files that look like another format
+  using Access = HostFile::Access;
+  // Guessed: nobody said that it is raw. The guest must not write a first sector that would make it look like another
+  // format the next time, and so open what files of the host it likes.
+  enum class Origin : u8 { Said, Guessed };
 
-  // Opens and locks the file: one writer, or any number of readers, in whatever process (QEMU's locks are the same).
-  // The error message is "FILE: cause; mend": the caller puts the option's name before it.
-  static Result<std::unique_ptr<RawImage>> open(const std::string& path, Access access, Format format = Format::Probe);
-  ~RawImage() override;
-  RawImage(const RawImage&) = delete;
-  RawImage& operator=(const RawImage&) = delete;
+  RawImage(std::unique_ptr<ImageFile> file, Origin origin);
+  // The bytes of a file as they are, whatever they look like.
+  static Result<std::unique_ptr<RawImage>> open(const std::string& path, Access access);
 
   // A multiple of 512: what a file lacks in its last sector reads as zeros, and is added when it is written.
   u64 size_bytes() const override { return size_; }
-  bool read_only() const override { return access_ == Access::ReadOnly; }
+  bool read_only() const override { return file_->read_only(); }
   Result<> read(u64 offset, std::span<u8> bytes) override;
   Result<> write(u64 offset, std::span<const u8> bytes) override;
-  Result<> flush() override;
+  Result<> flush() override { return file_->flush(); }
+  Result<> discard(u64 offset, u64 length) override;
 
-  const std::string& path() const { return path_; }
-  // When the file's content was last changed, in nanoseconds since 1970; 0 if the host cannot tell.
-  i64 modified_ns() const;
+  ImageInfo info() const override;
+  i64 modified_ns() const override { return file_->modified_ns(); }
 
  private:
-  RawImage(std::string path, int file, Access access) : path_(std::move(path)), file_(file), access_(access) {}
-  Result<> find_size();
-  Result<> lock();
-  Result<> check_format() const;
-  Error trouble(std::string_view what, int error) const;
+  Result<> check_first_sector(u64 offset, std::span<const u8> bytes);
 
-  std::string path_;
-  int file_;
-  Access access_;
-  u64 size_ = 0;       // as the guest sees it
-  u64 file_size_ = 0;  // of the file; up to 511 bytes less
+  std::unique_ptr<ImageFile> file_;
+  Origin origin_;
+  u64 size_;  // as the guest sees it; up to 511 bytes more than the file
 };
 
 }  // namespace relic86

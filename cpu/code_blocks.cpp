@@ -52,12 +52,13 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
   instructions_ += block->insns.size();
   ++generation_;
   CodeBlock* const raw = block.get();
-  pages_[page_of(raw->first)].push_back(raw);
-  store_.add_code(BackingOffset(page_of(raw->first) << kPageShift), granules(raw->first, first_part(*raw)));
-  if (raw->straddles) {
-    pages_[page_of(raw->second_page)].push_back(raw);
-    store_.add_code(raw->second_page, granules(raw->second_page, raw->bytes - first_part(*raw)));
-  }
+  const auto cover = [&](BackingOffset from, u64 length) {
+    const u64 covered = granules(from, length);
+    pages_[page_of(from)].push_back({covered, raw});
+    store_.add_code(BackingOffset(page_of(from) << kPageShift), covered);
+  };
+  cover(raw->first, first_part(*raw));
+  if (raw->straddles) cover(raw->second_page, raw->bytes - first_part(*raw));
   table_[slot(raw->key)] = raw;
   blocks_.emplace(raw->key, std::move(block));
   return raw;
@@ -74,7 +75,7 @@ void CodeBlocks::kill(CodeBlock& block) {
   const auto leave = [&](BackingOffset offset) {
     const auto page = pages_.find(page_of(offset));
     if (page == pages_.end()) return;
-    std::erase(page->second, &block);
+    std::erase_if(page->second, [&](const Covering& each) { return each.block == &block; });
     if (page->second.empty()) {
       pages_.erase(page);
       store_.clear_code(BackingOffset(page_of(offset) << kPageShift));
@@ -121,8 +122,9 @@ CodeBlocks::Site* CodeBlocks::site(BackingOffset first, u64 length) {
   const auto page = pages_.find(page_of(first));
   if (page == pages_.end() || !patcher_.enabled()) return nullptr;
   site = {first.raw, length, 0, {}, {}};
-  for (CodeBlock* const block : page->second) {
-    if (!overlaps(*block, first, length)) continue;
+  const u64 touched = granules(first, length);
+  for (const auto& [covered, block] : page->second) {
+    if ((covered & touched) == 0 || !overlaps(*block, first, length)) continue;
     if (block->straddles) return nullptr;
     u64 at = block->first.raw;
     for (std::size_t i = 0; i + 1 < block->insns.size() && at < first.raw + length; ++i) {
@@ -152,8 +154,9 @@ void CodeBlocks::invalidate(BackingOffset first, u64 length) {
   const auto page = pages_.find(page_of(first));
   if (page == pages_.end()) return;
   std::vector<CodeBlock*> hit;
-  for (CodeBlock* const block : page->second) {
-    if (overlaps(*block, first, length)) hit.push_back(block);
+  const u64 touched = granules(first, length);
+  for (const auto& [covered, block] : page->second) {
+    if ((covered & touched) != 0 && overlaps(*block, first, length)) hit.push_back(block);
   }
   if (hit.empty()) return;
   const bool often = rewritten_often(first);

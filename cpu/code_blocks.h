@@ -97,7 +97,13 @@ class CodeBlocks {
   BackingStore& store_;
   std::vector<CodeBlock*> table_;  // direct-mapped
   std::unordered_map<u64, std::unique_ptr<CodeBlock>> blocks_;
-  std::unordered_map<u64, std::vector<CodeBlock*>> pages_;  // by page number of the backing
+  // By page number of the backing: the granules of the page that each block covers, so that a write looks at few
+  // blocks.
+  struct Covering {
+    u64 granules = 0;
+    CodeBlock* block = nullptr;
+  };
+  std::unordered_map<u64, std::vector<Covering>> pages_;
   std::vector<std::unique_ptr<CodeBlock>> dead_;
   std::size_t instructions_ = 0;
   std::function<void(CodeBlock&)> death_listener_;

@@ -120,7 +120,7 @@ ExitReason Interpreter::run_blocks(u64 budget) {
     blocks_.collect();
     if (const auto reason = boundary()) return *reason;
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
-    if (stepping()) {
+    if (must_step()) {
       if constexpr (traced) trace_entered(cpu_, BackingOffset(0));
       if (const auto reason = step_checked()) return *reason;
       continue;

@@ -47,7 +47,17 @@ class Interpreter final : public Executor, public CodeWatch {
   ExitReason run_traced(u64 budget) { return run_blocks<true>(budget); }
   void begin(u64 budget);
   std::optional<ExitReason> boundary();
-  bool stepping() const { return state_.shadow != 0 || (state_.system_flags & (kTF | kRF)) != 0; }
+  // The next instruction, which is about to begin, is a matter of step(). RF alone makes it one only while a breakpoint
+  // on instructions is enabled: it is for those to pass (SDM 3B 17.3.1.1). Else it ends here, as it would with that
+  // instruction; should that one fault, RF is pushed set all the same.
+  bool must_step() {
+    constexpr u64 kBreakpointEnables = 0xFF;
+    if (state_.shadow == 0 && (state_.system_flags & (kTF | kRF)) == 0) [[likely]]
+      return false;
+    if (state_.shadow != 0 || (state_.system_flags & kTF) != 0 || (state_.dr[7] & kBreakpointEnables) != 0) return true;
+    state_.system_flags &= ~u32{kRF};
+    return false;
+  }
   // One instruction. A reason: a breakpoint was met before it.
   std::optional<ExitReason> step_checked();
   // A debugger's breakpoint at CS:EIP is to be reported now. Ask before a guarded block.

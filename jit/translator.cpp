@@ -57,7 +57,7 @@ ExitReason Translator::run(u64 budget) {
     collect();
     if (const auto reason = interpreter_.boundary()) return *reason;
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
-    if (interpreter_.stepping()) {
+    if (interpreter_.must_step()) {
       if (const auto reason = interpreter_.step_checked()) return *reason;
       continue;
     }

@@ -46,6 +46,8 @@ struct TranslatorOptions {
   bool units = true;                    // x87, MMX and SSE on the host's units
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
+  bool fill = true;                     // page tables are walked, and the TLB is filled, without C++
+  bool watched = true;                  // stores to pages with code are made without C++ if they hit none
   bool registers = true;                // planes of video memory are accessed without leaving translated code
   bool ports = true;                    // IN and OUT call their device without their handlers' way through CpuState
 };
@@ -105,9 +107,9 @@ class Translator final : public Executor, public CodeWatch {
     area_.page_end = i64{last} + 1 - area_.page_eip;
   }
   // Something is to be looked at before the next block.
-  bool due() const {
-    return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 ||
-           interpreter_.stepping() || !dead_.empty();
+  bool due() {
+    return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 || !dead_.empty() ||
+           interpreter_.must_step();
   }
   Flow run_one(CodeBlock& block);
   Flow enter(const u8* entry);
@@ -133,6 +135,7 @@ class Translator final : public Executor, public CodeWatch {
 
   // --- translator_blocks.cpp ---
   bool within_limit(const Translation& translation);
+  bool is_rewritten_too_often(const CodeBlock& block) const;
   bool straddling_entry(const CodeBlock& block, u32 mode) const;
   Translation* translation_of(CodeBlock& block, bool unshared);
   Translation* translate(CodeBlock& block, u32 mode, bool unshared);
@@ -177,7 +180,8 @@ class Translator final : public Executor, public CodeWatch {
   bool immediate_store(u32 linear, u32 size);
   bool rewrite_store(u32 linear, u32 size) const;
   u32 access_offset(const ExitPoint& exit) const;
-  bool lost_a_page() const;
+  bool lost_a_page(const ExitPoint& exit) const;
+  bool may_replace_what_is_used(const ExitPoint& exit, u32 linear, bool write) const;
 
   Cpu& cpu_;
   CpuState& state_;

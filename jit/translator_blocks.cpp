@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -41,8 +42,15 @@ bool Translator::straddling_entry(const CodeBlock& block, u32 mode) const {
   return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
 }
 
+// Code that the guest writes over runs a few times between two writes, as a rule.
+bool Translator::is_rewritten_too_often(const CodeBlock& block) const {
+  constexpr u32 kPatience = 8;
+  if (block.heat >= kPatience * options_.threshold) return false;
+  return std::ranges::any_of(block.insns, [](const Insn& insn) { return insn.patched_immediate() || insn.replaced(); });
+}
+
 Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
-  if (block.heat < options_.threshold) {
+  if (block.heat < options_.threshold || is_rewritten_too_often(block)) {
     ++block.heat;
     return nullptr;
   }
@@ -166,8 +174,9 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
-                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page});
+  x64::Emitter emitter(
+      code, ir, mode, translation, thunks_, tag, records_,
+      {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill, options_.watched});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;

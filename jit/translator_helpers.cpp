@@ -79,12 +79,34 @@ bool Translator::nobody(u64 entry, bool write) const {
 
 // A temporary of translated code may hold a host address of a page whose TLB entry has been replaced: no access may go
 // there any more without a new look.
-bool Translator::lost_a_page() const {
+bool Translator::lost_a_page(const ExitPoint& exit) const {
   const Tlb::Replaced& replaced = cpu_.mmu().tlb().replaced();
+  if (exit.held == 0) return false;
   if (replaced.count > replaced.pages.size()) return true;
   for (u32 i = 0; i < replaced.count; ++i) {
-    for (const u64 temporary : area_.saved_temporaries) {
-      if (temporary - replaced.pages[i] < kPageSize) return true;
+    for (unsigned n = 0; n < std::size(area_.saved_temporaries); ++n) {
+      if ((exit.held >> n & 1) != 0 && area_.saved_temporaries[n] - replaced.pages[i] < kPageSize) return true;
+    }
+  }
+  return false;
+}
+
+// The access at linear may replace entries that the block has used, or of code. The interpreter carries the instruction
+// out then, from the start: what translated code has done of it so far only has to be done again, and no entry goes
+// twice.
+bool Translator::may_replace_what_is_used(const ExitPoint& exit, u32 linear, bool write) const {
+  const Tlb& tlb = cpu_.mmu().tlb();
+  const Privilege privilege = cpu_.privilege();
+  const auto missing = [&](u32 address) {
+    return (write ? tlb.write_entry(LinAddr(address), privilege) : tlb.read_entry(LinAddr(address), privilege)) == 0;
+  };
+  if (!missing(linear) && !missing(linear + exit.size - 1)) return false;
+  const Tlb::InTurn in_turn = tlb.in_turn();
+  if (in_turn.code) return true;
+  for (unsigned n = 0; n < std::size(area_.saved_temporaries); ++n) {
+    if ((exit.held >> n & 1) == 0) continue;
+    for (const u64 page : in_turn.pages) {
+      if (area_.saved_temporaries[n] - page < kPageSize) return true;
     }
   }
   return false;
@@ -102,9 +124,10 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     return false;
   }
   linear = static_cast<u32>(segment.base + offset);
+  outcome_ = ExitKind::Before;
+  if (may_replace_what_is_used(exit, linear, write)) return false;
   Mmu& mmu = cpu_.mmu();
   const u64 flushes = mmu.tlb().flushes();
-  mmu.tlb().forget_replaced();
   const Privilege privilege = cpu_.privilege();
   const bool good = write ? mmu.probe_write(LinAddr(linear), exit.size, privilege)
                           : mmu.probe_read(LinAddr(linear), exit.size, privilege);
@@ -113,8 +136,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     outcome_ = ExitKind::Fault;
     return false;
   }
-  outcome_ = ExitKind::Before;
-  if (mmu.tlb().flushes() != flushes || lost_a_page()) return false;  // pages must be looked up again
+  if (mmu.tlb().flushes() != flushes) return false;  // the code page must be looked up again
   const auto plain = [&](u32 address) {
     const u64 entry =
         write ? mmu.tlb().write_entry(LinAddr(address), privilege) : mmu.tlb().read_entry(LinAddr(address), privilege);
@@ -306,7 +328,8 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   // FLDCW and its like change the mode without a stop, and so may what has been written over an instruction.
   const bool mode_known = !(insn.replaced() || exit.changes_mode) || self.mode_stays(exit);
   if (flow == Flow::Next && mode_known && slice == state.slice && !self.code_died_ &&
-      self.cpu_.mmu().tlb().flushes() == flushes && !self.lost_a_page() && state.remaining >= exit.undone) [[likely]] {
+      self.cpu_.mmu().tlb().flushes() == flushes && !self.lost_a_page(exit) && state.remaining >= exit.undone)
+      [[likely]] {
     state.remaining -= exit.undone;
     return 0;
   }

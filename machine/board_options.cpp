@@ -71,9 +71,9 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
     const bool cdrom = !floppy && drive.media == DriveOption::Media::Cdrom;
     std::unique_ptr<BlockDevice> image;
     if (!drive.file.empty()) {
-      auto opened = open_medium(drive.option, drive.file, cdrom || drive.read_only,
-                                !cdrom && (drive.snapshot || options.snapshot),
-                                drive.raw ? RawImage::Format::Raw : RawImage::Format::Probe);
+      const ImageSource source = image_source(options.block_nodes, drive.node, drive.file, drive.format);
+      auto opened =
+          open_medium(drive.option, source, cdrom || drive.read_only, !cdrom && (drive.snapshot || options.snapshot));
       if (!opened) return opened.error();
       image = DriveMedium::device(opened.value());
       const std::string name = floppy ? fmt::format("floppy{}", drive.index) : ide_drive_name(drive.index, drive.media);
@@ -86,7 +86,7 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
       config.floppies[drive.index].write_protected = drive.read_only;
       continue;
     }
-    if (!cdrom && !image) return Error{fmt::format("{}: a disk needs a file; name a raw image", drive.option)};
+    if (!cdrom && !image) return Error{fmt::format("{}: a disk needs a file; name an image", drive.option)};
     IdeSlot& slot = config.ide[drive.index];
     slot.kind = cdrom ? IdeSlot::Kind::Cdrom : IdeSlot::Kind::Disk;
     slot.image = std::move(image);
@@ -311,15 +311,29 @@ Result<std::string> local_file(const std::string& option, const std::string& fil
 
 }  // namespace
 
-Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const std::string& name, bool read_only,
-                                                 bool snapshot, RawImage::Format format) {
-  const auto local = local_file(option, name);
+// A node that names a file gives the file's bytes as they are.
+ImageSource image_source(const std::vector<BlockNode>& nodes, const std::string& node, const std::string& file,
+                         const std::string& format) {
+  ImageSource source{.file = file, .format = image_format(format).value_or(ImageFormat::Probe)};
+  const BlockNode* const found = find_block_node(nodes, node);
+  if (found == nullptr) return source;
+  source = {.file = found->file, .format = image_format(found->driver).value_or(ImageFormat::Raw)};
+  if (found->backing.empty()) return source;
+  source.below = ImageSource::Below::Given;
+  source.given = std::make_shared<const ImageSource>(image_source(nodes, found->backing, "", ""));
+  return source;
+}
+
+Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const ImageSource& source, bool read_only,
+                                                 bool snapshot) {
+  const auto local = local_file(option, source.file);
   if (!local) return local.error();
-  const std::string& file = local.value();
+  ImageSource here = source;
+  here.file = local.value();
   const auto access = read_only  ? DriveMedium::Access::ReadOnly
                       : snapshot ? DriveMedium::Access::Overlay
                                  : DriveMedium::Access::ReadWrite;
-  auto medium = DriveMedium::open(file, access, format);
+  auto medium = DriveMedium::open(here, access);
   if (!medium) return Error{fmt::format("{} {}", option, medium.message())};
   return medium;
 }

@@ -3,7 +3,7 @@
 
 #include "base/result.h"
 #include "block/drive_medium.h"
-#include "block/raw_image.h"
+#include "block/open_image.h"
 #include "cpu/cpuid.h"
 #include "devices/board/board_config.h"
 #include "options/options.h"
@@ -18,9 +18,13 @@ struct BoardPlan {
 Result<BoardPlan> board_plan_for(const Options& options);
 Result<CpuModel> cpu_model_for(const Options& options);
 
+// What a drive's image is: the block node of that name, with what it stands on, or else the file, whose format may be
+// left open (empty).
+ImageSource image_source(const std::vector<BlockNode>& nodes, const std::string& node, const std::string& file,
+                         const std::string& format);
 // A medium for a drive: opened, locked, with an overlay for -snapshot. read_only: a CD-ROM, or readonly=on.
-Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const std::string& file, bool read_only,
-                                                 bool snapshot, RawImage::Format format = RawImage::Format::Probe);
+Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const ImageSource& source, bool read_only,
+                                                 bool snapshot);
 // The name of a drive in an IDE place, 0 to 3: "ide0-hd0", "ide1-cd0".
 std::string ide_drive_name(unsigned unit, DriveOption::Media media);
 

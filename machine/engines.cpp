@@ -34,6 +34,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"cross-page", &jit::TranslatorOptions::cross_page},
                                 {"one-mapping", &jit::TranslatorOptions::one_mapping},
                                 {"perf-map", &jit::TranslatorOptions::perf_map},
+                                {"fill", &jit::TranslatorOptions::fill},
+                                {"watched", &jit::TranslatorOptions::watched},
                                 {"units", &jit::TranslatorOptions::units},
                                 {"unmasked", &jit::TranslatorOptions::unmasked},
                                 {"compound", &jit::TranslatorOptions::compound}};

@@ -490,7 +490,7 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
   const auto known = find_drive(given);
   const std::string device = known ? known->name : given;
   const std::string& file = change.file;
-  const auto format = change.raw ? RawImage::Format::Raw : RawImage::Format::Probe;
+  const ImageSource source = image_source(block_nodes(), change.node, file, change.format);
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');
     drive_nodes_.erase(device);
@@ -499,7 +499,7 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
       media_.erase(device);
       return {};
     }
-    auto medium = open_medium(device, file, change.read_only, options_.snapshot, format);
+    auto medium = open_medium(device, source, change.read_only, options_.snapshot);
     if (!medium) return medium.error();
     auto inserted = board_->insert_floppy(number, DriveMedium::device(medium.value()), file, false);
     if (inserted) note_medium(device, std::move(medium).value());
@@ -518,7 +518,7 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
       drive_nodes_.erase(device);
       return ejected;
     }
-    auto medium = open_medium(device, file, true, false, format);
+    auto medium = open_medium(device, source, true, false);
     if (!medium) return medium.error();
     const bool was_open = drive->tray_open();
     drive->insert(DriveMedium::device(medium.value()));

@@ -48,7 +48,7 @@ enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspe
 // The monitor's change and eject.
 struct MediumChange {
   std::string file;        // empty: the medium is taken out
-  bool raw = false;        // the format is given: whatever the file looks like
+  std::string format{};    // QEMU's name of the file's format; empty: by its signature
   bool read_only = false;  // of floppies; CDs always are
   bool force = false;      // take it out although the guest has locked the tray
   std::string node{};      // the block node that the file is known by; empty: none
@@ -228,7 +228,7 @@ class Machine final : private MachineControl,
   std::unique_ptr<Scheduler> scheduler_;
   DriveMedia media_;
   std::unique_ptr<net::Network> network_;  // outlives the cards on the board
-  std::unique_ptr<AudioSystem> audio_;  // outlives the cards that play
+  std::unique_ptr<AudioSystem> audio_;     // outlives the cards that play
   std::unique_ptr<PcBoard> board_;
   CpuModel model_;
   std::unique_ptr<ApicPort> apic_;  // null: the processor has no local APIC

@@ -229,10 +229,21 @@ std::string describe_saved_machines(Machine& machine) {
                         static_cast<double>(file.value().size()) / (1 << 20), date_text(numbers[0]),
                         clock_text(numbers[1]));
   }
-  if (text.empty()) return "There is no snapshot available.\n";
-  return fmt::format("List of snapshots present on all disks:\n{:<10}{:<18}{:>11}{:>21}{:>15}\n", "ID", "TAG",
-                     "VM SIZE", "DATE", "VM CLOCK") +
-         text;
+  const std::string columns =
+      fmt::format("{:<10}{:<18}{:>11}{:>21}{:>15}\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK");
+  if (!text.empty()) text = "List of snapshots present on all disks:\n" + columns + text;
+  // Those that images hold inside themselves are listed as QEMU lists what cannot be loaded.
+  for (const auto& [drive, medium] : machine.media()) {
+    const ImageInfo image = medium->info();
+    if (image.snapshots.empty()) continue;
+    text += fmt::format("List of partial (non-loadable) snapshots on '{}':\n{}", drive, columns);
+    for (const ImageSnapshot& snapshot : image.snapshots)
+      text += fmt::format("{:<10}{:<18}{:>7.3g} MiB{:>21}{:>15}\n", snapshot.id, snapshot.name,
+                          static_cast<double>(snapshot.vm_state_size) / (1 << 20),
+                          date_text(static_cast<i64>(snapshot.date_seconds)),
+                          clock_text(static_cast<i64>(snapshot.vm_clock_ns)));
+  }
+  return text.empty() ? "There is no snapshot available.\n" : text;
 }
 
 void attach_journals(Machine& machine) {

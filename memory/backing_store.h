@@ -37,6 +37,11 @@ class BackingStore {
 
   // --- Write tracking, per 4 KiB page. While watched(page) a page's stores must go through note_write(). ---
   bool watched(BackingOffset offset) const { return watch_[offset.raw >> kPageShift] != 0; }
+  // By page, for translated code; both stay where they are. Watch: 0 unless watched, kWatchCode if for code alone.
+  // Code: code_granules.
+  static constexpr u8 kWatchCode = 1;
+  const u8* watch_bits() const { return watch_.data(); }
+  const u64* code_bits() const { return code_.data(); }
 
   // The page holds decoded or translated code in these 64-byte granules (bit n: bytes 64n to 64n+63). Adding granules
   // may make the page watched: the caller then downgrades the TLB's fast write entries (Tlb::watch).
@@ -65,12 +70,12 @@ class BackingStore {
 
   void mark_dirty(u64 page);
 
-  enum Watch : u8 { kWatchCode = 1, kWatchDirty = 2 };
+  static constexpr u8 kWatchDirty = 2;
   u8* base_ = nullptr;
   u64 ram_size_ = 0;
   u64 used_ = 0;
   u64 reserved_ = 0;
-  std::vector<u8> watch_;  // Watch bits per page
+  std::vector<u8> watch_;  // kWatchCode, kWatchDirty; per page
   std::vector<u64> code_;  // granules with code, per page
   std::vector<u8> dirty_;  // per page
   CodeWatch* code_watch_ = nullptr;

@@ -19,7 +19,11 @@ u32 piece(u32 linear, u32 left) {
 
 }  // namespace
 
-Mmu::Mmu(TlbTables& tables, PhysicalBus& bus, u32 cap) : bus_(bus), tlb_(tables, bus, cap) {
+Mmu::Mmu(TlbTables& tables, PhysicalBus& bus, u32 cap) : bus_(bus), tlb_(tables, bus, cap), walk_(tables.walk) {
+  walk_.memory = reinterpret_cast<u64>(bus.store().host(BackingOffset(0)));
+  walk_.watch = bus.store().watch_bits();
+  walk_.code = bus.store().code_bits();
+  walk_.addends = bus.addends().data();
   bus_.store().on_watch([this](BackingOffset first, u64 size) { tlb_.watch(first, size); });
 }
 
@@ -38,7 +42,22 @@ bool Mmu::load_cr3(u64 cr3) {
     tlb_.flush_non_global();
   else
     tlb_.flush_all();
+  find_directory();
   return true;
+}
+
+void Mmu::find_directory() {
+  constexpr u32 kWritable = 1u << 1, kGlobal = 1u << 8;  // SDM 3A tables 4-4 and 4-6
+  constexpr u32 kAboveFourGigabytes = 0x3FE000;          // bits 39:32 of a large page's address, and a reserved one
+  constexpr u32 kDirectory = 0xFFFFF000;
+  const u64 addend = bus_.addends()[(tables_.cr3 & kDirectory) >> PhysicalBus::kAddendShift];
+  const bool plain = mode_.enabled && !mode_.pae && bus_.a20() && !tlb_.has_debug_pages() && addend != 0;
+  const u64 directory = plain ? addend + (tables_.cr3 & kDirectory) : 0;
+  walk_.directory[static_cast<unsigned>(Privilege::User)] = directory;
+  walk_.directory[static_cast<unsigned>(Privilege::Supervisor)] = mode_.smap ? 0 : directory;
+  walk_.granted[static_cast<unsigned>(Privilege::Supervisor)] = mode_.write_protect ? 0 : kWritable;
+  walk_.global = mode_.global_pages ? kGlobal : 0;
+  walk_.large_reserved = mode_.page_size ? kAboveFourGigabytes : ~0u;
 }
 
 void Mmu::set_smap_override(bool on) {
@@ -264,6 +283,7 @@ void Mmu::slow_pages_changed() {
     }
   }
   tlb_.set_debug_pages(std::move(pages));
+  find_directory();
 }
 
 void Mmu::note_access(u32 linear, u32 size, bool write) {

@@ -54,7 +54,10 @@ class Mmu {
     return !(mode_.smap && smap_override_) || walk_implicit(address, size, access);
   }
 
-  void flush_all() { tlb_.flush_all(); }
+  void flush_all() {
+    tlb_.flush_all();
+    find_directory();
+  }
   void flush_page(LinAddr address) { tlb_.flush_page(address); }
 
   // --- Data accesses: integers, and 10- and 16-byte structures ---
@@ -174,6 +177,7 @@ class Mmu {
   // Makes sure that the page has an entry for a read or a write; false: fault_.
   bool ensure(u32 linear, Access access, Privilege privilege);
   void note_access(u32 linear, u32 size, bool write);
+  void find_directory();  // for translated code (TlbWalk); after every change of what a walk depends on
   void slow_pages_changed();
   void read_page(u32 linear, u8* into, u32 size, Privilege privilege);
   void write_page(u32 linear, const u8* from, u32 size, Privilege privilege);
@@ -183,6 +187,7 @@ class Mmu {
 
   PhysicalBus& bus_;
   Tlb tlb_;
+  TlbWalk& walk_;
   PagingMode mode_;
   PageTables tables_;
   bool smap_override_ = false;

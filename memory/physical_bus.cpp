@@ -145,6 +145,27 @@ void PhysicalBus::render(u64 first, u64 size) {
       if (range.affects_write) entry.write = advanced(range.write, pages);
     }
   }
+  if (size == 0) return;
+  const u64 last = (std::min(first + size, kLimit) - 1) >> kAddendShift;
+  for (u64 number = first >> kAddendShift; number <= last; ++number) find_addend(number);
+}
+
+void PhysicalBus::find_addend(u64 number) {
+  constexpr u64 kPages = u64{1} << (kAddendShift - kPageShift);
+  const auto distance = [&](u64 page, const PageTarget& target) {
+    if (target.kind != PageTarget::Kind::Backing) return u64{0};
+    return reinterpret_cast<u64>(store_.host(target.backing)) - (page << kPageShift);
+  };
+  addends_[number] = 0;
+  const auto& table = tables_[number * kPages / kTableEntries];
+  if (!table) return;
+  const u64 first = number * kPages;
+  const u64 usual = distance(first, (*table)[first % kTableEntries].read);
+  for (u64 page = first; page < first + kPages; ++page) {
+    const PhysPage& each = (*table)[page % kTableEntries];
+    if (distance(page, each.read) != usual || distance(page, each.write) != usual) return;
+  }
+  addends_[number] = usual;
 }
 
 void PhysicalBus::set_a20(bool open) {

@@ -71,6 +71,11 @@ class PhysicalBus {
   void on_topology_change(std::function<void()> callback) { topology_changed_ = std::move(callback); }
 
   const PhysPage& page(PhysAddr address) const;  // A20 applied
+  // For each 256 KiB: the host's address of a byte there less its physical address (modulo 2^64), if reads and writes
+  // of all of it go to one run of the backing store, as those of most RAM do; else 0. A20 is not applied.
+  static constexpr unsigned kAddendShift = 18;
+  using Addends = std::array<u64, 1u << (32 - kAddendShift)>;
+  const Addends& addends() const { return addends_; }
 
   // One access of 1, 2, 4 or 8 bytes as the CPU makes it; must not cross a page. Splits to the region's max_width.
   u64 read(PhysAddr address, unsigned width);
@@ -95,9 +100,11 @@ class PhysicalBus {
     PhysRange range;
   };
   void render(u64 first, u64 size);
+  void find_addend(u64 number);
 
   BackingStore& store_;
   std::array<std::unique_ptr<Table>, 1024> tables_;
+  Addends addends_{};
   PhysPage unmapped_;
   std::vector<Mapping> mappings_;
   u32 next_key_ = 1;

@@ -1,42 +1,27 @@
 #include "memory/tlb.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <new>
+#include <cstring>
+#include <utility>
 
 namespace relic86 {
 
 namespace {
-constexpr u64 kPositionBytes = kLinearPages * sizeof(u32);
 constexpr u64 kPageMask = ~u64{kPageSize - 1};
 }  // namespace
 
-Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(bus), cap_(cap) {
-  RELIC86_ASSERT(cap >= 4);
-  for (auto& positions : positions_) {
-    void* memory =
-        mmap(nullptr, kPositionBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    positions = static_cast<u32*>(memory);
-  }
-}
-
-Tlb::~Tlb() {
-  for (u32* positions : positions_) munmap(positions, kPositionBytes);
+Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(bus), ring_(tables.ring) {
+  set_cap(cap);
 }
 
 void Tlb::fill(const TlbFill& fill) {
   const u32 page = page_of(fill.page);
   const unsigned privilege = index(fill.privilege);
-  if (const u32 position = positions_[privilege][page]; position == 0) {
-    if (live_entries() >= cap_) make_room();
-    list(page, privilege, fill.global);
-  } else if (((position & kGlobal) != 0) != fill.global) {
-    unlist(page, privilege);
-    list(page, privilege, fill.global);
+  if (tables_.read[privilege][page] == 0) {
+    make_room();
+    list(TlbRing::kListed | (fill.global ? TlbRing::kGlobal : 0) | privilege * TlbRing::kUser | page);
   }
-  if (fill.large) large_.set(page >> 10);
+  if (fill.large) tables_.large[page >> 10] = 1;
 
   const u64 linear = u64{page} << kPageShift;
   const PhysPage& target = bus_.page(fill.physical);
@@ -59,9 +44,10 @@ void Tlb::fill(const TlbFill& fill) {
 }
 
 void Tlb::set_cap(u32 cap) {
-  RELIC86_ASSERT(cap >= 4);
+  RELIC86_ASSERT(cap >= 4 && cap <= TlbRing::kSize);
   flush_all();
-  cap_ = cap;
+  std::memset(ring_.places, 0, sizeof ring_.places);
+  ring_.cap = cap;
 }
 
 void Tlb::set_debug_pages(std::vector<u32> pages) {
@@ -95,58 +81,39 @@ void Tlb::speed_up(u32 page, unsigned privilege) {
 }
 
 void Tlb::clear(u32 page, unsigned privilege) {
+  if (tables_.read[privilege][page] == 0) return;
+  --ring_.live;
   tables_.read[privilege][page] = 0;
   tables_.write[privilege][page] = 0;
   // Seldom there: the host need not commit what only says so.
   if (tables_.code[privilege][page] != 0) tables_.code[privilege][page] = 0;
-  positions_[privilege][page] = 0;
-}
-
-void Tlb::clear_all(List& listed) {
-  for (std::size_t i = listed.first; i < listed.entries.size(); ++i) {
-    const Live live = listed.entries[i];
-    if (live.dropped == 0) clear(live.page, live.privilege);
-  }
-  listed.entries.clear();
-  listed.first = listed.count = 0;
 }
 
 void Tlb::flush_all() {
-  for (List& listed : live_) clear_all(listed);
-  large_.reset();
+  for (u64 number = since(flushed_all_); number < ring_.fills; ++number) {
+    u32& each = place(number);
+    if (each != 0) clear(each & (kLinearPages - 1), (each & TlbRing::kUser) != 0 ? 1 : 0);
+    each = 0;
+  }
+  flushed_all_ = flushed_non_global_ = ring_.fills;
+  std::memset(tables_.large, 0, sizeof tables_.large);
   flushes_++;
 }
 
 void Tlb::flush_non_global() {
-  clear_all(live_[0]);
+  for (u64 number = since(flushed_non_global_); number < ring_.fills; ++number) {
+    u32& each = place(number);
+    if (each == 0 || (each & TlbRing::kGlobal) != 0) continue;
+    clear(each & (kLinearPages - 1), (each & TlbRing::kUser) != 0 ? 1 : 0);
+    each = 0;
+  }
+  flushed_non_global_ = ring_.fills;
   flushes_++;
 }
 
-void Tlb::list(u32 page, unsigned privilege, bool global) {
-  const unsigned which = global ? 1 : 0;
-  List& listed = live_[which];
-  if (listed.entries.size() >= std::size_t{2} * cap_) close_up(which);
-  listed.entries.push_back({page & (kLinearPages - 1), privilege & 1, 0, fills_++});
-  ++listed.count;
-  positions_[privilege][page] = static_cast<u32>(listed.entries.size()) | (global ? kGlobal : 0);
-}
-
-// The dropped ones go.
-void Tlb::close_up(unsigned which) {
-  List& listed = live_[which];
-  std::erase_if(listed.entries, [](const Live& live) { return live.dropped != 0; });
-  listed.first = 0;
-  for (std::size_t i = 0; i < listed.entries.size(); ++i) {
-    const Live& live = listed.entries[i];
-    positions_[live.privilege][live.page] = static_cast<u32>(i + 1) | (which == 1 ? kGlobal : 0);
-  }
-}
-
-void Tlb::unlist(u32 page, unsigned privilege) {
-  const u32 position = positions_[privilege][page];
-  List& listed = live_[(position & kGlobal) != 0 ? 1 : 0];
-  listed.entries[(position & ~kGlobal) - 1].dropped = 1;
-  --listed.count;
+void Tlb::list(u32 place_value) {
+  place(ring_.fills++) = place_value;
+  ++ring_.live;
 }
 
 bool Tlb::executing(u32 page) const {
@@ -155,63 +122,67 @@ bool Tlb::executing(u32 page) const {
   return page == here || page == ((here + 1) & (kLinearPages - 1));
 }
 
-// The oldest entry goes, or the oldest that is not of the code being executed.
+// The page goes whose turn it is; one of the code being executed takes its turn again as if it had just come.
 void Tlb::make_room() {
   constexpr unsigned kExecuting = 4;  // entries at most: two pages, two privileges
-  for (unsigned passed = 0;; ++passed) {
-    for (List& listed : live_) {
-      while (listed.first < listed.entries.size() && listed.entries[listed.first].dropped != 0) ++listed.first;
-    }
-    const auto age = [&](const List& listed) {
-      return listed.count != 0 ? fills_ - listed.entries[listed.first].fill : 0u;
-    };
-    const unsigned which = age(live_[0]) > age(live_[1]) ? 0 : 1;
-    const Live oldest = live_[which].entries[live_[which].first];
-    if (passed < kExecuting && executing(oldest.page)) {
-      unlist(oldest.page, oldest.privilege);
-      list(oldest.page, oldest.privilege, which == 1);
+  for (unsigned passed = 0; ring_.fills >= ring_.cap; ++passed) {
+    const u32 oldest = std::exchange(place(ring_.fills - ring_.cap), 0);
+    const u32 page = oldest & (kLinearPages - 1);
+    const unsigned privilege = (oldest & TlbRing::kUser) != 0 ? 1 : 0;
+    const u64 read = oldest != 0 ? tables_.read[privilege][page] : 0;
+    if (read == 0) return;
+    const bool code = tables_.code[privilege][page] != 0;
+    if (code && passed < kExecuting && executing(page)) {
+      place(ring_.fills++) = oldest;
       continue;
     }
-    const u64 read = tables_.read[oldest.privilege][oldest.page];
     if ((read & kTlbFast) != 0 && replaced_.count++ < replaced_.pages.size())
-      replaced_.pages[replaced_.count - 1] = (read & kPageMask) + (u64{oldest.page} << kPageShift);
-    if (tables_.code[oldest.privilege][oldest.page] != 0) flushes_++;
-    drop(oldest.page, oldest.privilege);
+      replaced_.pages[replaced_.count - 1] = (read & kPageMask) + (u64{page} << kPageShift);
+    if (code) flushes_++;
+    clear(page, privilege);
     return;
   }
 }
 
-void Tlb::drop(u32 page, unsigned privilege) {
-  if (positions_[privilege][page] == 0) return;
-  unlist(page, privilege);
-  clear(page, privilege);
+Tlb::InTurn Tlb::in_turn() const {
+  InTurn found;
+  for (u64 i = 0; i < found.pages.size(); ++i) {
+    if (ring_.fills + i < ring_.cap) continue;
+    const u32 each = place(ring_.fills + i - ring_.cap);
+    const u32 page = each & (kLinearPages - 1);
+    const unsigned privilege = (each & TlbRing::kUser) != 0 ? 1 : 0;
+    const u64 read = each != 0 ? tables_.read[privilege][page] : 0;
+    if (read == 0) continue;
+    if ((read & kTlbFast) != 0) found.pages[i] = (read & kPageMask) + (u64{page} << kPageShift);
+    if (tables_.code[privilege][page] != 0) found.code = true;
+  }
+  return found;
 }
 
 void Tlb::flush_page(LinAddr address) {
   const u32 page = page_of(address);
   const u32 region = page >> 10;
   flushes_++;
-  if (!large_.test(region)) {
-    for (unsigned privilege = 0; privilege < 2; privilege++) drop(page, privilege);
+  if (tables_.large[region] == 0) {
+    for (unsigned privilege = 0; privilege < 2; privilege++) clear(page, privilege);
     return;
   }
   for (u32 each = region << 10; each < (region + 1) << 10; each++) {
-    for (unsigned privilege = 0; privilege < 2; privilege++) drop(each, privilege);
+    for (unsigned privilege = 0; privilege < 2; privilege++) clear(each, privilege);
   }
-  large_.reset(region);
+  tables_.large[region] = 0;
 }
 
 void Tlb::watch(BackingOffset first, u64 size) {
   const u64 low = reinterpret_cast<u64>(bus_.store().host(first)) & kPageMask;
   size += first.raw & (kPageSize - 1);
-  for (const List& listed : live_) {
-    for (const Live& live : listed.entries) {
-      if (live.dropped != 0) continue;
-      u64& entry = tables_.write[live.privilege][live.page];
-      if ((entry & kTlbFast) == 0) continue;
-      const u64 host = (entry & kPageMask) + (u64{live.page} << kPageShift);
-      if (host - low < size) entry = (entry & kPageMask) | kTlbPresent | kTlbWatched;
-    }
+  for (u64 number = since(flushed_all_); number < ring_.fills; ++number) {
+    const u32 each = place(number);
+    const u32 page = each & (kLinearPages - 1);
+    u64& entry = tables_.write[(each & TlbRing::kUser) != 0 ? 1 : 0][page];
+    if (each == 0 || (entry & kTlbFast) == 0) continue;
+    const u64 host = (entry & kPageMask) + (u64{page} << kPageShift);
+    if (host - low < size) entry = (entry & kPageMask) | kTlbPresent | kTlbWatched;
   }
 }
 

@@ -13,11 +13,12 @@
 //
 // A code entry is made by fetching: what the read entry says, of a page that may be executed.
 // Which pages have entries depends only on which were touched since the last flush, and in which order, for every
-// engine alike: with as many entries as the cap allows, a new one replaces the oldest.
+// engine alike: an entry is replaced when as many pages have come after it as the cap says. A page that comes again
+// after INVLPG may go at the end of its first time already.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <bitset>
 #include <vector>
 
 #include "base/types.h"
@@ -32,14 +33,44 @@ inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 
 inline constexpr u32 kLinearPages = 1u << 20;
 inline constexpr u32 kDefaultTlbCap = 4096;
 
+// The pages in the order in which they came, each in the place of its number modulo the ring's size.
+struct TlbRing {
+  static constexpr u32 kSize = kDefaultTlbCap;
+  static constexpr u32 kMask = kSize - 1;
+  static_assert((kSize & kMask) == 0);
+  // A place: 0, or kListed, the page (linear address >> 12), kUser for a user's entry, kGlobal.
+  static constexpr u32 kUser = kLinearPages, kGlobal = 1u << 22, kListed = 1u << 31;
+  static constexpr u32 kIndex = kUser | (kLinearPages - 1);  // of both tables of a kind, one after the other
+
+  u64 fills;  // the number of the page that comes next
+  u32 cap;    // a page goes after so many others: 4 to kSize
+  u32 live;   // pages that have an entry
+  u32 places[kSize];
+};
+
+// How translated code walks the page tables of 32-bit paging without C++, where they and the page are RAM, and stores
+// to watched pages.
+struct TlbWalk {
+  u64 directory[2];    // by Privilege: host address of the page directory; 0: C++ walks
+  u32 granted[2];      // the W bit where writing needs no right
+  u32 global;          // the G bit if it is honoured
+  u32 large_reserved;  // bits of a directory entry with PS set that need C++
+  u64 memory;          // host address of the backing store's first byte
+  const u8* watch;     // BackingStore::watch_bits
+  const u64* code;     // BackingStore::code_bits
+  const u64* addends;  // PhysicalBus::addends
+};
+
 // 48 MiB of address space: supervisor and user reads, writes, code; translated code knows the order.
 // Zero-filled memory is an empty TLB, and the host commits only what is used.
 struct TlbTables {
   u64 read[2][kLinearPages];  // by Privilege
   u64 write[2][kLinearPages];
   u64 code[2][kLinearPages];
+  u8 large[kLinearPages >> 10];  // by 4 MiB: 1 if there may be entries made from a large page
+  TlbRing ring;
+  TlbWalk walk;
 };
-static_assert(sizeof(TlbTables) == 6 * sizeof(u64) * kLinearPages);
 
 // What a page walk found, as the TLB needs it.
 struct TlbFill {
@@ -56,9 +87,8 @@ class Tlb {
  public:
   // tables: zero-filled, outlives the Tlb. cap: number of live entries, a property of the machine: no entry outlives
   // that many fills (Windows 9x relies on stale entries going away). At least 4: the two pages of an access and the two
-  // of the instruction that makes it.
+  // of the instruction that makes it. At most TlbRing::kSize.
   Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap = kDefaultTlbCap);
-  ~Tlb();
   Tlb(const Tlb&) = delete;
   Tlb& operator=(const Tlb&) = delete;
 
@@ -86,6 +116,7 @@ class Tlb {
   // Backed pages (linear address >> 12) whose accesses all take the slow path. Entries change their kind in place:
   // none comes or goes.
   void set_debug_pages(std::vector<u32> pages);
+  bool has_debug_pages() const { return !debug_pages_.empty(); }
 
   // Where CS:EIP is: offset and base. The page of the instruction being executed, and the one after it, are not
   // replaced, so that no engine has to look up in the middle of a block whether its code still has an entry.
@@ -94,12 +125,19 @@ class Tlb {
     code_base_ = base;
   }
 
-  u32 live_entries() const { return live_[0].count + live_[1].count; }
+  u32 live_entries() const { return ring_.live; }
+  u64 fills() const { return ring_.fills; }  // pages that have come so far
   // Host addresses of the pages whose entries were replaced since forget_replaced(); count may be more than are kept.
   struct Replaced {
     std::array<u64, 4> pages{};
     u32 count = 0;
   };
+  // Host addresses of the pages that an access which fills entries may replace, and perhaps some more; 0: none.
+  struct InTurn {
+    std::array<u64, 6> pages{};  // two pages of the access, up to four of running code that are passed over
+    bool code = false;           // one of them has a code entry
+  };
+  InTurn in_turn() const;
   const Replaced& replaced() const { return replaced_; }
   void forget_replaced() { replaced_.count = 0; }
   // Grows whenever entries of code may have been dropped: who keeps what an entry said (the page being executed) asks
@@ -107,42 +145,26 @@ class Tlb {
   u64 flushes() const { return flushes_; }
 
  private:
-  struct Live {
-    u32 page : 20;
-    u32 privilege : 1;
-    u32 dropped : 1;
-    u32 fill;  // its number, modulo 2^32
-  };
-  struct List {
-    std::vector<Live> entries{};  // by age, with dropped ones among them
-    std::size_t first = 0;        // all before it are dropped
-    u32 count = 0;                // of those that are not
-  };
-  // Of positions_: 0 if not live, else 1 + the place in its list, and this bit for the list of global ones.
-  static constexpr u32 kGlobal = 1u << 31;
   static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
   static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
-  void list(u32 page, unsigned privilege, bool global);
-  void clear_all(List& listed);
-  void close_up(unsigned which);
+  u32 place(u64 number) const { return ring_.places[number & TlbRing::kMask]; }
+  u32& place(u64 number) { return ring_.places[number & TlbRing::kMask]; }
+  // The first number that may still have a place since a flush.
+  u64 since(u64 flush) const { return std::max(flush, ring_.fills < ring_.cap ? 0 : ring_.fills - ring_.cap); }
+  void list(u32 place_value);
   void make_room();
   bool executing(u32 page) const;
-  void unlist(u32 page, unsigned privilege);
-  void drop(u32 page, unsigned privilege);
   void clear(u32 page, unsigned privilege);
   void slow_down(u32 page, unsigned privilege);  // for the debugger
   void speed_up(u32 page, unsigned privilege);
 
   TlbTables& tables_;
   PhysicalBus& bus_;
-  u32 cap_;
-  List live_[2];  // entries that are not global, and global ones: a process switch looks at the first
-  u32 fills_ = 0;
+  TlbRing& ring_;
+  u64 flushed_all_ = 0, flushed_non_global_ = 0;  // the numbers that came next then
   const u64* code_offset_ = nullptr;
   const u64* code_base_ = nullptr;
   Replaced replaced_;
-  u32* positions_[2];        // per page; lazily committed
-  std::bitset<1024> large_;  // per 4 MiB: holds entries made from a large page
   u64 flushes_ = 0;
   std::vector<u32> debug_pages_;
 };

@@ -25,14 +25,24 @@ constexpr struct {
     {"host_device", "filename aio locking pr-manager drop-cache aio-max-batch", true},
     {"host_cdrom", "filename aio locking pr-manager drop-cache aio-max-batch", true},
     {"raw", "file", false},
+    {"qcow2",
+     "file backing lazy-refcounts pass-discard-request pass-discard-snapshot pass-discard-other overlap-check "
+     "cache-size l2-cache-size l2-cache-entry-size refcount-cache-size cache-clean-interval",
+     false},
+    {"vdi", "file", false},
+    {"vmdk", "file backing", false},
+    {"vpc", "file", false},
+    {"vhdx", "file", false},
 };
-constexpr Text kFormats[] = {"bochs", "cloop", "dmg",  "luks", "parallels", "qcow", "qcow2", "qed",
-                             "vdi",   "vhdx",  "vmdk", "vpc",  "vvfat",     "nbd",  "http",  "https"};
+constexpr Text kImageFormats[] = {"raw", "qcow2", "vdi", "vmdk", "vpc", "vhdx"};
+constexpr Text kForeignFormats[] = {"bochs", "cloop", "dmg", "luks", "parallels", "qcow",
+                                    "qed",   "vvfat", "nbd", "http", "https"};
 
 Error bad_driver(Text driver) {
-  if (std::find(std::begin(kFormats), std::end(kFormats), driver) != std::end(kFormats))
-    return Error{fmt::format(
-        "driver={}: images are raw files here; qemu-img convert -O raw makes one of another format", driver)};
+  if (std::find(std::begin(kForeignFormats), std::end(kForeignFormats), driver) != std::end(kForeignFormats))
+    return Error{
+        fmt::format("driver={}: images are {} files here; qemu-img convert -O qcow2 makes one of another format",
+                    driver, fmt::join(kImageFormats, ", "))};
   std::vector<Text> names;
   for (const auto& row : kDrivers) names.push_back(row.name);
   return Error{fmt::format("driver={}: unknown driver; the nearest is {}; {} exist", driver,
@@ -59,6 +69,11 @@ Result<> make_node(const std::vector<BlockNode>& others, std::vector<BlockNode>&
       const auto on = parse_switch(word);
       if (!on) return Error{fmt::format("{},{}={}: {}", node.driver, key, word, on.message())};
       if (key == "read-only") node.read_only = on.value();
+    } else if (key == "backing") {
+      if (find_block_node(others, word) == nullptr)
+        return Error{
+            fmt::format("{},backing={}: there is no -blockdev with this node-name before it", node.driver, word)};
+      node.backing = word;
     }
   }
   const auto taken = [&](const std::vector<BlockNode>& nodes) { return find_block_node(nodes, node.name) != nullptr; };
@@ -84,6 +99,12 @@ Result<> make_node(const std::vector<BlockNode>& others, std::vector<BlockNode>&
 }
 
 }  // namespace
+
+std::span<const std::string_view> image_formats() { return kImageFormats; }
+
+bool is_image_format(std::string_view word) {
+  return std::find(std::begin(kImageFormats), std::end(kImageFormats), word) != std::end(kImageFormats);
+}
 
 const BlockNode* find_block_node(const std::vector<BlockNode>& nodes, std::string_view name) {
   const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.name == name; });

@@ -1,6 +1,7 @@
 // -blockdev and blockdev-add: nodes that name an image, or a format over another node.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +14,11 @@ namespace relic86 {
 struct Options;
 
 struct BlockNode {
-  std::string name;    // node-name
-  std::string driver;  // "file", "host_device", "raw"
-  std::string file;    // of the image, as the node or the one below it names it
-  std::string below;   // the node that a format stands on; empty: none
+  std::string name;     // node-name
+  std::string driver;   // "file", "host_device", "raw", "qcow2"
+  std::string file;     // of the image, as the node or the one below it names it
+  std::string below;    // the node that a format stands on; empty: none
+  std::string backing;  // the node that its backing file is; empty: what the image itself says
   bool read_only = false;
 };
 
@@ -26,6 +28,10 @@ Result<std::vector<BlockNode>> make_block_nodes(const std::vector<BlockNode>& ot
 
 // -blockdev [driver=]DRIVER,node-name=NAME,PROP=V.. in either form.
 Result<> add_block_node(Options& options, std::string_view value);
+
+// The formats of images that can be opened, by QEMU's names.
+std::span<const std::string_view> image_formats();
+bool is_image_format(std::string_view word);
 
 // Null: there is no such node.
 const BlockNode* find_block_node(const std::vector<BlockNode>& nodes, std::string_view name);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/nearest.h"
+#include "options/blockdev_option.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -95,8 +96,9 @@ Result<> read_property(DriveOption& drive, Place& place, const std::string& key,
   } else if (key == "id") {
     drive.id = word;
   } else if (key == "format" || key == "driver") {
-    if (word != "raw") return bad(key, word, "unknown format; raw is accepted");
-    drive.raw = true;
+    if (!is_image_format(word))
+      return bad(key, word, fmt::format("unknown format; {} can be opened", fmt::join(image_formats(), ", ")));
+    drive.format = word;
   } else if (key == "if") {
     if (word == "floppy") {
       drive.interface = Interface::Floppy;
@@ -207,7 +209,6 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
     drive.node = id;
     drive.interface = Interface::None;
     drive.read_only = node->read_only;
-    drive.raw = node->driver == "raw";
     options.drives.push_back(drive);
     return &options.drives.back();
   }

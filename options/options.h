@@ -28,7 +28,7 @@ struct DriveOption {
   unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1
   bool snapshot = false;
   bool read_only = false;
-  bool raw = false;                            // format=raw: whatever the file looks like
+  std::string format;                          // format=; empty: by the file's signature
   std::optional<std::array<u32, 3>> geometry;  // cyls=,heads=,secs=
   std::string id;                              // the monitor's name for it, beside "ide0-hd0"
   std::string device_id;                       // id= of the -device that gives it its place

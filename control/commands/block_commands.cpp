@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "block/drive_medium.h"
+#include "block/open_image.h"
 #include "control/commands/command.h"
+#include "machine/board_options.h"
 #include "options/blockdev_option.h"
 #include "options/json_properties.h"
 
@@ -24,19 +27,41 @@ const DriveMedium* medium_of(Machine& machine, const Drive& drive) {
   return at == machine.media().end() ? nullptr : at->second.get();
 }
 
-Json describe_image(const std::string& file, u64 size) {
-  return {{"filename", file}, {"format", "raw"}, {"virtual-size", size}, {"actual-size", size}, {"dirty-flag", false}};
+// An ImageInfo, with those of the images below.
+Json describe_image(const ImageInfo& image) {
+  Json info = {{"filename", image.file},
+               {"format", image.format},
+               {"virtual-size", image.virtual_size},
+               {"actual-size", image.actual_size},
+               {"dirty-flag", image.dirty}};
+  if (image.cluster_size != 0) info["cluster-size"] = image.cluster_size;
+  if (!image.backing_file.empty()) info["backing-filename"] = image.backing_file;
+  if (!image.backing_format.empty()) info["backing-filename-format"] = image.backing_format;
+  for (const ImageSnapshot& snapshot : image.snapshots) {
+    constexpr u64 kSecond = 1'000'000'000;
+    info["snapshots"].push_back({{"id", snapshot.id},
+                                 {"name", snapshot.name},
+                                 {"vm-state-size", snapshot.vm_state_size},
+                                 {"date-sec", snapshot.date_seconds},
+                                 {"date-nsec", snapshot.date_ns},
+                                 {"vm-clock-sec", snapshot.vm_clock_ns / kSecond},
+                                 {"vm-clock-nsec", snapshot.vm_clock_ns % kSecond}});
+  }
+  if (image.backing) {
+    info["full-backing-filename"] = image.backing->file;
+    info["backing-image"] = describe_image(*image.backing);
+  }
+  return info;
 }
 
 // A BlockDeviceInfo. Nothing is throttled, and the host caches writes until the guest flushes them.
-Json describe_node(const std::string& name, const std::string& file, const std::string& driver, bool read_only,
-                   u64 size) {
+Json describe_node(const std::string& name, const std::string& driver, bool read_only, const ImageInfo& image) {
   Json info = {{"iops_rd", 0},
                {"detect_zeroes", "off"},
-               {"image", describe_image(file, size)},
+               {"image", describe_image(image)},
                {"iops_wr", 0},
                {"ro", read_only},
-               {"backing_file_depth", 0},
+               {"backing_file_depth", image.chain_depth()},
                {"drv", driver},
                {"iops", 0},
                {"bps_wr", 0},
@@ -45,7 +70,8 @@ Json describe_node(const std::string& name, const std::string& file, const std::
                {"bps", 0},
                {"bps_rd", 0},
                {"cache", {{"no-flush", false}, {"direct", false}, {"writeback", true}}},
-               {"file", file}};
+               {"file", image.file}};
+  if (image.backing) info["backing_file"] = image.backing->file;
   if (!name.empty()) info["node-name"] = name;
   return info;
 }
@@ -70,7 +96,7 @@ CommandReply query_block(Machine& machine, const Arguments&) {
                 {"type", "unknown"}};
     if (drive.name.find("-cd") != std::string::npos) row["tray_open"] = drive.tray_open;
     if (const DriveMedium* medium = medium_of(machine, drive); medium != nullptr) {
-      row["inserted"] = describe_node(drive.node, medium->file(), "raw", medium->read_only(), medium->size_bytes());
+      row["inserted"] = describe_node(drive.node, medium->info().format, medium->read_only(), medium->info());
       row["io-status"] = "ok";
     }
     list.push_back(std::move(row));
@@ -90,18 +116,30 @@ std::optional<Drive> drive_of(Machine& machine, const std::string& node) {
   return std::nullopt;
 }
 
-u64 node_size(Machine& machine, const BlockNode& node) {
-  if (const auto drive = drive_of(machine, node.name)) {
-    if (const DriveMedium* medium = medium_of(machine, *drive); medium != nullptr) return medium->size_bytes();
+// What a node holds. One that names a file gives its bytes, which the medium in a drive does not tell about if it is of
+// another format.
+ImageInfo node_image(Machine& machine, const BlockNode& node) {
+  if (const auto drive = drive_of(machine, node.name); drive && drive->node == node.name) {
+    if (const DriveMedium* medium = medium_of(machine, *drive); medium != nullptr) return medium->info();
   }
-  auto opened = DriveMedium::open(node.file, DriveMedium::Access::ReadOnly, RawImage::Format::Raw);
-  return opened ? opened.value()->size_bytes() : 0;
+  const ImageSource source = image_source(machine.block_nodes(), node.name, "", "");
+  if (source.format != ImageFormat::Raw) {
+    if (auto opened = open_image(source, HostFile::Access::ReadOnly)) return opened.value()->info();
+  }
+  // Not opened: whoever writes to it has it locked.
+  ImageInfo info;
+  info.file = node.file;
+  info.format = node.driver;
+  std::error_code failure;
+  const auto size = std::filesystem::file_size(node.file, failure);
+  if (!failure) info.virtual_size = info.actual_size = size;
+  return info;
 }
 
 CommandReply query_nodes(Machine& machine, const Arguments&) {
   Json list = Json::array();
   for (const BlockNode& node : machine.block_nodes())
-    list.push_back(describe_node(node.name, node.file, node.driver, node.read_only, node_size(machine, node)));
+    list.push_back(describe_node(node.name, node.driver, node.read_only, node_image(machine, node)));
   return list;
 }
 
@@ -164,16 +202,17 @@ CommandReply with_drive(Machine& machine, const std::string& name,
 
 CommandReply eject(Machine& machine, const Arguments& arguments) {
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
-    return machine.change_medium(drive.name, {"", false, false, arguments.flag("force")});
+    return machine.change_medium(drive.name, {.file = "", .force = arguments.flag("force")});
   });
 }
 
 CommandReply change_medium(Machine& machine, const Arguments& arguments) {
   const std::string format = arguments.text("format");
-  if (!format.empty() && format != "raw")
-    return CommandError{.message = fmt::format("Unknown driver '{}'; raw exists", format)};
+  if (!format.empty() && !is_image_format(format))
+    return CommandError{.message =
+                            fmt::format("Unknown driver '{}'; {} exist", format, fmt::join(image_formats(), ", "))};
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
-    MediumChange change{arguments.text("filename"), !format.empty(), arguments.text("read-only-mode") == "read-only"};
+    MediumChange change{arguments.text("filename"), format, arguments.text("read-only-mode") == "read-only"};
     change.force = arguments.flag("force");
     return machine.change_medium(drive.name, change);
   });
@@ -197,7 +236,7 @@ CommandReply remove_medium(Machine& machine, const Arguments& arguments) {
     const bool tray = !drive.name.starts_with("floppy");
     if (tray && !drive.tray_open)
       return CommandError{.message = fmt::format("Tray of device '{}' is not open", device_of(arguments))};
-    return machine.change_medium(drive.name, {"", false, false, true});
+    return machine.change_medium(drive.name, {.file = "", .force = true});
   });
 }
 CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
@@ -208,7 +247,7 @@ CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
     if (medium_of(machine, drive) != nullptr)
       return CommandError{.message = fmt::format("There already is a medium in device '{}'", device_of(arguments))};
     if (drive_of(machine, name)) return CommandError{.message = fmt::format("Node '{}' is already in use", name)};
-    MediumChange change{node->file, node->driver == "raw", node->read_only};
+    MediumChange change{node->file, "", node->read_only};
     change.node = name;
     return machine.change_medium(drive.name, change);
   });
@@ -222,11 +261,11 @@ CommandReply add_node(Machine& machine, const Arguments& arguments) {
   auto made = make_block_nodes(machine.block_nodes(), properties.value());
   if (!made) return made.error();
   // The image is there, or its absence is told now rather than when it is put into a drive.
-  for (const BlockNode& node : made.value()) {
-    auto opened = DriveMedium::open(node.file, DriveMedium::Access::ReadOnly, RawImage::Format::Raw);
-    if (!opened) return opened.error();
-  }
-  for (BlockNode& node : made.value()) machine.block_nodes().push_back(std::move(node));
+  std::vector<BlockNode> nodes = machine.block_nodes();
+  for (BlockNode& node : made.value()) nodes.push_back(std::move(node));
+  if (auto opened = open_image(image_source(nodes, nodes.back().name, "", ""), HostFile::Access::ReadOnly); !opened)
+    return opened.error();
+  machine.block_nodes() = std::move(nodes);
   return Json::object();
 }
 
@@ -235,7 +274,8 @@ CommandReply delete_node(Machine& machine, const Arguments& arguments) {
   auto& nodes = machine.block_nodes();
   const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.name == name; });
   if (at == nodes.end()) return CommandError{.message = fmt::format("Failed to find node with node-name='{}'", name)};
-  const bool below = std::any_of(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.below == name; });
+  const bool below = std::any_of(nodes.begin(), nodes.end(),
+                                 [&](const BlockNode& node) { return node.below == name || node.backing == name; });
   if (below || drive_of(machine, name)) return CommandError{.message = fmt::format("Node {} is in use", name)};
   nodes.erase(at);
   return Json::object();

@@ -101,13 +101,17 @@ constexpr TypeRow kTypes[] = {
      "regions:[PciMemoryRegion]"},
     {"PciInfo", Object, "bus:int devices:[PciDeviceInfo]"},
     // --- Drives ---
-    {"BlockdevDriver", Enum, "file host_cdrom host_device raw"},
+    {"BlockdevDriver", Enum, "file host_cdrom host_device qcow2 raw vdi vhdx vmdk vpc"},
     {"BlockdevOptions", Object, "driver:BlockdevDriver *node-name:str *read-only:bool .."},
     {"BlockdevChangeReadOnlyMode", Enum, "retain read-only read-write"},
     {"BlockDeviceIoStatus", Enum, "ok failed nospace"},
     {"BlockdevCacheInfo", Object, "writeback:bool direct:bool no-flush:bool"},
     {"ImageInfo", Object,
-     "filename:str format:str *dirty-flag:bool *actual-size:int virtual-size:int *cluster-size:int *encrypted:bool"},
+     "filename:str format:str *dirty-flag:bool *actual-size:int virtual-size:int *cluster-size:int *encrypted:bool "
+     "*backing-filename:str *full-backing-filename:str *backing-filename-format:str *snapshots:[SnapshotInfo] "
+     "*backing-image:ImageInfo"},
+    {"SnapshotInfo", Object,
+     "id:str name:str vm-state-size:int date-sec:int date-nsec:int vm-clock-sec:int vm-clock-nsec:int"},
     {"BlockDeviceInfo", Object,
      "file:str *node-name:str ro:bool drv:str *backing_file:str backing_file_depth:int encrypted:bool "
      "detect_zeroes:str bps:int bps_rd:int bps_wr:int iops:int iops_rd:int iops_wr:int image:ImageInfo "

@@ -49,7 +49,9 @@ class Planner {
         continue;
       }
       values_.assign(insn.nodes.size(), Symbolic{});
+      followed_ = 0;
       for (std::size_t id = 0; id < insn.nodes.size(); ++id) values_[id] = node(insn.nodes[id]);
+      lose(insn.writes_registers & ~followed_);
     }
     if (block_.loop) find_fixed();
     drop_single();
@@ -68,9 +70,17 @@ class Planner {
       insn.access.size = static_cast<u8>(form.bytes);
       note(insn.access, operand(), form.store);
     }
+    lose(insn.writes_registers);
+  }
+
+  void lose(u32 registers) {
     for (unsigned i = 0; i < 8; ++i) {
-      if ((insn.writes_registers >> i & 1) != 0) registers_[i] = fresh();
+      if ((registers >> i & 1) != 0) registers_[i] = fresh();
     }
+  }
+  void follow(unsigned reg, Symbolic value) {
+    registers_[reg] = value;
+    followed_ |= 1u << reg;
   }
 
   void forget_segments() {
@@ -83,7 +93,7 @@ class Planner {
     switch (n.op) {
       case Op::Constant: return n.size == 4 ? Symbolic{0, n.immediate} : fresh();
       case Op::GetRegister: return n.size == 4 ? registers_[n.reg] : fresh();
-      case Op::SetRegister: registers_[n.size == 1 ? n.reg & 3 : n.reg] = n.size == 4 ? values_[n.a] : fresh(); break;
+      case Op::SetRegister: follow(n.size == 1 ? n.reg & 3 : n.reg, n.size == 4 ? values_[n.a] : fresh()); break;
       case Op::Address: {
         const Place place = operand();
         return place.known && !place.narrow && place.index == 0 && place.scale == 0 ? Symbolic{place.base, place.offset}
@@ -112,7 +122,7 @@ class Planner {
         return fresh();
       }
       case Op::SetStackPointer:
-        registers_[kEsp] = registers_[n.reg];
+        follow(kEsp, registers_[n.reg]);
         move_stack(n.immediate);
         break;
       case Op::LoadSegment:
@@ -123,31 +133,21 @@ class Planner {
       case Op::PopAll: {
         const Symbolic pointer = registers_[kEsp];
         for (Symbolic& each : registers_) each = fresh();
-        registers_[kEsp] = pointer;
+        follow(kEsp, pointer);
         move_stack(8u * n.size);
         break;
       }
       case Op::Enter:
         move_stack(0u - n.size);
-        registers_[kEbp] = n.size == 4 ? registers_[kEsp] : fresh();
+        follow(kEbp, n.size == 4 ? registers_[kEsp] : fresh());
         move_stack(0u - n.immediate);
         break;
-      case Op::DecimalAdjust:
-      case Op::DivideDigits: registers_[kEax] = fresh(); break;
-      case Op::LoadFar:
-        forget_segments();
-        registers_[insn_->insn->reg] = fresh();
-        break;
-      case Op::DescribeSegment: registers_[insn_->insn->reg] = fresh(); break;
-      case Op::AdjustLevel:
-        if (!insn_->insn->memory()) registers_[insn_->insn->rm] = fresh();
-        break;
+      case Op::LoadFar: forget_segments(); break;
       case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
       case Op::RepeatMove:
       case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];
       case Op::Advance: registers_[kEsi] = fresh(), registers_[kEdi] = fresh(); break;
-      case Op::JumpIfCounting: registers_[kEcx] = fresh(); break;
-      default: return fresh();
+      default: return fresh();  // what it writes, run() loses
     }
     return {};
   }
@@ -167,8 +167,9 @@ class Planner {
   }
 
   void move_stack(u32 by) {
-    registers_[kEsp].constant += by;
-    if (!mode_.stack32) registers_[kEsp] = fresh();
+    Symbolic moved = registers_[kEsp];
+    moved.constant += by;
+    follow(kEsp, mode_.stack32 ? moved : fresh());
   }
 
   Place operand() const {
@@ -255,6 +256,7 @@ class Planner {
   InsnIr* insn_ = nullptr;
   u32 next_unknown_ = 1;
   std::array<Symbolic, 8> registers_{}, initial_{};
+  u32 followed_ = 0;  // bit n: the present instruction gives register n a value that is known here
   std::vector<Symbolic> values_;
   std::vector<Open> open_;
 };

@@ -42,6 +42,7 @@ struct ExitPoint {
   FarKind far{};                    // of what the transfer helper carries out
   bool flags_in_value = false;      // EngineArea::value holds the flags, else the home does
   bool units = false;               // the host's units hold the guest's registers when the call returns
+  u8 held = 0;                      // bit n: EngineArea::saved_temporaries[n] is a host address that is still used
   u16 undone = 0;                   // instructions of the block not executed when leaving here
   i32 eip = 0;                      // relative to EngineArea::page_eip: of insn, or where the branch goes
   u32 eip_mask = 0xFFFFFFFF;        // where the branch goes wraps

@@ -448,11 +448,25 @@ ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
   exit.last_step = static_cast<u16>(translation_.steps.size());
   exit.from_home = from_home_;
   exit.units = units_held_ && units_used_from(index_);
+  exit.held = held_addresses();
   if (x87_pending_ != 0) {
     exit.x87 = ir_.insns[x87_pending_ - 1].insn;
     exit.x87_eip = eip_of(x87_pending_ - 1);
   }
   return &exit;
+}
+
+u8 Emitter::held_addresses() const {
+  u32 hosts = 0;
+  for (const SharedPage& page : shared_) {
+    if (page.host != 0 && (page.fixed || left_[page.group] != 0)) hosts |= 1u << page.host;
+  }
+  for (const Value& value : values_) {
+    if (value.kind == Value::Address) hosts |= 1u << value.host_pointer;
+  }
+  u8 held = 0;
+  for (unsigned i = 0; i < std::size(kTemporaries); ++i) held |= static_cast<u8>((hosts >> kTemporaries[i] & 1) << i);
+  return held;
 }
 
 // An exit shows the flags, perhaps those of the block's entry. Branches have written them home.

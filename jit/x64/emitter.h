@@ -39,6 +39,8 @@ struct EmitterOptions {
   bool lazy_flags = true;  // flags are left as a record where the target allows it
   bool returns = true;     // calls and returns use the host's
   bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
+  bool fill = true;        // page tables are walked by fixed code
+  bool watched = true;     // and stores to pages with code are made by such code
 };
 
 class Emitter {
@@ -100,10 +102,15 @@ class Emitter {
   void pop(u16 id);
   void peek(u16 id);
   void set_stack_pointer(u16 id);
+  // A page without an entry: C++ sees to the access, or the page tables are walked here, which the guest may notice (A
+  // and D, and which entries are replaced): only by an access that nothing can prevent any more.
+  enum class Missing : u8 { Slow, Walk };
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to
-  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages.
+  // split with a linear address in kAddress if 2 or 4 bytes lie over two pages, or to missed, with one too, if there is
+  // no fast entry.
   x86::Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                     bool aligned = false, const Label* split = nullptr);
+                     bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow,
+                     const Label* missed = nullptr);
   AddressForm operand_address(u16 address);
   bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
@@ -113,8 +120,11 @@ class Emitter {
   void move_stack_pointer(i32 by);
   void finish_load(u16 id, unsigned bytes, const Mem& from, u8 temporary, const Label& slow, const Label& split,
                    ExitPoint* exit);
-  void finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
-                    const Label& done, ExitPoint* exit);
+  struct StoreLabels {
+    Label slow, split, missed, done;
+  };
+  StoreLabels store_labels();
+  void finish_store(unsigned bytes, const asmjit::Operand& value, const StoreLabels& labels, ExitPoint* exit);
 
   // extended: the move that widens, if the value goes to its only user's register at once.
   void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::Inst::Id& extended);
@@ -127,6 +137,7 @@ class Emitter {
   void repeat_string(u16 id);
   u8 run_distance(u8 index, bool write, unsigned segment, const Label& slow);
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
+  void find_page(const Gp& entry, bool write, bool writable, const Label& slow);
   void compare_with_page_end(const Gp& scratch, u32 bytes);
 
   // --- Shared page checks (emitter_pages.cpp) ---
@@ -137,6 +148,7 @@ class Emitter {
     bool fixed = false;  // for the whole loop
   };
   SharedPage* shared_page(u16 group);
+  u8 held_addresses() const;  // ExitPoint::held
   bool evict_page();
   // Gives the place of an access whose group is checked, or worth checking.
   bool shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment, Mem& place);
@@ -254,6 +266,7 @@ class Emitter {
   bool units_used_from(std::size_t index) const;
   void expect_trap();
   void trap_here();
+  bool may_wait() const;  // for an exception of the x87 that the present instruction has to deliver
   void wait_here();
 
   // --- Several steps in one instruction (emitter_compound.cpp) ---
@@ -293,11 +306,13 @@ class Emitter {
   void table_register(u16 id);
   void next_cr0(const Gp& next);
   void unit_flags();
-  void enter_next_in(const Mode& mode);
+  void enter_next_in(const Mode& mode, unsigned undone = 0);
+  void load_other_kind(u16 id, const Label& slow);
   // Far transfers (emitter_transfers.cpp)
   void check_real_code(const Label& slow);
   void check_wrap(unsigned bytes, const Label& slow);
   void load_pointer(const Gp& to, const Label& slow, unsigned segment);
+  void take_pointer(const Gp& to, const Mem& place);
   void push_return_address(const Label& slow);
   void take_flags(const Gp& flags, const Label& slow);
   void take_interrupt_flag(const Gp& flags, u32 fixed, const Label& other);  // emitter_system.cpp

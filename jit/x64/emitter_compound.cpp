@@ -52,7 +52,7 @@ Emitter::Mem Emitter::piece(unsigned bytes, unsigned unit, bool write, unsigned 
   }
   compare_with_page_end(pointer, bytes);
   a_.ja(slow);
-  tlb_entry(pointer, kAddress, write, slow);
+  find_page(pointer, write, write, slow);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this] {
     a_.bind(slow);

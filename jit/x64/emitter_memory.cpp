@@ -59,7 +59,7 @@ AddressForm Emitter::operand_address(u16 address) {
 }
 
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                            bool aligned, const Label* split) {
+                            bool aligned, const Label* split, Missing missing, const Label* missed) {
   temporary = take();
   const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
@@ -93,7 +93,11 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
       a_.jmp(over);
     });
   }
-  tlb_entry(entry, address32, write, slow);
+  if (missing == Missing::Walk) {
+    find_page(entry, write, write, missed != nullptr ? *missed : slow);
+  } else {
+    tlb_entry(entry, kAddress, write, slow);
+  }
   return x86::Mem(kAddress, entry, 0, -static_cast<i32>(kTlbFast), bytes);
 }
 
@@ -163,6 +167,21 @@ void Emitter::tlb_entry(const Gp& entry, const Gp& linear, bool write, const Lab
   a_.mov(entry, Mem(kState, entry, 3, table(write), 8));
   a_.test(entry.r8(), static_cast<i32>(kTlbFast));
   a_.jz(miss);
+}
+
+// entry := the TLB's entry, of the write table or the read table, for an access at the linear address in kAddress.
+// Walks the page tables if there is none. Jumps to slow where C++ has to see to the access.
+void Emitter::find_page(const Gp& entry, bool write, bool writable, const Label& slow) {
+  if (!options_.fill) return tlb_entry(entry, kAddress, writable, slow);
+  const Label look = a_.newLabel(), miss = a_.newLabel();
+  a_.bind(look);
+  tlb_entry(entry, kAddress, writable, miss);
+  defer([=, this] {
+    a_.bind(miss);
+    a_.call(thunks_.fill[write ? 1 : 0][mode_.user ? 1 : 0]);
+    a_.jz(look);
+    a_.jmp(slow);
+  });
 }
 
 // Above: so many bytes from kAddress on lie over two pages.
@@ -242,7 +261,7 @@ void Emitter::load(u16 id) {
   const AddressForm form = operand_address(n.a);
   ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, segment, slow, temporary, false, &split);
+  const x86::Mem from = translate(n.size, false, segment, slow, temporary, false, &split, Missing::Walk);
   finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
@@ -268,7 +287,7 @@ void Emitter::load_for_write(u16 id) {
   const AddressForm form = operand_address(n.a);
   ExitPoint* const exit = access_exit(form, n.size, segment);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, true, segment, slow, temporary);
+  const x86::Mem from = translate(n.size, true, segment, slow, temporary, false, nullptr, Missing::Walk);
   const Gp pointer = sized(temporary, 8);
   a_.lea(pointer, from);
   values_[n.a].host_pointer = temporary;
@@ -306,30 +325,42 @@ void Emitter::store(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
-  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
+  const StoreLabels labels = store_labels();
   lea_address(kAddress);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, segment, slow, temporary, false, &split);
+  const x86::Mem to =
+      translate(n.size, true, segment, labels.slow, temporary, false, &labels.split, Missing::Walk, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
-  a_.bind(done);
+  a_.bind(labels.done);
   give(temporary);
-  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
+  defer([=, this] { finish_store(n.size, value, labels, exit); });
 }
 
-// What a store does that is none of one page.
-void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const Label& slow, const Label& split,
-                           const Label& done, ExitPoint* exit) {
+Emitter::StoreLabels Emitter::store_labels() { return {a_.newLabel(), a_.newLabel(), a_.newLabel(), a_.newLabel()}; }
+
+// What a store does that is none of one page with a fast entry.
+void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const StoreLabels& labels, ExitPoint* exit) {
+  const unsigned user = mode_.user ? 1 : 0;
   const Mem kept = area(offsetof(EngineArea, value), bytes);
   if (bytes == 2 || bytes == 4) {
-    a_.bind(split);
+    a_.bind(labels.split);
     a_.emit(x86::Inst::kIdMov, kept, value);
-    a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][mode_.user ? 1 : 0]);
-    a_.je(done);
+    a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][user]);
+    a_.je(labels.done);
   }
-  a_.bind(slow);
+  a_.bind(labels.slow);
   a_.emit(x86::Inst::kIdMov, kept, value);
+  const Label call = a_.newLabel();
+  a_.bind(call);
   call_thunk(thunks_.store, exit);
-  a_.jmp(done);
+  a_.jmp(labels.done);
+  a_.bind(labels.missed);
+  a_.emit(x86::Inst::kIdMov, kept, value);
+  if (options_.watched) {
+    a_.call(thunks_.watched_store[bytes / 2][user]);
+    a_.je(labels.done);
+  }
+  a_.jmp(call);
 }
 
 // CMPXCHG8B: the host's, since its registers are the guest's. Like there the page is written in either case.
@@ -341,7 +372,7 @@ void Emitter::compare_exchange8() {
   a_.bind(again);
   lea_address(kAddress);
   u8 temporary = 0;
-  const Mem place = translate(kBytes, true, segment, slow, temporary);
+  const Mem place = translate(kBytes, true, segment, slow, temporary, false, nullptr, Missing::Walk);
   a_.cmpxchg8b(place);
   give(temporary);
   defer([=, this] {
@@ -388,15 +419,16 @@ void Emitter::push(u16 id) {
     return;
   }
   ExitPoint* const exit = access_exit(form, n.size, kSs);
-  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
+  const StoreLabels labels = store_labels();
   stack_address(-step);
   u8 temporary = 0;
-  const x86::Mem to = translate(n.size, true, kSs, slow, temporary, false, &split);
+  const x86::Mem to =
+      translate(n.size, true, kSs, labels.slow, temporary, false, &labels.split, Missing::Walk, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
-  a_.bind(done);
+  a_.bind(labels.done);
   give(temporary);
   move_stack_pointer(-step);
-  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
+  defer([=, this] { finish_store(n.size, value, labels, exit); });
 }
 
 void Emitter::move_stack_pointer(i32 by) {
@@ -432,7 +464,7 @@ void Emitter::pop(u16 id) {
   const Label slow = a_.newLabel(), split = a_.newLabel();
   stack_address(0);
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, direct ? &split : nullptr);
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, direct ? &split : nullptr, Missing::Walk);
   if (direct) {
     finish_load(id, n.size, from, temporary, slow, split, exit);
   } else {
@@ -474,7 +506,7 @@ void Emitter::peek(u16 id) {
     a_.mov(kAddress.r32(), guest(n.reg, 4));
   }
   u8 temporary = 0;
-  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split);
+  const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split, Missing::Walk);
   finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 

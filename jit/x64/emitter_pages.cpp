@@ -124,6 +124,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   ExitPoint* const exit = access_exit(form, n.size, segment);
   exit->write = write;
   exit->wants_writable = group.writes;
+  exit->held &= static_cast<u8>(~(1u << (page->host - kTemporaries[0])));  // this page's is made anew
   const Label over = a_.newLabel(), miss = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
   host_flags(0);
@@ -146,7 +147,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     compare_with_page_end(pointer, span);
     a_.ja(over);
   }
-  tlb_entry(pointer, kAddress, group.writes, miss);
+  find_page(pointer, write, group.writes, miss);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
     a_.bind(miss);

@@ -1,5 +1,8 @@
 // MOV and POP of ES, DS, FS and GS, VERR, VERW, SYSENTER, SYSEXIT: the usual cases. All others are the interpreter's
 // functions, from the start.
+#include <vector>
+
+#include "jit/runtime/descriptor_cache.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -45,14 +48,51 @@ void Emitter::load_segment(u16 id) {
   const Node& n = at(id);
   data_segment_ = kSegmentCount;
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
-  const Label slow = a_.newLabel(), done = a_.newLabel();
+  const Label slow = a_.newLabel(), other = a_.newLabel(), done = a_.newLabel();
   host_flags(0);
   selector_operand(id, slow);
   a_.call(thunks_.segments.load[n.reg][mode_.code32 ? 1 : 0]);
-  a_.jne(slow);
+  a_.jne(other);
   if (n.immediate != kFromOperand) move_stack_pointer(n.size);
   a_.bind(done);
+  defer([=, this, snapshot = chain()] {
+    a_.bind(other);
+    restore(snapshot);
+    a_.jnc(slow);
+    load_other_kind(id, slow);
+  });
   defer_to_handler(slow, exit, done);
+}
+
+// A segment of another kind (r11 leads to what is known of it) is another mode. Systems load and drop their own all the
+// time: for the likely kinds that mode is known now, and the next block is looked up in it.
+void Emitter::load_other_kind(u16 id, const Label& slow) {
+  const Node& n = at(id);
+  const u8 known = Mode::known_kinds(n.reg, mode_.code32);
+  constexpr u8 kLimited = kSegmentReads | kSegmentWrites, kLarge = kLimited | kSegmentReaches64K;
+  const Gp kind = x86::r12d;
+  a_.movzx(kind, Mem(x86::r11, static_cast<i32>(offsetof(KnownDescriptor, hidden) + offsetof(Segment, kind)), 1));
+  a_.and_(kind, known);
+  std::vector<std::pair<u8, Label>> modes;
+  for (const u8 each : {kDataKind, kLimited, kLarge}) {
+    const u8 likely = each & known;
+    if (likely == mode_.segments[n.reg] || (each == kLarge && mode_.code32)) continue;
+    a_.cmp(kind, likely);
+    a_.je(modes.emplace_back(likely, a_.newLabel()).second);
+  }
+  a_.jmp(slow);
+  const Chain snapshot = chain();
+  for (const auto& [likely, label] : modes) {
+    a_.bind(label);
+    restore(snapshot);
+    a_.call(thunks_.segments.take[n.reg]);
+    write_home();
+    store_x87_pointers();
+    if (n.immediate != kFromOperand) move_stack_pointer(n.size);
+    Mode after = mode_;
+    after.segments[n.reg] = likely;
+    enter_next_in(after, undone_after());
+  }
 }
 
 // LES and its like: the offset, then the selector that follows it.

@@ -22,7 +22,7 @@ void Emitter::string_load(u16 id) {
   const Label slow = a_.newLabel(), split = a_.newLabel();
   string_address(n.reg);
   u8 temporary = 0;
-  const Mem from = translate(n.size, false, segment, slow, temporary, false, &split);
+  const Mem from = translate(n.size, false, segment, slow, temporary, false, &split, Missing::Walk);
   finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
@@ -30,14 +30,15 @@ void Emitter::string_store(u16 id) {
   const Node& n = at(id);
   const asmjit::Operand value = source(n.b, n.size);
   ExitPoint* const exit = access_exit(AddressForm::Destination, n.size, kEs);
-  const Label slow = a_.newLabel(), split = a_.newLabel(), done = a_.newLabel();
+  const StoreLabels labels = store_labels();
   string_address(kEdi);
   u8 temporary = 0;
-  const Mem to = translate(n.size, true, kEs, slow, temporary, false, &split);
+  const Mem to =
+      translate(n.size, true, kEs, labels.slow, temporary, false, &labels.split, Missing::Walk, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
-  a_.bind(done);
+  a_.bind(labels.done);
   give(temporary);
-  defer([=, this] { finish_store(n.size, value, slow, split, done, exit); });
+  defer([=, this] { finish_store(n.size, value, labels, exit); });
 }
 
 void Emitter::advance(u16 id) {

@@ -32,13 +32,24 @@ void Emitter::check_real_code(const Label& slow) {
   a_.jne(slow);
 }
 
-// place: IP and CS, one after the other.
+// place: IP and CS, one after the other. They may have been pushed one by one: a load of both would wait for the
+// stores.
 void Emitter::load_pointer(const Gp& to, const Label& slow, unsigned segment) {
   u8 temporary = 0;
   check_wrap(4, slow);
-  const Mem place = translate(4, false, segment, slow, temporary);
-  a_.mov(to, place);
+  Mem place = translate(4, false, segment, slow, temporary);
+  take_pointer(to, place);
   give(temporary);
+}
+
+void Emitter::take_pointer(const Gp& to, const Mem& place) {
+  Mem upper = place.cloneAdjusted(2), lower = place;
+  upper.setSize(2);
+  lower.setSize(2);
+  a_.movzx(to, upper);
+  a_.movzx(kAddress.r32(), lower);
+  a_.shl(to, 16);
+  a_.or_(to, kAddress.r32());
 }
 
 // Slots that lie next to each other are one access here: those that wrap at 64 KiB are not.
@@ -260,9 +271,8 @@ void Emitter::far_transfer(u16 id) {
       const u8 flags = take();
       Mem flags_place = place.cloneAdjusted(4);
       flags_place.setSize(2);
-      place.setSize(4);
       a_.movzx(sized(flags, 4), flags_place);
-      a_.mov(target, place);
+      take_pointer(target, place);
       give(temporary);
       take_flags(sized(flags, 4), slow);
       give(flags);

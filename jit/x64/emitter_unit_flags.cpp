@@ -37,12 +37,14 @@ void Emitter::next_cr0(const Gp& next) {
   a_.or_(next, static_cast<i32>(kCr0Et));
 }
 
-// Looked up, as after an indirect branch.
-void Emitter::enter_next_in(const Mode& mode) {
+// Looked up, as after an indirect branch. Calls of the guest's that are not over return to code of the mode that they
+// were made in: their frames are dropped.
+void Emitter::enter_next_in(const Mode& mode, unsigned undone) {
   const u64 tag = tag_;
   tag_ = tag_of_(mode);
+  if (options_.returns) a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
   load_eip(x86::r10, next_eip());
-  indirect_exit(x86::r10, 0);
+  indirect_exit(x86::r10, undone);
   tag_ = tag;
 }
 
@@ -74,11 +76,11 @@ void Emitter::unit_flags() {
   constexpr i32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsr = static_cast<i32>(0xFFFF0000u);
   constexpr i32 kOsFxsr = 1 << 9;
   const auto fx = [this](std::size_t field, u32 bytes) { return state(offsetof(CpuState, fx) + field, bytes); };
-  const Label traps = a_.newLabel();
+  const Label traps = a_.newLabel(), waiting = a_.newLabel();
   a_.cmp(area(offsetof(EngineArea, units)), 0);
   a_.jne(slow);
   a_.test(fx(offsetof(FxState, status), 1), kX87Summary);
-  a_.jnz(slow);
+  a_.jnz(waiting);
   a_.test(fx(offsetof(FxState, mxcsr), 4), kMxcsr);
   a_.jnz(slow);
   a_.mov(cr0, next);
@@ -102,6 +104,12 @@ void Emitter::unit_flags() {
     after.sse = false;
     enter_next_in(after);
   }
+  a_.bind(waiting);  // an x87 exception is pending
+  a_.test(state(offsetof(CpuState, cr4), 4), kOsFxsr);
+  a_.jnz(slow);
+  a_.mov(cr0, next);
+  after.x87 = after.sse = after.traps = false;
+  enter_next_in(after);
   a_.bind(same);
   fall_through_exit();
   defer_to_handler(slow, exit, same);

@@ -64,10 +64,14 @@ void Emitter::trap_here() {
     translation_.trap_sites.push_back({static_cast<u32>(a_.offset()), exit});
 }
 
+bool Emitter::may_wait() const {
+  return trap_exits_[index_] != nullptr && insn().native->unit != NativeForm::Unit::Sse;
+}
+
 // Before a slow access of an x87 or MMX instruction, which may fault or fill a TLB entry: a pending exception goes
 // first.
 void Emitter::wait_here() {
-  if (trap_exits_[index_] == nullptr || insn().native->unit == NativeForm::Unit::Sse) return;
+  if (!may_wait()) return;
   trap_here();
   a_.fwait();
 }
@@ -128,7 +132,8 @@ void Emitter::native_memory() {
   }
   lea_address(kAddress);
   u8 temporary = 0;
-  encode_memory(translate(form.bytes, form.store, i.segment, slow, temporary, form.aligned));
+  const Missing missing = fetched && !may_wait() ? Missing::Walk : Missing::Slow;
+  encode_memory(translate(form.bytes, form.store, i.segment, slow, temporary, form.aligned, nullptr, missing));
   give(temporary);
   a_.bind(join);
   if (form.tracked) {

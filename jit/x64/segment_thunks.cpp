@@ -72,20 +72,20 @@ void emit_real_load(x86::Assembler& a, unsigned segment, const Label& other) {
 }
 
 void emit_load(x86::Assembler& a, unsigned segment, bool code32, const Label& find) {
-  const Label real = a.newLabel(), other = a.newLabel(), out = a.newLabel();
+  const Label real = a.newLabel(), other = a.newLabel(), out = a.newLabel(), kind = a.newLabel();
   save(a);
   emit_guards(a, other);
   a.movzx(x86::eax, mode_field(offsetof(CpuMode, protected_mode), 2));
   a.cmp(x86::eax, kProtected);
   a.jne(real);
   a.call(find);
-  a.jne(out);
+  a.jne(other);
   a.test(known_field(offsetof(Known, kind), 1), Known::kLoadable);
   a.jz(other);
   a.movzx(x86::eax, known_field(offsetof(Known, hidden) + offsetof(Segment, kind), 1));
   a.xor_(x86::al, segment_field(segment, offsetof(Segment, kind), 1));
   a.test(x86::al, Mode::known_kinds(segment, code32));
-  a.jne(out);
+  a.jne(kind);
   for (unsigned i = 0; i < sizeof(Segment); i += 8) {
     a.mov(x86::rax, known_field(offsetof(Known, hidden) + i, 8));
     a.mov(segment_field(segment, i, 8), x86::rax);
@@ -98,9 +98,22 @@ void emit_load(x86::Assembler& a, unsigned segment, bool code32, const Label& fi
   emit_real_load(a, segment, other);
   a.xor_(x86::eax, x86::eax);
   a.jmp(out);
+  a.bind(kind);
+  a.mov(x86::r11, x86::rcx);
+  a.stc();
+  a.jmp(out);
   a.bind(other);
   a.or_(x86::eax, 1);
   a.jmp(out);
+}
+
+void emit_take(x86::Assembler& a, unsigned segment) {
+  for (unsigned i = 0; i < sizeof(Segment); i += 8) {
+    a.mov(x86::r12, x86::Mem(x86::r11, static_cast<i32>(offsetof(Known, hidden) + i), 8));
+    a.mov(segment_field(segment, i, 8), x86::r12);
+  }
+  a.mov(segment_field(segment, offsetof(Segment, selector), 2), x86::bp);
+  a.ret();
 }
 
 // What is known of a selector that an instruction asks about. Jumps to out, with ZF clear, where the handler must look.
@@ -221,6 +234,8 @@ SegmentThunks emit_segment_thunks(x86::Assembler& a, const KnownDescriptor* know
       at.load[segment][code32 ? 1 : 0] = a.offset();
       emit_load(a, segment, code32, find);
     }
+    at.take[segment] = a.offset();
+    emit_take(a, segment);
   }
   at.verify_read = a.offset();
   emit_verify(a, Known::kReadable, find);

@@ -6,9 +6,11 @@
 #include "jit/runtime/flags.h"
 #include "jit/runtime/translation.h"
 #include "jit/x64/code_thunks.h"
+#include "jit/x64/fill_thunks.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
 #include "jit/x64/split_thunks.h"
+#include "jit/x64/watched_thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -354,6 +356,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   CodeThunks far = emit_code_thunks(a, helpers.known);
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
   const SplitThunks split = emit_split_thunks(a);
+  const FillThunks fill = emit_fill_thunks(a);
+  const WatchedThunks watched = emit_watched_thunks(a);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -378,6 +382,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   for (auto& variants : segments.load) {
     for (u64& each : variants) each += base;
   }
+  for (u64& each : segments.take) each += base;
   segments.verify_read += base;
   segments.verify_write += base;
   segments.rights += base;
@@ -389,6 +394,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   far.load += base;
   thunks.code = far;
   for (unsigned user = 0; user < 2; ++user) {
+    for (unsigned write = 0; write < 2; ++write) thunks.fill[write][user] = base + fill.fill[write][user];
+    for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];
     thunks.split_load[user] = base + split.load[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
   }

@@ -35,6 +35,9 @@ struct SegmentThunks {
   // By segment and whether the code is 32-bit: the load is done if the segment is then of the kind that it was
   // (Mode::segments).
   u64 load[kSegmentRegisters][2] = {};
+  // Where nothing but the kind forbade it, load leaves C set, and r11 leads to what is known of the descriptor: this
+  // loads it. Changes r12.
+  u64 take[kSegmentRegisters] = {};
   // rbp := 1 if the segment may be read or written, else 0.
   u64 verify_read = 0, verify_write = 0;
   // C: the program may not know of the segment; else rbp := its rights, or its limit.
@@ -66,6 +69,12 @@ struct Thunks {
   // nothing done, unless both pages may be accessed directly. By user; stores by size, too: 0 for 2 bytes. rbp changes.
   u64 split_load[2] = {};
   u64 split_store[2][2] = {};
+  // The TLB's entry for the access at the linear address in rbp, by whether it writes and by user. Z: it is a fast one
+  // now; else nothing has changed. rbp stays.
+  u64 fill[2][2] = {};
+  // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
+  // bytes) and by user. Z: done; else nothing has changed. rbp stays.
+  u64 watched_store[3][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };

@@ -12,6 +12,7 @@
 #include "control/monitor/monitor.h"
 #include "control/qmp/qmp_commands.h"
 #include "devices/input/ps2_mouse.h"
+#include "tests/block/qcow2_builder.h"
 
 namespace relic86 {
 namespace {
@@ -158,7 +159,8 @@ TEST_F(CommandTest, RunControlGoesThroughTheTable) {
   run("inject-nmi");
   EXPECT_EQ(events, (std::vector<MachineEvent>{MachineEvent::Resume, MachineEvent::Stop, MachineEvent::Reset}));
   EXPECT_EQ(execute_monitor_line(*machine, "change nothing file"), "Error: Device 'nothing' not found\n");
-  EXPECT_EQ(execute_monitor_line(*machine, "change fd0 file qcow2"), "Error: Unknown driver 'qcow2'; raw exists\n");
+  EXPECT_EQ(execute_monitor_line(*machine, "change fd0 file qed"),
+            "Error: Unknown driver 'qed'; raw, qcow2, vdi, vmdk, vpc, vhdx exist\n");
 }
 
 TEST_F(CommandTest, ObjectsAreATree) {
@@ -223,6 +225,40 @@ TEST_F(CommandTest, MediaAreChangedByNodes) {
   EXPECT_EQ(block[0]["qdev"], "cd0");
   EXPECT_EQ(block[0]["inserted"]["node-name"], "cd");
   EXPECT_FALSE(block[1].contains("inserted"));
+}
+
+TEST_F(CommandTest, ImagesOfOtherFormatsAreNodes) {
+  const std::string below = image_ + ".below", above = image_ + ".above";
+  std::ofstream(below, std::ios::binary) << std::string(65536, 'x');
+  const auto bytes =
+      test::Qcow2Builder({.cluster_bits = 12, .size = 1474560, .backing_file = below, .backing_format = "raw"}).bytes();
+  std::ofstream(above, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  run("blockdev-add", {{"driver", "file"}, {"node-name", "file1"}, {"filename", above}});
+  run("blockdev-add", {{"driver", "qcow2"}, {"node-name", "disk1"}, {"file", "file1"}});
+  run("blockdev-remove-medium", {{"id", "fd0"}});
+  run("blockdev-insert-medium", {{"id", "fd0"}, {"node-name", "disk1"}});
+  const Json inserted = run("query-block")[1]["inserted"];
+  EXPECT_EQ(inserted["drv"], "qcow2");
+  EXPECT_EQ(inserted["backing_file_depth"], 1);
+  EXPECT_EQ(inserted["backing_file"], below);
+  EXPECT_EQ(inserted["image"]["virtual-size"], 1474560);
+  EXPECT_EQ(inserted["image"]["cluster-size"], 4096);
+  EXPECT_EQ(inserted["image"]["backing-image"]["virtual-size"], 65536);
+  const Json nodes = run("query-named-block-nodes");
+  ASSERT_EQ(nodes.size(), 4u);
+  EXPECT_EQ(nodes[2]["image"]["virtual-size"], bytes.size());
+  EXPECT_EQ(nodes[3]["image"]["virtual-size"], 1474560);
+  EXPECT_NE(machine->describe_drives().find("(qcow2)\n    Backing file:     " + below + " (chain depth: 1)"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal("blockdev-add", {{"driver", "qcow2"}, {"node-name", "no"}, {"file", "low"}}).find("is not a qcow2 image"),
+      std::string::npos);
+  EXPECT_NE(refusal("blockdev-change-medium", {{"id", "fd0"}, {"filename", below}, {"format", "qed"}})
+                .find("Unknown driver 'qed'"),
+            std::string::npos);
+  std::remove(below.c_str());
+  std::remove(above.c_str());
 }
 
 TEST_F(CommandTest, PciIsWhatTheGuestSees) {

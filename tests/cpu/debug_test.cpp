@@ -96,6 +96,41 @@ TEST(Debug, RfLetsOneInstructionPass) {
   EXPECT_EQ(m.ebx(), 1u);
 }
 
+TEST(Debug, RfWithoutABreakpointLastsAsLong) {
+  M m;
+  m.ring0({0xCF});  // IRET to INC EBX
+  m.reg(kEsp) -= 12;
+  const u32 frame[] = {0x3000, M::kCode0, kFixed1 | kRF};
+  for (u32 i = 0; i < 3; ++i) m.poke<u32>(M::kStack0 - 12 + i * 4, frame[i]);
+  m.poke<u32>(0x3000, 0xF44343);
+  EXPECT_EQ(m.run(1), ExitReason::BudgetSpent);
+  EXPECT_EQ(m.cpu().eflags() & kRF, kRF);
+  EXPECT_EQ(m.run(1), ExitReason::BudgetSpent);
+  EXPECT_EQ(m.ebx(), 1u);
+  EXPECT_EQ(m.cpu().eflags() & kRF, 0u);
+}
+
+TEST(Debug, FaultsPushRfSetWhateverItWas) {
+  for (const u32 flags : {0u, u32{kRF}}) {
+    M m;
+    m.ring0({0x0F, 0x0B});
+    m.cpu().set_eflags(flags);
+    EXPECT_EQ(m.run_to_handler(), 6);
+    EXPECT_EQ(m.frame(2) & kRF, kRF);
+  }
+}
+
+TEST(Debug, RfDoesNotOutlastTheInstructionThatEnablesABreakpoint) {
+  M m;
+  m.ring0({0x0F, 0x23, 0xF8, 0x43, 0xF4});  // MOV DR7,EAX; INC EBX
+  set_dr7(m, 0, M::kCodeAt + 3);
+  m.reg(kEax) = 0x401;
+  m.cpu().set_eflags(kRF);
+  EXPECT_EQ(m.run_to_handler(), 1);
+  EXPECT_EQ(m.frame(0), M::kCodeAt + 3);
+  EXPECT_EQ(m.ebx(), 0u);
+}
+
 TEST(Debug, MovSsHidesAnInstructionBreakpoint) {
   M m;
   m.ring0({0x8E, 0xD0, 0x43, 0xF4});

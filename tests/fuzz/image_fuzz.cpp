@@ -2,7 +2,7 @@
 // reads at the edges. Input: the image's file.
 #include <cstdlib>
 
-#include "block/raw_image.h"
+#include "block/open_image.h"
 #include "devices/storage/disk_geometry.h"
 #include "devices/storage/floppy_image.h"
 #include "tests/fuzz/scratch_file.h"
@@ -10,9 +10,9 @@
 namespace relic86 {
 namespace {
 
-void try_image(const std::string& path, RawImage::Format format) {
-  auto image = RawImage::open(path, RawImage::Access::ReadOnly, format);
-  if (!image) return;
+void try_image(const std::string& path, ImageFormat format) {
+  auto image = open_image({.file = path, .format = format}, HostFile::Access::ReadOnly);
+  if (!image || image.value()->size_bytes() < 512) return;
   const u64 size = image.value()->size_bytes();
   const DiskLayout layout = guess_disk_layout(*image.value());
   const DiskGeometry& geometry = layout.geometry;
@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace relic86;
   static fuzz::ScratchFile file;
   file.hold({data, size});
-  try_image(file.path(), RawImage::Format::Probe);
-  try_image(file.path(), RawImage::Format::Raw);
+  try_image(file.path(), ImageFormat::Probe);
+  try_image(file.path(), ImageFormat::Raw);
   return 0;
 }

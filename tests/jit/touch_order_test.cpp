@@ -79,6 +79,19 @@ TEST_P(TouchOrder, PopfAndPushfOfVirtual8086ModeLeaveTheStackAlone) {
   }
 }
 
+// #UD comes before the operand is read (SDM 2C, VERR and VERW).
+TEST_P(TouchOrder, VerwOfVirtual8086ModeLeavesItsOperandAlone) {
+  constexpr u32 kOperand = 0x6800;
+  m_.write(kProgram, std::vector<u8>{0x40, 0x0F, 0x00, 0x2E, kOperand & 0xFF, kOperand >> 8});  // inc ax; verw [6800h]
+  for (u32 round = 0; round < 10; ++round) {
+    enter_v86(m_, 3);
+    m_.cpu().mmu().flush_all();
+    ASSERT_EQ(run(), ExitReason::Halted);
+    EXPECT_EQ(m_.cpu().fault().vector, Vector::InvalidOpcode);
+    EXPECT_EQ(entries_of(kOperand), 0u) << round;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, TouchOrder, testing::Bool(), [](const testing::TestParamInfo<bool>& engine) {
   return engine.param ? "Translator" : "Interpreter";
 });

@@ -111,6 +111,29 @@ TEST(PhysicalBus, A20ForcesTheBitToZeroAndTellsTheListener) {
   EXPECT_EQ(board.bus.read(PhysAddr(0x100010), 1), 0x99u);
 }
 
+// Translated code reads page tables by them.
+TEST(PhysicalBus, AddendsLeadToMemoryThatIsOneRun) {
+  MemoryBoard board;
+  constexpr u64 kSpan = u64{1} << PhysicalBus::kAddendShift;
+  const auto addend = [&](u64 address) { return board.bus.addends()[address >> PhysicalBus::kAddendShift]; };
+  const u64 ram = reinterpret_cast<u64>(board.store.host(BackingOffset(0)));
+  EXPECT_EQ(addend(4 * kSpan), ram);
+  EXPECT_EQ(addend(MemoryBoard::kRam), 0u);
+  RecordingHandler handler;
+  const PhysAddr overlaid(5 * kSpan + 0x3000);
+  board.bus.map_movable(1000, mmio_range("registers", overlaid, kPageSize, &handler, 1, 4));
+  EXPECT_EQ(addend(4 * kSpan), ram);
+  EXPECT_EQ(addend(5 * kSpan), 0u);
+  EXPECT_EQ(addend(6 * kSpan), ram);
+  board.bus.map_movable(1000, mmio_range("registers", PhysAddr(0), 0, &handler, 1, 4));
+  EXPECT_EQ(addend(5 * kSpan), ram);
+  // Read from one page, written to another: PAM.
+  PhysRange shadow = rom_range("shadow", overlaid, kPageSize, BackingOffset(0));
+  shadow.affects_write = false;
+  board.bus.map_movable(1001, shadow);
+  EXPECT_EQ(addend(5 * kSpan), 0u);
+}
+
 TEST(PhysicalBus, BlocksRunOverAllKindsOfPages) {
   MemoryBoard board;
   RecordingHandler handler;

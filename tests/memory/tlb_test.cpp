@@ -2,35 +2,44 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <map>
+#include <deque>
 #include <random>
+#include <set>
 
 #include "tests/memory/memory_board.h"
 
 namespace relic86 {
 namespace {
 
-// The list of live entries must always be what was filled and not dropped since, whatever the order: against a map.
-TEST(Tlb, LiveListMatchesAModel) {
+// Pages with entries must always be those that were filled and not dropped since, less those after which as many others
+// have come as the cap says: against a map and the list of what came.
+TEST(Tlb, EntriesMatchAModel) {
   constexpr u32 kPages = 40, kFirst = 0x401000, kCap = 48;
   MemoryBoard board(kCap);
   Tlb& tlb = board.mmu.tlb();
   std::mt19937 random(7);
-  struct Known {
+  using Key = std::pair<u32, Privilege>;
+  struct Came {
+    Key key;
     bool global = false;
-    int age = 0;
+    bool dropped = false;
   };
-  std::map<std::pair<u32, Privilege>, Known> model;  // by page and privilege
+  std::set<Key> model;
+  std::deque<Came> came;
   for (int step = 0; step < 20000; step++) {
     const u32 page = kFirst + static_cast<u32>(random() % kPages) * kPageSize;
     const u32 what = static_cast<u32>(random() % 200);
-    if (what == 0) {
-      tlb.flush_all();
-      model.clear();
-    } else if (what < 4) {
-      tlb.flush_non_global();
-      std::erase_if(model, [](const auto& entry) { return !entry.second.global; });
+    if (what < 4) {
+      for (Came& each : came) {
+        if (each.dropped || (what != 0 && each.global)) continue;
+        model.erase(each.key);
+        each.dropped = true;
+      }
+      if (what == 0) {
+        tlb.flush_all();
+      } else {
+        tlb.flush_non_global();
+      }
     } else if (what < 60) {
       tlb.flush_page(LinAddr(page));
       model.erase({page, kSupervisor});
@@ -42,11 +51,15 @@ TEST(Tlb, LiveListMatchesAModel) {
       fill.privilege = random() % 2 != 0 ? kUser : kSupervisor;
       fill.writable = random() % 2 != 0;
       fill.global = random() % 2 != 0;
-      const std::pair key{page, fill.privilege};
-      const auto by_age = [](const auto& a, const auto& b) { return a.second.age < b.second.age; };
-      if (!model.contains(key) && model.size() == kCap)
-        model.erase(std::min_element(model.begin(), model.end(), by_age));
-      if (!model.contains(key) || model[key].global != fill.global) model[key] = {fill.global, step};
+      const Key key{page, fill.privilege};
+      if (!model.contains(key)) {
+        came.push_back({key, fill.global});
+        if (came.size() > kCap) {
+          if (!came.front().dropped) model.erase(came.front().key);
+          came.pop_front();
+        }
+        model.insert(key);
+      }
       tlb.fill(fill);
       EXPECT_EQ(board.write_entry(page, fill.privilege) != 0, fill.writable);
     }

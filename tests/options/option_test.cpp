@@ -139,7 +139,7 @@ TEST(JsonOptions, AreTheSameAsPlainOnes) {
   ASSERT_EQ(options.drives.size(), 2u);
   EXPECT_EQ(options.drives[0].file, "a,b.img");
   EXPECT_TRUE(options.drives[0].read_only);
-  EXPECT_TRUE(options.drives[0].raw);
+  EXPECT_EQ(options.drives[0].node, "f");
   EXPECT_EQ(options.drives[0].index, 1u);
   EXPECT_EQ(options.drives[0].boot_index, 1u);
   EXPECT_EQ(options.drives[0].device_id, "d0");
@@ -168,7 +168,7 @@ TEST(JsonOptions, WrongOnesAreRefused) {
   EXPECT_NE(refusal({"-object", "secret,id=s,data=a", "-object", "secret,id=s,data=a"}).find("another object"),
             std::string::npos);
   EXPECT_NE(refusal({"-object", "tls-creds-x509,id=t"}).find("there is no TLS"), std::string::npos);
-  EXPECT_NE(refusal({"-blockdev", "driver=qcow2,node-name=a,file=b"}).find("qemu-img convert"), std::string::npos);
+  EXPECT_NE(refusal({"-blockdev", "driver=qed,node-name=a,file=b"}).find("qemu-img convert"), std::string::npos);
   EXPECT_NE(refusal({"-blockdev", "driver=file,filename=a"}).find("node-name= is missing"), std::string::npos);
   EXPECT_NE(refusal({"-blockdev", "raw,node-name=a,file=b"}).find("no -blockdev with this node-name"),
             std::string::npos);

@@ -63,6 +63,30 @@ load_units:
   inc dword [hits]
   clts
   iretd
+set_ts:                    ; in every other round
+  mov eax, cr0
+  test cl, 1
+  jz .set
+  or al, 8
+.set:
+  mov cr0, eax
+  ret
+drop_ds:
+  mov ax, DATA0
+  test cl, 1
+  jz .load
+  xor eax, eax
+.load:
+  mov ds, ax
+  ret
+load_ds:
+  push eax
+  mov ax, DATA0
+  mov ds, ax
+  inc dword [hits]
+  pop eax
+  add esp, 4
+  iretd
 ; IRQ 0 in a moment, requested before it goes on.
 %macro request_timer 0
   mov al, 0x30
@@ -372,6 +396,26 @@ bits 32
   loop .u2
   mov edx, [hits]
   done edx
+  mov dword [hits], 0
+  probe "TS set by a function now and then, x87 when it has returned"
+  mov ecx, ROUNDS
+.u5:
+  call set_ts
+  fnop
+  loop .u5
+  mov edx, [hits]
+  done edx
+  handler 13, load_ds
+  mov dword [hits], 0
+  probe "DS dropped by a function now and then, used when it has returned"
+  mov ecx, ROUNDS
+.u6:
+  call drop_ds
+  mov edx, [hits]
+  loop .u6
+  mov edx, [hits]
+  done edx
+  stub 13
   stub 7
   probe "EM set at last"
   xor ebx, ebx

@@ -73,6 +73,9 @@ std::vector<Difference> differences(Pair& pair) {
   const u64 right_entries = pair.host.cpu().mmu().tlb().live_entries();
   if (left_entries != right_entries && !pair.cold)
     found.push_back({"TLB entries", std::to_string(left_entries), std::to_string(right_entries)});
+  const u64 left_fills = pair.interpreter.cpu().mmu().tlb().fills(), right_fills = pair.host.cpu().mmu().tlb().fills();
+  if (left_fills != right_fills && !pair.cold)
+    found.push_back({"TLB fills", std::to_string(left_fills), std::to_string(right_fills)});
   const std::string left_pages = entries_of(pair.interpreter), right_pages = entries_of(pair.host);
   if (left_pages != right_pages && !pair.cold) found.push_back({"TLB pages", left_pages, right_pages});
   const std::vector<u8> left = state_of(pair.interpreter), right = state_of(pair.host);

@@ -1,0 +1,49 @@
+// A host file, or host block device, that holds an image: opened and locked.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "block/image_file.h"
+
+namespace relic86 {
+
+class HostFile final : public ImageFile {
+ public:
+  enum class Access : u8 { ReadWrite, ReadOnly };
+
+  // Opens and locks the file: one writer, or any number of readers, in whatever process (QEMU's locks are the same).
+  // The error message is "FILE: cause; mend": the caller puts the option's name before it.
+  static Result<std::unique_ptr<HostFile>> open(const std::string& path, Access access);
+  ~HostFile() override;
+  HostFile(const HostFile&) = delete;
+  HostFile& operator=(const HostFile&) = delete;
+
+  const std::string& path() const override { return path_; }
+  u64 size_bytes() const override { return size_; }
+  bool read_only() const override { return access_ == Access::ReadOnly; }
+  Result<> read(u64 offset, std::span<u8> bytes) override;
+  Result<> write(u64 offset, std::span<const u8> bytes) override;
+  Result<> flush() override;
+  Result<> resize(u64 size) override;
+  bool punch_hole(u64 offset, u64 length) override;
+  u64 allocated_bytes() const override;
+  i64 modified_ns() const override;
+
+  // Tells the file from others, whatever its name: device and inode.
+  std::pair<u64, u64> identity() const;
+
+ private:
+  HostFile(std::string path, int file, Access access) : path_(std::move(path)), file_(file), access_(access) {}
+  Result<> find_size();
+  Result<> lock();
+  Error trouble(std::string_view what, int error) const;
+
+  std::string path_;
+  int file_;
+  Access access_;
+  u64 size_ = 0;
+};
+
+}  // namespace relic86

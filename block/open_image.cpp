@@ -1,0 +1,143 @@
+#include "block/open_image.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "block/neighbours.h"
+#include "block/qcow2_image.h"
+#include "block/raw_image.h"
+#include "block/vdi_image.h"
+#include "block/vhd_image.h"
+#include "block/vhdx_image.h"
+#include "block/vmdk_image.h"
+
+namespace relic86 {
+
+namespace {
+
+using Access = HostFile::Access;
+using Opened = Result<std::unique_ptr<DiskImage>>;
+
+constexpr std::size_t kDeepestChain = 200;
+
+template <class Image>
+Opened open_as(std::unique_ptr<ImageFile> file, const Neighbours& neighbours) {
+  auto image = Image::open(std::move(file), neighbours);
+  if (!image) return image.error();
+  return std::unique_ptr<DiskImage>(std::move(image).value());
+}
+
+struct Row {
+  ImageFormat format;
+  Opened (*open)(std::unique_ptr<ImageFile>, const Neighbours&);
+};
+constexpr std::array kFormats = {
+    Row{ImageFormat::Qcow2, open_as<Qcow2Image>}, Row{ImageFormat::Vdi, open_as<VdiImage>},
+    Row{ImageFormat::Vmdk, open_as<VmdkImage>},   Row{ImageFormat::Vhd, open_as<VhdImage>},
+    Row{ImageFormat::Vhdx, open_as<VhdxImage>},
+};
+
+// The name of the format that a file has the signature of; empty: none, so a raw image.
+Result<std::string_view> probe(ImageFile& file) {
+  std::array<u8, kImageProbeSize> first{};
+  std::array<u8, kImageProbeSize> last{};
+  const u64 size = file.size_bytes();
+  const auto count = static_cast<std::size_t>(std::min<u64>(size, first.size()));
+  if (auto read = file.read(0, std::span(first).first(count)); !read) return read.error();
+  if (auto read = file.read(size - count, std::span(last).first(count)); !read) return read.error();
+  return image_format_name(std::span(first).first(count), std::span(last).first(count));
+}
+
+// Images that stand one on the other, from the top down.
+class Chain {
+ public:
+  Opened open(const ImageSource& source, Access access);
+
+ private:
+  Opened open_backing(const ImageSource& above, const std::string& name, const std::string& format);
+  std::vector<std::pair<u64, u64>> files_;
+};
+
+std::string beside(const std::string& file, const std::string& name) {
+  const std::filesystem::path path(name.starts_with("file:") ? name.substr(5) : name);
+  return path.is_absolute() ? path.string() : (std::filesystem::path(file).parent_path() / path).string();
+}
+
+Opened Chain::open(const ImageSource& source, Access access) {
+  auto opened = HostFile::open(source.file, access);
+  if (!opened) return opened.error();
+  const auto identity = opened.value()->identity();
+  if (std::find(files_.begin(), files_.end(), identity) != files_.end() || files_.size() == kDeepestChain) {
+    return Error{fmt::format("{}: {}; give it another backing file (qemu-img rebase -u)", source.file,
+                             files_.size() == kDeepestChain ? "stands at the end of too long a chain of backing files"
+                                                            : "is its own backing file, or stands below it")};
+  }
+  files_.push_back(identity);
+  ImageFormat format = source.format;
+  if (format == ImageFormat::Probe) {
+    const auto name = probe(*opened.value());
+    if (!name) return name.error();
+    format = name.value().empty() ? ImageFormat::Raw : image_format_of_name(name.value());
+    if (format == ImageFormat::Probe) {
+      return Error{
+          fmt::format("{}: is a {} file, which cannot be opened; unpack or convert it (qemu-img convert -O "
+                      "qcow2), or say format=raw to use its bytes as they are",
+                      source.file, name.value())};
+    }
+  }
+  if (format == ImageFormat::Raw) {
+    const auto origin = source.format == ImageFormat::Raw ? RawImage::Origin::Said : RawImage::Origin::Guessed;
+    return std::unique_ptr<DiskImage>(std::make_unique<RawImage>(std::move(opened).value(), origin));
+  }
+  const Neighbours neighbours{
+      [&](const std::string& name, const std::string& word) { return open_backing(source, name, word); },
+      [&](const std::string& name) -> Result<std::unique_ptr<ImageFile>> {
+        auto part = HostFile::open(beside(source.file, name), access);
+        if (!part) return part.error();
+        return std::unique_ptr<ImageFile>(std::move(part).value());
+      }};
+  const auto* row =
+      std::find_if(kFormats.begin(), kFormats.end(), [&](const Row& known) { return known.format == format; });
+  RELIC86_ASSERT(row != kFormats.end());
+  return row->open(std::move(opened).value(), neighbours);
+}
+
+// Null: nothing lies below.
+Opened Chain::open_backing(const ImageSource& above, const std::string& name, const std::string& format) {
+  if (above.below == ImageSource::Below::Nothing) return std::unique_ptr<DiskImage>();
+  if (above.below == ImageSource::Below::Given) return open(*above.given, Access::ReadOnly);
+  if (name.empty()) return std::unique_ptr<DiskImage>();
+  ImageSource source;
+  source.file = beside(above.file, name);
+  std::error_code failure;
+  const auto colon = name.find(':');
+  if (colon != std::string::npos && !name.starts_with("file:") && name.find('/') > colon &&
+      !std::filesystem::exists(source.file, failure)) {
+    return Error{
+        fmt::format("{}: is not a file of this host; make a copy of it here and name that (qemu-img rebase -u "
+                    "-b FILE -F FORMAT {})",
+                    name, above.file)};
+  }
+  if (!format.empty()) {
+    const auto known = image_format(format);
+    if (!known) {
+      return Error{
+          fmt::format("{}: is said to be of format '{}', which cannot be opened; convert it (qemu-img convert "
+                      "-O qcow2), then qemu-img rebase -u -b FILE -F qcow2 {}",
+                      source.file, format, above.file)};
+    }
+    source.format = *known;
+  }
+  return open(source, Access::ReadOnly);
+}
+
+}  // namespace
+
+Opened open_image(const ImageSource& source, HostFile::Access access) { return Chain().open(source, access); }
+
+}  // namespace relic86

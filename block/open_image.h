@@ -1,0 +1,25 @@
+// Opens disk images of any format, with all that lies below them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "block/disk_image.h"
+#include "block/host_file.h"
+#include "block/image_format.h"
+
+namespace relic86 {
+
+struct ImageSource {
+  std::string file;
+  ImageFormat format = ImageFormat::Probe;
+  // What the user says lies below it, instead of what the image itself says.
+  enum class Below : u8 { AsItSays, Nothing, Given };
+  Below below = Below::AsItSays;
+  std::shared_ptr<const ImageSource> given{};
+};
+
+// The error message is "FILE: cause; mend": the caller puts the option's name before it.
+Result<std::unique_ptr<DiskImage>> open_image(const ImageSource& source, HostFile::Access access);
+
+}  // namespace relic86

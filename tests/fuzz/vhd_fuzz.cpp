@@ -1,0 +1,8 @@
+// VHD images. Input: the image's file.
+#include "block/vhd_image.h"
+#include "tests/fuzz/format_fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  relic86::fuzz::try_format<relic86::VhdImage>({data, size});
+  return 0;
+}
