@@ -169,7 +169,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   translation.trap_sites.clear();
   drop_records(translation);
   ir.loop = options_.loops && !translation.no_loop && translation.second_page == 0 && closes_loop(ir);
-  if (options_.share && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
+  const bool shares = options_.share && block.register_touches < kTouchesOfRegisters;
+  if (shares && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };

@@ -149,6 +149,22 @@ void emit_identify(x86::Assembler& a, const Helpers& helpers, const Label& cold)
   a.ret();
 }
 
+// IN and OUT. Their handlers look at no guest registers but EAX and EDX.
+void emit_port(x86::Assembler& a, const Helpers& helpers, const Label& cold, const Label& leave_spilled) {
+  const Label disturbed = a.newLabel();
+  for (const unsigned each : {kEax, kEdx}) a.mov(state_field(gpr_offset(each)), guest(each, 8));
+  emit_light_call(a, helpers, helpers.port, cold);
+  a.cmp(x86::eax, 1);
+  for (const unsigned each : {kEax, kEdx}) a.mov(guest(each, 8), state_field(gpr_offset(each)));
+  a.je(disturbed);
+  a.ja(cold);
+  a.ret();
+  a.bind(disturbed);
+  a.add(x86::rsp, 8);
+  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
+  emit_departure(a, helpers, helpers.ported, leave_spilled);
+}
+
 // EDX:EAX := what the helper gives.
 void emit_time(x86::Assembler& a, const Helpers& helpers, const Label& cold) {
   emit_light_call(a, helpers, helpers.time, cold);
@@ -332,6 +348,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   emit_time(a, helpers, cold);
   const std::size_t identify_at = a.offset();
   emit_identify(a, helpers, cold);
+  const std::size_t port_at = a.offset();
+  emit_port(a, helpers, cold, leave_spilled);
   const std::size_t home_flags_at = a.offset();
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
@@ -359,6 +377,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.cold = base + at[4];
   thunks.time = base + time_at;
   thunks.identify = base + identify_at;
+  thunks.port = base + port_at;
   thunks.home_flags = base + home_flags_at;
   thunks.home_image = base + home_image_at;
   thunks.flatten = base + at[5];

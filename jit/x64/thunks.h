@@ -24,6 +24,9 @@ struct Helpers {
   Helper flatten = nullptr;   // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
   Helper time = nullptr;      // gives what RDTSC reads
   Helper identify = nullptr;  // CPUID, from and to CpuState
+  // IN and OUT, from and to EAX and EDX in CpuState. 0: done; 1: done, and something else is to be looked at, which
+  // `ported` does, never 0; 2: nothing was done, the handler sees to it.
+  Helper port = nullptr, ported = nullptr;
   const KnownDescriptor* known = nullptr;
 };
 
@@ -59,6 +62,7 @@ struct Thunks {
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
   u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold
   u64 identify = 0;    // CPUID; else as cold
+  u64 port = 0;        // IN and OUT; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
   // 2 or 4 bytes over the end of a page, from the linear address in rbp on, from or to EngineArea::value: NZ, and
