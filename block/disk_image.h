@@ -21,7 +21,6 @@ struct ImageSnapshot {
 struct ImageInfo {
   std::string file;
   std::string format;        // QEMU's name: "raw", "qcow2"
-  std::string variant;       // of the format: "3", "monolithicSparse"; may be empty
   u64 virtual_size = 0;      // bytes, as the guest sees it
   u64 actual_size = 0;       // bytes that it takes on the host's disk
   u64 cluster_size = 0;      // bytes; 0: the format has none

@@ -109,7 +109,6 @@ ImageInfo Qcow2Image::info() const {
   ImageInfo info;
   info.file = file_->path();
   info.format = "qcow2";
-  info.variant = header_.version == 2 ? "0.10" : "1.1";
   info.virtual_size = header_.size;
   info.actual_size = file_->allocated_bytes();
   info.cluster_size = header_.cluster_size();

@@ -51,7 +51,6 @@ Result<> VdiImage::read_header() {
   if (set(kLinkAt) || set(kParentAt)) return unsupported("holds the differences to another VDI image only");
   if (load_le<u32>(header_, kSectorAt) != 512 || load_le<u32>(header_, kBlockExtraAt) != 0)
     return unsupported("has sectors or blocks with more than their data");
-  fixed_ = type == kStatic;
   size_ = load_le<u64>(header_, kDiskAt);
   block_size_ = load_le<u32>(header_, kBlockSizeAt);
   data_offset_ = load_le<u32>(header_, kDataAt);
@@ -112,12 +111,6 @@ Result<> VdiImage::write_tables() {
   if (auto written = file_->write(0, bytes); !written) return written;
   last_dirty_ = 0;
   return {};
-}
-
-ImageInfo VdiImage::info() const {
-  ImageInfo info = common_info("vdi");
-  info.variant = fixed_ ? "static" : "dynamic";
-  return info;
 }
 
 }  // namespace relic86

@@ -13,7 +13,7 @@ class VdiImage final : public SparseImage {
   static Result<std::unique_ptr<VdiImage>> open(std::unique_ptr<ImageFile> file, const Neighbours& neighbours);
   ~VdiImage() override { close(); }
 
-  ImageInfo info() const override;
+  ImageInfo info() const override { return common_info("vdi"); }
 
  private:
   explicit VdiImage(std::unique_ptr<ImageFile> file) : SparseImage(std::move(file)) {}
@@ -26,7 +26,6 @@ class VdiImage final : public SparseImage {
 
   std::vector<u8> header_;  // with all that stands before the map
   u64 data_offset_ = 0;
-  bool fixed_ = false;
   std::vector<u32> map_;
   u32 blocks_used_ = 0;
   u64 last_dirty_ = 0;  // in map_

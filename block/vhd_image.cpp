@@ -232,7 +232,6 @@ Result<> VhdImage::write_tables() {
 
 ImageInfo VhdImage::info() const {
   ImageInfo info = common_info("vpc");
-  info.variant = type_ == Type::Fixed ? "fixed" : type_ == Type::Dynamic ? "dynamic" : "differencing";
   if (type_ == Type::Fixed) info.cluster_size = 0;
   return info;
 }

@@ -94,7 +94,6 @@ Result<VmdkDescriptor> parse_vmdk_descriptor(std::string_view text) {
     const auto equals = line.find('=');
     if (equals == std::string_view::npos) continue;
     const auto key = trimmed(line.substr(0, equals)), value = unquoted(trimmed(line.substr(equals + 1)));
-    if (key == "createType") descriptor.create_type = value;
     if (key == "parentFileNameHint") descriptor.parent = value;
     if (key == "parentCID" && !number_of(value, descriptor.parent_content_id, 16))
       return Error{"its descriptor has a parentCID that is no number"};

@@ -21,7 +21,6 @@ struct VmdkExtent {
 
 struct VmdkDescriptor {
   static constexpr u32 kNoParent = ~u32{0};
-  std::string create_type;
   u32 content_id = 0, parent_content_id = kNoParent;
   std::size_t content_id_at = 0;  // where its eight digits stand in the text; 0: nowhere
   std::string parent;

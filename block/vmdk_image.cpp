@@ -212,7 +212,6 @@ ImageInfo VmdkImage::info() const {
   ImageInfo info;
   info.file = path_;
   info.format = "vmdk";
-  info.variant = descriptor_.create_type;
   info.virtual_size = size_;
   if (descriptor_file_) info.actual_size = descriptor_file_->allocated_bytes();
   for (const Part& part : parts_) {

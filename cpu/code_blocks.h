@@ -23,8 +23,10 @@ struct CodeBlock {
   bool guarded = false;         // begins where a debugger's breakpoint may stand (cpu/interpreter.h)
   BackingOffset first{};        // the first byte
   BackingOffset second_page{};  // straddling: the page that holds the rest
-  // For a translator: how often the block was entered, and what it made of it.
+  // For a translator: how often the block was entered, how often it met registers where it expected memory, and what
+  // was made of it.
   u32 heat = 0;
+  u32 register_touches = 0;
   void* translation = nullptr;
   // The instructions, then a sentinel whose handler answers Flow::Lookup.
   std::vector<Insn> insns;

@@ -29,9 +29,11 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ = x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
-                                      &depart_helper, &transfer_helper, &flatten_helper, &time_helper, &identify_helper,
-                                      descriptors_.data(), options_.clock ? cpu.clock().line() : nullptr});
+  thunks_ = x64::make_thunks(
+      cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &depart_helper,
+               &transfer_helper, &flatten_helper, &time_helper, &identify_helper, &port_helper, &ported_helper,
+               descriptors_.data(), options_.clock ? cpu.clock().line() : nullptr});
+  if (!options_.ports) thunks_.port = thunks_.cold;
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   store_.set_code_watch(this);
@@ -306,8 +308,8 @@ std::string Translator::describe() const {
                       s.interpreted_blocks);
   text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],
                       s.exits[1], s.exits[2], s.exits[3], s.exits[4], s.exits[5]);
-  text += fmt::format("helpers: load {}, store {}, probe {}, touch {}, cold {}, flatten {}, transfer {}\n", s.loads,
-                      s.stores, s.probes, s.touches, s.cold_calls, s.flattens, s.transfers);
+  text += fmt::format("helpers: load {}, store {}, probe {}, touch {}, cold {}, port {}, flatten {}, transfer {}\n",
+                      s.loads, s.stores, s.probes, s.touches, s.cold_calls, s.ports, s.flattens, s.transfers);
   text += calls_by_name("cold calls:", s.cold_by_row);
   text += calls_by_name("flattens:", s.flatten_by_row);
   return text + interpreter_.describe();

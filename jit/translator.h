@@ -48,8 +48,10 @@ struct TranslatorOptions {
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
   bool clock = true;                    // RDTSC in real time is the host's, scaled
   bool fill = true;                     // page tables are walked, and the TLB is filled, without C++
-  bool watched = true;                  // stores to pages with code are made without C++ if they hit none
-  bool registers = true;                // planes of video memory are accessed without leaving translated code
+  bool aside = true;      // accesses beside what data breakpoints watch, and stores that nobody takes, without C++
+  bool watched = true;    // stores to pages with code are made without C++ if they hit none
+  bool registers = true;  // planes of video memory are accessed without leaving translated code
+  bool ports = true;      // IN and OUT call their device without their handlers' way through CpuState
 };
 
 struct TranslatorStatistics {
@@ -57,7 +59,7 @@ struct TranslatorStatistics {
   u64 host_bytes = 0;
   u64 entries = 0, continued = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
-  u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, flattens = 0, transfers = 0;
+  u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, ports = 0, flattens = 0, transfers = 0;
   u64 interpreted_blocks = 0, interpreted_instructions = 0;
   u64 translation_nanoseconds = 0;
   std::vector<u64> cold_by_row{};     // calls by row of the instruction table
@@ -131,6 +133,7 @@ class Translator final : public Executor, public CodeWatch {
     if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
     return modes_.number_of(key);
   }
+  bool nothing_requested() const;
   bool undisturbed(const ExitPoint& exit);
   bool mode_stays(const ExitPoint& exit);
 
@@ -158,18 +161,23 @@ class Translator final : public Executor, public CodeWatch {
   static u64 load_helper(void* context, void* exit);
   static u64 store_helper(void* context, void* exit);
   static u64 probe_helper(void* context, void* exit);
+  // A block that has met registers so often shares no checks of pages any more.
+  static constexpr u32 kTouchesOfRegisters = 32;
   static u64 touch_helper(void* context, void* exit);
   static u64 cold_helper(void* context, void* exit);
   static u64 depart_helper(void* context, void* exit);
   static u64 flatten_helper(void* context, void* exit);
   static u64 time_helper(void* context, void* exit);
   static u64 identify_helper(void* context, void* exit);
+  static u64 port_helper(void* context, void* exit);
+  static u64 ported_helper(void* context, void* exit);
   bool allowed(const Segment& segment, u32 offset, u32 size, bool write) const;
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
   bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
-  // After that: an access to registers that concern nobody but their device (RegionHandler's runs), between area_.value
-  // and the page. False: nothing was done.
-  bool access_registers(const ExitPoint& exit, bool write, u32 linear);
+  bool locate(const ExitPoint& exit, bool write, u32& linear) const;
+  // An access to registers that concern nobody but their device (RegionHandler's runs), between area_.value and a page
+  // that has an entry. False: nothing was done.
+  bool access_registers(ExitPoint& exit, bool write);
   BackingOffset backing_of(u64 entry, u32 linear) const;
   bool plain_store(u32 linear, u32 size) const;
   bool nobody(u64 entry, bool write) const;

@@ -143,7 +143,8 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     // Pages that breakpoints watch are accessed here as long as the bytes are others.
     const bool passes =
         (entry & kTlbDebug) != 0 && !mmu.has_watchpoints() && !may_match_data(state_, LinAddr(linear), exit.size);
-    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes || nobody(entry, write);
+    return (entry & kTlbFast) != 0 || (write && (entry & kTlbWatched) != 0) || passes ||
+           (nobody(entry, write) && !mmu.has_watchpoints() && !watches_data(state_));
   };
   present_ = true;
   if (!plain(linear) || !plain(linear + exit.size - 1)) return false;
@@ -151,21 +152,27 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
   return true;
 }
 
-bool Translator::access_registers(const ExitPoint& exit, bool write, u32 linear) {
+// The linear address of an access within a page; false: it is none, or its segment does not allow it.
+bool Translator::locate(const ExitPoint& exit, bool write, u32& linear) const {
+  const u32 offset = exit.address == AddressForm::Operand ? effective_address(state_, *exit.insn) : access_offset(exit);
+  const Segment& segment = state_.segment[exit.segment];
+  linear = static_cast<u32>(segment.base + offset);
+  return (linear & (kPageSize - 1)) + exit.size <= kPageSize && allowed(segment, offset, exit.size, write);
+}
+
+bool Translator::access_registers(ExitPoint& exit, bool write) {
   u64& value = area_.value;
-  const u32 size = exit.size;
-  if (!options_.registers || !present_ || size > sizeof value || (linear & (kPageSize - 1)) + size > kPageSize ||
-      watches_data(state_)) {
+  u32 linear = 0;
+  if (!options_.registers || exit.size > sizeof value || watches_data(state_) || !locate(exit, write, linear))
     return false;
-  }
   if (!write) value = 0;
   Mmu& mmu = cpu_.mmu();
-  const std::span<u8> bytes(reinterpret_cast<u8*>(&value), size);
+  const std::span<u8> bytes(reinterpret_cast<u8*>(&value), exit.size);
   state_.remaining += exit.undone;  // the clock that the device sees
   const bool done = write ? mmu.write_run(LinAddr(linear), bytes, cpu_.privilege())
                           : mmu.read_run(LinAddr(linear), bytes, cpu_.privilege());
   state_.remaining -= exit.undone;
-  outcome_set_ = !done;
+  exit.met_registers = done;
   return done;
 }
 
@@ -174,8 +181,12 @@ u64 Translator::load_helper(void* context, void* exit_point) {
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.loads;
   u32 linear = 0;
-  if (!self.prepare_access(exit, false, linear))
-    return self.access_registers(exit, false, linear) ? 0 : self.depart(exit);
+  if (exit.met_registers && self.access_registers(exit, false)) return 0;
+  if (!self.prepare_access(exit, false, linear)) {
+    if (!self.present_ || !self.access_registers(exit, false)) return self.depart(exit);
+    self.outcome_set_ = false;
+    return 0;
+  }
   self.area_.value = 0;
   if (const u8* const from = self.cpu_.mmu().readable_run(LinAddr(linear), self.cpu_.privilege());
       from != nullptr && (linear & (kPageSize - 1)) + exit.size <= kPageSize) {
@@ -228,8 +239,12 @@ u64 Translator::store_helper(void* context, void* exit_point) {
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.stores;
   u32 linear = 0;
-  if (!self.prepare_access(exit, true, linear))
-    return self.access_registers(exit, true, linear) ? 0 : self.depart(exit);
+  if (exit.met_registers && self.access_registers(exit, true)) return 0;
+  if (!self.prepare_access(exit, true, linear)) {
+    if (!self.present_ || !self.access_registers(exit, true)) return self.depart(exit);
+    self.outcome_set_ = false;
+    return 0;
+  }
   const u32 in_page = kPageSize - (linear & (kPageSize - 1));
   const bool plain = exit.size <= in_page
                          ? self.plain_store(linear, exit.size)
@@ -260,11 +275,21 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.touches;
   u32 linear = 0;
-  if (!self.prepare_access(exit, exit.write, linear)) {
+  const auto leads_to_registers = [&] {
     const Access access = exit.write ? Access::Write : Access::Read;
-    if (!self.options_.registers || !self.present_ ||
-        !self.cpu_.mmu().takes_run(LinAddr(linear), access, self.cpu_.privilege()))
+    return self.options_.registers && self.cpu_.mmu().takes_run(LinAddr(linear), access, self.cpu_.privilege());
+  };
+  const bool known = exit.met_registers && self.locate(exit, exit.write, linear) && leads_to_registers();
+  if (known || !self.prepare_access(exit, exit.write, linear)) {
+    exit.met_registers = known || (self.present_ && leads_to_registers());
+    if (!exit.met_registers) return self.depart(exit);
+    CodeBlock& block = *exit.owner->block;
+    if (++block.register_touches == kTouchesOfRegisters) {  // it is translated anew, for what it does
+      self.block_died(block);
+      self.outcome_set_ = true;
+      self.outcome_ = ExitKind::Before;
       return self.depart(exit);
+    }
     self.outcome_set_ = false;  // the variant that shares no checks goes on
     self.area_.value = 0;
     return 0;
@@ -280,10 +305,13 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
 // The mode is still the one that the translation assumes.
 bool Translator::mode_stays(const ExitPoint& exit) { return mode_number() == exit.owner->mode; }
 
+bool Translator::nothing_requested() const {
+  return state_.pending == 0 && state_.shadow == 0 && !state_.halted && (state_.system_flags & (kTF | kRF)) == 0;
+}
+
 // After an instruction that stops the engine for a look at what it may have changed: nothing has.
 bool Translator::undisturbed(const ExitPoint& exit) {
-  return state_.pending == 0 && state_.shadow == 0 && !state_.halted && (state_.system_flags & (kTF | kRF)) == 0 &&
-         (leaves_flags_alone(*exit.insn) || mode_stays(exit));
+  return nothing_requested() && (leaves_flags_alone(*exit.insn) || mode_stays(exit));
 }
 
 u64 Translator::cold_helper(void* context, void* exit_point) {
@@ -339,6 +367,40 @@ u64 Translator::time_helper(void* context, void* exit_point) {
 u64 Translator::identify_helper(void* context, void* exit_point) {
   (void)cpuid(translator(context).cpu_, *static_cast<const ExitPoint*>(exit_point)->insn);
   return 0;
+}
+
+// A port access of a program that may make it. Most devices only answer: then translated code goes on at once.
+u64 Translator::port_helper(void* context, void* exit_point) {
+  enum Answer : u64 { kDone, kDisturbed, kForHandler };
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<const ExitPoint*>(exit_point);
+  CpuState& state = self.state_;
+  if (state.mode.protected_mode && (state.mode.v86 || state.mode.cpl > (state.system_flags >> 12 & 3)))
+    return kForHandler;
+  ++self.statistics_.ports;
+  state.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
+  state.remaining += exit.undone;
+  const i64 slice = state.slice;
+  const Tlb& tlb = self.cpu_.mmu().tlb();
+  const u64 flushes = tlb.flushes();
+  self.code_died_ = false;
+  const Flow flow = exit.insn->handler(self.cpu_, *exit.insn);  // never a fault
+  if (slice != state.slice || self.code_died_ || tlb.flushes() != flushes || state.remaining < exit.undone ||
+      (flow == Flow::Stop && !self.nothing_requested())) {
+    return kDisturbed;
+  }
+  state.remaining -= exit.undone;
+  return kDone;
+}
+
+u64 Translator::ported_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const ExitPoint& exit = *static_cast<const ExitPoint*>(exit_point);
+  self.settle_x87(exit);
+  self.settle_flags(exit);
+  self.state_.rip += exit.insn->length;
+  --self.state_.remaining;
+  return self.go_on(Flow::Stop);
 }
 
 u64 Translator::depart_helper(void* context, void* exit_point) {

@@ -264,6 +264,7 @@ bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
 void Mmu::set_watchpoints(std::vector<Watchpoint> watchpoints, WatchListener listener) {
   watchpoints_ = std::move(watchpoints);
   watch_listener_ = std::move(listener);
+  walk_.watchpoints = watchpoints_.empty() ? 0 : 1;
   slow_pages_changed();
 }
 

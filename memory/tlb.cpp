@@ -34,7 +34,7 @@ void Tlb::fill(const TlbFill& fill) {
   if (!fill.writable) {
     tables_.write[privilege][page] = 0;
   } else if (target.write.kind != PageTarget::Kind::Backing) {
-    tables_.write[privilege][page] = slow;
+    tables_.write[privilege][page] = slow | (target.write.kind == PageTarget::Kind::Unmapped ? kTlbIgnored : 0);
   } else {
     const bool watched = store.watched(target.write.backing);
     tables_.write[privilege][page] = addend(target.write.backing) | (watched ? kTlbPresent | kTlbWatched : kTlbFast);

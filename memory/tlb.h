@@ -9,6 +9,7 @@
 //   bit 3 (kTlbWatched)    entry & ~FFFh is the addend; store, then BackingStore::note_write
 //   bit 4 (kTlbDebug)      a debugger or the guest's data breakpoints watch bytes of the page: bits 63:12 are the page
 //                          in the backing store. Data
+//   bit 5 (kTlbIgnored)    with kTlbMmio, of writes: nobody takes them
 //   only 0                    not looked up since the last flush: walk the page tables.
 //
 // A code entry is made by fetching: what the read entry says, of a page that may be executed.
@@ -29,7 +30,7 @@ namespace relic86 {
 
 enum class Privilege : u8 { Supervisor, User };
 
-inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 8, kTlbDebug = 16;
+inline constexpr u64 kTlbFast = 1, kTlbPresent = 2, kTlbMmio = 4, kTlbWatched = 8, kTlbDebug = 16, kTlbIgnored = 32;
 inline constexpr u32 kLinearPages = 1u << 20;
 inline constexpr u32 kDefaultTlbCap = 4096;
 
@@ -59,6 +60,7 @@ struct TlbWalk {
   const u8* watch;     // BackingStore::watch_bits
   const u64* code;     // BackingStore::code_bits
   const u64* addends;  // PhysicalBus::addends
+  u32 watchpoints;     // 1: a debugger has some, and is told of what it watches by C++ alone
 };
 
 // 48 MiB of address space: supervisor and user reads, writes, code; translated code knows the order.

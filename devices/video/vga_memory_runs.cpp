@@ -13,7 +13,8 @@ using namespace vga_planes;
 
 namespace {
 constexpr u32 kEvenPlanes = spread(0x5), kOddPlanes = spread(0xA);
-}
+constexpr u32 kSingle = 4;  // bytes of the storage behind one of the window: within a page
+}  // namespace
 
 bool VgaMemory::locate_run(u32 offset, u32 size, u32& within) const {
   u32 last;
@@ -21,14 +22,23 @@ bool VgaMemory::locate_run(u32 offset, u32 size, u32& within) const {
 }
 
 bool VgaMemory::plane_run(u32 offset, u32 size, u32& address) const {
-  return locate_run(offset, size, address) && address + size <= kPlanarBytes / 4 &&
-         (registers_.sequencer()[VgaRegisters::kMemoryMode] & kChain4) == 0 &&
-         (registers_.graphics()[VgaRegisters::kMiscellaneous] & kChainOddEven) == 0;
+  struct Map {
+    u32 first, size;
+  };
+  static constexpr Map kMaps[4] = {{0, kPlanarBytes / 4}, {0, 0x10000}, {0x10000, 0x8000}, {0x18000, 0x8000}};
+  const u8 miscellaneous = registers_.graphics()[VgaRegisters::kMiscellaneous];
+  if (dispi_.enabled() || !registers_.memory_enabled() || (miscellaneous & kChainOddEven) != 0 ||
+      (registers_.sequencer()[VgaRegisters::kMemoryMode] & kChain4) != 0) {
+    return false;
+  }
+  const Map& map = kMaps[miscellaneous >> 2 & 3];
+  address = offset - map.first;
+  return size != 0 && address < map.size && size <= map.size - address;
 }
 
 // Code that a run overwrites may be the instruction that makes it.
 bool VgaMemory::holds_code(u32 first, u32 size) const {
-  if (store_ == nullptr) return false;
+  if (store_ == nullptr || (size <= kSingle && !store_->watched(first_ + first))) return false;
   const u64 begin = first_.raw + first, end = begin + size;
   for (u64 page = begin & ~u64{kPageSize - 1}; page < end; page += kPageSize) {
     if (store_->code_granules(BackingOffset(page)) != 0) return true;
@@ -53,13 +63,12 @@ VgaMemory::PlanePair VgaMemory::planes_to_read() const {
 bool VgaMemory::read_run(u32 offset, std::span<u8> into) {
   const auto size = static_cast<u32>(into.size());
   u32 address;
-  if (window_is_linear()) {
-    if (!locate_run(offset, size, address)) return false;
+  if (!plane_run(offset, size, address)) {
+    if (!window_is_linear() || !locate_run(offset, size, address)) return false;
     std::copy_n(bytes_.begin() + address, size, into.begin());
     latch_ = load((address + size - 1) / 4);
     return true;
   }
-  if (!plane_run(offset, size, address)) return false;
   const bool compares = (registers_.graphics()[VgaRegisters::kGraphicsMode] & kReadCompare) != 0;
   const PlanePair shift = planes_to_read();
   for (u32 i = 0; i < size; i++) {
@@ -72,13 +81,13 @@ bool VgaMemory::read_run(u32 offset, std::span<u8> into) {
 bool VgaMemory::write_run(u32 offset, std::span<const u8> from) {
   const auto size = static_cast<u32>(from.size());
   u32 address;
-  if (window_is_linear()) {
-    if (!locate_run(offset, size, address) || holds_code(address, size)) return false;
+  if (!plane_run(offset, size, address)) {
+    if (!window_is_linear() || !locate_run(offset, size, address) || holds_code(address, size)) return false;
     std::copy(from.begin(), from.end(), bytes_.begin() + address);
     note_run(address, size);
     return true;
   }
-  if (!plane_run(offset, size, address) || holds_code(address * 4, size * 4)) return false;
+  if (holds_code(address * 4, size * 4)) return false;
   const PlanePair planes = planes_to_write();
   u8* to = bytes_.data() + u64{address} * 4;
   u8 value = from[0];
@@ -125,7 +134,6 @@ bool VgaMemory::copy_run(u32 from, u32 to, unsigned width, u32 count) {
 void VgaMemory::note_run(u32 first, u32 size) {
   if (store_ == nullptr) return;
   // Single accesses mostly find a page that is noted already.
-  constexpr u32 kSingle = 4;
   const BackingOffset at = first_ + first;
   if (size > kSingle || (at.raw & (kPageSize - 1)) + size > kPageSize || store_->watched(at))
     store_->note_write(at, size);

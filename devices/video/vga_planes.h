@@ -2,6 +2,8 @@
 // in bits 8p+7:8p.
 #pragma once
 
+#include <array>
+
 #include "base/types.h"
 
 namespace relic86::vga_planes {
@@ -13,10 +15,14 @@ inline constexpr u8 kReadOddEven = 0x10;       // graphics 5
 inline constexpr u8 kReadCompare = 0x08;       // graphics 5, read mode 1
 
 // Bit p of a register as a whole byte of plane p.
-constexpr u32 spread(u32 bits) {
-  return ((bits & 1) * 0xFFu) | ((bits >> 1 & 1) * 0xFF00u) | ((bits >> 2 & 1) * 0xFF0000u) |
-         ((bits >> 3 & 1) * 0xFF000000u);
-}
+inline constexpr std::array<u32, 16> kSpread = [] {
+  std::array<u32, 16> table{};
+  for (u32 bits = 0; bits < table.size(); bits++) {
+    for (u32 plane = 0; plane < 4; plane++) table[bits] |= (bits >> plane & 1) * (0xFFu << (plane * 8));
+  }
+  return table;
+}();
+constexpr u32 spread(u32 bits) { return kSpread[bits & 15]; }
 constexpr u32 repeat(u32 byte) { return byte * 0x01010101u; }
 
 }  // namespace relic86::vga_planes

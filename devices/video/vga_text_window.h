@@ -19,6 +19,7 @@ class VgaTextWindow {
   // planes: video memory (vga_memory.h says how it is laid out), at first in the bus's store.
   void connect(PhysicalBus& bus, std::span<u8> planes, BackingOffset first);
   void show(bool wanted);
+  bool shown() const { return shown_; }
   void sync();
 
  private:

@@ -145,10 +145,14 @@ bool changes_segments(const Insn& insn) {
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
 }
 
-bool leaves_flags_alone(const Insn& insn) {
-  constexpr Handler kHandlers[] = {in_immediate_byte,  in_immediate_full, in_dx_byte,  in_dx_full, out_immediate_byte,
-                                   out_immediate_full, out_dx_byte,       out_dx_full, lldt,       invlpg};
+bool accesses_port(const Insn& insn) {
+  constexpr Handler kHandlers[] = {in_immediate_byte,  in_immediate_full,  in_dx_byte,  in_dx_full,
+                                   out_immediate_byte, out_immediate_full, out_dx_byte, out_dx_full};
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
+}
+
+bool leaves_flags_alone(const Insn& insn) {
+  return accesses_port(insn) || insn.handler == lldt || insn.handler == invlpg;
 }
 
 bool concerns_system(const Insn& insn) {

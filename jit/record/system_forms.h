@@ -16,6 +16,9 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor);
 // CLI, STI, PUSHF, POPF, far transfers, INT, IRET, CLTS and LMSW, registers of descriptor tables, control registers.
 bool concerns_system(const Insn& insn);
 
+// IN and OUT.
+bool accesses_port(const Insn& insn);
+
 // Of the cold ones that complete in line: nobody whom they concern looks at the arithmetic flags.
 bool leaves_flags_alone(const Insn& insn);
 

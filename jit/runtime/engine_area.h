@@ -20,6 +20,8 @@ struct EngineArea {
   u64 target = 0;      // EIP of an indirect branch that missed
   u64 value = 0;       // what a slow access read or is to write
   u64 saved_temporaries[4] = {};
+  u64 aside = 0;        // as a TLB entry, for one access to a page that has no fast one (x64/aside_thunks.h)
+  u64 dropped[2] = {};  // where stores go that nobody takes
   // The host's stack while translated code runs (x64/emitter_calls.cpp): as it was found, the first frame, how far
   // frames may reach.
   u64 host_stack = 0, first_frame = 0, frame_limit = 0;

@@ -38,6 +38,7 @@ struct ExitPoint {
   bool unshared : 1 = false;        // a branch to the target's unshared variant
   bool settles_flags : 1 = false;   // cold instructions: flags are brought to CpuState before the call
   bool changes_mode : 1 = false;    // cold instructions: the block goes on only if it has not
+  bool met_registers : 1 = false;   // the access has led to a device's registers before
   FarKind far{};                    // of what the transfer helper carries out
   bool flags_in_value = false;      // EngineArea::value holds the flags, else the home does
   bool units = false;               // the host's units hold the guest's registers when the call returns

@@ -533,7 +533,7 @@ void Emitter::cold() {
   } else if (i.handler == cpuid && !i.replaced()) {
     call_thunk(thunks_.identify, exit);
   } else {
-    call_thunk(thunks_.cold, exit);
+    call_thunk(accesses_port(i) && !i.replaced() ? thunks_.port : thunks_.cold, exit);
   }
   host_flags(0);
   if (!quiet) {

@@ -40,6 +40,7 @@ struct EmitterOptions {
   bool returns = true;     // calls and returns use the host's
   bool cross_page = true;  // direct branches to other pages are patched jumps behind a check of the page
   bool fill = true;        // page tables are walked by fixed code
+  bool aside = true;       // so are pages without plain accesses looked at
   bool watched = true;     // and stores to pages with code are made by such code
 };
 
@@ -104,7 +105,8 @@ class Emitter {
   void set_stack_pointer(u16 id);
   // A page without an entry: C++ sees to the access, or the page tables are walked here, which the guest may notice (A
   // and D, and which entries are replaced): only by an access that nothing can prevent any more.
-  enum class Missing : u8 { Slow, Walk };
+  // Store: as Walk, of an access that only writes.
+  enum class Missing : u8 { Slow, Walk, Store };
   // Host address of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to
   // split with a linear address in kAddress if 2 or 4 bytes lie over two pages, or to missed, with one too, if there is
   // no fast entry.
@@ -137,7 +139,7 @@ class Emitter {
   void repeat_string(u16 id);
   u8 run_distance(u8 index, bool write, unsigned segment, const Label& slow);
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
-  void find_page(const Gp& entry, bool write, bool writable, const Label& slow);
+  void find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 aside = 0);
   void compare_with_page_end(const Gp& scratch, u32 bytes);
 
   // --- Shared page checks (emitter_pages.cpp) ---

@@ -93,8 +93,10 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
       a_.jmp(over);
     });
   }
-  if (missing == Missing::Walk) {
-    find_page(entry, write, write, missed != nullptr ? *missed : slow);
+  if (missing != Missing::Slow) {
+    const unsigned user = mode_.user ? 1 : 0;
+    find_page(entry, write, write, missed != nullptr ? *missed : slow,
+              missing == Missing::Store ? thunks_.aside_store[user] : thunks_.aside[write ? 1 : 0][user]);
   } else {
     tlb_entry(entry, kAddress, write, slow);
   }
@@ -170,14 +172,26 @@ void Emitter::tlb_entry(const Gp& entry, const Gp& linear, bool write, const Lab
 }
 
 // entry := the TLB's entry, of the write table or the read table, for an access at the linear address in kAddress.
-// Walks the page tables if there is none. Jumps to slow where C++ has to see to the access.
-void Emitter::find_page(const Gp& entry, bool write, bool writable, const Label& slow) {
+// Walks the page tables if there is none. Jumps to slow where C++ has to see to the access. aside: the thunk that an
+// access of up to 16 bytes may ask about a page without plain accesses; 0: none.
+void Emitter::find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 aside) {
   if (!options_.fill) return tlb_entry(entry, kAddress, writable, slow);
-  const Label look = a_.newLabel(), miss = a_.newLabel();
+  const Label look = a_.newLabel(), miss = a_.newLabel(), found = a_.newLabel();
   a_.bind(look);
   tlb_entry(entry, kAddress, writable, miss);
+  a_.bind(found);
   defer([=, this] {
     a_.bind(miss);
+    if (aside != 0 && options_.aside) {
+      const Label absent = a_.newLabel();
+      a_.test(entry.r8(), static_cast<i32>(kTlbDebug | kTlbIgnored));
+      a_.jz(absent);
+      a_.call(aside);
+      a_.jnz(slow);
+      a_.mov(entry, area(offsetof(EngineArea, aside), 8));
+      a_.jmp(found);
+      a_.bind(absent);
+    }
     a_.call(thunks_.fill[write ? 1 : 0][mode_.user ? 1 : 0]);
     a_.jz(look);
     a_.jmp(slow);
@@ -329,7 +343,7 @@ void Emitter::store(u16 id) {
   lea_address(kAddress);
   u8 temporary = 0;
   const x86::Mem to =
-      translate(n.size, true, segment, labels.slow, temporary, false, &labels.split, Missing::Walk, &labels.missed);
+      translate(n.size, true, segment, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(labels.done);
   give(temporary);
@@ -423,7 +437,7 @@ void Emitter::push(u16 id) {
   stack_address(-step);
   u8 temporary = 0;
   const x86::Mem to =
-      translate(n.size, true, kSs, labels.slow, temporary, false, &labels.split, Missing::Walk, &labels.missed);
+      translate(n.size, true, kSs, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(labels.done);
   give(temporary);

@@ -152,6 +152,10 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   defer([=, this, snapshot = chain()] {
     const Label straddles = a_.newLabel();
     a_.bind(miss);
+    if (options_.aside) {  // no plain accesses: the other variant asks for each of them
+      a_.test(pointer.r8(), static_cast<i32>(kTlbPresent));
+      a_.jnz(over);
+    }
     index_ = snapshot.index;
     if (options_.watched) {
       a_.test(pointer.r8(), static_cast<i32>(kTlbWatched));

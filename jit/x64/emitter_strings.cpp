@@ -34,7 +34,7 @@ void Emitter::string_store(u16 id) {
   string_address(kEdi);
   u8 temporary = 0;
   const Mem to =
-      translate(n.size, true, kEs, labels.slow, temporary, false, &labels.split, Missing::Walk, &labels.missed);
+      translate(n.size, true, kEs, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(labels.done);
   give(temporary);

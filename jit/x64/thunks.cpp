@@ -5,6 +5,7 @@
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/flags.h"
 #include "jit/runtime/translation.h"
+#include "jit/x64/aside_thunks.h"
 #include "jit/x64/code_thunks.h"
 #include "jit/x64/fill_thunks.h"
 #include "jit/x64/registers.h"
@@ -146,6 +147,22 @@ void emit_identify(x86::Assembler& a, const Helpers& helpers, const Label& cold)
   emit_light_call(a, helpers, helpers.identify, cold);
   for (const unsigned each : {kEax, kEcx, kEdx, kEbx}) a.mov(guest(each, 8), state_field(gpr_offset(each)));
   a.ret();
+}
+
+// IN and OUT. Their handlers look at no guest registers but EAX and EDX.
+void emit_port(x86::Assembler& a, const Helpers& helpers, const Label& cold, const Label& leave_spilled) {
+  const Label disturbed = a.newLabel();
+  for (const unsigned each : {kEax, kEdx}) a.mov(state_field(gpr_offset(each)), guest(each, 8));
+  emit_light_call(a, helpers, helpers.port, cold);
+  a.cmp(x86::eax, 1);
+  for (const unsigned each : {kEax, kEdx}) a.mov(guest(each, 8), state_field(gpr_offset(each)));
+  a.je(disturbed);
+  a.ja(cold);
+  a.ret();
+  a.bind(disturbed);
+  a.add(x86::rsp, 8);
+  a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
+  emit_departure(a, helpers, helpers.ported, leave_spilled);
 }
 
 // EDX:EAX := what the line says as long as it holds, else what the helper gives.
@@ -392,6 +409,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   emit_time(a, helpers, cold);
   const std::size_t identify_at = a.offset();
   emit_identify(a, helpers, cold);
+  const std::size_t port_at = a.offset();
+  emit_port(a, helpers, cold, leave_spilled);
   const std::size_t home_flags_at = a.offset();
   emit_home_flags(a, flatten, false);
   const std::size_t home_image_at = a.offset();
@@ -400,6 +419,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
   const SplitThunks split = emit_split_thunks(a);
   const FillThunks fill = emit_fill_thunks(a);
+  const AsideThunks aside = emit_aside_thunks(a);
   const WatchedThunks watched = emit_watched_thunks(a);
 
   const CodeCache::Placed placed = cache.place(code);
@@ -418,6 +438,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   thunks.cold = base + at[4];
   thunks.time = base + time_at;
   thunks.identify = base + identify_at;
+  thunks.port = base + port_at;
   thunks.home_flags = base + home_flags_at;
   thunks.home_image = base + home_image_at;
   thunks.flatten = base + at[5];
@@ -436,7 +457,11 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   far.load += base;
   thunks.code = far;
   for (unsigned user = 0; user < 2; ++user) {
-    for (unsigned write = 0; write < 2; ++write) thunks.fill[write][user] = base + fill.fill[write][user];
+    for (unsigned write = 0; write < 2; ++write) {
+      thunks.fill[write][user] = base + fill.fill[write][user];
+      thunks.aside[write][user] = base + aside.access[write][user];
+    }
+    thunks.aside_store[user] = base + aside.store[user];
     for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];
     thunks.split_load[user] = base + split.load[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];

@@ -25,6 +25,9 @@ struct Helpers {
   Helper flatten = nullptr;   // the flags' steps go to CpuState; EngineArea::value: the arithmetic flags
   Helper time = nullptr;      // gives what RDTSC reads
   Helper identify = nullptr;  // CPUID, from and to CpuState
+  // IN and OUT, from and to EAX and EDX in CpuState. 0: done; 1: done, and something else is to be looked at, which
+  // `ported` does, never 0; 2: nothing was done, the handler sees to it.
+  Helper port = nullptr, ported = nullptr;
   const KnownDescriptor* known = nullptr;
   ClockLine* line = nullptr;  // guest time may follow it; null: `time` is always called
 };
@@ -61,6 +64,7 @@ struct Thunks {
   u64 load = 0, store = 0, probe = 0, touch = 0, cold = 0, flatten = 0;
   u64 time = 0;        // EDX:EAX := what RDTSC reads; else as cold
   u64 identify = 0;    // CPUID; else as cold
+  u64 port = 0;        // IN and OUT; else as cold
   u64 home_image = 0;  // EngineArea::value: the arithmetic flags; the home stays
   u64 home_flags = 0;  // as flatten, but the home stays; AF is not valid  // called with rbp: ExitPoint*
   // 2 or 4 bytes over the end of a page, from the linear address in rbp on, from or to EngineArea::value: NZ, and
@@ -70,6 +74,11 @@ struct Thunks {
   // The TLB's entry for the access at the linear address in rbp, by whether it writes and by user. Z: it is a fast one
   // now; else nothing has changed. rbp stays.
   u64 fill[2][2] = {};
+  // Of a page at whose entry accesses are not plain ones. Z: EngineArea::aside is what the entry would be for an access
+  // of up to 16 bytes at the linear address in rbp, within the page; else nothing has changed. rbp stays. By whether it
+  // writes and by user; of plain stores, which do not read the place, by user.
+  u64 aside[2][2] = {};
+  u64 aside_store[2] = {};
   // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
   // bytes) and by user. Z: done; else nothing has changed. rbp stays.
   u64 watched_store[3][2] = {};

@@ -50,8 +50,9 @@ TEST(RawImage, MessagesNameFileCauseAndMend) {
       contains(failure(folder.write("a.qed", std::string("QED\0", 4))), "is a QED file, which cannot be opened; "));
   EXPECT_TRUE(contains(failure(folder.write("a.vmdk", "KDMV....")), "VMDK"));
   EXPECT_TRUE(contains(failure(folder.write("a.vdi", std::string(64, ' ') + "\x7F\x10\xDA\xBE")), "VDI"));
-  EXPECT_TRUE(
-      contains(failure(folder.write("a.vhd", std::string(1024, '\0') + "conectix" + std::string(504, '\0'))), "VHD"));
+  EXPECT_TRUE(contains(failure(folder.write("a.vhd", "conectix" + std::string(1016, '\0'))), "checksum of the VHD"));
+  // Any disk may end with these letters.
+  EXPECT_EQ(failure(folder.write("b.vhd", std::string(1024, '\0') + "conectix" + std::string(504, '\0'))), "opened");
   EXPECT_TRUE(contains(failure(""), "empty file name"));
   ASSERT_EQ(mkfifo(folder.path("pipe").c_str(), 0600), 0);
   EXPECT_TRUE(contains(failure(folder.path("pipe"), Access::ReadOnly), "neither a file nor a block device"));

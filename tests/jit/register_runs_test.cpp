@@ -98,7 +98,7 @@ class World {
   std::optional<jit::Translator> translator_;
 };
 
-// Twenty rounds of string instructions, repeated and not, and of plain loads and stores, on the device's pages and in
+// Fifty rounds of string instructions, repeated and not, and of plain loads and stores, on the device's pages and in
 // between them and RAM; offsets and lengths lie about page borders.
 std::vector<u8> program(bool code32, std::mt19937_64& random) {
   std::vector<u8> code;
@@ -112,7 +112,7 @@ std::vector<u8> program(bool code32, std::mt19937_64& random) {
     const bool ram = below(3) == 0;
     return code32 ? (ram ? kRam : kDevice) + in_device : (ram ? kRam - kDevice : 0) + in_device;
   };
-  put({0xBD}), number(20);  // mov (e)bp, 20
+  put({0xBD}), number(50);  // mov (e)bp, 50
   const std::size_t top = code.size();
   for (unsigned i = 0; i < 12; i++) {
     put({0xBE}), number(place());

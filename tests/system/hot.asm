@@ -131,6 +131,54 @@ main:
   mov ebx, [BUFFER + 0x104]
   done ebx, edx
   mov dword [hits], 0
+  probe "access watch among bytes"
+  mov eax, BUFFER + 0x104
+  mov dr1, eax
+  mov eax, 0xf00208
+  mov dr7, eax
+  mov ecx, ROUNDS
+.w3:
+  mov edi, BUFFER + 0xf0
+.w3_each:
+  mov al, [edi]
+  mov [edi], al
+  inc edi
+  cmp edi, BUFFER + 0x120
+  jb .w3_each
+  loop .w3
+  xor eax, eax
+  mov dr7, eax
+  mov edx, [hits]
+  done edx
+  mov dword [hits], 0
+  probe "write watch of ROM"
+  mov eax, 0xf0104
+  mov dr1, eax
+  mov ecx, ROUNDS
+.w4:
+  xor eax, eax
+  cmp ecx, ROUNDS / 2
+  jae .w4_off
+  mov eax, 0xd00208
+.w4_off:
+  mov dr7, eax
+  mov edi, 0xf00f0
+.w4_each:
+  mov ebx, [edi]
+  mov [edi], ecx
+  mov [edi + 4], ecx
+  sub ebx, [edi]
+  jne .w4_end
+  add edi, 8
+  cmp edi, 0xf0130
+  jb .w4_each
+  loop .w4
+.w4_end:
+  xor eax, eax
+  mov dr7, eax
+  mov edx, [hits]
+  done ebx, ecx, edx
+  mov dword [hits], 0
   probe "access watch met by a string"
   mov eax, BUFFER + 0x1204
   mov dr2, eax

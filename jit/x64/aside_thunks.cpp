@@ -1,0 +1,100 @@
+#include "jit/x64/aside_thunks.h"
+
+#include "jit/runtime/engine_area.h"
+
+namespace relic86::jit::x64 {
+
+namespace {
+
+using asmjit::Label;
+
+constexpr std::size_t kTlb = offsetof(VcpuMemory, tlb);
+constexpr std::size_t kWalk = kTlb + offsetof(TlbTables, walk);
+
+x86::Mem at(std::size_t offset, u32 bytes) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
+x86::Mem area(std::size_t offset, u32 bytes) { return at(offsetof(VcpuMemory, engine) + offset, bytes); }
+
+// Jumps to near if a data breakpoint may cover one of the bytes from kAddress on. edx and ecx change.
+void emit_breakpoints(x86::Assembler& a, const Label& near) {
+  constexpr i32 kWidest = 16;  // of an access; a breakpoint covers 8 bytes at most, and is aligned
+  a.mov(x86::edx, at(offsetof(CpuState, dr) + 7 * sizeof(u64), 4));
+  for (unsigned n = 0; n < 4; ++n) {
+    const Label next = a.newLabel();
+    a.test(x86::edx, 3 << (2 * n));  // enabled
+    a.jz(next);
+    a.test(x86::edx, static_cast<i32>(3u << (16 + 4 * n)));  // not on execution
+    a.jz(next);
+    a.mov(x86::ecx, at(offsetof(CpuState, dr) + n * sizeof(u64), 4));
+    a.and_(x86::ecx, ~7);
+    a.sub(x86::ecx, kAddress.r32());
+    a.add(x86::ecx, kWidest - 1);
+    a.cmp(x86::ecx, 2 * kWidest - 1);
+    a.jb(near);
+    a.bind(next);
+  }
+}
+
+void emit_aside(x86::Assembler& a, bool write, bool store, bool user) {
+  const Label dropped = a.newLabel(), other = a.newLabel(), out = a.newLabel();
+  const std::size_t table =
+      (write ? offsetof(TlbTables, write) : offsetof(TlbTables, read)) + (user ? sizeof(u64) * kLinearPages : 0);
+  for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx}) a.push(each);
+  a.mov(x86::eax, kAddress.r32());
+  a.shr(x86::eax, kPageShift);
+  a.mov(x86::rax, x86::Mem(kState, x86::rax, 3, static_cast<i32>(kTlb + table), 8));
+  a.test(x86::al, static_cast<i32>(store ? kTlbDebug | kTlbIgnored : kTlbDebug));
+  a.jz(other);
+  a.cmp(at(kWalk + offsetof(TlbWalk, watchpoints), 4), 0);
+  a.jne(other);
+  emit_breakpoints(a, other);
+  if (store) {
+    a.test(x86::al, static_cast<i32>(kTlbIgnored));
+    a.jnz(dropped);
+  }
+  // rax: the page's place in the backing store.
+  a.and_(x86::rax, -static_cast<i32>(kPageSize));
+  if (write) {
+    a.mov(x86::rcx, x86::rax);
+    a.shr(x86::rcx, kPageShift);
+    a.add(x86::rcx, at(kWalk + offsetof(TlbWalk, watch), 8));
+    a.cmp(x86::Mem(x86::rcx, 0, 1), 0);
+    a.jne(other);
+  }
+  a.add(x86::rax, at(kWalk + offsetof(TlbWalk, memory), 8));
+  a.mov(x86::ecx, kAddress.r32());
+  a.and_(x86::ecx, -static_cast<i32>(kPageSize));
+  a.sub(x86::rax, x86::rcx);
+  const Label found = a.newLabel();
+  a.bind(found);
+  a.add(x86::rax, static_cast<i32>(kTlbFast));
+  a.mov(area(offsetof(EngineArea, aside), 8), x86::rax);
+  a.xor_(x86::eax, x86::eax);
+  a.bind(out);
+  for (const x86::Gp& each : {x86::rdx, x86::rcx, x86::rax}) a.pop(each);
+  a.ret();
+  a.bind(dropped);
+  a.lea(x86::rax, area(offsetof(EngineArea, dropped), 8));
+  a.mov(x86::ecx, kAddress.r32());
+  a.sub(x86::rax, x86::rcx);
+  a.jmp(found);
+  a.bind(other);
+  a.or_(x86::eax, 1);
+  a.jmp(out);
+}
+
+}  // namespace
+
+AsideThunks emit_aside_thunks(x86::Assembler& a) {
+  AsideThunks places;
+  for (const bool user : {false, true}) {
+    for (const bool write : {false, true}) {
+      places.access[write][user] = a.offset();
+      emit_aside(a, write, false, user);
+    }
+    places.store[user] = a.offset();
+    emit_aside(a, true, true, user);
+  }
+  return places;
+}
+
+}  // namespace relic86::jit::x64
