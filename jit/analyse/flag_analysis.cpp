@@ -1,6 +1,21 @@
 #include "jit/analyse/flag_analysis.h"
 
+#include <algorithm>
+
 namespace relic86::jit {
+
+namespace {
+
+// The block may be left after the instruction has written its registers, or some of them: by its handler.
+bool leaves_after_writing(const InsnIr& insn) {
+  constexpr Op kOps[] = {Op::RepeatMove, Op::RepeatStore,     Op::LoadSegment,
+                         Op::LoadFar,    Op::DescribeSegment, Op::AdjustLevel};
+  return insn.cold || insn.branches || std::ranges::any_of(insn.nodes, [&](const Node& node) {
+           return std::ranges::find(kOps, node.op) != std::end(kOps);
+         });
+}
+
+}  // namespace
 
 FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined) { return flag_need_from(block, at + 1, defined); }
 
@@ -14,9 +29,9 @@ FlagNeed flag_need_from(const BlockIr& block, std::size_t first, u32 flags) {
     if (reads || insn.may_exit) {
       need.read = need.read || reads;
       need.exact = need.exact || insn.may_exit;
-      // Registers are looked at as they are before the instruction; branches and cold ones are left behind it too.
+      // Registers are looked at as they are before the instruction, and perhaps as it has left them.
       need.clobbered |= written;
-      if (insn.cold || insn.branches) need.clobbered |= insn.writes_registers;
+      if (leaves_after_writing(insn)) need.clobbered |= insn.writes_registers;
     }
     live &= ~insn.flags_killed;
     if (live == 0) return need;
