@@ -147,7 +147,11 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     compare_with_page_end(pointer, span);
     a_.ja(over);
   }
-  find_page(pointer, write, group.writes, miss);
+  if (may_wait()) {
+    tlb_entry(pointer, kAddress, group.writes, miss);
+  } else {
+    find_page(pointer, write, group.writes, miss);
+  }
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
     const Label straddles = a_.newLabel();
