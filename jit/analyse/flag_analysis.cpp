@@ -4,9 +4,6 @@
 
 namespace relic86::jit {
 
-namespace {
-
-// The block may be left after the instruction has written its registers, or some of them: by its handler.
 bool leaves_after_writing(const InsnIr& insn) {
   constexpr Op kOps[] = {Op::RepeatMove, Op::RepeatStore,     Op::LoadSegment,
                          Op::LoadFar,    Op::DescribeSegment, Op::AdjustLevel};
@@ -14,8 +11,6 @@ bool leaves_after_writing(const InsnIr& insn) {
            return std::ranges::find(kOps, node.op) != std::end(kOps);
          });
 }
-
-}  // namespace
 
 FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined) { return flag_need_from(block, at + 1, defined); }
 

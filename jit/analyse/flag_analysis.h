@@ -13,6 +13,10 @@ struct FlagNeed {
   bool needed() const { return read || exact; }
 };
 
+// The block may be left after the instruction has written its registers, or some of them: by its handler. Back ends
+// leave no other instruction so, unless its flags are settled before.
+bool leaves_after_writing(const InsnIr& insn);
+
 // What becomes of the flags `defined` of instruction `at`.
 FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined);
 // What becomes of the flags that instruction `first` finds.

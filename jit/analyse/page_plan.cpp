@@ -130,23 +130,13 @@ class Planner {
         if (n.immediate != kFromOperand) move_stack(n.size);
         break;
       case Op::PushAll: move_stack(0u - 8u * n.size); break;
-      case Op::PopAll: {
-        const Symbolic pointer = registers_[kEsp];
-        for (Symbolic& each : registers_) each = fresh();
-        follow(kEsp, pointer);
-        move_stack(8u * n.size);
-        break;
-      }
+      case Op::PopAll: move_stack(8u * n.size); break;
       case Op::Enter:
         move_stack(0u - n.size);
         follow(kEbp, n.size == 4 ? registers_[kEsp] : fresh());
         move_stack(0u - n.immediate);
         break;
       case Op::LoadFar: forget_segments(); break;
-      case Op::CompareExchange8: registers_[kEax] = fresh(), registers_[kEdx] = fresh(); break;
-      case Op::RepeatMove:
-      case Op::RepeatStore: registers_[kEcx] = fresh(); [[fallthrough]];
-      case Op::Advance: registers_[kEsi] = fresh(), registers_[kEdi] = fresh(); break;
       default: return fresh();  // what it writes, run() loses
     }
     return {};

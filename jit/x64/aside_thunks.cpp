@@ -1,6 +1,7 @@
 #include "jit/x64/aside_thunks.h"
 
 #include "jit/runtime/engine_area.h"
+#include "jit/x64/answer.h"
 
 namespace relic86::jit::x64 {
 
@@ -35,10 +36,11 @@ void emit_breakpoints(x86::Assembler& a, const Label& near) {
 }
 
 void emit_aside(x86::Assembler& a, bool write, bool store, bool user) {
-  const Label dropped = a.newLabel(), other = a.newLabel(), out = a.newLabel();
+  const Label dropped = a.newLabel(), other = a.newLabel(), found = a.newLabel();
   const std::size_t table =
       (write ? offsetof(TlbTables, write) : offsetof(TlbTables, read)) + (user ? sizeof(u64) * kLinearPages : 0);
-  for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx}) a.push(each);
+  const x86::Gp kept[] = {x86::rax, x86::rcx, x86::rdx};
+  keep(a, kept);
   a.mov(x86::eax, kAddress.r32());
   a.shr(x86::eax, kPageShift);
   a.mov(x86::rax, x86::Mem(kState, x86::rax, 3, static_cast<i32>(kTlb + table), 8));
@@ -64,22 +66,15 @@ void emit_aside(x86::Assembler& a, bool write, bool store, bool user) {
   a.mov(x86::ecx, kAddress.r32());
   a.and_(x86::ecx, -static_cast<i32>(kPageSize));
   a.sub(x86::rax, x86::rcx);
-  const Label found = a.newLabel();
   a.bind(found);
   a.add(x86::rax, static_cast<i32>(kTlbFast));
   a.mov(area(offsetof(EngineArea, aside), 8), x86::rax);
-  a.xor_(x86::eax, x86::eax);
-  a.bind(out);
-  for (const x86::Gp& each : {x86::rdx, x86::rcx, x86::rax}) a.pop(each);
-  a.ret();
+  answer(a, other, kept);
   a.bind(dropped);
   a.lea(x86::rax, area(offsetof(EngineArea, dropped), 8));
   a.mov(x86::ecx, kAddress.r32());
   a.sub(x86::rax, x86::rcx);
   a.jmp(found);
-  a.bind(other);
-  a.or_(x86::eax, 1);
-  a.jmp(out);
 }
 
 }  // namespace

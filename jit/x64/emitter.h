@@ -346,6 +346,7 @@ class Emitter {
   }
   // From there the instruction is its handler's, and then goes on at done.
   void defer_to_handler(const Label& from, ExitPoint* exit, const Label& done) {
+    RELIC86_ASSERT(exit->settles_flags || insn().writes_registers == 0 || leaves_after_writing(insn()));
     defer([=, this] {
       a_.bind(from);
       call_thunk(thunks_.cold, exit);

@@ -175,25 +175,32 @@ void Emitter::tlb_entry(const Gp& entry, const Gp& linear, bool write, const Lab
 // Walks the page tables if there is none. Jumps to slow where C++ has to see to the access. aside: the thunk that an
 // access of up to 16 bytes may ask about a page without plain accesses; 0: none.
 void Emitter::find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 aside) {
-  if (!options_.fill) return tlb_entry(entry, kAddress, writable, slow);
+  const bool asks = aside != 0 && options_.aside;
+  if (!options_.fill && !asks) return tlb_entry(entry, kAddress, writable, slow);
   const Label look = a_.newLabel(), miss = a_.newLabel(), found = a_.newLabel();
   a_.bind(look);
   tlb_entry(entry, kAddress, writable, miss);
   a_.bind(found);
   defer([=, this] {
+    const Label absent = a_.newLabel();
     a_.bind(miss);
-    if (aside != 0 && options_.aside) {
-      const Label absent = a_.newLabel();
+    a_.test(entry.r8(), static_cast<i32>(kTlbPresent));
+    a_.jz(absent);
+    if (asks) {
       a_.test(entry.r8(), static_cast<i32>(kTlbDebug | kTlbIgnored));
-      a_.jz(absent);
+      a_.jz(slow);
       a_.call(aside);
       a_.jnz(slow);
       a_.mov(entry, area(offsetof(EngineArea, aside), 8));
       a_.jmp(found);
-      a_.bind(absent);
+    } else {
+      a_.jmp(slow);
     }
-    a_.call(thunks_.fill[write ? 1 : 0][mode_.user ? 1 : 0]);
-    a_.jz(look);
+    a_.bind(absent);
+    if (options_.fill) {
+      a_.call(thunks_.fill[write ? 1 : 0][mode_.user ? 1 : 0]);
+      a_.jz(look);
+    }
     a_.jmp(slow);
   });
 }

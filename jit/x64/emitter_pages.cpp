@@ -154,28 +154,25 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   }
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
-    const Label straddles = a_.newLabel();
     a_.bind(miss);
-    if (options_.aside) {  // no plain accesses: the other variant asks for each of them
-      a_.test(pointer.r8(), static_cast<i32>(kTlbPresent));
+    // No plain accesses: the other variant asks for each of them. Registers, which touch_helper counts, are not among
+    // these.
+    const u64 asks = (options_.aside ? kTlbDebug | kTlbIgnored : 0) | (options_.watched ? kTlbWatched : 0);
+    if (asks != 0) {
+      a_.test(pointer.r8(), static_cast<i32>(asks));
       a_.jnz(over);
     }
     index_ = snapshot.index;
-    if (options_.watched) {
-      a_.test(pointer.r8(), static_cast<i32>(kTlbWatched));
-      a_.jnz(straddles);  // C++ would only say that the page may not be accessed directly
-    }
     wait_here();
     call_thunk(thunks_.touch, exit);
     a_.cmp(area(offsetof(EngineArea, value)), 0);
     a_.jne(again);
     if (alone && span > 1) {
-      a_.jmp(straddles);
+      a_.jmp(over);
       a_.bind(unaligned);
       compare_with_page_end(pointer, span);
       a_.jbe(within);
     }
-    a_.bind(straddles);
     a_.bind(over);
     restore(snapshot);
     const bool passes = entry_home_ && from_home_ && home_current_;

@@ -1,5 +1,7 @@
 #include "jit/x64/fill_thunks.h"
 
+#include "jit/x64/answer.h"
+
 namespace relic86::jit::x64 {
 
 namespace {
@@ -35,7 +37,7 @@ class FillThunk {
         walked_(a.newLabel()) {}
 
   void emit() {
-    for (const x86::Gp& each : kSaved) a_.push(each);
+    keep(a_, kKept);
     a_.mov(kPage, kAddress.r32());
     a_.shr(kPage, kPageShift);
     a_.cmp(entry_of(x86::rax, own(write_ ? offsetof(TlbTables, write) : offsetof(TlbTables, read))), 0);
@@ -47,7 +49,7 @@ class FillThunk {
   }
 
  private:
-  static inline const x86::Gp kSaved[] = {x86::rax, x86::rcx, x86::rdx, x86::rsi, x86::rdi};
+  static inline const x86::Gp kKept[] = {x86::rax, x86::rcx, x86::rdx, x86::rsi, x86::rdi};
   static inline const x86::Gp kPage = x86::eax, kRights = x86::ecx, kHost = x86::rsi, kWritable = x86::rdi;
 
   // The half of a kind of tables that the access uses.
@@ -173,19 +175,12 @@ class FillThunk {
   }
 
   void finish() {
-    const Label out = a_.newLabel();
-    a_.xor_(x86::eax, x86::eax);
-    a_.bind(out);
-    for (std::size_t i = std::size(kSaved); i-- > 0;) a_.pop(kSaved[i]);
-    a_.ret();
+    answer(a_, slow_, kKept);
     a_.bind(large_);
     walk_large();
     a_.bind(evict_);
     evict();
     a_.jmp(room_);
-    a_.bind(slow_);
-    a_.or_(x86::eax, 1);
-    a_.jmp(out);
   }
 
   // The page goes whose place, edx, it is: Tlb::make_room. Not if it holds code, or if a temporary may hold an address

@@ -1,6 +1,7 @@
 #include "jit/x64/split_thunks.h"
 
 #include "jit/runtime/engine_area.h"
+#include "jit/x64/answer.h"
 
 namespace relic86::jit::x64 {
 
@@ -37,21 +38,11 @@ void find_both(x86::Assembler& a, bool write, bool user, const Label& slow) {
   find(a, x86::rcx, x86::rdx, table, slow);
 }
 
-void finish(x86::Assembler& a, const Label& slow, std::initializer_list<x86::Gp> kept) {
-  const Label out = a.newLabel();
-  a.xor_(x86::eax, x86::eax);
-  a.bind(out);
-  for (const x86::Gp& each : kept) a.pop(each);
-  a.ret();
-  a.bind(slow);
-  a.or_(x86::eax, 1);
-  a.jmp(out);
-}
-
 // The bytes stand in the last unit of one page and the first of the next.
 void emit_load(x86::Assembler& a, bool user) {
   const Label slow = a.newLabel();
-  for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx}) a.push(each);
+  const x86::Gp kept[] = {x86::rax, x86::rcx, x86::rdx};
+  keep(a, kept);
   find_both(a, false, user, slow);
   a.mov(x86::edx, at(x86::rcx, x86::rdx, 4));
   a.mov(x86::ecx, kAddress.r32());
@@ -61,12 +52,13 @@ void emit_load(x86::Assembler& a, bool user) {
   a.shl(x86::ecx, 3);
   a.shrd(x86::eax, x86::edx, x86::cl);
   a.mov(value_field(), x86::rax);
-  finish(a, slow, {x86::rdx, x86::rcx, x86::rax});
+  answer(a, slow, kept);
 }
 
 void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
   const Label slow = a.newLabel();
-  for (const x86::Gp& each : {x86::rax, x86::rcx, x86::rdx, x86::rsi}) a.push(each);
+  const x86::Gp kept[] = {x86::rax, x86::rcx, x86::rdx, x86::rsi};
+  keep(a, kept);
   find_both(a, true, user, slow);
   a.mov(x86::rsi, value_field());
   a.mov(at(x86::rax, kAddress, 1), x86::sil);
@@ -77,7 +69,7 @@ void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
     a.cmove(x86::rax, x86::rcx);  // from here on in the second page
     a.mov(at(x86::rax, kAddress, 1), x86::sil);
   }
-  finish(a, slow, {x86::rsi, x86::rdx, x86::rcx, x86::rax});
+  answer(a, slow, kept);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "jit/x64/watched_thunks.h"
 
 #include "jit/runtime/engine_area.h"
+#include "jit/x64/answer.h"
 
 namespace relic86::jit::x64 {
 
@@ -24,13 +25,13 @@ void require_no_code(x86::Assembler& a, i32 distance, const Label& slow) {
 
 // What Mmu::write_page does with an entry of kind kTlbWatched, within a page.
 void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
-  const x86::Gp saved[] = {x86::rax, x86::rcx, x86::rdx, x86::rsi};
+  const x86::Gp kept[] = {x86::rax, x86::rcx, x86::rdx, x86::rsi};
   const x86::Mem value = at(offsetof(VcpuMemory, engine) + offsetof(EngineArea, value), bytes);
   const x86::Gp bits = sized(x86::rsi.id(), bytes);
   const x86::Mem place(x86::rax, 0, bytes);
   const std::size_t table = kTlb + offsetof(TlbTables, write) + (user ? sizeof(u64) * kLinearPages : 0);
-  const Label slow = a.newLabel(), done = a.newLabel(), out = a.newLabel();
-  for (const x86::Gp& each : saved) a.push(each);
+  const Label slow = a.newLabel(), done = a.newLabel();
+  keep(a, kept);
   a.mov(x86::eax, kAddress.r32());
   a.shr(x86::eax, kPageShift);
   a.mov(x86::rax, x86::Mem(kState, x86::rax, 3, static_cast<i32>(table), 8));
@@ -56,13 +57,7 @@ void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
   a.mov(bits, value);
   a.mov(place, bits);
   a.bind(done);
-  a.xor_(x86::eax, x86::eax);
-  a.bind(out);
-  for (std::size_t i = std::size(saved); i-- > 0;) a.pop(saved[i]);
-  a.ret();
-  a.bind(slow);
-  a.or_(x86::eax, 1);
-  a.jmp(out);
+  answer(a, slow, kept);
 }
 
 }  // namespace
