@@ -70,9 +70,9 @@ u64 PciBus::read(RegionId, u64 offset, unsigned width) {
     if (offset == 0 && width == 4) return address_;
     return behind_ == nullptr ? all_ones(width) : behind_->read(behind_region_, offset, width);
   }
-  const PciDevice* device = addressed();
+  PciDevice* device = addressed();
   if (device == nullptr) return all_ones(width);
-  return device->config_read(static_cast<u8>((address_ & 0xFC) | (offset & 3)), width);
+  return device->config_cycle_read(static_cast<u8>((address_ & 0xFC) | (offset & 3)), width);
 }
 
 void PciBus::write(RegionId, u64 offset, unsigned width, u64 value) {

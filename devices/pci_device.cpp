@@ -5,8 +5,10 @@
 //   04h     2      RW   command: 0 I/O space, 1 memory space, 2 bus master, 6 parity, 8 SERR#, 10 interrupt disable
 //   (2.3) 06h     2      RWC  status: 15:11 and 8 cleared by writing ones; 10:9 DEVSEL# timing 0Ch     1      RW cache
 //   line size;  0Dh latency timer 0Eh     1      R    header type: bit 7 multifunction 10h-27h 4      RW   base
-//   addresses: bit 0 I/O, bit 3 prefetchable; bits below the size read 0 30h     4      RW   expansion ROM: bit 0
-//   enable 3Ch     1      RW   interrupt line (scratch for the BIOS);  3Dh R interrupt pin
+//   addresses: bit 0 I/O, bit 2 64 bits (the next one is the upper half), bit 3 prefetchable;
+//                       bits below the size read 0
+//   30h     4      RW   expansion ROM: bit 0 enable
+//   3Ch     1      RW   interrupt line (scratch for the BIOS);  3Dh R interrupt pin
 #include "devices/pci_device.h"
 
 #include <algorithm>
@@ -25,7 +27,7 @@ constexpr u32 kCommandWritable = 0x0547;
 constexpr u32 kStatusWriteOneClears = 0xF900;
 constexpr u32 kStatusInterrupt = 1u << 3;
 constexpr u32 kIoBarFlag = 1;
-constexpr u32 kPrefetchable = 8;
+constexpr u32 kPrefetchable = 8, kWideBar = 4;
 constexpr u32 kRomEnable = 1;
 }  // namespace
 
@@ -135,6 +137,15 @@ void PciDevice::declare_memory_bar(unsigned bar, u32 size, RegionId region, unsi
   added.max_width = max_width;
 }
 
+void PciDevice::declare_wide_memory_bar(unsigned bar, u32 size, RegionId region, unsigned max_width) {
+  RELIC86_ASSERT(bar + 1 < kRomBar);
+  Bar& added = add_bar(bar, Bar::Kind::Memory, size, kPrefetchable | kWideBar);
+  added.region = region;
+  added.max_width = max_width;
+  added.wide = true;
+  declare(bar_register(bar + 1), 4, 0, ~u32{0});
+}
+
 void PciDevice::declare_ram_bar(unsigned bar, u32 size, BackingOffset backing, bool prefetchable) {
   add_bar(bar, Bar::Kind::Ram, size, prefetchable ? kPrefetchable : 0).backing = backing;
 }
@@ -157,6 +168,7 @@ u32 PciDevice::wanted_address(unsigned bar) const {
   const bool io = entry.kind == Bar::Kind::Io;
   if (entry.kind == Bar::Kind::None || (command & (io ? kCommandIo : kCommandMemory)) == 0) return 0;
   if (entry.kind == Bar::Kind::Rom && (raw & kRomEnable) == 0) return 0;
+  if (entry.wide && config_read(bar_register(bar + 1), 4) != 0) return 0;
   // A range that ends at the very top is a size probe (all ones written), not a place.
   const u64 end = u64{address} + entry.size;
   return end >= (io ? 0x10000u : 0x1'0000'0000u) ? 0 : address;

@@ -52,7 +52,12 @@ class PciDevice : public Device {
   void state(StateArchive& archive) final;
 
   // Configuration cycles, from the bus. width 1, 2 or 4; offset + width stays within 256 (and within one dword).
+  // config_read looks without being a cycle.
   u32 config_read(u8 offset, unsigned width) const;
+  u32 config_cycle_read(u8 offset, unsigned width) {
+    config_reading(offset, width);
+    return config_read(offset, width);
+  }
   void config_write(u8 offset, unsigned width, u32 value);
 
   // An expansion ROM of at most kMostOptionRom bytes, before the function is attached. Firmware runs it.
@@ -76,6 +81,8 @@ class PciDevice : public Device {
   // After a guest write changed bytes [offset, offset + width). BARs and command have been acted on already. Also
   // called for the whole space after a reset (before reset_function) and after loading a state (after state_function).
   virtual void config_written(unsigned offset, unsigned width) = 0;
+  // Before a guest reads these bytes: for registers that are made when somebody looks.
+  virtual void config_reading(unsigned /*offset*/, unsigned /*width*/) {}
 
   // --- Declarations, before the first reset. Everything not declared reads 0 and ignores writes. ---
   // A register of width 1, 2 or 4 bytes: value at reset, bits the guest can write, bits cleared by writing ones.
@@ -84,6 +91,8 @@ class PciDevice : public Device {
   void declare_writable(u8 offset, u8 writable) { writable_[offset] = writable; }
   // BARs 0 to 5. size: a power of two; memory: at least 4 KiB, I/O: 4 bytes to 64 KiB. max_width as in the bus.
   void declare_memory_bar(unsigned bar, u32 size, RegionId region, unsigned max_width, bool prefetchable = false);
+  // Of 64 bits and prefetchable: it takes two registers, BAR n and n + 1. Above 4 GiB it is not mapped.
+  void declare_wide_memory_bar(unsigned bar, u32 size, RegionId region, unsigned max_width);
   void declare_ram_bar(unsigned bar, u32 size, BackingOffset backing, bool prefetchable = true);
   void declare_io_bar(unsigned bar, u32 size, RegionId region, unsigned max_width);
   // Expansion ROM; size: a power of two of at least 4 KiB that the backing store holds at that offset.
@@ -103,6 +112,7 @@ class PciDevice : public Device {
   struct Bar {
     enum class Kind : u8 { None, Memory, Ram, Io, Rom };
     Kind kind = Kind::None;
+    bool wide = false;  // 64 bits, in two registers
     u32 size = 0;
     RegionId region = 0;
     unsigned max_width = 4;

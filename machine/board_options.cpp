@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "base/log.h"
 #include "base/nearest.h"
@@ -16,6 +17,7 @@
 #include "loaders/kernel_loader.h"
 #include "machine/host_time.h"
 #include "machine/sound_options.h"
+#include "machine/virtio_options.h"
 #include "options/drive_option.h"
 #include "options/foreign_devices.h"
 #include "options/network_option.h"
@@ -60,10 +62,12 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
   BoardConfig& config = plan.config;
   std::array<bool, 4> ide_taken{};
   std::array<bool, 2> floppy_taken{};
+  std::map<unsigned, bool> virtio_taken;
   for (const DriveOption& drive : options.drives) {
     if (drive.interface == DriveOption::Interface::None) continue;
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
-    bool& taken = floppy ? floppy_taken[drive.index] : ide_taken[drive.index];
+    const bool virtio = drive.interface == DriveOption::Interface::Virtio;
+    bool& taken = virtio ? virtio_taken[drive.index] : floppy ? floppy_taken[drive.index] : ide_taken[drive.index];
     if (taken)
       return Error{fmt::format("{} {}: there is another drive at this place already; give it another index",
                                drive.option, drive.file)};
@@ -76,8 +80,7 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
           open_medium(drive.option, source, cdrom || drive.read_only, !cdrom && (drive.snapshot || options.snapshot));
       if (!opened) return opened.error();
       image = DriveMedium::device(opened.value());
-      const std::string name = floppy ? fmt::format("floppy{}", drive.index) : ide_drive_name(drive.index, drive.media);
-      plan.media[name] = std::move(opened).value();
+      plan.media[drive_name(drive)] = std::move(opened).value();
     }
     if (floppy) {
       config.floppies[drive.index].present = true;
@@ -86,7 +89,11 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
       config.floppies[drive.index].write_protected = drive.read_only;
       continue;
     }
-    if (!cdrom && !image) return Error{fmt::format("{}: a disk needs a file; name an image", drive.option)};
+    if ((!cdrom || virtio) && !image) return Error{fmt::format("{}: a disk needs a file; name an image", drive.option)};
+    if (virtio) {
+      config.virtio.push_back(virtio_disk(drive, std::move(image)));
+      continue;
+    }
     IdeSlot& slot = config.ide[drive.index];
     slot.kind = cdrom ? IdeSlot::Kind::Cdrom : IdeSlot::Kind::Disk;
     slot.image = std::move(image);
@@ -147,6 +154,7 @@ struct DeviceRow {
 constexpr DeviceRow kDevices[] = {
     {"ide-hd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk", nullptr},
     {"ide-cd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive", nullptr},
+    {"virtio-blk-pci", "PCI", "drive=ID,addr=SLOT,bootindex=N,serial=S: a virtio disk, legacy and modern", nullptr},
     {"floppy", "floppy-bus", "drive=ID,unit=0|1,bootindex=N: a floppy drive", nullptr},
     {"VGA", "PCI", "the display adapter of -vga std", nullptr},
     {"isa-serial", "ISA", "chardev=ID,index=0..3: a serial port", nullptr},
@@ -195,7 +203,9 @@ void add_ports(std::array<bool, count>& ports, const std::vector<std::string>& n
 // The drives that have a bootindex, as firmware paths (IEEE 1275) in the order in which they are tried.
 void add_boot_order(const Options& options, BoardConfig& config) {
   for (const DriveOption& drive : options.drives) {
-    if (!drive.boot_index || drive.interface == DriveOption::Interface::None) continue;
+    if (!drive.boot_index || drive.interface == DriveOption::Interface::None ||
+        drive.interface == DriveOption::Interface::Virtio)  // the board knows its slot
+      continue;
     config.boot_indexes.emplace(
         *drive.boot_index, drive.interface == DriveOption::Interface::Floppy
                                ? fmt::format("/pci@i0cf8/isa@1/fdc@03f0/floppy@{}", drive.index)
@@ -340,6 +350,14 @@ Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, cons
 
 std::string ide_drive_name(unsigned unit, DriveOption::Media media) {
   return fmt::format("ide{}-{}{}", unit / 2, media == DriveOption::Media::Cdrom ? "cd" : "hd", unit % 2);
+}
+
+std::string drive_name(const DriveOption& drive) {
+  switch (drive.interface) {
+    case DriveOption::Interface::Floppy: return fmt::format("floppy{}", drive.index);
+    case DriveOption::Interface::Virtio: return fmt::format("virtio{}", drive.index);
+    default: return ide_drive_name(drive.index, drive.media);
+  }
 }
 
 Result<CpuModel> cpu_model_for(const Options& options) {

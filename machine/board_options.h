@@ -27,6 +27,8 @@ Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, cons
                                                  bool snapshot);
 // The name of a drive in an IDE place, 0 to 3: "ide0-hd0", "ide1-cd0".
 std::string ide_drive_name(unsigned unit, DriveOption::Media media);
+// Of any drive in its place: "floppy0", "virtio0" and the above.
+std::string drive_name(const DriveOption& drive);
 
 // The text of -device help.
 std::string device_help_text();

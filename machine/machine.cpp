@@ -116,8 +116,7 @@ Result<> Machine::build() {
 void Machine::note_nodes() {
   for (const DriveOption& drive : options_.drives) {
     if (drive.node.empty() || drive.interface == DriveOption::Interface::None) continue;
-    const bool floppy = drive.interface == DriveOption::Interface::Floppy;
-    drive_nodes_[floppy ? fmt::format("floppy{}", drive.index) : ide_drive_name(drive.index, drive.media)] = drive.node;
+    drive_nodes_[drive_name(drive)] = drive.node;
   }
 }
 
@@ -580,6 +579,10 @@ std::vector<Machine::Drive> Machine::drives() {
     if (const AtapiCdrom* drive = board_->cdrom(unit); drive != nullptr)
       add({ide_drive_name(unit, DriveOption::Media::Cdrom), "", true, drive->locked(), drive->tray_open()},
           DriveOption::Interface::Ide, unit);
+  }
+  for (const DriveOption& option : options_.drives) {
+    if (option.interface == DriveOption::Interface::Virtio)
+      add({drive_name(option), ""}, DriveOption::Interface::Virtio, option.index);
   }
   for (unsigned n = 0; n < 2; n++) {
     if (board_->floppy_present(n)) add({fmt::format("floppy{}", n), "", true}, DriveOption::Interface::Floppy, n);

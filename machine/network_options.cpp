@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "machine/virtio_options.h"
 #include "roms/firmware.h"
 
 namespace relic86 {
@@ -20,7 +21,7 @@ struct Row {
 constexpr Row kModels[] = {
     {"e1000", NetworkCardConfig::Model::E1000},      {"pcnet", NetworkCardConfig::Model::Pcnet},
     {"rtl8139", NetworkCardConfig::Model::Rtl8139},  {"ne2k_isa", NetworkCardConfig::Model::Ne2000Isa},
-    {"ne2k_pci", NetworkCardConfig::Model::Rtl8029},
+    {"ne2k_pci", NetworkCardConfig::Model::Rtl8029}, {"virtio-net-pci", NetworkCardConfig::Model::Virtio},
 };
 
 NetworkCardConfig::Model model_of(std::string_view name) {
@@ -39,7 +40,8 @@ Result<std::vector<u8>> boot_rom(const Options& options, const NicOption& nic) {
   const bool in_order = (options.boot_order + options.boot_once).find('n') != std::string::npos;
   if (!pci || (nic.rom_file && nic.rom_file->empty())) return std::vector<u8>();
   if (!nic.rom_file && !nic.boot_index && !in_order) return std::vector<u8>();
-  auto rom = Firmware(options.firmware_dirs).network_rom(nic.rom_file.value_or(""), nic.model);
+  const std::string rom_model = nic.model == "virtio-net-pci" ? "virtio" : nic.model;
+  auto rom = Firmware(options.firmware_dirs).network_rom(nic.rom_file.value_or(""), rom_model);
   if (rom || nic.rom_file || nic.boot_index)
     return rom ? std::move(rom) : Result<std::vector<u8>>(Error{fmt::format("{}: {}", nic.option, rom.message())});
   // One letter of several: the others may well do.
@@ -60,6 +62,7 @@ Result<> add_network_cards(const Options& options, net::Network& network, BoardC
     card.address = *nic.mac;
     card.link = &network.card(i);
     card.slot = nic.slot;
+    card.interfaces = virtio_interfaces(nic.virtio);
     card.boot_index = nic.boot_index;
     card.port = nic.port;
     card.irq = nic.irq;

@@ -17,7 +17,10 @@ using Text = std::string_view;
 using Interface = DriveOption::Interface;
 using Media = DriveOption::Media;
 
-unsigned place_count(Interface interface) { return interface == Interface::Floppy ? 2 : 4; }
+unsigned place_count(Interface interface) {
+  constexpr unsigned kVirtioDisks = 28;  // slots of the PCI bus, about
+  return interface == Interface::Floppy ? 2 : interface == Interface::Virtio ? kVirtioDisks : 4;
+}
 
 // What changes how QEMU does host I/O or what it does about host errors, with the words that it accepts. Here a write
 // that the guest flushes is on the host's disk, and the guest is told of errors.
@@ -82,12 +85,12 @@ Result<> read_number(Place& place, Text key, Text word) {
 
 // QEMU's interfaces that a PC of the time does not have.
 Text missing_interface(Text word) {
-  if (word == "virtio" || word == "scsi")
-    return "there is no such controller; if=ide (or no if=) attaches the image to IDE, as /dev/sda or hda";
+  if (word == "scsi")
+    return "there is no such controller; if=ide (or no if=) attaches the image to IDE, if=virtio to the PCI bus";
   if (word == "sd") return "there is no SD card slot; if=ide attaches the image to IDE";
   if (word == "mtd" || word == "pflash") return "there is no flash memory; -bios FILE takes any ROM";
   if (word == "xen") return "relic86 never uses Xen; if=ide attaches the image to IDE";
-  return "unknown interface; ide, floppy and none exist";
+  return "unknown interface; ide, virtio, floppy and none exist";
 }
 
 Result<> read_property(DriveOption& drive, Place& place, const std::string& key, const std::string& word) {
@@ -102,6 +105,8 @@ Result<> read_property(DriveOption& drive, Place& place, const std::string& key,
   } else if (key == "if") {
     if (word == "floppy") {
       drive.interface = Interface::Floppy;
+    } else if (word == "virtio") {
+      drive.interface = Interface::Virtio;
     } else if (word == "none") {
       drive.interface = Interface::None;
     } else if (word != "ide" && !word.empty()) {
@@ -139,7 +144,13 @@ struct DriveDevice {
   std::optional<unsigned> boot_index;
   std::string serial, model;
   std::array<u32, 3> geometry{};
+  VirtioOption virtio;
 };
+
+bool is_virtio(Text name) {
+  VirtioOption ignored;
+  return !virtio_base_name(name, ignored).empty();
+}
 
 Result<> read_device_property(DriveDevice& result, const DeviceOption& device, Text known, const std::string& key,
                               const std::string& word) {
@@ -151,6 +162,11 @@ Result<> read_device_property(DriveDevice& result, const DeviceOption& device, T
     const std::vector<Text> all(names.begin(), names.end());
     return wrong(fmt::format("unknown property; the nearest is {}; '-device {},help' lists all", nearest_word(key, all),
                              device.name));
+  }
+  if (is_virtio(device.name)) {
+    auto taken = set_virtio_property(result.virtio, "-device " + device.name, key, word);
+    if (!taken) return taken.error();
+    if (taken.value()) return {};
   }
   if (key == "drive") result.drive = word;
   if (key == "id") result.id = word;
@@ -185,6 +201,10 @@ constexpr Text kDiskProperties =
     "drive id bus unit bootindex serial model ver cyls heads secs bios-chs-trans logical_block_size "
     "physical_block_size min_io_size opt_io_size discard_granularity write-cache share-rw rerror werror wwn lcyls "
     "lheads lsecs rotation_rate";
+constexpr Text kVirtioDiskProperties =
+    "drive id bootindex serial cyls heads secs logical_block_size physical_block_size min_io_size opt_io_size "
+    "discard_granularity write-cache share-rw rerror werror config-wce scsi discard write-zeroes num-queues queue-size "
+    "seg-max-adjust request-merging iothread max-discard-sectors max-write-zeroes-sectors lcyls lheads lsecs ";
 constexpr Text kFloppyProperties =
     "drive id bus unit bootindex drive-type logical_block_size physical_block_size write-cache share-rw rerror werror";
 
@@ -227,6 +247,9 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
 
 std::string_view drive_device_properties(std::string_view name) {
   if (name == "ide-hd" || name == "ide-cd") return kDiskProperties;
+  static const std::string virtio = std::string(kVirtioDiskProperties) + std::string(virtio_property_names());
+  VirtioOption ignored;
+  if (virtio_base_name(name, ignored) == "virtio-blk") return virtio;
   return name == "floppy" ? kFloppyProperties : Text{};
 }
 
@@ -291,21 +314,24 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   const Text known = drive_device_properties(device.name);
   if (known.empty()) return false;
   DriveDevice wanted;
+  const bool virtio = !virtio_base_name(device.name, wanted.virtio).empty();
   for (const auto& [key, word] : device.properties) {
     if (auto read = read_device_property(wanted, device, known, key, word); !read) return read.error();
   }
+  if (auto checked = check_virtio(wanted.virtio, "-device " + device.name); !checked) return checked.error();
   const bool floppy = device.name == "floppy";
-  if (device.name == "ide-hd" && wanted.drive.empty())
-    return Error{"-device ide-hd: drive= is missing; name the id of a -drive with if=none"};
+  if ((device.name == "ide-hd" || virtio) && wanted.drive.empty())
+    return Error{fmt::format("-device {}: drive= is missing; name the id of a -drive with if=none", device.name)};
   auto found = find_drive(options, device, wanted.drive);
   if (!found) return found.error();
   DriveOption& drive = *found.value();
-  const Interface interface = floppy ? Interface::Floppy : Interface::Ide;
+  const Interface interface = floppy ? Interface::Floppy : virtio ? Interface::Virtio : Interface::Ide;
   const unsigned first = floppy ? 0 : static_cast<unsigned>(wanted.bus.value_or(0) * 2);
   unsigned place =
       wanted.unit ? first + static_cast<unsigned>(*wanted.unit) : free_drive_place(options, interface, first);
   if (place >= place_count(interface) || (wanted.bus && !floppy && place / 2 != *wanted.bus))
-    return Error{fmt::format("-device {}: there is no free place left; a channel has two", device.name)};
+    return Error{
+        fmt::format("-device {}: there is no free place left{}", device.name, virtio ? "" : "; a channel has two")};
   if (auto set = set_geometry(drive, wanted.geometry, "-device " + device.name); !set) return set.error();
   drive.interface = interface;
   drive.index = place;
@@ -315,7 +341,8 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   drive.boot_index = wanted.boot_index;
   drive.serial = wanted.serial;
   drive.model = wanted.model;
-  (floppy ? options.default_floppy : options.default_cdrom) = false;
+  drive.virtio = wanted.virtio;
+  if (!virtio) (floppy ? options.default_floppy : options.default_cdrom) = false;
   return true;
 }
 

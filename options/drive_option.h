@@ -1,4 +1,4 @@
-// -drive, and the -device words that give a drive its place: ide-hd, ide-cd, floppy.
+// -drive, and the -device words that give a drive its place: ide-hd, ide-cd, floppy, virtio-blk-pci.
 #pragma once
 
 #include <span>

@@ -63,6 +63,12 @@ constexpr MissingBackend kMissingProperties[] = {
 };
 
 constexpr Text kCardProperties = "netdev mac id addr bus bootindex romfile rombar multifunction failover_pair_id";
+constexpr Text kVirtioCardProperties =
+    "netdev mac id bootindex romfile rombar failover_pair_id csum guest_csum gso host_tso4 mrg_rxbuf status ctrl_vq "
+    "ctrl_rx ctrl_vlan ctrl_rx_extra ctrl_mac_addr mq tx x-txtimer x-txburst rx_queue_size tx_queue_size host_mtu "
+    "speed "
+    "duplex ";
+constexpr Text kVirtioCard = "virtio-net-pci";
 constexpr Text kIsaCardProperties = "netdev mac id iobase irq bootindex";
 
 const BackendRow* find_backend(Text name) {
@@ -113,8 +119,15 @@ const NicModel* find_model(Text name) {
   return at == models.end() ? nullptr : &*at;
 }
 
+// The model that a -device of this name is; another name is answered as it is.
+std::string model_of_device(Text name) {
+  VirtioOption ignored;
+  if (virtio_base_name(name, ignored) == "virtio-net") return std::string(kVirtioCard);
+  return std::string(name == "e1000-82540em" ? "e1000" : name);
+}
+
 Result<std::string> model_named(const std::string& option, const std::string& word) {
-  const std::string name = word == "e1000-82540em" ? "e1000" : word == "ne2k" ? "ne2k_pci" : word;
+  const std::string name = model_of_device(word == "ne2k" ? "ne2k_pci" : word == "virtio" ? kVirtioCard : Text(word));
   if (find_model(name) != nullptr) return name;
   std::vector<Text> names;
   for (const NicModel& model : nic_models()) names.push_back(model.name);
@@ -134,15 +147,9 @@ Result<bool> set_card_property(NicOption& nic, const std::string& key, const std
     if (!mac) return mac.error();
     nic.mac = mac.value();
   } else if (key == "addr") {
-    constexpr u64 kMostSlot = 31;
-    // "SLOT.FUNCTION", hexadecimal without 0x as QEMU reads it; a card has function 0.
-    const std::string slot = word.substr(0, word.find('.'));
-    const auto value = parse_number(slot.starts_with("0x") ? slot : "0x" + slot);
-    const bool first_function = word.find('.') == std::string::npos || word.ends_with(".0") || word.ends_with(".0x0");
-    if (!value || value.value() > kMostSlot || !first_function)
-      return Error{
-          fmt::format("{}: addr={}: not a place on the PCI bus; give a slot from 0x3 to 0x1f", nic.option, word)};
-    nic.slot = static_cast<unsigned>(value.value());
+    auto slot = parse_pci_slot(nic.option, word);
+    if (!slot) return slot.error();
+    nic.slot = slot.value();
   } else if (key == "bootindex") {
     const auto index = number(0x7FFFFFFF);
     if (!index) return index.error();
@@ -193,6 +200,7 @@ const std::vector<NicModel>& nic_models() {
       {"rtl8139", true, "Realtek RTL8139C+, 100 Mb/s"},
       {"pcnet", true, "AMD Am79C970A PCnet-PCI II, 10 Mb/s"},
       {"ne2k_pci", true, "Realtek RTL8029AS (NE2000), 10 Mb/s"},
+      {kVirtioCard, true, "virtio network card, legacy and modern"},
       {"ne2k_isa", false, "NE2000 on the ISA bus, 10 Mb/s"},
   };
   return models;
@@ -327,8 +335,10 @@ Result<> add_net(Options& options, Text value) {
 }
 
 std::string_view network_device_properties(Text name) {
-  const NicModel* const model = find_model(name == "e1000-82540em" ? "e1000" : name);
+  const NicModel* const model = find_model(model_of_device(name));
   if (model == nullptr) return {};
+  static const std::string virtio = std::string(kVirtioCardProperties) + std::string(virtio_property_names());
+  if (model->name == kVirtioCard) return virtio;
   return model->pci ? kCardProperties : kIsaCardProperties;
 }
 
@@ -337,15 +347,20 @@ Result<bool> attach_network_device(Options& options, const DeviceOption& device)
   if (known_words.empty()) return false;
   NicOption nic;
   nic.option = "-device " + device.name;
-  nic.model = device.name == "e1000-82540em" ? "e1000" : device.name;
+  nic.model = model_of_device(device.name);
+  const bool virtio = !virtio_base_name(device.name, nic.virtio).empty();
   const auto known = split_words(known_words, ' ');
   const std::vector<Text> names(known.begin(), known.end());
   for (const auto& [key, word] : device.properties) {
     if (std::find(names.begin(), names.end(), key) == names.end())
       return Error{fmt::format("-device {}: {}={}: unknown property; the nearest is {}; '-device {},help' lists all",
                                device.name, key, word, nearest_word(key, names), device.name)};
-    if (auto taken = set_card_property(nic, key, word); !taken) return taken.error();
+    auto taken = virtio ? set_virtio_property(nic.virtio, nic.option, key, word) : Result<bool>(false);
+    if (taken && !taken.value()) taken = set_card_property(nic, key, word);
+    if (!taken) return taken.error();
   }
+  if (auto checked = check_virtio(nic.virtio, nic.option); !checked) return checked.error();
+  if (virtio) nic.slot = nic.virtio.slot;
   options.network.nics.push_back(nic);
   return true;
 }

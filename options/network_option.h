@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "options/option_text.h"
+#include "options/virtio_option.h"
 
 namespace relic86 {
 
@@ -34,6 +35,7 @@ struct NicOption {
   std::optional<unsigned> boot_index;  // tried at this place by firmware
   u16 port = 0x300;                    // of a card on the ISA bus
   u8 irq = 9;
+  VirtioOption virtio;                  // of a virtio card
   std::optional<std::string> rom_file;  // romfile=; empty: none. Else the model's, where the network is booted from
 };
 

@@ -496,7 +496,8 @@ constexpr OptionRow kRows[] = {
     {"hdd", "FILE", "disk image, secondary slave", set_hard_disk<3>},
     {"cdrom", "FILE", "CD-ROM image, secondary master", set_cdrom},
     {"drive", "file=F,if=..",
-     "a drive: format=, if=ide|floppy|none, id=, index=, media=disk|cdrom, snapshot=, readonly=, cyls=,heads=,secs=",
+     "a drive: format=, if=ide|virtio|floppy|none, id=, index=, media=disk|cdrom, snapshot=, readonly=, "
+     "cyls=,heads=,secs=",
      add_drive_option},
     {"hdachs", "C,H,S", "geometry of -hda", set_first_geometry},
     {"snapshot", "", "writes go to temporary files and are dropped at the end", enable<&Options::snapshot>},

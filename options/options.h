@@ -14,18 +14,20 @@
 #include "options/network_option.h"
 #include "options/object_option.h"
 #include "options/sample_format.h"
+#include "options/virtio_option.h"
 
 namespace relic86 {
 
 // -drive, -hda.., -fda.., -cdrom: one attached medium.
 struct DriveOption {
-  enum class Interface : u8 { Ide, Floppy, None };  // None: if=none, waits for a -device that gives it a place
+  // None: if=none, waits for a -device that gives it a place.
+  enum class Interface : u8 { Ide, Floppy, Virtio, None };
   enum class Media : u8 { Disk, Cdrom };
   std::string option;  // as the user wrote it, for messages: "-hda"
   std::string file;    // empty: a drive without a medium
   Interface interface = Interface::Ide;
   Media media = Media::Disk;
-  unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1
+  unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1; virtio: as they come
   bool snapshot = false;
   bool read_only = false;
   std::string format;                          // format=; empty: by the file's signature
@@ -35,6 +37,7 @@ struct DriveOption {
   std::string node;                            // the -blockdev that -device drive= names instead of a -drive
   std::optional<unsigned> boot_index;          // -device ..,bootindex=: lower ones are tried first
   std::string serial, model;                   // of a disk; empty: the board's own
+  VirtioOption virtio;                         // of a virtio disk
 };
 
 // -monitor, -qmp, -mon: who commands the machine.

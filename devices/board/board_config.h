@@ -18,6 +18,7 @@
 #include "devices/sound_sinks.h"
 #include "devices/storage/disk_geometry.h"
 #include "devices/storage/floppy_timing.h"
+#include "devices/virtio/virtio_pci.h"
 
 namespace relic86 {
 
@@ -49,7 +50,7 @@ struct FloppySlot {
 
 // A network card. The link must outlive the board.
 struct NetworkCardConfig {
-  enum class Model : u8 { E1000, Ne2000Isa, Pcnet, Rtl8029, Rtl8139 } model = Model::E1000;
+  enum class Model : u8 { E1000, Ne2000Isa, Pcnet, Rtl8029, Rtl8139, Virtio } model = Model::E1000;
   std::string name;  // unique in the machine: "e1000.0"
   MacAddress address{};
   NetworkLink* link = nullptr;
@@ -57,7 +58,21 @@ struct NetworkCardConfig {
   std::optional<unsigned> boot_index;
   u16 port = 0x300;  // of a card on the ISA bus
   u8 irq = 9;
-  std::vector<u8> rom;  // expansion ROM of a PCI card, at most PciDevice::kMostOptionRom; may be empty
+  VirtioInterfaces interfaces;  // of a virtio card
+  std::vector<u8> rom;          // expansion ROM of a PCI card, at most PciDevice::kMostOptionRom; may be empty
+};
+
+// A virtio device on the PCI bus. Which members count depends on its kind.
+struct VirtioConfig {
+  enum class Kind : u8 { Block } kind = Kind::Block;
+  std::string name;              // unique in the machine: "virtio-blk-pci.0"
+  std::optional<unsigned> slot;  // else the first free one
+  std::optional<unsigned> boot_index;
+  VirtioInterfaces interfaces;
+  // Block
+  std::unique_ptr<BlockDevice> image;
+  std::optional<DiskGeometry> geometry;  // set by the user; else guessed
+  std::string serial;                    // may be empty
 };
 
 // Sound cards. audiodev: the name by which the user calls the host's side; host: that side, null: nothing is heard.
@@ -107,6 +122,7 @@ struct BoardConfig {
   // Drives and options for the CMOS; ram_size, boot_order and processors are filled in by the board.
   CmosConfig cmos;
   std::vector<NetworkCardConfig> network_cards;
+  std::vector<VirtioConfig> virtio;
   std::array<bool, 4> serial_ports = {true};    // COM1 to COM4
   std::array<bool, 3> parallel_ports = {true};  // LPT1 to LPT3
   std::vector<DebugConsoleConfig> debug_consoles;

@@ -46,6 +46,8 @@
 #include "devices/storage/i82077.h"
 #include "devices/storage/piix3_ide.h"
 #include "devices/video/vga.h"
+#include "devices/virtio/virtio_block.h"
+#include "devices/virtio/virtio_net.h"
 
 namespace relic86 {
 
@@ -112,6 +114,7 @@ Result<> PcBoard::build() {
   create_debug_devices();
   create_network_cards();
   create_sound();
+  create_virtio();
   fill_firmware_config();
   return result_;
 }
@@ -206,6 +209,9 @@ Result<> PcBoard::flush_media() {
   }
   for (AtaDisk* const disk : disks_) {
     if (disk == nullptr) continue;
+    if (auto flushed = disk->image().flush(); !flushed) return flushed;
+  }
+  for (VirtioBlock* const disk : virtio_disks_) {
     if (auto flushed = disk->image().flush(); !flushed) return flushed;
   }
   return {};
@@ -303,6 +309,20 @@ void PcBoard::create_character_ports() {
   power_->set_isa_devices(parallels_[0] != nullptr, uarts_[0] != nullptr, uarts_[1] != nullptr);
 }
 
+// Cards of other kinds come later; one that names a slot keeps it.
+unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& name) {
+  if (named) return *named;
+  const auto promised = [](const auto& cards, unsigned slot) {
+    return std::any_of(cards.begin(), cards.end(), [slot](const auto& card) { return card.slot == slot; });
+  };
+  unsigned slot = pci_->free_slot(kFirstCardSlot);
+  while (slot < PciBus::kSlots && (promised(config_.pci_sound, slot) || promised(config_.virtio, slot)))
+    slot = pci_->free_slot(slot + 1);
+  if (slot >= PciBus::kSlots && result_.ok())
+    result_ = Error{"the PCI bus has no free slot for " + name + "; leave a card out"};
+  return slot;
+}
+
 // A card that names a slot has it before one that takes any.
 void PcBoard::create_network_cards() {
   std::vector<NetworkCardConfig> cards = config_.network_cards;
@@ -314,21 +334,15 @@ void PcBoard::create_network_cards() {
       add<Ne2000Isa>(card.name, *card.link, card.address, card.port, card.irq);
       continue;
     }
-    // Sound cards come after this; one that names a slot keeps it.
-    const auto promised = [this](unsigned slot) {
-      return std::any_of(config_.pci_sound.begin(), config_.pci_sound.end(),
-                         [slot](const PciSoundCardConfig& sound) { return sound.slot == slot; });
-    };
-    unsigned slot = card.slot.value_or(pci_->free_slot(kFirstCardSlot));
-    while (!card.slot && promised(slot)) slot = pci_->free_slot(slot + 1);
-    if (slot >= PciBus::kSlots) {
-      if (result_.ok()) result_ = Error{"the PCI bus has no free slot for " + card.name + "; leave a card out"};
-      return;
-    }
+    const unsigned slot = card_slot(card.slot, card.name);
+    if (slot >= PciBus::kSlots) return;
     std::unique_ptr<PciDevice> device;
     switch (card.model) {
       case Model::Pcnet: device = std::make_unique<Pcnet>(card.name, *card.link, card.address); break;
       case Model::Rtl8029: device = std::make_unique<Rtl8029>(card.name, *card.link, card.address); break;
+      case Model::Virtio:
+        device = std::make_unique<VirtioNet>(card.name, card.interfaces, *card.link, card.address);
+        break;
       case Model::Rtl8139: device = std::make_unique<Rtl8139>(card.name, *card.link, card.address); break;
       default: device = std::make_unique<E1000>(card.name, *card.link, card.address); break;
     }
@@ -355,11 +369,30 @@ void PcBoard::create_sound() {
     add<Opl>(OplConfig{OplConfig::Model::Opl2, {}}, config_.adlib->host);
   }
   for (const PciSoundCardConfig& card : config_.pci_sound) {
-    const unsigned slot = card.slot.value_or(pci_->free_slot(kFirstCardSlot));
-    if (card.model == PciSoundCardConfig::Model::Ac97)
+    const bool ac97 = card.model == PciSoundCardConfig::Model::Ac97;
+    const unsigned slot = card_slot(card.slot, ac97 ? "AC97" : "ES1370");
+    if (ac97)
       add_pci<Ac97>(slot, 0, card.host);
     else
       add_pci<Es1370>(slot, 0, card.host);
+  }
+}
+
+void PcBoard::create_virtio() {
+  std::stable_partition(config_.virtio.begin(), config_.virtio.end(),
+                        [](const VirtioConfig& device) { return device.slot.has_value(); });
+  for (VirtioConfig& device : config_.virtio) {
+    const unsigned slot = card_slot(device.slot, device.name);
+    if (slot >= PciBus::kSlots) return;
+    DiskGeometry geometry = device.geometry.value_or(guess_disk_layout(*device.image).geometry);
+    constexpr u32 kMostCylinders = 0xFFFF, kMostHeads = 255, kMostSectors = 255;
+    const VirtioBlockGeometry shown{static_cast<u16>(std::min(geometry.cylinders, kMostCylinders)),
+                                    static_cast<u8>(std::min(geometry.heads, kMostHeads)),
+                                    static_cast<u8>(std::min(geometry.sectors, kMostSectors))};
+    virtio_disks_.push_back(&add_pci<VirtioBlock>(slot, 0, device.name, device.interfaces, std::move(device.image),
+                                                  VirtioBlockOptions{shown, device.serial}));
+    if (device.boot_index)
+      config_.boot_indexes.emplace(*device.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
   }
 }
 

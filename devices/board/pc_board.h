@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class ResetPin;
 class SystemControlB;
 class Uart16550;
 class Vga;
+class VirtioBlock;
 
 class PcBoard {
  public:
@@ -69,6 +71,7 @@ class PcBoard {
   // Of the IDE place 0 to 3; null: no such drive there.
   AtaDisk* disk(unsigned unit) { return disks_[unit]; }
   AtapiCdrom* cdrom(unsigned unit) { return cdroms_[unit]; }
+  const std::vector<VirtioBlock*>& virtio_disks() const { return virtio_disks_; }
   // COM1 is number 0, LPT1 too; null: there is no such port.
   Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
   ParallelPort* parallel(unsigned number) { return number < parallels_.size() ? parallels_[number] : nullptr; }
@@ -115,6 +118,9 @@ class PcBoard {
   void create_input();
   void create_clock();
   void create_network_cards();
+  void create_virtio();
+  // The slot of a card, by the one that it names; an error ends up in result_ and gives PciBus::kSlots.
+  unsigned card_slot(std::optional<unsigned> named, const std::string& name);
   void create_character_ports();
   void create_debug_devices();
   void create_sound();
@@ -166,6 +172,7 @@ class PcBoard {
   Piix3Ide* ide_ = nullptr;
   std::array<AtaDisk*, 4> disks_{};
   std::array<AtapiCdrom*, 4> cdroms_{};
+  std::vector<VirtioBlock*> virtio_disks_;
   Piix4Pm* power_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
   I8042* keyboard_controller_ = nullptr;

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 
-#include "devices/network/bus_mastering.h"
+#include "devices/bus_mastering.h"
 #include "devices/network/e1000.h"
 #include "devices/network/ethernet.h"
 

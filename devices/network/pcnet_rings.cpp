@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <array>
 
-#include "devices/network/bus_mastering.h"
+#include "devices/bus_mastering.h"
 #include "devices/network/ethernet.h"
 #include "devices/network/pcnet.h"
 #include "devices/network/pcnet_registers.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "devices/network/bus_mastering.h"
+#include "devices/bus_mastering.h"
 #include "devices/network/ethernet.h"
 #include "devices/network/rtl8139.h"
 #include "devices/network/rtl8139_registers.h"

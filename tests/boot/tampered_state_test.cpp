@@ -114,6 +114,27 @@ TEST_F(TamperedState, PendingX87ExceptionsWithoutTheirSummary) {
   refuses(state, "cpu.fx");
 }
 
+TEST_F(TamperedState, VirtioDevices) {
+  const std::string second = test::make_disk(folder, "second.img");
+  machine =
+      std::make_unique<BootMachine>(std::vector<std::string>{"-hda", disk, "-drive", "if=virtio,file=" + second,
+                                                             "-device", "virtio-net-pci", "-snapshot", "-vga", "none"},
+                                    60.0);
+  run(100'000);
+  const auto state = machine->state();
+  const std::string board = "board.virtio-blk-pci.0.", card = "board.virtio-net-pci.0.";
+  refuses(with_number<u16>(state, board + "queue0.size", 3), board + "queue0.size");
+  refuses(with_number<u16>(state, board + "queue0.size", 0), board + "queue0.size");
+  refuses(with_number<u16>(state, board + "queue0.size", 0x8000), board + "queue0.size");
+  refuses(with_number<u8>(state, board + "queue0.event_index", 1), board + "queue0.event_index");
+  refuses(with_number<u64>(state, board + "negotiated", ~u64{0}), board + "negotiated");
+  refuses(with_number<u64>(state, board + "notified", 2), board + "notified");
+  refuses(with_number<u8>(state, board + "interrupt_status", 4), board + "interrupt_status");
+  refuses(with_number<u8>(state, board + "interrupt_status", 1), board + "interrupt");
+  refuses(with_number<u8>(state, board + "device.write_cache", 2), board + "device.write_cache");
+  refuses(with_number<u8>(state, card + "device.unicast.count", 65), card + "device.unicast.count");
+}
+
 TEST_F(TamperedState, OtherComponents) {
   run(100'000);
   const auto state = machine->state();

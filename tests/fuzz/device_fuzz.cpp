@@ -91,7 +91,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       slot.image = std::make_unique<MemoryDisk>(1474560);
     }
     using Model = NetworkCardConfig::Model;
-    constexpr Model kModels[] = {Model::E1000, Model::Ne2000Isa, Model::Pcnet, Model::Rtl8029, Model::Rtl8139};
+    constexpr Model kModels[] = {Model::E1000,   Model::Ne2000Isa, Model::Pcnet,
+                                 Model::Rtl8029, Model::Rtl8139,   Model::Virtio};
     static_assert(std::size(kModels) == kCards);
     for (std::size_t i = 0; i < kCards; i++) {
       NetworkCardConfig card;
@@ -100,6 +101,13 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       card.address = {0x52, 0x54, 0, 0x12, 0x34, static_cast<u8>(i)};
       card.link = &links_[i];
       config.network_cards.push_back(card);
+    }
+    for (std::size_t i = 0; i < kVirtio; i++) {
+      VirtioConfig device;
+      device.kind = kVirtioKinds[i];
+      device.name = fmt::format("virtio.{}", i);
+      device.image = std::make_unique<MemoryDisk>(1u << 20);
+      config.virtio.push_back(std::move(device));
     }
     config.sb16.emplace().host = &sound_;
     for (const auto model : {PciSoundCardConfig::Model::Ac97, PciSoundCardConfig::Model::Es1370}) {
@@ -133,7 +141,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   // One random deed to the registers of owner.
   void step(const std::string& owner, std::mt19937& random) {
     const u32 dice = static_cast<u32>(random());
-    if (dice % 64 < 56) return access(owner, random);
+    if (dice % 64 < 56) return dice % 1024 < 8 ? start_virtio(random) : access(owner, random);
     if (dice % 64 < 60) return pass(static_cast<GuestTime>(random() % (dice % 256 == 57 ? 100'000'000 : 20'000)));
     if (dice % 64 == 60) return host_input(random);
     if (dice % 64 == 61 && intr_) board_->acknowledge_interrupt();
@@ -147,23 +155,83 @@ class FuzzMachine final : public MachineControl, public GuestClock {
 
  private:
   static constexpr u64 kRam = 4u << 20;
-  static constexpr std::size_t kCards = 5;
+  static constexpr std::size_t kCards = 6;
+  static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block};
+  static constexpr std::size_t kVirtio = std::size(kVirtioKinds);
 
-  // As firmware does it: every BAR of a network card has a place, and the card is bus master.
+  // As firmware does it: every BAR of a card has a place, and the card is bus master.
   void place_cards() {
     u32 memory = 0xE0000000, ports = 0xC000;
-    for (u32 slot = 3; slot < 3 + kCards; slot++) {
+    constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4;
+    for (u32 slot = 3; slot < 32; slot++) {
       const auto config = [&](u32 offset, u32 value) {
         io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11 | offset);
         io_.write(IoPort(0xCFC), 4, value);
       };
-      for (u32 bar = 0; bar < 2; bar++) {
-        config(0x10 + bar * 4, 0);
-        const bool io = (io_.read(IoPort(0xCFC), 4) & 1) != 0;
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11);
+      const u32 identity = io_.read(IoPort(0xCFC), 4);
+      if (identity == ~0u) continue;
+      u32 legacy = 0;
+      for (u32 bar = 0; bar < kBars; bar++) {
+        config(0x10 + bar * 4, ~0u);
+        const u32 mask = io_.read(IoPort(0xCFC), 4);
+        if (mask == 0) continue;
+        const bool io = (mask & 1) != 0;
         config(0x10 + bar * 4, io ? ports += 0x100 : memory += 0x40000);
+        if (bar == 0) legacy = ports;
       }
+      config(0x24, 0);
       config(4, 7);
+      if ((identity & 0xFFFF) == kVirtioVendor) virtio_.push_back({legacy, memory});
     }
+  }
+
+  // A driver that means well for a while: a virtio device with a queue in memory, in which anything may stand.
+  void start_virtio(std::mt19937& random) {
+    const VirtioPlace& place = virtio_[random() % virtio_.size()];
+    constexpr u32 kQueue = 0x10000, kAvailable = 0x11000, kUsed = 0x12000, kDescriptors = 256;
+    const auto store = [this](u64 at, u64 value, unsigned width) {
+      std::array<u8, 8> bytes{};
+      for (unsigned i = 0; i < width; i++) bytes[i] = static_cast<u8>(value >> (i * 8));
+      bus_.write_block(PhysAddr(at), std::span(bytes).first(width));
+    };
+    for (u32 i = 0; i < kDescriptors; i++) {
+      const bool wild = random() % 64 == 0;
+      store(kQueue + i * 16, wild ? u64{random()} << 32 | random() : random() % kRam, 8);
+      store(kQueue + i * 16 + 8, wild ? random() : random() % 2048, 4);
+      store(kQueue + i * 16 + 12, random() % 16 == 0 ? random() % 8 : random() % 4, 2);
+      store(kQueue + i * 16 + 14, wild ? random() : (i + random() % 3) % kDescriptors, 2);
+    }
+    for (u32 i = 0; i < kDescriptors; i++) store(kAvailable + 4 + i * 2, random() % 300, 2);
+    store(kAvailable, random() % 2, 2);
+    store(kAvailable + 2, random() % 280, 2);
+    const u32 queue = static_cast<u32>(random() % 4);
+    if (random() % 2 == 0) {
+      const auto port = [&](u32 offset) { return IoPort(static_cast<u16>(place.legacy + offset)); };
+      if (random() % 2 == 0) io_.write(port(0x12), 1, 0);
+      io_.write(port(0x04), 4, static_cast<u32>(random()));
+      io_.write(port(0x0E), 2, queue);
+      io_.write(port(0x08), 4, kQueue >> 12);
+      io_.write(port(0x12), 1, 7);
+      io_.write(port(0x10), 2, queue);
+      return;
+    }
+    const auto at = [&](u32 offset) { return PhysAddr(place.modern + offset); };
+    if (random() % 2 == 0) bus_.write(at(0x14), 1, 0);
+    bus_.write(at(0x14), 1, 3);
+    for (u32 half = 0; half < 2; half++) {
+      bus_.write(at(0x00), 4, half);
+      bus_.write(at(0x08), 4, half);
+      const u32 offered = static_cast<u32>(bus_.read(at(0x04), 4));
+      bus_.write(at(0x0C), 4, half == 1 ? offered : offered & static_cast<u32>(random()));
+    }
+    bus_.write(at(0x14), 1, 11);
+    bus_.write(at(0x16), 2, queue);
+    for (const auto& [offset, value] : {std::pair{0x20u, kQueue}, {0x28u, kAvailable}, {0x30u, kUsed}})
+      bus_.write(at(offset), 4, value);
+    bus_.write(at(0x1C), 2, 1);
+    bus_.write(at(0x14), 1, 15);
+    bus_.write(at(0x3000 + queue * 4), 2, queue);
   }
 
   void access(const std::string& owner, std::mt19937& random) {
@@ -242,6 +310,10 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (reader) board_->state(reader.value());
   }
 
+  struct VirtioPlace {
+    u32 legacy, modern;  // a port, an address
+  };
+  std::vector<VirtioPlace> virtio_;
   std::array<FuzzLink, kCards> links_;
   // A host that hears and forgets.
   struct Deaf final : SoundHost, SoundSink, LevelSink {

@@ -65,8 +65,22 @@ TEST(NetworkOption, DevicesNameTheirBackEndWhereverItStands) {
   EXPECT_EQ(network.netdevs[0].properties, (Properties{{"hostfwd", "tcp::0-:80"}}));
 }
 
+TEST(NetworkOption, VirtioCardsByAllTheirNames) {
+  for (const char* model : {"virtio", "virtio-net", "virtio-net-pci"}) {
+    const auto network = network_of({"-nic", std::string("user,model=") + model});
+    EXPECT_EQ(network.nics[0].model, "virtio-net-pci") << model;
+  }
+  const auto network =
+      network_of({"-netdev", "user,id=a", "-device",
+                  "virtio-net-pci-non-transitional,netdev=a,addr=9,mq=off,mrg_rxbuf=on,event_idx=off"});
+  EXPECT_EQ(network.nics[0].slot, 9u);
+  EXPECT_FALSE(network.nics[0].virtio.legacy);
+  EXPECT_FALSE(network.nics[0].virtio.event_index);
+  EXPECT_NE(refusal({"-device", "virtio-net-pci,iommu_platform=on"}).find("does not exist here"), std::string::npos);
+}
+
 TEST(NetworkOption, ErrorsNameCauseAndMend) {
-  EXPECT_NE(refusal({"-nic", "user,model=virtio"}).find("-nic: model=virtio: there is no such card; e1000, "),
+  EXPECT_NE(refusal({"-nic", "user,model=igb"}).find("-nic: model=igb: there is no such card; e1000, "),
             std::string::npos);
   EXPECT_NE(refusal({"-nic", "user,mac=1:2:3"}).find("not an address; write six bytes"), std::string::npos);
   EXPECT_NE(refusal({"-nic", "user,mac=01:00:5e:00:00:01"}).find("multicast"), std::string::npos);

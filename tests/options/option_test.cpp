@@ -43,6 +43,37 @@ TEST(SandboxOption, GroupsAreAllowedAndDenied) {
   EXPECT_NE(refusal({"-sandbox", "on,network=deny"}).find("-sandbox network: unknown"), std::string::npos);
 }
 
+TEST(DriveOptions, VirtioDisks) {
+  const Options options = parse({"-drive", "if=virtio,file=a.img", "-drive", "if=none,id=b,file=b.img",  //
+                                 "-device", "virtio-blk-pci,drive=b,addr=0x7,bootindex=1,serial=S,disable-legacy=on",
+                                 "-drive", "if=none,id=c,file=c.img", "-device", "virtio-blk,drive=c,event_idx=off"});
+  ASSERT_EQ(options.drives.size(), 3u);
+  for (unsigned i = 0; i < 3; i++) {
+    EXPECT_EQ(options.drives[i].interface, DriveOption::Interface::Virtio);
+    EXPECT_EQ(options.drives[i].index, i);
+  }
+  EXPECT_EQ(options.drives[1].virtio.slot, 7u);
+  EXPECT_FALSE(options.drives[1].virtio.legacy);
+  EXPECT_TRUE(options.drives[1].virtio.modern);
+  EXPECT_EQ(options.drives[1].boot_index, 1u);
+  EXPECT_EQ(options.drives[1].serial, "S");
+  EXPECT_TRUE(options.drives[2].virtio.legacy && options.drives[2].virtio.modern);
+  EXPECT_FALSE(options.drives[2].virtio.event_index);
+  EXPECT_TRUE(options.default_cdrom);
+  const Options modern =
+      parse({"-drive", "if=none,id=d,file=d.img", "-device", "virtio-blk-pci-non-transitional,drive=d"});
+  EXPECT_FALSE(modern.drives[0].virtio.legacy);
+  const auto wrong = [](const std::string& words) {
+    return refusal({"-drive", "if=none,id=d,file=d.img", "-device", "virtio-blk-pci" + words});
+  };
+  EXPECT_NE(wrong("").find("drive= is missing"), std::string::npos);
+  EXPECT_NE(wrong(",drive=d,disable-legacy=on,disable-modern=on").find("leave no interface"), std::string::npos);
+  EXPECT_NE(wrong(",drive=d,packed=on").find("does not exist here"), std::string::npos);
+  EXPECT_NE(wrong(",drive=d,addr=99").find("not a place on the PCI bus"), std::string::npos);
+  EXPECT_NE(wrong(",drive=d,bus=ide.0").find("unknown bus; pci.0 exists"), std::string::npos);
+  EXPECT_NE(wrong(",drive=d,serail=x").find("the nearest is serial"), std::string::npos);
+}
+
 TEST(DriveOptions, DevicesGiveDrivesTheirPlaces) {
   const Options options = parse({"-device", "ide-hd,drive=root,bus=ide.1,unit=1,serial=S1,bootindex=2",  //
                                  "-drive", "if=none,id=root,file=a.img,format=raw",                      //

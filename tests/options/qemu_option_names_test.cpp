@@ -261,7 +261,7 @@ TEST(Properties, OfOptionsHaveAnAnswerToo) {
   EXPECT_NE(refusal({"-compat", "deprecated-input=hide"}).find("unknown"), std::string::npos);
   EXPECT_NE(refusal({"-seed", "many"}).find("give a number"), std::string::npos);
   EXPECT_NE(refusal({"-icount", "shift=1,rr=record,rrfile=f"}).find("no record and replay"), std::string::npos);
-  EXPECT_NE(refusal({"-drive", "file=f,if=virtio"}).find("if=ide"), std::string::npos);
+  EXPECT_NE(refusal({"-drive", "file=f,if=scsi"}).find("if=ide"), std::string::npos);
   for (const char* backend : {"udp,id=a", "msmouse,id=a", "braille,id=a", "parport,id=a", "spicevmc,id=a"})
     EXPECT_EQ(refusal({"-chardev", backend}).find("unknown backend"), std::string::npos) << backend;
 }
@@ -291,7 +291,7 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 }
 
 TEST(ForeignDevices, AreRefusedWithAReason) {
-  for (const char* device : {"e1000", "virtio-blk-pci", "usb-tablet", "gus", "ich9-ahci", "lsi53c895a", "nvme",
+  for (const char* device : {"e1000", "virtio-scsi-pci", "usb-tablet", "gus", "ich9-ahci", "lsi53c895a", "nvme",
                              "pvpanic", "cirrus-vga", "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});

@@ -3,8 +3,8 @@
 
 namespace relic86 {
 
-// Stands while a card moves data. The processor waits meanwhile, so that whoever reaches the card's registers then is
-// the card itself: it answers nothing and takes nothing, or it would change what the transfer stands on.
+// Stands while a device moves data. The processor waits meanwhile, so that whoever reaches the device's registers then
+// is the device itself: it answers nothing and takes nothing, or it would change what the transfer stands on.
 class BusMastering {
  public:
   explicit BusMastering(bool& flag) : flag_(flag), before_(flag) { flag_ = true; }

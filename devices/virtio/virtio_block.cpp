@@ -1,0 +1,208 @@
+// Block device (virtio 1.0, 5.2)
+//
+//   queue 0  requests: 0-3 type, 4-7 reserved, 8-15 sector (of 512 bytes), data; the last byte to write is the status
+//            type 0 read, 1 write, 4 flush, 8 get id, 11 discard, 13 write zeroes; status 0 good, 1 I/O error, 2
+//            unknown
+//   config   00h capacity in sectors  0Ch most buffers of data  10h cylinders, 12h heads, 13h sectors
+//            14h block size  18h topology  20h RW write cache on  22h queues
+//            24h discard: most sectors, 28h most ranges, 2Ch alignment
+//            30h write zeroes: most sectors, 34h most ranges, 38h may discard
+//
+// Requests are carried out at once; long queues in parts, so that a notification does not last.
+#include "devices/virtio/virtio_block.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace relic86 {
+
+namespace {
+constexpr u32 kSector = 512;
+constexpr u16 kQueueSize = 256;
+constexpr u32 kMostBuffers = kQueueSize - 2;  // of data, beside header and status
+constexpr u32 kConfigBytes = 60;
+constexpr u32 kHeaderBytes = 16, kIdBytes = 20, kRangeBytes = 16;
+constexpr u64 kMostRequestBytes = u64{1} << 31;
+constexpr u32 kMostRangeSectors = (1u << 31) / kSector - 1;
+constexpr unsigned kRequestsAtOnce = 64;
+constexpr u64 kBytesAtOnce = u64{4} << 20, kFlushWork = u64{1} << 20;
+
+constexpr u32 kRead = 0, kWrite = 1, kFlush = 4, kGetId = 8, kDiscard = 11, kWriteZeroes = 13;
+enum Feature : unsigned {
+  kSegmentMax = 2,
+  kGeometry = 4,
+  kReadOnly = 5,
+  kBlockSize = 6,
+  kFlushCommand = 9,
+  kTopology = 10,
+  kConfigCache = 11,
+  kDiscardCommand = 13,
+  kWriteZeroesCommand = 14,
+};
+constexpr unsigned kConfigCacheByte = 0x20;
+constexpr u32 kUnmap = 1;  // flag of a range to write zeroes to
+
+u64 load_little(std::span<const u8> bytes, std::size_t at, unsigned width) {
+  u64 value = 0;
+  for (unsigned i = 0; i < width; i++) value |= u64{bytes[at + i]} << (i * 8);
+  return value;
+}
+
+void store_little(std::span<u8> bytes, std::size_t at, unsigned width, u64 value) {
+  for (unsigned i = 0; i < width; i++) bytes[at + i] = static_cast<u8>(value >> (i * 8));
+}
+}  // namespace
+
+VirtioBlock::VirtioBlock(std::string name, const VirtioInterfaces& interfaces, std::unique_ptr<BlockDevice> image,
+                         VirtioBlockOptions options)
+    : VirtioPci(std::move(name), {.type = 2, .transitional_device = 0x1001, .class_code = 0x010000}, interfaces,
+                {kQueueSize}, kConfigBytes),
+      image_(std::move(image)),
+      options_(std::move(options)),
+      sectors_(image_->size_bytes() / kSector),
+      piece_(kPiece) {}
+
+u64 VirtioBlock::device_features() const {
+  u64 features = 0;
+  for (const unsigned feature : {kSegmentMax, kGeometry, kBlockSize, kFlushCommand, kTopology, kConfigCache,
+                                 kDiscardCommand, kWriteZeroesCommand})
+    features |= u64{1} << feature;
+  if (image_->read_only()) features |= u64{1} << kReadOnly;
+  return features;
+}
+
+void VirtioBlock::fill_config(std::span<u8> config) const {
+  store_little(config, 0x00, 8, sectors_);
+  store_little(config, 0x0C, 4, kMostBuffers);
+  store_little(config, 0x10, 2, options_.geometry.cylinders);
+  config[0x12] = options_.geometry.heads;
+  config[0x13] = options_.geometry.sectors;
+  store_little(config, 0x14, 4, kSector);
+  config[kConfigCacheByte] = write_cache_ ? 1 : 0;
+  store_little(config, 0x22, 2, queue_count());
+  store_little(config, 0x24, 4, kMostRangeSectors);
+  store_little(config, 0x28, 4, 1);
+  store_little(config, 0x2C, 4, 1);
+  store_little(config, 0x30, 4, kMostRangeSectors);
+  store_little(config, 0x34, 4, 1);
+  config[0x38] = 1;
+}
+
+void VirtioBlock::config_bytes_written(unsigned offset, std::span<const u8> bytes) {
+  if (offset > kConfigCacheByte || offset + bytes.size() <= kConfigCacheByte) return;
+  write_cache_ = (bytes[kConfigCacheByte - offset] & 1) != 0;
+  if (!write_cache_) flush();
+}
+
+void VirtioBlock::serve(unsigned number) {
+  bool served = false;
+  work_ = 0;
+  for (unsigned count = 0; count < kRequestsAtOnce && work_ < kBytesAtOnce; count++) {
+    const auto chain = take(number);
+    if (!chain) break;
+    served = true;
+    if (chain->readable_bytes() < kHeaderBytes || chain->writable_bytes() < 1)
+      return fail("a request has no header, or no room for its status");
+    u64 written = 0;
+    const Outcome outcome = execute(*chain, written);
+    const u8 status = static_cast<u8>(outcome);
+    if (outcome == Outcome::Broken || !chain->write(memory(), chain->writable_bytes() - 1, {&status, 1}))
+      return fail("a request's buffer has an address where nothing is");
+    give_back(number, *chain, written + 1);
+    work_ += chain->readable_bytes() + chain->writable_bytes();
+  }
+  if (served) interrupt(number);
+  if (waiting(number) != 0) serve_later(number);
+}
+
+VirtioBlock::Outcome VirtioBlock::execute(const DescriptorChain& chain, u64& written) {
+  std::array<u8, kHeaderBytes> header{};
+  if (!chain.read(memory(), 0, header)) return Outcome::Broken;
+  const auto type = static_cast<u32>(load_little(header, 0, 4));
+  const u64 sector = load_little(header, 8, 8);
+  switch (type) {
+    case kRead: return read_sectors(chain, sector, written);
+    case kWrite: return write_sectors(chain, sector);
+    case kFlush: return flush();
+    case kGetId: return get_id(chain, written);
+    case kDiscard: return change_range(chain, Range::Discard);
+    case kWriteZeroes: return change_range(chain, Range::WriteZeroes);
+    default: return Outcome::Unsupported;
+  }
+}
+
+bool VirtioBlock::within_medium(u64 sector, u64 bytes) const {
+  return bytes % kSector == 0 && bytes <= kMostRequestBytes && sector <= sectors_ &&
+         bytes / kSector <= sectors_ - sector;
+}
+
+VirtioBlock::Outcome VirtioBlock::host_error(const std::string& message) const {
+  if (log::first_time(message)) log::warning(message);
+  return Outcome::IoError;
+}
+
+VirtioBlock::Outcome VirtioBlock::read_sectors(const DescriptorChain& chain, u64 sector, u64& written) {
+  const u64 bytes = chain.writable_bytes() - 1;
+  if (!within_medium(sector, bytes)) return Outcome::IoError;
+  for (u64 done = 0; done < bytes;) {
+    const auto piece = std::span(piece_).first(static_cast<std::size_t>(std::min<u64>(bytes - done, kPiece)));
+    if (auto result = image_->read(sector * kSector + done, piece); !result) return host_error(result.message());
+    if (!chain.write(memory(), done, piece)) return Outcome::Broken;
+    done += piece.size();
+    written = done;
+  }
+  return Outcome::Good;
+}
+
+VirtioBlock::Outcome VirtioBlock::write_sectors(const DescriptorChain& chain, u64 sector) {
+  const u64 bytes = chain.readable_bytes() - kHeaderBytes;
+  if (image_->read_only() || !within_medium(sector, bytes)) return Outcome::IoError;
+  for (u64 done = 0; done < bytes;) {
+    const auto piece = std::span(piece_).first(static_cast<std::size_t>(std::min<u64>(bytes - done, kPiece)));
+    if (!chain.read(memory(), kHeaderBytes + done, piece)) return Outcome::Broken;
+    if (auto result = image_->write(sector * kSector + done, piece); !result) return host_error(result.message());
+    done += piece.size();
+  }
+  return written_through();
+}
+
+// A driver that knows no flush command takes for granted that writes are on the medium (5.2.6.2).
+VirtioBlock::Outcome VirtioBlock::written_through() {
+  const bool cached = negotiated(kFlushCommand) && (!negotiated(kConfigCache) || write_cache_);
+  return cached ? Outcome::Good : flush();
+}
+
+VirtioBlock::Outcome VirtioBlock::flush() {
+  work_ += kFlushWork;
+  if (auto result = image_->flush(); !result) return host_error(result.message());
+  return Outcome::Good;
+}
+
+VirtioBlock::Outcome VirtioBlock::get_id(const DescriptorChain& chain, u64& written) {
+  std::array<u8, kIdBytes> id{};
+  std::copy_n(options_.serial.begin(), std::min<std::size_t>(options_.serial.size(), id.size()), id.begin());
+  written = std::min<u64>(id.size(), chain.writable_bytes() - 1);
+  const auto part = std::span(id).first(static_cast<std::size_t>(written));
+  return chain.write(memory(), 0, part) ? Outcome::Good : Outcome::Broken;
+}
+
+// The range: 0-7 sector, 8-11 number of sectors, 12-15 flags.
+VirtioBlock::Outcome VirtioBlock::change_range(const DescriptorChain& chain, Range what) {
+  if (image_->read_only() || chain.readable_bytes() < kHeaderBytes + kRangeBytes) return Outcome::IoError;
+  if (chain.readable_bytes() > kHeaderBytes + kRangeBytes) return Outcome::Unsupported;  // one range at a time
+  std::array<u8, kRangeBytes> range{};
+  if (!chain.read(memory(), kHeaderBytes, range)) return Outcome::Broken;
+  const u64 sector = load_little(range, 0, 8), count = load_little(range, 8, 4);
+  const auto flags = static_cast<u32>(load_little(range, 12, 4));
+  const bool discards = what == Range::Discard;
+  if ((flags & ~(discards ? 0 : kUnmap)) != 0) return Outcome::Unsupported;
+  if (count > kMostRangeSectors || !within_medium(sector, count * kSector)) return Outcome::IoError;
+  const u64 at = sector * kSector, length = count * kSector;
+  work_ += length;
+  if (auto done = discards ? image_->discard(at, length) : image_->write_zeroes(at, length); !done)
+    return host_error(done.message());
+  return written_through();
+}
+
+}  // namespace relic86
