@@ -70,6 +70,7 @@ class PciDevice : public Device {
   // Base address of BAR n (0 to 5), or of the option ROM (6), without its flag bits; 0 when it is not mapped.
   u32 mapped_at(unsigned bar) const { return bars_[bar].mapped; }
   u32 bar_size(unsigned bar) const { return bars_[bar].size; }
+  bool bar_is_wide(unsigned bar) const { return bars_[bar].wide; }  // 64 bits
   bool bar_is_io(unsigned bar) const { return bars_[bar].kind == Bar::Kind::Io; }
 
  protected:

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "machine/virtio_options.h"
+
 namespace relic86 {
 
 Consoles::Consoles(const Options& options, Machine& machine, HostPoller& poller)
@@ -105,6 +107,13 @@ Result<> Consoles::connect_ports() {
     auto backend = open("-parallel", options_.parallels[n], fmt::format("parallel{}", n));
     if (!backend) return backend.error();
     machine_.connect_parallel(n, backend.value());
+  }
+  const std::vector<std::string> ports = virtio_port_backends(options_);
+  for (std::size_t n = 0; n < ports.size(); n++) {
+    if (ports[n].empty()) continue;
+    auto backend = open("-device", "chardev:" + ports[n], ports[n]);
+    if (!backend) return backend.error();
+    machine_.connect_virtio_port(n, backend.value());
   }
   return {};
 }

@@ -155,6 +155,11 @@ constexpr DeviceRow kDevices[] = {
     {"ide-hd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk", nullptr},
     {"ide-cd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive", nullptr},
     {"virtio-blk-pci", "PCI", "drive=ID,addr=SLOT,bootindex=N,serial=S: a virtio disk, legacy and modern", nullptr},
+    {"virtio-rng-pci", "PCI", "rng=ID,max-bytes=N,period=MS: random numbers for the guest", nullptr},
+    {"virtio-balloon-pci", "PCI", "deflate-on-oom=on: memory that the guest gives back", nullptr},
+    {"virtio-serial-pci", "PCI", "id=ID: a bus for the two that follow", nullptr},
+    {"virtconsole", "virtio-serial-bus", "chardev=ID,bus=ID.0,nr=N: a terminal of the guest", nullptr},
+    {"virtserialport", "virtio-serial-bus", "chardev=ID,name=NAME,bus=ID.0,nr=N: a named stream", nullptr},
     {"floppy", "floppy-bus", "drive=ID,unit=0|1,bootindex=N: a floppy drive", nullptr},
     {"VGA", "PCI", "the display adapter of -vga std", nullptr},
     {"isa-serial", "ISA", "chardev=ID,index=0..3: a serial port", nullptr},
@@ -180,9 +185,11 @@ Error unknown_device(std::string_view name) {
                            nearest_word(name, names))};
 }
 
-Result<> add_devices(const Options& options, BoardConfig& config) {
+Result<> add_devices(const Options& options, RandomSource* random, BoardConfig& config) {
   for (const DeviceOption& device : options.devices) {
-    bool found = false;
+    const auto virtio = add_virtio_device(options, device, random, config);
+    if (!virtio) return virtio.error();
+    bool found = virtio.value();
     for (const DeviceRow& row : kDevices) {
       if (row.name != device.name || row.add == nullptr) continue;
       found = true;
@@ -371,7 +378,7 @@ Result<CpuModel> cpu_model_for(const Options& options) {
   return model;
 }
 
-Result<BoardPlan> board_plan_for(const Options& options) {
+Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   BoardPlan plan;
   BoardConfig& config = plan.config;
   const Firmware firmware(options.firmware_dirs);
@@ -411,7 +418,7 @@ Result<BoardPlan> board_plan_for(const Options& options) {
   add_boot_order(options, config);
   if (auto done = add_firmware_files(options, config); !done) return done.error();
   if (auto done = add_drives(options, plan); !done) return done.error();
-  if (auto done = add_devices(options, config); !done) return done.error();
+  if (auto done = add_devices(options, random, config); !done) return done.error();
   return plan;
 }
 
@@ -437,6 +444,7 @@ std::vector<std::string> device_property_names(const std::string& name) {
   if (names.empty()) names = port_device_properties(name);
   if (names.empty()) names = network_device_properties(name);
   if (names.empty()) names = sound_device_properties(name);
+  if (names.empty()) names = virtio_device_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
   return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
 }

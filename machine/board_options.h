@@ -15,7 +15,8 @@ struct BoardPlan {
   BoardConfig config;
   DriveMedia media;
 };
-Result<BoardPlan> board_plan_for(const Options& options);
+// random: the host's numbers for entropy devices; null: runs are to be alike.
+Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random = nullptr);
 Result<CpuModel> cpu_model_for(const Options& options);
 
 // What a drive's image is: the block node of that name, with what it stands on, or else the file, whose format may be

@@ -12,6 +12,7 @@
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
 #include "devices/storage/atapi_cdrom.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "machine/board_options.h"
 #include "machine/engines.h"
 #include "machine/host_time.h"
@@ -64,7 +65,7 @@ Result<> Machine::build() {
   auto model = cpu_model_for(options_);
   if (!model) return model.error();
   model_ = std::move(model).value();
-  auto plan = board_plan_for(options_);
+  auto plan = board_plan_for(options_, options_.icount ? nullptr : &random_);
   if (!plan) return plan.error();
   BoardConfig& config = plan.value().config;
   if (!options_.debugcon.empty()) config.debug_consoles.push_back({options_.debugcon_port, &debug_console_});
@@ -87,6 +88,8 @@ Result<> Machine::build() {
   if (SoundHost* host = audio_->host(options_.speaker_audio); host != nullptr && !options_.speaker_audio.empty())
     board_->connect_speaker(*host);
 
+  if (VirtioBalloon* balloon = board_->balloon(); balloon != nullptr)
+    balloon->on_change([this] { announce(MachineEvent::BalloonChange); });
   if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
   auto host_units = masked_host_units(present_host_units(), options_.host_features);
   if (!host_units) return host_units.error();
@@ -478,6 +481,11 @@ void Machine::connect_serial(unsigned port, CharBackend* backend) {
 
 void Machine::connect_parallel(unsigned port, CharBackend* backend) {
   if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(backend);
+}
+
+void Machine::connect_virtio_port(std::size_t port, CharBackend* backend) {
+  backend->connect(&board_->virtio_port_input(port));
+  board_->connect_virtio_port(port, backend);
 }
 
 void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {

@@ -21,6 +21,7 @@
 #include "machine/apic_port.h"
 #include "machine/debugger.h"
 #include "machine/expectations.h"
+#include "machine/host_random.h"
 #include "machine/key_sender.h"
 #include "machine/machine_clock.h"
 #include "net/network.h"
@@ -43,7 +44,7 @@ enum class End : u8 {
 };
 
 // What clients of the machine protocol (QMP) are told of.
-enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup, TrayMoved };
+enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup, TrayMoved, BalloonChange };
 
 // The monitor's change and eject.
 struct MediumChange {
@@ -141,6 +142,8 @@ class Machine final : private MachineControl,
   const std::vector<CharDeviceInfo>& char_devices() const { return char_devices_; }
   void connect_serial(unsigned port, CharBackend* backend);
   void connect_parallel(unsigned port, CharBackend* backend);
+  // A port of a virtio console, in the order of the -device options.
+  void connect_virtio_port(std::size_t port, CharBackend* backend);
   void connect_debug_console(CharBackend* backend) { debug_console_.next = backend; }
 
   // Listens for gdb on a character device, as -gdb names it ("tcp::1234", "unix:PATH", "stdio"), instead of where it
@@ -227,6 +230,7 @@ class Machine final : private MachineControl,
   std::unique_ptr<MachineClock> clock_;
   std::unique_ptr<Scheduler> scheduler_;
   DriveMedia media_;
+  HostRandom random_;
   std::unique_ptr<net::Network> network_;  // outlives the cards on the board
   std::unique_ptr<AudioSystem> audio_;     // outlives the cards that play
   std::unique_ptr<PcBoard> board_;

@@ -11,4 +11,15 @@ namespace relic86 {
 VirtioInterfaces virtio_interfaces(const VirtioOption& option);
 VirtioConfig virtio_disk(const DriveOption& drive, std::unique_ptr<BlockDevice> image);
 
+// Puts a virtio device that is no disk and no network card, or a port of one, into the board's configuration. False:
+// the -device is none. random: where entropy devices have their numbers from; null: from themselves.
+Result<bool> add_virtio_device(const Options& options, const DeviceOption& device, RandomSource* random,
+                               BoardConfig& config);
+
+// The properties of such a device, separated by blanks; empty: it is none.
+std::string_view virtio_device_properties(std::string_view name);
+
+// The chardev= of every port, in the order of BoardConfig's ports.
+std::vector<std::string> virtio_port_backends(const Options& options);
+
 }  // namespace relic86

@@ -11,7 +11,9 @@ using Text = std::string_view;
 constexpr Text kNoNetwork =
     "there is no such network card; e1000, rtl8139, pcnet, ne2k_pci, virtio-net-pci and ne2k_isa exist";
 constexpr Text kNoUsb = "there is no USB; keyboard and mouse are PS/2; leave the option out";
-constexpr Text kNoVirtio = "there is no such virtio device; virtio-blk-pci and virtio-net-pci exist";
+constexpr Text kNoVirtio =
+    "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci and "
+    "virtio-serial-pci exist";
 constexpr Text kNoSound = "there is no such sound card; sb16, adlib, AC97 and ES1370 exist";
 constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
 constexpr Text kNoSata = "there is no SATA controller; disks are IDE: -hda FILE, or -device ide-hd";

@@ -95,7 +95,7 @@ Result<> check_virtio(const VirtioOption& virtio, const std::string& option) {
 }
 
 std::string_view virtio_base_name(std::string_view name, VirtioOption& virtio) {
-  constexpr Text kBases[] = {"virtio-blk", "virtio-net"};
+  constexpr Text kBases[] = {"virtio-blk", "virtio-net", "virtio-rng", "virtio-balloon", "virtio-serial"};
   struct Ending {
     Text text;
     bool legacy;

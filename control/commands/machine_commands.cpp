@@ -5,6 +5,7 @@
 #include "control/commands/command.h"
 #include "cpu/cpu_model_list.h"
 #include "devices/pci_bus.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "machine/guest_memory.h"
 #include "options/version.h"
 
@@ -192,8 +193,21 @@ CommandReply query_memdev(Machine& machine, const Arguments&) {
 }
 CommandReply empty_list(Machine&, const Arguments&) { return Json::array(); }
 
-CommandReply no_balloon(Machine&, const Arguments&) {
-  return CommandError{"DeviceNotActive", "No balloon device has been activated"};
+CommandError no_balloon() { return {"DeviceNotActive", "No balloon device has been activated"}; }
+
+CommandReply query_balloon(Machine& machine, const Arguments&) {
+  const VirtioBalloon* const balloon = machine.board().balloon();
+  if (balloon == nullptr) return no_balloon();
+  return Json{{"actual", balloon->actual()}};
+}
+
+CommandReply set_balloon(Machine& machine, const Arguments& arguments) {
+  VirtioBalloon* const balloon = machine.board().balloon();
+  if (balloon == nullptr) return no_balloon();
+  const i64 target = arguments.number("value");
+  if (target <= 0) return CommandError{.message = "Parameter 'target' expects a size"};
+  balloon->set_target(static_cast<u64>(target));
+  return Json::object();
 }
 
 CommandReply save_memory(Machine& machine, const Arguments& arguments, bool physical) {
@@ -251,6 +265,7 @@ CommandReply no_generation_id(Machine&, const Arguments&) {
 // PCI 2.1, appendix D: those that a PC of the time has.
 const char* class_name(u32 device_class) {
   switch (device_class) {
+    case 0x0100: return "SCSI controller";
     case 0x0101: return "IDE controller";
     case 0x0200: return "Ethernet controller";
     case 0x0300: return "VGA controller";
@@ -277,7 +292,7 @@ Json describe_function(const PciDevice& device) {
       constexpr u32 kPrefetchable = 8;
       const u8 offset = static_cast<u8>(kPciBar0 + bar * 4);
       row["prefetch"] = bar != kRom && (device.config_read(offset, 4) & kPrefetchable) != 0;
-      row["mem_type_64"] = false;
+      row["mem_type_64"] = device.bar_is_wide(bar);
     }
     regions.push_back(std::move(row));
   }
@@ -341,8 +356,8 @@ constexpr Command kCommands[] = {
     {"query-memdev", "", "[Memdev]", query_memdev},
     {"query-memory-devices", "", "[any]", empty_list},
     {"query-acpi-ospm-status", "", "[any]", empty_list},
-    {"query-balloon", "", "BalloonInfo", no_balloon},
-    {"balloon", "value:int", "", no_balloon},
+    {"query-balloon", "", "BalloonInfo", query_balloon},
+    {"balloon", "value:int", "", set_balloon},
     {"memsave", "val:size size:size filename:str *cpu-index:size", "", memsave},
     {"pmemsave", "val:size size:size filename:str", "", pmemsave},
     {"query-iothreads", "", "[IOThreadInfo]", query_iothreads},

@@ -162,6 +162,7 @@ constexpr EventRow kEvents[] = {
     {"POWERDOWN", ""},
     {"SUSPEND", ""},
     {"WAKEUP", ""},
+    {"BALLOON_CHANGE", "actual:int"},
     {"DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool"},
 };
 

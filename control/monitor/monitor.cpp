@@ -120,6 +120,11 @@ std::string eject(Machine& machine, Words words) {
   return said(run_command("eject", machine, {{"device", words[force ? 2 : 1]}, {"force", force}}));
 }
 
+std::string balloon(Machine& machine, Words words) {
+  const auto size = words.size() == 2 ? parse_size(words[1], 1u << 20) : Result<u64>(Error{"no size"});
+  if (!size) return "balloon: how much memory the guest is to keep is expected, in MiB or with K, M, G\n";
+  return said(run_command("balloon", machine, {{"value", size.value()}}));
+}
 std::string set_link(Machine& machine, Words words) {
   if (words.size() != 3 || (words[2] != "on" && words[2] != "off"))
     return "set_link: a card or a -netdev (info network lists them) and on or off are expected\n";
@@ -208,6 +213,7 @@ constexpr MonitorCommand kCommands[] = {
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
+    {"balloon", "", "SIZE", "ask the guest to keep so much memory (MiB), and give the rest back", balloon},
     {"set_link", "", "NAME on|off", "plug a card's cable in, or pull it out", set_link},
     {"netdev_add", "", "TYPE,id=ID[,..]", "a network back end, as -netdev", netdev_add},
     {"netdev_del", "", "ID", "take a network back end away", netdev_del},

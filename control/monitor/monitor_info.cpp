@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "control/commands/command.h"
 #include "control/monitor/monitor_commands.h"
 #include "cpu/cpu_dump.h"
 #include "machine/saved_machine.h"
@@ -37,6 +38,11 @@ std::string uuid(Machine& machine) {
 }
 std::string memory_size(Machine& machine) {
   return fmt::format("base memory: {}\nplugged memory: 0\n", machine.options().ram_bytes);
+}
+std::string balloon(Machine& machine) {
+  const CommandReply reply = run_command("query-balloon", machine);
+  if (!reply) return fmt::format("Error: {}\n", reply.error().message);
+  return fmt::format("balloon: actual={}\n", reply.value()["actual"].get<u64>() >> 20);
 }
 std::string network(Machine& machine) { return machine.network().describe(); }
 std::string usernet(Machine& machine) { return machine.network().describe_connections(); }
@@ -82,6 +88,7 @@ constexpr Topic kTopics[] = {
     {"jit", "the execution engine's statistics", jit},
     {"qtree", "the same as info state", qtree},
     {"chardev", "character devices", char_devices},
+    {"balloon", "how much memory the guest keeps, in MiB", balloon},
     {"network", "network cards and what they are plugged into", network},
     {"usernet", "connections of -netdev user", usernet},
     {"uuid", "the machine's UUID (-uuid)", uuid},

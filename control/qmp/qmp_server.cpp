@@ -143,8 +143,8 @@ void QmpServer::obey(std::string_view text) {
 
 void QmpServer::tell(MachineEvent event) {
   if (!ready_) return;
-  constexpr const char* kNames[] = {"STOP",      "RESUME",  "RESET",  "SHUTDOWN",
-                                    "POWERDOWN", "SUSPEND", "WAKEUP", "DEVICE_TRAY_MOVED"};
+  constexpr const char* kNames[] = {
+      "STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "SUSPEND", "WAKEUP", "DEVICE_TRAY_MOVED", "BALLOON_CHANGE"};
   Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
   if (event == MachineEvent::Shutdown) {
     const End end = machine_.end();
@@ -157,6 +157,8 @@ void QmpServer::tell(MachineEvent event) {
     const Machine::TrayMove& move = machine_.tray_move();
     message["data"] = {
         {"device", ""}, {"id", move.device_id.empty() ? move.drive : move.device_id}, {"tray-open", move.open}};
+  } else if (event == MachineEvent::BalloonChange) {
+    message["data"] = run_command("query-balloon", machine_).value();
   } else if (event == MachineEvent::Reset) {
     const bool guest = machine_.reset_by_guest();
     message["data"] = {{"guest", guest}, {"reason", guest ? "guest-reset" : "host-qmp-system-reset"}};

@@ -18,7 +18,9 @@
 #include "devices/sound_sinks.h"
 #include "devices/storage/disk_geometry.h"
 #include "devices/storage/floppy_timing.h"
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_random.h"
+#include "devices/virtio/virtio_serial.h"
 
 namespace relic86 {
 
@@ -64,7 +66,7 @@ struct NetworkCardConfig {
 
 // A virtio device on the PCI bus. Which members count depends on its kind.
 struct VirtioConfig {
-  enum class Kind : u8 { Block } kind = Kind::Block;
+  enum class Kind : u8 { Block, Random, Balloon, Serial } kind = Kind::Block;
   std::string name;              // unique in the machine: "virtio-blk-pci.0"
   std::optional<unsigned> slot;  // else the first free one
   std::optional<unsigned> boot_index;
@@ -73,6 +75,10 @@ struct VirtioConfig {
   std::unique_ptr<BlockDevice> image;
   std::optional<DiskGeometry> geometry;  // set by the user; else guessed
   std::string serial;                    // may be empty
+  VirtioRandomOptions random;
+  VirtioBalloonOptions balloon;
+  std::string bus, default_bus;  // what ports call a Serial: by the user's id, which may be empty, or as QEMU does
+  std::vector<VirtioPortConfig> ports;
 };
 
 // Sound cards. audiodev: the name by which the user calls the host's side; host: that side, null: nothing is heard.
@@ -123,6 +129,7 @@ struct BoardConfig {
   CmosConfig cmos;
   std::vector<NetworkCardConfig> network_cards;
   std::vector<VirtioConfig> virtio;
+  std::size_t virtio_ports = 0;                 // of all together; each has its order below this
   std::array<bool, 4> serial_ports = {true};    // COM1 to COM4
   std::array<bool, 3> parallel_ports = {true};  // LPT1 to LPT3
   std::vector<DebugConsoleConfig> debug_consoles;

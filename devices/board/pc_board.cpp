@@ -379,21 +379,46 @@ void PcBoard::create_sound() {
 }
 
 void PcBoard::create_virtio() {
+  virtio_ports_.resize(config_.virtio_ports);
   std::stable_partition(config_.virtio.begin(), config_.virtio.end(),
                         [](const VirtioConfig& device) { return device.slot.has_value(); });
   for (VirtioConfig& device : config_.virtio) {
     const unsigned slot = card_slot(device.slot, device.name);
     if (slot >= PciBus::kSlots) return;
-    DiskGeometry geometry = device.geometry.value_or(guess_disk_layout(*device.image).geometry);
-    constexpr u32 kMostCylinders = 0xFFFF, kMostHeads = 255, kMostSectors = 255;
-    const VirtioBlockGeometry shown{static_cast<u16>(std::min(geometry.cylinders, kMostCylinders)),
-                                    static_cast<u8>(std::min(geometry.heads, kMostHeads)),
-                                    static_cast<u8>(std::min(geometry.sectors, kMostSectors))};
-    virtio_disks_.push_back(&add_pci<VirtioBlock>(slot, 0, device.name, device.interfaces, std::move(device.image),
-                                                  VirtioBlockOptions{shown, device.serial}));
-    if (device.boot_index)
-      config_.boot_indexes.emplace(*device.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
+    switch (device.kind) {
+      case VirtioConfig::Kind::Block: create_virtio_disk(slot, device); break;
+      case VirtioConfig::Kind::Random:
+        add_pci<VirtioRandom>(slot, 0, device.name, device.interfaces, device.random);
+        break;
+      case VirtioConfig::Kind::Balloon:
+        balloon_ = &add_pci<VirtioBalloon>(slot, 0, device.name, device.interfaces, device.balloon);
+        break;
+      case VirtioConfig::Kind::Serial:
+        auto& serial = add_pci<VirtioSerial>(slot, 0, device.name, device.interfaces, device.ports);
+        for (std::size_t i = 0; i < device.ports.size(); i++) virtio_ports_[device.ports[i].order] = {&serial, i};
+        break;
+    }
   }
+}
+
+void PcBoard::create_virtio_disk(unsigned slot, VirtioConfig& disk) {
+  const DiskGeometry geometry = disk.geometry.value_or(guess_disk_layout(*disk.image).geometry);
+  constexpr u32 kMostCylinders = 0xFFFF, kMostHeads = 255, kMostSectors = 255;
+  const VirtioBlockGeometry shown{static_cast<u16>(std::min(geometry.cylinders, kMostCylinders)),
+                                  static_cast<u8>(std::min(geometry.heads, kMostHeads)),
+                                  static_cast<u8>(std::min(geometry.sectors, kMostSectors))};
+  virtio_disks_.push_back(&add_pci<VirtioBlock>(slot, 0, disk.name, disk.interfaces, std::move(disk.image),
+                                                VirtioBlockOptions{shown, disk.serial}));
+  if (disk.boot_index)
+    config_.boot_indexes.emplace(*disk.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
+}
+
+CharSource& PcBoard::virtio_port_input(std::size_t port) {
+  return virtio_ports_[port].device->source(virtio_ports_[port].index);
+}
+
+void PcBoard::connect_virtio_port(std::size_t port, CharSink* sink) {
+  virtio_ports_[port].device->connect(virtio_ports_[port].index, sink);
 }
 
 // What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.

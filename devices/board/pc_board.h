@@ -43,7 +43,9 @@ class ResetPin;
 class SystemControlB;
 class Uart16550;
 class Vga;
+class VirtioBalloon;
 class VirtioBlock;
+class VirtioSerial;
 
 class PcBoard {
  public:
@@ -72,6 +74,11 @@ class PcBoard {
   AtaDisk* disk(unsigned unit) { return disks_[unit]; }
   AtapiCdrom* cdrom(unsigned unit) { return cdroms_[unit]; }
   const std::vector<VirtioBlock*>& virtio_disks() const { return virtio_disks_; }
+  VirtioBalloon* balloon() { return balloon_; }  // null: there is none
+  // A port of a virtio console, in the order of BoardConfig.
+  std::size_t virtio_port_count() const { return virtio_ports_.size(); }
+  CharSource& virtio_port_input(std::size_t port);
+  void connect_virtio_port(std::size_t port, CharSink* sink);
   // COM1 is number 0, LPT1 too; null: there is no such port.
   Uart16550* uart(unsigned number) { return number < uarts_.size() ? uarts_[number] : nullptr; }
   ParallelPort* parallel(unsigned number) { return number < parallels_.size() ? parallels_[number] : nullptr; }
@@ -119,6 +126,7 @@ class PcBoard {
   void create_clock();
   void create_network_cards();
   void create_virtio();
+  void create_virtio_disk(unsigned slot, VirtioConfig& disk);
   // The slot of a card, by the one that it names; an error ends up in result_ and gives PciBus::kSlots.
   unsigned card_slot(std::optional<unsigned> named, const std::string& name);
   void create_character_ports();
@@ -173,6 +181,12 @@ class PcBoard {
   std::array<AtaDisk*, 4> disks_{};
   std::array<AtapiCdrom*, 4> cdroms_{};
   std::vector<VirtioBlock*> virtio_disks_;
+  VirtioBalloon* balloon_ = nullptr;
+  struct VirtioPortPlace {
+    VirtioSerial* device = nullptr;
+    std::size_t index = 0;  // in the device's list
+  };
+  std::vector<VirtioPortPlace> virtio_ports_;
   Piix4Pm* power_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
   I8042* keyboard_controller_ = nullptr;

@@ -27,7 +27,6 @@ constexpr u32 kServeEvent = 0;
 constexpr GuestTime kServeDelay = 20'000;  // ns until the rest of a long queue is served
 constexpr std::size_t kMostQueues = 64;
 constexpr u16 kVendor = 0x1AF4, kFirstModernDevice = 0x1040, kOtherSubsystem = 0x1100;
-constexpr u16 kStatusCapabilities = 0x0010;
 constexpr u8 kCapabilitiesPointer = 0x34, kVendorCapability = 0x09;
 constexpr u16 kBusMaster = 4;
 
@@ -52,6 +51,8 @@ VirtioPci::VirtioPci(std::string name, const VirtioIdentity& identity, const Vir
   RELIC86_ASSERT(interfaces.legacy || interfaces.modern);
   RELIC86_ASSERT(queues.size() <= kMostQueues && config_bytes <= kModernPartBytes);
   for (const u16 size : queues) queues_.emplace_back(size);
+  constexpr u16 kStatusCapabilities = 0x0010, kWriteOneClears = 0xF900;
+  declare(kPciStatus, 2, interfaces_.modern ? kStatusCapabilities : 0, 0, kWriteOneClears);
   if (interfaces_.legacy) declare_legacy();
   if (interfaces_.modern) declare_modern();
 }
@@ -60,8 +61,6 @@ void VirtioPci::declare_legacy() { declare_io_bar(0, std::bit_ceil(kLegacyConfig
 
 void VirtioPci::declare_modern() {
   declare_wide_memory_bar(kModernBar, kModernParts * kModernPartBytes, kModernRegion, 4);
-  constexpr u16 kWriteOneClears = 0xF900;
-  declare(kPciStatus, 2, kStatusCapabilities, 0, kWriteOneClears);
   struct Capability {
     CapabilityType type;
     u8 at;

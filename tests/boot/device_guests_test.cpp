@@ -37,6 +37,17 @@ TEST_P(DeviceGuests, A20GatesOfMemoryManagers) { EXPECT_EQ(boot("a20_gates.bin")
 
 TEST_P(DeviceGuests, DiskWithoutPolling) { EXPECT_EQ(boot("unpolled_disk.bin"), "1"); }
 
+// SeaBIOS boots the disk with a bootindex by its driver, in either interface, and not the IDE disk beside it.
+TEST_P(DeviceGuests, FirmwareBootsFromVirtioDisks) {
+  for (const char* interface : {"disable-modern=on", "disable-legacy=on"}) {
+    EXPECT_EQ(output({"-hda", make_disk(folder, "ide.img", "disk_counter.bin"), "-drive",
+                      "if=none,id=d,file=" + make_disk(folder, "virtio.img", "a20_gates.bin"), "-device",
+                      std::string("virtio-blk-pci,drive=d,bootindex=0,") + interface}),
+              "1010101100")
+        << interface;
+  }
+}
+
 // A card, its driver, the cable and who answers at its other end.
 TEST_P(DeviceGuests, NetworkAnswersArp) {
   if (!net::user_network_exists()) GTEST_SKIP() << "this build has no libslirp";

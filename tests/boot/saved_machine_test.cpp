@@ -108,6 +108,23 @@ TEST_F(SavedMachine, EndsLikeOneThatWasNotSaved) {
   }
 }
 
+TEST_F(SavedMachine, VirtioDevicesGoOn) {
+  const std::vector<std::string> arguments = {"-drive",  "if=virtio,file=" + disk, "-device", "virtio-net-pci",
+                                              "-device", "virtio-rng-pci",         "-device", "virtio-balloon-pci",
+                                              "-device", "virtio-serial-pci",      "-device", "virtconsole"};
+  const std::string before = folder.read("disk.img");
+  const u64 expected = run_and_save(arguments);
+  const std::string final_disk = folder.read("disk.img");
+  EXPECT_NE(final_disk, before);
+  BootMachine machine(arguments, kEnd);
+  const auto loaded = load_machine(*machine, "tag");
+  ASSERT_TRUE(loaded.ok()) << loaded.message();
+  EXPECT_NE(folder.read("disk.img"), final_disk);
+  machine->run();
+  EXPECT_EQ(machine->state_hash(), expected);
+  EXPECT_EQ(folder.read("disk.img"), final_disk);
+}
+
 TEST_F(SavedMachine, TheRunningMachineGoesBack) {
   const u64 expected = run_and_save(with_disk());
   BootMachine machine(with_disk(), kEnd);

@@ -130,7 +130,7 @@ TEST_F(TamperedState, VirtioDevices) {
   refuses(with_number<u64>(state, board + "negotiated", ~u64{0}), board + "negotiated");
   refuses(with_number<u64>(state, board + "notified", 2), board + "notified");
   refuses(with_number<u8>(state, board + "interrupt_status", 4), board + "interrupt_status");
-  refuses(with_number<u8>(state, board + "interrupt_status", 1), board + "interrupt");
+  refuses(with_number<u8>(state, board + "interrupt_status", 1), "board.pci.interrupt_levels");
   refuses(with_number<u8>(state, board + "device.write_cache", 2), board + "device.write_cache");
   refuses(with_number<u8>(state, card + "device.unicast.count", 65), card + "device.unicast.count");
 }

@@ -18,6 +18,7 @@
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
 #include "devices/video/vga.h"
+#include "devices/virtio/virtio_balloon.h"
 
 namespace relic86 {
 namespace {
@@ -107,8 +108,10 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       device.kind = kVirtioKinds[i];
       device.name = fmt::format("virtio.{}", i);
       device.image = std::make_unique<MemoryDisk>(1u << 20);
+      if (device.kind == VirtioConfig::Kind::Serial) device.ports = {{true, 0, "", 0}, {false, 1, "port", 1}};
       config.virtio.push_back(std::move(device));
     }
+    config.virtio_ports = 2;
     config.sb16.emplace().host = &sound_;
     for (const auto model : {PciSoundCardConfig::Model::Ac97, PciSoundCardConfig::Model::Es1370}) {
       config.pci_sound.emplace_back().model = model;
@@ -156,7 +159,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
  private:
   static constexpr u64 kRam = 4u << 20;
   static constexpr std::size_t kCards = 6;
-  static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block};
+  static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
+                                                        VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial};
   static constexpr std::size_t kVirtio = std::size(kVirtioKinds);
 
   // As firmware does it: every BAR of a card has a place, and the card is bus master.
@@ -281,7 +285,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   }
 
   void host_input(std::mt19937& random) {
-    switch (random() % 6) {
+    switch (random() % 7) {
       case 0: board_->keyboard().key(static_cast<KeyCode>(random() % 100), random() % 2 == 0); break;
       case 1:
         board_->mouse().move(static_cast<int>(random() % 600) - 300, static_cast<int>(random() % 600) - 300, 1);
@@ -291,6 +295,11 @@ class FuzzMachine final : public MachineControl, public GuestClock {
           uart->receive(static_cast<u8>(random()));
         break;
       case 3: board_->render(frame_); break;
+      case 4:
+        if (CharSource& port = board_->virtio_port_input(random() % 2); port.can_receive())
+          port.receive(static_cast<u8>(random()));
+        if (random() % 16 == 0) board_->balloon()->set_target(random());
+        break;
       default: links_[random() % kCards].bring(random); break;
     }
   }

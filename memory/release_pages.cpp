@@ -1,0 +1,16 @@
+#include "memory/release_pages.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+
+namespace relic86 {
+
+void release_pages(BackingStore& store, BackingOffset first, u64 size) {
+  // The store is an anonymous mapping: dropped pages come back as zeros. A host with larger pages than the guest's
+  // refuses, and they are zeroed instead.
+  if (madvise(store.host(first), size, MADV_DONTNEED) != 0) std::memset(store.host(first), 0, size);
+  store.note_write(first, size);
+}
+
+}  // namespace relic86
