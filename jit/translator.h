@@ -113,6 +113,7 @@ class Translator final : public Executor, public CodeWatch {
            interpreter_.must_step();
   }
   Flow run_one(CodeBlock& block);
+  Flow run_unkept();
   // In real time a slice is as long as the guest's speed so far says, but new code is decoded, interpreted and
   // translated at a hundredth of it: such a slice ends early, so that devices and time are not kept waiting.
   void spend(u64 nanoseconds);
