@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -198,6 +199,7 @@ class Translator final : public Executor, public CodeWatch {
   Interpreter interpreter_;
   CodeCache cache_;
   DescriptorCache descriptors_;
+  std::optional<Selector> loaded_;  // named by the last far transfer
   x64::Thunks thunks_;
   LookupTable lookups_;
   ModeNumbers modes_;
