@@ -17,7 +17,6 @@
 #include "devices/character/uart16550.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
-#include "devices/video/vga.h"
 
 namespace relic86 {
 namespace {
@@ -69,10 +68,18 @@ class FuzzLink final : public NetworkLink {
   bool up_ = true;
 };
 
+constexpr const char* kCirrus = "cirrus-vga";
+
+BoardConfig::Display display_for(const std::string& owner) {
+  return owner.starts_with(kCirrus) ? BoardConfig::Display::Cirrus : BoardConfig::Display::Std;
+}
+
 class FuzzMachine final : public MachineControl, public GuestClock {
  public:
-  FuzzMachine() : store_(BackingStore::create(kRam, PcBoard::kExtraMemory).value()), bus_(store_) {
+  explicit FuzzMachine(BoardConfig::Display display)
+      : store_(BackingStore::create(kRam, PcBoard::kExtraMemory).value()), bus_(store_) {
     BoardConfig config;
+    config.display = display;
     config.bios.assign(65536, 0xF4);
     config.vga_bios.assign(32768, 0);
     config.vga_bios[0] = 0x55;
@@ -149,21 +156,28 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   static constexpr u64 kRam = 4u << 20;
   static constexpr std::size_t kCards = 5;
 
-  // As firmware does it: every BAR of a network card has a place, and the card is bus master.
+  // As firmware does it: every BAR of a network card and of the display has a place, and the card is bus master.
   void place_cards() {
     u32 memory = 0xE0000000, ports = 0xC000;
-    for (u32 slot = 3; slot < 3 + kCards; slot++) {
+    io_.write(IoPort(0xCF8), 4, 0x80000000u | 2 << 11 | 0x10);
+    io_.write(IoPort(0xCFC), 4, 0xD0000000);
+    for (u32 slot = 2; slot < 3 + kCards; slot++) {
       const auto config = [&](u32 offset, u32 value) {
         io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11 | offset);
         io_.write(IoPort(0xCFC), 4, value);
       };
-      for (u32 bar = 0; bar < 2; bar++) {
+      for (u32 bar = slot == 2 ? 1 : 0; bar < 2; bar++) {
         config(0x10 + bar * 4, 0);
         const bool io = (io_.read(IoPort(0xCFC), 4) & 1) != 0;
         config(0x10 + bar * 4, io ? ports += 0x100 : memory += 0x40000);
       }
       config(4, 7);
     }
+  }
+
+  // The display's registers reach all that it has: ports, windows and BARs are one device's.
+  static bool belongs(const std::string& range, const std::string& owner) {
+    return range == owner || (owner == kCirrus && range.starts_with(owner));
   }
 
   void access(const std::string& owner, std::mt19937& random) {
@@ -175,7 +189,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     }
     std::vector<const IoRange*> ports;
     for (const IoRange& range : io_.ranges()) {
-      if (range.owner == owner) ports.push_back(&range);
+      if (belongs(range.owner, owner)) ports.push_back(&range);
     }
     if (!ports.empty() && random() % 2 == 0) {
       const IoRange& range = *ports[random() % ports.size()];
@@ -189,7 +203,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     }
     std::vector<PhysRange> windows;
     for (const PhysRange& range : bus_.ranges()) {
-      if (range.owner == owner && range.size > 0) windows.push_back(range);
+      if (belongs(range.owner, owner) && range.size > 0) windows.push_back(range);
     }
     if (windows.empty()) return;
     const PhysRange& window = windows[random() % windows.size()];
@@ -278,14 +292,15 @@ int run(int argc, char** argv) {
       owners.push_back(word);
   }
   if (owners.empty()) {
-    for (const std::string& owner : FuzzMachine().owners()) owners.push_back(owner);
+    for (const std::string& owner : FuzzMachine(BoardConfig::Display::Std).owners()) owners.push_back(owner);
+    owners.emplace_back(kCirrus);
   }
   for (const std::string& owner : owners) {
     std::mt19937 random(seed);
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     u64 steps = 0;
     while (std::chrono::steady_clock::now() < end) {
-      FuzzMachine machine;
+      FuzzMachine machine(display_for(owner));
       for (unsigned i = 0; i < 20000; i++, steps++) machine.step(owner, random);
     }
     fmt::print("{}: {} steps with seed {}\n", owner, steps, seed);
