@@ -21,7 +21,16 @@ u64 granules(u64 first, u64 end) {
 }  // namespace
 
 CodeBlocks::CodeBlocks(BackingStore& store)
-    : store_(store), table_(kSlots, nullptr), sites_(kSites), rewrites_(kRewriteCounts) {}
+    : store_(store), table_(kSlots, nullptr), sites_(kSites), rewrites_(kRewriteCounts), unkept_runs_(kRewriteCounts) {}
+
+u8& CodeBlocks::unkept_runs(BackingOffset first) { return unkept_runs_[first.raw / kGranule % kRewriteCounts]; }
+
+bool CodeBlocks::passes_unkept(BackingOffset first) {
+  u8& left = unkept_runs(first);
+  if (left == 0) return false;
+  --left;
+  return true;
+}
 
 CodeBlock* CodeBlocks::find_slow(u64 key) {
   const auto found = blocks_.find(key);
@@ -47,9 +56,19 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
   return raw;
 }
 
+std::span<const CodeBlocks::Stretch> CodeBlocks::PageCode::near(u64 at, u64 length) const {
+  const auto begin = std::ranges::partition_point(stretches, [&](const Stretch& s) { return s.first + longest <= at; });
+  const auto end =
+      std::partition_point(begin, stretches.end(), [&](const Stretch& s) { return s.first < at + length; });
+  return {begin, end};
+}
+
 void CodeBlocks::enter_page(BackingOffset first, u64 length, CodeBlock& block) {
   const u64 at = first.raw & (kPageSize - 1);
-  pages_[page_of(first)].push_back({static_cast<u16>(at), static_cast<u16>(at + length), &block});
+  PageCode& page = pages_[page_of(first)];
+  const Stretch stretch{static_cast<u16>(at), static_cast<u16>(at + length), &block};
+  page.stretches.insert(std::ranges::upper_bound(page.stretches, stretch.first, {}, &Stretch::first), stretch);
+  page.longest = std::max(page.longest, static_cast<u16>(length));
   store_.add_code(BackingOffset(first.raw - at), granules(at, at + length));
 }
 
@@ -57,18 +76,16 @@ void CodeBlocks::enter_page(BackingOffset first, u64 length, CodeBlock& block) {
 void CodeBlocks::leave_page(BackingOffset in_page, const CodeBlock& block) {
   const auto found = pages_.find(page_of(in_page));
   if (found == pages_.end()) return;
-  std::vector<Stretch>& stretches = found->second;
+  PageCode& page = found->second;
+  const auto own = std::ranges::find(page.stretches, &block, &Stretch::block);
+  if (own == page.stretches.end()) return;
+  const u64 left = granules(own->first, own->end), low = own->first / kGranule * kGranule;
+  const u64 reach = (own->end + kGranule - 1) / kGranule * kGranule - low;
+  page.stretches.erase(own);
   u64 held = 0;
-  std::size_t kept = 0;
-  for (const Stretch& each : stretches) {
-    if (each.block == &block) continue;
-    held |= granules(each.first, each.end);
-    stretches[kept++] = each;
-  }
-  stretches.resize(kept);
-  const BackingOffset page(page_of(in_page) << kPageShift);
-  if (kept == 0) pages_.erase(found);
-  store_.keep_code(page, held);
+  for (const Stretch& each : page.near(low, reach)) held |= granules(each.first, each.end);
+  if (page.stretches.empty()) pages_.erase(found);
+  store_.keep_code(BackingOffset(page_of(in_page) << kPageShift), held | ~left);
 }
 
 void CodeBlocks::kill(CodeBlock& block) {
@@ -87,7 +104,7 @@ void CodeBlocks::kill(CodeBlock& block) {
 }
 
 // Every instruction that the write touches takes the new bytes in, or none of the block's does any more.
-bool CodeBlocks::patch(CodeBlock& block, BackingOffset first, u64 length) {
+bool CodeBlocks::patch(CodeBlock& block, BackingOffset first, u64 length, std::optional<BackingOffset> writer) {
   constexpr u64 kMostBytes = 4;
   if (!patcher_.enabled() || block.straddles || length > kMostBytes) return false;
   const u64 end = first.raw + length, page_end = (page_of(block.first) + 1) << kPageShift;
@@ -98,19 +115,19 @@ bool CodeBlocks::patch(CodeBlock& block, BackingOffset first, u64 length) {
     Insn& insn = block.insns[i];
     const u64 next = at + insn.length;
     if (next > first.raw) {
+      if (writer == BackingOffset(at)) return false;
       const u32 from = first.raw > at ? static_cast<u32>(first.raw - at) : 0;
       const u32 to = static_cast<u32>(std::min(end, next) - at);
       const std::span<const u8> window{store_.host(BackingOffset(at)), page_end - at};
+      const u32 immediate = CodePatcher::immediate_offset(insn);
       const auto outcome = patcher_.patch(insn, window, code32, from, to);
       if (outcome == CodePatcher::Outcome::Misfit) return false;
       changed = changed || outcome == CodePatcher::Outcome::Changed;
+      if (CodePatcher::immediate_offset(insn) != immediate) ++generation_;
     }
     at = next;
   }
-  if (changed) {
-    ++generation_;
-    if (block.translation != nullptr && patch_listener_) patch_listener_(block);
-  }
+  if (changed && block.translation != nullptr && patch_listener_) patch_listener_(block);
   return true;
 }
 
@@ -120,7 +137,7 @@ CodeBlocks::Site* CodeBlocks::site(BackingOffset first, u64 length) {
   const auto page = pages_.find(page_of(first));
   if (page == pages_.end() || !patcher_.enabled()) return nullptr;
   site = {first.raw, length, 0, {}, {}};
-  for (const Stretch& each : page->second) {
+  for (const Stretch& each : page->second.near(first.raw & (kPageSize - 1), length)) {
     if (!each.meets(first, length)) continue;
     CodeBlock* const block = each.block;
     if (block->straddles) return nullptr;
@@ -144,28 +161,34 @@ CodeBlocks::Site* CodeBlocks::site(BackingOffset first, u64 length) {
 
 bool CodeBlocks::immediates_only(BackingOffset first, u64 length) { return site(first, length) != nullptr; }
 
-void CodeBlocks::invalidate(BackingOffset first, u64 length) {
+bool CodeBlocks::worth_keeping(const CodeBlock& block) const {
+  return !patcher_.enabled() || block.translation != nullptr || block.heat >= kRunsUnkept;
+}
+
+void CodeBlocks::invalidate(BackingOffset first, u64 length, std::optional<BackingOffset> writer) {
   if (const Site* const known = site(first, length)) {
     for (std::size_t i = 0; i < known->insns.size(); ++i) CodePatcher::set_immediate(*known->insns[i], known->bytes[i]);
     return;
   }
   const auto page = pages_.find(page_of(first));
   if (page == pages_.end()) return;
-  std::vector<CodeBlock*> hit;
-  for (const Stretch& each : page->second) {
-    if (each.meets(first, length)) hit.push_back(each.block);
+  hit_.clear();
+  for (const Stretch& each : page->second.near(first.raw & (kPageSize - 1), length)) {
+    if (each.meets(first, length)) hit_.push_back(each.block);
   }
-  if (hit.empty()) return;
-  const bool often = rewritten_often(first);
-  for (CodeBlock* const block : hit) {
-    if (!often || !patch(*block, first, length)) kill(*block);
+  if (hit_.empty()) return;
+  const Rewritten how = count_rewrite(first);
+  for (CodeBlock* const block : hit_) {
+    if (how == Rewritten::Often && patch(*block, first, length, writer)) continue;
+    if (length <= kSmallWrite && !worth_keeping(*block)) unkept_runs(block->first) = kRunsUnkept;
+    kill(*block);
   }
 }
 
-bool CodeBlocks::rewritten_often(BackingOffset first) {
+CodeBlocks::Rewritten CodeBlocks::count_rewrite(BackingOffset first) {
   u8& count = rewrites_[first.raw % kRewriteCounts];
   if (count < kRewritesThatKill) ++count;
-  return count == kRewritesThatKill;
+  return count == kRewritesThatKill ? Rewritten::Often : Rewritten::Seldom;
 }
 
 // Blocks of which no translator has made anything go first: they were run seldom, and are decoded again in no time.

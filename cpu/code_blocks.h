@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -55,14 +57,18 @@ class CodeBlocks {
     CodeBlock* const block = table_[slot(key)];
     return block != nullptr && block->key == key ? block : find_slow(key);
   }
+  // Whether this code is to run without a block for now: small writes killed the last one here before it had paid.
+  // Counts a run. A guest that makes code, runs it twice and makes it anew is served best so.
+  bool passes_unkept(BackingOffset first);
   // Takes a decoded block in; its granules are watched from now on.
   CodeBlock* insert(std::unique_ptr<CodeBlock> block);
 
   // The bytes were overwritten, within one page. Blocks that hold any of them die, but where the guest writes again and
   // again: there they take the new instruction in if it fits in place of the old one (code_patches.h). A dying block's
   // handlers answer Flow::Lookup from now on, so that a running one stops before its next instruction; the memory goes
-  // at collect().
-  void invalidate(BackingOffset first, u64 length);
+  // at collect(). writer: the instruction that wrote, if it is one. It goes on to use
+  // its own operands, so that a block in which it writes over itself dies.
+  void invalidate(BackingOffset first, u64 length, std::optional<BackingOffset> writer);
   // Whether invalidate() would do no more than put new immediates where translations look them up.
   bool immediates_only(BackingOffset first, u64 length);
   // Off: every write kills. decode: as Decoder::decode.
@@ -91,12 +97,18 @@ class CodeBlocks {
   };
   static constexpr std::size_t kSites = 64;
   Site* site(BackingOffset first, u64 length);
-  bool patch(CodeBlock& block, BackingOffset first, u64 length);
+  enum class Rewritten : u8 { Seldom, Often };
+  bool patch(CodeBlock& block, BackingOffset first, u64 length, std::optional<BackingOffset> writer);
   // How often decoded code was overwritten, by a hash of the place. A kernel that adapts its code to the processor does
   // so once or twice: such code is to be translated as any other.
   static constexpr std::size_t kRewriteCounts = std::size_t{1} << 14;
   static constexpr u8 kRewritesThatKill = 4;
-  bool rewritten_often(BackingOffset first);
+  Rewritten count_rewrite(BackingOffset first);
+  // By a hash of the granule: for how many more runs no block is to be made.
+  static constexpr u8 kRunsUnkept = 48;
+  static constexpr u64 kSmallWrite = 16;
+  u8& unkept_runs(BackingOffset first);
+  bool worth_keeping(const CodeBlock& block) const;
 
   static std::size_t slot(u64 key) { return (key ^ (key >> 15)) & (kSlots - 1); }
   CodeBlock* find_slow(u64 key);
@@ -106,7 +118,7 @@ class CodeBlocks {
   BackingStore& store_;
   std::vector<CodeBlock*> table_;  // direct-mapped
   std::unordered_map<u64, std::unique_ptr<CodeBlock>> blocks_;
-  // The blocks of a page of the backing, each with what it holds of that page: a write looks at nothing but these.
+  // What a block holds of a page of the backing.
   struct Stretch {
     u16 first = 0, end = 0;  // offsets in the page
     CodeBlock* block = nullptr;
@@ -115,17 +127,26 @@ class CodeBlocks {
       return at < end && first < at + length;
     }
   };
-  std::unordered_map<u64, std::vector<Stretch>> pages_;  // by page number
+  // All stretches of a page, in the order of their first bytes, and how long the longest ever was: a write finds the
+  // few that it can meet by a binary search.
+  struct PageCode {
+    std::vector<Stretch> stretches;
+    u16 longest = 0;
+    std::span<const Stretch> near(u64 at, u64 length) const;
+  };
+  std::unordered_map<u64, PageCode> pages_;  // by page number
   void enter_page(BackingOffset first, u64 length, CodeBlock& block);
   void leave_page(BackingOffset page, const CodeBlock& block);
   std::vector<std::unique_ptr<CodeBlock>> dead_;
+  std::vector<CodeBlock*> hit_;  // by the write that invalidate() is told of
   std::size_t instructions_ = 0;
   std::function<void(CodeBlock&)> death_listener_;
   std::function<void(CodeBlock&)> patch_listener_;
   CodePatcher patcher_;
   std::vector<Site> sites_;
   std::vector<u8> rewrites_;
-  u64 generation_ = 1;  // grows whenever the blocks or their patched instructions become others
+  std::vector<u8> unkept_runs_;
+  u64 generation_ = 1;  // grows whenever there are other blocks, or an immediate's place changes
 };
 
 }  // namespace relic86

@@ -31,7 +31,8 @@ Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
       bus_(bus),
       store_(bus.store()),
       decoder_(cpu.model().instructions),
-      blocks_(bus.store()) {
+      blocks_(bus.store()),
+      memo_(decoder_) {
   store_.set_code_watch(this);
   patch_in_place(true);
 }
@@ -50,7 +51,13 @@ void Interpreter::flush_code() {
   forget_fetch_page();
 }
 
-void Interpreter::code_written(BackingOffset first, u64 length) { blocks_.invalidate(first, length); }
+void Interpreter::code_written(BackingOffset first, u64 length) {
+  const LinAddr linear(linear_rip());
+  const u64 code = cpu_.mmu().tlb().code_entry(linear, cpu_.privilege());
+  std::optional<BackingOffset> writer;
+  if (code != 0) writer = store_.offset_of(reinterpret_cast<const u8*>((code & ~u64{kPageSize - 1}) + linear.raw));
+  blocks_.invalidate(first, length, writer);
+}
 
 u64 Interpreter::linear_rip() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
 
@@ -129,6 +136,10 @@ ExitReason Interpreter::run_blocks(u64 budget) {
     Flow flow = Flow::Next;
     do {
       CodeBlock* const block = current_block();
+      if (block == nullptr && unkept_) {
+        flow = run_unkept();
+        continue;
+      }
       if (block == nullptr) {
         if (!uncached_) {
           deliver();
@@ -275,7 +286,7 @@ bool Interpreter::translate(u64 linear, FetchPage& page) {
 CodeBlock* Interpreter::current_block() {
   const u64 linear = linear_rip();
   const u32 limit = state_.segment[kCs].limit;
-  uncached_ = false;
+  uncached_ = unkept_ = false;
   if (state_.rip > limit) [[unlikely]] {
     cpu_.raise(Vector::GeneralProtection, 0);
     return nullptr;
@@ -291,6 +302,10 @@ CodeBlock* Interpreter::current_block() {
   }
   const BackingOffset first = fetch_.code.backing + (linear & (kPageSize - 1));
   const bool code32 = state_.mode.code32;
+  if (blocks_.passes_unkept(first) && may_run_unkept()) [[unlikely]] {
+    uncached_ = unkept_ = true;
+    return nullptr;
+  }
   CodeBlock* block = blocks_.find(CodeBlocks::key_of(first, code32));
   if (block == nullptr || (block->straddles && !second_page_matches(*block))) [[unlikely]] {
     block = decode_block(first, code32);
@@ -301,6 +316,35 @@ CodeBlock* Interpreter::current_block() {
     return nullptr;
   }
   return block;
+}
+
+// Whoever wants to see blocks, or to stop within them, needs them.
+bool Interpreter::may_run_unkept() const {
+  return cuts_.none() && !tracing_execution() && !log::enabled(log::Channel::Disassembly);
+}
+
+// Up to a branch, a stop, the end of the budget or of the page. Nothing is kept of the code but what its bytes mean,
+// which are read anew for every instruction: a write to it needs no notice.
+Flow Interpreter::run_unkept() {
+  for (;;) {
+    const u64 linear = linear_rip(), in_page = linear & (kPageSize - 1);
+    if (page_of(linear) != fetch_.linear_page || cpu_.mmu().tlb().flushes() != fetch_.flushes) return Flow::Lookup;
+    const bool whole = in_page + InstructionMemo::kWindow <= kPageSize &&
+                       state_.rip + kMaxInstructionLength <= state_.segment[kCs].limit;
+    if (!whole) {
+      step();
+      return Flow::Stop;
+    }
+    const Insn& insn = memo_.at(store_.host(fetch_.code.backing) + in_page, state_.mode.code32);
+    const Flow flow = insn.handler(cpu_, insn);
+    if (flow != Flow::Next) {
+      complete(flow, insn);
+      return flow;
+    }
+    state_.rip += insn.length;
+    if (--state_.remaining <= 0) [[unlikely]]
+      return flow;
+  }
 }
 
 bool Interpreter::second_page_matches(CodeBlock& block) {

@@ -19,6 +19,7 @@
 #include "cpu/cpu.h"
 #include "cpu/decoder.h"
 #include "cpu/executor.h"
+#include "cpu/instruction_memo.h"
 #include "memory/code_watch.h"
 #include "memory/physical_bus.h"
 
@@ -67,6 +68,9 @@ class Interpreter final : public Executor, public CodeWatch {
   // The block at CS:EIP; null: a fault was raised (deliver() it), or, if uncached(), the code must be stepped.
   CodeBlock* current_block();
   bool uncached() const { return uncached_; }
+  // Of uncached code: run_unkept() runs it as well, and faster than steps.
+  bool unkept() const { return unkept_; }
+  Flow run_unkept();
   // Runs from insn to the block's end, a stop or the end of the budget.
   Flow run_block(const Insn* insn);
   void step();
@@ -95,6 +99,7 @@ class Interpreter final : public Executor, public CodeWatch {
   CodeBlock* decode_block(BackingOffset first, bool code32);
   CodeBlock* decode_straddling(BackingOffset first, bool code32);
   bool second_page_matches(CodeBlock& block);
+  bool may_run_unkept() const;
   // One instruction outside any block: unbacked code, or one that the segment limit cuts.
   bool fetch_uncached(Insn& insn);
 
@@ -110,7 +115,8 @@ class Interpreter final : public Executor, public CodeWatch {
   Decoder decoder_;
   CodeBlocks blocks_;
   FetchPage fetch_;
-  bool uncached_ = false;
+  InstructionMemo memo_;
+  bool uncached_ = false, unkept_ = false;
   // Where and when a breakpoint was passed or reported last: it is not met again at that very moment.
   struct Passage {
     u64 linear = ~u64{0};

@@ -70,6 +70,10 @@ ExitReason Translator::run(u64 budget) {
         continue;
       }
       CodeBlock* const block = interpreter_.current_block();
+      if (block == nullptr && interpreter_.unkept()) {
+        flow = run_unkept();
+        continue;
+      }
       if (block == nullptr) {
         pending_link_ = nullptr;
         unshared_ = false;
@@ -125,8 +129,20 @@ void Translator::spend(u64 nanoseconds) {
   if (spent_ > kMost && real_time) cpu_.shorten_slice(0);
 }
 
+constexpr u64 kInterpretedBlock = 300;  // ns
+
+Flow Translator::run_unkept() {
+  pending_link_ = nullptr;
+  unshared_ = false;
+  const u64 before = cpu_.instruction_count();
+  const Flow flow = interpreter_.run_unkept();
+  statistics_.interpreted_instructions += cpu_.instruction_count() - before;
+  spend(kInterpretedBlock);
+  return flow;
+}
+
 Flow Translator::run_one(CodeBlock& block) {
-  constexpr u64 kTranslation = 30'000, kInterpretedBlock = 300;
+  constexpr u64 kTranslation = 30'000;
   const u64 translated = statistics_.translated;
   Translation* const translation = translation_of(block, unshared_);
   unshared_ = false;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -113,6 +114,7 @@ class Translator final : public Executor, public CodeWatch {
            interpreter_.must_step();
   }
   Flow run_one(CodeBlock& block);
+  Flow run_unkept();
   // In real time a slice is as long as the guest's speed so far says, but new code is decoded, interpreted and
   // translated at a hundredth of it: such a slice ends early, so that devices and time are not kept waiting.
   void spend(u64 nanoseconds);
@@ -177,6 +179,7 @@ class Translator final : public Executor, public CodeWatch {
   bool locate(const ExitPoint& exit, bool write, u32& linear) const;
   // An access to registers that concern nobody but their device (RegionHandler's runs), between area_.value and a page
   // that has an entry. False: nothing was done.
+  const PageTarget* registers_at(u64 entry, bool write);
   bool access_registers(ExitPoint& exit, bool write);
   BackingOffset backing_of(u64 entry, u32 linear) const;
   bool plain_store(u32 linear, u32 size) const;
@@ -197,6 +200,12 @@ class Translator final : public Executor, public CodeWatch {
   Interpreter interpreter_;
   CodeCache cache_;
   DescriptorCache descriptors_;
+  struct RegisterPage {
+    u64 entry = 0, flushes = 0;
+    const PageTarget* target = nullptr;
+  };
+  std::array<RegisterPage, 16> register_pages_;  // reads and writes by turns, by a hash of the entry
+  std::optional<Selector> loaded_;               // named by the last far transfer
   x64::Thunks thunks_;
   LookupTable lookups_;
   ModeNumbers modes_;

@@ -160,20 +160,41 @@ bool Translator::locate(const ExitPoint& exit, bool write, u32& linear) const {
   return (linear & (kPageSize - 1)) + exit.size <= kPageSize && allowed(segment, offset, exit.size, write);
 }
 
+// The device's page that a TLB entry leads to; null: it does not lead to registers. The bus is asked once between two
+// flushes, which every change of what lies where brings.
+const PageTarget* Translator::registers_at(u64 entry, bool write) {
+  constexpr u64 kOthers = kTlbFast | kTlbWatched | kTlbDebug;
+  if ((entry & (kTlbMmio | kOthers)) != kTlbMmio) return nullptr;
+  Mmu& mmu = cpu_.mmu();
+  RegisterPage& known = register_pages_[(entry >> kPageShift) % (register_pages_.size() / 2) * 2 + (write ? 1 : 0)];
+  if (known.entry != entry || known.flushes != mmu.tlb().flushes()) {
+    const PhysPage& page = mmu.bus().page(PhysAddr(entry & ~u64{kPageSize - 1}));
+    known = {entry, mmu.tlb().flushes(), write ? &page.write : &page.read};
+  }
+  return known.target->kind == PageTarget::Kind::Mmio ? known.target : nullptr;
+}
+
 bool Translator::access_registers(ExitPoint& exit, bool write) {
   u64& value = area_.value;
   u32 linear = 0;
-  if (!options_.registers || exit.size > sizeof value || watches_data(state_) || !locate(exit, write, linear))
-    return false;
-  if (!write) value = 0;
   Mmu& mmu = cpu_.mmu();
+  if (!options_.registers || exit.size > sizeof value || watches_data(state_) || mmu.has_watchpoints() ||
+      !locate(exit, write, linear)) {
+    return false;
+  }
+  const Privilege privilege = cpu_.privilege();
+  const PageTarget* const target = registers_at(
+      write ? mmu.tlb().write_entry(LinAddr(linear), privilege) : mmu.tlb().read_entry(LinAddr(linear), privilege),
+      write);
+  if (target == nullptr) return false;
+  if (!write) value = 0;
   const std::span<u8> bytes(reinterpret_cast<u8*>(&value), exit.size);
+  const u64 offset = target->region_offset + (linear & (kPageSize - 1));
   state_.remaining += exit.undone;  // the clock that the device sees
-  const bool done = write ? mmu.write_run(LinAddr(linear), bytes, cpu_.privilege())
-                          : mmu.read_run(LinAddr(linear), bytes, cpu_.privilege());
+  exit.met_registers = write ? target->handler->write_run(target->region, offset, bytes)
+                             : target->handler->read_run(target->region, offset, bytes);
   state_.remaining -= exit.undone;
-  exit.met_registers = done;
-  return done;
+  return exit.met_registers;
 }
 
 u64 Translator::load_helper(void* context, void* exit_point) {

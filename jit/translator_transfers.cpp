@@ -12,6 +12,7 @@ namespace relic86::jit {
 
 // Carries out the instruction, all of it but its count. False: nothing was done.
 bool Translator::transfer(const ExitPoint& exit) {
+  loaded_.reset();
   const Insn& insn = *exit.insn;
   const bool wide = insn.operand32();
   constexpr u32 kHighest16 = 0xFFFF, kHighest = 0xFFFFFFFF;
@@ -37,20 +38,15 @@ bool Translator::transfer(const ExitPoint& exit) {
   Selector selector(insn.immediate2);
   u32 offset = insn.immediate;
   if (insn.memory() && !far_pointer_directly(cpu_, insn, selector, offset)) return false;
-  const CpuMode before = state_.mode;
-  const Selector& loaded = state_.segment[kCs].selector;
   if (exit.far == FarKind::Jump) {
     if (!jump_directly(cpu_, selector, offset, wide)) return false;
   } else if (exit.far == FarKind::Call) {
     if (!call_directly(cpu_, selector, offset, wide, next)) return false;
   } else {
     if (!return_directly(cpu_, wide, insn.immediate & kHighest16)) return false;
-    selector = loaded;
+    selector = state_.segment[kCs].selector;
   }
-  // Translated code does it the next time, if it may.
-  constexpr u16 kRpl = 3;
-  const bool stays = before.code32 == state_.mode.code32 && before.cpl == state_.mode.cpl;
-  if (stays && ((selector.raw ^ loaded.raw) & ~kRpl) == 0) descriptors_.remember(cpu_, selector);
+  loaded_ = selector;
   return true;
 }
 
@@ -61,6 +57,10 @@ u64 Translator::enter_next(const ExitPoint& exit) {
   if (due() || page == 0 || !options_.direct || !options_.indirect) return proceed(Flow::StopAt);
   const Mode::Key before = modes_.key_of(exit.owner->mode);
   const u32 mode = number_of(Mode::key_after(state_, before));
+  // Translated code does it the next time, if it may.
+  constexpr u16 kRpl = 3;
+  const bool direct = loaded_ && ((loaded_->raw ^ state_.segment[kCs].selector.raw) & ~kRpl) == 0;
+  if (direct && mode == exit.owner->mode) descriptors_.remember(cpu_, *loaded_);
 #ifdef RELIC86_CHECK_MODES
   RELIC86_ASSERT((before & Mode::kTraps) != 0 || mode == mode_number());
 #endif

@@ -162,6 +162,7 @@ constexpr DeviceRow kDevices[] = {
     {"virtserialport", "virtio-serial-bus", "chardev=ID,name=NAME,bus=ID.0,nr=N: a named stream", nullptr},
     {"floppy", "floppy-bus", "drive=ID,unit=0|1,bootindex=N: a floppy drive", nullptr},
     {"VGA", "PCI", "the display adapter of -vga std", nullptr},
+    {"cirrus-vga", "PCI", "a Cirrus Logic GD5446, the display adapter of -vga cirrus", nullptr},
     {"isa-serial", "ISA", "chardev=ID,index=0..3: a serial port", nullptr},
     {"isa-parallel", "ISA", "chardev=ID,index=0..2: a parallel port", nullptr},
     {"isa-debugcon", "ISA", "chardev=ID,iobase=PORT: bytes written to the port go to the character device", nullptr},
@@ -276,7 +277,8 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
     if (!options.append.empty()) return Error{"-append only allowed with -kernel option"};
     return {};
   }
-  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes, config.display});
+  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes,
+                             config.display != BoardConfig::Display::None});
   if (!loaded) return loaded.error();
   LoadedKernel kernel = std::move(loaded).value();
   for (auto& item : kernel.items) config.firmware_items.push_back(std::move(item));
@@ -386,9 +388,10 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   if (!bios) return bios.error();
   config.bios = std::move(bios).value();
   if (config.bios.size() > kMostSystemRom) return Error{fmt::format("-bios {}: larger than 16 MiB", options.bios)};
-  config.display = options.vga != "none";
-  if (config.display) {
-    auto vga_bios = firmware.vga_bios();
+  using Display = BoardConfig::Display;
+  config.display = options.vga == "none" ? Display::None : options.vga == "cirrus" ? Display::Cirrus : Display::Std;
+  if (config.display != Display::None) {
+    auto vga_bios = firmware.vga_bios(config.display == Display::Cirrus ? kCirrusBios : kVgaBios);
     // A machine with its own system ROM may well do without a video BIOS.
     if (!vga_bios && options.bios.empty()) return vga_bios.error();
     if (vga_bios) config.vga_bios = std::move(vga_bios).value();

@@ -38,13 +38,9 @@ constexpr Text kWindowProperties =
     "zoom-to-fit rendernode";
 
 constexpr Missing kMissingAdapters[] = {
-    {"cirrus", "there is no Cirrus adapter; std has VESA modes, and guests of its time have drivers for VGA"},
-    {"vmware", "there is no VMware adapter; say -vga std"},
-    {"qxl", "there is no QXL adapter; say -vga std"},
-    {"virtio", "there is no virtio adapter; say -vga std"},
-    {"xenfb", "it belongs to Xen; say -vga std"},
-    {"tcx", "it belongs to SPARC machines; say -vga std"},
-    {"cg3", "it belongs to SPARC machines; say -vga std"},
+    {"vmware", "there is no VMware adapter; say -vga std"}, {"qxl", "there is no QXL adapter; say -vga std"},
+    {"virtio", "there is no virtio adapter; say -vga std"}, {"xenfb", "it belongs to Xen; say -vga std"},
+    {"tcx", "it belongs to SPARC machines; say -vga std"},  {"cg3", "it belongs to SPARC machines; say -vga std"},
 };
 
 const Missing* find(std::span<const Missing> rows, Text name) {
@@ -93,12 +89,15 @@ Result<> set_display(Options& options, std::string_view value) {
 
 Result<> set_vga(Options& options, std::string_view value) {
   if (asks_for_help(value)) {
-    options.print_and_exit = "none                 no graphic card\nstd                  standard VGA (default)\n";
+    options.print_and_exit =
+        "none                 no graphic card\nstd                  standard VGA (default)\n"
+        "cirrus               Cirrus VGA\n";
     return {};
   }
   if (const Missing* row = find(kMissingAdapters, value); row != nullptr)
     return Error{fmt::format("-vga {}: {}", value, row->mend)};
-  if (value != "std" && value != "none") return unknown("-vga", value, "adapter", {"std", "none"}, kMissingAdapters);
+  if (value != "std" && value != "none" && value != "cirrus")
+    return unknown("-vga", value, "adapter", {"std", "cirrus", "none"}, kMissingAdapters);
   options.vga = value;
   return {};
 }

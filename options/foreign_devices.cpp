@@ -17,7 +17,7 @@ constexpr Text kNoVirtio =
 constexpr Text kNoSound = "there is no such sound card; sb16, adlib, AC97 and ES1370 exist";
 constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
 constexpr Text kNoSata = "there is no SATA controller; disks are IDE: -hda FILE, or -device ide-hd";
-constexpr Text kNoDisplay = "there is no such display adapter; -vga std is the one that exists";
+constexpr Text kNoDisplay = "there is no such display adapter; -vga std and -vga cirrus exist";
 constexpr Text kNoBridge = "there is one PCI bus; leave the option out";
 constexpr Text kNoPci = "it does not exist here; leave the option out";
 
@@ -71,7 +71,6 @@ constexpr Row kRows[] = {
     {"nvme", kNoSata},
     {"sdhci", "there is no SD card slot; use -hda FILE"},
     {"sd-card", "there is no SD card slot; use -hda FILE"},
-    {"cirrus-vga", kNoDisplay},
     {"isa-cirrus-vga", kNoDisplay},
     {"isa-vga", kNoDisplay},
     {"vmware-svga", kNoDisplay},

@@ -559,7 +559,7 @@ constexpr OptionRow kRows[] = {
      enable<&Options::no_defaults>},
     {"sdl", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "sdl"); }},
     {"gtk", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "gtk"); }},
-    {"vga", "std|none", "display adapter", set_vga},
+    {"vga", "std|cirrus|none", "display adapter", set_vga},
     {"k", "LAYOUT", "keyboard layout; keys are sent by position, the guest's layout counts", set_keyboard},
     {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
     {"blockdev", "DRIVER,node-name=N", "an image for -device drive=N; driver=file|host_device|raw, in JSON too",

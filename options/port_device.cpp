@@ -23,6 +23,7 @@ constexpr PortRow kPorts[] = {
     {"isa-parallel", "chardev id index iobase irq"},
     {"isa-debugcon", "chardev id iobase readback"},
     {"VGA", "id addr bus vgamem_mb edid xres yres xmax ymax mmio qemu-extended-regs romfile"},
+    {"cirrus-vga", "id addr bus vgamem_mb blitter global-vmstate romfile"},
 };
 
 using Words = std::map<std::string, std::string>;
@@ -84,6 +85,17 @@ Result<> set_debug_console(Options& options, const DeviceOption& device, const W
   return {};
 }
 
+Result<> set_cirrus(Options& options, const DeviceOption& device, const Words& words) {
+  constexpr u64 kMegabytes = 4, kMost = 256;
+  const auto size = number(device, words, "vgamem_mb", kMost);
+  if (!size) return size.error();
+  if (size.value().value_or(kMegabytes) != kMegabytes)
+    return Error{
+        "-device cirrus-vga: vgamem_mb: the GD5446 has 4 MiB of video memory; leave it out or say vgamem_mb=4"};
+  options.vga = "cirrus";
+  return {};
+}
+
 }  // namespace
 
 std::string_view port_device_properties(std::string_view name) {
@@ -102,6 +114,7 @@ Result<bool> attach_port_device(Options& options, const DeviceOption& device) {
   if (device.name == "isa-parallel") done = add_port(options.parallels, device, words.value(), {0x378, 0x278, 0x3BC});
   if (device.name == "isa-debugcon") done = set_debug_console(options, device, words.value());
   if (device.name == "VGA") options.vga = "std";
+  if (device.name == "cirrus-vga") done = set_cirrus(options, device, words.value());
   if (!done) return done.error();
   return true;
 }

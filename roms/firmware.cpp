@@ -81,7 +81,9 @@ Result<std::vector<u8>> Firmware::system_bios(const std::string& bios) const {
   return bios.empty() ? packaged(kSystemBios, kLargestBios) : named("-bios", bios, kLargestBios);
 }
 
-Result<std::vector<u8>> Firmware::vga_bios() const { return packaged(kVgaBios, kLargestOptionRom + kBlock); }
+Result<std::vector<u8>> Firmware::vga_bios(const char* file) const {
+  return packaged(file, kLargestOptionRom + kBlock);
+}
 
 Result<std::vector<u8>> Firmware::option_rom(const std::string& file) const {
   return named("-option-rom", file, kLargestOptionRom + kBlock);

@@ -12,7 +12,8 @@
 namespace relic86 {
 
 inline constexpr const char* kSystemBios = "bios-256k.bin";
-inline constexpr const char* kVgaBios = "vgabios-stdvga.bin";
+inline constexpr const char* kVgaBios = "vgabios-stdvga.bin";     // suits PCI 1234:1111
+inline constexpr const char* kCirrusBios = "vgabios-cirrus.bin";  // suits PCI 1013:00B8
 
 // A whole file as a ROM of 1 byte to largest bytes. option names it in messages: "-bios".
 Result<std::vector<u8>> load_rom(std::string_view option, const std::string& path, u64 largest);
@@ -24,8 +25,8 @@ class Firmware {
 
   // The system BIOS: the file of -bios (as given, else by name in the directories), or SeaBIOS when bios is empty.
   Result<std::vector<u8>> system_bios(const std::string& bios) const;
-  // The VGA BIOS that suits PCI 1234:1111.
-  Result<std::vector<u8>> vga_bios() const;
+  // One of the VGA BIOSes above.
+  Result<std::vector<u8>> vga_bios(const char* file) const;
   // The boot ROM of a network card by a file (romfile=), else iPXE's for the model as ipxe-qemu has it: "e1000".
   Result<std::vector<u8>> network_rom(const std::string& file, const std::string& model) const;
   // A ROM by path, else by name in the directories (-option-rom).

@@ -6,6 +6,7 @@
 
 #include "cpu/cpu_model_list.h"
 #include "devices/pci_bus.h"
+#include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
 #include "machine/board_options.h"
 #include "options/machine_option.h"
@@ -135,9 +136,10 @@ class Tree {
     }
     // Whoever manages the machine asks for what it did not say.
     constexpr u32 kMebibyte = 1u << 20;
-    if (device.name == "VGA") {
+    if (device.name == "VGA" || device.name == "cirrus-vga") {
       std::erase_if(node.properties, [](const ObjectProperty& property) { return property.name == "vgamem_mb"; });
-      node.properties.push_back({"vgamem_mb", "uint32", Vga::kVideoMemory / kMebibyte});
+      const u32 bytes = device.name == "VGA" ? Vga::kVideoMemory : CirrusVga::kVideoMemory;
+      node.properties.push_back({"vgamem_mb", "uint32", bytes / kMebibyte});
     }
   }
 

@@ -95,8 +95,8 @@ struct PciSoundCardConfig : SoundCardConfig {
 };
 
 struct BoardConfig {
-  std::vector<u8> bios;      // 1 byte to 16 MiB
-  bool display = true;       // -vga std; false: none
+  std::vector<u8> bios;  // 1 byte to 16 MiB
+  enum class Display : u8 { None, Std, Cirrus } display = Display::Std;
   std::vector<u8> vga_bios;  // its option ROM; may be empty
   // What the processor's local APIC has; absent: the processor has none.
   struct LocalApicConfig {

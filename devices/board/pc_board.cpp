@@ -45,6 +45,7 @@
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/storage/i82077.h"
 #include "devices/storage/piix3_ide.h"
+#include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
 #include "devices/virtio/virtio_net.h"
@@ -69,7 +70,8 @@ constexpr SerialPlace kSerialPorts[] = {{0x3F8, 4}, {0x2F8, 3}, {0x3E8, 4}, {0x2
 
 constexpr SerialPlace kParallelPorts[] = {{0x378, 7}, {0x278, 5}, {0x3BC, 7}};
 
-static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom);
+static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom &&
+              CirrusVga::kVideoMemory <= Vga::kVideoMemory);
 
 void append_little_endian(std::vector<u8>& to, u64 value, unsigned width) {
   for (unsigned i = 0; i < width; i++) to.push_back(static_cast<u8>(value >> (i * 8)));
@@ -228,7 +230,14 @@ void PcBoard::create_chipset() {
 }
 
 void PcBoard::create_display() {
-  if (config_.display) vga_ = &add_pci<Vga>(kDisplaySlot, 0, config_.vga_bios);
+  using Display = BoardConfig::Display;
+  if (config_.display == Display::Std) display_ = &add_pci<Vga>(kDisplaySlot, 0, config_.vga_bios);
+  if (config_.display != Display::Cirrus) return;
+  auto adapter = std::make_unique<CirrusVga>();
+  adapter->set_option_rom(config_.vga_bios);
+  display_ = adapter.get();
+  place(*adapter, kDisplaySlot, 0);
+  attach(std::move(adapter));
 }
 
 void PcBoard::create_disks() {
@@ -473,10 +482,10 @@ void PcBoard::state(StateArchive& archive) {
   }
 }
 
-bool PcBoard::render(Frame& frame) { return vga_ != nullptr && vga_->render(frame); }
+bool PcBoard::render(Frame& frame) { return display_ != nullptr && display_->render(frame); }
 
 std::vector<std::string> PcBoard::text_screen() const {
-  return vga_ == nullptr ? std::vector<std::string>{} : vga_->text_lines();
+  return display_ == nullptr ? std::vector<std::string>{} : display_->text_lines();
 }
 
 void PcBoard::wake() { power_->wake(); }

@@ -24,6 +24,7 @@ class FwCfg;
 class I440fx;
 class I8042;
 class CoprocessorError;
+class DisplayAdapter;
 class I82077;
 class I8237;
 class I8259Pair;
@@ -42,7 +43,6 @@ class Ps2Mouse;
 class ResetPin;
 class SystemControlB;
 class Uart16550;
-class Vga;
 class VirtioBalloon;
 class VirtioBlock;
 class VirtioSerial;
@@ -64,8 +64,8 @@ class PcBoard {
   // --- What the frontend and the processor need. ---
   Ps2Keyboard& keyboard() { return *keyboard_; }
   Ps2Mouse& mouse() { return *mouse_; }
-  Vga* vga() { return vga_; }  // null: a machine without a display
-  // The picture and the text screen; false and empty without a display (see Vga).
+  DisplayAdapter* display() { return display_; }  // null: a machine without one
+  // The picture and the text screen; false and empty without a display (see DisplayAdapter).
   bool render(Frame& frame);
   std::vector<std::string> text_screen() const;
   Mc146818& clock() { return *clock_; }
@@ -192,7 +192,7 @@ class PcBoard {
   I8042* keyboard_controller_ = nullptr;
   Ps2Keyboard* keyboard_ = nullptr;
   Ps2Mouse* mouse_ = nullptr;
-  Vga* vga_ = nullptr;
+  DisplayAdapter* display_ = nullptr;
   Mc146818* clock_ = nullptr;
   std::array<Uart16550*, 4> uarts_{};
   std::array<ParallelPort*, 3> parallels_{};

@@ -21,8 +21,7 @@
 #include "base/assert.h"
 #include "devices/video/vbe_renderer.h"
 #include "devices/video/vga_geometry.h"
-#include "devices/video/vga_graphics_renderer.h"
-#include "devices/video/vga_palette.h"
+#include "devices/video/vga_picture.h"
 
 namespace relic86 {
 
@@ -37,8 +36,7 @@ constexpr u64 kBarPorts = 0x400, kBarPortsEnd = 0x420;
 constexpr u64 kBarDispi = 0x500, kBarDispiEnd = 0x500 + VbeDispi::kRegisterCount * 2;
 constexpr u64 kBarExtension = 0x600, kBarExtensionEnd = 0x608;
 constexpr u64 kExtensionRegisters = 0x1E1E1E1E'00000008;  // size 8; 1Eh in every byte: little-endian frame buffer
-constexpr double kMonitorAspect = 4.0 / 3.0;
-constexpr unsigned kBlankWidth = 720, kBlankHeight = 400;  // of a screen without a mode
+constexpr double kTubeAspect = 4.0 / 3.0;
 
 PciIdentity display_controller() {
   PciIdentity identity;
@@ -264,27 +262,10 @@ const VgaTiming& Vga::timing() {
   return timing_;
 }
 
-// Notes which pages of the picture were written since the last call, and arms them again.
 bool Vga::take_dirty_pages() {
-  BackingStore& store = bus_memory_->store();
-  const bool vbe = dispi_.enabled();
-  dirty_start_ = vbe ? dispi_.picture_start() & ~(kPageSize - 1) : 0;
-  const u32 end = vbe ? dispi_.picture_start() + dispi_.picture_bytes() : VgaMemory::kPlanarBytes;
-  const u32 pages = (std::min(end, kVideoMemory) - dirty_start_ + kPageSize - 1) / kPageSize;
-  dirty_pages_.assign(pages, 0);
-  u32 first = pages;
-  u32 last = 0;
-  for (u32 page = 0; page < pages; page++) {
-    const BackingOffset at = video_memory_ + (dirty_start_ + page * kPageSize);
-    // A page that nobody watches was never armed: nothing is known about it.
-    if (drawn_ && !store.dirty(at) && store.watched(at)) continue;
-    dirty_pages_[page] = 1;
-    first = std::min(first, page);
-    last = page + 1;
-  }
-  if (first >= last) return false;
-  store.arm_dirty(video_memory_ + (dirty_start_ + first * kPageSize), u64{last - first} * kPageSize);
-  return true;
+  const u32 start = dispi_.enabled() ? dispi_.picture_start() : 0;
+  const u32 end = dispi_.enabled() ? start + dispi_.picture_bytes() : VgaMemory::kPlanarBytes;
+  return dirty_pages_.take(bus_memory_->store(), video_memory_, start, std::min(end, kVideoMemory), !drawn_);
 }
 
 bool Vga::render(Frame& frame) {
@@ -312,11 +293,8 @@ void Vga::draw_dirty_rows(Frame& frame) {
   changed_rows_ = {frame.height, 0};
   VbeRenderer renderer(dispi_, registers_, memory_.bytes());
   for (unsigned y = 0; y < frame.height; y++) {
-    const u32 start = dispi_.picture_start() - dirty_start_ + y * dispi_.pitch();
-    const u32 last = start + renderer.row_bytes() - 1;
-    const auto from = dirty_pages_.begin() + start / kPageSize;
-    const auto to = dirty_pages_.begin() + std::min<std::size_t>(last / kPageSize + 1, dirty_pages_.size());
-    if (std::find(from, to, 1) == to) continue;
+    const u32 start = dispi_.picture_start() + y * dispi_.pitch();
+    if (!dirty_pages_.any(start, start + renderer.row_bytes())) continue;
     renderer.row(y, frame);
     changed_rows_.first = std::min(changed_rows_.first, y);
     changed_rows_.end = y + 1;
@@ -324,30 +302,13 @@ void Vga::draw_dirty_rows(Frame& frame) {
 }
 
 void Vga::draw(Frame& frame, VgaBlink blink) const {
-  frame.text_mode = text_mode();
-  const bool wide_dac = dispi_.eight_bit_dac();
-  bool shown = registers_.video_enabled();
-  u32 blank_colour = 0;
-  if (dispi_.enabled()) {
-    VbeRenderer(dispi_, registers_, memory_.bytes()).draw(frame);
-  } else {
-    const VgaGeometry geometry = VgaGeometry::of(registers_);
-    if (!geometry.displayed && geometry.columns < 2) {
-      frame.width = kBlankWidth;
-      frame.height = kBlankHeight;
-      frame.pixels.resize(u64{kBlankWidth} * kBlankHeight);
-    } else if (frame.text_mode) {
-      render_text(registers_, memory_.bytes(), wide_dac, blink, frame);
-    } else {
-      render_graphics(registers_, memory_.bytes(), wide_dac, frame);
-    }
-    if (geometry.displayed && !shown) blank_colour = overscan_colour(registers_, wide_dac);
-    shown = shown && geometry.displayed;
-  }
-  if (!shown) std::fill(frame.pixels.begin(), frame.pixels.end(), blank_colour);
-  // The VGA fills its 4:3 tube with every mode. VBE modes have square pixels, save the old 16:10 ones.
-  const bool square = dispi_.enabled() && !(frame.width * 10 == frame.height * 16 && frame.width <= 640);
-  frame.pixel_aspect = square ? 1.0 : kMonitorAspect * frame.height / frame.width;
+  if (!dispi_.enabled()) return draw_vga_mode(registers_, memory_.bytes(), dispi_.eight_bit_dac(), blink, frame);
+  frame.text_mode = false;
+  VbeRenderer(dispi_, registers_, memory_.bytes()).draw(frame);
+  if (!registers_.video_enabled()) std::fill(frame.pixels.begin(), frame.pixels.end(), 0u);
+  // VBE modes have square pixels, save the old 16:10 ones.
+  const bool square = frame.width * 10 != frame.height * 16 || frame.width > 640;
+  frame.pixel_aspect = square ? 1.0 : kTubeAspect * frame.height / frame.width;
 }
 
 std::vector<std::string> Vga::text_lines() {
@@ -358,16 +319,7 @@ std::vector<std::string> Vga::text_lines() {
 
 std::string Vga::mode_name() const {
   if (dispi_.enabled()) return fmt::format("VBE {}x{}x{}", dispi_.width(), dispi_.height(), dispi_.depth());
-  const VgaGeometry geometry = VgaGeometry::of(registers_);
-  if (text_mode()) {
-    const unsigned scans = geometry.row_height * (geometry.double_scan ? 2 : 1);
-    return fmt::format("text {}x{}", geometry.columns, geometry.lines / scans);
-  }
-  const u8 mode = registers_.graphics()[VgaRegisters::kGraphicsMode];
-  const bool many = (mode & 0x40) != 0;
-  const unsigned colours = many ? 256 : (mode & 0x20) != 0 ? 4 : 16;
-  return fmt::format("graphics {}x{}, {} colours", geometry.columns * (many ? 4 : 8),
-                     geometry.lines / geometry.repeated_lines(registers_), colours);
+  return vga_mode_name(registers_);
 }
 
 }  // namespace relic86

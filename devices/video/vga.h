@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "devices/host_sinks.h"
 #include "devices/pci_device.h"
+#include "devices/video/display_adapter.h"
 #include "devices/video/edid.h"
+#include "devices/video/picture_pages.h"
 #include "devices/video/vbe_dispi.h"
 #include "devices/video/vga_memory.h"
 #include "devices/video/vga_registers.h"
@@ -19,7 +20,7 @@
 
 namespace relic86 {
 
-class Vga final : public PciDevice {
+class Vga final : public PciDevice, public DisplayAdapter {
  public:
   static constexpr u32 kVideoMemory = 16 * 1024 * 1024;
   static constexpr u64 kMostRom = 256 * 1024;
@@ -32,21 +33,11 @@ class Vga final : public PciDevice {
 
   std::string_view name() const override { return "vga"; }
 
-  // Brings frame up to the present picture and returns true; false: nothing changed since the last call that drew, and
-  // frame is left alone. Give the same frame at every call: only what changed is drawn. An empty frame, or one of other
-  // dimensions than the last, is drawn whole.
-  bool render(Frame& frame);
-  // The rows that the last render() may have changed: [first, end).
-  struct Rows {
-    unsigned first = 0;
-    unsigned end = 0;
-  };
-  Rows changed_rows() const { return changed_rows_; }
-  bool text_mode() const { return !dispi_.enabled() && !registers_.graphics_mode(); }
-  // The text screen in UTF-8, trailing blanks stripped; empty in graphics modes and before a mode is set.
-  std::vector<std::string> text_lines();
-  // "text 80x25", "graphics 640x480, 16 colours", "VBE 1024x768x32": for messages.
-  std::string mode_name() const;
+  bool render(Frame& frame) override;
+  Rows changed_rows() const override { return changed_rows_; }
+  bool text_mode() const override { return !dispi_.enabled() && !registers_.graphics_mode(); }
+  std::vector<std::string> text_lines() override;
+  std::string mode_name() const override;
 
   const VgaRegisters& registers() const { return registers_; }
   const VbeDispi& dispi() const { return dispi_; }
@@ -111,8 +102,7 @@ class Vga final : public PciDevice {
   VgaTiming timing_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from
   bool drawn_ = false;
-  u32 dirty_start_ = 0;          // byte of video memory that the first of dirty_pages_ begins with
-  std::vector<u8> dirty_pages_;  // of the picture, by take_dirty_pages()
+  PicturePages dirty_pages_;
   Rows changed_rows_;
   Shown shown_;
   unsigned drawn_width_ = 0;

@@ -41,6 +41,7 @@ class VgaMemory {
   // True when B8000h-BFFFFh is nothing but planes 0 and 1 by turns (vga_text_window.h).
   bool text_is_linear() const;
 
+  u32 latch() const { return latch_; }  // plane p in bits 8p+7:8p
   std::span<const u8> bytes() const { return bytes_; }
   std::span<u8> bytes() { return bytes_; }
 

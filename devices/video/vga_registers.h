@@ -79,6 +79,10 @@ class VgaRegisters {
   bool video_enabled() const { return video_enabled_; }
   bool graphics_mode() const { return (graphics_[kMiscellaneous] & 1) != 0; }
 
+  // Which attribute register port 3C0h names, and whether it takes data next.
+  u8 attribute_index() const { return attribute_index_; }
+  bool attribute_data_next() const { return attribute_data_next_; }
+
   // Grows with every change of a register that shows on the screen.
   u64 generation() const { return generation_; }
 

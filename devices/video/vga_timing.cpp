@@ -15,12 +15,15 @@ constexpr u8 kDisabledBit = 1;
 }  // namespace
 
 VgaTiming VgaTiming::of(const VgaRegisters& registers) {
+  // Selects 2 and 3 are external clocks; nothing is connected there, so the faster one stands in.
+  return of(registers, (registers.miscellaneous_output() >> 2 & 3) == 0 ? kClock640 : kClock720);
+}
+
+VgaTiming VgaTiming::of(const VgaRegisters& registers, u64 dot_clock) {
   const auto& crtc = registers.crtc();
   const VgaGeometry geometry = VgaGeometry::of(registers);
-  const u8 clocking = registers.sequencer()[VgaRegisters::kClockingMode];
-  // Selects 2 and 3 are external clocks; nothing is connected there, so the faster one stands in.
-  u64 clock = (registers.miscellaneous_output() >> 2 & 3) == 0 ? kClock640 : kClock720;
-  if ((clocking & 8) != 0) clock /= 2;
+  const bool halved = (registers.sequencer()[VgaRegisters::kClockingMode] & 8) != 0;
+  const u64 clock = halved ? dot_clock / 2 : dot_clock;
   VgaTiming timing;
   timing.line_dots_ = (crtc[VgaRegisters::kHorizontalTotal] + 5u) * geometry.character_dots;
   timing.displayed_dots_ = std::min(geometry.columns * geometry.character_dots, timing.line_dots_);

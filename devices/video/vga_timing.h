@@ -9,6 +9,8 @@ namespace relic86 {
 class VgaTiming {
  public:
   static VgaTiming of(const VgaRegisters& registers);
+  // The same with a dot clock of the adapter's own, in Hz, at least 1 kHz.
+  static VgaTiming of(const VgaRegisters& registers, u64 dot_clock);
   // A VBE mode has no CRTC programme: 60 Hz, with blanking times like VESA's own modes.
   static VgaTiming of_vbe(unsigned height);
 

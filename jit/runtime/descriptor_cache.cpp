@@ -18,6 +18,9 @@ void DescriptorCache::remember(Cpu& cpu, Selector selector) {
   if ((entry & kTlbFast) == 0 || at.raw % kPageSize > kPageSize - sizeof(u64)) return;
   KnownDescriptor known;
   std::memcpy(&known.raw, reinterpret_cast<const u8*>(entry - kTlbFast + at.raw), sizeof known.raw);
+  known.key = selector.raw | u32{state.mode.cpl} << 16 | KnownDescriptor::kValid;
+  KnownDescriptor& kept = entries_[selector.raw >> 2 & (kEntries - 1)];
+  if (kept.key == known.key && kept.raw == known.raw) return;
   const Descriptor descriptor{static_cast<u32>(known.raw), static_cast<u32>(known.raw >> 32)};
   if (descriptor.code_or_data()) known.kind = KnownDescriptor::kKnown;
   const unsigned weaker = std::max<unsigned>(state.mode.cpl, selector.rpl());
@@ -42,8 +45,7 @@ void DescriptorCache::remember(Cpu& cpu, Selector selector) {
   if (descriptor.code_or_data() && descriptor.code() && privileged &&
       (descriptor.high & kPresentAndAccessed) == kPresentAndAccessed)
     known.kind |= KnownDescriptor::kEnterable;
-  known.key = selector.raw | u32{state.mode.cpl} << 16 | KnownDescriptor::kValid;
-  entries_[selector.raw >> 2 & (kEntries - 1)] = known;
+  kept = known;
 }
 
 }  // namespace relic86::jit

@@ -97,6 +97,14 @@ void Emitter::flags_image(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
   const Gp image = sized(host, 4);
+  if (at(id).size == 1 && flags_at_hand()) {  // a quarter of the time of PUSHFQ and POP
+    a_.mov(image.r64(), x86::rax);
+    a_.lahf();
+    a_.movzx(kAddress.r32(), x86::ah);  // AH goes with no register that needs REX
+    a_.mov(x86::rax, image.r64());
+    a_.mov(image, kAddress.r32());
+    return;
+  }
   arithmetic_image(image);
   a_.or_(image, state(offsetof(CpuState, system_flags), 4));
   a_.and_(image, ~static_cast<i32>(kVM | kRF));

@@ -147,5 +147,19 @@ TEST_F(TamperedState, OtherComponents) {
   refuses(with_number<u8>(state, "powered_off", 2), "powered_off");
 }
 
+TEST_F(TamperedState, CirrusAdapter) {
+  machine = std::make_unique<BootMachine>(std::vector<std::string>{"-hda", disk, "-snapshot", "-vga", "cirrus"}, 60.0);
+  run(100'000);
+  const auto state = machine->state();
+  const std::string adapter = "board.cirrus-vga.";
+  refuses(with_number<u32>(state, adapter + "blitter.line", 5000), adapter + "blitter.line");
+  refuses(with_number<u32>(state, adapter + "blitter.filled", 1u << 20), adapter + "blitter.filled");
+  refuses(with_number<u8>(state, adapter + "blitter.transfer", 7), adapter + "blitter.transfer");
+  refuses(with_number<u16>(state, adapter + "extensions.cursor_x", 0xFFFF), adapter + "extensions.cursor_x");
+  refuses(with_number<u8>(state, adapter + "extensions.mask_reads", 9), adapter + "extensions.mask_reads");
+  refuses(with_number<u8>(state, adapter + "extensions.palette_component", 3),
+          adapter + "extensions.palette_component");
+}
+
 }  // namespace
 }  // namespace relic86

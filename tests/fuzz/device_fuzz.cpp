@@ -17,7 +17,6 @@
 #include "devices/character/uart16550.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
-#include "devices/video/vga.h"
 #include "devices/virtio/virtio_balloon.h"
 
 namespace relic86 {
@@ -70,10 +69,18 @@ class FuzzLink final : public NetworkLink {
   bool up_ = true;
 };
 
+constexpr const char* kCirrus = "cirrus-vga";
+
+BoardConfig::Display display_for(const std::string& owner) {
+  return owner.starts_with(kCirrus) ? BoardConfig::Display::Cirrus : BoardConfig::Display::Std;
+}
+
 class FuzzMachine final : public MachineControl, public GuestClock {
  public:
-  FuzzMachine() : store_(BackingStore::create(kRam, PcBoard::kExtraMemory).value()), bus_(store_) {
+  explicit FuzzMachine(BoardConfig::Display display)
+      : store_(BackingStore::create(kRam, PcBoard::kExtraMemory).value()), bus_(store_) {
     BoardConfig config;
+    config.display = display;
     config.bios.assign(65536, 0xF4);
     config.vga_bios.assign(32768, 0);
     config.vga_bios[0] = 0x55;
@@ -163,11 +170,13 @@ class FuzzMachine final : public MachineControl, public GuestClock {
                                                         VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial};
   static constexpr std::size_t kVirtio = std::size(kVirtioKinds);
 
-  // As firmware does it: every BAR of a card has a place, and the card is bus master.
+  // As firmware does it: every BAR of a card and of the display has a place, and the card is bus master.
   void place_cards() {
     u32 memory = 0xE0000000, ports = 0xC000;
-    constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4;
-    for (u32 slot = 3; slot < 32; slot++) {
+    constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4, kDisplaySlot = 2;
+    io_.write(IoPort(0xCF8), 4, 0x80000000u | kDisplaySlot << 11 | 0x10);
+    io_.write(IoPort(0xCFC), 4, 0xD0000000);
+    for (u32 slot = kDisplaySlot; slot < 32; slot++) {
       const auto config = [&](u32 offset, u32 value) {
         io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11 | offset);
         io_.write(IoPort(0xCFC), 4, value);
@@ -176,7 +185,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       const u32 identity = io_.read(IoPort(0xCFC), 4);
       if (identity == ~0u) continue;
       u32 legacy = 0;
-      for (u32 bar = 0; bar < kBars; bar++) {
+      for (u32 bar = slot == kDisplaySlot ? 1 : 0; bar < kBars; bar++) {
         config(0x10 + bar * 4, ~0u);
         const u32 mask = io_.read(IoPort(0xCFC), 4);
         if (mask == 0) continue;
@@ -238,6 +247,11 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     bus_.write(at(0x3000 + queue * 4), 2, queue);
   }
 
+  // The display's registers reach all that it has: ports, windows and BARs are one device's.
+  static bool belongs(const std::string& range, const std::string& owner) {
+    return range == owner || (owner == kCirrus && range.starts_with(owner));
+  }
+
   void access(const std::string& owner, std::mt19937& random) {
     // Configuration space is every function's register file, too.
     if (random() % 16 == 0) {
@@ -247,7 +261,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     }
     std::vector<const IoRange*> ports;
     for (const IoRange& range : io_.ranges()) {
-      if (range.owner == owner) ports.push_back(&range);
+      if (belongs(range.owner, owner)) ports.push_back(&range);
     }
     if (!ports.empty() && random() % 2 == 0) {
       const IoRange& range = *ports[random() % ports.size()];
@@ -261,7 +275,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     }
     std::vector<PhysRange> windows;
     for (const PhysRange& range : bus_.ranges()) {
-      if (range.owner == owner && range.size > 0) windows.push_back(range);
+      if (belongs(range.owner, owner) && range.size > 0) windows.push_back(range);
     }
     if (windows.empty()) return;
     const PhysRange& window = windows[random() % windows.size()];
@@ -359,14 +373,15 @@ int run(int argc, char** argv) {
       owners.push_back(word);
   }
   if (owners.empty()) {
-    for (const std::string& owner : FuzzMachine().owners()) owners.push_back(owner);
+    for (const std::string& owner : FuzzMachine(BoardConfig::Display::Std).owners()) owners.push_back(owner);
+    owners.emplace_back(kCirrus);
   }
   for (const std::string& owner : owners) {
     std::mt19937 random(seed);
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     u64 steps = 0;
     while (std::chrono::steady_clock::now() < end) {
-      FuzzMachine machine;
+      FuzzMachine machine(display_for(owner));
       for (unsigned i = 0; i < 20000; i++, steps++) machine.step(owner, random);
     }
     fmt::print("{}: {} steps with seed {}\n", owner, steps, seed);

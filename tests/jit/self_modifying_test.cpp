@@ -284,6 +284,22 @@ TEST_P(SelfModifying, ByABusMasterOrDebugger) {
   EXPECT_EQ(value(kEdx), expected);
 }
 
+// The instruction that writes goes on with the operands that it was decoded with.
+TEST_P(SelfModifying, AnExchangeThatNamesAnotherRegisterInItself) {
+  constexpr u8 kOfBl = 0x1D, kOfCh = 0x2D;  // ModRM: disp32 with BL or CH
+  const Bytes code = counting_loop([](Bytes& b) {
+    const u32 at = kStart + b.size() + 2 + 7 + 1;
+    b.raw({0xB3, kOfCh});                         // mov bl, ch's ModRM
+    b.raw({0xC6, 0x05}).dword(at).raw({kOfBl});   // mov byte [ModRM], bl's
+    b.raw({0x86, kOfBl}).dword(at);               // xchg [ModRM], bl
+    b.raw({0x0F, 0xB6, 0xC3, 0x0F, 0xB6, 0xC0});  // movzx eax, bl; movzx eax, al
+    b.raw({0x80, 0xE5, 0x00});                    // and ch, 0
+  });
+  machine_.write(kStart, code.all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), kRounds * kOfBl);
+}
+
 TEST_P(SelfModifying, StringInstructionsWriteCode) {
   // REP MOVSB copies one of two functions to the place that is called then.
   constexpr u32 kFunctions = 0x3000, kPlace = kStart + 0x400;

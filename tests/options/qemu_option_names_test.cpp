@@ -230,7 +230,14 @@ TEST(Properties, OfOptionsHaveAnAnswerToo) {
   EXPECT_NE(refusal({"-display", "sdk"}).find("the nearest is sdl"), std::string::npos);
   EXPECT_NE(refusal({"-display", "gtk,zoom=1"}).find("-display gtk,zoom: unknown property"), std::string::npos);
   EXPECT_EQ(warning({"-display", "gtk,gl=off,full-screen=on"}), "");
-  for (const char* adapter : {"cirrus", "vmware", "qxl", "virtio", "xenfb", "tcx", "cg3"})
+  const std::vector<std::vector<std::string>> cirrus = {{"-vga", "cirrus"}, {"-device", "cirrus-vga,vgamem_mb=4"}};
+  for (const auto& words : cirrus) {
+    const auto parsed = parse_command_line(words);
+    ASSERT_TRUE(parsed.ok()) << parsed.message();
+    EXPECT_EQ(parsed.value().options.vga, "cirrus");
+  }
+  EXPECT_NE(refusal({"-device", "cirrus-vga,vgamem_mb=16"}).find("has 4 MiB"), std::string::npos);
+  for (const char* adapter : {"vmware", "qxl", "virtio", "xenfb", "tcx", "cg3"})
     EXPECT_EQ(refusal({"-vga", adapter}).find("unknown"), std::string::npos) << adapter;
   for (const char* machine : {"q35", "isapc", "microvm", "pc-q35-7.2", "x-remote"})
     EXPECT_NE(refusal({"-M", machine}).find("relic86 does not build this machine"), std::string::npos) << machine;
@@ -291,8 +298,9 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 }
 
 TEST(ForeignDevices, AreRefusedWithAReason) {
-  for (const char* device : {"e1000", "virtio-scsi-pci", "usb-tablet", "gus", "ich9-ahci", "lsi53c895a", "nvme",
-                             "pvpanic", "cirrus-vga", "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
+  for (const char* device :
+       {"e1000", "virtio-scsi-pci", "usb-tablet", "gus", "ich9-ahci", "lsi53c895a", "nvme", "pvpanic", "isa-cirrus-vga",
+        "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});
     const auto plan = board_plan_for(options);
