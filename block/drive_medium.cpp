@@ -61,6 +61,12 @@ std::string DriveMedium::describe() const {
   return text;
 }
 
+Result<> DriveMedium::forked() {
+  if (overlay_ != nullptr) return overlay_->forked();
+  if (access_ == Access::ReadOnly) return {};
+  return Error{fmt::format("{}: two processes would write to it; give the machine -snapshot", file_)};
+}
+
 DiskJournal::Image DriveMedium::identity() const {
   std::error_code failure;
   const auto path = std::filesystem::weakly_canonical(file_, failure);

@@ -44,6 +44,9 @@ class DriveMedium {
   Result<> write(u64 offset, std::span<const u8> bytes);
   Result<> flush();
 
+  // In a process that has just been forked (OverlayImage::forked). Error: what is written would go to the file itself.
+  Result<> forked();
+
   // What has been done with it since it was opened.
   struct Counts {
     u64 reads = 0, writes = 0, flushes = 0;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace relic86 {
 
@@ -125,22 +126,52 @@ Result<> OverlayImage::write(u64 offset, std::span<const u8> bytes) {
   return {};
 }
 
+u64 OverlayImage::leaf_count() const {
+  return std::max<u64>(leaves_.size(), shared_ != nullptr ? shared_->leaf_count() : 0);
+}
+
+bool OverlayImage::leaf_is_empty(u64 leaf) const {
+  return (leaf >= leaves_.size() || leaves_[leaf].empty()) && (shared_ == nullptr || shared_->leaf_is_empty(leaf));
+}
+
 Result<> OverlayImage::visit(const Visitor& visitor) const {
   std::array<u8, kBlockSize> content{};
-  for (u64 leaf = 0; leaf < leaves_.size(); leaf++) {
-    if (leaves_[leaf].empty()) continue;
+  for (u64 leaf = 0; leaf < leaf_count(); leaf++) {
+    if (leaf_is_empty(leaf)) continue;
     for (u64 bit = 0; bit < kBlocksPerLeaf; bit++) {
       const u64 block = leaf * kBlocksPerLeaf + bit;
-      if (!has(block)) continue;
+      if (!has_here_or_below(block)) continue;
       const auto view = std::span(content).first(block_length(block));
-      if (auto result = read_overlay(block * kBlockSize, view); !result) return result;
+      const OverlayImage* layer = this;
+      while (!layer->has(block)) layer = layer->shared_;
+      if (auto result = layer->read_overlay(block * kBlockSize, view); !result) return result;
       if (auto result = visitor(block * kBlockSize, view); !result) return result;
     }
   }
   return {};
 }
 
+Result<> OverlayImage::forked() {
+  const int file = open_unlinked(directory_);
+  if (file < 0) {
+    return Error{fmt::format("{}: no temporary file for the snapshot overlay ({}); set TMPDIR to a writable folder",
+                             directory_, std::strerror(errno))};
+  }
+  std::unique_ptr<OverlayImage> below(new OverlayImage(std::move(base_), file_, directory_));
+  below->leaves_ = std::exchange(leaves_, {});
+  below->block_count_ = std::exchange(block_count_, 0);
+  below->shared_ = shared_;
+  shared_ = below.get();
+  base_ = std::move(below);
+  file_ = file;
+  return {};
+}
+
 Result<> OverlayImage::clear() {
+  while (shared_ != nullptr) {  // what lies below stays as it is for the processes that share it
+    OverlayImage* const below = std::exchange(shared_, shared_->shared_);
+    base_ = std::unique_ptr<BlockDevice>(std::move(below->base_));
+  }
   leaves_.clear();
   block_count_ = 0;
   // Gives the space back. The length does not matter: no block is in the file any more.
@@ -152,10 +183,10 @@ Result<> OverlayImage::clear() {
 }
 
 Result<> OverlayImage::commit() {
-  if (base_->read_only()) return Error{"the image is read-only; open it for writing to commit to it"};
-  auto result = visit([this](u64 offset, std::span<const u8> bytes) { return base_->write(offset, bytes); });
+  if (base().read_only()) return Error{"the image is read-only; open it for writing to commit to it"};
+  auto result = visit([this](u64 offset, std::span<const u8> bytes) { return base().write(offset, bytes); });
   if (!result) return result;
-  if (result = base_->flush(); !result) return result;
+  if (result = base().flush(); !result) return result;
   return clear();
 }
 

@@ -34,11 +34,15 @@ class OverlayImage final : public BlockDevice {
   // image's end). The first error ends the visit.
   using Visitor = std::function<Result<>(u64 offset, std::span<const u8> bytes)>;
   Result<> visit(const Visitor& visitor) const;
-  u64 block_count() const { return block_count_; }
+  u64 block_count() const { return block_count_; }  // since the last fork
   // For loadvm: forgets all blocks; write() then puts the saved ones back.
   Result<> clear();
 
-  BlockDevice& base() { return *base_; }
+  // In a process that has just been forked: what is in the overlay stays shared with the process that this one was, and
+  // is not written to any more; what is written goes to a file of this process's own.
+  Result<> forked();
+
+  BlockDevice& base() { return shared_ != nullptr ? shared_->base() : *base_; }
 
  private:
   OverlayImage(std::unique_ptr<BlockDevice> base, int file, std::string directory)
@@ -48,12 +52,18 @@ class OverlayImage final : public BlockDevice {
   static constexpr u64 kBlocksPerLeaf = 32768;
   using Leaf = std::vector<u64>;
   bool has(u64 block) const;
+  bool has_here_or_below(u64 block) const {
+    return has(block) || (shared_ != nullptr && shared_->has_here_or_below(block));
+  }
   void add(u64 block);
+  u64 leaf_count() const;
+  bool leaf_is_empty(u64 leaf) const;
   u64 block_length(u64 block) const;
   Result<> read_overlay(u64 offset, std::span<u8> bytes) const;
   Result<> write_overlay(u64 offset, std::span<const u8> bytes);
 
   std::unique_ptr<BlockDevice> base_;
+  OverlayImage* shared_ = nullptr;  // base_, if that is the overlay of before a fork
   int file_;
   std::string directory_;
   std::vector<Leaf> leaves_;

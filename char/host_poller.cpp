@@ -11,9 +11,15 @@
 
 namespace relic86 {
 
-HostPoller::HostPoller() : wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (wake_fd_ < 0) throw std::system_error(errno, std::generic_category(), "no descriptor for the host's events");
+namespace {
+int new_wake_up() {
+  const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "no descriptor for the host's events");
+  return fd;
 }
+}  // namespace
+
+HostPoller::HostPoller() : wake_fd_(new_wake_up()) {}
 
 HostPoller::~HostPoller() { close(wake_fd_); }
 
@@ -64,6 +70,11 @@ void HostPoller::poll(i64 timeout) {
     const auto callback = watch->second.callback;  // a copy: the callback may unwatch itself
     callback();
   }
+}
+
+void HostPoller::forked() {
+  close(wake_fd_);
+  wake_fd_ = new_wake_up();
 }
 
 void HostPoller::wake() {

@@ -45,6 +45,8 @@ class HostPoller {
   // Runs the callbacks of everything readable or writable; waits at most timeout nanoseconds for the first (0: not at
   // all, -1: for ever).
   void poll(i64 timeout);
+  // In a process that has just been forked: the wake-up is its own from now on, not one with the process that it was.
+  void forked();
   // Ends a wait; safe from any thread and from signal handlers.
   void wake();
 

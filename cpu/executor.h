@@ -36,6 +36,8 @@ class Executor {
   // Breakpoints are not looked at.
   virtual ExitReason single_step() = 0;
 
+  // Instructions decoded since the start: a guest that comes to code that it has not run lately makes it grow.
+  virtual u64 decoded_instructions() const = 0;
   // Statistics for people: --jit-stats, info jit.
   virtual std::string describe() const = 0;
 };

@@ -81,7 +81,7 @@ class Interpreter final : public Executor, public CodeWatch {
   CodeBlocks& blocks() { return blocks_; }
 
   std::size_t cached_blocks() const { return blocks_.live(); }
-  u64 decoded_instructions() const { return decoded_; }  // for tests: nothing is decoded twice
+  u64 decoded_instructions() const override { return decoded_; }
 
  private:
   template <bool traced>

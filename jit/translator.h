@@ -74,6 +74,7 @@ class Translator final : public Executor, public CodeWatch {
 
   ExitReason run(u64 budget) override;
   void flush_code() override;
+  u64 decoded_instructions() const override { return interpreter_.decoded_instructions(); }
   std::string describe() const override;
   void code_written(BackingOffset first, u64 length) override;
   void set_breakpoints(const std::vector<LinAddr>& addresses) override { interpreter_.set_breakpoints(addresses); }

@@ -7,10 +7,7 @@
 namespace relic86 {
 
 namespace {
-// Searched text: matches that span more than this are not found; bounds the work of a guest that prints for hours.
-constexpr std::size_t kWindow = 2048;
 constexpr std::size_t kKept = 65536;
-constexpr std::size_t kPiece = 1024;  // searched at once, besides the window before it
 
 // The library's usual matcher calls itself for every character: it gets serial output in pieces that the stack has room
 // for. A screen is searched whole, in modes that the guest may make large, so by the other matcher, which is slower,
@@ -28,16 +25,22 @@ std::regex compile(const std::string& text, bool screen) {
 }
 }  // namespace
 
+Result<std::regex> compile_expectation(const std::string& text, Searched where) {
+  try {  // std::regex reports bad patterns by exception only; it ends here
+    return compile(text, where == Searched::Screen);
+  } catch (const std::regex_error& problem) {
+    return Error{fmt::format("'{}': not a regular expression: {}; escape special characters with a backslash", text,
+                             problem.what())};
+  }
+}
+
 Result<Expectations> Expectations::create(const Options& options) {
   Expectations expectations;
   const auto add = [&](const std::vector<std::string>& texts, Kind kind, const char* option) -> Result<> {
     for (const std::string& text : texts) {
-      try {  // std::regex reports bad patterns by exception only; it ends here
-        expectations.patterns_.push_back({kind, text, compile(text, kind == Kind::ExpectScreen)});
-      } catch (const std::regex_error& problem) {
-        return Error{fmt::format("{} '{}': not a regular expression: {}; escape special characters with a backslash",
-                                 option, text, problem.what())};
-      }
+      auto compiled = compile_expectation(text, kind == Kind::ExpectScreen ? Searched::Screen : Searched::Serial);
+      if (!compiled) return Error{fmt::format("{} {}", option, compiled.message())};
+      expectations.patterns_.push_back({kind, text, std::move(compiled).value()});
     }
     return {};
   };
@@ -80,8 +83,9 @@ Expectations::Verdict Expectations::check() {
     // The earliest match decides between failure and success (the first match wins).
     const Pattern* failure = nullptr;
     std::ptrdiff_t failure_at = 0, last_expected_at = -1;
-    const auto from = serial_.cbegin() + static_cast<std::ptrdiff_t>(searched_ > kWindow ? searched_ - kWindow : 0);
-    searched_ = std::min(searched_ + kPiece, serial_.size());
+    const auto from =
+        serial_.cbegin() + static_cast<std::ptrdiff_t>(searched_ > kSearchedWindow ? searched_ - kSearchedWindow : 0);
+    searched_ = std::min(searched_ + kSearchedPiece, serial_.size());
     const auto to = serial_.cbegin() + static_cast<std::ptrdiff_t>(searched_);
     for (Pattern& pattern : patterns_) {
       if (pattern.kind == Kind::ExpectScreen || pattern.seen) continue;

@@ -12,6 +12,17 @@
 
 namespace relic86 {
 
+// Where a regular expression (ECMAScript) is looked for. A screen is searched whole, by a matcher that does not need
+// the stack for it but cannot refer back to groups; serial output comes in pieces.
+enum class Searched : u8 { Serial, Screen };
+// The error says what is wrong with the pattern, and the mend.
+Result<std::regex> compile_expectation(const std::string& text, Searched where);
+
+// How serial output is searched: so many characters at once, and so many before them once more. Matches that span more
+// than the window are not found; it bounds the work of a guest that prints for hours.
+inline constexpr std::size_t kSearchedPiece = 1024;
+inline constexpr std::size_t kSearchedWindow = 2048;
+
 class Expectations {
  public:
   enum class Verdict : u8 { Pending, AllSeen, FailureSeen };

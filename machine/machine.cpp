@@ -150,6 +150,12 @@ End Machine::run_to(u64 instruction_count, GuestTime longest_halt) {
   return end_;
 }
 
+End Machine::run_until(const std::function<bool()>& done) {
+  if (!options_.start_paused) resume();
+  while (end_ == End::None && !done()) turn(~u64{0});
+  return end_;
+}
+
 void Machine::turn(u64 limit) {
   serve_host();
   if (end_ != End::None) return;
@@ -210,7 +216,7 @@ void Machine::act_on(ExitReason reason) {
       break;
     case ExitReason::Shutdown:
       log::print(log::Channel::Reset, "triple fault");
-      if (options_.no_reboot) return finish(End::TripleFault);
+      if (options_.no_reboot || ends_at_triple_fault_) return finish(End::TripleFault);
       reset_requested_ = true;
       break;
   }
@@ -276,8 +282,7 @@ void Machine::serve_host() {
       tasks.swap(tasks_->list);
     }
     for (const auto& task : tasks) task();
-    for (CharBackend* backend : backends_) backend->pump();
-    keys_->advance(clock_->now());
+    if (!clock_->deterministic() || paused_) serve_input();
     // A busy host's other work does not count: what ends a run is the guest's time, not the neighbours'.
     if (host_deadline_ != 0 && (!clock_->deterministic() || paused_) && now >= host_deadline_ &&
         now >= host_deadline_ + host_thread_wait_ns()) {
@@ -285,6 +290,8 @@ void Machine::serve_host() {
     }
   }
   if (paused_) return;
+  // Counted time: input that waits goes in at the same instruction in every run.
+  if (clock_->deterministic()) serve_input();
   const GuestTime guest_now = clock_->now();
   if (frame_callback_ && guest_now >= next_frame_) {
     next_frame_ = guest_now + kFrameInterval;
@@ -296,6 +303,11 @@ void Machine::serve_host() {
       guest_now >= static_cast<GuestTime>(options_.timeout_seconds * 1e9)) {
     finish(End::TimeUp);
   }
+}
+
+void Machine::serve_input() {
+  for (CharBackend* backend : backends_) backend->pump();
+  keys_->advance(clock_->now());
 }
 
 void Machine::check_expectations() {
@@ -349,6 +361,14 @@ void Machine::reset(ResetKind kind) {
     options_.boot_once.clear();
   }
   announce(MachineEvent::Reset);
+}
+
+Result<> Machine::forked() {
+  poller_.forked();
+  for (const auto& [drive, medium] : media_) {
+    if (auto own = medium->forked(); !own) return Error{fmt::format("{}: {}", drive, own.message())};
+  }
+  return {};
 }
 
 void Machine::power_button() {

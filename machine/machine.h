@@ -76,6 +76,9 @@ class Machine final : private MachineControl,
   // Runs until this many instructions have been executed since power-on, the machine has ended or is paused, or its
   // processor has slept for `longest_halt` nanoseconds of guest time. For -icount: engines are compared at such points.
   End run_to(u64 instruction_count, GuestTime longest_halt = 10'000'000'000);
+  // As run(), but returns, too, when `done` says so, which is asked between slices: after each millisecond of guest
+  // time at the latest, and before the guest goes on after an event of a device.
+  End run_until(const std::function<bool()>& done);
   // What main() returns for how the run ended (docs: interface, exit codes).
   int exit_code() const;
   // What to tell the user on stderr about the end; empty when there is nothing to say.
@@ -87,6 +90,8 @@ class Machine final : private MachineControl,
   // run() begins paused, as with -S.
   void hold_start() { options_.start_paused = true; }
   bool paused() const { return paused_; }
+  // A triple fault ends the run as with -no-reboot, although other resets are carried out.
+  void end_at_triple_fault(bool on) { ends_at_triple_fault_ = on; }
   // The run is over: nothing of the guest is executed any more.
   bool ended() const { return end_ != End::None; }
   void reset(ResetKind kind = ResetKind::Hard);
@@ -98,6 +103,7 @@ class Machine final : private MachineControl,
 
   // Called on the machine's thread when such a thing has happened. The listener lives as long as the machine runs.
   void on_event(std::function<void(MachineEvent)> listener) { listeners_.push_back(std::move(listener)); }
+  void forget_listeners() { listeners_.clear(); }
   // Why the run ended; None while it lasts.
   End end() const { return end_; }
   bool reset_by_guest() const { return reset_by_guest_; }  // while MachineEvent::Reset is told
@@ -175,6 +181,13 @@ class Machine final : private MachineControl,
   // The media in the drives, by drive ("ide0-hd0", "floppy0").
   const DriveMedia& media() const { return media_; }
 
+  // In a process that has just been forked, with the machine paused: what a process cannot share with the one that it
+  // was gets a new place, so that each goes on for itself. The machine has to have been made for it: its translator
+  // with -jit-opt +one-mapping, what the guest writes in overlays (-snapshot), no connections to the host.
+  Result<> forked();
+  // Interrupts taken since power-on (INTA cycles), for those who watch whether a guest gets anywhere.
+  u64 interrupts_taken() const { return interrupts_taken_; }
+
   // Everything architectural by name, guest memory excepted.
   void state(StateArchive& archive);
   // Loads all of it, or none: a state that no machine like this one can be in is refused by the field's name, and the
@@ -204,7 +217,10 @@ class Machine final : private MachineControl,
   void request_suspend() override;
   void request_wake() override { wake_requested_ = true; }
   // InterruptAcknowledge
-  u8 acknowledge() override { return board_->acknowledge_interrupt(); }
+  u8 acknowledge() override {
+    interrupts_taken_++;
+    return board_->acknowledge_interrupt();
+  }
   // SmiSink, and SMIACT# back from the processor
   void raise_smi() override { cpu_->request(kPendingSmi); }
   void system_management_mode(bool active);
@@ -220,6 +236,7 @@ class Machine final : private MachineControl,
   void idle();  // HLT: sleep until the next event or host input
   void carry_out_requests();
   void check_expectations();
+  void serve_input();           // what was typed and received goes on to the devices that can take it
   GuestTime next_stop() const;  // the earliest of: next event, next check of expectations, time limit
 
   Options options_;
@@ -265,6 +282,8 @@ class Machine final : private MachineControl,
 
   End end_ = End::None;
   u32 debug_exit_code_ = 0;
+  u64 interrupts_taken_ = 0;
+  bool ends_at_triple_fault_ = false;
   bool paused_ = true;
   bool has_run_ = false;      // false: still waits as -S asks
   bool powered_off_ = false;  // with -no-shutdown

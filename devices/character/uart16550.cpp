@@ -52,6 +52,7 @@ void Uart16550::reset(ResetKind kind) {
     scratch_ = 0;
   }
   interrupt_enable_ = fifo_control_ = line_control_ = modem_control_ = 0;
+  out2_used_ = false;
   scheduler_->cancel(transmit_timer_);
   sending_ = false;
   clear_receiver();
@@ -68,6 +69,7 @@ void Uart16550::state(StateArchive& archive) {
   archive.field("fifo_control", fifo_control_);
   archive.field("line_control", line_control_);
   archive.field("modem_control", modem_control_);
+  archive.field("out2_used", out2_used_);
   archive.field("modem_status", modem_status_);
   archive.field("modem_inputs", modem_inputs_);
   archive.field("scratch", scratch_);
@@ -84,7 +86,7 @@ void Uart16550::state(StateArchive& archive) {
     received_.clear();
     received_errors_.clear();
   }
-  irq_.set(interrupt_identification() != kIdNone && (modem_control_ & kOut2) != 0);
+  irq_.set(interrupts());
 }
 
 bool Uart16550::fifos_enabled() const { return (fifo_control_ & kFifoEnable) != 0; }
@@ -129,8 +131,14 @@ u8 Uart16550::interrupt_identification() const {
   return kIdNone;
 }
 
+// On PCs OUT2 lets the interrupt through. Systems that grew up under emulators (xv6) never set it, and expect
+// interrupts all the same: it counts from its first use on.
+bool Uart16550::interrupts() const {
+  return interrupt_identification() != kIdNone && (!out2_used_ || (modem_control_ & kOut2) != 0);
+}
+
 void Uart16550::drive() {
-  const bool active = interrupt_identification() != kIdNone && (modem_control_ & kOut2) != 0;
+  const bool active = interrupts();
   if (irq_.level() != active) irq_.set(active);
 }
 
@@ -352,6 +360,7 @@ void Uart16550::write_line_control(u8 value) {
 
 void Uart16550::write_modem_control(u8 value) {
   modem_control_ = value & kModemControlBits;
+  out2_used_ = out2_used_ || (value & kOut2) != 0;
   update_modem_status();
   drive();
 }

@@ -47,6 +47,7 @@ class Uart16550 final : public Device, public CharSource {
   GuestTime character_time() const;
   u8 line_status() const;
   u8 interrupt_identification() const;
+  bool interrupts() const;
 
   u8 read_received();
   u8 read_line_status();
@@ -82,6 +83,7 @@ class Uart16550 final : public Device, public CharSource {
   u8 fifo_control_ = 0;
   u8 line_control_ = 0;
   u8 modem_control_ = 0;
+  bool out2_used_ = false;  // since the reset
   u8 modem_status_ = 0;
   u8 modem_inputs_ = kClearToSend | kDataSetReady | kCarrier;
   u8 scratch_ = 0;

@@ -101,12 +101,23 @@ void CirrusVga::config_written(unsigned, unsigned) { update_windows(); }
 
 u64 CirrusVga::read(RegionId region, u64 offset, unsigned width) {
   u64 value = 0;
+  if (blitter_.has_data() && reaches_memory(region, offset)) {
+    for (unsigned i = 0; i < width && blitter_.has_data(); i++) value |= u64{blitter_.take()} << (i * 8);
+    if (!blitter_.busy()) update_windows();
+    return value;
+  }
   for (unsigned i = 0; i < width; i++) value |= u64{read_byte(region, static_cast<u32>(offset + i))} << (i * 8);
   note_access(region, static_cast<u32>(offset), width);
   return value;
 }
 
 void CirrusVga::write(RegionId region, u64 offset, unsigned width, u64 value) {
+  if (blitter_.waits_for_data() && reaches_memory(region, offset)) {
+    // What is too much in the last word is lost.
+    for (unsigned i = 0; i < width && blitter_.waits_for_data(); i++) blitter_.put(static_cast<u8>(value >> (i * 8)));
+    if (!blitter_.busy()) update_windows();
+    return;
+  }
   for (unsigned i = 0; i < width; i++)
     write_byte(region, static_cast<u32>(offset + i), static_cast<u8>(value >> (i * 8)));
   note_access(region, static_cast<u32>(offset), width);
@@ -168,15 +179,12 @@ void CirrusVga::carry_out(CirrusRegisters::Effect effect) {
   update_windows();
 }
 
-u8 CirrusVga::take_blit_byte() {
-  const u8 byte = blitter_.take();
-  if (!blitter_.busy()) update_windows();
-  return byte;
-}
-
-void CirrusVga::put_blit_byte(u8 value) {
-  blitter_.put(value);
-  if (!blitter_.busy()) update_windows();
+// Whether an access leads to video memory, or to what a BitBLT takes for it while it waits for the CPU.
+bool CirrusVga::reaches_memory(RegionId region, u64 offset) const {
+  if (region == kWindow) return registers_.packed() && offset < kWindowBytes && vga_.memory_enabled();
+  if (region != kLinear) return false;
+  if (offset >= kBlitAperture) return offset < kBlitAperture + kVideoMemory;
+  return offset < kVideoMemory && !(registers_in_linear() && offset >= kVideoMemory - kRegisterBytes);
 }
 
 bool CirrusVga::registers_in_window() const {
@@ -194,7 +202,7 @@ u8 CirrusVga::read_window(u32 offset) {
   if (registers_in_window() && offset - kWindowRegisters < kRegisterBytes)
     return read_blit_register(offset - kWindowRegisters);
   if (offset >= kWindowBytes || !vga_.memory_enabled()) return 0xFF;
-  return blitter_.has_data() ? take_blit_byte() : packed_.read(packed_.banked(offset));
+  return packed_.read(packed_.banked(offset));
 }
 
 void CirrusVga::write_window(u32 offset, u8 value) {
@@ -202,13 +210,10 @@ void CirrusVga::write_window(u32 offset, u8 value) {
   if (registers_in_window() && offset - kWindowRegisters < kRegisterBytes)
     return write_blit_register(offset - kWindowRegisters, value);
   if (offset >= kWindowBytes || !vga_.memory_enabled()) return;
-  if (blitter_.waits_for_data()) return put_blit_byte(value);
   packed_.write(packed_.banked(offset), value);
 }
 
 u8 CirrusVga::read_linear(u32 offset) {
-  const bool aperture = offset >= kBlitAperture && offset < kBlitAperture + kVideoMemory;
-  if (blitter_.has_data() && (aperture || offset < kVideoMemory)) return take_blit_byte();
   if (offset >= kVideoMemory) return 0xFF;
   if (registers_in_linear() && offset >= kVideoMemory - kRegisterBytes)
     return read_blit_register(offset % kRegisterBytes);
@@ -216,12 +221,10 @@ u8 CirrusVga::read_linear(u32 offset) {
 }
 
 void CirrusVga::write_linear(u32 offset, u8 value) {
-  const bool aperture = offset >= kBlitAperture && offset < kBlitAperture + kVideoMemory;
-  if (!aperture && offset >= kVideoMemory) return;
-  if (registers_in_linear() && !aperture && offset >= kVideoMemory - kRegisterBytes)
+  if (offset >= kVideoMemory) return;
+  if (registers_in_linear() && offset >= kVideoMemory - kRegisterBytes)
     return write_blit_register(offset % kRegisterBytes, value);
-  if (blitter_.waits_for_data()) return put_blit_byte(value);
-  if (!aperture) packed_.write(offset, value);
+  packed_.write(offset, value);
 }
 
 bool CirrusVga::read_run(RegionId region, u64 offset, std::span<u8> into) {

@@ -71,8 +71,7 @@ class CirrusVga final : public PciDevice, public DisplayAdapter {
   void write_linear(u32 offset, u8 value);
   u8 read_blit_register(u32 offset) const;
   void write_blit_register(u32 offset, u8 value);
-  u8 take_blit_byte();
-  void put_blit_byte(u8 value);
+  bool reaches_memory(RegionId region, u64 offset) const;
   void carry_out(CirrusRegisters::Effect effect);
   bool registers_in_window() const;
   bool registers_in_linear() const;

@@ -1,6 +1,8 @@
 #include "block/overlay_image.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <map>
@@ -31,6 +33,9 @@ TEST(OverlayImage, RandomWritesReadBackAndLeaveTheBaseAlone) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "the overlay has no name";
   std::mt19937 random(1);
   for (int i = 0; i < 400; i++) {
+    if (i % 130 == 129) {
+      ASSERT_TRUE(overlay->forked().ok());  // layers on layers
+    }
     const std::size_t offset = random() % expected.size();
     std::vector<u8> bytes(1 + random() % std::min<std::size_t>(20'000, expected.size() - offset));
     if (random() % 2 == 0) {
@@ -48,6 +53,54 @@ TEST(OverlayImage, RandomWritesReadBackAndLeaveTheBaseAlone) {
   EXPECT_EQ(content.bytes, expected);
   EXPECT_EQ(overlay->block_count(), 0u);
   EXPECT_EQ(content.flushes, 1u);
+}
+
+TEST(OverlayImage, AForkedProcessHasWhatThereWasAndWritesForItself) {
+  const test::TemporaryFolder folder;
+  MemoryDiskContent content(100'000);
+  content.fill_pattern();
+  auto overlay = over(content, folder.path());
+  ASSERT_TRUE(overlay->write(5000, std::vector<u8>(4096, 0x11)).ok());
+  std::vector<u8> bytes(4096);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool well = overlay->forked().ok() && overlay->read(5000, bytes).ok() && bytes == std::vector<u8>(4096, 0x11);
+    well = well && overlay->write(5000, std::vector<u8>(100, 0x22)).ok() && overlay->read(5000, bytes).ok();
+    ::_exit(well && bytes[99] == 0x22 && bytes[100] == 0x11 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ASSERT_TRUE(overlay->read(5000, bytes).ok());
+  EXPECT_EQ(bytes, std::vector<u8>(4096, 0x11));
+}
+
+TEST(OverlayImage, LayersAreSavedAsOneAndClearedTogether) {
+  const test::TemporaryFolder folder;
+  MemoryDiskContent content(100'000);
+  auto overlay = over(content, folder.path());
+  ASSERT_TRUE(overlay->write(0, std::vector<u8>(4096, 1)).ok());
+  ASSERT_TRUE(overlay->write(8192, std::vector<u8>(4096, 2)).ok());
+  ASSERT_TRUE(overlay->forked().ok());
+  ASSERT_TRUE(overlay->write(8192, std::vector<u8>(10, 3)).ok());
+  ASSERT_TRUE(overlay->forked().ok());
+  ASSERT_TRUE(overlay->write(40'960, std::vector<u8>(1, 4)).ok());
+  std::map<u64, std::vector<u8>> saved;
+  ASSERT_TRUE(overlay
+                  ->visit([&](u64 offset, std::span<const u8> bytes) {
+                    saved[offset].assign(bytes.begin(), bytes.end());
+                    return Result<>{};
+                  })
+                  .ok());
+  ASSERT_EQ(saved.size(), 3u);
+  EXPECT_EQ(saved[0][0], 1);
+  EXPECT_EQ(saved[8192][9], 3);
+  EXPECT_EQ(saved[8192][10], 2);
+  EXPECT_EQ(saved[40'960][0], 4);
+  ASSERT_TRUE(overlay->clear().ok());
+  std::vector<u8> bytes(100'000, 0xFF);
+  ASSERT_TRUE(overlay->read(0, bytes).ok());
+  EXPECT_EQ(bytes, content.bytes);
 }
 
 TEST(OverlayImage, BlocksAreSavedAndRestored) {

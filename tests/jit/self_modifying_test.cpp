@@ -300,6 +300,26 @@ TEST_P(SelfModifying, AnExchangeThatNamesAnotherRegisterInItself) {
   EXPECT_EQ(value(kEdx), kRounds * kOfBl);
 }
 
+// Run twice and made anew: no block pays, wherever the code stands.
+TEST_P(SelfModifying, CodeThatIsMadeAnewForEveryOtherCall) {
+  for (const u32 function : {0x3000u, 0x2FF8u, 0x2FFDu}) {  // within a page, at its end, over it
+    machine_.flat32(kStart, 0x8000);
+    const Bytes code = counting_loop([&](Bytes& b) {
+      b.raw({0xC6, 0x05}).dword(function).raw({0xB8});   // mov byte [function], opcode
+      b.raw({0x89, 0x0D}).dword(function + 1);           // mov [function + 1], ecx
+      b.raw({0xE8}).branch(function).raw({0x89, 0xC3});  // call function; mov ebx, eax
+      b.raw({0xE8}).branch(function).raw({0x01, 0xD8});  // call function; add eax, ebx
+    });
+    machine_.write(kStart, code.all);
+    machine_.write(function, Bytes().raw({0xB8}).dword(0).raw({0x40, 0x40, 0xC3}).all);  // inc eax twice; ret
+    run_to_halt();
+    EXPECT_EQ(value(kEdx), 2 * kSum + 4 * kRounds) << std::hex << function;
+  }
+  if (!GetParam()) {
+    EXPECT_LT(machine_.interpreter().decoded_instructions(), 3 * kRounds);
+  }
+}
+
 TEST_P(SelfModifying, StringInstructionsWriteCode) {
   // REP MOVSB copies one of two functions to the place that is called then.
   constexpr u32 kFunctions = 0x3000, kPlace = kStart + 0x400;

@@ -289,10 +289,18 @@ TEST(Uart, LoopbackReturnsCharactersOnlyToTheGuest) {
 TEST(Uart, Out2GatesTheInterrupt) {
   Serial serial;
   serial.open();
+  serial.board.out(kModem, 0x0B);
   serial.board.out(kModem, 0x03);
   serial.board.out(kEnable, 2);
   EXPECT_FALSE(serial.irq());
   serial.board.out(kModem, 0x0B);
+  EXPECT_TRUE(serial.irq());
+}
+
+TEST(Uart, InterruptsOfADriverThatNeverSetsOut2) {
+  Serial serial;
+  serial.board.out(kModem, 0);
+  serial.board.out(kEnable, 2);
   EXPECT_TRUE(serial.irq());
 }
 

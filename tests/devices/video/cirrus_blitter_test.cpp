@@ -164,6 +164,21 @@ TEST(CirrusBlitter, HostileSizesAreContained) {
   EXPECT_EQ(board.peek(BlitBoard::kFrameBuffer + 0x10), 0x5A);
 }
 
+// Drivers write whole words; what the last line does not need is no pixel of the screen.
+TEST(CirrusBlitter, ExcessDataIsLost) {
+  BlitBoard board;
+  for (const u32 window : {u32{0xA0000}, BlitBoard::kFrameBuffer, BlitBoard::kBlitAperture}) {
+    board.graphics(0x20, 9), board.graphics(0x21, 0), board.graphics(0x22, 0), board.graphics(0x29, 1);
+    board.graphics(0x01, 0xEE), board.graphics(0x30, 0x84), board.graphics(0x32, 0x0D), board.graphics(0x33, 0);
+    for (u32 i = 0; i < 8; i++) board.poke(BlitBoard::kFrameBuffer + i, 0x11);
+    board.graphics(0x31, kStart);
+    board.memory.write(PhysAddr(window), 4, 0xFFFFFFFF);
+    EXPECT_FALSE(board.busy());
+    for (u32 i = 0; i < 8; i++) EXPECT_EQ(board.peek(BlitBoard::kFrameBuffer + i), 0x11) << window << ' ' << i;
+    EXPECT_EQ(board.peek(BlitBoard::kFrameBuffer + 0x109), 0xEE);
+  }
+}
+
 TEST(CirrusBlitter, SavedInTheMiddleOfATransfer) {
   BlitBoard board, other;
   std::mt19937 random(7);

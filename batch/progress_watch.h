@@ -1,0 +1,59 @@
+// Whether a guest gets anywhere. Progress is what its user would see or wait for: code that has not run lately, disks
+// read and written, output, another screen. Interrupts and accesses to registers are none: a driver that polls a device
+// for ever makes plenty of them.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "base/guest_clock.h"
+#include "base/types.h"
+#include "batch/outcome.h"
+#include "batch/suite.h"
+
+namespace relic86::batch {
+
+// What a machine has done so far, as it is looked at now and then.
+struct Activity {
+  GuestTime time = 0;
+  u64 instructions = 0;
+  u64 interrupts = 0;
+  u64 decoded = 0;      // instructions
+  u64 disk = 0;         // reads and writes
+  u64 output = 0;       // bytes
+  u64 screen = 0;       // a hash of what it shows
+  bool halted = false;  // by HLT
+  bool interrupts_on = false;
+  std::array<u32, 8> registers{};
+  u32 eip = 0;
+};
+
+class ProgressWatch {
+ public:
+  explicit ProgressWatch(const Limits& limits) : limits_(limits) {}
+
+  struct Finding {
+    Outcome outcome;  // Hang, Halted or Idle
+    std::string detail;
+  };
+  // To be called every kInterval of guest time or so.
+  static constexpr GuestTime kInterval = 50'000'000;
+  std::optional<Finding> look(const Activity& now);
+  // Something was done to the guest: it gets all of its time again.
+  void restart() { since_.reset(); }
+
+ private:
+  // What has not changed since when.
+  struct Since {
+    Activity first;
+    unsigned looks = 0, halted_looks = 0, interrupts_on_looks = 0;
+    bool same_registers = true;
+  };
+  static bool progressed(const Activity& before, const Activity& now);
+
+  const Limits limits_;
+  std::optional<Since> since_;
+};
+
+}  // namespace relic86::batch

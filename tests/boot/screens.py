@@ -1,0 +1,109 @@
+"""Machines whose screen a test looks at: a program with a monitor (QMP) and a serial line."""
+import json
+import os
+import pathlib
+import queue
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+PATIENCE = 240  # seconds until something that does not happen is a failure
+
+
+class Failure(SystemExit):
+    pass
+
+
+class Machine:
+    """program with these options; a context manager that ends it."""
+
+    def __init__(self, program, options):
+        self.folder = tempfile.TemporaryDirectory()
+        path = os.path.join(self.folder.name, "qmp")
+        command = [program, *options, "-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none", "-qmp",
+                   f"unix:{path},server=on,wait=off"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.lines = queue.Queue()
+        self.seen = []
+        threading.Thread(target=self._read, daemon=True).start()
+        try:
+            self._connect(path)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.folder.cleanup()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.decode(errors="replace").strip())
+        self.lines.put(None)
+
+    def _connect(self, path):
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(path)
+                break
+            except OSError as error:
+                self.socket.close()
+                if time.monotonic() > end or self.process.poll() is not None:
+                    raise Failure(f"the machine has no monitor: {error}") from error
+                time.sleep(0.05)
+        self.file = self.socket.makefile("rw")
+        self.file.readline()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if "error" in answer:
+                raise Failure(f"{command}: {answer['error']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def line(self, *beginnings):
+        """The next line of the serial line that begins with one of these words."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.1, end - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise Failure(f"no {beginnings} on the serial line; the guest said:\n" + "\n".join(self.seen[-40:]))
+            self.seen.append(line)
+            for word in beginnings:
+                if word in line:
+                    return line[line.index(word):]
+
+    def send(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def picture(self):
+        """(width, height), bytes of red, green, blue by turns."""
+        file = pathlib.Path(self.folder.name) / "screen.ppm"
+        self.ask("screendump", filename=str(file))
+        data, fields, at = file.read_bytes(), [], 0
+        for _ in range(4):
+            while data[at:at + 1].isspace():
+                at += 1
+            begin = at
+            while not data[at:at + 1].isspace():
+                at += 1
+            fields.append(data[begin:at])
+        if fields[0] != b"P6" or fields[3] != b"255":
+            raise Failure("the screenshot is no PPM of 8 bits")
+        return (int(fields[1]), int(fields[2])), data[at + 1:]
