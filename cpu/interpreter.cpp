@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "cpu/access.h"
@@ -302,7 +303,7 @@ CodeBlock* Interpreter::current_block() {
   }
   const BackingOffset first = fetch_.code.backing + (linear & (kPageSize - 1));
   const bool code32 = state_.mode.code32;
-  if (blocks_.passes_unkept(first) && may_run_unkept()) [[unlikely]] {
+  if (!std::exchange(keeps_next_, false) && blocks_.passes_unkept(first) && may_run_unkept()) [[unlikely]] {
     uncached_ = unkept_ = true;
     return nullptr;
   }
@@ -336,6 +337,10 @@ Flow Interpreter::run_unkept() {
       return Flow::Stop;
     }
     const Insn& insn = memo_.at(store_.host(fetch_.code.backing) + in_page, state_.mode.code32);
+    if (insn.repeats()) {  // a repeated instruction is told of writes over itself by the death of its block
+      keeps_next_ = true;
+      return Flow::Lookup;
+    }
     const Flow flow = insn.handler(cpu_, insn);
     if (flow != Flow::Next) {
       complete(flow, insn);

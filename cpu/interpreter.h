@@ -117,6 +117,7 @@ class Interpreter final : public Executor, public CodeWatch {
   FetchPage fetch_;
   InstructionMemo memo_;
   bool uncached_ = false, unkept_ = false;
+  bool keeps_next_ = false;  // the next block is to be one, whatever passes_unkept() says
   // Where and when a breakpoint was passed or reported last: it is not met again at that very moment.
   struct Passage {
     u64 linear = ~u64{0};

@@ -361,6 +361,22 @@ TEST_P(SelfModifying, StringInstructionOverItself) {
   EXPECT_EQ(value(kEdx), kRounds * (0x40 + 8));
 }
 
+TEST_P(SelfModifying, StringInstructionThatIsMadeAnewOverItself) {
+  // REP STOSB of 90h over its own prefix: after one of four iterations it is NOP and STOSB, which leaves RET alone.
+  constexpr u32 kPlace = kStart + 0x400;
+  const Bytes code = counting_loop([](Bytes& b) {
+    b.raw({0x51, 0xC6, 0x05}).dword(kPlace).raw({0xF3});  // push ecx; mov byte [place], F3h
+    b.raw({0xC6, 0x05}).dword(kPlace + 1).raw({0xAA});    // mov byte [place + 1], AAh
+    b.raw({0xBF}).dword(kPlace).raw({0xB9}).dword(4);     // edi, ecx
+    b.raw({0xB0, 0x90, 0xFC, 0xE8}).branch(kPlace);       // mov al, 90h; cld; call place
+    b.raw({0x89, 0xC8, 0x59});                            // mov eax, ecx; pop ecx
+  });
+  machine_.write(kStart, code.all);
+  machine_.write(kPlace, Bytes().raw({0xF3, 0xAA, 0xC3}).all);
+  run_to_halt();
+  EXPECT_EQ(value(kEdx), 3 * kRounds);
+}
+
 TEST_P(SelfModifying, CodeMadeAllTheTimeKeepsWithinTheBound) {
   // Function after function, each in a place of its own and called a few times: 64 Ki of them over 1 MiB.
   code_limit_ = 256u << 10;
