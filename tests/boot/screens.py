@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-PATIENCE = 240  # seconds until something that does not happen is a failure
+PATIENCE = 1200  # seconds until something that does not happen is a failure; a busy host takes its time
 
 
 class Failure(SystemExit):
