@@ -97,20 +97,25 @@ class MachineProcess {
   void carry_out(const TestPlan& test, const std::string& folder) {
     TestRun run(*machine_, console_, test);
     Finished finished{run.run()};
-    keep_screen(folder);
+    keep_screen(folder, finished.attempt.outcome == test.expected);
+    if (suite_.state_hashes) finished.attempt.state_hash = fmt::format("{:016x}", machine_->state_hash());
     finished.attempt.start_ms = start_ms_;
     finished.attempt.private_bytes = private_bytes();
     finished.frozen = finished.attempt.outcome == Outcome::Passed && !test.point.empty() && !machine_->ended();
     if (!runner_.send(write_message(finished)) || !finished.frozen) ::_exit(0);
   }
 
-  void keep_screen(const std::string& folder) {
+  // Of a text screen the text alone, if all went as it should: a picture takes longer than many a test.
+  void keep_screen(const std::string& folder, bool well) {
+    const std::vector<std::string> lines = machine_->board().text_screen();
+    if (!lines.empty()) {
+      std::ofstream text(folder + "/screen.txt");
+      for (const std::string& line : lines) text << line << "\n";
+      if (well) return;
+    }
     const Frame& frame = machine_->picture().update(machine_->board());
     if (auto written = write_screenshot(frame, folder + "/screen.png", PictureFormat::Png); !written)
       fmt::print(stderr, "{}\n", written.message());
-    if (!frame.text_mode) return;
-    std::ofstream text(folder + "/screen.txt");
-    for (const std::string& line : machine_->board().text_screen()) text << line << "\n";
   }
 
   // Waits for tests to start from here. Returns in the process forked for one.

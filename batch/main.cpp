@@ -34,6 +34,8 @@ constexpr const char* kHelp =
     "  --tag TAG        tests with this tag; may be given again\n"
     "  --shard I/N      the I-th of N parts of the suite, for as many hosts\n"
     "  --set NAME=VALUE what {NAME} in the suite stands for\n"
+    "  --state-hash     a hash of each machine at its test's end, into the results\n"
+    "  --merge DIR      no suite is run: the results of DIR, and of others given so, become one in --results\n"
     "  --list           the names of the tests that would run\n"
     "  --help, --version\n";
 
@@ -41,10 +43,10 @@ struct CommandLine {
   std::string suite;
   std::string results = "relic86-results";
   unsigned jobs = 0;  // 0: by processors and memory
-  std::vector<std::string> tests, tags;
+  std::vector<std::string> tests, tags, merged;
   Variables variables;
   unsigned shard = 1, shards = 1;
-  bool list = false;
+  bool list = false, state_hashes = false;
   std::string print;   // a text that was asked for instead
   std::string repeat;  // what goes before a test's name to run it again
 };
@@ -67,8 +69,8 @@ std::string shell_word(const std::string& word) {
 
 Result<CommandLine> parse(const std::vector<std::string>& words) {
   constexpr u64 kMostJobs = 4096, kMostShards = 100000;
-  constexpr std::string_view kOptions[] = {"-j",    "--results", "--test", "--tag",    "--shard",
-                                           "--set", "--list",    "--help", "--version"};
+  constexpr std::string_view kOptions[] = {"--merge", "--state-hash", "-j",     "--results", "--test",   "--tag",
+                                           "--shard", "--set",        "--list", "--help",    "--version"};
   CommandLine line;
   for (std::size_t i = 0; i < words.size(); i++) {
     const std::string& word = words[i];
@@ -81,7 +83,8 @@ Result<CommandLine> parse(const std::vector<std::string>& words) {
     if (word == "--help" || word == "-h") line.print = kHelp;
     if (word == "--version") line.print = fmt::format("relic86-batch {}\n", kVersion);
     if (word == "--list") line.list = true;
-    if (word == "--help" || word == "-h" || word == "--version" || word == "--list") continue;
+    if (word == "--state-hash") line.state_hashes = true;
+    if (word == "--help" || word == "-h" || word == "--version" || word == "--list" || word == "--state-hash") continue;
     if (std::find(std::begin(kOptions), std::end(kOptions), word) == std::end(kOptions))
       return Error{fmt::format("{}: unknown option; did you mean {}?", word, nearest_word(word, kOptions))};
     if (++i >= words.size()) return Error{fmt::format("{}: something has to follow; see --help", word)};
@@ -89,6 +92,7 @@ Result<CommandLine> parse(const std::vector<std::string>& words) {
     if (word == "--results") line.results = value;
     if (word == "--test") line.tests.push_back(value);
     if (word == "--tag") line.tags.push_back(value);
+    if (word == "--merge") line.merged.push_back(value);
     if (word == "-j") {
       auto jobs = number(word, value, kMostJobs);
       if (!jobs) return jobs.error();
@@ -111,7 +115,7 @@ Result<CommandLine> parse(const std::vector<std::string>& words) {
       line.shards = parts.value();
     }
   }
-  if (line.print.empty() && line.suite.empty()) return Error{"no suite was named; see --help"};
+  if (line.print.empty() && line.suite.empty() && line.merged.empty()) return Error{"no suite was named; see --help"};
   line.repeat = fmt::format("relic86-batch{} {} --test ", line.repeat, shell_word(line.suite));
   return line;
 }
@@ -160,6 +164,44 @@ int fail(const std::string& message) {
   return kUsage;
 }
 
+std::vector<std::unique_ptr<Reporter>> make_reporters(const std::string& folder) {
+  std::vector<std::unique_ptr<Reporter>> reporters;
+  reporters.push_back(make_tap_reporter());
+  reporters.push_back(make_json_reporter(folder));
+  reporters.push_back(make_junit_reporter(folder));
+  return reporters;
+}
+
+// Results of several runs as those of one. A test that is in several of them was run again: the last one counts.
+int merge(const CommandLine& line, const std::string& results) {
+  std::string suite;
+  std::vector<TestReport> reports;
+  for (const std::string& folder : line.merged) {
+    auto kept = read_results(folder);
+    if (!kept) return fail("--merge " + kept.message());
+    if (!kept.value().suite.empty()) suite = kept.value().suite;
+    for (TestReport& report : kept.value().reports) {
+      const auto same = std::find_if(reports.begin(), reports.end(),
+                                     [&](const TestReport& other) { return other.name == report.name; });
+      if (same == reports.end())
+        reports.push_back(std::move(report));
+      else
+        *same = std::move(report);
+    }
+  }
+  const auto reporters = make_reporters(results);
+  for (const auto& reporter : reporters) {
+    auto told = reporter->begin(suite, reports.size());
+    for (const TestReport& report : reports) {
+      if (told) told = reporter->add(report);
+    }
+    if (told) told = reporter->end();
+    if (!told) return fail(told.message());
+  }
+  return std::any_of(reports.begin(), reports.end(), [](const TestReport& report) { return report.failed(); }) ? kFailed
+                                                                                                               : 0;
+}
+
 int run(const std::vector<std::string>& words) {
   auto parsed = parse(words);
   if (!parsed) return fail(parsed.message());
@@ -170,6 +212,12 @@ int run(const std::vector<std::string>& words) {
   }
   std::error_code failure;
   const std::filesystem::path results = std::filesystem::absolute(line.results, failure);
+  if (!line.merged.empty()) {
+    std::filesystem::create_directories(results, failure);
+    if (failure)
+      return fail(fmt::format("--results {}: {}; choose another folder", results.string(), failure.message()));
+    return merge(line, results.string());
+  }
   // Paths in a suite begin at its folder.
   const std::filesystem::path file(line.suite);
   if (!file.parent_path().empty()) std::filesystem::current_path(file.parent_path(), failure);
@@ -186,12 +234,12 @@ int run(const std::vector<std::string>& words) {
   }
   std::filesystem::create_directories(results, failure);
   if (failure) return fail(fmt::format("--results {}: {}; choose another folder", results.string(), failure.message()));
-  std::vector<std::unique_ptr<Reporter>> reporters;
-  reporters.push_back(make_tap_reporter());
-  reporters.push_back(make_json_reporter(results.string()));
-  reporters.push_back(make_junit_reporter(results.string()));
+  suite.value().state_hashes = line.state_hashes;
   const unsigned jobs = line.jobs != 0 ? line.jobs : default_jobs(suite.value());
-  Runner runner(suite.value(), {jobs, results.string(), wanted.value(), line.repeat}, std::move(reporters));
+  Runner runner(
+      suite.value(),
+      {jobs, results.string(), wanted.value(), [&](const std::string& test) { return line.repeat + shell_word(test); }},
+      make_reporters(results.string()));
   const auto ended = runner.run();
   if (!ended) return fail(ended.message());
   switch (ended.value()) {

@@ -39,8 +39,9 @@ std::vector<std::string_view> outcome_names();
 // One attempt at a test.
 struct Attempt {
   Outcome outcome = Outcome::Crashed;
-  std::string detail;  // a sentence for people: what, where, after how long
-  unsigned step = 0;   // the step in which it happened, from 1; 0: none
+  std::string detail;      // a sentence for people: what, where, after how long
+  unsigned step = 0;       // the step in which it happened, from 1; 0: none
+  std::string state_hash;  // of the machine at the end (--state-hash); empty: not asked for
   double guest_seconds = 0;
   double host_seconds = 0;
   u64 private_bytes = 0;  // of host memory that this process had for itself at its end; 0: not known

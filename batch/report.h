@@ -52,6 +52,12 @@ class Reporter {
 
 // TAP 13 on stdout, and where stderr is a terminal a line of progress.
 std::unique_ptr<Reporter> make_tap_reporter();
+// The reports of FOLDER/results.jsonl, and the suite's name.
+struct KeptResults {
+  std::string suite;
+  std::vector<TestReport> reports;
+};
+Result<KeptResults> read_results(const std::string& folder);
 // FOLDER/results.jsonl, a line for each test as soon as it is done, and FOLDER/results.json and junit.xml at the end.
 std::unique_ptr<Reporter> make_json_reporter(const std::string& folder);
 std::unique_ptr<Reporter> make_junit_reporter(const std::string& folder);

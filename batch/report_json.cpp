@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "base/output_file.h"
 #include "batch/report.h"
@@ -13,26 +14,61 @@ namespace relic86::batch {
 
 namespace {
 
-Json json_of(const TestReport& report) {
+Json json_of(const std::string& suite, const TestReport& report) {
   Json attempts = Json::array();
   for (const Attempt& attempt : report.attempts) {
     attempts.push_back({{"outcome", std::string(outcome_name(attempt.outcome))},
                         {"detail", attempt.detail},
                         {"step", attempt.step},
+                        {"state_hash", attempt.state_hash},
                         {"guest_seconds", attempt.guest_seconds},
                         {"host_seconds", attempt.host_seconds},
                         {"start_ms", attempt.start_ms},
                         {"private_bytes", attempt.private_bytes}});
   }
-  return {{"name", report.name},         {"verdict", std::string(verdict_name(report.verdict))},
-          {"expected", report.expected}, {"known_failure", report.known_failure},
-          {"attempts", attempts},        {"folder", report.folder},
-          {"repeat", report.repeat},     {"tags", report.tags},
+  return {{"suite", suite},
+          {"name", report.name},
+          {"verdict", std::string(verdict_name(report.verdict))},
+          {"expected", report.expected},
+          {"known_failure", report.known_failure},
+          {"attempts", attempts},
+          {"folder", report.folder},
+          {"repeat", report.repeat},
+          {"tags", report.tags},
           {"where", report.where}};
 }
 
 std::string text_of(const Json& json, int indentation) {
   return json.dump(indentation, ' ', false, Json::error_handler_t::replace);
+}
+
+TestReport report_of(const Json& json) {
+  TestReport report;
+  report.name = json.at("name").get<std::string>();
+  const std::string verdict = json.at("verdict").get<std::string>();
+  for (const Verdict each : {Verdict::Passed, Verdict::Failed, Verdict::KnownFailure, Verdict::UnexpectedPass}) {
+    if (verdict_name(each) == verdict) report.verdict = each;
+  }
+  report.expected = json.at("expected").get<std::string>();
+  report.known_failure = json.at("known_failure").get<std::string>();
+  report.folder = json.at("folder").get<std::string>();
+  report.repeat = json.at("repeat").get<std::string>();
+  report.tags = json.at("tags").get<std::vector<std::string>>();
+  report.where = json.at("where").get<std::string>();
+  for (const Json& row : json.at("attempts")) {
+    Attempt attempt;
+    attempt.outcome = outcome_of(row.at("outcome").get<std::string>()).value_or(Outcome::Crashed);
+    attempt.detail = row.at("detail").get<std::string>();
+    attempt.step = row.at("step").get<unsigned>();
+    attempt.state_hash = row.at("state_hash").get<std::string>();
+    attempt.guest_seconds = row.at("guest_seconds").get<double>();
+    attempt.host_seconds = row.at("host_seconds").get<double>();
+    attempt.start_ms = row.at("start_ms").get<double>();
+    attempt.private_bytes = row.at("private_bytes").get<u64>();
+    report.attempts.push_back(std::move(attempt));
+  }
+  if (report.attempts.empty()) report.attempts.emplace_back();
+  return report;
 }
 
 class JsonReporter final : public Reporter {
@@ -49,7 +85,7 @@ class JsonReporter final : public Reporter {
   }
 
   Result<> add(const TestReport& report) override {
-    const Json json = json_of(report);
+    const Json json = json_of(document_["suite"].get<std::string>(), report);
     document_["results"].push_back(json);
     // One system call a line: whatever ends this process, each line is there or not.
     const std::string line = text_of(json, -1) + "\n";
@@ -78,6 +114,25 @@ class JsonReporter final : public Reporter {
 };
 
 }  // namespace
+
+Result<KeptResults> read_results(const std::string& folder) {
+  const std::string file = folder + "/results.jsonl";
+  std::ifstream lines(file);
+  if (!lines) return Error{fmt::format("{}: {}; name a folder of results", file, std::strerror(errno))};
+  KeptResults kept;
+  unsigned number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    number++;
+    try {  // a file that somebody else may have written; the parser reports by exception, which ends here
+      const Json json = Json::parse(line);
+      kept.suite = json.at("suite").get<std::string>();
+      kept.reports.push_back(report_of(json));
+    } catch (const Json::exception& problem) {
+      return Error{fmt::format("{}:{}: no result of a test: {}; delete the line", file, number, problem.what())};
+    }
+  }
+  return kept;
+}
 
 std::unique_ptr<Reporter> make_json_reporter(const std::string& folder) {
   return std::make_unique<JsonReporter>(folder);

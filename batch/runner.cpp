@@ -61,7 +61,7 @@ Runner::Runner(const Suite& suite, RunOptions options, std::vector<std::unique_p
     : suite_(suite), options_(std::move(options)), reporters_(std::move(reporters)) {
   for (const TestPlan& test : suite_.tests) {
     jobs_.push_back({State::Unwanted, make_report(test), false});
-    jobs_.back().report.repeat = options_.repeat + "'" + test.name + "'";
+    jobs_.back().report.repeat = options_.repeat(test.name);
   }
   for (std::size_t test = 0; test < jobs_.size(); test++) {
     if (!options_.wanted[test]) continue;

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,10 +19,10 @@
 namespace relic86::batch {
 
 struct RunOptions {
-  unsigned jobs = 1;         // tests at the same time
-  std::string results;       // the folder for what tests leave, by an absolute path
-  std::vector<bool> wanted;  // by test; what these start from runs, too
-  std::string repeat;        // the command line that runs one test; its name is added
+  unsigned jobs = 1;                                           // tests at the same time
+  std::string results;                                         // the folder for what tests leave, by an absolute path
+  std::vector<bool> wanted;                                    // by test; what these start from runs, too
+  std::function<std::string(const std::string& test)> repeat;  // the command line that runs this test alone
 };
 
 class Runner {

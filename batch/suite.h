@@ -115,6 +115,7 @@ struct Suite {
   std::string file;    // as it was named
   std::string folder;  // where its relative paths begin
   std::vector<MachinePlan> machines;
+  bool state_hashes = false;    // of each test's machine at its end, into the results
   std::vector<TestPlan> tests;  // a test stands after the one that it starts from
 };
 

@@ -134,9 +134,10 @@ Activity TestRun::activity(const std::string& screen) {
 
 void TestRun::look_at_progress() {
   std::string shown = screen_;
-  const Frame& frame = machine_.picture().update(machine_.board());
-  if (!frame.text_mode)
+  if (shown.empty()) {  // no text mode, whose text need not be drawn to be compared
+    const Frame& frame = machine_.picture().update(machine_.board());
     shown.append(reinterpret_cast<const char*>(frame.pixels.data()), frame.pixels.size() * sizeof(u32));
+  }
   const auto finding = progress_.look(activity(shown));
   if (!finding || panic_) return;
   const Action* const action = step_ < test_.steps.size() ? &test_.steps[step_].action : nullptr;
