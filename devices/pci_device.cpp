@@ -29,6 +29,24 @@ constexpr u32 kStatusInterrupt = 1u << 3;
 constexpr u32 kIoBarFlag = 1;
 constexpr u32 kPrefetchable = 8, kWideBar = 4;
 constexpr u32 kRomEnable = 1;
+
+// Firmware runs a ROM only on the device that it names (PCI 2.1, 6.3.1.1). One for another device of the same maker,
+// such as iPXE's for virtio cards, which have two numbers, is made to name this one. Byte 6 keeps the sum, as QEMU does
+// it.
+void name_in_option_rom(std::span<u8> rom, const PciIdentity& identity) {
+  constexpr std::size_t kPointer = 0x18, kVendor = 4, kDevice = 6, kChecksum = 6;
+  if (rom.size() < kPointer + 2) return;
+  const std::size_t data = rom[kPointer] | std::size_t{rom[kPointer + 1]} << 8;
+  constexpr u8 kSignature[] = {'P', 'C', 'I', 'R'};
+  if (data + kDevice + 2 > rom.size() || !std::equal(std::begin(kSignature), std::end(kSignature), &rom[data])) return;
+  if ((rom[data + kVendor] | rom[data + kVendor + 1] << 8) != identity.vendor) return;
+  for (unsigned i = 0; i < 2; i++) {
+    u8& byte = rom[data + kDevice + i];
+    const auto wanted = static_cast<u8>(identity.device >> (i * 8));
+    rom[kChecksum] = static_cast<u8>(rom[kChecksum] + byte - wanted);
+    byte = wanted;
+  }
+}
 }  // namespace
 
 PciDevice::PciDevice(const PciIdentity& identity) : identity_(identity) {
@@ -55,6 +73,7 @@ Result<> PciDevice::attach(Attachment& board) {
 
 void PciDevice::attach_option_rom() {
   RELIC86_ASSERT(option_rom_.size() <= kMostOptionRom);
+  name_in_option_rom(option_rom_, identity_);
   const u64 room = std::bit_ceil(std::max<u64>(option_rom_.size(), kPageSize));
   const BackingOffset rom = memory_->store().allocate(room, std::string(name()) + ".rom");
   const std::span<u8> bytes = memory_->store().bytes(rom, room);

@@ -65,6 +65,14 @@ TEST_P(DeviceGuests, NetworkBoots) {
             "booted from the network");
 }
 
+TEST_P(DeviceGuests, NetworkBootsFromVirtioCards) {
+  if (!net::user_network_exists()) GTEST_SKIP() << "this build has no libslirp";
+  if (!Firmware({}).network_rom("", "virtio")) GTEST_SKIP() << "ipxe-qemu is not installed";
+  std::filesystem::copy_file(guest_file("network_boot.bin"), folder.path("boot"));
+  EXPECT_EQ(output({"-boot", "n", "-nic", "user,model=virtio,ipv6=off,bootfile=boot,tftp=" + folder.path("")}),
+            "booted from the network");
+}
+
 TEST_P(DeviceGuests, MultibootVideoMode) {
   EXPECT_EQ(output({"-kernel", guest_file("multiboot_video.bin")}), "3 800 600 32 1 16 1 ");
 }

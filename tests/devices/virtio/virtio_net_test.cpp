@@ -210,6 +210,30 @@ TEST_P(VirtioNetTest, RefusesCommandsThatMakeNoSense) {
   EXPECT_EQ(command({77, 0}), 1);
 }
 
+// iPXE's ROM names the device without the legacy interface; firmware would not run it on the other one.
+TEST(VirtioNetRom, NamesTheDevice) {
+  CardBoard board;
+  Bytes rom(512);
+  rom[0] = 0x55, rom[1] = 0xAA, rom[2] = 1, rom[0x18] = 0x1C;
+  const Bytes data{'P', 'C', 'I', 'R', 0xF4, 0x1A, 0x41, 0x10};
+  std::copy(data.begin(), data.end(), rom.begin() + 0x1C);
+  u8 sum = 0;
+  for (const u8 byte : rom) sum = static_cast<u8>(sum + byte);
+  rom[6] = static_cast<u8>(-sum);
+  VirtioNet card("card.0", {}, board.link, kCardAddress);
+  card.set_option_rom(rom);
+  ASSERT_TRUE(board.pci.add(card, 3).ok());
+  ASSERT_TRUE(card.attach(board.attachment).ok());
+  card.reset(ResetKind::PowerOn);
+  board.set_config(3, 0, 0x30, 4, 0xFEB80001);
+  board.set_config(3, 0, 0x04, 2, 2);
+  const Bytes seen = board.memory_at(0xFEB80000, 512);
+  EXPECT_EQ(seen[0x22] | seen[0x23] << 8, 0x1000);
+  sum = 0;
+  for (const u8 byte : seen) sum = static_cast<u8>(sum + byte);
+  EXPECT_EQ(sum, 0);
+}
+
 TEST_P(VirtioNetTest, StateIsKept) {
   start_card();
   command({kModeClass, kPromiscuous, 0});
