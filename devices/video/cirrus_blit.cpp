@@ -1,4 +1,4 @@
-// BitBLT registers (CL-GD5446 Technical Reference Manual, graphics controller registers)
+// BitBLT registers of the CL-GD5446 (sources: docs/devices.md)
 //
 //   20,21  width - 1 in bytes (12:0)     22,23  height - 1 in lines (10:0)
 //   24,25  target pitch (12:0)           26,27  source pitch (12:0)

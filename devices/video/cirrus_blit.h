@@ -1,5 +1,5 @@
-// What the BitBLT registers of the GD5446 ask for (CL-GD5446 Technical Reference Manual, graphics controller registers
-// 20h to 33h): their meaning, without the engine that carries it out.
+// What the BitBLT registers of the GD5446 ask for (graphics controller registers 20h to 33h; sources: docs/devices.md):
+// their meaning, without the engine that carries it out.
 #pragma once
 
 #include <array>

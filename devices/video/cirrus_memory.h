@@ -1,5 +1,5 @@
 // Video memory of the GD5446 in its packed-pixel modes: banks, eight- and sixteen-byte addressing, extended write modes
-// and latches (CL-GD5446 Technical Reference Manual, graphics controller registers 0, 1, 5 and 9 to Bh).
+// and latches (graphics controller registers 0, 1, 5 and 9 to Bh; sources: docs/devices.md).
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Extension registers of the CL-GD5446 (Technical Reference Manual, November 1996); the VGA's are in vga_registers.cpp
+// Extension registers of the CL-GD5446 (sources: docs/devices.md); the VGA's are in vga_registers.cpp
 //
 //   3C5h  02     RW   plane mask; 8 bits for the extended write modes
 //         06     RW   key: reads 12h after 12h was written, else 0Fh. The GD5446 no longer locks anything with it

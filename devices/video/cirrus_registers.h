@@ -1,6 +1,6 @@
-// The registers that the Cirrus Logic GD5446 has beyond the VGA's (CL-GD5446 Technical Reference Manual, November 1996,
-// chapters 4 to 9): extended sequencer, graphics controller and CRTC, the hidden DAC register, the cursor's colours.
-// They stand around a VgaRegisters, which keeps everything that the VGA knows.
+// The registers that the Cirrus Logic GD5446 has beyond the VGA's (sources: docs/devices.md): extended sequencer,
+// graphics controller and CRTC, the hidden DAC register, the cursor's colours. They stand around a VgaRegisters, which
+// keeps everything that the VGA knows.
 #pragma once
 
 #include <array>
