@@ -98,6 +98,7 @@ class MachineProcess {
     TestRun run(*machine_, console_, test);
     Finished finished{run.run()};
     keep_screen(folder, finished.attempt.outcome == test.expected);
+    if (suite_.keep_states && finished.attempt.outcome != test.expected) keep_state(finished.attempt, folder);
     if (suite_.state_hashes) finished.attempt.state_hash = fmt::format("{:016x}", machine_->state_hash());
     finished.attempt.start_ms = start_ms_;
     finished.attempt.private_bytes = private_bytes();
@@ -116,6 +117,15 @@ class MachineProcess {
     const Frame& frame = machine_->picture().update(machine_->board());
     if (auto written = write_screenshot(frame, folder + "/screen.png", PictureFormat::Png); !written)
       fmt::print(stderr, "{}\n", written.message());
+  }
+
+  // As DIR/TAG.relic86, DIR being that of the results and TAG the name of the test's folder there.
+  void keep_state(Attempt& attempt, const std::string& folder) {
+    const std::string tag = folder.substr(folder.rfind('/') + 1);
+    if (auto saved = save_machine(*machine_, tag); !saved)
+      fmt::print(stderr, "the machine could not be saved: {}\n", saved.message());
+    else
+      attempt.saved_state = tag;
   }
 
   // Waits for tests to start from here. Returns in the process forked for one.

@@ -34,6 +34,7 @@ constexpr const char* kHelp =
     "  --tag TAG        tests with this tag; may be given again\n"
     "  --shard I/N      the I-th of N parts of the suite, for as many hosts\n"
     "  --set NAME=VALUE what {NAME} in the suite stands for\n"
+    "  --keep-states    machines whose tests fail are saved, for relic86 -loadvm\n"
     "  --state-hash     a hash of each machine at its test's end, into the results\n"
     "  --merge DIR      no suite is run: the results of DIR, and of others given so, become one in --results\n"
     "  --list           the names of the tests that would run\n"
@@ -46,7 +47,7 @@ struct CommandLine {
   std::vector<std::string> tests, tags, merged;
   Variables variables;
   unsigned shard = 1, shards = 1;
-  bool list = false, state_hashes = false;
+  bool list = false, state_hashes = false, keep_states = false;
   std::string print;   // a text that was asked for instead
   std::string repeat;  // what goes before a test's name to run it again
 };
@@ -58,19 +59,11 @@ Result<unsigned> number(const std::string& option, const std::string& text, u64 
   return static_cast<unsigned>(parsed.value());
 }
 
-std::string shell_word(const std::string& word) {
-  if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+:,") ==
-      std::string::npos)
-    return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
-
 Result<CommandLine> parse(const std::vector<std::string>& words) {
   constexpr u64 kMostJobs = 4096, kMostShards = 100000;
-  constexpr std::string_view kOptions[] = {"--merge", "--state-hash", "-j",     "--results", "--test",   "--tag",
-                                           "--shard", "--set",        "--list", "--help",    "--version"};
+  constexpr std::string_view kOptions[] = {"--merge",   "--state-hash", "--keep-states", "-j",
+                                           "--results", "--test",       "--tag",         "--shard",
+                                           "--set",     "--list",       "--help",        "--version"};
   CommandLine line;
   for (std::size_t i = 0; i < words.size(); i++) {
     const std::string& word = words[i];
@@ -82,9 +75,11 @@ Result<CommandLine> parse(const std::vector<std::string>& words) {
     }
     if (word == "--help" || word == "-h") line.print = kHelp;
     if (word == "--version") line.print = fmt::format("relic86-batch {}\n", kVersion);
-    if (word == "--list") line.list = true;
-    if (word == "--state-hash") line.state_hashes = true;
-    if (word == "--help" || word == "-h" || word == "--version" || word == "--list" || word == "--state-hash") continue;
+    line.list = line.list || word == "--list";
+    line.state_hashes = line.state_hashes || word == "--state-hash";
+    line.keep_states = line.keep_states || word == "--keep-states";
+    constexpr std::string_view kAlone[] = {"--help", "-h", "--version", "--list", "--state-hash", "--keep-states"};
+    if (std::find(std::begin(kAlone), std::end(kAlone), word) != std::end(kAlone)) continue;
     if (std::find(std::begin(kOptions), std::end(kOptions), word) == std::end(kOptions))
       return Error{fmt::format("{}: unknown option; did you mean {}?", word, nearest_word(word, kOptions))};
     if (++i >= words.size()) return Error{fmt::format("{}: something has to follow; see --help", word)};
@@ -235,6 +230,10 @@ int run(const std::vector<std::string>& words) {
   std::filesystem::create_directories(results, failure);
   if (failure) return fail(fmt::format("--results {}: {}; choose another folder", results.string(), failure.message()));
   suite.value().state_hashes = line.state_hashes;
+  suite.value().keep_states = line.keep_states;
+  for (MachinePlan& machine : suite.value().machines) {
+    if (line.keep_states && machine.options.load_vm.empty()) machine.options.state_dir = results.string();
+  }
   const unsigned jobs = line.jobs != 0 ? line.jobs : default_jobs(suite.value());
   Runner runner(
       suite.value(),

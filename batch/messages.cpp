@@ -18,6 +18,7 @@ std::string write_message(const Finished& finished) {
               {"guest", attempt.guest_seconds},
               {"host", attempt.host_seconds},
               {"hash", attempt.state_hash},
+              {"saved", attempt.saved_state},
               {"private", attempt.private_bytes},
               {"start", attempt.start_ms},
               {"frozen", finished.frozen}}
@@ -42,6 +43,7 @@ std::optional<Finished> read_finished(const std::string& message) {
   finished.attempt.guest_seconds = json["guest"].get<double>();
   finished.attempt.host_seconds = json["host"].get<double>();
   finished.attempt.private_bytes = json["private"].get<u64>();
+  finished.attempt.saved_state = json["saved"].get<std::string>();
   finished.attempt.state_hash = json["hash"].get<std::string>();
   finished.attempt.start_ms = json["start"].get<double>();
   finished.frozen = json["frozen"].get<bool>();

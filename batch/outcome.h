@@ -39,9 +39,10 @@ std::vector<std::string_view> outcome_names();
 // One attempt at a test.
 struct Attempt {
   Outcome outcome = Outcome::Crashed;
-  std::string detail;      // a sentence for people: what, where, after how long
-  unsigned step = 0;       // the step in which it happened, from 1; 0: none
-  std::string state_hash;  // of the machine at the end (--state-hash); empty: not asked for
+  std::string detail;       // a sentence for people: what, where, after how long
+  unsigned step = 0;        // the step in which it happened, from 1; 0: none
+  std::string state_hash;   // of the machine at the end (--state-hash); empty: not asked for
+  std::string saved_state;  // the tag of -loadvm for the machine as it failed (--keep-states); empty: none
   double guest_seconds = 0;
   double host_seconds = 0;
   u64 private_bytes = 0;  // of host memory that this process had for itself at its end; 0: not known

@@ -39,7 +39,18 @@ std::vector<std::pair<std::string, std::string>> describe(const TestReport& repo
   if (!report.last().detail.empty()) lines.emplace_back("detail", report.last().detail);
   if (!report.folder.empty()) lines.emplace_back("folder", report.folder);
   lines.emplace_back("repeat", report.repeat);
+  if (!report.load.empty()) lines.emplace_back("load", report.load);
   return lines;
+}
+
+std::string shell_word(const std::string& word) {
+  if (!word.empty() &&
+      word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+:,") ==
+          std::string::npos)
+    return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
 }
 
 }  // namespace relic86::batch

@@ -28,6 +28,7 @@ struct TestReport {
   std::vector<Attempt> attempts;  // the last one decides; empty: it was not run
   std::string folder;             // of the last attempt: serial.log, screen.png ..
   std::string repeat;             // the command line that runs it again
+  std::string load;               // the one that loads the machine as it failed; empty: it was not saved
   std::vector<std::string> tags;
   std::string where;  // "FILE:LINE"
 
@@ -40,6 +41,9 @@ Verdict judge(const TestPlan& test, const Attempt& attempt);
 
 // What failed tests say for themselves, a line each: "outcome: panic", "detail: ..".
 std::vector<std::pair<std::string, std::string>> describe(const TestReport& report);
+
+// A word as a shell takes it.
+std::string shell_word(const std::string& word);
 
 class Reporter {
  public:

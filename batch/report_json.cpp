@@ -21,6 +21,7 @@ Json json_of(const std::string& suite, const TestReport& report) {
                         {"detail", attempt.detail},
                         {"step", attempt.step},
                         {"state_hash", attempt.state_hash},
+                        {"saved_state", attempt.saved_state},
                         {"guest_seconds", attempt.guest_seconds},
                         {"host_seconds", attempt.host_seconds},
                         {"start_ms", attempt.start_ms},
@@ -34,6 +35,7 @@ Json json_of(const std::string& suite, const TestReport& report) {
           {"attempts", attempts},
           {"folder", report.folder},
           {"repeat", report.repeat},
+          {"load", report.load},
           {"tags", report.tags},
           {"where", report.where}};
 }
@@ -53,6 +55,7 @@ TestReport report_of(const Json& json) {
   report.known_failure = json.at("known_failure").get<std::string>();
   report.folder = json.at("folder").get<std::string>();
   report.repeat = json.at("repeat").get<std::string>();
+  report.load = json.at("load").get<std::string>();
   report.tags = json.at("tags").get<std::vector<std::string>>();
   report.where = json.at("where").get<std::string>();
   for (const Json& row : json.at("attempts")) {
@@ -60,6 +63,7 @@ TestReport report_of(const Json& json) {
     attempt.outcome = outcome_of(row.at("outcome").get<std::string>()).value_or(Outcome::Crashed);
     attempt.detail = row.at("detail").get<std::string>();
     attempt.step = row.at("step").get<unsigned>();
+    attempt.saved_state = row.at("saved_state").get<std::string>();
     attempt.state_hash = row.at("state_hash").get<std::string>();
     attempt.guest_seconds = row.at("guest_seconds").get<double>();
     attempt.host_seconds = row.at("host_seconds").get<double>();

@@ -231,6 +231,13 @@ void Runner::take_result(std::size_t test, Attempt attempt) {
   const TestPlan& plan = suite_.tests[test];
   job.report.attempts.push_back(std::move(attempt));
   job.report.verdict = judge(plan, job.report.last());
+  job.report.load.clear();
+  if (const std::string& tag = job.report.last().saved_state; !tag.empty()) {
+    job.report.load = "relic86";
+    for (const std::string& word : suite_.machines[plan.machine].arguments) job.report.load += " " + shell_word(word);
+    job.report.load +=
+        fmt::format(" --state-dir {} -loadvm {} -S -monitor stdio", shell_word(options_.results), shell_word(tag));
+  }
   if (job.report.verdict == Verdict::Failed && job.report.attempts.size() <= plan.retries) {
     job.state = State::Waiting;
     return;

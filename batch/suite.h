@@ -116,6 +116,7 @@ struct Suite {
   std::string folder;  // where its relative paths begin
   std::vector<MachinePlan> machines;
   bool state_hashes = false;    // of each test's machine at its end, into the results
+  bool keep_states = false;     // of machines whose tests fail, in their state folders
   std::vector<TestPlan> tests;  // a test stands after the one that it starts from
 };
 
