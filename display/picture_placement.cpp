@@ -85,4 +85,13 @@ Extent natural_size(const PictureShape& shape, Extent room) {
   return {static_cast<int>(std::lround(once_x * times)), static_cast<int>(std::lround(once_y * times))};
 }
 
+PicturePoint point_in_picture(const Placement& place, double x, double y, unsigned most) {
+  const auto along = [most](double offset, int size) {
+    if (size <= 1) return 0u;
+    const double part = std::clamp(offset / (size - 1), 0.0, 1.0);
+    return static_cast<unsigned>(std::lround(part * most));
+  };
+  return {along(x - place.x, place.width), along(y - place.y, place.height)};
+}
+
 }  // namespace relic86

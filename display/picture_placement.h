@@ -32,6 +32,13 @@ struct Placement {
 // centred.
 Placement place_picture(const PictureShape& shape, Extent area);
 
+// Where a point of the window (in its pixels) is in the picture, from 0, the left or upper edge, to most. Points beside
+// the picture are taken to its edge.
+struct PicturePoint {
+  unsigned x = 0, y = 0;
+};
+PicturePoint point_in_picture(const Placement& place, double x, double y, unsigned most);
+
 // The size of a window that suits the picture on a desktop with this much room.
 Extent natural_size(const PictureShape& shape, Extent room);
 

@@ -17,8 +17,9 @@ struct MachineSummary {
   std::string name;              // -name; may be empty
   std::string state = "paused";  // as info status says it
   u64 instructions_per_second = 0;
-  u8 lights = 0;               // keyboard: bit 0 scroll lock, 1 num lock, 2 caps lock
-  bool asked_to_quit = false;  // the guest has been sent the power button by ask_to_quit()
+  u8 lights = 0;                  // keyboard: bit 0 scroll lock, 1 num lock, 2 caps lock
+  bool asked_to_quit = false;     // the guest has been sent the power button by ask_to_quit()
+  bool absolute_pointer = false;  // the guest takes positions (point()): no grab is needed
 };
 
 // What the window may ask of the program; every call returns at once and is meant for the window's thread.
@@ -37,6 +38,8 @@ class WindowHost {
   virtual void release_all_keys() = 0;
   // Counts to the right, down, and of the wheel away from the user.
   virtual void move_mouse(int dx, int dy, int dz) = 0;
+  // Where the pointer is in the picture, 0 to AbsolutePointer::kMost.
+  virtual void point(unsigned x, unsigned y) = 0;
   virtual void mouse_buttons(u8 mask) = 0;  // Ps2Mouse::Button bits
   virtual void type_text(std::string utf8) = 0;
   virtual void toggle_pause() = 0;

@@ -19,6 +19,8 @@ std::string window_title(const MachineSummary& summary, bool grabbed) {
   title += ") - ";
   if (summary.asked_to_quit) {
     title += "the guest was asked to power off; Ctrl+Alt+Q again quits";
+  } else if (summary.absolute_pointer) {
+    title += grabbed ? "Ctrl+Alt+G frees the keyboard" : "Ctrl+Alt+G grabs the keyboard";
   } else {
     title += grabbed ? "Ctrl+Alt+G frees the mouse" : "click or Ctrl+Alt+G grabs the mouse";
   }

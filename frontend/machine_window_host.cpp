@@ -1,7 +1,7 @@
 #include "frontend/machine_window_host.h"
 
+#include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
-#include "devices/input/ps2_mouse.h"
 #include "machine/host_time.h"
 
 namespace relic86 {
@@ -52,6 +52,7 @@ void MachineWindowHost::publish_summary() {
   summary_.instructions_per_second = rate;
   summary_.lights = machine_.board().keyboard().lights();
   summary_.asked_to_quit = asked_to_quit_;
+  summary_.absolute_pointer = machine_.board().pointer().absolute();
 }
 
 MachineSummary MachineWindowHost::summary() {
@@ -77,11 +78,15 @@ void MachineWindowHost::release_all_keys() {
 }
 
 void MachineWindowHost::move_mouse(int dx, int dy, int dz) {
-  machine_.post([this, dx, dy, dz] { machine_.board().mouse().move(dx, dy, dz); });
+  machine_.post([this, dx, dy, dz] { machine_.board().pointer().move(dx, dy, dz); });
+}
+
+void MachineWindowHost::point(unsigned x, unsigned y) {
+  machine_.post([this, x, y] { machine_.board().pointer().point(x, y); });
 }
 
 void MachineWindowHost::mouse_buttons(u8 mask) {
-  machine_.post([this, mask] { machine_.board().mouse().buttons(mask); });
+  machine_.post([this, mask] { machine_.board().pointer().buttons(mask); });
 }
 
 void MachineWindowHost::type_text(std::string utf8) {

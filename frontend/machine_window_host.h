@@ -27,6 +27,7 @@ class MachineWindowHost final : public WindowHost {
   void key(KeyCode code, bool pressed) override;
   void release_all_keys() override;
   void move_mouse(int dx, int dy, int dz) override;
+  void point(unsigned x, unsigned y) override;
   void mouse_buttons(u8 mask) override;
   void type_text(std::string utf8) override;
   void toggle_pause() override;

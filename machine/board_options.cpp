@@ -17,6 +17,7 @@
 #include "loaders/kernel_loader.h"
 #include "machine/host_time.h"
 #include "machine/sound_options.h"
+#include "machine/usb_options.h"
 #include "machine/virtio_options.h"
 #include "options/drive_option.h"
 #include "options/foreign_devices.h"
@@ -172,6 +173,8 @@ constexpr DeviceRow kDevices[] = {
     {"adlib", "ISA", "audiodev=ID: an AdLib (OPL2)", add_adlib},
     {"AC97", "PCI", "addr=SLOT,audiodev=ID: an Intel 82801AA AC'97 controller", add_ac97},
     {"ES1370", "PCI", "addr=SLOT,audiodev=ID: an Ensoniq AudioPCI", add_es1370},
+    {"piix3-usb-uhci", "PCI", "the USB controller of -usb", add_usb_controller},
+    {"usb-tablet", "usb-bus", "port=1|2: a pointer that follows the host's and needs no grab", add_usb_tablet},
     {"pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
     {"pci-testdev", "PCI", "accepted for test harnesses", accept},
 };
@@ -448,6 +451,7 @@ std::vector<std::string> device_property_names(const std::string& name) {
   if (names.empty()) names = network_device_properties(name);
   if (names.empty()) names = sound_device_properties(name);
   if (names.empty()) names = virtio_device_properties(name);
+  if (names.empty()) names = usb_device_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
   return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
 }

@@ -10,7 +10,8 @@ using Text = std::string_view;
 
 constexpr Text kNoNetwork =
     "there is no such network card; e1000, rtl8139, pcnet, ne2k_pci, virtio-net-pci and ne2k_isa exist";
-constexpr Text kNoUsb = "there is no USB; keyboard and mouse are PS/2; leave the option out";
+constexpr Text kNoUsb = "there is no such USB device; usb-tablet exists, and the keyboard and a mouse are PS/2";
+constexpr Text kNoUsbController = "there is no such USB controller; -usb adds a UHCI";
 constexpr Text kNoVirtio =
     "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci and "
     "virtio-serial-pci exist";
@@ -43,13 +44,12 @@ constexpr Row kRows[] = {
     {"vmxnet3", kNoNetwork},
     {"rocker", kNoNetwork},
     {"usb-", kNoUsb},
-    {"piix3-usb", kNoUsb},
-    {"piix4-usb", kNoUsb},
-    {"ich9-usb", kNoUsb},
-    {"pci-ohci", kNoUsb},
-    {"nec-usb", kNoUsb},
-    {"qemu-xhci", kNoUsb},
-    {"vt82c686b-usb", kNoUsb},
+    {"piix4-usb", kNoUsbController},
+    {"ich9-usb", kNoUsbController},
+    {"pci-ohci", kNoUsbController},
+    {"nec-usb", kNoUsbController},
+    {"qemu-xhci", kNoUsbController},
+    {"vt82c686b-usb", kNoUsbController},
     {"u2f", kNoUsb},
     {"ccid", kNoUsb},
     {"ac97", "the device is written AC97"},
@@ -108,7 +108,7 @@ constexpr Row kRows[] = {
     {"pci-ipmi", kNoPci},
     {"smbus", kNoPci},
     {"xen", "relic86 never uses Xen; leave the option out"},
-    {"vmmouse", "the mouse is a PS/2 mouse; leave the option out"},
+    {"vmmouse", "there is no VMware mouse; -usb -device usb-tablet is a pointer that needs no grab"},
     {"isa-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},
     {"piix3-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},
     {"piix4-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},

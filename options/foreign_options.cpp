@@ -46,8 +46,6 @@ constexpr ForeignOption kForeign[] = {
     {"no-acpi", false, Warn, "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
     {"smbios", true, Warn, "the firmware makes the SMBIOS tables itself; they stay as they are"},
     {"acpitable", true, Refuse, "the firmware makes the ACPI tables itself; leave the option out"},
-    {"usb", false, Warn, "there is no USB controller; keyboard and mouse are PS/2"},
-    {"usbdevice", true, Refuse, "there is no USB controller; the mouse is a PS/2 mouse; leave the option out"},
     {"enable-kvm", false, Refuse,
      "relic86 is pure software and never uses KVM; leave the option out, or say -accel tcg"},
     {"enable-hvf", false, Refuse, "relic86 is pure software; leave the option out, or say -accel tcg"},

@@ -24,7 +24,8 @@ bool uses_host_virtualization(Text word) {
 Result<> prefer_accel(Options& options, Text option, Text word) {
   using Accel = Options::Accel;
   if (word == "tcg") {
-    // QEMU's name for emulation as such, which its management tools ask for: a build without the translator emulates too.
+    // QEMU's name for emulation as such, which its management tools ask for: a build without the translator emulates
+    // too.
     if (options.accel == Accel::Default) options.accel = Accel::Fastest;
   } else if (word == "jit") {
     if (options.accel == Accel::Default) options.accel = Accel::Jit;
@@ -87,7 +88,6 @@ constexpr FixedProperty kFixed[] = {
     {"i8042", "on", "the keyboard controller is there in any case"},
     {"acpi", "on auto", "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
     {"smbus", "on", "the power management's bus is there in any case"},
-    {"usb", "off", "there is no USB controller; keyboard and mouse are PS/2"},
     {"hpet", "off", "there is no HPET"},
     {"vmport", "off auto", "there is no VMware port"},
     {"sata", "off", "there is no SATA controller; disks are IDE"},
@@ -123,7 +123,8 @@ Result<> set_accel(Options& options, std::string_view value) {
   const Properties words = parse_properties(value);
   const std::string& word = words.front().second.empty() ? words.front().first : words.front().second;
   if (asks_for_help(word)) {
-    options.print_and_exit = "Accelerators supported:\njit\ninterp\ntcg (the faster one that this build and host have)\n";
+    options.print_and_exit =
+        "Accelerators supported:\njit\ninterp\ntcg (the faster one that this build and host have)\n";
     return {};
   }
   for (std::size_t i = 1; i < words.size(); i++) {
@@ -136,7 +137,8 @@ Result<> set_accel(Options& options, std::string_view value) {
 }
 
 std::vector<std::string> machine_property_names() {
-  std::vector<std::string> names{"type", "accel", "smm", "firmware", "fd-bootchk", "pcspk-audiodev", "memory-backend"};
+  std::vector<std::string> names{"type",           "accel",          "smm", "firmware", "fd-bootchk",
+                                 "pcspk-audiodev", "memory-backend", "usb"};
   for (const FixedProperty& property : kFixed) names.emplace_back(property.name);
   return names;
 }
@@ -144,6 +146,15 @@ std::vector<std::string> machine_property_names() {
 Result<> resolve_accel(const Options& options) {
   if (options.accel != Options::Accel::Default || options.refused_accel.empty()) return {};
   return Error{options.refused_accel};
+}
+
+void set_usb(Options& options, bool on) {
+  constexpr Text kController = "piix3-usb-uhci";
+  const auto is_it = [](const DeviceOption& device) { return device.name == kController && device.properties.empty(); };
+  const auto at = std::find_if(options.devices.begin(), options.devices.end(), is_it);
+  if (on && at == options.devices.end())
+    options.devices.insert(options.devices.begin(), {std::string(kController), {}});
+  if (!on && at != options.devices.end()) options.devices.erase(at);
 }
 
 Result<> set_machine(Options& options, std::string_view value) {
@@ -162,6 +173,10 @@ Result<> set_machine(Options& options, std::string_view value) {
       const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
       if (!on) return Error{fmt::format("-machine smm={}: {}; auto, on and off exist", word, on.error().message)};
       options.smm = on.value();
+    } else if (key == "usb") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("-machine usb={}: {}", word, on.message())};
+      set_usb(options, on.value());
     } else if (key == "memory-backend") {
       options.memory_backend = word;
     } else if (key == "firmware") {

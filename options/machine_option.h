@@ -8,6 +8,8 @@
 namespace relic86 {
 
 Result<> set_machine(Options& options, std::string_view value);
+// -usb and -machine usb=: as -device piix3-usb-uhci before all other devices.
+void set_usb(Options& options, bool on);
 // Several -accel, or the words of -machine accel=a:b, are a list of preferences: the first engine that exists is used.
 Result<> set_accel(Options& options, std::string_view value);
 // Every property of -machine, for clients that ask.

@@ -379,6 +379,17 @@ Result<> set_device(Options& options, Text value) {
   return {};
 }
 
+// -usbdevice NAME: a device of the USB controller's, in QEMU's oldest form.
+Result<> set_usb_device(Options& options, Text value) {
+  if (value != "tablet")
+    return Error{
+        fmt::format("-usbdevice {}: there is no such USB device; tablet exists, and the PS/2 mouse and keyboard "
+                    "are there in any case",
+                    value)};
+  set_usb(options, true);
+  return set_device(options, "usb-tablet");
+}
+
 Result<> set_debugcon_port(Options& options, Text word) {
   const auto port = parse_number(word);
   if (!port || port.value() > 0xFFFF) return Error{"the port must be 0 to 0xffff"};
@@ -560,6 +571,12 @@ constexpr OptionRow kRows[] = {
     {"sdl", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "sdl"); }},
     {"gtk", "", "as -display sdl", [](Options& options, Text) { return set_display(options, "gtk"); }},
     {"vga", "std|cirrus|none", "display adapter", set_vga},
+    {"usb", "", "a USB controller (UHCI) for -device usb-tablet",
+     [](Options& options, Text) -> Result<> {
+       set_usb(options, true);
+       return {};
+     }},
+    {"usbdevice", "tablet", "-usb and -device usb-tablet in one", set_usb_device},
     {"k", "LAYOUT", "keyboard layout; keys are sent by position, the guest's layout counts", set_keyboard},
     {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
     {"blockdev", "DRIVER,node-name=N", "an image for -device drive=N; driver=file|host_device|raw, in JSON too",
@@ -652,7 +669,8 @@ std::string help_text() {
     text += fmt::format("{:<28} {}\n", dashed(row.name) + (row.argument.empty() ? "" : " ") + std::string(row.argument),
                         row.help);
   text +=
-      "\nKeys in the window: Ctrl+Alt+G grabs and frees mouse and keyboard (a click grabs), Ctrl+Alt+F full screen, "
+      "\nKeys in the window: Ctrl+Alt+G grabs and frees mouse and keyboard (a click grabs; a tablet needs no grab), "
+      "Ctrl+Alt+F full screen, "
       "Ctrl+Alt+Q asks\n"
       "the guest to power off (twice: quits), Ctrl+Alt+V types the clipboard, Ctrl+Alt+P pauses.\n"
       "One dash or two are the same. Exit codes: 0 power-off, quit or expectation seen; 1 usage or host error; 2 "

@@ -5,8 +5,8 @@
 
 #include "control/commands/command.h"
 #include "devices/input/key_codes.h"
+#include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
-#include "devices/input/ps2_mouse.h"
 #include "display/screenshot.h"
 #include "options/chardev_option.h"
 
@@ -48,9 +48,14 @@ CommandReply send_key(Machine& machine, const Arguments& arguments) {
 
 // --- input-send-event: what a window would send, in one step ---
 
-struct Pointer {
+struct Motion {
   int dx = 0, dy = 0, dz = 0;
-  bool moved = false;
+  std::optional<unsigned> x, y;  // where to, AbsolutePointer's units
+  void carry_out(Pointer& pointer) {
+    if (dx != 0 || dy != 0 || dz != 0) pointer.move(dx, dy, dz);
+    if (x || y) pointer.point(x, y);
+    *this = {};
+  }
 };
 
 CommandReply send_key_event(Machine& machine, const Json& data) {
@@ -65,7 +70,7 @@ CommandReply send_key_event(Machine& machine, const Json& data) {
   return Json::object();
 }
 
-CommandReply send_button_event(Machine& machine, unsigned& buttons, Pointer& pointer, const Json& data) {
+CommandReply send_button_event(Machine& machine, unsigned& buttons, Motion& motion, const Json& data) {
   constexpr std::string_view kButtons[] = {"left", "right", "middle"};
   if (!data.is_object() || !data.contains("button") || !data["button"].is_string() || !data.contains("down") ||
       !data["down"].is_boolean())
@@ -73,20 +78,22 @@ CommandReply send_button_event(Machine& machine, unsigned& buttons, Pointer& poi
   const std::string name = data["button"].get<std::string>();
   const bool down = data["down"].get<bool>();
   if (name == "wheel-up" || name == "wheel-down") {
-    if (down) pointer.dz += name == "wheel-up" ? -1 : 1, pointer.moved = true;
+    if (down) motion.dz += name == "wheel-up" ? 1 : -1;
     return Json::object();
   }
   const auto* at = std::find(std::begin(kButtons), std::end(kButtons), name);
   if (at == std::end(kButtons)) return CommandError{.message = fmt::format("the mouse has no button '{}'", name)};
   const unsigned bit = 1u << (at - kButtons);
   buttons = down ? buttons | bit : buttons & ~bit;
-  machine.board().mouse().buttons(static_cast<u8>(buttons));
+  motion.carry_out(machine.board().pointer());  // a button is pressed where the pointer is by then
+  machine.board().pointer().buttons(static_cast<u8>(buttons));
   return Json::object();
 }
 
 CommandReply send_event(Machine& machine, const Arguments& arguments) {
-  unsigned buttons = machine.board().mouse().pressed();
-  Pointer pointer;
+  Pointer& pointer = machine.board().pointer();
+  unsigned buttons = pointer.pressed();
+  Motion motion;
   for (const Json& event : arguments.value("events")) {
     const std::string type = event["type"].get<std::string>();
     if (!event.contains("data")) return CommandError{.message = "Parameter 'events.data' is missing"};
@@ -95,26 +102,35 @@ CommandReply send_event(Machine& machine, const Arguments& arguments) {
     if (type == "key") {
       sent = send_key_event(machine, data);
     } else if (type == "btn") {
-      sent = send_button_event(machine, buttons, pointer, data);
-    } else if (type == "abs") {
-      return CommandError{.message = "there is no tablet; the mouse takes relative motion (rel)"};
+      sent = send_button_event(machine, buttons, motion, data);
+    } else if (type == "abs" && !pointer.has_tablet()) {
+      return CommandError{.message =
+                              "there is no tablet (-usb -device usb-tablet); the mouse takes relative motion (rel)"};
     } else if (data.is_object() && data.contains("axis") && data.contains("value") && data["axis"].is_string() &&
                data["value"].is_number_integer()) {
+      const bool horizontal = data["axis"] == "x";
+      const i64 value = data["value"].get<i64>();
       constexpr i64 kFarthest = 10'000;
-      const auto distance = static_cast<int>(std::clamp<i64>(data["value"].get<i64>(), -kFarthest, kFarthest));
-      (data["axis"] == "x" ? pointer.dx : pointer.dy) += distance;
-      pointer.moved = true;
+      if (type == "abs")
+        (horizontal ? motion.x : motion.y) = static_cast<unsigned>(std::clamp<i64>(value, 0, AbsolutePointer::kMost));
+      else
+        (horizontal ? motion.dx : motion.dy) += static_cast<int>(std::clamp(value, -kFarthest, kFarthest));
     } else {
       return CommandError{.message = "Parameter 'events.data' expects axis and value"};
     }
     if (!sent) return sent;
   }
-  if (pointer.moved) machine.board().mouse().move(pointer.dx, pointer.dy, pointer.dz);
+  motion.carry_out(pointer);
   return Json::object();
 }
 
-CommandReply query_mice(Machine&, const Arguments&) {
-  return Json::array({{{"name", "QEMU PS/2 Mouse"}, {"index", 0}, {"current", true}, {"absolute", false}}});
+CommandReply query_mice(Machine& machine, const Arguments&) {
+  const bool absolute = machine.board().pointer().absolute();
+  Json mouse{{"name", "QEMU PS/2 Mouse"}, {"index", 0}, {"current", !absolute}, {"absolute", false}};
+  if (!machine.board().pointer().has_tablet()) return Json::array({std::move(mouse)});
+  Json tablet{{"name", "QEMU HID Tablet"}, {"index", 1}, {"current", absolute}, {"absolute", true}};
+  if (absolute) return Json::array({std::move(tablet), std::move(mouse)});
+  return Json::array({std::move(mouse), std::move(tablet)});
 }
 
 // --- Character devices ---

@@ -65,7 +65,7 @@ class Tree {
     set("firmware", "string", options.bios);
     set("smm", "OnOffAuto", options.smm ? "on" : "off");
     set("graphics", "bool", !options.nographic);
-    set("usb", "bool", false);
+    set("usb", "bool", machine_.board().has_usb());
     set("memory-backend", "string", options.memory_backend.empty() ? "pc.ram" : options.memory_backend);
     add(kUnattached, "container");
     add(kPeripheral, "container");

@@ -7,7 +7,7 @@
 
 #include "control/commands/command.h"
 #include "control/monitor/monitor_commands.h"
-#include "devices/input/ps2_mouse.h"
+#include "devices/input/pointer.h"
 #include "machine/host_time.h"
 #include "machine/saved_machine.h"
 #include "options/json_properties.h"
@@ -96,14 +96,14 @@ std::string mouse_move(Machine& machine, Words words) {
       return "mouse_move: numbers from -10000 to 10000 are expected\n";
     delta[i - 1] = *number;
   }
-  machine.board().mouse().move(static_cast<int>(delta[0]), static_cast<int>(delta[1]), static_cast<int>(delta[2]));
+  machine.board().pointer().move(static_cast<int>(delta[0]), static_cast<int>(delta[1]), static_cast<int>(delta[2]));
   return "";
 }
 
 std::string mouse_button(Machine& machine, Words words) {
   const auto mask = words.size() > 1 ? monitor::evaluate(machine, words[1]) : std::nullopt;
   if (!mask || *mask > 31) return "mouse_button: a mask is expected: 1 left, 2 right, 4 middle\n";
-  machine.board().mouse().buttons(static_cast<unsigned>(*mask));
+  machine.board().pointer().buttons(static_cast<u8>(*mask));
   return "";
 }
 

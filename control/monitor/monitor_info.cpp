@@ -8,6 +8,7 @@
 #include "control/commands/command.h"
 #include "control/monitor/monitor_commands.h"
 #include "cpu/cpu_dump.h"
+#include "devices/input/pointer.h"
 #include "machine/saved_machine.h"
 #include "options/version.h"
 
@@ -29,8 +30,15 @@ std::string version(Machine&) { return fmt::format("{}\n", kVersion); }
 std::string name(Machine& machine) { return machine.options().name.empty() ? "" : machine.options().name + "\n"; }
 std::string cpus(Machine&) { return fmt::format("* CPU #0: thread_id={}\n", gettid()); }
 std::string kvm(Machine&) { return "kvm support: disabled\n"; }
-std::string mice(Machine&) { return "* Mouse #0: PS/2 Mouse\n"; }
-std::string usb(Machine&) { return "Error: USB support not enabled\n"; }
+std::string mice(Machine& machine) {
+  const Pointer& pointer = machine.board().pointer();
+  const std::string mouse = "Mouse #0: PS/2 Mouse\n", tablet = "Mouse #1: HID Tablet (absolute)\n";
+  if (pointer.absolute()) return "* " + tablet + "  " + mouse;
+  return "* " + mouse + (pointer.has_tablet() ? "  " + tablet : "");
+}
+std::string usb(Machine& machine) {
+  return machine.board().has_usb() ? machine.board().describe_usb() : "Error: USB support not enabled\n";
+}
 
 std::string uuid(Machine& machine) {
   const std::string& text = machine.options().uuid;
@@ -100,7 +108,7 @@ constexpr Topic kTopics[] = {
     {"cpus", "processors and their host threads", cpus},
     {"kvm", "whether the host's virtualization is used: never", kvm},
     {"mice", "the mouse that gets host events", mice},
-    {"usb", "USB devices: none exist", usb},
+    {"usb", "USB devices", usb},
     {"version", "the emulator's version", version},
 };
 

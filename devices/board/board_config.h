@@ -94,6 +94,13 @@ struct PciSoundCardConfig : SoundCardConfig {
   std::optional<unsigned> slot;  // absent: the next one that is free
 };
 
+// A device on a port of the USB controller, from 1 on.
+struct UsbDeviceConfig {
+  enum class Kind : u8 { Tablet } kind = Kind::Tablet;
+  unsigned port = 0;
+  std::string id;  // the user's name for it; may be empty
+};
+
 struct BoardConfig {
   std::vector<u8> bios;  // 1 byte to 16 MiB
   enum class Display : u8 { None, Std, Cirrus } display = Display::Std;
@@ -140,6 +147,10 @@ struct BoardConfig {
   std::vector<PciSoundCardConfig> pci_sound;
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
+
+  static constexpr unsigned kUsbPorts = 2;
+  bool usb_controller = false;  // function 2 of the PIIX3
+  std::vector<UsbDeviceConfig> usb_devices;
 };
 
 }  // namespace relic86

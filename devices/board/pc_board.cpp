@@ -1,6 +1,6 @@
 // Slots and interrupts of the board:
 //
-//   PCI 0.0 host bridge, 1.0 ISA bridge, 1.1 IDE, 1.3 power management, 2.0 display, 3 and up: cards
+//   PCI 0.0 host bridge, 1.0 ISA bridge, 1.1 IDE, 1.2 USB, 1.3 power management, 2.0 display, 3 and up: cards
 //   IRQ 0 timer, 1 keyboard, 3 COM2, 4 COM1, 6 floppy, 7 parallel port, 8 clock, 9 SCI, 12 mouse, 13 coprocessor,
 //   14 and 15 IDE; PIRQs where the BIOS routes them (10, 11)
 #include "devices/board/pc_board.h"
@@ -31,6 +31,7 @@
 #include "devices/debug/pc_testdev.h"
 #include "devices/debug/post_port.h"
 #include "devices/input/i8042.h"
+#include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
 #include "devices/network/e1000.h"
@@ -45,6 +46,8 @@
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/storage/i82077.h"
 #include "devices/storage/piix3_ide.h"
+#include "devices/usb/piix3_uhci.h"
+#include "devices/usb/usb_tablet.h"
 #include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
@@ -55,6 +58,7 @@ namespace relic86 {
 namespace {
 constexpr unsigned kIsaBridgeSlot = 1;
 constexpr unsigned kIdeFunction = 1;
+constexpr unsigned kUsbFunction = 2;
 constexpr unsigned kPowerFunction = 3;
 constexpr unsigned kDisplaySlot = 2;
 constexpr unsigned kFirstCardSlot = 3;
@@ -117,6 +121,7 @@ Result<> PcBoard::build() {
   create_network_cards();
   create_sound();
   create_virtio();
+  create_usb();
   fill_firmware_config();
   return result_;
 }
@@ -430,6 +435,23 @@ void PcBoard::connect_virtio_port(std::size_t port, CharSink* sink) {
   virtio_ports_[port].device->connect(virtio_ports_[port].index, sink);
 }
 
+void PcBoard::create_usb() {
+  static_assert(BoardConfig::kUsbPorts == Piix3Uhci::kPorts);
+  AbsolutePointer* tablet = nullptr;
+  if (config_.usb_controller) {
+    auto controller = std::make_unique<Piix3Uhci>();
+    usb_ = controller.get();
+    for (const UsbDeviceConfig& device : config_.usb_devices) {
+      auto made = std::make_unique<UsbTablet>();
+      tablet = made.get();
+      controller->plug(device.port - 1, std::move(made));
+    }
+    place(*controller, kIsaBridgeSlot, kUsbFunction);
+    attach(std::move(controller));
+  }
+  pointer_ = std::make_unique<Pointer>(*mouse_, tablet);
+}
+
 // What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.
 void PcBoard::fill_firmware_config() {
   const u64 ram = memory_.store().ram_size();
@@ -501,6 +523,16 @@ void PcBoard::connect_smi(SmiSink* sink) {
 void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system_management_mode(active); }
 
 std::string PcBoard::describe_pci() const { return pci_->describe(); }
+
+std::string PcBoard::describe_usb() const {
+  std::string text;
+  for (const UsbDeviceConfig& config : config_.usb_devices) {
+    const UsbDevice& device = *usb_->device(config.port - 1);
+    text += fmt::format("  Device 0.{}, Port {}, Speed 12 Mb/s, Product {}{}{}\n", device.address(), config.port,
+                        device.product(), config.id.empty() ? "" : ", ID: ", config.id);
+  }
+  return text;
+}
 
 Device* PcBoard::find(std::string_view name) const {
   for (const auto& device : devices_) {

@@ -37,7 +37,9 @@ class PciBus;
 class PciDevice;
 class Piix3;
 class Piix3Ide;
+class Piix3Uhci;
 class Piix4Pm;
+class Pointer;
 class Ps2Keyboard;
 class Ps2Mouse;
 class ResetPin;
@@ -64,6 +66,7 @@ class PcBoard {
   // --- What the frontend and the processor need. ---
   Ps2Keyboard& keyboard() { return *keyboard_; }
   Ps2Mouse& mouse() { return *mouse_; }
+  Pointer& pointer() { return *pointer_; }        // whichever device gets the host's pointer
   DisplayAdapter* display() { return display_; }  // null: a machine without one
   // The picture and the text screen; false and empty without a display (see DisplayAdapter).
   bool render(Frame& frame);
@@ -112,6 +115,8 @@ class PcBoard {
   void set_system_management_mode(bool active);
 
   std::string describe_pci() const;
+  bool has_usb() const { return usb_ != nullptr; }
+  std::string describe_usb() const;
   const PciBus& pci() const { return *pci_; }
   const std::vector<std::unique_ptr<Device>>& devices() const { return devices_; }
   Device* find(std::string_view name) const;  // null: none of that name
@@ -132,6 +137,7 @@ class PcBoard {
   void create_character_ports();
   void create_debug_devices();
   void create_sound();
+  void create_usb();
   void create_disks();
   void create_floppies();
   void fill_firmware_config();
@@ -196,6 +202,8 @@ class PcBoard {
   Mc146818* clock_ = nullptr;
   std::array<Uart16550*, 4> uarts_{};
   std::array<ParallelPort*, 3> parallels_{};
+  Piix3Uhci* usb_ = nullptr;  // null: there is none
+  std::unique_ptr<Pointer> pointer_;
 };
 
 }  // namespace relic86

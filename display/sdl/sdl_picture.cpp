@@ -80,6 +80,17 @@ void SdlPicture::draw() {
   SDL_RenderCopy(renderer_.get(), picture, nullptr, &target);
 }
 
+PicturePoint SdlPicture::point(SDL_Window* window, int x, int y, unsigned most) const {
+  Extent area, units;
+  SDL_GetWindowSize(window, &units.width, &units.height);
+  if (SDL_GetRendererOutputSize(renderer_.get(), &area.width, &area.height) != 0 || units.width <= 0 ||
+      units.height <= 0)
+    return {};
+  const double scale_x = static_cast<double>(area.width) / units.width;
+  const double scale_y = static_cast<double>(area.height) / units.height;
+  return point_in_picture(place_picture(shape_, area), x * scale_x, y * scale_y, most);
+}
+
 void SdlPicture::present() {
   draw();
   SDL_RenderPresent(renderer_.get());

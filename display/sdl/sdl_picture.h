@@ -32,6 +32,9 @@ class SdlPicture {
   void update(const Frame& frame, RowRange rows);
   // Draws and shows what update() was given.
   void present();
+  // Where a point of the window (in its own units, which may be larger than pixels) is in the picture; see
+  // point_in_picture().
+  PicturePoint point(SDL_Window* window, int x, int y, unsigned most) const;
   // The renderer lost its textures: everything is uploaded again from the next whole frame.
   void textures_lost(const Frame* frame);
 

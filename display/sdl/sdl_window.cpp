@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "devices/absolute_pointer.h"
 #include "display/sdl/sdl_keys.h"
 #include "display/sdl/sdl_window_manager.h"
 #include "display/window_title.h"
@@ -132,6 +133,7 @@ void SdlWindow::handle(const SDL_Event& event) {
     case SDL_MOUSEBUTTONUP: return handle_button(event.button);
     case SDL_MOUSEWHEEL: return handle_wheel(event.wheel);
     case SDL_MOUSEMOTION:
+      if (absolute_) return note_pointer(event.motion.x, event.motion.y);
       if (!grabbed_) return;
       motion_x_ += event.motion.xrel;
       motion_y_ += event.motion.yrel;
@@ -149,6 +151,7 @@ void SdlWindow::handle_window(const SDL_WindowEvent& event) {
   switch (event.event) {
     case SDL_WINDOWEVENT_FOCUS_LOST:
       grab(false);
+      release_buttons();
       release_keys();
       break;
     case SDL_WINDOWEVENT_RESIZED:
@@ -215,6 +218,7 @@ void SdlWindow::cover_screen(bool on) {
 
 void SdlWindow::update_title() {
   MachineSummary summary = host_.summary();
+  set_absolute(summary.absolute_pointer);
   summary.asked_to_quit =
       summary.asked_to_quit && asked_to_quit_at_ && SDL_GetTicks64() - *asked_to_quit_at_ < kQuitQuestionStands;
   std::string title = window_title(summary, grabbed_);
@@ -286,15 +290,28 @@ void SdlWindow::grab(bool on) {
     release_buttons();
   }
   SDL_SetWindowKeyboardGrab(window_.get(), on ? SDL_TRUE : SDL_FALSE);
-  SDL_SetRelativeMouseMode(on ? SDL_TRUE : SDL_FALSE);
+  SDL_SetRelativeMouseMode(on && !absolute_ ? SDL_TRUE : SDL_FALSE);
   grabbed_ = on;
   update_title();
 }
 
+// The guest draws its pointer where the host's is, which is therefore hidden over the window.
+void SdlWindow::set_absolute(bool on) {
+  if (on == absolute_) return;
+  release_buttons();
+  absolute_ = on;
+  pointer_.reset();
+  SDL_SetRelativeMouseMode(grabbed_ && !absolute_ ? SDL_TRUE : SDL_FALSE);
+  SDL_ShowCursor(absolute_ ? SDL_DISABLE : SDL_ENABLE);
+}
+
+void SdlWindow::note_pointer(int x, int y) { pointer_ = picture_.point(window_.get(), x, y, AbsolutePointer::kMost); }
+
 void SdlWindow::handle_button(const SDL_MouseButtonEvent& event) {
   const u8 bit = button_bit(event.button);
   const bool pressed = event.state == SDL_PRESSED;
-  if (!grabbed_) {
+  if (absolute_) note_pointer(event.x, event.y);
+  if (!grabbed_ && !absolute_) {
     if (!pressed) return;
     swallowed_button_ = bit;
     return grab(true);
@@ -311,11 +328,13 @@ void SdlWindow::handle_button(const SDL_MouseButtonEvent& event) {
 }
 
 void SdlWindow::handle_wheel(const SDL_MouseWheelEvent& event) {
-  if (!grabbed_) return;
+  if (!grabbed_ && !absolute_) return;
   motion_wheel_ += event.direction == SDL_MOUSEWHEEL_FLIPPED ? -event.y : event.y;
 }
 
 void SdlWindow::send_mouse_motion() {
+  if (pointer_) host_.point(pointer_->x, pointer_->y);
+  pointer_.reset();
   if (motion_x_ == 0 && motion_y_ == 0 && motion_wheel_ == 0) return;
   host_.move_mouse(motion_x_, motion_y_, motion_wheel_);
   motion_x_ = motion_y_ = motion_wheel_ = 0;

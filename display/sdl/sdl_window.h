@@ -36,6 +36,8 @@ class SdlWindow final : public Window {
   void adapt_size();
   void update_title();
   void send_mouse_motion();
+  void note_pointer(int x, int y);
+  void set_absolute(bool on);
   void release_keys();
   void release_buttons();
   void grab(bool on);
@@ -57,12 +59,14 @@ class SdlWindow final : public Window {
   bool sized_by_user_ = false;
   u64 resized_by_us_at_ = 0;  // ms
   bool grabbed_ = false;
+  bool absolute_ = false;  // the guest takes positions: the pointer is not grabbed
   std::string title_;
 
   std::set<SDL_Scancode> pressed_;      // keys whose press the guest has seen
   std::optional<u8> swallowed_button_;  // its press grabbed the mouse: the guest does not see its release either
   u8 buttons_ = 0;
   int motion_x_ = 0, motion_y_ = 0, motion_wheel_ = 0;
+  std::optional<PicturePoint> pointer_;  // not told yet
   std::optional<u64> asked_to_quit_at_;  // ms
 
   Uint32 news_event_ = 0;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace relic86 {
 namespace {
 
@@ -92,6 +94,20 @@ TEST(PicturePlacement, WindowsSuitTheDesktop) {
   EXPECT_EQ(size(kMode13h, {1920, 1080}), std::pair(960, 720));
   EXPECT_EQ(size(kSvga, {1920, 1080}), std::pair(800, 600));
   EXPECT_EQ(size(kSvga, {640, 480}), std::pair(800, 600));
+}
+
+TEST(PicturePlacement, PointsOfTheWindowAreOfThePicture) {
+  const Placement place{100, 50, 801, 601};
+  constexpr unsigned kMost = 32767;
+  const auto at = [&](double x, double y) {
+    const PicturePoint point = point_in_picture(place, x, y, kMost);
+    return std::pair(point.x, point.y);
+  };
+  EXPECT_EQ(at(100, 50), std::pair(0u, 0u));
+  EXPECT_EQ(at(900, 650), std::pair(kMost, kMost));
+  EXPECT_EQ(at(500, 350), std::pair(16384u, 16384u));
+  EXPECT_EQ(at(0, 2000), std::pair(0u, kMost));  // beside it
+  EXPECT_EQ(point_in_picture({0, 0, 0, 0}, 5, 5, kMost).x, 0u);
 }
 
 }  // namespace

@@ -12,6 +12,13 @@ TEST(WindowTitle, NameStateSpeedAndHowToGrab) {
             "relic86 (running, 1.2 MIPS) - Ctrl+Alt+G frees the mouse");
 }
 
+TEST(WindowTitle, APointerThatNeedsNoGrab) {
+  EXPECT_EQ(window_title({"", "running", 1'230'000, 0, false, true}, false),
+            "relic86 (running, 1.2 MIPS) - Ctrl+Alt+G grabs the keyboard");
+  EXPECT_EQ(window_title({"", "running", 1'230'000, 0, false, true}, true),
+            "relic86 (running, 1.2 MIPS) - Ctrl+Alt+G frees the keyboard");
+}
+
 TEST(WindowTitle, PausedMachinesHaveNoSpeed) {
   EXPECT_EQ(window_title({"", "paused", 85'200'000, 0, false}, true), "relic86 (paused) - Ctrl+Alt+G frees the mouse");
 }

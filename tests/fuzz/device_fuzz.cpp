@@ -15,8 +15,8 @@
 #include "base/state_loading.h"
 #include "devices/board/pc_board.h"
 #include "devices/character/uart16550.h"
+#include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
-#include "devices/input/ps2_mouse.h"
 #include "devices/virtio/virtio_balloon.h"
 
 namespace relic86 {
@@ -124,11 +124,14 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       config.pci_sound.emplace_back().model = model;
       config.pci_sound.back().host = &sound_;
     }
+    config.usb_controller = true;
+    config.usb_devices.push_back({UsbDeviceConfig::Kind::Tablet, 1, ""});
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
     board_->connect_processor([this](bool level) { intr_ = level; });
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
     place_cards();
+    start_usb();
   }
 
   GuestTime now() const override { return time_; }
@@ -247,6 +250,30 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     bus_.write(at(0x3000 + queue * 4), 2, queue);
   }
 
+  // The controller runs over a list of random structures that refer to each other: it has RAM's first pages.
+  void start_usb() {
+    constexpr u32 kUsb = 0x80000000u | 1 << 11 | 2 << 8;
+    constexpr u16 kUsbPorts = 0xB000;
+    const auto config = [&](u32 offset, u32 value) {
+      io_.write(IoPort(0xCF8), 4, kUsb | offset);
+      io_.write(IoPort(0xCFC), 4, value);
+    };
+    config(0x20, kUsbPorts);
+    config(0x04, 5);
+    std::mt19937 random(1);
+    constexpr u32 kPids[] = {0x69, 0xE1, 0x2D};
+    for (u32 at = 0; at < 0x2000; at += 4) {
+      u32 value = static_cast<u32>(random() % 0x200) << 4 | static_cast<u32>(random() % 8);  // a link
+      if (at % 16 == 4) value |= static_cast<u32>(random() & 0x3F800000);
+      if (at % 16 == 8) value = static_cast<u32>(random() & 0x00E08000) | kPids[random() % 3];
+      bus_.write(PhysAddr(at), 4, value);
+    }
+    io_.write(IoPort(kUsbPorts + 0x10), 2, 0x200);
+    io_.write(IoPort(kUsbPorts + 0x10), 2, 0);
+    io_.write(IoPort(kUsbPorts + 0x10), 2, 4);
+    io_.write(IoPort(kUsbPorts), 2, 0xC1);
+  }
+
   // The display's registers reach all that it has: ports, windows and BARs are one device's.
   static bool belongs(const std::string& range, const std::string& owner) {
     return range == owner || (owner == kCirrus && range.starts_with(owner));
@@ -303,6 +330,10 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       case 0: board_->keyboard().key(static_cast<KeyCode>(random() % 100), random() % 2 == 0); break;
       case 1:
         board_->mouse().move(static_cast<int>(random() % 600) - 300, static_cast<int>(random() % 600) - 300, 1);
+        break;
+      case 6:
+        board_->pointer().point(static_cast<unsigned>(random()), static_cast<unsigned>(random()));
+        board_->pointer().buttons(static_cast<u8>(random()));
         break;
       case 2:
         if (Uart16550* uart = board_->uart(random() % 4); uart != nullptr && uart->can_receive())

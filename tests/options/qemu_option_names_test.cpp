@@ -70,8 +70,8 @@ constexpr Row kOptions[] = {
     {"virtfs", "local,path=/tmp", Refused},
     {"iscsi", "user=me", Refused},
     {"tpmdev", "passthrough,id=t", Refused},
-    {"usb", nullptr, Warned},
-    {"usbdevice", "tablet", Refused},
+    {"usb", nullptr, Taken},
+    {"usbdevice", "tablet", Taken},
 
     {"boot", "order=c", Taken},
     {"bios", "f", Taken},
@@ -244,7 +244,9 @@ TEST(Properties, OfOptionsHaveAnAnswerToo) {
   // A machine's properties: what is so anyway is taken in silence.
   EXPECT_EQ(warning({"-machine", "pc,usb=off,hpet=off,vmport=auto,mem-merge=off,kernel-irqchip=split,acpi=on"}), "");
   EXPECT_EQ(warning({"-machine", "pc,acpi=off"}).find("warning: -machine acpi=off: "), 0u);
-  EXPECT_EQ(warning({"-machine", "usb=on"}).find("warning: -machine usb=on: "), 0u);
+  EXPECT_EQ(warning({"-machine", "usb=on", "-device", "usb-tablet"}), "");
+  EXPECT_NE(refusal({"-machine", "usb=maybe"}).find("-machine usb=maybe: "), std::string::npos);
+  EXPECT_NE(refusal({"-usbdevice", "disk:x"}).find("there is no such USB device"), std::string::npos);
   // Sound: a name that is used exists.
   EXPECT_EQ(warning({"-machine", "type=pc,accel=tcg,pcspk-audiodev=s", "-audiodev", "none,id=s"}), "");
   EXPECT_NE(refusal({"-machine", "pcspk-audiodev=s"}).find("there is no -audiodev with id=s"), std::string::npos);
@@ -299,8 +301,8 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 
 TEST(ForeignDevices, AreRefusedWithAReason) {
   for (const char* device :
-       {"e1000", "virtio-scsi-pci", "usb-tablet", "gus", "ich9-ahci", "lsi53c895a", "nvme", "pvpanic", "isa-cirrus-vga",
-        "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
+       {"e1000", "virtio-scsi-pci", "usb-audio", "usb-ehci", "piix4-usb-uhci", "gus", "ich9-ahci", "lsi53c895a", "nvme",
+        "pvpanic", "isa-cirrus-vga", "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});
     const auto plan = board_plan_for(options);
@@ -308,6 +310,32 @@ TEST(ForeignDevices, AreRefusedWithAReason) {
     EXPECT_EQ(plan.message().find("unknown device"), std::string::npos) << plan.message();
     EXPECT_NE(plan.message().find("; "), std::string::npos) << plan.message();
   }
+}
+
+TEST(UsbDevices, TakeQemusProperties) {
+  using Properties = std::vector<std::pair<std::string, std::string>>;
+  const auto answer = [](bool usb, const std::vector<std::pair<const char*, Properties>>& devices) {
+    Options options;
+    options.vga = "none";
+    if (usb) options.devices.push_back({"piix3-usb-uhci", {}});
+    for (const auto& [name, properties] : devices) options.devices.push_back({name, properties});
+    const auto plan = board_plan_for(options);
+    if (!plan.ok()) return plan.message();
+    std::string ports;
+    for (const UsbDeviceConfig& device : plan.value().config.usb_devices) ports += std::to_string(device.port);
+    return ports;
+  };
+  EXPECT_EQ(answer(true, {{"usb-tablet", {}}}), "1");
+  EXPECT_EQ(answer(false, {{"piix3-usb-uhci", {{"id", "usb"}, {"bus", "pci.0"}, {"addr", "0x1.0x2"}}},
+                           {"usb-tablet", {{"id", "input0"}, {"bus", "usb.0"}, {"port", "2"}}}}),
+            "2");
+  EXPECT_NE(answer(false, {{"usb-tablet", {}}}).find("there is no USB controller before it; add -usb"),
+            std::string::npos);
+  EXPECT_NE(answer(true, {{"piix3-usb-uhci", {}}}).find("only one is possible"), std::string::npos);
+  EXPECT_NE(answer(false, {{"piix3-usb-uhci", {{"addr", "5"}}}}).find("addr=5: it is function 2"), std::string::npos);
+  EXPECT_NE(answer(true, {{"usb-tablet", {{"port", "3"}}}}).find("ports 1 to 2 exist"), std::string::npos);
+  EXPECT_NE(answer(true, {{"usb-tablet", {{"prot", "1"}}}}).find("the nearest is port"), std::string::npos);
+  EXPECT_NE(answer(true, {{"usb-tablet", {}}, {"usb-tablet", {}}}).find("only one is possible"), std::string::npos);
 }
 
 TEST(SoundCards, TakeQemusProperties) {

@@ -1,0 +1,87 @@
+// Intel 82371SB (PIIX3) function 2: a universal host controller (UHCI) with two ports.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "devices/pci_device.h"
+#include "devices/usb/usb_device.h"
+
+namespace relic86 {
+
+class Piix3Uhci final : public PciDevice, public UsbHost {
+ public:
+  static constexpr unsigned kPorts = 2;
+
+  Piix3Uhci();
+
+  // Before attach. port: 0 or 1, as long as it is free.
+  void plug(unsigned port, std::unique_ptr<UsbDevice> device);
+  UsbDevice* device(unsigned port) const { return ports_[port].device.get(); }
+
+  std::string_view name() const override { return "piix3_uhci"; }
+  u64 read(RegionId region, u64 offset, unsigned width) override;
+  void write(RegionId region, u64 offset, unsigned width, u64 value) override;
+  void event(u32 id, GuestTime late) override;
+  GuestTime usb_time() const override;
+  void usb_wake(UsbDevice& device) override;
+
+ protected:
+  Result<> attach_function(Attachment& board) override;
+  void reset_function(ResetKind kind) override;
+  void state_function(StateArchive& archive) override;
+  void config_written(unsigned offset, unsigned width) override;
+
+ private:
+  struct Port {
+    std::unique_ptr<UsbDevice> device;
+    u16 status = 0;
+  };
+  // What became of a transfer descriptor.
+  enum class Outcome : u8 {
+    Passed,     // inactive, or to be tried again: its queue waits
+    Done,       // its queue goes on
+    Held,       // over, but its queue stays: a short packet, a failure
+    FrameOver,  // no time for it, or the controller has stopped
+  };
+  struct Descriptor {
+    u32 at = 0;
+    u32 link = 0, control = 0, token = 0, buffer = 0;
+  };
+
+  u16 register_at(unsigned index) const;
+  void write_register(unsigned index, u16 value, u16 written);
+  void write_command(u16 value);
+  void write_port(Port& port, u16 value);
+  void reset_controller();
+  void connect(Port& port);
+  bool running() const;
+  void start_or_stop();
+  void update_interrupt();
+
+  void run_frame();
+  template <std::size_t count>
+  std::array<u32, count> fetch(u32 address);
+  void store(u32 address, u32 value);
+  Outcome run_descriptor(Descriptor& descriptor, i32& time_left);
+  Outcome finish(Descriptor& descriptor, const UsbAnswer& answer, std::size_t size);
+  Outcome retry_or_fail(Descriptor& descriptor);
+  UsbAnswer transact(const Descriptor& descriptor, UsbToken token, std::size_t size);
+  UsbDevice* addressed(u8 address) const;
+
+  Scheduler* scheduler_ = nullptr;
+  PhysicalBus* memory_ = nullptr;
+  TimerId frame_timer_ = 0;
+  bool attached_ = false;
+  std::array<Port, kPorts> ports_;
+  u16 command_ = 0;
+  u16 status_ = 0;
+  u16 interrupts_ = 0;  // enabled
+  u16 frame_ = 0;
+  u32 list_ = 0;
+  u8 start_of_frame_ = 0;
+  u8 causes_ = 0;  // of USBINT: 0 a descriptor's IOC, 1 a short packet
+};
+
+}  // namespace relic86
