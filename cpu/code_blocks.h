@@ -66,8 +66,8 @@ class CodeBlocks {
   // The bytes were overwritten, within one page. Blocks that hold any of them die, but where the guest writes again and
   // again: there they take the new instruction in if it fits in place of the old one (code_patches.h). A dying block's
   // handlers answer Flow::Lookup from now on, so that a running one stops before its next instruction; the memory goes
-  // at collect(). writer: the instruction that wrote, if it is one. It goes on to use
-  // its own operands, so that a block in which it writes over itself dies.
+  // at collect(). writer: the instruction that wrote, if it is one. It goes on to use its own operands, so that a block
+  // in which it writes over itself dies.
   void invalidate(BackingOffset first, u64 length, std::optional<BackingOffset> writer);
   // Whether invalidate() would do no more than put new immediates where translations look them up.
   bool immediates_only(BackingOffset first, u64 length);

@@ -200,7 +200,7 @@ void Emitter::decimal_adjust(u16 id) {
 }
 
 void Emitter::divide_digits(u16 id) {
-  // Ten, as a rule: then a look into a table takes half of the time of DIV.
+  // Ten, as a rule: then a look into a table saves the division.
   const u8 host = take();
   host_flags(0);
   if (at(id).immediate == 10) {
