@@ -149,7 +149,7 @@ Result<> resolve_accel(const Options& options) {
 }
 
 void set_usb(Options& options, bool on) {
-  constexpr Text kController = "piix3-usb-uhci";
+  static constexpr Text kController = "piix3-usb-uhci";
   const auto is_it = [](const DeviceOption& device) { return device.name == kController && device.properties.empty(); };
   const auto at = std::find_if(options.devices.begin(), options.devices.end(), is_it);
   if (on && at == options.devices.end())
