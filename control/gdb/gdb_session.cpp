@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "machine/guest_inputs.h"
+
 namespace relic86 {
 
 // Names that begin with another's name stand before it.
@@ -216,6 +218,6 @@ void GdbSession::v_kill(Text) {
 }
 
 // "run" in extended mode: the machine's reset button.
-void GdbSession::restart(Text) { machine_.reset(); }
+void GdbSession::restart(Text) { (void)machine_.inputs().enter(input::Reset{}); }  // the protocol has no answer
 
 }  // namespace relic86
