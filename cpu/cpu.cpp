@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/cpu_dump.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
@@ -141,6 +142,14 @@ void Cpu::set_eflags(u32 value) {
 
 // --- Segmented access, the slow side ---
 
+namespace {
+// What #AC asks of an operand; one of 10 bytes wants a multiple of 8 (SDM 3A table 6-7).
+u32 alignment_of(const VendorBehaviour& vendor, u32 size) {
+  const u32 widest = vendor.checks_alignment_of_16_bytes ? 16 : 8;
+  return size == 10 ? 8 : size <= widest && (size & (size - 1)) == 0 ? size : 1;
+}
+}  // namespace
+
 bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess access) {
   CpuState& s = state();
   const Segment& segment = s.segment[name];
@@ -170,9 +179,7 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
     return refuse();
   }
   const LinAddr linear(static_cast<u32>(segment.base + offset));
-  // An operand of 10 bytes wants an address that is a multiple of 8 (SDM 3A table 6-7).
-  const u32 widest = vendor_->checks_alignment_of_16_bytes ? 16 : 8;
-  const u32 alignment = size == 10 ? 8 : size <= widest && (size & (size - 1)) == 0 ? size : 1;
+  const u32 alignment = alignment_of(*vendor_, size);
   if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && (linear.raw & (alignment - 1)) != 0) {
     raise(Vector::AlignmentCheck, 0);
     return false;
@@ -182,6 +189,54 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
 
 void Cpu::note_data(const Segment& segment, u32 offset, u32 size, MemoryAccess access) {
   check_data_breakpoints(*this, LinAddr(static_cast<u32>(segment.base + offset)), size, access == MemoryAccess::Write);
+}
+
+void Cpu::note_data(LinAddr linear, u32 size, MemoryAccess access) {
+  check_data_breakpoints(*this, linear, size, access == MemoryAccess::Write);
+}
+
+bool Cpu::check_access_long(SegmentName name, LinAddr linear, u32 size) {
+  CpuState& s = state();
+  if (!canonical(linear.raw, size)) {
+    raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
+    return false;
+  }
+  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 &&
+      (linear.raw & (alignment_of(*vendor_, size) - 1)) != 0) {
+    raise(Vector::AlignmentCheck, 0);
+    return false;
+  }
+  return true;
+}
+
+bool Cpu::read_bytes(SegmentName name, u64 offset, void* into, unsigned size) {
+  if (!state().mode.code64) return read_bytes(name, static_cast<u32>(offset), into, size);
+  const LinAddr linear = linear_address(name, offset);
+  if (!check_access_long(name, linear, size)) return false;
+  if (watches_data(state())) note_data(linear, size, MemoryAccess::Read);
+  if (mmu_->read_bytes(linear, into, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+bool Cpu::write_bytes(SegmentName name, u64 offset, const void* from, unsigned size) {
+  if (!state().mode.code64) return write_bytes(name, static_cast<u32>(offset), from, size);
+  const LinAddr linear = linear_address(name, offset);
+  if (!check_access_long(name, linear, size)) return false;
+  if (watches_data(state())) note_data(linear, size, MemoryAccess::Write);
+  if (mmu_->write_bytes(linear, from, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+bool Cpu::probe_write(SegmentName name, u64 offset, unsigned size) {
+  if (!state().mode.code64) return probe_write(name, static_cast<u32>(offset), size);
+  const LinAddr linear = linear_address(name, offset);
+  if (!check_access_long(name, linear, size)) return false;
+  if (watches_data(state())) note_data(linear, size, MemoryAccess::Write);
+  if (mmu_->probe_write(linear, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
 }
 
 bool Cpu::read_bytes(SegmentName name, u32 offset, void* into, unsigned size) {
@@ -244,6 +299,21 @@ bool Cpu::pop_operand(bool operand32, u32& value) {
   u16 low = 0;
   if (!pop16(low)) return false;
   value = low;
+  return true;
+}
+
+bool Cpu::push_operand(const Insn& insn, u64 value) {
+  if (insn.operand64()) return push_long(value);
+  if (insn.code64()) return push_long(static_cast<u16>(value));
+  return push_operand(insn.operand32(), static_cast<u32>(value));
+}
+
+bool Cpu::pop_operand(const Insn& insn, u64& value) {
+  u32 half = 0;
+  u16 word = 0;
+  if (insn.operand64()) return pop_long(value);
+  if (!(insn.code64() ? pop_long(word) : pop_operand(insn.operand32(), half))) return false;
+  value = insn.code64() ? word : half;
   return true;
 }
 
@@ -411,7 +481,6 @@ void Cpu::sanitize_loaded_state() {
   s.repeat_flags &= kArithmeticFlags | CpuState::kRepeatRuns;
   s.fx.mxcsr_mask = FxState{}.mxcsr_mask;
   s.fx.reserved = 0;
-  s.fx.reserved2 = s.fx.reserved3 = 0;
 }
 
 }  // namespace relic86

@@ -389,8 +389,12 @@ Flow iret_in_v86(Cpu& cpu, const Insn& insn) {
 
 }  // namespace
 
-Flow jmp_far(Cpu& cpu, const Insn& insn) { return jump(cpu, Selector(insn.immediate2), insn.immediate, insn); }
-Flow call_far(Cpu& cpu, const Insn& insn) { return call(cpu, Selector(insn.immediate2), insn.immediate, insn); }
+Flow jmp_far(Cpu& cpu, const Insn& insn) {
+  return jump(cpu, Selector(insn.immediate2()), static_cast<u32>(insn.immediate), insn);
+}
+Flow call_far(Cpu& cpu, const Insn& insn) {
+  return call(cpu, Selector(insn.immediate2()), static_cast<u32>(insn.immediate), insn);
+}
 
 Flow jmp_far_indirect(Cpu& cpu, const Insn& insn) {
   Selector selector;

@@ -31,8 +31,8 @@ Flow input(Cpu& cpu, u16 port, unsigned width) {
   check_io_breakpoints(cpu, IoPort(port), width);
   CpuState& state = cpu.state();
   const u32 value = cpu.io().read(IoPort(port), width);
-  const u32 mask = static_cast<u32>(all_ones(width));
-  state.set_gpr32(kEax, (state.gpr32(kEax) & ~mask) | (value & mask));
+  const u64 mask = all_ones(width);
+  state.gpr[kEax] = (width == 4 ? 0 : state.gpr[kEax] & ~mask) | (value & mask);
   return Flow::Next;
 }
 

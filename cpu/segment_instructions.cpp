@@ -17,7 +17,7 @@ bool read_operand16(Cpu& cpu, const Insn& insn, u16& value) {
   return true;
 }
 
-// Stores 16 bits; to a register with a 32-bit operand size the upper half becomes `upper`.
+// Stores 16 bits; to a register with an operand size above 16 bits the rest becomes `upper`.
 Flow write_operand16(Cpu& cpu, const Insn& insn, u16 value, u32 upper = 0) {
   CpuState& state = cpu.state();
   if (insn.memory())
@@ -29,9 +29,9 @@ Flow write_operand16(Cpu& cpu, const Insn& insn, u16 value, u32 upper = 0) {
   return Flow::Next;
 }
 
-void write_register(CpuState& state, const Insn& insn, u32 value) {
+void write_register(CpuState& state, const Insn& insn, u64 value) {
   if (insn.operand32())
-    state.set_gpr32(insn.reg, value);
+    state.gpr[insn.reg] = insn.operand64() ? value : static_cast<u32>(value);
   else
     state.gpr[insn.reg] = (state.gpr[insn.reg] & ~u64{0xFFFF}) | (value & 0xFFFF);
 }
@@ -43,19 +43,16 @@ void set_zf(CpuState& state, bool zero) {
 
 Flow load_far(Cpu& cpu, const Insn& insn, SegmentName name) {
   CpuState& state = cpu.state();
-  const u32 at = effective_address(state, insn);
-  u32 offset = 0;
-  u16 low = 0, selector = 0;
-  if (insn.operand32()) {
-    if (!cpu.read(operand_segment(insn), at, offset) ||
-        !cpu.read(operand_segment(insn), (at + 4) & insn.address_mask, selector))
-      return Flow::Fault;
-  } else {
-    if (!cpu.read(operand_segment(insn), at, low) ||
-        !cpu.read(operand_segment(insn), (at + 2) & insn.address_mask, selector))
-      return Flow::Fault;
-    offset = low;
-  }
+  const u64 at = effective_address(state, insn);
+  u64 offset = 0;
+  u32 half = 0;
+  u16 word = 0, selector = 0;
+  const u32 size = insn.operand64() ? 8 : insn.operand32() ? 4 : 2;
+  const bool good = size == 8   ? cpu.read(operand_segment(insn), at, offset)
+                    : size == 4 ? cpu.read(operand_segment(insn), at, half)
+                                : cpu.read(operand_segment(insn), at, word);
+  if (!good || !cpu.read(operand_segment(insn), masked_offset(insn, at + size), selector)) return Flow::Fault;
+  if (size != 8) offset = size == 4 ? half : word;
   if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
   write_register(state, insn, offset);
   return Flow::Stop;
@@ -102,16 +99,20 @@ Flow mov_to_segment(Cpu& cpu, const Insn& insn) {
 Flow pop_segment(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const auto name = static_cast<SegmentName>(instruction_table()[insn.row].opcode >> 3 & 7);
-  const u32 mask = cpu.stack_mask(), old_esp = state.gpr32(kEsp);
-  const u32 size = insn.operand32() ? 4 : 2;
-  u32 wide = 0;
+  const u64 mask = cpu.pointer_mask(), old_esp = state.gpr[kEsp];
+  const u32 size = insn.operand64() ? 8 : insn.operand32() ? 4 : 2;
+  u64 whole = 0;
+  u32 half = 0;
   u16 selector = 0;
-  const bool whole = insn.operand32() && !cpu.vendor().selectors_take_2_bytes;
-  if (!(whole ? cpu.read(kSs, old_esp & mask, wide) : cpu.read(kSs, old_esp & mask, selector))) return Flow::Fault;
-  if (whole) selector = static_cast<u16>(wide);
+  const u32 taken = cpu.vendor().selectors_take_2_bytes ? 2 : size;
+  const bool good = taken == 8   ? cpu.read(kSs, old_esp & mask, whole)
+                    : taken == 4 ? cpu.read(kSs, old_esp & mask, half)
+                                 : cpu.read(kSs, old_esp & mask, selector);
+  if (!good) return Flow::Fault;
+  if (taken != 2) selector = static_cast<u16>(taken == 8 ? whole : half);
   if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
   // By the stack that the selector came from, whatever SS is now.
-  state.set_gpr32(kEsp, (old_esp & ~mask) | ((old_esp + size) & mask));
+  state.gpr[kEsp] = (old_esp & ~mask) | ((old_esp + size) & mask);
   if (name == kSs) state.shadow |= kShadowMovSs;
   return Flow::Stop;
 }
@@ -126,7 +127,7 @@ Flow arpl(Cpu& cpu, const Insn& insn) {
   if (!protected_only(cpu)) return Flow::Fault;
   CpuState& state = cpu.state();
   u16 destination = 0;
-  const u32 at = insn.memory() ? effective_address(state, insn) : 0;
+  const u64 at = insn.memory() ? effective_address(state, insn) : 0;
   // Only an adjusted operand needs to be writable.
   if (!read_operand16(cpu, insn, destination)) return Flow::Fault;
   const u16 source = static_cast<u16>(state.gpr[insn.reg]);

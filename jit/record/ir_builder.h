@@ -40,6 +40,7 @@ class IrBuilder {
   template <class W>
   using Value = IrValue<W>;
   using Truth = IrTruth;
+  using Pointer = u32;
 
   IrBuilder(InsnIr& ir, const Mode& mode) : ir_(ir), insn_(*ir.insn), mode_(mode) {}
 

@@ -54,8 +54,8 @@ bool is_offered(ZydisISASet set) {
 
 bool same(const Insn& a, const Insn& b) {
   const auto fields = [](const Insn& i) {
-    return std::tuple(i.handler, i.displacement, i.address_mask, i.immediate, i.immediate2, i.row, i.length, i.flags,
-                      i.reg, i.rm, i.base, i.index, i.scale, i.segment);
+    return std::tuple(i.handler, i.displacement, i.address_mask, i.immediate, i.row, i.length, i.flags, i.reg, i.rm,
+                      i.base, i.index, i.scale, i.segment);
   };
   return fields(a) == fields(b);
 }
@@ -75,7 +75,7 @@ class EveryEncoding {
     ++looked;
     Insn ours;
     const auto* const window = reinterpret_cast<const u8*>(bytes.data());
-    ASSERT_TRUE(decoder_.decode({window, bytes.size()}, true, ours));
+    ASSERT_TRUE(decoder_.decode({window, bytes.size()}, CodeSize::Bits32, ours));
     if (ours.row == kNoRow || ours.length != instruction.length) {
       missing.insert(ZydisMnemonicGetString(instruction.mnemonic));
     }
@@ -98,7 +98,7 @@ TEST(DecoderCoverage, CommonInstructionsAreReadAsZydisReadsThem) {
                                                  {0xF3},       {0xF0},
                                                  {0x66, 0xF2}, {0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66}};
   std::minstd_rand random(1);
-  for (const bool code32 : {false, true}) {
+  for (const CodeSize code : {CodeSize::Bits16, CodeSize::Bits32}) {
     for (const auto& prefix : prefixes) {
       for (unsigned opcode = 0; opcode < 512; ++opcode) {
         for (unsigned modrm = 0; modrm < 256; ++modrm) {
@@ -110,10 +110,11 @@ TEST(DecoderCoverage, CommonInstructionsAreReadAsZydisReadsThem) {
           const std::size_t whole = kMaxInstructionLength, cut = 1 + random() % kMaxInstructionLength;
           for (const std::size_t size : {whole, cut}) {
             Insn ours, theirs;
-            const bool good = own.decode({bytes.data(), size}, code32, ours);
-            ASSERT_EQ(good, zydis.decode({bytes.data(), size}, code32, theirs));
+            const bool good = own.decode({bytes.data(), size}, code, ours);
+            ASSERT_EQ(good, zydis.decode({bytes.data(), size}, code, theirs));
             if (good) {
-              ASSERT_TRUE(same(ours, theirs)) << std::hex << opcode << ' ' << modrm << ' ' << code32 << ' ' << size;
+              ASSERT_TRUE(same(ours, theirs))
+                  << std::hex << opcode << ' ' << modrm << ' ' << static_cast<int>(code) << ' ' << size;
             }
           }
         }

@@ -34,6 +34,7 @@ std::string bits() {
 
 class RecordingBuilder {
  public:
+  using Pointer = u32;
   std::vector<std::string> log;
 
   static constexpr bool faulted() { return false; }
