@@ -10,6 +10,7 @@
 #include "cpu/cpu_dump.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
+#include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/vendor_behaviour.h"
 
@@ -19,7 +20,6 @@ namespace {
 constexpr u64 kCr0Pe = 1u << 0, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29,
               kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
 constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
-constexpr u64 kEferSce = 1u << 0, kEferNxe = 1u << 11;
 }  // namespace
 
 Cpu::Cpu(const Wiring& wiring)
@@ -95,10 +95,13 @@ void Cpu::update_mode() {
   CpuState& s = state();
   CpuMode& mode = s.mode;
   const u8 old_cpl = mode.cpl;
+  const bool old_code64 = mode.code64;
   mode.protected_mode = (s.cr0 & kCr0Pe) != 0;
-  mode.v86 = mode.protected_mode && (s.system_flags & kVM) != 0;
-  mode.code32 = s.segment[kCs].big();
-  mode.stack32 = s.segment[kSs].big();
+  mode.long_mode = (s.efer & kEferLma) != 0;
+  mode.code64 = mode.long_mode && s.segment[kCs].long_code();
+  mode.v86 = mode.protected_mode && (s.system_flags & kVM) != 0 && !mode.long_mode;
+  mode.code32 = s.segment[kCs].big() || mode.code64;
+  mode.stack32 = s.segment[kSs].big() || mode.code64;
   mode.paging = (s.cr0 & kCr0Pg) != 0;
   mode.cpl = !mode.protected_mode ? u8{0} : mode.v86 ? u8{3} : static_cast<u8>(s.segment[kSs].dpl());
   PagingMode paging;
@@ -110,8 +113,19 @@ void Cpu::update_mode() {
   paging.no_execute = (s.efer & kEferNxe) != 0;
   paging.smep = (s.cr4 & kCr4Smep) != 0;
   paging.smap = (s.cr4 & kCr4Smap) != 0;
+  paging.long_mode = mode.long_mode;
+  paging.giant_pages = model().has_giant_pages();
+  paging.physical_bits = static_cast<u8>(model().physical_bits());
   mmu_->set_mode(paging);
+  if (old_code64 != mode.code64) code64_changed();
   if (old_cpl != mode.cpl && (s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0) update_access_checks();
+}
+
+// 32-bit code does not see the upper halves, and they do not outlive it (SDM 1 3.4.1.1).
+void Cpu::code64_changed() {
+  CpuState& s = state();
+  mmu_->set_code64(s.mode.code64);
+  for (unsigned i = 0; !s.mode.code64 && i < 8; i++) s.set_gpr32(i, s.gpr32(i));
 }
 
 void Cpu::update_access_checks() {
@@ -410,6 +424,11 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.bytes("dr", s.dr);
   archive.bytes("fx", std::span(&s.fx, 1));
   archive.field("efer", s.efer);
+  archive.field("star", s.star);
+  archive.field("lstar", s.lstar);
+  archive.field("cstar", s.cstar);
+  archive.field("fmask", s.fmask);
+  archive.field("kernel_gs_base", s.kernel_gs_base);
   archive.field("sysenter_cs", s.sysenter_cs);
   archive.field("sysenter_esp", s.sysenter_esp);
   archive.field("sysenter_eip", s.sysenter_eip);
@@ -450,12 +469,28 @@ void Cpu::state_archive(StateArchive& archive) {
 void Cpu::sanitize_loaded_state() {
   CpuState& s = state();
   constexpr u64 kLow = 0xFFFFFFFFu;
-  for (auto& value : s.gpr) value &= kLow;  // 32-bit guests; the zero slot stays zero
+  const u64 efer_bits = model().efer_bits();
+  s.efer &= efer_bits;
+  // Long mode is what PG, PAE and LME make of it.
+  constexpr u64 kLongPaging = kCr0Pg | kCr0Pe;
+  const bool long_mode = (s.efer & kEferLme) != 0 && (s.cr0 & kLongPaging) == kLongPaging && (s.cr4 & kCr4Pae) != 0;
+  s.efer = long_mode ? s.efer | kEferLma : s.efer & ~kEferLma;
+  const bool wide = (efer_bits & kEferLme) != 0;
+  const auto cut = [&](u64& value) { value = long_mode && canonical(value) ? value : value & kLow; };
+  if (!wide) {
+    for (auto& value : s.gpr) value &= kLow;
+  }
   s.gpr[kNoRegister] = 0;
-  for (u64* value : {&s.rip, &s.cr0, &s.cr2, &s.cr3, &s.cr4, &s.gdtr.base, &s.idtr.base}) *value &= kLow;
+  for (u64* value : {&s.cr0, &s.cr4}) *value &= kLow;
+  for (u64* value : {&s.rip, &s.cr2, &s.gdtr.base, &s.idtr.base}) cut(*value);
+  for (u64* value : {&s.lstar, &s.cstar, &s.kernel_gs_base})
+    *value = wide && canonical(*value) ? *value : *value & kLow;
+  if (!wide) s.cr3 &= kLow;
+  s.cr3 &= (u64{1} << model().physical_bits()) - 1;
   s.gdtr.limit &= 0xFFFF;
   s.idtr.limit &= 0xFFFF;
-  for (auto& value : s.dr) value &= kLow;
+  for (auto& value : s.dr) value = wide ? value : value & kLow;
+  for (unsigned i = 4; i < 8; i++) s.dr[i] &= kLow;
   s.dr[6] = (s.dr[6] & 0xE00F) | 0xFFFF0FF0;
   s.dr[7] = (s.dr[7] & 0xFFFF2FFF) | 0x400;
   s.debug_status &= 0x800F;
@@ -466,11 +501,14 @@ void Cpu::sanitize_loaded_state() {
   if ((s.cr0 & kCr0Pe) == 0) s.cr0 &= ~kCr0Pg;
   s.cr4 &= model().cr4_bits();
   for (Segment& segment : s.segment) {
-    segment.base &= kLow;
+    cut(segment.base);
     segment.attributes &= 0xF0FF;
   }
   if ((s.cr0 & kCr0Pe) == 0) s.system_flags &= ~u32{kVM};
-  s.efer &= model().extended_edx == 0 ? 0 : kEferSce | ((model().extended_edx & kCpuidNx) != 0 ? kEferNxe : 0);
+  if (!long_mode || !s.segment[kCs].long_code()) {
+    s.rip &= kLow;
+    for (unsigned i = 0; i < 8; i++) s.gpr[i] &= kLow;
+  }
   s.retired &= ~u64{0} >> 2;  // further than any run gets; counts to come are computed from it
   s.fx.control = static_cast<u16>((s.fx.control & 0x1F3F) | 0x40);
   // ES and B follow from the exceptions and their masks (SDM 1 8.1.3.3): an exception that is pending without ES would

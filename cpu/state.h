@@ -69,6 +69,7 @@ struct Segment {
   bool present() const { return (attributes & 0x80) != 0; }
   bool usable() const { return present() && is_code_or_data(); }  // for accesses through it
   bool big() const { return (attributes & 0x4000) != 0; }         // D/B
+  bool long_code() const { return (attributes & 0x2000) != 0; }   // L: of code in long mode
   bool flat() const { return base == 0 && read_end == u64{1} << 32 && write_end == u64{1} << 32; }
 };
 
@@ -178,7 +179,9 @@ struct alignas(64) CpuState {
   u32 smbase = 0x30000;
   bool in_smm = false;
   bool nmi_blocked = false;
-  bool nmi_blocked_before_smm = false;  // RSM goes back to it
+  bool nmi_blocked_before_smm = false;            // RSM goes back to it
+  u64 star = 0, lstar = 0, cstar = 0, fmask = 0;  // SYSCALL and SYSRET
+  u64 kernel_gs_base = 0;                         // SWAPGS
   // Between two parts of a repeated CMPS or SCAS: the arithmetic flags from before its first iteration, and
   // kRepeatRuns. Whatever comes between the parts (an interrupt, a trap, SMI) clears it.
   u32 repeat_flags = 0;
