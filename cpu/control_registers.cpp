@@ -223,8 +223,7 @@ Flow clts(Cpu& cpu, const Insn&) {
 
 Flow invlpg(Cpu& cpu, const Insn& insn) {
   if (!privileged(cpu)) return Flow::Fault;
-  const CpuState& state = cpu.state();
-  cpu.mmu().flush_page(LinAddr(static_cast<u32>(state.segment[insn.segment].base + effective_address(state, insn))));
+  cpu.mmu().flush_page(cpu.linear_address(operand_segment(insn), effective_address(cpu.state(), insn)));
   return Flow::Stop;
 }
 

@@ -149,33 +149,36 @@ ExitReason Interpreter::run_blocks(u64 budget) {
       if (const auto reason = step_checked()) return *reason;
       continue;
     }
-    // Blocks follow each other without a look at pending work as long as they end in plain branches.
-    Flow flow = Flow::Next;
-    do {
-      CodeBlock* const block = current_block();
-      if (block == nullptr && unkept_) {
-        flow = run_unkept();
-        continue;
-      }
-      if (block == nullptr) {
-        if (!uncached_) {
-          deliver();
-        } else if (const auto reason = step_checked()) {
-          return *reason;
-        }
-        break;
-      }
-      if (block->guarded) [[unlikely]] {
-        if (meets_breakpoint()) return ExitReason::Breakpoint;
-        if (meets_instruction_breakpoint()) {
-          step();
-          break;
-        }
-      }
-      if constexpr (traced) trace_entered(cpu_, block->first);
-      flow = run_block(block->insns.data());
-    } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
+    if (const auto reason = run_chain<traced>()) return *reason;
   }
+}
+
+// Blocks follow each other without a look at pending work as long as they end in plain branches.
+template <bool traced>
+std::optional<ExitReason> Interpreter::run_chain() {
+  Flow flow = Flow::Next;
+  do {
+    CodeBlock* const block = current_block();
+    if (block == nullptr && unkept_) {
+      flow = run_unkept();
+      continue;
+    }
+    if (block == nullptr) {
+      if (uncached_) return step_checked();
+      deliver();
+      return std::nullopt;
+    }
+    if (block->guarded) [[unlikely]] {
+      if (meets_breakpoint()) return ExitReason::Breakpoint;
+      if (meets_instruction_breakpoint()) {
+        step();
+        return std::nullopt;
+      }
+    }
+    if constexpr (traced) trace_entered(cpu_, block->first);
+    flow = run_block(block->insns.data());
+  } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
+  return std::nullopt;
 }
 
 // Acts on what is pending between two instructions, in the order of SDM 3A table 6-2.

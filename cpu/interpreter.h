@@ -71,6 +71,9 @@ class Interpreter final : public Executor, public CodeWatch {
   // Of uncached code: run_unkept() runs it as well, and faster than steps.
   bool unkept() const { return unkept_; }
   Flow run_unkept();
+  // Blocks that follow each other, up to one that ends in more than a plain branch or to the end of the budget; what
+  // cannot be a block is stepped. A reason: the run ends.
+  std::optional<ExitReason> run_interpreted() { return run_chain<false>(); }
   // Runs from insn to the block's end, a stop or the end of the budget.
   Flow run_block(const Insn* insn);
   void step();
@@ -86,6 +89,8 @@ class Interpreter final : public Executor, public CodeWatch {
  private:
   template <bool traced>
   ExitReason run_blocks(u64 budget);
+  template <bool traced>
+  std::optional<ExitReason> run_chain();
   // Where the code at one linear page lies.
   struct FetchPage {
     u64 linear_page = ~u64{0};  // page_of(); ~0: none
