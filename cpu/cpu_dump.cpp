@@ -81,8 +81,9 @@ std::string general_text(const Cpu& cpu) {
   static constexpr Gpr kOrder[] = {kEax, kEbx, kEcx, kEdx, kEsi, kEdi, kEbp, kEsp};
   std::string text;
   for (unsigned i = 0; i < 16; i++) {
-    const std::string name = i < 8 ? std::string(kNames[i]) : fmt::format("R{:<2}", i);
-    text += fmt::format("{}={:016x}{}", name, state.gpr[i < 8 ? kOrder[i] : i], i % 4 == 3 ? "\n" : " ");
+    const unsigned gpr = i < std::size(kOrder) ? unsigned{kOrder[i]} : i;
+    const std::string name = i < std::size(kNames) ? std::string(kNames[i]) : fmt::format("R{:<2}", i);
+    text += fmt::format("{}={:016x}{}", name, state.gpr[gpr], i % 4 == 3 ? "\n" : " ");
   }
   return text;
 }

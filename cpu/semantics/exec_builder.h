@@ -203,7 +203,10 @@ class ExecBuilderOf {
   // What bsf() or bsr() gave; where they found nothing, d keeps all of its value.
   template <class D, class W>
   void store_found(D d, Value<W> value) {
-    store_unless(Truth(state_.flags.zf()), d, value, value);
+    if constexpr (kLong && sizeof(W) == 4) {
+      if (state_.flags.zf()) return;
+    }
+    store(d, value);
   }
 
   // The operand with its address settled: later writes of registers that the address is made of do not move it.

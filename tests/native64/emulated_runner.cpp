@@ -4,6 +4,7 @@
 
 #include "cpu/long_mode.h"
 #include "cpu/vendor_behaviour.h"
+#include "tests/native64/stub.h"
 
 namespace relic86::native64 {
 
@@ -110,12 +111,7 @@ void EmulatedRunner::build_system() {
   task.attributes = 0x8B;
 }
 
-void EmulatedRunner::place(const GuestCode& code) {
-  std::vector<u8> bytes = code.bytes;
-  const u32 origin = code.slot * kSlotSize;
-  bytes[code.end - kCode - origin] = kHalt;
-  machine_->write(kCode + origin, bytes);
-}
+void EmulatedRunner::place(const GuestCode& code) { machine_->write(kCode + code.slot * kSlotSize, code.bytes); }
 
 void EmulatedRunner::load(const CaseInput& input) {
   Cpu& cpu = machine_->cpu();
@@ -149,10 +145,12 @@ void EmulatedRunner::take_fault(const GuestCode& code, CaseResult& result) {
   result.rflags = rest[2];
   result.gpr[kEsp] = rest[3];
   result.cr2 = result.vector == 14 ? s.cr2 : 0;
-  if (result.vector != 13 || result.rip != code.end) return;
+  // The jump that ends a case reads its target from a page that is the host's alone.
+  if (result.vector != 14 || result.rip != code.end || result.cr2 != kLeavePointer) return;
   constexpr u64 kResume = 0x10000;
   result.vector = kCompleted;
-  result.rip = 0;
+  result.rip = result.cr2 = 0;
+  result.error_code = 0;
   result.rflags &= ~kResume;
 }
 

@@ -19,7 +19,7 @@ class EmulatedRunner {
  public:
   explicit EmulatedRunner(const native::Processor& processor);
 
-  void place(const GuestCode& code);  // in its slot, with HLT where the host leaves; the rest of memory is HLT
+  void place(const GuestCode& code);  // in its slot
   void run(const GuestCode& code, const CaseInput& input, CaseResult& result);
   FeatureSet features() const { return machine_->cpu().model().instructions; }
   NarrowBranches narrow() const { return narrow_; }
