@@ -57,15 +57,17 @@ bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
   return false;
 }
 
-// In 64-bit mode a load tells whether the slow check may have something to say: canonical, and EFLAGS.AC.
-inline bool asks_long(const CpuState& state, LinAddr linear, u32 size) {
-  return !canonical(linear.raw, size) || (state.system_flags & kAC) != 0;
+inline bool Cpu::admits_long(SegmentName segment, u64 offset, LinAddr linear, u32 size) {
+  const bool plain = canonical(linear.raw, size) && (state().system_flags & kAC) == 0;
+  if (plain && (segment < kFs || canonical(offset))) [[likely]]
+    return true;
+  return check_access_long(segment, offset, size);
 }
 
 template <class T>
 [[gnu::always_inline]] inline bool Cpu::read_long(SegmentName segment, u64 offset, T& value) {
-  const LinAddr linear(segment >= kFs ? state().segment[segment].base + offset : offset);
-  if (asks_long(state(), linear, sizeof(T)) && !check_access_long(segment, linear, sizeof(T))) [[unlikely]]
+  const LinAddr linear = long_address(segment, offset);
+  if (!admits_long(segment, offset, linear, sizeof(T))) [[unlikely]]
     return false;
   if (watches_data(state())) [[unlikely]]
     note_data(linear, sizeof(T), MemoryAccess::Read);
@@ -77,8 +79,8 @@ template <class T>
 
 template <class T>
 [[gnu::always_inline]] inline bool Cpu::write_long(SegmentName segment, u64 offset, T value) {
-  const LinAddr linear(segment >= kFs ? state().segment[segment].base + offset : offset);
-  if (asks_long(state(), linear, sizeof(T)) && !check_access_long(segment, linear, sizeof(T))) [[unlikely]]
+  const LinAddr linear = long_address(segment, offset);
+  if (!admits_long(segment, offset, linear, sizeof(T))) [[unlikely]]
     return false;
   if (watches_data(state())) [[unlikely]]
     note_data(linear, sizeof(T), MemoryAccess::Write);
@@ -90,8 +92,8 @@ template <class T>
 
 template <class T>
 bool Cpu::read_for_write_long(SegmentName segment, u64 offset, T& value) {
-  const LinAddr linear(segment >= kFs ? state().segment[segment].base + offset : offset);
-  if (asks_long(state(), linear, sizeof(T)) && !check_access_long(segment, linear, sizeof(T))) [[unlikely]]
+  const LinAddr linear = long_address(segment, offset);
+  if (!admits_long(segment, offset, linear, sizeof(T))) [[unlikely]]
     return false;
   if (watches_data(state())) [[unlikely]]
     note_data(linear, sizeof(T), MemoryAccess::Write);

@@ -209,9 +209,11 @@ void Cpu::note_data(LinAddr linear, u32 size, MemoryAccess access) {
   check_data_breakpoints(*this, linear, size, access == MemoryAccess::Write);
 }
 
-bool Cpu::check_access_long(SegmentName name, LinAddr linear, u32 size) {
+bool Cpu::check_access_long(SegmentName name, u64 offset, u32 size) {
   CpuState& s = state();
-  if (!canonical(linear.raw, size)) {
+  const LinAddr linear = long_address(name, offset);
+  const bool checks_offset = name >= kFs && vendor_->checks_canonical_offsets;
+  if (!canonical(linear.raw, size) || (checks_offset && !canonical(offset))) {
     raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
     return false;
   }
@@ -226,7 +228,7 @@ bool Cpu::check_access_long(SegmentName name, LinAddr linear, u32 size) {
 bool Cpu::read_bytes(SegmentName name, u64 offset, void* into, unsigned size) {
   if (!state().mode.code64) return read_bytes(name, static_cast<u32>(offset), into, size);
   const LinAddr linear = linear_address(name, offset);
-  if (!check_access_long(name, linear, size)) return false;
+  if (!check_access_long(name, offset, size)) return false;
   if (watches_data(state())) note_data(linear, size, MemoryAccess::Read);
   if (mmu_->read_bytes(linear, into, size, privilege())) return true;
   raise_page_fault(mmu_->fault());
@@ -236,7 +238,7 @@ bool Cpu::read_bytes(SegmentName name, u64 offset, void* into, unsigned size) {
 bool Cpu::write_bytes(SegmentName name, u64 offset, const void* from, unsigned size) {
   if (!state().mode.code64) return write_bytes(name, static_cast<u32>(offset), from, size);
   const LinAddr linear = linear_address(name, offset);
-  if (!check_access_long(name, linear, size)) return false;
+  if (!check_access_long(name, offset, size)) return false;
   if (watches_data(state())) note_data(linear, size, MemoryAccess::Write);
   if (mmu_->write_bytes(linear, from, size, privilege())) return true;
   raise_page_fault(mmu_->fault());
@@ -246,7 +248,7 @@ bool Cpu::write_bytes(SegmentName name, u64 offset, const void* from, unsigned s
 bool Cpu::probe_write(SegmentName name, u64 offset, unsigned size) {
   if (!state().mode.code64) return probe_write(name, static_cast<u32>(offset), size);
   const LinAddr linear = linear_address(name, offset);
-  if (!check_access_long(name, linear, size)) return false;
+  if (!check_access_long(name, offset, size)) return false;
   if (watches_data(state())) note_data(linear, size, MemoryAccess::Write);
   if (mmu_->probe_write(linear, size, privilege())) return true;
   raise_page_fault(mmu_->fault());

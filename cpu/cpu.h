@@ -115,9 +115,8 @@ class Cpu {
   bool probe_write(SegmentName segment, u64 offset, unsigned size);
   // The linear address of an offset in the present mode.
   LinAddr linear_address(SegmentName segment, u64 offset) const {
-    const u64 base = state().segment[segment].base;
-    if (!state().mode.code64) return LinAddr(static_cast<u32>(base + offset));
-    return LinAddr(segment >= kFs ? base + offset : offset);
+    if (state().mode.code64) return long_address(segment, offset);
+    return LinAddr(static_cast<u32>(state().segment[segment].base + offset));
   }
 
   // The privilege that data accesses and fetches have by CPL.
@@ -125,11 +124,16 @@ class Cpu {
   // Full segment check of an access (limit, type, null, expand-down): false: #GP or #SS is raised.
   bool check_access(SegmentName segment, u32 offset, u32 size, MemoryAccess access);
   bool check_access(SegmentName segment, u64 offset, u32 size, MemoryAccess access) {
-    return state().mode.code64 ? check_access_long(segment, linear_address(segment, offset), size)
+    return state().mode.code64 ? check_access_long(segment, offset, size)
                                : check_access(segment, static_cast<u32>(offset), size, access);
   }
   // Of 64-bit mode: canonical, and aligned if EFLAGS.AC asks for it.
-  bool check_access_long(SegmentName segment, LinAddr linear, u32 size);
+  bool check_access_long(SegmentName segment, u64 offset, u32 size);
+  LinAddr long_address(SegmentName segment, u64 offset) const {
+    return LinAddr(segment >= kFs ? state().segment[segment].base + offset : offset);
+  }
+  // The same, quickly where there is nothing to say; linear: of the offset.
+  bool admits_long(SegmentName segment, u64 offset, LinAddr linear, u32 size);
   // The access is made: a data breakpoint may match it. Asked only while one may be enabled.
   [[gnu::cold]] void note_data(const Segment& segment, u32 offset, u32 size, MemoryAccess access);
   [[gnu::cold]] void note_data(LinAddr linear, u32 size, MemoryAccess access);

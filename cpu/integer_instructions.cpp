@@ -1,7 +1,6 @@
 #include "cpu/integer_instructions.h"
 
 #include "cpu/access.h"
-#include "cpu/canonical.h"
 #include "cpu/cpu.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
@@ -103,9 +102,7 @@ Flow cmpxchg16b(Cpu& cpu, const Insn& insn) {
   };
   const u64 offset = effective_address(state, insn);
   const SegmentName segment = operand_segment(insn);
-  const LinAddr linear = cpu.linear_address(segment, offset);
-  if (!canonical(linear.raw, kSize)) return cpu.raise(segment == kSs ? Vector::StackFault : Vector::GeneralProtection);
-  if (linear.raw % kSize != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  if (cpu.linear_address(segment, offset).raw % kSize != 0) return cpu.raise(Vector::GeneralProtection, 0);
   Pair old;
   if (!cpu.probe_write(segment, offset, kSize) || !cpu.read_bytes(segment, offset, &old, kSize)) return Flow::Fault;
   const bool equal = old == Pair{state.gpr[kEax], state.gpr[kEdx]};

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "cpu/access.h"
-#include "cpu/canonical.h"
 #include "cpu/cpu.h"
 #include "cpu/effective_address.h"
 
@@ -14,15 +13,10 @@ inline constexpr u32 kCr0Em = 1u << 2, kCr0Ts = 1u << 3, kCr4OsFxsr = 1u << 9, k
 
 inline u64 offset_of(const CpuState& state, const Insn& insn) { return effective_address(state, insn); }
 inline SegmentName segment_of(const Insn& insn) { return static_cast<SegmentName>(insn.segment); }
-// Of an operand that must lie at a multiple of 16; false: #GP(0) is raised, in 64-bit mode #SS(0) for an address on the
-// stack that is not canonical.
+// Of an operand that must lie at a multiple of 16; false: #GP(0) is raised, on the stack too.
 inline bool check_aligned(Cpu& cpu, const Insn& insn, u64 offset) {
-  const LinAddr linear = cpu.linear_address(segment_of(insn), offset);
-  if ((linear.raw & 15) == 0) return true;
-  if (insn.code64() && insn.segment == kSs && !canonical(linear.raw))
-    cpu.raise(Vector::StackFault, 0);
-  else
-    cpu.raise(Vector::GeneralProtection, 0);
+  if ((cpu.linear_address(segment_of(insn), offset).raw & 15) == 0) return true;
+  cpu.raise(Vector::GeneralProtection, 0);
   return false;
 }
 

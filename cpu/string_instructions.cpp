@@ -74,14 +74,16 @@ Side<const u8> source_side(Cpu& cpu, const StringState& string, SegmentName name
   const u64 offset = string.get(index);
   const LinAddr address = cpu.linear_address(name, offset);
   const u32 reach = string_runs::reach(address.raw, end, offset, string.mask(), string.down(), width);
-  return {reach, canonical(address.raw) ? cpu.mmu().readable_run(address, cpu.privilege()) : nullptr, address};
+  const bool plain = canonical(address.raw) && canonical(offset);
+  return {reach, plain ? cpu.mmu().readable_run(address, cpu.privilege()) : nullptr, address};
 }
 Side<u8> destination_side(Cpu& cpu, const StringState& string, u32 width) {
   const u64 end = end_of(cpu.state(), cpu.state().segment[kEs].write_end);
   const u64 offset = string.get(kEdi);
   const LinAddr address = cpu.linear_address(kEs, offset);
   const u32 reach = string_runs::reach(address.raw, end, offset, string.mask(), string.down(), width);
-  return {reach, canonical(address.raw) ? cpu.mmu().writable_run(address, cpu.privilege()) : nullptr, address};
+  const bool plain = canonical(address.raw) && canonical(offset);
+  return {reach, plain ? cpu.mmu().writable_run(address, cpu.privilege()) : nullptr, address};
 }
 
 // A run between memory and registers (a display's window), or within registers. False: element by element, as where

@@ -49,6 +49,9 @@ struct VendorBehaviour {
   // In 64-bit mode 66 makes the operand size of near branches 16; false: it is ignored there. SDM 2 (near branches),
   // APM 3 (1.2.3); captures.
   bool narrows_near_branches;
+  // In 64-bit mode an offset in FS or GS must be canonical before the base is added, and the sum must be; false: the
+  // sum alone. AuthenticAMD 25/1; other parts are not known.
+  bool checks_canonical_offsets;
 };
 
 const VendorBehaviour& vendor_behaviour(const CpuModel& model);

@@ -186,6 +186,29 @@ class ExecBuilderOf {
       flow_ = Flow::Fault;
   }
 
+  // d := truth ? value : unchanged, where `unchanged` is what d holds: a register that keeps its value keeps the upper
+  // half too, which a 32-bit store clears (seen on an AMD part). store_unless() the other way round.
+  template <class D, class W>
+  void store_if(Truth truth, D d, Value<W> value, Value<W> unchanged) {
+    if constexpr (kLong && sizeof(W) == 4 && !std::is_same_v<D, Place<W>>) {
+      if (truth.raw_) store(d, value);
+    } else {
+      store(d, select(truth, value, unchanged));
+    }
+  }
+  template <class D, class W>
+  void store_unless(Truth truth, D d, Value<W> value, Value<W> unchanged) {
+    store_if(invert(truth), d, value, unchanged);
+  }
+  // What bsf() or bsr() gave; where they found nothing, d keeps all of its value.
+  template <class D, class W>
+  void store_found(D d, Value<W> value) {
+    if constexpr (kLong && sizeof(W) == 4) {
+      if (state_.flags.zf()) return;
+    }
+    store(d, value);
+  }
+
   // The operand with its address settled: later writes of registers that the address is made of do not move it.
   template <class D>
   D place(D d) const {

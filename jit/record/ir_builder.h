@@ -108,6 +108,18 @@ class IrBuilder {
   void store(IrPlace<W> place, Value<W> v) {
     add_node({Op::Store, sizeof(W), 0, place.address, v.node});
   }
+  template <class D, class W>
+  void store_if(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    store(d, select(truth, v, unchanged));
+  }
+  template <class D, class W>
+  void store_unless(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    store(d, select(truth, unchanged, v));
+  }
+  template <class D, class W>
+  void store_found(D d, Value<W> v) {
+    store(d, v);
+  }
   template <class D>
   D place(D d) {
     return d;

@@ -79,6 +79,14 @@ class RecordingBuilder {
   void store(D, Node<W> value) {
     log.push_back(name(D{}) + " = " + text(value));
   }
+  template <class D, class W>
+  void store_if(TruthNode truth, D d, Node<W> value, Node<W> unchanged) {
+    store(d, select(truth, value, unchanged));
+  }
+  template <class D, class W>
+  void store_unless(TruthNode truth, D d, Node<W> value, Node<W> unchanged) {
+    store(d, select(truth, unchanged, value));
+  }
   template <class W>
   Node<W> constant(W raw) {
     return node<W>("const " + std::to_string(raw));

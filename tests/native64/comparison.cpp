@@ -10,8 +10,7 @@ namespace relic86::native64 {
 
 namespace {
 
-// RF is the interpreter's to set (tests/native compares it); the handlers alone run here.
-constexpr u32 kComparedFlags = 0x003E7FD5, kTrap = 0x100;
+constexpr u32 kComparedFlags = 0x003F7FD5;
 constexpr const char* kNames[kRegisters] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
                                             "R8",  "R9",  "R10", "R11", "R12", "R13", "R14", "R15"};
 
@@ -69,7 +68,6 @@ bool skipped(const GuestCode& code, const CaseResult& host, const CaseResult& em
   if (fault && place >= kStub && place < kStub + kStubSize) return true;
   // Where the host's program, libraries and stack are.
   if (fault && place >= 0x500000000000 && place < kLowerHalfEnd) return true;
-  if (((host.rflags | emulated.rflags) & kTrap) != 0 || host.vector == 1) return true;
   const auto left = [&](const CaseResult& result) {
     if (result.vector == kCompleted || result.vector == kHung) return false;
     const u64 offset = result.rip - kCode;
@@ -115,8 +113,8 @@ Verdict compare(const GuestCode& code, const CaseInput& input, const CaseResult&
     masked_bits = true;
   }
   if ((flags & ~masked) != 0 || host.rip != emulated.rip || host.vector != emulated.vector ||
-      error_of(host) != error_of(emulated) || static_cast<u32>(host.cr2) != static_cast<u32>(emulated.cr2) ||
-      host.stray != emulated.stray || (input.units && !same_numbers(host.fx, emulated.fx, masked_simd_flags(host)))) {
+      error_of(host) != error_of(emulated) || host.cr2 != emulated.cr2 || host.stray != emulated.stray ||
+      (input.units && !same_numbers(host.fx, emulated.fx, masked_simd_flags(host)))) {
     return Verdict::Different;
   }
   const Verdict memory = compare_windows(code, host, emulated);

@@ -1,5 +1,4 @@
-// Runs cases on the emulated processor: ring 3 in 64-bit mode, the host's memory map, by the interpreter's decoder and
-// handlers.
+// Runs cases on the emulated processor: ring 3 in 64-bit mode, the host's memory map, by the interpreter.
 #pragma once
 
 #include <array>
@@ -20,20 +19,20 @@ class EmulatedRunner {
  public:
   explicit EmulatedRunner(const native::Processor& processor);
 
-  void write_code(u32 offset, std::span<const u8> bytes);  // at kCode + offset
+  void place(const GuestCode& code);  // in its slot
   void run(const GuestCode& code, const CaseInput& input, CaseResult& result);
   FeatureSet features() const { return machine_->cpu().model().instructions; }
   NarrowBranches narrow() const { return narrow_; }
 
  private:
   void build_tables();
+  void build_system();
   void load(const CaseInput& input);
-  // False: it did not complete, and cpu().fault() says why.
-  bool step();
+  void take_fault(const GuestCode& code, CaseResult& result);
 
   std::unique_ptr<CpuTestMachine> machine_;
   NarrowBranches narrow_;
-  Decoder decoder_;
+  std::array<Segment, 2> user_{};  // CS and SS
   std::array<u8, kDataSize> background_;
   std::unique_ptr<native::DataArea> area_;
 };

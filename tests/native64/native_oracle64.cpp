@@ -84,7 +84,6 @@ class Oracle {
         results_(kCases) {
     const std::vector<u8> stop(kCodeSize, 0xF4);
     std::memcpy(host_.code().data(), stop.data(), stop.size());
-    emulated_.write_code(0, stop);
   }
 
   bool run();  // false: a difference
@@ -113,7 +112,7 @@ class Oracle {
 void Oracle::place(const GuestCode& code) {
   const u32 offset = code.slot * kSlotSize;
   std::memcpy(host_.code().data() + offset, code.bytes.data(), code.bytes.size());
-  emulated_.write_code(offset, code.bytes);
+  emulated_.place(code);
 }
 
 void Oracle::emulate(const GuestCode& code, const CaseInput& input, CaseResult& result) {
