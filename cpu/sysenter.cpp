@@ -34,7 +34,8 @@ Flow sysenter(Cpu& cpu, const Insn&) {
 
 Flow sysexit(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  if (!available(cpu)) return cpu.raise(Vector::InvalidOpcode);
+  // The privilege counts first (seen on an AMD part).
+  if (!available(cpu)) return cpu.raise(state.mode.cpl != 0 ? Vector::GeneralProtection : Vector::InvalidOpcode, 0);
   const u32 cs = static_cast<u32>(state.sysenter_cs) & 0xFFFC;
   if (!state.mode.protected_mode || cs == 0 || state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
   const bool to64 = insn.operand64();
