@@ -35,9 +35,9 @@ Result<> set_ram(Options& options, Text value) {
     if (!size)
       return Error{fmt::format("-m {}: {}; give megabytes or a size such as 64M or 1G", value, size.message())};
     if (key == "maxmem") continue;
-    constexpr u64 kLeast = 1u << 20, kMost = 3ull << 30;
+    constexpr u64 kLeast = 1u << 20, kMost = 512ull << 30;
     if (size.value() < kLeast || size.value() > kMost)
-      return Error{fmt::format("-m {}: guest RAM must be from 1M to 3G", value)};
+      return Error{fmt::format("-m {}: guest RAM must be from 1M to 512G", value)};
     options.ram_bytes = size.value() & ~u64{0xFFFF};
   }
   return {};
@@ -504,7 +504,7 @@ struct OptionRow {
 };
 
 constexpr OptionRow kRows[] = {
-    {"m", "SIZE", "guest RAM, in MiB or with K, M, G (default 128M, at most 3G)", set_ram},
+    {"m", "SIZE", "guest RAM, in MiB or with K, M, G (default 128M, at most 512G)", set_ram},
     {"cpu", "MODEL[,+F,-F]", "processor model; 'help' lists them", store<&Options::cpu_model>},
     {"accel", "jit|interp", "execution engine (tcg is the faster one of the two)", set_accel},
     {"M", "pc", "machine type", set_machine},
