@@ -269,7 +269,10 @@ TEST(Properties, OfOptionsHaveAnAnswerToo) {
   EXPECT_NE(refusal({"-watchdog-action", "bark"}).find("inject-nmi"), std::string::npos);
   EXPECT_NE(refusal({"-compat", "deprecated-input=hide"}).find("unknown"), std::string::npos);
   EXPECT_NE(refusal({"-seed", "many"}).find("give a number"), std::string::npos);
-  EXPECT_NE(refusal({"-icount", "shift=1,rr=record,rrfile=f"}).find("no record and replay"), std::string::npos);
+  EXPECT_NE(refusal({"-icount", "shift=1,rr=record"}).find("rrfile=FILE is missing"), std::string::npos);
+  EXPECT_NE(refusal({"-icount", "shift=1,rrfile=f"}).find("rr=record or rr=replay"), std::string::npos);
+  EXPECT_NE(refusal({"-icount", "shift=1,rr=both,rrfile=f"}).find("record and replay are known"), std::string::npos);
+  EXPECT_NE(refusal({"-icount", "shift=1,rr=replay,rrfile=f,rrsnapshot=s"}).find("leave it out"), std::string::npos);
   EXPECT_NE(refusal({"-drive", "file=f,if=scsi"}).find("if=ide"), std::string::npos);
   for (const char* backend : {"udp,id=a", "msmouse,id=a", "braille,id=a", "parport,id=a", "spicevmc,id=a"})
     EXPECT_EQ(refusal({"-chardev", backend}).find("unknown backend"), std::string::npos) << backend;
