@@ -57,9 +57,13 @@ bool enter_code_segment(Cpu& cpu, Selector selector, Descriptor& descriptor, uns
 void drop_privileged_segments(Cpu& cpu) {
   CpuState& state = cpu.state();
   for (const SegmentName name : {kEs, kDs, kFs, kGs}) {
-    const Segment& segment = state.segment[name];
+    Segment& segment = state.segment[name];
     const bool conforming = segment.is_code() && (segment.type() & 4) != 0;
-    if (segment.present() && !conforming && segment.dpl() < state.mode.cpl) set_segment_null(cpu, name, Selector(0));
+    if (!segment.present() || conforming || segment.dpl() >= state.mode.cpl) continue;
+    const u64 base = segment.base;
+    set_segment_null(cpu, name, Selector(0));
+    // 64-bit code goes on to use the bases of FS and GS; that they stay is what kvm-unit-tests finds on processors.
+    if (state.mode.long_mode) segment.base = base;
   }
 }
 

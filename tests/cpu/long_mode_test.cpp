@@ -39,8 +39,8 @@ struct Leaf {
   u32 number, sub, eax, ebx, ecx, edx;
 };
 
-// As QEMU 7.2's TCG tells them of qemu64, but: VME, no hypervisor bit, no SVM, our name, one logical processor, the APIC timer that never
-// stops.
+// As QEMU 7.2's TCG tells them of qemu64, but: VME, no hypervisor bit, no SVM, our name, one logical processor, the
+// APIC timer that never stops.
 TEST(LongMode, CpuidOfQemu64) {
   static constexpr Leaf kLeaves[] = {
       {0, 0, 0xD, 0x68747541, 0x444D4163, 0x69746E65},
@@ -111,6 +111,26 @@ TEST(LongMode, Code32SeesNoUpperHalves) {
   EXPECT_FALSE(s.mode.code64);
   for (unsigned i = 0; i < 8; i++) EXPECT_EQ(s.gpr[i], 0xFFFFFFFFu) << i;
   for (unsigned i = 8; i < 16; i++) EXPECT_EQ(s.gpr[i], ~u64{0}) << i;
+}
+
+// IRETQ to ring 3 takes the selector of a segment of ring 0 away, and leaves the base to user mode.
+TEST(LongMode, OuterReturnKeepsTheBaseOfGs) {
+  LongMachine m;
+  CpuState& s = m.state();
+  m.poke<u64>(CpuTestMachine::kGdt + 0x18, 0x00CFF3000000FFFF);
+  m.poke<u64>(CpuTestMachine::kGdt + 0x20, 0x00AFFB000000FFFF);
+  s.gdtr.limit = 0x27;
+  s.segment[kGs].base = 0xFFFF888812345678;
+  m.reg(kEsp) = 0x7FD8;
+  const u64 frame[] = {0x2000, 0x23, 2, 0x6000, 0x1B};
+  for (u32 i = 0; i < 5; i++) m.poke<u64>(0x7FD8 + i * 8, frame[i]);
+  m.write(LongMachine::kCode, std::vector<u8>{0x48, 0xCF});
+  m.run(1);
+  EXPECT_EQ(s.mode.cpl, 3);
+  EXPECT_EQ(s.rip, 0x2000u);
+  EXPECT_EQ(s.gpr[kEsp], 0x6000u);
+  EXPECT_EQ(s.segment[kGs].selector.raw, 0);
+  EXPECT_EQ(s.segment[kGs].base, 0xFFFF888812345678u);
 }
 
 TEST(LongMode, ModelsWithoutItRefuseIt) {
