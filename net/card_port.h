@@ -24,6 +24,7 @@ class CardPort final : public Endpoint, public NetworkLink {
   void deliver();
   std::size_t waiting() const { return waiting_.size(); }
   const NetworkReceiver* receiver() const { return receiver_; }
+  const std::string& model() const { return model_; }
   const MacAddress& address() const { return address_; }
 
   std::string describe() const override;
