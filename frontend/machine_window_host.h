@@ -43,6 +43,7 @@ class MachineWindowHost final : public WindowHost {
   void publish_view();     // machine's thread
   void tell(std::string notice);
   u64 speed();
+  void enter(const GuestInput& input);  // machine's thread
 
   Machine& machine_;
   FrameExchange frames_;

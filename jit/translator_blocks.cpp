@@ -138,7 +138,7 @@ bool closes_loop(const BlockIr& ir) {
                  (node.op == Op::JumpTo && !pushes && each.nodes[node.a].op == Op::TargetOf);
     }
   }
-  return branches && last.offset + last.insn->length + last.insn->immediate == 0;
+  return branches && last.offset + last.insn->length + static_cast<u32>(last.insn->immediate) == 0;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,10 @@ namespace relic86 {
 
 class KeySender {
  public:
-  // layout: that the guest has, for typed text.
-  explicit KeySender(Ps2Keyboard& keyboard, const KeyLayout& layout = key_layouts().front())
-      : keyboard_(keyboard), layout_(layout) {}
+  // press: how a key goes down (true) and up. layout: that the guest has, for typed text.
+  using Press = std::function<void(KeyCode, bool)>;
+  KeySender(Ps2Keyboard& keyboard, Press press, const KeyLayout& layout = key_layouts().front())
+      : keyboard_(keyboard), press_(std::move(press)), layout_(layout) {}
 
   // "ctrl-alt-delete" or "a": pressed in order, held for hold nanoseconds of guest time, released in reverse.
   Result<> send(std::string_view keys, GuestTime hold);
@@ -41,6 +43,7 @@ class KeySender {
     GuestTime hold = 0;  // how long the last key stays down
   };
   Ps2Keyboard& keyboard_;
+  Press press_;
   const KeyLayout& layout_;
   std::deque<Stroke> strokes_;
   std::size_t held_down_ = 0;  // keys of the front stroke's `held` that are down

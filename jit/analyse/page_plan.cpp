@@ -168,7 +168,7 @@ class Planner {
     place.narrow = !insn.address32();
     if (!mode_.flat(insn.segment)) place.segment = insn.segment;
     place.known = true;
-    place.offset = insn.displacement;
+    place.offset = static_cast<u32>(insn.displacement);
     const auto add = [&](u8 reg, u32& unknown, u8 scale) {
       if (reg == kNoRegister) return;
       unknown = registers_[reg].unknown;

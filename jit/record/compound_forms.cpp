@@ -48,8 +48,9 @@ bool record_digits(InsnIr& ir, bool divides) {
 bool record_enter(InsnIr& ir) {
   constexpr u32 kMost = 2048;  // bytes that are looked at as one piece
   const Insn& insn = *ir.insn;
-  if ((insn.immediate2 & 31) != 0 || insn.immediate > kMost || insn.patched_immediate()) return false;
-  ir.nodes.push_back(with_immediate(Op::Enter, insn.operand32() ? 4 : 2, insn.immediate));
+  const u32 bytes = static_cast<u16>(insn.immediate);
+  if ((insn.immediate2() & 31) != 0 || bytes > kMost || insn.patched_immediate()) return false;
+  ir.nodes.push_back(with_immediate(Op::Enter, insn.operand32() ? 4 : 2, bytes));
   ir.writes_registers |= 1u << kEsp | 1u << kEbp;
   return true;
 }

@@ -40,6 +40,7 @@ class IrBuilder {
   template <class W>
   using Value = IrValue<W>;
   using Truth = IrTruth;
+  using Pointer = u32;
 
   IrBuilder(InsnIr& ir, const Mode& mode) : ir_(ir), insn_(*ir.insn), mode_(mode) {}
 
@@ -106,6 +107,18 @@ class IrBuilder {
   template <class W>
   void store(IrPlace<W> place, Value<W> v) {
     add_node({Op::Store, sizeof(W), 0, place.address, v.node});
+  }
+  template <class D, class W>
+  void store_if(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    store(d, select(truth, v, unchanged));
+  }
+  template <class D, class W>
+  void store_unless(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    store(d, select(truth, unchanged, v));
+  }
+  template <class D, class W>
+  void store_found(D d, Value<W> v) {
+    store(d, v);
   }
   template <class D>
   D place(D d) {

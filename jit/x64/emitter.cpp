@@ -281,14 +281,14 @@ void Emitter::lea_address(const Gp& to, i32 extra) {
   narrow_ = !i.address32();
   const bool base = i.base != kNoRegister, index = i.index != kNoRegister;
   if (!base && !index) {
-    a_.mov(to.r32(), (i.displacement + static_cast<u32>(extra)) & i.address_mask);
+    a_.mov(to.r32(), (static_cast<u32>(i.displacement) + static_cast<u32>(extra)) & i.address_mask);
     return;
   }
   if (extra == 0 && address_is_register()) {
     a_.mov(to.r32(), guest(i.base, 4));
     return;
   }
-  const i32 displacement = static_cast<i32>(i.displacement + static_cast<u32>(extra));
+  const i32 displacement = static_cast<i32>(static_cast<u32>(i.displacement) + static_cast<u32>(extra));
   if (narrow_ && displacement == 0 && base != index) {
     a_.movzx(to.r32(), guest(base ? i.base : i.index, 2));
     return;

@@ -148,8 +148,8 @@ void Emitter::known_transfer(u16 id, const Label& slow) {
   free_ = 0;
   for (const unsigned host : kTemporaries) free_ |= 1u << host;
   if (kind != FarKind::Return && !i.memory()) {
-    a_.mov(x86::r10d, size == 4 ? i.immediate : i.immediate & 0xFFFF);
-    a_.mov(kAddress.r32(), u32{i.immediate2});
+    a_.mov(x86::r10d, size == 4 ? static_cast<u32>(i.immediate) : static_cast<u32>(i.immediate) & 0xFFFF);
+    a_.mov(kAddress.r32(), u32{i.immediate2()});
   } else {
     u8 temporary = 0;
     if (kind == FarKind::Return) {
@@ -246,7 +246,7 @@ void Emitter::far_transfer(u16 id) {
     case FarKind::Jump:
     case FarKind::Call:
       if (n.a == kNoValue) {
-        a_.mov(target, u32{i.immediate2} << 16 | (i.immediate & 0xFFFF));
+        a_.mov(target, u32{i.immediate2()} << 16 | (static_cast<u32>(i.immediate) & 0xFFFF));
       } else {
         lea_address(kAddress);
         load_pointer(target, slow, i.segment);
