@@ -22,7 +22,7 @@ namespace {
 constexpr u32 kSector = 512;
 constexpr u32 kEntry = 32;  // bytes of a directory entry
 constexpr u32 kHeads = 16, kTrack = 63;
-constexpr u8 kArchive = 0x20, kFolder = 0x10, kLongName = 0x0F, kVolume = 0x08;
+constexpr u8 kArchive = 0x20, kFolder = 0x10, kLongName = 0x0F;
 
 struct Volume {
   u32 sectors = 0;  // of the file system
