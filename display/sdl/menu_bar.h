@@ -58,7 +58,7 @@ class MenuBar final : public WindowMenu {
   MenuPicker picker_;
   MachineView view_;
   MachineSummary summary_;
-  std::vector<std::string> recent_;  // media of this session, the latest first
+  std::vector<std::string> recent_;  // of this run, the latest first
 
   bool shown_ = false;                   // the bar
   bool pinned_ = false;                  // by the key: it stays until something is chosen
