@@ -55,6 +55,7 @@ void AudioMixer::advance(GuestTime now) {
   // While nothing sounds time passes by itself: the silence is told when it is over.
   if (!active()) {
     if (!resting_) output_->rest();
+    if (!resting_ && recording_) recording_->rest();
     resting_ = true;
     return;
   }
@@ -70,6 +71,7 @@ void AudioMixer::mix_until(i64 end) {
     if (next > frontier_) {
       const i64 silent = std::min(next, end) - frontier_;
       output_->silence(static_cast<u64>(silent));
+      if (recording_) recording_->silence(static_cast<u64>(silent));
       frontier_ += silent;
       continue;
     }
@@ -78,8 +80,17 @@ void AudioMixer::mix_until(i64 end) {
     const std::span<StereoFrame> piece(sum.data(), count);
     for (const auto& input : inputs_) input->mix(frontier_, piece);
     frontier_ += static_cast<i64>(count);
+    if (recording_) recording_->write(piece);
+    if (gain_ != 1) {
+      for (StereoFrame& frame : piece) frame = {frame.left * gain_, frame.right * gain_};
+    }
     output_->write(piece);
   }
+}
+
+void AudioMixer::record(std::unique_ptr<AudioOutput> recording, GuestTime now) {
+  finish(now);  // what was played until now belongs to what was recorded before
+  recording_ = std::move(recording);
 }
 
 void AudioMixer::finish(GuestTime now) {

@@ -26,6 +26,11 @@ class AudioMixer final : public SoundHost, private MixTimeline {
   // Without an output nothing is mixed. now: from when on it is given frames.
   void connect(std::unique_ptr<AudioOutput> output, GuestTime now);
   bool connected() const { return output_ != nullptr; }
+  u32 output_rate() const { return settings_.rate; }
+  // What the user hears of it, 0 to 1; recordings do not change.
+  void set_gain(float gain) { gain_ = gain; }
+  // What is mixed from now on goes there, too; null: nowhere else. The output is connected.
+  void record(std::unique_ptr<AudioOutput> recording, GuestTime now);
 
   SoundSink& add_voice(SoundSource* source) override;
   LevelSink& add_level(SoundSource* source) override;
@@ -53,6 +58,8 @@ class AudioMixer final : public SoundHost, private MixTimeline {
 
   MixerSettings settings_;
   std::unique_ptr<AudioOutput> output_;
+  std::unique_ptr<AudioOutput> recording_;
+  float gain_ = 1;  // of output_
   std::vector<std::unique_ptr<MixInput>> inputs_;
   i64 frontier_ = 0;        // the first frame that is not mixed yet
   GuestTime origin_ = 0;    // the moment of frame 0

@@ -45,6 +45,7 @@ Result<std::unique_ptr<AudioSystem>> AudioSystem::create(const Options& options)
       if (!output) return output.error();
       mixer->connect(std::move(output).value(), 0);
     }
+    if (option.driver == "sdl") system->played_.insert(option.id);
     system->mixers_.emplace(option.id, std::move(mixer));
   }
   return system;
@@ -56,6 +57,33 @@ AudioMixer* AudioSystem::mixer(const std::string& id) {
 }
 
 SoundHost* AudioSystem::host(const std::string& id) { return mixer(id); }
+
+void AudioSystem::set_volume(unsigned percent) {
+  constexpr unsigned kAll = 100;
+  volume_ = std::min(percent, kAll);
+  // By the square: half the way sounds about half as loud.
+  const float part = static_cast<float>(volume_) / kAll;
+  for (const std::string& id : played_) mixers_[id]->set_gain(part * part);
+}
+
+Result<> AudioSystem::record(const std::string& path, GuestTime now) {
+  AudioMixer* const first = mixer("");
+  if (first == nullptr || !first->connected())
+    return Error{"there is no sound to record; start the machine with -audiodev sdl,id=a and a sound card"};
+  if (path.empty()) {
+    first->record(nullptr, now);
+    recording_.clear();
+    return {};
+  }
+  WavSettings settings;
+  settings.path = path;
+  settings.rate = first->output_rate();
+  auto output = WavOutput::create(settings);
+  if (!output) return Error{fmt::format("{}: {}", path, output.message())};
+  first->record(std::move(output).value(), now);
+  recording_ = path;
+  return {};
+}
 
 GuestTime AudioSystem::next_advance() const {
   GuestTime next = INT64_MAX;

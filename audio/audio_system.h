@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "audio/audio_mixer.h"
@@ -20,6 +21,13 @@ class AudioSystem {
   SoundHost* host(const std::string& id);
   AudioMixer* mixer(const std::string& id);
 
+  // The volume of what the host plays, in percent; files have the devices' own.
+  void set_volume(unsigned percent);
+  unsigned volume() const { return volume_; }
+  // Records what the first -audiodev plays, from now on, into a WAV file; an empty path ends the recording.
+  Result<> record(const std::string& path, GuestTime now);
+  const std::string& recording() const { return recording_; }  // empty: none is made
+
   GuestTime next_advance() const;
   void advance(GuestTime now);
   void finish(GuestTime now);
@@ -28,6 +36,9 @@ class AudioSystem {
  private:
   std::map<std::string, std::unique_ptr<AudioMixer>> mixers_;  // null: driver none
   std::string first_;
+  std::set<std::string> played_;  // those that the host plays
+  unsigned volume_ = 100;
+  std::string recording_;
 };
 
 }  // namespace relic86

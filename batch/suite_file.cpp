@@ -354,7 +354,7 @@ class SuiteReader {
 }  // namespace
 
 Result<Suite> load_suite(const std::string& file, const Variables& variables) {
-  const auto document = read_toml(file);
+  const auto document = read_toml(file, "a suite file");
   if (!document) return document.error();
   return SuiteReader(file, document.value(), variables).read();
 }

@@ -11,7 +11,7 @@
 
 #include "base/guest_clock.h"
 #include "base/result.h"
-#include "batch/toml_document.h"
+#include "options/toml_document.h"
 
 namespace relic86::batch {
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "block/folder_disk.h"
 #include "block/neighbours.h"
 #include "block/qcow2_image.h"
 #include "block/raw_image.h"
@@ -69,6 +70,11 @@ std::string beside(const std::string& file, const std::string& name) {
 }
 
 Opened Chain::open(const ImageSource& source, Access access) {
+  if (names_folder_disk(source.file)) {
+    auto disk = open_folder_disk(source.file);
+    if (!disk) return disk.error();
+    return std::unique_ptr<DiskImage>(std::make_unique<RawImage>(std::move(disk).value(), RawImage::Origin::Said));
+  }
   auto opened = HostFile::open(source.file, access);
   if (!opened) return opened.error();
   const auto identity = opened.value()->identity();

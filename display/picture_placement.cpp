@@ -70,6 +70,14 @@ Placement place_picture(const PictureShape& shape, Extent area) {
   return place;
 }
 
+Extent scaled_size(const PictureShape& shape, unsigned times) {
+  // Text keeps whole pixels in both directions, as natural_size() has it.
+  const double wide = shape.text_mode ? 1 : std::max(1.0, shape.pixel_aspect);
+  const double high = shape.text_mode ? 1 : std::max(1.0, 1 / shape.pixel_aspect);
+  return {static_cast<int>(std::lround(shape.width * wide * times)),
+          static_cast<int>(std::lround(shape.height * high * times))};
+}
+
 Extent natural_size(const PictureShape& shape, Extent room) {
   const Extent share{static_cast<int>(room.width * kDesktopShare), static_cast<int>(room.height * kDesktopShare)};
   if (shape.width == 0 || shape.height == 0) return share;

@@ -15,6 +15,13 @@ struct PictureShape {
   friend bool operator==(const PictureShape&, const PictureShape&) = default;
 };
 
+// How wide a guest's pixel is shown.
+enum class Aspect : u8 {
+  Monitor,  // as on the monitors of its mode
+  Square,
+  Fill,  // whatever fills the window
+};
+
 struct Extent {
   int width = 0;
   int height = 0;
@@ -38,6 +45,9 @@ struct PicturePoint {
   unsigned x = 0, y = 0;
 };
 PicturePoint point_in_picture(const Placement& place, double x, double y, unsigned most);
+
+// The size of a window in which a pixel of the picture is so many of the window's on its narrower side.
+Extent scaled_size(const PictureShape& shape, unsigned times);
 
 // The size of a window that suits the picture on a desktop with this much room.
 Extent natural_size(const PictureShape& shape, Extent room);

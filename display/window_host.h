@@ -9,6 +9,7 @@
 #include "devices/host_sinks.h"
 #include "devices/input/key_codes.h"
 #include "display/frame_exchange.h"
+#include "display/machine_view.h"
 
 namespace relic86 {
 
@@ -20,6 +21,9 @@ struct MachineSummary {
   u8 lights = 0;                  // keyboard: bit 0 scroll lock, 1 num lock, 2 caps lock
   bool asked_to_quit = false;     // the guest has been sent the power button by ask_to_quit()
   bool absolute_pointer = false;  // the guest takes positions (point()): no grab is needed
+  bool asks_on_close = false;     // --on-close ask
+  std::string notice;             // the last thing to tell the user: an error, or what was done
+  u64 notices = 0;                // how many there have been
 };
 
 // What the window may ask of the program; every call returns at once and is meant for the window's thread.
@@ -41,7 +45,11 @@ class WindowHost {
   // Where the pointer is in the picture, 0 to AbsolutePointer::kMost.
   virtual void point(unsigned x, unsigned y) = 0;
   virtual void mouse_buttons(u8 mask) = 0;  // Ps2Mouse::Button bits
-  virtual void type_text(std::string utf8) = 0;
+  // What a command answers is told by MachineSummary::notice, and seen in the next view().
+  virtual void command(MenuCommand command) = 0;
+  // The newest view; refresh_view() asks for another one.
+  virtual MachineView view() = 0;
+  virtual void refresh_view() = 0;
   virtual void toggle_pause() = 0;
   // Presses the guest's power button if the guest listens to it, else quits.
   virtual void ask_to_quit() = 0;

@@ -54,6 +54,7 @@ void MachineWindowHost::publish_summary() {
   summary_.lights = machine_.board().keyboard().lights();
   summary_.asked_to_quit = asked_to_quit_;
   summary_.absolute_pointer = machine_.board().pointer().absolute();
+  summary_.asks_on_close = machine_.options().on_close == Options::OnClose::Ask;
 }
 
 MachineSummary MachineWindowHost::summary() {
@@ -93,8 +94,46 @@ void MachineWindowHost::mouse_buttons(u8 mask) {
   machine_.post([this, mask] { enter(input::Buttons{mask}); });
 }
 
-void MachineWindowHost::type_text(std::string utf8) {
-  machine_.post([this, text = std::move(utf8)] { machine_.keys().type_text(text); });
+void MachineWindowHost::tell(std::string notice) {
+  if (notice.empty()) return;
+  {
+    std::lock_guard lock(mutex_);
+    summary_.notice = std::move(notice);
+    summary_.notices++;
+  }
+  if (news_) news_();
+}
+
+void MachineWindowHost::command(MenuCommand command) {
+  machine_.post([this, command = std::move(command)] {
+    tell(carry_out(machine_, command));
+    publish_summary();
+    publish_view();
+    if (machine_.paused()) publish_frame();
+  });
+}
+
+MachineView MachineWindowHost::view() {
+  std::lock_guard lock(mutex_);
+  return view_;
+}
+
+void MachineWindowHost::refresh_view() {
+  if (viewing_.exchange(true)) return;
+  machine_.post([this] {
+    viewing_ = false;
+    publish_view();
+  });
+}
+
+void MachineWindowHost::publish_view() {
+  MachineView made = make_machine_view(machine_, pictures_);
+  {
+    std::lock_guard lock(mutex_);
+    made.serial = view_.serial + 1;
+    view_ = std::move(made);
+  }
+  if (news_) news_();
 }
 
 void MachineWindowHost::toggle_pause() {

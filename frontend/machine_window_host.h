@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "display/window_host.h"
+#include "frontend/machine_view_maker.h"
 #include "machine/machine.h"
 
 namespace relic86 {
@@ -29,7 +30,9 @@ class MachineWindowHost final : public WindowHost {
   void move_mouse(int dx, int dy, int dz) override;
   void point(unsigned x, unsigned y) override;
   void mouse_buttons(u8 mask) override;
-  void type_text(std::string utf8) override;
+  void command(MenuCommand command) override;
+  MachineView view() override;
+  void refresh_view() override;
   void toggle_pause() override;
   void ask_to_quit() override;
   void quit() override;
@@ -37,6 +40,8 @@ class MachineWindowHost final : public WindowHost {
  private:
   void publish_frame();    // machine's thread
   void publish_summary();  // machine's thread
+  void publish_view();     // machine's thread
+  void tell(std::string notice);
   u64 speed();
   void enter(const GuestInput& input);  // machine's thread
 
@@ -45,8 +50,11 @@ class MachineWindowHost final : public WindowHost {
   std::function<void()> news_;
   std::atomic<bool> ended_ = false;
   std::atomic<bool> refreshing_ = false;  // a refresh is on its way
-  std::mutex mutex_;                      // guards summary_
+  std::atomic<bool> viewing_ = false;     // a refresh_view is on its way
+  SavedPictures pictures_;                // machine's thread
+  std::mutex mutex_;                      // guards summary_ and view_
   MachineSummary summary_;
+  MachineView view_;
   bool asked_to_quit_ = false;
   u64 counted_ = 0;     // instructions at counted_at_
   i64 counted_at_ = 0;  // host time

@@ -12,15 +12,18 @@
 #include "base/print.h"
 #include "cpu/cpuid.h"
 #include "display/screenshot.h"
+#include "frontend/closed_machine.h"
 #include "frontend/consoles.h"
 #include "frontend/display.h"
 #include "frontend/end_signals.h"
 #include "frontend/host_audio.h"
+#include "frontend/named_machines.h"
 #include "frontend/pid_file.h"
 #include "frontend/sandbox.h"
 #include "machine/board_options.h"
 #include "machine/machine.h"
 #include "machine/saved_machine.h"
+#include "options/machine_file.h"
 #include "options/option_text.h"
 #include "options/options.h"
 
@@ -117,6 +120,16 @@ int run_program(std::span<const std::string> arguments, const char* program) {
     print_text(stdout, *parsed.value().print_and_exit);
     return 0;
   }
+  if (!options.new_machine_kind.empty()) {
+    const auto made = make_machine(options);
+    if (!made) return fail(made.message());
+    print_text(stdout, made.value());
+    return 0;
+  }
+  if (options.list_machines || arguments.empty()) {
+    print_text(stdout, list_machines());
+    return 0;
+  }
   if (asks_for_help(options.cpu_model)) {
     print_text(stdout, cpu_models_text());
     return 0;
@@ -157,15 +170,18 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   }
   auto pid_file = PidFile::create(options.pid_file);
   if (!pid_file) return fail(pid_file.message());
+  const auto lock = MachineLock::take(options);
+  if (!lock) return fail(lock.message());
   HostPoller poller;
   auto machine = Machine::create(options, poller);
-  if (!machine) return fail(machine.message());
+  if (!machine) return fail(blame_machine_file(options, machine.message()));
   auto consoles = Consoles::create(options, *machine.value(), poller);
   if (!consoles) return fail(consoles.message());
   if (!options.load_vm.empty()) {
     if (auto loaded = load_machine(*machine.value(), options.load_vm); !loaded)
       return fail("-loadvm " + options.load_vm + ": " + loaded.message());
   }
+  if (auto resumed = resume_closed(*machine.value()); !resumed) return fail(resumed.message());
   advise_when_nothing_starts(options);
   if (auto entered = enter_sandbox(options); !entered) return fail(entered.message());
   EndSignals signals(*machine.value(), [&] {
@@ -181,6 +197,7 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   else
     machine.value()->run();
   consoles.value()->flush();
+  if (auto saved = save_closed(*machine.value()); !saved) return fail("--on-close save: " + saved.message());
   return finish(*machine.value(), options);
 }
 

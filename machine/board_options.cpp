@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "block/drive_medium.h"
+#include "block/folder_disk.h"
 #include "devices/chipset/fw_cfg.h"
 #include "devices/chipset/i440fx.h"
 #include "devices/storage/floppy_image.h"
@@ -301,9 +302,6 @@ struct ImageProtocol {
   std::string_view mend;
 };
 constexpr ImageProtocol kProtocols[] = {
-    {"fat",
-     "folders of the host are not shown as disks; make an image of it: mkfs.fat -C disk.img 65536, then "
-     "mcopy -s -i disk.img FOLDER/* ::"},
     {"nbd", "there is no NBD client; attach the export to the host with nbd-client and name its /dev node"},
     {"http", "images are not fetched; download the file first"},
     {"https", "images are not fetched; download the file first"},
@@ -353,9 +351,11 @@ Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, cons
   if (!local) return local.error();
   ImageSource here = source;
   here.file = local.value();
-  const auto access = read_only  ? DriveMedium::Access::ReadOnly
-                      : snapshot ? DriveMedium::Access::Overlay
-                                 : DriveMedium::Access::ReadWrite;
+  // What a guest writes to a folder's disk is dropped at the end.
+  const bool kept = !snapshot && !names_folder_disk(here.file);
+  const auto access = read_only ? DriveMedium::Access::ReadOnly
+                      : kept    ? DriveMedium::Access::ReadWrite
+                                : DriveMedium::Access::Overlay;
   auto medium = DriveMedium::open(here, access);
   if (!medium) return Error{fmt::format("{} {}", option, medium.message())};
   return medium;

@@ -37,10 +37,11 @@ Result<> KeySender::send(std::string_view keys, GuestTime hold) {
 
 unsigned KeySender::type_text(std::string_view utf8) {
   unsigned left_out = 0;
-  for (const KeyChord& chord : chords_for_text(utf8)) {
+  for (const KeyChord& chord : chords_for_text(utf8, &left_out, layout_)) {
     std::vector<KeyCode> modifiers;
     if (chord.control) modifiers.push_back(KeyCode::ControlLeft);
     if (chord.alt) modifiers.push_back(KeyCode::AltLeft);
+    if (chord.right_alt) modifiers.push_back(KeyCode::AltRight);
     if (chord.shift) modifiers.push_back(KeyCode::ShiftLeft);
     if (strokes_.size() >= kMostStrokes) return ++left_out;
     Stroke stroke{std::move(modifiers), {}, kTypedHold};

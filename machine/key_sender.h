@@ -10,19 +10,21 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "devices/input/key_codes.h"
+#include "devices/input/key_layouts.h"
 #include "devices/input/ps2_keyboard.h"
 
 namespace relic86 {
 
 class KeySender {
  public:
-  // press: how a key goes down (true) and up.
+  // press: how a key goes down (true) and up. layout: that the guest has, for typed text.
   using Press = std::function<void(KeyCode, bool)>;
-  KeySender(Ps2Keyboard& keyboard, Press press) : keyboard_(keyboard), press_(std::move(press)) {}
+  KeySender(Ps2Keyboard& keyboard, Press press, const KeyLayout& layout = key_layouts().front())
+      : keyboard_(keyboard), press_(std::move(press)), layout_(layout) {}
 
   // "ctrl-alt-delete" or "a": pressed in order, held for hold nanoseconds of guest time, released in reverse.
   Result<> send(std::string_view keys, GuestTime hold);
-  // Text typed on a US keyboard; characters it lacks are left out and counted in the result.
+  // Text typed on a keyboard of the layout; characters it lacks are left out and counted in the result.
   unsigned type_text(std::string_view utf8);
 
   // Another machine was loaded, with its own time: nothing more of what was sent is typed, and no key stays down.
@@ -42,6 +44,7 @@ class KeySender {
   };
   Ps2Keyboard& keyboard_;
   Press press_;
+  const KeyLayout& layout_;
   std::deque<Stroke> strokes_;
   std::size_t held_down_ = 0;  // keys of the front stroke's `held` that are down
   std::size_t next_in_sequence_ = 0;

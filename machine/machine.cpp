@@ -64,6 +64,7 @@ Result<> Machine::build() {
   clock_ = std::make_unique<MachineClock>(options_.icount, [this] { return cpu_ ? cpu_->instruction_count() : 0; });
   scheduler_ = std::make_unique<Scheduler>(*clock_);
   scheduler_->set_listener(this);
+  speed_limit_.set(options_.speed);
 
   auto model = cpu_model_for(options_);
   if (!model) return model.error();
@@ -118,9 +119,10 @@ Result<> Machine::build() {
   engine_ = std::move(engine).value();
   debugger_ = std::make_unique<Debugger>(*cpu_, *engine_);
   bus_->on_topology_change([this] { cpu_->mmu().flush_all(); });
-  keys_ = std::make_unique<KeySender>(board_->keyboard(), [this](KeyCode code, bool down) {
+  const auto press = [this](KeyCode code, bool down) {
     (void)inputs_->enter(input::Key{code, down});  // the keyboard refuses nothing
-  });
+  };
+  keys_ = std::make_unique<KeySender>(board_->keyboard(), press, find_key_layout(options_.keyboard_layout));
 
   board_->reset(ResetKind::PowerOn);
   cpu_->reset();
@@ -220,11 +222,20 @@ void Machine::run_slice(u64 limit) {
   if (replayed) limit = std::max(count_before, std::min(limit, replayed->instructions));
   if (inputs_->recording() || inputs_->replaying())
     limit = std::min(limit, (count_before / TimeTravel::kStride + 1) * TimeTravel::kStride);
-  const ExitReason reason = engine_->run(std::min(clock_->budget(next_stop()), limit - count_before));
+  u64 budget = std::min(clock_->budget(next_stop()), limit - count_before);
+  if (!clock_->deterministic()) budget = std::min(budget, speed_limit_.most_at_once());
+  const ExitReason reason = engine_->run(budget);
   if (replayed && limit == count_before && reason == ExitReason::BudgetSpent)
     return end_replay(inputs_->diverged("the processor runs where it waited"));
-  if (!clock_->deterministic())
-    clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
+  if (!clock_->deterministic()) {
+    const u64 count = cpu_->instruction_count() - count_before;
+    if (const i64 wait = speed_limit_.wait_after(count, host_monotonic_ns()); wait > 0) {
+      poller_.poll(wait);
+      last_served_ = 0;
+    }
+    // The wait belongs to the speed that is measured: the next slice is a millisecond of the slower processor's time.
+    clock_->measure(count, host_monotonic_ns() - host_before);
+  }
   act_on(reason);
 }
 

@@ -26,6 +26,7 @@
 #include "machine/key_sender.h"
 #include "machine/machine_clock.h"
 #include "machine/serial_tee.h"
+#include "machine/speed_limit.h"
 #include "net/network.h"
 #include "options/options.h"
 #include "snapshot/saved_drives.h"
@@ -125,6 +126,10 @@ class Machine final : private MachineControl,
   // -action reboot= and shutdown=, changed while the machine runs.
   void end_at_reset(bool on) { options_.no_reboot = on; }
   void pause_at_power_off(bool on) { options_.no_shutdown = on; }
+  // --on-close, decided anew.
+  void set_on_close(Options::OnClose what) { options_.on_close = what; }
+  // The processor's speed in real time, which a slower one of the past can be (machine/speed_limit.h).
+  SpeedLimit& speed_limit() { return speed_limit_; }
   // -blockdev and -object; the monitor's commands add to them and take away.
   std::vector<BlockNode>& block_nodes() { return options_.block_nodes; }
   std::vector<ObjectOption>& objects() { return options_.objects; }
@@ -261,6 +266,7 @@ class Machine final : private MachineControl,
 
   Options options_;
   HostPoller& poller_;
+  SpeedLimit speed_limit_;
   std::unique_ptr<BackingStore> store_;
   std::unique_ptr<PhysicalBus> bus_;
   std::unique_ptr<IoSpace> io_;

@@ -8,9 +8,11 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <random>
 
 #include "base/log.h"
+#include "display/screenshot.h"
 #include "machine/host_time.h"
 #include "machine/machine.h"
 #include "snapshot/saved_drives.h"
@@ -148,6 +150,37 @@ std::string clock_text(i64 guest_ns) {
                      milliseconds / 1000 % 60, milliseconds % 1000);
 }
 
+// Each saved machine of the state folder, by tag, or what is wrong with its file.
+void visit_saved_machines(Machine& machine, const std::function<void(const Result<SavedMachine>&)>& visit) {
+  const StateFolder folder = state_folder(machine.options());
+  std::vector<std::string> tags;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.folder, failure)) {
+    if (entry.path().extension() == ".relic86") tags.push_back(entry.path().stem().string());
+  }
+  std::sort(tags.begin(), tags.end());
+  for (const std::string& tag : tags) {
+    const auto file = StateFileReader::open_unchecked(folder.machine_file(tag));
+    if (!file) {
+      visit(file.error());
+      continue;
+    }
+    i64 numbers[2] = {0, 0};
+    const StateSection* about = file.value().find(kAboutTag);
+    if (about == nullptr || !file.value().read(*about, 0, {reinterpret_cast<u8*>(numbers), sizeof numbers}))
+      visit(file.value().damaged("no date"));
+    else
+      visit(SavedMachine{tag, file.value().size(), numbers[0], numbers[1]});
+  }
+}
+
+// What the user sees of a saved machine before loading it. Nobody needs it: that it cannot be written is no error.
+void save_picture(Machine& machine, const std::string& tag) {
+  const Frame& frame = machine.picture().update(machine.board());
+  if (frame.width == 0) return;
+  [[maybe_unused]] const auto written = write_screenshot(frame, saved_picture(machine, tag), PictureFormat::Png);
+}
+
 }  // namespace
 
 Result<> save_machine(Machine& machine, const std::string& tag) {
@@ -173,10 +206,12 @@ Result<> save_machine(Machine& machine, const std::string& tag) {
     save_memory(writer, machine.bus().store());
     result = save_drives(writer, machine.media(), generation);
     if (result) result = writer.commit();
-    if (result)
+    if (result) {
       delete_journals(machine.media(), folder, tag, generation);
-    else
+      save_picture(machine, tag);
+    } else {
       drop_journals(machine.media(), folder, tag, generation);
+    }
   }
   machine.forget_derived();  // so that this machine and the loaded one go on alike
   if (!was_paused) machine.resume();
@@ -197,6 +232,7 @@ Result<> delete_saved_machine(Machine& machine, const std::string& tag) {
   const StateFolder folder = state_folder(machine.options());
   const std::string path = folder.machine_file(tag);
   const int failure = unlink(path.c_str()) == 0 ? 0 : errno;
+  unlink(saved_picture(machine, tag).c_str());
   // What a savevm left that the host cut short goes, too: then there may be journals without a machine.
   const bool gone = failure == 0 || failure == ENOENT;
   if (gone && delete_journals(machine.media(), folder, tag, 0) + (failure == 0 ? 1 : 0) > 0) return {};
@@ -204,31 +240,35 @@ Result<> delete_saved_machine(Machine& machine, const std::string& tag) {
                            std::strerror(failure))};
 }
 
-std::string describe_saved_machines(Machine& machine) {
-  const StateFolder folder = state_folder(machine.options());
-  std::vector<std::string> tags;
+bool is_saved(Machine& machine, const std::string& tag) {
   std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.folder, failure)) {
-    if (entry.path().extension() == ".relic86") tags.push_back(entry.path().stem().string());
-  }
-  std::sort(tags.begin(), tags.end());
+  return std::filesystem::exists(state_folder(machine.options()).machine_file(tag), failure);
+}
+
+std::string saved_picture(Machine& machine, const std::string& tag) {
+  return state_folder(machine.options()).machine_file(tag) + ".png";
+}
+
+std::vector<SavedMachine> list_saved_machines(Machine& machine) {
+  std::vector<SavedMachine> list;
+  visit_saved_machines(machine, [&](const Result<SavedMachine>& saved) {
+    if (saved) list.push_back(saved.value());
+  });
+  return list;
+}
+
+std::string describe_saved_machines(Machine& machine) {
   std::string text;
-  for (const std::string& tag : tags) {
-    const auto file = StateFileReader::open_unchecked(folder.machine_file(tag));
-    if (!file) {
-      text += file.message() + "\n";
-      continue;
+  visit_saved_machines(machine, [&](const Result<SavedMachine>& saved) {
+    if (!saved) {
+      text += saved.message() + "\n";
+      return;
     }
-    i64 numbers[2] = {0, 0};
-    const StateSection* about = file.value().find(kAboutTag);
-    if (about == nullptr || !file.value().read(*about, 0, {reinterpret_cast<u8*>(numbers), sizeof numbers})) {
-      text += file.value().damaged("no date").message + "\n";
-      continue;
-    }
-    text += fmt::format("{:<10}{:<18}{:>7.3g} MiB{:>21}{:>15}\n", "--", tag,
-                        static_cast<double>(file.value().size()) / (1 << 20), date_text(numbers[0]),
-                        clock_text(numbers[1]));
-  }
+    const SavedMachine& row = saved.value();
+    text +=
+        fmt::format("{:<10}{:<18}{:>7.3g} MiB{:>21}{:>15}\n", "--", row.tag, static_cast<double>(row.bytes) / (1 << 20),
+                    date_text(row.saved_at), clock_text(row.guest_time));
+  });
   const std::string columns =
       fmt::format("{:<10}{:<18}{:>11}{:>21}{:>15}\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK");
   if (!text.empty()) text = "List of snapshots present on all disks:\n" + columns + text;

@@ -35,6 +35,7 @@ class CardPort final : public Endpoint, public NetworkLink {
   const std::deque<std::vector<u8>>& frames() const { return waiting_; }
   void set_frames(std::deque<std::vector<u8>> frames) { waiting_ = std::move(frames); }
   const NetworkReceiver* receiver() const { return receiver_; }
+  const std::string& model() const { return model_; }
   const MacAddress& address() const { return address_; }
 
   std::string describe() const override;

@@ -102,7 +102,8 @@ Result<> set_vga(Options& options, std::string_view value) {
   return {};
 }
 
-// The window sends the positions of keys, so that the guest's own layout counts: any of QEMU's layouts does.
+// The window sends the positions of keys, so that the guest's own layout counts: any of QEMU's layouts does. Text that
+// is typed goes by the layouts of devices/input/key_layouts.h.
 Result<> set_keyboard(Options& options, std::string_view value) {
   constexpr Text kLayouts =
       "ar bepo cz da de de-ch en-gb en-us es et fi fo fr fr-be fr-ca fr-ch hr hu is it ja lt lv "
@@ -112,7 +113,10 @@ Result<> set_keyboard(Options& options, std::string_view value) {
     options.print_and_exit = fmt::format("{}\n", fmt::join(names, "\n"));
     return {};
   }
-  if (std::find(names.begin(), names.end(), value) != names.end()) return {};
+  if (std::find(names.begin(), names.end(), value) != names.end()) {
+    options.keyboard_layout = value;
+    return {};
+  }
   const std::vector<Text> words(names.begin(), names.end());
   return Error{fmt::format("-k {}: unknown keyboard layout; the nearest is {}; '-k help' lists all", value,
                            nearest_word(value, words))};

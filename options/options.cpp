@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include "base/log.h"
 #include "base/nearest.h"
@@ -13,10 +14,15 @@
 #include "options/drive_option.h"
 #include "options/foreign_options.h"
 #include "options/json_properties.h"
+#include "options/machine_file.h"
+#include "options/machine_folder.h"
+#include "options/machine_kinds.h"
 #include "options/machine_option.h"
+#include "options/option_rows.h"
 #include "options/option_text.h"
 #include "options/port_device.h"
 #include "options/sandbox_option.h"
+#include "options/speed_option.h"
 #include "options/version.h"
 
 namespace relic86 {
@@ -359,7 +365,7 @@ Result<> set_seed(Options&, Text value) {
 // -hdachs CYLS,HEADS,SECS[,TRANS]: the geometry of the first disk, in QEMU's oldest form.
 Result<> set_first_geometry(Options& options, Text value) {
   for (DriveOption& drive : options.drives) {
-    if (drive.option != "-hda") continue;
+    if (drive.interface != DriveOption::Interface::Ide || drive.index != 0) continue;
     const auto words = split_words(value, ',');
     std::array<u32, 3> geometry{};
     for (std::size_t i = 0; i < 3 && i < words.size(); i++) {
@@ -480,6 +486,28 @@ Result<> set_firmware_dir(Options& options, Text value) {
   return {};
 }
 
+// --new KIND NAME: the name is the next word without a dash.
+Result<> set_new_machine(Options& options, Text value) {
+  if (asks_for_help(value)) {
+    options.print_and_exit = machine_kinds_text();
+    return {};
+  }
+  const auto kind = find_machine_kind(value);
+  if (!kind) return kind.error();
+  options.new_machine_kind = value;
+  return {};
+}
+
+Result<> set_on_close(Options& options, Text value) {
+  using enum Options::OnClose;
+  if (value != "quit" && value != "save" && value != "ask")
+    return Error{fmt::format("--on-close {}: unknown word; quit, save and ask exist", value)};
+  options.on_close = value == "save" ? Save : value == "ask" ? Ask : Quit;
+  return {};
+}
+
+Result<> name_machine_file(Options& options, Text value) { return take_machine_file(options, std::string(value)); }
+
 // An option that only stores its word, appends it, or sets a flag.
 template <std::string Options::*member>
 Result<> store(Options& options, Text value) {
@@ -589,7 +617,8 @@ constexpr OptionRow kRows[] = {
        return {};
      }},
     {"usbdevice", "tablet", "-usb and -device usb-tablet in one", set_usb_device},
-    {"k", "LAYOUT", "keyboard layout; keys are sent by position, the guest's layout counts", set_keyboard},
+    {"k", "LAYOUT", "the guest's keyboard layout, for typed text (de, en-gb, en-us, fr); keys are sent by position",
+     set_keyboard},
     {"device", "NAME[,P=V]", "add a device; 'help' lists them", set_device},
     {"blockdev", "DRIVER,node-name=N", "an image for -device drive=N; driver=file|host_device|raw, in JSON too",
      add_block_node},
@@ -615,6 +644,15 @@ constexpr OptionRow kRows[] = {
      "give up what a machine needs no more: obsolete=, elevateprivileges=, spawn=, resourcecontrol=", set_sandbox},
     {"name", "TEXT", "the machine's name in the window title", set_name},
     {"loadvm", "TAG", "start from a saved machine", store<&Options::load_vm>},
+    {"machine-file", "FILE.toml", "a machine's options from a file: a key for each option (docs/machines.md)",
+     name_machine_file},
+    {"new", "KIND NAME", "make a machine that 'relic86 NAME' starts; '--new help' lists kinds", set_new_machine},
+    {"list", "", "list the machines that were made", enable<&Options::list_machines>},
+    {"on-close", "quit|save|ask",
+     "what becomes of the machine when its window is closed: save lets it go on at the next start", set_on_close},
+    {"speed", "free|SPEED", "the processor's speed in real time: '386-33' and the like, or instructions a second",
+     set_speed},
+    {"fresh", "", "start anew: what was saved when the machine was closed is dropped", enable<&Options::fresh>},
     {"d", "LIST", "log items, such as in_asm,int,exec; 'help' lists them", store<&Options::log_items>},
     {"D", "FILE", "log to a file", store<&Options::log_file>},
     {"expect-serial", "REGEX", "exit 0 when COM1 has shown this", append<&Options::expect_serial>},
@@ -631,16 +669,11 @@ constexpr OptionRow kRows[] = {
     {"deterministic-fpu", "", "FSIN, RCPPS and relatives without the host's unit", enable<&Options::deterministic_fpu>},
 };
 
-Text nearest(Text word) {
-  std::vector<Text> names;
-  for (const OptionRow& row : kRows) names.push_back(row.name);
-  return nearest_word(word, names);
-}
-
 std::string dashed(Text name) {
-  constexpr Text kOurs[] = {"expect-serial", "expect-screen", "fail-serial",      "timeout",
-                            "state-hash",    "state-dir",     "screenshot",       "jit-opt",
-                            "jit-stats",     "host-features", "deterministic-fpu"};
+  constexpr Text kOurs[] = {
+      "expect-serial", "expect-screen", "fail-serial",   "timeout",           "state-hash",   "state-dir", "screenshot",
+      "jit-opt",       "jit-stats",     "host-features", "deterministic-fpu", "machine-file", "new",       "list",
+      "on-close",      "fresh",         "speed"};
   return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
 }
 
@@ -676,12 +709,13 @@ Result<u64> parse_size(std::string_view text, u64 unit) {
 }
 
 std::string help_text() {
-  std::string text = fmt::format("{}\nusage: relic86 [options] [disk_image]\n\n", kVersionLine);
+  std::string text = fmt::format("{}\nusage: relic86 [options] [disk_image | machine]\n\n", kVersionLine);
   for (const OptionRow& row : kRows)
     text += fmt::format("{:<28} {}\n", dashed(row.name) + (row.argument.empty() ? "" : " ") + std::string(row.argument),
                         row.help);
   text +=
-      "\nKeys in the window: Ctrl+Alt+G grabs and frees mouse and keyboard (a click grabs; a tablet needs no grab), "
+      "\nKeys in the window: Ctrl+Alt+M menu, Ctrl+Alt+G grabs and frees mouse and keyboard (a click grabs; a tablet "
+      "needs no grab), "
       "Ctrl+Alt+F full screen, "
       "Ctrl+Alt+Q asks\n"
       "the guest to power off (twice: quits), Ctrl+Alt+V types the clipboard, Ctrl+Alt+P pauses.\n"
@@ -729,54 +763,106 @@ Result<> resolve_devices(Options& options) {
   return {};
 }
 
+// Null: not one of ours.
+const OptionRow* find_row(Text name) {
+  const auto* row =
+      std::find_if(std::begin(kRows), std::end(kRows), [&](const OptionRow& r) { return r.name == name; });
+  return row == std::end(kRows) ? nullptr : row;
+}
+
+// What stands without a dash: the name for --new, a machine's name, or a disk image.
+Result<> take_plain_word(Options& options, Text word) {
+  if (!options.new_machine_kind.empty() && options.new_machine_name.empty()) {
+    options.new_machine_name = word;
+    return {};
+  }
+  std::error_code failure;
+  if (!std::filesystem::exists(word, failure)) {
+    if (const auto file = find_machine(word)) {
+      if (auto taken = take_machine_file(options, *file); !taken) return taken;
+      options.machine_name = word;
+      if (options.name.empty()) options.name = word;
+      return {};
+    }
+  }
+  if (auto done = set_hard_disk<0>(options, word); !done) return done;
+  options.drives.back().option = "disk image";
+  return {};
+}
+
+// What concerns several options, once all are known.
+Result<> resolve(Options& options) {
+  if (auto done = resolve_accel(options); !done) return done;
+  if (auto done = check_memory_backend(options); !done) return done;
+  if (auto done = resolve_devices(options); !done) return done;
+  if (auto done = resolve_network(options); !done) return done;
+  return check_audio_names(options);
+}
+
 }  // namespace
+
+std::optional<bool> option_takes_argument(std::string_view name) {
+  if (const OptionRow* row = find_row(name); row != nullptr) return !row->argument.empty();
+  const ForeignOption* foreign = find_foreign_option(name);
+  return foreign == nullptr ? std::nullopt : std::optional(foreign->argument);
+}
+
+Result<> apply_option(Options& options, std::string_view name, std::string_view written, std::string_view value) {
+  if (const OptionRow* row = find_row(name); row != nullptr) return row->apply(options, value);
+  return take_foreign_option(options, *find_foreign_option(name), written, value);
+}
+
+std::string written_option(std::string_view name) { return dashed(name); }
+
+std::vector<std::string_view> option_names() {
+  std::vector<std::string_view> names;
+  for (const OptionRow& row : kRows) names.push_back(row.name);
+  return names;
+}
 
 Result<ParsedCommandLine> parse_command_line(std::span<const std::string> arguments) {
   ParsedCommandLine parsed;
+  Options& options = parsed.options;
   for (std::size_t i = 0; i < arguments.size(); i++) {
     Text word = arguments[i];
     if (!word.starts_with('-') || word == "-") {
-      if (auto done = set_hard_disk<0>(parsed.options, word); !done) return done.error();
-      parsed.options.drives.back().option = "disk image";
-      continue;
+      if (auto done = take_plain_word(options, word); !done) return done.error();
+    } else {
+      word.remove_prefix(word.starts_with("--") ? 2 : 1);
+      if (word == "help" || word == "h") {
+        parsed.print_and_exit = help_text();
+        return parsed;
+      }
+      if (word == "version") {
+        parsed.print_and_exit = std::string(kVersionLine) + "\n";
+        return parsed;
+      }
+      const auto argument = option_takes_argument(word);
+      if (!argument) {
+        const Text near = nearest_word(word, option_names());
+        return Error{fmt::format("{}: unknown option; the nearest is {}; -help lists all", arguments[i], dashed(near))};
+      }
+      const Text written = arguments[i];
+      Text value;
+      if (*argument) {
+        if (i + 1 >= arguments.size()) {
+          const OptionRow* row = find_row(word);
+          return Error{fmt::format("{}: needs an argument ({})", written, row == nullptr ? "VALUE" : row->argument)};
+        }
+        value = arguments[++i];
+      }
+      if (auto done = apply_option(options, word, written, value); !done) return done.error();
     }
-    word.remove_prefix(word.starts_with("--") ? 2 : 1);
-    if (word == "help" || word == "h") {
-      parsed.print_and_exit = help_text();
-      return parsed;
-    }
-    if (word == "version") {
-      parsed.print_and_exit = std::string(kVersionLine) + "\n";
-      return parsed;
-    }
-    const auto row =
-        std::find_if(std::begin(kRows), std::end(kRows), [&](const OptionRow& r) { return r.name == word; });
-    const ForeignOption* foreign = row == std::end(kRows) ? find_foreign_option(word) : nullptr;
-    if (row == std::end(kRows) && foreign == nullptr) {
-      return Error{
-          fmt::format("{}: unknown option; the nearest is {}; -help lists all", arguments[i], dashed(nearest(word)))};
-    }
-    const Text argument = foreign == nullptr ? row->argument : foreign->argument ? Text("VALUE") : Text();
-    const Text written = arguments[i];
-    Text value;
-    if (!argument.empty()) {
-      if (i + 1 >= arguments.size()) return Error{fmt::format("{}: needs an argument ({})", written, argument)};
-      value = arguments[++i];
-    }
-    auto done = foreign == nullptr ? row->apply(parsed.options, value)
-                                   : take_foreign_option(parsed.options, *foreign, written, value);
-    if (!done) return done.error();
-    if (!parsed.options.print_and_exit.empty()) {
-      parsed.print_and_exit = parsed.options.print_and_exit;
+    if (!options.print_and_exit.empty()) {
+      parsed.print_and_exit = options.print_and_exit;
       return parsed;
     }
   }
-  if (auto done = resolve_accel(parsed.options); !done) return done.error();
-  if (auto done = check_memory_backend(parsed.options); !done) return done.error();
-  if (auto done = resolve_devices(parsed.options); !done) return done.error();
-  if (auto done = resolve_network(parsed.options); !done) return done.error();
-  if (auto done = check_audio_names(parsed.options); !done) return done.error();
-  for (const std::string& warning : parsed.options.warnings) log::warning(warning);
+  if (!options.new_machine_kind.empty() && options.new_machine_name.empty())
+    return Error{fmt::format("--new {}: a name is missing; write --new {} NAME", options.new_machine_kind,
+                             options.new_machine_kind)};
+  if (auto done = resolve(options); !done) return Error{blame_machine_file(options, done.message())};
+  for (const std::string& warning : options.warnings) log::warning(warning);
   return parsed;
 }
 

@@ -91,6 +91,14 @@ struct DeviceOption {
   std::vector<std::pair<std::string, std::string>> properties;
 };
 
+// A key of a machine file that was carried out, for messages about it.
+struct MachineFileKey {
+  std::string key;     // "memory"
+  std::string option;  // "-m"
+  std::string value;   // what followed it
+  unsigned line = 0;
+};
+
 struct Options {
   std::vector<std::string> warnings;  // about the command line; told when it is whole and right
   std::string print_and_exit;         // a text that was asked for instead of a machine: "-machine help"
@@ -142,6 +150,7 @@ struct Options {
   bool nographic = false;
   bool no_defaults = false;
   std::string vga = "std";
+  std::string keyboard_layout;  // -k: the guest's, for text that is typed into it; empty: en-us
   NetworkOptions network;
   std::vector<DeviceOption> devices;      // those that the command line's parser has not carried out
   std::vector<DeviceOption> all_devices;  // every -device, as given
@@ -160,6 +169,16 @@ struct Options {
   bool daemonize = false;
   SandboxOption sandbox;
   std::string load_vm;
+  // What becomes of a machine that is closed (window, signal, quit).
+  enum class OnClose : u8 { Quit, Save, Ask } on_close = OnClose::Quit;
+  bool fresh = false;            // what was saved when the machine was closed is dropped
+  double speed = 0;              // --speed: instructions a second at most, in real time; 0: as fast as it goes
+  bool list_machines = false;    // --list
+  std::string new_machine_kind;  // --new KIND NAME
+  std::string new_machine_name;
+  std::string machine_file;  // --machine-file, or that of the machine that was named; empty: none
+  std::string machine_name;  // of a machine in the user's folder (options/machine_folder.h); empty: none
+  std::vector<MachineFileKey> machine_file_keys;
   std::string log_items, log_file;
 
   std::vector<std::string> expect_serial, expect_screen, fail_serial;

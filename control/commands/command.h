@@ -76,6 +76,7 @@ CommandTable object_commands();     // the object tree, types and their properti
 CommandTable option_commands();     // what the command line knows
 CommandTable host_commands();       // keys and pictures, character devices, displays
 CommandTable network_commands();    // cards, back ends, cables
+CommandTable user_commands();       // what people do at a window
 CommandTable migration_commands();  // state of what does not migrate
 // All of them.
 std::vector<Command> all_commands();

@@ -143,6 +143,14 @@ constexpr TypeRow kTypes[] = {
     {"SpiceInfo", Object, "enabled:bool migrated:bool mouse-mode:SpiceQueryMouseMode"},
     {"YankInstanceType", Enum, "block-node chardev migration"},
     {"YankInstance", Object, "type:YankInstanceType *id:str"},
+    // --- What people do at a window; no counterpart of QEMU's ---
+    {"SavedMachineInfo", Object, "tag:str vm-state-size:int date-sec:int vm-clock-nsec:int picture:str"},
+    {"SpeedPresetInfo", Object, "name:str instructions-per-second:int"},
+    {"SpeedInfo", Object, "instructions-per-second:int limit:int presets:[SpeedPresetInfo]"},
+    {"SoundInfo", Object, "volume:int recording:str"},
+    {"TypedInfo", Object, "left-out:int"},
+    {"ScreenText", Object, "lines:[str]"},
+    {"CardInfo", Object, "name:str model:str link:bool"},
     // --- Migration ---
     {"MigrationCapability", Enum, "events"},
     {"MigrationCapabilityStatus", Object, "capability:MigrationCapability state:bool"},

@@ -10,7 +10,6 @@
 #include "devices/input/pointer.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
-#include "machine/saved_machine.h"
 #include "options/json_properties.h"
 #include "options/network_option.h"
 #include "options/version.h"
@@ -159,19 +158,43 @@ std::string hostfwd_remove(Machine& machine, Words words) {
   return text.empty() ? fmt::format("host forwarding rule for {} removed\n", words[words.size() - 1]) : text;
 }
 
-std::string with_tag(Machine& machine, Words words, Result<> (*act)(Machine&, const std::string&)) {
+std::string with_tag(Machine& machine, Words words, const char* command) {
   if (words.size() != 2) return fmt::format("{}: one tag is expected: the saved machine's name\n", words[0]);
-  const auto done = act(machine, words[1]);
-  return done ? "" : "Error: " + done.message() + "\n";
+  return said(run_command(command, machine, {{"tag", words[1]}}));
 }
 // Without a tag the machine gets the date for a name, as in QEMU.
 std::string savevm(Machine& machine, Words words) {
-  if (words.size() != 1) return with_tag(machine, words, save_machine);
+  if (words.size() != 1) return with_tag(machine, words, "x-savevm");
   const std::string named[] = {words[0], fmt::format("vm-{:%Y%m%d%H%M%S}", fmt::localtime(host_unix_seconds()))};
-  return with_tag(machine, named, save_machine);
+  return with_tag(machine, named, "x-savevm");
 }
-std::string loadvm(Machine& machine, Words words) { return with_tag(machine, words, load_machine); }
-std::string delvm(Machine& machine, Words words) { return with_tag(machine, words, delete_saved_machine); }
+std::string loadvm(Machine& machine, Words words) { return with_tag(machine, words, "x-loadvm"); }
+std::string delvm(Machine& machine, Words words) { return with_tag(machine, words, "x-delvm"); }
+
+std::string speed(Machine& machine, Words words) {
+  if (words.size() > 1) {
+    std::string name = words[1];
+    for (std::size_t i = 2; i < words.size(); i++) name += " " + words[i];
+    return said(run_command("x-set-speed", machine, {{"speed", name}}));
+  }
+  const CommandReply reply = run_command("x-query-speed", machine);
+  const u64 limit = reply.value()["limit"].get<u64>();
+  std::string text = limit == 0 ? "free\n" : fmt::format("{} instructions a second\n", limit);
+  for (const Json& preset : reply.value()["presets"])
+    text +=
+        fmt::format("  {:<16} {}\n", preset["name"].get<std::string>(), preset["instructions-per-second"].get<u64>());
+  return text;
+}
+std::string volume(Machine& machine, Words words) {
+  const auto percent = words.size() == 2 ? signed_number(words[1]) : std::nullopt;
+  if (!percent || *percent < 0) return "volume: a percentage is expected, 0 to 100\n";
+  return said(run_command("x-set-volume", machine, {{"percent", static_cast<u64>(*percent)}}));
+}
+std::string wavcapture(Machine& machine, Words words) {
+  if (words.size() < 2) return "wavcapture: a file name is missing\n";
+  return said(run_command("x-record-sound", machine, {{"filename", words[1]}}));
+}
+std::string stopcapture(Machine& machine, Words) { return said(run_command("x-record-sound", machine)); }
 
 std::string gdb_server(Machine& machine, Words words) {
   const std::string device = words.size() > 1 ? words[1] : "tcp::1234";
@@ -225,6 +248,11 @@ constexpr MonitorCommand kCommands[] = {
     {"savevm", "", "[TAG]", "save the whole machine", savevm},
     {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
     {"delvm", "", "TAG", "delete a saved machine", delvm},
+    {"speed", "", "[free|SPEED]", "the processor's speed at most: '386-33' and the like, or instructions a second",
+     speed},
+    {"volume", "", "PERCENT", "how loud the host plays", volume},
+    {"wavcapture", "", "FILE", "record sound into a WAV file", wavcapture},
+    {"stopcapture", "", "", "end the recording of sound", stopcapture},
 };
 
 std::string help(Machine&, Words words) {

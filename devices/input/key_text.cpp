@@ -8,63 +8,6 @@ namespace relic86 {
 
 namespace {
 
-// The printing keys: what they type without and with Shift.
-struct PrintingKey {
-  KeyCode code;
-  char plain;
-  char shifted;
-};
-constexpr auto kPrintingKeys = std::to_array<PrintingKey>({
-    {KeyCode::GraveAccent, '`', '~'},
-    {KeyCode::Digit1, '1', '!'},
-    {KeyCode::Digit2, '2', '@'},
-    {KeyCode::Digit3, '3', '#'},
-    {KeyCode::Digit4, '4', '$'},
-    {KeyCode::Digit5, '5', '%'},
-    {KeyCode::Digit6, '6', '^'},
-    {KeyCode::Digit7, '7', '&'},
-    {KeyCode::Digit8, '8', '*'},
-    {KeyCode::Digit9, '9', '('},
-    {KeyCode::Digit0, '0', ')'},
-    {KeyCode::Minus, '-', '_'},
-    {KeyCode::Equal, '=', '+'},
-    {KeyCode::Q, 'q', 'Q'},
-    {KeyCode::W, 'w', 'W'},
-    {KeyCode::E, 'e', 'E'},
-    {KeyCode::R, 'r', 'R'},
-    {KeyCode::T, 't', 'T'},
-    {KeyCode::Y, 'y', 'Y'},
-    {KeyCode::U, 'u', 'U'},
-    {KeyCode::I, 'i', 'I'},
-    {KeyCode::O, 'o', 'O'},
-    {KeyCode::P, 'p', 'P'},
-    {KeyCode::BracketLeft, '[', '{'},
-    {KeyCode::BracketRight, ']', '}'},
-    {KeyCode::Backslash, '\\', '|'},
-    {KeyCode::A, 'a', 'A'},
-    {KeyCode::S, 's', 'S'},
-    {KeyCode::D, 'd', 'D'},
-    {KeyCode::F, 'f', 'F'},
-    {KeyCode::G, 'g', 'G'},
-    {KeyCode::H, 'h', 'H'},
-    {KeyCode::J, 'j', 'J'},
-    {KeyCode::K, 'k', 'K'},
-    {KeyCode::L, 'l', 'L'},
-    {KeyCode::Semicolon, ';', ':'},
-    {KeyCode::Apostrophe, '\'', '"'},
-    {KeyCode::Z, 'z', 'Z'},
-    {KeyCode::X_, 'x', 'X'},
-    {KeyCode::C, 'c', 'C'},
-    {KeyCode::V, 'v', 'V'},
-    {KeyCode::B, 'b', 'B'},
-    {KeyCode::N, 'n', 'N'},
-    {KeyCode::M, 'm', 'M'},
-    {KeyCode::Comma, ',', '<'},
-    {KeyCode::Dot, '.', '>'},
-    {KeyCode::Slash, '/', '?'},
-    {KeyCode::Space, ' ', ' '},
-});
-
 KeyChord tap(KeyCode code) {
   KeyChord chord;
   chord.keys.push_back(code);
@@ -99,7 +42,7 @@ char32_t plain_relative(char32_t character) {
   }
 }
 
-std::optional<KeyChord> control_chord(char32_t character) {
+std::optional<KeyChord> control_chord(char32_t character, const KeyLayout& layout) {
   switch (character) {
     case '\n':
     case '\r': return tap(KeyCode::Enter);
@@ -110,7 +53,7 @@ std::optional<KeyChord> control_chord(char32_t character) {
     default: break;
   }
   if (character == 0 || character >= 0x20) return std::nullopt;
-  auto chord = chord_for(character <= 26 ? character - 1 + U'a' : character + 0x40);  // Ctrl-A, Ctrl-\ ...
+  auto chord = chord_for(character <= 26 ? character - 1 + U'a' : character + 0x40, layout);  // Ctrl-A, Ctrl-\ ...
   if (chord) chord->control = true;
   return chord;
 }
@@ -135,7 +78,7 @@ std::optional<KeyChord> keypad_chord(char32_t character) {
   static constexpr std::array<KeyCode, 10> kDigits = {
       KeyCode::Keypad0, KeyCode::Keypad1, KeyCode::Keypad2, KeyCode::Keypad3, KeyCode::Keypad4,
       KeyCode::Keypad5, KeyCode::Keypad6, KeyCode::Keypad7, KeyCode::Keypad8, KeyCode::Keypad9};
-  unsigned number = 128;
+  unsigned number = 32;
   for (; number < 256; number++) {
     std::string_view symbol = code_page_437(static_cast<u8>(number));
     if (take_character(symbol) == character) break;
@@ -149,20 +92,22 @@ std::optional<KeyChord> keypad_chord(char32_t character) {
 
 }  // namespace
 
-std::optional<KeyChord> chord_for(char32_t character) {
-  character = plain_relative(character);
-  if (character < 0x20 || character == 0x7F) return control_chord(character);
-  for (const PrintingKey& key : kPrintingKeys) {
-    const bool plain = character == static_cast<char32_t>(key.plain);
-    if (!plain && character != static_cast<char32_t>(key.shifted)) continue;
-    KeyChord chord = tap(key.code);
-    chord.shift = !plain;
-    return chord;
+std::optional<KeyChord> chord_for(char32_t character, const KeyLayout& layout) {
+  // Typographic signs that the layout has are typed as they are.
+  for (const char32_t wanted : {character, plain_relative(character)}) {
+    if (wanted < 0x20 || wanted == 0x7F) return control_chord(wanted, layout);
+    for (const PrintingKey& key : layout.keys) {
+      if (wanted != key.plain && wanted != key.shifted && wanted != key.right_alt) continue;
+      KeyChord chord = tap(key.code);
+      chord.shift = wanted != key.plain && wanted == key.shifted;
+      chord.right_alt = wanted != key.plain && wanted != key.shifted;
+      return chord;
+    }
   }
-  return keypad_chord(character);
+  return keypad_chord(plain_relative(character));
 }
 
-std::vector<KeyChord> chords_for_text(std::string_view utf8) {
+std::vector<KeyChord> chords_for_text(std::string_view utf8, unsigned* left_out, const KeyLayout& layout) {
   std::vector<KeyChord> chords;
   char32_t before = 0;
   while (!utf8.empty()) {
@@ -170,7 +115,10 @@ std::vector<KeyChord> chords_for_text(std::string_view utf8) {
     const bool second_of_pair = before == '\r' && character == '\n';
     before = character;
     if (second_of_pair) continue;
-    if (auto chord = chord_for(character)) chords.push_back(std::move(*chord));
+    if (auto chord = chord_for(character, layout))
+      chords.push_back(std::move(*chord));
+    else if (left_out != nullptr)
+      ++*left_out;
   }
   return chords;
 }

@@ -1,4 +1,4 @@
-// Which keys type a character on a US keyboard: for typing and pasting text into the guest.
+// Which keys type a character on a keyboard of a layout: for typing and pasting text into the guest.
 #pragma once
 
 #include <optional>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "devices/input/key_codes.h"
+#include "devices/input/key_layouts.h"
 
 namespace relic86 {
 
@@ -14,15 +15,18 @@ struct KeyChord {
   bool shift = false;
   bool control = false;
   bool alt = false;
+  bool right_alt = false;  // AltGr
   std::vector<KeyCode> keys;
 };
 
-// ASCII is typed as such (newline: Enter); typographic quotes, dashes and blanks as their plain relatives; other
-// characters of code page 437 as Alt with their number on the keypad, which DOS understands. nullopt: not to be typed.
-std::optional<KeyChord> chord_for(char32_t character);
+// What the layout has is typed by its key (newline: Enter); typographic quotes, dashes and blanks as their plain
+// relatives; other characters of code page 437 as Alt with their number on the keypad, which DOS understands. nullopt:
+// not to be typed.
+std::optional<KeyChord> chord_for(char32_t character, const KeyLayout& layout = key_layouts().front());
 
 // The chords of a UTF-8 text, in order; a CR LF pair is one Enter. Characters that cannot be typed, and malformed
-// bytes, are left out.
-std::vector<KeyChord> chords_for_text(std::string_view utf8);
+// bytes, are left out, and counted in left_out if it is given.
+std::vector<KeyChord> chords_for_text(std::string_view utf8, unsigned* left_out = nullptr,
+                                      const KeyLayout& layout = key_layouts().front());
 
 }  // namespace relic86

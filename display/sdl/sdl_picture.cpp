@@ -74,7 +74,7 @@ void SdlPicture::draw() {
   SDL_RenderClear(renderer_.get());
   Extent area;
   if (!texture_ || SDL_GetRendererOutputSize(renderer_.get(), &area.width, &area.height) != 0) return;
-  Placement place = place_picture(shape_, area);
+  Placement place = this->place(area);
   SDL_Texture* picture = sharpened(place);
   const SDL_Rect target{place.x, place.y, place.width, place.height};
   SDL_RenderCopy(renderer_.get(), picture, nullptr, &target);
@@ -88,12 +88,25 @@ PicturePoint SdlPicture::point(SDL_Window* window, int x, int y, unsigned most) 
     return {};
   const double scale_x = static_cast<double>(area.width) / units.width;
   const double scale_y = static_cast<double>(area.height) / units.height;
-  return point_in_picture(place_picture(shape_, area), x * scale_x, y * scale_y, most);
+  return point_in_picture(place(area), x * scale_x, y * scale_y, most);
 }
 
-void SdlPicture::present() {
-  draw();
-  SDL_RenderPresent(renderer_.get());
+void SdlPicture::show() { SDL_RenderPresent(renderer_.get()); }
+
+PictureShape SdlPicture::shape() const {
+  PictureShape shown = shape_;
+  if (aspect_ != Aspect::Monitor) shown.pixel_aspect = 1;
+  return shown;
+}
+
+Placement SdlPicture::place(Extent area) const {
+  PictureShape shown = shape();
+  if (aspect_ == Aspect::Fill && shown.width != 0 && area.height > 0) {
+    shown.pixel_aspect =
+        static_cast<double>(area.width) * shown.height / (static_cast<double>(area.height) * shown.width);
+    shown.text_mode = false;
+  }
+  return place_picture(shown, area);
 }
 
 void SdlPicture::textures_lost(const Frame* frame) {

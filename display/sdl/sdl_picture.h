@@ -27,11 +27,16 @@ class SdlPicture {
   // False: SDL can draw into no window here; SDL_GetError() says why.
   bool open(SDL_Window* window);
 
-  const PictureShape& shape() const { return shape_; }
+  // As it is shown.
+  PictureShape shape() const;
   // The newest picture; rows are those that changed since the last call.
   void update(const Frame& frame, RowRange rows);
-  // Draws and shows what update() was given.
-  void present();
+  // Draws what update() was given; what is drawn over it comes next, then show().
+  void draw();
+  void show();
+  SDL_Renderer* renderer() const { return renderer_.get(); }
+  void set_aspect(Aspect aspect) { aspect_ = aspect; }
+  Aspect aspect() const { return aspect_; }
   // Where a point of the window (in its own units, which may be larger than pixels) is in the picture; see
   // point_in_picture().
   PicturePoint point(SDL_Window* window, int x, int y, unsigned most) const;
@@ -39,7 +44,7 @@ class SdlPicture {
   void textures_lost(const Frame* frame);
 
  private:
-  void draw();
+  Placement place(Extent area) const;
   SDL_Texture* sharpened(Placement& place);
 
   SdlRenderer renderer_;  // before the textures that belong to it
@@ -48,7 +53,8 @@ class SdlPicture {
   Extent texture_size_, sharp_size_;
   Extent largest_texture_;
   bool can_sharpen_ = false;
-  PictureShape shape_;
+  PictureShape shape_;  // as the guest has it
+  Aspect aspect_ = Aspect::Monitor;
 };
 
 }  // namespace relic86

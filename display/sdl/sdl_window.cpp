@@ -13,6 +13,7 @@ namespace relic86 {
 namespace {
 
 constexpr int kTitleInterval = 250;           // ms between looks at state and speed
+constexpr int kFrameInterval = 16;            // ms between two frames of a menu that changes
 constexpr u64 kOwnResizeSettles = 700;        // ms until the window manager has answered our own change of size
 constexpr u64 kQuitQuestionStands = 60'000;   // ms in which the second Ctrl+Alt+Q quits
 constexpr std::size_t kMostPasted = 60'000;   // bytes
@@ -58,7 +59,8 @@ SdlWindow::~SdlWindow() {
   host_.on_news({});
   if (!initialised_) return;
   if (window_) grab(false);
-  picture_ = SdlPicture();  // before its window
+  menu_.reset();  // before what it draws on
+  picture_ = SdlPicture();
   window_.reset();
   SDL_Quit();
 }
@@ -84,6 +86,7 @@ bool SdlWindow::open(const WindowOptions& options, std::string& error) {
   if (!window_ || !picture_.open(window_.get())) return failed();
   SDL_SetWindowMinimumSize(window_.get(), 160, 100);
   SDL_StopTextInput();  // keys, not text: no input method in between
+  menu_ = make_window_menu(window_.get(), picture_.renderer(), host_, *this);
   note_own_resize();
   if (options.full_screen) set_full_screen(true);
   news_event_ = SDL_RegisterEvents(1);
@@ -101,20 +104,25 @@ void SdlWindow::run() {
   u64 title_due = 0;
   while (!host_.ended()) {
     SDL_Event event;
-    if (SDL_WaitEventTimeout(&event, kTitleInterval) != 0) {
+    const bool unsettled = menu_ && menu_->unsettled();
+    const auto held = [this] { return menu_ && menu_->holds_events(); };
+    if (!held() && SDL_WaitEventTimeout(&event, unsettled ? kFrameInterval : kTitleInterval) != 0) {
       do {
         handle(event);
-      } while (SDL_PollEvent(&event) != 0);
+      } while (!held() && SDL_PollEvent(&event) != 0);
     }
     send_mouse_motion();
     if (const u64 now = SDL_GetTicks64(); now >= title_due) {
       title_due = now + kTitleInterval;
       host_.refresh();
       update_title();
+      if (menu_) menu_->tick();
     }
-    if (redraw_) {
+    if (redraw_ || (menu_ && menu_->unsettled())) {
       redraw_ = false;
-      picture_.present();
+      picture_.draw();
+      if (menu_) menu_->draw();
+      picture_.show();
     }
   }
 }
@@ -122,10 +130,26 @@ void SdlWindow::run() {
 void SdlWindow::handle(const SDL_Event& event) {
   if (event.type == news_event_) {
     news_queued_ = false;
+    copy_when_ready();
+    if (menu_) menu_->tick();
     return take_frame();
   }
+  const bool taken = menu_ && menu_->take(event);
+  // Where the guest draws the pointer the host's is hidden, and comes back over the menu.
+  if (event.type == SDL_MOUSEMOTION && absolute_) SDL_ShowCursor(taken ? SDL_ENABLE : SDL_DISABLE);
+  if (taken) {
+    // What was pressed in the guest is released there, wherever the pointer and the focus are by then.
+    if (event.type == SDL_KEYUP) handle_key(event.key);
+    if (event.type == SDL_MOUSEBUTTONUP && (buttons_ & button_bit(event.button.button)) != 0)
+      handle_button(event.button);
+    return;
+  }
   switch (event.type) {
-    case SDL_QUIT: return host_.quit();
+    case SDL_QUIT: return close();
+    case SDL_DROPFILE:
+      if (menu_) menu_->drop(event.drop.file);
+      SDL_free(event.drop.file);
+      return;
     case SDL_WINDOWEVENT: return handle_window(event.window);
     case SDL_KEYDOWN:
     case SDL_KEYUP: return handle_key(event.key);
@@ -141,6 +165,7 @@ void SdlWindow::handle(const SDL_Event& event) {
     case SDL_RENDER_TARGETS_RESET:
     case SDL_RENDER_DEVICE_RESET:
       picture_.textures_lost(frame_);
+      if (menu_) menu_->textures_lost();
       redraw_ = true;
       return;
     default: return;
@@ -216,6 +241,21 @@ void SdlWindow::cover_screen(bool on) {
   SDL_SetWindowPosition(window, place.x, place.y);
 }
 
+void SdlWindow::set_aspect(Aspect aspect) {
+  picture_.set_aspect(aspect);
+  if (picture_.shape().width != 0) adapt_size();
+  redraw_ = true;
+}
+
+void SdlWindow::set_scale(unsigned times) {
+  const PictureShape shape = picture_.shape();
+  if (shape.width == 0 || full_screen_) return;
+  sized_by_user_ = true;  // it stays as large when the guest changes its mode
+  const Extent size = scaled_size(shape, times);
+  note_own_resize();
+  SDL_SetWindowSize(window_.get(), size.width, size.height);
+}
+
 void SdlWindow::update_title() {
   MachineSummary summary = host_.summary();
   set_absolute(summary.absolute_pointer);
@@ -246,9 +286,13 @@ bool SdlWindow::shortcut(const SDL_KeyboardEvent& event) {
   const Uint16 modifiers = event.keysym.mod;
   if ((modifiers & KMOD_CTRL) == 0 || (modifiers & KMOD_LALT) == 0 || (modifiers & KMOD_SHIFT) != 0) return false;
   const char letter = shortcut_letter(event.keysym);
-  if (letter == 0 || std::string_view("FGPQV").find(letter) == std::string_view::npos) return false;
+  if (letter == 0 || std::string_view("CFGMPQV").find(letter) == std::string_view::npos) return false;
   release_keys();  // the guest has seen Ctrl and Alt go down
   switch (letter) {
+    case 'C': copy_screen_text(); break;
+    case 'M':
+      if (menu_) menu_->toggle();
+      break;
     case 'F': set_full_screen(!full_screen_); break;
     case 'G': grab(!grabbed_); break;
     case 'P': host_.toggle_pause(); break;
@@ -271,7 +315,31 @@ void SdlWindow::paste() {
   std::string text(clipboard);
   SDL_free(clipboard);
   if (text.size() > kMostPasted) text.resize(kMostPasted);
-  if (!text.empty()) host_.type_text(std::move(text));
+  if (!text.empty()) host_.command(MenuCommand("x-type-text").with("text", std::move(text)));
+}
+
+// The text is the next view's: the one that is here may be old.
+void SdlWindow::copy_screen_text() {
+  copied_after_ = host_.view().serial;
+  host_.refresh_view();
+}
+
+void SdlWindow::copy_when_ready() {
+  if (!copied_after_) return;
+  const MachineView view = host_.view();
+  if (view.serial == *copied_after_) return;
+  copied_after_.reset();
+  std::string text;
+  for (std::string line : view.screen_text) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  if (!text.empty()) SDL_SetClipboardText(text.c_str());
+}
+
+void SdlWindow::close() {
+  if (menu_ && host_.summary().asks_on_close) return menu_->ask_to_close();
+  host_.quit();
 }
 
 void SdlWindow::ask_to_quit() {

@@ -9,11 +9,12 @@
 #include <string>
 
 #include "display/sdl/sdl_picture.h"
+#include "display/sdl/window_menu.h"
 #include "display/window_host.h"
 
 namespace relic86 {
 
-class SdlWindow final : public Window {
+class SdlWindow final : public Window, private MenuTarget {
  public:
   explicit SdlWindow(WindowHost& host) : host_(host) {}
   ~SdlWindow() override;
@@ -40,19 +41,30 @@ class SdlWindow final : public Window {
   void set_absolute(bool on);
   void release_keys();
   void release_buttons();
-  void grab(bool on);
-  void set_full_screen(bool on);
   void cover_screen(bool on);
-  void paste();
-  void ask_to_quit();
+  void close();
+  void copy_when_ready();
+
+  // MenuTarget
+  bool grabbed() const override { return grabbed_; }
+  void grab(bool on) override;
+  bool full_screen() const override { return full_screen_; }
+  void set_full_screen(bool on) override;
+  Aspect aspect() const override { return picture_.aspect(); }
+  void set_aspect(Aspect aspect) override;
+  void set_scale(unsigned times) override;
+  void copy_screen_text() override;
+  void paste() override;
+  void ask_to_quit() override;
   void note_own_resize() { resized_by_us_at_ = SDL_GetTicks64(); }
 
   WindowHost& host_;
   bool initialised_ = false;
   SdlWindowHandle window_;
   SdlPicture picture_;
-  const Frame* frame_ = nullptr;  // the last one taken
-  PictureShape sized_for_;        // the picture that the window's size suits
+  std::unique_ptr<WindowMenu> menu_;  // null: there is none
+  const Frame* frame_ = nullptr;      // the last one taken
+  PictureShape sized_for_;            // the picture that the window's size suits
   bool redraw_ = true;
   bool full_screen_ = false;
   std::optional<SDL_Rect> unmanaged_place_;  // of the window before it covered a screen without a window manager
@@ -68,6 +80,7 @@ class SdlWindow final : public Window {
   int motion_x_ = 0, motion_y_ = 0, motion_wheel_ = 0;
   std::optional<PicturePoint> pointer_;  // not told yet
   std::optional<u64> asked_to_quit_at_;  // ms
+  std::optional<u64> copied_after_;      // the view after this one goes to the clipboard
 
   Uint32 news_event_ = 0;
   std::atomic<bool> news_queued_ = false;

@@ -16,6 +16,36 @@ class Failure(SystemExit):
     pass
 
 
+class Qmp:
+    """The machine protocol of a process, on the socket that it listens at."""
+
+    def __init__(self, path, process):
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(path)
+                break
+            except OSError as error:
+                self.socket.close()
+                if time.monotonic() > end or process.poll() is not None:
+                    raise Failure(f"the machine has no monitor: {error}") from error
+                time.sleep(0.05)
+        self.file = self.socket.makefile("rw")
+        self.file.readline()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if "error" in answer:
+                raise Failure(f"{command}: {answer['error']}")
+            if "return" in answer:
+                return answer["return"]
+
+
 class Machine:
     """program with these options; a context manager that ends it."""
 
@@ -29,7 +59,7 @@ class Machine:
         self.seen = []
         threading.Thread(target=self._read, daemon=True).start()
         try:
-            self._connect(path)
+            self.qmp = Qmp(path, self.process)
         except BaseException:
             self.__exit__()
             raise
@@ -47,31 +77,8 @@ class Machine:
             self.lines.put(line.decode(errors="replace").strip())
         self.lines.put(None)
 
-    def _connect(self, path):
-        end = time.monotonic() + PATIENCE
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(path)
-                break
-            except OSError as error:
-                self.socket.close()
-                if time.monotonic() > end or self.process.poll() is not None:
-                    raise Failure(f"the machine has no monitor: {error}") from error
-                time.sleep(0.05)
-        self.file = self.socket.makefile("rw")
-        self.file.readline()
-        self.ask("qmp_capabilities")
-
     def ask(self, command, **arguments):
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
-        while True:
-            answer = json.loads(self.file.readline())
-            if "error" in answer:
-                raise Failure(f"{command}: {answer['error']}")
-            if "return" in answer:
-                return answer["return"]
+        return self.qmp.ask(command, **arguments)
 
     def line(self, *beginnings):
         """The next line of the serial line that begins with one of these words."""

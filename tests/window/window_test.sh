@@ -76,25 +76,7 @@ find_window() {
   window=$(xdotool search --name 'relic86 - window test' 2>/dev/null | head -n 1)
   [ -n "$window" ]
 }
-# What a window manager sends when the user clicks the window's close button (ICCCM section 4.2.8.1).
-close_button() {
-  python3 - "$window" <<'END'
-import ctypes, sys
-class ClientMessage(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("send_event", ctypes.c_int), ("display", ctypes.c_void_p),
-                ("window", ctypes.c_ulong), ("message_type", ctypes.c_ulong), ("format", ctypes.c_int), ("data", ctypes.c_long * 5),
-                ("padding", ctypes.c_long * 24)]
-x11 = ctypes.CDLL("libX11.so.6")
-x11.XOpenDisplay.restype = ctypes.c_void_p
-x11.XInternAtom.restype = ctypes.c_ulong
-display = ctypes.c_void_p(x11.XOpenDisplay(None))
-window = int(sys.argv[1])
-event = ClientMessage(type=33, window=window, message_type=x11.XInternAtom(display, b"WM_PROTOCOLS", 0), format=32)
-event.data[0] = x11.XInternAtom(display, b"WM_DELETE_WINDOW", 0)
-x11.XSendEvent(display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(event))
-x11.XSync(display, 0)
-END
-}
+close_button() { "$(dirname "$0")/close_button" "$window"; }
 start() { # start OPTION...: a machine in a window with the focus, at the greeting
   "$relic86" -m 16 -fda "$work/floppy.img" -boot a -name 'window test' -monitor "unix:$work/monitor,server,nowait" \
     --timeout 120 "$@" 2>"$work/stderr" &

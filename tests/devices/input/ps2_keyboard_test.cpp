@@ -184,6 +184,30 @@ TEST(KeyText, AllOfAsciiHasAKey) {
   EXPECT_EQ(chord_for(3)->keys.front(), KeyCode::C);
 }
 
+TEST(KeyText, LayoutsOfOtherCountries) {
+  const KeyLayout& german = find_key_layout("de");
+  EXPECT_EQ(chord_for('z', german)->keys.front(), KeyCode::Y);
+  EXPECT_EQ(chord_for(U'ß', german)->keys.front(), KeyCode::Minus);
+  EXPECT_TRUE(chord_for('/', german)->shift);
+  const auto at = chord_for('@', german);
+  EXPECT_TRUE(at->right_alt && !at->shift && !at->alt);
+  EXPECT_EQ(at->keys.front(), KeyCode::Q);
+  EXPECT_TRUE(chord_for('^', german)->alt) << "a dead key: Alt with 094";
+  EXPECT_EQ(chord_for(3, find_key_layout("fr"))->keys.front(), KeyCode::C);
+  EXPECT_EQ(chord_for('1', find_key_layout("fr"))->shift, true);
+  EXPECT_EQ(chord_for(U'£', find_key_layout("en-gb"))->keys.front(), KeyCode::Digit3);
+  EXPECT_EQ(find_key_layout("sv").name, "en-us");
+  // Whatever ASCII prints can be typed, and no layout types one character in two ways.
+  for (const KeyLayout& layout : key_layouts()) {
+    for (char32_t c = 0x20; c < 0x7F; c++)
+      EXPECT_TRUE(chord_for(c, layout).has_value()) << layout.name << " " << static_cast<unsigned>(c);
+    for (const PrintingKey& key : layout.keys) {
+      for (const PrintingKey& other : layout.keys)
+        EXPECT_TRUE(key.code == other.code || key.plain != other.plain || key.plain == 0) << layout.name;
+    }
+  }
+}
+
 TEST(KeyText, TextsFromOutside) {
   const auto chords = chords_for_text("a\r\nb\xC3\xA9\xFF\xE2\x80\x99");
   ASSERT_EQ(chords.size(), 5u);

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/types.h"
 
-namespace relic86::batch {
+namespace relic86 {
 
 struct TomlMember;
 
@@ -31,7 +32,9 @@ struct TomlMember {
   TomlValue value;
 };
 
-// The error says "FILE:LINE: cause; mend".
-Result<TomlValue> read_toml(const std::string& file);
+// A file; what: for the message where there is none, "a suite file". The error says "FILE:LINE: cause; mend".
+Result<TomlValue> read_toml(const std::string& file, std::string_view what);
+// A text; file: what messages call it.
+Result<TomlValue> parse_toml(std::string_view text, const std::string& file);
 
-}  // namespace relic86::batch
+}  // namespace relic86

@@ -1,4 +1,4 @@
-#include "batch/toml_document.h"
+#include "options/toml_document.h"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace relic86::batch {
+namespace relic86 {
 
 namespace {
 
@@ -46,17 +46,21 @@ const TomlValue* TomlValue::find(std::string_view key) const {
   return nullptr;
 }
 
-Result<TomlValue> read_toml(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::stringstream content;
-  if (stream) content << stream.rdbuf();
-  if (!stream || stream.bad()) return Error{fmt::format("{}: {}; name a suite file", file, std::strerror(errno))};
+Result<TomlValue> parse_toml(std::string_view text, const std::string& file) {
   try {  // the parser reports by exception; it ends here
-    return convert(toml::parse(content.str(), file));
+    return convert(toml::parse(text, file));
   } catch (const toml::parse_error& problem) {
     return Error{fmt::format("{}:{}: not TOML: {}; see https://toml.io for the format", file,
                              problem.source().begin.line, problem.description())};
   }
 }
 
-}  // namespace relic86::batch
+Result<TomlValue> read_toml(const std::string& file, std::string_view what) {
+  std::ifstream stream(file, std::ios::binary);
+  std::stringstream content;
+  if (stream) content << stream.rdbuf();
+  if (!stream || stream.bad()) return Error{fmt::format("{}: {}; name {}", file, std::strerror(errno), what)};
+  return parse_toml(content.str(), file);
+}
+
+}  // namespace relic86

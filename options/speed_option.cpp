@@ -1,0 +1,45 @@
+#include "options/speed_option.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "options/options.h"
+
+namespace relic86 {
+
+// How many instructions a real processor carries out in a second depends on the program. These are the counts at which
+// DOSBox users find programs of the time to run as they did (a thousandth each is DOSBox's "cycles": 300, 6000 and
+// 25000 in the list of the front end turbostage; the last one is its Pentium 90, 50000, by the clock).
+std::span<const SpeedPreset> speed_presets() {
+  static constexpr SpeedPreset kPresets[] = {
+      {"8088 4.77 MHz", 300e3}, {"386-33", 6e6}, {"486DX2-66", 25e6}, {"Pentium 133", 74e6}};
+  return kPresets;
+}
+
+Result<double> parse_speed(std::string_view text) {
+  constexpr double kLeast = 10e3, kMost = 10e9;
+  if (text == "free") return 0.0;
+  std::string names;
+  for (const SpeedPreset& preset : speed_presets()) {
+    if (preset.name == text) return preset.instructions_per_second;
+    names += fmt::format("'{}', ", preset.name);
+  }
+  double number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const double factor = unit.empty() ? 1 : unit == "K" || unit == "k" ? 1e3 : unit == "M" || unit == "m" ? 1e6 : 0;
+  const double speed = number * factor;
+  if (failure == std::errc{} && speed >= kLeast && speed <= kMost) return speed;
+  return Error{fmt::format("'{}' is no speed; write free, {}or instructions a second from 10K to 10000M", text, names)};
+}
+
+Result<> set_speed(Options& options, std::string_view value) {
+  const auto speed = parse_speed(value);
+  if (!speed) return Error{"--speed: " + speed.message()};
+  options.speed = speed.value();
+  return {};
+}
+
+}  // namespace relic86
