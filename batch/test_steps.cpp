@@ -8,6 +8,7 @@
 #include "control/commands/command.h"
 #include "control/monitor/monitor.h"
 #include "display/picture_file.h"
+#include "machine/guest_inputs.h"
 
 namespace relic86::batch {
 
@@ -76,7 +77,7 @@ bool TestRun::act(const Step& step) {
           },
           [&](const RunMonitor& monitor) { return check(execute_monitor_line(machine_, monitor.line), monitor.shows); },
           [&](const ChangeMedium& change) {
-            const auto changed = machine_.change_medium(change.drive, MediumChange{.file = change.file});
+            const auto changed = machine_.inputs().enter(input::Medium{change.drive, {.file = change.file}});
             return changed.ok() || failed(changed.message());
           },
           [](const auto&) { return true; },

@@ -52,7 +52,11 @@ void OutputQueue::open(int fd) {
     flush();
     on_room_();
   };
-  poller_.watch_output(fd_, on_writable, [this] { return kept() > 0; });
+  const auto wants = [this] {
+    quiet_ = kept() == 0;
+    return !quiet_;
+  };
+  poller_.watch_output(fd_, on_writable, wants);
 }
 
 void OutputQueue::finish() {
@@ -85,7 +89,8 @@ bool OutputQueue::put(u8 byte) {
   if (kept() >= kMostKept) return false;
   kept_ += static_cast<char>(byte);
   taken_++;
-  if (kept() == kEagerly) flush();
+  if (quiet_ || kept() == kEagerly) flush();
+  quiet_ = false;
   return true;
 }
 

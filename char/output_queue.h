@@ -1,5 +1,6 @@
-// What goes to a descriptor of the host without ever waiting for who reads it. Bytes are gathered and handed over when
-// the poller finds the descriptor writable, or by flush(); what nobody reads is kept up to a bound.
+// What goes to a descriptor of the host without ever waiting for who reads it. A byte that comes after a while without
+// any is handed over at once, so that who takes the time of a line or a letter is not misled; those that follow it are
+// gathered until the poller finds the descriptor writable, or flush(); what nobody reads is kept up to a bound.
 #pragma once
 
 #include <deque>
@@ -56,6 +57,7 @@ class OutputQueue {
   Kind kind_ = Kind::Waits;
   std::string kept_;
   std::size_t sent_ = 0;  // bytes at the front of kept_ that are out
+  bool quiet_ = true;     // no byte has come since the poller looked last
   struct Message {
     u64 begin, end;  // in the stream of all bytes that were taken
   };

@@ -2,6 +2,7 @@
 // TLB hit. Everything else (wrong type, expand-down, limits, alignment, data breakpoints, page walks) is out of line.
 #pragma once
 
+#include "cpu/canonical.h"
 #include "cpu/cpu.h"
 
 namespace relic86 {
@@ -54,6 +55,69 @@ bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
     return true;
   raise_page_fault(mmu_->fault());
   return false;
+}
+
+inline bool Cpu::admits_long(SegmentName segment, u64 offset, LinAddr linear, u32 size) {
+  const bool plain = canonical(linear.raw, size) && (state().system_flags & kAC) == 0;
+  if (plain && (segment < kFs || canonical(offset))) [[likely]]
+    return true;
+  return check_access_long(segment, offset, size);
+}
+
+template <class T>
+[[gnu::always_inline]] inline bool Cpu::read_long(SegmentName segment, u64 offset, T& value) {
+  const LinAddr linear = long_address(segment, offset);
+  if (!admits_long(segment, offset, linear, sizeof(T))) [[unlikely]]
+    return false;
+  if (watches_data(state())) [[unlikely]]
+    note_data(linear, sizeof(T), MemoryAccess::Read);
+  if (mmu_->read(linear, value, privilege())) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+template <class T>
+[[gnu::always_inline]] inline bool Cpu::write_long(SegmentName segment, u64 offset, T value) {
+  const LinAddr linear = long_address(segment, offset);
+  if (!admits_long(segment, offset, linear, sizeof(T))) [[unlikely]]
+    return false;
+  if (watches_data(state())) [[unlikely]]
+    note_data(linear, sizeof(T), MemoryAccess::Write);
+  if (mmu_->write(linear, value, privilege())) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+template <class T>
+bool Cpu::read_for_write_long(SegmentName segment, u64 offset, T& value) {
+  const LinAddr linear = long_address(segment, offset);
+  if (!admits_long(segment, offset, linear, sizeof(T))) [[unlikely]]
+    return false;
+  if (watches_data(state())) [[unlikely]]
+    note_data(linear, sizeof(T), MemoryAccess::Write);
+  if (mmu_->read_for_write(linear, value, privilege())) [[likely]]
+    return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+template <class T>
+bool Cpu::push_long(T value) {
+  CpuState& s = state();
+  const u64 top = s.gpr[kEsp] - sizeof(T);
+  if (!write_long(kSs, top, value)) return false;
+  s.gpr[kEsp] = top;
+  return true;
+}
+
+template <class T>
+bool Cpu::pop_long(T& value) {
+  CpuState& s = state();
+  if (!read_long(kSs, s.gpr[kEsp], value)) return false;
+  s.gpr[kEsp] += sizeof(T);
+  return true;
 }
 
 template <class T>

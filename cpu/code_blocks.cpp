@@ -108,7 +108,7 @@ bool CodeBlocks::patch(CodeBlock& block, BackingOffset first, u64 length, std::o
   constexpr u64 kMostBytes = 4;
   if (!patcher_.enabled() || block.straddles || length > kMostBytes) return false;
   const u64 end = first.raw + length, page_end = (page_of(block.first) + 1) << kPageShift;
-  const bool code32 = (block.key & 1) != 0;
+  const CodeSize size = size_of(block.key);
   bool changed = false;
   u64 at = block.first.raw;
   for (std::size_t i = 0; i + 1 < block.insns.size() && at < end; ++i) {
@@ -120,7 +120,7 @@ bool CodeBlocks::patch(CodeBlock& block, BackingOffset first, u64 length, std::o
       const u32 to = static_cast<u32>(std::min(end, next) - at);
       const std::span<const u8> window{store_.host(BackingOffset(at)), page_end - at};
       const u32 immediate = CodePatcher::immediate_offset(insn);
-      const auto outcome = patcher_.patch(insn, window, code32, from, to);
+      const auto outcome = patcher_.patch(insn, window, size, from, to);
       if (outcome == CodePatcher::Outcome::Misfit) return false;
       changed = changed || outcome == CodePatcher::Outcome::Changed;
       if (CodePatcher::immediate_offset(insn) != immediate) ++generation_;

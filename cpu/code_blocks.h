@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 #include "cpu/code_patches.h"
+#include "cpu/code_size.h"
 #include "cpu/insn.h"
 #include "memory/backing_store.h"
 
@@ -50,7 +51,8 @@ class CodeBlocks {
 
   static constexpr unsigned kMaxInstructions = 64;  // of one block
 
-  static u64 key_of(BackingOffset first, bool code32) { return first.raw << 1 | (code32 ? 1u : 0u); }
+  // The code size stands above any offset, so that blocks of one size share all of table_.
+  static u64 key_of(BackingOffset first, CodeSize size) { return first.raw | u64{static_cast<u8>(size)} << kSizeShift; }
 
   // The live block that starts at first, or null.
   CodeBlock* find(u64 key) {
@@ -85,6 +87,8 @@ class CodeBlocks {
 
  private:
   static constexpr std::size_t kSlots = std::size_t{1} << 16;
+  static constexpr unsigned kSizeShift = 62;
+  static CodeSize size_of(u64 key) { return static_cast<CodeSize>(key >> kSizeShift); }
   static constexpr std::size_t kMaxInstructionsHeld = std::size_t{640} << 10;  // 25 MB
 
   // What a write led to, as long as the same blocks live: the instructions whose immediates it changes.

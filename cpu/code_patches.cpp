@@ -21,8 +21,14 @@ u32 immediate_size(const Insn& insn) {
     case ImmediateKind::SignedByte: return 1;
     case ImmediateKind::Word: return 2;
     case ImmediateKind::OperandSize: return insn.operand32() ? 4 : 2;
+    case ImmediateKind::OperandFull: return insn.operand64() ? 8 : insn.operand32() ? 4 : 2;
     default: return 0;
   }
+}
+
+// Sign-extended to the width that the code size gives immediates (cpu/insn.h).
+void set_extended(Insn& insn, i32 value) {
+  insn.immediate = insn.code64() ? static_cast<u64>(i64{value}) : static_cast<u32>(value);
 }
 
 }  // namespace
@@ -36,11 +42,15 @@ u32 CodePatcher::immediate_offset(const Insn& insn) {
 void CodePatcher::set_immediate(Insn& insn, const u8* bytes) {
   switch (instruction_table()[insn.row].immediate) {
     case ImmediateKind::Byte: insn.immediate = *bytes; break;
-    case ImmediateKind::SignedByte: insn.immediate = static_cast<u32>(i32{static_cast<i8>(*bytes)}); break;
-    default:
+    case ImmediateKind::SignedByte: set_extended(insn, static_cast<i8>(*bytes)); break;
+    default: {
+      const u32 size = immediate_size(insn);
       insn.immediate = 0;
-      std::memcpy(&insn.immediate, bytes, immediate_size(insn));
+      std::memcpy(&insn.immediate, bytes, size);
+      if (size == 4 && instruction_table()[insn.row].immediate == ImmediateKind::OperandSize)
+        set_extended(insn, static_cast<i32>(insn.immediate));
       break;
+    }
   }
 }
 
@@ -50,10 +60,11 @@ bool CodePatcher::follows(const Insn& insn, u32 first, u32 end) {
   return offset != 0 && first >= offset && end <= insn.length;
 }
 
-CodePatcher::Outcome CodePatcher::patch(Insn& insn, std::span<const u8> window, bool code32, u32 first, u32 end) const {
+CodePatcher::Outcome CodePatcher::patch(Insn& insn, std::span<const u8> window, CodeSize size, u32 first,
+                                        u32 end) const {
   if (!plain(insn)) return Outcome::Misfit;
   const u32 offset = immediate_offset(insn);
-  const u8 known = insn.flags & (kInsnPatchedImmediate | kInsnReplaced);
+  const u16 known = insn.flags & (kInsnPatchedImmediate | kInsnReplaced);
   if (offset != 0 && first >= offset && end <= insn.length) {
     set_immediate(insn, window.data() + offset);
     if (known != 0) return Outcome::Followed;
@@ -61,7 +72,7 @@ CodePatcher::Outcome CodePatcher::patch(Insn& insn, std::span<const u8> window, 
     return Outcome::Changed;
   }
   Insn fresh;
-  if (!decode_(window, code32, fresh) || fresh.length != insn.length || !plain(fresh)) return Outcome::Misfit;
+  if (!decode_(window, size, fresh) || fresh.length != insn.length || !plain(fresh)) return Outcome::Misfit;
   fresh.flags |= known | kInsnReplaced;
   insn = fresh;
   return (known & kInsnReplaced) != 0 ? Outcome::Followed : Outcome::Changed;

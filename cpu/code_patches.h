@@ -8,13 +8,14 @@
 #include <span>
 
 #include "base/types.h"
+#include "cpu/code_size.h"
 #include "cpu/insn.h"
 
 namespace relic86 {
 
 class CodePatcher {
  public:
-  using Decode = std::function<bool(std::span<const u8> window, bool code32, Insn& insn)>;
+  using Decode = std::function<bool(std::span<const u8> window, CodeSize size, Insn& insn)>;
   CodePatcher() = default;
   explicit CodePatcher(Decode decode) : decode_(std::move(decode)) {}
   bool enabled() const { return decode_ != nullptr; }
@@ -25,7 +26,7 @@ class CodePatcher {
     Changed,   // it was, and the instruction's flags are others now
   };
   // The bytes [first, end) of an instruction have changed; window: from its first byte to the end of the page.
-  Outcome patch(Insn& insn, std::span<const u8> window, bool code32, u32 first, u32 end) const;
+  Outcome patch(Insn& insn, std::span<const u8> window, CodeSize size, u32 first, u32 end) const;
 
   // Whether [first, end) lies in an immediate that translations look up.
   static bool follows(const Insn& insn, u32 first, u32 end);

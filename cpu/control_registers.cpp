@@ -5,6 +5,7 @@
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
+#include "cpu/long_mode.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -21,16 +22,33 @@ bool privileged(Cpu& cpu) {
 }
 
 bool control_register_exists(const Cpu& cpu, unsigned number) {
+  constexpr unsigned kTaskPriority = 8;
+  if (number == kTaskPriority) return cpu.state().mode.code64;
   return number == 0 || number == 2 || number == 3 || (number == 4 && cpu.model().cr4_bits() != 0);
 }
 
-bool set_cr0(Cpu& cpu, u32 value) {
+// What PG and LME make of long mode when MOV to CR0 changes PG (SDM 3A 9.8.5; APM 2 14.6). False: #GP(0).
+bool may_switch_long_mode(const CpuState& state, bool paging) {
+  if (!paging) return !state.mode.code64;
+  const Segment& tss = state.segment[kTr];
+  const bool tss16 = tss.present() && (tss.type() == 1 || tss.type() == 3);
+  return (state.cr4 & kPae) != 0 && !state.segment[kCs].long_code() && !tss16;
+}
+
+bool set_cr0(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state();
+  if (value >> 32 != 0) return false;
   u64 next = (value & kCr0Known) | kCr0Et;
   if ((next & kPg) != 0 && (next & kCr0Pe) == 0) return false;
   if ((next & kNw) != 0 && (next & kCd) == 0) return false;
   const u64 old = state.cr0;
-  if ((next & kPg) != 0 && (old & kPg) == 0 && (state.cr4 & kPae) != 0 && !cpu.mmu().reload_pdptes()) return false;
+  const bool paging = (next & kPg) != 0, changes = ((next ^ old) & kPg) != 0;
+  if (changes && (state.efer & kEferLme) != 0) {
+    if (!may_switch_long_mode(state, paging)) return false;
+    state.efer = paging ? state.efer | kEferLma : state.efer & ~kEferLma;
+  } else if (changes && paging && (state.cr4 & kPae) != 0 && !cpu.mmu().reload_pdptes()) {
+    return false;
+  }
   if (((next ^ old) & (kPg | kCr0Pe)) != 0) cpu.mmu().flush_all();
   state.cr0 = next;
   cpu.update_mode();
@@ -38,18 +56,33 @@ bool set_cr0(Cpu& cpu, u32 value) {
   return true;
 }
 
-bool set_cr4(Cpu& cpu, u32 value) {
+bool set_cr3(Cpu& cpu, u64 value) {
+  CpuState& state = cpu.state();
+  if (state.mode.long_mode && value >> cpu.model().physical_bits() != 0) return false;
+  if (!cpu.mmu().load_cr3(value)) return false;
+  state.cr3 = value;
+  return true;
+}
+
+bool set_cr4(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state();
   if ((value & ~cpu.model().cr4_bits()) != 0) return false;
+  if (state.mode.long_mode && (value & kPae) == 0) return false;
   const u64 old = state.cr4;
   constexpr u64 kFlushing = kPse | kPae | kPge | 1u << 20 | 1u << 21;
-  if (state.mode.paging && (value & kPae) != 0 && ((value ^ old) & (kPae | kPge | kPse | 1u << 20)) != 0 &&
-      !cpu.mmu().reload_pdptes())
+  if (state.mode.paging && !state.mode.long_mode && (value & kPae) != 0 &&
+      ((value ^ old) & (kPae | kPge | kPse | 1u << 20)) != 0 && !cpu.mmu().reload_pdptes())
     return false;
   state.cr4 = value;
   if (((value ^ old) & kFlushing) != 0) cpu.mmu().flush_all();
   cpu.update_mode();
   return true;
+}
+
+// MOV to and from control and debug registers takes 64 bits in 64-bit mode, else 32 (SDM 2).
+u64 register_value(const CpuState& state, unsigned n) { return state.mode.code64 ? state.gpr[n] : state.gpr32(n); }
+void set_register(CpuState& state, unsigned n, u64 value) {
+  state.gpr[n] = state.mode.code64 ? value : static_cast<u32>(value);
 }
 
 }  // namespace
@@ -59,29 +92,39 @@ Flow mov_from_control(Cpu& cpu, const Insn& insn) {
   if (!privileged(cpu)) return Flow::Fault;
   CpuState& state = cpu.state();
   switch (insn.reg) {
-    case 0: state.set_gpr32(insn.rm, static_cast<u32>(state.cr0)); break;
-    case 2: state.set_gpr32(insn.rm, static_cast<u32>(state.cr2)); break;
-    case 3: state.set_gpr32(insn.rm, static_cast<u32>(state.cr3)); break;
-    default: state.set_gpr32(insn.rm, static_cast<u32>(state.cr4)); break;
+    case 0: set_register(state, insn.rm, state.cr0); break;
+    case 2: set_register(state, insn.rm, state.cr2); break;
+    case 3: set_register(state, insn.rm, state.cr3); break;
+    case 4: set_register(state, insn.rm, state.cr4); break;
+    default: set_register(state, insn.rm, cpu.apic() != nullptr ? cpu.apic()->task_priority() : 0u); break;
   }
   return Flow::Next;
 }
+
+namespace {
+
+bool set_task_priority(Cpu& cpu, u64 value) {
+  constexpr u64 kHighest = 15;
+  if (value > kHighest) return false;
+  if (cpu.apic() != nullptr) cpu.apic()->set_task_priority(static_cast<u8>(value));
+  return true;
+}
+
+}  // namespace
 
 Flow mov_to_control(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (!control_register_exists(cpu, insn.reg)) return cpu.raise(Vector::InvalidOpcode);
   if (!privileged(cpu)) return Flow::Fault;
-  const u32 value = state.gpr32(insn.rm);
-  if (insn.reg == 0 && unit_flags_directly(cpu, insn)) return Flow::Stop;
+  const u64 value = register_value(state, insn.rm);
+  if (insn.reg == 0 && value >> 32 == 0 && unit_flags_directly(cpu, insn)) return Flow::Stop;
   bool accepted = true;
   switch (insn.reg) {
     case 0: accepted = set_cr0(cpu, value); break;
     case 2: state.cr2 = value; break;
-    case 3:
-      accepted = cpu.mmu().load_cr3(value);
-      if (accepted) state.cr3 = value;
-      break;
-    default: accepted = set_cr4(cpu, value); break;
+    case 3: accepted = set_cr3(cpu, value); break;
+    case 4: accepted = set_cr4(cpu, value); break;
+    default: accepted = set_task_priority(cpu, value); break;
   }
   log::print(log::Channel::Paging, "CR{} update: CR{}={:08x}{}", insn.reg, insn.reg, value, accepted ? "" : " refused");
   return accepted ? Flow::Stop : cpu.raise(Vector::GeneralProtection, 0);
@@ -124,20 +167,23 @@ bool unit_flags_directly(Cpu& cpu, const Insn& insn) {
 
 Flow mov_from_debug(Cpu& cpu, const Insn& insn) {
   unsigned n = insn.reg;
+  if (n >= 8) return cpu.raise(Vector::InvalidOpcode);
   if (!debug_register(cpu, n)) return Flow::Fault;
-  cpu.state().set_gpr32(insn.rm, static_cast<u32>(cpu.state().dr[n]));
+  set_register(cpu.state(), insn.rm, cpu.state().dr[n]);
   return Flow::Next;
 }
 
 Flow mov_to_debug(Cpu& cpu, const Insn& insn) {
   unsigned n = insn.reg;
+  if (n >= 8) return cpu.raise(Vector::InvalidOpcode);
   if (!debug_register(cpu, n)) return Flow::Fault;
   CpuState& state = cpu.state();
-  const u32 value = state.gpr32(insn.rm);
+  const u64 value = register_value(state, insn.rm);
+  if (n >= 6 && value >> 32 != 0) return cpu.raise(Vector::GeneralProtection, 0);
   if (n == 6) {
     state.dr[6] = (value & 0xE00F) | 0xFFFF0FF0;
   } else if (n == 7) {
-    state.dr[7] = (value & ~0xD000u) | 0x400;
+    state.dr[7] = (value & ~u64{0xD000}) | 0x400;
   } else {
     state.dr[n] = value;
   }
@@ -177,8 +223,7 @@ Flow clts(Cpu& cpu, const Insn&) {
 
 Flow invlpg(Cpu& cpu, const Insn& insn) {
   if (!privileged(cpu)) return Flow::Fault;
-  const CpuState& state = cpu.state();
-  cpu.mmu().flush_page(LinAddr(static_cast<u32>(state.segment[insn.segment].base + effective_address(state, insn))));
+  cpu.mmu().flush_page(cpu.linear_address(operand_segment(insn), effective_address(cpu.state(), insn)));
   return Flow::Stop;
 }
 

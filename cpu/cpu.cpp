@@ -6,9 +6,11 @@
 
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/cpu_dump.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
+#include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/vendor_behaviour.h"
 
@@ -18,7 +20,6 @@ namespace {
 constexpr u64 kCr0Pe = 1u << 0, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29,
               kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
 constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
-constexpr u64 kEferSce = 1u << 0, kEferNxe = 1u << 11;
 }  // namespace
 
 Cpu::Cpu(const Wiring& wiring)
@@ -94,10 +95,13 @@ void Cpu::update_mode() {
   CpuState& s = state();
   CpuMode& mode = s.mode;
   const u8 old_cpl = mode.cpl;
+  const bool old_code64 = mode.code64;
   mode.protected_mode = (s.cr0 & kCr0Pe) != 0;
-  mode.v86 = mode.protected_mode && (s.system_flags & kVM) != 0;
-  mode.code32 = s.segment[kCs].big();
-  mode.stack32 = s.segment[kSs].big();
+  mode.long_mode = (s.efer & kEferLma) != 0;
+  mode.code64 = mode.long_mode && s.segment[kCs].long_code();
+  mode.v86 = mode.protected_mode && (s.system_flags & kVM) != 0 && !mode.long_mode;
+  mode.code32 = s.segment[kCs].big() || mode.code64;
+  mode.stack32 = s.segment[kSs].big() || mode.code64;
   mode.paging = (s.cr0 & kCr0Pg) != 0;
   mode.cpl = !mode.protected_mode ? u8{0} : mode.v86 ? u8{3} : static_cast<u8>(s.segment[kSs].dpl());
   PagingMode paging;
@@ -109,8 +113,19 @@ void Cpu::update_mode() {
   paging.no_execute = (s.efer & kEferNxe) != 0;
   paging.smep = (s.cr4 & kCr4Smep) != 0;
   paging.smap = (s.cr4 & kCr4Smap) != 0;
+  paging.long_mode = mode.long_mode;
+  paging.giant_pages = model().has_giant_pages();
+  paging.physical_bits = static_cast<u8>(model().physical_bits());
   mmu_->set_mode(paging);
+  if (old_code64 != mode.code64) code64_changed();
   if (old_cpl != mode.cpl && (s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0) update_access_checks();
+}
+
+// 32-bit code does not see the upper halves, and they do not outlive it (SDM 1 3.4.1.1).
+void Cpu::code64_changed() {
+  CpuState& s = state();
+  mmu_->set_code64(s.mode.code64);
+  for (unsigned i = 0; !s.mode.code64 && i < 8; i++) s.set_gpr32(i, s.gpr32(i));
 }
 
 void Cpu::update_access_checks() {
@@ -141,6 +156,14 @@ void Cpu::set_eflags(u32 value) {
 
 // --- Segmented access, the slow side ---
 
+namespace {
+// What #AC asks of an operand; one of 10 bytes wants a multiple of 8 (SDM 3A table 6-7).
+u32 alignment_of(const VendorBehaviour& vendor, u32 size) {
+  const u32 widest = vendor.checks_alignment_of_16_bytes ? 16 : 8;
+  return size == 10 ? 8 : size <= widest && (size & (size - 1)) == 0 ? size : 1;
+}
+}  // namespace
+
 bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess access) {
   CpuState& s = state();
   const Segment& segment = s.segment[name];
@@ -170,9 +193,7 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
     return refuse();
   }
   const LinAddr linear(static_cast<u32>(segment.base + offset));
-  // An operand of 10 bytes wants an address that is a multiple of 8 (SDM 3A table 6-7).
-  const u32 widest = vendor_->checks_alignment_of_16_bytes ? 16 : 8;
-  const u32 alignment = size == 10 ? 8 : size <= widest && (size & (size - 1)) == 0 ? size : 1;
+  const u32 alignment = alignment_of(*vendor_, size);
   if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && (linear.raw & (alignment - 1)) != 0) {
     raise(Vector::AlignmentCheck, 0);
     return false;
@@ -182,6 +203,56 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
 
 void Cpu::note_data(const Segment& segment, u32 offset, u32 size, MemoryAccess access) {
   check_data_breakpoints(*this, LinAddr(static_cast<u32>(segment.base + offset)), size, access == MemoryAccess::Write);
+}
+
+void Cpu::note_data(LinAddr linear, u32 size, MemoryAccess access) {
+  check_data_breakpoints(*this, linear, size, access == MemoryAccess::Write);
+}
+
+bool Cpu::check_access_long(SegmentName name, u64 offset, u32 size) {
+  CpuState& s = state();
+  const LinAddr linear = long_address(name, offset);
+  const bool checks_offset = name >= kFs && vendor_->checks_canonical_offsets;
+  if (!canonical(linear.raw, size) || (checks_offset && !canonical(offset))) {
+    raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
+    return false;
+  }
+  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 &&
+      (linear.raw & (alignment_of(*vendor_, size) - 1)) != 0) {
+    raise(Vector::AlignmentCheck, 0);
+    return false;
+  }
+  return true;
+}
+
+bool Cpu::read_bytes(SegmentName name, u64 offset, void* into, unsigned size) {
+  if (!state().mode.code64) return read_bytes(name, static_cast<u32>(offset), into, size);
+  const LinAddr linear = linear_address(name, offset);
+  if (!check_access_long(name, offset, size)) return false;
+  if (watches_data(state())) note_data(linear, size, MemoryAccess::Read);
+  if (mmu_->read_bytes(linear, into, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+bool Cpu::write_bytes(SegmentName name, u64 offset, const void* from, unsigned size) {
+  if (!state().mode.code64) return write_bytes(name, static_cast<u32>(offset), from, size);
+  const LinAddr linear = linear_address(name, offset);
+  if (!check_access_long(name, offset, size)) return false;
+  if (watches_data(state())) note_data(linear, size, MemoryAccess::Write);
+  if (mmu_->write_bytes(linear, from, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
+}
+
+bool Cpu::probe_write(SegmentName name, u64 offset, unsigned size) {
+  if (!state().mode.code64) return probe_write(name, static_cast<u32>(offset), size);
+  const LinAddr linear = linear_address(name, offset);
+  if (!check_access_long(name, offset, size)) return false;
+  if (watches_data(state())) note_data(linear, size, MemoryAccess::Write);
+  if (mmu_->probe_write(linear, size, privilege())) return true;
+  raise_page_fault(mmu_->fault());
+  return false;
 }
 
 bool Cpu::read_bytes(SegmentName name, u32 offset, void* into, unsigned size) {
@@ -244,6 +315,21 @@ bool Cpu::pop_operand(bool operand32, u32& value) {
   u16 low = 0;
   if (!pop16(low)) return false;
   value = low;
+  return true;
+}
+
+bool Cpu::push_operand(const Insn& insn, u64 value) {
+  if (insn.operand64()) return push_long(value);
+  if (insn.code64()) return push_long(static_cast<u16>(value));
+  return push_operand(insn.operand32(), static_cast<u32>(value));
+}
+
+bool Cpu::pop_operand(const Insn& insn, u64& value) {
+  u32 half = 0;
+  u16 word = 0;
+  if (insn.operand64()) return pop_long(value);
+  if (!(insn.code64() ? pop_long(word) : pop_operand(insn.operand32(), half))) return false;
+  value = insn.code64() ? word : half;
   return true;
 }
 
@@ -340,6 +426,11 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.bytes("dr", s.dr);
   archive.bytes("fx", std::span(&s.fx, 1));
   archive.field("efer", s.efer);
+  archive.field("star", s.star);
+  archive.field("lstar", s.lstar);
+  archive.field("cstar", s.cstar);
+  archive.field("fmask", s.fmask);
+  archive.field("kernel_gs_base", s.kernel_gs_base);
   archive.field("sysenter_cs", s.sysenter_cs);
   archive.field("sysenter_esp", s.sysenter_esp);
   archive.field("sysenter_eip", s.sysenter_eip);
@@ -380,12 +471,28 @@ void Cpu::state_archive(StateArchive& archive) {
 void Cpu::sanitize_loaded_state() {
   CpuState& s = state();
   constexpr u64 kLow = 0xFFFFFFFFu;
-  for (auto& value : s.gpr) value &= kLow;  // 32-bit guests; the zero slot stays zero
+  const u64 efer_bits = model().efer_bits();
+  s.efer &= efer_bits;
+  // Long mode is what PG, PAE and LME make of it.
+  constexpr u64 kLongPaging = kCr0Pg | kCr0Pe;
+  const bool long_mode = (s.efer & kEferLme) != 0 && (s.cr0 & kLongPaging) == kLongPaging && (s.cr4 & kCr4Pae) != 0;
+  s.efer = long_mode ? s.efer | kEferLma : s.efer & ~kEferLma;
+  const bool wide = (efer_bits & kEferLme) != 0;
+  const auto cut = [&](u64& value) { value = long_mode && canonical(value) ? value : value & kLow; };
+  if (!wide) {
+    for (auto& value : s.gpr) value &= kLow;
+  }
   s.gpr[kNoRegister] = 0;
-  for (u64* value : {&s.rip, &s.cr0, &s.cr2, &s.cr3, &s.cr4, &s.gdtr.base, &s.idtr.base}) *value &= kLow;
+  for (u64* value : {&s.cr0, &s.cr4}) *value &= kLow;
+  for (u64* value : {&s.rip, &s.cr2, &s.gdtr.base, &s.idtr.base}) cut(*value);
+  for (u64* value : {&s.lstar, &s.cstar, &s.kernel_gs_base})
+    *value = wide && canonical(*value) ? *value : *value & kLow;
+  if (!wide) s.cr3 &= kLow;
+  s.cr3 &= (u64{1} << model().physical_bits()) - 1;
   s.gdtr.limit &= 0xFFFF;
   s.idtr.limit &= 0xFFFF;
-  for (auto& value : s.dr) value &= kLow;
+  for (auto& value : s.dr) value = wide ? value : value & kLow;
+  for (unsigned i = 4; i < 8; i++) s.dr[i] &= kLow;
   s.dr[6] = (s.dr[6] & 0xE00F) | 0xFFFF0FF0;
   s.dr[7] = (s.dr[7] & 0xFFFF2FFF) | 0x400;
   s.debug_status &= 0x800F;
@@ -396,11 +503,14 @@ void Cpu::sanitize_loaded_state() {
   if ((s.cr0 & kCr0Pe) == 0) s.cr0 &= ~kCr0Pg;
   s.cr4 &= model().cr4_bits();
   for (Segment& segment : s.segment) {
-    segment.base &= kLow;
+    cut(segment.base);
     segment.attributes &= 0xF0FF;
   }
   if ((s.cr0 & kCr0Pe) == 0) s.system_flags &= ~u32{kVM};
-  s.efer &= model().extended_edx == 0 ? 0 : kEferSce | ((model().extended_edx & kCpuidNx) != 0 ? kEferNxe : 0);
+  if (!long_mode || !s.segment[kCs].long_code()) {
+    s.rip &= kLow;
+    for (unsigned i = 0; i < 8; i++) s.gpr[i] &= kLow;
+  }
   s.retired &= ~u64{0} >> 2;  // further than any run gets; counts to come are computed from it
   s.fx.control = static_cast<u16>((s.fx.control & 0x1F3F) | 0x40);
   // ES and B follow from the exceptions and their masks (SDM 1 8.1.3.3): an exception that is pending without ES would
@@ -411,7 +521,6 @@ void Cpu::sanitize_loaded_state() {
   s.repeat_flags &= kArithmeticFlags | CpuState::kRepeatRuns;
   s.fx.mxcsr_mask = FxState{}.mxcsr_mask;
   s.fx.reserved = 0;
-  s.fx.reserved2 = s.fx.reserved3 = 0;
 }
 
 }  // namespace relic86

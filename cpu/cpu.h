@@ -88,12 +88,55 @@ class Cpu {
   bool write_bytes(SegmentName segment, u32 offset, const void* from, unsigned size);  // probes all pages first
   bool probe_write(SegmentName segment, u32 offset, unsigned size);
 
+  // The same in 64-bit mode: no limits and rights, bases of FS and GS alone, canonical addresses (#GP(0), of the stack
+  // segment #SS(0): SDM 3A 5.3.1).
+  template <class T>
+  bool read_long(SegmentName segment, u64 offset, T& value);
+  template <class T>
+  bool write_long(SegmentName segment, u64 offset, T value);
+  template <class T>
+  bool read_for_write_long(SegmentName segment, u64 offset, T& value);
+  // The same in the present mode, whichever it is: an offset of 64 bits asks for that (effective_address()).
+  template <class T>
+  bool read(SegmentName segment, u64 offset, T& value) {
+    return state().mode.code64 ? read_long(segment, offset, value) : read(segment, static_cast<u32>(offset), value);
+  }
+  template <class T>
+  bool write(SegmentName segment, u64 offset, T value) {
+    return state().mode.code64 ? write_long(segment, offset, value) : write(segment, static_cast<u32>(offset), value);
+  }
+  template <class T>
+  bool read_for_write(SegmentName segment, u64 offset, T& value) {
+    return state().mode.code64 ? read_for_write_long(segment, offset, value)
+                               : read_for_write(segment, static_cast<u32>(offset), value);
+  }
+  bool read_bytes(SegmentName segment, u64 offset, void* into, unsigned size);
+  bool write_bytes(SegmentName segment, u64 offset, const void* from, unsigned size);
+  bool probe_write(SegmentName segment, u64 offset, unsigned size);
+  // The linear address of an offset in the present mode.
+  LinAddr linear_address(SegmentName segment, u64 offset) const {
+    if (state().mode.code64) return long_address(segment, offset);
+    return LinAddr(static_cast<u32>(state().segment[segment].base + offset));
+  }
+
   // The privilege that data accesses and fetches have by CPL.
   Privilege privilege() const;
   // Full segment check of an access (limit, type, null, expand-down): false: #GP or #SS is raised.
   bool check_access(SegmentName segment, u32 offset, u32 size, MemoryAccess access);
+  bool check_access(SegmentName segment, u64 offset, u32 size, MemoryAccess access) {
+    return state().mode.code64 ? check_access_long(segment, offset, size)
+                               : check_access(segment, static_cast<u32>(offset), size, access);
+  }
+  // Of 64-bit mode: canonical, and aligned if EFLAGS.AC asks for it.
+  bool check_access_long(SegmentName segment, u64 offset, u32 size);
+  LinAddr long_address(SegmentName segment, u64 offset) const {
+    return LinAddr(segment >= kFs ? state().segment[segment].base + offset : offset);
+  }
+  // The same, quickly where there is nothing to say; linear: of the offset.
+  bool admits_long(SegmentName segment, u64 offset, LinAddr linear, u32 size);
   // The access is made: a data breakpoint may match it. Asked only while one may be enabled.
   [[gnu::cold]] void note_data(const Segment& segment, u32 offset, u32 size, MemoryAccess access);
+  [[gnu::cold]] void note_data(LinAddr linear, u32 size, MemoryAccess access);
 
   // An unmasked x87 exception meets a waiting instruction while CR0.NE is clear: FERR# is asserted. True: the
   // instruction must wait for the interrupt, `flow` says how; false: it goes on as with IGNNE# asserted.
@@ -121,6 +164,15 @@ class Cpu {
   bool pop32(u32& value);
   bool push_operand(bool operand32, u32 value) { return operand32 ? push32(value) : push16(static_cast<u16>(value)); }
   bool pop_operand(bool operand32, u32& value);
+  // In 64-bit mode: RSP, 8 bytes (or 2, with operand size 16).
+  template <class T>
+  bool push_long(T value);
+  template <class T>
+  bool pop_long(T& value);
+  // In the present mode, by the instruction's operand size.
+  bool push_operand(const Insn& insn, u64 value);
+  bool pop_operand(const Insn& insn, u64& value);
+  u64 pointer_mask() const { return state().mode.code64 ? ~u64{0} : stack_mask(); }  // of the stack pointer
   u32 stack_mask() const { return state().mode.stack32 ? 0xFFFFFFFFu : 0xFFFFu; }
 
   // --- Flags ---
@@ -146,6 +198,7 @@ class Cpu {
 
  private:
   friend class Interpreter;
+  void code64_changed();
   void sanitize_loaded_state();
   Wiring wiring_;
   const u32 system_flags_;  // those of EFLAGS that the model has

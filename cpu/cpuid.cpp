@@ -12,6 +12,7 @@
 #include "cpu/cpu.h"
 #include "cpu/cpu_feature_names.h"
 #include "cpu/cpu_model_list.h"
+#include "cpu/long_mode.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -26,7 +27,7 @@ constexpr FeatureSet up_to(Feature generation) { return (feature_bit(generation)
 // CPUID bits and the instructions that come with them.
 struct FeatureRow {
   std::string_view name;
-  enum Register : u8 { Edx, Ecx, ExtendedEdx, StructuredEbx, StructuredEcx } where;
+  enum Register : u8 { Edx, Ecx, ExtendedEdx, ExtendedEcx, StructuredEbx, StructuredEcx } where;
   u32 bit;
   FeatureSet instructions;
 };
@@ -62,7 +63,13 @@ constexpr FeatureRow kFeatures[] = {
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
     {"monitor", FeatureRow::Ecx, kCpuidMonitor, insn(Feature::Monitor)},
     {"popcnt", FeatureRow::Ecx, kCpuidPopcnt, insn(Feature::Popcnt)},
+    {"cx16", FeatureRow::Ecx, kCpuidCmpxchg16b, insn(Feature::Cmpxchg16b)},
+    {"syscall", FeatureRow::ExtendedEdx, kCpuidSyscall, insn(Feature::Syscall)},
     {"nx", FeatureRow::ExtendedEdx, kCpuidNx, 0},
+    {"fxsr-opt", FeatureRow::ExtendedEdx, kCpuidFfxsr, 0},
+    {"pdpe1gb", FeatureRow::ExtendedEdx, kCpuidGiantPages, 0},
+    {"lm", FeatureRow::ExtendedEdx, kCpuidLongMode, 0},
+    {"lahf-lm", FeatureRow::ExtendedEcx, kCpuidLahf64, insn(Feature::Lahf64)},
     {"rdtscp", FeatureRow::ExtendedEdx, kCpuidRdtscp, insn(Feature::Rdtscp)},
     {"tsc-adjust", FeatureRow::StructuredEbx, kCpuidTscAdjust, 0},
     {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
@@ -75,6 +82,7 @@ u32& register_of(CpuModel& model, FeatureRow::Register where) {
     case FeatureRow::Edx: return model.features_edx;
     case FeatureRow::Ecx: return model.features_ecx;
     case FeatureRow::ExtendedEdx: return model.extended_edx;
+    case FeatureRow::ExtendedEcx: return model.extended_ecx;
     case FeatureRow::StructuredEbx: return model.structured_ebx;
     default: return model.structured_ecx;
   }
@@ -121,6 +129,15 @@ CpuModel make_max() {
   return model;
 }
 
+CpuModel make_qemu64() {
+  constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidLongMode;
+  CpuModel model = make("qemu64", "64-bit processor of QEMU's name", Feature::I80486, 15, 107, 1, kP4,
+                        kCpuidSse3 | kCpuidCmpxchg16b, kExtended, kAmd, "relic86 Virtual CPU");
+  model.extended_ecx = kCpuidLahf64;
+  model.instructions |= insn(Feature::Lahf64);
+  return model;
+}
+
 const std::vector<CpuModel>& models() {
   using F = Feature;
   static const std::vector<CpuModel> table = {
@@ -139,8 +156,7 @@ const std::vector<CpuModel>& models() {
            kCpuidSse3, kCpuidNx, kIntel, "relic86 Virtual CPU"),
       make("coreduo", "Intel Core Duo", F::I80486, 6, 14, 8, kP4, kCpuidSse3 | kCpuidMonitor, kCpuidNx, kIntel,
            "Intel(R) Core(TM) Duo processor"),
-      make("qemu64", "the 32-bit view of QEMU's 64-bit processor", F::I80486, 15, 107, 1, kP4, kCpuidSse3, kCpuidNx,
-           kAmd, "relic86 Virtual CPU"),
+      make_qemu64(),
       make_max(),
   };
   return table;
@@ -177,9 +193,23 @@ u64 CpuModel::cr4_bits() const {
   return bits;
 }
 
+u64 CpuModel::efer_bits() const {
+  u64 bits = 0;
+  if ((extended_edx & kCpuidSyscall) != 0) bits |= kEferSce;
+  if ((extended_edx & kCpuidNx) != 0) bits |= kEferNxe;
+  if ((extended_edx & kCpuidFfxsr) != 0) bits |= kEferFfxsr;
+  if (has_long_mode()) bits |= kEferLme | kEferLma | kEferSce;
+  return bits;
+}
+
+bool CpuModel::has_long_mode() const { return (extended_edx & kCpuidLongMode) != 0; }
+bool CpuModel::has_giant_pages() const { return (extended_edx & kCpuidGiantPages) != 0; }
+unsigned CpuModel::physical_bits() const { return has_long_mode() ? 40 : kPhysicalBits; }
+
 // No higher than the features need: some systems of the time stop at processors with leaves beyond 2 or 3.
 u32 CpuModel::last_basic_leaf() const {
   if (features_edx == 0) return 0;
+  if (has_long_mode()) return 13;
   if ((structured_ebx | structured_ecx) != 0) return 7;
   if ((features_ecx & kCpuidMonitor) != 0) return 5;
   return family >= 6 ? 2 : 1;
@@ -415,17 +445,23 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       }
       break;
     case 2:
+      if (model.is_amd()) break;
       eax = 0x03020101;  // TLB and cache descriptors: 4 KiB pages, a 512 KiB second-level cache
       edx = 0x0C040843;
       break;
     case 5:  // MONITOR: lines of 64 bytes
       if ((model.features_ecx & kCpuidMonitor) != 0) eax = ebx = 64;
+      if (model.has_long_mode()) ecx = 3;  // extensions are enumerated; interrupts end MWAIT though masked
       break;
     case 6: eax = 1u << 2; break;  // the APIC timer never stops
     case 7:
       if (state.gpr32(kEcx) != 0) break;
       ebx = model.structured_ebx;
       ecx = model.structured_ecx;
+      break;
+    case 11:  // one thread in one core in one package
+      ecx = state.gpr32(kEcx) & 0xFF;
+      if (ecx < 2) ebx = 1, ecx |= (ecx + 1) << 8;
       break;
     case 0x80000000u:
       eax = most_extended;
@@ -437,6 +473,8 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       eax = model.signature();
       edx = model.extended_edx;
       ecx = model.extended_ecx;
+      // AMD's repeat what leaf 1 has (APM 3 E.4.2).
+      if (model.is_amd() && model.has_long_mode()) edx |= model.features_edx & 0x0183F3FF;
       break;
     case 0x80000002u:
     case 0x80000003u:
@@ -450,7 +488,20 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       std::memcpy(&edx, part + 12, 4);
       break;
     }
-    case 0x80000008u: eax = 36 | 32 << 8; break;  // physical and linear address bits
+    case 0x80000005u:  // AMD: first-level TLBs and caches, 64 KiB each (APM 3 E.4.4)
+      if (!model.is_amd()) break;
+      eax = ebx = 0x01FF01FF;
+      ecx = edx = 0x40020140;
+      break;
+    case 0x80000006u:  // AMD: second-level TLB, caches of 512 KiB and 16 MiB
+      if (!model.is_amd()) break;
+      ebx = 0x42004200;
+      ecx = 0x02008140;
+      edx = 0x00808140;
+      break;
+    case 0x80000008u:  // physical and linear address bits
+      eax = model.physical_bits() | (model.has_long_mode() ? 48 : 32) << 8;
+      break;
     default: break;
   }
   state.set_gpr32(kEax, eax);

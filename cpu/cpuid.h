@@ -34,8 +34,13 @@ struct CpuModel {
     const u32 extended = family > 15 ? family - 15 : 0;
     return (family - extended) << 8 | extended << 20 | (model & 15) << 4 | (model >> 4) << 16 | stepping;
   }
-  u32 system_flags() const;     // system flags of EFLAGS that exist: software tells a 386 and a 486 by AC and ID
-  u64 cr4_bits() const;         // bits of CR4 that may be set; 0: there is no CR4
+  u32 system_flags() const;  // system flags of EFLAGS that exist: software tells a 386 and a 486 by AC and ID
+  u64 cr4_bits() const;      // bits of CR4 that may be set; 0: there is no CR4
+  u64 efer_bits() const;     // bits of EFER that may be set, LMA among them; 0: there is no EFER
+  bool has_long_mode() const;
+  bool has_giant_pages() const;    // pages of 1 GiB
+  unsigned physical_bits() const;  // MAXPHYADDR
+  bool is_amd() const { return vendor[0] != 'G'; }
   u32 last_basic_leaf() const;  // CPUID 0: EAX
 };
 
@@ -68,13 +73,23 @@ enum CpuidEcx : u32 {
   kCpuidSse3 = 1u << 0,
   kCpuidMonitor = 1u << 3,
   kCpuidSsse3 = 1u << 9,
+  kCpuidCmpxchg16b = 1u << 13,
   kCpuidPopcnt = 1u << 23,
   kCpuidX2apic = 1u << 21,
   kCpuidTscDeadline = 1u << 24,
   kCpuidHypervisor = 1u << 31
 };
-inline constexpr u32 kCpuidNx = 1u << 20;      // 80000001h EDX
-inline constexpr u32 kCpuidRdtscp = 1u << 27;  // 80000001h EDX
+enum CpuidExtendedEdx : u32 {  // 80000001h EDX
+  kCpuidSyscall = 1u << 11,
+  kCpuidNx = 1u << 20,
+  kCpuidFfxsr = 1u << 25,
+  kCpuidGiantPages = 1u << 26,
+  kCpuidRdtscp = 1u << 27,
+  kCpuidLongMode = 1u << 29,
+};
+enum CpuidExtendedEcx : u32 {  // 80000001h ECX
+  kCpuidLahf64 = 1u << 0,
+};
 enum CpuidStructured : u32 {
   kCpuidTscAdjust = 1u << 1,  // EBX
   kCpuidSmep = 1u << 7,       // EBX

@@ -11,7 +11,7 @@ struct Breakpoint {
   bool enabled;
   Condition condition;
   u32 size;
-  u32 first;
+  u64 first;
 };
 
 Breakpoint breakpoint(const CpuState& state, unsigned n) {
@@ -19,11 +19,14 @@ Breakpoint breakpoint(const CpuState& state, unsigned n) {
   constexpr u32 kSizes[] = {1, 2, 8, 4};  // LEN 10b: 8 bytes, or undefined on older parts
   const u32 size = kSizes[dr7 >> (18 + n * 4) & 3];
   return {(dr7 >> (n * 2) & 3) != 0, static_cast<Condition>(dr7 >> (16 + n * 4) & 3), size,
-          static_cast<u32>(state.dr[n]) & ~(size - 1)};
+          state.dr[n] & ~u64{size - 1}};
 }
 
-bool overlap(const Breakpoint& point, u32 first, u32 size) {
-  return first - point.first < point.size || point.first - first < size;
+// Accesses that start below 4 GiB wrap there, but in 64-bit mode, where nothing lies at both ends of that space.
+bool overlap(const Breakpoint& point, u64 first, u32 size) {
+  const bool low = (first | point.first) >> 32 == 0;
+  const auto distance = [low](u64 from, u64 to) { return low ? u64{static_cast<u32>(to - from)} : to - from; };
+  return distance(point.first, first) < point.size || distance(first, point.first) < size;
 }
 
 }  // namespace
@@ -31,8 +34,7 @@ bool overlap(const Breakpoint& point, u32 first, u32 size) {
 bool meets_instruction_breakpoint(const CpuState& state, LinAddr address) {
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
-    if (point.enabled && point.condition == Condition::Execute && point.first == static_cast<u32>(address.raw))
-      return true;
+    if (point.enabled && point.condition == Condition::Execute && point.first == address.raw) return true;
   }
   return false;
 }
@@ -46,8 +48,8 @@ std::vector<LinAddr> instruction_breakpoints(const CpuState& state) {
   return addresses;
 }
 
-std::vector<u32> pages_with_data_breakpoints(const CpuState& state) {
-  std::vector<u32> pages;
+std::vector<u64> pages_with_data_breakpoints(const CpuState& state) {
+  std::vector<u64> pages;
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
     const bool data = point.condition == Condition::Write || point.condition == Condition::ReadWrite;
@@ -59,8 +61,7 @@ std::vector<u32> pages_with_data_breakpoints(const CpuState& state) {
 bool may_match_data(const CpuState& state, LinAddr address, u32 size) {
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
-    if (point.enabled && point.condition != Condition::Execute && overlap(point, static_cast<u32>(address.raw), size))
-      return true;
+    if (point.enabled && point.condition != Condition::Execute && overlap(point, address.raw, size)) return true;
   }
   return false;
 }
@@ -70,8 +71,7 @@ bool instruction_breakpoint(Cpu& cpu, LinAddr address) {
   u64 hits = 0;
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
-    if (point.enabled && point.condition == Condition::Execute && point.first == static_cast<u32>(address.raw))
-      hits |= 1u << n;
+    if (point.enabled && point.condition == Condition::Execute && point.first == address.raw) hits |= 1u << n;
   }
   if (hits == 0) return false;
   state.dr[6] |= hits;
@@ -83,7 +83,7 @@ void check_data_breakpoints(Cpu& cpu, LinAddr address, u32 size, bool write) {
   CpuState& state = cpu.state();
   for (unsigned n = 0; n < 4; n++) {
     const Breakpoint point = breakpoint(state, n);
-    if (!point.enabled || !overlap(point, static_cast<u32>(address.raw), size)) continue;
+    if (!point.enabled || !overlap(point, address.raw, size)) continue;
     if (point.condition == Condition::ReadWrite || (point.condition == Condition::Write && write))
       state.debug_status |= 1u << n;
   }

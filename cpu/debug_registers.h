@@ -13,7 +13,7 @@ bool instruction_breakpoint(Cpu& cpu, LinAddr address);
 bool meets_instruction_breakpoint(const CpuState& state, LinAddr address);
 // Where enabled execution breakpoints stand; linear pages (address >> 12) with enabled data breakpoints.
 std::vector<LinAddr> instruction_breakpoints(const CpuState& state);
-std::vector<u32> pages_with_data_breakpoints(const CpuState& state);
+std::vector<u64> pages_with_data_breakpoints(const CpuState& state);
 // An access of these bytes may be one that check_data_breakpoints() notes.
 bool may_match_data(const CpuState& state, LinAddr address, u32 size);
 // Data and I/O accesses: enabled breakpoints that overlap are noted for the trap after the instruction.

@@ -3,6 +3,7 @@
 #include <Zydis/Zydis.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "cpu/cpu.h"
@@ -21,20 +22,33 @@ struct Prefixes {
   bool lock = false;
   u8 repeat = 0;      // F3, F2 (the last one), or 0
   u8 segment = 0xFF;  // SegmentName of the last override
+  u8 rex = 0;         // 40h to 4Fh right before the opcode, or 0
+
+  enum RexBits : u8 { kRexB = 1, kRexX = 2, kRexR = 4, kRexW = 8 };
+  // The fourth bit of a register's number.
+  u8 extension(RexBits bit) const { return (rex & bit) != 0 ? 8 : 0; }
 };
 
 // False when the byte is no prefix.
-bool take_prefix(u8 byte, Prefixes& prefixes) {
+bool take_prefix(u8 byte, CodeSize size, Prefixes& prefixes) {
+  if (size == CodeSize::Bits64) {
+    // Counts only right before the opcode (SDM 2 2.2.1): any later prefix drops it.
+    prefixes.rex = (byte & 0xF0) == 0x40 ? byte : 0;
+    if (prefixes.rex != 0) return ++prefixes.count, true;
+  }
   switch (byte) {
     case 0x66: prefixes.operand_size = true; break;
     case 0x67: prefixes.address_size = true; break;
     case 0xF0: prefixes.lock = true; break;
     case 0xF2:
     case 0xF3: prefixes.repeat = byte; break;
-    case 0x26: prefixes.segment = kEs; break;
-    case 0x2E: prefixes.segment = kCs; break;
-    case 0x36: prefixes.segment = kSs; break;
-    case 0x3E: prefixes.segment = kDs; break;
+    // ES, CS, SS and DS are no overrides in 64-bit mode (SDM 1 3.4.2.1).
+    case 0x26:
+    case 0x2E:
+    case 0x36:
+    case 0x3E:
+      if (size != CodeSize::Bits64) prefixes.segment = byte >> 3 & 3;
+      break;
     case 0x64: prefixes.segment = kFs; break;
     case 0x65: prefixes.segment = kGs; break;
     default: return false;
@@ -49,13 +63,17 @@ enum class Outcome : u8 { Found, Undefined, TooLong, NeedMore };
 // 62 C0 are #UD even at the end of the last mapped page).
 class Front {
  public:
-  Front(std::span<const u8> window, FeatureSet features) : window_(window), features_(features) {}
+  Front(std::span<const u8> window, CodeSize size, FeatureSet features)
+      : window_(window), size_(size), features_(features) {}
 
   Outcome run() {
     u8 byte = 0;
+    u8 rex = 0;
     do {
+      rex = prefixes.rex;
       if (!next(byte)) return short_outcome();
-    } while (take_prefix(byte, prefixes));
+    } while (take_prefix(byte, size_, prefixes));
+    prefixes.rex = rex;
     if (byte == 0x0F) {
       encoding.map = OpcodeMap::TwoByte;
       if (!next(byte)) return short_outcome();
@@ -68,7 +86,8 @@ class Front {
     encoding.prefix66 = prefixes.operand_size;
     encoding.prefix_f3 = prefixes.repeat == 0xF3;
     encoding.prefix_f2 = prefixes.repeat == 0xF2;
-    const OpcodeShape shape = opcode_shape(encoding.map, encoding.opcode, features_);
+    encoding.rex_b = (prefixes.rex & Prefixes::kRexB) != 0;
+    const OpcodeShape shape = opcode_shape(size_, encoding.map, encoding.opcode, features_);
     if (!shape.exists) return Outcome::Undefined;
     if (shape.modrm) {
       if (!next(modrm)) return short_outcome();
@@ -77,7 +96,7 @@ class Front {
       encoding.memory = modrm < 0xC0;
     }
     has_modrm = shape.modrm;
-    row = find_row(encoding, features_);
+    row = find_row(size_, encoding, features_);
     return row == kNoRow ? Outcome::Undefined : Outcome::Found;
   }
 
@@ -99,6 +118,7 @@ class Front {
   }
 
   std::span<const u8> window_;
+  CodeSize size_;
   FeatureSet features_;
 };
 
@@ -110,13 +130,23 @@ struct Tail {
   u64 immediate[2] = {};
 };
 
-bool operand_is_32(const Front& front, const InstructionRow& row, bool code32) {
-  const bool toggle = front.prefixes.operand_size && (row.traits & kTraitNoOperandPrefix) == 0;
-  return code32 != toggle;
+// Effective operand size in bytes.
+unsigned operand_size(const Front& front, const InstructionRow& row, CodeSize size, NarrowBranches narrow) {
+  const bool prefix = front.prefixes.operand_size && (row.traits & kTraitNoOperandPrefix) == 0;
+  if (size != CodeSize::Bits64) return (size == CodeSize::Bits32) != prefix ? 4 : 2;
+  if ((front.prefixes.rex & Prefixes::kRexW) != 0) return 8;
+  if ((row.traits & kTraitNear64) != 0) return prefix && narrow == NarrowBranches::With66 ? 2 : 8;
+  if (prefix) return 2;
+  return (row.traits & kTraitDefault64) != 0 ? 8 : 4;
+}
+// Effective address size in bytes.
+unsigned address_size(const Front& front, CodeSize size) {
+  if (size == CodeSize::Bits64) return front.prefixes.address_size ? 4 : 8;
+  return (size == CodeSize::Bits32) != front.prefixes.address_size ? 4 : 2;
 }
 
 // Forms that have one shape on every processor: integer instructions without LOCK and repeat prefix.
-bool is_common(const Front& front) {
+bool is_common(const Front& front, CodeSize size) {
   if (front.prefixes.lock || front.prefixes.repeat != 0) return false;
   const u8 opcode = front.encoding.opcode, reg = front.encoding.reg;
   const auto within = [opcode](u8 first, u8 last) { return opcode >= first && opcode <= last; };
@@ -136,8 +166,8 @@ bool is_common(const Front& front) {
   }
   return (opcode < 0x40 && (opcode & 7) < 6) || within(0x40, 0x5F) || within(0x68, 0x6B) || within(0x70, 0x81) ||
          within(0x83, 0x8B) || within(0x90, 0x99) || within(0xA0, 0xA3) || within(0xA8, 0xA9) || within(0xB0, 0xC3) ||
-         opcode == 0xC9 || within(0xD0, 0xD3) || within(0xE0, 0xE3) || within(0xE8, 0xE9) || opcode == 0xEB ||
-         within(0xF6, 0xF7);
+         (opcode == 0x63 && size == CodeSize::Bits64) || opcode == 0xC9 || within(0xD0, 0xD3) || within(0xE0, 0xE3) ||
+         within(0xE8, 0xE9) || opcode == 0xEB || within(0xF6, 0xF7);
 }
 
 // The tail of a common form. False: it is none, or the window ends before it does.
@@ -145,13 +175,14 @@ class TailReader {
  public:
   TailReader(std::span<const u8> window, std::size_t at) : window_(window), at_(at) {}
 
-  bool run(const Front& front, const InstructionRow& row, bool code32, Tail& tail) {
-    if (!is_common(front)) return false;
-    const bool address32 = code32 != front.prefixes.address_size;
+  bool run(const Front& front, const InstructionRow& row, CodeSize size, unsigned operand, Tail& tail) {
+    if (!is_common(front, size)) return false;
+    const unsigned address = address_size(front, size);
     if (front.has_modrm && front.encoding.memory) {
       const u8 mod = front.modrm >> 6;
-      unsigned bytes = mod == 1 ? 1 : mod == 2 ? (address32 ? 4 : 2) : 0;
-      if (address32) {
+      const bool wide = address != 2;
+      unsigned bytes = mod == 1 ? 1 : mod == 2 ? (wide ? 4 : 2) : 0;
+      if (wide) {
         u8 base = front.encoding.rm;
         if (base == 4) {
           const u8 sib = static_cast<u8>(take(1));
@@ -168,16 +199,17 @@ class TailReader {
                           : bytes == 2 ? static_cast<i16>(raw)
                                        : static_cast<i32>(raw);
     }
-    const unsigned full = operand_is_32(front, row, code32) ? 4 : 2;
+    const unsigned full = std::min(operand, 4u);
     switch (row.immediate) {
       case ImmediateKind::None: break;
-      case ImmediateKind::Offset: tail.displacement = static_cast<i64>(take(address32 ? 4 : 2)); break;
+      case ImmediateKind::Offset: tail.displacement = static_cast<i64>(take(address)); break;
       case ImmediateKind::Byte:
       case ImmediateKind::SignedByte:
       case ImmediateKind::RelativeByte: tail.immediate[0] = take(1); break;
       case ImmediateKind::Word: tail.immediate[0] = take(2); break;
       case ImmediateKind::OperandSize:
       case ImmediateKind::RelativeFull: tail.immediate[0] = take(full); break;
+      case ImmediateKind::OperandFull: tail.immediate[0] = take(operand); break;
       case ImmediateKind::FarPointer:
       case ImmediateKind::WordByte: return false;
     }
@@ -207,80 +239,103 @@ void set_address16(Insn& insn, u8 mod, u8 rm) {
   insn.index = kIndex[rm];
 }
 
-void set_address32(Insn& insn, u8 mod, u8 rm, const Tail& tail) {
+// What selects a form (SIB, disp32) are the three bits of ModRM and SIB, REX or not; only an index of 4 is one with
+// REX.X (SDM 2 2.2.1.2).
+void set_address32(Insn& insn, u8 mod, u8 rm, const Tail& tail, const Prefixes& prefixes) {
+  const u8 b = prefixes.extension(Prefixes::kRexB);
   if (rm != 4) {
-    if (mod == 0 && rm == 5) return;  // disp32 alone
-    insn.base = rm;
+    if (mod == 0 && rm == 5) {  // disp32 alone, in 64-bit mode from RIP
+      if (insn.code64()) insn.base = kRipRegister;
+      return;
+    }
+    insn.base = rm | b;
     return;
   }
-  if (!(mod == 0 && tail.base == 5)) insn.base = tail.base;
-  if (tail.index != 4) {
-    insn.index = tail.index;
+  if (!(mod == 0 && tail.base == 5)) insn.base = tail.base | b;
+  const u8 index = tail.index | prefixes.extension(Prefixes::kRexX);
+  if (index != 4) {
+    insn.index = index;
     insn.scale = tail.scale;
   }
 }
 
+// The low `bytes` of value, sign-extended to 64 bits in 64-bit code, else to 32.
+u64 sign_extended(const Insn& insn, u64 value, unsigned bytes) {
+  const unsigned shift = 64 - 8 * bytes;
+  const u64 wide = static_cast<u64>(static_cast<i64>(value << shift) >> shift);
+  return insn.code64() ? wide : static_cast<u32>(wide);
+}
+
 void set_immediate(Insn& insn, ImmediateKind kind, const Tail& tail) {
   const auto [first, second] = tail.immediate;
-  const auto from_byte = static_cast<u32>(static_cast<i32>(static_cast<i8>(first)));
-  const auto from_word = static_cast<u32>(static_cast<i32>(static_cast<i16>(first)));
+  const unsigned full = insn.operand32() ? 4 : 2;
+  constexpr unsigned kSecondShift = 32;
   switch (kind) {
     case ImmediateKind::None:
     case ImmediateKind::Offset: break;
     case ImmediateKind::Byte: insn.immediate = static_cast<u8>(first); break;
     case ImmediateKind::SignedByte:
-    case ImmediateKind::RelativeByte: insn.immediate = from_byte; break;
+    case ImmediateKind::RelativeByte: insn.immediate = sign_extended(insn, first, 1); break;
     case ImmediateKind::Word: insn.immediate = static_cast<u16>(first); break;
     case ImmediateKind::OperandSize:
-      insn.immediate = insn.operand32() ? static_cast<u32>(first) : static_cast<u16>(first);
+      insn.immediate = insn.operand32() ? sign_extended(insn, first, 4) : static_cast<u16>(first);
       break;
-    case ImmediateKind::RelativeFull: insn.immediate = insn.operand32() ? static_cast<u32>(first) : from_word; break;
+    case ImmediateKind::OperandFull:
+      insn.immediate = insn.operand64() ? first : insn.operand32() ? static_cast<u32>(first) : static_cast<u16>(first);
+      break;
+    case ImmediateKind::RelativeFull: insn.immediate = sign_extended(insn, first, full); break;
     case ImmediateKind::FarPointer:
-      insn.immediate = insn.operand32() ? static_cast<u32>(first) : static_cast<u16>(first);
-      insn.immediate2 = static_cast<u16>(second);
+      insn.immediate = (insn.operand32() ? static_cast<u32>(first) : static_cast<u16>(first)) |
+                       u64{static_cast<u16>(second)} << kSecondShift;
       break;
     case ImmediateKind::WordByte:
-      insn.immediate = static_cast<u16>(first);
-      insn.immediate2 = static_cast<u8>(second);
+      insn.immediate = static_cast<u16>(first) | u64{static_cast<u8>(second)} << kSecondShift;
       break;
   }
 }
 
 void fill(Insn& insn, const Front& front, const InstructionRow& row, const Tail& tail) {
+  const Prefixes& prefixes = front.prefixes;
   insn.reg = front.has_modrm       ? front.encoding.reg
              : row.opcode_register ? front.encoding.opcode & 7
                                    : (front.encoding.opcode >> 3) & 7;
   insn.rm = front.encoding.rm;
+  if (prefixes.rex != 0) {
+    if (front.has_modrm && !row.eight_by_reg) insn.reg |= prefixes.extension(Prefixes::kRexR);
+    if (row.opcode_register) insn.reg |= prefixes.extension(Prefixes::kRexB);
+    if (!row.eight_by_rm) insn.rm |= prefixes.extension(Prefixes::kRexB);
+  }
   insn.segment = kDs;
   if (front.has_modrm && front.encoding.memory) {
     insn.flags |= kInsnMemory;
     const u8 mod = front.modrm >> 6;
     if (insn.address32()) {
-      set_address32(insn, mod, front.encoding.rm, tail);
+      set_address32(insn, mod, front.encoding.rm, tail, prefixes);
     } else {
       set_address16(insn, mod, front.encoding.rm);
     }
-    insn.displacement = static_cast<u32>(tail.displacement);
+    insn.displacement = sign_extended(insn, static_cast<u64>(tail.displacement), 4);
+    if (insn.base == kRipRegister) insn.displacement += insn.length;
     if (insn.base == kEsp || insn.base == kEbp) insn.segment = kSs;
   } else if (row.immediate == ImmediateKind::Offset) {
     insn.flags |= kInsnMemory;
-    insn.displacement = static_cast<u32>(tail.displacement) & insn.address_mask;
+    const u64 offset = static_cast<u64>(tail.displacement);
+    insn.displacement = insn.address64() ? offset : offset & insn.address_mask;
   }
-  if (front.prefixes.segment != 0xFF) insn.segment = front.prefixes.segment;
+  if (prefixes.segment != 0xFF) insn.segment = prefixes.segment;
   set_immediate(insn, row.immediate, tail);
-  if (row.map == OpcodeMap::OneByte && (row.opcode & 0xF8) == 0xD8) insn.immediate2 = front.modrm;
+  if (row.map == OpcodeMap::OneByte && (row.opcode & 0xF8) == 0xD8) insn.immediate = u64{front.modrm} << 32;
 }
 
 }  // namespace
 
 struct Decoder::Engine {
-  ZydisDecoder code16;
-  ZydisDecoder code32;
+  std::array<ZydisDecoder, 3> by_size;
 
-  Outcome read(std::span<const u8> window, bool wide, Tail& tail) const {
+  Outcome read(std::span<const u8> window, CodeSize size, Tail& tail) const {
     ZydisDecodedInstruction decoded{};
-    const ZyanStatus status =
-        ZydisDecoderDecodeInstruction(wide ? &code32 : &code16, nullptr, window.data(), window.size(), &decoded);
+    const ZydisDecoder& decoder = by_size[static_cast<std::size_t>(size)];
+    const ZyanStatus status = ZydisDecoderDecodeInstruction(&decoder, nullptr, window.data(), window.size(), &decoded);
     if (status == ZYDIS_STATUS_NO_MORE_DATA)
       return window.size() >= kMaxInstructionLength ? Outcome::TooLong : Outcome::NeedMore;
     if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return Outcome::TooLong;
@@ -293,13 +348,18 @@ struct Decoder::Engine {
   }
 };
 
-Decoder::Decoder(FeatureSet features, Reading reading)
-    : features_(features), reading_(reading), engine_(std::make_unique<Engine>()) {
-  for (const bool wide : {false, true}) {
-    ZydisDecoder& decoder = wide ? engine_->code32 : engine_->code16;
-    const bool good =
-        ZYAN_SUCCESS(ZydisDecoderInit(&decoder, wide ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LEGACY_16,
-                                      wide ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16));
+Decoder::Decoder(FeatureSet features, Reading reading, NarrowBranches narrow)
+    : features_(features), reading_(reading), narrow_(narrow), engine_(std::make_unique<Engine>()) {
+  struct Shape {
+    ZydisMachineMode mode;
+    ZydisStackWidth stack;
+  };
+  constexpr Shape kShapes[] = {{ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16},
+                               {ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32},
+                               {ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64}};
+  for (std::size_t i = 0; i < engine_->by_size.size(); ++i) {
+    ZydisDecoder& decoder = engine_->by_size[i];
+    const bool good = ZYAN_SUCCESS(ZydisDecoderInit(&decoder, kShapes[i].mode, kShapes[i].stack));
     RELIC86_ASSERT(good);
     // Later extensions that give old encodings (hint NOPs, BSF with F3, WBINVD with F3) another shape.
     for (const auto mode : {ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET, ZYDIS_DECODER_MODE_LZCNT,
@@ -307,22 +367,25 @@ Decoder::Decoder(FeatureSet features, Reading reading)
                             ZYDIS_DECODER_MODE_KNC, ZYDIS_DECODER_MODE_AMD_BRANCHES}) {
       ZydisDecoderEnableMode(&decoder, mode, ZYAN_FALSE);
     }
+    if (narrow == NarrowBranches::With66) ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE);
   }
 }
 
 Decoder::~Decoder() = default;
 
-bool Decoder::decode(std::span<const u8> window, bool code32, Insn& insn) const {
+bool Decoder::decode(std::span<const u8> window, CodeSize size, Insn& insn) const {
   if (window.size() > kMaxInstructionLength) window = window.first(kMaxInstructionLength);
   insn = Insn{};
   insn.row = kNoRow;
-  Front front(window, features_);
+  Front front(window, size, features_);
   Outcome outcome = front.run();
   Tail tail;
-  if (outcome == Outcome::Found &&
-      !(reading_ == Reading::CommonHere &&
-        TailReader(window, front.used).run(front, instruction_table()[front.row], code32, tail))) {
-    outcome = engine_->read(window, code32, tail);
+  unsigned operand = 0;
+  if (outcome == Outcome::Found) {
+    const InstructionRow& row = instruction_table()[front.row];
+    operand = operand_size(front, row, size, narrow_);
+    if (!(reading_ == Reading::CommonHere && TailReader(window, front.used).run(front, row, size, operand, tail)))
+      outcome = engine_->read(window, size, tail);
   }
   switch (outcome) {
     case Outcome::NeedMore: return false;
@@ -339,9 +402,18 @@ bool Decoder::decode(std::span<const u8> window, bool code32, Insn& insn) const 
 
   const InstructionRow& row = instruction_table()[front.row];
   insn.length = tail.length;
-  if (operand_is_32(front, row, code32)) insn.flags |= kInsnOperand32;
-  if (code32 != front.prefixes.address_size) insn.flags |= kInsnAddress32;
-  if (!insn.address32()) insn.address_mask = 0xFFFF;
+  const unsigned address = address_size(front, size);
+  if (operand >= 4) insn.flags |= kInsnOperand32;
+  if (address >= 4)
+    insn.flags |= kInsnAddress32;
+  else
+    insn.address_mask = 0xFFFF;
+  if (size == CodeSize::Bits64) {
+    insn.flags |= kInsnCode64;
+    if (operand == 8) insn.flags |= kInsnOperand64;
+    if (address == 8) insn.flags |= kInsnAddress64;
+    if (front.prefixes.rex != 0) insn.flags |= kInsnRex;
+  }
   if (front.prefixes.repeat == 0xF3) insn.flags |= kInsnRep;
   if (front.prefixes.repeat == 0xF2) insn.flags |= kInsnRepne;
   fill(insn, front, row, tail);
@@ -353,9 +425,7 @@ bool Decoder::decode(std::span<const u8> window, bool code32, Insn& insn) const 
     }
   }
   insn.row = front.row;
-  const HandlerSet& handlers = handlers_of(front.row);
-  insn.handler = insn.operand32() ? (insn.memory() ? handlers.memory32 : handlers.register32)
-                                  : (insn.memory() ? handlers.memory16 : handlers.register16);
+  insn.handler = handlers_of(front.row).of(insn);
   return true;
 }
 

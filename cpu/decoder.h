@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/types.h"
+#include "cpu/code_size.h"
 #include "cpu/insn.h"
 #include "cpu/instruction_table.h"
 
@@ -14,10 +15,14 @@ namespace relic86 {
 
 inline constexpr unsigned kMaxInstructionLength = 15;
 
+// What 66 does to near branches in 64-bit mode (cpu/vendor_behaviour.h): nothing, or operand size 16.
+enum class NarrowBranches : u8 { Never, With66 };
+
 class Decoder {
  public:
   enum class Reading : u8 { CommonHere, AllByZydis };  // the second for comparison
-  explicit Decoder(FeatureSet features, Reading reading = Reading::CommonHere);
+  explicit Decoder(FeatureSet features, Reading reading = Reading::CommonHere,
+                   NarrowBranches narrow = NarrowBranches::Never);
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
@@ -25,12 +30,13 @@ class Decoder {
   // Decodes the instruction at the front of window (up to 15 bytes of it are looked at). Always gives an Insn: forms
   // that the processor does not have get a handler that raises #UD, too long ones #GP(0); their row is kNoRow. false:
   // the instruction goes on behind the window, which is shorter than 15 bytes.
-  bool decode(std::span<const u8> window, bool code32, Insn& insn) const;
+  bool decode(std::span<const u8> window, CodeSize size, Insn& insn) const;
 
  private:
   struct Engine;  // keeps Zydis out of this header
   FeatureSet features_;
   Reading reading_;
+  NarrowBranches narrow_;
   std::unique_ptr<Engine> engine_;
 };
 

@@ -18,7 +18,7 @@ bool deliver_real(Cpu& cpu, const DirectAccess& access, const DeliveredEvent& ev
   u8* const frame = access.below(stack, state.gpr32(kEsp), kFrame, Privilege::Supervisor);
   if (entry == nullptr || frame == nullptr) return false;
   const u32 offset = DirectAccess::slot(entry, false, 0), selector = DirectAccess::slot(entry, false, 1);
-  const u32 values[] = {event.return_rip, state.segment[kCs].selector.raw, cpu.eflags()};
+  const u32 values[] = {static_cast<u32>(event.return_rip), state.segment[kCs].selector.raw, cpu.eflags()};
   DirectAccess::set_slots(frame, false, values, 3);
   state.set_gpr32(kEsp, DirectAccess::moved(stack, state.gpr32(kEsp), -i32{kFrame}));
   state.system_flags &= ~u32{kIF | kTF | kRF};
@@ -76,7 +76,7 @@ bool iret_to_v86(Cpu& cpu, const DirectAccess& access, u32 flags) {
 
 bool deliver_directly(Cpu& cpu, const DeliveredEvent& event) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0) return false;
+  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
   const DirectAccess access(cpu);
   if (!state.mode.protected_mode) return deliver_real(cpu, access, event);
   const unsigned cpl = state.mode.cpl;
@@ -96,7 +96,7 @@ bool deliver_directly(Cpu& cpu, const DeliveredEvent& event) {
   std::array<u32, 10> values;
   unsigned count = 0;
   if (event.has_error) values[count++] = event.error_code;
-  values[count++] = event.return_rip;
+  values[count++] = static_cast<u32>(event.return_rip);
   values[count++] = state.segment[kCs].selector.raw;
   values[count++] = cpu.eflags() | (event.resume ? kRF : 0u);
   const u32 old_esp = state.gpr32(kEsp);
@@ -134,7 +134,7 @@ bool deliver_directly(Cpu& cpu, const DeliveredEvent& event) {
 
 bool iret_directly(Cpu& cpu, bool wide) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0) return false;
+  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
   const DirectAccess access(cpu);
   if (state.mode.real_or_v86()) return iret_real(cpu, access, wide);
   if ((state.system_flags & kNT) != 0) return false;

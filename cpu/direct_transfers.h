@@ -1,6 +1,6 @@
 // Far transfers, interrupts and IRET in the usual case: every descriptor is valid and accessed, the frame lies within
-// one page, everything is in the TLB. All of it is checked first, then done. False: nothing was done, and the long way
-// (cpu/far_transfer.cpp, cpu/interrupt_delivery.cpp), which knows every fault, decides. Both ways have the same effect.
+// one page, everything is in the TLB; not in long mode. All of it is checked first, then done. False: nothing was done,
+// and the long way (cpu/far_transfer.cpp, cpu/interrupt_delivery.cpp), which knows every fault, decides. Both ways have the same effect.
 #pragma once
 
 #include "cpu/cpu.h"
@@ -13,7 +13,7 @@ struct DeliveredEvent {
   bool software = false;  // INT n, INT3, INTO: gate privilege counts, EXT is 0
   bool has_error = false;
   u32 error_code = 0;
-  u32 return_rip = 0;
+  u64 return_rip = 0;
   bool resume = false;  // faults push RF set
   u32 external() const { return software ? 0u : 1u; }
 };

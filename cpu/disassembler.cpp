@@ -4,13 +4,15 @@
 
 namespace relic86 {
 
-Disassembly disassemble(std::span<const u8> bytes, u32 address, bool code32, AssemblerSyntax syntax) {
+Disassembly disassemble(std::span<const u8> bytes, u64 address, CodeSize size, AssemblerSyntax syntax) {
   const Disassembly bad{1, "(bad)"};
   ZydisDecoder decoder;
-  if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, code32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LEGACY_16,
-                                     code32 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16))) {
-    return bad;
-  }
+  const bool wide = size == CodeSize::Bits64, narrow = size == CodeSize::Bits16;
+  const auto mode = wide     ? ZYDIS_MACHINE_MODE_LONG_64
+                    : narrow ? ZYDIS_MACHINE_MODE_LEGACY_16
+                             : ZYDIS_MACHINE_MODE_LEGACY_32;
+  const auto stack = wide ? ZYDIS_STACK_WIDTH_64 : narrow ? ZYDIS_STACK_WIDTH_16 : ZYDIS_STACK_WIDTH_32;
+  if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, mode, stack))) return bad;
   ZydisDecodedInstruction instruction;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
   if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &instruction, operands))) {

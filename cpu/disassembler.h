@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/types.h"
+#include "cpu/code_size.h"
 
 namespace relic86 {
 
@@ -15,8 +16,8 @@ struct Disassembly {
   std::string text;     // "(bad)" when it is not valid
 };
 
-// The instruction at the front of bytes; address: its offset in the code segment, for branch targets.
-Disassembly disassemble(std::span<const u8> bytes, u32 address, bool code32,
+// The instruction at the front of bytes; address: its offset in the code segment (RIP), for branch targets.
+Disassembly disassemble(std::span<const u8> bytes, u64 address, CodeSize size,
                         AssemblerSyntax syntax = AssemblerSyntax::Att);
 // The host's own: 64-bit code, in Intel's syntax.
 Disassembly disassemble_host(std::span<const u8> bytes, u64 address);

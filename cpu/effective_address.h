@@ -6,8 +6,15 @@
 
 namespace relic86 {
 
-inline u32 effective_address(const CpuState& state, const Insn& insn) {
-  return (state.gpr32(insn.base) + (state.gpr32(insn.index) << insn.scale) + insn.displacement) & insn.address_mask;
+// An offset cut to the instruction's address size.
+inline u64 masked_offset(const Insn& insn, u64 offset) {
+  return insn.address64() ? offset : offset & insn.address_mask;
+}
+
+// In every mode: general registers have empty upper halves in 16- and 32-bit code, and the mask cuts the sum.
+inline u64 effective_address(const CpuState& state, const Insn& insn) {
+  const u64 sum = address_register(state, insn.base) + (state.gpr[insn.index] << insn.scale) + insn.displacement;
+  return masked_offset(insn, sum);
 }
 inline SegmentName operand_segment(const Insn& insn) { return static_cast<SegmentName>(insn.segment); }
 

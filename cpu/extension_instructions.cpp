@@ -37,8 +37,7 @@ Flow monitor(Cpu& cpu, const Insn& insn) {
   if (state.mode.cpl != 0) return cpu.raise(Vector::InvalidOpcode);
   if (state.gpr32(kEcx) != 0) return cpu.raise(Vector::GeneralProtection, 0);
   u8 byte = 0;
-  const u32 mask = insn.address32() ? 0xFFFFFFFFu : 0xFFFFu;
-  if (!cpu.read(operand_segment(insn), state.gpr32(kEax) & mask, byte)) return Flow::Fault;
+  if (!cpu.read(operand_segment(insn), masked_offset(insn, state.gpr[kEax]), byte)) return Flow::Fault;
   state.monitor_armed = true;
   return Flow::Next;
 }
@@ -64,20 +63,20 @@ Flow rdtscp(Cpu& cpu, const Insn& insn) {
 
 Flow popcnt(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  u32 value = state.gpr32(insn.rm);
+  u64 value = state.gpr[insn.rm];
   if (insn.memory()) {
-    const u32 at = effective_address(state, insn);
+    const u64 at = effective_address(state, insn);
+    u32 half = 0;
     u16 word = 0;
-    if (insn.operand32() ? !cpu.read(operand_segment(insn), at, value) : !cpu.read(operand_segment(insn), at, word))
-      return Flow::Fault;
-    if (!insn.operand32()) value = word;
+    const bool good = insn.operand64()   ? cpu.read(operand_segment(insn), at, value)
+                      : insn.operand32() ? cpu.read(operand_segment(insn), at, half)
+                                         : cpu.read(operand_segment(insn), at, word);
+    if (!good) return Flow::Fault;
+    if (!insn.operand64()) value = insn.operand32() ? half : word;
   }
-  if (!insn.operand32()) value &= 0xFFFF;
-  const u32 count = static_cast<u32>(std::popcount(value));
-  if (insn.operand32())
-    state.set_gpr32(insn.reg, count);
-  else
-    state.gpr[insn.reg] = (state.gpr[insn.reg] & ~u64{0xFFFF}) | count;
+  if (!insn.operand64()) value &= insn.operand32() ? 0xFFFFFFFFu : 0xFFFFu;
+  const u64 count = static_cast<u64>(std::popcount(value));
+  state.gpr[insn.reg] = insn.operand32() ? count : (state.gpr[insn.reg] & ~u64{0xFFFF}) | count;
   state.flags.set_eflags(value == 0 ? u32{kZF} : 0u);
   return Flow::Next;
 }

@@ -1,8 +1,10 @@
 // JMP, CALL and RET far, IRET (SDM 3A 5.8, 6.12; SDM 2 pseudo-code of the instructions).
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/cpuid.h"
 #include "cpu/direct_transfers.h"
 #include "cpu/effective_address.h"
+#include "cpu/long_transfer.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
 #include "cpu/vendor_behaviour.h"
@@ -16,7 +18,7 @@ u32 next_rip(const CpuState& state, const Insn& insn) {
 }
 
 // -d pcall: where from, where to.
-void log_transfer(const Cpu& cpu, std::string_view name, Selector selector, u32 offset) {
+void log_transfer(const Cpu& cpu, std::string_view name, Selector selector, u64 offset) {
   const CpuState& state = cpu.state();
   log::print(log::Channel::ProtectedCalls, "{} {:04x}:{:08x} from {:04x}:{:08x} cpl={}", name, selector.raw, offset,
              state.segment[kCs].selector.raw, state.rip, state.mode.cpl);
@@ -193,14 +195,24 @@ Flow call_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
   return Flow::StopAt;
 }
 
-Flow jump(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
+Flow jump(Cpu& cpu, Selector selector, u64 wide_offset, const Insn& insn) {
+  if (cpu.state().mode.long_mode) {
+    log_transfer(cpu, "ljmp", selector, wide_offset);
+    return jump_long(cpu, selector, wide_offset, insn);
+  }
+  const u32 offset = static_cast<u32>(wide_offset);
   if (!logs_transfers() && jump_directly(cpu, selector, offset, insn.operand32())) return Flow::StopAt;
   if (cpu.state().mode.real_or_v86()) return real_transfer(cpu, selector, offset, insn.operand32());
   return jump_protected(cpu, selector, offset, insn);
 }
 
-Flow call(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
+Flow call(Cpu& cpu, Selector selector, u64 wide_offset, const Insn& insn) {
   CpuState& state = cpu.state();
+  if (state.mode.long_mode) {
+    log_transfer(cpu, "lcall", selector, wide_offset);
+    return call_long(cpu, selector, wide_offset, insn);
+  }
+  const u32 offset = static_cast<u32>(wide_offset);
   if (!logs_transfers() && call_directly(cpu, selector, offset, insn.operand32(), next_rip(state, insn)))
     return Flow::StopAt;
   if (!state.mode.real_or_v86()) return call_protected(cpu, selector, offset, insn);
@@ -213,17 +225,20 @@ Flow call(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
   return flow;
 }
 
-bool read_far_pointer(Cpu& cpu, const Insn& insn, Selector& selector, u32& offset) {
+// The operand of indirect JMP and CALL: the selector follows an offset of the operand size. AMD's have none of 64 bits
+// (APM 3, CALL far; SDM 2, CALL).
+bool read_far_pointer(Cpu& cpu, const Insn& insn, Selector& selector, u64& offset) {
   const CpuState& state = cpu.state();
   const SegmentName segment = operand_segment(insn);
-  const u32 at = effective_address(state, insn);
+  const u64 at = effective_address(state, insn);
+  const unsigned size = insn.operand64() && !cpu.model().is_amd() ? 8 : insn.operand32() ? 4 : 2;
   u16 word = 0, low = 0;
-  if (insn.operand32()) {
-    if (!cpu.read(segment, at, offset) || !cpu.read(segment, (at + 4) & insn.address_mask, word)) return false;
-  } else {
-    if (!cpu.read(segment, at, low) || !cpu.read(segment, (at + 2) & insn.address_mask, word)) return false;
-    offset = low;
-  }
+  u32 half = 0;
+  const bool read = size == 8   ? cpu.read(segment, at, offset)
+                    : size == 4 ? cpu.read(segment, at, half)
+                                : cpu.read(segment, at, low);
+  if (!read || !cpu.read(segment, masked_offset(insn, at + size), word)) return false;
+  if (size != 8) offset = size == 4 ? half : low;
   selector = Selector(word);
   return true;
 }
@@ -389,23 +404,28 @@ Flow iret_in_v86(Cpu& cpu, const Insn& insn) {
 
 }  // namespace
 
-Flow jmp_far(Cpu& cpu, const Insn& insn) { return jump(cpu, Selector(insn.immediate2), insn.immediate, insn); }
-Flow call_far(Cpu& cpu, const Insn& insn) { return call(cpu, Selector(insn.immediate2), insn.immediate, insn); }
+Flow jmp_far(Cpu& cpu, const Insn& insn) {
+  return jump(cpu, Selector(insn.immediate2()), static_cast<u32>(insn.immediate), insn);
+}
+Flow call_far(Cpu& cpu, const Insn& insn) {
+  return call(cpu, Selector(insn.immediate2()), static_cast<u32>(insn.immediate), insn);
+}
 
 Flow jmp_far_indirect(Cpu& cpu, const Insn& insn) {
   Selector selector;
-  u32 offset = 0;
+  u64 offset = 0;
   return read_far_pointer(cpu, insn, selector, offset) ? jump(cpu, selector, offset, insn) : Flow::Fault;
 }
 Flow call_far_indirect(Cpu& cpu, const Insn& insn) {
   Selector selector;
-  u32 offset = 0;
+  u64 offset = 0;
   return read_far_pointer(cpu, insn, selector, offset) ? call(cpu, selector, offset, insn) : Flow::Fault;
 }
 
 Flow ret_far(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const u32 release = insn.immediate & 0xFFFF;
+  const u32 release = static_cast<u32>(insn.immediate & 0xFFFF);
+  if (state.mode.long_mode) return return_long(cpu, insn, release);
   if (!logs_transfers() && return_directly(cpu, insn.operand32(), release)) return Flow::StopAt;
   if (!read_frame(cpu, insn.operand32(), 2)) return Flow::Fault;
   if (!state.mode.real_or_v86()) return return_protected(cpu, insn, release);
@@ -423,6 +443,7 @@ Flow iret(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const bool wide = insn.operand32();
   state.nmi_blocked = false;  // even if IRET faults (SDM 3A 6.7.1)
+  if (state.mode.long_mode) return iret_long(cpu, insn);
   if (!logs_transfers() && iret_directly(cpu, wide)) return Flow::StopAt;
   if (state.mode.v86) return iret_in_v86(cpu, insn);
   if (state.mode.protected_mode && (state.system_flags & kNT) != 0) return iret_from_task(cpu, insn);

@@ -25,7 +25,7 @@ Flow pushf(Cpu& cpu, const Insn& insn) {
     if ((state.cr4 & kCr4Vme) == 0 || insn.operand32()) return cpu.raise(Vector::GeneralProtection, 0);
     flags = (flags & ~kIF) | kIOPL | ((flags & kVIF) != 0 ? kIF : 0u);
   }
-  return cpu.push_operand(insn.operand32(), flags) ? Flow::Next : Flow::Fault;
+  return cpu.push_operand(insn, flags) ? Flow::Next : Flow::Fault;
 }
 
 Flow popf(Cpu& cpu, const Insn& insn) {
@@ -35,8 +35,9 @@ Flow popf(Cpu& cpu, const Insn& insn) {
   const bool virtualised = state.mode.v86 && iopl(state) < 3;
   if (virtualised && ((state.cr4 & kCr4Vme) == 0 || wide)) return cpu.raise(Vector::GeneralProtection, 0);
   const u64 old_esp = state.gpr[kEsp];
-  u32 value = 0;
-  if (!cpu.pop_operand(wide, value)) return Flow::Fault;
+  u64 image = 0;
+  if (!cpu.pop_operand(insn, image)) return Flow::Fault;
+  u32 value = static_cast<u32>(image);
   if (virtualised) {
     if ((value & kTF) != 0 || ((value & kIF) != 0 && (state.system_flags & kVIP) != 0)) {
       state.gpr[kEsp] = old_esp;

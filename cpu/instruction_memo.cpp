@@ -6,12 +6,12 @@
 
 namespace relic86 {
 
-const Insn& InstructionMemo::at(const u8* bytes, bool code32) {
+const Insn& InstructionMemo::at(const u8* bytes, CodeSize size) {
   constexpr u64 kSizeMask = u64{0xFF} << 56;
   Words words;
   std::memcpy(&words.low, bytes, sizeof words.low);
   std::memcpy(&words.high, bytes + sizeof words.low, sizeof words.high);
-  words.high = (words.high & ~kSizeMask) | (code32 ? u64{2} : u64{1}) << 56;
+  words.high = (words.high & ~kSizeMask) | (u64{static_cast<u8>(size)} + 1) << 56;
 
   constexpr u32 kGoldenRatio = 0x9E3779B1;
   constexpr unsigned kShift = 32 - 10;
@@ -22,7 +22,7 @@ const Insn& InstructionMemo::at(const u8* bytes, bool code32) {
   if (difference == 0) [[likely]]
     return entry.insn;
 
-  const bool whole = decoder_.decode({bytes, kMaxInstructionLength}, code32, entry.insn);
+  const bool whole = decoder_.decode({bytes, kMaxInstructionLength}, size, entry.insn);
   RELIC86_ASSERT(whole);
   // What is no instruction may be none for any of its bytes.
   const u32 length = entry.insn.row == kNoRow ? kMaxInstructionLength : entry.insn.length;

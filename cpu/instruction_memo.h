@@ -19,7 +19,7 @@ class InstructionMemo {
   explicit InstructionMemo(const Decoder& decoder) : decoder_(decoder) {}
 
   // The instruction that these kWindow bytes begin with; it stays until the next call.
-  const Insn& at(const u8* bytes, bool code32);
+  const Insn& at(const u8* bytes, CodeSize size);
 
  private:
   // Bytes as two words. No instruction has a 16th byte: the code size stands there.

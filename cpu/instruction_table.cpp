@@ -23,6 +23,7 @@ constexpr u16 P66 = kMatch66;
 constexpr u16 PF3 = kMatchF3;
 constexpr u16 PF2 = kMatchF2;
 constexpr u16 CONTROL = 0;
+constexpr u16 NO_REX_B = kMatchNoRexB;
 constexpr u16 REG(unsigned n) { return static_cast<u16>(kMatchReg | n); }
 constexpr u16 RM(unsigned n) { return static_cast<u16>(kMatchRm | (n << 4)); }
 
@@ -37,7 +38,8 @@ constexpr UndefinedFlags FORMULA(u32 flags) { return {flags, UndefinedValue::For
 
 constexpr u16 LOCKABLE = kTraitLockable, FAULTS = kTraitFaults, ENDS_BLOCK = kTraitEndsBlock, BRANCH = kTraitBranch,
               CPL0 = kTraitCpl0, IOPL = kTraitIopl, STACK = kTraitStack, STRING = kTraitString,
-              MAYBE_FLAGS = kTraitMaybeFlags, PLAIN66 = kTraitNoOperandPrefix;
+              MAYBE_FLAGS = kTraitMaybeFlags, PLAIN66 = kTraitNoOperandPrefix, NOT64 = kTraitNot64,
+              ONLY64 = kTraitOnly64, DEFAULT64 = kTraitDefault64, NEAR64 = kTraitNear64;
 
 constexpr UnitShape HANDLER = 0;
 constexpr UnitShape X87(unsigned bytes) { return kShapeX87 | bytes; }
@@ -63,8 +65,10 @@ constexpr UnitShape X87_STORE(unsigned bytes) { return X87_REGISTER | STORE | by
                  #operands,                                                                                    \
                  #meaning,                                                                                     \
                  is_hot,                                                                                       \
-                 ((RELIC86_NOTATION operands::kModRm) || (match) != 0),                                        \
+                 ((RELIC86_NOTATION operands::kModRm) || ((match) & ~kMatchNoRexB) != 0),                      \
                  RELIC86_NOTATION operands::kOpcodeRegister,                                                   \
+                 ((RELIC86_NOTATION operands::kEightByReg) || ((match)&kMatchReg) != 0),                       \
+                 RELIC86_NOTATION operands::kEightByRm,                                                        \
                  static_cast<ImmediateKind>(RELIC86_NOTATION operands::kImmediate),                            \
                  read,                                                                                         \
                  written,                                                                                      \
@@ -89,10 +93,12 @@ std::span<const InstructionRow> rows() {
 // Which rows to try for an opcode of a map.
 class RowIndex {
  public:
-  RowIndex() {
+  // absent: the trait of rows that do not exist here.
+  explicit RowIndex(TraitBits absent) {
     const auto all = rows();
     for (std::size_t i = 0; i < all.size(); ++i) {
       const InstructionRow& row = all[i];
+      if ((row.traits & absent) != 0) continue;
       for (unsigned k = 0; k < (row.opcode_register ? 8u : 1u); ++k) {
         candidates_[slot(row.map, static_cast<u8>(row.opcode + k))].push_back(static_cast<u16>(i));
       }
@@ -105,9 +111,9 @@ class RowIndex {
   std::array<std::vector<u16>, 4 * 256> candidates_;
 };
 
-const RowIndex& index() {
-  static const RowIndex kIndex;
-  return kIndex;
+const RowIndex& index(CodeSize size) {
+  static const RowIndex kLegacy(kTraitOnly64), kCode64(kTraitNot64);
+  return size == CodeSize::Bits64 ? kCode64 : kLegacy;
 }
 
 bool matches(u16 match, const Encoding& encoding) {
@@ -115,6 +121,7 @@ bool matches(u16 match, const Encoding& encoding) {
   if ((match & kMatchRm) != 0 && ((match >> 4) & 7u) != encoding.rm) return false;
   if ((match & kMatchMemory) != 0 && !encoding.memory) return false;
   if ((match & kMatchRegister) != 0 && encoding.memory) return false;
+  if ((match & kMatchNoRexB) != 0 && encoding.rex_b) return false;
   if ((match & kMatchPrefixes) != 0) {
     // F3 and F2 take precedence over 66 (SDM 2 2.1.2 and the opcode maps).
     const u16 found = encoding.prefix_f3   ? kMatchF3
@@ -136,7 +143,7 @@ const HandlerSet& handlers_of(unsigned row) {
     // The order of insn.def.
     for (const auto part : {dispatch::arithmetic_handlers(), dispatch::shifts_handlers(), dispatch::moves_handlers(),
                             dispatch::branches_handlers(), dispatch::system_handlers(), dispatch::x87_handlers(),
-                            dispatch::simd_handlers()}) {
+                            dispatch::simd_handlers(), dispatch::long_handlers()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -144,9 +151,9 @@ const HandlerSet& handlers_of(unsigned row) {
   return kAll[row];
 }
 
-OpcodeShape opcode_shape(OpcodeMap map, u8 opcode, FeatureSet features) {
+OpcodeShape opcode_shape(CodeSize size, OpcodeMap map, u8 opcode, FeatureSet features) {
   OpcodeShape shape;
-  for (const u16 row : index().candidates(map, opcode)) {
+  for (const u16 row : index(size).candidates(map, opcode)) {
     if ((features & feature_bit(rows()[row].feature)) == 0) continue;
     shape.exists = true;
     shape.modrm = shape.modrm || rows()[row].modrm;
@@ -154,9 +161,9 @@ OpcodeShape opcode_shape(OpcodeMap map, u8 opcode, FeatureSet features) {
   return shape;
 }
 
-u16 find_row(const Encoding& encoding, FeatureSet features) {
+u16 find_row(CodeSize size, const Encoding& encoding, FeatureSet features) {
   const auto all = rows();
-  for (const u16 row : index().candidates(encoding.map, encoding.opcode)) {
+  for (const u16 row : index(size).candidates(encoding.map, encoding.opcode)) {
     if (matches(all[row].match, encoding) && (features & feature_bit(all[row].feature)) != 0) return row;
   }
   return kNoRow;

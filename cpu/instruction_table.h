@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/types.h"
+#include "cpu/code_size.h"
 #include "cpu/insn.h"
 #include "cpu/unit_shape.h"
 
@@ -23,6 +24,7 @@ enum MatchBits : u16 {
   kMatchF3 = 1u << 12,
   kMatchF2 = 1u << 13,
   kMatchPrefixes = kMatchNoPrefix | kMatch66 | kMatchF3 | kMatchF2,
+  kMatchNoRexB = 1u << 14,
 };
 
 // What a processor model must have for a form to exist; without it the form is #UD. The first five are generations.
@@ -52,6 +54,9 @@ enum class Feature : u8 {
   Smap,
   Rdtscp,
   Popcnt,
+  Syscall,
+  Cmpxchg16b,
+  Lahf64,  // LAHF and SAHF in 64-bit mode
   Count
 };
 using FeatureSet = u32;  // bit n: Feature n
@@ -69,6 +74,10 @@ enum TraitBits : u16 {
   kTraitString = 1u << 7,           // REP prefixes repeat it
   kTraitMaybeFlags = 1u << 8,       // the written flags stay in some cases: a shift count of 0
   kTraitNoOperandPrefix = 1u << 9,  // 66 does not change the operand size (it is a mandatory prefix, or ignored)
+  kTraitNot64 = 1u << 10,           // #UD in 64-bit mode
+  kTraitOnly64 = 1u << 11,          // exists in 64-bit mode alone
+  kTraitDefault64 = 1u << 12,       // in 64-bit mode the operand size is 64, with 66 16
+  kTraitNear64 = 1u << 13,          // the same of near branches, where 66 is ignored by some parts (vendor_behaviour.h)
 };
 
 // The one value that relic86 gives flags that the manual leaves undefined.
@@ -89,12 +98,13 @@ enum class ImmediateKind : u8 {
   Byte,          // Ib
   SignedByte,    // Ib sign-extended to the operand size
   Word,          // Iw
-  OperandSize,   // Iz: 2 or 4 bytes
+  OperandSize,   // Iz: 2 or 4 bytes, sign-extended to operand size 64
   RelativeByte,  // Jb
   RelativeFull,  // Jz
   FarPointer,    // Ap: offset of the operand size, then a selector
   Offset,        // Ob, Ov: offset of the address size (a displacement)
   WordByte,      // Iw,Ib of ENTER
+  OperandFull,   // Iv: 2, 4 or 8 bytes
 };
 
 struct InstructionRow {
@@ -107,6 +117,8 @@ struct InstructionRow {
   bool hot;
   bool modrm;            // a ModRM byte follows the opcode
   bool opcode_register;  // the opcode's low three bits name a register: the row covers eight opcodes
+  // ModRM.reg and ModRM.rm that REX does not extend: MMX and segment registers, parts of the opcode.
+  bool eight_by_reg, eight_by_rm;
   ImmediateKind immediate;
   u32 flags_read;
   u32 flags_written;  // defined ones
@@ -118,9 +130,22 @@ struct InstructionRow {
 
 std::span<const InstructionRow> instruction_table();
 
-// The interpreter's handlers of one row. Rows without an E operand have the same one for register and memory.
-struct HandlerSet {
+// The interpreter's handlers of one row by operand size. Rows without an E operand have the same one for register and
+// memory.
+struct SizedHandlers {
   Handler register16, memory16, register32, memory32;
+};
+struct HandlerSet {
+  SizedHandlers legacy;  // of 16- and 32-bit code
+  SizedHandlers code64;  // of 64-bit code
+  Handler register64, memory64;
+
+  Handler of(const Insn& insn) const {
+    if (insn.operand64()) return insn.memory() ? memory64 : register64;
+    const SizedHandlers& sized = insn.code64() ? code64 : legacy;
+    if (insn.operand32()) return insn.memory() ? sized.memory32 : sized.register32;
+    return insn.memory() ? sized.memory16 : sized.register16;
+  }
 };
 const HandlerSet& handlers_of(unsigned row);
 
@@ -135,13 +160,14 @@ struct Encoding {
   bool prefix66 = false;
   bool prefix_f3 = false;
   bool prefix_f2 = false;
+  bool rex_b = false;
 };
-// Whether any row of this opcode exists, and whether the opcode has a ModRM byte.
+// Whether any row of this opcode exists in code of this size, and whether the opcode has a ModRM byte.
 struct OpcodeShape {
   bool exists = false;
   bool modrm = false;
 };
-OpcodeShape opcode_shape(OpcodeMap map, u8 opcode, FeatureSet features);
-u16 find_row(const Encoding& encoding, FeatureSet features);
+OpcodeShape opcode_shape(CodeSize size, OpcodeMap map, u8 opcode, FeatureSet features);
+u16 find_row(CodeSize size, const Encoding& encoding, FeatureSet features);
 
 }  // namespace relic86

@@ -2,6 +2,7 @@
 
 #include "cpu/access.h"
 #include "cpu/cpu.h"
+#include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
 #include "cpu/vendor_behaviour.h"
 
@@ -9,42 +10,52 @@ namespace relic86 {
 
 namespace {
 
-void write16(CpuState& state, Gpr index, u16 value) { state.gpr[index] = (state.gpr[index] & ~u64{0xFFFF}) | value; }
+// Bytes of the operand size.
+u32 operand_bytes(const Insn& insn) { return insn.operand64() ? 8 : insn.operand32() ? 4 : 2; }
 
-// A register of 16 or 32 bits by the operand size.
-void write_full(CpuState& state, unsigned index, bool wide, u32 value) {
-  if (wide) {
-    state.set_gpr32(index, value);
+// A register of so many bytes.
+void write_full(CpuState& state, unsigned index, u32 size, u64 value) {
+  if (size == 2) {
+    state.gpr[index] = (state.gpr[index] & ~u64{0xFFFF}) | (value & 0xFFFF);
   } else {
-    write16(state, static_cast<Gpr>(index), static_cast<u16>(value));
+    state.gpr[index] = size == 4 ? static_cast<u32>(value) : value;
   }
 }
 
-// One stack slot of 2 or 4 bytes at an offset in SS.
-bool read_slot(Cpu& cpu, u32 offset, bool wide, u32& value) {
-  offset &= cpu.stack_mask();
-  if (wide) return cpu.read(kSs, offset, value);
-  u16 narrow = 0;
-  if (!cpu.read(kSs, offset, narrow)) return false;
-  value = narrow;
+// An operand of 2, 4 or 8 bytes.
+bool read_sized(Cpu& cpu, SegmentName segment, u64 offset, u32 size, u64& value) {
+  if (size == 8) return cpu.read(segment, offset, value);
+  u32 half = 0;
+  u16 word = 0;
+  if (!(size == 4 ? cpu.read(segment, offset, half) : cpu.read(segment, offset, word))) return false;
+  value = size == 4 ? half : word;
   return true;
 }
-bool write_slot(Cpu& cpu, u32 offset, bool wide, u32 value) {
-  offset &= cpu.stack_mask();
-  return wide ? cpu.write(kSs, offset, value) : cpu.write(kSs, offset, static_cast<u16>(value));
+bool write_sized(Cpu& cpu, SegmentName segment, u64 offset, u32 size, u64 value) {
+  if (size == 8) return cpu.write(segment, offset, value);
+  return size == 4 ? cpu.write(segment, offset, static_cast<u32>(value))
+                   : cpu.write(segment, offset, static_cast<u16>(value));
 }
 
-void set_stack_pointer(Cpu& cpu, u32 value) {
-  const u32 mask = cpu.stack_mask();
+// One stack slot at an offset in SS.
+bool read_slot(Cpu& cpu, u64 offset, u32 size, u64& value) {
+  return read_sized(cpu, kSs, offset & cpu.pointer_mask(), size, value);
+}
+bool write_slot(Cpu& cpu, u64 offset, u32 size, u64 value) {
+  return write_sized(cpu, kSs, offset & cpu.pointer_mask(), size, value);
+}
+
+void set_stack_pointer(Cpu& cpu, u64 value) {
+  const u64 mask = cpu.pointer_mask();
   CpuState& state = cpu.state();
-  state.set_gpr32(kEsp, (state.gpr32(kEsp) & ~mask) | (value & mask));
+  state.gpr[kEsp] = (state.gpr[kEsp] & ~mask) | (value & mask);
 }
 
 }  // namespace
 
 Flow xlat(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const u32 offset = (state.gpr32(kEbx) + (state.gpr32(kEax) & 0xFF)) & insn.address_mask;
+  const u64 offset = masked_offset(insn, state.gpr[kEbx] + (state.gpr[kEax] & 0xFF));
   u8 value = 0;
   if (!cpu.read(operand_segment(insn), offset, value)) return Flow::Fault;
   state.gpr[kEax] = (state.gpr[kEax] & ~u64{0xFF}) | value;
@@ -53,7 +64,7 @@ Flow xlat(Cpu& cpu, const Insn& insn) {
 
 Flow bound(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const u32 offset = effective_address(state, insn);
+  const u32 offset = static_cast<u32>(effective_address(state, insn));
   const SegmentName segment = operand_segment(insn);
   i32 index = 0;
   i32 lower = 0;
@@ -79,9 +90,41 @@ Flow bound(Cpu& cpu, const Insn& insn) {
   return Flow::Next;
 }
 
-Flow cmpxchg8b(Cpu& cpu, const Insn& insn) {
+namespace {
+
+// CMPXCHG16B: the operand must be aligned, whatever EFLAGS.AC says.
+Flow cmpxchg16b(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const u32 offset = effective_address(state, insn);
+  constexpr u32 kSize = 16;
+  struct Pair {
+    u64 low = 0, high = 0;
+    bool operator==(const Pair&) const = default;
+  };
+  const u64 offset = effective_address(state, insn);
+  const SegmentName segment = operand_segment(insn);
+  if (cpu.linear_address(segment, offset).raw % kSize != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  Pair old;
+  if (!cpu.probe_write(segment, offset, kSize) || !cpu.read_bytes(segment, offset, &old, kSize)) return Flow::Fault;
+  const bool equal = old == Pair{state.gpr[kEax], state.gpr[kEdx]};
+  const Pair replacement = equal ? Pair{state.gpr[kEbx], state.gpr[kEcx]} : old;
+  if (!cpu.write_bytes(segment, offset, &replacement, kSize)) return Flow::Fault;
+  if (!equal) {
+    state.gpr[kEax] = old.low;
+    state.gpr[kEdx] = old.high;
+  }
+  state.flags.set_eflags((state.flags.eflags() & ~u32{kZF}) | (equal ? kZF : 0u));
+  return Flow::Next;
+}
+
+}  // namespace
+
+Flow cmpxchg8b(Cpu& cpu, const Insn& insn) {
+  if (insn.operand64()) {
+    const bool has = (cpu.model().instructions & feature_bit(Feature::Cmpxchg16b)) != 0;
+    return has ? cmpxchg16b(cpu, insn) : cpu.raise(Vector::InvalidOpcode);
+  }
+  CpuState& state = cpu.state();
+  const u64 offset = effective_address(state, insn);
   const SegmentName segment = operand_segment(insn);
   u64 old = 0;
   if (!cpu.read_for_write(segment, offset, old)) return Flow::Fault;
@@ -98,38 +141,36 @@ Flow cmpxchg8b(Cpu& cpu, const Insn& insn) {
 }
 
 Flow pop_register(Cpu& cpu, const Insn& insn) {
-  u32 value = 0;
+  u64 value = 0;
   CpuState& state = cpu.state();
-  const u32 pointer = state.gpr32(kEsp);
-  if (!read_slot(cpu, pointer, insn.operand32(), value)) return Flow::Fault;
-  set_stack_pointer(cpu, pointer + (insn.operand32() ? 4 : 2));
-  write_full(state, insn.rm, insn.operand32(), value);
+  const u64 pointer = state.gpr[kEsp];
+  const u32 size = operand_bytes(insn);
+  if (!read_slot(cpu, pointer, size, value)) return Flow::Fault;
+  set_stack_pointer(cpu, pointer + size);
+  write_full(state, insn.rm, size, value);
   return Flow::Next;
 }
 
 // The address is computed with ESP already advanced (SDM 2, POP).
 Flow pop_memory(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  u32 value = 0;
-  const u32 pointer = state.gpr32(kEsp);
-  if (!read_slot(cpu, pointer, insn.operand32(), value)) return Flow::Fault;
-  set_stack_pointer(cpu, pointer + (insn.operand32() ? 4 : 2));
-  const u32 offset = effective_address(state, insn);
-  const bool good = insn.operand32() ? cpu.write(operand_segment(insn), offset, value)
-                                     : cpu.write(operand_segment(insn), offset, static_cast<u16>(value));
-  if (good) return Flow::Next;
-  state.set_gpr32(kEsp, pointer);
+  u64 value = 0;
+  const u64 pointer = state.gpr[kEsp];
+  const u32 size = operand_bytes(insn);
+  if (!read_slot(cpu, pointer, size, value)) return Flow::Fault;
+  set_stack_pointer(cpu, pointer + size);
+  if (write_sized(cpu, operand_segment(insn), effective_address(state, insn), size, value)) return Flow::Next;
+  state.gpr[kEsp] = pointer;
   return Flow::Fault;
 }
 
 Flow pusha(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const bool wide = insn.operand32();
-  const u32 size = wide ? 4 : 2;
-  const u32 top = state.gpr32(kEsp);
+  const u32 size = operand_bytes(insn);
+  const u64 top = state.gpr[kEsp];
   // One push after the other: those before a fault are in memory, ESP is as it was (seen on an AMD part).
   for (u32 slot = 1; slot <= 8; ++slot) {
-    if (!write_slot(cpu, top - slot * size, wide, state.gpr32(slot - 1))) return Flow::Fault;
+    if (!write_slot(cpu, top - slot * size, size, state.gpr[slot - 1])) return Flow::Fault;
   }
   set_stack_pointer(cpu, top - 8 * size);
   return Flow::Next;
@@ -137,53 +178,50 @@ Flow pusha(Cpu& cpu, const Insn& insn) {
 
 Flow popa(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const bool wide = insn.operand32();
-  const u32 size = wide ? 4 : 2;
-  const u32 top = state.gpr32(kEsp);
+  const u32 size = operand_bytes(insn);
+  const u64 top = state.gpr[kEsp];
   // One pop after the other: registers popped before a fault keep their values (seen on an AMD part).
   for (u32 slot = 0; slot < 8; ++slot) {
-    u32 value = 0;
-    if (!read_slot(cpu, top + slot * size, wide, value)) return Flow::Fault;
-    if (7 - slot != kEsp) write_full(state, 7 - slot, wide, value);
+    u64 value = 0;
+    if (!read_slot(cpu, top + slot * size, size, value)) return Flow::Fault;
+    if (7 - slot != kEsp) write_full(state, 7 - slot, size, value);
   }
   set_stack_pointer(cpu, top + 8 * size);
   return Flow::Next;
 }
 
-// With a 32-bit operand size the selector is stored zero-extended, or alone in the lower half of its slot.
+// With an operand size above 16 bits the selector is stored zero-extended, or alone in the lowest bytes of its slot.
 Flow push_segment(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const u16 selector = state.segment[insn.reg].selector.raw;
-  if (!insn.operand32()) return cpu.push16(selector) ? Flow::Next : Flow::Fault;
-  if (!cpu.vendor().selectors_take_2_bytes) return cpu.push32(selector) ? Flow::Next : Flow::Fault;
-  const u32 mask = cpu.stack_mask();
-  const u32 top = (state.gpr32(kEsp) - 4) & mask;
-  if (!cpu.write(kSs, top, selector)) return Flow::Fault;
-  state.set_gpr32(kEsp, (state.gpr32(kEsp) & ~mask) | top);
+  if (insn.operand64() || !insn.operand32() || !cpu.vendor().selectors_take_2_bytes)
+    return cpu.push_operand(insn, selector) ? Flow::Next : Flow::Fault;
+  const u64 top = state.gpr[kEsp] - operand_bytes(insn);
+  if (!cpu.write(kSs, top & cpu.pointer_mask(), selector)) return Flow::Fault;
+  set_stack_pointer(cpu, top);
   return Flow::Next;
 }
 
 Flow enter(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  const bool wide = insn.operand32();
-  const u32 size = wide ? 4 : 2;
-  const u32 level = insn.immediate2 & 31u;
-  const u32 top = state.gpr32(kEsp);
-  const u32 mask = cpu.stack_mask();
+  const u32 size = operand_bytes(insn);
+  const u32 level = insn.immediate2() & 31u;
+  const u64 top = state.gpr[kEsp];
+  const u64 mask = cpu.pointer_mask();
   // What the stack pointer is after the first push: with a 16-bit stack ESP's upper half stays.
-  const u32 frame = (top & ~mask) | ((top - size) & mask);
+  const u64 frame = (top & ~mask) | ((top - size) & mask);
   // One push after the other: those before a fault are in memory, ESP and EBP are as they were (seen on an AMD part).
-  if (!write_slot(cpu, frame, wide, state.gpr32(kEbp))) return Flow::Fault;
+  if (!write_slot(cpu, frame, size, state.gpr[kEbp])) return Flow::Fault;
   for (u32 i = 1; i < level; ++i) {
-    u32 pointer = 0;
-    if (!read_slot(cpu, state.gpr32(kEbp) - i * size, wide, pointer)) return Flow::Fault;
-    if (!write_slot(cpu, frame - i * size, wide, pointer)) return Flow::Fault;
+    u64 pointer = 0;
+    if (!read_slot(cpu, state.gpr[kEbp] - i * size, size, pointer)) return Flow::Fault;
+    if (!write_slot(cpu, frame - i * size, size, pointer)) return Flow::Fault;
   }
-  if (level > 0 && !write_slot(cpu, frame - level * size, wide, frame)) return Flow::Fault;
-  const u32 bottom = top - (1 + level) * size - insn.immediate;
+  if (level > 0 && !write_slot(cpu, frame - level * size, size, frame)) return Flow::Fault;
+  const u64 bottom = top - (1 + level) * size - static_cast<u16>(insn.immediate);
   // The new top of the stack must be writable too (SDM 2, ENTER).
-  if (!cpu.probe_write(kSs, bottom & cpu.stack_mask(), size)) return Flow::Fault;
-  write_full(state, kEbp, wide, frame);
+  if (!cpu.probe_write(kSs, bottom & mask, size)) return Flow::Fault;
+  write_full(state, kEbp, size, frame);
   set_stack_pointer(cpu, bottom);
   return Flow::Next;
 }

@@ -7,12 +7,14 @@
 
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/interrupt_delivery.h"
 #include "cpu/system_instructions.h"
 #include "cpu/system_management.h"
 #include "cpu/trace.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -31,7 +33,8 @@ Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
       state_(cpu.state()),
       bus_(bus),
       store_(bus.store()),
-      decoder_(cpu.model().instructions),
+      decoder_(cpu.model().instructions, Decoder::Reading::CommonHere,
+               cpu.vendor().narrows_near_branches ? NarrowBranches::With66 : NarrowBranches::Never),
       blocks_(bus.store()),
       memo_(decoder_) {
   store_.set_code_watch(this);
@@ -39,9 +42,10 @@ Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
 }
 
 void Interpreter::patch_in_place(bool wanted) {
-  blocks_.patch_in_place(!wanted ? CodePatcher::Decode{} : [this](std::span<const u8> window, bool code32, Insn& insn) {
-    return decoder_.decode(window, code32, insn);
-  });
+  blocks_.patch_in_place(!wanted ? CodePatcher::Decode{}
+                                 : [this](std::span<const u8> window, CodeSize size, Insn& insn) {
+                                     return decoder_.decode(window, size, insn);
+                                   });
 }
 
 Interpreter::~Interpreter() { store_.set_code_watch(nullptr); }
@@ -60,7 +64,19 @@ void Interpreter::code_written(BackingOffset first, u64 length) {
   blocks_.invalidate(first, length, writer);
 }
 
-u64 Interpreter::linear_rip() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
+u64 Interpreter::linear_after(u32 bytes) const {
+  if (state_.mode.code64) [[unlikely]]
+    return state_.rip + bytes;
+  return static_cast<u32>(state_.segment[kCs].base + state_.rip + bytes);
+}
+
+// In 64-bit mode code goes on to the end of its half of the canonical addresses; 0 where RIP is not canonical.
+u64 Interpreter::code_limit() const {
+  if (!state_.mode.code64) [[likely]]
+    return state_.segment[kCs].limit;
+  if (!canonical(state_.rip)) return 0;
+  return state_.rip < kLowerHalfEnd ? kLowerHalfEnd - 1 : ~u64{0};
+}
 
 void Interpreter::begin(u64 budget) {
   cpu_.begin_slice(budget);
@@ -133,33 +149,36 @@ ExitReason Interpreter::run_blocks(u64 budget) {
       if (const auto reason = step_checked()) return *reason;
       continue;
     }
-    // Blocks follow each other without a look at pending work as long as they end in plain branches.
-    Flow flow = Flow::Next;
-    do {
-      CodeBlock* const block = current_block();
-      if (block == nullptr && unkept_) {
-        flow = run_unkept();
-        continue;
-      }
-      if (block == nullptr) {
-        if (!uncached_) {
-          deliver();
-        } else if (const auto reason = step_checked()) {
-          return *reason;
-        }
-        break;
-      }
-      if (block->guarded) [[unlikely]] {
-        if (meets_breakpoint()) return ExitReason::Breakpoint;
-        if (meets_instruction_breakpoint()) {
-          step();
-          break;
-        }
-      }
-      if constexpr (traced) trace_entered(cpu_, block->first);
-      flow = run_block(block->insns.data());
-    } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
+    if (const auto reason = run_chain<traced>()) return *reason;
   }
+}
+
+// Blocks follow each other without a look at pending work as long as they end in plain branches.
+template <bool traced>
+std::optional<ExitReason> Interpreter::run_chain() {
+  Flow flow = Flow::Next;
+  do {
+    CodeBlock* const block = current_block();
+    if (block == nullptr && unkept_) {
+      flow = run_unkept();
+      continue;
+    }
+    if (block == nullptr) {
+      if (uncached_) return step_checked();
+      deliver();
+      return std::nullopt;
+    }
+    if (block->guarded) [[unlikely]] {
+      if (meets_breakpoint()) return ExitReason::Breakpoint;
+      if (meets_instruction_breakpoint()) {
+        step();
+        return std::nullopt;
+      }
+    }
+    if constexpr (traced) trace_entered(cpu_, block->first);
+    flow = run_block(block->insns.data());
+  } while ((flow == Flow::Branched || flow == Flow::Lookup) && state_.remaining > 0);
+  return std::nullopt;
 }
 
 // Acts on what is pending between two instructions, in the order of SDM 3A table 6-2.
@@ -286,7 +305,7 @@ bool Interpreter::translate(u64 linear, FetchPage& page) {
 
 CodeBlock* Interpreter::current_block() {
   const u64 linear = linear_rip();
-  const u32 limit = state_.segment[kCs].limit;
+  const u64 limit = code_limit();
   uncached_ = unkept_ = false;
   if (state_.rip > limit) [[unlikely]] {
     cpu_.raise(Vector::GeneralProtection, 0);
@@ -302,14 +321,14 @@ CodeBlock* Interpreter::current_block() {
     return nullptr;
   }
   const BackingOffset first = fetch_.code.backing + (linear & (kPageSize - 1));
-  const bool code32 = state_.mode.code32;
+  const CodeSize size = code_size(state_.mode);
   if (!std::exchange(keeps_next_, false) && blocks_.passes_unkept(first) && may_run_unkept()) [[unlikely]] {
     uncached_ = unkept_ = true;
     return nullptr;
   }
-  CodeBlock* block = blocks_.find(CodeBlocks::key_of(first, code32));
+  CodeBlock* block = blocks_.find(CodeBlocks::key_of(first, size));
   if (block == nullptr || (block->straddles && !second_page_matches(*block))) [[unlikely]] {
-    block = decode_block(first, code32);
+    block = decode_block(first, size);
     if (block == nullptr) return nullptr;
   }
   if (state_.rip + block->bytes - 1 > limit) [[unlikely]] {
@@ -330,13 +349,13 @@ Flow Interpreter::run_unkept() {
   for (;;) {
     const u64 linear = linear_rip(), in_page = linear & (kPageSize - 1);
     if (page_of(linear) != fetch_.linear_page || cpu_.mmu().tlb().flushes() != fetch_.flushes) return Flow::Lookup;
-    const bool whole = in_page + InstructionMemo::kWindow <= kPageSize &&
-                       state_.rip + kMaxInstructionLength <= state_.segment[kCs].limit;
+    const bool whole =
+        in_page + InstructionMemo::kWindow <= kPageSize && state_.rip + kMaxInstructionLength <= code_limit();
     if (!whole) {
       step();
       return Flow::Stop;
     }
-    const Insn& insn = memo_.at(store_.host(fetch_.code.backing) + in_page, state_.mode.code32);
+    const Insn& insn = memo_.at(store_.host(fetch_.code.backing) + in_page, code_size(state_.mode));
     if (insn.repeats()) {  // a repeated instruction is told of writes over itself by the death of its block
       keeps_next_ = true;
       return Flow::Lookup;
@@ -354,13 +373,13 @@ Flow Interpreter::run_unkept() {
 
 bool Interpreter::second_page_matches(CodeBlock& block) {
   FetchPage second;
-  if (!translate(static_cast<u32>(linear_rip() + kMaxInstructionLength), second)) return false;
+  if (!translate(linear_after(kMaxInstructionLength), second)) return false;
   return second.code.backed && second.code.backing == block.second_page;
 }
 
-CodeBlock* Interpreter::decode_block(BackingOffset first, bool code32) {
+CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   auto block = std::make_unique<CodeBlock>();
-  block->key = CodeBlocks::key_of(first, code32);
+  block->key = CodeBlocks::key_of(first, size);
   block->first = first;
   const u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
   const u8* const bytes = store_.host(first);
@@ -368,42 +387,42 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, bool code32) {
   while (block->bytes < room && block->insns.size() < CodeBlocks::kMaxInstructions) {
     if (block->bytes != 0 && cuts_[(first.raw + block->bytes) & (kPageSize - 1)]) break;
     Insn insn;
-    if (!decoder_.decode({bytes + block->bytes, room - block->bytes}, code32, insn)) break;
+    if (!decoder_.decode({bytes + block->bytes, room - block->bytes}, size, insn)) break;
     ++decoded_;
     block->insns.push_back(insn);
     block->bytes += insn.length;
     if (ends_block(insn)) break;
   }
-  if (block->insns.empty()) return decode_straddling(first, code32);
+  if (block->insns.empty()) return decode_straddling(first, size);
   if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {bytes, block->bytes});
   return blocks_.insert(std::move(block));
 }
 
 // The first instruction runs over the end of its page: a block of its own that depends on both pages.
-CodeBlock* Interpreter::decode_straddling(BackingOffset first, bool code32) {
+CodeBlock* Interpreter::decode_straddling(BackingOffset first, CodeSize size) {
   const u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
-  const u64 left = u64{state_.segment[kCs].limit} - state_.rip + 1;
+  const u64 left = code_limit() - state_.rip + 1;
   if (left <= room) {
     cpu_.raise(Vector::GeneralProtection, 0);
     return nullptr;
   }
   FetchPage second;
-  if (!translate(static_cast<u32>(linear_rip() + room), second)) return nullptr;
+  if (!translate(linear_after(room), second)) return nullptr;
   if (!second.code.backed) {
     uncached_ = true;
     return nullptr;
   }
   u8 window[kMaxInstructionLength];
-  const u32 size = static_cast<u32>(std::min<u64>(left, sizeof window));
+  const u32 most = static_cast<u32>(std::min<u64>(left, sizeof window));
   const u8* const head = store_.host(first);
   const u8* const tail = store_.host(second.code.backing);
-  for (u32 i = 0; i < size; ++i) window[i] = i < room ? head[i] : tail[i - room];
+  for (u32 i = 0; i < most; ++i) window[i] = i < room ? head[i] : tail[i - room];
   auto block = std::make_unique<CodeBlock>();
-  block->key = CodeBlocks::key_of(first, code32);
+  block->key = CodeBlocks::key_of(first, size);
   block->first = first;
   block->guarded = cuts_[first.raw & (kPageSize - 1)];
   Insn insn;
-  if (!decoder_.decode({window, size}, code32, insn)) {
+  if (!decoder_.decode({window, most}, size, insn)) {
     cpu_.raise(Vector::GeneralProtection, 0);
     return nullptr;
   }
@@ -419,18 +438,17 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, bool code32) {
 bool Interpreter::fetch_uncached(Insn& insn) {
   u8 window[kMaxInstructionLength];
   FetchPage page = fetch_;
-  for (u32 size = 1; size <= kMaxInstructionLength; ++size) {
-    const u64 offset = state_.rip + size - 1;
-    if (offset > state_.segment[kCs].limit) {
+  for (u32 have = 1; have <= kMaxInstructionLength; ++have) {
+    if (state_.rip + have - 1 > code_limit()) {
       cpu_.raise(Vector::GeneralProtection, 0);
       return false;
     }
-    const u64 linear = static_cast<u32>(state_.segment[kCs].base + offset);
+    const u64 linear = linear_after(have - 1);
     if (page_of(linear) != page.linear_page && !translate(linear, page)) return false;
     const u64 in_page = linear & (kPageSize - 1);
-    window[size - 1] =
+    window[have - 1] =
         page.code.backed ? page.code.host[in_page] : static_cast<u8>(bus_.read(page.code.physical + in_page, 1));
-    if (decoder_.decode({window, size}, state_.mode.code32, insn)) return true;
+    if (decoder_.decode({window, have}, code_size(state_.mode), insn)) return true;
   }
   cpu_.raise(Vector::GeneralProtection, 0);
   return false;

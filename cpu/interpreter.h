@@ -71,6 +71,9 @@ class Interpreter final : public Executor, public CodeWatch {
   // Of uncached code: run_unkept() runs it as well, and faster than steps.
   bool unkept() const { return unkept_; }
   Flow run_unkept();
+  // Blocks that follow each other, up to one that ends in more than a plain branch or to the end of the budget; what
+  // cannot be a block is stepped. A reason: the run ends.
+  std::optional<ExitReason> run_interpreted() { return run_chain<false>(); }
   // Runs from insn to the block's end, a stop or the end of the budget.
   Flow run_block(const Insn* insn);
   void step();
@@ -86,6 +89,8 @@ class Interpreter final : public Executor, public CodeWatch {
  private:
   template <bool traced>
   ExitReason run_blocks(u64 budget);
+  template <bool traced>
+  std::optional<ExitReason> run_chain();
   // Where the code at one linear page lies.
   struct FetchPage {
     u64 linear_page = ~u64{0};  // page_of(); ~0: none
@@ -94,16 +99,18 @@ class Interpreter final : public Executor, public CodeWatch {
   };
 
   // Linear address >> 12, and who fetches: translated code changes the privilege without a word (SYSENTER).
-  u64 page_of(u64 linear) const { return linear >> kPageShift | (state_.mode.cpl == 3 ? u64{1} << 32 : 0); }
+  u64 page_of(u64 linear) const { return linear >> kPageShift | (state_.mode.cpl == 3 ? u64{1} << 63 : 0); }
   bool translate(u64 linear, FetchPage& page);
-  CodeBlock* decode_block(BackingOffset first, bool code32);
-  CodeBlock* decode_straddling(BackingOffset first, bool code32);
+  CodeBlock* decode_block(BackingOffset first, CodeSize size);
+  CodeBlock* decode_straddling(BackingOffset first, CodeSize size);
   bool second_page_matches(CodeBlock& block);
   bool may_run_unkept() const;
   // One instruction outside any block: unbacked code, or one that the segment limit cuts.
   bool fetch_uncached(Insn& insn);
 
-  u64 linear_rip() const;
+  u64 linear_rip() const { return linear_after(0); }
+  u64 linear_after(u32 bytes) const;  // the linear address so many bytes after CS:RIP
+  u64 code_limit() const;             // the last RIP that code may be fetched from
   std::bitset<kPageSize> wanted_cuts() const;
   void cut_blocks();
   void forget_fetch_page() { fetch_.linear_page = ~u64{0}; }

@@ -4,6 +4,7 @@
 #include "cpu/access.h"
 #include "cpu/cpu_dump.h"
 #include "cpu/direct_transfers.h"
+#include "cpu/long_transfer.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
 
@@ -81,7 +82,8 @@ bool redirection_bit(Cpu& cpu, u8 vector, bool& redirected) {
 }
 
 bool push_frame(Cpu& cpu, bool wide, const Event& event, u32 flags, Selector cs) {
-  if (!cpu.push_operand(wide, flags) || !cpu.push_operand(wide, cs.raw) || !cpu.push_operand(wide, event.return_rip))
+  if (!cpu.push_operand(wide, flags) || !cpu.push_operand(wide, cs.raw) ||
+      !cpu.push_operand(wide, static_cast<u32>(event.return_rip)))
     return false;
   return !event.has_error || cpu.push_operand(wide, event.error_code);
 }
@@ -219,7 +221,7 @@ bool deliver_protected(Cpu& cpu, const Event& event) {
     cpu.raise(Vector::SegmentNotPresent, selector_error(selector, external));
     return false;
   }
-  return switch_task(cpu, selector, tss, TaskSwitchCause::Interrupt, event.return_rip, external,
+  return switch_task(cpu, selector, tss, TaskSwitchCause::Interrupt, static_cast<u32>(event.return_rip), external,
                      {event.has_error, event.error_code});
 }
 
@@ -232,14 +234,15 @@ void log_event(Cpu& cpu, const Event& event) {
       log::Channel::Interrupts,
       fmt::format("{:6}: v={:02x} e={:04x} i={} cpl={} IP={:04x}:{:08x} pc={:08x} SP={:04x}:{:08x} {}={:08x}\n{}",
                   log::next_number(), event.vector, event.error_code, event.software ? 1 : 0, state.mode.cpl,
-                  code.selector.raw, state.rip, static_cast<u32>(code.base + state.rip),
-                  state.segment[kSs].selector.raw, state.gpr[kEsp], page_fault ? "CR2" : "EAX",
-                  page_fault ? state.cr2 : state.gpr[kEax], describe_registers(cpu, false)));
+                  code.selector.raw, state.rip, cpu.linear_address(kCs, state.rip).raw, state.segment[kSs].selector.raw,
+                  state.gpr[kEsp], page_fault ? "CR2" : "EAX", page_fault ? state.cr2 : state.gpr[kEax],
+                  describe_registers(cpu, false)));
 }
 
 bool deliver(Cpu& cpu, const Event& event) {
   CpuState& state = cpu.state();
   if (log::enabled(log::Channel::Interrupts)) log_event(cpu, event);
+  if (state.mode.long_mode) return deliver_long(cpu, event);
   if (deliver_directly(cpu, event)) return true;
   Event real = event;
   real.has_error = false;
@@ -288,7 +291,7 @@ void deliver_with_escalation(Cpu& cpu, Event event, std::optional<Vector> first)
     event.has_error = has_error_code(*first);
     event.error_code = twice ? 0 : second.error_code;
     event.resume = !twice;
-    event.return_rip = cpu.state().eip();
+    event.return_rip = cpu.state().rip;
   }
 }
 
@@ -315,7 +318,7 @@ void deliver_fault(Cpu& cpu) {
   event.vector = static_cast<u8>(fault.vector);
   event.has_error = has_error_code(fault.vector);
   event.error_code = fault.error_code;
-  event.return_rip = state.eip();
+  event.return_rip = state.rip;
   // Faults push RF set, instruction breakpoints do not (SDM 3B 17.3.1.1).
   event.resume = fault.vector != Vector::Debug || fault.error_code != kInstructionBreakpoint;
   take(cpu, event, fault.vector);
@@ -330,7 +333,7 @@ void deliver_debug_trap(Cpu& cpu) {
   state.dr[7] &= ~u64{1u << 13};
   Event event;
   event.vector = static_cast<u8>(Vector::Debug);
-  event.return_rip = state.eip();
+  event.return_rip = state.rip;
   state.halted = false;
   take(cpu, event, Vector::Debug);
 }
@@ -341,7 +344,7 @@ void deliver_nmi(Cpu& cpu) {
   state.halted = false;
   Event event;
   event.vector = static_cast<u8>(Vector::Nmi);
-  event.return_rip = state.eip();
+  event.return_rip = state.rip;
   take(cpu, event, std::nullopt);
 }
 
@@ -350,13 +353,13 @@ void deliver_external_interrupt(Cpu& cpu, u8 vector) {
   state.halted = false;
   Event event;
   event.vector = vector;
-  event.return_rip = state.eip();
+  event.return_rip = state.rip;
   take(cpu, event, std::nullopt);
 }
 
 namespace {
 
-Event software_event(u8 vector, SoftInterrupt kind, u32 return_rip) {
+Event software_event(u8 vector, SoftInterrupt kind, u64 return_rip) {
   Event event;
   event.vector = vector;
   event.software = kind != SoftInterrupt::Int1;
@@ -366,7 +369,7 @@ Event software_event(u8 vector, SoftInterrupt kind, u32 return_rip) {
 
 }  // namespace
 
-bool interrupt_directly(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip) {
+bool interrupt_directly(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 return_rip) {
   const CpuState& state = cpu.state();
   if (log::enabled(log::Channel::Interrupts)) return false;
   if (kind == SoftInterrupt::IntN && state.mode.v86) {
@@ -375,7 +378,7 @@ bool interrupt_directly(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip)
   return deliver_directly(cpu, software_event(vector, kind, return_rip));
 }
 
-bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip) {
+bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 return_rip) {
   CpuState& state = cpu.state();
   const Event event = software_event(vector, kind, return_rip);
   if (kind == SoftInterrupt::IntN && state.mode.v86) {
@@ -396,9 +399,10 @@ bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 ret
 
 namespace {
 Flow software_interrupt(Cpu& cpu, const Insn& insn, u8 vector, SoftInterrupt kind) {
-  const u32 mask = cpu.state().mode.code32 ? 0xFFFFFFFFu : 0xFFFFu;
-  return deliver_software_interrupt(cpu, vector, kind, (cpu.state().eip() + insn.length) & mask) ? Flow::StopAt
-                                                                                                 : Flow::Fault;
+  const CpuMode& mode = cpu.state().mode;
+  const u64 mask = mode.code64 ? ~u64{0} : mode.code32 ? 0xFFFFFFFF : 0xFFFF;
+  const u64 next = (cpu.state().rip + insn.length) & mask;
+  return deliver_software_interrupt(cpu, vector, kind, next) ? Flow::StopAt : Flow::Fault;
 }
 }  // namespace
 

@@ -16,8 +16,8 @@ void deliver_external_interrupt(Cpu& cpu, u8 vector);
 // INT n, INT3, INTO, INT1 from the instruction itself: return_rip is what the handler returns to. On a fault nothing
 // has changed and cpu.fault() says why.
 enum class SoftInterrupt : u8 { IntN, Int3, Into, Int1 };
-bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip);
+bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 return_rip);
 // The same in the usual case (cpu/direct_transfers.h). False: nothing was done.
-bool interrupt_directly(Cpu& cpu, u8 vector, SoftInterrupt kind, u32 return_rip);
+bool interrupt_directly(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 return_rip);
 
 }  // namespace relic86

@@ -21,6 +21,9 @@ class ApicRegisters {
   virtual bool set_base(u64 value) = 0;
   virtual bool read(u32 number, u64& value) = 0;  // 800h to 8FFh, x2APIC mode
   virtual bool write(u32 number, u64 value) = 0;
+  // CR8: the task priority's class, bits 7:4 of the TPR (SDM 3A 10.8.6).
+  virtual u8 task_priority() const = 0;
+  virtual void set_task_priority(u8 priority_class) = 0;
   // IA32_TSC_DEADLINE: its value, and the guest time at which the TSC reaches it.
   virtual u64 deadline() const = 0;
   virtual void set_deadline(u64 tsc, GuestTime moment) = 0;

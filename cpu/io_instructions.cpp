@@ -1,6 +1,7 @@
 // IN, OUT and the I/O permission check (SDM 1 chapter 19).
 #include "cpu/access.h"
 #include "cpu/debug_registers.h"
+#include "cpu/long_mode.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -16,10 +17,10 @@ bool io_permitted(Cpu& cpu, IoPort port, unsigned width) {
   };
   if ((tss.type() & 8) == 0 || tss.limit < 103) return refuse();
   u16 map = 0, bits = 0;
-  if (!cpu.read_system(LinAddr(static_cast<u32>(tss.base + 102)), map)) return false;
+  if (!cpu.read_system(system_address(state, tss.base + 102), map)) return false;
   const u32 offset = map + port.raw / 8u;
   if (offset + 1 > tss.limit) return refuse();  // two bytes are always read
-  if (!cpu.read_system(LinAddr(static_cast<u32>(tss.base + offset)), bits)) return false;
+  if (!cpu.read_system(system_address(state, tss.base + offset), bits)) return false;
   const u32 wanted = ((1u << width) - 1) << (port.raw & 7);
   return (bits & wanted) == 0 ? true : refuse();
 }
@@ -31,8 +32,8 @@ Flow input(Cpu& cpu, u16 port, unsigned width) {
   check_io_breakpoints(cpu, IoPort(port), width);
   CpuState& state = cpu.state();
   const u32 value = cpu.io().read(IoPort(port), width);
-  const u32 mask = static_cast<u32>(all_ones(width));
-  state.set_gpr32(kEax, (state.gpr32(kEax) & ~mask) | (value & mask));
+  const u64 mask = all_ones(width);
+  state.gpr[kEax] = (width == 4 ? 0 : state.gpr[kEax] & ~mask) | (value & mask);
   return Flow::Next;
 }
 

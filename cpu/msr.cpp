@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
+#include "cpu/long_mode.h"
+#include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -12,7 +14,6 @@ namespace relic86 {
 namespace {
 
 constexpr u64 kCr4Tsd = 1u << 2, kCr4Pce = 1u << 8;
-constexpr u64 kEferSce = 1u << 0, kEferNxe = 1u << 11;
 
 // The TSC counts nanoseconds of guest time: 1 GHz.
 u64 tsc_now(const Cpu& cpu) { return static_cast<u64>(cpu.clock().now()); }
@@ -55,6 +56,13 @@ enum MsrNumber : u32 {
   kMc0First = 0x400,
   kMc0Last = 0x40F,
   kEfer = 0xC0000080u,
+  kStar = 0xC0000081u,
+  kLstar = 0xC0000082u,
+  kCstar = 0xC0000083u,
+  kFmask = 0xC0000084u,
+  kFsBase = 0xC0000100u,
+  kGsBase = 0xC0000101u,
+  kKernelGsBase = 0xC0000102u,
   kTscAux = 0xC0000103u,
   kHardwareConfiguration = 0xC0010015u,
 };
@@ -106,6 +114,47 @@ u64* kept_register(CpuState& state, const CpuModel& model, u32 number) {
   return nullptr;
 }
 
+// Registers that came with SYSCALL and long mode, of 64 bits each; null: the model has none of that number. Bases and
+// entry points must be canonical.
+struct LongRegister {
+  u64* value = nullptr;
+  bool address = false;
+};
+LongRegister long_register(CpuState& state, const CpuModel& model, u32 number) {
+  if (number == kStar) return {(model.efer_bits() & kEferSce) != 0 ? &state.star : nullptr, false};
+  if (!model.has_long_mode()) return {};
+  switch (number) {
+    case kLstar: return {&state.lstar, true};
+    case kCstar: return {&state.cstar, true};
+    case kFmask: return {&state.fmask, false};
+    case kFsBase: return {&state.segment[kFs].base, true};
+    case kGsBase: return {&state.segment[kGs].base, true};
+    case kKernelGsBase: return {&state.kernel_gs_base, true};
+    default: return {};
+  }
+}
+
+bool write_long_register(CpuState& state, LongRegister target, u64 value) {
+  constexpr u64 kFlags = 0xFFFFFFFF;  // bits 63:32 of FMASK are reserved
+  if (target.address ? !canonical(value) : target.value == &state.fmask && (value & ~kFlags) != 0) return false;
+  *target.value = value;
+  for (const SegmentName name : {kFs, kGs}) {
+    if (target.value == &state.segment[name].base) derive_limits(state, state.segment[name]);
+  }
+  return true;
+}
+
+// LMA is not writable, and LME stays while paging is on (SDM 3A 2.2.1).
+bool write_efer(Cpu& cpu, u64 value) {
+  CpuState& state = cpu.state();
+  value = (value & ~kEferLma) | (state.efer & kEferLma);
+  if ((value & ~cpu.model().efer_bits()) != 0) return false;
+  if (((value ^ state.efer) & kEferLme) != 0 && state.mode.paging) return false;
+  state.efer = value;
+  cpu.update_mode();
+  return true;
+}
+
 // Registers of real parts that systems probe and that do nothing here: they read 0 and swallow writes (SDM 4, P6 family
 // and Pentium 4 tables; BIOS and Kernel Developer's Guide for AMD family 0Fh).
 bool inert_register(const CpuModel& model, u32 number) {
@@ -130,6 +179,7 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
   const CpuModel& model = cpu.model();
   value = 0;
   if (const u64* kept = kept_register(state, model, number)) return value = *kept, true;
+  if (const u64* kept = long_register(state, model, number).value) return value = *kept, true;
   if (inert_register(model, number)) return true;
   if (number >= kMc0First && number <= kMc0Last) return (model.features_edx & kCpuidMca) != 0;
   if (number >= kX2apicFirst && number <= kX2apicLast) return cpu.apic() != nullptr && cpu.apic()->read(number, value);
@@ -163,7 +213,7 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
     case kMcgControl: return value = ~u64{0}, (model.features_edx & kCpuidMca) != 0;
     case kMiscEnable: return value = state.misc_enable | 1, model.family >= 6;
     case kPat: return value = state.pat, (model.features_edx & kCpuidPat) != 0;
-    case kEfer: return value = state.efer, model.extended_edx != 0;
+    case kEfer: return value = state.efer, model.efer_bits() != 0;
     case kHardwareConfiguration: return true;
     default: return false;
   }
@@ -181,13 +231,15 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
     if ((number & 3) == 1) return value == 0;
   }
   if (u64* kept = kept_register(state, model, number)) return *kept = value, true;
+  if (const LongRegister target = long_register(state, model, number); target.value != nullptr)
+    return write_long_register(state, target, value);
   if (inert_register(model, number)) return true;
   if ((model.features_edx & kCpuidMtrr) != 0) {
     if (number >= kMtrrPhysBase0 && number <= kMtrrPhysLast) {
       const bool mask = (number & 1) != 0;
       if (!mask && !mtrr_type_valid(value & 0xFF)) return false;
       if ((value & (mask ? 0x7FF : 0xF00)) != 0) return false;
-      if ((value >> kPhysicalBits) != 0) return false;
+      if ((value >> model.physical_bits()) != 0) return false;
       state.mtrr_variable[number - kMtrrPhysBase0] = value;
       return true;
     }
@@ -224,8 +276,12 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
       return true;
     case kTscAux: return state.tsc_aux = value & 0xFFFFFFFF, value <= 0xFFFFFFFF;
     case kSysenterCs: state.sysenter_cs = value & 0xFFFFFFFFu; return true;
-    case kSysenterEsp: state.sysenter_esp = value & 0xFFFFFFFFu; return true;
-    case kSysenterEip: state.sysenter_eip = value & 0xFFFFFFFFu; return true;
+    case kSysenterEsp:
+    case kSysenterEip:
+      if (!model.has_long_mode()) value &= 0xFFFFFFFFu;
+      if (!canonical(value)) return false;
+      (number == kSysenterEsp ? state.sysenter_esp : state.sysenter_eip) = value;
+      return true;
     case kMcgStatus: state.mcg_status = value; return true;
     case kMcgControl: return true;
     case kMiscEnable: state.misc_enable = value; return true;
@@ -236,11 +292,7 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
       }
       state.pat = value;
       return true;
-    case kEfer:
-      if ((value & ~(kEferSce | ((model.extended_edx & kCpuidNx) != 0 ? kEferNxe : 0))) != 0) return false;
-      state.efer = value;
-      cpu.update_mode();
-      return true;
+    case kEfer: return write_efer(cpu, value);
     default: return false;
   }
 }

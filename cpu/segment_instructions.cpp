@@ -1,8 +1,10 @@
 // MOV, POP and LxS of segment registers; LAR, LSL, VERR, VERW, ARPL; LLDT, LTR, SLDT, STR and the table registers (SDM
 // 2).
 #include "cpu/access.h"
+#include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
+#include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 #include "cpu/vendor_behaviour.h"
@@ -17,7 +19,7 @@ bool read_operand16(Cpu& cpu, const Insn& insn, u16& value) {
   return true;
 }
 
-// Stores 16 bits; to a register with a 32-bit operand size the upper half becomes `upper`.
+// Stores 16 bits; to a register with an operand size above 16 bits the rest becomes `upper`.
 Flow write_operand16(Cpu& cpu, const Insn& insn, u16 value, u32 upper = 0) {
   CpuState& state = cpu.state();
   if (insn.memory())
@@ -29,9 +31,11 @@ Flow write_operand16(Cpu& cpu, const Insn& insn, u16 value, u32 upper = 0) {
   return Flow::Next;
 }
 
-void write_register(CpuState& state, const Insn& insn, u32 value) {
-  if (insn.operand32())
-    state.set_gpr32(insn.reg, value);
+void write_register(CpuState& state, const Insn& insn, u64 value) {
+  if (insn.operand64())
+    state.gpr[insn.reg] = value;
+  else if (insn.operand32())
+    state.set_gpr32(insn.reg, static_cast<u32>(value));
   else
     state.gpr[insn.reg] = (state.gpr[insn.reg] & ~u64{0xFFFF}) | (value & 0xFFFF);
 }
@@ -43,19 +47,18 @@ void set_zf(CpuState& state, bool zero) {
 
 Flow load_far(Cpu& cpu, const Insn& insn, SegmentName name) {
   CpuState& state = cpu.state();
-  const u32 at = effective_address(state, insn);
-  u32 offset = 0;
+  const u64 at = effective_address(state, insn);
+  // AMD's have no offset of 64 bits (APM 3, LFS; SDM 2, LDS).
+  const unsigned size = insn.operand64() && !cpu.model().is_amd() ? 8 : insn.operand32() ? 4 : 2;
+  u64 offset = 0;
+  u32 half = 0;
   u16 low = 0, selector = 0;
-  if (insn.operand32()) {
-    if (!cpu.read(operand_segment(insn), at, offset) ||
-        !cpu.read(operand_segment(insn), (at + 4) & insn.address_mask, selector))
-      return Flow::Fault;
-  } else {
-    if (!cpu.read(operand_segment(insn), at, low) ||
-        !cpu.read(operand_segment(insn), (at + 2) & insn.address_mask, selector))
-      return Flow::Fault;
-    offset = low;
-  }
+  const SegmentName segment = operand_segment(insn);
+  const bool read = size == 8   ? cpu.read(segment, at, offset)
+                    : size == 4 ? cpu.read(segment, at, half)
+                                : cpu.read(segment, at, low);
+  if (!read || !cpu.read(segment, masked_offset(insn, at + size), selector)) return Flow::Fault;
+  if (size != 8) offset = size == 4 ? half : low;
   if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
   write_register(state, insn, offset);
   return Flow::Stop;
@@ -102,16 +105,20 @@ Flow mov_to_segment(Cpu& cpu, const Insn& insn) {
 Flow pop_segment(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const auto name = static_cast<SegmentName>(instruction_table()[insn.row].opcode >> 3 & 7);
-  const u32 mask = cpu.stack_mask(), old_esp = state.gpr32(kEsp);
-  const u32 size = insn.operand32() ? 4 : 2;
+  const u64 mask = cpu.pointer_mask(), old_rsp = state.gpr[kEsp], top = old_rsp & mask;
+  const u32 size = insn.operand64() ? 8 : insn.operand32() ? 4 : 2;
+  u64 quad = 0;
   u32 wide = 0;
   u16 selector = 0;
-  const bool whole = insn.operand32() && !cpu.vendor().selectors_take_2_bytes;
-  if (!(whole ? cpu.read(kSs, old_esp & mask, wide) : cpu.read(kSs, old_esp & mask, selector))) return Flow::Fault;
-  if (whole) selector = static_cast<u16>(wide);
+  const bool whole = size != 2 && !cpu.vendor().selectors_take_2_bytes;
+  const bool read = !whole      ? cpu.read(kSs, top, selector)
+                    : size == 8 ? cpu.read(kSs, top, quad)
+                                : cpu.read(kSs, top, wide);
+  if (!read) return Flow::Fault;
+  if (whole) selector = static_cast<u16>(size == 8 ? quad : wide);
   if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
   // By the stack that the selector came from, whatever SS is now.
-  state.set_gpr32(kEsp, (old_esp & ~mask) | ((old_esp + size) & mask));
+  state.gpr[kEsp] = (old_rsp & ~mask) | ((old_rsp + size) & mask);
   if (name == kSs) state.shadow |= kShadowMovSs;
   return Flow::Stop;
 }
@@ -126,7 +133,7 @@ Flow arpl(Cpu& cpu, const Insn& insn) {
   if (!protected_only(cpu)) return Flow::Fault;
   CpuState& state = cpu.state();
   u16 destination = 0;
-  const u32 at = insn.memory() ? effective_address(state, insn) : 0;
+  const u64 at = insn.memory() ? effective_address(state, insn) : 0;
   // Only an adjusted operand needs to be writable.
   if (!read_operand16(cpu, insn, destination)) return Flow::Fault;
   const u16 source = static_cast<u16>(state.gpr[insn.reg]);
@@ -152,6 +159,19 @@ Flow str(Cpu& cpu, const Insn& insn) {
   return write_operand16(cpu, insn, cpu.state().segment[kTr].selector.raw);
 }
 
+namespace {
+// What LLDT and LTR load: in long mode 16 bytes, whose base must be canonical. False: fault.
+bool fetch_system_descriptor(Cpu& cpu, Selector selector, WideDescriptor& descriptor) {
+  if (!cpu.state().mode.long_mode) return fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection);
+  if (!fetch_wide_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return false;
+  if (!descriptor.code_or_data() && (!descriptor.continues() || !canonical(descriptor.wide_base()))) {
+    cpu.raise(Vector::GeneralProtection, selector_error(selector));
+    return false;
+  }
+  return true;
+}
+}  // namespace
+
 Flow lldt(Cpu& cpu, const Insn& insn) {
   u16 raw = 0;
   if (!protected_only(cpu) || !privileged(cpu) || !read_operand16(cpu, insn, raw)) return Flow::Fault;
@@ -160,13 +180,14 @@ Flow lldt(Cpu& cpu, const Insn& insn) {
     set_segment_null(cpu, kLdtr, selector);
     return Flow::Stop;
   }
-  Descriptor descriptor;
+  WideDescriptor descriptor;
   if (selector.local()) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
-  if (!fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return Flow::Fault;
+  if (!fetch_system_descriptor(cpu, selector, descriptor)) return Flow::Fault;
   if (descriptor.code_or_data() || descriptor.type() != kLdt)
     return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   if (!descriptor.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
   set_segment(cpu, kLdtr, selector, descriptor);
+  cpu.state().segment[kLdtr].base = descriptor.wide_base();
   return Flow::Stop;
 }
 
@@ -174,16 +195,17 @@ Flow ltr(Cpu& cpu, const Insn& insn) {
   u16 raw = 0;
   if (!protected_only(cpu) || !privileged(cpu) || !read_operand16(cpu, insn, raw)) return Flow::Fault;
   const Selector selector(raw);
-  Descriptor descriptor;
+  WideDescriptor descriptor;
   if (selector.null() || selector.local()) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
-  if (!fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return Flow::Fault;
-  if (descriptor.code_or_data() || (descriptor.type() != kTss16 && descriptor.type() != kTss32))
-    return cpu.raise(Vector::GeneralProtection, selector_error(selector));
+  if (!fetch_system_descriptor(cpu, selector, descriptor)) return Flow::Fault;
+  const bool fits = descriptor.type() == kTss32 || (descriptor.type() == kTss16 && !cpu.state().mode.long_mode);
+  if (descriptor.code_or_data() || !fits) return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   if (!descriptor.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
   descriptor.high |= 0x200;  // busy
-  const LinAddr at(static_cast<u32>(cpu.state().gdtr.base + selector.table_offset() + 5));
+  const LinAddr at = system_address(cpu.state(), cpu.state().gdtr.base + selector.table_offset() + 5);
   if (!cpu.write_system(at, static_cast<u8>(descriptor.high >> 8))) return Flow::Fault;
   set_segment(cpu, kTr, selector, descriptor);
+  cpu.state().segment[kTr].base = descriptor.wide_base();
   return Flow::Stop;
 }
 
@@ -209,8 +231,9 @@ Flow lar(Cpu& cpu, const Insn& insn) {
   bool ok = false;
   const auto descriptor = visible_descriptor(cpu, Selector(raw), ok);
   if (!ok) return Flow::Fault;
-  constexpr u32 kKnown = 0x1A3E;  // system types that LAR shows: 1-5, 9, B, C (SDM 2, LAR)
-  const bool known = descriptor && (descriptor->code_or_data() || (kKnown >> descriptor->type() & 1) != 0);
+  // System types that LAR shows: 1-5, 9, B, C; in long mode 2, 9, B, C (SDM 2, LAR).
+  const u32 shown = cpu.state().mode.long_mode ? 0x1A04 : 0x1A3E;
+  const bool known = descriptor && (descriptor->code_or_data() || (shown >> descriptor->type() & 1) != 0);
   if (known) write_register(cpu.state(), insn, descriptor->high & 0x00FFFF00u);
   set_zf(cpu.state(), known);
   return Flow::Next;
@@ -222,8 +245,9 @@ Flow lsl(Cpu& cpu, const Insn& insn) {
   bool ok = false;
   const auto descriptor = visible_descriptor(cpu, Selector(raw), ok);
   if (!ok) return Flow::Fault;
-  constexpr u32 kKnown = 0x0A0E;  // 1, 2, 3, 9, B (SDM 2, LSL)
-  const bool known = descriptor && (descriptor->code_or_data() || (kKnown >> descriptor->type() & 1) != 0);
+  // 1, 2, 3, 9, B; in long mode 2, 9, B (SDM 2, LSL).
+  const u32 shown = cpu.state().mode.long_mode ? 0x0A04 : 0x0A0E;
+  const bool known = descriptor && (descriptor->code_or_data() || (shown >> descriptor->type() & 1) != 0);
   if (known) write_register(cpu.state(), insn, descriptor->limit());
   set_zf(cpu.state(), known);
   return Flow::Next;
@@ -231,27 +255,31 @@ Flow lsl(Cpu& cpu, const Insn& insn) {
 
 namespace {
 
+constexpr unsigned kLegacyTable = 6, kLongTable = 10;  // a limit of 2 bytes, then the base
+
 Flow store_table(Cpu& cpu, const Insn& insn, const DescriptorTable& table) {
-  const u32 at = effective_address(cpu.state(), insn);
-  u8 image[6];
+  u8 image[kLongTable];
   const u16 limit = static_cast<u16>(table.limit);
-  const u32 base = static_cast<u32>(table.base);
   std::memcpy(image, &limit, 2);
-  std::memcpy(image + 2, &base, 4);
-  return cpu.write_bytes(operand_segment(insn), at, image, sizeof image) ? Flow::Next : Flow::Fault;
+  std::memcpy(image + 2, &table.base, 8);
+  const unsigned size = cpu.state().mode.code64 ? kLongTable : kLegacyTable;
+  const u64 at = effective_address(cpu.state(), insn);
+  return cpu.write_bytes(operand_segment(insn), at, image, size) ? Flow::Next : Flow::Fault;
 }
 
 Flow load_table(Cpu& cpu, const Insn& insn, DescriptorTable& table) {
   if (!privileged(cpu)) return Flow::Fault;
-  u8 image[6];
-  if (!cpu.read_bytes(operand_segment(insn), effective_address(cpu.state(), insn), image, sizeof image))
-    return Flow::Fault;
+  const bool code64 = cpu.state().mode.code64;
+  u8 image[kLongTable] = {};
+  const unsigned size = code64 ? kLongTable : kLegacyTable;
+  if (!cpu.read_bytes(operand_segment(insn), effective_address(cpu.state(), insn), image, size)) return Flow::Fault;
   u16 limit = 0;
-  u32 base = 0;
+  u64 base = 0;
   std::memcpy(&limit, image, 2);
-  std::memcpy(&base, image + 2, 4);
+  std::memcpy(&base, image + 2, 8);
+  if (code64 && !canonical(base)) return cpu.raise(Vector::GeneralProtection, 0);
   table.limit = limit;
-  table.base = insn.operand32() ? base : base & 0x00FFFFFFu;  // a 16-bit operand size takes 24 bits
+  table.base = code64 || insn.operand32() ? base : base & 0x00FFFFFFu;  // a 16-bit operand size takes 24 bits
   return Flow::Stop;
 }
 

@@ -1,6 +1,7 @@
 #include "cpu/segmentation.h"
 
 #include "cpu/access.h"
+#include "cpu/long_mode.h"
 
 namespace relic86 {
 
@@ -16,7 +17,7 @@ bool read_descriptor(Cpu& cpu, LinAddr address, Descriptor& descriptor) {
 
 }  // namespace
 
-bool locate_descriptor(const CpuState& state, Selector selector, LinAddr& address) {
+bool locate_descriptor(const CpuState& state, Selector selector, LinAddr& address, u32 size) {
   u64 base = state.gdtr.base;
   u32 limit = state.gdtr.limit;
   if (selector.local()) {
@@ -25,8 +26,8 @@ bool locate_descriptor(const CpuState& state, Selector selector, LinAddr& addres
     base = table.base;
     limit = table.limit;
   }
-  if (selector.table_offset() + 7 > limit) return false;
-  address = LinAddr(static_cast<u32>(base + selector.table_offset()));
+  if (selector.table_offset() + (size - 1) > limit) return false;
+  address = system_address(state, base + selector.table_offset());
   return true;
 }
 
@@ -37,6 +38,23 @@ bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vecto
     return false;
   }
   return read_descriptor(cpu, address, descriptor);
+}
+
+bool fetch_wide_descriptor(Cpu& cpu, Selector selector, WideDescriptor& descriptor, Vector vector, u32 external) {
+  if (!fetch_descriptor(cpu, selector, descriptor, vector, external)) return false;
+  descriptor.upper = descriptor.last = 0;
+  if (descriptor.code_or_data()) return true;
+  constexpr u32 kSize = 16;
+  LinAddr address{};
+  if (!locate_descriptor(cpu.state(), selector, address, kSize)) {
+    cpu.raise(vector, selector_error(selector, external));
+    return false;
+  }
+  Descriptor rest;
+  if (!read_descriptor(cpu, address + kSize / 2, rest)) return false;
+  descriptor.upper = rest.low;
+  descriptor.last = rest.high;
+  return true;
 }
 
 bool peek_descriptor(Cpu& cpu, Selector selector, std::optional<Descriptor>& descriptor) {
@@ -63,6 +81,11 @@ void set_segment(Cpu& cpu, SegmentName name, Selector selector, const Descriptor
   segment.base = descriptor.base();
   segment.limit = descriptor.limit();
   segment.attributes = descriptor.attributes();
+  // 64-bit code has no base and no limit.
+  if (name == kCs && cpu.state().mode.long_mode && segment.long_code()) {
+    segment.base = 0;
+    segment.limit = 0xFFFFFFFF;
+  }
   derive_limits(cpu.state(), segment);
 }
 
@@ -70,6 +93,21 @@ void set_segment_null(Cpu& cpu, SegmentName name, Selector selector) {
   Segment& segment = cpu.state().segment[name];
   segment = Segment{};
   segment.selector = selector;
+}
+
+void set_stack_null(Cpu& cpu, Selector selector, unsigned privilege) {
+  set_segment_null(cpu, kSs, selector);
+  cpu.state().segment[kSs].attributes = static_cast<u16>(privilege << 5);
+}
+
+void set_flat_segment(Cpu& cpu, SegmentName name, u32 selector, u16 attributes) {
+  CpuState& state = cpu.state();
+  Segment& segment = state.segment[name];
+  segment.selector = Selector(static_cast<u16>(selector));
+  segment.base = 0;
+  segment.limit = 0xFFFFFFFF;
+  segment.attributes = attributes;
+  derive_limits(state, segment);
 }
 
 void set_segment_real(Cpu& cpu, SegmentName name, Selector selector) {
@@ -114,6 +152,10 @@ bool load_segment(Cpu& cpu, SegmentName name, Selector selector) {
   }
   if (name == kSs) {
     if (selector.null()) {
+      if (state.mode.code64 && state.mode.cpl != 3 && selector.rpl() == state.mode.cpl) {
+        set_stack_null(cpu, selector, state.mode.cpl);
+        return true;
+      }
       cpu.raise(Vector::GeneralProtection, 0);
       return false;
     }

@@ -34,12 +34,25 @@ struct Descriptor {
   unsigned dpl() const { return high >> 13 & 3; }
   bool present() const { return (high & 1u << 15) != 0; }
   bool big() const { return (high & 1u << 22) != 0; }
+  bool long_code() const {
+    return code() && (high & 1u << 21) != 0;
+  }  // L: 64-bit code, if the processor is in long mode
   // Gates (SDM 3A 5.8.3, 6.11)
   Selector gate_selector() const { return Selector(static_cast<u16>(low >> 16)); }
   u32 gate_offset(bool wide) const { return wide ? (low & 0xFFFF) | (high & 0xFFFF0000u) : low & 0xFFFF; }
 };
 
-// Types of system descriptors (SDM 3A table 3-2).
+// A system descriptor or gate of long mode: 16 bytes (SDM 3A 3.5, 5.8.3.1, 6.14.1).
+struct WideDescriptor : Descriptor {
+  u32 upper = 0;  // bits 63:32 of base or offset
+  u32 last = 0;   // where a descriptor of 8 bytes would have type and S, both are 0
+  u64 wide_base() const { return u64{upper} << 32 | base(); }
+  u64 wide_offset() const { return u64{upper} << 32 | gate_offset(true); }
+  bool continues() const { return (last & 0x1F00) == 0; }
+};
+
+// Types of system descriptors (SDM 3A table 3-2). In long mode those of 32 bits are those of 64 bits, and of the others
+// only the LDT's is left.
 enum SystemType : unsigned {
   kTss16 = 1,
   kLdt = 2,
@@ -58,10 +71,12 @@ enum SystemType : unsigned {
 // The error code that names a selector.
 inline u32 selector_error(Selector selector, u32 external = 0) { return (selector.raw & 0xFFFCu) | external; }
 
-// Where a selector's descriptor lies; false: beyond its table's limit, or in an LDT that is not there.
-bool locate_descriptor(const CpuState& state, Selector selector, LinAddr& address);
+// Where a selector's descriptor of 8 or 16 bytes lies; false: beyond its table's limit, or in an LDT that is not there.
+bool locate_descriptor(const CpuState& state, Selector selector, LinAddr& address, u32 size = 8);
 // Reads the selector's descriptor. A selector beyond its table raises vector(selector); false.
 bool fetch_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor, Vector vector, u32 external = 0);
+// Of long mode: the first 8 bytes as above, then, if they are a system descriptor's, the other 8 as well.
+bool fetch_wide_descriptor(Cpu& cpu, Selector selector, WideDescriptor& descriptor, Vector vector, u32 external = 0);
 // The same without faults, for LAR, LSL, VERR, VERW: nullopt when beyond its table; page faults still raise (false in
 // ok).
 bool peek_descriptor(Cpu& cpu, Selector selector, std::optional<Descriptor>& descriptor);
@@ -71,6 +86,10 @@ bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor);
 // Fills a segment register's hidden part; no checks.
 void set_segment(Cpu& cpu, SegmentName name, Selector selector, const Descriptor& descriptor);
 void set_segment_null(Cpu& cpu, SegmentName name, Selector selector);
+// SS of 64-bit mode that holds a null selector: the privilege stays known by its DPL.
+void set_stack_null(Cpu& cpu, Selector selector, unsigned privilege);
+// 4 GiB from 0 on, for what reads no descriptor: SYSENTER, SYSCALL and the ways back.
+void set_flat_segment(Cpu& cpu, SegmentName name, u32 selector, u16 attributes);
 // Real-address and virtual-8086 mode: base = selector * 16 (SDM 3A 20.1.1); in real mode limit and attributes stay.
 void set_segment_real(Cpu& cpu, SegmentName name, Selector selector);
 

@@ -77,14 +77,19 @@ Flow scalar_compare(Cpu& cpu, const Insn& insn) {
   return Flow::Next;
 }
 
+simd_unit::IntegerWidth width_of(const Insn& insn) {
+  return insn.operand64() ? simd_unit::IntegerWidth::Bits64 : simd_unit::IntegerWidth::Bits32;
+}
+
 template <Prefix prefix, unsigned size, bool truncate>
 Flow to_integer(Cpu& cpu, const Insn& insn) {
   if (!enter_sse(cpu)) return Flow::Fault;
   FxState::Slot source;
   if (!read_xmm_source(cpu, insn, size, false, source)) return Flow::Fault;
-  u32 result = 0;
-  if (!simd_unit::scalar_to_integer(prefix, truncate, cpu.state().fx.mxcsr, source, result)) return simd_exception(cpu);
-  cpu.state().set_gpr32(insn.reg, result);
+  u64 result = 0;
+  if (!simd_unit::scalar_to_integer(prefix, width_of(insn), truncate, cpu.state().fx.mxcsr, source, result))
+    return simd_exception(cpu);
+  cpu.state().gpr[insn.reg] = result;
   return Flow::Next;
 }
 
@@ -92,10 +97,17 @@ template <Prefix prefix>
 Flow from_integer(Cpu& cpu, const Insn& insn) {
   if (!enter_sse(cpu)) return Flow::Fault;
   CpuState& state = cpu.state();
-  u32 source = state.gpr32(insn.rm);
-  if (insn.memory() && !cpu.read(segment_of(insn), offset_of(state, insn), source)) return Flow::Fault;
-  return simd_unit::integer_to_scalar(prefix, state.fx.mxcsr, state.fx.xmm[insn.reg], source) ? Flow::Next
-                                                                                              : simd_exception(cpu);
+  u64 source = state.gpr[insn.rm];
+  if (insn.memory()) {
+    u32 half = 0;
+    const bool good = insn.operand64() ? cpu.read(segment_of(insn), offset_of(state, insn), source)
+                                       : cpu.read(segment_of(insn), offset_of(state, insn), half);
+    if (!good) return Flow::Fault;
+    if (!insn.operand64()) source = half;
+  }
+  const bool done =
+      simd_unit::integer_to_scalar(prefix, width_of(insn), state.fx.mxcsr, state.fx.xmm[insn.reg], source);
+  return done ? Flow::Next : simd_exception(cpu);
 }
 
 template <Prefix prefix>

@@ -236,29 +236,45 @@ bool compare(Prefix prefix, bool ordered, u32& mxcsr, const FxState::Slot& first
   return done;
 }
 
-bool integer_to_scalar(Prefix prefix, u32& mxcsr, FxState::Slot& destination, u32 source) {
+bool integer_to_scalar(Prefix prefix, IntegerWidth width, u32& mxcsr, FxState::Slot& destination, u64 source) {
   FxState::Slot result = destination;
+  const bool wide = width == IntegerWidth::Bits64;
+#define RELIC86_CONVERT(INSTRUCTION, VALUE)                                           \
+  asm volatile("movaps %0, %%xmm0\n\t" INSTRUCTION " %1, %%xmm0\n\tmovaps %%xmm0, %0" \
+               : "+m"(result)                                                         \
+               : "r"(VALUE)                                                           \
+               : "xmm0")
   const bool done = with_guest_rounding(mxcsr, [&] {
+    const u32 half = static_cast<u32>(source);
     if (prefix == Prefix::PF3) {
-      asm volatile("movaps %0, %%xmm0\n\tcvtsi2ssl %1, %%xmm0\n\tmovaps %%xmm0, %0"
-                   : "+m"(result)
-                   : "r"(source)
-                   : "xmm0");
+      if (wide)
+        RELIC86_CONVERT("cvtsi2ssq", source);
+      else
+        RELIC86_CONVERT("cvtsi2ssl", half);
     } else {
-      asm volatile("movaps %0, %%xmm0\n\tcvtsi2sdl %1, %%xmm0\n\tmovaps %%xmm0, %0"
-                   : "+m"(result)
-                   : "r"(source)
-                   : "xmm0");
+      if (wide)
+        RELIC86_CONVERT("cvtsi2sdq", source);
+      else
+        RELIC86_CONVERT("cvtsi2sdl", half);
     }
   });
+#undef RELIC86_CONVERT
   if (done) destination = result;
   return done;
 }
 
-bool scalar_to_integer(Prefix prefix, bool truncate, u32& mxcsr, const FxState::Slot& source, u32& result) {
-  u32 value = 0;
-#define RELIC86_CONVERT(INSTRUCTION) \
-  asm volatile("movaps %1, %%xmm0\n\t" INSTRUCTION " %%xmm0, %0" : "=r"(value) : "m"(source) : "xmm0")
+bool scalar_to_integer(Prefix prefix, IntegerWidth width, bool truncate, u32& mxcsr, const FxState::Slot& source,
+                       u64& result) {
+  u64 whole = 0;
+  u32 half = 0;
+  const bool wide = width == IntegerWidth::Bits64;
+#define RELIC86_CONVERT(INSTRUCTION)                                                                        \
+  do {                                                                                                      \
+    if (wide)                                                                                               \
+      asm volatile("movaps %1, %%xmm0\n\t" INSTRUCTION " %%xmm0, %0" : "=r"(whole) : "m"(source) : "xmm0"); \
+    else                                                                                                    \
+      asm volatile("movaps %1, %%xmm0\n\t" INSTRUCTION " %%xmm0, %0" : "=r"(half) : "m"(source) : "xmm0");  \
+  } while (false)
   const bool done = with_guest_rounding(mxcsr, [&] {
     if (prefix == Prefix::PF3) {
       if (truncate)
@@ -273,7 +289,7 @@ bool scalar_to_integer(Prefix prefix, bool truncate, u32& mxcsr, const FxState::
     }
   });
 #undef RELIC86_CONVERT
-  if (done) result = value;
+  if (done) result = wide ? whole : half;
   return done;
 }
 

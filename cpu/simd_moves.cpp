@@ -72,15 +72,15 @@ u32 sign_mask(const u8* bytes) {
 // selected fault is left to the part (SDM 2, MASKMOVDQU); all parts seen check all of the operand, half by half.
 Flow masked_store(Cpu& cpu, const Insn& insn, const u8* bytes, const u8* mask, unsigned count) {
   CpuState& state = cpu.state();
-  const u32 start = state.gpr32(kEdi) & insn.address_mask;
+  const u64 start = masked_offset(insn, state.gpr[kEdi]);
   const auto segment = static_cast<SegmentName>(insn.segment);
   const bool from_above = cpu.vendor().masked_store_from_above;
   for (unsigned i = 0; i < count; i += 8) {
     const u32 half = from_above ? count - 8 - i : i;
-    if (!cpu.probe_write(segment, (start + half) & insn.address_mask, 8)) return Flow::Fault;
+    if (!cpu.probe_write(segment, masked_offset(insn, start + half), 8)) return Flow::Fault;
   }
   for (unsigned i = 0; i < count; i++) {
-    if ((mask[i] & 0x80) != 0 && !cpu.write(segment, (start + i) & insn.address_mask, bytes[i])) return Flow::Fault;
+    if ((mask[i] & 0x80) != 0 && !cpu.write(segment, masked_offset(insn, start + i), bytes[i])) return Flow::Fault;
   }
   return Flow::Next;
 }
@@ -116,37 +116,52 @@ bool store_mmx(Cpu& cpu, const Insn& insn, const void* bytes, unsigned size) {
 }
 }  // namespace
 
+namespace {
+// The E operand of MOVD and MOVQ: 4 bytes, with REX.W 8.
+bool read_general(Cpu& cpu, const Insn& insn, u64& value) {
+  CpuState& state = cpu.state();
+  u32 half = state.gpr32(insn.rm);
+  if (insn.operand64()) {
+    value = state.gpr[insn.rm];
+    return !insn.memory() || cpu.read(segment_of(insn), offset_of(state, insn), value);
+  }
+  if (insn.memory() && !cpu.read(segment_of(insn), offset_of(state, insn), half)) return false;
+  value = half;
+  return true;
+}
+u64 cut(const Insn& insn, u64 value) { return insn.operand64() ? value : static_cast<u32>(value); }
+unsigned general_size(const Insn& insn) { return insn.operand64() ? 8 : 4; }
+}  // namespace
+
 Flow movd_to_mmx(Cpu& cpu, const Insn& insn) {
-  if (!enter_mmx(cpu)) return Flow::Fault;
-  u32 value = cpu.state().gpr32(insn.rm);
-  if (insn.memory() && !cpu.read(segment_of(insn), offset_of(cpu.state(), insn), value)) return Flow::Fault;
+  u64 value = 0;
+  if (!enter_mmx(cpu) || !read_general(cpu, insn, value)) return Flow::Fault;
   write_mmx(cpu.state().fx, insn.reg, value);
   return Flow::Next;
 }
 Flow movd_from_mmx(Cpu& cpu, const Insn& insn) {
   if (!enter_mmx(cpu)) return Flow::Fault;
-  const auto value = static_cast<u32>(read_mmx(cpu.state().fx, insn.reg));
-  if (insn.memory()) return store_mmx(cpu, insn, &value, 4) ? Flow::Next : Flow::Fault;
-  cpu.state().set_gpr32(insn.rm, value);
+  const u64 value = cut(insn, read_mmx(cpu.state().fx, insn.reg));
+  if (insn.memory()) return store_mmx(cpu, insn, &value, general_size(insn)) ? Flow::Next : Flow::Fault;
+  cpu.state().gpr[insn.rm] = value;
   mmx_commit(cpu.state().fx);
   return Flow::Next;
 }
 Flow movd_to_xmm(Cpu& cpu, const Insn& insn) {
-  if (!enter_sse(cpu)) return Flow::Fault;
-  u32 value = cpu.state().gpr32(insn.rm);
-  if (insn.memory() && !cpu.read(segment_of(insn), offset_of(cpu.state(), insn), value)) return Flow::Fault;
+  u64 value = 0;
+  if (!enter_sse(cpu) || !read_general(cpu, insn, value)) return Flow::Fault;
   FxState::Slot slot{};
-  std::memcpy(slot.bytes, &value, 4);
+  std::memcpy(slot.bytes, &value, sizeof value);
   destination_of(cpu, insn) = slot;
   return Flow::Next;
 }
 Flow movd_from_xmm(Cpu& cpu, const Insn& insn) {
   if (!enter_sse(cpu)) return Flow::Fault;
-  u32 value = 0;
-  std::memcpy(&value, destination_of(cpu, insn).bytes, 4);
+  u64 value = 0;
+  std::memcpy(&value, destination_of(cpu, insn).bytes, general_size(insn));
   if (!insn.memory())
-    cpu.state().set_gpr32(insn.rm, value);
-  else if (!write_memory(cpu, insn, &value, 4))
+    cpu.state().gpr[insn.rm] = value;
+  else if (!write_memory(cpu, insn, &value, general_size(insn)))
     return Flow::Fault;
   return Flow::Next;
 }

@@ -5,15 +5,20 @@
 
 #include "cpu/access.h"
 #include "cpu/cpu.h"
+#include "cpu/effective_address.h"
 
 namespace relic86::simd {
 
 inline constexpr u32 kCr0Em = 1u << 2, kCr0Ts = 1u << 3, kCr4OsFxsr = 1u << 9, kCr4OsXmmExcpt = 1u << 10;
 
-inline u32 offset_of(const CpuState& state, const Insn& insn) {
-  return (state.gpr32(insn.base) + (state.gpr32(insn.index) << insn.scale) + insn.displacement) & insn.address_mask;
-}
+inline u64 offset_of(const CpuState& state, const Insn& insn) { return effective_address(state, insn); }
 inline SegmentName segment_of(const Insn& insn) { return static_cast<SegmentName>(insn.segment); }
+// Of an operand that must lie at a multiple of 16; false: #GP(0) is raised, on the stack too.
+inline bool check_aligned(Cpu& cpu, const Insn& insn, u64 offset) {
+  if ((cpu.linear_address(segment_of(insn), offset).raw & 15) == 0) return true;
+  cpu.raise(Vector::GeneralProtection, 0);
+  return false;
+}
 
 // SDM 3A 13.1: SSE needs CR4.OSFXSR and CR0.EM clear (#UD), CR0.TS clear (#NM).
 inline bool enter_sse(Cpu& cpu) {
@@ -80,21 +85,15 @@ inline bool read_xmm_source(Cpu& cpu, const Insn& insn, unsigned size, bool alig
     value = state.fx.xmm[insn.rm];
     return true;
   }
-  const u32 offset = offset_of(state, insn);
-  if (aligned && ((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0) {
-    cpu.raise(Vector::GeneralProtection, 0);
-    return false;
-  }
+  const u64 offset = offset_of(state, insn);
+  if (aligned && !check_aligned(cpu, insn, offset)) return false;
   value = {};
   return cpu.read_bytes(segment_of(insn), offset, value.bytes, size);
 }
 inline bool write_memory(Cpu& cpu, const Insn& insn, const void* bytes, unsigned size, bool aligned = false) {
   CpuState& state = cpu.state();
-  const u32 offset = offset_of(state, insn);
-  if (aligned && ((static_cast<u32>(state.segment[insn.segment].base) + offset) & 15) != 0) {
-    cpu.raise(Vector::GeneralProtection, 0);
-    return false;
-  }
+  const u64 offset = offset_of(state, insn);
+  if (aligned && !check_aligned(cpu, insn, offset)) return false;
   return cpu.write_bytes(segment_of(insn), offset, bytes, size);
 }
 inline bool read_mmx_source(Cpu& cpu, const Insn& insn, unsigned size, u64& value) {

@@ -29,9 +29,12 @@ bool run_floating(XmmOperation operation, u32& mxcsr, FxState::Slot& destination
 bool compare(Prefix prefix, bool ordered, u32& mxcsr, const FxState::Slot& first, const FxState::Slot& second,
              u32& eflags);
 
-// Conversions between 32-bit integers, MMX and XMM (opcodes 2Ah, 2Ch, 2Dh); false as above.
-bool integer_to_scalar(Prefix prefix, u32& mxcsr, FxState::Slot& destination, u32 source);
-bool scalar_to_integer(Prefix prefix, bool truncate, u32& mxcsr, const FxState::Slot& source, u32& result);
+// Conversions between integers, MMX and XMM (opcodes 2Ah, 2Ch, 2Dh); false as above. Integers of 32 bits stand in the
+// low half, and results have an empty upper one.
+enum class IntegerWidth : u8 { Bits32, Bits64 };
+bool integer_to_scalar(Prefix prefix, IntegerWidth width, u32& mxcsr, FxState::Slot& destination, u64 source);
+bool scalar_to_integer(Prefix prefix, IntegerWidth width, bool truncate, u32& mxcsr, const FxState::Slot& source,
+                       u64& result);
 bool mmx_to_packed(Prefix prefix, u32& mxcsr, FxState::Slot& destination, u64 source);
 bool packed_to_mmx(Prefix prefix, bool truncate, u32& mxcsr, const FxState::Slot& source, u64& result);
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 #include "base/types.h"
 #include "cpu/lazy_flags.h"
@@ -13,7 +14,7 @@ namespace relic86 {
 
 // General registers by their encoding. The slot behind the sixteen is always zero: "no base" and "no index" of an
 // address.
-enum Gpr : u8 { kEax, kEcx, kEdx, kEbx, kEsp, kEbp, kEsi, kEdi, kNoRegister = 16, kGprSlots = 17 };
+enum Gpr : u8 { kEax, kEcx, kEdx, kEbx, kEsp, kEbp, kEsi, kEdi, kNoRegister = 16, kGprSlots = 17, kRipRegister = 17 };
 
 // Segment registers by their encoding, then the system segments.
 enum SegmentName : u8 {
@@ -68,6 +69,7 @@ struct Segment {
   bool present() const { return (attributes & 0x80) != 0; }
   bool usable() const { return present() && is_code_or_data(); }  // for accesses through it
   bool big() const { return (attributes & 0x4000) != 0; }         // D/B
+  bool long_code() const { return (attributes & 0x2000) != 0; }   // L: of code in long mode
   bool flat() const { return base == 0 && read_end == u64{1} << 32 && write_end == u64{1} << 32; }
 };
 
@@ -85,10 +87,10 @@ struct alignas(16) FxState {
   u16 opcode = 0;       // FOP
   u32 instruction = 0;  // FIP
   u16 instruction_selector = 0;
-  u16 reserved2 = 0;
-  u32 data = 0;  // FDP
+  u16 instruction_high = 0;  // FIP bits 47:32 after 64-bit code; FXSAVE without REX.W stores zeros here
+  u32 data = 0;              // FDP
   u16 data_selector = 0;
-  u16 reserved3 = 0;
+  u16 data_high = 0;
   u32 mxcsr = 0x1F80;
   u32 mxcsr_mask = 0xFFFF;
   struct alignas(16) Slot {
@@ -110,6 +112,8 @@ struct CpuMode {
   bool code32 = false;          // CS.D
   bool stack32 = false;         // SS.B
   bool paging = false;          // CR0.PG
+  bool long_mode = false;       // EFER.LMA
+  bool code64 = false;          // EFER.LMA and CS.L: 64-bit mode
   u8 cpl = 0;                   // 3 in V86, 0 in real mode
   bool real_or_v86() const { return !protected_mode || v86; }
 };
@@ -175,7 +179,9 @@ struct alignas(64) CpuState {
   u32 smbase = 0x30000;
   bool in_smm = false;
   bool nmi_blocked = false;
-  bool nmi_blocked_before_smm = false;  // RSM goes back to it
+  bool nmi_blocked_before_smm = false;            // RSM goes back to it
+  u64 star = 0, lstar = 0, cstar = 0, fmask = 0;  // SYSCALL and SYSRET
+  u64 kernel_gs_base = 0;                         // SWAPGS
   // Between two parts of a repeated CMPS or SCAS: the arithmetic flags from before its first iteration, and
   // kRepeatRuns. Whatever comes between the parts (an interrupt, a trap, SMI) clears it.
   u32 repeat_flags = 0;
@@ -185,6 +191,15 @@ struct alignas(64) CpuState {
   void set_gpr32(unsigned index, u32 value) { gpr[index] = value; }
   u32 eip() const { return static_cast<u32>(rip); }
 };
+
+// A register that an address is made of: general, RIP, or none.
+static_assert(offsetof(CpuState, rip) == offsetof(CpuState, gpr) + kRipRegister * sizeof(u64));
+inline u64 address_register(const CpuState& state, unsigned index) {
+  u64 value = 0;
+  std::memcpy(&value, reinterpret_cast<const u8*>(&state) + offsetof(CpuState, gpr) + index * sizeof value,
+              sizeof value);
+  return value;
+}
 
 // State and TLB tables stand in one lazily committed host mapping: translated code reaches both from one base register.
 struct VcpuMemory {

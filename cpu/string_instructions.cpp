@@ -4,6 +4,7 @@
 #include <span>
 
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/cpu.h"
 #include "cpu/debug_registers.h"
 #include "cpu/effective_address.h"
@@ -21,18 +22,25 @@ enum class Step : u8 { Done, Last, Fault };  // Last: REPE or REPNE ends after t
 class StringState {
  public:
   StringState(Cpu& cpu, const Insn& insn, unsigned width)
-      : state_(cpu.state()), mask_(insn.address_mask), step_((state_.system_flags & kDF) != 0 ? 0u - width : width) {}
+      : state_(cpu.state()),
+        mask_(insn.address64() ? ~u64{0} : insn.address_mask),
+        step_((state_.system_flags & kDF) != 0 ? u64{0} - width : width) {}
 
-  u32 get(Gpr index) const { return state_.gpr32(index) & mask_; }
-  void set(Gpr index, u32 value) { state_.gpr[index] = (state_.gpr32(index) & ~mask_) | (value & mask_); }
+  u64 get(Gpr index) const { return state_.gpr[index] & mask_; }
+  // A register written as 32 bits has an empty upper half; one written as 16 keeps the rest.
+  void set(Gpr index, u64 value) {
+    constexpr u64 kWord = 0xFFFF;
+    const u64 kept = mask_ == kWord ? state_.gpr[index] & ~kWord : 0;
+    state_.gpr[index] = kept | (value & mask_);
+  }
   void advance(Gpr index, u32 count = 1) { set(index, get(index) + step_ * count); }
   bool down() const { return (state_.system_flags & kDF) != 0; }
-  u32 mask() const { return mask_; }
+  u64 mask() const { return mask_; }
 
  private:
   CpuState& state_;
-  u32 mask_;
-  u32 step_;
+  u64 mask_;
+  u64 step_;
 };
 
 template <class W>
@@ -55,19 +63,27 @@ struct Side {
   Byte* host = nullptr;
   LinAddr address{};
 };
+// In 64-bit mode there are no limits, and what is no canonical address has no page; alignment checks look at each
+// element.
+u64 end_of(const CpuState& state, u64 segment_end) {
+  if (!state.mode.code64) return segment_end;
+  return (state.system_flags & kAC) != 0 ? 0 : ~u64{0};
+}
 Side<const u8> source_side(Cpu& cpu, const StringState& string, SegmentName name, Gpr index, u32 width) {
-  const Segment& segment = cpu.state().segment[name];
-  const u32 offset = string.get(index);
-  const u32 reach = string_runs::reach(segment, segment.read_end, offset, string.mask(), string.down(), width);
-  const LinAddr address(static_cast<u32>(segment.base + offset));
-  return {reach, cpu.mmu().readable_run(address, cpu.privilege()), address};
+  const u64 end = end_of(cpu.state(), cpu.state().segment[name].read_end);
+  const u64 offset = string.get(index);
+  const LinAddr address = cpu.linear_address(name, offset);
+  const u32 reach = string_runs::reach(address.raw, end, offset, string.mask(), string.down(), width);
+  const bool plain = canonical(address.raw) && canonical(offset);
+  return {reach, plain ? cpu.mmu().readable_run(address, cpu.privilege()) : nullptr, address};
 }
 Side<u8> destination_side(Cpu& cpu, const StringState& string, u32 width) {
-  const Segment& segment = cpu.state().segment[kEs];
-  const u32 offset = string.get(kEdi);
-  const u32 reach = string_runs::reach(segment, segment.write_end, offset, string.mask(), string.down(), width);
-  const LinAddr address(static_cast<u32>(segment.base + offset));
-  return {reach, cpu.mmu().writable_run(address, cpu.privilege()), address};
+  const u64 end = end_of(cpu.state(), cpu.state().segment[kEs].write_end);
+  const u64 offset = string.get(kEdi);
+  const LinAddr address = cpu.linear_address(kEs, offset);
+  const u32 reach = string_runs::reach(address.raw, end, offset, string.mask(), string.down(), width);
+  const bool plain = canonical(address.raw) && canonical(offset);
+  return {reach, plain ? cpu.mmu().writable_run(address, cpu.privilege()) : nullptr, address};
 }
 
 // A run between memory and registers (a display's window), or within registers. False: element by element, as where
@@ -204,7 +220,7 @@ struct Lods : Unrestricted {
     StringState string(cpu, insn, sizeof(W));
     W value{};
     if (!cpu.read(operand_segment(insn), string.get(kEsi), value)) return Step::Fault;
-    constexpr u64 kReplaced = sizeof(W) == 4 ? ~u64{0} : all_ones(sizeof(W));
+    constexpr u64 kReplaced = sizeof(W) >= 4 ? ~u64{0} : all_ones(sizeof(W));
     state.gpr[kEax] = (state.gpr[kEax] & ~kReplaced) | value;
     string.advance(kEsi);
     return Step::Done;
@@ -300,14 +316,16 @@ Flow run(Cpu& cpu, const Insn& insn) {
   if (!insn.repeats()) return Body::iterate(cpu, insn) == Step::Fault ? Flow::Fault : Flow::Next;
   CpuState& state = cpu.state();
   StringState string(cpu, insn, 1);
-  u32 count = string.get(kEcx);
+  u64 count = string.get(kEcx);
   if (count == 0) return Body::permitted(cpu) ? Flow::Next : Flow::Fault;
   const Handler self = insn.handler;
   const bool single = (state.system_flags & kTF) != 0;
   RepeatFlags flags(cpu, Body::kCompares);
   for (;;) {
     if (!single && count > 1) {
-      const u32 most = static_cast<u32>(std::clamp<i64>(state.remaining, 1, count));
+      // No run is longer than a page.
+      const i64 wanted = static_cast<i64>(std::min<u64>(count, kPageSize));
+      const u32 most = static_cast<u32>(std::clamp<i64>(state.remaining, 1, wanted));
       if (const RunResult result = Body::run(cpu, insn, most); result.done != 0) {
         string.set(kEcx, count -= result.done);
         const bool finished = count == 0 || result.last;
@@ -330,6 +348,13 @@ Flow run(Cpu& cpu, const Insn& insn) {
 
 template <template <class> class Body>
 Flow run_full(Cpu& cpu, const Insn& insn) {
+  if (insn.operand64()) return run<Body<u64>>(cpu, insn);
+  return insn.operand32() ? run<Body<u32>>(cpu, insn) : run<Body<u16>>(cpu, insn);
+}
+
+// Ports are 32 bits wide at most, REX.W or not.
+template <template <class> class Body>
+Flow run_ports(Cpu& cpu, const Insn& insn) {
   return insn.operand32() ? run<Body<u32>>(cpu, insn) : run<Body<u16>>(cpu, insn);
 }
 
@@ -346,8 +371,8 @@ Flow string_lods_full(Cpu& cpu, const Insn& insn) { return run_full<Lods>(cpu, i
 Flow string_scas_byte(Cpu& cpu, const Insn& insn) { return run<Scas<u8>>(cpu, insn); }
 Flow string_scas_full(Cpu& cpu, const Insn& insn) { return run_full<Scas>(cpu, insn); }
 Flow string_ins_byte(Cpu& cpu, const Insn& insn) { return run<Ins<u8>>(cpu, insn); }
-Flow string_ins_full(Cpu& cpu, const Insn& insn) { return run_full<Ins>(cpu, insn); }
+Flow string_ins_full(Cpu& cpu, const Insn& insn) { return run_ports<Ins>(cpu, insn); }
 Flow string_outs_byte(Cpu& cpu, const Insn& insn) { return run<Outs<u8>>(cpu, insn); }
-Flow string_outs_full(Cpu& cpu, const Insn& insn) { return run_full<Outs>(cpu, insn); }
+Flow string_outs_full(Cpu& cpu, const Insn& insn) { return run_ports<Outs>(cpu, insn); }
 
 }  // namespace relic86

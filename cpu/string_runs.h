@@ -12,13 +12,13 @@
 namespace relic86::string_runs {
 
 // How many elements from offset on (downwards with DF) can be handled without leaving page, segment or address size.
-// 0: not even one.
-inline u32 reach(const Segment& segment, u64 end, u32 offset, u32 mask, bool down, u32 width) {
-  if (u64{offset} + width > end) return 0;
-  const u32 in_page = static_cast<u32>(segment.base + offset) & (kPageSize - 1);
+// 0: not even one. linear: of offset; end: one past the last offset of the segment; mask: of the address size.
+inline u32 reach(u64 linear, u64 end, u64 offset, u64 mask, bool down, u32 width) {
+  if (offset + width > end) return 0;
+  const u32 in_page = static_cast<u32>(linear) & (kPageSize - 1);
   if (in_page + width > kPageSize) return 0;
-  if (down) return std::min(in_page, offset) / width + 1;
-  const u64 to_end = std::min<u64>(end, u64{mask} + 1) - offset;
+  if (down) return static_cast<u32>(std::min<u64>(in_page, offset)) / width + 1;
+  const u64 to_end = std::min(end - offset, mask - offset + 1);
   return static_cast<u32>(std::min<u64>(kPageSize - in_page, to_end) / width);
 }
 

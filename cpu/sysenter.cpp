@@ -1,5 +1,7 @@
 // SYSENTER, SYSEXIT (SDM 3A 5.8.7).
 #include "cpu/access.h"
+#include "cpu/cpuid.h"
+#include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 
@@ -7,43 +9,43 @@ namespace relic86 {
 
 namespace {
 
-// Flat 4 GiB segments with fixed contents: no descriptor is read.
-void set_flat(Cpu& cpu, SegmentName name, u32 selector, u16 attributes) {
-  CpuState& state = cpu.state();
-  Segment& segment = state.segment[name];
-  segment.selector = Selector(static_cast<u16>(selector));
-  segment.base = 0;
-  segment.limit = 0xFFFFFFFF;
-  segment.attributes = attributes;
-  derive_limits(state, segment);
-}
-
 constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3;
+constexpr u16 kLongCode0 = 0xA09B, kLongCode3 = 0xA0FB;
+
+// AMD's parts do not know them in long mode (APM 3, SYSENTER).
+bool available(const Cpu& cpu) { return !cpu.state().mode.long_mode || !cpu.model().is_amd(); }
 
 }  // namespace
 
 Flow sysenter(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state();
+  if (!available(cpu)) return cpu.raise(Vector::InvalidOpcode);
   const u32 cs = static_cast<u32>(state.sysenter_cs) & 0xFFFC;
   if (!state.mode.protected_mode || cs == 0) return cpu.raise(Vector::GeneralProtection, 0);
+  const bool long_mode = state.mode.long_mode;
   cpu.set_eflags(cpu.eflags() & ~(kVM | kIF | kRF));
-  set_flat(cpu, kCs, cs, kCode0);
-  set_flat(cpu, kSs, cs + 8, kData0);
-  state.set_gpr32(kEsp, static_cast<u32>(state.sysenter_esp));
-  state.rip = static_cast<u32>(state.sysenter_eip);
+  set_flat_segment(cpu, kCs, cs, long_mode ? kLongCode0 : kCode0);
+  set_flat_segment(cpu, kSs, cs + 8, kData0);
   cpu.update_mode();
+  state.gpr[kEsp] = long_mode ? state.sysenter_esp : static_cast<u32>(state.sysenter_esp);
+  state.rip = long_mode ? state.sysenter_eip : static_cast<u32>(state.sysenter_eip);
   return Flow::StopAt;
 }
 
-Flow sysexit(Cpu& cpu, const Insn&) {
+Flow sysexit(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
+  // The privilege counts first (seen on an AMD part).
+  if (!available(cpu)) return cpu.raise(state.mode.cpl != 0 ? Vector::GeneralProtection : Vector::InvalidOpcode, 0);
   const u32 cs = static_cast<u32>(state.sysenter_cs) & 0xFFFC;
   if (!state.mode.protected_mode || cs == 0 || state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
-  set_flat(cpu, kCs, (cs + 16) | 3, kCode3);
-  set_flat(cpu, kSs, (cs + 24) | 3, kData3);
-  state.set_gpr32(kEsp, state.gpr32(kEcx));
-  state.rip = state.gpr32(kEdx);
+  const bool to64 = insn.operand64();
+  const u64 rsp = to64 ? state.gpr[kEcx] : state.gpr32(kEcx), rip = to64 ? state.gpr[kEdx] : state.gpr32(kEdx);
+  if (to64 && (!canonical(rsp) || !canonical(rip))) return cpu.raise(Vector::GeneralProtection, 0);
+  set_flat_segment(cpu, kCs, (cs + (to64 ? 32 : 16)) | 3, to64 ? kLongCode3 : kCode3);
+  set_flat_segment(cpu, kSs, (cs + (to64 ? 40 : 24)) | 3, kData3);
   cpu.update_mode();
+  state.gpr[kEsp] = rsp;
+  state.rip = rip;
   return Flow::StopAt;
 }
 

@@ -89,5 +89,9 @@ Flow monitor(Cpu& cpu, const Insn& insn);
 Flow mwait(Cpu& cpu, const Insn& insn);
 Flow rdtscp(Cpu& cpu, const Insn& insn);
 Flow popcnt(Cpu& cpu, const Insn& insn);
+// --- With long mode ---
+Flow syscall(Cpu& cpu, const Insn& insn);
+Flow sysret(Cpu& cpu, const Insn& insn);
+Flow swapgs(Cpu& cpu, const Insn& insn);
 
 }  // namespace relic86

@@ -10,6 +10,8 @@
 //   7EFCh        revision: bit 17 SMBASE relocation; bit 16 I/O restart (clear); 15:0 0, the 32-bit map
 //   7EF8h        SMBASE, in force from RSM on
 //
+// Processors with long mode have another map: cpu/long_save_map.cpp.
+//
 // The manual keeps the rest of 7E00h to 7FA7h for the processor. Here, as on the P6: attributes, limit and base of
 // ES, CS, SS at 7F84h and of DS, FS, GS at 7F2Ch; LDTR 7F78h, TR 7F5Ch; limit and base of the GDT 7F70h, of the IDT
 // 7F54h; CR4 7F14h.
@@ -17,6 +19,7 @@
 
 #include "base/log.h"
 #include "cpu/cpuid.h"
+#include "cpu/save_map.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 
@@ -50,27 +53,8 @@ constexpr u32 kAutoHalt = 1u << 16;
 constexpr u32 kHidden[kSegmentCount] = {0x7F84, 0x7F90, 0x7F9C, 0x7F2C, 0x7F38, 0x7F44, 0x7F78, 0x7F5C};
 constexpr u32 selector_slot(unsigned name) { return kSelectors + (name == kLdtr ? 6 : name == kTr ? 7 : name) * 4; }
 
-// The save map in physical memory, as the board shows it while SMIACT# is active.
-class SaveMap {
- public:
-  explicit SaveMap(Cpu& cpu) : bus_(cpu.mmu().bus()), base_(cpu.state().smbase + 0x8000) {}
-  u32 read(u32 slot) const {
-    u32 value = 0;
-    bus_.read_block(at(slot), {reinterpret_cast<u8*>(&value), sizeof value});
-    return value;
-  }
-  void write(u32 slot, u64 value) {
-    const u32 low = static_cast<u32>(value);
-    bus_.write_block(at(slot), {reinterpret_cast<const u8*>(&low), sizeof low});
-  }
-
- private:
-  PhysAddr at(u32 slot) const { return PhysAddr(base_ + slot); }  // wraps at 4 GiB
-  PhysicalBus& bus_;
-  u32 base_;
-};
-
 void save(Cpu& cpu) {
+  if (cpu.model().has_long_mode()) return save_long(cpu);
   const CpuState& state = cpu.state();
   SaveMap map(cpu);
   map.write(kCr0, state.cr0);
@@ -99,6 +83,7 @@ void save(Cpu& cpu) {
 
 // What RSM refuses to load (34.3.2); the processor shuts down.
 bool loadable(const Cpu& cpu, const SaveMap& map) {
+  if (cpu.model().has_long_mode()) return loadable_long(cpu, map);
   const u64 cr0 = map.read(kCr0);
   if ((cr0 & kPg) != 0 && (cr0 & kPe) == 0) return false;
   if ((cr0 & kNw) != 0 && (cr0 & kCd) == 0) return false;
@@ -119,6 +104,7 @@ void load_segments(CpuState& state, const SaveMap& map) {
 
 // False: the PDPTEs cannot be loaded.
 bool load(Cpu& cpu, const SaveMap& map) {
+  if (cpu.model().has_long_mode()) return load_long(cpu, map);
   CpuState& state = cpu.state();
   state.cr0 = (map.read(kCr0) & kCr0Known) | kEt;
   state.cr3 = map.read(kCr3);
@@ -155,6 +141,7 @@ void enter_system_management_mode(Cpu& cpu) {
   state.repeat_flags = 0;
   state.cr0 &= ~(kPe | kEm | kTs | kPg);
   state.cr4 = 0;
+  if (cpu.model().has_long_mode()) state.efer = 0;  // it is in the map
   state.dr[7] = 0x400;
   cpu.set_eflags(0);
   for (unsigned name = 0; name < kSegmentRegisters; name++) {

@@ -9,15 +9,15 @@ namespace relic86 {
 void trace_decoded(const Cpu& cpu, std::span<const u8> bytes) {
   const CpuState& state = cpu.state();
   std::string text = "----------------\nIN: \n";
-  u32 eip = state.eip();
+  u64 rip = state.rip;
   while (!bytes.empty()) {
-    const Disassembly line = disassemble(bytes, eip, state.mode.code32);
+    const Disassembly line = disassemble(bytes, rip, code_size(state.mode));
     const std::size_t length = std::min<std::size_t>(line.length, bytes.size());
     std::string hex;
     for (const u8 byte : bytes.first(length)) hex += fmt::format("{:02x} ", byte);
-    text += fmt::format("0x{:08x}:  {:<24} {}\n", static_cast<u32>(state.segment[kCs].base + eip), hex, line.text);
+    text += fmt::format("0x{:08x}:  {:<24} {}\n", cpu.linear_address(kCs, rip).raw, hex, line.text);
     bytes = bytes.subspan(length);
-    eip += static_cast<u32>(length);
+    rip += length;
   }
   log::write(log::Channel::Disassembly, text);
 }

@@ -21,6 +21,8 @@ constexpr VendorBehaviour kIntel{
     .faulting_mmx_store_clears_top = true,
     .masked_store_from_above = true,
     .checks_alignment_of_16_bytes = false,
+    .narrows_near_branches = false,
+    .checks_canonical_offsets = false,
 };
 
 // Up to the Pentium III: the P6 family still faults at the end of 4 GiB (SDM 3B 22.33.1).
@@ -50,6 +52,8 @@ constexpr VendorBehaviour kAmd26{
     .faulting_mmx_store_clears_top = false,
     .masked_store_from_above = false,
     .checks_alignment_of_16_bytes = true,
+    .narrows_near_branches = true,
+    .checks_canonical_offsets = true,
 };
 constexpr VendorBehaviour amd_before_26() {
   VendorBehaviour row = kAmd26;

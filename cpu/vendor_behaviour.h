@@ -46,6 +46,12 @@ struct VendorBehaviour {
   bool masked_store_from_above;
   // #AC for MOVUPS, MOVUPD, MOVDQU and LDDQU. SDM 3A 6.15 (interrupt 17) leaves it to the part; captures.
   bool checks_alignment_of_16_bytes;
+  // In 64-bit mode 66 makes the operand size of near branches 16; false: it is ignored there. SDM 2 (near branches),
+  // APM 3 (1.2.3); captures.
+  bool narrows_near_branches;
+  // In 64-bit mode an offset in FS or GS must be canonical before the base is added, and the sum must be; false: the
+  // sum alone. AuthenticAMD 25/1; other parts are not known.
+  bool checks_canonical_offsets;
 };
 
 const VendorBehaviour& vendor_behaviour(const CpuModel& model);

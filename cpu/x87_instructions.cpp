@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "cpu/access.h"
+#include "cpu/effective_address.h"
 #include "cpu/exact_functions.h"
 #include "cpu/vendor_behaviour.h"
 #include "cpu/x87_unit.h"
@@ -26,13 +28,10 @@ enum StatusBits : u16 {
 constexpr u32 kCr0Mp = 1u << 1, kCr0Em = 1u << 2, kCr0Ts = 1u << 3, kCr0Ne = 1u << 5;
 constexpr SegmentName segment_of(const Insn& insn) { return static_cast<SegmentName>(insn.segment); }
 
-u32 offset_of(const CpuState& state, const Insn& insn) {
-  const u32 base = state.gpr32(insn.base), index = state.gpr32(insn.index);
-  return (base + (index << insn.scale) + insn.displacement) & insn.address_mask;
-}
+u64 offset_of(const CpuState& state, const Insn& insn) { return effective_address(state, insn); }
 
-u32 linear_of(const CpuState& state, const Insn& insn) {
-  return static_cast<u32>(state.segment[insn.segment].base) + offset_of(state, insn);
+u64 linear_of(const Cpu& cpu, const Insn& insn) {
+  return cpu.linear_address(segment_of(insn), offset_of(cpu.state(), insn)).raw;
 }
 
 bool alignment_checked(Cpu& cpu) {
@@ -78,16 +77,19 @@ bool enter_waiting(Cpu& cpu, Flow& flow) {
   return !error_pending(cpu, flow);
 }
 
-u8 modrm_of(const Insn& insn) { return static_cast<u8>(insn.immediate2); }
+u8 modrm_of(const Insn& insn) { return static_cast<u8>(insn.immediate2()); }
 
 // FOP, FIP, FCS of the last non-control instruction; FDP and FDS when it had a memory operand (SDM 1 8.1.8).
 void track(CpuState& state, const Insn& insn, u8 escape) {
   FxState& fx = state.fx;
   fx.opcode = static_cast<u16>((escape & 7u) << 8 | modrm_of(insn));
   fx.instruction = state.eip();
+  fx.instruction_high = static_cast<u16>(state.rip >> 32);
   fx.instruction_selector = state.segment[kCs].selector.raw;
   if (insn.memory()) {
-    fx.data = offset_of(state, insn);
+    const u64 offset = offset_of(state, insn);
+    fx.data = static_cast<u32>(offset);
+    fx.data_high = static_cast<u16>(offset >> 32);
     fx.data_selector = state.segment[insn.segment].selector.raw;
   }
 }
@@ -122,7 +124,7 @@ constexpr MemoryForm memory_form(u8 escape, u8 reg) {
 }
 
 // An operand of 10 bytes is two accesses, of 8 and of 2 bytes (seen on an AMD part where it wraps around).
-u32 offset_of_rest(const CpuState& state, const Insn& insn) { return (offset_of(state, insn) + 8) & insn.address_mask; }
+u64 offset_of_rest(const CpuState& state, const Insn& insn) { return masked_offset(insn, offset_of(state, insn) + 8); }
 bool read_operand(Cpu& cpu, const Insn& insn, u8* bytes, unsigned size) {
   const unsigned head = std::min(size, 8u);
   const SegmentName segment = segment_of(insn);
@@ -317,6 +319,7 @@ Flow x87_fninit(Cpu& cpu, const Insn&) {
   fx.opcode = 0;
   fx.instruction = fx.data = 0;
   fx.instruction_selector = fx.data_selector = 0;
+  fx.instruction_high = fx.data_high = 0;
   return Flow::Next;
 }
 
@@ -402,6 +405,7 @@ void unpack_environment(CpuState& state, const Insn& insn, const u8* in) {
   x87_set_tag_word(fx, static_cast<u16>(get16(in + 2 * step)));
   for (unsigned i = 0; i < 8; i++) fx.st[i] = physical[(i + fx.top()) & 7];
   const u8* pointers = in + 3 * step;
+  fx.instruction_high = fx.data_high = 0;
   if (insn.operand32()) {
     if (real) {
       fx.instruction = get16(pointers) | (get32(pointers + 4) >> 12 & 0xFFFF) << 16;
@@ -436,10 +440,10 @@ namespace {
 // What precedes an access to an environment or state image: the alignment that EFLAGS.AC asks for (SDM 3A table 6-7),
 // then the image's first word and last byte (seen on an AMD part, in CR2).
 bool begin_image(Cpu& cpu, const Insn& insn, unsigned size, bool write) {
-  const u32 offset = offset_of(cpu.state(), insn);
-  const u32 end = (offset + size - 1) & insn.address_mask;
+  const u64 offset = offset_of(cpu.state(), insn);
+  const u64 end = masked_offset(insn, offset + size - 1);
   const unsigned word = insn.operand32() ? 4 : 2;
-  if (alignment_checked(cpu) && (linear_of(cpu.state(), insn) & (word - 1)) != 0) {
+  if (alignment_checked(cpu) && (linear_of(cpu, insn) & (word - 1)) != 0) {
     const MemoryAccess access = write ? MemoryAccess::Write : MemoryAccess::Read;
     if (cpu.check_access(segment_of(insn), offset, word, access) &&
         cpu.check_access(segment_of(insn), end, 1, access)) {
@@ -503,7 +507,7 @@ namespace {
 Flow restore_in_steps(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const unsigned size = environment_size(insn);
-  u32 offset = offset_of(state, insn);
+  u64 offset = offset_of(state, insn);
   u8 image[28];
   if (!cpu.read_bytes(segment_of(insn), offset, image, size)) return Flow::Fault;
   const u16 control = state.fx.control;
@@ -515,7 +519,7 @@ Flow restore_in_steps(Cpu& cpu, const Insn& insn) {
     u8 number[10];
     if (!cpu.read_bytes(segment_of(insn), offset, number, sizeof number)) break;
     std::memcpy(slot.bytes, number, sizeof number);
-    offset = (offset + sizeof number) & insn.address_mask;
+    offset = masked_offset(insn, offset + sizeof number);
   }
   return Flow::Fault;
 }
@@ -543,10 +547,10 @@ namespace {
 
 // Segment, alignment, and the page of the last byte, in this order (seen on an AMD part).
 bool begin_fx_image(Cpu& cpu, const Insn& insn, bool write) {
-  const u32 offset = offset_of(cpu.state(), insn);
-  const u32 last = (offset + sizeof(FxState) - 1) & insn.address_mask;
+  const u64 offset = offset_of(cpu.state(), insn);
+  const u64 last = masked_offset(insn, offset + sizeof(FxState) - 1);
   if (!cpu.check_access(segment_of(insn), offset, 4, write ? MemoryAccess::Write : MemoryAccess::Read)) return false;
-  const u32 linear = linear_of(cpu.state(), insn);
+  const u64 linear = linear_of(cpu, insn);
   if ((linear & 15) != 0) {
     cpu.raise(alignment_checked(cpu) && (linear & 3) != 0 ? Vector::AlignmentCheck : Vector::GeneralProtection, 0);
     return false;
@@ -555,8 +559,22 @@ bool begin_fx_image(Cpu& cpu, const Insn& insn, bool write) {
   return write ? cpu.probe_write(segment_of(insn), last, 1) : cpu.read(segment_of(insn), last, byte);
 }
 
-// 32-bit guests have XMM0-7; without CR4.OSFXSR only the x87 part is written by some parts: relic86 writes both.
-constexpr unsigned kFxWritten = offsetof(FxState, xmm) + 8 * 16;
+// XMM0-7, in 64-bit mode XMM0-15; without CR4.OSFXSR only the x87 part is written by some parts: relic86 writes both.
+unsigned vectors(const Insn& insn) { return insn.code64() ? 16 : 8; }
+unsigned fx_written(const Insn& insn) { return static_cast<unsigned>(offsetof(FxState, xmm)) + vectors(insn) * 16; }
+
+// With REX.W the image holds FIP and FDP of 64 bits, sign-extended from what FxState keeps, and no selectors.
+void widen_pointers(FxState& image) {
+  const u16 sign = 0x8000;
+  image.instruction_selector = std::exchange(image.instruction_high, u16{0});
+  image.data_selector = std::exchange(image.data_high, u16{0});
+  if ((image.instruction_selector & sign) != 0) image.instruction_high = 0xFFFF;
+  if ((image.data_selector & sign) != 0) image.data_high = 0xFFFF;
+}
+void narrow_pointers(FxState& image) {
+  image.instruction_high = std::exchange(image.instruction_selector, u16{0});
+  image.data_high = std::exchange(image.data_selector, u16{0});
+}
 
 // Bytes 10 to 15 of the x87 registers' slots are reserved.
 void clear_reserved(FxState::Slot* slots) {
@@ -574,24 +592,32 @@ void clear_reserved(FxState::Slot* slots) {
 Flow fxsave(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
-  const u32 offset = offset_of(state, insn);
+  const u64 offset = offset_of(state, insn);
   if (!begin_fx_image(cpu, insn, true)) return Flow::Fault;
   FxState image = state.fx;
   image.mxcsr_mask = 0xFFFF;
   clear_reserved(image.st);
-  return cpu.write_bytes(segment_of(insn), offset, &image, kFxWritten) ? Flow::Next : Flow::Fault;
+  if (insn.operand64())
+    widen_pointers(image);
+  else
+    image.instruction_high = image.data_high = 0;
+  return cpu.write_bytes(segment_of(insn), offset, &image, fx_written(insn)) ? Flow::Next : Flow::Fault;
 }
 
 Flow fxrstor(Cpu& cpu, const Insn& insn) {
   const ErrorWatch watch(cpu);
   CpuState& state = cpu.state();
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
-  const u32 offset = offset_of(state, insn);
+  const u64 offset = offset_of(state, insn);
   if (!begin_fx_image(cpu, insn, false)) return Flow::Fault;
   FxState image;
   if (!cpu.read_bytes(segment_of(insn), offset, &image, sizeof image)) return Flow::Fault;
   constexpr u32 kMxcsrReserved = 0xFFFF0000u;
   if ((image.mxcsr & kMxcsrReserved) != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  if (insn.operand64())
+    narrow_pointers(image);
+  else
+    image.instruction_high = image.data_high = 0;
   FxState& fx = state.fx;
   fx.control = static_cast<u16>((image.control & 0x1F3F) | 0x40);
   fx.status = image.status;
@@ -599,12 +625,14 @@ Flow fxrstor(Cpu& cpu, const Insn& insn) {
   fx.opcode = image.opcode & 0x7FF;
   fx.instruction = image.instruction;
   fx.instruction_selector = image.instruction_selector;
+  fx.instruction_high = image.instruction_high;
   fx.data = image.data;
   fx.data_selector = image.data_selector;
+  fx.data_high = image.data_high;
   fx.mxcsr = image.mxcsr;
   std::memcpy(fx.st, image.st, sizeof fx.st);
   clear_reserved(fx.st);
-  std::memcpy(fx.xmm, image.xmm, 8 * sizeof fx.xmm[0]);
+  std::memcpy(fx.xmm, image.xmm, vectors(insn) * sizeof fx.xmm[0]);
   x87_update_summary(fx);
   return Flow::Next;
 }

@@ -2,6 +2,7 @@
 
 #include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
+#include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 
 namespace relic86 {
@@ -69,24 +70,27 @@ void MachineWindowHost::refresh() {
   });
 }
 
+// What a replay refuses is nothing that a window has to tell of.
+void MachineWindowHost::enter(const GuestInput& input) { (void)machine_.inputs().enter(input); }
+
 void MachineWindowHost::key(KeyCode code, bool pressed) {
-  machine_.post([this, code, pressed] { machine_.board().keyboard().key(code, pressed); });
+  machine_.post([this, code, pressed] { enter(input::Key{code, pressed}); });
 }
 
 void MachineWindowHost::release_all_keys() {
-  machine_.post([this] { machine_.board().keyboard().release_all(); });
+  machine_.post([this] { enter(input::AllKeysUp{}); });
 }
 
 void MachineWindowHost::move_mouse(int dx, int dy, int dz) {
-  machine_.post([this, dx, dy, dz] { machine_.board().pointer().move(dx, dy, dz); });
+  machine_.post([this, dx, dy, dz] { enter(input::Move{dx, dy, dz}); });
 }
 
 void MachineWindowHost::point(unsigned x, unsigned y) {
-  machine_.post([this, x, y] { machine_.board().pointer().point(x, y); });
+  machine_.post([this, x, y] { enter(input::Place{x, y}); });
 }
 
 void MachineWindowHost::mouse_buttons(u8 mask) {
-  machine_.post([this, mask] { machine_.board().pointer().buttons(mask); });
+  machine_.post([this, mask] { enter(input::Buttons{mask}); });
 }
 
 void MachineWindowHost::type_text(std::string utf8) {
@@ -103,7 +107,7 @@ void MachineWindowHost::toggle_pause() {
 void MachineWindowHost::ask_to_quit() {
   machine_.post([this] {
     if (machine_.paused() || !machine_.board().hears_power_button()) return machine_.quit();
-    machine_.power_button();
+    enter(input::PowerButton{});
     asked_to_quit_ = true;
     publish_summary();
   });

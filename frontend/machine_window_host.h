@@ -38,6 +38,7 @@ class MachineWindowHost final : public WindowHost {
   void publish_frame();    // machine's thread
   void publish_summary();  // machine's thread
   u64 speed();
+  void enter(const GuestInput& input);  // machine's thread
 
   Machine& machine_;
   FrameExchange frames_;

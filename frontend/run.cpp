@@ -86,6 +86,12 @@ void advise_when_nothing_starts(const Options& options) {
       "(-kernel FILE)");
 }
 
+// The program called as relic86-system-x86_64 has a 64-bit processor by default, as QEMU's of that name.
+std::string cpu_model_of_program(std::string_view program, std::string model) {
+  const bool unnamed = model.empty() || model.front() == ',';
+  return unnamed && program.ends_with("x86_64") ? "qemu64" + model : model;
+}
+
 int finish(Machine& machine, const Options& options) {
   int code = machine.exit_code();
   print_text(stderr, machine.end_message());
@@ -102,9 +108,10 @@ int finish(Machine& machine, const Options& options) {
 
 }  // namespace
 
-int run_program(std::span<const std::string> arguments, const char*) {
+int run_program(std::span<const std::string> arguments, const char* program) {
   auto parsed = parse_command_line(arguments);
   if (!parsed) return fail(parsed.message());
+  parsed.value().options.cpu_model = cpu_model_of_program(program, std::move(parsed.value().options.cpu_model));
   const Options& options = parsed.value().options;
   if (parsed.value().print_and_exit) {
     print_text(stdout, *parsed.value().print_and_exit);

@@ -99,17 +99,17 @@ std::string ir_text(const InsnIr& insn) {
   return text;
 }
 
-std::span<const u8> Translator::host_code(BackingOffset first, bool code32) {
-  const CodeBlock* const block = interpreter_.blocks().find(CodeBlocks::key_of(first, code32));
+std::span<const u8> Translator::host_code(BackingOffset first, CodeSize size) {
+  const CodeBlock* const block = interpreter_.blocks().find(CodeBlocks::key_of(first, size));
   const auto* translation = block == nullptr ? nullptr : static_cast<const Translation*>(block->translation);
   while (translation != nullptr && translation->unshared) translation = translation->next_mode;
   if (translation == nullptr || translation->code == nullptr) return {};
   return code_of(*translation).subspan(translation->entry_offset);
 }
 
-Translator::Listing Translator::listing(BackingOffset first, bool code32, u32 eip) {
+Translator::Listing Translator::listing(BackingOffset first, CodeSize size, u32 eip) {
   Listing listing;
-  const CodeBlock* const block = interpreter_.blocks().find(CodeBlocks::key_of(first, code32));
+  const CodeBlock* const block = interpreter_.blocks().find(CodeBlocks::key_of(first, size));
   if (block == nullptr || block->straddles) return listing;
   const auto* translation = static_cast<const Translation*>(block->translation);
   for (; translation != nullptr; translation = translation->next_mode) {
@@ -134,7 +134,7 @@ Translator::Listing Translator::listing(BackingOffset first, bool code32, u32 ei
     for (const InsnIr& insn : ir.insns) {
       const std::span<const u8> bytes(store_.host(first + insn.offset), insn.end - insn.offset);
       listing.text += fmt::format("  {:08x}  {}\n", eip + insn.offset,
-                                  disassemble(bytes, eip + insn.offset, code32, AssemblerSyntax::Intel).text);
+                                  disassemble(bytes, eip + insn.offset, size, AssemblerSyntax::Intel).text);
       listing.text += ir_text(insn);
     }
     listing.text += host_text(*translation);

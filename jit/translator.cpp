@@ -62,6 +62,13 @@ ExitReason Translator::run(u64 budget) {
       if (const auto reason = interpreter_.step_checked()) return *reason;
       continue;
     }
+    // Long mode is the interpreter's.
+    if (state_.mode.long_mode) [[unlikely]] {
+      pending_link_ = nullptr;
+      unshared_ = false;
+      if (const auto reason = interpreter_.run_interpreted()) return *reason;
+      continue;
+    }
     Flow flow = Flow::Next;
     do {
       if (const u8* const entry = known_entry(); entry != nullptr) {

@@ -94,9 +94,9 @@ class Translator final : public Executor, public CodeWatch {
     std::string text;
     u32 count = 0;
   };
-  Listing listing(BackingOffset first, bool code32, u32 eip);
+  Listing listing(BackingOffset first, CodeSize size, u32 eip);
   // What was made of the block, from its entry on; empty: nothing.
-  std::span<const u8> host_code(BackingOffset first, bool code32);
+  std::span<const u8> host_code(BackingOffset first, CodeSize size);
 
   Interpreter& interpreter() { return interpreter_; }
   const TranslatorStatistics& statistics() const { return statistics_; }

@@ -38,12 +38,13 @@ u64 granules_of(u64 offset, u32 size) {
 u32 Translator::access_offset(const ExitPoint& exit) const {
   const u32 mask = cpu_.stack_mask();
   switch (exit.address) {
-    case AddressForm::Operand: return effective_address(state_, *exit.insn);
+    case AddressForm::Operand: return static_cast<u32>(effective_address(state_, *exit.insn));
     case AddressForm::BitString: {
       const Insn& insn = *exit.insn;
       const u32 index = state_.gpr32(insn.reg);
       const i32 unit = exit.size == 4 ? static_cast<i32>(index) >> 5 : static_cast<i16>(index) >> 4;
-      return (effective_address(state_, insn) + static_cast<u32>(unit) * exit.size) & insn.address_mask;
+      return (static_cast<u32>(effective_address(state_, insn)) + static_cast<u32>(unit) * exit.size) &
+             insn.address_mask;
     }
     case AddressForm::Table: return (state_.gpr32(kEbx) + (state_.gpr32(kEax) & 0xFF)) & exit.insn->address_mask;
     case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
@@ -154,7 +155,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
 
 // The linear address of an access within a page; false: it is none, or its segment does not allow it.
 bool Translator::locate(const ExitPoint& exit, bool write, u32& linear) const {
-  const u32 offset = exit.address == AddressForm::Operand ? effective_address(state_, *exit.insn) : access_offset(exit);
+  const u32 offset = access_offset(exit);
   const Segment& segment = state_.segment[exit.segment];
   linear = static_cast<u32>(segment.base + offset);
   return (linear & (kPageSize - 1)) + exit.size <= kPageSize && allowed(segment, offset, exit.size, write);

@@ -35,15 +35,15 @@ bool Translator::transfer(const ExitPoint& exit) {
     area_.home_step = area_.home_partial = 0;
     return true;
   }
-  Selector selector(insn.immediate2);
-  u32 offset = insn.immediate;
+  Selector selector(insn.immediate2());
+  u32 offset = static_cast<u32>(insn.immediate);
   if (insn.memory() && !far_pointer_directly(cpu_, insn, selector, offset)) return false;
   if (exit.far == FarKind::Jump) {
     if (!jump_directly(cpu_, selector, offset, wide)) return false;
   } else if (exit.far == FarKind::Call) {
     if (!call_directly(cpu_, selector, offset, wide, next)) return false;
   } else {
-    if (!return_directly(cpu_, wide, insn.immediate & kHighest16)) return false;
+    if (!return_directly(cpu_, wide, static_cast<u32>(insn.immediate) & kHighest16)) return false;
     selector = state_.segment[kCs].selector;
   }
   loaded_ = selector;

@@ -13,6 +13,7 @@
 #include "base/nearest.h"
 #include "block/drive_medium.h"
 #include "devices/chipset/fw_cfg.h"
+#include "devices/chipset/i440fx.h"
 #include "devices/storage/floppy_image.h"
 #include "loaders/kernel_loader.h"
 #include "machine/host_time.h"
@@ -280,7 +281,7 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
     if (!options.append.empty()) return Error{"-append only allowed with -kernel option"};
     return {};
   }
-  auto loaded = load_kernel({options.kernel, options.initrd, options.append, options.ram_bytes,
+  auto loaded = load_kernel({options.kernel, options.initrd, options.append, I440fx::ram_below_4g(options.ram_bytes),
                              config.display != BoardConfig::Display::None});
   if (!loaded) return loaded.error();
   LoadedKernel kernel = std::move(loaded).value();

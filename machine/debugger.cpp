@@ -13,7 +13,7 @@ bool is_breakpoint(PointKind kind) { return kind == PointKind::Software || kind 
 
 }  // namespace
 
-bool Debugger::insert(PointKind kind, u32 address, u32 size) {
+bool Debugger::insert(PointKind kind, u64 address, u32 size) {
   if (points_.size() >= kMostPoints) return false;
   if (!is_breakpoint(kind) && (size == 0 || size > kWidestWatch)) return false;
   points_.push_back({kind, address, size});
@@ -21,7 +21,7 @@ bool Debugger::insert(PointKind kind, u32 address, u32 size) {
   return true;
 }
 
-bool Debugger::remove(PointKind kind, u32 address, u32 size) {
+bool Debugger::remove(PointKind kind, u64 address, u32 size) {
   const auto found = std::find(points_.begin(), points_.end(), Point{kind, address, size});
   if (found == points_.end()) return false;
   points_.erase(found);
@@ -65,9 +65,13 @@ void Debugger::install(bool breakpoint) {
   });
 }
 
-u32 Debugger::linear_eip() const { return static_cast<u32>(cpu_.state().segment[kCs].base + cpu_.state().rip); }
+u64 Debugger::linear_rip() const {
+  const CpuState& state = cpu_.state();
+  const u64 linear = state.segment[kCs].base + state.rip;
+  return state.mode.code64 ? linear : static_cast<u32>(linear);
+}
 
-const Debugger::Point* Debugger::breakpoint_at(u32 linear) const {
+const Debugger::Point* Debugger::breakpoint_at(u64 linear) const {
   const auto found = std::find_if(points_.begin(), points_.end(), [&](const Point& point) {
     return is_breakpoint(point.kind) && point.address == linear;
   });
@@ -76,7 +80,7 @@ const Debugger::Point* Debugger::breakpoint_at(u32 linear) const {
 
 void Debugger::step() { step_range(0, 0); }
 
-void Debugger::step_range(u32 first, u32 last) {
+void Debugger::step_range(u64 first, u64 last) {
   stepping_ = true;
   range_first_ = first;
   range_last_ = last;
@@ -95,16 +99,16 @@ ExitReason Debugger::step_engine() {
 bool Debugger::wants_stop(ExitReason reason) {
   if (stop_) return true;
   if (reason == ExitReason::Breakpoint) {
-    const Point* const point = breakpoint_at(linear_eip());
-    stop_ = DebugStop{DebugStop::Cause::Breakpoint, point != nullptr ? point->kind : PointKind::Software, linear_eip()};
+    const Point* const point = breakpoint_at(linear_rip());
+    stop_ = DebugStop{DebugStop::Cause::Breakpoint, point != nullptr ? point->kind : PointKind::Software, linear_rip()};
     return true;
   }
   if (!stepping_ || reason == ExitReason::Halted || reason == ExitReason::Stopped) return false;
-  const u32 eip = cpu_.state().eip();
-  if (const Point* const point = breakpoint_at(linear_eip()); point != nullptr && range_last_ != 0) {
-    stop_ = DebugStop{DebugStop::Cause::Breakpoint, point->kind, linear_eip()};
-  } else if (eip - range_first_ >= range_last_ - range_first_) {
-    stop_ = DebugStop{DebugStop::Cause::Step, PointKind::Software, linear_eip()};
+  const u64 rip = cpu_.state().rip;
+  if (const Point* const point = breakpoint_at(linear_rip()); point != nullptr && range_last_ != 0) {
+    stop_ = DebugStop{DebugStop::Cause::Breakpoint, point->kind, linear_rip()};
+  } else if (rip - range_first_ >= range_last_ - range_first_) {
+    stop_ = DebugStop{DebugStop::Cause::Step, PointKind::Software, linear_rip()};
   }
   return stop_.has_value();
 }

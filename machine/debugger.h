@@ -22,7 +22,7 @@ struct DebugStop {
     Step,
   } cause = Cause::Request;
   PointKind kind = PointKind::Software;  // of the breakpoint or watchpoint met
-  u32 address = 0;                       // linear: the breakpoint, or the watchpoint's first byte
+  u64 address = 0;                       // linear: the breakpoint, or the watchpoint's first byte
 };
 
 class Debugger {
@@ -38,16 +38,16 @@ class Debugger {
 
   // Linear addresses. Points may be set twice; removing takes one. insert: false if there are too many, or the size
   // does not fit (watchpoints: 1 to 4096 bytes). remove: false if there is none like it.
-  bool insert(PointKind kind, u32 address, u32 size);
-  bool remove(PointKind kind, u32 address, u32 size);
+  bool insert(PointKind kind, u64 address, u32 size);
+  bool remove(PointKind kind, u64 address, u32 size);
   // All points go, code runs uncut again.
   void clear();
 
   // How single steps treat the guest's interrupts: masked, so that a step does not end in a handler. Default: masked.
   void mask_interrupts(bool on) { masks_interrupts_ = on; }
-  // The machine, when resumed, makes one step; with a range (of EIP, last not included) steps until EIP is outside.
+  // The machine, when resumed, makes one step; with a range (of RIP, last not included) steps until RIP is outside.
   void step();
-  void step_range(u32 first, u32 last);
+  void step_range(u64 first, u64 last);
   void run_freely() { stepping_ = false; }
 
   // --- For the machine ---
@@ -64,13 +64,13 @@ class Debugger {
  private:
   struct Point {
     PointKind kind = PointKind::Software;
-    u32 address = 0;
+    u64 address = 0;
     u32 size = 1;
     bool operator==(const Point&) const = default;
   };
   void install(bool breakpoint);
-  u32 linear_eip() const;
-  const Point* breakpoint_at(u32 linear) const;
+  u64 linear_rip() const;
+  const Point* breakpoint_at(u64 linear) const;
 
   Cpu& cpu_;
   Executor& engine_;
@@ -79,7 +79,7 @@ class Debugger {
   std::optional<DebugStop> stop_;
   bool stepping_ = false;
   bool masks_interrupts_ = true;
-  u32 range_first_ = 0, range_last_ = 0;  // of EIP; empty: one step
+  u64 range_first_ = 0, range_last_ = 0;  // of RIP; empty: one step
 };
 
 }  // namespace relic86

@@ -70,13 +70,13 @@ void KeySender::advance(GuestTime now) {
   Stroke& stroke = strokes_.front();
   const auto wait = [&](GuestTime delay) { not_before_ = now + delay; };
   if (held_down_ < stroke.held.size()) {
-    keyboard_.key(stroke.held[held_down_++], true);
+    press_(stroke.held[held_down_++], true);
     if (held_down_ == stroke.held.size() && stroke.sequence.empty()) wait(stroke.hold);
     return;
   }
   if (next_in_sequence_ < stroke.sequence.size()) {
     const KeyCode key = stroke.sequence[next_in_sequence_];
-    keyboard_.key(key, !sequence_key_down_);
+    press_(key, !sequence_key_down_);
     if (sequence_key_down_)
       next_in_sequence_++;
     else
@@ -84,7 +84,7 @@ void KeySender::advance(GuestTime now) {
     sequence_key_down_ = !sequence_key_down_;
     return;
   }
-  for (std::size_t i = stroke.held.size(); i-- > 0;) keyboard_.key(stroke.held[i], false);
+  for (std::size_t i = stroke.held.size(); i-- > 0;) press_(stroke.held[i], false);
   strokes_.pop_front();
   held_down_ = next_in_sequence_ = 0;
   wait(kGap);

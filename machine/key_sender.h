@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,9 @@ namespace relic86 {
 
 class KeySender {
  public:
-  explicit KeySender(Ps2Keyboard& keyboard) : keyboard_(keyboard) {}
+  // press: how a key goes down (true) and up.
+  using Press = std::function<void(KeyCode, bool)>;
+  KeySender(Ps2Keyboard& keyboard, Press press) : keyboard_(keyboard), press_(std::move(press)) {}
 
   // "ctrl-alt-delete" or "a": pressed in order, held for hold nanoseconds of guest time, released in reverse.
   Result<> send(std::string_view keys, GuestTime hold);
@@ -38,6 +41,7 @@ class KeySender {
     GuestTime hold = 0;  // how long the last key stays down
   };
   Ps2Keyboard& keyboard_;
+  Press press_;
   std::deque<Stroke> strokes_;
   std::size_t held_down_ = 0;  // keys of the front stroke's `held` that are down
   std::size_t next_in_sequence_ = 0;

@@ -15,6 +15,7 @@
 #include "devices/virtio/virtio_balloon.h"
 #include "machine/board_options.h"
 #include "machine/engines.h"
+#include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/network_options.h"
 #include "machine/saved_machine.h"
@@ -75,7 +76,15 @@ Result<> Machine::build() {
   }
   media_ = std::move(plan.value().media);
   note_nodes();
-  network_ = std::make_unique<net::Network>(*scheduler_, *clock_, poller_);
+  if (auto recordable = check_recordable(); !recordable) return recordable;
+  auto inputs = GuestInputs::create(
+      options_.icount, {[this](const GuestInput& input) { return apply(input); }, [this] { return moment(); },
+                        [this] { return register_sum(); }, [this] { return state_hash(); }});
+  if (!inputs) return inputs.error();
+  inputs_ = std::move(inputs).value();
+  const auto reach = inputs_->replaying() ? net::Network::Reach::Nowhere : net::Network::Reach::Host;
+  network_ = std::make_unique<net::Network>(*scheduler_, *clock_, poller_, reach);
+  if (inputs_->recording() || inputs_->replaying()) network_->watch(inputs_.get());
   if (auto built = network_->build(options_.network, options_.objects); !built) return built;
   if (auto added = add_network_cards(options_, *network_, config); !added) return added;
   auto audio = AudioSystem::create(options_);
@@ -106,7 +115,9 @@ Result<> Machine::build() {
   engine_ = std::move(engine).value();
   debugger_ = std::make_unique<Debugger>(*cpu_, *engine_);
   bus_->on_topology_change([this] { cpu_->mmu().flush_all(); });
-  keys_ = std::make_unique<KeySender>(board_->keyboard());
+  keys_ = std::make_unique<KeySender>(board_->keyboard(), [this](KeyCode code, bool down) {
+    (void)inputs_->enter(input::Key{code, down});  // the keyboard refuses nothing
+  });
 
   board_->reset(ResetKind::PowerOn);
   cpu_->reset();
@@ -128,6 +139,7 @@ void Machine::note_nodes() {
 End Machine::run() {
   if (!options_.start_paused) resume();
   while (end_ == End::None) turn(~u64{0});
+  close_inputs();
   clock_->stop();
   debugger_->ended(exit_code());
   return end_;
@@ -167,8 +179,7 @@ void Machine::turn(u64 limit) {
   if (debugger_->stepping() && !board_->suspended()) [[unlikely]] {
     run_step();
   } else {
-    scheduler_->run_due();
-    clock_->expect_event(scheduler_->next_deadline());
+    carry_out_events();
     if (!board_->suspended()) {
       run_slice(limit);
     } else if (!wake_requested_) {
@@ -186,13 +197,25 @@ GuestTime Machine::next_stop() const {
   if (clock_->deterministic() && options_.timeout_seconds > 0) {
     stop = std::min(stop, static_cast<GuestTime>(options_.timeout_seconds * 1e9));
   }
+  if (const auto replayed = inputs_->next()) stop = std::min(stop, replayed->time);
   return stop;
+}
+
+void Machine::carry_out_events() {
+  const GuestMoment now = moment();
+  last_look_ = {now.instructions, now.time, now.looks + 1};
+  scheduler_->run_due();
+  clock_->expect_event(scheduler_->next_deadline());
 }
 
 void Machine::run_slice(u64 limit) {
   const u64 count_before = cpu_->instruction_count();
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
+  const auto replayed = inputs_->next();
+  if (replayed) limit = std::max(count_before, std::min(limit, replayed->instructions));
   const ExitReason reason = engine_->run(std::min(clock_->budget(next_stop()), limit - count_before));
+  if (replayed && limit == count_before && reason == ExitReason::BudgetSpent)
+    return end_replay(inputs_->diverged("the processor runs where it waited"));
   if (!clock_->deterministic())
     clock_->measure(cpu_->instruction_count() - count_before, host_monotonic_ns() - host_before);
   act_on(reason);
@@ -200,7 +223,7 @@ void Machine::run_slice(u64 limit) {
 
 void Machine::run_step() {
   // Devices wait too while interrupts are held back, unless the processor waits for them.
-  if (!debugger_->masks_interrupts() || cpu_->state().halted) scheduler_->run_due();
+  if (!debugger_->masks_interrupts() || cpu_->state().halted) carry_out_events();
   clock_->expect_event(scheduler_->next_deadline());
   act_on(debugger_->step_engine());
 }
@@ -227,7 +250,7 @@ void Machine::idle() {
   const GuestTime stop = next_stop();
   const GuestTime now = clock_->now();
   if (stop <= now) return;
-  if (!clock_->sleeps()) {
+  if (!clock_->sleeps() || inputs_->replaying()) {
     // Deterministic without sleep: straight on to the next event. With none left only the host can wake the guest.
     if (stop != Scheduler::kNever) return clock_->skip_to(stop);
     poller_.poll(kLongestSleep);
@@ -236,12 +259,14 @@ void Machine::idle() {
   }
   const i64 wait = stop == Scheduler::kNever ? kLongestSleep : std::min<i64>(stop - now, kLongestSleep);
   const i64 before = host_monotonic_ns();
+  const u64 entered = inputs_->entered();
   poller_.poll(clock_->deterministic() ? wait : clock_->sleep_for(wait));
   last_served_ = 0;
   if (!clock_->deterministic()) clock_->slept(wait);
   // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the
   // same in every run.
-  if (clock_->deterministic() && stop != Scheduler::kNever && host_monotonic_ns() - before >= wait)
+  if (clock_->deterministic() && stop != Scheduler::kNever && inputs_->entered() == entered &&
+      host_monotonic_ns() - before >= wait)
     clock_->skip_to(now + wait);
 }
 
@@ -272,6 +297,7 @@ void Machine::carry_out_requests() {
 }
 
 void Machine::serve_host() {
+  replay();
   const i64 now = host_monotonic_ns();
   if (now - last_served_ >= kServeInterval) {
     last_served_ = now;
@@ -342,6 +368,9 @@ Result<> Machine::serve_gdb(const std::string& device) {
 
 void Machine::resume() {
   if (!paused_ || powered_off_) return;
+  if (!has_run_) {
+    if (auto begun = inputs_->begin(); !begun) return end_replay(begun.error());
+  }
   paused_ = false;
   has_run_ = true;
   cpu_->state().pending &= ~u32{kPendingStop};
@@ -445,6 +474,8 @@ int Machine::exit_code() const {
     case End::ExpectationsMet: return 0;
     case End::FailureSeen: return 2;
     case End::TimeUp: return 4;
+    case End::ReplayEnd: return 0;
+    case End::ReplayFailed: return 1;
   }
   return 1;
 }
@@ -466,47 +497,14 @@ std::string Machine::end_message() {
       return fmt::format("relic86: --fail-serial '{}': seen\n{}", expectations_->seen_text(), last_state());
     case End::PowerOff:
     case End::Reset:
-      if (!expectations_->expects()) return "";
+      if (!expectations_->expects()) return replay_report_;
       return fmt::format("relic86: the guest ended before it showed {}\n{}", expectations_->missing(), last_state());
-    case End::TripleFault: return "relic86: the guest triple-faulted and -no-reboot was given\n";
-    default: return "";
+    case End::TripleFault: return "relic86: the guest triple-faulted and -no-reboot was given\n" + replay_report_;
+    default: return replay_report_;
   }
 }
 
-// --- Character devices, media ---
-
-// COM1's output goes to its backend and to the expectations that watch it.
-class Machine::SerialTee final : public CharSink {
- public:
-  SerialTee(Expectations& expectations, CharSink* next) : expectations_(expectations), next_(next) {}
-  void put(u8 byte) override {
-    expectations_.serial_byte(byte);
-    if (next_ != nullptr) next_->put(byte);
-  }
-  bool can_take() const override { return next_ == nullptr || next_->can_take(); }
-
- private:
-  Expectations& expectations_;
-  CharSink* next_;
-};
-
-void Machine::connect_serial(unsigned port, CharBackend* backend) {
-  Uart16550* uart = board_->uart(port);
-  if (uart == nullptr) return;
-  backend->connect(uart);
-  if (port != 0) return uart->connect(backend);
-  serial_tee_ = std::make_unique<SerialTee>(*expectations_, backend);
-  uart->connect(serial_tee_.get());
-}
-
-void Machine::connect_parallel(unsigned port, CharBackend* backend) {
-  if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(backend);
-}
-
-void Machine::connect_virtio_port(std::size_t port, CharBackend* backend) {
-  backend->connect(&board_->virtio_port_input(port));
-  board_->connect_virtio_port(port, backend);
-}
+// --- Media ---
 
 void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {
   media_[drive] = std::move(medium);

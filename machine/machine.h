@@ -21,14 +21,18 @@
 #include "machine/apic_port.h"
 #include "machine/debugger.h"
 #include "machine/expectations.h"
+#include "machine/guest_input.h"
 #include "machine/host_random.h"
 #include "machine/key_sender.h"
 #include "machine/machine_clock.h"
+#include "machine/serial_tee.h"
 #include "net/network.h"
 #include "options/options.h"
 #include "snapshot/saved_drives.h"
 
 namespace relic86 {
+
+class GuestInputs;
 
 // Why a run ended.
 enum class End : u8 {
@@ -41,19 +45,12 @@ enum class End : u8 {
   ExpectationsMet,  // every --expect-* seen
   FailureSeen,      // --fail-serial matched
   TimeUp,           // --timeout
+  ReplayEnd,        // what was recorded has been replayed
+  ReplayFailed,     // the run is not the recorded one
 };
 
 // What clients of the machine protocol (QMP) are told of.
 enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup, TrayMoved, BalloonChange };
-
-// The monitor's change and eject.
-struct MediumChange {
-  std::string file;        // empty: the medium is taken out
-  std::string format{};    // QEMU's name of the file's format; empty: by its signature
-  bool read_only = false;  // of floppies; CDs always are
-  bool force = false;      // take it out although the guest has locked the tray
-  std::string node{};      // the block node that the file is known by; empty: none
-};
 
 // A character device, for query-chardev and info chardev.
 struct CharDeviceInfo {
@@ -84,7 +81,8 @@ class Machine final : private MachineControl,
   // What to tell the user on stderr about the end; empty when there is nothing to say.
   std::string end_message();
 
-  // --- Requests; call them on the machine's thread (HostPoller callbacks, tasks). ---
+  // --- Requests; call them on the machine's thread (HostPoller callbacks, tasks). What changes something that the
+  // guest sees goes through inputs() (input::Reset, input::PowerButton, input::Medium ..), which calls these. ---
   void pause();
   void resume();
   // run() begins paused, as with -S.
@@ -136,6 +134,8 @@ class Machine final : private MachineControl,
   IoSpace& io() { return *io_; }
   Executor& engine() { return *engine_; }
   KeySender& keys() { return *keys_; }
+  // Where everything goes that is to reach the guest from outside.
+  GuestInputs& inputs() { return *inputs_; }
   Debugger& debugger() { return *debugger_; }
   // The one picture of the screen that everybody looks at.
   Picture& picture() { return picture_; }
@@ -228,6 +228,15 @@ class Machine final : private MachineControl,
   void deadline_moved_earlier(GuestTime deadline) override;
 
   void finish(End end);
+  Result<> apply(const GuestInput& input);
+  GuestMoment moment() const;
+  u32 register_sum() const;
+  void carry_out_events();  // that are due
+  // Whether two runs can be alike: no disk keeps what the first one writes.
+  Result<> check_recordable() const;
+  void replay();
+  void end_replay(const Error& failure);
+  void close_inputs();   // at the end of the run
   void serve_host();     // host input, posted tasks, expectations, time limit
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
@@ -256,6 +265,10 @@ class Machine final : private MachineControl,
   std::unique_ptr<Cpu> cpu_;
   std::unique_ptr<Executor> engine_;
   std::unique_ptr<Debugger> debugger_;
+  std::unique_ptr<GuestInputs> inputs_;
+  std::map<u32, CharSource*> input_lines_;  // the devices that input::Byte names
+  GuestMoment last_look_;                   // when due events were carried out last, and how often then
+  std::string replay_report_;               // of the end of a replay
   std::unique_ptr<KeySender> keys_;
   std::vector<CharBackend*> backends_;
   std::vector<CharDeviceInfo> char_devices_;
@@ -272,8 +285,8 @@ class Machine final : private MachineControl,
     CharSink* next = nullptr;
   };
   LateSink debug_console_;
-  class SerialTee;
   std::unique_ptr<SerialTee> serial_tee_;
+  CharSource& input_line(u32 number, CharSource& device);
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;
   std::function<void()> frame_callback_;

@@ -16,8 +16,8 @@ namespace relic86 {
 
 class BackingStore {
  public:
-  // Reserves host address space for ram_size bytes of system RAM (1 MiB to 3 GiB, a multiple of 4 KiB) at BackingOffset
-  // 0 and extra_size bytes for allocate(). Zero-filled; the host commits pages as they are touched.
+  // Reserves host address space for ram_size bytes of system RAM (a multiple of 4 KiB, may be more than the host has)
+  // at BackingOffset 0 and extra_size bytes for allocate(). Zero-filled; the host commits pages as they are touched.
   static Result<BackingStore> create(u64 ram_size, u64 extra_size);
   BackingStore(BackingStore&&) noexcept;
   BackingStore& operator=(BackingStore&&) = delete;

@@ -9,7 +9,7 @@ namespace {
 constexpr u64 kPageMask = ~u64{kPageSize - 1};
 
 // The naturally largest piece of a slow access at this address: 8, 4, 2 or 1 bytes.
-u32 piece(u32 linear, u32 left) {
+u32 piece(u64 linear, u32 left) {
   // A device sees the access as the guest made it where that is possible; unaligned rests go by bytes.
   if (left == 8 || left == 4 || left == 2 || left == 1) return left;
   u32 size = 8;
@@ -33,10 +33,12 @@ void Mmu::set_mode(const PagingMode& mode) {
   if (mode == mode_) return;
   mode_ = mode;
   flush_all();
+  tlb_.set_wide(mode.long_mode);
 }
 
 bool Mmu::load_cr3(u64 cr3) {
-  if (mode_.enabled && mode_.pae && !load_pdptes(bus_, cr3, tables_.pdptes)) return false;
+  if (mode_.enabled && mode_.pae && !mode_.long_mode && !load_pdptes(bus_, cr3, mode_.physical_bits, tables_.pdptes))
+    return false;
   tables_.cr3 = cr3;
   if (mode_.global_pages)
     tlb_.flush_non_global();
@@ -68,16 +70,16 @@ void Mmu::set_smap_override(bool on) {
 
 bool Mmu::walk_implicit(LinAddr address, u32 size, Access access) {
   if (!mode_.enabled) return true;
-  const u32 first = static_cast<u32>(address.raw), second = (first + size - 1) & ~(kPageSize - 1);
-  const auto allows = [&](u32 linear) {
-    const WalkResult page = walk_pages(bus_, mode_, tables_, {LinAddr(linear), access, false, false}, false);
-    if (!page.ok) fault_ = {LinAddr(linear), page.error_code};
+  const u64 first = linear(address), second = after(first, size - 1) & kPageMask;
+  const auto allows = [&](u64 each) {
+    const WalkResult page = walk_pages(bus_, mode_, tables_, {LinAddr(each), access, false, false}, false);
+    if (!page.ok) fault_ = {LinAddr(each), page.error_code};
     return page.ok;
   };
   return allows(first) && (second >> kPageShift == first >> kPageShift || allows(second));
 }
 
-bool Mmu::ensure(u32 linear, Access access, Privilege privilege) {
+bool Mmu::ensure(u64 linear, Access access, Privilege privilege) {
   const LinAddr address(linear);
   const u64 entry =
       access == Access::Write ? tlb_.write_entry(address, privilege) : tlb_.read_entry(address, privilege);
@@ -104,10 +106,11 @@ void Mmu::fill(LinAddr address, Access access, Privilege privilege, const WalkRe
   fill.fetched = access == Access::Execute;
   fill.global = page.global;
   fill.large = page.large;
+  fill.giant = page.giant;
   tlb_.fill(fill);
 }
 
-void Mmu::read_page(u32 linear, u8* into, u32 size, Privilege privilege) {
+void Mmu::read_page(u64 linear, u8* into, u32 size, Privilege privilege) {
   const u64 entry = tlb_.read_entry(LinAddr(linear), privilege);
   if ((entry & kTlbFast) != 0) {
     std::memcpy(into, reinterpret_cast<const u8*>(linear + entry - kTlbFast), size);
@@ -127,7 +130,7 @@ void Mmu::read_page(u32 linear, u8* into, u32 size, Privilege privilege) {
   }
 }
 
-void Mmu::write_page(u32 linear, const u8* from, u32 size, Privilege privilege) {
+void Mmu::write_page(u64 linear, const u8* from, u32 size, Privilege privilege) {
   const u64 entry = tlb_.write_entry(LinAddr(linear), privilege);
   if ((entry & kTlbFast) != 0) {
     std::memcpy(reinterpret_cast<u8*>(linear + entry - kTlbFast), from, size);
@@ -165,46 +168,45 @@ void Mmu::write_page(u32 linear, const u8* from, u32 size, Privilege privilege) 
 }
 
 bool Mmu::probe_write(LinAddr address, u32 size, Privilege privilege) {
-  const u32 first = static_cast<u32>(address.raw), last = first + size - 1;
+  const u64 first = linear(address), last = after(first, size - 1);
   if (!ensure(first, Access::Write, privilege)) return false;
   if ((first ^ last) < kPageSize) return true;
   // Filling the second page may have replaced the first (cap): both must stand when the access is made.
-  if (!ensure(last & ~(kPageSize - 1), Access::Write, privilege)) return false;
+  if (!ensure(last & kPageMask, Access::Write, privilege)) return false;
   return ensure(first, Access::Write, privilege);
 }
 
 bool Mmu::probe_read(LinAddr address, u32 size, Privilege privilege) {
-  const u32 first = static_cast<u32>(address.raw), last = first + size - 1;
+  const u64 first = linear(address), last = after(first, size - 1);
   if (!ensure(first, Access::Read, privilege)) return false;
   if ((first ^ last) < kPageSize) return true;
-  if (!ensure(last & ~(kPageSize - 1), Access::Read, privilege)) return false;
+  if (!ensure(last & kPageMask, Access::Read, privilege)) return false;
   return ensure(first, Access::Read, privilege);
 }
 
 bool Mmu::read_bytes(LinAddr address, void* into, u32 size, Privilege privilege) {
   if (!probe_read(address, size, privilege)) return false;
-  const u32 first = static_cast<u32>(address.raw);
-  const u32 in_first = std::min(size, kPageSize - (first & (kPageSize - 1)));
+  const u64 first = linear(address);
+  const u32 in_first = std::min(size, kPageSize - static_cast<u32>(first & (kPageSize - 1)));
   read_page(first, static_cast<u8*>(into), in_first, privilege);
   if (in_first == size) return true;
   // Reading the first part may have remapped memory (a register with a side effect): the second entry may be gone.
-  if (!ensure(first + in_first, Access::Read, privilege)) return false;
-  read_page(first + in_first, static_cast<u8*>(into) + in_first, size - in_first, privilege);
+  const u64 second = after(first, in_first);
+  if (!ensure(second, Access::Read, privilege)) return false;
+  read_page(second, static_cast<u8*>(into) + in_first, size - in_first, privilege);
   return true;
 }
 
 bool Mmu::write_bytes(LinAddr address, const void* from, u32 size, Privilege privilege) {
   if (!probe_write(address, size, privilege)) return false;
-  const u32 first = static_cast<u32>(address.raw);
-  const u32 in_first = std::min(size, kPageSize - (first & (kPageSize - 1)));
-  if (in_first < size) {
-    // The first part may remap memory (a BAR, A20 through MMIO): make sure of the second page's entry again.
-    write_page(first, static_cast<const u8*>(from), in_first, privilege);
-    if (ensure(first + in_first, Access::Write, privilege))
-      write_page(first + in_first, static_cast<const u8*>(from) + in_first, size - in_first, privilege);
-    return true;
-  }
-  write_page(first, static_cast<const u8*>(from), size, privilege);
+  const u64 first = linear(address);
+  const u32 in_first = std::min(size, kPageSize - static_cast<u32>(first & (kPageSize - 1)));
+  write_page(first, static_cast<const u8*>(from), in_first, privilege);
+  if (in_first == size) return true;
+  // The first part may remap memory (a BAR, A20 through MMIO): make sure of the second page's entry again.
+  const u64 second = after(first, in_first);
+  if (ensure(second, Access::Write, privilege))
+    write_page(second, static_cast<const u8*>(from) + in_first, size - in_first, privilege);
   return true;
 }
 
@@ -220,42 +222,42 @@ Mmu::CodePage Mmu::code_page(PhysAddr physical) const {
   return page;
 }
 
-Mmu::CodePage Mmu::code_of_entry(u32 linear, Privilege privilege) const {
-  const u64 entry = tlb_.code_entry(LinAddr(linear), privilege);
+Mmu::CodePage Mmu::code_of_entry(LinAddr address, Privilege privilege) const {
+  const u64 entry = tlb_.code_entry(address, privilege);
   if ((entry & kTlbFast) == 0) return code_page(PhysAddr(entry & kPageMask));
   CodePage page;
-  page.host = reinterpret_cast<const u8*>((linear & ~(kPageSize - 1)) + entry - kTlbFast);
+  page.host = reinterpret_cast<const u8*>((linear(address) & kPageMask) + entry - kTlbFast);
   page.backed = true;
   page.backing = bus_.store().offset_of(page.host);
   return page;
 }
 
 bool Mmu::fetch_page(LinAddr address, Privilege privilege, CodePage& page) {
-  const u32 linear = static_cast<u32>(address.raw);
-  if (has_code_entry(linear, privilege)) {
-    page = code_of_entry(linear, privilege);
+  const LinAddr at(linear(address));
+  if (has_code_entry(at, privilege)) {
+    page = code_of_entry(at, privilege);
     return true;
   }
   WalkResult found;
-  if (!walk(LinAddr(linear), Access::Execute, privilege, found)) return false;
+  if (!walk(at, Access::Execute, privilege, found)) return false;
   // SMAP forbids data accesses to user pages, not fetches (SDM 3A 4.6.1): an entry would open the page to both.
   if (mode_.enabled && mode_.smap && !smap_override_ && privilege == Privilege::Supervisor && found.user) {
     page = code_page(found.physical);
     return true;
   }
-  fill(LinAddr(linear), Access::Execute, privilege, found);
-  page = code_of_entry(linear, privilege);
+  fill(at, Access::Execute, privilege, found);
+  page = code_of_entry(at, privilege);
   return true;
 }
 
 bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
-  const u32 linear = static_cast<u32>(address.raw);
-  if (has_code_entry(linear, privilege)) {
-    page = code_of_entry(linear, privilege);
+  const LinAddr at(linear(address));
+  if (has_code_entry(at, privilege)) {
+    page = code_of_entry(at, privilege);
     return true;
   }
-  const WalkResult found = walk_pages(
-      bus_, mode_, tables_, {LinAddr(linear), Access::Execute, privilege == Privilege::User, smap_override_}, false);
+  const WalkResult found =
+      walk_pages(bus_, mode_, tables_, {at, Access::Execute, privilege == Privilege::User, smap_override_}, false);
   if (!found.ok) return false;
   page = code_page(found.physical);
   return true;
@@ -268,17 +270,17 @@ void Mmu::set_watchpoints(std::vector<Watchpoint> watchpoints, WatchListener lis
   slow_pages_changed();
 }
 
-void Mmu::set_breakpoint_pages(std::vector<u32> pages) {
+void Mmu::set_breakpoint_pages(std::vector<u64> pages) {
   if (pages == breakpoint_pages_) return;
   breakpoint_pages_ = std::move(pages);
   slow_pages_changed();
 }
 
 void Mmu::slow_pages_changed() {
-  std::vector<u32> pages = breakpoint_pages_;
+  std::vector<u64> pages = breakpoint_pages_;
   for (const Watchpoint& point : watchpoints_) {
-    const u32 last = (point.first + point.size - 1) >> kPageShift;
-    for (u32 page = point.first >> kPageShift;; page = (page + 1) & (kLinearPages - 1)) {
+    const u64 last = after(point.first, point.size - 1) >> kPageShift;
+    for (u64 page = point.first >> kPageShift;; page = after(page << kPageShift, kPageSize) >> kPageShift) {
       pages.push_back(page);
       if (page == last) break;
     }
@@ -287,23 +289,27 @@ void Mmu::slow_pages_changed() {
   find_directory();
 }
 
-void Mmu::note_access(u32 linear, u32 size, bool write) {
+void Mmu::note_access(u64 linear, u32 size, bool write) {
+  const auto reaches = [this](u64 from, u32 bytes, u64 to) {
+    const u64 distance = to - from;
+    return (goes_on_ || (from | to) >> 32 != 0 ? distance : static_cast<u32>(distance)) < bytes;
+  };
   for (const Watchpoint& point : watchpoints_) {
     if (write ? !point.writes : !point.reads) continue;
-    if (linear - point.first < point.size || point.first - linear < size) watch_listener_(point);
+    if (reaches(point.first, point.size, linear) || reaches(linear, size, point.first)) watch_listener_(point);
   }
 }
 
 std::optional<PhysAddr> Mmu::debug_translate(LinAddr address) {
   const WalkResult found =
-      walk_pages(bus_, mode_, tables_, {LinAddr(address.raw & 0xFFFFFFFFu), Access::Read, false, true}, false);
+      walk_pages(bus_, mode_, tables_, {LinAddr(linear(address)), Access::Read, false, true}, false);
   if (!found.ok) return std::nullopt;
   return found.physical + (address.raw & (kPageSize - 1));
 }
 
 std::optional<Mmu::Rights> Mmu::debug_rights(LinAddr address) {
   const WalkResult found =
-      walk_pages(bus_, mode_, tables_, {LinAddr(address.raw & 0xFFFFFFFFu), Access::Read, false, true}, false);
+      walk_pages(bus_, mode_, tables_, {LinAddr(linear(address)), Access::Read, false, true}, false);
   if (!found.ok) return std::nullopt;
   return Rights{found.user, found.writable};
 }

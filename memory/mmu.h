@@ -1,6 +1,6 @@
 // Linear memory as the processor sees it: soft TLB in front, page walker and physical bus behind. Linear addresses are
-// 32 bits wide and wrap at 4 GiB. A false return means a page fault; fault() then holds address and error code, and
-// nothing was written.
+// 32 bits wide and wrap at 4 GiB; in long mode they have 64 bits, and the caller has found them canonical. A false
+// return means a page fault; fault() then holds address and error code, and nothing was written.
 //
 // Rules of TLB flush, each with its test (tests/memory/mmu_test.cpp; all together: MmuRandom,
 // Tlb.LiveListMatchesAModel):
@@ -44,7 +44,9 @@ class Mmu {
   // MOV CR3: false if PAE is on and the PDPTEs are not loadable (#GP(0)); nothing changes then.
   bool load_cr3(u64 cr3);
   // Reloads the PDPTEs from the present CR3 (MOV CR0/CR4 that turns PAE paging on). False as load_cr3.
-  bool reload_pdptes() { return load_pdptes(bus_, tables_.cr3, tables_.pdptes); }
+  bool reload_pdptes() { return load_pdptes(bus_, tables_.cr3, mode_.physical_bits, tables_.pdptes); }
+  // In 64-bit mode an access goes on above 4 GiB; everywhere else one that starts below wraps there.
+  void set_code64(bool on) { goes_on_ = on; }
   u64 cr3() const { return tables_.cr3; }
   std::array<u64, 4>& pdptes() { return tables_.pdptes; }
   void set_smap_override(bool on);  // EFLAGS.AC with SMAP enabled
@@ -65,6 +67,8 @@ class Mmu {
   // Descriptor tables and TSS are accessed with Privilege::Supervisor whatever the CPL (SDM 3A 4.6.1).
   template <class T>
   bool read(LinAddr address, T& value, Privilege privilege) {
+    if (address.raw >> 32 != 0) [[unlikely]]
+      return read_high(address, value, privilege);
     const u32 linear = static_cast<u32>(address.raw);
     const u64 entry = tlb_.read_entry(address, privilege);
     if ((linear & (kPageSize - 1)) <= kPageSize - sizeof(T) && (entry & kTlbFast) != 0) [[likely]] {
@@ -78,6 +82,8 @@ class Mmu {
   }
   template <class T>
   bool write(LinAddr address, T value, Privilege privilege) {
+    if (address.raw >> 32 != 0) [[unlikely]]
+      return write_high(address, value, privilege);
     const u32 linear = static_cast<u32>(address.raw);
     const u64 entry = tlb_.write_entry(address, privilege);
     if ((linear & (kPageSize - 1)) <= kPageSize - sizeof(T) && (entry & kTlbFast) != 0) [[likely]] {
@@ -89,12 +95,10 @@ class Mmu {
   // Reads for a read-modify-write: faults as the write will, so that the write cannot fault any more.
   template <class T>
   bool read_for_write(LinAddr address, T& value, Privilege privilege) {
-    const u32 linear = static_cast<u32>(address.raw);
-    if ((linear & (kPageSize - 1)) <= kPageSize - sizeof(T) && (tlb_.write_entry(address, privilege) & kTlbFast) != 0)
-        [[likely]] {
+    const u32 in_page = static_cast<u32>(address.raw) & (kPageSize - 1);
+    if (in_page <= kPageSize - sizeof(T) && (tlb_.write_entry(address, privilege) & kTlbFast) != 0) [[likely]]
       return read(address, value, privilege);
-    }
-    return probe_write(LinAddr(linear), sizeof(T), privilege) && read(LinAddr(linear), value, privilege);
+    return probe_write(address, sizeof(T), privilege) && read(address, value, privilege);
   }
 
   // Any size up to a page; pages are all checked before anything is written.
@@ -107,12 +111,11 @@ class Mmu {
   // The host bytes behind a page that needs no slow path: from address to the page's end; null otherwise. Never fills.
   const u8* readable_run(LinAddr address, Privilege privilege) const {
     const u64 entry = tlb_.read_entry(address, privilege);
-    return (entry & kTlbFast) != 0 ? reinterpret_cast<const u8*>(static_cast<u32>(address.raw) + entry - kTlbFast)
-                                   : nullptr;
+    return (entry & kTlbFast) != 0 ? reinterpret_cast<const u8*>(linear(address) + entry - kTlbFast) : nullptr;
   }
   u8* writable_run(LinAddr address, Privilege privilege) const {
     const u64 entry = tlb_.write_entry(address, privilege);
-    return (entry & kTlbFast) != 0 ? reinterpret_cast<u8*>(static_cast<u32>(address.raw) + entry - kTlbFast) : nullptr;
+    return (entry & kTlbFast) != 0 ? reinterpret_cast<u8*>(linear(address) + entry - kTlbFast) : nullptr;
   }
 
   // Runs of bytes within a page of registers, as RegionHandler::read_run and the others take them. The host's side is
@@ -145,7 +148,7 @@ class Mmu {
   // Bytes of linear memory that a debugger watches: it is told of every access that the processor makes to them, with
   // the first watched byte, after a read and before a write. Pages without watched bytes run as ever.
   struct Watchpoint {
-    u32 first = 0;
+    u64 first = 0;
     u32 size = 1;
     bool reads = false;
     bool writes = false;
@@ -154,7 +157,7 @@ class Mmu {
   void set_watchpoints(std::vector<Watchpoint> watchpoints, WatchListener listener);
   bool has_watchpoints() const { return !watchpoints_.empty(); }
   // Pages (linear address >> 12) that the guest's own data breakpoints watch: accesses take the slow path as well.
-  void set_breakpoint_pages(std::vector<u32> pages);
+  void set_breakpoint_pages(std::vector<u64> pages);
 
   std::optional<PhysAddr> debug_translate(LinAddr address);
   std::optional<Rights> debug_rights(LinAddr address);
@@ -167,20 +170,46 @@ class Mmu {
   [[gnu::noinline, gnu::cold]] bool write_slow(LinAddr address, T value, Privilege privilege) {
     return write_bytes(address, &value, sizeof(T), privilege);
   }
-  CodePage code_of_entry(u32 linear, Privilege privilege) const;
-  bool has_code_entry(u32 linear, Privilege privilege) const {
-    return tlb_.code_entry(LinAddr(linear), privilege) != 0;
+  // Above 4 GiB; without long mode, back below it.
+  template <class T>
+  [[gnu::noinline]] bool read_high(LinAddr address, T& value, Privilege privilege) {
+    if (!tlb_.wide()) return read(LinAddr(linear(address)), value, privilege);
+    const u64 entry = tlb_.read_entry(address, privilege);
+    if ((address.raw & (kPageSize - 1)) <= kPageSize - sizeof(T) && (entry & kTlbFast) != 0) [[likely]] {
+      std::memcpy(&value, reinterpret_cast<const u8*>(address.raw + entry - kTlbFast), sizeof(T));
+      return true;
+    }
+    return read_bytes(address, &value, sizeof(T), privilege);
   }
+  template <class T>
+  [[gnu::noinline]] bool write_high(LinAddr address, T value, Privilege privilege) {
+    if (!tlb_.wide()) return write(LinAddr(linear(address)), value, privilege);
+    const u64 entry = tlb_.write_entry(address, privilege);
+    if ((address.raw & (kPageSize - 1)) <= kPageSize - sizeof(T) && (entry & kTlbFast) != 0) [[likely]] {
+      std::memcpy(reinterpret_cast<u8*>(address.raw + entry - kTlbFast), &value, sizeof(T));
+      return true;
+    }
+    return write_slow(address, value, privilege);
+  }
+  // The address as wide as linear addresses are now.
+  u64 linear(LinAddr address) const { return tlb_.wide() ? address.raw : static_cast<u32>(address.raw); }
+  // What follows so many bytes after an address.
+  u64 after(u64 linear, u32 bytes) const {
+    const u64 next = linear + bytes;
+    return goes_on_ || linear >> 32 != 0 ? next : static_cast<u32>(next);
+  }
+  CodePage code_of_entry(LinAddr address, Privilege privilege) const;
+  bool has_code_entry(LinAddr address, Privilege privilege) const { return tlb_.code_entry(address, privilege) != 0; }
   bool walk(LinAddr address, Access access, Privilege privilege, WalkResult& page);  // false: fault_
   bool walk_implicit(LinAddr address, u32 size, Access access);
   void fill(LinAddr address, Access access, Privilege privilege, const WalkResult& page);
   // Makes sure that the page has an entry for a read or a write; false: fault_.
-  bool ensure(u32 linear, Access access, Privilege privilege);
-  void note_access(u32 linear, u32 size, bool write);
+  bool ensure(u64 linear, Access access, Privilege privilege);
+  void note_access(u64 linear, u32 size, bool write);
   void find_directory();  // for translated code (TlbWalk); after every change of what a walk depends on
   void slow_pages_changed();
-  void read_page(u32 linear, u8* into, u32 size, Privilege privilege);
-  void write_page(u32 linear, const u8* from, u32 size, Privilege privilege);
+  void read_page(u64 linear, u8* into, u32 size, Privilege privilege);
+  void write_page(u64 linear, const u8* from, u32 size, Privilege privilege);
   CodePage code_page(PhysAddr physical) const;
   const PageTarget* run_target(LinAddr address, Access access, Privilege privilege) const;
   bool outside_devices(const u8* host, std::size_t size) const;
@@ -191,10 +220,11 @@ class Mmu {
   PagingMode mode_;
   PageTables tables_;
   bool smap_override_ = false;
+  bool goes_on_ = false;
   PageFault fault_;
   std::vector<Watchpoint> watchpoints_;
   WatchListener watch_listener_;
-  std::vector<u32> breakpoint_pages_;
+  std::vector<u64> breakpoint_pages_;
 };
 
 }  // namespace relic86

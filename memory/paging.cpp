@@ -1,14 +1,18 @@
 #include "memory/paging.h"
 
+#include <array>
 #include <cstring>
+#include <span>
 
 namespace relic86 {
 namespace {
 
 // Bits of entries at every level (SDM 3A tables 4-4 to 4-6 and 4-8 to 4-11).
 constexpr u64 kP = 1, kW = 2, kU = 4, kA = 1u << 5, kD = 1u << 6, kPs = 1u << 7, kG = 1u << 8, kNx = u64{1} << 63;
-constexpr u64 kPaeAddress = ((u64{1} << kPhysicalBits) - 1) & ~u64{0xFFF};
-constexpr u64 kPaeReserved = ~kNx & ~((u64{1} << kPhysicalBits) - 1);
+constexpr u64 kWideAddress = ((u64{1} << 52) - 1) & ~u64{0xFFF};  // of 8-byte entries: those that are not reserved
+
+// Bits 51:MAXPHYADDR.
+constexpr u64 beyond(unsigned physical_bits) { return ((u64{1} << 52) - 1) & ~((u64{1} << physical_bits) - 1); }
 
 struct Entry {
   PhysAddr at{};
@@ -60,16 +64,16 @@ bool allowed(const PagingMode& mode, const WalkRequest& request, const WalkResul
   return true;
 }
 
-// The leaf and the entry above it are known: check rights, set bits.
+// The leaf and the entries above it are known: check rights, set bits.
 WalkResult finish(PhysicalBus& bus, const PagingMode& mode, const WalkRequest& request, WalkResult page,
-                  const Entry* upper, const Entry& leaf, bool set_bits) {
+                  std::span<const Entry> upper, const Entry& leaf, bool set_bits) {
   if (!allowed(mode, request, page)) return fail(mode, request, kFaultPresent);
   page.ok = true;
   page.global = mode.global_pages && (leaf.value & kG) != 0;
   const bool write = request.access == Access::Write;
   page.dirty = (leaf.value & kD) != 0 || (write && set_bits);
   if (set_bits) {
-    if (upper != nullptr) set(bus, *upper, kA);
+    for (const Entry& each : upper) set(bus, each, kA);
     set(bus, leaf, write ? kA | kD : kA);
   }
   return page;
@@ -89,14 +93,14 @@ WalkResult walk_32bit(PhysicalBus& bus, const PagingMode& mode, const PageTables
     page.large = true;
     page.physical =
         PhysAddr((directory.value & 0xFFC00000u) | (directory.value >> 13 & 0xF) << 32 | (linear & 0x3FF000u));
-    return finish(bus, mode, request, page, nullptr, directory, set_bits);
+    return finish(bus, mode, request, page, {}, directory, set_bits);
   }
   const Entry leaf = load(bus, PhysAddr((directory.value & 0xFFFFF000u) + (linear >> 12 & 0x3FF) * 4), 4);
   if ((leaf.value & kP) == 0) return fail(mode, request, 0);
   page.writable = page.writable && (leaf.value & kW) != 0;
   page.user = page.user && (leaf.value & kU) != 0;
   page.physical = PhysAddr(leaf.value & 0xFFFFF000u);
-  return finish(bus, mode, request, page, &directory, leaf, set_bits);
+  return finish(bus, mode, request, page, {&directory, 1}, leaf, set_bits);
 }
 
 WalkResult walk_pae(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
@@ -104,8 +108,9 @@ WalkResult walk_pae(PhysicalBus& bus, const PagingMode& mode, const PageTables& 
   const u32 linear = static_cast<u32>(request.address.raw);
   const u64 pointer = tables.pdptes[linear >> 30];
   if ((pointer & kP) == 0) return fail(mode, request, 0);
-  const u64 reserved = kPaeReserved | (mode.no_execute ? 0 : kNx);
-  const Entry directory = load(bus, PhysAddr((pointer & kPaeAddress) + (linear >> 21 & 0x1FF) * 8), 8);
+  constexpr u64 kAbove = 0x7FF0000000000000;  // bits 62:52
+  const u64 reserved = kAbove | beyond(mode.physical_bits) | (mode.no_execute ? 0 : kNx);
+  const Entry directory = load(bus, PhysAddr((pointer & kWideAddress) + (linear >> 21 & 0x1FF) * 8), 8);
   if ((directory.value & kP) == 0) return fail(mode, request, 0);
   WalkResult page;
   page.writable = (directory.value & kW) != 0;
@@ -115,17 +120,55 @@ WalkResult walk_pae(PhysicalBus& bus, const PagingMode& mode, const PageTables& 
   if ((directory.value & kPs) != 0) {
     if ((directory.value & 0x1FE000u) != 0) return fail(mode, request, kFaultPresent | kFaultReserved);
     page.large = true;
-    page.physical = PhysAddr((directory.value & kPaeAddress & ~u64{0x1FFFFF}) | (linear & 0x1FF000u));
-    return finish(bus, mode, request, page, nullptr, directory, set_bits);
+    page.physical = PhysAddr((directory.value & kWideAddress & ~u64{0x1FFFFF}) | (linear & 0x1FF000u));
+    return finish(bus, mode, request, page, {}, directory, set_bits);
   }
-  const Entry leaf = load(bus, PhysAddr((directory.value & kPaeAddress) + (linear >> 12 & 0x1FF) * 8), 8);
+  const Entry leaf = load(bus, PhysAddr((directory.value & kWideAddress) + (linear >> 12 & 0x1FF) * 8), 8);
   if ((leaf.value & kP) == 0) return fail(mode, request, 0);
   if ((leaf.value & reserved) != 0) return fail(mode, request, kFaultPresent | kFaultReserved);
   page.writable = page.writable && (leaf.value & kW) != 0;
   page.user = page.user && (leaf.value & kU) != 0;
   page.no_execute = page.no_execute || (leaf.value & kNx) != 0;
-  page.physical = PhysAddr(leaf.value & kPaeAddress);
-  return finish(bus, mode, request, page, &directory, leaf, set_bits);
+  page.physical = PhysAddr(leaf.value & kWideAddress);
+  return finish(bus, mode, request, page, {&directory, 1}, leaf, set_bits);
+}
+
+// 4-level and 5-level paging (SDM 3A 4.5). Bits 62:52 of entries are ignored.
+WalkResult walk_long(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
+                     bool set_bits) {
+  constexpr unsigned kBits = 9, kMostLevels = 5, kDirectoryLevel = 2, kPointerLevel = 3;
+  const u64 linear = request.address.raw;
+  const u64 reserved = beyond(mode.physical_bits) | (mode.no_execute ? 0 : kNx);
+  std::array<Entry, kMostLevels> used;
+  unsigned count = 0;
+  WalkResult page;
+  page.writable = page.user = true;
+  u64 table = tables.cr3 & kWideAddress;
+  for (unsigned level = mode.five_levels ? 5 : 4;; --level) {
+    const unsigned shift = kPageShift + (level - 1) * kBits;
+    const Entry entry = load(bus, PhysAddr(table + (linear >> shift & ((1u << kBits) - 1)) * 8), 8);
+    if ((entry.value & kP) == 0) return fail(mode, request, 0);
+    if ((entry.value & reserved) != 0) return fail(mode, request, kFaultPresent | kFaultReserved);
+    page.writable = page.writable && (entry.value & kW) != 0;
+    page.user = page.user && (entry.value & kU) != 0;
+    page.no_execute = page.no_execute || (entry.value & kNx) != 0;
+    const bool sized = level > 1 && (entry.value & kPs) != 0;
+    if (sized && !(level == kDirectoryLevel || (level == kPointerLevel && mode.giant_pages)))
+      return fail(mode, request, kFaultPresent | kFaultReserved);
+    if (!sized && level > 1) {
+      table = entry.value & kWideAddress;
+      used[count++] = entry;
+      continue;
+    }
+    const u64 inside = (u64{1} << shift) - 1;
+    constexpr u64 kPatOfLarge = 1u << 12;
+    if (sized && (entry.value & kWideAddress & inside & ~kPatOfLarge) != 0)
+      return fail(mode, request, kFaultPresent | kFaultReserved);
+    page.large = sized;
+    page.giant = level == kPointerLevel;
+    page.physical = PhysAddr((entry.value & kWideAddress & ~inside) | (linear & inside & ~u64{kPageSize - 1}));
+    return finish(bus, mode, request, page, {used.data(), count}, entry, set_bits);
+  }
 }
 
 }  // namespace
@@ -138,15 +181,16 @@ WalkResult walk_pages(PhysicalBus& bus, const PagingMode& mode, const PageTables
     identity.physical = PhysAddr(request.address.raw & 0xFFFFF000u);
     return identity;
   }
+  if (mode.long_mode) return walk_long(bus, mode, tables, request, set_bits);
   return mode.pae ? walk_pae(bus, mode, tables, request, set_bits) : walk_32bit(bus, mode, tables, request, set_bits);
 }
 
-bool load_pdptes(PhysicalBus& bus, u64 cr3, std::array<u64, 4>& pdptes) {
-  constexpr u64 kReserved = ~((u64{1} << kPhysicalBits) - 1) | 0x1E6;  // bits 63:36, 8:5, 2:1
+bool load_pdptes(PhysicalBus& bus, u64 cr3, unsigned physical_bits, std::array<u64, 4>& pdptes) {
+  const u64 reserved = ~((u64{1} << physical_bits) - 1) | 0x1E6;  // bits 63:MAXPHYADDR, 8:5, 2:1
   std::array<u64, 4> fresh{};
   for (unsigned i = 0; i < 4; i++) {
     fresh[i] = bus.read(PhysAddr((cr3 & 0xFFFFFFE0u) + i * 8), 8);
-    if ((fresh[i] & kP) != 0 && (fresh[i] & kReserved) != 0) return false;
+    if ((fresh[i] & kP) != 0 && (fresh[i] & reserved) != 0) return false;
   }
   pdptes = fresh;
   return true;

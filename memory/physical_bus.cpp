@@ -11,7 +11,8 @@ namespace relic86 {
 
 namespace {
 
-constexpr u64 kLimit = u64{1} << 32;
+constexpr u64 kLow = u64{1} << 32;    // pages below have tables of their own from the start
+constexpr u64 kLimit = u64{1} << 52;  // SDM 3A 4.1.4: MAXPHYADDR is at most 52
 constexpr u64 kA20 = u64{1} << 20;
 
 PhysRange whole(std::string owner, PhysAddr first, u64 size, Priority priority) {
@@ -112,7 +113,7 @@ void PhysicalBus::map_movable(u32 key, const PhysRange& range) {
     render(old.first.raw, old.size);
     break;
   }
-  // What the guest places beyond 4 GiB is not reachable; what it places across the end is cut.
+  // What the guest places beyond the end is not reachable; what it places across the end is cut.
   if (range.size > 0 && range.first.raw < kLimit) {
     PhysRange clipped = range;
     clipped.size = std::min(range.size, kLimit - range.first.raw);
@@ -122,32 +123,75 @@ void PhysicalBus::map_movable(u32 key, const PhysRange& range) {
   if (topology_changed_) topology_changed_();
 }
 
-void PhysicalBus::render(u64 first, u64 size) {
+std::vector<const PhysicalBus::Mapping*> PhysicalBus::mappings_over(u64 first, u64 last) const {
   std::vector<const Mapping*> over;
   for (const Mapping& mapping : mappings_) {
-    if (mapping.range.first.raw < first + size && first < mapping.range.first.raw + mapping.range.size)
-      over.push_back(&mapping);
+    const PhysRange& range = mapping.range;
+    if (range.first.raw < last && first < range.first.raw + range.size) over.push_back(&mapping);
   }
   std::sort(over.begin(), over.end(), [](const Mapping* a, const Mapping* b) {
     return a->range.priority != b->range.priority ? a->range.priority < b->range.priority : a->order < b->order;
   });
-  for (u64 address = first; address < first + size && address < kLimit; address += kPageSize) {
+  return over;
+}
+
+void PhysicalBus::render_page(u64 address, std::span<const Mapping* const> over, PhysPage& page) {
+  page = PhysPage{};
+  for (const Mapping* mapping : over) {
+    const PhysRange& range = mapping->range;
+    if (address < range.first.raw || address >= range.first.raw + range.size) continue;
+    const u64 pages = (address - range.first.raw) >> kPageShift;
+    if (range.affects_read) page.read = advanced(range.read, pages);
+    if (range.affects_write) page.write = advanced(range.write, pages);
+  }
+}
+
+void PhysicalBus::render(u64 first, u64 size) {
+  const u64 last = std::min(first + size, kLimit);
+  if (first >= last) return;
+  if (first < kLow) render_low(first, std::min(last, kLow));
+  if (last > kLow) forget_high(std::max(first, kLow), last);
+}
+
+void PhysicalBus::render_low(u64 first, u64 last) {
+  const auto over = mappings_over(first, last);
+  for (u64 address = first; address < last; address += kPageSize) {
     const u64 page = address >> kPageShift;
     auto& table = tables_[page / kTableEntries];
     if (!table) table = std::make_unique<Table>();
-    PhysPage& entry = (*table)[page % kTableEntries];
-    entry = PhysPage{};
-    for (const Mapping* mapping : over) {
-      const PhysRange& range = mapping->range;
-      if (address < range.first.raw || address >= range.first.raw + range.size) continue;
-      const u64 pages = (address - range.first.raw) >> kPageShift;
-      if (range.affects_read) entry.read = advanced(range.read, pages);
-      if (range.affects_write) entry.write = advanced(range.write, pages);
+    render_page(address, over, (*table)[page % kTableEntries]);
+  }
+  for (u64 number = first >> kAddendShift; number <= (last - 1) >> kAddendShift; ++number) find_addend(number);
+}
+
+void PhysicalBus::forget_high(u64 first, u64 last) {
+  const u64 directories = ((last - 1) >> kDirectoryShift) + 1;
+  if (high_.size() < directories) high_.resize(directories);
+  for (u64 number = first >> kTableShift; number <= (last - 1) >> kTableShift; ++number) {
+    const auto& directory = high_[number / kTableEntries];
+    if (directory) {
+      (*directory)[number % kTableEntries].reset();
+    } else {
+      number |= kTableEntries - 1;
     }
   }
-  if (size == 0) return;
-  const u64 last = (std::min(first + size, kLimit) - 1) >> kAddendShift;
-  for (u64 number = first >> kAddendShift; number <= last; ++number) find_addend(number);
+}
+
+const PhysPage& PhysicalBus::high_page(u64 raw) const {
+  const u64 number = raw >> kTableShift;
+  if (number / kTableEntries >= high_.size()) return unmapped_;
+  auto& directory = high_[number / kTableEntries];
+  const bool there = directory && (*directory)[number % kTableEntries];
+  if (!there) [[unlikely]] {
+    const u64 first = number << kTableShift;
+    const auto over = mappings_over(first, first + (u64{1} << kTableShift));
+    if (over.empty()) return unmapped_;
+    if (!directory) directory = std::make_unique<Directory>();
+    auto table = std::make_unique<Table>();
+    for (u64 i = 0; i < kTableEntries; ++i) render_page(first + (i << kPageShift), over, (*table)[i]);
+    (*directory)[number % kTableEntries] = std::move(table);
+  }
+  return (*(*directory)[number % kTableEntries])[raw >> kPageShift & (kTableEntries - 1)];
 }
 
 void PhysicalBus::find_addend(u64 number) {
@@ -177,7 +221,8 @@ void PhysicalBus::set_a20(bool open) {
 const PhysPage& PhysicalBus::page(PhysAddr address) const {
   u64 raw = address.raw;
   if (!a20_) raw &= ~kA20;
-  if (raw >= kLimit) return unmapped_;
+  if (raw >= kLow) [[unlikely]]
+    return high_page(raw);
   const auto& table = tables_[raw >> kPageShift >> 10];
   return table ? (*table)[raw >> kPageShift & (kTableEntries - 1)] : unmapped_;
 }

@@ -1,4 +1,4 @@
-// The physical address space: RAM, ROM and memory-mapped registers in 4 KiB pages, below 4 GiB; all above is unmapped.
+// The physical address space of 52 bits: RAM, ROM and memory-mapped registers in 4 KiB pages.
 // Reads and writes of one page may go to different places (PAM shadowing: read ROM, write RAM).
 #pragma once
 
@@ -92,6 +92,7 @@ class PhysicalBus {
 
  private:
   static constexpr u32 kTableEntries = 1024;
+  static constexpr unsigned kTableShift = 22, kDirectoryShift = 32;  // 4 MiB and 4 GiB
   using Table = std::array<PhysPage, kTableEntries>;
   struct Mapping {
     u32 key;
@@ -100,10 +101,18 @@ class PhysicalBus {
     PhysRange range;
   };
   void render(u64 first, u64 size);
+  void render_low(u64 first, u64 last);
+  void forget_high(u64 first, u64 last);
+  std::vector<const Mapping*> mappings_over(u64 first, u64 last) const;  // one that hides others comes after them
+  static void render_page(u64 address, std::span<const Mapping* const> over, PhysPage& page);
   void find_addend(u64 number);
+  const PhysPage& high_page(u64 raw) const;
 
   BackingStore& store_;
   std::array<std::unique_ptr<Table>, 1024> tables_;
+  // By 4 GiB, above the first: tables are made when one of their pages is asked for.
+  using Directory = std::array<std::unique_ptr<Table>, 1024>;
+  mutable std::vector<std::unique_ptr<Directory>> high_;
   Addends addends_{};
   PhysPage unmapped_;
   std::vector<Mapping> mappings_;

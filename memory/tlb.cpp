@@ -8,36 +8,69 @@ namespace relic86 {
 
 namespace {
 constexpr u64 kPageMask = ~u64{kPageSize - 1};
+constexpr unsigned kRegionShift = 10, kGiantShift = 18;  // pages in 4 MiB and in 1 GiB
 }  // namespace
 
-Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap) : tables_(tables), bus_(bus), ring_(tables.ring) {
+Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap)
+    : tables_(tables), bus_(bus), ring_(tables.ring), high_(tables.high) {
   set_cap(cap);
 }
 
-void Tlb::fill(const TlbFill& fill) {
-  const u32 page = page_of(fill.page);
-  const unsigned privilege = index(fill.privilege);
-  if (tables_.read[privilege][page] == 0) {
-    make_room();
-    list(TlbRing::kListed | (fill.global ? TlbRing::kGlobal : 0) | privilege * TlbRing::kUser | page);
+u64 Tlb::entry_away(LinAddr address, Privilege privilege, u64 HighTlbSlot::*kind) const {
+  if (!wide_) {
+    const Entries low = entries(low_page(address), index(privilege));
+    return kind == &HighTlbSlot::read ? *low.read : kind == &HighTlbSlot::write ? *low.write : *low.code;
   }
-  if (fill.large) tables_.large[page >> 10] = 1;
+  const HighTlbSlot* const slot = high_.find_away(HighTlb::tag(address.raw >> kPageShift, index(privilege)));
+  return slot != nullptr ? slot->*kind : 0;
+}
 
-  const u64 linear = u64{page} << kPageShift;
+Tlb::Entries Tlb::entries(u64 page, unsigned privilege) const {
+  if (page < kLinearPages)
+    return {&tables_.read[privilege][page], &tables_.write[privilege][page], &tables_.code[privilege][page]};
+  HighTlbSlot* const slot = high_.find(HighTlb::tag(page, privilege));
+  if (slot == nullptr) return {nullptr, nullptr, nullptr};
+  return {&slot->read, &slot->write, &slot->code};
+}
+
+Tlb::Listed Tlb::listed(u64 number) const {
+  const u32 each = place(number);
+  if ((each & TlbRing::kHigh) == 0) return {each & (kLinearPages - 1), (each & TlbRing::kUser) != 0 ? 1u : 0u};
+  const u64 tag = tables_.high.pages[number & TlbRing::kMask];
+  return {HighTlb::page_of_tag(tag), static_cast<unsigned>(tag & 1)};
+}
+
+void Tlb::fill(const TlbFill& fill) {
+  const u64 page = page_of(fill.page);
+  const unsigned privilege = index(fill.privilege);
+  const bool high = page >= kLinearPages;
+  Entries own = entries(page, privilege);
+  if (!own || *own.read == 0) {
+    make_room();
+    list(page, privilege,
+         (fill.global ? TlbRing::kGlobal : 0) | (high && fill.large ? TlbRing::kLarge : 0) |
+             (high && fill.giant ? TlbRing::kGiant : 0));
+    if (high) high_.insert(HighTlb::tag(page, privilege));
+    own = entries(page, privilege);  // making room may have moved it
+  }
+  if (fill.large && high) tables_.high.large[HighTlb::large_index(page)] = 1;
+  if (fill.large && !high) tables_.large[page >> kRegionShift] = 1;
+  if (fill.giant && !high) tables_.giant[page >> kGiantShift] = 1;
+
+  const u64 linear = page << kPageShift;
   const PhysPage& target = bus_.page(fill.physical);
   BackingStore& store = bus_.store();
   const u64 slow = (fill.physical.raw & kPageMask) | kTlbPresent | kTlbMmio;
   const auto addend = [&](BackingOffset backing) { return reinterpret_cast<u64>(store.host(backing)) - linear; };
-  tables_.read[privilege][page] =
-      target.read.kind == PageTarget::Kind::Backing ? addend(target.read.backing) | kTlbFast : slow;
-  if (fill.fetched) tables_.code[privilege][page] = tables_.read[privilege][page];
+  *own.read = target.read.kind == PageTarget::Kind::Backing ? addend(target.read.backing) | kTlbFast : slow;
+  if (fill.fetched) *own.code = *own.read;
   if (!fill.writable) {
-    tables_.write[privilege][page] = 0;
+    *own.write = 0;
   } else if (target.write.kind != PageTarget::Kind::Backing) {
-    tables_.write[privilege][page] = slow | (target.write.kind == PageTarget::Kind::Unmapped ? kTlbIgnored : 0);
+    *own.write = slow | (target.write.kind == PageTarget::Kind::Unmapped ? kTlbIgnored : 0);
   } else {
     const bool watched = store.watched(target.write.backing);
-    tables_.write[privilege][page] = addend(target.write.backing) | (watched ? kTlbPresent | kTlbWatched : kTlbFast);
+    *own.write = addend(target.write.backing) | (watched ? kTlbPresent | kTlbWatched : kTlbFast);
   }
   if (!debug_pages_.empty() && std::find(debug_pages_.begin(), debug_pages_.end(), page) != debug_pages_.end())
     slow_down(page, privilege);
@@ -50,96 +83,113 @@ void Tlb::set_cap(u32 cap) {
   ring_.cap = cap;
 }
 
-void Tlb::set_debug_pages(std::vector<u32> pages) {
+void Tlb::set_debug_pages(std::vector<u64> pages) {
   for (unsigned privilege = 0; privilege < 2; privilege++) {
-    for (const u32 page : debug_pages_) speed_up(page, privilege);
-    for (const u32 page : pages) slow_down(page, privilege);
+    for (const u64 page : debug_pages_) speed_up(page, privilege);
+    for (const u64 page : pages) slow_down(page, privilege);
   }
   debug_pages_ = std::move(pages);
 }
 
-void Tlb::slow_down(u32 page, unsigned privilege) {
+void Tlb::slow_down(u64 page, unsigned privilege) {
   const BackingStore& store = bus_.store();
-  for (u64* entry : {&tables_.read[privilege][page], &tables_.write[privilege][page]}) {
+  const Entries own = entries(page, privilege);
+  if (!own) return;
+  for (u64* entry : {own.read, own.write}) {
     if ((*entry & (kTlbFast | kTlbWatched)) == 0) continue;
-    const u8* const host = reinterpret_cast<const u8*>((*entry & kPageMask) + (u64{page} << kPageShift));
+    const u8* const host = reinterpret_cast<const u8*>((*entry & kPageMask) + (page << kPageShift));
     *entry = store.offset_of(host).raw | kTlbPresent | kTlbDebug;
   }
 }
 
-void Tlb::speed_up(u32 page, unsigned privilege) {
+void Tlb::speed_up(u64 page, unsigned privilege) {
   const BackingStore& store = bus_.store();
-  u64& read = tables_.read[privilege][page];
-  u64& write = tables_.write[privilege][page];
-  for (u64* entry : {&read, &write}) {
+  const Entries own = entries(page, privilege);
+  if (!own) return;
+  for (u64* entry : {own.read, own.write}) {
     if ((*entry & kTlbDebug) == 0) continue;
     const BackingOffset backing(*entry & kPageMask);
-    const u64 addend = reinterpret_cast<u64>(store.host(backing)) - (u64{page} << kPageShift);
-    const bool watched = entry == &write && store.watched(backing);
+    const u64 addend = reinterpret_cast<u64>(store.host(backing)) - (page << kPageShift);
+    const bool watched = entry == own.write && store.watched(backing);
     *entry = addend | (watched ? kTlbPresent | kTlbWatched : kTlbFast);
   }
 }
 
-void Tlb::clear(u32 page, unsigned privilege) {
-  if (tables_.read[privilege][page] == 0) return;
+void Tlb::clear(u64 page, unsigned privilege) {
+  const Entries own = entries(page, privilege);
+  if (!own || *own.read == 0) return;
   --ring_.live;
-  tables_.read[privilege][page] = 0;
-  tables_.write[privilege][page] = 0;
+  if (page >= kLinearPages) return high_.erase(HighTlb::tag(page, privilege));
+  *own.read = 0;
+  *own.write = 0;
   // Seldom there: the host need not commit what only says so.
-  if (tables_.code[privilege][page] != 0) tables_.code[privilege][page] = 0;
+  if (*own.code != 0) *own.code = 0;
 }
 
 void Tlb::flush_all() {
   for (u64 number = since(flushed_all_); number < ring_.fills; ++number) {
-    u32& each = place(number);
-    if (each != 0) clear(each & (kLinearPages - 1), (each & TlbRing::kUser) != 0 ? 1 : 0);
-    each = 0;
+    if (place(number) == 0) continue;
+    const Listed each = listed(number);
+    clear(each.page, each.privilege);
+    place(number) = 0;
   }
   flushed_all_ = flushed_non_global_ = ring_.fills;
   std::memset(tables_.large, 0, sizeof tables_.large);
+  std::memset(tables_.giant, 0, sizeof tables_.giant);
+  if (wide_) std::memset(tables_.high.large, 0, sizeof tables_.high.large);
   flushes_++;
 }
 
 void Tlb::flush_non_global() {
   for (u64 number = since(flushed_non_global_); number < ring_.fills; ++number) {
-    u32& each = place(number);
-    if (each == 0 || (each & TlbRing::kGlobal) != 0) continue;
-    clear(each & (kLinearPages - 1), (each & TlbRing::kUser) != 0 ? 1 : 0);
-    each = 0;
+    if (place(number) == 0 || (place(number) & TlbRing::kGlobal) != 0) continue;
+    const Listed each = listed(number);
+    clear(each.page, each.privilege);
+    place(number) = 0;
   }
   flushed_non_global_ = ring_.fills;
   flushes_++;
 }
 
-void Tlb::list(u32 place_value) {
-  place(ring_.fills++) = place_value;
+void Tlb::list(u64 page, unsigned privilege, u32 flags) {
+  const u64 number = ring_.fills++;
+  if (page < kLinearPages) {
+    place(number) = TlbRing::kListed | flags | privilege * TlbRing::kUser | static_cast<u32>(page);
+  } else {
+    place(number) = TlbRing::kListed | TlbRing::kHigh | flags;
+    tables_.high.pages[number & TlbRing::kMask] = HighTlb::tag(page, privilege);
+  }
   ++ring_.live;
 }
 
-bool Tlb::executing(u32 page) const {
+bool Tlb::executing(u64 page) const {
   if (code_offset_ == nullptr) return false;
-  const u32 here = page_of(LinAddr(static_cast<u32>(*code_base_ + *code_offset_)));
-  return page == here || page == ((here + 1) & (kLinearPages - 1));
+  const LinAddr code(*code_base_ + *code_offset_);
+  return page == page_of(code) || page == page_of(code + kPageSize);
 }
 
 // The page goes whose turn it is; one of the code being executed takes its turn again as if it had just come.
 void Tlb::make_room() {
   constexpr unsigned kExecuting = 4;  // entries at most: two pages, two privileges
   for (unsigned passed = 0; ring_.fills >= ring_.cap; ++passed) {
-    const u32 oldest = std::exchange(place(ring_.fills - ring_.cap), 0);
-    const u32 page = oldest & (kLinearPages - 1);
-    const unsigned privilege = (oldest & TlbRing::kUser) != 0 ? 1 : 0;
-    const u64 read = oldest != 0 ? tables_.read[privilege][page] : 0;
+    const u64 number = ring_.fills - ring_.cap;
+    const u32 oldest = place(number);
+    if (oldest == 0) return;
+    const Listed each = listed(number);
+    place(number) = 0;
+    const Entries own = entries(each.page, each.privilege);
+    const u64 read = own ? *own.read : 0;
     if (read == 0) return;
-    const bool code = tables_.code[privilege][page] != 0;
-    if (code && passed < kExecuting && executing(page)) {
+    const bool code = *own.code != 0;
+    if (code && passed < kExecuting && executing(each.page)) {
+      tables_.high.pages[ring_.fills & TlbRing::kMask] = tables_.high.pages[number & TlbRing::kMask];
       place(ring_.fills++) = oldest;
       continue;
     }
     if ((read & kTlbFast) != 0 && replaced_.count++ < replaced_.pages.size())
-      replaced_.pages[replaced_.count - 1] = (read & kPageMask) + (u64{page} << kPageShift);
+      replaced_.pages[replaced_.count - 1] = (read & kPageMask) + (each.page << kPageShift);
     if (code) flushes_++;
-    clear(page, privilege);
+    clear(each.page, each.privilege);
     return;
   }
 }
@@ -148,47 +198,68 @@ Tlb::InTurn Tlb::in_turn() const {
   InTurn found;
   for (u64 i = 0; i < found.pages.size(); ++i) {
     if (ring_.fills + i < ring_.cap) continue;
-    const u32 each = place(ring_.fills + i - ring_.cap);
-    const u32 page = each & (kLinearPages - 1);
-    const unsigned privilege = (each & TlbRing::kUser) != 0 ? 1 : 0;
-    const u64 read = each != 0 ? tables_.read[privilege][page] : 0;
+    const u64 number = ring_.fills + i - ring_.cap;
+    if (place(number) == 0) continue;
+    const Listed each = listed(number);
+    const Entries own = entries(each.page, each.privilege);
+    const u64 read = own ? *own.read : 0;
     if (read == 0) continue;
-    if ((read & kTlbFast) != 0) found.pages[i] = (read & kPageMask) + (u64{page} << kPageShift);
-    if (tables_.code[privilege][page] != 0) found.code = true;
+    if ((read & kTlbFast) != 0) found.pages[i] = (read & kPageMask) + (each.page << kPageShift);
+    if (*own.code != 0) found.code = true;
   }
   return found;
 }
 
 void Tlb::flush_page(LinAddr address) {
-  const u32 page = page_of(address);
-  const u32 region = page >> 10;
+  const u64 page = page_of(address);
   flushes_++;
-  if (tables_.large[region] == 0) {
-    for (unsigned privilege = 0; privilege < 2; privilege++) clear(page, privilege);
+  for (unsigned privilege = 0; privilege < 2; privilege++) clear(page, privilege);
+  flush_large(page);
+}
+
+void Tlb::flush_large(u64 page) {
+  const auto flush_region = [&](u64 region) {
+    if (tables_.large[region] == 0) return;
+    for (u64 each = region << kRegionShift; each < (region + 1) << kRegionShift; each++) {
+      for (unsigned privilege = 0; privilege < 2; privilege++) clear(each, privilege);
+    }
+    tables_.large[region] = 0;
+  };
+  if (page < kLinearPages) {
+    constexpr unsigned kRegions = 1u << (kGiantShift - kRegionShift);
+    u8& giant = tables_.giant[page >> kGiantShift];
+    if (giant == 0) return flush_region(page >> kRegionShift);
+    for (u64 i = 0; i < kRegions; ++i) flush_region((page >> kGiantShift) * kRegions + i);
+    giant = 0;
     return;
   }
-  for (u32 each = region << 10; each < (region + 1) << 10; each++) {
-    for (unsigned privilege = 0; privilege < 2; privilege++) clear(each, privilege);
+  if (tables_.high.large[HighTlb::large_index(page)] == 0) return;
+  for (u64 number = since(flushed_all_); number < ring_.fills; ++number) {
+    const u32 flags = place(number);
+    if ((flags & TlbRing::kHigh) == 0 || (flags & TlbRing::kLarge) == 0) continue;
+    constexpr unsigned kLargeShift = 9;  // pages in 2 MiB
+    const unsigned shift = (flags & TlbRing::kGiant) != 0 ? kGiantShift : kLargeShift;
+    const Listed each = listed(number);
+    if (each.page >> shift == page >> shift) clear(each.page, each.privilege);
   }
-  tables_.large[region] = 0;
 }
 
 void Tlb::watch(BackingOffset first, u64 size) {
   const u64 low = reinterpret_cast<u64>(bus_.store().host(first)) & kPageMask;
   size += first.raw & (kPageSize - 1);
   for (u64 number = since(flushed_all_); number < ring_.fills; ++number) {
-    const u32 each = place(number);
-    const u32 page = each & (kLinearPages - 1);
-    u64& entry = tables_.write[(each & TlbRing::kUser) != 0 ? 1 : 0][page];
-    if (each == 0 || (entry & kTlbFast) == 0) continue;
-    const u64 host = (entry & kPageMask) + (u64{page} << kPageShift);
-    if (host - low < size) entry = (entry & kPageMask) | kTlbPresent | kTlbWatched;
+    if (place(number) == 0) continue;
+    const Listed each = listed(number);
+    const Entries own = entries(each.page, each.privilege);
+    if (!own || (*own.write & kTlbFast) == 0) continue;
+    const u64 host = (*own.write & kPageMask) + (each.page << kPageShift);
+    if (host - low < size) *own.write = (*own.write & kPageMask) | kTlbPresent | kTlbWatched;
   }
 }
 
 void Tlb::unwatch(LinAddr address, Privilege privilege) {
-  u64& entry = tables_.write[index(privilege)][page_of(address)];
-  if ((entry & kTlbWatched) != 0) entry = (entry & kPageMask) | kTlbFast;
+  const Entries own = entries(page_of(address), index(privilege));
+  if (own && (*own.write & kTlbWatched) != 0) *own.write = (*own.write & kPageMask) | kTlbFast;
 }
 
 }  // namespace relic86

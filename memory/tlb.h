@@ -1,5 +1,6 @@
-// The soft TLB: one u64 entry per linear 4 KiB page of a 4 GiB address space, three tables (read, write, code) for each
-// privilege. The interpreter and translated code look entries up inline: entry = table[linear >> 12].
+// The soft TLB: one u64 entry per linear 4 KiB page of the first 4 GiB, three tables (read, write, code) for each
+// privilege. The interpreter and translated code look entries up inline: entry = table[linear >> 12]. Entries of pages
+// above, which only long mode has, are of the same kinds and stand in a table with tags (memory/high_tlb.h).
 //
 //   bit 0 (kTlbFast)     the bytes are at host address linear + entry - 1:
 //                          test entry, 1; jz slow; mov eax, [linear + entry - 1]
@@ -24,6 +25,7 @@
 
 #include "base/types.h"
 #include "memory/backing_store.h"
+#include "memory/high_tlb.h"
 #include "memory/physical_bus.h"
 
 namespace relic86 {
@@ -39,8 +41,10 @@ struct TlbRing {
   static constexpr u32 kSize = kDefaultTlbCap;
   static constexpr u32 kMask = kSize - 1;
   static_assert((kSize & kMask) == 0);
-  // A place: 0, or kListed, the page (linear address >> 12), kUser for a user's entry, kGlobal.
+  // A place: 0, or kListed, the page (linear address >> 12), kUser for a user's entry, kGlobal. Of a page above 4 GiB:
+  // kListed, kHigh, kGlobal, kLarge and kGiant as TlbFill has them; which page it is stands in HighTlbTable::pages.
   static constexpr u32 kUser = kLinearPages, kGlobal = 1u << 22, kListed = 1u << 31;
+  static constexpr u32 kHigh = 1u << 23, kLarge = 1u << 24, kGiant = 1u << 25;
   static constexpr u32 kIndex = kUser | (kLinearPages - 1);  // of both tables of a kind, one after the other
 
   u64 fills;  // the number of the page that comes next
@@ -72,7 +76,11 @@ struct TlbTables {
   u8 large[kLinearPages >> 10];  // by 4 MiB: 1 if there may be entries made from a large page
   TlbRing ring;
   TlbWalk walk;
+  u8 giant[kLinearPages >> 18];  // by GiB: 1 if there may be entries made from a 1 GiB page
+  HighTlbTable high;
 };
+static_assert(HighTlbTable::kSlots >= 4 * TlbRing::kSize &&
+              sizeof(HighTlbTable::pages) == TlbRing::kSize * sizeof(u64));
 
 // What a page walk found, as the TLB needs it.
 struct TlbFill {
@@ -82,7 +90,8 @@ struct TlbFill {
   bool writable = false;  // a write was walked, or D is set and writing is allowed: fill the write entry too
   bool fetched = false;   // and may be executed: fill the code entry too
   bool global = false;
-  bool large = false;  // made from a 2 MiB or 4 MiB page
+  bool large = false;  // made from a 2 MiB, 4 MiB or 1 GiB page
+  bool giant = false;  // made from a 1 GiB page; large is set as well
 };
 
 class Tlb {
@@ -95,14 +104,25 @@ class Tlb {
   Tlb& operator=(const Tlb&) = delete;
 
   u64 read_entry(LinAddr address, Privilege privilege) const {
-    return tables_.read[index(privilege)][page_of(address)];
+    if (is_high(address)) [[unlikely]]
+      return high_entry<&HighTlbSlot::read>(address, privilege);
+    return tables_.read[index(privilege)][low_page(address)];
   }
   u64 write_entry(LinAddr address, Privilege privilege) const {
-    return tables_.write[index(privilege)][page_of(address)];
+    if (is_high(address)) [[unlikely]]
+      return high_entry<&HighTlbSlot::write>(address, privilege);
+    return tables_.write[index(privilege)][low_page(address)];
   }
   u64 code_entry(LinAddr address, Privilege privilege) const {
-    return tables_.code[index(privilege)][page_of(address)];
+    if (is_high(address)) [[unlikely]]
+      return high_entry<&HighTlbSlot::code>(address, privilege);
+    return tables_.code[index(privilege)][low_page(address)];
   }
+
+  // Whether linear addresses have 64 bits (long mode), else they wrap at 4 GiB. To be changed while nothing is in the
+  // TLB.
+  void set_wide(bool wide) { wide_ = wide; }
+  bool wide() const { return wide_; }
 
   void fill(const TlbFill& fill);
   void set_cap(u32 cap);  // and flushes
@@ -117,7 +137,7 @@ class Tlb {
 
   // Backed pages (linear address >> 12) whose accesses all take the slow path. Entries change their kind in place:
   // none comes or goes.
-  void set_debug_pages(std::vector<u32> pages);
+  void set_debug_pages(std::vector<u64> pages);
   bool has_debug_pages() const { return !debug_pages_.empty(); }
 
   // Where CS:EIP is: offset and base. The page of the instruction being executed, and the one after it, are not
@@ -147,28 +167,55 @@ class Tlb {
   u64 flushes() const { return flushes_; }
 
  private:
+  // The three entries of a page; null if it is one above 4 GiB that has none.
+  struct Entries {
+    u64* read;
+    u64* write;
+    u64* code;
+    explicit operator bool() const { return read != nullptr; }
+  };
+  // What stands in a place of the ring.
+  struct Listed {
+    u64 page;
+    unsigned privilege;
+  };
+
   static constexpr unsigned index(Privilege privilege) { return static_cast<unsigned>(privilege); }
-  static constexpr u32 page_of(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
+  static constexpr bool is_high(LinAddr address) { return address.raw >> 32 != 0; }
+  static constexpr u32 low_page(LinAddr address) { return static_cast<u32>(address.raw) >> kPageShift; }
+  u64 page_of(LinAddr address) const { return wide_ ? address.raw >> kPageShift : low_page(address); }
+  template <u64 HighTlbSlot::*kKind>
+  u64 high_entry(LinAddr address, Privilege privilege) const {
+    const u64 tag = HighTlb::tag(address.raw >> kPageShift, index(privilege));
+    const HighTlbSlot& slot = tables_.high.slots[HighTlb::home(tag)];
+    return slot.tag == tag ? slot.*kKind : entry_away(address, privilege, kKind);
+  }
+  [[gnu::cold]] u64 entry_away(LinAddr address, Privilege privilege, u64 HighTlbSlot::*kind) const;
+  Entries entries(u64 page, unsigned privilege) const;
   u32 place(u64 number) const { return ring_.places[number & TlbRing::kMask]; }
   u32& place(u64 number) { return ring_.places[number & TlbRing::kMask]; }
+  Listed listed(u64 number) const;
   // The first number that may still have a place since a flush.
   u64 since(u64 flush) const { return std::max(flush, ring_.fills < ring_.cap ? 0 : ring_.fills - ring_.cap); }
-  void list(u32 place_value);
+  void list(u64 page, unsigned privilege, u32 flags);
   void make_room();
-  bool executing(u32 page) const;
-  void clear(u32 page, unsigned privilege);
-  void slow_down(u32 page, unsigned privilege);  // for the debugger
-  void speed_up(u32 page, unsigned privilege);
+  bool executing(u64 page) const;
+  void clear(u64 page, unsigned privilege);
+  void flush_large(u64 page);                    // what is made from a large page that maps it
+  void slow_down(u64 page, unsigned privilege);  // for the debugger
+  void speed_up(u64 page, unsigned privilege);
 
   TlbTables& tables_;
   PhysicalBus& bus_;
   TlbRing& ring_;
+  HighTlb high_;
+  bool wide_ = false;
   u64 flushed_all_ = 0, flushed_non_global_ = 0;  // the numbers that came next then
   const u64* code_offset_ = nullptr;
   const u64* code_base_ = nullptr;
   Replaced replaced_;
   u64 flushes_ = 0;
-  std::vector<u32> debug_pages_;
+  std::vector<u64> debug_pages_;
 };
 
 }  // namespace relic86

@@ -22,7 +22,13 @@ std::string mac_text(const MacAddress& address) { return fmt::format("{:02x}", f
 
 std::string CardPort::describe() const { return fmt::format("model={},macaddr={}", model_, mac_text(address_)); }
 
-void CardPort::take(Frame frame) {
+void CardPort::send(Frame frame) {
+  if (arrivals_ != nullptr) arrivals_->sending();
+  Endpoint::send(frame);
+  if (arrivals_ != nullptr) arrivals_->sent();
+}
+
+void CardPort::accept(Frame frame) {
   // A receiver that is off loses frames, as on a real cable: the guest is not to find old ones when it starts.
   if (receiver_ == nullptr || !receiver_->listening()) return waiting_.clear();
   if (waiting_.size() >= kMostWaiting || frame.size() > kLongestFrame) return;

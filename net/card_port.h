@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "devices/network_link.h"
+#include "net/arrivals.h"
 #include "net/endpoint.h"
 
 namespace relic86::net {
@@ -20,6 +21,13 @@ class CardPort final : public Endpoint, public NetworkLink {
         address_(address),
         deliver_in_(std::move(deliver_in)) {}
 
+  // arrivals: sees what this card, of the given number, gets and sends; null: nobody. Must outlive the port.
+  void watch(u32 number, Arrivals* arrivals) {
+    number_ = number;
+    arrivals_ = arrivals;
+  }
+  // A frame that comes in at the card.
+  void accept(Frame frame);
   // Hands over what the card takes.
   void deliver();
   std::size_t waiting() const { return waiting_.size(); }
@@ -27,12 +35,12 @@ class CardPort final : public Endpoint, public NetworkLink {
   const MacAddress& address() const { return address_; }
 
   std::string describe() const override;
-  void take(Frame frame) override;
+  void take(Frame frame) override { arrivals_ != nullptr ? arrivals_->arrived(number_, frame) : accept(frame); }
   bool can_take() const override;
   void link_changed() override;
 
   void connect(NetworkReceiver* receiver) override { receiver_ = receiver; }
-  void send(Frame frame) override { Endpoint::send(frame); }
+  void send(Frame frame) override;
   void receiver_ready() override;
   bool up() const override { return link_up(); }
 
@@ -42,6 +50,8 @@ class CardPort final : public Endpoint, public NetworkLink {
   std::function<void(GuestTime)> deliver_in_;
   NetworkReceiver* receiver_ = nullptr;
   std::deque<std::vector<u8>> waiting_;
+  u32 number_ = 0;
+  Arrivals* arrivals_ = nullptr;
 };
 
 // "52:54:00:12:34:56"

@@ -15,13 +15,22 @@ constexpr u32 kMostDumped = 65536;
 std::string line_of(const Endpoint& end) {
   return fmt::format("{}: index=0,type={},{}\n", end.id(), end.kind(), end.describe());
 }
+
+// In place of a back end: what goes in is lost.
+class DeadEnd final : public Backend {
+ public:
+  using Backend::Backend;
+  std::string describe() const override { return "replayed"; }
+  void take(Frame) override {}
+};
+
 }  // namespace
 
 Result<> Backend::add_forward(const std::string&) { return Error{fmt::format("'{}' is no user network", id())}; }
 Result<> Backend::remove_forward(const std::string&) { return Error{fmt::format("'{}' is no user network", id())}; }
 
-Network::Network(Scheduler& scheduler, const GuestClock& clock, HostPoller& poller)
-    : scheduler_(scheduler), clock_(clock), poller_(poller) {
+Network::Network(Scheduler& scheduler, const GuestClock& clock, HostPoller& poller, Reach reach)
+    : scheduler_(scheduler), clock_(clock), poller_(poller), reach_(reach) {
   delivery_ = scheduler_.create("network.delivery", this, 0);
 }
 
@@ -46,6 +55,7 @@ Result<> Network::build(const NetworkOptions& options, const std::vector<ObjectO
     const unsigned number = numbers[nic.model]++;
     const std::string id = nic.id.empty() ? fmt::format("{}.{}", nic.model, number) : nic.id;
     cards_.push_back(std::make_unique<CardPort>(id, nic.model, *nic.mac, deliver_in));
+    cards_.back()->watch(static_cast<u32>(cards_.size() - 1), arrivals_);
     Endpoint* const other = nic.netdev.empty() ? nullptr : find(nic.netdev);
     if (other == nullptr) continue;
     if (other->peer() != nullptr)
@@ -63,6 +73,10 @@ Result<> Network::build(const NetworkOptions& options, const std::vector<ObjectO
 Result<> Network::add_backend(const NetdevOption& option) {
   if (find(option.id) != nullptr) return Error{fmt::format("Duplicate ID '{}' for netdev", option.id)};
   if (option.type == "hubport") return add_hub_port(option);
+  if (reach_ == Reach::Nowhere) {
+    backends_.push_back(std::make_unique<DeadEnd>(option.id, option.type));
+    return {};
+  }
   auto backend = make_backend(option, {poller_, clock_});
   if (!backend) return backend.error();
   backends_.push_back(std::move(backend).value());

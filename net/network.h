@@ -18,8 +18,12 @@ namespace relic86::net {
 
 class Network final : private EventHandler {
  public:
-  // Both references must outlive it.
-  Network(Scheduler& scheduler, const GuestClock& clock, HostPoller& poller);
+  // Nowhere: what back ends get is dropped, and nothing comes from them.
+  enum class Reach : u8 { Host, Nowhere };
+  // The references must outlive it.
+  Network(Scheduler& scheduler, const GuestClock& clock, HostPoller& poller, Reach reach = Reach::Host);
+  // Before build(): who sees what reaches the cards, which are numbered from 0 on.
+  void watch(Arrivals* arrivals) { arrivals_ = arrivals; }
   // Opens the back ends and makes a port for each card, in the order of the options.
   Result<> build(const NetworkOptions& options, const std::vector<ObjectOption>& objects);
 
@@ -47,6 +51,8 @@ class Network final : private EventHandler {
   Scheduler& scheduler_;
   const GuestClock& clock_;
   HostPoller& poller_;
+  const Reach reach_;
+  Arrivals* arrivals_ = nullptr;
   TimerId delivery_ = 0;
   std::map<int, std::unique_ptr<Hub>> hubs_;
   std::vector<std::unique_ptr<Endpoint>> hub_ports_;

@@ -21,7 +21,7 @@ constexpr Row kRows[] = {
     {"device", "driver id bus addr"},
     {"fw_cfg", "name file string"},
     {"global", "driver property value"},
-    {"icount", "shift align sleep"},
+    {"icount", "shift align sleep rr rrfile"},
     {"m", "size slots maxmem"},
     {"mon", "chardev mode pretty"},
     {"msg", "timestamp guest-name"},

@@ -35,9 +35,9 @@ Result<> set_ram(Options& options, Text value) {
     if (!size)
       return Error{fmt::format("-m {}: {}; give megabytes or a size such as 64M or 1G", value, size.message())};
     if (key == "maxmem") continue;
-    constexpr u64 kLeast = 1u << 20, kMost = 3ull << 30;
+    constexpr u64 kLeast = 1u << 20, kMost = 512ull << 30;
     if (size.value() < kLeast || size.value() > kMost)
-      return Error{fmt::format("-m {}: guest RAM must be from 1M to 3G", value)};
+      return Error{fmt::format("-m {}: guest RAM must be from 1M to 512G", value)};
     options.ram_bytes = size.value() & ~u64{0xFFFF};
   }
   return {};
@@ -137,13 +137,24 @@ Result<> set_icount(Options& options, Text value) {
       const auto on = parse_switch(word);
       if (!on || on.value())
         return Error{fmt::format("-icount align={}: only off exists; guest time never waits for the host's", word)};
+    } else if (key == "rr" && (word == "record" || word == "replay")) {
+      icount.record_replay = word == "record" ? RecordReplay::Record : RecordReplay::Replay;
+    } else if (key == "rr") {
+      return Error{fmt::format("-icount rr={}: record and replay are known", word)};
+    } else if (key == "rrfile") {
+      icount.record_file = word;
+    } else if (key == "rrsnapshot") {
+      return Error{
+          fmt::format("-icount rrsnapshot={}: a recording begins with the machine's start; leave it out", word)};
     } else {
-      const bool record = key == "rr" || key == "rrfile" || key == "rrsnapshot";
-      return Error{fmt::format("-icount {}={}: {}", key, word,
-                               record ? "there is no record and replay; two runs with -icount shift=N are alike anyway"
-                                      : "unknown property; shift and sleep are known")};
+      return Error{
+          fmt::format("-icount {}={}: unknown property; shift, sleep, align, rr and rrfile are known", key, word)};
     }
   }
+  if (icount.record_replay == RecordReplay::Off && !icount.record_file.empty())
+    return Error{fmt::format("-icount rrfile={}: rr=record or rr=replay is missing", icount.record_file)};
+  if (icount.record_replay != RecordReplay::Off && icount.record_file.empty())
+    return Error{"-icount rr=: rrfile=FILE is missing: where the recording goes, or comes from"};
   options.icount = icount;
   return {};
 }
@@ -493,7 +504,7 @@ struct OptionRow {
 };
 
 constexpr OptionRow kRows[] = {
-    {"m", "SIZE", "guest RAM, in MiB or with K, M, G (default 128M, at most 3G)", set_ram},
+    {"m", "SIZE", "guest RAM, in MiB or with K, M, G (default 128M, at most 512G)", set_ram},
     {"cpu", "MODEL[,+F,-F]", "processor model; 'help' lists them", store<&Options::cpu_model>},
     {"accel", "jit|interp", "execution engine (tcg is the faster one of the two)", set_accel},
     {"M", "pc", "machine type", set_machine},
@@ -534,7 +545,8 @@ constexpr OptionRow kRows[] = {
     {"rtc", "base=..", "clock base: utc, localtime or YYYY-MM-DDTHH:MM:SS", set_rtc},
     {"fw_cfg", "NAME,file=F|string=S", "a file for the guest's firmware", set_firmware_file},
     {"uuid", "UUID", "the machine's UUID in the SMBIOS tables", set_uuid},
-    {"icount", "shift=N", "deterministic time: 2^N ns an instruction; sleep=on|off", set_icount},
+    {"icount", "shift=N", "deterministic time: 2^N ns an instruction; sleep=on|off; rr=record|replay,rrfile=FILE",
+     set_icount},
     {"serial", "DEV",
      "serial port: stdio, mon:stdio, file:F, pipe:F, null, none, pty, /dev/tty.., chardev:ID, "
      "[tcp|telnet]:H:P[,server][,nowait], unix:PATH[,server]",

@@ -67,9 +67,13 @@ struct FirmwareFileOption {
   std::string string;  // the contents themselves
 };
 
+enum class RecordReplay : u8 { Off, Record, Replay };
+
 struct IcountOption {
-  unsigned shift = 0;  // one instruction takes 2^shift ns, 0 to 10
-  bool sleep = true;   // an idle HLT waits in host time
+  unsigned shift = 0;                              // one instruction takes 2^shift ns, 0 to 10
+  bool sleep = true;                               // an idle HLT waits in host time
+  RecordReplay record_replay = RecordReplay::Off;  // rr=
+  std::string record_file{};                       // rrfile=
 };
 
 // -sandbox: QEMU's words for groups of system calls; true: allowed even in the sandbox.

@@ -9,6 +9,7 @@
 #include "block/open_image.h"
 #include "control/commands/command.h"
 #include "machine/board_options.h"
+#include "machine/guest_inputs.h"
 #include "options/blockdev_option.h"
 #include "options/json_properties.h"
 
@@ -202,7 +203,7 @@ CommandReply with_drive(Machine& machine, const std::string& name,
 
 CommandReply eject(Machine& machine, const Arguments& arguments) {
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
-    return machine.change_medium(drive.name, {.file = "", .force = arguments.flag("force")});
+    return machine.inputs().enter(input::Medium{drive.name, {.file = "", .force = arguments.flag("force")}});
   });
 }
 
@@ -214,7 +215,7 @@ CommandReply change_medium(Machine& machine, const Arguments& arguments) {
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
     MediumChange change{arguments.text("filename"), format, arguments.text("read-only-mode") == "read-only"};
     change.force = arguments.flag("force");
-    return machine.change_medium(drive.name, change);
+    return machine.inputs().enter(input::Medium{drive.name, change});
   });
 }
 
@@ -222,13 +223,13 @@ CommandReply change_medium(Machine& machine, const Arguments& arguments) {
 CommandReply open_tray(Machine& machine, const Arguments& arguments) {
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
     if (drive.tray_open || drive.name.starts_with("floppy")) return Json::object();
-    return machine.open_tray(drive.name, arguments.flag("force"));
+    return machine.inputs().enter(input::Tray{drive.name, true, arguments.flag("force")});
   });
 }
 CommandReply close_tray(Machine& machine, const Arguments& arguments) {
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
     if (drive.name.starts_with("floppy")) return Json::object();
-    return machine.close_tray(drive.name);
+    return machine.inputs().enter(input::Tray{drive.name, false});
   });
 }
 CommandReply remove_medium(Machine& machine, const Arguments& arguments) {
@@ -236,7 +237,7 @@ CommandReply remove_medium(Machine& machine, const Arguments& arguments) {
     const bool tray = !drive.name.starts_with("floppy");
     if (tray && !drive.tray_open)
       return CommandError{.message = fmt::format("Tray of device '{}' is not open", device_of(arguments))};
-    return machine.change_medium(drive.name, {.file = "", .force = true});
+    return machine.inputs().enter(input::Medium{drive.name, {.file = "", .force = true}});
   });
 }
 CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
@@ -249,7 +250,7 @@ CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
     if (drive_of(machine, name)) return CommandError{.message = fmt::format("Node '{}' is already in use", name)};
     MediumChange change{node->file, "", node->read_only};
     change.node = name;
-    return machine.change_medium(drive.name, change);
+    return machine.inputs().enter(input::Medium{drive.name, change});
   });
 }
 

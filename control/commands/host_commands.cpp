@@ -8,6 +8,7 @@
 #include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
 #include "display/screenshot.h"
+#include "machine/guest_inputs.h"
 #include "options/chardev_option.h"
 
 namespace relic86 {
@@ -51,10 +52,12 @@ CommandReply send_key(Machine& machine, const Arguments& arguments) {
 struct Motion {
   int dx = 0, dy = 0, dz = 0;
   std::optional<unsigned> x, y;  // where to, AbsolutePointer's units
-  void carry_out(Pointer& pointer) {
-    if (dx != 0 || dy != 0 || dz != 0) pointer.move(dx, dy, dz);
-    if (x || y) pointer.point(x, y);
+  Result<> carry_out(GuestInputs& inputs) {
+    Result<> done;
+    if (dx != 0 || dy != 0 || dz != 0) done = inputs.enter(input::Move{dx, dy, dz});
+    if (done && (x || y)) done = inputs.enter(input::Place{x, y});
     *this = {};
+    return done;
   }
 };
 
@@ -66,8 +69,7 @@ CommandReply send_key_event(Machine& machine, const Json& data) {
   const std::string name = key_name(data["key"]);
   const auto code = key_from_name(name);
   if (!code) return CommandError{.message = fmt::format("there is no key '{}'", name)};
-  machine.board().keyboard().key(*code, data["down"].get<bool>());
-  return Json::object();
+  return machine.inputs().enter(input::Key{*code, data["down"].get<bool>()});
 }
 
 CommandReply send_button_event(Machine& machine, unsigned& buttons, Motion& motion, const Json& data) {
@@ -85,9 +87,9 @@ CommandReply send_button_event(Machine& machine, unsigned& buttons, Motion& moti
   if (at == std::end(kButtons)) return CommandError{.message = fmt::format("the mouse has no button '{}'", name)};
   const unsigned bit = 1u << (at - kButtons);
   buttons = down ? buttons | bit : buttons & ~bit;
-  motion.carry_out(machine.board().pointer());  // a button is pressed where the pointer is by then
-  machine.board().pointer().buttons(static_cast<u8>(buttons));
-  return Json::object();
+  // A button is pressed where the pointer is by then.
+  if (auto moved = motion.carry_out(machine.inputs()); !moved) return moved;
+  return machine.inputs().enter(input::Buttons{static_cast<u8>(buttons)});
 }
 
 CommandReply send_event(Machine& machine, const Arguments& arguments) {
@@ -120,8 +122,7 @@ CommandReply send_event(Machine& machine, const Arguments& arguments) {
     }
     if (!sent) return sent;
   }
-  motion.carry_out(pointer);
-  return Json::object();
+  return motion.carry_out(machine.inputs());
 }
 
 CommandReply query_mice(Machine& machine, const Arguments&) {

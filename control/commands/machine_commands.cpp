@@ -6,6 +6,7 @@
 #include "cpu/cpu_model_list.h"
 #include "devices/pci_bus.h"
 #include "devices/virtio/virtio_balloon.h"
+#include "machine/guest_inputs.h"
 #include "machine/guest_memory.h"
 #include "options/version.h"
 
@@ -54,22 +55,12 @@ CommandReply quit(Machine& machine, const Arguments&) {
   machine.post([&machine] { machine.quit(); });  // the reply comes before the end
   return Json::object();
 }
-CommandReply system_reset(Machine& machine, const Arguments&) {
-  machine.reset();
-  return Json::object();
-}
+CommandReply system_reset(Machine& machine, const Arguments&) { return machine.inputs().enter(input::Reset{}); }
 CommandReply system_powerdown(Machine& machine, const Arguments&) {
-  machine.power_button();
-  return Json::object();
+  return machine.inputs().enter(input::PowerButton{});
 }
-CommandReply system_wakeup(Machine& machine, const Arguments&) {
-  machine.wake();
-  return Json::object();
-}
-CommandReply inject_nmi(Machine& machine, const Arguments&) {
-  machine.board().pulse_nmi();
-  return Json::object();
-}
+CommandReply system_wakeup(Machine& machine, const Arguments&) { return machine.inputs().enter(input::Wake{}); }
+CommandReply inject_nmi(Machine& machine, const Arguments&) { return machine.inputs().enter(input::Nmi{}); }
 CommandReply set_action(Machine& machine, const Arguments& arguments) {
   // There is no panic device and no watchdog whose actions could be taken.
   if (arguments.has("reboot")) machine.end_at_reset(arguments.text("reboot") == "shutdown");

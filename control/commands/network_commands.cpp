@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "control/commands/command.h"
+#include "machine/guest_inputs.h"
 #include "options/json_properties.h"
 
 namespace relic86 {
@@ -10,8 +11,9 @@ namespace {
 
 CommandReply set_link(Machine& machine, const Arguments& arguments) {
   const std::string name = arguments.text("name");
-  if (machine.network().set_link(name, arguments.flag("up"))) return Json::object();
-  return CommandError{"DeviceNotFound", fmt::format("Device '{}' not found", name)};
+  const auto set = machine.inputs().enter(input::Link{name, arguments.flag("up")});
+  if (!set) return CommandError{"DeviceNotFound", set.message()};
+  return Json::object();
 }
 
 CommandReply add_backend(Machine& machine, const Arguments& arguments) {

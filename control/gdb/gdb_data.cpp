@@ -14,19 +14,19 @@ namespace relic86 {
 
 void GdbSession::read_registers(Text) {
   std::string text;
-  for (unsigned number = 0; number < gdb_register_count(); number++)
+  for (unsigned number = 0; number < gdb_register_count(machine_.cpu()); number++)
     text += to_hex(std::span<const u8>(read_gdb_register(machine_.cpu(), number)));
   reply(text);
 }
 
 // All in order; what is missing at the end, or given as x, stays.
 void GdbSession::write_registers(Text arguments) {
-  for (unsigned number = 0; number < gdb_register_count() && !arguments.empty(); number++) {
-    const Text digits = arguments.substr(0, std::size_t{gdb_register_size(number)} * 2);
+  for (unsigned number = 0; number < gdb_register_count(machine_.cpu()) && !arguments.empty(); number++) {
+    const Text digits = arguments.substr(0, std::size_t{gdb_register_size(machine_.cpu(), number)} * 2);
     arguments.remove_prefix(digits.size());
     if (digits.starts_with('x')) continue;
     const auto bytes = from_hex(digits);
-    if (!bytes || bytes->size() != gdb_register_size(number)) return error();
+    if (!bytes || bytes->size() != gdb_register_size(machine_.cpu(), number)) return error();
     // Registers that cannot be written come back as they were read.
     (void)write_gdb_register(machine_.cpu(), number,
                              std::span(reinterpret_cast<const u8*>(bytes->data()), bytes->size()));
@@ -36,13 +36,13 @@ void GdbSession::write_registers(Text arguments) {
 
 void GdbSession::read_register(Text arguments) {
   const auto number = take_hex(arguments);
-  if (!number || *number >= gdb_register_count()) return error();
+  if (!number || *number >= gdb_register_count(machine_.cpu())) return error();
   reply(to_hex(std::span<const u8>(read_gdb_register(machine_.cpu(), static_cast<unsigned>(*number)))));
 }
 
 void GdbSession::write_register(Text arguments) {
   const auto number = take_hex(arguments);
-  if (!number || *number >= gdb_register_count() || !take(arguments, '=')) return error();
+  if (!number || *number >= gdb_register_count(machine_.cpu()) || !take(arguments, '=')) return error();
   const auto bytes = from_hex(arguments);
   if (!bytes || !write_gdb_register(machine_.cpu(), static_cast<unsigned>(*number),
                                     std::span(reinterpret_cast<const u8*>(bytes->data()), bytes->size()))) {
@@ -112,7 +112,7 @@ void GdbSession::transfer_features(Text arguments) {
   const auto offset = take_hex(arguments);
   const auto length = offset && take(arguments, ',') ? take_hex(arguments) : std::nullopt;
   if (!length) return error();
-  const std::string xml = gdb_target_description();
+  const std::string xml = gdb_target_description(machine_.cpu());
   const std::size_t first = std::min<u64>(*offset, xml.size());
   const std::size_t count = std::min<u64>({*length, xml.size() - first, GdbPackets::kLongest / 2});
   reply((first + count < xml.size() ? "m" : "l") + xml.substr(first, count));

@@ -5,24 +5,41 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/cpuid.h"
+#include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 
 namespace relic86 {
 
 namespace {
 
-// Numbers in gdb's order.
-enum : unsigned {
-  kGpr0 = 0,
-  kEip = 8,
-  kEflags = 9,
-  kSegment0 = 10,
-  kStack0 = 16,
-  kX87Control = 24,
-  kXmm0 = 32,
-  kMxcsr = 40,
-  kSystem0 = 41,
+// Numbers in gdb's order: sets of registers that follow each other.
+struct Layout {
+  bool wide;  // amd64, else i386
+  unsigned gprs() const { return wide ? 16 : 8; }
+  unsigned rip() const { return gprs(); }
+  unsigned eflags() const { return rip() + 1; }
+  unsigned segment0() const { return eflags() + 1; }
+  unsigned stack0() const { return segment0() + 6; }
+  unsigned x87_control() const { return stack0() + 8; }
+  unsigned xmm0() const { return x87_control() + 8; }
+  unsigned mxcsr() const { return xmm0() + gprs(); }
+  unsigned system0() const { return mxcsr() + 1; }
+
+  bool is_stack(unsigned number) const { return number >= stack0() && number < x87_control(); }
+  bool is_xmm(unsigned number) const { return number >= xmm0() && number < mxcsr(); }
+  // Of general and system registers.
+  unsigned word_size(unsigned number) const { return wide && (number <= rip() || number >= system0()) ? 8 : 4; }
 };
+
+// gdb takes a description once: a processor that has long mode is described by it in every mode, as QEMU's is.
+Layout layout_of(const Cpu& cpu) { return {cpu.model().has_long_mode()}; }
+
+// amd64 names RBX before RCX; i386 goes by the encoding.
+unsigned gpr_of(const Layout& layout, unsigned number) {
+  constexpr Gpr kAmd64[] = {kEax, kEbx, kEcx, kEdx, kEsi, kEdi, kEbp, kEsp};
+  return layout.wide && number < std::size(kAmd64) ? kAmd64[number] : number;
+}
 constexpr SegmentName kSegments[] = {kCs, kSs, kDs, kEs, kFs, kGs};  // gdb's order
 
 struct SystemRegister {
@@ -54,8 +71,7 @@ constexpr SystemRegister kSystem[] = {
     {"ldtr", [](const CpuState& s) { return u64{s.segment[kLdtr].selector.raw}; }},
     {"tr", [](const CpuState& s) { return u64{s.segment[kTr].selector.raw}; }},
 };
-constexpr unsigned kCr2 = kSystem0 + 7;
-constexpr unsigned kCount = kSystem0 + static_cast<unsigned>(std::size(kSystem));
+constexpr unsigned kCr2 = 7;  // in kSystem
 
 // The full tag word (SDM 1 8.1.7) from the abridged one.
 u32 tag_word(const FxState& fx) {
@@ -116,15 +132,15 @@ void write_x87_control(FxState& fx, unsigned index, u32 value) {
   fx.status = static_cast<u16>((fx.status & ~kSummaryAndBusy) | (unmasked ? kSummaryAndBusy : 0));
 }
 
-u32 read_word(const Cpu& cpu, unsigned number) {
+u64 read_word(const Cpu& cpu, const Layout& l, unsigned number) {
   const CpuState& state = cpu.state();
-  if (number < kEip) return state.gpr32(number);
-  if (number == kEip) return state.eip();
-  if (number == kEflags) return cpu.eflags();
-  if (number < kStack0) return state.segment[kSegments[number - kSegment0]].selector.raw;
-  if (number < kXmm0) return read_x87_control(state.fx, number - kX87Control);
-  if (number == kMxcsr) return state.fx.mxcsr;
-  return static_cast<u32>(kSystem[number - kSystem0].read(state));
+  if (number < l.gprs()) return state.gpr[gpr_of(l, number)];
+  if (number == l.rip()) return state.rip;
+  if (number == l.eflags()) return cpu.eflags();
+  if (number < l.stack0()) return state.segment[kSegments[number - l.segment0()]].selector.raw;
+  if (number < l.xmm0()) return read_x87_control(state.fx, number - l.x87_control());
+  if (number == l.mxcsr()) return state.fx.mxcsr;
+  return kSystem[number - l.system0()].read(state);
 }
 
 // The descriptor behind a selector, read without side effects.
@@ -135,7 +151,7 @@ bool find_descriptor(Cpu& cpu, Selector selector, Descriptor& descriptor) {
   if (selector.table_offset() + 7 > limit) return false;
   u8 bytes[8];
   for (u32 i = 0; i < 8; i++) {
-    const auto where = cpu.mmu().debug_translate(LinAddr(static_cast<u32>(base + selector.table_offset() + i)));
+    const auto where = cpu.mmu().debug_translate(system_address(state, base + selector.table_offset() + i));
     if (!where) return false;
     cpu.mmu().bus().read_block(*where, {&bytes[i], 1});
   }
@@ -165,25 +181,30 @@ bool write_segment(Cpu& cpu, SegmentName name, u32 value) {
   return true;
 }
 
-bool write_word(Cpu& cpu, unsigned number, u32 value) {
+bool write_word(Cpu& cpu, const Layout& l, unsigned number, u64 value) {
   CpuState& state = cpu.state();
-  if (number < kEip) {
-    state.set_gpr32(number, value);
-  } else if (number == kEip) {
-    state.rip = value;
-  } else if (number == kEflags) {
+  const u32 half = static_cast<u32>(value);
+  // Outside of 64-bit mode the lower eight have no upper halves, and of R8 to R15 nothing is seen.
+  const auto cut = [&](u64 whole) { return state.mode.code64 ? whole : static_cast<u32>(whole); };
+  if (number < l.gprs()) {
+    const unsigned gpr = gpr_of(l, number);
+    state.gpr[gpr] = gpr < 8 ? cut(value) : value;
+  } else if (number == l.rip()) {
+    if (state.mode.code64 && !canonical(value)) return false;
+    state.rip = cut(value);
+  } else if (number == l.eflags()) {
     constexpr u32 kWritable = 0x3D7FD5;  // all but VM
-    cpu.set_eflags((value & kWritable) | (cpu.eflags() & kVM));
-  } else if (number < kStack0) {
-    return write_segment(cpu, kSegments[number - kSegment0], value);
-  } else if (number < kXmm0) {
-    write_x87_control(state.fx, number - kX87Control, value);
-  } else if (number == kMxcsr) {
-    state.fx.mxcsr = value & state.fx.mxcsr_mask & 0xFFFF;
-  } else if (number == kCr2) {
-    state.cr2 = value;
+    cpu.set_eflags((half & kWritable) | (cpu.eflags() & kVM));
+  } else if (number < l.stack0()) {
+    return write_segment(cpu, kSegments[number - l.segment0()], half);
+  } else if (number < l.xmm0()) {
+    write_x87_control(state.fx, number - l.x87_control(), half);
+  } else if (number == l.mxcsr()) {
+    state.fx.mxcsr = half & state.fx.mxcsr_mask & 0xFFFF;
+  } else if (number == l.system0() + kCr2) {
+    state.cr2 = l.wide ? value : half;
   } else {
-    return value == read_word(cpu, number);  // what the processor derives much from is not for writing
+    return value == read_word(cpu, l, number);  // what the processor derives much from is not for writing
   }
   return true;
 }
@@ -212,15 +233,15 @@ constexpr Field kCr4Fields[] = {{"VME", 0},         {"PVI", 1},   {"TSD", 2},   
                                 {"OSXMMEXCPT", 10}, {"UMIP", 11}, {"SMEP", 20}, {"SMAP", 21}};
 constexpr Field kEferFields[] = {{"SCE", 0}, {"LME", 8}, {"LMA", 10}, {"NXE", 11}};
 
-std::string flags_type(std::string_view id, std::span<const Field> fields) {
-  std::string text = fmt::format("<flags id=\"{}\" size=\"4\">\n", id);
+std::string flags_type(std::string_view id, std::span<const Field> fields, unsigned size = 4) {
+  std::string text = fmt::format("<flags id=\"{}\" size=\"{}\">\n", id, size);
   for (const Field& field : fields)
     text += fmt::format("<field name=\"{}\" start=\"{}\" end=\"{}\"/>\n", field.name, field.first,
                         field.last == 0 ? field.first : field.last);
   return text + "</flags>\n";
 }
 
-std::string system_feature() {
+std::string system_feature(const Layout& l) {
   struct Typed {
     std::string_view name, type;
     std::span<const Field> fields;
@@ -228,29 +249,39 @@ std::string system_feature() {
   static constexpr Typed kTyped[] = {
       {"cr0", "i386_cr0", kCr0Fields}, {"cr4", "i386_cr4", kCr4Fields}, {"efer", "i386_efer", kEferFields}};
   std::string text = "<feature name=\"org.relic86.system\">\n";
-  for (const Typed& typed : kTyped) text += flags_type(typed.type, typed.fields);
+  const unsigned size = l.word_size(l.system0());
+  for (const Typed& typed : kTyped) text += flags_type(typed.type, typed.fields, size);
   for (const SystemRegister& row : kSystem) {
     const auto* typed =
         std::find_if(std::begin(kTyped), std::end(kTyped), [&](const Typed& t) { return t.name == row.name; });
-    text += register_line(row.name, 32, typed == std::end(kTyped) ? "int32" : typed->type, "system");
+    text += register_line(row.name, size * 8,
+                          typed != std::end(kTyped) ? typed->type
+                          : l.wide                  ? "int64"
+                                                    : "int32",
+                          "system");
   }
   return text + "</feature>\n";
 }
 
-std::string core_feature() {
-  static constexpr std::string_view kNames[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+std::string core_feature(const Layout& l) {
+  static constexpr std::string_view kNames[] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"};
   static constexpr std::string_view kControl[] = {"fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop"};
   std::string text = "<feature name=\"org.gnu.gdb.i386.core\">\n" + flags_type("i386_eflags", kEflagsFields);
-  for (const std::string_view name : kNames)
-    text += register_line(name, 32, name == "esp" || name == "ebp" ? "data_ptr" : "int32");
-  text += register_line("eip", 32, "code_ptr") + register_line("eflags", 32, "i386_eflags");
+  const unsigned bits = l.word_size(0) * 8;
+  for (unsigned number = 0; number < l.gprs(); number++) {
+    const unsigned gpr = gpr_of(l, number);
+    const std::string name = gpr < 8 ? fmt::format("{}{}", l.wide ? 'r' : 'e', kNames[gpr]) : fmt::format("r{}", gpr);
+    const bool pointer = gpr == kEsp || gpr == kEbp;
+    text += register_line(name, bits, pointer ? "data_ptr" : l.wide ? "int64" : "int32");
+  }
+  text += register_line(l.wide ? "rip" : "eip", bits, "code_ptr") + register_line("eflags", 32, "i386_eflags");
   for (const std::string_view name : {"cs", "ss", "ds", "es", "fs", "gs"}) text += register_line(name, 32, "int32");
   for (unsigned i = 0; i < 8; i++) text += register_line(fmt::format("st{}", i), 80, "i387_ext");
   for (const std::string_view name : kControl) text += register_line(name, 32, "int", "float");
   return text + "</feature>\n";
 }
 
-std::string sse_feature() {
+std::string sse_feature(const Layout& l) {
   std::string text = "<feature name=\"org.gnu.gdb.i386.sse\">\n";
   struct Vector {
     std::string_view id, type;
@@ -266,58 +297,64 @@ std::string sse_feature() {
   for (std::size_t i = 0; i < std::size(kVectors); i++)
     text += fmt::format("<field name=\"{}\" type=\"{}\"/>\n", kFields[i], kVectors[i].id);
   text += "<field name=\"uint128\" type=\"uint128\"/>\n</union>\n";
-  for (unsigned i = 0; i < 8; i++) text += register_line(fmt::format("xmm{}", i), 128, "vec128");
+  for (unsigned i = 0; i < l.gprs(); i++) text += register_line(fmt::format("xmm{}", i), 128, "vec128");
   text += flags_type("i386_mxcsr", kMxcsrFields);
   return text + register_line("mxcsr", 32, "i386_mxcsr", "vector") + "</feature>\n";
 }
 
 }  // namespace
 
-// Always i386, as QEMU's: gdb takes a description once, and a processor in real mode now is in protected mode soon. gdb
-// disassembles 16-bit code wrongly then; 'monitor x /i' shows it in the processor's mode.
-std::string gdb_target_description() {
-  return "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n<architecture>i386"
-         "</architecture>\n" +
-         core_feature() + sse_feature() + system_feature() + "</target>\n";
+// i386 or i386:x86-64, whatever the mode, as QEMU's: gdb takes a description once, and a processor in real mode now is
+// in another soon. gdb disassembles code of other sizes wrongly then; 'monitor x /i' shows it in the processor's mode.
+std::string gdb_target_description(const Cpu& cpu) {
+  const Layout l = layout_of(cpu);
+  return fmt::format(
+      "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n<architecture>{}"
+      "</architecture>\n{}{}{}</target>\n",
+      l.wide ? "i386:x86-64" : "i386", core_feature(l), sse_feature(l), system_feature(l));
 }
 
-unsigned gdb_register_count() { return kCount; }
+unsigned gdb_register_count(const Cpu& cpu) {
+  return layout_of(cpu).system0() + static_cast<unsigned>(std::size(kSystem));
+}
 
-unsigned gdb_register_size(unsigned number) {
-  if (number >= kStack0 && number < kX87Control) return 10;
-  if (number >= kXmm0 && number < kMxcsr) return 16;
-  return 4;
+unsigned gdb_register_size(const Cpu& cpu, unsigned number) {
+  const Layout l = layout_of(cpu);
+  if (l.is_stack(number)) return 10;
+  return l.is_xmm(number) ? 16 : l.word_size(number);
 }
 
 std::vector<u8> read_gdb_register(const Cpu& cpu, unsigned number) {
-  if (number >= kCount) return {};
-  std::vector<u8> bytes(gdb_register_size(number));
+  if (number >= gdb_register_count(cpu)) return {};
+  const Layout l = layout_of(cpu);
+  std::vector<u8> bytes(gdb_register_size(cpu, number));
   const FxState& fx = cpu.state().fx;
-  if (number >= kStack0 && number < kX87Control) {
-    std::memcpy(bytes.data(), fx.st[number - kStack0].bytes, bytes.size());
-  } else if (number >= kXmm0 && number < kMxcsr) {
-    std::memcpy(bytes.data(), fx.xmm[number - kXmm0].bytes, bytes.size());
+  if (l.is_stack(number)) {
+    std::memcpy(bytes.data(), fx.st[number - l.stack0()].bytes, bytes.size());
+  } else if (l.is_xmm(number)) {
+    std::memcpy(bytes.data(), fx.xmm[number - l.xmm0()].bytes, bytes.size());
   } else {
-    const u32 value = read_word(cpu, number);
+    const u64 value = read_word(cpu, l, number);
     std::memcpy(bytes.data(), &value, bytes.size());
   }
   return bytes;
 }
 
 bool write_gdb_register(Cpu& cpu, unsigned number, std::span<const u8> value) {
-  if (number >= kCount || value.size() != gdb_register_size(number)) return false;
+  if (number >= gdb_register_count(cpu) || value.size() != gdb_register_size(cpu, number)) return false;
+  const Layout l = layout_of(cpu);
   FxState& fx = cpu.state().fx;
-  if (number >= kStack0 && number < kX87Control) {
-    std::memcpy(fx.st[number - kStack0].bytes, value.data(), value.size());
+  if (l.is_stack(number)) {
+    std::memcpy(fx.st[number - l.stack0()].bytes, value.data(), value.size());
     return true;
   }
-  if (number >= kXmm0 && number < kMxcsr) {
-    std::memcpy(fx.xmm[number - kXmm0].bytes, value.data(), value.size());
+  if (l.is_xmm(number)) {
+    std::memcpy(fx.xmm[number - l.xmm0()].bytes, value.data(), value.size());
     return true;
   }
-  u32 word = 0;
-  std::memcpy(&word, value.data(), sizeof word);
-  return write_word(cpu, number, word);
+  u64 word = 0;
+  std::memcpy(&word, value.data(), value.size());
+  return write_word(cpu, l, number, word);
 }
 
 }  // namespace relic86

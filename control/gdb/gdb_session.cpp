@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "machine/guest_inputs.h"
+
 namespace relic86 {
 
 // Names that begin with another's name stand before it.
@@ -138,14 +140,19 @@ void GdbSession::resume() {
   if (machine_.paused()) report_stop({});  // powered off: it stays
 }
 
+void GdbSession::go_to(u64 address) {
+  CpuState& state = machine_.cpu().state();
+  state.rip = state.mode.code64 ? address : static_cast<u32>(address);
+}
+
 void GdbSession::go_on(Text arguments) {
-  if (const auto address = take_hex(arguments)) machine_.cpu().state().rip = static_cast<u32>(*address);
+  if (const auto address = take_hex(arguments)) go_to(*address);
   machine_.debugger().run_freely();
   resume();
 }
 
 void GdbSession::step(Text arguments) {
-  if (const auto address = take_hex(arguments)) machine_.cpu().state().rip = static_cast<u32>(*address);
+  if (const auto address = take_hex(arguments)) go_to(*address);
   machine_.debugger().step();
   resume();
 }
@@ -178,7 +185,7 @@ void GdbSession::v_cont(Text arguments) {
       const auto first = take_hex(arguments);
       const auto last = first && take(arguments, ',') ? take_hex(arguments) : std::nullopt;
       if (!last) return error();
-      machine_.debugger().step_range(static_cast<u32>(*first), static_cast<u32>(*last));
+      machine_.debugger().step_range(*first, *last);
       return resume();
     }
     default: return error();
@@ -194,8 +201,8 @@ void GdbSession::change_point(Text arguments, bool insert) {
   if (*kind > static_cast<u64>(PointKind::AccessWatch)) return reply("");
   Debugger& debugger = machine_.debugger();
   const auto point = static_cast<PointKind>(*kind);
-  const u32 linear = static_cast<u32>(*address), bytes = static_cast<u32>(*size);
-  const bool done = insert ? debugger.insert(point, linear, bytes) : debugger.remove(point, linear, bytes);
+  const u32 bytes = static_cast<u32>(*size);
+  const bool done = insert ? debugger.insert(point, *address, bytes) : debugger.remove(point, *address, bytes);
   if (!done) return error();
   reply("OK");
 }
@@ -216,6 +223,6 @@ void GdbSession::v_kill(Text) {
 }
 
 // "run" in extended mode: the machine's reset button.
-void GdbSession::restart(Text) { machine_.reset(); }
+void GdbSession::restart(Text) { (void)machine_.inputs().enter(input::Reset{}); }  // the protocol has no answer
 
 }  // namespace relic86

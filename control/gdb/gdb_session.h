@@ -39,6 +39,7 @@ class GdbSession {
   // --- gdb_session.cpp: running and stopping ---
   void report_stop(const DebugStop& stop);
   void report_end(int exit_code);
+  void go_to(u64 address);  // where the next instruction is
   void resume();
   void why_stopped(Text);
   void go_on(Text arguments);

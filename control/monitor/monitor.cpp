@@ -8,6 +8,7 @@
 #include "control/commands/command.h"
 #include "control/monitor/monitor_commands.h"
 #include "devices/input/pointer.h"
+#include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/saved_machine.h"
 #include "options/json_properties.h"
@@ -96,15 +97,16 @@ std::string mouse_move(Machine& machine, Words words) {
       return "mouse_move: numbers from -10000 to 10000 are expected\n";
     delta[i - 1] = *number;
   }
-  machine.board().pointer().move(static_cast<int>(delta[0]), static_cast<int>(delta[1]), static_cast<int>(delta[2]));
-  return "";
+  const input::Move move{static_cast<int>(delta[0]), static_cast<int>(delta[1]), static_cast<int>(delta[2])};
+  const auto moved = machine.inputs().enter(move);
+  return moved ? "" : fmt::format("mouse_move: {}\n", moved.message());
 }
 
 std::string mouse_button(Machine& machine, Words words) {
   const auto mask = words.size() > 1 ? monitor::evaluate(machine, words[1]) : std::nullopt;
   if (!mask || *mask > 31) return "mouse_button: a mask is expected: 1 left, 2 right, 4 middle\n";
-  machine.board().pointer().buttons(static_cast<u8>(*mask));
-  return "";
+  const auto pressed = machine.inputs().enter(input::Buttons{static_cast<u8>(*mask)});
+  return pressed ? "" : fmt::format("mouse_button: {}\n", pressed.message());
 }
 
 std::string change(Machine& machine, Words words) {

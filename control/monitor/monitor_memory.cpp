@@ -68,8 +68,8 @@ std::string disassemble_at(Machine& machine, bool physical, u64 address, u64 cou
     std::size_t have = 0;
     while (have < bytes.size() && read_guest(machine, physical, address + have, std::span(&bytes[have], 1))) have++;
     if (have == 0) return text + fmt::format("Cannot access memory at address {:#x}\n", address);
-    const Disassembly line = disassemble(std::span(bytes).first(have), static_cast<u32>(address),
-                                         machine.cpu().state().mode.code32, AssemblerSyntax::Att);
+    const Disassembly line =
+        disassemble(std::span(bytes).first(have), address, code_size(machine.cpu().state().mode), AssemblerSyntax::Att);
     std::string hex;
     for (unsigned i = 0; i < line.length && i < have; i++) hex += fmt::format("{:02x} ", bytes[i]);
     const auto blank = line.text.find(' ');

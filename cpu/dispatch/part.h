@@ -8,9 +8,9 @@
 
 namespace relic86::dispatch {
 
-template <class Semantics, class V, bool memory, class... Notation>
+template <class Builder, class Semantics, class V, bool memory, class... Notation>
 Flow execute(Cpu& cpu, const Insn& insn) {
-  ExecBuilder builder(cpu, insn);
+  Builder builder(cpu, insn);
   Semantics::run(builder, typename Notation::template As<V, memory>{}...);
   return builder.flow();
 }
@@ -19,10 +19,19 @@ template <class Semantics, class... Notation>
 constexpr HandlerSet hot_handlers(Operands<Notation...>) {
   // Forms without an E operand have one handler; M, Ob and Ov are memory whichever is asked for.
   constexpr bool kSplits = Operands<Notation...>::kSplits;
-  return {&execute<Semantics, u16, false, Notation...>, &execute<Semantics, u16, kSplits, Notation...>,
-          &execute<Semantics, u32, false, Notation...>, &execute<Semantics, u32, kSplits, Notation...>};
+  using B = ExecBuilder;
+  using L = LongExecBuilder;
+  return {{&execute<B, Semantics, u16, false, Notation...>, &execute<B, Semantics, u16, kSplits, Notation...>,
+           &execute<B, Semantics, u32, false, Notation...>, &execute<B, Semantics, u32, kSplits, Notation...>},
+          {&execute<L, Semantics, u16, false, Notation...>, &execute<L, Semantics, u16, kSplits, Notation...>,
+           &execute<L, Semantics, u32, false, Notation...>, &execute<L, Semantics, u32, kSplits, Notation...>},
+          &execute<L, Semantics, u64, false, Notation...>,
+          &execute<L, Semantics, u64, kSplits, Notation...>};
 }
-constexpr HandlerSet cold_handlers(Handler function) { return {function, function, function, function}; }
+constexpr HandlerSet cold_handlers(Handler function) {
+  const SizedHandlers same{function, function, function, function};
+  return {same, same, function, function};
+}
 
 std::span<const HandlerSet> arithmetic_handlers();
 std::span<const HandlerSet> shifts_handlers();
@@ -31,6 +40,7 @@ std::span<const HandlerSet> branches_handlers();
 std::span<const HandlerSet> system_handlers();
 std::span<const HandlerSet> x87_handlers();
 std::span<const HandlerSet> simd_handlers();
+std::span<const HandlerSet> long_handlers();
 
 }  // namespace relic86::dispatch
 

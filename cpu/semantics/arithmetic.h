@@ -141,8 +141,8 @@ struct Cmpxchg {
     b.sub(accumulator, old);
     const auto equal = b.template condition<Condition::Equal>();
     // The destination is written in either case (SDM 2, CMPXCHG), the accumulator only when they differ.
-    b.store(LowHalf<W>{}, b.select(equal, accumulator, old));
-    b.store(place, b.select(equal, replacement, old));
+    b.store_unless(equal, LowHalf<W>{}, old, accumulator);
+    b.store_if(equal, place, replacement, old);
   }
 };
 

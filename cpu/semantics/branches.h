@@ -65,7 +65,7 @@ struct Ret {
     if (b.faulted()) return;
     b.check_target(to);
     if (b.faulted()) return;
-    b.set_stack_pointer(b.plain_add(pointer, b.template constant<u32>(sizeof(W))));
+    b.set_stack_pointer(b.plain_add(pointer, b.template constant<typename B::Pointer>(sizeof(W))));
     b.jump_to(to);
   }
   template <class B, class W>
@@ -75,18 +75,20 @@ struct Ret {
     if (b.faulted()) return;
     b.check_target(to);
     if (b.faulted()) return;
-    const auto above = b.plain_add(pointer, b.template constant<u32>(sizeof(W)));
-    b.set_stack_pointer(b.plain_add(above, b.template zero_extend<u32>(b.load(extra))));
+    const auto above = b.plain_add(pointer, b.template constant<typename B::Pointer>(sizeof(W)));
+    b.set_stack_pointer(b.plain_add(above, b.template zero_extend<typename B::Pointer>(b.load(extra))));
     b.jump_to(to);
   }
 };
 
-// LOOP and kin count CX or ECX by the address size. The count is written only when the branch does not fault.
+// LOOP, LOOPE and LOOPNE count CX, ECX or RCX by the address size. The count is written only when the branch does not
+// fault.
 template <class Decide>
 struct LoopForm {
   template <class B, class W>
   static void run(B& b, Target<W> target) {
-    const auto count = b.plain_add(b.count_register(), b.template constant<u32>(0xFFFFFFFF));
+    using P = typename B::Pointer;
+    const auto count = b.plain_add(b.count_register(), b.template constant<P>(~P{0}));
     b.jump_if_counting(Decide::template decide<B>(b, count), target, count);
   }
 };

@@ -16,9 +16,13 @@
 //                 touch none.
 //   Conditions    b.condition<c>(): a truth value of the guest's flags, for select(), truth() and jump_if().
 //                 b.zero(v) and both(a, b) make others.
-//   Stack         push(v) and pop<W>(): may fault; ESP changes only on success.
+//   Stack         push(v) and pop<W>(): may fault; ESP changes only on success. Pointers and counts are of the width
+//                 B::Pointer.
 //   Flow          jump(target), jump_if(truth, target), jump_to(v) and next_instruction<W>(); check_target() is the
 //                 fault part of a jump. At most one jump a text.
+//
+// There are two of them: of 16- and 32-bit code, and of 64-bit code (addresses, stack pointer and RIP of 64 bits, byte
+// registers by REX, counts of 64-bit shifts modulo 64).
 #pragma once
 
 #include <bit>
@@ -27,6 +31,7 @@
 #include <type_traits>
 
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/cpu.h"
 #include "cpu/semantics/condition.h"
 #include "cpu/semantics/operands.h"
@@ -34,7 +39,8 @@
 
 namespace relic86 {
 
-class ExecBuilder;
+template <bool kLong>
+class ExecBuilderOf;
 
 template <class W>
 class ExecValue {
@@ -42,22 +48,44 @@ class ExecValue {
   using Width = W;
 
  private:
-  friend class ExecBuilder;
+  template <bool kLong>
+  friend class ExecBuilderOf;
   explicit constexpr ExecValue(W raw) : raw_(raw) {}
   W raw_;
 };
 
 class ExecTruth {
-  friend class ExecBuilder;
+  template <bool kLong>
+  friend class ExecBuilderOf;
   explicit constexpr ExecTruth(bool raw) : raw_(raw) {}
   bool raw_;
 };
 
 // A memory operand whose offset is known.
-template <class W>
+template <class W, class Offset>
 struct ExecPlace {
   using Width = W;
-  u32 offset;
+  Offset offset;
+};
+
+// Integers twice as wide as an operand, and signed ones; std::make_signed knows nothing of 128 bits.
+__extension__ using u128 = unsigned __int128;
+__extension__ using i128 = __int128;
+template <class W>
+struct ExecWidths {
+  using Signed = std::make_signed_t<W>;
+  using Double = std::conditional_t<sizeof(W) == 1, u16, std::conditional_t<sizeof(W) == 2, u32, u64>>;
+  using SignedDouble = std::make_signed_t<Double>;
+  using Ring = u64;  // holds the operand and the bits that a shift moves over its end
+  using SignedRing = i64;
+};
+template <>
+struct ExecWidths<u64> {
+  using Signed = i64;
+  using Double = u128;
+  using SignedDouble = i128;
+  using Ring = u128;
+  using SignedRing = i128;
 };
 
 template <class V>
@@ -66,13 +94,17 @@ struct ExecPair {
   V high;
 };
 
-class ExecBuilder {
+template <bool kLong>
+class ExecBuilderOf {
  public:
   template <class W>
   using Value = ExecValue<W>;
   using Truth = ExecTruth;
+  using Pointer = std::conditional_t<kLong, u64, u32>;
+  template <class W>
+  using Place = ExecPlace<W, Pointer>;
 
-  ExecBuilder(Cpu& cpu, const Insn& insn) : cpu_(cpu), state_(cpu.state()), insn_(insn) {}
+  ExecBuilderOf(Cpu& cpu, const Insn& insn) : cpu_(cpu), state_(cpu.state()), insn_(insn) {}
 
   bool faulted() const { return flow_ == Flow::Fault; }
   Flow flow() const { return flow_; }
@@ -88,7 +120,7 @@ class ExecBuilder {
   }
   template <class W, u8 kIndex>
   Value<W> load(FixedRegister<W, kIndex>) const {
-    return Value<W>(read_register<W>(kIndex));
+    return Value<W>(read_fixed<W>(kIndex));
   }
   template <class W>
   Value<W> load(Immediate<W>) const {
@@ -100,12 +132,12 @@ class ExecBuilder {
   }
   template <class W>
   Value<W> load(Memory<W>) {
-    return load(ExecPlace<W>{address()});
+    return load(Place<W>{address()});
   }
   template <class W>
-  [[gnu::always_inline]] Value<W> load(ExecPlace<W> place) {
+  [[gnu::always_inline]] Value<W> load(Place<W> place) {
     W value{};
-    if (!cpu_.read(segment(), place.offset, value)) [[unlikely]]
+    if (!read_memory(segment(), place.offset, value)) [[unlikely]]
       flow_ = Flow::Fault;
     return Value<W>(value);
   }
@@ -116,12 +148,18 @@ class ExecBuilder {
   }
   template <class W>
   Value<W> load_for_write(Memory<W>) {
-    return load_for_write(ExecPlace<W>{address()});
+    return load_for_write(Place<W>{address()});
   }
   template <class W>
-  [[gnu::always_inline]] Value<W> load_for_write(ExecPlace<W> place) {
+  [[gnu::always_inline]] Value<W> load_for_write(Place<W> place) {
     W value{};
-    if (!cpu_.read_for_write(segment(), place.offset, value)) [[unlikely]]
+    const bool good = [&] {
+      if constexpr (kLong)
+        return cpu_.read_for_write_long(segment(), place.offset, value);
+      else
+        return cpu_.read_for_write(segment(), place.offset, value);
+    }();
+    if (!good) [[unlikely]]
       flow_ = Flow::Fault;
     return Value<W>(value);
   }
@@ -136,16 +174,39 @@ class ExecBuilder {
   }
   template <class W, u8 kIndex>
   void store(FixedRegister<W, kIndex>, Value<W> value) {
-    write_register<W>(kIndex, value.raw_);
+    write_fixed<W>(kIndex, value.raw_);
   }
   template <class W>
   void store(Memory<W>, Value<W> value) {
-    store(ExecPlace<W>{address()}, value);
+    store(Place<W>{address()}, value);
   }
   template <class W>
-  [[gnu::always_inline]] void store(ExecPlace<W> place, Value<W> value) {
-    if (!cpu_.write(segment(), place.offset, value.raw_)) [[unlikely]]
+  [[gnu::always_inline]] void store(Place<W> place, Value<W> value) {
+    if (!write_memory(segment(), place.offset, value.raw_)) [[unlikely]]
       flow_ = Flow::Fault;
+  }
+
+  // d := truth ? value : unchanged, where `unchanged` is what d holds: a register that keeps its value keeps the upper
+  // half too, which a 32-bit store clears (seen on an AMD part). store_unless() the other way round.
+  template <class D, class W>
+  void store_if(Truth truth, D d, Value<W> value, Value<W> unchanged) {
+    if constexpr (kLong && sizeof(W) == 4 && !std::is_same_v<D, Place<W>>) {
+      if (truth.raw_) store(d, value);
+    } else {
+      store(d, select(truth, value, unchanged));
+    }
+  }
+  template <class D, class W>
+  void store_unless(Truth truth, D d, Value<W> value, Value<W> unchanged) {
+    store_if(invert(truth), d, value, unchanged);
+  }
+  // What bsf() or bsr() gave; where they found nothing, d keeps all of its value.
+  template <class D, class W>
+  void store_found(D d, Value<W> value) {
+    if constexpr (kLong && sizeof(W) == 4) {
+      if (state_.flags.zf()) return;
+    }
+    store(d, value);
   }
 
   // The operand with its address settled: later writes of registers that the address is made of do not move it.
@@ -154,7 +215,7 @@ class ExecBuilder {
     return d;
   }
   template <class W>
-  ExecPlace<W> place(Memory<W>) const {
+  Place<W> place(Memory<W>) const {
     return {address()};
   }
 
@@ -163,17 +224,18 @@ class ExecBuilder {
     return Value<W>(static_cast<W>(address()));
   }
 
-  // The operand that holds bit `index` of the bit string at d: registers wrap, memory reaches -2^31 to 2^31-1 bits.
+  // The operand that holds bit `index` of the bit string at d: registers wrap, memory reaches as far as the index says.
   template <class D, class W>
   D bit_string(D d, Value<W>) const {
     return d;
   }
   template <class W>
-  ExecPlace<W> bit_string(Memory<W>, Value<W> index) const {
-    using Signed = std::make_signed_t<W>;
+  Place<W> bit_string(Memory<W>, Value<W> index) const {
+    using Signed = SignedOf<W>;
     constexpr int kShift = std::countr_zero(sizeof(W) * 8);
-    const i32 units = static_cast<Signed>(index.raw_) >> kShift;
-    return {(address() + static_cast<u32>(units) * u32{sizeof(W)}) & insn_.address_mask};
+    using SignedPointer = std::make_signed_t<Pointer>;
+    const SignedPointer units = static_cast<Signed>(index.raw_) >> kShift;
+    return {masked(address() + static_cast<Pointer>(units) * Pointer{sizeof(W)})};
   }
 
   template <class W>
@@ -190,6 +252,11 @@ class ExecBuilder {
   static Value<To> sign_extend(Value<W> value) {
     return Value<To>(
         static_cast<To>(static_cast<std::make_signed_t<To>>(static_cast<std::make_signed_t<W>>(value.raw_))));
+  }
+  // As many copies of the sign.
+  template <class W>
+  static Value<W> sign_copies(Value<W> value) {
+    return Value<W>(static_cast<W>(static_cast<SignedOf<W>>(value.raw_) >> (kBits<W> - 1)));
   }
   template <class To, class W>
   static Value<To> truncate(Value<W> value) {
@@ -260,9 +327,9 @@ class ExecBuilder {
     return Value<W>(static_cast<W>(a.raw_ + b.raw_));
   }
 
-  // --- Shifts and rotates by count modulo 32; a count of 0 leaves the flags alone (SDM 2, SAL/SAR/SHL/SHR). OF,
-  // undefined for counts other than 1, follows the formula for 1. AF, undefined, is what the 80286 gives: bit 4 of
-  // SHL's result, 1 for SHR and SAR; 0 for SHLD and SHRD. ---
+  // --- Shifts and rotates by count modulo 32, of 64 bits modulo 64; a count of 0 leaves the flags alone (SDM 2,
+  // SAL/SAR/SHL/SHR). OF, undefined for counts other than 1, follows the formula for 1. AF, undefined, is what the
+  // 80286 gives: bit 4 of SHL's result, 1 for SHR and SAR; 0 for SHLD and SHRD. ---
   template <class W>
   Value<W> shl(Value<W> a, Value<u8> count);
   template <class W>
@@ -287,7 +354,7 @@ class ExecBuilder {
   // ---
   template <class W>
   ExecPair<Value<W>> mul(Value<W> a, Value<W> b) {
-    using Double = DoubleWidth<W>;
+    using Double = typename ExecWidths<W>::Double;
     const Double product = static_cast<Double>(static_cast<Double>(a.raw_) * b.raw_);
     const W high = static_cast<W>(product >> kBits<W>);
     multiplication_flags(high, high != 0);
@@ -295,8 +362,8 @@ class ExecBuilder {
   }
   template <class W>
   ExecPair<Value<W>> imul(Value<W> a, Value<W> b) {
-    using Double = std::make_signed_t<DoubleWidth<W>>;
-    using Signed = std::make_signed_t<W>;
+    using Double = typename ExecWidths<W>::SignedDouble;
+    using Signed = SignedOf<W>;
     const Double product =
         static_cast<Double>(static_cast<Double>(static_cast<Signed>(a.raw_)) * static_cast<Signed>(b.raw_));
     const W high = static_cast<W>(product >> kBits<W>);
@@ -339,6 +406,7 @@ class ExecBuilder {
     bit_scan_flags(a.raw_ == 0);
     return a.raw_ == 0 ? otherwise : Value<W>(static_cast<W>(std::bit_width(a.raw_) - 1));
   }
+  static Value<u64> byte_swap(Value<u64> a) { return Value<u64>(__builtin_bswap64(a.raw_)); }
   static Value<u32> byte_swap(Value<u32> a) { return Value<u32>(__builtin_bswap32(a.raw_)); }
   // BSWAP with a 16-bit operand is undefined; processors give 0 (SDM 2, BSWAP).
   static Value<u16> byte_swap(Value<u16>) { return Value<u16>(0); }
@@ -369,38 +437,61 @@ class ExecBuilder {
   }
   static Value<u8> truth(Truth truth) { return Value<u8>(truth.raw_ ? 1 : 0); }
 
-  // --- Registers by role: CX or ECX by the address size (LOOP, JCXZ), BP or EBP by the stack size (LEAVE) ---
-  Value<u32> count_register() const { return Value<u32>(state_.gpr32(kEcx) & insn_.address_mask); }
-  void set_count_register(Value<u32> value) {
-    if (insn_.address32()) {
+  // --- Registers by role: CX, ECX or RCX by the address size (LOOP, JCXZ), BP or EBP by the stack size (LEAVE) ---
+  Value<Pointer> count_register() const {
+    if constexpr (kLong)
+      return Value<u64>(masked(state_.gpr[kEcx]));
+    else
+      return Value<u32>(state_.gpr32(kEcx) & insn_.address_mask);
+  }
+  void set_count_register(Value<Pointer> value) {
+    if constexpr (kLong) {
+      state_.gpr[kEcx] = masked(value.raw_);
+    } else if (insn_.address32()) {
       state_.set_gpr32(kEcx, value.raw_);
     } else {
       write_register<u16>(kEcx, static_cast<u16>(value.raw_));
     }
   }
-  Truth zero_count(Value<u32> count) const { return Truth((count.raw_ & insn_.address_mask) == 0); }
-  Value<u32> frame_pointer() const { return Value<u32>(state_.gpr32(kEbp) & cpu_.stack_mask()); }
-  // ESP := value under the stack size: a 16-bit stack keeps ESP's upper half.
-  void set_stack_pointer(Value<u32> value) {
-    const u32 mask = cpu_.stack_mask();
-    state_.set_gpr32(kEsp, (state_.gpr32(kEsp) & ~mask) | (value.raw_ & mask));
+  Truth zero_count(Value<Pointer> count) const { return Truth(masked(count.raw_) == 0); }
+  Value<Pointer> frame_pointer() const {
+    if constexpr (kLong)
+      return Value<u64>(state_.gpr[kEbp]);
+    else
+      return Value<u32>(state_.gpr32(kEbp) & stack_mask());
   }
-  Value<u32> stack_pointer() const { return Value<u32>(state_.gpr32(kEsp)); }
+  // ESP := value under the stack size: a 16-bit stack keeps ESP's upper half.
+  void set_stack_pointer(Value<Pointer> value) {
+    if constexpr (kLong) {
+      state_.gpr[kEsp] = value.raw_;
+    } else {
+      const u32 mask = stack_mask();
+      state_.set_gpr32(kEsp, (state_.gpr32(kEsp) & ~mask) | (value.raw_ & mask));
+    }
+  }
+  Value<Pointer> stack_pointer() const { return Value<Pointer>(static_cast<Pointer>(state_.gpr[kEsp])); }
 
   // --- Stack ---
-  void push(Value<u16> value) {
-    if (!cpu_.push16(value.raw_)) [[unlikely]]
-      flow_ = Flow::Fault;
-  }
-  void push(Value<u32> value) {
-    if (!cpu_.push32(value.raw_)) [[unlikely]]
+  template <class W>
+  void push(Value<W> value) {
+    const bool good = [&] {
+      if constexpr (kLong)
+        return cpu_.push_long(value.raw_);
+      else if constexpr (sizeof(W) == 2)
+        return cpu_.push16(value.raw_);
+      else
+        return cpu_.push32(value.raw_);
+    }();
+    if (!good) [[unlikely]]
       flow_ = Flow::Fault;
   }
   template <class W>
   Value<W> pop() {
     W value{};
     const bool good = [&] {
-      if constexpr (sizeof(W) == 2) {
+      if constexpr (kLong) {
+        return cpu_.pop_long(value);
+      } else if constexpr (sizeof(W) == 2) {
         return cpu_.pop16(value);
       } else {
         return cpu_.pop32(value);
@@ -412,9 +503,9 @@ class ExecBuilder {
   }
   // The value that pop would give; ESP stays.
   template <class W>
-  Value<W> peek(Value<u32> pointer) {
+  Value<W> peek(Value<Pointer> pointer) {
     W value{};
-    if (!cpu_.read(kSs, pointer.raw_ & cpu_.stack_mask(), value)) [[unlikely]]
+    if (!read_memory(kSs, on_stack(pointer.raw_), value)) [[unlikely]]
       flow_ = Flow::Fault;
     return Value<W>(value);
   }
@@ -422,24 +513,24 @@ class ExecBuilder {
   // --- Flow ---
   template <class W>
   Value<W> next_instruction() const {
-    return Value<W>(static_cast<W>(state_.eip() + insn_.length));
+    return Value<W>(static_cast<W>(state_.rip + insn_.length));
   }
   template <class W>
   Value<W> target(Target<W>) const {
-    return Value<W>(static_cast<W>(state_.eip() + insn_.length + insn_.immediate));
+    return Value<W>(static_cast<W>(state_.rip + insn_.length + insn_.immediate));
   }
-  // #GP(0) when the target lies outside the code segment.
+  // #GP(0) when the target lies outside the code segment, in 64-bit mode when it is not canonical.
   template <class W>
   void check_target(Value<W> target) {
-    if (target.raw_ > state_.segment[kCs].limit) [[unlikely]]
+    if (!reaches(target.raw_)) [[unlikely]]
       flow_ = cpu_.raise(Vector::GeneralProtection, 0);
   }
   // As check_target; a push that would fault comes first (seen on an AMD part).
   template <class W>
   void check_call_target(Value<W> target) {
-    if (target.raw_ <= state_.segment[kCs].limit) [[likely]]
+    if (reaches(target.raw_)) [[likely]]
       return;
-    const u32 top = (state_.gpr32(kEsp) - static_cast<u32>(sizeof(W))) & cpu_.stack_mask();
+    const Pointer top = on_stack(static_cast<Pointer>(state_.gpr[kEsp]) - static_cast<Pointer>(sizeof(W)));
     if (!cpu_.probe_write(kSs, top, sizeof(W))) {
       flow_ = Flow::Fault;
     } else {
@@ -449,11 +540,11 @@ class ExecBuilder {
   // Of an indirect CALL: some parts have stored the return address by the time the target is checked.
   template <class W>
   void check_indirect_call_target(Value<W> target) {
-    if (target.raw_ <= state_.segment[kCs].limit) [[likely]]
+    if (reaches(target.raw_)) [[likely]]
       return;
     if (!cpu_.vendor().indirect_call_stores_first) return check_call_target(target);
-    const u32 top = (state_.gpr32(kEsp) - static_cast<u32>(sizeof(W))) & cpu_.stack_mask();
-    if (cpu_.write(kSs, top, next_instruction<W>().raw_)) {
+    const Pointer top = on_stack(static_cast<Pointer>(state_.gpr[kEsp]) - static_cast<Pointer>(sizeof(W)));
+    if (write_memory(kSs, top, next_instruction<W>().raw_)) {
       check_target(target);
     } else {
       flow_ = Flow::Fault;
@@ -473,7 +564,7 @@ class ExecBuilder {
   }
   // LOOP: as jump_if, and the counter becomes `count` unless the branch faults.
   template <class W>
-  void jump_if_counting(Truth truth, Target<W> d, Value<u32> count) {
+  void jump_if_counting(Truth truth, Target<W> d, Value<Pointer> count) {
     jump_if(truth, d);
     if (!faulted()) set_count_register(count);
   }
@@ -482,25 +573,76 @@ class ExecBuilder {
   template <class W>
   static constexpr unsigned kBits = sizeof(W) * 8;
   template <class W>
-  using DoubleWidth = std::conditional_t<sizeof(W) == 1, u16, std::conditional_t<sizeof(W) == 2, u32, u64>>;
-  template <class W>
-  using SignedOf = std::make_signed_t<W>;
+  using SignedOf = typename ExecWidths<W>::Signed;
 
   template <class W>
   static unsigned bit_of(Value<W> index) {
     return index.raw_ & (kBits<W> - 1);
   }
+  template <class W>
+  static unsigned shift_count(Value<u8> count) {
+    return count.raw_ & (sizeof(W) == 8 ? 63u : 31u);
+  }
 
-  [[gnu::always_inline]] u32 address() const {
-    return (state_.gpr32(insn_.base) + (state_.gpr32(insn_.index) << insn_.scale) + insn_.displacement) &
-           insn_.address_mask;
+  [[gnu::always_inline]] Pointer address() const {
+    if constexpr (kLong) {
+      return masked(address_register(state_, insn_.base) + (state_.gpr[insn_.index] << insn_.scale) +
+                    insn_.displacement);
+    } else {
+      return (state_.gpr32(insn_.base) + (state_.gpr32(insn_.index) << insn_.scale) +
+              static_cast<u32>(insn_.displacement)) &
+             insn_.address_mask;
+    }
+  }
+  // By the address size.
+  [[gnu::always_inline]] Pointer masked(Pointer value) const {
+    if constexpr (kLong)
+      return insn_.address64() ? value : static_cast<u32>(value);
+    else
+      return value & insn_.address_mask;
   }
   SegmentName segment() const { return static_cast<SegmentName>(insn_.segment); }
+
+  u32 stack_mask() const { return state_.mode.stack32 ? 0xFFFFFFFFu : 0xFFFFu; }
+  Pointer on_stack(Pointer pointer) const {
+    if constexpr (kLong)
+      return pointer;
+    else
+      return pointer & stack_mask();
+  }
+  template <class W>
+  bool reaches(W target) const {
+    if constexpr (!kLong)
+      return target <= state_.segment[kCs].limit;
+    else
+      return sizeof(W) < 8 || canonical(target);
+  }
+
+  template <class W>
+  [[gnu::always_inline]] bool read_memory(SegmentName name, Pointer offset, W& value) {
+    if constexpr (kLong)
+      return cpu_.read_long(name, offset, value);
+    else
+      return cpu_.read(name, offset, value);
+  }
+  template <class W>
+  [[gnu::always_inline]] bool write_memory(SegmentName name, Pointer offset, W value) {
+    if constexpr (kLong)
+      return cpu_.write_long(name, offset, value);
+    else
+      return cpu_.write(name, offset, value);
+  }
 
   template <class W>
   W read_register(unsigned index) const {
     W value;
     std::memcpy(&value, register_bytes<W>(index), sizeof value);
+    return value;
+  }
+  template <class W>
+  W read_fixed(unsigned index) const {
+    W value;
+    std::memcpy(&value, fixed_bytes<W>(index), sizeof value);
     return value;
   }
   template <class W>
@@ -511,16 +653,32 @@ class ExecBuilder {
       std::memcpy(register_bytes<W>(index), &value, sizeof value);
     }
   }
-  // Byte registers 4 to 7 are the second bytes of 0 to 3. The host is little-endian.
   template <class W>
-  u8* register_bytes(unsigned index) const {
-    u8* const registers = reinterpret_cast<u8*>(state_.gpr.data());
-    if constexpr (sizeof(W) == 1) {
-      return registers + (index & 3) * sizeof(u64) + (index >> 2);
+  void write_fixed(unsigned index, W value) {
+    if constexpr (sizeof(W) == 4) {
+      state_.gpr[index] = value;
     } else {
-      return registers + index * sizeof(u64);
+      std::memcpy(fixed_bytes<W>(index), &value, sizeof value);
     }
   }
+  // Byte registers 4 to 7 are the second bytes of 0 to 3, but with a REX prefix. The host is little-endian.
+  template <class W>
+  u8* register_bytes(unsigned index) const {
+    if constexpr (kLong && sizeof(W) == 1) {
+      if ((insn_.flags & kInsnRex) != 0) return register_file() + index * sizeof(u64);
+    }
+    return fixed_bytes<W>(index);
+  }
+  // Of a register that the instruction names itself: AH whatever its prefixes.
+  template <class W>
+  u8* fixed_bytes(unsigned index) const {
+    if constexpr (sizeof(W) == 1) {
+      return register_file() + (index & 3) * sizeof(u64) + (index >> 2);
+    } else {
+      return register_file() + index * sizeof(u64);
+    }
+  }
+  u8* register_file() const { return reinterpret_cast<u8*>(state_.gpr.data()); }
 
   template <class W>
   void set_flags(W result, W carry_vector) {
@@ -579,78 +737,91 @@ class ExecBuilder {
   Flow flow_ = Flow::Next;
 };
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::shl(Value<W> a, Value<u8> count) {
-  const unsigned n = count.raw_ & 31u;
+ExecValue<W> ExecBuilderOf<kLong>::shl(Value<W> a, Value<u8> count) {
+  const unsigned n = shift_count<W>(count);
   if (n == 0) return a;
-  const u64 wide = static_cast<u64>(a.raw_) << n;
+  using Ring = typename ExecWidths<W>::Ring;
+  const Ring wide = static_cast<Ring>(a.raw_) << n;
   const W result = static_cast<W>(wide);
   const bool carry = ((wide >> kBits<W>)&1) != 0;
   return shifted(result, carry, top_bit(result) != carry, (result & 0x10) != 0);
 }
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::shr(Value<W> a, Value<u8> count) {
-  const unsigned n = count.raw_ & 31u;
+ExecValue<W> ExecBuilderOf<kLong>::shr(Value<W> a, Value<u8> count) {
+  const unsigned n = shift_count<W>(count);
   if (n == 0) return a;
-  const u64 wide = (static_cast<u64>(a.raw_) << 1) >> n;  // bit 0: the carry
+  using Ring = typename ExecWidths<W>::Ring;
+  const Ring wide = (static_cast<Ring>(a.raw_) << 1) >> n;  // bit 0: the carry
   const W result = static_cast<W>(wide >> 1);
   const bool overflow = top_bit(static_cast<W>(result ^ (result << 1)));
   return shifted(result, (wide & 1) != 0, overflow, true);
 }
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::sar(Value<W> a, Value<u8> count) {
-  const unsigned n = count.raw_ & 31u;
+ExecValue<W> ExecBuilderOf<kLong>::sar(Value<W> a, Value<u8> count) {
+  const unsigned n = shift_count<W>(count);
   if (n == 0) return a;
-  const i64 wide = (static_cast<i64>(static_cast<SignedOf<W>>(a.raw_)) * 2) >> n;
+  using Ring = typename ExecWidths<W>::SignedRing;
+  const Ring wide = (static_cast<Ring>(static_cast<SignedOf<W>>(a.raw_)) * 2) >> n;
   return shifted(static_cast<W>(wide >> 1), (wide & 1) != 0, false, true);
 }
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::rol(Value<W> a, Value<u8> count) {
-  if ((count.raw_ & 31u) == 0) return a;
-  const W result = std::rotl(a.raw_, static_cast<int>(count.raw_ & 31u));
+ExecValue<W> ExecBuilderOf<kLong>::rol(Value<W> a, Value<u8> count) {
+  if (shift_count<W>(count) == 0) return a;
+  const W result = std::rotl(a.raw_, static_cast<int>(shift_count<W>(count)));
   const bool carry = (result & 1) != 0;
   return rotated(result, carry, top_bit(result) != carry);
 }
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::ror(Value<W> a, Value<u8> count) {
-  if ((count.raw_ & 31u) == 0) return a;
-  const W result = std::rotr(a.raw_, static_cast<int>(count.raw_ & 31u));
+ExecValue<W> ExecBuilderOf<kLong>::ror(Value<W> a, Value<u8> count) {
+  if (shift_count<W>(count) == 0) return a;
+  const W result = std::rotr(a.raw_, static_cast<int>(shift_count<W>(count)));
   return rotated(result, top_bit(result), top_bit(static_cast<W>(result ^ (result << 1))));
 }
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::rcl(Value<W> a, Value<u8> count) {
-  if ((count.raw_ & 31u) == 0) return a;
-  const unsigned n = (count.raw_ & 31u) % (kBits<W> + 1);
-  const u64 carry_in = state_.flags.cf() ? 1 : 0;
-  const u64 value = a.raw_;
+ExecValue<W> ExecBuilderOf<kLong>::rcl(Value<W> a, Value<u8> count) {
+  if (shift_count<W>(count) == 0) return a;
+  using Ring = typename ExecWidths<W>::Ring;
+  const unsigned n = shift_count<W>(count) % (kBits<W> + 1);
+  const Ring carry_in = state_.flags.cf() ? 1 : 0;
+  const Ring value = a.raw_;
   // The carry is a bit on top of the operand: a rotation of kBits + 1 bits.
-  const u64 ring = (carry_in << kBits<W>) | value;
-  const u64 turned = (ring << n) | (ring >> (kBits<W> + 1 - n));
+  const Ring ring = (carry_in << kBits<W>) | value;
+  const Ring turned = (ring << n) | (ring >> (kBits<W> + 1 - n));
   const W result = static_cast<W>(turned);
   const bool carry = ((turned >> kBits<W>)&1) != 0;
   return rotated(result, carry, top_bit(result) != carry);
 }
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::rcr(Value<W> a, Value<u8> count) {
-  if ((count.raw_ & 31u) == 0) return a;
-  const unsigned n = (count.raw_ & 31u) % (kBits<W> + 1);
-  const u64 ring = (static_cast<u64>(state_.flags.cf() ? 1 : 0) << kBits<W>) | a.raw_;
-  const u64 turned = (ring >> n) | (ring << (kBits<W> + 1 - n));
+ExecValue<W> ExecBuilderOf<kLong>::rcr(Value<W> a, Value<u8> count) {
+  if (shift_count<W>(count) == 0) return a;
+  using Ring = typename ExecWidths<W>::Ring;
+  const unsigned n = shift_count<W>(count) % (kBits<W> + 1);
+  const Ring ring = (static_cast<Ring>(state_.flags.cf() ? 1 : 0) << kBits<W>) | a.raw_;
+  const Ring turned = (ring >> n) | (ring << (kBits<W> + 1 - n));
   const W result = static_cast<W>(turned);
   const bool carry = ((turned >> kBits<W>)&1) != 0;
   return rotated(result, carry, top_bit(static_cast<W>(result ^ (result << 1))));
 }
 
 // A 16-bit double shift by more than 16 is undefined: what comes in then is the vendor's choice (DoubleShiftFill).
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::shld(Value<W> a, Value<W> filler, Value<u8> count) {
-  const unsigned n = count.raw_ & 31u;
+ExecValue<W> ExecBuilderOf<kLong>::shld(Value<W> a, Value<W> filler, Value<u8> count) {
+  const unsigned n = shift_count<W>(count);
   if (n == 0) return a;
   W result;
   bool carry;
@@ -661,34 +832,38 @@ ExecValue<W> ExecBuilder::shld(Value<W> a, Value<W> filler, Value<u8> count) {
     result = static_cast<W>((ring << n) >> 32);
     carry = (n <= 16 || turns) && ((ring >> (48 - n)) & 1) != 0;
   } else {
-    const u64 both = (static_cast<u64>(a.raw_) << 32) | filler.raw_;
-    result = static_cast<W>((both << n) >> 32);
-    carry = ((both >> (64 - n)) & 1) != 0;
+    using Both = typename ExecWidths<W>::Double;
+    const Both both = (static_cast<Both>(a.raw_) << kBits<W>) | filler.raw_;
+    result = static_cast<W>((both << n) >> kBits<W>);
+    carry = ((both >> (2 * kBits<W> - n)) & 1) != 0;
   }
   return shifted(result, carry, top_bit(static_cast<W>(result ^ a.raw_)), false);
 }
 
+template <bool kLong>
 template <class W>
-ExecValue<W> ExecBuilder::shrd(Value<W> a, Value<W> filler, Value<u8> count) {
-  const unsigned n = count.raw_ & 31u;
+ExecValue<W> ExecBuilderOf<kLong>::shrd(Value<W> a, Value<W> filler, Value<u8> count) {
+  const unsigned n = shift_count<W>(count);
   if (n == 0) return a;
-  u64 both;
+  using Both = std::conditional_t<sizeof(W) == 8, u128, u64>;
+  Both both;
   bool defined = true;
   if constexpr (sizeof(W) == 2) {
     const bool turns = cpu_.vendor().double_shift_fill == DoubleShiftFill::Destination;
     both = (static_cast<u64>(turns ? a.raw_ : filler.raw_) << 32) | (static_cast<u64>(filler.raw_) << 16) | a.raw_;
     defined = n <= 16 || turns;
   } else {
-    both = (static_cast<u64>(filler.raw_) << 32) | a.raw_;
+    both = (static_cast<Both>(filler.raw_) << kBits<W>) | a.raw_;
   }
   const W result = static_cast<W>(both >> n);
   const bool carry = defined && ((both >> (n - 1)) & 1) != 0;
   return shifted(result, carry, top_bit(static_cast<W>(result ^ a.raw_)), false);
 }
 
+template <bool kLong>
 template <class W>
-ExecPair<ExecValue<W>> ExecBuilder::div(Value<W> high, Value<W> low, Value<W> divisor) {
-  using Double = DoubleWidth<W>;
+ExecPair<ExecValue<W>> ExecBuilderOf<kLong>::div(Value<W> high, Value<W> low, Value<W> divisor) {
+  using Double = typename ExecWidths<W>::Double;
   if (divisor.raw_ == 0) [[unlikely]]
     return divide_error<W>();
   const Double dividend = static_cast<Double>((static_cast<Double>(high.raw_) << kBits<W>) | low.raw_);
@@ -698,22 +873,26 @@ ExecPair<ExecValue<W>> ExecBuilder::div(Value<W> high, Value<W> low, Value<W> di
   return {Value<W>(static_cast<W>(quotient)), Value<W>(static_cast<W>(dividend % divisor.raw_))};
 }
 
+template <bool kLong>
 template <class W>
-ExecPair<ExecValue<W>> ExecBuilder::idiv(Value<W> high, Value<W> low, Value<W> divisor) {
-  using Double = DoubleWidth<W>;
-  using SignedDouble = std::make_signed_t<Double>;
+ExecPair<ExecValue<W>> ExecBuilderOf<kLong>::idiv(Value<W> high, Value<W> low, Value<W> divisor) {
+  using Double = typename ExecWidths<W>::Double;
+  using SignedDouble = typename ExecWidths<W>::SignedDouble;
   using Signed = SignedOf<W>;
   if (divisor.raw_ == 0) [[unlikely]]
     return divide_error<W>();
   const auto dividend = static_cast<SignedDouble>((static_cast<Double>(high.raw_) << kBits<W>) | low.raw_);
   const auto by = static_cast<Signed>(divisor.raw_);
   // The one quotient that does not fit the wide type; the host would trap.
-  if (by == -1 && dividend == std::numeric_limits<SignedDouble>::min()) [[unlikely]]
+  if (by == -1 && dividend == static_cast<SignedDouble>(Double{1} << (2 * kBits<W> - 1))) [[unlikely]]
     return divide_error<W>();
   const SignedDouble quotient = static_cast<SignedDouble>(dividend / by);
   if (quotient != static_cast<Signed>(quotient)) [[unlikely]]
     return divide_error<W>();
   return {Value<W>(static_cast<W>(quotient)), Value<W>(static_cast<W>(dividend % by))};
 }
+
+using ExecBuilder = ExecBuilderOf<false>;     // of 16- and 32-bit code
+using LongExecBuilder = ExecBuilderOf<true>;  // of 64-bit code
 
 }  // namespace relic86

@@ -68,22 +68,40 @@ struct Nop {
   static void run(B&, D...) {}
 };
 
-// AL to AX, AX to EAX; AX to DX:AX, EAX to EDX:EAX.
-struct ConvertAccumulator {  // CBW, CWDE
+// MOVSXD: 32 bits to 64. With smaller operand sizes nothing is extended (SDM 2, MOVSXD).
+struct Movsxd {
+  template <class B, class D, class S>
+  static void run(B& b, D destination, S source) {
+    const auto value = b.load(source);
+    if (b.faulted()) return;
+    if constexpr (sizeof(typename D::Width) == 8) {
+      b.store(destination, b.template sign_extend<u64>(value));
+    } else {
+      b.store(destination, value);
+    }
+  }
+};
+
+// AL to AX, AX to EAX, EAX to RAX; AX to DX:AX, EAX to EDX:EAX, RAX to RDX:RAX.
+struct ConvertAccumulator {  // CBW, CWDE, CDQE
   template <class B, class D>
   static void run(B& b, D destination) {
     using W = typename D::Width;
-    using Half = std::conditional_t<sizeof(W) == 2, u8, u16>;
+    using Half = std::conditional_t<sizeof(W) == 2, u8, std::conditional_t<sizeof(W) == 4, u16, u32>>;
     b.store(destination, b.template sign_extend<W>(b.load(FixedRegister<Half, kEax>{})));
   }
 };
-struct ConvertPair {  // CWD, CDQ
+struct ConvertPair {  // CWD, CDQ, CQO
   template <class B, class S>
   static void run(B& b, S source) {
     using W = typename S::Width;
-    using Double = std::conditional_t<sizeof(W) == 2, u32, u64>;
-    const auto wide = b.template sign_extend<Double>(b.load(source));
-    b.store(FixedRegister<W, kEdx>{}, b.template high_half<W>(wide));
+    if constexpr (sizeof(W) == 8) {
+      b.store(FixedRegister<W, kEdx>{}, b.sign_copies(b.load(source)));
+    } else {
+      using Double = std::conditional_t<sizeof(W) == 2, u32, u64>;
+      const auto wide = b.template sign_extend<Double>(b.load(source));
+      b.store(FixedRegister<W, kEdx>{}, b.template high_half<W>(wide));
+    }
   }
 };
 
@@ -111,7 +129,7 @@ struct Leave {
     const auto frame = b.frame_pointer();
     const auto saved = b.template peek<W>(frame);
     if (b.faulted()) return;
-    b.set_stack_pointer(b.plain_add(frame, b.template constant<u32>(sizeof(W))));
+    b.set_stack_pointer(b.plain_add(frame, b.template constant<typename B::Pointer>(sizeof(W))));
     b.store(frame_register, saved);
   }
 };

@@ -19,11 +19,11 @@ struct Memory {  // the memory operand of ModRM, or the offset of Ob and Ov
   using Width = W;
 };
 template <class W>
-struct RegRegister {  // the register in ModRM.reg, or in the opcode's low three bits
+struct RegRegister {  // the register in ModRM.reg, or in the opcode's low three bits (and REX's fourth)
   using Width = W;
 };
 template <class W, u8 kIndex>
-struct FixedRegister {  // encoding kIndex; with W = u8 4 to 7 are AH, CH, DH, BH
+struct FixedRegister {  // encoding kIndex; with W = u8 4 to 7 are AH, CH, DH, BH, REX or not
   using Width = W;
 };
 template <class W>
@@ -40,7 +40,7 @@ struct Target {
   using Width = W;
 };
 
-// --- Notation. As<V, memory>: V is u16 or u32 by the operand size. ---
+// --- Notation. As<V, memory>: V is u16, u32 or u64 by the operand size. ---
 namespace notation {
 
 template <class W, bool memory>
@@ -51,6 +51,9 @@ struct Base {
   static constexpr bool kOpcodeRegister = false;
   static constexpr int kImmediate = 0;  // ImmediateKind
   static constexpr bool kModRm = false;
+  // ModRM.reg and ModRM.rm name one of eight registers, whatever REX says.
+  static constexpr bool kEightByReg = false;
+  static constexpr bool kEightByRm = false;
 };
 struct ModRmBase : Base {
   static constexpr bool kModRm = true;
@@ -70,10 +73,16 @@ struct Ew : ModRmBase {
   template <class V, bool memory>
   using As = EitherOf<u16, memory>;
 };
+// The manual's Ed and, in 64-bit mode with REX.W, Eq: Ey.
 struct Ed : ModRmBase {
   static constexpr bool kSplits = true;
   template <class V, bool memory>
-  using As = EitherOf<u32, memory>;
+  using As = EitherOf<std::conditional_t<sizeof(V) == 8, u64, u32>, memory>;
+};
+struct Ez : ModRmBase {  // 16 bits, or 32 for operand sizes of 32 and 64
+  static constexpr bool kSplits = true;
+  template <class V, bool memory>
+  using As = EitherOf<std::conditional_t<sizeof(V) == 2, u16, u32>, memory>;
 };
 struct Ev : ModRmBase {
   static constexpr bool kSplits = true;
@@ -88,9 +97,9 @@ struct Gw : ModRmBase {
   template <class V, bool memory>
   using As = RegRegister<u16>;
 };
-struct Gd : ModRmBase {
+struct Gd : ModRmBase {  // as Ed
   template <class V, bool memory>
-  using As = RegRegister<u32>;
+  using As = RegRegister<std::conditional_t<sizeof(V) == 8, u64, u32>>;
 };
 struct Gv : ModRmBase {
   template <class V, bool memory>
@@ -146,6 +155,10 @@ struct Ov : ImmediateBase<8> {
   template <class V, bool memory>
   using As = Memory<V>;
 };
+struct Iv : ImmediateBase<10> {  // of all of the operand size
+  template <class V, bool memory>
+  using As = Immediate<V>;
+};
 struct IwIb : ImmediateBase<9> {  // ENTER
   template <class V, bool memory>
   using As = Immediate<u16>;
@@ -174,7 +187,9 @@ struct One : Base {
 struct Cold : Base {};
 struct ColdModRm : ModRmBase {};
 struct DX : Cold {};
-struct Sw : ColdModRm {};
+struct Sw : ColdModRm {
+  static constexpr bool kEightByReg = true;
+};
 struct Cd : ColdModRm {};
 struct Dd : ColdModRm {};
 struct Fv : Cold {};
@@ -195,8 +210,12 @@ struct FS : Cold {};
 struct GS : Cold {};
 struct ST0 : Cold {};
 struct STi : ColdModRm {};
-struct Pq : ColdModRm {};
-struct Qq : ColdModRm {};
+struct Pq : ColdModRm {
+  static constexpr bool kEightByReg = true;
+};
+struct Qq : ColdModRm {
+  static constexpr bool kEightByRm = true;
+};
 struct Vx : ColdModRm {};
 struct Wx : ColdModRm {};
 
@@ -207,6 +226,8 @@ struct Operands {
   static constexpr bool kSplits = (false || ... || Notation::kSplits);
   static constexpr bool kOpcodeRegister = (false || ... || Notation::kOpcodeRegister);
   static constexpr bool kModRm = (false || ... || Notation::kModRm);
+  static constexpr bool kEightByReg = (false || ... || Notation::kEightByReg);
+  static constexpr bool kEightByRm = (false || ... || Notation::kEightByRm);
   static constexpr int kImmediate = (0 + ... + Notation::kImmediate);  // rows have at most one
 };
 

@@ -81,7 +81,7 @@ struct Bsf {
   static void run(B& b, D destination, S source) {
     const auto value = b.load(source);
     if (b.faulted()) return;
-    b.store(destination, b.bsf(value, b.load(destination)));
+    b.store_found(destination, b.bsf(value, b.load(destination)));
   }
 };
 struct Bsr {
@@ -89,7 +89,7 @@ struct Bsr {
   static void run(B& b, D destination, S source) {
     const auto value = b.load(source);
     if (b.faulted()) return;
-    b.store(destination, b.bsr(value, b.load(destination)));
+    b.store_found(destination, b.bsr(value, b.load(destination)));
   }
 };
 struct Bswap {

@@ -10,7 +10,7 @@
 //   34h-35h  memory above 16 MiB in units of 64 KiB
 //   38h      7:4 third boot device, bit 0: boot floppies without a signature, too;  3Dh first (3:0), second (7:4)
 //   39h      disk translation, two bits per IDE disk: 0 none, 1 LBA, 2 large
-//   5Bh-5Dh  memory above 4 GiB in units of 64 KiB: none
+//   5Bh-5Dh  memory above 4 GiB in units of 64 KiB
 //   5Fh      processors - 1
 #include "devices/board/cmos_map.h"
 
@@ -91,7 +91,8 @@ std::vector<std::pair<u8, u8>> cmos_contents(const CmosConfig& config) {
   bytes.set_word(0x30, extended);
   const u64 above_16 = config.ram_size > 16 * kMiB ? (config.ram_size - 16 * kMiB) / (64 * kKiB) : 0;
   bytes.set_word(0x34, std::min<u64>(above_16, 0xFFFF));
-  for (u8 index = 0x5B; index <= 0x5D; index++) bytes.set(index, 0);
+  const u64 above_4g = config.high_ram_size / (64 * kKiB);
+  for (u8 i = 0; i < 3; i++) bytes.set(static_cast<u8>(0x5B + i), static_cast<unsigned>(above_4g >> (8 * i) & 0xFF));
   bytes.set(0x5F, config.processors - 1);
 
   std::array<u8, 3> boot{};

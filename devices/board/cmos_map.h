@@ -12,7 +12,8 @@
 namespace relic86 {
 
 struct CmosConfig {
-  u64 ram_size = 0;
+  u64 ram_size = 0;       // below 4 GiB
+  u64 high_ram_size = 0;  // from 4 GiB on
   std::array<FloppyDriveType, 2> floppies{};
   // IDE hard disks: primary master, slave, secondary master, slave; all 0: none (or a CD-ROM drive).
   std::array<DiskLayout, 4> disks{};

@@ -291,7 +291,8 @@ void PcBoard::create_input() {
 void PcBoard::create_clock() {
   clock_ = &add<Mc146818>(config_.clock_base, config_.clock_missed_ticks);
   CmosConfig cmos = config_.cmos;
-  cmos.ram_size = memory_.store().ram_size();
+  cmos.ram_size = I440fx::ram_below_4g(memory_.store().ram_size());
+  cmos.high_ram_size = memory_.store().ram_size() - cmos.ram_size;
   cmos.boot_order = config_.boot_order;
   cmos.processors = config_.processors;
   for (const auto& [index, value] : cmos_contents(cmos)) clock_->set_cmos(index, value);
@@ -469,9 +470,14 @@ void PcBoard::fill_firmware_config() {
   };
 
   std::vector<u8> map;  // u64 address, u64 size, u32 type (1: RAM)
-  append_little_endian(map, 0, 8);
-  append_little_endian(map, ram, 8);
-  append_little_endian(map, 1, 4);
+  const auto add_ram = [&map](u64 first, u64 size) {
+    append_little_endian(map, first, 8);
+    append_little_endian(map, size, 8);
+    append_little_endian(map, 1, 4);
+  };
+  const u64 low = I440fx::ram_below_4g(ram);
+  add_ram(0, low);
+  if (ram != low) add_ram(u64{1} << 32, ram - low);
   add_file("etc/e820", std::move(map));
   // Per sleep state: bit 7 offered, 2:0 its SLP_TYP. S0, S3 (suspend to RAM) and S5 are.
   add_file("etc/system-states", {0x80, 0, 0, 0x81, 2, 0x80});

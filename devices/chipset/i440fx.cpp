@@ -70,8 +70,8 @@ Result<> I440fx::attach_function(Attachment& board) {
 Result<> I440fx::map_memory() {
   PhysicalBus& bus = *bus_memory_;
   BackingStore& store = bus.store();
-  const u64 ram = store.ram_size();
-  RELIC86_ASSERT(ram > kExtended - 1 && ram <= kMostRam);
+  const u64 ram = ram_below_4g(store.ram_size()), high = store.ram_size() - ram;
+  RELIC86_ASSERT(ram > kExtended - 1);
   if (auto done = bus.map_fixed(bus.new_key(), ram_range("ram", PhysAddr(0), kConventionalEnd, BackingOffset(0)));
       !done) {
     return done;
@@ -79,6 +79,10 @@ Result<> I440fx::map_memory() {
   if (ram > kExtended) {
     const PhysRange above = ram_range("ram", PhysAddr(kExtended), ram - kExtended, BackingOffset(kExtended));
     if (auto done = bus.map_fixed(bus.new_key(), above); !done) return done;
+  }
+  if (high != 0) {
+    const PhysRange rest = ram_range("ram above 4G", PhysAddr(u64{1} << 32), high, BackingOffset(ram));
+    if (auto done = bus.map_fixed(bus.new_key(), rest); !done) return done;
   }
   const u64 size = rom_room(bios_.size());
   const BackingOffset rom = store.allocate(size, "bios");

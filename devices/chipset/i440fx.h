@@ -1,4 +1,5 @@
-// Intel 82441FX host bridge (PMC): what the first 4 GiB show - RAM, BIOS ROM, shadow RAM (PAM), SMRAM.
+// Intel 82441FX host bridge (PMC): what the first 4 GiB show - RAM, BIOS ROM, shadow RAM (PAM), SMRAM. The chip has 1
+// GiB at most; RAM that finds no room below the PCI devices is mapped from 4 GiB on, as QEMU's has it.
 #pragma once
 
 #include <array>
@@ -10,8 +11,9 @@ namespace relic86 {
 
 class I440fx final : public PciDevice {
  public:
-  // RAM below 4 GiB; the rest of the address space belongs to PCI (and to the ROM at its top).
-  static constexpr u64 kMostRam = u64{3} << 30;
+  // How much of the machine's RAM lies below 4 GiB, where PCI (and the ROM at the top) need room as well: up to 3.5 GiB
+  // all of it, else 3 GiB, and the rest begins at 4 GiB.
+  static constexpr u64 ram_below_4g(u64 ram) { return ram < u64{0xE0000000} ? ram : u64{0xC0000000}; }
   static constexpr u64 kMostRom = u64{16} << 20;
 
   // bios: 1 byte to 16 MiB. Its last byte is FFFFFFFFh; its last 128 KiB show at E0000h to FFFFFh, too. The backing

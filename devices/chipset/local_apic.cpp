@@ -200,6 +200,8 @@ void LocalApic::write_register(u32 offset, u32 value) {
   update();
 }
 
+void LocalApic::set_priority_class(u8 value) { write_register(kTaskPriority, u32{value} << 4); }
+
 void LocalApic::write_local_vector(LocalVector entry, u32 value) {
   u32 writable = kWritable[entry];
   if (entry == kTimerEntry && !features_.tsc_deadline) writable &= ~kTscDeadlineMode;

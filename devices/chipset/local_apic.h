@@ -37,6 +37,9 @@ class LocalApic final : public Device {
   bool read_msr(u32 number, u64& value);
   bool write_msr(u32 number, u64 value);
   ApicTimer& timer() { return timer_; }
+  // CR8: bits 7:4 of the task priority register; writing clears bits 3:0 (SDM 3A 10.8.6.1).
+  u8 priority_class() const { return task_priority_ >> 4; }
+  void set_priority_class(u8 value);
 
   // --- The board's side ---
   void set_legacy_acknowledge(std::function<u8()> acknowledge) { legacy_acknowledge_ = std::move(acknowledge); }

@@ -73,9 +73,11 @@ void VirtioBalloon::release(u32 page) {
   const u64 address = u64{page} << kPageShift;
   BackingStore& store = bus_->store();
   const PhysPage& place = bus_->page(PhysAddr(address));
-  const bool ram = place.write.kind == PageTarget::Kind::Backing && place.read.kind == PageTarget::Kind::Backing &&
-                   place.write.backing == place.read.backing && place.write.backing.raw == address;
-  if (ram && address < store.ram_size()) release_pages(store, BackingOffset(address), kPageSize);
+  const bool memory = place.write.kind == PageTarget::Kind::Backing && place.read.kind == PageTarget::Kind::Backing &&
+                      place.write.backing == place.read.backing;
+  const BackingOffset backing = place.write.backing;
+  const bool ram = memory && (backing.raw == address || address >> 32 != 0);
+  if (ram && backing.raw < store.ram_size()) release_pages(store, backing, kPageSize);
 }
 
 void VirtioBalloon::serve(unsigned number) {

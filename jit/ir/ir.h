@@ -74,7 +74,7 @@ struct InsnIr {
   bool ends = false;
   const NativeForm* native = nullptr;
   NativeOperands operands;
-  const u32* patched = nullptr;  // where a PatchedImmediate stands: the guest writes over it
+  const u64* patched = nullptr;  // where a PatchedImmediate stands: the guest writes over it
   std::vector<Node> nodes;
 
   // For the flag analysis (flag_analysis.h).

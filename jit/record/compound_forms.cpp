@@ -23,7 +23,7 @@ void record_decimal(InsnIr& ir, Decimal kind) {
 
 // AAM and AAD: flags as of the low digits.
 bool record_digits(InsnIr& ir, bool divides) {
-  const u32 base = ir.insn->immediate & 0xFF;
+  const u32 base = static_cast<u8>(ir.insn->immediate);
   if ((divides && base == 0) || ir.insn->patched_immediate()) return false;
   constexpr u8 kHigh = 4;  // AH
   if (divides) {
@@ -44,8 +44,9 @@ bool record_digits(InsnIr& ir, bool divides) {
 bool record_enter(InsnIr& ir) {
   constexpr u32 kMost = 2048;  // bytes that are looked at as one piece
   const Insn& insn = *ir.insn;
-  if ((insn.immediate2 & 31) != 0 || insn.immediate > kMost || insn.patched_immediate()) return false;
-  ir.nodes.push_back({.op = Op::Enter, .size = static_cast<u8>(insn.operand32() ? 4 : 2), .immediate = insn.immediate});
+  const u32 bytes = static_cast<u16>(insn.immediate);
+  if ((insn.immediate2() & 31) != 0 || bytes > kMost || insn.patched_immediate()) return false;
+  ir.nodes.push_back({.op = Op::Enter, .size = static_cast<u8>(insn.operand32() ? 4 : 2), .immediate = bytes});
   return true;
 }
 

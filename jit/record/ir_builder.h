@@ -42,7 +42,7 @@ inline Node address_of(const Insn& insn) {
           .segment = insn.segment,
           .base = insn.base,
           .index = insn.index,
-          .immediate = insn.displacement,
+          .immediate = static_cast<u32>(insn.displacement),
           .scale = insn.scale,
           .address_size = static_cast<u8>(insn.address32() ? 4 : 2)};
 }
@@ -52,6 +52,7 @@ class IrBuilder {
   template <class W>
   using Value = IrValue<W>;
   using Truth = IrTruth;
+  using Pointer = u32;
 
   IrBuilder(InsnIr& ir, const Mode& mode) : ir_(ir), insn_(*ir.insn), mode_(mode) {}
 
@@ -121,6 +122,18 @@ class IrBuilder {
   template <class W>
   void store(IrPlace<W> place, Value<W> v) {
     add_node({.op = Op::Store, .size = sizeof(W), .a = place.address, .b = v.node});
+  }
+  template <class D, class W>
+  void store_if(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    store(d, select(truth, v, unchanged));
+  }
+  template <class D, class W>
+  void store_unless(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    store(d, select(truth, unchanged, v));
+  }
+  template <class D, class W>
+  void store_found(D d, Value<W> v) {
+    store(d, v);
   }
   template <class D>
   D place(D d) {
@@ -360,7 +373,7 @@ class IrBuilder {
     return address_;
   }
   u8 address_size() const { return insn_.address32() ? 4 : 2; }
-  u32 place_of_target() const { return ir_.end + insn_.immediate; }
+  u32 place_of_target() const { return ir_.end + static_cast<u32>(insn_.immediate); }
 
   InsnIr& ir_;
   const Insn& insn_;

@@ -75,7 +75,7 @@ const NativeForm* native_form(const Insn& insn, const Mode& mode) {
 
 u16 x87_opcode(const Insn& insn) {
   const unsigned escape = instruction_table()[insn.row].opcode & 7u;
-  return static_cast<u16>(escape << 8 | insn.immediate2);  // the ModRM byte
+  return static_cast<u16>(escape << 8 | insn.immediate2());  // the ModRM byte
 }
 
 bool changes_units(const Insn& insn) {

@@ -127,11 +127,11 @@ bool record_far(InsnIr& ir, const Mode& mode, std::string_view meaning) {
       if (insn.memory()) {
         node.a = operand(address_of(insn));
       } else {
-        node.b = constant(node.size, insn.operand32() ? insn.immediate : insn.immediate & 0xFFFF);
-        node.c = constant(2, insn.immediate2);
+        node.b = constant(node.size, static_cast<u32>(insn.operand32() ? insn.immediate : insn.immediate & 0xFFFF));
+        node.c = constant(2, insn.immediate2());
       }
       break;
-    case FarKind::Return: node.b = constant(2, insn.immediate & 0xFFFF); break;
+    case FarKind::Return: node.b = constant(2, static_cast<u16>(insn.immediate)); break;
     case FarKind::MachineStatus:
     case FarKind::Cr0: node.b = operand({.op = Op::GetRegister, .size = 4, .reg = insn.rm}); break;
     default: break;

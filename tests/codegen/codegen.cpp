@@ -26,6 +26,8 @@ struct Pattern {
   std::vector<u8> body;
   bool code32 = true;
   u16 control = 0x37F;  // of the x87
+
+  CodeSize size() const { return code32 ? CodeSize::Bits32 : CodeSize::Bits16; }
 };
 
 std::vector<Pattern> patterns() {
@@ -121,9 +123,9 @@ std::string pattern_text(const Pattern& pattern) {
   std::string text = fmt::format("{}\n", pattern.name);
   for (u32 at = 0; at < code.size();) {
     const Disassembly line =
-        disassemble(std::span(code).subspan(at), kStart + at, pattern.code32, AssemblerSyntax::Intel);
+        disassemble(std::span(code).subspan(at), kStart + at, pattern.size(), AssemblerSyntax::Intel);
     text += fmt::format("  {:08x}  {}\n", kStart + at, line.text);
-    text += block_text(translator.host_code(BackingOffset(kStart + at), pattern.code32));
+    text += block_text(translator.host_code(BackingOffset(kStart + at), pattern.size()));
     at += line.length;
   }
   return text + '\n';

@@ -10,6 +10,7 @@
 
 #include "control/gdb/gdb_registers.h"
 #include "options/options.h"
+#include "tests/cpu/cpu_test_machine.h"
 
 namespace relic86 {
 namespace {
@@ -107,7 +108,7 @@ TEST_P(GdbTest, DescriptionFitsTheRegisters) {
     bits += static_cast<unsigned>(std::stoi(xml.substr(at + 9)));
     registers++;
   }
-  EXPECT_EQ(registers, gdb_register_count());
+  EXPECT_EQ(registers, gdb_register_count(machine->cpu()));
   EXPECT_EQ(ask("g").size(), bits / 4);
   EXPECT_EQ(ask("qXfer:features:read:target.xml:fffffff,100"), "l");
   EXPECT_EQ(ask("qXfer:features:read:other.xml:0,100"), "E00");
@@ -116,7 +117,7 @@ TEST_P(GdbTest, DescriptionFitsTheRegisters) {
 // Control registers and flags are shown by their bits: every type that a register has is one of gdb's or defined
 // before.
 TEST_P(GdbTest, RegistersHaveTypes) {
-  const std::string xml = gdb_target_description();
+  const std::string xml = gdb_target_description(machine->cpu());
   for (const char* type : {"i386_eflags", "i386_cr0", "i386_cr4", "i386_efer", "i386_mxcsr"}) {
     const auto defined = xml.find(fmt::format("<flags id=\"{}\"", type));
     const auto used = xml.find(fmt::format("type=\"{}\"", type));
@@ -126,6 +127,31 @@ TEST_P(GdbTest, RegistersHaveTypes) {
   }
   EXPECT_NE(xml.find("<field name=\"IOPL\" start=\"12\" end=\"13\"/>"), std::string::npos);
   EXPECT_NE(xml.find("<field name=\"PG\" start=\"31\" end=\"31\"/>"), std::string::npos);
+}
+
+// A processor that has long mode: amd64's registers, whatever its mode.
+TEST(GdbAmd64, RegistersAreWide) {
+  CpuTestMachine m("qemu64");
+  Cpu& cpu = m.cpu();
+  const std::string xml = gdb_target_description(cpu);
+  EXPECT_NE(xml.find("<architecture>i386:x86-64</architecture>"), std::string::npos);
+  EXPECT_NE(xml.find("<reg name=\"rip\" bitsize=\"64\" type=\"code_ptr\"/>"), std::string::npos);
+  EXPECT_NE(xml.find("<reg name=\"eflags\" bitsize=\"32\" type=\"i386_eflags\"/>"), std::string::npos);
+  EXPECT_NE(xml.find("<reg name=\"xmm15\""), std::string::npos);
+  unsigned bits = 0, bytes = 0;
+  for (auto at = xml.find("bitsize=\""); at != xml.npos; at = xml.find("bitsize=\"", at + 1))
+    bits += static_cast<unsigned>(std::stoi(xml.substr(at + 9)));
+  for (unsigned i = 0; i < gdb_register_count(cpu); i++) bytes += gdb_register_size(cpu, i);
+  EXPECT_EQ(bits, bytes * 8);
+  // gdb's second register is RBX.
+  const std::vector<u8> value{1, 2, 3, 4, 5, 6, 7, 8};
+  m.state().mode.code64 = true;
+  EXPECT_TRUE(write_gdb_register(cpu, 1, value));
+  EXPECT_EQ(m.state().gpr[kEbx], 0x0807060504030201u);
+  EXPECT_EQ(read_gdb_register(cpu, 1), value);
+  EXPECT_TRUE(write_gdb_register(cpu, 15, value));
+  EXPECT_EQ(m.state().gpr[15], 0x0807060504030201u);
+  EXPECT_FALSE(write_gdb_register(cpu, 16, value));  // RIP: not canonical
 }
 
 // A gdb that says multiprocess+ names the processor as a thread of a process; others never see it.

@@ -34,6 +34,7 @@ std::string bits() {
 
 class RecordingBuilder {
  public:
+  using Pointer = u32;
   std::vector<std::string> log;
 
   static constexpr bool faulted() { return false; }
@@ -77,6 +78,14 @@ class RecordingBuilder {
   template <class D, class W>
   void store(D, Node<W> value) {
     log.push_back(name(D{}) + " = " + text(value));
+  }
+  template <class D, class W>
+  void store_if(TruthNode truth, D d, Node<W> value, Node<W> unchanged) {
+    store(d, select(truth, value, unchanged));
+  }
+  template <class D, class W>
+  void store_unless(TruthNode truth, D d, Node<W> value, Node<W> unchanged) {
+    store(d, select(truth, unchanged, value));
   }
   template <class W>
   Node<W> constant(W raw) {

@@ -59,7 +59,7 @@ class ProgramGenerator {
 
  private:
   static bool excluded(const InstructionRow& row) {
-    if ((row.traits & (kTraitCpl0 | kTraitIopl)) != 0) return true;
+    if ((row.traits & (kTraitCpl0 | kTraitIopl | kTraitOnly64)) != 0) return true;
     if (row.feature >= Feature::Cpuid && row.feature != Feature::Cmov) return true;
     static constexpr std::string_view kNames[] = {"hlt", "int", "int3", "into", "iret", "popf",
                                                   "sti", "cli", "retf", "wait", "bound"};
@@ -207,7 +207,8 @@ class ProgramGenerator {
       case ImmediateKind::Byte:
       case ImmediateKind::SignedByte: put(code, value(), 1); break;
       case ImmediateKind::Word: put(code, value() & 0xFF, 2); break;
-      case ImmediateKind::OperandSize: put(code, value(), wide ? 4 : 2); break;
+      case ImmediateKind::OperandSize:
+      case ImmediateKind::OperandFull: put(code, value(), wide ? 4 : 2); break;
       case ImmediateKind::RelativeByte: {
         // Back to an earlier instruction, or to the next one.
         const std::size_t next = code.size() + 1;

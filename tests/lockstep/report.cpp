@@ -19,7 +19,7 @@ constexpr u64 kTraced = 64;  // instructions before the difference
 struct Traced {
   u64 number = 0;  // instructions executed before it
   u32 eip = 0;
-  bool code32 = false;
+  CodeSize size = CodeSize::Bits16;
   std::optional<BackingOffset> backing;
   std::string text;
 };
@@ -37,7 +37,7 @@ Traced next_instruction(Machine& machine) {
   Traced traced;
   traced.number = machine.cpu().instruction_count();
   traced.eip = state.eip();
-  traced.code32 = state.mode.code32;
+  traced.size = code_size(state.mode);
   const u32 linear = static_cast<u32>(state.segment[kCs].base + state.rip);
   traced.backing = backing_of(machine, linear);
   std::array<u8, 15> bytes{};
@@ -47,7 +47,7 @@ Traced next_instruction(Machine& machine) {
     if (!place) break;
     bytes[have] = *machine.bus().store().host(*place);
   }
-  const Disassembly line = disassemble(std::span(bytes).first(have), traced.eip, traced.code32, AssemblerSyntax::Intel);
+  const Disassembly line = disassemble(std::span(bytes).first(have), traced.eip, traced.size, AssemblerSyntax::Intel);
   std::string hex;
   for (unsigned i = 0; i < std::min<std::size_t>(line.length, have); ++i) hex += fmt::format("{:02x}", bytes[i]);
   traced.text = fmt::format("{:04x}:{:08x}  {:<22} {}", state.segment[kCs].selector.raw, traced.eip, hex, line.text);
@@ -81,7 +81,7 @@ std::string changed_lines(const std::string& left, const std::string& right) {
 std::string translation_text(jit::Translator& translator, const std::deque<Traced>& trace, u64 last) {
   for (auto traced = trace.rbegin(); traced != trace.rend(); ++traced) {
     if (!traced->backing) continue;
-    const auto listing = translator.listing(*traced->backing, traced->code32, traced->eip);
+    const auto listing = translator.listing(*traced->backing, traced->size, traced->eip);
     if (listing.count != 0 && traced->number + listing.count >= last)
       return fmt::format("--- translation entered after {} instructions ---\n{}", traced->number, listing.text);
   }

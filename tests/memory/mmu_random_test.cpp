@@ -3,6 +3,7 @@
 // on faults, on data, on A and D bits.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
 #include "tests/memory/memory_board.h"
@@ -40,18 +41,21 @@ class Reference {
     }
   }
 
-  Outcome translate(u32 linear, Access access, bool user, bool mark) {
+  Outcome translate(u64 linear, Access access, bool user, bool mark) {
     std::vector<Step> used;
     Outcome outcome;
     bool reserved = false, present = true, writable = true, for_user = true, execute = true, done = false;
     const unsigned width = mode.pae ? 8 : 4, bits = mode.pae ? 9 : 10;
+    unsigned first_shift = 12 + bits;
     u64 table = cr3 & 0xFFFFF000;
-    if (mode.pae) {
+    if (mode.long_mode) {
+      first_shift = mode.five_levels ? 48 : 39;
+    } else if (mode.pae) {
       const u64 pointer = load((cr3 & 0xFFFFFFE0) + (linear >> 30) * 8, 8);
       present = (pointer & 1) != 0;
       table = pointer & 0xFFFFFF000;
     }
-    for (unsigned shift = 12 + bits; present && !reserved && !done; shift -= bits) {
+    for (unsigned shift = first_shift; present && !reserved && !done; shift -= bits) {
       const u64 at = table + (linear >> shift & ((1u << bits) - 1)) * width;
       const u64 entry = load(at, width);
       if ((entry & kP) == 0) {
@@ -59,13 +63,18 @@ class Reference {
         break;
       }
       const bool large = shift > 12 && (entry & kPs) != 0 && (mode.pae || mode.page_size);
-      if (mode.pae) reserved = (entry >> 36 & 0x7FFFFFF) != 0 || ((entry & kNx) != 0 && !mode.no_execute);
-      if (large) reserved = reserved || (entry & (mode.pae ? 0x1FE000 : 0x3E0000)) != 0;
+      const u64 kept = mode.long_mode ? 0xFFFFF : 0x7FFFFFFF;  // of bits 62:32, those that are not ignored
+      if (mode.pae) {
+        reserved = (entry >> 32 & kept & ~((u64{1} << (mode.physical_bits - 32)) - 1)) != 0 ||
+                   ((entry & kNx) != 0 && !mode.no_execute);
+      }
+      if (large) reserved = reserved || (entry & (shift == 30 ? 0x3FFFE000 : mode.pae ? 0x1FE000 : 0x3E0000)) != 0;
+      if (large && mode.long_mode) reserved = reserved || shift > 30 || (shift == 30 && !mode.giant_pages);
       used.push_back({at, width, entry});
       writable = writable && (entry & kW) != 0;
       for_user = for_user && (entry & kU) != 0;
       execute = execute && (entry & kNx) == 0;
-      table = mode.pae ? entry & 0xFFFFFF000 : entry & 0xFFFFF000;
+      table = mode.pae ? entry & 0xFFFFFFFFFF000 : entry & 0xFFFFF000;
       done = large || shift == 12;
       if (!done) continue;
       const u64 inside = (u64{1} << shift) - 1;
@@ -131,11 +140,16 @@ class RandomMmu {
   u64 wide() { return u64{static_cast<u32>(random_())} << 32 | static_cast<u32>(random_()); }
 
   // A few dozen pages in all parts of the address space, mostly near their borders.
-  u32 address() {
-    static constexpr u32 kRegions[] = {0x00000000, 0x003FE000, 0x00400000, 0x3FFFE000, 0xBFFFE000, 0xFFFFC000};
-    const u32 page = kRegions[pick(6)] + pick(4) * kPageSize;
-    return page + (chance(40) ? pick(kPageSize) : kPageSize - 10 + pick(20));
+  static constexpr u64 kRegions[] = {0x00000000, 0x003FE000, 0x00400000, 0x3FFFE000, 0xBFFFE000, 0xFFFFC000};
+  static constexpr u64 kLongRegions[] = {0x003FE000,         0xFFFFE000,         0x7FFFFFFFC000,
+                                         0xFFFF800000400000, 0xFFFFC000005FE000, 0xFFFFFFFFFFFFA000};
+  bool long_mode() const { return reference_.mode.long_mode; }
+  u64 address() {
+    const u64 page = (long_mode() ? kLongRegions : kRegions)[pick(6)] + pick(4) * kPageSize;
+    return after(page, chance(40) ? pick(kPageSize) : kPageSize - 10 + pick(20));
   }
+  // So many bytes further on, as accesses go.
+  u64 after(u64 linear, u32 bytes) const { return long_mode() ? linear + bytes : static_cast<u32>(linear + bytes); }
   Privilege privilege() { return chance(50) ? kUser : kSupervisor; }
 
   void poke(u64 at, unsigned width, u64 value) {
@@ -144,8 +158,8 @@ class RandomMmu {
   }
 
   u64 page_address() {
-    if (chance(4)) return 0x2000000;  // nothing there
-    if (chance(3) && reference_.mode.pae) return u64{pick(16)} << 32 | 0x400000;
+    if (chance(4)) return 0x2000000;                                              // nothing there
+    if (chance(3) && reference_.mode.pae) return u64{pick(16)} << 32 | 0x400000;  // some of it is nowhere, too
     return kFirstData + pick(24) * kPageSize;
   }
   u64 rights() {
@@ -157,7 +171,7 @@ class RandomMmu {
     bits |= chance(30) ? kD : 0;
     if (!reference_.mode.pae) return bits;
     if (chance(10)) bits |= kNx;
-    if (chance(2)) bits |= u64{1} << (36 + pick(27));
+    if (chance(2)) bits |= u64{1} << (36 + pick(27));  // reserved, ignored, or nowhere
     return bits;
   }
   u64 leaf() { return page_address() | rights(); }
@@ -173,9 +187,11 @@ class RandomMmu {
   // Tables of fixed places: the directory (PAE: four) at 10000h, a table per used directory entry behind it.
   struct Place {
     u64 at;
-    u32 table;  // of a directory entry; 0: a leaf
+    u32 table;           // of a directory entry; 0: a leaf
+    unsigned shift = 0;  // of long mode: linear address bits that it leaves to the tables below
   };
   std::vector<Place> places() const {
+    if (long_mode()) return long_places();
     std::vector<Place> result;
     const bool pae = reference_.mode.pae;
     static constexpr u32 kStarts[] = {0,          0x00200000, 0x00400000, 0x3FE00000,
@@ -192,8 +208,43 @@ class RandomMmu {
     }
     return result;
   }
+  // The tables of long mode by what they map: the top one at 10000h.
+  std::vector<Place> long_places() const {
+    std::vector<Place> result;
+    std::map<std::pair<unsigned, u64>, u32> tables;
+    const unsigned top = reference_.mode.five_levels ? 48 : 39;
+    u32 next = 0x10000;
+    const auto table_of = [&](unsigned shift, u64 linear) {
+      const auto [found, fresh] = tables.try_emplace({shift, shift == top ? 0 : linear >> (shift + 9)}, next);
+      if (fresh) next += kPageSize;
+      return std::pair(found->second, fresh);
+    };
+    for (const u64 region : kLongRegions) {
+      for (u32 page = 0; page < 5 && region + page * kPageSize >= region; page++) {
+        const u64 linear = region + page * kPageSize;
+        u32 table = table_of(top, 0).first;
+        for (unsigned shift = top; shift > 12; shift -= 9) {
+          const auto [below, fresh] = table_of(shift - 9, linear);
+          if (fresh) result.push_back({table + (linear >> shift & 511) * 8, below, shift});
+          table = below;
+        }
+        result.push_back({table + (linear >> 12 & 511) * 8, 0, 12});
+      }
+    }
+    return result;
+  }
+  // Mostly a table; large pages where there may be some, and now and then where there may not. Of a GiB of RAM the
+  // regions show what lies before the tables or after them.
+  u64 long_directory(const Place& place) {
+    if (chance(place.shift == 21 ? 25 : place.shift == 30 ? 8 : 1)) {
+      const u64 pages = place.shift == 21 ? u64{1 + pick(5)} << 22 : u64{pick(2)} << 30;
+      return kPs | rights() | pages | (chance(5) ? 1u << (13 + pick(8)) : 0);
+    }
+    return place.table | rights() | (chance(90) ? kP | kW | kU : 0);
+  }
   void write_place(const Place& place) {
-    poke(place.at, reference_.mode.pae ? 8 : 4, place.table != 0 ? directory(place.table) : leaf());
+    const u64 value = place.table == 0 ? leaf() : long_mode() ? long_directory(place) : directory(place.table);
+    poke(place.at, reference_.mode.pae ? 8 : 4, value);
   }
 
   void choose_mode() {
@@ -203,12 +254,19 @@ class RandomMmu {
          {&mode.write_protect, &mode.page_size, &mode.pae, &mode.global_pages, &mode.no_execute, &mode.smep})
       *flag = chance(50);
     mode.smap = chance(20);
+    if (chance(50)) {
+      mode.long_mode = mode.pae = true;
+      mode.five_levels = chance(30);
+      mode.giant_pages = chance(50);
+      mode.physical_bits = static_cast<u8>(chance(50) ? 40 : 46);
+    }
     reference_.mode = mode;
-    reference_.cr3 = mode.pae ? 0x8000 : 0x10000;
+    reference_.cr3 = mode.pae && !mode.long_mode ? 0x8000 : 0x10000;
     for (u32 i = 0; i < 4; i++) poke(0x8000 + i * 8, 8, (0x10000 + i * 0x1000) | kP);
-    for (u32 at = 0x10000; at < 0x30000; at += 8) poke(at, 8, 0);
+    for (u32 at = 0x10000; at < 0x40000; at += 8) poke(at, 8, 0);
     for (const Place& place : places()) write_place(place);
     board_.mmu.set_mode(mode);
+    board_.mmu.set_code64(mode.long_mode);
     board_.mmu.flush_all();
     ASSERT_TRUE(board_.mmu.load_cr3(reference_.cr3));
   }
@@ -234,10 +292,10 @@ class RandomMmu {
   }
 
   // What the reference says of an access of size bytes; the physical address of each byte.
-  bool expect(u32 at, u32 size, Access access, Privilege privilege, std::vector<u64>& bytes, PageFault& fault) {
+  bool expect(u64 at, u32 size, Access access, Privilege privilege, std::vector<u64>& bytes, PageFault& fault) {
     bytes.clear();
     for (u32 i = 0; i < size; i++) {
-      const u32 linear = at + i;
+      const u64 linear = after(at, i);
       const auto outcome = reference_.translate(linear, access, privilege == kUser, true);
       if (!outcome.ok) {
         fault = {LinAddr(linear), outcome.code};
@@ -257,7 +315,7 @@ class RandomMmu {
   }
 
   template <bool kWriting, class T>
-  void transfer_of(u32 at) {
+  void transfer_of(u64 at) {
     const Privilege who = privilege();
     std::vector<u64> bytes;
     PageFault fault;
@@ -287,7 +345,7 @@ class RandomMmu {
   };
   template <bool kWriting>
   void transfer() {
-    const u32 at = address();
+    const u64 at = address();
     switch (pick(6)) {
       case 0: return transfer_of<kWriting, u8>(at);
       case 1: return transfer_of<kWriting, u16>(at);
@@ -299,7 +357,8 @@ class RandomMmu {
   }
 
   void probe() {
-    const u32 at = address(), size = 1 + pick(64);
+    const u64 at = address();
+    const u32 size = 1 + pick(64);
     const Privilege who = privilege();
     std::vector<u64> bytes;
     PageFault fault;
@@ -308,7 +367,7 @@ class RandomMmu {
   }
 
   void fetch() {
-    const u32 at = address();
+    const u64 at = address();
     const Privilege who = privilege();
     Mmu::CodePage page;
     const u32 live = board_.mmu.tlb().live_entries();

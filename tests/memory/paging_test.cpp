@@ -235,14 +235,14 @@ TEST(Paging, PointersAreLoadedAndChecked) {
   for (const unsigned bit : {1u, 2u, 5u, 6u, 7u, 8u, 36u, 63u}) {
     for (u32 i = 0; i < 4; i++) board.set_entry(0x4020 + i * 8, 0x5000 | kP, 8);
     board.set_entry(0x4038, 0x5000 | kP | u64{1} << bit, 8);
-    EXPECT_FALSE(load_pdptes(board.bus, 0x4020, pointers)) << bit;
+    EXPECT_FALSE(load_pdptes(board.bus, 0x4020, kPhysicalBits, pointers)) << bit;
     EXPECT_EQ(pointers, kept);
     board.set_entry(0x4038, u64{1} << bit, 8);  // absent: anything goes
-    EXPECT_TRUE(load_pdptes(board.bus, 0x4020, pointers)) << bit;
+    EXPECT_TRUE(load_pdptes(board.bus, 0x4020, kPhysicalBits, pointers)) << bit;
     pointers = kept;
   }
   board.set_entry(0x4020, 0xF00006E19, 8);  // PWT, PCD, ignored bits 11:9
-  EXPECT_TRUE(load_pdptes(board.bus, 0x403F, pointers)) << "bits 4:0 of CR3 are not part of the address";
+  EXPECT_TRUE(load_pdptes(board.bus, 0x403F, kPhysicalBits, pointers)) << "bits 4:0 of CR3 are not part of the address";
   EXPECT_EQ(pointers[0], 0xF00006E19u);
 }
 

@@ -52,14 +52,48 @@ TEST(PhysicalBus, HigherPriorityHidesAndUncoversWhenItMoves) {
   EXPECT_EQ(board.bus.read(PhysAddr(0x200001), 1), 0u);
 }
 
-TEST(PhysicalBus, RangesBeyondFourGigabytesAreCut) {
+TEST(PhysicalBus, RangesMayLieAbove4GiBAndAcross) {
   MemoryBoard board;
   RecordingHandler bar;
   const u32 key = board.bus.new_key();
   board.bus.map_movable(key, mmio_range("bar", PhysAddr(0xFFFFF000), 0x4000, &bar, 0, 4));
   EXPECT_EQ(board.bus.read(PhysAddr(0xFFFFF000), 1), 0x11u);
-  board.bus.map_movable(key, mmio_range("bar", PhysAddr(u64{0xFFFFFFFF} << 32), 0x4000, &bar, 0, 4));
-  EXPECT_EQ(board.bus.read(PhysAddr(0xFFFFF000), 1), 0xFFu);
+  EXPECT_EQ(board.bus.read(PhysAddr(u64{1} << 32), 1), 0x11u);
+  EXPECT_EQ(bar.log.back().offset, 0x1000u);
+  EXPECT_EQ(board.bus.read(PhysAddr((u64{1} << 32) + 0x3000), 1), 0xFFu);
+  board.bus.map_movable(key, mmio_range("bar", PhysAddr(u64{0x38000} << 20), 0x4000, &bar, 0, 4));
+  EXPECT_EQ(board.bus.read(PhysAddr(u64{1} << 32), 1), 0xFFu);
+  EXPECT_EQ(board.bus.read(PhysAddr((u64{0x38000} << 20) + 0x3FFF), 1), 0x10u);
+}
+
+TEST(PhysicalBus, RangesBeyondTheEndAreCut) {
+  MemoryBoard board;
+  RecordingHandler bar;
+  const u32 key = board.bus.new_key();
+  const u64 end = u64{1} << 52;
+  board.bus.map_movable(key, mmio_range("bar", PhysAddr(end - 0x1000), 0x4000, &bar, 0, 4));
+  EXPECT_EQ(board.bus.read(PhysAddr(end - 0x1000), 1), 0x11u);
+  EXPECT_EQ(board.bus.read(PhysAddr(end), 1), 0xFFu);
+  board.bus.map_movable(key, mmio_range("bar", PhysAddr(end), 0x1000, &bar, 0, 4));
+  EXPECT_EQ(board.bus.read(PhysAddr(end - 0x1000), 1), 0xFFu);
+}
+
+TEST(PhysicalBus, HighMemoryIsWrittenThroughABlockAndHiddenByABar) {
+  MemoryBoard board;
+  const u64 first = (u64{5} << 32) - 0x2000;  // across a border of 4 GiB
+  ASSERT_TRUE(board.bus.map_fixed(1000, ram_range("high", PhysAddr(first), 0x4000, BackingOffset(0x800000))).ok());
+  std::vector<u8> bytes(0x3000, 0x5A), back(0x3000);
+  board.bus.write_block(PhysAddr(first + 0x800), bytes);
+  board.bus.read_block(PhysAddr(first + 0x800), back);
+  EXPECT_EQ(back, bytes);
+  EXPECT_EQ(board.bus.read(PhysAddr(0x800800), 8), 0x5A5A5A5A5A5A5A5Au);
+  RecordingHandler bar;
+  const u32 key = board.bus.new_key();
+  board.bus.map_movable(key, mmio_range("bar", PhysAddr(first + 0x1000), 0x1000, &bar, 0, 4, Priority::Bar));
+  EXPECT_EQ(board.bus.read(PhysAddr(first + 0x1000), 1), 0x11u);
+  EXPECT_EQ(board.bus.read(PhysAddr(first + 0x2000), 1), 0x5Au);
+  board.bus.map_movable(key, mmio_range("bar", PhysAddr(0), 0, &bar, 0, 4, Priority::Bar));
+  EXPECT_EQ(board.bus.read(PhysAddr(first + 0x1000), 1), 0x5Au);
 }
 
 // PAM: reads from ROM, writes to the RAM below it, then the other way round.

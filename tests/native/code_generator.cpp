@@ -91,7 +91,7 @@ bool CodeGenerator::append(GuestCode& code, u32& undefined) {
   Insn insn;
   std::vector<u8> window = piece.bytes;
   window.resize(kMaxInstructionLength, 0x90);
-  if (!decoder_.decode(window, !code.code16, insn)) return false;
+  if (!decoder_.decode(window, code.code_size(), insn)) return false;
   // #UD and too long ones end at the same byte for all.
   if (insn.row != kNoRow && insn.length != piece.bytes.size()) return false;
   if (insn.row != kNoRow && !not_comparable(instruction_table()[insn.row]).empty()) return false;
@@ -258,7 +258,8 @@ void CodeGenerator::immediate(const GuestCode& code, const InstructionRow& row, 
     }
     case ImmediateKind::SignedByte: put(bytes, random_.value(), 1); break;
     case ImmediateKind::Word: put(bytes, random_.percent(80) ? random_.below(64) & ~1u : random_.value(), 2); break;
-    case ImmediateKind::OperandSize: put(bytes, random_.value(), wide ? 4 : 2); break;
+    case ImmediateKind::OperandSize:
+    case ImmediateKind::OperandFull: put(bytes, random_.value(), wide ? 4 : 2); break;
     case ImmediateKind::RelativeByte: target(1); break;
     case ImmediateKind::RelativeFull: target(wide ? 4 : 2); break;
     case ImmediateKind::FarPointer: target(wide ? 6 : 4, true); break;

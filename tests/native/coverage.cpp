@@ -30,7 +30,7 @@ std::string undefined_text(const InstructionRow& row) {
 enum FormBits : unsigned { kFormMemory = 1, kFormOperand32 = 2, kFormAddress32 = 4 };
 
 // What of the decoded instruction makes a form of the row.
-unsigned form_of(const InstructionRow& row, u8 insn_flags) {
+unsigned form_of(const InstructionRow& row, u16 insn_flags) {
   const std::string_view name = row.mnemonic;
   const bool sized = (row.match & kMatchPrefixes) == 0 && (row.traits & kTraitNoOperandPrefix) == 0;
   const bool counts = name == "loop" || name == "loope" || name == "loopne" || name == "jcxz";
@@ -81,7 +81,7 @@ void Coverage::find_forms() {
     for (unsigned variant = 0; variant < 16; ++variant) {
       Insn insn;
       if (decoder.decode(encoding(table[i], (variant & 1) != 0, (variant & 2) != 0, (variant & 4) != 0),
-                         (variant & 8) != 0, insn) &&
+                         (variant & 8) != 0 ? CodeSize::Bits32 : CodeSize::Bits16, insn) &&
           insn.row == i) {
         rows_[i].possible[form_of(table[i], insn.flags)] = true;
       }

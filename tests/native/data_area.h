@@ -13,7 +13,8 @@ class DataArea {
 
   [[gnu::always_inline]] void fill(const u8* window) { copy(area_ + kOffset, window, kWindowSize); }
 
-  [[gnu::always_inline]] void take(CaseResult& result) {
+  template <class Result>
+  [[gnu::always_inline]] void take(Result& result) {
     copy(result.window, area_ + kOffset, kWindowSize);
     result.stray = 0;
     if (differs(0, kOffset) || differs(kOffset + kWindowSize, kDataSize)) {

@@ -83,7 +83,7 @@ std::string GuestCode::listing() const {
     std::string hex;
     for (const u8 byte : window) hex += fmt::format("{:02X} ", byte);
     text += fmt::format("  {:08X}  {:<36}{:<40} ; {}\n", starts[i], hex,
-                        disassemble(window, starts[i], !code16, AssemblerSyntax::Intel).text,
+                        disassemble(window, starts[i], code_size(), AssemblerSyntax::Intel).text,
                         pieces[i].row == kNoRow ? "no row" : instruction_table()[pieces[i].row].operands);
   }
   return text;

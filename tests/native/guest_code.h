@@ -19,7 +19,7 @@ inline constexpr u32 kFillTargets = 32;
 struct Piece {
   std::vector<u8> bytes;
   u16 row = kNoRow;
-  u8 insn_flags = 0;  // InsnFlags of what was decoded
+  u16 insn_flags = 0;  // InsnFlags of what was decoded
   bool decoded = false;
   u8 masked_registers = 0;  // bit n: Gpr n differs on purpose
   Target target = Target::None;
@@ -44,6 +44,7 @@ struct GuestCode {
   u32 fill = 0;                  // EIP of the first byte of what is filled with HLT
   std::vector<u32> undefined{};  // flags that are undefined before each piece, and after the last
 
+  CodeSize code_size() const { return code16 ? CodeSize::Bits16 : CodeSize::Bits32; }
   u32 start() const { return starts.front(); }
   void lay_out();
   // Undefined flags when the case stopped at eip.

@@ -41,7 +41,7 @@ bool refused_misaligned_mode(const GuestCode& code, const CaseResult& host, cons
     std::vector<u8> window = piece.bytes;
     window.resize(kMaxInstructionLength, 0x90);
     Insn insn;
-    if (!decoder().decode(window, !code.code16, insn)) return false;
+    if (!decoder().decode(window, code.code_size(), insn)) return false;
     const auto part = [&](u8 index) { return index < 8 ? emulated.gpr[index] : 0; };
     const u32 offset = (part(insn.base) + (part(insn.index) << insn.scale) + insn.displacement) & insn.address_mask;
     u32 value = 0;

@@ -21,6 +21,7 @@ constexpr std::string_view kOpenResults[] = {"fsin",  "fcos",  "fsincos", "fptan
 std::vector<u16> rows_of(const std::vector<std::string>& names) {
   std::map<std::string, u16> all;
   for (u16 row = 0; row < instruction_table().size(); ++row) all.emplace(row_name(row), row);
+  all.emplace("B8 mov (Zv, Iz)", all.at("B8 mov (Zv, Iv)"));  // as it was called before 64-bit operands
   std::vector<u16> rows;
   for (const std::string& name : names) {
     const auto found = all.find(name);

@@ -106,7 +106,7 @@ class Reader {
     std::vector<u8> window = piece.bytes;
     window.resize(kMaxInstructionLength, 0x90);
     Insn insn;
-    if (decoder_.decode(window, !told.code.code16, insn)) {
+    if (decoder_.decode(window, told.code.code_size(), insn)) {
       piece.row = insn.row;
       piece.insn_flags = insn.flags;
       piece.decoded = insn.row != kNoRow;

@@ -169,12 +169,12 @@ std::string registers_text(CpuTestMachine& machine) {
                             state.fx.mxcsr);
 }
 
-std::string code_text(CpuTestMachine& machine, u32 first, u32 length, u32 eip, bool code32) {
+std::string code_text(CpuTestMachine& machine, u32 first, u32 length, u32 eip, CodeSize size) {
   std::string text;
   for (u32 at = 0; at < length;) {
     u8 bytes[15];
     for (u32 i = 0; i < sizeof bytes; ++i) bytes[i] = machine.byte(first + at + i);
-    const Disassembly line = disassemble(bytes, eip + at, code32, AssemblerSyntax::Intel);
+    const Disassembly line = disassemble(bytes, eip + at, size, AssemblerSyntax::Intel);
     std::string hex;
     for (unsigned i = 0; i < line.length; ++i) hex += fmt::format("{:02x}", bytes[i]);
     text += fmt::format("  {:08x}  {:<24} {}\n", eip + at, hex, line.text);
@@ -218,13 +218,14 @@ std::string report(const Run& run, const Outcome& first) {
     text += fmt::format("  {}\n    interp {}\n    jit    {}\n", each.what, each.interpreter, each.translator);
   auto initial = std::make_unique<CpuTestMachine>("max");
   const Place place = prepare(*initial, run.world, run.group, run.seed);
-  text += "program\n" + code_text(*initial, place.first, place.length, place.first, run.world.code32);
+  text += "program\n" + code_text(*initial, place.first, place.length, place.first,
+                                  run.world.code32 ? CodeSize::Bits32 : CodeSize::Bits16);
   text += "before: " + registers_text(before->interpreter);
   const u32 linear = before->interpreter.linear_ip();
   const auto physical = before->interpreter.cpu().mmu().debug_translate(LinAddr(linear));
   if (physical)
     text += code_text(before->interpreter, static_cast<u32>(physical->raw), 24, before->interpreter.state().eip(),
-                      before->interpreter.state().mode.code32);
+                      code_size(before->interpreter.state().mode));
   text += "interp: " + registers_text(pair->interpreter) + "jit:    " + registers_text(pair->host);
   return text;
 }

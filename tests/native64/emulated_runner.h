@@ -1,0 +1,40 @@
+// Runs cases on the emulated processor: ring 3 in 64-bit mode, the host's memory map, by the interpreter.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+
+#include "tests/cpu/cpu_test_machine.h"
+#include "tests/native/data_area.h"
+#include "tests/native/processor.h"
+#include "tests/native64/code.h"
+
+namespace relic86::native64 {
+
+// The host's processor with everything of 64-bit mode that relic86 has.
+CpuModel emulated_model(const native::Processor& processor);
+
+class EmulatedRunner {
+ public:
+  explicit EmulatedRunner(const native::Processor& processor);
+
+  void place(const GuestCode& code);  // in its slot
+  void run(const GuestCode& code, const CaseInput& input, CaseResult& result);
+  FeatureSet features() const { return machine_->cpu().model().instructions; }
+  NarrowBranches narrow() const { return narrow_; }
+
+ private:
+  void build_tables();
+  void build_system();
+  void load(const CaseInput& input);
+  void take_fault(const GuestCode& code, CaseResult& result);
+
+  std::unique_ptr<CpuTestMachine> machine_;
+  NarrowBranches narrow_;
+  std::array<Segment, 2> user_{};  // CS and SS
+  std::array<u8, kDataSize> background_;
+  std::unique_ptr<native::DataArea> area_;
+};
+
+}  // namespace relic86::native64
