@@ -181,6 +181,10 @@ std::optional<ExitReason> Interpreter::run_chain() {
   return std::nullopt;
 }
 
+// The header's inline functions need them where everything here is inlined.
+template ExitReason Interpreter::run_blocks<true>(u64 budget);
+template std::optional<ExitReason> Interpreter::run_chain<false>();
+
 // Acts on what is pending between two instructions, in the order of SDM 3A table 6-2.
 std::optional<ExitReason> Interpreter::boundary() {
   if (state_.shutdown) return ExitReason::Shutdown;

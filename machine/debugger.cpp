@@ -1,6 +1,7 @@
 #include "machine/debugger.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace relic86 {
 
@@ -43,14 +44,14 @@ void Debugger::install(bool breakpoint) {
   if (breakpoint) {
     std::vector<LinAddr> addresses;
     for (const Point& point : points_) {
-      if (is_breakpoint(point.kind)) addresses.emplace_back(point.address);
+      if (armed_ == Armed::Yes && is_breakpoint(point.kind)) addresses.emplace_back(point.address);
     }
     engine_.set_breakpoints(addresses);
     return;
   }
   std::vector<Mmu::Watchpoint> watched;
   for (const Point& point : points_) {
-    if (is_breakpoint(point.kind)) continue;
+    if (armed_ == Armed::No || is_breakpoint(point.kind)) continue;
     watched.push_back(
         {point.address, point.size, point.kind != PointKind::WriteWatch, point.kind != PointKind::ReadWatch});
   }
@@ -118,6 +119,14 @@ void Debugger::paused() {
   stop_.reset();
   stepping_ = false;
   if (listener_.stopped) listener_.stopped(stop);
+}
+
+std::optional<DebugStop> Debugger::take_stop() { return std::exchange(stop_, std::nullopt); }
+
+void Debugger::arm(Armed armed) {
+  armed_ = armed;
+  install(true);
+  install(false);
 }
 
 void Debugger::ended(int exit_code) {

@@ -20,6 +20,8 @@ struct DebugStop {
     Breakpoint,
     Watchpoint,
     Step,
+    ReplayBegin,  // there is no way further back
+    ReplayEnd,    // the recorded run ended here
   } cause = Cause::Request;
   PointKind kind = PointKind::Software;  // of the breakpoint or watchpoint met
   u64 address = 0;                       // linear: the breakpoint, or the watchpoint's first byte
@@ -58,7 +60,18 @@ class Debugger {
   // After a step or a slice: the machine is to pause, because...
   bool wants_stop(ExitReason reason);
   void resuming() { engine_.pass_breakpoint(); }
+  // Why it stops, as wants_stop() found out; the machine goes on.
+  std::optional<DebugStop> take_stop();
   void paused();
+  // The machine is about to pause for this reason, or, the second, stands where it was to go.
+  void expect_stop(const DebugStop& stop) { stop_ = stop; }
+  void stop_at(const DebugStop& stop) {
+    expect_stop(stop);
+    paused();
+  }
+  // Whether points stop the machine. Disarmed, they stay.
+  enum class Armed : bool { No, Yes };
+  void arm(Armed armed);
   void ended(int exit_code);
 
  private:
@@ -78,6 +91,7 @@ class Debugger {
   std::vector<Point> points_;
   std::optional<DebugStop> stop_;
   bool stepping_ = false;
+  Armed armed_ = Armed::Yes;
   bool masks_interrupts_ = true;
   u64 range_first_ = 0, range_last_ = 0;  // of RIP; empty: one step
 };

@@ -54,6 +54,17 @@ class GuestInputs final : public net::Arrivals {
   Error diverged(std::string_view what) const;
   // How many inputs the host has brought so far.
   u64 entered() const { return entered_; }
+  // How far a replay has come, and the way back to where it was.
+  struct Position {
+    std::size_t input = 0, answer = 0;
+    u64 frames_sent = 0;
+  };
+  Position position() const { return {next_input_, next_answer_, frames_sent_}; }
+  void go_to(const Position& position) {
+    next_input_ = position.input;
+    next_answer_ = position.answer;
+    frames_sent_ = position.frames_sent;
+  }
   // The run is over: a recording gets its end, and a replay is compared with it. What is to be told is the result: for
   // people, or an error: the replay ended in another state.
   Result<std::string> finish();

@@ -18,8 +18,10 @@
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/network_options.h"
+#include "machine/recorded_sink.h"
 #include "machine/saved_machine.h"
 #include "machine/sound_options.h"
+#include "machine/time_travel.h"
 
 namespace relic86 {
 
@@ -82,6 +84,7 @@ Result<> Machine::build() {
                         [this] { return register_sum(); }, [this] { return state_hash(); }});
   if (!inputs) return inputs.error();
   inputs_ = std::move(inputs).value();
+  travel_ = std::make_unique<TimeTravel>(*this);
   const auto reach = inputs_->replaying() ? net::Network::Reach::Nowhere : net::Network::Reach::Host;
   network_ = std::make_unique<net::Network>(*scheduler_, *clock_, poller_, reach);
   if (inputs_->recording() || inputs_->replaying()) network_->watch(inputs_.get());
@@ -169,6 +172,8 @@ End Machine::run_until(const std::function<bool()>& done) {
 }
 
 void Machine::turn(u64 limit) {
+  if (travel_->asked() && paused_) return travel_->carry_out();
+  pass_stride();
   serve_host();
   if (end_ != End::None) return;
   if (paused_) {
@@ -213,6 +218,8 @@ void Machine::run_slice(u64 limit) {
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
   const auto replayed = inputs_->next();
   if (replayed) limit = std::max(count_before, std::min(limit, replayed->instructions));
+  if (inputs_->recording() || inputs_->replaying())
+    limit = std::min(limit, (count_before / TimeTravel::kStride + 1) * TimeTravel::kStride);
   const ExitReason reason = engine_->run(std::min(clock_->budget(next_stop()), limit - count_before));
   if (replayed && limit == count_before && reason == ExitReason::BudgetSpent)
     return end_replay(inputs_->diverged("the processor runs where it waited"));
@@ -243,7 +250,10 @@ void Machine::act_on(ExitReason reason) {
       reset_requested_ = true;
       break;
   }
-  if (debugger_stops) pause();
+  if (!debugger_stops) return;
+  if (!travel_->searching()) return pause();
+  if (const auto stop = debugger_->take_stop()) travel_->note_stop(*stop);
+  engine_->pass_breakpoint();
 }
 
 void Machine::idle() {
@@ -368,6 +378,7 @@ Result<> Machine::serve_gdb(const std::string& device) {
 
 void Machine::resume() {
   if (!paused_ || powered_off_) return;
+  if (at_replay_end_) return debugger_->stop_at({DebugStop::Cause::ReplayEnd});
   if (!has_run_) {
     if (auto begun = inputs_->begin(); !begun) return end_replay(begun.error());
   }
@@ -420,6 +431,13 @@ void Machine::post(std::function<void()> task) {
 }
 
 void Machine::finish(End end) {
+  // With a debugger that can go back, the end of the recorded run is a place like others.
+  if (travel_->enabled() && end != End::Quit && end != End::ReplayFailed) {
+    at_replay_end_ = true;
+    if (paused_ || retracing_) return;
+    debugger_->expect_stop({DebugStop::Cause::ReplayEnd});
+    return pause();
+  }
   if (end_ == End::None) {
     end_ = end;
     announce(MachineEvent::Shutdown);

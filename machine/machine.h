@@ -33,6 +33,9 @@
 namespace relic86 {
 
 class GuestInputs;
+class RecordedSink;
+class TimeTravel;
+struct KeptState;
 
 // Why a run ended.
 enum class End : u8 {
@@ -136,6 +139,13 @@ class Machine final : private MachineControl,
   KeySender& keys() { return *keys_; }
   // Where everything goes that is to reach the guest from outside.
   GuestInputs& inputs() { return *inputs_; }
+  // The way back in a replay.
+  TimeTravel& travel() { return *travel_; }
+  // For it, while paused: the present state, and the way back to one; before: an earlier one, which it shares with.
+  Result<std::shared_ptr<const KeptState>> keep(const KeptState* before);
+  Result<> put_back(const KeptState& state);
+  // Runs forward to this instruction, without a word to anybody. False: the machine was paused or has ended on the way.
+  bool retrace(u64 instructions);
   Debugger& debugger() { return *debugger_; }
   // The one picture of the screen that everybody looks at.
   Picture& picture() { return picture_; }
@@ -150,7 +160,7 @@ class Machine final : private MachineControl,
   void connect_parallel(unsigned port, CharBackend* backend);
   // A port of a virtio console, in the order of the -device options.
   void connect_virtio_port(std::size_t port, CharBackend* backend);
-  void connect_debug_console(CharBackend* backend) { debug_console_.next = backend; }
+  void connect_debug_console(CharBackend* backend) { debug_console_.next = output_line(backend); }
 
   // Listens for gdb on a character device, as -gdb names it ("tcp::1234", "unix:PATH", "stdio"), instead of where it
   // did before; "none": nowhere. The protocol is known above the machine: whoever owns the server provides it.
@@ -234,6 +244,7 @@ class Machine final : private MachineControl,
   void carry_out_events();  // that are due
   // Whether two runs can be alike: no disk keeps what the first one writes.
   Result<> check_recordable() const;
+  void pass_stride();
   void replay();
   void end_replay(const Error& failure);
   void close_inputs();   // at the end of the run
@@ -266,6 +277,10 @@ class Machine final : private MachineControl,
   std::unique_ptr<Executor> engine_;
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<GuestInputs> inputs_;
+  std::unique_ptr<TimeTravel> travel_;
+  u64 passed_stride_ = ~u64{0};             // the instruction at which the TLB was dropped last
+  bool retracing_ = false;                  // retrace() runs
+  bool at_replay_end_ = false;              // paused where the recorded run ended
   std::map<u32, CharSource*> input_lines_;  // the devices that input::Byte names
   GuestMoment last_look_;                   // when due events were carried out last, and how often then
   std::string replay_report_;               // of the end of a replay
@@ -287,6 +302,8 @@ class Machine final : private MachineControl,
   LateSink debug_console_;
   std::unique_ptr<SerialTee> serial_tee_;
   CharSource& input_line(u32 number, CharSource& device);
+  CharSink* output_line(CharSink* sink);
+  std::vector<std::unique_ptr<RecordedSink>> output_lines_;
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;
   std::function<void()> frame_callback_;

@@ -5,7 +5,10 @@
 #include "devices/character/uart16550.h"
 #include "devices/input/pointer.h"
 #include "machine/guest_inputs.h"
+#include "machine/kept_state.h"
 #include "machine/machine.h"
+#include "machine/recorded_sink.h"
+#include "machine/time_travel.h"
 
 namespace relic86 {
 
@@ -82,6 +85,7 @@ Result<> Machine::apply(const GuestInput& given) {
       return {};
     }
     Result<> operator()(const input::Medium& medium) const {
+      machine.travel_->media_changed();
       return machine.change_medium(medium.drive, medium.change);
     }
     Result<> operator()(const input::Tray& tray) const {
@@ -95,11 +99,21 @@ Result<> Machine::check_recordable() const {
   if (!options_.icount || options_.icount->record_replay == RecordReplay::Off || options_.snapshot) return {};
   for (const DriveOption& drive : options_.drives) {
     if (drive.file.empty() || drive.read_only || drive.snapshot || drive.media == DriveOption::Media::Cdrom) continue;
-    return Error{fmt::format("-icount rr=: the guest writes to {} {}, so that it is another disk at the replay; add "
-                             "-snapshot, or readonly=on",
-                             drive.option, drive.file)};
+    return Error{
+        fmt::format("-icount rr=: the guest writes to {} {}, so that it is another disk at the replay; add "
+                    "-snapshot, or readonly=on",
+                    drive.option, drive.file)};
   }
   return {};
+}
+
+void Machine::pass_stride() {
+  if (!inputs_->recording() && !inputs_->replaying()) return;
+  const u64 now = cpu_->instruction_count();
+  if (now % TimeTravel::kStride != 0 || now == passed_stride_ || !has_run_) return;
+  passed_stride_ = now;
+  cpu_->mmu().flush_all();
+  travel_->at_stride();
 }
 
 void Machine::replay() {
@@ -124,15 +138,69 @@ void Machine::close_inputs() {
   }
 }
 
+// --- The way back ---
+
+Result<std::shared_ptr<const KeptState>> Machine::keep(const KeptState* before) {
+  auto overlays = KeptOverlays::of(media_, before != nullptr ? &before->overlays : nullptr);
+  if (!overlays) return overlays.error();
+  StateWriter writer;
+  state(writer);
+  std::vector<std::deque<std::vector<u8>>> frames;
+  for (std::size_t i = 0; i < network_->cards(); i++) frames.push_back(network_->card(i).frames());
+  const auto memory = store_->bytes(BackingOffset(0), store_->size());
+  return std::make_shared<const KeptState>(KeptState{
+      cpu_->instruction_count(), writer.data(), KeptMemory(memory, before != nullptr ? &before->memory : nullptr),
+      std::move(overlays).value(), inputs_->position(), last_look_, std::move(frames)});
+}
+
+Result<> Machine::put_back(const KeptState& kept) {
+  if (auto drives = kept.overlays.put_back(media_); !drives) return drives;
+  kept.memory.put_back(store_->bytes(BackingOffset(0), store_->size()));
+  if (auto loaded = load_state(kept.state); !loaded) return loaded;
+  forget_derived();
+  reset_requested_ = power_off_requested_ = cpu_init_requested_ = at_replay_end_ = false;
+  cpu_->state().pending &= ~u32{kPendingStop | kPendingReset | kPendingInit};
+  next_check_ = next_frame_ = 0;
+  audio_->restart(clock_->now());
+  for (std::size_t i = 0; i < kept.frames.size(); i++) network_->card(i).set_frames(kept.frames[i]);
+  inputs_->go_to(kept.inputs);
+  last_look_ = kept.last_look;
+  passed_stride_ = kept.instructions;
+  return {};
+}
+
+bool Machine::retrace(u64 instructions) {
+  paused_ = false;
+  retracing_ = true;
+  cpu_->state().pending &= ~u32{kPendingStop};
+  engine_->pass_breakpoint();
+  clock_->start();
+  while (end_ == End::None && !paused_ && cpu_->instruction_count() < instructions) turn(instructions);
+  retracing_ = false;
+  const bool there = !paused_ && end_ == End::None;
+  if (!paused_) {
+    paused_ = true;
+    clock_->stop();
+    cpu_->request(kPendingStop);
+  }
+  return there;
+}
+
 // --- Character devices ---
+
+CharSink* Machine::output_line(CharSink* sink) {
+  if (sink == nullptr || (!inputs_->recording() && !inputs_->replaying())) return sink;
+  output_lines_.push_back(std::make_unique<RecordedSink>(*travel_, *sink));
+  return output_lines_.back().get();
+}
 
 void Machine::connect_serial(unsigned port, CharBackend* backend) {
   Uart16550* uart = board_->uart(port);
   if (uart == nullptr) return;
   backend->connect(&input_line(port, *uart));
-  if (port != 0) return uart->connect(backend);
+  if (port != 0) return uart->connect(output_line(backend));
   serial_tee_ = std::make_unique<SerialTee>(*expectations_, backend);
-  uart->connect(serial_tee_.get());
+  uart->connect(output_line(serial_tee_.get()));
 }
 
 CharSource& Machine::input_line(u32 number, CharSource& device) {
@@ -141,12 +209,12 @@ CharSource& Machine::input_line(u32 number, CharSource& device) {
 }
 
 void Machine::connect_parallel(unsigned port, CharBackend* backend) {
-  if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(backend);
+  if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(output_line(backend));
 }
 
 void Machine::connect_virtio_port(std::size_t port, CharBackend* backend) {
   backend->connect(&input_line(kFirstVirtioLine + static_cast<u32>(port), board_->virtio_port_input(port)));
-  board_->connect_virtio_port(port, backend);
+  board_->connect_virtio_port(port, output_line(backend));
 }
 
 }  // namespace relic86

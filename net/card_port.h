@@ -31,6 +31,9 @@ class CardPort final : public Endpoint, public NetworkLink {
   // Hands over what the card takes.
   void deliver();
   std::size_t waiting() const { return waiting_.size(); }
+  // The frames that wait: what a state of the machine that is kept in memory has of the cable.
+  const std::deque<std::vector<u8>>& frames() const { return waiting_; }
+  void set_frames(std::deque<std::vector<u8>> frames) { waiting_ = std::move(frames); }
   const NetworkReceiver* receiver() const { return receiver_; }
   const MacAddress& address() const { return address_; }
 

@@ -99,8 +99,9 @@ void GdbSession::write_binary(Text arguments) {
 void GdbSession::supported(Text arguments) {
   multiprocess_ = arguments.find("multiprocess+") != Text::npos;
   stop_reply_ = fmt::format("T05thread:{};", thread_id());
-  reply(fmt::format("PacketSize={:x};qXfer:features:read+;QStartNoAckMode+;swbreak+;hwbreak+;vContSupported+{}",
-                    GdbPackets::kLongest, multiprocess_ ? ";multiprocess+" : ""));
+  reply(fmt::format("PacketSize={:x};qXfer:features:read+;QStartNoAckMode+;swbreak+;hwbreak+;vContSupported+{}{}",
+                    GdbPackets::kLongest, multiprocess_ ? ";multiprocess+" : "",
+                    machine_.travel().enabled() ? ";ReverseStep+;ReverseContinue+" : ""));
 }
 
 // "ANNEX:OFFSET,LENGTH"

@@ -16,6 +16,8 @@ const GdbSession::Command GdbSession::kCommands[] = {
     {"C", &GdbSession::go_on_with_signal},
     {"s", &GdbSession::step},
     {"S", &GdbSession::step_with_signal},
+    {"bs", &GdbSession::step_back},
+    {"bc", &GdbSession::run_back},
     {"vCont?", &GdbSession::v_cont_query},
     {"vCont;", &GdbSession::v_cont},
     {"vKill;", &GdbSession::v_kill},
@@ -68,7 +70,9 @@ void GdbSession::attach() {
   waiting_ = physical_ = multiprocess_ = false;
   stop_reply_ = fmt::format("T05thread:{};", thread_id());
   attached_ = true;
-  machine_.debugger().mask_interrupts(true);
+  // A replay takes the interrupts that the recorded run took.
+  machine_.debugger().mask_interrupts(!machine_.inputs().replaying());
+  if (machine_.inputs().replaying()) machine_.travel().enable();
   machine_.hold_start();
   machine_.pause();
 }
@@ -117,6 +121,8 @@ void GdbSession::report_stop(const DebugStop& stop) {
                       : stop.kind == PointKind::ReadWatch ? "rwatch"
                                                           : "awatch";
     why = fmt::format("{}:{:x};", name, stop.address);
+  } else if (stop.cause == Cause::ReplayBegin || stop.cause == Cause::ReplayEnd) {
+    why = stop.cause == Cause::ReplayBegin ? "replaylog:begin;" : "replaylog:end;";
   }
   stop_reply_ =
       fmt::format("T{:02x}thread:{};{}", stop.cause == Cause::Request ? kInterrupted : kTrap, thread_id(), why);
@@ -168,6 +174,13 @@ void GdbSession::step_with_signal(Text arguments) {
   if (!take_hex(arguments)) return error();
   take(arguments, ';');
   step(arguments);
+}
+
+// Packets of reverse debugging: only a replay has a way back.
+void GdbSession::go_back(TimeTravel::Wish wish) {
+  if (!machine_.travel().enabled()) return error();
+  waiting_ = true;
+  machine_.travel().ask(wish);
 }
 
 // Actions with threads; there is one thread, so that the first action counts.

@@ -7,6 +7,7 @@
 
 #include "control/gdb/gdb_packets.h"
 #include "machine/machine.h"
+#include "machine/time_travel.h"
 
 namespace relic86 {
 
@@ -48,6 +49,9 @@ class GdbSession {
   void step_with_signal(Text arguments);
   void v_cont(Text arguments);
   void v_cont_query(Text) { reply("vCont;c;C;s;S;r"); }
+  void step_back(Text) { go_back(TimeTravel::Wish::StepBack); }
+  void run_back(Text) { go_back(TimeTravel::Wish::RunBack); }
+  void go_back(TimeTravel::Wish wish);
   void insert_point(Text arguments) { change_point(arguments, true); }
   void remove_point(Text arguments) { change_point(arguments, false); }
   void change_point(Text arguments, bool insert);

@@ -52,7 +52,7 @@ void Uart16550::reset(ResetKind kind) {
     scratch_ = 0;
   }
   interrupt_enable_ = fifo_control_ = line_control_ = modem_control_ = 0;
-  out2_used_ = false;
+  out2_used_ = length_set_ = false;
   scheduler_->cancel(transmit_timer_);
   sending_ = false;
   clear_receiver();
@@ -70,6 +70,7 @@ void Uart16550::state(StateArchive& archive) {
   archive.field("line_control", line_control_);
   archive.field("modem_control", modem_control_);
   archive.field("out2_used", out2_used_);
+  archive.field("length_set", length_set_);
   archive.field("modem_status", modem_status_);
   archive.field("modem_inputs", modem_inputs_);
   archive.field("scratch", scratch_);
@@ -148,9 +149,11 @@ bool Uart16550::can_receive() const {
   return !looped() && (fifos_enabled() ? received_.room() > 0 : received_.empty());
 }
 
+// After a reset LCR stands for 5 bits. Systems that grew up under emulators send and receive without a word about it:
+// the length counts from the first write to LCR on.
 void Uart16550::receive(u8 byte) {
   constexpr u8 kLengths[] = {0x1F, 0x3F, 0x7F, 0xFF};
-  if (!looped()) put_received(byte & kLengths[line_control_ & kLengthMask], 0);
+  if (!looped()) put_received(length_set_ ? byte & kLengths[line_control_ & kLengthMask] : byte, 0);
 }
 
 void Uart16550::receive_break() {
@@ -353,6 +356,7 @@ void Uart16550::write_fifo_control(u8 value) {
 }
 
 void Uart16550::write_line_control(u8 value) {
+  length_set_ = true;
   const bool break_begins = (value & ~line_control_ & kBreakControl) != 0;
   line_control_ = value;
   if (break_begins && looped()) put_received(0, kBreak);

@@ -83,7 +83,8 @@ class Uart16550 final : public Device, public CharSource {
   u8 fifo_control_ = 0;
   u8 line_control_ = 0;
   u8 modem_control_ = 0;
-  bool out2_used_ = false;  // since the reset
+  bool out2_used_ = false;   // since the reset
+  bool length_set_ = false;  // by a write to LCR, since the reset
   u8 modem_status_ = 0;
   u8 modem_inputs_ = kClearToSend | kDataSetReady | kCarrier;
   u8 scratch_ = 0;

@@ -304,6 +304,18 @@ TEST(Uart, InterruptsOfADriverThatNeverSetsOut2) {
   EXPECT_TRUE(serial.irq());
 }
 
+TEST(Uart, LengthCountsFromTheFirstWriteToLcrOn) {
+  Serial serial;
+  serial.device.receive(0xE1);
+  EXPECT_EQ(serial.board.in(kData), 0xE1u);
+  serial.board.out(kLine, 0x00);  // 5 bits
+  serial.device.receive(0xE1);
+  EXPECT_EQ(serial.board.in(kData), 0x01u);
+  serial.board.out(kLine, 0x02);  // 7 bits
+  serial.device.receive(0xE1);
+  EXPECT_EQ(serial.board.in(kData), 0x61u);
+}
+
 TEST(Uart, FifoControlClears) {
   Serial serial;
   serial.open(0x01);

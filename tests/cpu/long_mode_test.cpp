@@ -1,0 +1,125 @@
+// Long mode beside what tests/system shows of it: CPUID of qemu64, SMM, and what a saved processor keeps.
+#include "cpu/long_mode.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/cpu/cpu_test_machine.h"
+
+namespace relic86 {
+namespace {
+
+// 64-bit code in ring 0 at kCode, memory below 4 GiB mapped as it is by pages of 2 MiB, the first of them at kHigh too.
+class LongMachine : public CpuTestMachine {
+ public:
+  static constexpr u64 kCode = 0x1000, kHigh = 0xFFFFFF8000000000;
+  static constexpr u32 kTop = 0x800000;
+
+  LongMachine() : CpuTestMachine("qemu64") {
+    flat32(kCode);
+    poke<u64>(kTop, (kTop + 0x1000) | 7);
+    poke<u64>(kTop + 511 * 8, (kTop + 0x1000) | 7);
+    for (u32 i = 0; i < 4; i++) poke<u64>(kTop + 0x1000 + i * 8, (kTop + 0x2000 + i * 0x1000) | 7);
+    for (u64 i = 0; i < 2048; i++) poke<u64>(kTop + 0x2000 + static_cast<u32>(i) * 8, i << 21 | 0x87);
+    state().cr4 = 0x20;
+    (void)cpu().mmu().load_cr3(kTop);
+    state().cr3 = kTop;
+    state().efer = kEferLme | kEferLma | kEferNxe;
+    state().cr0 |= 0x80000000;
+    state().segment[kCs].attributes = 0xA09B;
+    cpu().update_mode();
+  }
+  void step() {
+    const u64 before = cpu().instruction_count();
+    while (cpu().instruction_count() == before && run(1) == ExitReason::BudgetSpent) {
+    }
+  }
+};
+
+struct Leaf {
+  u32 number, sub, eax, ebx, ecx, edx;
+};
+
+// As QEMU 7.2's TCG tells them of qemu64, but: VME, no hypervisor bit, no SVM, our name, one logical processor, the APIC timer that never
+// stops.
+TEST(LongMode, CpuidOfQemu64) {
+  static constexpr Leaf kLeaves[] = {
+      {0, 0, 0xD, 0x68747541, 0x444D4163, 0x69746E65},
+      {1, 0, 0x00060FB1, 0x00010800, 0x00002001, 0x078BFBFF & ~(1u << 9)},  // the machine here has no APIC
+      {2, 0, 0, 0, 0, 0},
+      {4, 0, 0, 0, 0, 0},
+      {5, 0, 0, 0, 3, 0},
+      {6, 0, 4, 0, 0, 0},
+      {7, 0, 0, 0, 0, 0},
+      {0xB, 0, 0, 1, 0x100, 0},
+      {0xB, 1, 0, 1, 0x201, 0},
+      {0xB, 2, 0, 0, 2, 0},
+      {0xD, 0, 0, 0, 0, 0},
+      {0x80000001, 0, 0x00060FB1, 0, 1, 0x2193FBFF},
+      {0x80000005, 0, 0x01FF01FF, 0x01FF01FF, 0x40020140, 0x40020140},
+      {0x80000006, 0, 0, 0x42004200, 0x02008140, 0x00808140},
+      {0x80000007, 0, 0, 0, 0, 0},
+      {0x80000008, 0, 0x3028, 0, 0, 0},
+  };
+  CpuTestMachine m("qemu64");
+  for (const Leaf& leaf : kLeaves) {
+    m.flat32();
+    m.reg(kEax) = leaf.number;
+    m.reg(kEcx) = leaf.sub;
+    m.code({0x0F, 0xA2});
+    m.run(1);
+    EXPECT_EQ(m.reg(kEax), leaf.eax) << std::hex << leaf.number << "." << leaf.sub;
+    EXPECT_EQ(m.reg(kEbx), leaf.ebx) << std::hex << leaf.number << "." << leaf.sub;
+    EXPECT_EQ(m.reg(kEcx), leaf.ecx) << std::hex << leaf.number << "." << leaf.sub;
+    EXPECT_EQ(m.reg(kEdx), leaf.edx) << std::hex << leaf.number << "." << leaf.sub;
+  }
+}
+
+TEST(LongMode, SystemManagementModeAndBack) {
+  LongMachine m;
+  CpuState& s = m.state();
+  for (unsigned i = 0; i < 16; i++) s.gpr[i] = 0x0101010101010101 * (i + 1);
+  s.rip = LongMachine::kHigh + LongMachine::kCode;
+  s.segment[kGs].base = 0xFFFF888812345678;
+  s.idtr.base = LongMachine::kHigh + 0x5000;
+  m.write(LongMachine::kCode, std::vector<u8>{0x48, 0xFF, 0xC0});  // inc rax
+  m.write(0x38000, std::vector<u8>{0x0F, 0xAA});                   // rsm
+  const auto gpr = s.gpr;
+  m.cpu().request(kPendingSmi);
+  EXPECT_EQ(m.run(1), ExitReason::BudgetSpent);
+  EXPECT_FALSE(s.in_smm);  // RSM was the instruction
+  EXPECT_EQ(m.peek<u64>(0x38000 + 0x7F78), LongMachine::kHigh + LongMachine::kCode);
+  EXPECT_EQ(m.peek<u64>(0x38000 + 0x7ED0), kEferLme | kEferLma | kEferNxe);
+  EXPECT_EQ(m.peek<u32>(0x38000 + 0x7EFC), 0x00020064u);
+  EXPECT_EQ(m.peek<u64>(0x38000 + 0x7FF8), gpr[kEax]);
+  EXPECT_EQ(m.peek<u64>(0x38000 + 0x7F80), gpr[15]);
+  EXPECT_TRUE(s.mode.code64);
+  EXPECT_EQ(s.gpr, gpr);
+  EXPECT_EQ(s.rip, LongMachine::kHigh + LongMachine::kCode);
+  EXPECT_EQ(s.segment[kGs].base, 0xFFFF888812345678u);
+  EXPECT_EQ(s.idtr.base, LongMachine::kHigh + 0x5000);
+  m.step();
+  EXPECT_EQ(s.gpr[kEax], gpr[kEax] + 1);
+}
+
+TEST(LongMode, Code32SeesNoUpperHalves) {
+  LongMachine m;
+  CpuState& s = m.state();
+  for (unsigned i = 0; i < 16; i++) s.gpr[i] = ~u64{0};
+  s.segment[kCs].attributes = 0xC09B;
+  m.cpu().update_mode();
+  EXPECT_TRUE(s.mode.long_mode);
+  EXPECT_FALSE(s.mode.code64);
+  for (unsigned i = 0; i < 8; i++) EXPECT_EQ(s.gpr[i], 0xFFFFFFFFu) << i;
+  for (unsigned i = 8; i < 16; i++) EXPECT_EQ(s.gpr[i], ~u64{0}) << i;
+}
+
+TEST(LongMode, ModelsWithoutItRefuseIt) {
+  EXPECT_EQ(find_cpu_model("qemu32")->efer_bits(), 0u);
+  EXPECT_EQ(find_cpu_model("coreduo")->efer_bits(), kEferNxe);
+  EXPECT_EQ(find_cpu_model("qemu64")->efer_bits(), kEferSce | kEferLme | kEferLma | kEferNxe);
+  EXPECT_EQ(find_cpu_model("qemu32")->physical_bits(), 36u);
+  EXPECT_EQ(find_cpu_model("qemu64")->physical_bits(), 40u);
+}
+
+}  // namespace
+}  // namespace relic86
