@@ -7,6 +7,7 @@
 #include "cpu/semantics/condition.h"
 #undef HOT
 #undef COLD
+#undef UNIT
 
 namespace relic86 {
 
@@ -39,10 +40,24 @@ constexpr u16 LOCKABLE = kTraitLockable, FAULTS = kTraitFaults, ENDS_BLOCK = kTr
               CPL0 = kTraitCpl0, IOPL = kTraitIopl, STACK = kTraitStack, STRING = kTraitString,
               MAYBE_FLAGS = kTraitMaybeFlags, PLAIN66 = kTraitNoOperandPrefix, NOT64 = kTraitNot64,
               ONLY64 = kTraitOnly64, DEFAULT64 = kTraitDefault64, NEAR64 = kTraitNear64;
+
+constexpr UnitShape HANDLER = 0;
+constexpr UnitShape X87(unsigned bytes) { return kShapeX87 | bytes; }
+constexpr UnitShape MMX(unsigned bytes) { return kShapeMmx | bytes; }
+constexpr UnitShape SSE(unsigned bytes) { return kShapeSse | bytes; }
+constexpr UnitShape ALIGNED = kShapeAligned, STORE = kShapeStore, GENERAL_RM = kShapeGeneralRm,
+                    GENERAL_REG = kShapeGeneralReg, IMMEDIATE = kShapeImmediate, COMPARES = kShapeCompares,
+                    STATUS_TO_AX = kShapeStatusToAx, TRAPS = kShapeTraps, MASKS = kShapeMasks, NOTHING = kShapeNothing,
+                    WAIT = kShapeWait, LOAD_CONTROL = kShapeLoadControl, LOAD_MXCSR = kShapeLoadMxcsr,
+                    INITIALISE = kShapeInitialise, EMPTY_MMX = kShapeEmptyMmx;
+constexpr UnitShape XMM = SSE(16) | ALIGNED;
+constexpr UnitShape X87_REGISTER = kShapeX87 | kShapeTracked | TRAPS, X87_COMPARE = X87_REGISTER | COMPARES;
+constexpr UnitShape X87_LOAD(unsigned bytes) { return X87_REGISTER | bytes; }
+constexpr UnitShape X87_STORE(unsigned bytes) { return X87_REGISTER | STORE | bytes; }
 }  // namespace columns
 
 #define RELIC86_ROW(is_hot, map, opcode, match, mnemonic, operands, meaning, read, written, undefined, traits, \
-                    feature)                                                                                   \
+                    feature, shape)                                                                            \
   InstructionRow{OpcodeMap::map,                                                                               \
                  opcode,                                                                                       \
                  match,                                                                                        \
@@ -59,9 +74,11 @@ constexpr u16 LOCKABLE = kTraitLockable, FAULTS = kTraitFaults, ENDS_BLOCK = kTr
                  written,                                                                                      \
                  undefined,                                                                                    \
                  static_cast<u16>(traits),                                                                     \
-                 Feature::feature},
-#define HOT(...) RELIC86_ROW(true, __VA_ARGS__)
-#define COLD(...) RELIC86_ROW(false, __VA_ARGS__)
+                 Feature::feature,                                                                             \
+                 shape},
+#define HOT(...) RELIC86_ROW(true, __VA_ARGS__, HANDLER)
+#define COLD(...) RELIC86_ROW(false, __VA_ARGS__, HANDLER)
+#define UNIT(...) RELIC86_ROW(false, __VA_ARGS__)
 
 // One static of constants: the rows in the order of insn.def.
 std::span<const InstructionRow> rows() {

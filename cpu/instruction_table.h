@@ -7,6 +7,7 @@
 #include "base/types.h"
 #include "cpu/code_size.h"
 #include "cpu/insn.h"
+#include "cpu/unit_shape.h"
 
 namespace relic86 {
 
@@ -124,6 +125,7 @@ struct InstructionRow {
   UndefinedFlags undefined;
   u16 traits;  // TraitBits
   Feature feature;
+  UnitShape shape;  // 0 unless the host's x87, MMX or SSE unit can carry it out
 };
 
 std::span<const InstructionRow> instruction_table();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "cpu/disassembler.h"
 #include "jit/analyse/page_plan.h"
@@ -13,127 +14,52 @@ namespace relic86::jit {
 
 namespace {
 
-struct NamedOperation {
-  Op op;
-  const char* name;
-};
-#define RELIC86_NAMED(op) \
-  { Op::op, #op }
-constexpr NamedOperation kOperations[] = {RELIC86_NAMED(Constant),
-                                          RELIC86_NAMED(PatchedImmediate),
-                                          RELIC86_NAMED(GetRegister),
-                                          RELIC86_NAMED(SetRegister),
-                                          RELIC86_NAMED(Address),
-                                          RELIC86_NAMED(Load),
-                                          RELIC86_NAMED(LoadForWrite),
-                                          RELIC86_NAMED(Store),
-                                          RELIC86_NAMED(LoadFar),
-                                          RELIC86_NAMED(DescribeSegment),
-                                          RELIC86_NAMED(ZeroExtend),
-                                          RELIC86_NAMED(SignExtend),
-                                          RELIC86_NAMED(Truncate),
-                                          RELIC86_NAMED(HighHalf),
-                                          RELIC86_NAMED(Add),
-                                          RELIC86_NAMED(Adc),
-                                          RELIC86_NAMED(Sub),
-                                          RELIC86_NAMED(Sbb),
-                                          RELIC86_NAMED(Neg),
-                                          RELIC86_NAMED(And),
-                                          RELIC86_NAMED(Or),
-                                          RELIC86_NAMED(Xor),
-                                          RELIC86_NAMED(Inc),
-                                          RELIC86_NAMED(Dec),
-                                          RELIC86_NAMED(Shl),
-                                          RELIC86_NAMED(Shr),
-                                          RELIC86_NAMED(Sar),
-                                          RELIC86_NAMED(Rol),
-                                          RELIC86_NAMED(Ror),
-                                          RELIC86_NAMED(Rcl),
-                                          RELIC86_NAMED(Rcr),
-                                          RELIC86_NAMED(Shld),
-                                          RELIC86_NAMED(Shrd),
-                                          RELIC86_NAMED(Mul),
-                                          RELIC86_NAMED(Imul),
-                                          RELIC86_NAMED(Bt),
-                                          RELIC86_NAMED(Bts),
-                                          RELIC86_NAMED(Btr),
-                                          RELIC86_NAMED(Btc),
-                                          RELIC86_NAMED(Bsf),
-                                          RELIC86_NAMED(Bsr),
-                                          RELIC86_NAMED(SetCarry),
-                                          RELIC86_NAMED(Literal),
-                                          RELIC86_NAMED(Image),
-                                          RELIC86_NAMED(Not),
-                                          RELIC86_NAMED(PlainAdd),
-                                          RELIC86_NAMED(Div),
-                                          RELIC86_NAMED(Idiv),
-                                          RELIC86_NAMED(Low),
-                                          RELIC86_NAMED(High),
-                                          RELIC86_NAMED(ByteSwap),
-                                          RELIC86_NAMED(SetDirection),
-                                          RELIC86_NAMED(Condition),
-                                          RELIC86_NAMED(ZeroCount),
-                                          RELIC86_NAMED(Invert),
-                                          RELIC86_NAMED(Both),
-                                          RELIC86_NAMED(Select),
-                                          RELIC86_NAMED(Truth),
-                                          RELIC86_NAMED(Push),
-                                          RELIC86_NAMED(Pop),
-                                          RELIC86_NAMED(Peek),
-                                          RELIC86_NAMED(SetStackPointer),
-                                          RELIC86_NAMED(NextInstruction),
-                                          RELIC86_NAMED(TargetOf),
-                                          RELIC86_NAMED(JumpTo),
-                                          RELIC86_NAMED(CheckTarget),
-                                          RELIC86_NAMED(JumpIf),
-                                          RELIC86_NAMED(JumpIfCounting),
-                                          RELIC86_NAMED(StringLoad),
-                                          RELIC86_NAMED(StringStore),
-                                          RELIC86_NAMED(Advance),
-                                          RELIC86_NAMED(RepeatMove),
-                                          RELIC86_NAMED(RepeatStore),
-                                          RELIC86_NAMED(CompareExchange8),
-                                          RELIC86_NAMED(Selector),
-                                          RELIC86_NAMED(FlagsImage),
-                                          RELIC86_NAMED(SetFlagsByte),
-                                          RELIC86_NAMED(CheckTrusted),
-                                          RELIC86_NAMED(SetFlags),
-                                          RELIC86_NAMED(ClearInterrupts),
-                                          RELIC86_NAMED(SetInterrupts),
-                                          RELIC86_NAMED(LoadSegment),
-                                          RELIC86_NAMED(VerifySegment),
-                                          RELIC86_NAMED(SetZero),
-                                          RELIC86_NAMED(CheckProtected),
-                                          RELIC86_NAMED(AdjustLevel),
-                                          RELIC86_NAMED(FastTransfer),
-                                          RELIC86_NAMED(FarTransfer),
-                                          RELIC86_NAMED(DirectTransfer),
-                                          RELIC86_NAMED(TableRegister),
-                                          RELIC86_NAMED(SystemRegister),
-                                          RELIC86_NAMED(BitAddress),
-                                          RELIC86_NAMED(PushAll),
-                                          RELIC86_NAMED(PopAll),
-                                          RELIC86_NAMED(Enter),
-                                          RELIC86_NAMED(TableLoad),
-                                          RELIC86_NAMED(CheckBounds),
-                                          RELIC86_NAMED(CheckOverflow),
-                                          RELIC86_NAMED(DecimalAdjust),
-                                          RELIC86_NAMED(DivideDigits),
-                                          RELIC86_NAMED(MultiplyDigits)};
-#undef RELIC86_NAMED
+std::string register_text(unsigned number, unsigned bytes) {
+  constexpr std::array<const char*, 8> kNames = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"};
+  constexpr std::array<const char*, 8> kBytes = {"al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"};
+  if (number >= kNames.size()) return "-";
+  if (bytes == 1) return kBytes[number];
+  return fmt::format("{}{}", bytes == 4 ? "e" : "", kNames[number]);
+}
 
-std::string name_of(Op op) {
-  const auto* const named = std::ranges::find(kOperations, op, &NamedOperation::op);
-  return named != std::end(kOperations) ? named->name : fmt::format("Op{}", static_cast<unsigned>(op));
+std::string segment_text(unsigned number) {
+  constexpr std::array<const char*, kSegmentRegisters> kNames = {"es", "cs", "ss", "ds", "fs", "gs"};
+  return number < kNames.size() ? kNames[number] : "-";
+}
+
+// What an Address computes: ds:[ebx+esi*4+0x10].
+std::string address_text(const Node& node) {
+  std::string text;
+  if (node.base != kNoRegister) text = register_text(node.base, node.address_size);
+  if (node.index != kNoRegister)
+    text +=
+        fmt::format("{}{}*{}", text.empty() ? "" : "+", register_text(node.index, node.address_size), 1u << node.scale);
+  if (node.immediate != 0 || text.empty()) text += fmt::format("{}{:#x}", text.empty() ? "" : "+", node.immediate);
+  return fmt::format(" {}:[{}]", segment_text(node.segment), text);
 }
 
 std::string node_text(const Node& node, std::size_t number) {
-  std::string text = fmt::format("    v{} = {}.{}", number, name_of(node.op), node.size);
+  const OpInfo& row = info(node.op);
+  std::string text = row.result == Kind::None ? "    " : fmt::format("    v{} = ", number);
+  text += fmt::format("{}.{}", row.name, node.size);
   for (const u16 operand : {node.a, node.b, node.c}) {
     if (operand != kNoValue) text += fmt::format(" v{}", operand);
   }
-  if (node.op == Op::GetRegister || node.op == Op::SetRegister) text += fmt::format(" reg {}", node.reg);
-  if (node.immediate != 0) text += fmt::format(" {:#x}", node.immediate);
+  if (node.op == Op::Address) {
+    text += address_text(node);
+  } else {
+    if (row.has(kOpSegment)) text += ' ' + segment_text(node.segment);
+    if (row.reg == RegisterUse::Width) text += fmt::format(" from {}", node.reg);
+    if (row.reg == RegisterUse::Table) text += node.reg != 0 ? " idtr" : " gdtr";
+    if (row.reg != RegisterUse::None && row.reg < RegisterUse::Width) text += ' ' + register_text(node.reg, node.size);
+    if (row.reg == RegisterUse::Pointer || row.reg == RegisterUse::Index) text += ' ' + register_text(node.reg, 4);
+    if (row.immediate == ImmediateUse::Offset) {
+      text += fmt::format(" {:+}", static_cast<i32>(node.immediate));
+    } else if (row.immediate != ImmediateUse::None && (node.immediate != 0 || row.immediate == ImmediateUse::Value)) {
+      text += fmt::format(" {:#x}", node.immediate);
+    }
+  }
+  if (row.has(kOpAddressed) && node.address_size == 2) text += " (16-bit address)";
   if (node.group != kNoGroup) text += fmt::format(" (group {}{:+})", node.group, node.offset);
   return text + '\n';
 }
@@ -168,7 +94,6 @@ std::string host_text(const Translation& translation) {
 
 std::string ir_text(const InsnIr& insn) {
   if (insn.cold) return "    cold\n";
-  if (insn.native != nullptr) return "    native\n";
   std::string text;
   for (std::size_t i = 0; i < insn.nodes.size(); ++i) text += node_text(insn.nodes[i], i);
   return text;
@@ -201,12 +126,13 @@ Translator::Listing Translator::listing(BackingOffset first, CodeSize size, u32 
       InsnIr& insn = ir.insns.emplace_back();
       insn.insn = &block->insns[i];
       insn.offset = offset;
+      insn.end = offset + insn.insn->length;
       record(insn, mode, cpu_.vendor(), cpu_.host_units());
-      offset += insn.insn->length;
+      offset = insn.end;
     }
     if (options_.share && !translation->unshared && !mode.aligned) plan_pages(ir, mode);
     for (const InsnIr& insn : ir.insns) {
-      const std::span<const u8> bytes(store_.host(first + insn.offset), insn.insn->length);
+      const std::span<const u8> bytes(store_.host(first + insn.offset), insn.end - insn.offset);
       listing.text += fmt::format("  {:08x}  {}\n", eip + insn.offset,
                                   disassemble(bytes, eip + insn.offset, size, AssemblerSyntax::Intel).text);
       listing.text += ir_text(insn);

@@ -7,7 +7,7 @@
 
 namespace relic86::jit {
 
-// One node a line: "  v3 = Add.4 v1, v2".
+// One node a line: "v3 = Add.4 v1 v2", with the names of ops.def.
 std::string ir_text(const InsnIr& insn);
 
 }  // namespace relic86::jit

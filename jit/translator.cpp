@@ -11,7 +11,6 @@
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 #include "cpu/trace.h"
-#include "jit/record/native_forms.h"
 
 namespace relic86::jit {
 
@@ -201,9 +200,9 @@ void Translator::settle_flags(const ExitPoint& exit) {
 }
 
 void Translator::settle_x87(const ExitPoint& exit) {
-  if (exit.x87 == nullptr) return;
+  if (!exit.x87) return;
   FxState& fx = state_.fx;
-  fx.opcode = x87_opcode(*exit.x87);
+  fx.opcode = exit.x87_opcode;
   fx.instruction = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.x87_eip));
   fx.instruction_selector = state_.segment[kCs].selector.raw;
 }

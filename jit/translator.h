@@ -26,6 +26,12 @@
 
 namespace relic86::jit {
 
+#ifdef RELIC86_VERIFY_IR  // debug builds
+inline constexpr bool kVerifies = true;
+#else
+inline constexpr bool kVerifies = false;
+#endif
+
 struct TranslatorOptions {
   i64 (*host_nanoseconds)() = nullptr;  // times translation for --jit-stats; null: not timed
   u32 threshold = 24;                   // entries after which a block is translated
@@ -49,10 +55,11 @@ struct TranslatorOptions {
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
   bool clock = true;                    // RDTSC in real time is the host's, scaled
   bool fill = true;                     // page tables are walked, and the TLB is filled, without C++
-  bool aside = true;      // accesses beside what data breakpoints watch, and stores that nobody takes, without C++
-  bool watched = true;    // stores to pages with code are made without C++ if they hit none
-  bool registers = true;  // planes of video memory are accessed without leaving translated code
-  bool ports = true;      // IN and OUT call their device without their handlers' way through CpuState
+  bool aside = true;        // accesses beside what data breakpoints watch, and stores that nobody takes, without C++
+  bool watched = true;      // stores to pages with code are made without C++ if they hit none
+  bool registers = true;    // planes of video memory are accessed without leaving translated code
+  bool verify = kVerifies;  // every block's IR is checked (jit/ir/verifier.h): a broken rule is a bug, and ends the run
+  bool ports = true;        // IN and OUT call their device without their handlers' way through CpuState
 };
 
 struct TranslatorStatistics {

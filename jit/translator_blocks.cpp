@@ -6,9 +6,12 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/assert.h"
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
 #include "jit/analyse/page_plan.h"
+#include "jit/ir/verifier.h"
+#include "jit/listing.h"
 #include "jit/record/compound_forms.h"
 #include "jit/record/recorders.h"
 #include "jit/record/system_forms.h"
@@ -121,24 +124,23 @@ bool of_strings(const Insn& insn) {
 // A branch to the block's start, and nothing that calls C++ but for slow accesses: those leave the block when they
 // change what is mapped.
 bool closes_loop(const BlockIr& ir) {
-  const InsnIr& last = ir.insns.back();
-  bool branches = false;
+  i32 target = -1;
   for (const InsnIr& each : ir.insns) {
     if (each.cold || each.leaves) return false;
-    bool pushes = false;  // a call
     for (const Node& node : each.nodes) {
-      pushes = pushes || node.op == Op::Push;
-      if (node.op == Op::SetFlags || node.op == Op::ClearInterrupts || node.op == Op::SetInterrupts ||
-          node.op == Op::TableRegister || node.op == Op::SystemRegister || node.op == Op::LoadSegment ||
-          node.op == Op::VerifySegment || node.op == Op::LoadFar || node.op == Op::DescribeSegment ||
-          node.op == Op::RepeatMove || node.op == Op::RepeatStore) {
-        return false;
-      }
-      branches = node.op == Op::JumpIf || node.op == Op::JumpIfCounting ||
-                 (node.op == Op::JumpTo && !pushes && each.nodes[node.a].op == Op::TargetOf);
+      if (info(node.op).has(kOpNoLoop)) return false;
+      if (node.op == Op::Call || !direct_target(each, node, target)) target = -1;
     }
   }
-  return branches && last.offset + last.insn->length + static_cast<u32>(last.insn->immediate) == 0;
+  return target == 0;
+}
+
+void assert_verified(const BlockIr& ir) {
+  const auto broken = broken_rule(ir);
+  if (!broken) return;
+  std::string text = *broken;
+  for (std::size_t i = 0; i < ir.insns.size(); ++i) text += fmt::format("\n{}:\n{}", i, ir_text(ir.insns[i]));
+  assertion_failed(text.c_str(), __FILE__, __LINE__);
 }
 
 }  // namespace
@@ -152,11 +154,12 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     InsnIr& insn = ir.insns.emplace_back();
     insn.insn = &block.insns[i];
     insn.offset = offset;
+    insn.end = offset + insn.insn->length;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
-    offset += insn.insn->length;
+    offset = insn.end;
     if (insn.leaves && !insn.cold) break;
     // A backward branch closes a loop: the code behind it is another block.
     if (!insn.cold && insn.insn->row != kNoRow && (instruction_table()[insn.insn->row].traits & kTraitBranch) != 0 &&
@@ -171,6 +174,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   ir.loop = options_.loops && !translation.no_loop && translation.second_page == 0 && closes_loop(ir);
   const bool shares = options_.share && block.register_touches < kTouchesOfRegisters;
   if (shares && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
+  if (options_.verify) assert_verified(ir);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };

@@ -40,6 +40,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"units", &jit::TranslatorOptions::units},
                                 {"unmasked", &jit::TranslatorOptions::unmasked},
                                 {"clock", &jit::TranslatorOptions::clock},
+                                {"verify", &jit::TranslatorOptions::verify},
                                 {"compound", &jit::TranslatorOptions::compound}};
 
 std::string switch_names() {

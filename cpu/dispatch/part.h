@@ -49,3 +49,4 @@ std::span<const HandlerSet> long_handlers();
   ::relic86::dispatch::hot_handlers<::relic86::semantics::Semantics>(RELIC86_NOTATION operands{}),
 #define COLD(map, opcode, match, mnemonic, operands, function, ...) \
   ::relic86::dispatch::cold_handlers(&::relic86::function),
+#define UNIT(...) COLD(__VA_ARGS__)

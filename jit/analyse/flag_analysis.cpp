@@ -5,11 +5,8 @@
 namespace relic86::jit {
 
 bool leaves_after_writing(const InsnIr& insn) {
-  constexpr Op kOps[] = {Op::RepeatMove, Op::RepeatStore,     Op::LoadSegment,
-                         Op::LoadFar,    Op::DescribeSegment, Op::AdjustLevel};
-  return insn.cold || insn.branches || std::ranges::any_of(insn.nodes, [&](const Node& node) {
-           return std::ranges::find(kOps, node.op) != std::end(kOps);
-         });
+  return insn.cold || insn.branches ||
+         std::ranges::any_of(insn.nodes, [](const Node& node) { return info(node.op).has(kOpExitsLate); });
 }
 
 FlagNeed flag_need(const BlockIr& block, std::size_t at, u32 defined) { return flag_need_from(block, at + 1, defined); }

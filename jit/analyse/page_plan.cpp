@@ -65,10 +65,10 @@ class Planner {
 
   void native(InsnIr& insn) {
     const NativeForm& form = *insn.native;
-    if (insn.insn->memory() && form.special == NativeForm::Special::None && !form.aligned && form.bytes != 0 &&
-        mode_.flat(insn.insn->segment)) {
-      insn.access.size = static_cast<u8>(form.bytes);
-      note(insn.access, operand(), form.store);
+    Node& access = insn.nodes.back();
+    if (access.a != kNoValue && form.special == NativeForm::Special::None && !form.aligned &&
+        mode_.flat(insn.nodes[access.a].segment)) {
+      note(access, operand(insn.nodes[access.a]), form.store);
     }
     lose(insn.writes_registers);
   }
@@ -95,7 +95,7 @@ class Planner {
       case Op::GetRegister: return n.size == 4 ? registers_[n.reg] : fresh();
       case Op::SetRegister: follow(n.size == 1 ? n.reg & 3 : n.reg, n.size == 4 ? values_[n.a] : fresh()); break;
       case Op::Address: {
-        const Place place = operand();
+        const Place place = operand(n);
         return place.known && !place.narrow && place.index == 0 && place.scale == 0 ? Symbolic{place.base, place.offset}
                                                                                     : fresh();
       }
@@ -110,7 +110,7 @@ class Planner {
         [[fallthrough]];
       case Op::Load:
       case Op::LoadForWrite:
-        if (n.op == Op::Store || insn_->nodes[n.a].op == Op::Address) note(n, operand(), n.op != Op::Load);
+        if (insn_->nodes[n.a].op == Op::Address) note(n, operand(insn_->nodes[n.a]), n.op != Op::Load);
         return fresh();
       case Op::Push: move_stack(0u - (n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
       case Op::Peek:
@@ -125,9 +125,9 @@ class Planner {
         follow(kEsp, registers_[n.reg]);
         move_stack(n.immediate);
         break;
-      case Op::LoadSegment:
+      case Op::PopSegment:
         forget_segments();
-        if (n.immediate != kFromOperand) move_stack(n.size);
+        move_stack(n.size);
         break;
       case Op::PushAll: move_stack(0u - 8u * n.size); break;
       case Op::PopAll: move_stack(8u * n.size); break;
@@ -136,8 +136,9 @@ class Planner {
         follow(kEbp, n.size == 4 ? registers_[kEsp] : fresh());
         move_stack(0u - n.immediate);
         break;
-      case Op::LoadFar: forget_segments(); break;
-      default: return fresh();  // what it writes, run() loses
+      default:
+        if (info(n.op).has(kOpReloads)) forget_segments();
+        return fresh();  // what it writes, run() loses
     }
     return {};
   }
@@ -162,21 +163,20 @@ class Planner {
     follow(kEsp, mode_.stack32 ? moved : fresh());
   }
 
-  Place operand() const {
-    const Insn& insn = *insn_->insn;
+  Place operand(const Node& address) const {
     Place place;
-    place.narrow = !insn.address32();
-    if (!mode_.flat(insn.segment)) place.segment = insn.segment;
+    place.narrow = address.address_size == 2;
+    if (!mode_.flat(address.segment)) place.segment = address.segment;
     place.known = true;
-    place.offset = static_cast<u32>(insn.displacement);
+    place.offset = address.immediate;
     const auto add = [&](u8 reg, u32& unknown, u8 scale) {
       if (reg == kNoRegister) return;
       unknown = registers_[reg].unknown;
       place.offset += registers_[reg].constant << scale;
     };
-    add(insn.base, place.base, 0);
-    add(insn.index, place.index, insn.scale);
-    if (place.index != 0) place.scale = insn.scale;
+    add(address.base, place.base, 0);
+    add(address.index, place.index, address.scale);
+    if (place.index != 0) place.scale = address.scale;
     return place;
   }
 
@@ -208,9 +208,10 @@ class Planner {
     n.offset = 0;
     open_.push_back({place, n.group});
     const auto at = static_cast<u16>(insn_ - block_.insns.data());
-    const bool operand = n.op != Op::Push && n.op != Op::Peek && n.op != Op::Pop;
+    const bool operand = n.a != kNoValue && n.op != Op::Push;
     // As the registers are at the block's start, so far.
-    block_.groups.push_back({0, n.size, 1, write, operand && place.offset == insn_->insn->displacement, at});
+    const bool fixed = operand && place.offset == insn_->nodes[n.a].immediate;
+    block_.groups.push_back({0, n.size, 1, write, fixed, at, operand ? n.a : kNoValue});
   }
 
   // The registers of the address end the iteration as they began it.
@@ -221,9 +222,10 @@ class Planner {
     const auto begins = [&](u8 reg, u32 unknown) { return reg == kNoRegister || initial_[reg].unknown == unknown; };
     for (const Open& open : open_) {
       PageGroup& group = block_.groups[open.group];
-      const Insn& insn = *block_.insns[group.insn].insn;
-      group.fixed = group.fixed && keeps(insn.base) && keeps(insn.index) && begins(insn.base, open.place.base) &&
-                    begins(insn.index, open.place.index);
+      if (!group.fixed) continue;
+      const Node& address = block_.insns[group.insn].nodes[group.address];
+      group.fixed = keeps(address.base) && keeps(address.index) && begins(address.base, open.place.base) &&
+                    begins(address.index, open.place.index);
     }
   }
 
@@ -234,7 +236,6 @@ class Planner {
       for (PageGroup& group : block_.groups) group.fixed = false;
     }
     for (InsnIr& insn : block_.insns) {
-      if (insn.access.group != kNoGroup && single(insn.access.group)) insn.access.group = kNoGroup;
       for (Node& n : insn.nodes) {
         if (n.group != kNoGroup && single(n.group)) n.group = kNoGroup;
       }

@@ -7,6 +7,7 @@
 #include "cpu/state.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
+#include "jit/record/ir_builder.h"
 
 namespace relic86::jit {
 
@@ -14,34 +15,29 @@ namespace {
 
 constexpr u16 kFirst = 0;  // the first node of the instruction
 
-Node with_immediate(Op op, u8 size, u32 immediate, u16 a = kNoValue) {
-  return {op, size, 0, a, kNoValue, kNoValue, immediate};
-}
-
 void record_decimal(InsnIr& ir, Decimal kind) {
-  ir.nodes.push_back(with_immediate(Op::FlagsImage, 1, 1));
-  ir.nodes.push_back(with_immediate(Op::DecimalAdjust, 1, static_cast<u32>(kind), kFirst));
-  ir.writes_registers |= 1u << kEax;
+  const u32 flags = kind == Decimal::Daa || kind == Decimal::Das ? kCF | kAF : u32{kAF};
+  ir.nodes.push_back({.op = Op::FlagsByte, .size = 1, .immediate = flags});
+  ir.nodes.push_back({.op = Op::DecimalAdjust, .size = 1, .a = kFirst, .immediate = static_cast<u32>(kind)});
 }
 
 // AAM and AAD: flags as of the low digits.
 bool record_digits(InsnIr& ir, bool divides) {
-  const u32 base = ir.insn->immediate & 0xFF;
+  const u32 base = static_cast<u8>(ir.insn->immediate);
   if ((divides && base == 0) || ir.insn->patched_immediate()) return false;
   constexpr u8 kHigh = 4;  // AH
-  ir.writes_registers |= 1u << kEax;
   if (divides) {
-    ir.nodes.push_back(with_immediate(Op::DivideDigits, 1, base));
-    ir.nodes.push_back({Op::GetRegister, 1, kEax});
-    ir.nodes.push_back({Op::And, 1, 0, 1, 1});
+    ir.nodes.push_back({.op = Op::DivideDigits, .size = 1, .immediate = base});
+    ir.nodes.push_back({.op = Op::GetRegister, .size = 1, .reg = kEax});
+    ir.nodes.push_back({.op = Op::And, .size = 1, .a = 1, .b = 1});
     return true;
   }
-  ir.nodes.push_back({Op::GetRegister, 1, kEax});
-  ir.nodes.push_back(with_immediate(Op::MultiplyDigits, 1, base));
-  ir.nodes.push_back({Op::Add, 1, 0, 0, 1});
-  ir.nodes.push_back({Op::SetRegister, 1, kEax, 2});
-  ir.nodes.push_back(with_immediate(Op::Constant, 1, 0));
-  ir.nodes.push_back({Op::SetRegister, 1, kHigh, 4});
+  ir.nodes.push_back({.op = Op::GetRegister, .size = 1, .reg = kEax});
+  ir.nodes.push_back({.op = Op::MultiplyDigits, .size = 1, .immediate = base});
+  ir.nodes.push_back({.op = Op::Add, .size = 1, .a = 0, .b = 1});
+  ir.nodes.push_back({.op = Op::SetRegister, .size = 1, .reg = kEax, .a = 2});
+  ir.nodes.push_back({.op = Op::Constant, .size = 1, .immediate = 0});
+  ir.nodes.push_back({.op = Op::SetRegister, .size = 1, .reg = kHigh, .a = 4});
   return true;
 }
 
@@ -50,8 +46,7 @@ bool record_enter(InsnIr& ir) {
   const Insn& insn = *ir.insn;
   const u32 bytes = static_cast<u16>(insn.immediate);
   if ((insn.immediate2() & 31) != 0 || bytes > kMost || insn.patched_immediate()) return false;
-  ir.nodes.push_back(with_immediate(Op::Enter, insn.operand32() ? 4 : 2, bytes));
-  ir.writes_registers |= 1u << kEsp | 1u << kEbp;
+  ir.nodes.push_back({.op = Op::Enter, .size = static_cast<u8>(insn.operand32() ? 4 : 2), .immediate = bytes});
   return true;
 }
 
@@ -66,22 +61,22 @@ bool record_compound(InsnIr& ir, const Mode&) {
   const Insn& insn = *ir.insn;
   const u8 size = insn.operand32() ? 4 : 2;
   if (insn.handler == pusha) {
-    ir.nodes.push_back({Op::PushAll, size});
-    ir.writes_registers |= 1u << kEsp;
+    ir.nodes.push_back({.op = Op::PushAll, .size = size});
   } else if (insn.handler == popa) {
-    ir.nodes.push_back({Op::PopAll, size});
-    ir.writes_registers |= 0xFF;
+    ir.nodes.push_back({.op = Op::PopAll, .size = size});
   } else if (insn.handler == enter) {
     return record_enter(ir);
   } else if (insn.handler == xlat) {
-    ir.nodes.push_back({Op::TableLoad, 1});
-    ir.nodes.push_back({Op::SetRegister, 1, kEax, kFirst});
-    ir.writes_registers |= 1u << kEax;
+    ir.nodes.push_back({.op = Op::TableLoad,
+                        .size = 1,
+                        .segment = insn.segment,
+                        .address_size = static_cast<u8>(insn.address32() ? 4 : 2)});
+    ir.nodes.push_back({.op = Op::SetRegister, .size = 1, .reg = kEax, .a = kFirst});
   } else if (insn.handler == bound) {
-    ir.nodes.push_back({Op::Address, 4});
-    ir.nodes.push_back({Op::CheckBounds, size, 0, kFirst});
+    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back({.op = Op::CheckBounds, .size = size, .reg = insn.reg, .a = kFirst});
   } else if (insn.handler == into) {
-    ir.nodes.push_back({Op::CheckOverflow, 1});
+    ir.nodes.push_back({.op = Op::CheckOverflow, .size = 1});
   } else if (insn.handler == daa) {
     record_decimal(ir, Decimal::Daa);
   } else if (insn.handler == das) {

@@ -35,6 +35,18 @@ struct IrPointer {
   u32 displacement;
 };
 
+// The address of an instruction's memory operand.
+inline Node address_of(const Insn& insn) {
+  return {.op = Op::Address,
+          .size = 4,
+          .segment = insn.segment,
+          .base = insn.base,
+          .index = insn.index,
+          .immediate = static_cast<u32>(insn.displacement),
+          .scale = insn.scale,
+          .address_size = static_cast<u8>(insn.address32() ? 4 : 2)};
+}
+
 class IrBuilder {
  public:
   template <class W>
@@ -61,7 +73,10 @@ class IrBuilder {
   }
   template <class W>
   Value<W> load(Immediate<W>) {
-    if (insn_.patched_immediate()) return value<W>({Op::PatchedImmediate, sizeof(W)});
+    if (insn_.patched_immediate()) {
+      ir_.patched = &insn_.immediate;
+      return value<W>({.op = Op::PatchedImmediate, .size = sizeof(W)});
+    }
     return constant<W>(static_cast<W>(insn_.immediate));
   }
   template <class W>
@@ -74,7 +89,7 @@ class IrBuilder {
   }
   template <class W>
   Value<W> load(IrPlace<W> place) {
-    return value<W>({Op::Load, sizeof(W), 0, place.address});
+    return value<W>({.op = Op::Load, .size = sizeof(W), .a = place.address});
   }
   template <class D>
   auto load_for_write(D d) {
@@ -86,7 +101,7 @@ class IrBuilder {
   }
   template <class W>
   Value<W> load_for_write(IrPlace<W> place) {
-    return value<W>({Op::LoadForWrite, sizeof(W), 0, place.address});
+    return value<W>({.op = Op::LoadForWrite, .size = sizeof(W), .a = place.address});
   }
   template <class W>
   void store(RmRegister<W>, Value<W> v) {
@@ -106,7 +121,7 @@ class IrBuilder {
   }
   template <class W>
   void store(IrPlace<W> place, Value<W> v) {
-    add_node({Op::Store, sizeof(W), 0, place.address, v.node});
+    add_node({.op = Op::Store, .size = sizeof(W), .a = place.address, .b = v.node});
   }
   template <class D, class W>
   void store_if(Truth truth, D d, Value<W> v, Value<W> unchanged) {
@@ -139,47 +154,47 @@ class IrBuilder {
   template <class W>
   IrPlace<W> bit_string(Memory<W>, Value<W> index) {
     const u16 base = address();
-    return {add_node({Op::BitAddress, sizeof(W), 0, base, index.node})};
+    return {add_node({.op = Op::BitAddress, .size = sizeof(W), .a = base, .b = index.node})};
   }
   template <class W>
   Value<W> constant(W raw) {
-    return value<W>({Op::Constant, sizeof(W), 0, kNoValue, kNoValue, kNoValue, static_cast<u32>(raw)});
+    return value<W>({.op = Op::Constant, .size = sizeof(W), .immediate = static_cast<u32>(raw)});
   }
 
   // --- Widths ---
   template <class To, class W>
   Value<To> zero_extend(Value<W> v) {
     if (ir_.nodes[v.node].op == Op::Constant) return constant<To>(static_cast<To>(ir_.nodes[v.node].immediate));
-    return value<To>({Op::ZeroExtend, sizeof(To), sizeof(W), v.node});
+    return value<To>({.op = Op::ZeroExtend, .size = sizeof(To), .reg = sizeof(W), .a = v.node});
   }
   template <class To, class W>
   Value<To> sign_extend(Value<W> v) {
-    return value<To>({Op::SignExtend, sizeof(To), sizeof(W), v.node});
+    return value<To>({.op = Op::SignExtend, .size = sizeof(To), .reg = sizeof(W), .a = v.node});
   }
   template <class To, class W>
   Value<To> truncate(Value<W> v) {
-    return value<To>({Op::Truncate, sizeof(To), sizeof(W), v.node});
+    return value<To>({.op = Op::Truncate, .size = sizeof(To), .reg = sizeof(W), .a = v.node});
   }
   template <class To, class W>
   Value<To> high_half(Value<W> v) {
-    return value<To>({Op::HighHalf, sizeof(To), sizeof(W), v.node});
+    return value<To>({.op = Op::HighHalf, .size = sizeof(To), .reg = sizeof(W), .a = v.node});
   }
 
   // --- Arithmetic ---
-#define RELIC86_IR_BINARY(name, operation)                          \
-  template <class W>                                                \
-  Value<W> name(Value<W> a, Value<W> b) {                           \
-    return value<W>({Op::operation, sizeof(W), 0, a.node, b.node}); \
+#define RELIC86_IR_BINARY(name, operation)                                               \
+  template <class W>                                                                     \
+  Value<W> name(Value<W> a, Value<W> b) {                                                \
+    return value<W>({.op = Op::operation, .size = sizeof(W), .a = a.node, .b = b.node}); \
   }
-#define RELIC86_IR_UNARY(name, operation)                   \
-  template <class W>                                        \
-  Value<W> name(Value<W> a) {                               \
-    return value<W>({Op::operation, sizeof(W), 0, a.node}); \
+#define RELIC86_IR_UNARY(name, operation)                                   \
+  template <class W>                                                        \
+  Value<W> name(Value<W> a) {                                               \
+    return value<W>({.op = Op::operation, .size = sizeof(W), .a = a.node}); \
   }
-#define RELIC86_IR_SHIFT(name, operation)                           \
-  template <class W>                                                \
-  Value<W> name(Value<W> a, Value<u8> b) {                          \
-    return value<W>({Op::operation, sizeof(W), 0, a.node, b.node}); \
+#define RELIC86_IR_SHIFT(name, operation)                                                \
+  template <class W>                                                                     \
+  Value<W> name(Value<W> a, Value<u8> b) {                                               \
+    return value<W>({.op = Op::operation, .size = sizeof(W), .a = a.node, .b = b.node}); \
   }
   RELIC86_IR_BINARY(add, Add)
   RELIC86_IR_BINARY(adc, Adc)
@@ -210,99 +225,100 @@ class IrBuilder {
   template <class W>
   Value<W> shld(Value<W> a, Value<W> filler, Value<u8> count) {
     if (sizeof(W) == 2) refuse();
-    return value<W>({Op::Shld, sizeof(W), 0, a.node, filler.node, count.node});
+    return value<W>({.op = Op::Shld, .size = sizeof(W), .a = a.node, .b = filler.node, .c = count.node});
   }
   template <class W>
   Value<W> shrd(Value<W> a, Value<W> filler, Value<u8> count) {
     if (sizeof(W) == 2) refuse();
-    return value<W>({Op::Shrd, sizeof(W), 0, a.node, filler.node, count.node});
+    return value<W>({.op = Op::Shrd, .size = sizeof(W), .a = a.node, .b = filler.node, .c = count.node});
   }
   template <class W>
   void bt(Value<W> a, Value<W> index) {
-    add_node({Op::Bt, sizeof(W), 0, a.node, index.node});
+    add_node({.op = Op::Bt, .size = sizeof(W), .a = a.node, .b = index.node});
   }
   template <class W>
   IrPair<Value<W>> mul(Value<W> a, Value<W> b) {
-    return halves<W>(add_node({Op::Mul, sizeof(W), 0, a.node, b.node}));
+    return halves<W>(add_node({.op = Op::Mul, .size = sizeof(W), .a = a.node, .b = b.node}));
   }
   template <class W>
   IrPair<Value<W>> imul(Value<W> a, Value<W> b) {
-    return halves<W>(add_node({Op::Imul, sizeof(W), 0, a.node, b.node}));
+    return halves<W>(add_node({.op = Op::Imul, .size = sizeof(W), .a = a.node, .b = b.node}));
   }
   template <class W>
   IrPair<Value<W>> div(Value<W> high, Value<W> low, Value<W> divisor) {
-    return halves<W>(add_node({Op::Div, sizeof(W), 0, high.node, low.node, divisor.node}));
+    return halves<W>(add_node({.op = Op::Div, .size = sizeof(W), .a = high.node, .b = low.node, .c = divisor.node}));
   }
   template <class W>
   IrPair<Value<W>> idiv(Value<W> high, Value<W> low, Value<W> divisor) {
     if (sizeof(W) == 1) refuse();
-    return halves<W>(add_node({Op::Idiv, sizeof(W), 0, high.node, low.node, divisor.node}));
+    return halves<W>(add_node({.op = Op::Idiv, .size = sizeof(W), .a = high.node, .b = low.node, .c = divisor.node}));
   }
-  Value<u32> byte_swap(Value<u32> a) { return value<u32>({Op::ByteSwap, 4, 0, a.node}); }
+  Value<u32> byte_swap(Value<u32> a) { return value<u32>({.op = Op::ByteSwap, .size = 4, .a = a.node}); }
   Value<u16> byte_swap(Value<u16>) { return constant<u16>(0); }
 
   // --- Flags ---
-  Value<u8> flags_byte() { return value<u8>({Op::FlagsImage, 1, 0, kNoValue, kNoValue, kNoValue, 1}); }
+  Value<u8> flags_byte() {
+    return value<u8>({.op = Op::FlagsByte, .size = 1, .immediate = kArithmeticFlags & ~u32{kOF}});
+  }
   // SAHF's byte is AH, where it is.
-  void set_flags_byte(Value<u8> high) { add_node({Op::SetFlagsByte, 1, 0, high.node}); }
-  void set_carry(bool carry) { add_node({Op::SetCarry, 1, 0, kNoValue, kNoValue, kNoValue, carry ? 1u : 0u}); }
-  void complement_carry() { add_node({Op::SetCarry, 1, 0, kNoValue, kNoValue, kNoValue, 2}); }
-  void set_direction(bool down) { add_node({Op::SetDirection, 1, 0, kNoValue, kNoValue, kNoValue, down ? 1u : 0u}); }
+  void set_flags_byte(Value<u8> high) { add_node({.op = Op::SetFlagsByte, .size = 1, .a = high.node}); }
+  void set_carry(bool carry) { add_node({.op = Op::SetCarry, .size = 1, .immediate = carry ? 1u : 0u}); }
+  void complement_carry() { add_node({.op = Op::SetCarry, .size = 1, .immediate = 2}); }
+  void set_direction(bool down) { add_node({.op = Op::SetDirection, .size = 1, .immediate = down ? 1u : 0u}); }
 
   // --- Conditions ---
   template <Condition kCode>
   Truth condition() {
-    return {add_node({Op::Condition, 1, 0, kNoValue, kNoValue, kNoValue, static_cast<u32>(kCode)})};
+    return {add_node({.op = Op::Condition, .size = 1, .immediate = static_cast<u32>(kCode)})};
   }
-  Truth invert(Truth a) { return {add_node({Op::Invert, 1, 0, a.node})}; }
-  Truth both(Truth a, Truth b) { return {add_node({Op::Both, 1, 0, a.node, b.node})}; }
+  Truth invert(Truth a) { return {add_node({.op = Op::Invert, .size = 1, .a = a.node})}; }
+  Truth both(Truth a, Truth b) { return {add_node({.op = Op::Both, .size = 1, .a = a.node, .b = b.node})}; }
   template <class W>
   Value<W> select(Truth truth, Value<W> yes, Value<W> no) {
-    return value<W>({Op::Select, sizeof(W), 0, truth.node, yes.node, no.node});
+    return value<W>({.op = Op::Select, .size = sizeof(W), .a = truth.node, .b = yes.node, .c = no.node});
   }
-  Value<u8> truth(Truth truth) { return value<u8>({Op::Truth, 1, 0, truth.node}); }
+  Value<u8> truth(Truth truth) { return value<u8>({.op = Op::Truth, .size = 1, .a = truth.node}); }
 
   // --- Registers by role ---
   struct Count {};
   Count count_register() { return {}; }
   Count plain_add(Count, Value<u32>) { return {}; }
-  Truth zero_count(Count) { return {add_node({Op::ZeroCount, static_cast<u8>(insn_.address32() ? 4 : 2)})}; }
+  Truth zero_count(Count) { return {add_node({.op = Op::ZeroCount, .size = address_size()})}; }
   IrPointer frame_pointer() { return {kEbp, 0}; }
   IrPointer stack_pointer() { return {kEsp, 0}; }
   IrPointer plain_add(IrPointer p, Value<u32> v) { return {p.reg, p.displacement + ir_.nodes[v.node].immediate}; }
   void set_stack_pointer(IrPointer p) {
-    add_node({Op::SetStackPointer, 4, p.reg, kNoValue, kNoValue, kNoValue, p.displacement});
-    ir_.writes_registers |= 1u << kEsp;
+    add_node({.op = Op::SetStackPointer, .size = 4, .reg = p.reg, .immediate = p.displacement});
   }
 
   // --- Stack ---
   template <class W>
   void push(Value<W> v) {
-    add_node({Op::Push, sizeof(W), 0, v.node});
-    ir_.writes_registers |= 1u << kEsp;
+    add_node({.op = Op::Push, .size = sizeof(W), .a = v.node});
   }
   template <class W>
   Value<W> pop() {
-    ir_.writes_registers |= 1u << kEsp;
-    return value<W>({Op::Pop, sizeof(W)});
+    return value<W>({.op = Op::Pop, .size = sizeof(W)});
   }
   template <class W>
   Value<W> peek(IrPointer p) {
-    return value<W>({Op::Peek, sizeof(W), p.reg});
+    returns_ = p.reg == kEsp;
+    return value<W>({.op = Op::Peek, .size = sizeof(W), .reg = p.reg});
   }
 
   // --- Flow ---
   template <class W>
   Value<W> next_instruction() {
-    return value<W>({Op::NextInstruction, sizeof(W)});
+    calls_ = true;
+    return value<W>({.op = Op::NextInstruction, .size = sizeof(W), .immediate = ir_.end});
   }
   template <class W>
   Value<W> target(Target<W>) {
-    return value<W>({Op::TargetOf, sizeof(W)});
+    return value<W>({.op = Op::TargetOf, .size = sizeof(W), .immediate = place_of_target()});
   }
   template <class W>
   void check_target(Value<W> target) {
-    if (mode_.checks_target(sizeof(W))) add_node({Op::CheckTarget, sizeof(W), 0, target.node});
+    if (mode_.checks_target(sizeof(W))) add_node({.op = Op::CheckTarget, .size = sizeof(W), .a = target.node});
   }
   template <class W>
   void check_call_target(Value<W> target) {
@@ -314,18 +330,19 @@ class IrBuilder {
   }
   template <class W>
   void jump_to(Value<W> checked) {
-    add_node({Op::JumpTo, sizeof(W), 0, checked.node});
+    add_node({.op = calls_ ? Op::Call : returns_ ? Op::Return : Op::JumpTo, .size = sizeof(W), .a = checked.node});
   }
   template <class W>
-  void jump_if(Truth truth, Target<W> d) {
-    (void)d;
-    add_node({Op::JumpIf, sizeof(W), 0, truth.node});
+  void jump_if(Truth truth, Target<W>) {
+    add_node({.op = Op::JumpIf, .size = sizeof(W), .a = truth.node, .immediate = place_of_target()});
   }
   template <class W>
-  void jump_if_counting(Truth truth, Target<W> d, Count) {
-    (void)d;
-    add_node({Op::JumpIfCounting, sizeof(W), static_cast<u8>(insn_.address32() ? 4 : 2), truth.node});
-    ir_.writes_registers |= 1u << kEcx;
+  void jump_if_counting(Truth truth, Target<W>, Count) {
+    add_node({.op = Op::JumpIfCounting,
+              .size = sizeof(W),
+              .a = truth.node,
+              .immediate = place_of_target(),
+              .address_size = address_size()});
   }
 
  private:
@@ -340,27 +357,29 @@ class IrBuilder {
   }
   template <class W>
   Value<W> get(u8 reg) {
-    return value<W>({Op::GetRegister, sizeof(W), reg});
+    return value<W>({.op = Op::GetRegister, .size = sizeof(W), .reg = reg});
   }
   template <class W>
   void set(u8 reg, Value<W> v) {
-    add_node({Op::SetRegister, sizeof(W), reg, v.node});
-    ir_.writes_registers |= 1u << (sizeof(W) == 1 ? reg & 3u : reg);
+    add_node({.op = Op::SetRegister, .size = sizeof(W), .reg = reg, .a = v.node});
   }
   template <class W>
   IrPair<Value<W>> halves(u16 pair) {
-    const auto low = value<W>({Op::Low, sizeof(W), 0, pair});
-    return {low, value<W>({Op::High, sizeof(W), 0, pair})};
+    const auto low = value<W>({.op = Op::Low, .size = sizeof(W), .a = pair});
+    return {low, value<W>({.op = Op::High, .size = sizeof(W), .a = pair})};
   }
   u16 address() {
-    if (address_ == kNoValue) address_ = add_node({Op::Address, 4});
+    if (address_ == kNoValue) address_ = add_node(address_of(insn_));
     return address_;
   }
+  u8 address_size() const { return insn_.address32() ? 4 : 2; }
+  u32 place_of_target() const { return ir_.end + static_cast<u32>(insn_.immediate); }
 
   InsnIr& ir_;
   const Insn& insn_;
   Mode mode_;
   u16 address_ = kNoValue;
+  bool calls_ = false, returns_ = false;  // what the jump that follows is
 };
 
 }  // namespace relic86::jit

@@ -2,7 +2,7 @@
 // encode one again with host registers and a host address.
 #pragma once
 
-#include "cpu/insn.h"
+#include "cpu/instruction_table.h"
 #include "jit/ir/mode.h"
 
 namespace relic86::jit {
@@ -28,6 +28,11 @@ struct NativeForm {
   bool tracked = false;       // FIP, FCS, FOP and FDP, FDS point to it afterwards (SDM 1 8.1.8)
   bool status_to_ax = false;  // FNSTSW AX
   bool traps = false;         // raises exceptions, or meets a pending one
+  // The encoding: mandatory prefix (0: none), opcode map, opcode, whether a ModRM byte follows.
+  u8 prefix = 0;
+  OpcodeMap map = OpcodeMap::OneByte;
+  u8 opcode = 0;
+  bool modrm = false;
 };
 
 // Null: the instruction is not of this kind, or the mode does not allow it.

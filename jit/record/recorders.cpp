@@ -6,6 +6,7 @@
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
 #include "cpu/simd_soft.h"
+#include "cpu/system_instructions.h"
 #include "jit/record/compound_forms.h"
 #include "jit/record/native_forms.h"
 #include "jit/record/string_forms.h"
@@ -31,58 +32,12 @@ constexpr RecorderSet hot(Operands<Notation...>) {
 #define HOT(map, opcode, match, mnemonic, operands, Semantics, ...) \
   hot<::relic86::semantics::Semantics>(RELIC86_NOTATION operands{}),
 #define COLD(...) RecorderSet{},
+#define UNIT(...) RecorderSet{},
 
 using namespace notation;
 constexpr RecorderSet kRecorders[] = {
 #include "cpu/insn.def"
 };
-
-bool touches_memory(const InsnIr& ir) {
-  for (const Node& node : ir.nodes) {
-    switch (node.op) {
-      case Op::Load:
-      case Op::LoadForWrite:
-      case Op::Store:
-      case Op::Push:
-      case Op::Pop:
-      case Op::Peek:
-      case Op::Div:
-      case Op::Idiv:
-      case Op::JumpTo:
-      case Op::CheckTarget:
-      case Op::JumpIf:
-      case Op::JumpIfCounting:
-      case Op::CheckTrusted:
-      case Op::SetFlags:
-      case Op::ClearInterrupts:
-      case Op::SetInterrupts:
-      case Op::LoadSegment:
-      case Op::CompareExchange8:
-      case Op::PushAll:
-      case Op::PopAll:
-      case Op::Enter:
-      case Op::TableLoad:
-      case Op::CheckBounds:
-      case Op::CheckOverflow:
-      case Op::RepeatMove:
-      case Op::RepeatStore:
-      case Op::VerifySegment:
-      case Op::LoadFar:
-      case Op::DescribeSegment:
-      case Op::CheckProtected:
-      case Op::AdjustLevel:
-      case Op::FastTransfer:
-      case Op::FarTransfer:
-      case Op::DirectTransfer:
-      case Op::TableRegister:
-      case Op::SystemRegister:
-      case Op::StringLoad:
-      case Op::StringStore: return true;
-      default: break;
-    }
-  }
-  return false;
-}
 
 // A shift by a count that is not known to be other than 0 may leave the flags alone.
 bool certain_flags(const Insn& insn, const InstructionRow& row) {
@@ -93,12 +48,44 @@ bool certain_flags(const Insn& insn, const InstructionRow& row) {
 
 void record_native(InsnIr& ir, const InstructionRow& row) {
   const NativeForm& form = *ir.native;
+  const Insn& insn = *ir.insn;
+  constexpr u8 kCompare = 0xC2, kPredicates = 7;  // CMPPS and its like: hosts with AVX know others
+  const u8 immediate = static_cast<u8>(row.opcode == kCompare ? insn.immediate & kPredicates : insn.immediate);
+  ir.operands = {insn.reg, insn.rm, immediate, x87_opcode(insn)};
+  if (insn.memory()) {
+    const u16 address = 0;
+    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back({.op = form.store ? Op::NativeStore : Op::NativeLoad, .size = form.bytes, .a = address});
+  } else {
+    ir.nodes.push_back({.op = Op::NativeRegister});
+  }
   ir.may_exit = form.special != NativeForm::Special::Nothing;
   ir.flags_read = row.flags_read;
   ir.flags_killed = form.compares ? u32{kArithmeticFlags} : 0;
   if (form.status_to_ax) ir.writes_registers = 1u << kEax;
-  if (form.general_reg) ir.writes_registers = 1u << ir.insn->reg;
-  if (form.general_rm && form.store && !ir.insn->memory()) ir.writes_registers = 1u << ir.insn->rm;
+  if (form.general_reg) ir.writes_registers = 1u << insn.reg;
+  if (form.general_rm && form.store && !insn.memory()) ir.writes_registers = 1u << insn.rm;
+}
+
+// What the back end has to know of a call of the instruction's handler.
+void describe_call(InsnIr& ir) {
+  const Insn& insn = *ir.insn;
+  const bool known = insn.row != kNoRow;
+  const InstructionRow* const row = known ? &instruction_table()[insn.row] : nullptr;
+  ir.ends = !known || (row->traits & kTraitEndsBlock) != 0;
+  if (known) {
+    const bool arithmetic = row->feature >= Feature::Fpu && row->feature <= Feature::Ssse3;
+    const bool system = insn.handler == mov_to_segment || insn.handler == pop_segment;
+    ir.quiet = (row->flags_read | row->flags_written | row->undefined.flags) == 0 && !ir.ends &&
+               (arithmetic || (row->traits & kTraitString) != 0 || system);
+  }
+  const bool time = insn.handler == rdtsc, identify = insn.handler == cpuid;
+  ir.quiet = ir.quiet || (known && (time || identify || leaves_flags_alone(insn)));
+  if (insn.replaced()) return;
+  ir.call = time                  ? ColdCall::Time
+            : identify            ? ColdCall::Identify
+            : accesses_port(insn) ? ColdCall::Port
+                                  : ColdCall::Handler;
 }
 
 }  // namespace
@@ -116,6 +103,8 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
   if (insn.row == kNoRow || call_when_patched(insn)) {
     ir.cold = true;
   } else {
+    constexpr std::size_t kUsual = 8;  // nodes
+    ir.nodes.reserve(kUsual);
     const RecorderSet& set = recorders_of(insn.row);
     const Recorder recorder = insn.operand32() ? (insn.memory() ? set.memory32 : set.register32)
                                                : (insn.memory() ? set.memory16 : set.register16);
@@ -136,6 +125,7 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
     ir.flags_read = kArithmeticFlags;
     ir.flags_killed = 0;
     ir.writes_registers = 0xFF;
+    describe_call(ir);
     return;
   }
   const InstructionRow& row = instruction_table()[insn.row];
@@ -143,14 +133,14 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
     record_native(ir, row);
     return;
   }
-  for (const Node& node : ir.nodes) {
-    if (node.op == Op::SetDirection && (node.immediate != 0) != mode.down) ir.leaves = true;
-  }
-  ir.may_exit = touches_memory(ir) || ir.leaves;
+  summarise(ir);
   ir.branches = (row.traits & (kTraitBranch | kTraitEndsBlock)) != 0;
   ir.flags_read = row.flags_read;
   for (const Node& node : ir.nodes) {
     if (node.op == Op::SetFlagsByte) ir.flags_read |= kOF;  // an image of all six is made
+    if (node.op == Op::SetInterrupts) describe_call(ir);    // at the end of a block it is its handler's
+    if (node.op != Op::SetDirection || (node.immediate != 0) == mode.down) continue;
+    ir.leaves = ir.may_exit = true;
   }
   if (certain_flags(insn, row)) {
     ir.flags_killed = row.flags_written | (row.undefined.value == UndefinedValue::Keep ? 0u : row.undefined.flags);

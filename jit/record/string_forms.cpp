@@ -13,23 +13,27 @@ constexpr u32 kSource = 1u << kEsi, kDestination = 1u << kEdi;
 
 class StringRecorder {
  public:
-  StringRecorder(InsnIr& ir, u8 size) : ir_(ir), size_(size) {}
+  StringRecorder(InsnIr& ir, u8 size) : ir_(ir), size_(size), address_size_(ir.insn->address32() ? 4 : 2) {}
 
-  u16 load(Gpr index) { return add({Op::StringLoad, size_, index}); }
-  u16 accumulator() { return add({Op::GetRegister, size_, kEax}); }
-  void set_accumulator(u16 value) {
-    add({Op::SetRegister, size_, kEax, value});
-    ir_.writes_registers |= 1u << kEax;
+  u16 load(Gpr index) {
+    const u8 segment = index == kEsi ? ir_.insn->segment : u8{kEs};
+    return add({.op = Op::StringLoad, .size = size_, .reg = index, .segment = segment, .address_size = address_size_});
   }
-  void store(u16 value) { add({Op::StringStore, size_, kEdi, kNoValue, value}); }
-  void compare(u16 left, u16 right) { add({Op::Sub, size_, 0, left, right}); }
+  u16 accumulator() { return add({.op = Op::GetRegister, .size = size_, .reg = kEax}); }
+  void set_accumulator(u16 value) { add({.op = Op::SetRegister, .size = size_, .reg = kEax, .a = value}); }
+  void store(u16 value) {
+    add({.op = Op::StringStore, .size = size_, .reg = kEdi, .segment = kEs, .b = value, .address_size = address_size_});
+  }
+  void compare(u16 left, u16 right) { add({.op = Op::Sub, .size = size_, .a = left, .b = right}); }
   void advance(u32 registers) {
-    add({Op::Advance, size_, 0, kNoValue, kNoValue, kNoValue, registers});
-    ir_.writes_registers |= registers;
+    add({.op = Op::Advance, .size = size_, .immediate = registers, .address_size = address_size_});
   }
   void repeat(bool moves) {
-    add({moves ? Op::RepeatMove : Op::RepeatStore, size_});
-    ir_.writes_registers |= kDestination | 1u << kEcx | (moves ? kSource : 0);
+    if (moves) {
+      add({.op = Op::RepeatMove, .size = size_, .segment = ir_.insn->segment, .address_size = address_size_});
+    } else {
+      add({.op = Op::RepeatStore, .size = size_, .address_size = address_size_});
+    }
   }
 
  private:
@@ -38,7 +42,7 @@ class StringRecorder {
     return static_cast<u16>(ir_.nodes.size() - 1);
   }
   InsnIr& ir_;
-  u8 size_;
+  u8 size_, address_size_;
 };
 
 }  // namespace

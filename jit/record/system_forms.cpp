@@ -6,6 +6,7 @@
 #include "cpu/instruction_table.h"
 #include "cpu/state.h"
 #include "cpu/system_instructions.h"
+#include "jit/record/ir_builder.h"
 
 namespace relic86::jit {
 
@@ -13,10 +14,16 @@ namespace {
 
 constexpr u16 kFirst = 0;  // the first node of the instruction
 
-void push_first(InsnIr& ir, u8 size) {
-  ir.nodes.push_back({Op::Push, size, 0, kFirst});
-  ir.writes_registers |= 1u << kEsp;
+u16 last(const InsnIr& ir) { return static_cast<u16>(ir.nodes.size() - 1); }
+
+// A selector from an operand: a general register or memory.
+u16 push_selector(InsnIr& ir) {
+  const Insn& insn = *ir.insn;
+  ir.nodes.push_back(insn.memory() ? address_of(insn) : Node{.op = Op::GetRegister, .size = 2, .reg = insn.rm});
+  return last(ir);
 }
+
+void push_first(InsnIr& ir, u8 size) { ir.nodes.push_back({.op = Op::Push, .size = size, .a = kFirst}); }
 
 // LES, LDS, LFS, LGS. Where alignment is checked, offset and selector are looked at one by one: the handler does that.
 bool record_far_pointer(InsnIr& ir, const Mode& mode, std::string_view meaning, u8 size) {
@@ -27,57 +34,62 @@ bool record_far_pointer(InsnIr& ir, const Mode& mode, std::string_view meaning, 
   static constexpr Form kForms[] = {{"les", kEs}, {"lds", kDs}, {"lfs", kFs}, {"lgs", kGs}};
   const auto* const form = std::ranges::find(kForms, meaning, &Form::meaning);
   if (form == std::end(kForms) || !ir.insn->memory() || mode.aligned) return false;
-  ir.nodes.push_back({Op::Address, 4});
-  ir.nodes.push_back({Op::LoadFar, size, form->segment, kFirst});
-  ir.writes_registers |= 1u << ir.insn->reg;
+  ir.nodes.push_back(address_of(*ir.insn));
+  ir.nodes.push_back({.op = Op::LoadFar, .size = size, .reg = ir.insn->reg, .segment = form->segment, .a = kFirst});
   return true;
 }
 
 void record_adjust(InsnIr& ir) {
   const Insn& insn = *ir.insn;
-  ir.nodes.push_back({Op::CheckProtected, 2});
+  ir.nodes.push_back({.op = Op::CheckProtected, .size = 2});
   if (insn.memory()) {
-    ir.nodes.push_back({Op::Address, 4});
-    ir.nodes.push_back({Op::Load, 2, 0, static_cast<u16>(ir.nodes.size() - 1)});
+    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back({.op = Op::Load, .size = 2, .a = last(ir)});
   } else {
-    ir.nodes.push_back({Op::GetRegister, 2, insn.rm});
-    ir.writes_registers |= 1u << insn.rm;
+    ir.nodes.push_back({.op = Op::GetRegister, .size = 2, .reg = insn.rm});
   }
-  ir.nodes.push_back({Op::AdjustLevel, 2, 0, static_cast<u16>(ir.nodes.size() - 1)});
+  const u16 adjusted = last(ir);
+  ir.nodes.push_back({.op = Op::GetRegister, .size = 2, .reg = insn.reg});
+  const u8 reg = insn.memory() ? u8{kNoRegister} : insn.rm;
+  ir.nodes.push_back({.op = Op::AdjustLevel, .size = 2, .reg = reg, .a = adjusted, .b = last(ir)});
 }
 
 // Of ES, DS, FS and GS; and what is asked of a selector.
 bool record_segment(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, std::string_view meaning) {
   const Insn& insn = *ir.insn;
   const u8 size = insn.operand32() ? 4 : 2;
-  const bool from_memory = insn.memory();
   const bool verifies = meaning == "verr" || meaning == "verw";
   if (meaning == "sysenter" || (meaning == "sysexit" && !mode.user)) {
     if (!mode.code32 || !mode.flat_code) return false;
-    ir.nodes.push_back({Op::FastTransfer, 4, 0, kNoValue, kNoValue, kNoValue, meaning == "sysexit" ? 1u : 0u});
+    ir.nodes.push_back({.op = Op::FastTransfer, .size = 4, .immediate = meaning == "sysexit" ? 1u : 0u});
     return true;
   }
   if (record_far_pointer(ir, mode, meaning, size)) return true;
   if (meaning == "lar" || meaning == "lsl") {
-    if (from_memory) ir.nodes.push_back({Op::Address, 4});
-    Node node{Op::DescribeSegment, 2};
-    if (from_memory) node.a = kFirst;
-    node.immediate = meaning == "lsl" ? 1 : 0;
-    ir.nodes.push_back(node);
-    ir.writes_registers |= 1u << insn.reg;
+    const u16 selector = push_selector(ir);
+    ir.nodes.push_back({.op = Op::DescribeSegment,
+                        .size = size,
+                        .reg = insn.reg,
+                        .a = selector,
+                        .immediate = meaning == "lsl" ? 1u : 0u});
     return true;
   }
   const bool data = insn.reg < kSegmentRegisters && insn.reg != kCs && insn.reg != kSs;
   const bool loads = meaning == "mov_to_segment" && data, pops = meaning == "pop_segment" && data;
   if (!verifies && !loads && !pops) return false;
-  const bool address = from_memory && !pops;
-  if (address) ir.nodes.push_back({Op::Address, 4});
-  Node node{verifies ? Op::VerifySegment : Op::LoadSegment, pops ? size : u8{2}, insn.reg};
-  if (address) node.a = kFirst;
-  if (pops) node.immediate = vendor.selectors_take_2_bytes ? kFromSlotsSelector : kFromSlot;
-  if (meaning == "verw") node.immediate = 1;
-  ir.nodes.push_back(node);
-  if (pops) ir.writes_registers |= 1u << kEsp;
+  if (pops) {
+    ir.nodes.push_back({.op = Op::PopSegment,
+                        .size = size,
+                        .segment = insn.reg,
+                        .immediate = vendor.selectors_take_2_bytes ? kPopSelector : kPopSlot});
+    return true;
+  }
+  const u16 selector = push_selector(ir);
+  if (verifies) {
+    ir.nodes.push_back({.op = Op::VerifySegment, .size = 2, .a = selector, .immediate = meaning == "verw" ? 1u : 0u});
+  } else {
+    ir.nodes.push_back({.op = Op::LoadSegment, .size = 2, .segment = insn.reg, .a = selector});
+  }
   return true;
 }
 
@@ -89,22 +101,42 @@ bool record_far(InsnIr& ir, const Mode& mode, std::string_view meaning) {
     FarKind kind;
   };
   static constexpr Form kForms[] = {
-      {"jmp_far", FarKind::Jump},           {"jmp_far_indirect", FarKind::Jump},   {"call_far", FarKind::Call},
-      {"call_far_indirect", FarKind::Call}, {"ret_far", FarKind::Return},          {"iret", FarKind::InterruptReturn},
-      {"int_n", FarKind::Interrupt},        {"int3", FarKind::Interrupt},          {"clts", FarKind::UnitFlags},
-      {"lmsw", FarKind::UnitFlags},         {"mov_to_control", FarKind::UnitFlags}};
+      {"jmp_far", FarKind::Jump},           {"jmp_far_indirect", FarKind::Jump}, {"call_far", FarKind::Call},
+      {"call_far_indirect", FarKind::Call}, {"ret_far", FarKind::Return},        {"iret", FarKind::InterruptReturn},
+      {"int_n", FarKind::Interrupt},        {"int3", FarKind::Interrupt},        {"clts", FarKind::ClearTaskSwitched},
+      {"lmsw", FarKind::MachineStatus},     {"mov_to_control", FarKind::Cr0}};
   const Form* const form = std::ranges::find(kForms, meaning, &Form::meaning);
   if (form == std::end(kForms)) return false;
   constexpr u8 kCr0 = 0;
-  const bool unit_flags = form->kind == FarKind::UnitFlags;
+  const bool unit_flags = sets_unit_flags(form->kind);
   if (unit_flags && (mode.user || insn.memory() || (meaning == "mov_to_control" && insn.reg != kCr0))) return false;
   const bool real = !mode.code32 && !insn.operand32() && form->kind <= FarKind::InterruptReturn;
-  if (real && insn.memory()) ir.nodes.push_back({Op::Address, 4});
-  Node node{real ? Op::FarTransfer : Op::DirectTransfer, insn.operand32() ? u8{4} : u8{2}, 0};
-  if (real && insn.memory()) node.a = kFirst;
-  node.immediate = static_cast<u32>(form->kind);
+  Node node{.op = real ? Op::FarTransfer : Op::DirectTransfer,
+            .size = static_cast<u8>(insn.operand32() ? 4 : 2),
+            .immediate = static_cast<u32>(form->kind)};
+  const auto operand = [&ir](const Node& each) {
+    ir.nodes.push_back(each);
+    return last(ir);
+  };
+  const auto constant = [&operand](u8 bytes, u32 value) {
+    return operand({.op = Op::Constant, .size = bytes, .immediate = value});
+  };
+  switch (form->kind) {
+    case FarKind::Jump:
+    case FarKind::Call:
+      if (insn.memory()) {
+        node.a = operand(address_of(insn));
+      } else {
+        node.b = constant(node.size, static_cast<u32>(insn.operand32() ? insn.immediate : insn.immediate & 0xFFFF));
+        node.c = constant(2, insn.immediate2());
+      }
+      break;
+    case FarKind::Return: node.b = constant(2, static_cast<u16>(insn.immediate)); break;
+    case FarKind::MachineStatus:
+    case FarKind::Cr0: node.b = operand({.op = Op::GetRegister, .size = 4, .reg = insn.rm}); break;
+    default: break;
+  }
   ir.nodes.push_back(node);
-  ir.writes_registers |= 1u << kEsp;
   return true;
 }
 
@@ -113,10 +145,14 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
   const Insn& insn = *ir.insn;
   const bool loads = meaning == "lgdt" || meaning == "lidt", stores = meaning == "sgdt" || meaning == "sidt";
   if (loads || stores) {
-    ir.nodes.push_back({Op::Address, 4});
-    Node node{Op::TableRegister, 6, meaning == "lidt" || meaning == "sidt" ? u8{1} : u8{0}, kFirst};
-    node.immediate = loads ? 1 : 0;
-    ir.nodes.push_back(node);
+    constexpr u8 kGlobal = 0, kInterrupts = 1;
+    const TableMove move = !loads ? TableMove::Store : insn.operand32() ? TableMove::Load32 : TableMove::Load24;
+    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back({.op = Op::TableRegister,
+                        .size = 6,
+                        .reg = meaning == "lidt" || meaning == "sidt" ? kInterrupts : kGlobal,
+                        .a = kFirst,
+                        .immediate = static_cast<u32>(move)});
     return true;
   }
   constexpr u8 kCr0 = 0, kCr2 = 2, kCr3 = 3;
@@ -130,10 +166,7 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
   } else {
     return false;
   }
-  Node node{Op::SystemRegister, size, insn.rm};
-  node.immediate = static_cast<u32>(source);
-  ir.nodes.push_back(node);
-  ir.writes_registers |= 1u << insn.rm;
+  ir.nodes.push_back({.op = Op::SystemRegister, .size = size, .reg = insn.rm, .immediate = static_cast<u32>(source)});
   return true;
 }
 
@@ -184,38 +217,35 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   const u8 size = insn.operand32() ? 4 : 2;
   if (meaning == "push_segment") {
     const u8 stored = vendor.selectors_take_2_bytes ? 2 : size;
-    ir.nodes.push_back({Op::Selector, stored, insn.reg});
+    ir.nodes.push_back({.op = Op::Selector, .size = stored, .segment = insn.reg});
     push_first(ir, stored);
     if (stored != size) ir.nodes.back().immediate = size;
     return true;
   }
   if (record_segment(ir, mode, vendor, meaning)) return true;
   if (meaning == "cmpxchg8b") {
-    ir.nodes.push_back({Op::Address, 4});
-    ir.nodes.push_back({Op::CompareExchange8, 8, 0, kFirst});
-    ir.writes_registers |= 1u << kEax | 1u << kEdx;
+    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back({.op = Op::CompareExchange8, .size = 8, .a = kFirst});
     return true;
   }
   if (record_far(ir, mode, meaning)) return true;
   if (!mode.user && record_registers(ir, meaning)) return true;
   if (meaning == "pushf") {
-    ir.nodes.push_back({Op::FlagsImage, size});
+    ir.nodes.push_back({.op = Op::FlagsImage, .size = size});
     push_first(ir, size);
     return true;
   }
   if (meaning == "popf") {
     // Virtual-8086 mode is 16-bit code of ring 3.
-    if (mode.user && !mode.code32) ir.nodes.push_back({Op::CheckTrusted, size});
-    const u16 popped = static_cast<u16>(ir.nodes.size());
-    ir.nodes.push_back({Op::Peek, size, kEsp});
-    ir.nodes.push_back({Op::SetFlags, size, 0, popped});
-    ir.nodes.push_back({Op::SetStackPointer, 4, kEsp, kNoValue, kNoValue, kNoValue, size});
-    ir.writes_registers |= 1u << kEsp;
+    if (mode.user && !mode.code32) ir.nodes.push_back({.op = Op::CheckTrusted, .size = size});
+    ir.nodes.push_back({.op = Op::Peek, .size = size, .reg = kEsp});
+    ir.nodes.push_back({.op = Op::SetFlags, .size = size, .a = last(ir)});
+    ir.nodes.push_back({.op = Op::SetStackPointer, .size = 4, .reg = kEsp, .immediate = size});
     return true;
   }
   if (meaning == "arpl") record_adjust(ir);
-  if (meaning == "cli") ir.nodes.push_back({Op::ClearInterrupts, 4});
-  if (meaning == "sti") ir.nodes.push_back({Op::SetInterrupts, 4});
+  if (meaning == "cli") ir.nodes.push_back({.op = Op::ClearInterrupts, .size = 4});
+  if (meaning == "sti") ir.nodes.push_back({.op = Op::SetInterrupts, .size = 4});
   return !ir.nodes.empty();
 }
 

@@ -92,26 +92,6 @@ u32 operand_value(const CpuState& state, const EngineArea& area, const FlagOpera
 
 }  // namespace
 
-bool full_step(Op op) {
-  switch (op) {
-    case Op::Add:
-    case Op::Adc:
-    case Op::Sub:
-    case Op::Sbb:
-    case Op::Neg:
-    case Op::And:
-    case Op::Or:
-    case Op::Xor:
-    case Op::Mul:
-    case Op::Imul:
-    case Op::Bsf:
-    case Op::Bsr:
-    case Op::Literal:
-    case Op::Image: return true;
-    default: return false;
-  }
-}
-
 void apply_step(Cpu& cpu, u32 descriptor, u32 a, u32 b, u32 c) {
   const Op op = static_cast<Op>(descriptor >> 8 & 0xFF);
   const bool from_result = (descriptor >> 24 & 1) != 0;

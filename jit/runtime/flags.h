@@ -23,11 +23,6 @@ struct FlagStep {
   u32 descriptor() const { return 1u | static_cast<u32>(op) << 8 | u32{size} << 16 | (from_result ? 1u << 24 : 0u); }
 };
 
-// Does every flag come from this step alone?
-bool full_step(Op op);
-// INC and DEC: all but CF.
-inline bool counting_step(Op op) { return op == Op::Inc || op == Op::Dec; }
-
 // Flags after one step with the given operands, on top of what CpuState::flags holds.
 void apply_step(Cpu& cpu, u32 descriptor, u32 a, u32 b, u32 c);
 // The home's value goes to CpuState::flags, which becomes the home.

@@ -47,7 +47,8 @@ struct ExitPoint {
   i32 eip = 0;                      // relative to EngineArea::page_eip: of insn, or where the branch goes
   u32 eip_mask = 0xFFFFFFFF;        // where the branch goes wraps
   // The last x87 instruction, if FIP, FCS and FOP do not yet point to it; and where it stands, as eip.
-  const Insn* x87 = nullptr;
+  bool x87 = false;
+  u16 x87_opcode = 0;
   i32 x87_eip = 0;
   // Flags: the home (unless a full step follows), then these steps of the owner.
   u16 first_step = 0, last_step = 0;

@@ -3,9 +3,6 @@
 #include <bit>
 
 #include "base/assert.h"
-#include "cpu/instruction_table.h"
-#include "cpu/system_instructions.h"
-#include "jit/record/system_forms.h"
 
 namespace relic86::jit::x64 {
 
@@ -182,7 +179,6 @@ void Emitter::node(u16 id) {
     case Op::Btc: bit_test(id); break;
     case Op::Bsf:
     case Op::Bsr: bit_scan(id); break;
-    case Op::PlainAdd:
     case Op::ByteSwap:
     case Op::NextInstruction: plain(id); break;
     case Op::SetCarry: set_carry(id); break;
@@ -190,13 +186,15 @@ void Emitter::node(u16 id) {
     case Op::SetZero:
     case Op::Image: break;
     case Op::Selector: selector(id); break;
-    case Op::FlagsImage: flags_image(id); break;
+    case Op::FlagsImage:
+    case Op::FlagsByte: flags_image(id); break;
     case Op::CheckTrusted: check_v86_trusted(); break;
     case Op::SetFlags: set_flags(id); break;
     case Op::SetFlagsByte: set_flags_byte(); break;
     case Op::ClearInterrupts: clear_interrupts(); break;
     case Op::SetInterrupts: set_interrupts(); break;
     case Op::LoadSegment: load_segment(id); break;
+    case Op::PopSegment: pop_segment(id); break;
     case Op::VerifySegment: verify_segment(id); break;
     case Op::LoadFar: load_far(id); break;
     case Op::DescribeSegment: describe_segment(id); break;
@@ -211,7 +209,7 @@ void Emitter::node(u16 id) {
     case Op::StringLoad: string_load(id); break;
     case Op::StringStore: string_store(id); break;
     case Op::Advance: advance(id); break;
-    case Op::CompareExchange8: compare_exchange8(); break;
+    case Op::CompareExchange8: compare_exchange8(id); break;
     case Op::RepeatMove:
     case Op::RepeatStore: repeat_string(id); break;
     case Op::Condition:
@@ -226,7 +224,12 @@ void Emitter::node(u16 id) {
     case Op::Peek: peek(id); break;
     case Op::SetStackPointer: set_stack_pointer(id); break;
     case Op::CheckTarget: check_target(id); break;
-    case Op::JumpTo: jump_to(id); break;
+    case Op::JumpTo:
+    case Op::Call:
+    case Op::Return: jump_to(id); break;
+    case Op::NativeRegister:
+    case Op::NativeLoad:
+    case Op::NativeStore: break;  // by native()
     case Op::JumpIf: jump_if(id); break;
     case Op::JumpIfCounting: counting_jump(id); break;
   }
@@ -235,7 +238,7 @@ void Emitter::node(u16 id) {
 void Emitter::patched_immediate(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
-  a_.mov(kAddress, reinterpret_cast<u64>(&insn().insn->immediate));
+  a_.mov(kAddress, reinterpret_cast<u64>(insn().patched));
   a_.mov(sized(host, 4), x86::dword_ptr(kAddress));
   if (at(id).size < 4) a_.movzx(sized(host, 4), sized(host, at(id).size));
 }
@@ -271,37 +274,34 @@ void Emitter::set_temporary(u16 id, u8 host) {
   values_[id].reg = host;
 }
 
-bool Emitter::address_is_register() const {
-  const Insn& i = *insn().insn;
-  return i.displacement == 0 && i.index == kNoRegister && i.base != kNoRegister && i.address32();
-}
-
-void Emitter::lea_address(const Gp& to, i32 extra) {
-  const Insn& i = *insn().insn;
-  narrow_ = !i.address32();
-  const bool base = i.base != kNoRegister, index = i.index != kNoRegister;
+void Emitter::lea_address(const Gp& to, u16 address, i32 extra) {
+  const Node& named = at(address);
+  const Node& n = named.op == Op::BitAddress ? at(named.a) : named;
+  narrow_ = n.address_size == 2;
+  const bool base = n.base != kNoRegister, index = n.index != kNoRegister;
+  const u32 constant = n.immediate + static_cast<u32>(extra);
   if (!base && !index) {
-    a_.mov(to.r32(), (static_cast<u32>(i.displacement) + static_cast<u32>(extra)) & i.address_mask);
+    a_.mov(to.r32(), narrow_ ? constant & 0xFFFF : constant);
     return;
   }
-  if (extra == 0 && address_is_register()) {
-    a_.mov(to.r32(), guest(i.base, 4));
+  const i32 displacement = static_cast<i32>(constant);
+  if (!narrow_ && n.immediate == 0 && extra == 0 && !index) {
+    a_.mov(to.r32(), guest(n.base, 4));
     return;
   }
-  const i32 displacement = static_cast<i32>(static_cast<u32>(i.displacement) + static_cast<u32>(extra));
   if (narrow_ && displacement == 0 && base != index) {
-    a_.movzx(to.r32(), guest(base ? i.base : i.index, 2));
+    a_.movzx(to.r32(), guest(base ? n.base : n.index, 2));
     return;
   }
   // 64-bit address arithmetic, cut to 32 bits by the destination: no 67h prefix needed.
   if (base && index) {
-    a_.lea(to.r32(), x86::ptr(guest(i.base, 8), guest(i.index, 8), i.scale, displacement));
+    a_.lea(to.r32(), x86::ptr(guest(n.base, 8), guest(n.index, 8), n.scale, displacement));
   } else if (base) {
-    a_.lea(to.r32(), x86::ptr(guest(i.base, 8), displacement));
+    a_.lea(to.r32(), x86::ptr(guest(n.base, 8), displacement));
   } else {
-    a_.lea(to.r32(), x86::ptr(u64{0}, guest(i.index, 8), i.scale).cloneAdjusted(displacement));
+    a_.lea(to.r32(), x86::ptr(u64{0}, guest(n.index, 8), n.scale).cloneAdjusted(displacement));
   }
-  if (!i.address32()) a_.movzx(to.r32(), to.r16());
+  if (narrow_) a_.movzx(to.r32(), to.r16());
 }
 
 Emitter::Gp Emitter::in_register(u16 id, unsigned bytes) {
@@ -352,7 +352,7 @@ void Emitter::move_to(const Gp& to, u16 id, unsigned bytes) {
       if (to.id() != kAddress.id()) a_.mov(to32, kAddress.r32());
       break;
     case Value::Address:
-      lea_address(to);
+      lea_address(to, id);
       if (bytes == 2) a_.movzx(to32, to.r16());
       break;
     default: RELIC86_ASSERT(false);
@@ -374,12 +374,7 @@ bool Emitter::destination(u16 id, u8& guest_register) const {
   if (n.op != Op::SetRegister || n.size != at(id).size || (n.size == 1 && n.reg >= 4)) return false;
   // Nothing between the two may leave the block, read the register's old value or write it.
   for (u16 between = static_cast<u16>(id + 1); between < user; ++between) {
-    switch (at(between).op) {
-      case Op::Constant:
-      case Op::Low:
-      case Op::High: break;
-      default: return false;
-    }
+    if (!info(at(between).op).has(kOpSilent)) return false;
   }
   for (u16 older = 0; older < id; ++older) {
     const Value& value = values_[older];
@@ -420,7 +415,7 @@ void Emitter::set_register(u16 id) {
   } else if (value.kind == Value::High && n.size == 1 && reg < 4) {
     a_.mov(x86::gpb_lo(reg), x86::gpb_hi(value.reg));
   } else if (value.kind == Value::Address && n.size == 4) {
-    lea_address(to);
+    lea_address(to, n.a);
   } else {
     a_.mov(to, in_register(n.a, n.size));
   }
@@ -434,7 +429,7 @@ void Emitter::write_high(u8 guest_register, const Gp& low_byte) {
   a_.xchg(low, high);
 }
 
-i32 Emitter::eip_of(std::size_t index) const { return page_offset_ + static_cast<i32>(ir_.insns[index].offset); }
+i32 Emitter::eip_of(std::size_t index) const { return place(ir_.insns[index].offset); }
 
 ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
   ExitPoint& exit = *translation_.exits.emplace_back(std::make_unique<ExitPoint>());
@@ -450,7 +445,8 @@ ExitPoint* Emitter::new_exit(ExitKind kind, unsigned undone) {
   exit.units = units_held_ && units_used_from(index_);
   exit.held = held_addresses();
   if (x87_pending_ != 0) {
-    exit.x87 = ir_.insns[x87_pending_ - 1].insn;
+    exit.x87 = true;
+    exit.x87_opcode = ir_.insns[x87_pending_ - 1].operands.x87_opcode;
     exit.x87_eip = eip_of(x87_pending_ - 1);
   }
   return &exit;
@@ -515,40 +511,26 @@ void Emitter::cold() {
   store_x87_pointers();
   data_segment_ = kSegmentCount;
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
-  const Insn& i = *insn().insn;
-  bool quiet = false;
-  if (i.row != kNoRow) {
-    const InstructionRow& row = instruction_table()[i.row];
-    const bool arithmetic = row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3;
-    const bool system = i.handler == mov_to_segment || i.handler == pop_segment;
-    quiet = (row.flags_read | row.flags_written | row.undefined.flags) == 0 && (row.traits & kTraitEndsBlock) == 0 &&
-            (arithmetic || (row.traits & kTraitString) != 0 || system);
-    quiet = quiet || i.handler == rdtsc || i.handler == cpuid;
-    quiet = quiet || leaves_flags_alone(i);
-  }
-  exit->settles_flags = !quiet;
+  exit->settles_flags = !insn().quiet;
   exit->changes_mode = insn().leaves;
-  if (i.handler == rdtsc && !i.replaced()) {
-    read_time(exit);
-  } else if (i.handler == cpuid && !i.replaced()) {
-    call_thunk(thunks_.identify, exit);
-  } else {
-    call_thunk(accesses_port(i) && !i.replaced() ? thunks_.port : thunks_.cold, exit);
+  switch (insn().call) {
+    case ColdCall::Time: read_time(exit); break;
+    case ColdCall::Identify: call_thunk(thunks_.identify, exit); break;
+    case ColdCall::Port: call_thunk(thunks_.port, exit); break;
+    case ColdCall::Handler: call_thunk(thunks_.cold, exit); break;
   }
   host_flags(0);
-  if (!quiet) {
+  if (!insn().quiet) {
     from_home_ = true;
     entry_home_ = false;
     record_ = 0;
     home_current_ = true;
     first_step_ = static_cast<u16>(translation_.steps.size());
   }
-  if (i.row == kNoRow || (instruction_table()[i.row].traits & kTraitEndsBlock) != 0) {
-    // The handler goes on elsewhere; should one ever complete plainly, the next instruction follows.
-    if (index_ + 1 == ir_.insns.size()) {
-      fall_through_exit();
-      ended_ = true;
-    }
+  // A handler goes on elsewhere; should one ever complete plainly, the next instruction follows.
+  if (insn().ends && index_ + 1 == ir_.insns.size()) {
+    fall_through_exit();
+    ended_ = true;
   }
 }
 

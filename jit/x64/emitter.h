@@ -91,14 +91,13 @@ class Emitter {
   bool destination(u16 id, u8& guest_register) const;
   void set_register(u16 id);
   void write_high(u8 guest_register, const Gp& low_byte);
-  void lea_address(const Gp& to, i32 extra = 0);
-  bool address_is_register() const;
+  void lea_address(const Gp& to, u16 address, i32 extra = 0);  // of an Address
 
   // --- Memory ---
   void load(u16 id);
   void load_for_write(u16 id);
   void store(u16 id);
-  void compare_exchange8();
+  void compare_exchange8(u16 id);
   void push(u16 id);
   void pop(u16 id);
   void peek(u16 id);
@@ -114,6 +113,11 @@ class Emitter {
                      bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow,
                      const Label* missed = nullptr);
   AddressForm operand_address(u16 address);
+  // The segment of the operand that an access names.
+  unsigned segment_of(const Node& access) const {
+    const Node& address = at(access.a);
+    return address.op == Op::BitAddress ? at(address.a).segment : address.segment;
+  }
   bool check_limit(unsigned segment, unsigned bytes, bool write, bool words, const Gp& scratch, const Label& slow);
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
   void check_unaligned(unsigned segment, unsigned bytes, bool narrow, const Gp& scratch, const Label& slow);
@@ -132,12 +136,12 @@ class Emitter {
   void load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::Inst::Id& extended);
 
   // --- String instructions (emitter_strings.cpp) ---
-  void string_address(u8 index);
+  void string_address(const Node& n);
   void string_load(u16 id);
   void string_store(u16 id);
   void advance(u16 id);
   void repeat_string(u16 id);
-  u8 run_distance(u8 index, bool write, unsigned segment, const Label& slow);
+  u8 run_distance(const Node& n, u8 index, const Label& slow);
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
   void find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 aside = 0);
   void compare_with_page_end(const Gp& scratch, u32 bytes);
@@ -240,8 +244,6 @@ class Emitter {
   void indirect_exit(const Gp& eip, unsigned undone, bool call = false);
   // Calls (emitter_calls.cpp)
   bool frames_apply(unsigned bytes) const;
-  bool is_call() const;
-  bool is_return() const;
   void push_frame(const Gp& scratch);
   void after_call();
   void direct_call(i32 target);
@@ -263,7 +265,7 @@ class Emitter {
   void encode_opcode(unsigned rex);
   void capture_comparison();
   void point_x87_here();
-  void point_data_here();
+  void point_data_here(unsigned segment);
   void store_x87_pointers();
   bool units_used_from(std::size_t index) const;
   void expect_trap();
@@ -297,6 +299,9 @@ class Emitter {
   void clear_interrupts();
   void set_interrupts();
   void selector_operand(u16 id, const Label& slow);
+  void take_selector(unsigned bytes, unsigned segment, const Label& slow);
+  void pop_segment(u16 id);
+  void load_selected(u16 id, ExitPoint* exit, const Label& slow, i32 popped);
   void load_segment(u16 id);
   void verify_segment(u16 id);
   void load_far(u16 id);
@@ -306,10 +311,10 @@ class Emitter {
   void fast_transfer(u16 id);
   void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
   void table_register(u16 id);
-  void next_cr0(const Gp& next);
-  void unit_flags();
+  void next_cr0(const Node& n, const Gp& next);
+  void unit_flags(u16 id);
   void enter_next_in(const Mode& mode, unsigned undone = 0);
-  void load_other_kind(u16 id, const Label& slow);
+  void load_other_kind(u16 id, const Label& slow, i32 popped);
   // Far transfers (emitter_transfers.cpp)
   void check_real_code(const Label& slow);
   void check_wrap(unsigned bytes, const Label& slow);
@@ -332,7 +337,10 @@ class Emitter {
   void leave_mode();
   ExitPoint* new_exit(ExitKind kind, unsigned undone);
   i32 eip_of(std::size_t index) const;
-  i32 next_eip() const { return eip_of(index_) + insn().insn->length; }
+  // Places of the block, in bytes from its page.
+  i32 place(u32 offset) const { return page_offset_ + static_cast<i32>(offset); }
+  i32 next_eip() const { return place(insn().end); }
+  i32 block_end() const { return place(ir_.insns.back().end); }
   unsigned undone_before() const { return static_cast<unsigned>(ir_.insns.size() - index_); }
   unsigned undone_after() const { return undone_before() - 1; }
   void call_thunk(u64 thunk, ExitPoint* exit);

@@ -39,15 +39,13 @@ x86::Inst::Id instruction_of(Op op) {
 
 constexpr u32 kHostLogic = kArithmeticFlags & ~kAF;  // the host leaves AF undefined
 
-bool commutes(Op op) { return op == Op::Add || op == Op::Adc || op == Op::And || op == Op::Or || op == Op::Xor; }
-
 }  // namespace
 
 void Emitter::binary(u16 id) {
   const Node n = at(id);
   const unsigned bytes = n.size;
-  const bool logic = n.op == Op::And || n.op == Op::Or || n.op == Op::Xor;
-  const bool carries = n.op == Op::Adc || n.op == Op::Sbb;
+  const bool logic = info(n.op).has(kOpLogic);
+  const bool carries = info(n.op).flags_read != 0;
   const FlagNeed look = need(kArithmeticFlags);
   FlagStep step;
   step.op = n.op;
@@ -76,7 +74,7 @@ void Emitter::binary(u16 id) {
   bool direct = destination(id, reg);
   const auto is_destination = [&](u16 v) { return values_[v].kind == Value::Guest && values_[v].reg == reg; };
   if (direct && !is_destination(left) && is_destination(right)) {
-    if (commutes(n.op)) {
+    if (info(n.op).has(kOpCommutes)) {
       std::swap(left, right);
     } else {
       direct = false;
@@ -143,8 +141,8 @@ void Emitter::unary(u16 id) {
   values_[id].kind = direct ? Value::Guest : Value::Temporary;
   values_[id].reg = direct ? reg : static_cast<u8>(to.id());
   if (n.op == Op::Not) return;
-  const bool counting = counting_step(n.op);
-  const FlagNeed look = need(counting ? kArithmeticFlags & ~kCF : u32{kArithmeticFlags});
+  const bool counting = counts(n.op);
+  const FlagNeed look = need(info(n.op).flags_defined);
   FlagStep step;
   step.op = n.op;
   step.size = static_cast<u8>(bytes);
@@ -157,8 +155,8 @@ void Emitter::unary(u16 id) {
 void Emitter::shift(u16 id) {
   const Node n = at(id);
   const unsigned bytes = n.size;
-  const bool through = n.op == Op::Rcl || n.op == Op::Rcr;
-  const bool rotate = through || n.op == Op::Rol || n.op == Op::Ror;
+  const bool through = info(n.op).flags_read != 0;
+  const bool rotate = info(n.op).flags_defined != kArithmeticFlags;
   const Value& count = values_[n.b];
   const bool fixed = count.kind == Value::Constant;
   const u32 amount = count.constant & 31;
@@ -176,8 +174,7 @@ void Emitter::shift(u16 id) {
     }
     return;
   }
-  const u32 defined = rotate ? kCF | kOF : u32{kArithmeticFlags};
-  const FlagNeed look = need(defined);
+  const FlagNeed look = need(info(n.op).flags_defined);
   const u32 written = look.clobbered | insn().writes_registers;
   FlagStep step;
   step.op = n.op;

@@ -273,9 +273,9 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
 void Emitter::jump_to(u16 id) {
   const Node n = at(id);
   ended_ = true;
-  const bool call = is_call() && frames_apply(n.size);
+  const bool call = n.op == Op::Call && frames_apply(n.size);
   if (at(n.a).op == Op::TargetOf) {
-    const i32 target = next_eip() + static_cast<i32>(insn().insn->immediate);
+    const i32 target = place(at(n.a).immediate);
     if (call && options_.cross_page) {
       direct_call(target);
     } else {
@@ -287,7 +287,7 @@ void Emitter::jump_to(u16 id) {
   write_home();
   move_to(eip, n.a, n.size);
   if (n.size == 2) a_.movzx(eip.r32(), eip.r16());
-  if (is_return() && frames_apply(n.size)) {
+  if (n.op == Op::Return && frames_apply(n.size)) {
     return_jump();
   } else {
     indirect_exit(eip, 0, call);
@@ -296,7 +296,7 @@ void Emitter::jump_to(u16 id) {
 
 void Emitter::jump_if(u16 id) {
   const Node n = at(id);
-  const i32 target = next_eip() + static_cast<i32>(insn().insn->immediate);
+  const i32 target = place(n.immediate);
   const unsigned undone = undone_after();
   // LOOP and JCXZ ask for no flags: those go first. Else they go home before the condition may take the host's, or a
   // record does behind it.

@@ -10,20 +10,6 @@ namespace relic86::jit::x64 {
 
 bool Emitter::frames_apply(unsigned bytes) const { return options_.returns && mode_.flat_code && bytes == 4; }
 
-bool Emitter::is_call() const {
-  for (const Node& n : insn().nodes) {
-    if (n.op == Op::NextInstruction) return true;
-  }
-  return false;
-}
-
-bool Emitter::is_return() const {
-  for (const Node& n : insn().nodes) {
-    if (n.op == Op::Peek) return true;
-  }
-  return false;
-}
-
 // The frame of a call that follows at once; before page_eip changes. Uses scratch.
 void Emitter::push_frame(const Gp& scratch) {
   const Label deep = a_.newLabel(), room = a_.newLabel();

@@ -124,10 +124,10 @@ void Emitter::enter(u16 id) {
 }
 
 void Emitter::table_load(u16 id) {
-  const unsigned segment = insn().insn->segment;
+  const unsigned segment = at(id).segment;
   ExitPoint* const exit = access_exit(AddressForm::Table, 1, segment);
   const Label slow = a_.newLabel();
-  narrow_ = !insn().insn->address32();
+  narrow_ = at(id).address_size == 2;
   a_.movzx(kAddress.r32(), x86::al);
   a_.lea(kAddress.r32(), x86::ptr(kAddress, guest(kEbx, 8)));
   if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
@@ -137,12 +137,13 @@ void Emitter::table_load(u16 id) {
 }
 
 void Emitter::check_bounds(u16 id) {
-  const unsigned bytes = at(id).size;
-  lea_address(kAddress);
-  const Mem place = piece(2 * bytes, bytes, false, insn().insn->segment);
+  const Node& n = at(id);
+  const unsigned bytes = n.size;
+  lea_address(kAddress, n.a);
+  const Mem place = piece(2 * bytes, bytes, false, segment_of(n));
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
   const Label outside = a_.newLabel();
-  const Gp index = guest(insn().insn->reg, bytes);
+  const Gp index = guest(n.reg, bytes);
   a_.cmp(index, part(place, 0, bytes));
   a_.jl(outside);
   a_.cmp(index, part(place, static_cast<i32>(bytes), bytes));

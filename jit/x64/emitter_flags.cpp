@@ -47,7 +47,7 @@ void Emitter::add_step(const FlagStep& step, bool full) {
     from_home_ = false;
     entry_home_ = false;
     first_step_ = static_cast<u16>(steps.size());
-  } else if (counting_step(step.op) && steps.size() > first_step_ && counting_step(steps.back().op)) {
+  } else if (counts(step.op) && steps.size() > first_step_ && counts(steps.back().op)) {
     // An INC or DEC hides all of the one before it but nothing else.
     const u16 start = static_cast<u16>(steps.size());
     for (u16 i = first_step_; i + 1u < start; ++i) steps.push_back(FlagStep(steps[i]));
@@ -95,7 +95,7 @@ bool Emitter::rebuild(const FlagStep& step, u32 mask) {
   const unsigned bytes = step.size;
   constexpr u32 kOfResult = kSF | kZF | kPF;
   if (step.a.kind == FlagOperand::None || step.b.kind == FlagOperand::HighByte) return false;
-  const bool logic = step.op == Op::And || step.op == Op::Or || step.op == Op::Xor;
+  const bool logic = info(step.op).has(kOpLogic);
   const Gp left = sized(kAddress.id(), bytes);
   if (step.from_result && (logic || (mask & ~kOfResult) == 0)) {
     if (step.a.kind == FlagOperand::Immediate) return false;
@@ -243,7 +243,7 @@ void Emitter::write_home() {
   const auto& steps = translation_.steps;
   const auto fits = [&] {
     const std::size_t length = steps.size() - first_step_;
-    const bool counting = length > 0 && counting_step(steps.back().op);
+    const bool counting = length > 0 && counts(steps.back().op);
     return length == 0 || (from_home_ ? counting && length == 1 : length == 1 || (counting && length == 2));
   };
   if (!fits() && !join_steps()) {
@@ -251,7 +251,7 @@ void Emitter::write_home() {
     return;
   }
   const std::size_t length = steps.size() - first_step_;
-  const bool counting = length > 0 && counting_step(steps.back().op);
+  const bool counting = length > 0 && counts(steps.back().op);
   home_current_ = true;
   if (length == 0) return;
   if (!from_home_) {

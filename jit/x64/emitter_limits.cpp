@@ -11,14 +11,13 @@ namespace relic86::jit::x64 {
 
 // At the block's entry, and not again when it loops.
 void Emitter::check_block() {
-  i32 lowest = page_offset_, end = eip_of(ir_.insns.size() - 1) + ir_.insns.back().insn->length;
-  for (std::size_t i = 0; i < ir_.insns.size(); ++i) {
-    for (const Node& n : ir_.insns[i].nodes) {
-      const bool direct = n.op == Op::JumpIf || n.op == Op::JumpIfCounting ||
-                          (n.op == Op::JumpTo && ir_.insns[i].nodes[n.a].op == Op::TargetOf);
-      const Insn& insn = *ir_.insns[i].insn;
-      const i32 target = eip_of(i) + insn.length + static_cast<i32>(insn.immediate);
-      if (!direct || !linkable(target, n.size)) continue;
+  i32 lowest = page_offset_, end = block_end();
+  for (const InsnIr& each : ir_.insns) {
+    for (const Node& n : each.nodes) {
+      i32 offset = 0;
+      if (!direct_target(each, n, offset)) continue;
+      const i32 target = page_offset_ + offset;
+      if (!linkable(target, n.size)) continue;
       lowest = std::min(lowest, target);
       end = std::max(end, target + 1);
     }
@@ -53,7 +52,7 @@ void Emitter::compare_with_code_limit(const Label& beyond) {
 void Emitter::check_target(u16 id) {
   const Node& n = at(id);
   if (at(n.a).op == Op::TargetOf) {
-    check_taken(next_eip() + static_cast<i32>(insn().insn->immediate), n.size);
+    check_taken(place(at(n.a).immediate), n.size);
     return;
   }
   const Label beyond = a_.newLabel();
@@ -76,7 +75,7 @@ void Emitter::check_taken(i32 target, unsigned bytes) {
   if (bytes == 2) a_.movzx(kAddress.r32(), kAddress.r16());
   compare_with_code_limit(beyond);
   const Node& jump = insn().nodes.back();
-  defer([=, this, counts = jump.op == Op::JumpIfCounting, size = jump.reg] {
+  defer([=, this, counts = jump.op == Op::JumpIfCounting, size = jump.address_size] {
     a_.bind(beyond);
     if (counts) a_.add(guest(kEcx, size), 1);  // a branch that faults counts nothing
     leave(exit);
@@ -127,8 +126,7 @@ void Emitter::limited_exit(i32 target, u32 mask) {
 // The rest of a block that runs over the end of its page is where it was, and 16-bit code below 64 KiB.
 void Emitter::check_second_page(const Label& other) {
   if (!mode_.flat_code && !mode_.limited) {
-    const i32 end = eip_of(ir_.insns.size() - 1) + ir_.insns.back().insn->length;
-    a_.cmp(area(offsetof(EngineArea, page_eip), 4), 0x10000 - end);
+    a_.cmp(area(offsetof(EngineArea, page_eip), 4), 0x10000 - block_end());
     a_.jg(other);
   }
   (void)check_page(1, translation_.second_page + kTlbFast, other);

@@ -39,7 +39,7 @@ ExitPoint* Emitter::access_exit(AddressForm form, unsigned bytes, unsigned segme
 
 // kAddress := the offset of the operand that an Address or BitAddress names. The host's flags go.
 AddressForm Emitter::operand_address(u16 address) {
-  lea_address(kAddress);
+  lea_address(kAddress, address);
   const Node& n = at(address);
   if (n.op == Op::Address) return AddressForm::Operand;
   const bool wide = n.size == 4;
@@ -270,7 +270,7 @@ void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 tempo
 
 void Emitter::load(u16 id) {
   const Node& n = at(id);
-  const unsigned segment = insn().insn->segment;
+  const unsigned segment = segment_of(n);
   Mem place;
   Gp to;
   x86::Inst::Id extended{};
@@ -290,7 +290,7 @@ void Emitter::load(u16 id) {
 // writable is probed; if it still is not, the interpreter carries the instruction out.
 void Emitter::load_for_write(u16 id) {
   const Node& n = at(id);
-  const unsigned segment = insn().insn->segment;
+  const unsigned segment = segment_of(n);
   const Label slow = a_.newLabel(), again = a_.newLabel();
   Value& address = values_[n.a];
   if (shared_place(n, true, AddressForm::Operand, 0, segment, address.shared_place)) {
@@ -339,7 +339,7 @@ void Emitter::store(u16 id) {
     a_.emit(x86::Inst::kIdMov, x86::Mem(sized(address.host_pointer, 8), 0, n.size), value);
     return;
   }
-  const unsigned segment = insn().insn->segment;
+  const unsigned segment = segment_of(n);
   Mem place;
   if (shared_place(n, true, AddressForm::Operand, 0, segment, place)) {
     a_.emit(x86::Inst::kIdMov, place, value);
@@ -347,7 +347,7 @@ void Emitter::store(u16 id) {
   }
   ExitPoint* const exit = access_exit(AddressForm::Operand, n.size, segment);
   const StoreLabels labels = store_labels();
-  lea_address(kAddress);
+  lea_address(kAddress, n.a);
   u8 temporary = 0;
   const x86::Mem to =
       translate(n.size, true, segment, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
@@ -385,13 +385,13 @@ void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const S
 }
 
 // CMPXCHG8B: the host's, since its registers are the guest's. Like there the page is written in either case.
-void Emitter::compare_exchange8() {
+void Emitter::compare_exchange8(u16 id) {
   constexpr unsigned kBytes = 8;
-  const unsigned segment = insn().insn->segment;
+  const unsigned segment = segment_of(at(id));
   ExitPoint* const exit = access_exit(AddressForm::Operand, kBytes, segment);
   const Label slow = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
-  lea_address(kAddress);
+  lea_address(kAddress, at(id).a);
   u8 temporary = 0;
   const Mem place = translate(kBytes, true, segment, slow, temporary, false, nullptr, Missing::Walk);
   a_.cmpxchg8b(place);

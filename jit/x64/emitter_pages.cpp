@@ -75,10 +75,10 @@ void Emitter::hoist_group(u16 number) {
   }
   *page = {number, take(), group.writes, true};
   index_ = group.insn;
-  const unsigned segment = insn().insn->segment;
+  const unsigned segment = at(group.address).segment;
   const u32 span = static_cast<u32>(group.high - group.low);
   const Gp pointer = sized(page->host, 8);
-  lea_address(kAddress, group.low);
+  lea_address(kAddress, group.address, group.low);
   check_offsets(segment, span, group.writes, pointer, over);
   compare_with_page_end(pointer, span);
   a_.ja(over);
@@ -129,7 +129,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   a_.bind(again);
   host_flags(0);
   if (form == AddressForm::Operand) {
-    lea_address(kAddress, -below);
+    lea_address(kAddress, n.a, -below);
   } else {
     narrow_ = false;  // on a 32-bit stack alone
     a_.lea(kAddress.r32(), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));

@@ -26,49 +26,64 @@ constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3
 // kAddress := the selector that node id names. Jumps to slow where the access is not plain.
 void Emitter::selector_operand(u16 id, const Label& slow) {
   const Node& n = at(id);
-  const bool pops = n.op == Op::LoadSegment && n.immediate != kFromOperand;
-  const unsigned bytes = pops && n.immediate == kFromSlotsSelector ? 2 : n.size;
-  if (!pops && n.a == kNoValue) {
-    a_.movzx(kAddress.r32(), guest(insn().insn->rm, 2));
+  if (at(n.a).op != Op::Address) {
+    a_.movzx(kAddress.r32(), in_register(n.a, 2));
     return;
   }
-  if (pops) {
-    stack_address(0);
-  } else {
-    lea_address(kAddress);
-  }
+  lea_address(kAddress, n.a);
+  take_selector(2, segment_of(n), slow);
+}
+
+// kAddress := the selector at the offset in kAddress, where so many bytes are read.
+void Emitter::take_selector(unsigned bytes, unsigned segment, const Label& slow) {
   u8 temporary = 0;
-  Mem from = translate(bytes, false, pops ? unsigned{kSs} : insn().insn->segment, slow, temporary);
+  Mem from = translate(bytes, false, segment, slow, temporary);
   from.setSize(2);
   a_.movzx(kAddress.r32(), from);
   give(temporary);
 }
 
 void Emitter::load_segment(u16 id) {
+  data_segment_ = kSegmentCount;
+  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  const Label slow = a_.newLabel();
+  host_flags(0);
+  selector_operand(id, slow);
+  load_selected(id, exit, slow, 0);
+}
+
+void Emitter::pop_segment(u16 id) {
   const Node& n = at(id);
   data_segment_ = kSegmentCount;
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
-  const Label slow = a_.newLabel(), other = a_.newLabel(), done = a_.newLabel();
+  const Label slow = a_.newLabel();
   host_flags(0);
-  selector_operand(id, slow);
-  a_.call(thunks_.segments.load[n.reg][mode_.code32 ? 1 : 0]);
+  stack_address(0);
+  take_selector(n.immediate == kPopSelector ? 2 : n.size, kSs, slow);
+  load_selected(id, exit, slow, n.size);
+}
+
+// The selector in kAddress goes to the node's segment; ESP goes up by so many bytes.
+void Emitter::load_selected(u16 id, ExitPoint* exit, const Label& slow, i32 popped) {
+  const Label other = a_.newLabel(), done = a_.newLabel();
+  a_.call(thunks_.segments.load[at(id).segment][mode_.code32 ? 1 : 0]);
   a_.jne(other);
-  if (n.immediate != kFromOperand) move_stack_pointer(n.size);
+  if (popped != 0) move_stack_pointer(popped);
   a_.bind(done);
   defer([=, this, snapshot = chain()] {
     a_.bind(other);
     restore(snapshot);
     a_.jnc(slow);
-    load_other_kind(id, slow);
+    load_other_kind(id, slow, popped);
   });
   defer_to_handler(slow, exit, done);
 }
 
 // A segment of another kind (r11 leads to what is known of it) is another mode. Systems load and drop their own all the
 // time: for the likely kinds that mode is known now, and the next block is looked up in it.
-void Emitter::load_other_kind(u16 id, const Label& slow) {
-  const Node& n = at(id);
-  const u8 known = Mode::known_kinds(n.reg, mode_.code32);
+void Emitter::load_other_kind(u16 id, const Label& slow, i32 popped) {
+  const unsigned segment = at(id).segment;
+  const u8 known = Mode::known_kinds(segment, mode_.code32);
   constexpr u8 kLimited = kSegmentReads | kSegmentWrites, kLarge = kLimited | kSegmentReaches64K;
   const Gp kind = x86::r12d;
   a_.movzx(kind, Mem(x86::r11, static_cast<i32>(offsetof(KnownDescriptor, hidden) + offsetof(Segment, kind)), 1));
@@ -76,7 +91,7 @@ void Emitter::load_other_kind(u16 id, const Label& slow) {
   std::vector<std::pair<u8, Label>> modes;
   for (const u8 each : {kDataKind, kLimited, kLarge}) {
     const u8 likely = each & known;
-    if (likely == mode_.segments[n.reg] || (each == kLarge && mode_.code32)) continue;
+    if (likely == mode_.segments[segment] || (each == kLarge && mode_.code32)) continue;
     a_.cmp(kind, likely);
     a_.je(modes.emplace_back(likely, a_.newLabel()).second);
   }
@@ -85,12 +100,12 @@ void Emitter::load_other_kind(u16 id, const Label& slow) {
   for (const auto& [likely, label] : modes) {
     a_.bind(label);
     restore(snapshot);
-    a_.call(thunks_.segments.take[n.reg]);
+    a_.call(thunks_.segments.take[segment]);
     write_home();
     store_x87_pointers();
-    if (n.immediate != kFromOperand) move_stack_pointer(n.size);
+    if (popped != 0) move_stack_pointer(popped);
     Mode after = mode_;
-    after.segments[n.reg] = likely;
+    after.segments[segment] = likely;
     enter_next_in(after, undone_after());
   }
 }
@@ -98,19 +113,18 @@ void Emitter::load_other_kind(u16 id, const Label& slow) {
 // LES and its like: the offset, then the selector that follows it.
 void Emitter::load_far(u16 id) {
   const Node& n = at(id);
-  const u8 reg = insn().insn->reg;
   data_segment_ = kSegmentCount;
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel(), done = a_.newLabel();
   host_flags(0);
-  lea_address(kAddress);
+  lea_address(kAddress, n.a);
   const u32 bytes = n.size + 2u;
   if (narrow_) {
     a_.cmp(kAddress.r32(), 0x10000 - bytes);  // the selector's offset wraps by itself
     a_.ja(slow);
   }
   u8 temporary = 0;
-  const Mem from = translate(bytes, false, insn().insn->segment, slow, temporary);
+  const Mem from = translate(bytes, false, segment_of(n), slow, temporary);
   const u8 host = take();
   Mem offset = from, selector = from.cloneAdjusted(n.size);
   offset.setSize(n.size);
@@ -122,9 +136,9 @@ void Emitter::load_far(u16 id) {
   }
   a_.movzx(kAddress.r32(), selector);
   give(temporary);
-  a_.call(thunks_.segments.load[n.reg][mode_.code32 ? 1 : 0]);
+  a_.call(thunks_.segments.load[n.segment][mode_.code32 ? 1 : 0]);
   a_.jne(slow);
-  a_.mov(guest(reg, n.size), sized(host, n.size));
+  a_.mov(guest(n.reg, n.size), sized(host, n.size));
   give(host);
   a_.bind(done);
   defer_to_handler(slow, exit, done);
@@ -132,19 +146,18 @@ void Emitter::load_far(u16 id) {
 
 // LAR, LSL. EngineArea::value as below.
 void Emitter::describe_segment(u16 id) {
-  const Insn& i = *insn().insn;
-  const unsigned size = i.operand32() ? 4 : 2;
+  const Node& n = at(id);
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
   const Label unread = a_.newLabel(), slow = a_.newLabel(), invisible = a_.newLabel();
   host_flags(0);
   selector_operand(id, unread);
-  a_.call(at(id).immediate != 0 ? thunks_.segments.limit : thunks_.segments.rights);
+  a_.call(n.immediate != 0 ? thunks_.segments.limit : thunks_.segments.rights);
   a_.jne(slow);
   const u8 host = take();
   a_.setnc(sized(host, 1));
   a_.movzx(sized(host, 4), sized(host, 1));
   a_.jc(invisible);
-  a_.mov(guest(i.reg, size), sized(kAddress.id(), size));
+  a_.mov(guest(n.reg, n.size), sized(kAddress.id(), n.size));
   a_.bind(invisible);
   if (need(kZF).needed()) {
     FlagStep step;
@@ -182,17 +195,17 @@ void Emitter::check_protected() {
 // ARPL: the weaker of two requested privilege levels. In memory, one that has to be changed is the handler's.
 void Emitter::adjust_level(u16 id) {
   constexpr i32 kLevel = 3;
-  const Insn& i = *insn().insn;
+  const Node& n = at(id);
   const Gp raise = kAddress.r32();
   const u8 host = take();
   const Gp own = sized(host, 4);
   host_flags(0);
-  a_.mov(own, in_register(at(id).a, 4));
-  a_.mov(raise, guest(i.reg, 4));
+  a_.mov(own, in_register(n.a, 4));
+  a_.mov(raise, in_register(n.b, 4));
   a_.and_(own, kLevel);
   a_.and_(raise, kLevel);
   a_.sub(raise, own);
-  if (i.memory()) {
+  if (n.reg == kNoRegister) {
     ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
     const Label weaker = a_.newLabel();
     a_.jg(weaker);
@@ -207,8 +220,8 @@ void Emitter::adjust_level(u16 id) {
     a_.neg(own);
     a_.and_(raise, own);
     a_.neg(own);
-    before_write(i.rm, id);
-    a_.add(guest(i.rm, 2), kAddress.r16());
+    before_write(n.reg, id);
+    a_.add(guest(n.reg, 2), kAddress.r16());
   }
   if (need(kZF).needed()) {
     FlagStep step;

@@ -5,36 +5,35 @@
 namespace relic86::jit::x64 {
 
 // kAddress := the offset that an index register holds.
-void Emitter::string_address(u8 index) {
-  narrow_ = !insn().insn->address32();
-  if (insn().insn->address32()) {
-    a_.mov(kAddress.r32(), guest(index, 4));
+void Emitter::string_address(const Node& n) {
+  narrow_ = n.address_size == 2;
+  if (narrow_) {
+    a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
-    a_.movzx(kAddress.r32(), guest(index, 2));
+    a_.mov(kAddress.r32(), guest(n.reg, 4));
   }
 }
 
 void Emitter::string_load(u16 id) {
   const Node& n = at(id);
-  const bool source = n.reg == kEsi;
-  const unsigned segment = source ? insn().insn->segment : unsigned{kEs};
-  ExitPoint* const exit = access_exit(source ? AddressForm::Source : AddressForm::Destination, n.size, segment);
+  const AddressForm form = n.reg == kEsi ? AddressForm::Source : AddressForm::Destination;
+  ExitPoint* const exit = access_exit(form, n.size, n.segment);
   const Label slow = a_.newLabel(), split = a_.newLabel();
-  string_address(n.reg);
+  string_address(n);
   u8 temporary = 0;
-  const Mem from = translate(n.size, false, segment, slow, temporary, false, &split, Missing::Walk);
+  const Mem from = translate(n.size, false, n.segment, slow, temporary, false, &split, Missing::Walk);
   finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
 void Emitter::string_store(u16 id) {
   const Node& n = at(id);
   const asmjit::Operand value = source(n.b, n.size);
-  ExitPoint* const exit = access_exit(AddressForm::Destination, n.size, kEs);
+  ExitPoint* const exit = access_exit(AddressForm::Destination, n.size, n.segment);
   const StoreLabels labels = store_labels();
-  string_address(kEdi);
+  string_address(n);
   u8 temporary = 0;
   const Mem to =
-      translate(n.size, true, kEs, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
+      translate(n.size, true, n.segment, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(labels.done);
   give(temporary);
@@ -46,7 +45,7 @@ void Emitter::advance(u16 id) {
   const i32 by = mode_.down ? -i32{n.size} : i32{n.size};
   for (const u8 index : {u8{kEsi}, u8{kEdi}}) {
     if ((n.immediate >> index & 1) == 0) continue;
-    if (insn().insn->address32()) {
+    if (n.address_size == 4) {
       a_.lea(guest(index, 4), x86::ptr(guest(index, 8), by));
     } else {
       a_.add(guest(index, 2), by);  // faster than LEA at this size; the access before has used up the host's flags
@@ -57,8 +56,10 @@ void Emitter::advance(u16 id) {
 
 // A temporary := the distance from an index register to the host's bytes of a run (kAddress bytes), which lies within
 // the segment's limit and one page.
-u8 Emitter::run_distance(u8 index, bool write, unsigned segment, const Label& slow) {
-  const bool wide = insn().insn->address32(), flat = mode_.flat(segment);
+u8 Emitter::run_distance(const Node& n, u8 index, const Label& slow) {
+  const bool write = index == kEdi;
+  const unsigned segment = write ? unsigned{kEs} : n.segment;
+  const bool wide = n.address_size == 4, flat = mode_.flat(segment);
   const u8 host = take(), other = take();
   const Gp place = sized(host, 8), scratch = sized(other, 8);
   if (wide) {
@@ -92,7 +93,7 @@ u8 Emitter::run_distance(u8 index, bool write, unsigned segment, const Label& sl
 // counts as an instruction. Anything else is the handler's, which gets along with whatever is left of ECX.
 void Emitter::repeat_string(u16 id) {
   const Node& n = at(id);
-  const bool moves = n.op == Op::RepeatMove, wide = insn().insn->address32();
+  const bool moves = n.op == Op::RepeatMove, wide = n.address_size == 4;
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel(), done = a_.newLabel();
   const Mem count = area(offsetof(EngineArea, value), 4);
@@ -107,8 +108,8 @@ void Emitter::repeat_string(u16 id) {
   a_.cmp(kRemaining, kAddress);
   a_.jl(slow);
   a_.lea(kAddress, x86::ptr(u64{n.size}, kAddress, n.size == 4 ? 2 : n.size == 2 ? 1 : 0));
-  const u8 to = run_distance(kEdi, true, kEs, slow);
-  const u8 from = moves ? run_distance(kEsi, false, insn().insn->segment, slow) : u8{0};
+  const u8 to = run_distance(n, kEdi, slow);
+  const u8 from = moves ? run_distance(n, kEsi, slow) : u8{0};
   if (!wide) {
     a_.mov(count, guest(kEcx, 4));
     a_.movzx(guest(kEcx, 4), guest(kEcx, 2));

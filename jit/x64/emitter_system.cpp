@@ -17,7 +17,7 @@ constexpr std::size_t kCpl = offsetof(CpuState, mode) + offsetof(CpuMode, cpl);
 void Emitter::selector(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
-  const std::size_t at_segment = offsetof(CpuState, segment) + at(id).reg * sizeof(Segment);
+  const std::size_t at_segment = offsetof(CpuState, segment) + at(id).segment * sizeof(Segment);
   a_.movzx(sized(host, 4), state(at_segment + offsetof(Segment, selector), 2));
 }
 
@@ -25,8 +25,7 @@ void Emitter::selector(u16 id) {
 bool Emitter::logic_left_flags() const {
   const auto& steps = translation_.steps;
   if (host_flags_ != (kArithmeticFlags & ~u32{kAF}) || steps.size() <= first_step_) return false;
-  const Op op = steps.back().op;
-  return op == Op::And || op == Op::Or || op == Op::Xor;
+  return info(steps.back().op).has(kOpLogic);
 }
 
 // Jumps to other unless IF is the program's to change: CPL 0, or, outside rings 0 to 2, IOPL 3.
@@ -93,11 +92,11 @@ void Emitter::check_v86_trusted() {
 }
 
 void Emitter::flags_image(u16 id) {
-  if (mode_.user && at(id).immediate == 0) check_v86_trusted();
+  if (mode_.user && at(id).op == Op::FlagsImage) check_v86_trusted();
   const u8 host = take();
   set_temporary(id, host);
   const Gp image = sized(host, 4);
-  if (at(id).size == 1 && flags_at_hand()) {  // nothing goes through memory, as with PUSHFQ
+  if (at(id).op == Op::FlagsByte && flags_at_hand()) {  // nothing goes through memory, as with PUSHFQ
     a_.mov(image.r64(), x86::rax);
     a_.lahf();
     a_.movzx(kAddress.r32(), x86::ah);  // AH goes with no register that needs REX
@@ -231,15 +230,16 @@ void Emitter::set_interrupts() {
 // LGDT, LIDT, SGDT, SIDT of ring 0, their operand within one plain page.
 void Emitter::table_register(u16 id) {
   const Node& n = at(id);
-  const bool loads = n.immediate != 0;
+  const TableMove move = static_cast<TableMove>(n.immediate);
+  const bool loads = move != TableMove::Store;
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
   host_flags(0);
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
-  lea_address(kAddress);
+  lea_address(kAddress, n.a);
   u8 temporary = 0;
-  Mem limit = translate(n.size, !loads, insn().insn->segment, slow, temporary);
+  Mem limit = translate(n.size, !loads, segment_of(n), slow, temporary);
   Mem base = limit.cloneAdjusted(2);
   limit.setSize(2);
   base.setSize(4);
@@ -253,7 +253,7 @@ void Emitter::table_register(u16 id) {
     a_.movzx(value, limit);
     a_.mov(limit_field, value);
     a_.mov(value, base);
-    if (!insn().insn->operand32()) a_.and_(value, kNarrowBase);
+    if (move == TableMove::Load24) a_.and_(value, kNarrowBase);
     a_.mov(state(at_base, 8), value.r64());
   } else {
     a_.mov(value, limit_field);

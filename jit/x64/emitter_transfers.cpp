@@ -113,8 +113,8 @@ void Emitter::direct_transfer(u16 id) {
     return;
   }
   write_home();
-  if (kind == FarKind::UnitFlags) {
-    unit_flags();
+  if (sets_unit_flags(kind)) {
+    unit_flags(id);
     return;
   }
   ExitPoint* const exit = transfer_exit(kind);
@@ -140,26 +140,25 @@ bool Emitter::knows_transfer(FarKind kind) const {
 void Emitter::known_transfer(u16 id, const Label& slow) {
   const Node& n = at(id);
   const FarKind kind = static_cast<FarKind>(n.immediate);
-  const Insn& i = *insn().insn;
-  const unsigned size = i.operand32() ? 4 : 2;
+  const unsigned size = n.size;
   const Mem selector = area(offsetof(EngineArea, value), 4);
   host_flags(0);
   shared_ = {};  // the block is over: all temporaries are free
   free_ = 0;
   for (const unsigned host : kTemporaries) free_ |= 1u << host;
-  if (kind != FarKind::Return && !i.memory()) {
-    a_.mov(x86::r10d, size == 4 ? static_cast<u32>(i.immediate) : static_cast<u32>(i.immediate) & 0xFFFF);
-    a_.mov(kAddress.r32(), u32{i.immediate2()});
+  if (n.c != kNoValue) {
+    a_.mov(x86::r10d, at(n.b).immediate);
+    a_.mov(kAddress.r32(), at(n.c).immediate);
   } else {
     u8 temporary = 0;
     if (kind == FarKind::Return) {
       stack_address(0);
     } else {
-      lea_address(kAddress);
+      lea_address(kAddress, n.a);
     }
     const unsigned bytes = kind == FarKind::Return ? 2 * size : size + 2;
     check_wrap(bytes, slow);
-    Mem place = translate(bytes, false, kind == FarKind::Return ? unsigned{kSs} : i.segment, slow, temporary);
+    Mem place = translate(bytes, false, kind == FarKind::Return ? unsigned{kSs} : segment_of(n), slow, temporary);
     Mem upper = place.cloneAdjusted(size);
     upper.setSize(2);
     place.setSize(size);
@@ -197,7 +196,7 @@ void Emitter::known_transfer(u16 id, const Label& slow) {
     a_.mov(kAddress.r32(), selector);
   } else if (kind == FarKind::Return) {
     a_.mov(selector, kAddress.r32());
-    move_stack_pointer(static_cast<i32>(2 * size + (i.immediate & 0xFFFF)));
+    move_stack_pointer(static_cast<i32>(2 * size + at(n.b).immediate));
     a_.mov(kAddress.r32(), selector);
   }
   a_.call(thunks_.code.load);
@@ -223,7 +222,6 @@ void Emitter::interrupt() {
 void Emitter::far_transfer(u16 id) {
   const Node& n = at(id);
   const FarKind kind = static_cast<FarKind>(n.immediate);
-  const Insn& i = *insn().insn;
   store_x87_pointers();
   write_home();
   ExitPoint* const exit = transfer_exit(kind);
@@ -246,10 +244,10 @@ void Emitter::far_transfer(u16 id) {
     case FarKind::Jump:
     case FarKind::Call:
       if (n.a == kNoValue) {
-        a_.mov(target, u32{i.immediate2()} << 16 | (static_cast<u32>(i.immediate) & 0xFFFF));
+        a_.mov(target, at(n.c).immediate << 16 | at(n.b).immediate);
       } else {
-        lea_address(kAddress);
-        load_pointer(target, slow, i.segment);
+        lea_address(kAddress, n.a);
+        load_pointer(target, slow, segment_of(n));
       }
       if (kind == FarKind::Call) {
         push_return_address(slow);
@@ -259,7 +257,7 @@ void Emitter::far_transfer(u16 id) {
     case FarKind::Return:
       stack_address(0);
       load_pointer(target, slow, kSs);
-      move_stack_pointer(static_cast<i32>(4 + (i.immediate & 0xFFFF)));
+      move_stack_pointer(static_cast<i32>(4 + at(n.b).immediate));
       break;
     case FarKind::InterruptReturn: {
       constexpr unsigned kFrame = 6;
@@ -280,8 +278,7 @@ void Emitter::far_transfer(u16 id) {
       write_home();
       break;
     }
-    case FarKind::Interrupt:
-    case FarKind::UnitFlags: failed_ = true; break;  // never recorded like this
+    default: failed_ = true; break;  // never recorded like this
   }
   a_.mov(kAddress.r32(), target);
   a_.shr(kAddress.r32(), 16);

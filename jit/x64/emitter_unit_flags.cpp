@@ -2,7 +2,6 @@
 // and SSE away and give them back: the mode that the next block runs in is known when this one is translated, all but
 // what the units' control registers say. If they say anything unusual, the handler does it.
 #include "cpu/control_registers.h"
-#include "cpu/system_instructions.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -16,22 +15,22 @@ constexpr i32 kUnusable = static_cast<i32>(kCr0Em | kCr0Ts);
 }  // namespace
 
 // next := CR0 after the instruction.
-void Emitter::next_cr0(const Gp& next) {
-  const Insn& i = *insn().insn;
+void Emitter::next_cr0(const Node& n, const Gp& next) {
+  const FarKind kind = static_cast<FarKind>(n.immediate);
   const Mem cr0 = state(offsetof(CpuState, cr0), 4);
-  if (i.handler == clts) {
+  if (kind == FarKind::ClearTaskSwitched) {
     a_.mov(next, cr0);
     a_.and_(next, ~static_cast<i32>(kCr0Ts));
     return;
   }
-  if (i.handler == lmsw) {
+  if (kind == FarKind::MachineStatus) {
     a_.mov(next, cr0);
     a_.and_(next, ~static_cast<i32>(kCr0MachineStatus & ~kCr0Pe));
-    a_.mov(x86::r10d, guest(i.rm, 4));
+    a_.mov(x86::r10d, in_register(n.b, 4));
     a_.and_(x86::r10d, static_cast<i32>(kCr0MachineStatus));
     a_.or_(next, x86::r10d);
   } else {
-    a_.mov(next, guest(i.rm, 4));
+    a_.mov(next, in_register(n.b, 4));
   }
   a_.and_(next, static_cast<i32>(kCr0Known));
   a_.or_(next, static_cast<i32>(kCr0Et));
@@ -49,15 +48,15 @@ void Emitter::enter_next_in(const Mode& mode, unsigned undone) {
 }
 
 // The flags are at home.
-void Emitter::unit_flags() {
-  ExitPoint* const exit = transfer_exit(FarKind::UnitFlags);
+void Emitter::unit_flags(u16 id) {
+  ExitPoint* const exit = transfer_exit(static_cast<FarKind>(at(id).immediate));
   const Label slow = a_.newLabel(), same = a_.newLabel(), usable = a_.newLabel();
   const Mem cr0 = state(offsetof(CpuState, cr0), 4);
   const Gp next = kAddress.r32(), change = x86::r11d;
   host_flags(0);
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
-  next_cr0(next);
+  next_cr0(at(id), next);
   a_.mov(change, next);
   a_.xor_(change, cr0);
   a_.jz(same);

@@ -2,7 +2,6 @@
 // they are. The first such instruction of a block sees to it that they do (the block before usually has); calls into
 // C++ save them and bring them back if the block goes on to use them.
 #include "base/assert.h"
-#include "cpu/instruction_table.h"
 #include "cpu/semantics/condition.h"
 #include "jit/record/native_forms.h"
 #include "jit/runtime/engine_area.h"
@@ -80,7 +79,7 @@ void Emitter::native() {
   const NativeForm& form = *insn().native;
   if (form.special == Special::Nothing || (form.special == Special::Wait && !mode_.traps)) return;
   hold_units();
-  if (insn().flags_read != 0) (void)condition_code(static_cast<u32>(kMoveConditions[insn().insn->reg & 3]));
+  if (insn().flags_read != 0) (void)condition_code(static_cast<u32>(kMoveConditions[insn().operands.reg & 3]));
   expect_trap();
   switch (form.special) {
     case Special::Wait: wait_here(); return;
@@ -94,7 +93,7 @@ void Emitter::native() {
       return;
     default: break;
   }
-  if (insn().insn->memory()) {
+  if (insn().nodes.back().a != kNoValue) {
     native_memory();
   } else {
     encode_register();
@@ -107,17 +106,18 @@ void Emitter::native() {
 // instruction is the handler's.
 void Emitter::native_memory() {
   const NativeForm& form = *insn().native;
-  const Insn& i = *insn().insn;
+  const Node& access = insn().nodes.back();
+  const unsigned segment = segment_of(access);
   Mem place;
   // A store that its unmasked exception keeps from storing may not look at memory: the first check of a page would.
   const bool may_skip = mode_.traps && form.store && form.tracked;
-  const SharedPage* const checked = shared_page(insn().access.group);
+  const SharedPage* const checked = shared_page(access.group);
   const bool shares = !may_skip || (checked != nullptr && checked->writable);
-  if (shares && shared_place(insn().access, form.store, AddressForm::Operand, 0, i.segment, place)) {
+  if (shares && shared_place(access, form.store, AddressForm::Operand, 0, segment, place)) {
     encode_memory(place);
     if (form.tracked) {
-      lea_address(kAddress);
-      point_data_here();
+      lea_address(kAddress, access.a);
+      point_data_here(segment);
     }
     return;
   }
@@ -125,20 +125,20 @@ void Emitter::native_memory() {
   const bool fetched = !form.store && form.bytes <= 8;
   ExitPoint* exit = nullptr;
   if (fetched) {
-    exit = access_exit(AddressForm::Operand, form.bytes, i.segment);
+    exit = access_exit(AddressForm::Operand, form.bytes, segment);
   } else {
     exit = new_exit(ExitKind::Done, undone_before());
     exit->settles_flags = false;
   }
-  lea_address(kAddress);
+  lea_address(kAddress, access.a);
   u8 temporary = 0;
   const Missing missing = fetched && !may_wait() ? Missing::Walk : Missing::Slow;
-  encode_memory(translate(form.bytes, form.store, i.segment, slow, temporary, form.aligned, nullptr, missing));
+  encode_memory(translate(form.bytes, form.store, segment, slow, temporary, form.aligned, nullptr, missing));
   give(temporary);
   a_.bind(join);
   if (form.tracked) {
-    if (!mode_.flat(i.segment)) lea_address(kAddress);
-    point_data_here();
+    if (!mode_.flat(segment)) lea_address(kAddress, access.a);
+    point_data_here(segment);
   }
   a_.bind(done);
   defer([=, this, index = index_] {
@@ -152,7 +152,7 @@ void Emitter::native_memory() {
     wait_here();
     call_thunk(thunks_.load, exit);
     encode_memory(area(offsetof(EngineArea, value), insn().native->bytes));
-    if (insn().native->tracked) lea_address(kAddress);
+    if (insn().native->tracked) lea_address(kAddress, insn().nodes.back().a);
     a_.jmp(join);
   });
 }
@@ -160,13 +160,13 @@ void Emitter::native_memory() {
 // FLDCW, LDMXCSR: a value that has a reserved bit is the interpreter's; so is one that unmasks an exception, unless the
 // mode expects that.
 void Emitter::load_unit_control(u32 masks, u32 reserved, bool mxcsr) {
-  const Insn& i = *insn().insn;
-  const unsigned bytes = mxcsr ? 4 : 2;
-  ExitPoint* const exit = access_exit(AddressForm::Operand, bytes, i.segment);
+  const Node& access = insn().nodes.back();
+  const unsigned bytes = mxcsr ? 4 : 2, segment = segment_of(access);
+  ExitPoint* const exit = access_exit(AddressForm::Operand, bytes, segment);
   const Label slow = a_.newLabel(), join = a_.newLabel(), other = a_.newLabel();
-  lea_address(kAddress);
+  lea_address(kAddress, access.a);
   u8 temporary = 0;
-  const Mem from = translate(bytes, false, i.segment, slow, temporary);
+  const Mem from = translate(bytes, false, segment, slow, temporary);
   const Gp value = sized(temporary, 4);
   const auto fetch = [=, this](const Mem& source) {
     if (mxcsr) {
@@ -225,32 +225,29 @@ void Emitter::initialise_x87() {
 // Prefix, REX, escape bytes, opcode.
 void Emitter::encode_opcode(unsigned rex) {
   trap_here();
-  const InstructionRow& row = instruction_table()[insn().insn->row];
-  if ((row.match & kMatch66) != 0) a_.db(0x66);
-  if ((row.match & kMatchF3) != 0) a_.db(0xF3);
-  if ((row.match & kMatchF2) != 0) a_.db(0xF2);
+  const NativeForm& form = *insn().native;
+  if (form.prefix != 0) a_.db(form.prefix);
   if (rex != 0) a_.db(static_cast<u8>(0x40 | rex));
-  if (row.map != OpcodeMap::OneByte) a_.db(0x0F);
-  if (row.map == OpcodeMap::Escape38) a_.db(0x38);
-  if (row.map == OpcodeMap::Escape3A) a_.db(0x3A);
-  a_.db(row.opcode);
+  if (form.map != OpcodeMap::OneByte) a_.db(0x0F);
+  if (form.map == OpcodeMap::Escape38) a_.db(0x38);
+  if (form.map == OpcodeMap::Escape3A) a_.db(0x3A);
+  a_.db(form.opcode);
 }
 
 void Emitter::encode_register() {
   const NativeForm& form = *insn().native;
-  const Insn& i = *insn().insn;
-  const InstructionRow& row = instruction_table()[i.row];
+  const NativeOperands& i = insn().operands;
   const unsigned reg = form.general_reg ? kHostOfGuest[i.reg] : i.reg & 7u;
   const unsigned rm = form.general_rm ? kHostOfGuest[i.rm] : i.rm & 7u;
   encode_opcode((reg >= 8 ? 4u : 0u) | (rm >= 8 ? 1u : 0u));
-  if (row.modrm) a_.db(static_cast<u8>(0xC0 | (reg & 7) << 3 | (rm & 7)));
-  if (form.immediate) a_.db(static_cast<u8>(row.opcode == 0xC2 ? i.immediate & 7 : i.immediate));
+  if (form.modrm) a_.db(static_cast<u8>(0xC0 | (reg & 7) << 3 | (rm & 7)));
+  if (form.immediate) a_.db(i.immediate);
 }
 
 // operand: base, base + index, each with a displacement.
 void Emitter::encode_memory(const Mem& operand) {
   const NativeForm& form = *insn().native;
-  const Insn& i = *insn().insn;
+  const NativeOperands& i = insn().operands;
   RELIC86_ASSERT(operand.hasBaseReg() && operand.shift() == 0);
   const unsigned reg = form.general_reg ? kHostOfGuest[i.reg] : i.reg & 7u;
   const unsigned base = operand.baseId(), index = operand.hasIndexReg() ? operand.indexId() : 4u;
@@ -264,10 +261,7 @@ void Emitter::encode_memory(const Mem& operand) {
   } else {
     a_.dd(static_cast<u32>(displacement));
   }
-  if (form.immediate) {
-    const bool predicate = instruction_table()[i.row].opcode == 0xC2;
-    a_.db(static_cast<u8>(predicate ? i.immediate & 7 : i.immediate));
-  }
+  if (form.immediate) a_.db(i.immediate);
 }
 
 // The comparison's flags are kept as they are: nothing that computes them again is left.
@@ -285,9 +279,8 @@ void Emitter::capture_comparison() {
 }
 
 // FDP, FDS: the offset is in kAddress.
-void Emitter::point_data_here() {
+void Emitter::point_data_here(unsigned segment) {
   a_.mov(state(fx_offset(offsetof(FxState, data)), 4), kAddress.r32());
-  const unsigned segment = insn().insn->segment;
   if (data_segment_ == segment) return;
   data_segment_ = segment;
   a_.movzx(kAddress.r32(),
@@ -312,7 +305,7 @@ void Emitter::store_x87_pointers() {
   a_.mov(state(fx_offset(offsetof(FxState, instruction)), 4), kAddress.r32());
   a_.movzx(kAddress.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, selector), 2));
   a_.mov(state(fx_offset(offsetof(FxState, instruction_selector)), 4), kAddress.r32());
-  a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), x87_opcode(*ir_.insns[at_index].insn));
+  a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), ir_.insns[at_index].operands.x87_opcode);
 }
 
 }  // namespace relic86::jit::x64

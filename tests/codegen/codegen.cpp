@@ -116,6 +116,7 @@ std::string pattern_text(const Pattern& pattern) {
   code.push_back(0xF4);
   m.write(kStart, code);
   jit::TranslatorOptions options;
+  options.verify = true;
   options.threshold = 2;
   jit::Translator translator(m.cpu(), m.bus(), options);
   (void)translator.run(kInstructions);

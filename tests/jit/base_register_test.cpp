@@ -72,6 +72,7 @@ TEST(BaseRegister, MayBeChangedByAnyInstruction) {
   for (const Change& change : kChanges) {
     CpuTestMachine expected, machine;
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     jit::Translator translator(machine.cpu(), machine.bus(), options);
     prepare(expected, change);

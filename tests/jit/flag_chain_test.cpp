@@ -33,6 +33,7 @@ Outcome flags_after(const std::vector<u8>& body, bool translated) {
   Outcome outcome;
   if (translated) {
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     jit::Translator translator(machine.cpu(), machine.bus(), options);
     EXPECT_EQ(translator.run(1'000'000), ExitReason::Halted);

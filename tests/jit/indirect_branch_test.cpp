@@ -13,6 +13,7 @@ TEST(IndirectBranch, ToLinearZeroWithoutATlbEntry) {
   CpuTestMachine m;
   m.flat32();
   jit::TranslatorOptions options;
+  options.verify = true;
   options.threshold = 2;
   jit::Translator translator(m.cpu(), m.bus(), options);
   m.poke<u8>(0, 0xF4);                                       // hlt
@@ -31,6 +32,7 @@ TEST(DirectBranch, BackOverOffset0) {
   for (const u8 opcode : {u8{0xEB}, u8{0x74}, u8{0x72}}) {  // jmp, jz, jc
     CpuTestMachine m;
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     jit::Translator translator(m.cpu(), m.bus(), options);
     m.real_mode(0x0688, 0);

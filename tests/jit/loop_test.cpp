@@ -20,6 +20,7 @@ class Loop : public testing::TestWithParam<bool> {
     machine_.reg(kEsi) = 0x50000;
     machine_.reg(kEcx) = kRounds;
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     options.loops = GetParam();
     jit::Translator translator(machine_.cpu(), machine_.bus(), options);
@@ -55,6 +56,7 @@ TEST_P(Loop, CountingKeepsTheFlags) {
     machine.poke<u32>(0x30000, 0x7FFFFFFF - kRounds);
     machine.reg(kEcx) = 0xABC00000 * (narrow ? 1u : 0u) + kRounds;
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     options.loops = GetParam();
     jit::Translator translator(machine.cpu(), machine.bus(), options);

@@ -60,6 +60,7 @@ struct World {
     }
     if (!translates) return;
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     translator.emplace(m.cpu(), m.bus(), options);
   }

@@ -102,6 +102,7 @@ std::string listing(CpuTestMachine& m) {
 void run_pair(const Setup& setup) {
   CpuTestMachine left, right;
   jit::TranslatorOptions options;
+  options.verify = true;
   options.threshold = 2;
   jit::Translator translator(right.cpu(), right.bus(), options);
   prepare(left, setup);

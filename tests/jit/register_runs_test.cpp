@@ -84,6 +84,7 @@ class World {
     for (u32 at = 0; at < 0x4000; at++) m.poke<u8>(kRam + at, static_cast<u8>(random()));
     if (translates) {
       jit::TranslatorOptions options;
+      options.verify = true;
       options.threshold = 2;
       translator_.emplace(m.cpu(), m.bus(), options);
     }

@@ -19,6 +19,7 @@ class SegmentLoad : public testing::TestWithParam<bool> {
   bool run() {
     if (!GetParam()) return m_.run(1'000'000) == ExitReason::Halted;
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     jit::Translator translator(m_.cpu(), m_.bus(), options);
     const bool halted = translator.run(1'000'000) == ExitReason::Halted;

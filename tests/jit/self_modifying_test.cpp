@@ -37,6 +37,7 @@ class SelfModifying : public testing::TestWithParam<bool> {
     if (!GetParam()) return machine_.interpreter();
     if (!translator_) {
       jit::TranslatorOptions options;
+      options.verify = true;
       options.threshold = 2;
       options.code_limit = code_limit_;
       translator_ = std::make_unique<jit::Translator>(machine_.cpu(), machine_.bus(), options);

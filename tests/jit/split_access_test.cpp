@@ -28,6 +28,7 @@ class SplitAccess : public testing::TestWithParam<bool> {
       return;
     }
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     jit::Translator translator(m_.cpu(), m_.bus(), options);
     ASSERT_EQ(translator.run(1'000'000), ExitReason::Halted);

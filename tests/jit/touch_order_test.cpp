@@ -48,6 +48,7 @@ class TouchOrder : public testing::TestWithParam<bool> {
 
   static jit::TranslatorOptions options() {
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 2;
     return options;
   }

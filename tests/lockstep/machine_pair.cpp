@@ -73,7 +73,7 @@ Result<std::unique_ptr<MachinePair>> MachinePair::create(Options options, std::o
   options.accel = Options::Accel::Interpreter;
   if (auto built = build(pair->interpreter_, options); !built) return built.error();
   options.accel = Options::Accel::Jit;
-  options.jit_opt += options.jit_opt.empty() ? "+one-mapping" : ",+one-mapping";
+  options.jit_opt += options.jit_opt.empty() ? "+one-mapping,+verify" : ",+one-mapping,+verify";
   if (auto built = build(pair->translator_, options); !built) return built.error();
   return pair;
 }

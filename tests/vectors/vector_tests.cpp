@@ -66,6 +66,7 @@ class Runner {
 #ifdef RELIC86_JIT
     if (!translate) return;
     jit::TranslatorOptions options;
+    options.verify = true;
     options.threshold = 0;
     translator_ = std::make_unique<jit::Translator>(machine_.cpu(), machine_.bus(), options);
 #endif

@@ -35,6 +35,7 @@ struct Wishes {
 
 jit::TranslatorOptions translator_options() {
   jit::TranslatorOptions options;
+  options.verify = true;
   options.threshold = 2;
   options.code_limit = 2u << 20;
   return options;
