@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "display/screenshot.h"
+#include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/machine.h"
 #include "snapshot/saved_drives.h"
@@ -219,6 +220,9 @@ Result<> save_machine(Machine& machine, const std::string& tag) {
 }
 
 Result<> load_machine(Machine& machine, const std::string& tag) {
+  const GuestInputs& inputs = machine.inputs();
+  if ((inputs.recording() || inputs.replaying()) && machine.cpu().instruction_count() != 0)
+    return Error{"a run that is recorded or replayed loads no other machine; -loadvm at its start may"};
   const bool was_paused = machine.paused();
   machine.pause();
   bool in_between = false;
