@@ -22,7 +22,7 @@ struct MachineSummary {
   bool asked_to_quit = false;     // the guest has been sent the power button by ask_to_quit()
   bool absolute_pointer = false;  // the guest takes positions (point()): no grab is needed
   bool asks_on_close = false;     // --on-close ask
-  std::string notice;             // the last thing to tell the user: an error, or what was done
+  std::string notice{};           // the last thing to tell the user: an error, or what was done
   u64 notices = 0;                // how many there have been
 };
 
