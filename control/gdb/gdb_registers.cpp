@@ -38,7 +38,7 @@ Layout layout_of(const Cpu& cpu) { return {cpu.model().has_long_mode()}; }
 // amd64 names RBX before RCX; i386 goes by the encoding.
 unsigned gpr_of(const Layout& layout, unsigned number) {
   constexpr Gpr kAmd64[] = {kEax, kEbx, kEcx, kEdx, kEsi, kEdi, kEbp, kEsp};
-  return layout.wide && number < std::size(kAmd64) ? kAmd64[number] : number;
+  return layout.wide && number < std::size(kAmd64) ? static_cast<unsigned>(kAmd64[number]) : number;
 }
 constexpr SegmentName kSegments[] = {kCs, kSs, kDs, kEs, kFs, kGs};  // gdb's order
 
