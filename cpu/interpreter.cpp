@@ -307,9 +307,12 @@ bool Interpreter::translate(u64 linear, FetchPage& page) {
   return true;
 }
 
-CodeBlock* Interpreter::current_block() {
-  const u64 linear = linear_rip();
-  const u64 limit = code_limit();
+CodeBlock* Interpreter::current_block() { return state_.mode.code64 ? block_at_rip<true>() : block_at_rip<false>(); }
+
+template <bool long_code>
+CodeBlock* Interpreter::block_at_rip() {
+  const u64 linear = long_code ? state_.rip : static_cast<u32>(state_.segment[kCs].base + state_.rip);
+  const u64 limit = long_code ? code_limit() : state_.segment[kCs].limit;
   uncached_ = unkept_ = false;
   if (state_.rip > limit) [[unlikely]] {
     cpu_.raise(Vector::GeneralProtection, 0);
@@ -325,7 +328,7 @@ CodeBlock* Interpreter::current_block() {
     return nullptr;
   }
   const BackingOffset first = fetch_.code.backing + (linear & (kPageSize - 1));
-  const CodeSize size = code_size(state_.mode);
+  const CodeSize size = long_code ? CodeSize::Bits64 : state_.mode.code32 ? CodeSize::Bits32 : CodeSize::Bits16;
   if (!std::exchange(keeps_next_, false) && blocks_.passes_unkept(first) && may_run_unkept()) [[unlikely]] {
     uncached_ = unkept_ = true;
     return nullptr;

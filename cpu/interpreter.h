@@ -101,6 +101,9 @@ class Interpreter final : public Executor, public CodeWatch {
   // Linear address >> 12, and who fetches: translated code changes the privilege without a word (SYSENTER).
   u64 page_of(u64 linear) const { return linear >> kPageShift | (state_.mode.cpl == 3 ? u64{1} << 63 : 0); }
   bool translate(u64 linear, FetchPage& page);
+  // current_block(), of 64-bit code or of 16- and 32-bit code.
+  template <bool long_code>
+  CodeBlock* block_at_rip();
   CodeBlock* decode_block(BackingOffset first, CodeSize size);
   CodeBlock* decode_straddling(BackingOffset first, CodeSize size);
   bool second_page_matches(CodeBlock& block);

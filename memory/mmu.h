@@ -65,8 +65,9 @@ class Mmu {
   // --- Data accesses: integers, and 10- and 16-byte structures ---
   // The value's address goes to the slow path by a copy only, so that a caller's variable can stay in a register.
   // Descriptor tables and TSS are accessed with Privilege::Supervisor whatever the CPL (SDM 3A 4.6.1).
+  // Inlined whatever the compiler thinks of the way for high addresses: 32-bit code has none, and this is its hot path.
   template <class T>
-  bool read(LinAddr address, T& value, Privilege privilege) {
+  [[gnu::always_inline]] bool read(LinAddr address, T& value, Privilege privilege) {
     if (address.raw >> 32 != 0) [[unlikely]]
       return read_high(address, value, privilege);
     const u32 linear = static_cast<u32>(address.raw);
@@ -81,7 +82,7 @@ class Mmu {
     return true;
   }
   template <class T>
-  bool write(LinAddr address, T value, Privilege privilege) {
+  [[gnu::always_inline]] bool write(LinAddr address, T value, Privilege privilege) {
     if (address.raw >> 32 != 0) [[unlikely]]
       return write_high(address, value, privilege);
     const u32 linear = static_cast<u32>(address.raw);
