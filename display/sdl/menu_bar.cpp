@@ -20,6 +20,7 @@ constexpr u64 kNoticeStays = 6'000;      // ms
 constexpr unsigned kFramesToSettle = 3;  // Dear ImGui places new windows in a second frame
 constexpr std::size_t kMostRecent = 8;
 constexpr unsigned kMenuCount = 6;
+constexpr unsigned kMostUnsettled = 12;  // frames: a menu without anything to choose has no choice
 constexpr u64 kLargestFloppy = 2880 * 1024;
 
 std::string file_name(const std::string& path) { return fs::path(path).filename().string(); }
@@ -72,10 +73,11 @@ bool MenuBar::take(const SDL_Event& event) {
     show(true);
   if (!visible()) return false;
   frames_wanted_ = kFramesToSettle;
-  const bool text = ImGui::GetIO().WantTextInput;
-  if (event.type == SDL_KEYDOWN || event.type == SDL_KEYUP || event.type == SDL_MOUSEBUTTONDOWN ||
-      event.type == SDL_MOUSEBUTTONUP)
-    frames_held_ = text ? 1 : kFramesToSettle;
+  const bool key = event.type == SDL_KEYDOWN || event.type == SDL_KEYUP;
+  if (event.type == SDL_MOUSEBUTTONDOWN || event.type == SDL_MOUSEBUTTONUP ||
+      (key && takes_keys() && MenuCanvas::is_control_key(event.key.keysym.scancode)))
+    frames_held_ = 2;  // it takes effect in the first, and what it opens is begun in the second
+  frames_unsettled_ = 0;
   if (event.type == SDL_KEYDOWN) MenuCanvas::show_choice();
   switch (event.type) {
     case SDL_MOUSEMOTION: {
@@ -121,6 +123,11 @@ bool MenuBar::go_aside(SDL_Scancode key) {
     return false;
   wanted_menu_ = key == SDL_SCANCODE_RIGHT ? open_menu_ + 1 : open_menu_ + kMenuCount - 1;
   return true;
+}
+
+void MenuBar::hold_events(unsigned frames) {
+  frames_wanted_ = std::max(frames_wanted_, frames);
+  frames_held_ = std::max(frames_held_, frames);
 }
 
 void MenuBar::toggle() {
@@ -183,7 +190,6 @@ void MenuBar::draw() {
   if (frames_wanted_ > 0) frames_wanted_--;
   if (frames_held_ > 0) frames_held_--;
   canvas_.begin();
-  const bool text_before = ImGui::GetIO().WantTextInput;
   if (shown_) bar();
   if (close_asked_) close_question();
   picker_.draw();
@@ -193,9 +199,12 @@ void MenuBar::draw() {
   wants_pointer_ = ImGui::IsWindowHovered(ImGuiHoveredFlags_AnyWindow | ImGuiHoveredFlags_AllowWhenBlockedByPopup) ||
                    ImGui::IsAnyItemActive();
   canvas_.end();
-  if (const bool text = ImGui::GetIO().WantTextInput; text != text_before) {
+  if (const bool text = ImGui::GetIO().WantTextInput; text != (SDL_IsTextInputActive() == SDL_TRUE))
     text ? SDL_StartTextInput() : SDL_StopTextInput();
-  }
+  // A menu that has just been opened needs some frames until it has a choice; a picker until it takes text.
+  const bool waits = (menu_open_ && !MenuCanvas::choice_settled()) || (picker_.is_open() && picker_.appearing());
+  if (waits && ++frames_unsettled_ < kMostUnsettled) hold_events(1);
+  if (std::exchange(popups_, canvas_.open_popups()) != popups_) hold_events(kFramesToSettle);
   canvas_.draw();
 }
 
@@ -230,8 +239,7 @@ void MenuBar::bar() {
   } else if (++frames_closed_ > kFramesToSettle) {
     show(false);
   } else {
-    frames_wanted_ = std::max(frames_wanted_, 1u);
-    frames_held_ = std::max(frames_held_, 1u);
+    hold_events(1);
   }
 }
 
@@ -365,8 +373,7 @@ void MenuBar::devices_menu() {
   ImGui::Separator();
   if (ImGui::MenuItem("Ctrl+Alt+Delete to the guest"))
     host_.command(MenuCommand("send-key").with_keys("keys", "ctrl-alt-delete"));
-  if (ImGui::MenuItem("Copy the text screen", "Ctrl+Alt+C", false, !view_.screen_text.empty()))
-    target_.copy_screen_text();
+  if (ImGui::MenuItem("Copy the text screen", "Ctrl+Alt+C")) target_.copy_screen_text();
   if (ImGui::MenuItem("Type the clipboard", "Ctrl+Alt+V")) target_.paste();
   ImGui::Separator();
   int volume = static_cast<int>(view_.volume);

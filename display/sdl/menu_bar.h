@@ -29,6 +29,7 @@ class MenuBar final : public WindowMenu {
  private:
   void show(bool on);
   bool takes_keys() const;
+  void hold_events(unsigned frames);
   bool go_aside(SDL_Scancode key);
   bool takes_pointer(int x, int y) const;
 
@@ -73,8 +74,10 @@ class MenuBar final : public WindowMenu {
   u64 left_at_ = 0;           // ms; when the pointer went off the bar; 0: it is there
   u64 notices_seen_ = 0, notice_until_ = 0;
   unsigned frames_wanted_ = 0;
-  unsigned frames_closed_ = 0;  // since the last menu that the key opened was closed
-  unsigned frames_held_ = 0;    // before the next event
+  unsigned frames_closed_ = 0;     // since the last menu that the key opened was closed
+  unsigned popups_ = 0;            // that were open in the last frame
+  unsigned frames_unsettled_ = 0;  // in which a menu has waited for what the keyboard chooses
+  unsigned frames_held_ = 0;       // before the next event
 };
 
 }  // namespace relic86

@@ -184,6 +184,15 @@ void MenuCanvas::feed(const SDL_Event& event) {
   }
 }
 
+bool MenuCanvas::is_control_key(SDL_Scancode scancode) {
+  return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const KeyRow& row) { return row.scancode == scancode; });
+}
+
+bool MenuCanvas::choice_settled() {
+  const ImGuiContext& context = *ImGui::GetCurrentContext();
+  return context.NavId != 0 && !context.NavAnyRequest && !context.NavInitRequest;
+}
+
 void MenuCanvas::show_choice() {
 #if IMGUI_VERSION_NUM >= 19140
   ImGui::SetNavCursorVisible(true);
@@ -224,7 +233,8 @@ void MenuCanvas::begin() {
   int width = 0, height = 0;
   SDL_GetRendererOutputSize(renderer_, &width, &height);
   io.DisplaySize = {static_cast<float>(width), static_cast<float>(height)};
-  constexpr float kMillisecond = 0.001f, kLongest = 0.1f;
+  // A host that draws slowly does not make keys repeat that were pressed once.
+  constexpr float kMillisecond = 0.001f, kLongest = 0.033f;
   const u64 now = SDL_GetTicks64();
   io.DeltaTime = std::clamp(static_cast<float>(now - last_frame_) * kMillisecond, kMillisecond, kLongest);
   last_frame_ = now;

@@ -37,6 +37,10 @@ class MenuCanvas {
   void* texture_of(const std::shared_ptr<const Frame>& picture);
   void textures_lost();
 
+  // A key that Dear ImGui looks at while it is down; all others are letters alone.
+  static bool is_control_key(SDL_Scancode scancode);
+  // What the last key asked for has been done: the next one is understood.
+  static bool choice_settled();
   // The keyboard chooses: Dear ImGui shows what, and lets Enter take it.
   static void show_choice();
   // Escape went down before this frame.

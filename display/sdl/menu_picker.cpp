@@ -18,7 +18,8 @@ void MenuPicker::open(Purpose purpose, std::string title, const std::string& fol
   purpose_ = purpose;
   title_ = std::move(title);
   chosen_ = std::move(chosen);
-  open_ = appearing_ = true;
+  open_ = true;
+  frames_ = 0;
   if (folder_.empty()) folder_ = folder;  // later ones begin where the last file was found
   enter(folder_);
 }
@@ -66,12 +67,12 @@ void MenuPicker::draw() {
   ImGui::SetNextWindowSize({std::min(screen.x * 0.9f, kColumns * line), std::min(screen.y * 0.85f, kMostLines * line)},
                            ImGuiCond_Appearing);
   ImGui::SetNextWindowPos({screen.x / 2, screen.y / 2}, ImGuiCond_Appearing, {0.5f, 0.5f});
-  if (appearing_) ImGui::SetNextWindowFocus();
+  if (frames_ == 0) ImGui::SetNextWindowFocus();
   const std::string name = title_ + "###picker";
   if (ImGui::Begin(name.c_str(), &open_, ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoSavedSettings)) {
     ImGui::TextDisabled("%s", folder_.c_str());
     ImGui::SetNextItemWidth(-1);
-    if (appearing_) ImGui::SetKeyboardFocusHere();
+    if (frames_ == 0) ImGui::SetKeyboardFocusHere();
     const char* hint = purpose_ == Purpose::OpenFile ? "a file's name or path" : "the new file's name";
     const bool entered = ImGui::InputTextWithHint("##path", hint, &path_, ImGuiInputTextFlags_EnterReturnsTrue);
     std::string next;
@@ -98,7 +99,7 @@ void MenuPicker::draw() {
     if ((entered || pressed || decided) && !path_.empty()) decide();
   }
   ImGui::End();
-  appearing_ = false;
+  if (appearing()) frames_++;
 }
 
 }  // namespace relic86

@@ -13,6 +13,8 @@ class MenuPicker {
   // chosen: called with an absolute path when the user has decided.
   void open(Purpose purpose, std::string title, const std::string& folder, std::function<void(std::string)> chosen);
   bool is_open() const { return open_; }
+  // It does not take text yet.
+  bool appearing() const { return frames_ < kFramesUntilText; }
   // The widgets of a frame.
   void draw();
 
@@ -21,7 +23,8 @@ class MenuPicker {
   void decide();
 
   bool open_ = false;
-  bool appearing_ = false;
+  static constexpr unsigned kFramesUntilText = 5;
+  unsigned frames_ = kFramesUntilText;  // since it was opened
   Purpose purpose_ = Purpose::OpenFile;
   std::string title_;
   std::string folder_;

@@ -334,7 +334,10 @@ void SdlWindow::copy_when_ready() {
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
-  if (!text.empty()) SDL_SetClipboardText(text.c_str());
+  if (!text.empty())
+    SDL_SetClipboardText(text.c_str());
+  else
+    host_.command(MenuCommand("x-query-screen-text", "The screen is in a graphics mode: it has no text to copy"));
 }
 
 void SdlWindow::close() {
