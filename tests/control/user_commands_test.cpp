@@ -90,10 +90,10 @@ TEST_F(UserCommands, Speed) {
 
 TEST_F(UserCommands, VolumeAndRecording) {
   EXPECT_EQ(run("x-query-sound"), (Json{{"volume", 100}, {"recording", ""}}));
-  run("x-set-volume", {{"percent", 30}});
+  run("x-set-volume", {{"percent", 30u}});
   EXPECT_EQ(monitor("volume 40"), "");
   EXPECT_EQ(run("x-query-sound")["volume"], 40);
-  EXPECT_NE(refusal("x-set-volume", {{"percent", 101}}), "");
+  EXPECT_NE(refusal("x-set-volume", {{"percent", 101u}}), "");
   const std::string file = folder_ + "/part.wav";
   run("x-record-sound", {{"filename", file}});
   EXPECT_EQ(run("x-query-sound")["recording"], file);
