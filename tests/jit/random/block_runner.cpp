@@ -1,0 +1,216 @@
+#include "tests/jit/random/block_runner.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+#include "cpu/access.h"
+#include "cpu/effective_address.h"
+#include "jit/analyse/page_plan.h"
+#include "jit/runtime/engine_area.h"
+#include "jit/runtime/flags.h"
+#include "jit/runtime/lookup_table.h"
+
+namespace relic86::jit {
+
+namespace {
+
+constexpr u64 kCodeBytes = 4u << 20;
+
+BlockRunner& runner(void* context) { return *static_cast<BlockRunner*>(context); }
+const ExitPoint& exit_of(void* exit) { return *static_cast<const ExitPoint*>(exit); }
+
+}  // namespace
+
+BlockRunner::BlockRunner() : cache_(kCodeBytes) {
+  x64::Helpers helpers;
+  helpers.context = this;
+  helpers.load = &load;
+  helpers.store = &store;
+  helpers.probe = &probe;
+  helpers.touch = &touch;
+  helpers.depart = &depart;
+  helpers.flatten = &flatten;
+  helpers.cold = helpers.transfer = helpers.time = helpers.identify = helpers.port = helpers.ported = &unexpected;
+  helpers.known = descriptors_.data();
+  thunks_ = x64::make_thunks(cache_, helpers);
+  RELIC86_ASSERT(thunks_.enter != nullptr);
+  constexpr u32 kDefaultMxcsr = 0x1F80;
+  engine_area(machine_.state()).host_mxcsr = kDefaultMxcsr;
+  LookupTable(reinterpret_cast<VcpuMemory&>(machine_.state())).clear();
+}
+
+u64 BlockRunner::unexpected(void*, void*) {
+  RELIC86_ASSERT(false);
+  return 1;
+}
+
+// As the translator's access_offset() does, from the decoded instruction.
+u32 BlockRunner::offset_of(const ExitPoint& exit) {
+  const CpuState& s = machine_.state();
+  const u32 mask = machine_.cpu().stack_mask();
+  const Insn& insn = *exit.insn;
+  switch (exit.address) {
+    case AddressForm::Operand: return effective_address(s, insn);
+    case AddressForm::BitString: {
+      const u32 index = s.gpr32(insn.reg);
+      const i32 unit = exit.size == 4 ? static_cast<i32>(index) >> 5 : static_cast<i16>(index) >> 4;
+      return (effective_address(s, insn) + static_cast<u32>(unit) * exit.size) & insn.address_mask;
+    }
+    case AddressForm::Table: return (s.gpr32(kEbx) + (s.gpr32(kEax) & 0xFF)) & insn.address_mask;
+    case AddressForm::Push: return (s.gpr32(kEsp) - exit.size) & mask;
+    case AddressForm::PushSelector: return (s.gpr32(kEsp) - 4) & mask;
+    case AddressForm::StackTop: return s.gpr32(kEsp) & mask;
+    case AddressForm::Frame: return s.gpr32(kEbp) & mask;
+    case AddressForm::Source: return s.gpr32(kEsi) & insn.address_mask;
+    case AddressForm::Destination: return s.gpr32(kEdi) & insn.address_mask;
+  }
+  return 0;
+}
+
+u64 BlockRunner::load(void* context, void* point) {
+  BlockRunner& self = runner(context);
+  const ExitPoint& exit = exit_of(point);
+  EngineArea& area = engine_area(self.machine_.state());
+  const u32 offset = self.offset_of(exit);
+  const SegmentName segment = static_cast<SegmentName>(exit.segment);
+  u8 byte = 0;
+  u16 word = 0;
+  u32 wide = 0;
+  Cpu& cpu = self.machine_.cpu();
+  const bool good = exit.size == 1   ? cpu.read(segment, offset, byte)
+                    : exit.size == 2 ? cpu.read(segment, offset, word)
+                                     : cpu.read(segment, offset, wide);
+  area.value = exit.size == 1 ? byte : exit.size == 2 ? word : wide;
+  return good ? 0 : 1;
+}
+
+u64 BlockRunner::store(void* context, void* point) {
+  BlockRunner& self = runner(context);
+  const ExitPoint& exit = exit_of(point);
+  const u64 value = engine_area(self.machine_.state()).value;
+  const u32 offset = self.offset_of(exit);
+  const SegmentName segment = static_cast<SegmentName>(exit.segment);
+  Cpu& cpu = self.machine_.cpu();
+  const bool good = exit.size == 1   ? cpu.write(segment, offset, static_cast<u8>(value))
+                    : exit.size == 2 ? cpu.write(segment, offset, static_cast<u16>(value))
+                                     : cpu.write(segment, offset, static_cast<u32>(value));
+  return good ? 0 : 1;
+}
+
+// Only a page of RAM gets an entry that the access may use; else the block is left before the instruction.
+u64 BlockRunner::probe(void* context, void* point) {
+  BlockRunner& self = runner(context);
+  const ExitPoint& exit = exit_of(point);
+  Cpu& cpu = self.machine_.cpu();
+  const u32 offset = self.offset_of(exit);
+  const Segment& segment = self.machine_.state().segment[exit.segment];
+  if (u64{offset} + exit.size > segment.write_end) return 1;
+  const LinAddr linear(static_cast<u32>(segment.base + offset));
+  if ((linear.raw & (kPageSize - 1)) + exit.size > kPageSize) return 1;
+  if (!cpu.mmu().probe_write(linear, exit.size, cpu.privilege())) return 1;
+  return (cpu.mmu().tlb().write_entry(linear, cpu.privilege()) & kTlbFast) != 0 ? 0 : 1;
+}
+
+u64 BlockRunner::touch(void* context, void* point) {
+  BlockRunner& self = runner(context);
+  const ExitPoint& exit = exit_of(point);
+  Cpu& cpu = self.machine_.cpu();
+  const u32 offset = self.offset_of(exit);
+  const Segment& segment = self.machine_.state().segment[exit.segment];
+  EngineArea& area = engine_area(self.machine_.state());
+  area.value = 0;
+  if (u64{offset} + exit.size > segment.write_end) return 1;
+  const LinAddr linear(static_cast<u32>(segment.base + offset));
+  const bool good = exit.write ? cpu.mmu().probe_write(linear, exit.size, cpu.privilege())
+                               : cpu.mmu().probe_read(linear, exit.size, cpu.privilege());
+  if (!good) return 1;
+  const Tlb& tlb = cpu.mmu().tlb();
+  const u64 entry =
+      exit.wants_writable ? tlb.write_entry(linear, cpu.privilege()) : tlb.read_entry(linear, cpu.privilege());
+  area.value = entry & kTlbFast;
+  return 0;
+}
+
+u64 BlockRunner::depart(void*, void*) { return 1; }
+
+void BlockRunner::settle(const ExitPoint& exit) {
+  EngineArea& area = engine_area(machine_.state());
+  if (exit.from_home) {
+    RELIC86_ASSERT(!FlagRecords::is_record(area.home_step));
+    settle_home(machine_.cpu());
+  } else {
+    area.home_step = area.home_partial = 0;
+  }
+  for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(machine_.cpu(), exit.owner->steps[i]);
+}
+
+u64 BlockRunner::flatten(void* context, void* point) {
+  BlockRunner& self = runner(context);
+  self.settle(exit_of(point));
+  engine_area(self.machine_.state()).value = u64{self.machine_.state().flags.eflags()} | kFixed1 | kIF;
+  return 0;
+}
+
+BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mode& mode,
+                                      const x64::EmitterOptions& options, u64 budget) {
+  CpuState& state = machine_.state();
+  EngineArea& area = engine_area(state);
+  BlockIr ir = generated.ir;
+  if (options.share) plan_pages(ir, mode);
+  CodeBlock block;
+  block.first = BackingOffset(state.eip());
+  Translation translation;
+  translation.block = &block;
+  asmjit::CodeHolder code;
+  code.init(asmjit::Environment::host());
+  const x64::ModeTag tag = [](const Mode&) { return LookupTable::tag_of(1); };
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_, options);
+  Outcome outcome;
+  if (!emitter.run()) {
+    for (const u32 number : translation.flag_records) records_.remove(number);
+    return outcome;
+  }
+  const CodeCache::Placed placed = cache_.place(code);
+  RELIC86_ASSERT(placed.executable != nullptr);
+  translation.code = placed.executable;
+  // A branch to the block's own start closes the loop.
+  for (const auto& exit : translation.exits) {
+    if (exit->kind != ExitKind::Branch || !exit->linkable || exit->crosses || exit->unshared) continue;
+    if (exit->eip != static_cast<i32>(block.first.raw & (kPageSize - 1))) continue;
+    const bool at_once =
+        !exit->lazy || (translation.lazy_entry && (translation.entry_clobbers & exit->lazy_registers) == 0);
+    if (!at_once) continue;
+    const u32 entry = exit->loop && translation.loop_offset != 0 ? translation.loop_offset : translation.entry_offset;
+    const i32 distance = static_cast<i32>(entry) - static_cast<i32>(exit->jump_offset + 4);
+    std::memcpy(placed.writable + exit->jump_offset, &distance, sizeof distance);
+  }
+  area.page_eip = i64{state.eip()} - static_cast<i64>(block.first.raw & (kPageSize - 1));
+  area.page_end = i64{0xFFFFFFFF};
+  area.home_step = area.home_partial = 0;
+  state.remaining = static_cast<i64>(budget);
+  thunks_.enter(translation.entry(), &state);
+  const ExitPoint& exit = *reinterpret_cast<ExitPoint*>(area.exit_point);
+  // A branch whose flags were left as a record, and that was linked meanwhile, has none here.
+  if (exit.from_home && FlagRecords::is_record(area.home_step)) {
+    const FlagRecord& record = records_[FlagRecords::number_of(area.home_step)];
+    area.home_step = area.home_partial = 0;
+    for (u32 i = record.first_step; i < record.last_step; ++i) apply_step(machine_.cpu(), record.owner->steps[i]);
+    for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(machine_.cpu(), translation.steps[i]);
+  } else {
+    settle(exit);
+  }
+  state.remaining += exit.undone;
+  outcome.executed = budget - static_cast<u64>(state.remaining);
+  outcome.kind = exit.kind == ExitKind::Branch && !exit.unshared ? Outcome::Gone
+                 : exit.kind == ExitKind::Indirect               ? Outcome::Gone
+                                                                 : Outcome::Left;
+  state.rip = exit.kind == ExitKind::Indirect
+                  ? static_cast<u32>(area.target)
+                  : static_cast<u32>(area.page_eip + static_cast<u32>(exit.eip)) & exit.eip_mask;
+  for (const u32 number : translation.flag_records) records_.remove(number);
+  cache_.release(placed.executable, placed.size);
+  return outcome;
+}
+
+}  // namespace relic86::jit

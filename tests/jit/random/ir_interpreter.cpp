@@ -1,0 +1,345 @@
+#include "tests/jit/random/ir_interpreter.h"
+
+#include <bit>
+
+#include "base/assert.h"
+#include "cpu/access.h"
+#include "cpu/semantics/exec_builder.h"
+
+namespace relic86::jit {
+
+namespace {
+
+constexpr u64 mask_of(unsigned bytes) { return bytes >= 8 ? ~u64{0} : (u64{1} << (8 * bytes)) - 1; }
+
+i64 signed_of(u64 value, unsigned bytes) {
+  const unsigned unused = 64 - 8 * bytes;
+  return static_cast<i64>(value << unused) >> unused;
+}
+
+}  // namespace
+
+u64 IrInterpreter::get(u8 size, u8 reg) const {
+  const CpuState& state = cpu_.state();
+  if (size == 1 && reg >= 4) return state.gpr32(reg & 3) >> 8 & 0xFF;
+  return state.gpr32(reg) & mask_of(size);
+}
+
+void IrInterpreter::set(u8 size, u8 reg, u64 value) {
+  CpuState& state = cpu_.state();
+  const bool high = size == 1 && reg >= 4;
+  const unsigned index = high ? reg & 3u : reg, shift = high ? 8 : 0;
+  const u64 mask = mask_of(size) << shift;
+  state.gpr[index] = static_cast<u32>((state.gpr32(index) & ~mask) | (value << shift & mask));
+}
+
+u32 IrInterpreter::offset_of(const Node& address) const {
+  const auto part = [this](u8 reg) { return reg < 8 ? cpu_.state().gpr32(reg) : 0; };
+  const u32 sum = part(address.base) + (part(address.index) << address.scale) + address.immediate;
+  return sum & static_cast<u32>(mask_of(address.address_size));
+}
+
+u32 IrInterpreter::string_offset(const Node& n) const {
+  return cpu_.state().gpr32(n.reg) & static_cast<u32>(mask_of(n.address_size));
+}
+
+bool IrInterpreter::read(SegmentName segment, u32 offset, u8 size, u64& value) {
+  u8 byte = 0;
+  u16 word = 0;
+  u32 wide = 0;
+  const bool good = size == 1   ? cpu_.read(segment, offset, byte)
+                    : size == 2 ? cpu_.read(segment, offset, word)
+                                : cpu_.read(segment, offset, wide);
+  value = size == 1 ? byte : size == 2 ? word : wide;
+  return good;
+}
+
+bool IrInterpreter::write(SegmentName segment, u32 offset, u8 size, u64 value) {
+  return size == 1   ? cpu_.write(segment, offset, static_cast<u8>(value))
+         : size == 2 ? cpu_.write(segment, offset, static_cast<u16>(value))
+                     : cpu_.write(segment, offset, static_cast<u32>(value));
+}
+
+void IrInterpreter::move_stack_pointer(u32 to) { set(mode_.stack32 ? 4 : 2, kEsp, to); }
+
+// Whether one of the sixteen conditions holds (SDM 1 appendix B).
+bool IrInterpreter::condition(u32 code) const {
+  const u32 flags = cpu_.state().flags.eflags();
+  const auto is = [flags](u32 flag) { return (flags & flag) != 0; };
+  bool holds = false;
+  switch (static_cast<Condition>(code & 0xE)) {
+    case Condition::Overflow: holds = is(kOF); break;
+    case Condition::Below: holds = is(kCF); break;
+    case Condition::Equal: holds = is(kZF); break;
+    case Condition::BelowOrEqual: holds = is(kCF) || is(kZF); break;
+    case Condition::Sign: holds = is(kSF); break;
+    case Condition::ParityEven: holds = is(kPF); break;
+    case Condition::Less: holds = is(kSF) != is(kOF); break;
+    default: holds = is(kZF) || is(kSF) != is(kOF); break;
+  }
+  return holds != ((code & 1) != 0);
+}
+
+// Flags are what the instructions of the same names make of them.
+template <class W>
+bool IrInterpreter::arithmetic_of(const Node& n, Result& result) {
+  const Insn none;
+  ExecBuilder b(cpu_, none);
+  const auto number = [this](u16 id) { return id == kNoValue ? u64{0} : value(id); };
+  const auto x = ExecBuilder::constant<W>(static_cast<W>(number(n.a)));
+  const auto y = ExecBuilder::constant<W>(static_cast<W>(number(n.b)));
+  const auto count = ExecBuilder::constant<u8>(static_cast<u8>(number(n.b)));
+  const auto count3 = ExecBuilder::constant<u8>(static_cast<u8>(number(n.c)));
+  // The builder's values are opaque: they come out by way of EAX.
+  CpuState& state = cpu_.state();
+  const u64 kept = state.gpr[kEax];
+  const auto out = [&](const auto& made) {
+    b.store(FixedRegister<W, kEax>{}, made);
+    result.low = state.gpr32(kEax) & mask_of(sizeof(W));
+    state.gpr[kEax] = kept;
+  };
+  const auto out_pair = [&](const auto& made) {
+    out(made.high);
+    result.high = result.low;
+    out(made.low);
+  };
+  switch (n.op) {
+    case Op::Add: out(b.add(x, y)); return true;
+    case Op::Adc: out(b.adc(x, y)); return true;
+    case Op::Sub: out(b.sub(x, y)); return true;
+    case Op::Sbb: out(b.sbb(x, y)); return true;
+    case Op::And: out(b.and_(x, y)); return true;
+    case Op::Or: out(b.or_(x, y)); return true;
+    case Op::Xor: out(b.xor_(x, y)); return true;
+    case Op::Neg: out(b.neg(x)); return true;
+    case Op::Inc: out(b.inc(x)); return true;
+    case Op::Dec: out(b.dec(x)); return true;
+    case Op::Shl: out(b.shl(x, count)); return true;
+    case Op::Shr: out(b.shr(x, count)); return true;
+    case Op::Sar: out(b.sar(x, count)); return true;
+    case Op::Rol: out(b.rol(x, count)); return true;
+    case Op::Ror: out(b.ror(x, count)); return true;
+    case Op::Rcl: out(b.rcl(x, count)); return true;
+    case Op::Rcr: out(b.rcr(x, count)); return true;
+    case Op::Mul: out_pair(b.mul(x, y)); return true;
+    case Op::Imul: out_pair(b.imul(x, y)); return true;
+    case Op::Bt: b.bt(x, y); return true;
+    case Op::Bts: out(b.bts(x, y)); return true;
+    case Op::Btr: out(b.btr(x, y)); return true;
+    case Op::Btc: out(b.btc(x, y)); return true;
+    case Op::Bsf: out(b.bsf(x, y)); return true;
+    case Op::Bsr: out(b.bsr(x, y)); return true;
+    case Op::Shld:
+      if constexpr (sizeof(W) > 1) out(b.shld(x, y, count3));
+      return true;
+    case Op::Shrd:
+      if constexpr (sizeof(W) > 1) out(b.shrd(x, y, count3));
+      return true;
+    default: return false;
+  }
+}
+
+bool IrInterpreter::arithmetic(const Node& n, Result& result) {
+  switch (n.size) {
+    case 1: return arithmetic_of<u8>(n, result);
+    case 2: return arithmetic_of<u16>(n, result);
+    default: return arithmetic_of<u32>(n, result);
+  }
+}
+
+IrInterpreter::Flow IrInterpreter::divide(const Node& n, Result& result) {
+  const unsigned bits = 8u * n.size;
+  const u64 dividend = value(n.a) << bits | value(n.b), divisor = value(n.c);
+  if (divisor == 0) return Flow::Stopped;
+  if (n.op == Op::Div) {
+    if (dividend / divisor > mask_of(n.size)) return Flow::Stopped;
+    result = {dividend / divisor, dividend % divisor};
+    return Flow::Next;
+  }
+  const i64 left = signed_of(dividend, 2u * n.size), right = signed_of(divisor, n.size);
+  if (right == -1 && left == signed_of(u64{1} << (2 * bits - 1), 2u * n.size)) return Flow::Stopped;
+  const i64 quotient = left / right;
+  if (quotient != signed_of(static_cast<u64>(quotient), n.size)) return Flow::Stopped;
+  result = {static_cast<u64>(quotient) & mask_of(n.size), static_cast<u64>(left % right) & mask_of(n.size)};
+  return Flow::Next;
+}
+
+IrInterpreter::Flow IrInterpreter::memory(const InsnIr& insn, u16 id) {
+  const Node& n = insn.nodes[id];
+  const Node& named = insn.nodes[n.a];
+  const Node& address = named.op == Op::BitAddress ? insn.nodes[named.a] : named;
+  const SegmentName segment = static_cast<SegmentName>(address.segment);
+  const u32 offset = static_cast<u32>(value(n.a));
+  observe(n, offset);
+  u64 loaded = 0;
+  bool good = false;
+  if (n.op == Op::Store) {
+    good = write(segment, offset, n.size, value(n.b));
+  } else {
+    good = read(segment, offset, n.size, loaded);
+  }
+  results_[id].low = loaded;
+  return good ? Flow::Next : Flow::Stopped;
+}
+
+IrInterpreter::Flow IrInterpreter::stack(const Node& n, Result& result) {
+  const u32 mask = mode_.stack32 ? 0xFFFFFFFF : 0xFFFF;
+  switch (n.op) {
+    case Op::Push: {
+      const u32 to = stack_pointer() - (n.immediate != 0 ? n.immediate : n.size);
+      observe(n, to & mask);
+      if (!write(kSs, to & mask, n.size, value(n.a))) return Flow::Stopped;
+      move_stack_pointer(to);
+      break;
+    }
+    case Op::Pop:
+      observe(n, stack_pointer() & mask);
+      if (!read(kSs, stack_pointer() & mask, n.size, result.low)) return Flow::Stopped;
+      move_stack_pointer(stack_pointer() + n.size);
+      break;
+    case Op::Peek:
+      observe(n, cpu_.state().gpr32(n.reg) & mask);
+      if (!read(kSs, cpu_.state().gpr32(n.reg) & mask, n.size, result.low)) return Flow::Stopped;
+      break;
+    case Op::PushAll: {
+      const u32 from = stack_pointer();
+      for (u32 i = 0; i < 8; ++i) {
+        if (!write(kSs, (from - (i + 1) * n.size) & mask, n.size, get(n.size, static_cast<u8>(i))))
+          return Flow::Stopped;
+      }
+      move_stack_pointer(from - 8u * n.size);
+      break;
+    }
+    case Op::PopAll: {
+      const u32 from = stack_pointer();
+      for (u32 i = 8; i-- > 0;) {
+        u64 popped = 0;
+        if (!read(kSs, (from + (7 - i) * n.size) & mask, n.size, popped)) return Flow::Stopped;
+        if (i != kEsp) set(n.size, static_cast<u8>(i), popped);
+      }
+      move_stack_pointer(from + 8u * n.size);
+      break;
+    }
+    case Op::Enter: {
+      const u32 frame = stack_pointer() - n.size;
+      if (!write(kSs, frame & mask, n.size, get(n.size, kEbp))) return Flow::Stopped;
+      const u32 whole = mode_.stack32 ? frame : (stack_pointer() & 0xFFFF0000) | (frame & 0xFFFF);
+      set(n.size, kEbp, whole);
+      move_stack_pointer(frame - n.immediate);
+      break;
+    }
+    default: move_stack_pointer(cpu_.state().gpr32(n.reg) + n.immediate); break;  // SetStackPointer
+  }
+  return Flow::Next;
+}
+
+IrInterpreter::Flow IrInterpreter::jump(const Node& n) {
+  if (n.op == Op::JumpIfCounting) set(n.address_size, kEcx, get(n.address_size, kEcx) - 1);
+  if (n.op == Op::JumpIf || n.op == Op::JumpIfCounting) {
+    if (value(n.a) == 0) return Flow::Next;
+    target_ = {true, n.immediate};
+    return Flow::Jumped;
+  }
+  const Node& to = insn_->nodes[n.a];
+  target_ = {to.op == Op::TargetOf, to.op == Op::TargetOf ? to.immediate : static_cast<u32>(value(n.a))};
+  return Flow::Jumped;
+}
+
+IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
+  const Node& n = insn.nodes[id];
+  Result& result = results_[id];
+  CpuState& state = cpu_.state();
+  switch (n.op) {
+    case Op::Constant: result.low = n.immediate; break;
+    case Op::GetRegister: result.low = get(n.size, n.reg); break;
+    case Op::SetRegister: set(n.size, n.reg, value(n.a)); break;
+    case Op::Address: result.low = offset_of(n); break;
+    case Op::BitAddress: {
+      const i64 index = signed_of(value(n.b), n.size) >> std::countr_zero(8u * n.size);
+      const Node& address = insn.nodes[n.a];
+      result.low = (value(n.a) + static_cast<u64>(index * n.size)) & mask_of(address.address_size);
+      break;
+    }
+    case Op::Load:
+    case Op::LoadForWrite:
+    case Op::Store: return memory(insn, id);
+    case Op::ZeroExtend:
+    case Op::Truncate: result.low = value(n.a) & mask_of(n.size); break;
+    case Op::SignExtend: result.low = static_cast<u64>(signed_of(value(n.a), n.reg)) & mask_of(n.size); break;
+    case Op::HighHalf: result.low = value(n.a) >> (8 * n.size) & mask_of(n.size); break;
+    case Op::Not: result.low = ~value(n.a) & mask_of(n.size); break;
+    case Op::Div:
+    case Op::Idiv: return divide(n, result);
+    case Op::Low: result.low = results_[n.a].low; break;
+    case Op::High: result.low = results_[n.a].high; break;
+    case Op::ByteSwap: result.low = __builtin_bswap32(static_cast<u32>(value(n.a))); break;
+    case Op::SetCarry: {
+      constexpr u32 kComplement = 2;
+      state.flags.set_cf(n.immediate == kComplement ? !state.flags.cf() : n.immediate != 0);
+      break;
+    }
+    case Op::SetFlagsByte: {
+      constexpr u32 kByte = kSF | kZF | kAF | kPF | kCF;
+      state.flags.set_eflags((state.flags.eflags() & kOF) | (static_cast<u32>(value(n.a)) & kByte));
+      break;
+    }
+    case Op::FlagsByte: result.low = (state.flags.eflags() & 0xD5) | kFixed1; break;
+    case Op::Condition: result.low = condition(n.immediate); break;
+    case Op::ZeroCount: {
+      // A jump that counts asks when it has counted.
+      const u64 less = insn.nodes.back().op == Op::JumpIfCounting ? 1 : 0;
+      result.low = ((get(n.size, kEcx) - less) & mask_of(n.size)) == 0;
+      break;
+    }
+    case Op::Invert: result.low = value(n.a) ^ 1; break;
+    case Op::Both: result.low = value(n.a) & value(n.b); break;
+    case Op::Select: result.low = value(n.a) != 0 ? value(n.b) : value(n.c); break;
+    case Op::Truth: result.low = value(n.a); break;
+    case Op::Push:
+    case Op::Pop:
+    case Op::Peek:
+    case Op::PushAll:
+    case Op::PopAll:
+    case Op::Enter:
+    case Op::SetStackPointer: return stack(n, result);
+    case Op::NextInstruction: result.low = (begin_ + n.immediate) & mask_of(n.size); break;
+    case Op::TargetOf: break;
+    case Op::JumpTo:
+    case Op::Call:
+    case Op::Return:
+    case Op::JumpIf:
+    case Op::JumpIfCounting: return jump(n);
+    case Op::StringLoad:
+      if (!read(static_cast<SegmentName>(n.segment), string_offset(n), n.size, result.low)) return Flow::Stopped;
+      break;
+    case Op::StringStore:
+      if (!write(static_cast<SegmentName>(n.segment), string_offset(n), n.size, value(n.b))) return Flow::Stopped;
+      break;
+    case Op::Advance:
+      for (const u8 reg : {u8{kEsi}, u8{kEdi}}) {
+        if ((n.immediate >> reg & 1) == 0) continue;
+        set(n.address_size, reg, get(n.address_size, reg) + (mode_.down ? u64{0} - n.size : u64{n.size}));
+      }
+      break;
+    case Op::TableLoad: {
+      const u32 offset = (state.gpr32(kEbx) + (state.gpr32(kEax) & 0xFF)) & static_cast<u32>(mask_of(n.address_size));
+      if (!read(static_cast<SegmentName>(n.segment), offset, 1, result.low)) return Flow::Stopped;
+      break;
+    }
+    case Op::Selector: result.low = state.segment[n.segment].selector.raw; break;
+    default: RELIC86_ASSERT(arithmetic(n, result)); break;
+  }
+  return Flow::Next;
+}
+
+IrInterpreter::Flow IrInterpreter::step(const BlockIr& block, std::size_t at) {
+  insn_ = &block.insns[at];
+  results_.assign(insn_->nodes.size(), Result{});
+  for (u16 id = 0; id < insn_->nodes.size(); ++id) {
+    const Flow flow = node(*insn_, id);
+    if (flow != Flow::Next) return flow;
+  }
+  return Flow::Next;
+}
+
+}  // namespace relic86::jit
