@@ -4,14 +4,12 @@
 #include "cpu/cpu.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
+#include "cpu/sized_access.h"
 #include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
 namespace {
-
-// Bytes of the operand size.
-u32 operand_bytes(const Insn& insn) { return insn.operand64() ? 8 : insn.operand32() ? 4 : 2; }
 
 // A register of so many bytes.
 void write_full(CpuState& state, unsigned index, u32 size, u64 value) {
@@ -20,21 +18,6 @@ void write_full(CpuState& state, unsigned index, u32 size, u64 value) {
   } else {
     state.gpr[index] = size == 4 ? static_cast<u32>(value) : value;
   }
-}
-
-// An operand of 2, 4 or 8 bytes.
-bool read_sized(Cpu& cpu, SegmentName segment, u64 offset, u32 size, u64& value) {
-  if (size == 8) return cpu.read(segment, offset, value);
-  u32 half = 0;
-  u16 word = 0;
-  if (!(size == 4 ? cpu.read(segment, offset, half) : cpu.read(segment, offset, word))) return false;
-  value = size == 4 ? half : word;
-  return true;
-}
-bool write_sized(Cpu& cpu, SegmentName segment, u64 offset, u32 size, u64 value) {
-  if (size == 8) return cpu.write(segment, offset, value);
-  return size == 4 ? cpu.write(segment, offset, static_cast<u32>(value))
-                   : cpu.write(segment, offset, static_cast<u16>(value));
 }
 
 // One stack slot at an offset in SS.

@@ -1,0 +1,38 @@
+#include "cpu/sized_access.h"
+
+#include "cpu/access.h"
+#include "cpu/cpu.h"
+#include "cpu/effective_address.h"
+#include "cpu/vendor_behaviour.h"
+
+namespace relic86 {
+
+bool read_sized(Cpu& cpu, SegmentName segment, u64 offset, unsigned bytes, u64& value) {
+  if (bytes == 8) return cpu.read(segment, offset, value);
+  u32 half = 0;
+  u16 word = 0;
+  if (!(bytes == 4 ? cpu.read(segment, offset, half) : cpu.read(segment, offset, word))) return false;
+  value = bytes == 4 ? half : word;
+  return true;
+}
+
+bool write_sized(Cpu& cpu, SegmentName segment, u64 offset, unsigned bytes, u64 value) {
+  if (bytes == 8) return cpu.write(segment, offset, value);
+  return bytes == 4 ? cpu.write(segment, offset, static_cast<u32>(value))
+                    : cpu.write(segment, offset, static_cast<u16>(value));
+}
+
+bool read_far_pointer(Cpu& cpu, const Insn& insn, Selector& selector, u64& offset) {
+  constexpr unsigned kLargest32 = 4;
+  const SegmentName segment = operand_segment(insn);
+  const u64 at = effective_address(cpu.state(), insn);
+  unsigned bytes = operand_bytes(insn);
+  if (bytes == 8 && !cpu.vendor().far_pointers_of_64_bits) bytes = kLargest32;
+  u16 word = 0;
+  if (!read_sized(cpu, segment, at, bytes, offset) || !cpu.read(segment, masked_offset(insn, at + bytes), word))
+    return false;
+  selector = Selector(word);
+  return true;
+}
+
+}  // namespace relic86
