@@ -24,6 +24,13 @@ bool available(const Cpu& cpu) {
   return state.mode.code64 || cpu.vendor().syscall_outside_64_bit_mode;
 }
 
+// Both look at TF when they are done: a kernel masks it at SYSCALL, and SYSRET traps as if the program's SYSCALL just
+// had ended (QEMU and KVM agree).
+Flow done(Cpu& cpu) {
+  if ((cpu.eflags() & kTF) != 0) cpu.request(kPendingSingleStep);
+  return Flow::StopAt;
+}
+
 u32 selector_of(u64 star, unsigned shift) { return static_cast<u32>(star >> shift) & kStarSelectorMask; }
 
 }  // namespace
@@ -49,7 +56,7 @@ Flow syscall(Cpu& cpu, const Insn& insn) {
     state.set_gpr32(kEcx, static_cast<u32>(next));
     cpu.set_eflags(flags & ~(kVM | kIF | kRF));
   }
-  return Flow::StopAt;
+  return done(cpu);
 }
 
 Flow sysret(Cpu& cpu, const Insn& insn) {
@@ -68,7 +75,7 @@ Flow sysret(Cpu& cpu, const Insn& insn) {
   cpu.update_mode();
   constexpr u32 kFromR11 = 0x3C7FD7;  // all but RF, VM and what is reserved
   cpu.set_eflags(from64 ? saved & kFromR11 : cpu.eflags() | kIF);
-  return Flow::StopAt;
+  return done(cpu);
 }
 
 Flow swapgs(Cpu& cpu, const Insn&) {

@@ -165,6 +165,27 @@ TEST(LongMode, SwapgsSaysWhatAccessesNeed) {
 }
 
 // EFER.FFXSR: FXSAVE and FXRSTOR of ring 0 leave the XMM registers alone.
+// SYSCALL that masks TF does not trap, SYSRET that sets it does before the program goes on.
+TEST(LongMode, TrapOfSyscallAndSysretIsTfAfterwards) {
+  constexpr u64 kBs = 1u << 14;
+  LongMachine m;
+  CpuState& s = m.state();
+  s.efer |= kEferSce;
+  s.star = u64{0x23} << 48 | u64{0x08} << 32;
+  s.lstar = 0x2000;
+  s.fmask = kTF;
+  m.code({0x0F, 0x05});             // SYSCALL
+  m.poke<u32>(0x2000, 0x90070F48);  // SYSRETQ
+  m.cpu().set_eflags(kTF);
+  m.step();
+  EXPECT_EQ(s.rip, 0x2000u);
+  EXPECT_EQ(s.dr[6] & kBs, 0u);
+  EXPECT_EQ(s.gpr[11] & kTF, u64{kTF});
+  m.step();
+  EXPECT_EQ(s.rip, LongMachine::kCode + 2);
+  EXPECT_EQ(s.dr[6] & kBs, kBs);  // the trap was on its way; there is no handler here
+}
+
 TEST(LongMode, FastFxsave) {
   LongMachine m;
   CpuState& s = m.state();
