@@ -11,15 +11,6 @@ namespace relic86 {
 
 namespace {
 
-// A register of so many bytes.
-void write_full(CpuState& state, unsigned index, u32 size, u64 value) {
-  if (size == 2) {
-    state.gpr[index] = (state.gpr[index] & ~u64{0xFFFF}) | (value & 0xFFFF);
-  } else {
-    state.gpr[index] = size == 4 ? static_cast<u32>(value) : value;
-  }
-}
-
 // One stack slot at an offset in SS.
 bool read_slot(Cpu& cpu, u64 offset, u32 size, u64& value) {
   return read_sized(cpu, kSs, offset & cpu.pointer_mask(), size, value);
@@ -130,7 +121,7 @@ Flow pop_register(Cpu& cpu, const Insn& insn) {
   const u32 size = operand_bytes(insn);
   if (!read_slot(cpu, pointer, size, value)) return Flow::Fault;
   set_stack_pointer(cpu, pointer + size);
-  write_full(state, insn.rm, size, value);
+  write_sized_register(state, insn.rm, size, value);
   return Flow::Next;
 }
 
@@ -167,7 +158,7 @@ Flow popa(Cpu& cpu, const Insn& insn) {
   for (u32 slot = 0; slot < 8; ++slot) {
     u64 value = 0;
     if (!read_slot(cpu, top + slot * size, size, value)) return Flow::Fault;
-    if (7 - slot != kEsp) write_full(state, 7 - slot, size, value);
+    if (7 - slot != kEsp) write_sized_register(state, 7 - slot, size, value);
   }
   set_stack_pointer(cpu, top + 8 * size);
   return Flow::Next;
@@ -204,7 +195,7 @@ Flow enter(Cpu& cpu, const Insn& insn) {
   const u64 bottom = top - (1 + level) * size - static_cast<u16>(insn.immediate);
   // The new top of the stack must be writable too (SDM 2, ENTER).
   if (!cpu.probe_write(kSs, bottom & mask, size)) return Flow::Fault;
-  write_full(state, kEbp, size, frame);
+  write_sized_register(state, kEbp, size, frame);
   set_stack_pointer(cpu, bottom);
   return Flow::Next;
 }

@@ -22,6 +22,22 @@ bool write_sized(Cpu& cpu, SegmentName segment, u64 offset, unsigned bytes, u64 
                     : cpu.write(segment, offset, static_cast<u16>(value));
 }
 
+void write_sized_register(CpuState& state, unsigned index, unsigned bytes, u64 value) {
+  u64& reg = state.gpr[index];
+  if (bytes == 2) {
+    reg = (reg & ~u64{0xFFFF}) | (value & 0xFFFF);
+  } else {
+    reg = bytes == 4 ? static_cast<u32>(value) : value;
+  }
+}
+
+bool read_rm(Cpu& cpu, const Insn& insn, unsigned bytes, u64& value) {
+  const CpuState& state = cpu.state();
+  if (insn.memory()) return read_sized(cpu, operand_segment(insn), effective_address(state, insn), bytes, value);
+  value = state.gpr[insn.rm] & (~u64{0} >> (64 - bytes * 8));
+  return true;
+}
+
 bool read_far_pointer(Cpu& cpu, const Insn& insn, Selector& selector, u64& offset) {
   constexpr unsigned kLargest32 = 4;
   const SegmentName segment = operand_segment(insn);
