@@ -58,6 +58,8 @@ constexpr FeatureRow kFeatures[] = {
     {"pni", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"sse3", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"ssse3", FeatureRow::Ecx, kCpuidSsse3, insn(Feature::Ssse3)},
+    {"sse4.1", FeatureRow::Ecx, kCpuidSse41, insn(Feature::Sse41)},
+    {"sse4.2", FeatureRow::Ecx, kCpuidSse42, insn(Feature::Sse42)},
     {"x2apic", FeatureRow::Ecx, kCpuidX2apic, 0},
     {"tsc-deadline", FeatureRow::Ecx, kCpuidTscDeadline, 0},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
@@ -133,8 +135,8 @@ constexpr u32 kP3 = kP6 | kCpuidMmx | kCpuidFxsr | kCpuidSse;
 constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
 
 CpuModel make_max() {
-  constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidPcid | kCpuidX2apic |
-                       kCpuidMovbe | kCpuidPopcnt | kCpuidTscDeadline | kCpuidRdrand;
+  constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidPcid | kCpuidSse41 |
+                       kCpuidSse42 | kCpuidX2apic | kCpuidMovbe | kCpuidPopcnt | kCpuidTscDeadline | kCpuidRdrand;
   constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidFfxsr | kCpuidGiantPages | kCpuidRdtscp | kCpuidLongMode;
   CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx, kExtended, kIntel,
                         "relic86 Virtual CPU");
@@ -142,6 +144,16 @@ CpuModel make_max() {
   model.structured_ebx =
       kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx | kCpuidSmap;
   model.structured_ecx = kCpuidUmip;
+  add_instructions(model);
+  return model;
+}
+
+CpuModel make_nehalem() {
+  constexpr u32 kEcx = kCpuidSse3 | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidSse41 | kCpuidSse42 | kCpuidPopcnt;
+  constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidLongMode;
+  CpuModel model = make("Nehalem", "Intel Core i7 9xx: x86-64-v2", Feature::I80486, 6, 26, 3, kP4, kEcx, kExtended,
+                        kIntel, "relic86 Virtual CPU");
+  model.extended_ecx = kCpuidLahf64;
   add_instructions(model);
   return model;
 }
@@ -169,11 +181,12 @@ const std::vector<CpuModel>& models() {
            "relic86 Virtual CPU"),
       make("kvm32", "32-bit processor of QEMU's name for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme}, kCpuidSse3,
            0, kIntel, "relic86 Virtual CPU"),
-      make("kvm64", "the 32-bit view of QEMU's 64-bit processor for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme},
-           kCpuidSse3, kCpuidNx, kIntel, "relic86 Virtual CPU"),
+      make("kvm64", "the 32-bit view of QEMU's 64-bit processor for KVM", F::I80486, 15, 6, 1, kP4, kCpuidSse3,
+           kCpuidNx, kIntel, "relic86 Virtual CPU"),
       make("coreduo", "Intel Core Duo", F::I80486, 6, 14, 8, kP4, kCpuidSse3 | kCpuidMonitor, kCpuidNx, kIntel,
            "Intel(R) Core(TM) Duo processor"),
       make_qemu64(),
+      make_nehalem(),
       make_max(),
   };
   return table;
@@ -232,6 +245,22 @@ u32 CpuModel::last_basic_leaf() const {
   if ((structured_ebx | structured_ecx) != 0) return 7;
   if ((features_ecx & kCpuidMonitor) != 0) return 5;
   return family >= 6 ? 2 : 1;
+}
+
+Result<> fit_to_host(CpuModel& model, const HostUnits& units) {
+  const std::pair<std::string_view, bool> kNeeded[] = {{"sse4.1", units.sse41}, {"sse4.2", units.sse42}};
+  for (const auto& [name, there] : kNeeded) {
+    const FeatureRow& row = *std::find_if(std::begin(kFeatures), std::end(kFeatures),
+                                          [name = name](const FeatureRow& each) { return each.name == name; });
+    u32& bits = register_of(model, row.where);
+    if (there || (bits & row.bit) == 0) continue;
+    if (model.name != "max")
+      return Error{fmt::format("-cpu {}: {} is left to the host, which has none; add ',-{}' or choose qemu64",
+                               model.name, name, name)};
+    bits &= ~row.bit;
+    model.instructions &= ~row.instructions;
+  }
+  return {};
 }
 
 const CpuModel* find_cpu_model(std::string_view name) {

@@ -48,6 +48,8 @@ enum class Feature : u8 {
   Sse2,
   Sse3,
   Ssse3,
+  Sse41,
+  Sse42,
   Clflush,
   Pause,
   Monitor,

@@ -98,6 +98,8 @@ Flow rdrand(Cpu& cpu, const Insn& insn);
 Flow read_segment_base(Cpu& cpu, const Insn& insn);
 Flow write_segment_base(Cpu& cpu, const Insn& insn);
 Flow invpcid(Cpu& cpu, const Insn& insn);
+Flow crc32(Cpu& cpu, const Insn& insn);
+Flow crc32_byte(Cpu& cpu, const Insn& insn);
 // --- With long mode ---
 Flow syscall(Cpu& cpu, const Insn& insn);
 Flow sysret(Cpu& cpu, const Insn& insn);
