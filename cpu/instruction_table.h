@@ -49,7 +49,7 @@ enum class Feature : u8 {
   Sse3,
   Ssse3,
   Clflush,
-  Pause,
+  Pause,  // PAUSE is more than NOP: the machine has several processors
   Monitor,
   Smap,
   Rdtscp,
