@@ -62,6 +62,9 @@ constexpr FeatureRow kFeatures[] = {
     {"tsc-deadline", FeatureRow::Ecx, kCpuidTscDeadline, 0},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
     {"monitor", FeatureRow::Ecx, kCpuidMonitor, insn(Feature::Monitor)},
+    {"pcid", FeatureRow::Ecx, kCpuidPcid, 0},
+    {"movbe", FeatureRow::Ecx, kCpuidMovbe, insn(Feature::Movbe)},
+    {"rdrand", FeatureRow::Ecx, kCpuidRdrand, insn(Feature::Rdrand)},
     {"popcnt", FeatureRow::Ecx, kCpuidPopcnt, insn(Feature::Popcnt)},
     {"cx16", FeatureRow::Ecx, kCpuidCmpxchg16b, insn(Feature::Cmpxchg16b)},
     {"syscall", FeatureRow::ExtendedEdx, kCpuidSyscall, insn(Feature::Syscall)},
@@ -71,6 +74,11 @@ constexpr FeatureRow kFeatures[] = {
     {"lm", FeatureRow::ExtendedEdx, kCpuidLongMode, 0},
     {"lahf-lm", FeatureRow::ExtendedEcx, kCpuidLahf64, insn(Feature::Lahf64)},
     {"rdtscp", FeatureRow::ExtendedEdx, kCpuidRdtscp, insn(Feature::Rdtscp)},
+    {"abm", FeatureRow::ExtendedEcx, kCpuidAbm, insn(Feature::Lzcnt)},
+    {"fsgsbase", FeatureRow::StructuredEbx, kCpuidFsgsbase, insn(Feature::Fsgsbase)},
+    {"invpcid", FeatureRow::StructuredEbx, kCpuidInvpcid, insn(Feature::Invpcid)},
+    {"rdseed", FeatureRow::StructuredEbx, kCpuidRdseed, insn(Feature::Rdseed)},
+    {"adx", FeatureRow::StructuredEbx, kCpuidAdx, insn(Feature::Adx)},
     {"tsc-adjust", FeatureRow::StructuredEbx, kCpuidTscAdjust, 0},
     {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
     {"smap", FeatureRow::StructuredEbx, kCpuidSmap, insn(Feature::Smap)},
@@ -93,6 +101,13 @@ constexpr u32 kP5 =
 constexpr u32 kP6 =
     kP5 | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov | kCpuidPat | kCpuidPse36;
 
+// The instructions that come with the model's feature bits.
+void add_instructions(CpuModel& model) {
+  for (const FeatureRow& row : kFeatures) {
+    if ((register_of(model, row.where) & row.bit) != 0) model.instructions |= row.instructions;
+  }
+}
+
 CpuModel make(std::string name, std::string description, Feature generation, unsigned family, unsigned model,
               unsigned stepping, u32 edx, u32 ecx, u32 extended, const std::array<char, 13>& vendor = kIntel,
               std::string brand = "") {
@@ -109,9 +124,7 @@ CpuModel make(std::string name, std::string description, Feature generation, uns
   result.brand = std::move(brand);
   result.instructions = up_to(generation) | insn(Feature::Fpu);
   if (edx != 0) result.instructions |= insn(Feature::Cpuid);
-  for (const FeatureRow& row : kFeatures) {
-    if ((register_of(result, row.where) & row.bit) != 0) result.instructions |= row.instructions;
-  }
+  add_instructions(result);
   if (family >= 6) result.instructions |= insn(Feature::RdPmc);
   return result;
 }
@@ -120,12 +133,16 @@ constexpr u32 kP3 = kP6 | kCpuidMmx | kCpuidFxsr | kCpuidSse;
 constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
 
 CpuModel make_max() {
-  constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidX2apic | kCpuidPopcnt | kCpuidTscDeadline;
-  CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx,
-                        kCpuidNx | kCpuidRdtscp, kIntel, "relic86 Virtual CPU");
-  model.structured_ebx = kCpuidTscAdjust | kCpuidSmep | kCpuidSmap;
+  constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidPcid | kCpuidX2apic |
+                       kCpuidMovbe | kCpuidPopcnt | kCpuidTscDeadline | kCpuidRdrand;
+  constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidFfxsr | kCpuidGiantPages | kCpuidRdtscp | kCpuidLongMode;
+  CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx, kExtended, kIntel,
+                        "relic86 Virtual CPU");
+  model.extended_ecx = kCpuidLahf64 | kCpuidAbm;
+  model.structured_ebx =
+      kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx | kCpuidSmap;
   model.structured_ecx = kCpuidUmip;
-  model.instructions |= insn(Feature::Smap);
+  add_instructions(model);
   return model;
 }
 
@@ -134,7 +151,7 @@ CpuModel make_qemu64() {
   CpuModel model = make("qemu64", "64-bit processor of QEMU's name", Feature::I80486, 15, 107, 1, kP4,
                         kCpuidSse3 | kCpuidCmpxchg16b, kExtended, kAmd, "relic86 Virtual CPU");
   model.extended_ecx = kCpuidLahf64;
-  model.instructions |= insn(Feature::Lahf64);
+  add_instructions(model);
   return model;
 }
 
@@ -175,7 +192,7 @@ u64 CpuModel::cr4_bits() const {
   if (!has_cpuid()) return 0;
   constexpr u64 kVmePvi = 3, kTsd = 1u << 2, kDe = 1u << 3, kPse = 1u << 4, kPae = 1u << 5, kMce = 1u << 6,
                 kPge = 1u << 7, kPce = 1u << 8, kOsFxsr = 1u << 9, kOsXmm = 1u << 10, kUmip = 1u << 11,
-                kSmep = 1u << 20, kSmap = 1u << 21;
+                kFsgsbase = 1u << 16, kPcide = 1u << 17, kSmep = 1u << 20, kSmap = 1u << 21;
   u64 bits = 0;
   if ((features_edx & kCpuidVme) != 0) bits |= kVmePvi;
   if ((features_edx & kCpuidTsc) != 0) bits |= kTsd;
@@ -188,6 +205,8 @@ u64 CpuModel::cr4_bits() const {
   if ((features_edx & kCpuidFxsr) != 0) bits |= kOsFxsr;
   if ((features_edx & kCpuidSse) != 0) bits |= kOsXmm;
   if ((structured_ecx & kCpuidUmip) != 0) bits |= kUmip;
+  if ((structured_ebx & kCpuidFsgsbase) != 0) bits |= kFsgsbase;
+  if ((features_ecx & kCpuidPcid) != 0) bits |= kPcide;
   if ((structured_ebx & kCpuidSmep) != 0) bits |= kSmep;
   if ((structured_ebx & kCpuidSmap) != 0) bits |= kSmap;
   return bits;

@@ -79,9 +79,12 @@ enum CpuidEcx : u32 {
   kCpuidMonitor = 1u << 3,
   kCpuidSsse3 = 1u << 9,
   kCpuidCmpxchg16b = 1u << 13,
+  kCpuidPcid = 1u << 17,
+  kCpuidMovbe = 1u << 22,
   kCpuidPopcnt = 1u << 23,
   kCpuidX2apic = 1u << 21,
   kCpuidTscDeadline = 1u << 24,
+  kCpuidRdrand = 1u << 30,
   kCpuidHypervisor = 1u << 31
 };
 enum CpuidExtendedEdx : u32 {  // 80000001h EDX
@@ -95,10 +98,15 @@ enum CpuidExtendedEdx : u32 {  // 80000001h EDX
 enum CpuidExtendedEcx : u32 {  // 80000001h ECX
   kCpuidLahf64 = 1u << 0,
   kCpuidCmpLegacy = 1u << 1,  // AMD: those of a package are cores; a matter of -smp
+  kCpuidAbm = 1u << 5,        // LZCNT
 };
 enum CpuidStructured : u32 {
+  kCpuidFsgsbase = 1u << 0,   // EBX
   kCpuidTscAdjust = 1u << 1,  // EBX
   kCpuidSmep = 1u << 7,       // EBX
+  kCpuidInvpcid = 1u << 10,   // EBX
+  kCpuidRdseed = 1u << 18,    // EBX
+  kCpuidAdx = 1u << 19,       // EBX
   kCpuidSmap = 1u << 20,      // EBX
   kCpuidUmip = 1u << 2,       // ECX
 };

@@ -114,7 +114,10 @@ Result<> Machine::build() {
   host_units.value().exact_functions = options_.deterministic_fpu;
   if (options_.deterministic_fpu && !exact_functions::available())
     return Error{"--deterministic-fpu: this build has no MPFR; install libmpfr-dev and build again"};
-  auto processors = Processors::create({options_, model.value(), *bus_, *io_, *clock_, *board_, host_units.value()});
+  u64 seed = options_.seed.value_or(0);  // with counted time every run draws the same numbers
+  if (!options_.icount && !options_.seed) random_.fill(std::span(reinterpret_cast<u8*>(&seed), sizeof seed));
+  auto processors =
+      Processors::create({options_, model.value(), *bus_, *io_, *clock_, *board_, host_units.value(), seed});
   if (!processors) return processors.error();
   processors_ = std::move(processors).value();
   debugger_ = std::make_unique<Debugger>(*processors_);

@@ -23,6 +23,7 @@ Result<std::unique_ptr<Processors>> Processors::create(const Wiring& wiring) {
     lines.io = &wiring.io;
     lines.clock = &wiring.clock;
     lines.host_units = wiring.host_units;
+    lines.random_seed = wiring.random_seed + number;
     vcpu.connect(std::move(lines), wiring.options.smm);
     auto engine = make_engine(wiring.options, vcpu.cpu(), wiring.bus);
     if (!engine) return engine.error();

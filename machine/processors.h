@@ -24,6 +24,7 @@ class Processors final {
     const GuestClock& clock;
     PcBoard& board;
     HostUnits host_units;
+    u64 random_seed = 0;  // the bootstrap processor's; each has its own
   };
   // As many as options.processors says. What the wiring names must outlive them.
   static Result<std::unique_ptr<Processors>> create(const Wiring& wiring);
