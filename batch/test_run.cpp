@@ -118,9 +118,9 @@ Activity TestRun::activity(const std::string& screen) {
   Activity activity;
   const CpuState& cpu = machine_.cpu().state();
   activity.time = now();
-  activity.instructions = machine_.cpu().instruction_count();
+  activity.instructions = machine_.instruction_count();
   activity.interrupts = machine_.interrupts_taken();
-  activity.decoded = machine_.engine().decoded_instructions();
+  activity.decoded = machine_.processors().decoded_instructions();
   for (const auto& [drive, medium] : machine_.media())
     activity.disk += medium->counts().reads + medium->counts().writes;
   activity.output = console_.bytes();

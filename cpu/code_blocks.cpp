@@ -1,6 +1,7 @@
 #include "cpu/code_blocks.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace relic86 {
 
@@ -86,6 +87,16 @@ void CodeBlocks::leave_page(BackingOffset in_page, const CodeBlock& block) {
   for (const Stretch& each : page.near(low, reach)) held |= granules(each.first, each.end);
   if (page.stretches.empty()) pages_.erase(found);
   store_.keep_code(BackingOffset(page_of(in_page) << kPageShift), held | ~left);
+}
+
+u64 CodeBlocks::held(BackingOffset page, u64 wanted) const {
+  const auto found = pages_.find(page_of(page));
+  if (found == pages_.end() || wanted == 0) return 0;
+  const u64 low = static_cast<u64>(std::countr_zero(wanted)), high = static_cast<u64>(std::bit_width(wanted));
+  u64 held = 0;
+  for (const Stretch& each : found->second.near(low * kGranule, (high - low) * kGranule))
+    held |= granules(each.first, each.end);
+  return held & wanted;
 }
 
 void CodeBlocks::kill(CodeBlock& block) {

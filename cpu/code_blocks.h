@@ -84,6 +84,8 @@ class CodeBlocks {
   void on_patch(std::function<void(CodeBlock&)> listener) { patch_listener_ = std::move(listener); }
 
   std::size_t live() const { return blocks_.size(); }
+  // Which of these granules of a page living blocks hold.
+  u64 held(BackingOffset page, u64 granules) const;
 
  private:
   static constexpr std::size_t kSlots = std::size_t{1} << 16;

@@ -94,6 +94,15 @@ void Cpu::init() {
   mmu_->load_cr3(0);
 }
 
+void Cpu::start_up(u8 vector) {
+  CpuState& s = state();
+  s.segment[kCs].selector = Selector(static_cast<u16>(vector << 8));
+  s.segment[kCs].base = u64{vector} << 12;
+  s.rip = 0;
+  update_mode();
+  update_access_checks();
+}
+
 void Cpu::update_mode() {
   CpuState& s = state();
   CpuMode& mode = s.mode;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/guest_clock.h"
 #include "base/result.h"
@@ -52,6 +53,8 @@ class Cpu {
 
   void reset();  // RESET#: SDM 3A 9.1.1
   void init();   // INIT#: as reset, but FPU/SSE, MTRRs, caches (and CR0.CD/NW) survive
+  // The start-up message (SDM 3A 8.4.4.1): the code begins at vector * 1000h.
+  void start_up(u8 vector);
   void state_archive(StateArchive& archive);
 
   CpuState& state() { return memory_->state; }
@@ -198,6 +201,12 @@ class Cpu {
   // The engine returns after at most `count` more instructions (0: before the next one).
   void shorten_slice(u64 count);
   void retire(u64 count = 1) { state().remaining -= static_cast<i64>(count); }
+  // The guest waits for another processor (PAUSE): this one's turn is over. take_yield(): whether that was so.
+  void yield() {
+    yielded_ = true;
+    shorten_slice(0);
+  }
+  bool take_yield() { return std::exchange(yielded_, false); }
 
  private:
   friend class Interpreter;
@@ -210,6 +219,7 @@ class Cpu {
   u64 random_;
   Fault fault_{};
   std::array<u64, 5> breakpoints_{};  // DR0-DR3 and DR7's enables and conditions that are provided for
+  bool yielded_ = false;
 };
 
 }  // namespace relic86

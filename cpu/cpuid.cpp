@@ -54,7 +54,7 @@ constexpr FeatureRow kFeatures[] = {
     {"mmx", FeatureRow::Edx, kCpuidMmx, insn(Feature::Mmx)},
     {"fxsr", FeatureRow::Edx, kCpuidFxsr, insn(Feature::Fxsr)},
     {"sse", FeatureRow::Edx, kCpuidSse, insn(Feature::Sse)},
-    {"sse2", FeatureRow::Edx, kCpuidSse2, insn(Feature::Sse2) | insn(Feature::Pause)},
+    {"sse2", FeatureRow::Edx, kCpuidSse2, insn(Feature::Sse2)},
     {"pni", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"sse3", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"ssse3", FeatureRow::Ecx, kCpuidSsse3, insn(Feature::Ssse3)},
@@ -242,8 +242,11 @@ unsigned CpuModel::physical_bits() const { return has_long_mode() ? 40 : kPhysic
 u32 CpuModel::last_basic_leaf() const {
   if (features_edx == 0) return 0;
   if (has_long_mode()) return 13;
+  // Leaves 4 and 0Bh say how several logical processors lie in their package.
+  if (several_in_package() && (features_ecx & kCpuidX2apic) != 0) return 11;
   if ((structured_ebx | structured_ecx) != 0) return 7;
   if ((features_ecx & kCpuidMonitor) != 0) return 5;
+  if (several_in_package() && (features_ecx & kCpuidSse3) != 0) return 4;
   return family >= 6 ? 2 : 1;
 }
 
@@ -461,6 +464,31 @@ std::vector<std::pair<std::string, bool>> cpu_feature_states(const CpuModel& mod
   return states;
 }
 
+namespace {
+
+// Leaf 4 (SDM 2, CPUID): the caches, and who shares them. There are none before there are several processors in a
+// package: what runs on one has never asked.
+void deterministic_caches(const CpuModel& model, u32 index, u32& eax, u32& ebx, u32& ecx, u32& edx) {
+  if (!model.several_in_package() || model.is_amd()) return;
+  struct Cache {
+    u32 type, level, ways, sets;
+    bool of_package;
+  };
+  constexpr Cache kCaches[] = {
+      {1, 1, 8, 64, false}, {2, 1, 8, 64, false}, {3, 2, 16, 4096, false}, {3, 3, 16, 16384, true}};
+  if (index >= std::size(kCaches)) return;
+  const Cache& cache = kCaches[index];
+  constexpr u32 kSelfInitializing = 1u << 8, kLine = 64;
+  const u32 ids = cache.of_package ? 1u << model.topology.package_bits() : model.topology.threads;
+  const u32 cores = model.topology.cores * model.topology.dies;
+  eax = cache.type | cache.level << 5 | kSelfInitializing | (ids - 1) << 14 | (cores - 1) << 26;
+  ebx = (kLine - 1) | (cache.ways - 1) << 22;
+  ecx = cache.sets - 1;
+  edx = 0;
+}
+
+}  // namespace
+
 Flow cpuid(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state();
   const CpuModel& model = cpu.model();
@@ -488,7 +516,9 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       ecx = model.features_ecx;
       edx = model.features_edx;
       if ((edx & kCpuidApic) != 0) {
-        ebx |= 1u << 16;  // one logical processor, APIC ID 0
+        const unsigned logical = model.topology.in_package();
+        ebx |= logical << 16 | model.apic_id << 24;
+        if (logical > 1) edx |= kCpuidHtt;
         if (cpu.apic() == nullptr || !cpu.apic()->enabled()) edx &= ~kCpuidApic;
       }
       break;
@@ -497,6 +527,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       eax = 0x03020101;  // TLB and cache descriptors: 4 KiB pages, a 512 KiB second-level cache
       edx = 0x0C040843;
       break;
+    case 4: deterministic_caches(model, state.gpr32(kEcx), eax, ebx, ecx, edx); break;
     case 5:  // MONITOR: lines of 64 bytes
       if ((model.features_ecx & kCpuidMonitor) != 0) eax = ebx = 64;
       if (model.has_long_mode()) ecx = 3;  // extensions are enumerated; interrupts end MWAIT though masked
@@ -507,9 +538,13 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       ebx = model.structured_ebx;
       ecx = model.structured_ecx;
       break;
-    case 11:  // one thread in one core in one package
+    case 11:  // threads in a core, then logical processors in a package (SDM 3A 8.9.1)
       ecx = state.gpr32(kEcx) & 0xFF;
-      if (ecx < 2) ebx = 1, ecx |= (ecx + 1) << 8;
+      edx = model.apic_id;
+      if (ecx > 1) break;
+      eax = ecx == 0 ? model.topology.thread_bits() : model.topology.package_bits();
+      ebx = ecx == 0 ? model.topology.threads : model.topology.in_package();
+      ecx |= (ecx + 1) << 8;
       break;
     case 0x80000000u:
       eax = most_extended;
@@ -521,6 +556,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       eax = model.signature();
       edx = model.extended_edx;
       ecx = model.extended_ecx;
+      if (model.is_amd() && model.several_in_package()) ecx |= kCpuidCmpLegacy;
       // AMD's repeat what leaf 1 has (APM 3 E.4.2).
       if (model.is_amd() && model.has_long_mode()) edx |= model.features_edx & 0x0183F3FF;
       break;
@@ -549,6 +585,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       break;
     case 0x80000008u:  // physical and linear address bits
       eax = model.physical_bits() | (model.has_long_mode() ? 48 : 32) << 8;
+      if (model.several_in_package()) ecx = model.topology.package_bits() << 12 | (model.topology.in_package() - 1);
       break;
     default: break;
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/processor_topology.h"
 #include "base/result.h"
 #include "cpu/host_units.h"
 #include "cpu/instruction_table.h"
@@ -26,6 +27,8 @@ struct CpuModel {
   u32 structured_ecx = 0;       // CPUID 7.0: ECX
   std::string brand;            // CPUID 80000002h-4h; empty: those leaves do not exist
   FeatureSet instructions = 0;  // what the decoder accepts
+  ProcessorTopology topology;   // of the machine's processors
+  u32 apic_id = 0;              // this processor's, as it is after reset
 
   bool has_cpuid() const { return (instructions & feature_bit(Feature::Cpuid)) != 0; }
   // SMI#, SMM and RSM: every part from the 486 (SL enhanced) on.
@@ -43,6 +46,7 @@ struct CpuModel {
   unsigned physical_bits() const;  // MAXPHYADDR
   bool is_amd() const { return vendor[0] != 'G'; }
   u32 last_basic_leaf() const;  // CPUID 0: EAX
+  bool several_in_package() const { return topology.most > 1 && topology.in_package() > 1; }
 };
 
 // Feature bits of CPUID 1 and 80000001h that the model table and +feature, -feature use.
@@ -69,6 +73,7 @@ enum CpuidEdx : u32 {
   kCpuidFxsr = 1u << 24,
   kCpuidSse = 1u << 25,
   kCpuidSse2 = 1u << 26,
+  kCpuidHtt = 1u << 28,  // several logical processors in a package; a matter of -smp
 };
 enum CpuidEcx : u32 {
   kCpuidSse3 = 1u << 0,
@@ -95,7 +100,8 @@ enum CpuidExtendedEdx : u32 {  // 80000001h EDX
 };
 enum CpuidExtendedEcx : u32 {  // 80000001h ECX
   kCpuidLahf64 = 1u << 0,
-  kCpuidAbm = 1u << 5,  // LZCNT
+  kCpuidCmpLegacy = 1u << 1,  // AMD: those of a package are cores; a matter of -smp
+  kCpuidAbm = 1u << 5,        // LZCNT
 };
 enum CpuidStructured : u32 {
   kCpuidFsgsbase = 1u << 0,   // EBX

@@ -47,6 +47,12 @@ Flow monitor(Cpu& cpu, const Insn& insn) {
   return Flow::Next;
 }
 
+// Spins until another processor has done something: it gets the turn.
+Flow pause(Cpu& cpu, const Insn&) {
+  cpu.yield();
+  return Flow::Stop;
+}
+
 // Waits as HLT does. With interrupts off only a store of a bus master could end the wait: the instruction is over at
 // once then, as it may be (SDM 2, MWAIT: implementation-dependent events).
 Flow mwait(Cpu& cpu, const Insn&) {
@@ -55,7 +61,12 @@ Flow mwait(Cpu& cpu, const Insn&) {
   // Bit 0: masked interrupts end it, too (CPUID 5 ECX). Here such an MWAIT ends at once, which it may.
   const u64 known = cpu.model().has_long_mode() ? 1 : 0;
   if ((state.gpr[kEcx] & ~known) != 0) return cpu.raise(Vector::GeneralProtection, 0);
-  if (state.monitor_armed && (state.system_flags & kIF) != 0) state.halted = true;
+  // Another processor's store ends the wait, and stores are not looked at: among several it is a PAUSE.
+  if (cpu.model().topology.count > 1) {
+    cpu.yield();
+  } else if (state.monitor_armed && (state.system_flags & kIF) != 0) {
+    state.halted = true;
+  }
   state.monitor_armed = false;
   return Flow::Stop;
 }

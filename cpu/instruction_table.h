@@ -51,7 +51,7 @@ enum class Feature : u8 {
   Sse41,
   Sse42,
   Clflush,
-  Pause,
+  Pause,  // PAUSE is more than NOP: the machine has several processors
   Monitor,
   Smap,
   Rdtscp,

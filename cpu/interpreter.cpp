@@ -39,7 +39,7 @@ Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
                cpu.vendor().narrows_near_branches ? NarrowBranches::With66 : NarrowBranches::Never),
       blocks_(bus.store()),
       memo_(decoder_) {
-  store_.set_code_watch(this);
+  store_.add_code_watch(*this);
   patch_in_place(true);
 }
 
@@ -50,7 +50,7 @@ void Interpreter::patch_in_place(bool wanted) {
                                    });
 }
 
-Interpreter::~Interpreter() { store_.set_code_watch(nullptr); }
+Interpreter::~Interpreter() { store_.remove_code_watch(*this); }
 
 void Interpreter::flush_code() {
   if (breakpoints_.empty()) cuts_ = wanted_cuts();

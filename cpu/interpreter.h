@@ -27,7 +27,7 @@ namespace relic86 {
 
 class Interpreter final : public Executor, public CodeWatch {
  public:
-  // Decodes what cpu.model() has. Registers itself as the backing store's code watch. Both must outlive it.
+  // Decodes what cpu.model() has. Registers itself as a code watch of the backing store. Both must outlive it.
   Interpreter(Cpu& cpu, PhysicalBus& bus);
   ~Interpreter();
 
@@ -35,6 +35,7 @@ class Interpreter final : public Executor, public CodeWatch {
   void flush_code() override;
   std::string describe() const override;
   void code_written(BackingOffset first, u64 length) override;
+  u64 code_held(BackingOffset page, u64 granules) const override { return blocks_.held(page, granules); }
 
   void set_breakpoints(const std::vector<LinAddr>& addresses) override;
   void pass_breakpoint() override { passed_ = {linear_rip(), cpu_.instruction_count()}; }

@@ -87,6 +87,7 @@ Flow stac(Cpu& cpu, const Insn& insn);
 Flow clac(Cpu& cpu, const Insn& insn);
 Flow monitor(Cpu& cpu, const Insn& insn);
 Flow mwait(Cpu& cpu, const Insn& insn);
+Flow pause(Cpu& cpu, const Insn& insn);
 Flow rdtscp(Cpu& cpu, const Insn& insn);
 Flow popcnt(Cpu& cpu, const Insn& insn);
 Flow lzcnt(Cpu& cpu, const Insn& insn);

@@ -35,7 +35,7 @@ u64 MachineWindowHost::speed() {
   if (!machine_.clock().deterministic()) return machine_.clock().instructions_per_second();
   constexpr i64 kLeastTime = 100'000'000;
   const i64 now = host_monotonic_ns();
-  const u64 count = machine_.cpu().instruction_count();
+  const u64 count = machine_.instruction_count();
   if (now - counted_at_ < kLeastTime) return measured_;
   if (counted_at_ != 0) {
     const double seconds = static_cast<double>(now - counted_at_) * 1e-9;

@@ -99,7 +99,7 @@ int finish(Machine& machine, const Options& options) {
   int code = machine.exit_code();
   print_text(stderr, machine.end_message());
   if (options.state_hash) print_text(stdout, fmt::format("{:016x}\n", machine.state_hash()));
-  if (options.jit_stats) print_text(stderr, machine.engine().describe());
+  if (options.jit_stats) print_text(stderr, machine.processors().describe_engines());
   if (!options.screenshot.empty()) {
     const Frame& frame = machine.picture().update(machine.board());
     if (auto written = write_screenshot(frame, options.screenshot, PictureFormat::Png); !written)

@@ -35,7 +35,6 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (!options_.ports) thunks_.port = thunks_.cold;
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
-  store_.set_code_watch(this);
   interpreter_.patch_in_place(options_.patches);
   interpreter_.blocks().on_patch([this](CodeBlock& block) { block_died(block); });
   interpreter_.blocks().on_death([this](CodeBlock& block) { block_died(block); });
@@ -260,8 +259,6 @@ void Translator::flush_code() {
   interpreter_.flush_code();
   collect();
 }
-
-void Translator::code_written(BackingOffset first, u64 length) { interpreter_.code_written(first, length); }
 
 namespace {
 

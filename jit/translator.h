@@ -75,7 +75,7 @@ struct TranslatorStatistics {
   std::vector<u64> flatten_by_row{};  // by the instruction that asked
 };
 
-class Translator final : public Executor, public CodeWatch {
+class Translator final : public Executor {
  public:
   Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& options = {});
   ~Translator();
@@ -84,7 +84,6 @@ class Translator final : public Executor, public CodeWatch {
   void flush_code() override;
   u64 decoded_instructions() const override { return interpreter_.decoded_instructions(); }
   std::string describe() const override;
-  void code_written(BackingOffset first, u64 length) override;
   void set_breakpoints(const std::vector<LinAddr>& addresses) override { interpreter_.set_breakpoints(addresses); }
   void pass_breakpoint() override { interpreter_.pass_breakpoint(); }
   ExitReason single_step() override;

@@ -36,7 +36,7 @@ void Debugger::clear() {
   stepping_ = false;
   install(true);
   install(false);
-  if (had_points) engine_.flush_code();
+  if (had_points) processors_.flush_code();
 }
 
 // Hands the present points to the engine or the MMU.
@@ -46,7 +46,7 @@ void Debugger::install(bool breakpoint) {
     for (const Point& point : points_) {
       if (armed_ == Armed::Yes && is_breakpoint(point.kind)) addresses.emplace_back(point.address);
     }
-    engine_.set_breakpoints(addresses);
+    for (unsigned n = 0; n < processors_.count(); n++) processors_[n].engine().set_breakpoints(addresses);
     return;
   }
   std::vector<Mmu::Watchpoint> watched;
@@ -55,19 +55,20 @@ void Debugger::install(bool breakpoint) {
     watched.push_back(
         {point.address, point.size, point.kind != PointKind::WriteWatch, point.kind != PointKind::ReadWatch});
   }
-  cpu_.mmu().set_watchpoints(std::move(watched), [this](const Mmu::Watchpoint& hit) {
+  const auto met = [this](const Mmu::Watchpoint& hit) {
     // The first access of an instruction is the one to report.
     if (stop_ && stop_->cause == DebugStop::Cause::Watchpoint) return;
     const PointKind kind = !hit.reads   ? PointKind::WriteWatch
                            : hit.writes ? PointKind::AccessWatch
                                         : PointKind::ReadWatch;
     stop_ = DebugStop{DebugStop::Cause::Watchpoint, kind, hit.first};
-    cpu_.request(kPendingStop);
-  });
+    processors_.running().cpu().request(kPendingStop);
+  };
+  for (unsigned n = 0; n < processors_.count(); n++) processors_[n].cpu().mmu().set_watchpoints(watched, met);
 }
 
 u64 Debugger::linear_rip() const {
-  const CpuState& state = cpu_.state();
+  const CpuState& state = processors_.running().cpu().state();
   const u64 linear = state.segment[kCs].base + state.rip;
   return state.mode.code64 ? linear : static_cast<u32>(linear);
 }
@@ -79,22 +80,29 @@ const Debugger::Point* Debugger::breakpoint_at(u64 linear) const {
   return found == points_.end() ? nullptr : &*found;
 }
 
-void Debugger::step() { step_range(0, 0); }
+void Debugger::step(unsigned processor, Others others) { step_range(0, 0, processor, others); }
 
-void Debugger::step_range(u64 first, u64 last) {
+void Debugger::step_range(u64 first, u64 last, unsigned processor, Others others) {
   stepping_ = true;
+  stepped_ = processor;
+  others_ = others;
   range_first_ = first;
   range_last_ = last;
 }
 
 ExitReason Debugger::step_engine() {
-  CpuState& state = cpu_.state();
+  CpuState& state = processors_[stepped_].cpu().state();
   const u8 shadow = state.shadow;
   // The shadow of STI holds interrupts back for one instruction. A halted processor needs them.
   if (masks_interrupts_ && !state.halted) state.shadow |= kShadowSti;
-  const ExitReason reason = engine_.single_step();
+  const ExitReason reason = processors_.single_step(stepped_);
   if (reason != ExitReason::BudgetSpent) state.shadow = shadow;  // no instruction took it
-  return reason;
+  if (others_ == Others::StandStill || (reason != ExitReason::BudgetSpent && reason != ExitReason::Halted))
+    return reason;
+  const ExitReason met = processors_.let_others_run(stepped_);
+  if (met != ExitReason::BudgetSpent && met != ExitReason::Halted) return met;
+  // The halted one is still to make its step, and the others may bring its interrupt.
+  return reason == ExitReason::Halted && met == ExitReason::BudgetSpent ? ExitReason::Stopped : reason;
 }
 
 bool Debugger::wants_stop(ExitReason reason) {
@@ -105,7 +113,7 @@ bool Debugger::wants_stop(ExitReason reason) {
     return true;
   }
   if (!stepping_ || reason == ExitReason::Halted || reason == ExitReason::Stopped) return false;
-  const u64 rip = cpu_.state().rip;
+  const u64 rip = processors_.running().cpu().state().rip;
   if (const Point* const point = breakpoint_at(linear_rip()); point != nullptr && range_last_ != 0) {
     stop_ = DebugStop{DebugStop::Cause::Breakpoint, point->kind, linear_rip()};
   } else if (rip - range_first_ >= range_last_ - range_first_) {

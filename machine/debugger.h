@@ -6,8 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "cpu/cpu.h"
-#include "cpu/executor.h"
+#include "machine/processors.h"
 
 namespace relic86 {
 
@@ -29,7 +28,7 @@ struct DebugStop {
 
 class Debugger {
  public:
-  Debugger(Cpu& cpu, Executor& engine) : cpu_(cpu), engine_(engine) {}
+  explicit Debugger(Processors& processors) : processors_(processors) {}
 
   // Told on the machine's thread whenever the machine pauses, and once when its run has ended.
   struct Listener {
@@ -47,19 +46,22 @@ class Debugger {
 
   // How single steps treat the guest's interrupts: masked, so that a step does not end in a handler. Default: masked.
   void mask_interrupts(bool on) { masks_interrupts_ = on; }
-  // The machine, when resumed, makes one step; with a range (of RIP, last not included) steps until RIP is outside.
-  void step();
-  void step_range(u64 first, u64 last);
+  // The machine, when resumed, makes one step of this processor; with a range (of RIP, last not included) steps until
+  // RIP is outside. The others stand still, unless they are to go on: then each has a turn after every step.
+  enum class Others : bool { StandStill, GoOn };
+  void step(unsigned processor = 0, Others others = Others::StandStill);
+  void step_range(u64 first, u64 last, unsigned processor = 0, Others others = Others::StandStill);
   void run_freely() { stepping_ = false; }
 
   // --- For the machine ---
   bool stepping() const { return stepping_; }
-  // One step of the engine. A halted processor waits for its interrupt.
+  // One step of the processor. A halted one waits for its interrupt.
   ExitReason step_engine();
+  bool waits() const { return processors_[stepped_].cpu().state().halted; }
   bool masks_interrupts() const { return masks_interrupts_; }
   // After a step or a slice: the machine is to pause, because...
   bool wants_stop(ExitReason reason);
-  void resuming() { engine_.pass_breakpoint(); }
+  void resuming() { processors_.running().engine().pass_breakpoint(); }
   // Why it stops, as wants_stop() found out; the machine goes on.
   std::optional<DebugStop> take_stop();
   void paused();
@@ -85,12 +87,13 @@ class Debugger {
   u64 linear_rip() const;
   const Point* breakpoint_at(u64 linear) const;
 
-  Cpu& cpu_;
-  Executor& engine_;
+  Processors& processors_;
   Listener listener_;
   std::vector<Point> points_;
   std::optional<DebugStop> stop_;
   bool stepping_ = false;
+  unsigned stepped_ = 0;  // the processor
+  Others others_ = Others::StandStill;
   Armed armed_ = Armed::Yes;
   bool masks_interrupts_ = true;
   u64 range_first_ = 0, range_last_ = 0;  // of RIP; empty: one step

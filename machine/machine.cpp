@@ -61,21 +61,27 @@ Result<> Machine::build() {
   store_ = std::make_unique<BackingStore>(std::move(store).value());
   bus_ = std::make_unique<PhysicalBus>(*store_);
   io_ = std::make_unique<IoSpace>();
-  clock_ = std::make_unique<MachineClock>(options_.icount, [this] { return cpu_ ? cpu_->instruction_count() : 0; });
+  clock_ = std::make_unique<MachineClock>(options_.icount,
+                                          [this] { return processors_ ? processors_->instruction_count() : 0; });
   scheduler_ = std::make_unique<Scheduler>(*clock_);
   scheduler_->set_listener(this);
   speed_limit_.set(options_.speed);
 
   auto model = cpu_model_for(options_);
   if (!model) return model.error();
-  model_ = std::move(model).value();
+  if (options_.processors.count > 1 && (model.value().features_edx & kCpuidApic) == 0)
+    return Error{
+        fmt::format("-smp {}: processors of the model '{}' have no local APIC to start each other with; name a "
+                    "-cpu that has one, such as pentium3",
+                    options_.processors.count, model.value().name)};
   auto plan = board_plan_for(options_, options_.icount ? nullptr : &random_);
   if (!plan) return plan.error();
   BoardConfig& config = plan.value().config;
+  config.processors = options_.processors;
   if (!options_.debugcon.empty()) config.debug_consoles.push_back({options_.debugcon_port, &debug_console_});
-  if ((model_.features_edx & kCpuidApic) != 0) {
-    config.local_apic = {.x2apic = (model_.features_ecx & kCpuidX2apic) != 0,
-                         .tsc_deadline = (model_.features_ecx & kCpuidTscDeadline) != 0};
+  if ((model.value().features_edx & kCpuidApic) != 0) {
+    config.local_apic = {.x2apic = (model.value().features_ecx & kCpuidX2apic) != 0,
+                         .tsc_deadline = (model.value().features_ecx & kCpuidTscDeadline) != 0};
   }
   media_ = std::move(plan.value().media);
   note_nodes();
@@ -103,7 +109,6 @@ Result<> Machine::build() {
 
   if (VirtioBalloon* balloon = board_->balloon(); balloon != nullptr)
     balloon->on_change([this] { announce(MachineEvent::BalloonChange); });
-  if (LocalApic* apic = board_->local_apic(); apic != nullptr) apic_ = std::make_unique<ApicPort>(*apic);
   auto host_units = masked_host_units(present_host_units(), options_.host_features);
   if (!host_units) return host_units.error();
   host_units.value().exact_functions = options_.deterministic_fpu;
@@ -112,23 +117,18 @@ Result<> Machine::build() {
     return Error{"--deterministic-fpu: this build has no MPFR; install libmpfr-dev and build again"};
   u64 seed = options_.seed.value_or(0);  // with counted time every run draws the same numbers
   if (!options_.icount && !options_.seed) random_.fill(std::span(reinterpret_cast<u8*>(&seed), sizeof seed));
-  cpu_ = std::make_unique<Cpu>(Cpu::Wiring{
-      bus_.get(), io_.get(), clock_.get(), this, &model_, [this](bool active) { system_management_mode(active); },
-      [this](bool level) { board_->signal_ferr(level); }, apic_.get(), host_units.value(), seed});
-  if (options_.smm && model_.has_system_management_mode()) board_->connect_smi(this);
-  board_->connect_processor([this](bool level) { cpu_->set_intr(level); }, [this] { cpu_->request_nmi(); });
-  auto engine = make_engine(options_, *cpu_, *bus_);
-  if (!engine) return engine.error();
-  engine_ = std::move(engine).value();
-  debugger_ = std::make_unique<Debugger>(*cpu_, *engine_);
-  bus_->on_topology_change([this] { cpu_->mmu().flush_all(); });
+  auto processors =
+      Processors::create({options_, model.value(), *bus_, *io_, *clock_, *board_, host_units.value(), seed});
+  if (!processors) return processors.error();
+  processors_ = std::move(processors).value();
+  debugger_ = std::make_unique<Debugger>(*processors_);
   const auto press = [this](KeyCode code, bool down) {
     (void)inputs_->enter(input::Key{code, down});  // the keyboard refuses nothing
   };
   keys_ = std::make_unique<KeySender>(board_->keyboard(), press, find_key_layout(options_.keyboard_layout));
 
   board_->reset(ResetKind::PowerOn);
-  cpu_->reset();
+  processors_->reset();
   attach_journals(*this);
   if (options_.timeout_seconds > 0)
     host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
@@ -153,13 +153,13 @@ End Machine::run() {
   return end_;
 }
 
-End Machine::run_to(u64 instruction_count, GuestTime longest_halt) {
-  if (!options_.start_paused && cpu_->instruction_count() == 0) resume();
-  u64 count = cpu_->instruction_count();
+End Machine::run_to(u64 limit, GuestTime longest_halt) {
+  if (!options_.start_paused && instruction_count() == 0) resume();
+  u64 count = instruction_count();
   GuestTime last_progress = clock_->now();
-  while (end_ == End::None && !paused_ && count < instruction_count) {
-    turn(instruction_count);
-    const u64 now = cpu_->instruction_count();
+  while (end_ == End::None && !paused_ && count < limit) {
+    turn(limit);
+    const u64 now = instruction_count();
     if (now != count) {
       last_progress = clock_->now();
     } else if (clock_->now() - last_progress > longest_halt || next_stop() == Scheduler::kNever) {
@@ -221,18 +221,18 @@ void Machine::carry_out_events() {
 }
 
 void Machine::run_slice(u64 limit) {
-  const u64 count_before = cpu_->instruction_count();
+  const u64 count_before = instruction_count();
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
   const auto replayed = inputs_->next();
   if (replayed) limit = std::max(count_before, std::min(limit, replayed->instructions));
   if (inputs_->repeatable()) limit = std::min(limit, (count_before / TimeTravel::kStride + 1) * TimeTravel::kStride);
   u64 budget = std::min(clock_->budget(next_stop()), limit - count_before);
   if (!clock_->deterministic()) budget = std::min(budget, speed_limit_.most_at_once());
-  const ExitReason reason = engine_->run(budget);
+  const ExitReason reason = processors_->run(budget);
   if (replayed && limit == count_before && reason == ExitReason::BudgetSpent)
     return end_replay(inputs_->diverged("the processor runs where it waited"));
   if (!clock_->deterministic()) {
-    const u64 count = cpu_->instruction_count() - count_before;
+    const u64 count = instruction_count() - count_before;
     if (const i64 wait = speed_limit_.wait_after(count, host_monotonic_ns()); wait > 0) {
       poller_.poll(wait);
       last_served_ = 0;
@@ -245,7 +245,7 @@ void Machine::run_slice(u64 limit) {
 
 void Machine::run_step() {
   // Devices wait too while interrupts are held back, unless the processor waits for them.
-  if (!debugger_->masks_interrupts() || cpu_->state().halted) carry_out_events();
+  if (!debugger_->masks_interrupts() || debugger_->waits()) carry_out_events();
   clock_->expect_event(scheduler_->next_deadline());
   act_on(debugger_->step_engine());
 }
@@ -268,7 +268,7 @@ void Machine::act_on(ExitReason reason) {
   if (!debugger_stops) return;
   if (!travel_->searching()) return pause();
   if (const auto stop = debugger_->take_stop()) travel_->note_stop(*stop);
-  engine_->pass_breakpoint();
+  processors_->running().engine().pass_breakpoint();
 }
 
 void Machine::idle() {
@@ -313,12 +313,8 @@ void Machine::carry_out_requests() {
   }
   if (wake_requested_ && board_->suspended()) reset(ResetKind::Resume);
   wake_requested_ = false;
-  if (cpu_init_requested_ && !cpu_->state().in_smm) {  // INIT waits for RSM (SDM 3C 34.3.1)
-    cpu_init_requested_ = false;
-    board_->init_processor();
-    cpu_->init();
-  }
-  if (!paused_) cpu_->state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done
+  processors_->carry_out_inits();
+  if (!paused_) running().state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done
 }
 
 void Machine::serve_host() {
@@ -381,7 +377,7 @@ void Machine::pause() {
   if (paused_) return;
   paused_ = true;
   clock_->stop();
-  cpu_->request(kPendingStop);
+  running().request(kPendingStop);
   debugger_->paused();
   announce(MachineEvent::Stop);
 }
@@ -399,7 +395,7 @@ void Machine::resume() {
   }
   paused_ = false;
   has_run_ = true;
-  cpu_->state().pending &= ~u32{kPendingStop};
+  running().state().pending &= ~u32{kPendingStop};
   debugger_->resuming();
   clock_->start();
   announce(MachineEvent::Resume);
@@ -407,8 +403,7 @@ void Machine::resume() {
 
 void Machine::reset(ResetKind kind) {
   board_->reset(kind);
-  cpu_->reset();
-  engine_->flush_code();
+  processors_->reset();
   powered_off_ = wake_requested_ = false;
   if (kind == ResetKind::Resume) return announce(MachineEvent::Wakeup);
   if (!options_.boot_once.empty()) {
@@ -457,40 +452,32 @@ void Machine::finish(End end) {
     end_ = end;
     announce(MachineEvent::Shutdown);
   }
-  if (cpu_) cpu_->request(kPendingStop);
+  if (processors_) running().request(kPendingStop);
 }
 
 void Machine::request_reset() {
   reset_requested_ = true;
-  cpu_->request(kPendingStop);
+  running().request(kPendingStop);
 }
 void Machine::request_power_off() {
   power_off_requested_ = true;
-  cpu_->request(kPendingStop);
+  running().request(kPendingStop);
 }
 void Machine::request_exit(u32 exit_code) {
   if (end_ == End::None) debug_exit_code_ = exit_code;  // the first write is final
   finish(End::DebugExit);
 }
-void Machine::request_cpu_init() {
-  cpu_init_requested_ = true;
-  cpu_->request(kPendingStop);
-}
+void Machine::request_cpu_init() { processors_->request_init(); }
 
-void Machine::request_suspend() { cpu_->request(kPendingStop); }
-
-void Machine::system_management_mode(bool active) {
-  board_->set_system_management_mode(active);
-  if (!active && cpu_init_requested_) cpu_->request(kPendingStop);
-}
+void Machine::request_suspend() { running().request(kPendingStop); }
 
 void Machine::deadline_moved_earlier(GuestTime deadline) {
-  if (!cpu_) return;
+  if (!processors_) return;
   clock_->expect_event(deadline);
   // In real time a slice is short anyway; an event that is due now ends it.
   if (clock_->deterministic() || deadline <= clock_->now() + kServeInterval) {
     const GuestTime now = clock_->now();
-    cpu_->shorten_slice(deadline <= now ? 0 : clock_->budget(deadline));
+    running().shorten_slice(deadline <= now ? 0 : clock_->budget(deadline));
   }
 }
 
@@ -678,27 +665,25 @@ void Machine::state(StateArchive& archive) {
   // The clock counts the processor's instructions; the events come last, because devices that load may schedule.
   archive.field("powered_off", powered_off_);
   archive.field("wake_requested", wake_requested_);
-  archive.group("cpu", [&] { cpu_->state_archive(archive); });
+  processors_->state(archive);
   archive.group("clock", [&] { clock_->state(archive); });
-  const u32 pending = cpu_->state().pending;
+  const Processors::Requests requests = processors_->requests();
   archive.group("board", [&] { board_->state(archive); });
-  if (archive.loading()) {
-    // Devices drive their lines while they load. What the processor saw of that in between is not its state; INTR is
-    // what the interrupt controllers say in the end.
-    cpu_->state().pending = (pending & ~u32{kPendingIntr}) | (cpu_->state().pending & kPendingIntr);
-  }
+  // Devices drive their lines while they load. What the processors saw of that in between is not their state; INTR is
+  // what the interrupt controllers say in the end.
+  if (archive.loading()) processors_->keep_pending_but_intr(requests);
   archive.group("events", [&] { scheduler_->state(archive); });
 }
 
 Result<> Machine::load_state(std::span<const u8> saved) {
   RELIC86_ASSERT(paused_);
   // Going back drives the lines again, too: what was asked for before, and nothing else, still is.
-  const u32 pending = cpu_->state().pending;
-  const auto requests = std::make_tuple(reset_requested_, power_off_requested_, cpu_init_requested_);
+  const Processors::Requests processor_requests = processors_->requests();
+  const auto requests = std::make_tuple(reset_requested_, power_off_requested_);
   auto loaded = relic86::load_state(saved, [this](StateArchive& archive) { state(archive); });
   if (loaded) return loaded;
-  cpu_->state().pending = pending;
-  std::tie(reset_requested_, power_off_requested_, cpu_init_requested_) = requests;
+  processors_->set_requests(processor_requests);
+  std::tie(reset_requested_, power_off_requested_) = requests;
   forget_derived();
   return loaded;
 }
@@ -711,13 +696,14 @@ u64 Machine::state_hash() {
 }
 
 void Machine::forget_derived() {
-  cpu_->mmu().flush_all();
-  engine_->flush_code();
+  processors_->flush_tlbs();
+  processors_->flush_code();
 }
 
 void Machine::after_load() {
   forget_derived();
-  reset_requested_ = power_off_requested_ = cpu_init_requested_ = false;
+  reset_requested_ = power_off_requested_ = false;
+  processors_->forget_requests();
   next_check_ = next_frame_ = 0;
   audio_->restart(clock_->now());
   keys_->forget();

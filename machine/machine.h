@@ -18,13 +18,13 @@
 #include "devices/host_sinks.h"
 #include "devices/scheduler.h"
 #include "display/picture.h"
-#include "machine/apic_port.h"
 #include "machine/debugger.h"
 #include "machine/expectations.h"
 #include "machine/guest_input.h"
 #include "machine/host_random.h"
 #include "machine/key_sender.h"
 #include "machine/machine_clock.h"
+#include "machine/processors.h"
 #include "machine/serial_tee.h"
 #include "machine/speed_limit.h"
 #include "net/network.h"
@@ -63,10 +63,7 @@ struct CharDeviceInfo {
   bool in_use = false;   // a port or a monitor is connected to it
 };
 
-class Machine final : private MachineControl,
-                      private Scheduler::Listener,
-                      private InterruptAcknowledge,
-                      private SmiSink {
+class Machine final : private MachineControl, private Scheduler::Listener {
  public:
   // Builds the machine that the options describe and resets it. The poller must outlive it.
   static Result<std::unique_ptr<Machine>> create(const Options& options, HostPoller& poller);
@@ -75,8 +72,9 @@ class Machine final : private MachineControl,
   // Runs on the calling thread until the machine ends.
   End run();
   // Runs until this many instructions have been executed since power-on, the machine has ended or is paused, or its
-  // processor has slept for `longest_halt` nanoseconds of guest time. For -icount: engines are compared at such points.
-  End run_to(u64 instruction_count, GuestTime longest_halt = 10'000'000'000);
+  // processors have slept for `longest_halt` nanoseconds of guest time. For -icount: engines are compared at such
+  // points.
+  End run_to(u64 limit, GuestTime longest_halt = 10'000'000'000);
   // As run(), but returns, too, when `done` says so, which is asked between slices: after each millisecond of guest
   // time at the latest, and before the guest goes on after an event of a device.
   End run_until(const std::function<bool()>& done);
@@ -133,14 +131,20 @@ class Machine final : private MachineControl,
   // -blockdev and -object; the monitor's commands add to them and take away.
   std::vector<BlockNode>& block_nodes() { return options_.block_nodes; }
   std::vector<ObjectOption>& objects() { return options_.objects; }
-  Cpu& cpu() { return *cpu_; }
+  Processors& processors() { return *processors_; }
+  // Instructions carried out since power-on, by all processors.
+  u64 instruction_count() const { return processors_->instruction_count(); }
+  // The processor that commands and debuggers look at, and its engine.
+  Cpu& cpu() { return (*processors_)[looked_at_].cpu(); }
+  Executor& engine() { return (*processors_)[looked_at_].engine(); }
+  unsigned looked_at() const { return looked_at_; }
+  void look_at(unsigned processor) { looked_at_ = processor; }
   PcBoard& board() { return *board_; }
   MachineClock& clock() { return *clock_; }
   Scheduler& scheduler() { return *scheduler_; }
   net::Network& network() { return *network_; }
   PhysicalBus& bus() { return *bus_; }
   IoSpace& io() { return *io_; }
-  Executor& engine() { return *engine_; }
   KeySender& keys() { return *keys_; }
   // Where everything goes that is to reach the guest from outside.
   GuestInputs& inputs() { return *inputs_; }
@@ -201,7 +205,7 @@ class Machine final : private MachineControl,
   // with -jit-opt +one-mapping, what the guest writes in overlays (-snapshot), no connections to the host.
   Result<> forked();
   // Interrupts taken since power-on (INTA cycles), for those who watch whether a guest gets anywhere.
-  u64 interrupts_taken() const { return interrupts_taken_; }
+  u64 interrupts_taken() const { return processors_->interrupts_taken(); }
 
   // Everything architectural by name, guest memory excepted.
   void state(StateArchive& archive);
@@ -231,17 +235,10 @@ class Machine final : private MachineControl,
   void request_cpu_init() override;
   void request_suspend() override;
   void request_wake() override { wake_requested_ = true; }
-  // InterruptAcknowledge
-  u8 acknowledge() override {
-    interrupts_taken_++;
-    return board_->acknowledge_interrupt();
-  }
-  // SmiSink, and SMIACT# back from the processor
-  void raise_smi() override { cpu_->request(kPendingSmi); }
-  void system_management_mode(bool active);
   // Scheduler::Listener
   void deadline_moved_earlier(GuestTime deadline) override;
 
+  Cpu& running() { return processors_->running().cpu(); }
   void finish(End end);
   Result<> apply(const GuestInput& input);
   GuestMoment moment() const;
@@ -279,10 +276,8 @@ class Machine final : private MachineControl,
   std::unique_ptr<net::Network> network_;  // outlives the cards on the board
   std::unique_ptr<AudioSystem> audio_;     // outlives the cards that play
   std::unique_ptr<PcBoard> board_;
-  CpuModel model_;
-  std::unique_ptr<ApicPort> apic_;  // null: the processor has no local APIC
-  std::unique_ptr<Cpu> cpu_;
-  std::unique_ptr<Executor> engine_;
+  std::unique_ptr<Processors> processors_;
+  unsigned looked_at_ = 0;
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<GuestInputs> inputs_;
   std::unique_ptr<TimeTravel> travel_;
@@ -318,7 +313,6 @@ class Machine final : private MachineControl,
 
   End end_ = End::None;
   u32 debug_exit_code_ = 0;
-  u64 interrupts_taken_ = 0;
   bool ends_at_triple_fault_ = false;
   bool paused_ = true;
   bool has_run_ = false;      // false: still waits as -S asks
@@ -326,7 +320,6 @@ class Machine final : private MachineControl,
   bool reset_requested_ = false;
   bool reset_by_guest_ = false;
   bool power_off_requested_ = false;
-  bool cpu_init_requested_ = false;
   bool wake_requested_ = false;  // out of suspend to RAM
   i64 last_served_ = 0;          // host time of the last look at host input
   i64 host_deadline_ = 0;        // --timeout in host time; 0: none

@@ -19,16 +19,19 @@ constexpr u32 kFirstVirtioLine = 16;  // of input::Byte: serial ports come befor
 // --- What reaches the guest ---
 
 GuestMoment Machine::moment() const {
-  const u64 instructions = cpu_->instruction_count();
+  const u64 instructions = instruction_count();
   const GuestTime time = clock_->now();
   const bool same = instructions == last_look_.instructions && time == last_look_.time;
   return {instructions, time, same ? last_look_.looks : 0};
 }
 
 u32 Machine::register_sum() const {
-  const CpuState& state = cpu_->state();
-  u64 sum = state.rip;
-  for (const u64 value : state.gpr) sum = (sum ^ value) * 0x9E3779B97F4A7C15 + 1;
+  u64 sum = 0;
+  for (unsigned n = 0; n < processors_->count(); n++) {
+    const CpuState& state = (*processors_)[n].cpu().state();
+    sum ^= state.rip;
+    for (const u64 value : state.gpr) sum = (sum ^ value) * 0x9E3779B97F4A7C15 + 1;
+  }
   return static_cast<u32>(sum >> 32);
 }
 
@@ -109,10 +112,10 @@ Result<> Machine::check_recordable() const {
 
 void Machine::pass_stride() {
   if (!inputs_->repeatable()) return;
-  const u64 now = cpu_->instruction_count();
+  const u64 now = instruction_count();
   if (now % TimeTravel::kStride != 0 || now == passed_stride_ || !has_run_) return;
   passed_stride_ = now;
-  cpu_->mmu().flush_all();
+  processors_->flush_tlbs();
   travel_->at_stride();
 }
 
@@ -148,9 +151,9 @@ Result<std::shared_ptr<const KeptState>> Machine::keep(const KeptState* before) 
   std::vector<std::deque<std::vector<u8>>> frames;
   for (std::size_t i = 0; i < network_->cards(); i++) frames.push_back(network_->card(i).frames());
   const auto memory = store_->bytes(BackingOffset(0), store_->size());
-  return std::make_shared<const KeptState>(KeptState{
-      cpu_->instruction_count(), writer.data(), KeptMemory(memory, before != nullptr ? &before->memory : nullptr),
-      std::move(overlays).value(), inputs_->position(), last_look_, std::move(frames)});
+  return std::make_shared<const KeptState>(
+      KeptState{instruction_count(), writer.data(), KeptMemory(memory, before != nullptr ? &before->memory : nullptr),
+                std::move(overlays).value(), inputs_->position(), last_look_, std::move(frames)});
 }
 
 Result<> Machine::put_back(const KeptState& kept) {
@@ -158,8 +161,8 @@ Result<> Machine::put_back(const KeptState& kept) {
   kept.memory.put_back(store_->bytes(BackingOffset(0), store_->size()));
   if (auto loaded = load_state(kept.state); !loaded) return loaded;
   forget_derived();
-  reset_requested_ = power_off_requested_ = cpu_init_requested_ = at_replay_end_ = false;
-  cpu_->state().pending &= ~u32{kPendingStop | kPendingReset | kPendingInit};
+  reset_requested_ = power_off_requested_ = at_replay_end_ = false;
+  processors_->forget_requests();
   next_check_ = next_frame_ = 0;
   audio_->restart(clock_->now());
   for (std::size_t i = 0; i < kept.frames.size(); i++) network_->card(i).set_frames(kept.frames[i]);
@@ -172,16 +175,16 @@ Result<> Machine::put_back(const KeptState& kept) {
 bool Machine::retrace(u64 instructions) {
   paused_ = false;
   retracing_ = true;
-  cpu_->state().pending &= ~u32{kPendingStop};
-  engine_->pass_breakpoint();
+  running().state().pending &= ~u32{kPendingStop};
+  processors_->running().engine().pass_breakpoint();
   clock_->start();
-  while (end_ == End::None && !paused_ && cpu_->instruction_count() < instructions) turn(instructions);
+  while (end_ == End::None && !paused_ && instruction_count() < instructions) turn(instructions);
   retracing_ = false;
   const bool there = !paused_ && end_ == End::None;
   if (!paused_) {
     paused_ = true;
     clock_->stop();
-    cpu_->request(kPendingStop);
+    running().request(kPendingStop);
   }
   return there;
 }

@@ -220,7 +220,7 @@ Result<> save_machine(Machine& machine, const std::string& tag) {
 }
 
 Result<> load_machine(Machine& machine, const std::string& tag) {
-  if (machine.inputs().repeatable() && machine.cpu().instruction_count() != 0)
+  if (machine.inputs().repeatable() && machine.instruction_count() != 0)
     return Error{"a run that is recorded or replayed loads no other machine; -loadvm at its start may"};
   const bool was_paused = machine.paused();
   machine.pause();

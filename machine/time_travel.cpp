@@ -11,11 +11,11 @@ namespace {
 constexpr std::size_t kMostStates = 24;
 }
 
-bool TimeTravel::retracing() const { return enabled_ && machine_.cpu().instruction_count() < furthest_; }
+bool TimeTravel::retracing() const { return enabled_ && machine_.instruction_count() < furthest_; }
 
 void TimeTravel::at_stride() {
   if (!enabled_) return;
-  const u64 now = machine_.cpu().instruction_count();
+  const u64 now = machine_.instruction_count();
   const auto next = std::ranges::upper_bound(states_, now, {}, &KeptState::instructions);
   const KeptState* const last = next == states_.begin() ? nullptr : std::prev(next)->get();
   if (last != nullptr && last->instructions == now) return;
@@ -51,7 +51,7 @@ bool TimeTravel::put_back(const KeptState& state) {
 
 void TimeTravel::note_stop(const DebugStop& stop) {
   // A watchpoint is met by an instruction, which is then behind: the place before it is the one to go to.
-  const u64 now = machine_.cpu().instruction_count();
+  const u64 now = machine_.instruction_count();
   const u64 place = stop.cause == DebugStop::Cause::Watchpoint && now > 0 ? now - 1 : now;
   if (place < search_end_) found_ = Found{place, stop};
 }
@@ -67,7 +67,7 @@ void TimeTravel::go_to(u64 instructions, const DebugStop& stop) {
 }
 
 void TimeTravel::run_back() {
-  u64 end = machine_.cpu().instruction_count();
+  u64 end = machine_.instruction_count();
   for (std::size_t i = states_.size(); i-- > 0;) {
     const std::shared_ptr<const KeptState> state = states_[i];
     if (state->instructions >= end) continue;
@@ -87,7 +87,7 @@ void TimeTravel::run_back() {
 void TimeTravel::carry_out() {
   const Wish wish = *wish_;
   wish_.reset();
-  const u64 now = machine_.cpu().instruction_count();
+  const u64 now = machine_.instruction_count();
   furthest_ = std::max(furthest_, now);
   const bool nowhere = now == 0 || states_.empty();
   if (nowhere) {

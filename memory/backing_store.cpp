@@ -65,8 +65,9 @@ BackingStore::BackingStore(BackingStore&& other) noexcept
       watch_(std::move(other.watch_)),
       code_(std::move(other.code_)),
       dirty_(std::move(other.dirty_)),
-      code_watch_(other.code_watch_),
-      watch_listener_(std::move(other.watch_listener_)) {}
+      code_watches_(std::move(other.code_watches_)),
+      watch_listeners_(std::move(other.watch_listeners_)),
+      next_key_(other.next_key_) {}
 
 BackingStore::~BackingStore() {
   if (base_ != nullptr) munmap(base_ - kGuard, reserved_ + 2 * kGuard);
@@ -79,18 +80,35 @@ BackingOffset BackingStore::allocate(u64 size, std::string_view) {
   return offset;
 }
 
+u32 BackingStore::on_watch(WatchListener listener) {
+  watch_listeners_.push_back({next_key_, std::move(listener)});
+  return next_key_++;
+}
+
+void BackingStore::forget_watch_listener(u32 key) {
+  std::erase_if(watch_listeners_, [key](const KeyedListener& each) { return each.key == key; });
+}
+
+void BackingStore::tell_watched(BackingOffset first, u64 size) {
+  for (const KeyedListener& each : watch_listeners_) each.listener(first, size);
+}
+
 void BackingStore::add_code(BackingOffset page, u64 granules) {
   const u64 index = page.raw >> kPageShift;
   code_[index] |= granules;
   if (code_[index] == 0) return;
   const bool newly = watch_[index] == 0;
   watch_[index] |= kWatchCode;
-  if (newly && watch_listener_) watch_listener_(BackingOffset(index << kPageShift), kPageSize);
+  if (newly) tell_watched(BackingOffset(index << kPageShift), kPageSize);
 }
 
 void BackingStore::keep_code(BackingOffset page, u64 granules) {
   const u64 index = page.raw >> kPageShift;
-  code_[index] &= granules;
+  u64 gone = code_[index] & ~granules;
+  if (code_watches_.size() > 1) {
+    for (const CodeWatch* watch : code_watches_) gone &= ~watch->code_held(BackingOffset(index << kPageShift), gone);
+  }
+  code_[index] &= ~gone;
   if (code_[index] == 0) watch_[index] &= static_cast<u8>(~kWatchCode);
 }
 
@@ -101,7 +119,7 @@ void BackingStore::arm_dirty(BackingOffset first, u64 size) {
     dirty_[index] = 0;
     watch_[index] |= kWatchDirty;
   }
-  if (newly && watch_listener_) watch_listener_(first, size);
+  if (newly) tell_watched(first, size);
 }
 
 void BackingStore::mark_dirty(u64 page) {
@@ -120,11 +138,13 @@ void BackingStore::note_write(BackingOffset first, u64 length) {
     const u64 in_page = first.raw & (kPageSize - 1);
     const u64 chunk = std::min<u64>(length, kPageSize - in_page);
     mark_dirty(index);
-    if ((watch_[index] & kWatchCode) != 0 && code_watch_ != nullptr) {
+    if ((watch_[index] & kWatchCode) != 0) {
       const unsigned low = static_cast<unsigned>(in_page / 64),
                      high = static_cast<unsigned>((in_page + chunk - 1) / 64);
       const u64 touched = (~u64{0} >> (63 - (high - low))) << low;
-      if ((code_[index] & touched) != 0) code_watch_->code_written(first, chunk);
+      if ((code_[index] & touched) != 0) {
+        for (CodeWatch* watch : code_watches_) watch->code_written(first, chunk);
+      }
     }
     first = first + chunk;
     length -= chunk;

@@ -46,7 +46,8 @@ class BackingStore {
   // The page holds decoded or translated code in these 64-byte granules (bit n: bytes 64n to 64n+63). Adding granules
   // may make the page watched: the caller then downgrades the TLB's fast write entries (Tlb::watch).
   void add_code(BackingOffset page, u64 granules);
-  // Of them only these still do; 0: no code is left in the page.
+  // As far as the caller knows, of them only these still do; 0: no code of its own is left in the page. What another
+  // code watch holds there stays.
   void keep_code(BackingOffset page, u64 granules);
   u64 code_granules(BackingOffset offset) const { return code_[offset.raw >> kPageShift]; }
 
@@ -61,15 +62,20 @@ class BackingStore {
   // The same for a store that has put there what was there: code stays what it is.
   void note_rewrite(BackingOffset first, u64 length);
 
-  void set_code_watch(CodeWatch* watch) { code_watch_ = watch; }
-  // Told when pages have become watched: whoever stores to them directly (the TLB's fast write entries) must stop doing
-  // so.
-  void on_watch(std::function<void(BackingOffset first, u64 size)> listener) { watch_listener_ = std::move(listener); }
+  // Every processor's engine is one; all are told of a write, in the order in which they came.
+  void add_code_watch(CodeWatch& watch) { code_watches_.push_back(&watch); }
+  void remove_code_watch(CodeWatch& watch) { std::erase(code_watches_, &watch); }
+  // Told when pages have become watched: whoever stores to them directly (the fast write entries of every processor's
+  // TLB) must stop doing so. The key takes the listener away again.
+  using WatchListener = std::function<void(BackingOffset first, u64 size)>;
+  u32 on_watch(WatchListener listener);
+  void forget_watch_listener(u32 key);
 
  private:
   BackingStore() = default;
 
   void mark_dirty(u64 page);
+  void tell_watched(BackingOffset first, u64 size);
 
   static constexpr u8 kWatchDirty = 2;
   u8* base_ = nullptr;
@@ -79,8 +85,13 @@ class BackingStore {
   std::vector<u8> watch_;  // kWatchCode, kWatchDirty; per page
   std::vector<u64> code_;  // granules with code, per page
   std::vector<u8> dirty_;  // per page
-  CodeWatch* code_watch_ = nullptr;
-  std::function<void(BackingOffset, u64)> watch_listener_;
+  std::vector<CodeWatch*> code_watches_;
+  struct KeyedListener {
+    u32 key = 0;
+    WatchListener listener;
+  };
+  std::vector<KeyedListener> watch_listeners_;
+  u32 next_key_ = 1;
 };
 
 }  // namespace relic86

@@ -226,6 +226,7 @@ class Mmu {
   std::vector<Watchpoint> watchpoints_;
   WatchListener watch_listener_;
   std::vector<u64> breakpoint_pages_;
+  u32 watch_key_ = 0;  // of the listener at the backing store
 };
 
 }  // namespace relic86

@@ -122,6 +122,15 @@ constexpr Text kMachineHelp =
     "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
     "pc-i440fx-N.M        the same, for QEMU's versions N.M\n";
 
+// Processors take turns on one host thread, whichever way is asked for: it is what QEMU's users see with thread=single.
+Result<> set_threads(Options& options, Text accel, Text value) {
+  if (value != "single" && value != "multi")
+    return Error{
+        fmt::format("-accel {},thread={}: Invalid 'thread' setting {}; give single or multi", accel, value, value)};
+  options.asks_for_threads = value == "multi";
+  return {};
+}
+
 }  // namespace
 
 Result<> set_accel(Options& options, std::string_view value) {
@@ -137,6 +146,9 @@ Result<> set_accel(Options& options, std::string_view value) {
     if (std::find(std::begin(kAccelProperties), std::end(kAccelProperties), key) == std::end(kAccelProperties))
       return Error{fmt::format("-accel {},{}: unknown property; the nearest is {}", word, key,
                                nearest_word(key, kAccelProperties))};
+    if (key == "thread") {
+      if (auto set = set_threads(options, word, words[i].second); !set) return set;
+    }
   }
   return prefer_accel(options, "-accel ", word);
 }

@@ -49,25 +49,13 @@ Result<> set_ram(Options& options, Text value) {
   return {};
 }
 
-// -smp N or [cpus=]N,sockets=..,cores=..,threads=..,maxcpus=..: what it amounts to must be one processor.
-Result<> set_smp(Options&, Text value) {
-  u64 count = 0, product = 1;
+// -smp [cpus=]N,maxcpus=..,sockets=..,dies=..,cores=..,threads=..; several add up (smp_option.h).
+Result<> set_smp(Options& options, Text value) {
   for (const auto& [key, word] : parse_properties(value)) {
     const bool bare = word.empty();
-    const auto number = parse_number(bare ? key : word);
-    if (!number) return Error{fmt::format("-smp {}: {}; give the number of processors, 1", value, number.message())};
-    if (bare || key == "cpus" || key == "maxcpus") {
-      count = std::max(count, number.value());
-    } else if (key == "sockets" || key == "dies" || key == "clusters" || key == "cores" || key == "threads") {
-      product = number.value() < 0x10000 && product < 0x10000 ? product * number.value() : number.value();
-    } else {
-      return Error{
-          fmt::format("-smp {}={}: unknown property; cpus, maxcpus, sockets, cores and threads are known", key, word)};
-    }
+    if (auto set = options.smp.set(bare ? "cpus" : key, bare ? key : word); !set)
+      return Error{fmt::format("-smp {}: {}", value, set.message())};
   }
-  const u64 processors = count != 0 || value == "0" ? std::max(count, product == 1 ? count : product) : product;
-  if (processors != 1)
-    return Error{fmt::format("Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is 1", processors)};
   return {};
 }
 
@@ -537,7 +525,7 @@ constexpr OptionRow kRows[] = {
     {"accel", "jit|interp", "execution engine (tcg is the faster one of the two)", set_accel},
     {"M", "pc", "machine type", set_machine},
     {"machine", "pc[,accel=..]", "machine type and properties", set_machine},
-    {"smp", "N", "number of processors (1)", set_smp},
+    {"smp", "N[,cores=..]", "number of processors (1, at most 32) and how they lie", set_smp},
     {"fda", "FILE", "floppy image in drive A", set_floppy<0>},
     {"fdb", "FILE", "floppy image in drive B", set_floppy<1>},
     {"hda", "FILE", "disk image, primary master", set_hard_disk<0>},
@@ -790,9 +778,27 @@ Result<> take_plain_word(Options& options, Text word) {
   return {};
 }
 
+Result<> resolve_processors(Options& options) {
+  const SmpWords& smp = options.smp;
+  auto processors = smp.resolve();
+  if (!processors) return processors.error();
+  options.processors = processors.value();
+  const auto words = {smp.cpus, smp.maxcpus, smp.sockets, smp.dies, smp.clusters, smp.cores, smp.threads};
+  if (std::find(words.begin(), words.end(), u64{0}) != words.end())
+    options.warnings.emplace_back("-smp: deprecated CPU topology: its numbers must be greater than zero");
+  if (!options.asks_for_threads) return {};
+  if (options.icount)
+    return Error{"-accel thread=multi: No MTTCG when icount is enabled; say thread=single, or leave -icount out"};
+  if (options.processors.count > 1)
+    options.warnings.emplace_back(
+        "-accel thread=multi: processors take turns on one host thread, as with thread=single");
+  return {};
+}
+
 // What concerns several options, once all are known.
 Result<> resolve(Options& options) {
   if (auto done = resolve_accel(options); !done) return done;
+  if (auto done = resolve_processors(options); !done) return done;
   if (auto done = check_memory_backend(options); !done) return done;
   if (auto done = resolve_devices(options); !done) return done;
   if (auto done = resolve_network(options); !done) return done;

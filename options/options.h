@@ -14,6 +14,7 @@
 #include "options/network_option.h"
 #include "options/object_option.h"
 #include "options/sample_format.h"
+#include "options/smp_option.h"
 #include "options/virtio_option.h"
 
 namespace relic86 {
@@ -187,6 +188,10 @@ struct Options {
   bool state_hash = false;
   std::string state_dir;
   std::string screenshot;
+
+  SmpWords smp;                   // as -smp says it
+  ProcessorTopology processors;   // and what that amounts to
+  bool asks_for_threads = false;  // -accel ..,thread=multi
 };
 
 // What the command line asks for: a machine, or a text to print (then exit 0).

@@ -77,27 +77,47 @@ CommandReply reset_reinjection(Machine& machine, const Arguments&) {
 
 // --- Processors ---
 
-constexpr const char* kProcessorPath = "/machine/unattached/device[0]";
+// As QEMU numbers them: the bootstrap processor is its first device, the others come after the second.
+std::string processor_path(unsigned number) {
+  return fmt::format("/machine/unattached/device[{}]", number == 0 ? 0 : number + 1);
+}
 
 std::string processor_type(Machine& machine) {
   const std::string& model = machine.options().cpu_model;
   const std::string name = model.substr(0, model.find(','));
   return fmt::format("{}-i386-cpu", name.empty() ? std::string(kDefaultCpuModel) : name);
 }
-Json processor_place() { return {{"core-id", 0}, {"thread-id", 0}, {"socket-id", 0}}; }
-
-CommandReply query_cpus(Machine&, const Arguments&) {
-  return Json::array({{{"thread-id", gettid()},
-                       {"props", processor_place()},
-                       {"qom-path", kProcessorPath},
-                       {"cpu-index", 0},
-                       {"target", "i386"}}});
+Json processor_place(const ProcessorTopology& topology, unsigned number) {
+  Json place{{"core-id", number / topology.threads % topology.cores},
+             {"thread-id", number % topology.threads},
+             {"socket-id", number / topology.in_package()}};
+  if (topology.dies > 1) place["die-id"] = number / topology.threads / topology.cores % topology.dies;
+  return place;
 }
+
+// All of them are carried out by the machine's own thread.
+CommandReply query_cpus(Machine& machine, const Arguments&) {
+  const ProcessorTopology& topology = machine.options().processors;
+  Json list = Json::array();
+  for (unsigned n = 0; n < topology.count; n++) {
+    list.push_back({{"thread-id", gettid()},
+                    {"props", processor_place(topology, n)},
+                    {"qom-path", processor_path(n)},
+                    {"cpu-index", n},
+                    {"target", "i386"}});
+  }
+  return list;
+}
+// The places from the last to the first, as QEMU lists them; those without a processor have no path.
 CommandReply query_hotpluggable_cpus(Machine& machine, const Arguments&) {
-  return Json::array({{{"props", processor_place()},
-                       {"vcpus-count", 1},
-                       {"qom-path", kProcessorPath},
-                       {"type", processor_type(machine)}}});
+  const ProcessorTopology& topology = machine.options().processors;
+  Json list = Json::array();
+  for (unsigned n = topology.most; n-- > 0;) {
+    Json entry{{"props", processor_place(topology, n)}, {"vcpus-count", 1}, {"type", processor_type(machine)}};
+    if (n < topology.count) entry["qom-path"] = processor_path(n);
+    list.push_back(std::move(entry));
+  }
+  return list;
 }
 CommandReply query_cpu_definitions(Machine&, const Arguments&) {
   Json list = Json::array();
@@ -206,9 +226,14 @@ CommandReply save_memory(Machine& machine, const Arguments& arguments, bool phys
                            arguments.text("filename"));
 }
 CommandReply memsave(Machine& machine, const Arguments& arguments) {
-  if (arguments.number("cpu-index") != 0)
-    return CommandError{.message = "Parameter 'cpu-index' expects a CPU number; 0 is the only one"};
-  return save_memory(machine, arguments, false);
+  const u64 index = arguments.number("cpu-index");
+  if (index >= machine.processors().count())
+    return CommandError{.message = "Parameter 'cpu-index' expects a CPU number"};
+  const unsigned looked_at = machine.looked_at();
+  machine.look_at(static_cast<unsigned>(index));
+  CommandReply reply = save_memory(machine, arguments, false);
+  machine.look_at(looked_at);
+  return reply;
 }
 CommandReply pmemsave(Machine& machine, const Arguments& arguments) { return save_memory(machine, arguments, true); }
 

@@ -94,11 +94,67 @@ void GdbSession::write_binary(Text arguments) {
                                                                                                     : kBadAddress);
 }
 
+// --- Threads ---
+
+std::string GdbSession::thread_id(unsigned processor) const {
+  return multiprocess_ ? fmt::format("p01.{:02x}", processor + 1) : fmt::format("{:02x}", processor + 1);
+}
+
+std::string GdbSession::listed_thread(unsigned processor) const {
+  return fmt::format("{}{:x}", multiprocess_ ? "p1." : "", processor + 1);
+}
+
+// "THREAD", or "pPROCESS.THREAD", "pPROCESS": a number, 0 for any, -1 for all.
+std::optional<GdbSession::ThreadName> GdbSession::take_thread(Text& text) const {
+  const auto number = [&]() -> std::optional<u64> {
+    if (!text.starts_with("-1")) return take_hex(text);
+    text.remove_prefix(2);
+    return 0;
+  };
+  if (take(text, 'p')) {
+    const auto process = number();
+    if (!process || *process > 1) return std::nullopt;
+    if (!take(text, '.')) return ThreadName{.any = true};
+  }
+  const auto thread = number();
+  if (!thread || *thread > machine_.processors().count()) return std::nullopt;
+  if (*thread == 0) return ThreadName{.any = true};
+  return ThreadName{.any = false, .processor = static_cast<unsigned>(*thread - 1)};
+}
+
+// "gTHREAD" for registers and memory, "cTHREAD" for what s and c move.
+void GdbSession::set_thread(Text arguments) {
+  const char purpose = arguments.empty() ? '\0' : arguments.front();
+  if (!arguments.empty()) arguments.remove_prefix(1);
+  const auto thread = take_thread(arguments);
+  if (!thread || (purpose != 'g' && purpose != 'c')) return error();
+  if (!thread->any) (purpose == 'g' ? thread_ : resumed_) = thread->processor;
+  reply("OK");
+}
+
+void GdbSession::thread_alive(Text arguments) { take_thread(arguments) ? reply("OK") : error(); }
+
+void GdbSession::current_thread(Text) { reply("QC" + listed_thread(thread_)); }
+
+void GdbSession::first_threads(Text) {
+  std::string list;
+  for (unsigned n = 0; n < machine_.processors().count(); n++) list += (n == 0 ? "m" : ",") + listed_thread(n);
+  reply(list);
+}
+
+void GdbSession::thread_name(Text arguments) {
+  take(arguments, ',');
+  const auto thread = take_thread(arguments);
+  if (!thread) return error();
+  const Vcpu& vcpu = machine_.processors()[thread->processor];
+  reply(to_hex(Text(fmt::format("CPU#{} [{}]", thread->processor, vcpu.cpu().state().halted ? "halted " : "running"))));
+}
+
 // --- Queries ---
 
 void GdbSession::supported(Text arguments) {
   multiprocess_ = arguments.find("multiprocess+") != Text::npos;
-  stop_reply_ = fmt::format("T05thread:{};", thread_id());
+  stop_reply_ = fmt::format("T05thread:{};", thread_id(0));
   reply(fmt::format("PacketSize={:x};qXfer:features:read+;QStartNoAckMode+;swbreak+;hwbreak+;vContSupported+{}{}",
                     GdbPackets::kLongest, multiprocess_ ? ";multiprocess+" : "",
                     machine_.travel().enabled() ? ";ReverseStep+;ReverseContinue+" : ""));

@@ -68,7 +68,8 @@ GdbSession::~GdbSession() {
 void GdbSession::attach() {
   packets_.reset();
   waiting_ = physical_ = multiprocess_ = false;
-  stop_reply_ = fmt::format("T05thread:{};", thread_id());
+  stop_reply_ = fmt::format("T05thread:{};", thread_id(0));
+  thread_ = resumed_ = 0;
   attached_ = true;
   // A replay takes the interrupts that the recorded run took.
   machine_.debugger().mask_interrupts(!machine_.inputs().replaying());
@@ -92,12 +93,17 @@ void GdbSession::packet(const std::string& data) {
     machine_.pause();
   }
   const Text text(data);
-  for (const Command& command : kCommands) {
-    if (!text.starts_with(command.name)) continue;
-    (this->*command.run)(text.substr(command.name.size()));
-    return;
+  // What commands are about is gdb's affair while they last, not the monitor's.
+  const unsigned looked_at = machine_.looked_at();
+  machine_.look_at(thread_);
+  const auto command = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                    [&](const Command& each) { return text.starts_with(each.name); });
+  if (command != std::end(kCommands)) {
+    (this->*command->run)(text.substr(command->name.size()));
+  } else {
+    reply("");  // not known here
   }
-  reply("");  // not known here
+  machine_.look_at(looked_at);
 }
 
 void GdbSession::interrupt() {
@@ -114,7 +120,9 @@ void GdbSession::report_stop(const DebugStop& stop) {
   std::string why;
   // Where EIP is not the linear address (a segment with a base) gdb knows no breakpoint at its program counter: it
   // is told of a trap, else it would take the stop for a stale one and go on.
-  if (stop.cause == Cause::Breakpoint && stop.address == machine_.cpu().state().eip()) {
+  thread_ = resumed_ = machine_.processors().running().number();
+  const CpuState& state = machine_.processors().running().cpu().state();
+  if (stop.cause == Cause::Breakpoint && stop.address == state.eip()) {
     why = stop.kind == PointKind::Hardware ? "hwbreak:;" : "swbreak:;";
   } else if (stop.cause == Cause::Watchpoint) {
     const Text name = stop.kind == PointKind::WriteWatch  ? "watch"
@@ -125,7 +133,7 @@ void GdbSession::report_stop(const DebugStop& stop) {
     why = stop.cause == Cause::ReplayBegin ? "replaylog:begin;" : "replaylog:end;";
   }
   stop_reply_ =
-      fmt::format("T{:02x}thread:{};{}", stop.cause == Cause::Request ? kInterrupted : kTrap, thread_id(), why);
+      fmt::format("T{:02x}thread:{};{}", stop.cause == Cause::Request ? kInterrupted : kTrap, thread_id(thread_), why);
   if (!waiting_) return;
   waiting_ = false;
   reply(stop_reply_);
@@ -159,7 +167,7 @@ void GdbSession::go_on(Text arguments) {
 
 void GdbSession::step(Text arguments) {
   if (const auto address = take_hex(arguments)) go_to(*address);
-  machine_.debugger().step();
+  machine_.debugger().step(resumed_, Debugger::Others::StandStill);
   resume();
 }
 
@@ -183,26 +191,62 @@ void GdbSession::go_back(TimeTravel::Wish wish) {
   machine_.travel().ask(wish);
 }
 
-// Actions with threads; there is one thread, so that the first action counts.
-void GdbSession::v_cont(Text arguments) {
-  const char action = arguments.empty() ? '\0' : arguments.front();
-  if (!arguments.empty()) arguments.remove_prefix(1);
-  switch (action) {
+// "KIND[SIGNAL or RANGE]"; nothing: there is no such action.
+std::optional<GdbSession::Action> GdbSession::action(Text text) {
+  if (text.empty()) return std::nullopt;
+  Action action{text.front()};
+  text.remove_prefix(1);
+  switch (action.kind) {
     case 'C': [[fallthrough]];
     case 'S':
-      if (!take_hex(arguments)) return error();
-      return action == 'C' ? go_on("") : step("");
-    case 'c': return go_on("");
-    case 's': return step("");
+      if (!take_hex(text)) return std::nullopt;
+      action.kind = action.kind == 'C' ? 'c' : 'r';
+      return action;
+    case 'c': return action;
+    case 's':
+      action.kind = 'r';  // an empty range: one step
+      return action;
     case 'r': {
-      const auto first = take_hex(arguments);
-      const auto last = first && take(arguments, ',') ? take_hex(arguments) : std::nullopt;
-      if (!last) return error();
-      machine_.debugger().step_range(*first, *last);
-      return resume();
+      const auto first = take_hex(text);
+      const auto last = first && take(text, ',') ? take_hex(text) : std::nullopt;
+      if (!last) return std::nullopt;
+      action.first = *first;
+      action.last = *last;
+      return action;
     }
-    default: return error();
+    default: return std::nullopt;
   }
+}
+
+// "ACTION[:THREAD];ACTION[:THREAD].."; each processor does what the first action that names it says. One of them steps
+// at most, the others stand still or go on.
+void GdbSession::v_cont(Text arguments) {
+  std::vector<std::optional<Action>> wanted(machine_.processors().count());
+  while (!arguments.empty()) {
+    Text word = arguments.substr(0, arguments.find(';'));
+    arguments.remove_prefix(std::min(arguments.size(), word.size() + 1));
+    const auto colon = word.find(':');
+    const auto what = action(word.substr(0, colon));
+    if (!what) return error();
+    std::optional<ThreadName> who = ThreadName{.any = true};
+    if (colon != Text::npos) {
+      word.remove_prefix(colon + 1);
+      who = take_thread(word);
+    }
+    if (!who) return error();
+    for (unsigned n = 0; n < wanted.size(); n++) {
+      if ((who->any || who->processor == n) && !wanted[n]) wanted[n] = what;
+    }
+  }
+  const auto steps =
+      std::find_if(wanted.begin(), wanted.end(), [](const auto& each) { return each && each->kind == 'r'; });
+  const bool goes_on =
+      std::any_of(wanted.begin(), wanted.end(), [](const auto& each) { return each && each->kind == 'c'; });
+  if (steps == wanted.end()) return goes_on ? go_on("") : error();
+  const auto processor = static_cast<unsigned>(steps - wanted.begin());
+  machine_.debugger().step_range((*steps)->first, (*steps)->last, processor,
+                                 goes_on ? Debugger::Others::GoOn : Debugger::Others::StandStill);
+  resume();
 }
 
 // "KIND,ADDRESS,SIZE"; conditions and commands behind it are gdb's affair.

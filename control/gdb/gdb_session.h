@@ -48,6 +48,11 @@ class GdbSession {
   void go_on_with_signal(Text arguments);
   void step_with_signal(Text arguments);
   void v_cont(Text arguments);
+  struct Action {
+    char kind = 'c';          // c: go on; r: step while in the range, once if it is empty
+    u64 first = 0, last = 0;  // the range
+  };
+  static std::optional<Action> action(Text text);
   void v_cont_query(Text) { reply("vCont;c;C;s;S;r"); }
   void step_back(Text) { go_back(TimeTravel::Wish::StepBack); }
   void run_back(Text) { go_back(TimeTravel::Wish::RunBack); }
@@ -71,16 +76,22 @@ class GdbSession {
   void write_memory(Text arguments);
   void write_binary(Text arguments);
   bool store(u64 address, std::span<const u8> bytes);
-  void set_thread(Text) { reply("OK"); }
-  void thread_alive(Text) { reply("OK"); }
+  void set_thread(Text arguments);
+  void thread_alive(Text arguments);
   void supported(Text arguments);
   void transfer_features(Text arguments);
-  // The one processor, as thread 1 of process 1 for a gdb that tells processes apart.
-  Text thread_id() const { return multiprocess_ ? "p01.01" : "01"; }
-  void current_thread(Text) { reply(multiprocess_ ? "QCp1.1" : "QC1"); }
-  void first_threads(Text) { reply(multiprocess_ ? "mp1.1" : "m1"); }
+  // Processors are threads, counted from 1, of process 1 for a gdb that tells processes apart.
+  std::string thread_id(unsigned processor) const;      // in stop replies
+  std::string listed_thread(unsigned processor) const;  // in answers to queries
+  struct ThreadName {
+    bool any = false;        // 0: any; -1: all
+    unsigned processor = 0;  // of one
+  };
+  std::optional<ThreadName> take_thread(Text& text) const;  // nothing: no such thread
+  void current_thread(Text);
+  void first_threads(Text);
   void more_threads(Text) { reply("l"); }
-  void thread_name(Text) { reply(to_hex(Text("CPU#0"))); }
+  void thread_name(Text arguments);
   void attached(Text) { reply("1"); }
   void symbols(Text) { reply("OK"); }
   void monitor_command(Text arguments);
@@ -94,6 +105,8 @@ class GdbSession {
   Machine& machine_;
   GdbPackets packets_;
   std::string stop_reply_ = "T05thread:01;";
+  unsigned thread_ = 0;   // the processor of Hg: registers and memory
+  unsigned resumed_ = 0;  // of Hc: what s steps
   bool attached_ = false;
   bool waiting_ = false;       // gdb waits for a stop reply
   bool multiprocess_ = false;  // gdb writes threads as pPROCESS.THREAD

@@ -47,9 +47,11 @@ std::string boot_set(Machine& machine, Words words) {
   return "";
 }
 // There is one processor, and the other commands look at it.
-std::string cpu(Machine&, Words words) {
-  return words.size() == 2 && words[1] == "0" ? ""
-                                              : "Error: Parameter 'index' expects a CPU number; 0 is the only one\n";
+std::string cpu(Machine& machine, Words words) {
+  const auto number = words.size() == 2 ? monitor::evaluate(machine, words[1]) : std::nullopt;
+  if (!number || *number >= machine.processors().count()) return "invalid CPU index\n";
+  machine.look_at(static_cast<unsigned>(*number));
+  return "";
 }
 
 std::string screendump(Machine& machine, Words words) {
@@ -221,7 +223,7 @@ constexpr MonitorCommand kCommands[] = {
     {"system_wakeup", "", "", "wake the machine from suspend to RAM", plain<kWakeup>},
     {"nmi", "", "", "raise a non-maskable interrupt", plain<kNmi>},
     {"boot_set", "", "LETTERS", "boot order for the next start, as -boot", boot_set},
-    {"cpu", "", "0", "choose the processor that others look at", cpu},
+    {"cpu", "", "INDEX", "choose the processor that other commands look at", cpu},
     {"screendump", "", "FILE [-f png]", "write the screen as PPM or PNG", screendump},
     {"screentext", "", "", "print the text screen", screentext},
     {"sendkey", "", "KEYS [HOLD]", "type keys, such as ctrl-alt-f1; hold in milliseconds", sendkey},

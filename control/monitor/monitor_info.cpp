@@ -8,6 +8,7 @@
 #include "control/commands/command.h"
 #include "control/monitor/monitor_commands.h"
 #include "cpu/cpu_dump.h"
+#include "devices/chipset/local_apic.h"
 #include "devices/input/pointer.h"
 #include "machine/saved_machine.h"
 #include "options/version.h"
@@ -15,7 +16,33 @@
 namespace relic86::monitor {
 namespace {
 
-std::string registers(Machine& machine) { return "\nCPU#0\n" + describe_registers(machine.cpu(), true); }
+std::string registers_of(Machine& machine, unsigned processor) {
+  return fmt::format("\nCPU#{}\n", processor) + describe_registers(machine.processors()[processor].cpu(), true);
+}
+// Of the processor that the monitor looks at, of the one with this number, or of all.
+std::string registers(Machine& machine, Words words) {
+  if (words.size() < 3) return registers_of(machine, machine.looked_at());
+  if (words[2] == "-a") {
+    std::string text;
+    for (unsigned n = 0; n < machine.processors().count(); n++) text += registers_of(machine, n);
+    return text;
+  }
+  const auto number = evaluate(machine, words[2]);
+  if (!number || *number >= machine.processors().count()) return fmt::format("CPU#{} not available\n", words[2]);
+  return registers_of(machine, static_cast<unsigned>(*number));
+}
+
+// Of the processor that the monitor looks at, or of the one with this APIC ID.
+std::string local_apic(Machine& machine, Words words) {
+  unsigned processor = machine.looked_at();
+  if (words.size() > 2) {
+    const auto id = evaluate(machine, words[2]);
+    const ProcessorTopology& topology = machine.options().processors;
+    for (processor = 0; processor < topology.count && topology.apic_id(processor) != id;) processor++;
+  }
+  LocalApic* const apic = machine.board().local_apic(processor);
+  return apic == nullptr ? "No local APIC available\n" : apic->describe();
+}
 
 std::string status(Machine& machine) { return fmt::format("VM status: {}\n", machine.status()); }
 
@@ -23,12 +50,17 @@ std::string mtree(Machine& machine) { return machine.bus().describe() + machine.
 std::string pic(Machine& machine) { return machine.board().describe_interrupt_controllers(); }
 std::string block(Machine& machine) { return machine.describe_drives(); }
 std::string pci(Machine& machine) { return machine.board().describe_pci(); }
-std::string jit(Machine& machine) { return machine.engine().describe(); }
+std::string jit(Machine& machine) { return machine.processors().describe_engines(); }
 std::string statehash(Machine& machine) { return fmt::format("{:016x}\n", machine.state_hash()); }
 std::string snapshots(Machine& machine) { return describe_saved_machines(machine); }
 std::string version(Machine&) { return fmt::format("{}\n", kVersion); }
 std::string name(Machine& machine) { return machine.options().name.empty() ? "" : machine.options().name + "\n"; }
-std::string cpus(Machine&) { return fmt::format("* CPU #0: thread_id={}\n", gettid()); }
+std::string cpus(Machine& machine) {
+  std::string text;
+  for (unsigned n = 0; n < machine.processors().count(); n++)
+    text += fmt::format("{} CPU #{}: thread_id={}\n", n == machine.looked_at() ? '*' : ' ', n, gettid());
+  return text;
+}
 std::string kvm(Machine&) { return "kvm support: disabled\n"; }
 std::string mice(Machine& machine) {
   const Pointer& pointer = machine.board().pointer();
@@ -82,10 +114,12 @@ struct Topic {
   std::string_view name;
   std::string_view help;
   std::string (*text)(Machine&);
+  std::string (*text_about)(Machine&, Words) = nullptr;  // of a topic whose name more words may follow
 };
 constexpr Topic kTopics[] = {
     {"status", "running or paused", status},
-    {"registers", "the processor's registers", registers},
+    {"registers", "a processor's registers; -a: of all", nullptr, registers},
+    {"lapic", "a processor's local APIC", nullptr, local_apic},
     {"mem", "mapped ranges of linear memory", info_mem},
     {"tlb", "linear to physical, page by page", info_tlb},
     {"pic", "interrupt controllers", pic},
@@ -117,7 +151,8 @@ constexpr Topic kTopics[] = {
 std::string info(Machine& machine, Words words) {
   if (words.size() > 1) {
     for (const Topic& topic : kTopics) {
-      if (topic.name == words[1]) return topic.text(machine);
+      if (topic.name != words[1]) continue;
+      return topic.text_about != nullptr ? topic.text_about(machine, words) : topic.text(machine);
     }
   }
   std::string text = words.size() > 1 ? fmt::format("unknown command: 'info {}'; known are:\n", words[1]) : "";

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/processor_topology.h"
 #include "block/block_device.h"
 #include "devices/board/cmos_map.h"
 #include "devices/chipset/mc146818.h"
@@ -105,14 +106,13 @@ struct BoardConfig {
   std::vector<u8> bios;  // 1 byte to 16 MiB
   enum class Display : u8 { None, Std, Cirrus } display = Display::Std;
   std::vector<u8> vga_bios;  // its option ROM; may be empty
-  // What the processor's local APIC has; absent: the processor has none.
+  // What the processors' local APICs have; absent: there are none.
   struct LocalApicConfig {
     bool x2apic = false;
     bool tsc_deadline = false;
   };
   std::optional<LocalApicConfig> local_apic;
-  unsigned processors = 1;
-  unsigned most_processors = 1;
+  ProcessorTopology processors;  // several need local APICs
 
   std::array<IdeSlot, 4> ide;
   std::array<FloppySlot, 2> floppies;

@@ -12,6 +12,7 @@
 #include "devices/a20_gate.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
+#include "devices/chipset/apic_bus.h"
 #include "devices/chipset/coprocessor_error.h"
 #include "devices/chipset/fw_cfg.h"
 #include "devices/chipset/i440fx.h"
@@ -133,11 +134,16 @@ void PcBoard::create_interrupt_controllers() {
   irqs_.connect(isa_interrupts_.get());
   if (config_.local_apic) {
     const LocalApic::Features features{config_.local_apic->x2apic, config_.local_apic->tsc_deadline};
-    local_apic_ = &add<LocalApic>(machine_, features);
-    local_apic_->set_legacy_acknowledge([this] { return interrupts_->acknowledge(); });
-    local_apic_->set_eoi_broadcast([this](u8 vector) { io_apic_->end_of_interrupt(vector); });
-    interrupts_->set_output([this](bool level) { local_apic_->set_lint0(level); });
-    io_apic_->connect([this](const ApicMessage& message) { return local_apic_->deliver(message); });
+    apic_bus_ = std::make_unique<ApicBus>();
+    for (unsigned n = 0; n < config_.processors.count; n++) {
+      LocalApic& apic = add<LocalApic>(*apic_bus_, features, n, static_cast<u8>(config_.processors.apic_id(n)));
+      apic.set_eoi_broadcast([this](u8 vector) { io_apic_->end_of_interrupt(vector); });
+      local_apics_.push_back(&apic);
+    }
+    // The 8259A pair's INTR leads to the bootstrap processor's LINT0 alone.
+    local_apics_[0]->set_legacy_acknowledge([this] { return interrupts_->acknowledge(); });
+    interrupts_->set_output([this](bool level) { local_apics_[0]->set_lint0(level); });
+    io_apic_->connect([this](const ApicMessage& message) { return apic_bus_->deliver(message); });
   }
   dma_ = &add<I8237>();
   coprocessor_ = &add<CoprocessorError>();
@@ -147,26 +153,36 @@ void PcBoard::create_interrupt_controllers() {
 
 void PcBoard::connect_speaker(SoundHost& host) { system_control_->set_speaker(&host.add_level(system_control_)); }
 
-void PcBoard::connect_processor(std::function<void(bool)> intr, std::function<void()> nmi) {
-  nmi_ = nmi;
-  if (local_apic_ == nullptr) return interrupts_->set_output(std::move(intr));
-  local_apic_->set_output(std::move(intr));
-  local_apic_->set_nmi(std::move(nmi));
+void PcBoard::connect_processor(unsigned number, ProcessorLines lines) {
+  LocalApic* const apic = local_apic(number);
+  if (apic == nullptr) {
+    nmi_ = std::move(lines.nmi);
+    return interrupts_->set_output(std::move(lines.intr));
+  }
+  apic->set_output(std::move(lines.intr));
+  apic->set_nmi(std::move(lines.nmi));
+  apic->set_init(std::move(lines.init));
+  apic->set_startup(std::move(lines.startup));
 }
 
-u8 PcBoard::acknowledge_interrupt() {
-  return local_apic_ != nullptr ? local_apic_->acknowledge() : interrupts_->acknowledge();
+u8 PcBoard::acknowledge_interrupt(unsigned number) {
+  LocalApic* const apic = local_apic(number);
+  return apic != nullptr ? apic->acknowledge() : interrupts_->acknowledge();
 }
 
-void PcBoard::init_processor() {
-  if (local_apic_ != nullptr) local_apic_->init();
+void PcBoard::init_processor(unsigned number) {
+  if (LocalApic* const apic = local_apic(number); apic != nullptr) apic->init();
+}
+
+void PcBoard::set_running_processor(unsigned number) {
+  if (apic_bus_) apic_bus_->set_running(number);
 }
 
 void PcBoard::forget_missed_ticks() { clock_->forget_missed_ticks(); }
 
 void PcBoard::pulse_nmi() {
-  if (local_apic_ != nullptr) return local_apic_->pulse_lint1();
-  if (nmi_) nmi_();
+  for (LocalApic* const apic : local_apics_) apic->pulse_lint1();
+  if (local_apics_.empty() && nmi_) nmi_();
 }
 
 std::string PcBoard::describe_interrupt_controllers() const { return interrupts_->describe() + io_apic_->describe(); }
@@ -294,7 +310,7 @@ void PcBoard::create_clock() {
   cmos.ram_size = I440fx::ram_below_4g(memory_.store().ram_size());
   cmos.high_ram_size = memory_.store().ram_size() - cmos.ram_size;
   cmos.boot_order = config_.boot_order;
-  cmos.processors = config_.processors;
+  cmos.processors = config_.processors.count;
   for (const auto& [index, value] : cmos_contents(cmos)) clock_->set_cmos(index, value);
   clock_->on_interrupt([this] { power_->clock_interrupt(); });
   // Firmware looks at the shutdown status byte when it starts: FEh says that it is to resume.
@@ -460,8 +476,9 @@ void PcBoard::fill_firmware_config() {
   append_little_endian(number, ram, 8);
   fw_cfg_->add_item(kFwCfgRamSize, number);
   fw_cfg_->add_u16(kFwCfgNoGraphics, config_.serial_console ? 1 : 0);
-  fw_cfg_->add_u16(kFwCfgProcessors, static_cast<u16>(config_.processors));
-  fw_cfg_->add_u16(kFwCfgMostProcessors, static_cast<u16>(config_.most_processors));
+  fw_cfg_->add_u16(kFwCfgProcessors, static_cast<u16>(config_.processors.count));
+  // SeaBIOS takes this for one more than the highest APIC ID, which differs where IDs are not dense.
+  fw_cfg_->add_u16(kFwCfgMostProcessors, static_cast<u16>(config_.processors.apic_id_limit()));
   fw_cfg_->add_item(kFwCfgNumaNodes, std::vector<u8>(8, 0));
   fw_cfg_->add_item(kFwCfgIrq0Override, {1});  // the timer is on the I/O APIC's input 2
   fw_cfg_->add_u16(kFwCfgBootMenu, config_.boot_menu ? 1 : 0);
@@ -521,9 +538,9 @@ bool PcBoard::suspended() const { return power_->suspended(); }
 void PcBoard::power_button() { power_->press_power_button(); }
 bool PcBoard::hears_power_button() const { return power_->hears_power_button(); }
 
-void PcBoard::connect_smi(SmiSink* sink) {
-  power_->set_smi_sink(sink);
-  if (local_apic_ != nullptr) local_apic_->set_smi_sink(sink);
+void PcBoard::connect_smi(unsigned number, SmiSink* sink) {
+  if (number == 0) power_->set_smi_sink(sink);
+  if (LocalApic* const apic = local_apic(number); apic != nullptr) apic->set_smi_sink(sink);
 }
 
 void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system_management_mode(active); }

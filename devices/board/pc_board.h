@@ -18,6 +18,7 @@
 namespace relic86 {
 
 class A20Gate;
+class ApicBus;
 class AtaDisk;
 class AtapiCdrom;
 class FwCfg;
@@ -88,13 +89,23 @@ class PcBoard {
   FwCfg& firmware_config() { return *fw_cfg_; }
   // Letters as in BoardConfig::boot_order; counts from the next start of the firmware on.
   void set_boot_order(const std::string& letters);
-  // INTR and NMI to the processor, the acknowledge cycle; FERR# of the x87 (IRQ 13).
-  void connect_processor(std::function<void(bool)> intr, std::function<void()> nmi = {});
-  u8 acknowledge_interrupt();
-  LocalApic* local_apic() { return local_apic_; }  // null: the processor has none
-  void init_processor();                           // INIT# resets the local APIC, too
-  void pulse_nmi();                                // the board's NMI line
-  void forget_missed_ticks();                      // of the RTC: the guest has set its time by other means
+  // INTR, NMI, INIT# and the start-up message's vector to a processor, from 0 on; its acknowledge cycle; FERR# of the
+  // x87 (IRQ 13).
+  struct ProcessorLines {
+    std::function<void(bool)> intr;
+    std::function<void()> nmi{};
+    std::function<void()> init{};
+    std::function<void(u8)> startup{};
+  };
+  void connect_processor(unsigned number, ProcessorLines lines);
+  u8 acknowledge_interrupt(unsigned number);
+  // null: the processor has none
+  LocalApic* local_apic(unsigned number) { return number < local_apics_.size() ? local_apics_[number] : nullptr; }
+  void init_processor(unsigned number);  // INIT# resets the local APIC, too
+  // Which processor carries out instructions from now on; 0 at first.
+  void set_running_processor(unsigned number);
+  void pulse_nmi();            // the board's NMI line
+  void forget_missed_ticks();  // of the RTC: the guest has set its time by other means
   void signal_ferr(bool level);
   std::string describe_interrupt_controllers() const;  // info pic
   // Plugs the PC speaker in; without it nothing is heard of it.
@@ -109,9 +120,9 @@ class PcBoard {
   void wake();                      // out of suspend to RAM, if the machine is in it
   bool suspended() const;           // to RAM: time and devices go on, the processor does not
   bool hears_power_button() const;  // false: the guest would not notice it
-  // System management mode: where SMI# goes (null, the default: the processor has none; before the reset) and whether
-  // the processor is in it.
-  void connect_smi(SmiSink* sink);
+  // System management mode: where SMI# to a processor goes (null, the default: it has none; before the reset), and
+  // whether the running processor is in it. The chipset's SMI# leads to the bootstrap processor.
+  void connect_smi(unsigned number, SmiSink* sink);
   void set_system_management_mode(bool active);
 
   std::string describe_pci() const;
@@ -174,7 +185,8 @@ class PcBoard {
   std::function<void()> nmi_;
   I8259Pair* interrupts_ = nullptr;
   IoApic* io_apic_ = nullptr;
-  LocalApic* local_apic_ = nullptr;
+  std::unique_ptr<ApicBus> apic_bus_;
+  std::vector<LocalApic*> local_apics_;  // by processor
   std::unique_ptr<IsaInterrupts> isa_interrupts_;
   SystemControlB* system_control_ = nullptr;
   I8237* dma_ = nullptr;

@@ -1,4 +1,4 @@
-// What travels between I/O APIC and local APIC (82093AA datasheet 290566, 3.2.4; SDM 3A 10.6 and 10.11).
+// What travels between I/O APIC and local APICs (82093AA datasheet 290566, 3.2.4; SDM 3A 10.6 and 10.11).
 #pragma once
 
 #include "base/types.h"
@@ -13,7 +13,9 @@ struct ApicMessage {
   ApicDelivery delivery = ApicDelivery::Fixed;
   bool level = false;    // trigger mode: the local APIC's EOI goes back to the I/O APIC
   bool logical = false;  // destination mode
-  u8 destination = 0;    // APIC ID, or a message destination address
+  // APIC ID, or a message destination address: 8 bits, or 32 of a sender in x2APIC mode. All ones: every processor.
+  u32 destination = 0;
+  bool wide = false;  // 32 bits
 };
 
 }  // namespace relic86

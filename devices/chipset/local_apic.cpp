@@ -19,12 +19,17 @@
 //
 // Only dwords at multiples of 16 are registers. LINT0 starts as ExtINT, as firmware leaves it ("virtual wire"), so that
 // systems and ROMs that know no APIC get the 8259A's interrupts.
+//
+// Every processor sees its own registers at its APIC base: the pages of all of them lead to the local APIC of whichever
+// processor runs.
 #include "devices/chipset/local_apic.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
+
+#include "devices/chipset/apic_bus.h"
 
 namespace relic86 {
 
@@ -64,6 +69,15 @@ constexpr u64 kAddressBits = ((u64{1} << 36) - 1) & ~u64{0xFFF};
 ApicDelivery delivery_of(u32 entry) { return static_cast<ApicDelivery>(entry >> 8 & 7); }
 }  // namespace
 
+LocalApic::LocalApic(ApicBus& bus, Features features, unsigned number, u8 initial_id)
+    : bus_(bus),
+      features_(features),
+      number_(number),
+      initial_id_(initial_id),
+      name_(number == 0 ? "local-apic" : fmt::format("local-apic.{}", number)) {
+  bus_.add(*this);
+}
+
 Result<> LocalApic::attach(Attachment& board) {
   memory_ = &board.memory();
   mapping_ = memory_->new_key();
@@ -72,8 +86,8 @@ Result<> LocalApic::attach(Attachment& board) {
 }
 
 void LocalApic::reset(ResetKind) {
-  base_ = kDefaultBase | kBaseEnable | kBaseBootstrap;
-  id_ = 0;
+  base_ = kDefaultBase | kBaseEnable | (number_ == 0 ? kBaseBootstrap : 0);
+  id_ = initial_id_;
   reset_registers();
   map();
 }
@@ -93,7 +107,7 @@ void LocalApic::reset_registers() {
   error_status_ = errors_ = 0;
   command_low_ = command_high_ = 0;
   local_vectors_.fill(kMask);
-  local_vectors_[kLint0Entry] = static_cast<u32>(ApicDelivery::ExtInt) << 8;
+  if (number_ == 0) local_vectors_[kLint0Entry] = static_cast<u32>(ApicDelivery::ExtInt) << 8;
   external_ = false;
   timer_.reset();
   update();
@@ -130,9 +144,9 @@ void LocalApic::state(StateArchive& archive) {
 // Registers answer below 4 GiB only, which is what 32-bit guests reach.
 void LocalApic::map() {
   const u64 address = base_ & kAddressBits;
-  const bool visible = enabled() && !x2apic_mode() && address + kPageSize <= u64{1} << 32;
-  memory_->map_movable(mapping_, mmio_range(std::string(name()), PhysAddr(visible ? address : kDefaultBase),
-                                            visible ? kPageSize : 0, this, 0, 4, Priority::Overlay));
+  const bool shown = visible() && address + kPageSize <= u64{1} << 32;
+  memory_->map_movable(mapping_, mmio_range(std::string(name()), PhysAddr(shown ? address : kDefaultBase),
+                                            shown ? kPageSize : 0, this, 0, 4, Priority::Overlay));
 }
 
 // --- Registers ---
@@ -220,7 +234,17 @@ void LocalApic::write_spurious(u32 value) {
   update();
 }
 
+// A page that shows no registers to the processor that runs (its APIC is off, or in x2APIC mode) is an open bus to it.
 u64 LocalApic::read(RegionId, u64 offset, unsigned width) {
+  LocalApic& own = bus_.running();
+  return own.visible() ? own.read_own(offset, width) : all_ones(width);
+}
+
+void LocalApic::write(RegionId, u64 offset, unsigned width, u64 value) {
+  if (LocalApic& own = bus_.running(); own.visible()) own.write_own(offset, width, value);
+}
+
+u64 LocalApic::read_own(u64 offset, unsigned width) {
   if ((offset & 15) + width > 4) return 0;
   bool exists = false;
   const u32 value = read_register(static_cast<u32>(offset & ~u64{15}), exists);
@@ -228,7 +252,7 @@ u64 LocalApic::read(RegionId, u64 offset, unsigned width) {
   return value >> ((offset & 3) * 8) & all_ones(width);
 }
 
-void LocalApic::write(RegionId, u64 offset, unsigned width, u64 value) {
+void LocalApic::write_own(u64 offset, unsigned width, u64 value) {
   if ((offset & 15) == 0 && width == 4) write_register(static_cast<u32>(offset), static_cast<u32>(value));
 }
 
@@ -380,7 +404,9 @@ void LocalApic::local_interrupt(LocalVector number) {
     case ApicDelivery::Nmi:
       if (nmi_) nmi_();
       break;
-    case ApicDelivery::Init: machine_.request_cpu_init(); break;
+    case ApicDelivery::Init:
+      if (init_) init_();
+      break;
     default: break;  // ExtINT: a level, see legacy_request()
   }
 }
@@ -401,16 +427,17 @@ void LocalApic::pulse_lint1() {
 
 bool LocalApic::accepts(const ApicMessage& message) const {
   if (!enabled()) return false;
-  if (message.destination == 0xFF) return true;
+  if (message.destination == (message.wide ? 0xFFFFFFFF : 0xFF)) return true;
   if (!message.logical) return message.destination == id_;
-  if (x2apic_mode()) return (logical_id() & message.destination) != 0;
+  // Clusters of 16 processors, named by bits 31:16 (SDM 3A 10.12.10.2).
+  if (x2apic_mode())
+    return logical_id() >> 16 == message.destination >> 16 && (logical_id() & message.destination & 0xFFFF) != 0;
   const u32 own = logical_destination_ >> 24;
   if (destination_format_ >> 28 == 0xF) return (own & message.destination) != 0;
   return own >> 4 == message.destination >> 4 && (own & message.destination & 15) != 0;  // cluster model
 }
 
 bool LocalApic::deliver(const ApicMessage& message) {
-  if (!accepts(message)) return false;
   switch (message.delivery) {
     case ApicDelivery::Fixed:
     case ApicDelivery::LowestPriority:
@@ -423,12 +450,17 @@ bool LocalApic::deliver(const ApicMessage& message) {
     case ApicDelivery::Nmi:
       if (nmi_) nmi_();
       return true;
-    case ApicDelivery::Init: machine_.request_cpu_init(); return true;
+    case ApicDelivery::Init:
+      if (init_) init_();
+      return true;
+    case ApicDelivery::StartUp:
+      if (startup_) startup_(message.vector);
+      return true;
     case ApicDelivery::ExtInt:
       external_ = true;
       update();
       return true;
-    default: return false;  // a start-up message finds no processor that waits for it
+    default: return false;
   }
 }
 
@@ -442,22 +474,16 @@ void LocalApic::write_icr() {
   constexpr u32 kAssert = 1u << 14;
   if (message.delivery == ApicDelivery::Init && (command_low_ & (kLevel | kAssert)) == kLevel) return;  // de-assert
   if (message.delivery == ApicDelivery::ExtInt || message.delivery == ApicDelivery::RemoteRead) return;
-  u32 destination = command_high_ >> 24;
-  if (x2apic_mode()) {
-    destination = command_high_ > 0xFF && command_high_ != 0xFFFFFFFF && !message.logical ? id_ + 1u : command_high_;
-    if (message.logical && command_high_ != 0xFFFFFFFF)
-      destination = command_high_ >> 16 == logical_id() >> 16 ? command_high_ & 0xFF : 0;
-  }
-  message.destination = static_cast<u8>(destination);
+  message.wide = x2apic_mode();
+  message.destination = message.wide ? command_high_ : command_high_ >> 24;
   switch (command_low_ >> 18 & 3) {
-    case 0: break;
+    case 0: (void)bus_.deliver(message); break;
     case 1:  // self: fixed interrupts only
-      if (message.delivery != ApicDelivery::Fixed) return;
-      [[fallthrough]];
-    case 2: message.logical = false, message.destination = 0xFF; break;
-    default: return;  // all but self: there is no other
+      if (message.delivery == ApicDelivery::Fixed) (void)deliver(message);
+      break;
+    case 2: bus_.broadcast(message, nullptr); break;
+    case 3: bus_.broadcast(message, this); break;
   }
-  deliver(message);
 }
 
 void LocalApic::event(u32, GuestTime) {
@@ -473,8 +499,8 @@ std::string LocalApic::describe() const {
     return text.empty() ? " (none)" : text;
   };
   std::string text =
-      fmt::format("lapic0: base={:#x} id={} tpr={:02x} ppr={:02x} svr={:03x} ldr={:08x} dfr={:08x}\n", base_, id_,
-                  task_priority_, processor_priority(), spurious_, logical_id(), destination_format_);
+      fmt::format("lapic{}: base={:#x} id={} tpr={:02x} ppr={:02x} svr={:03x} ldr={:08x} dfr={:08x}\n", number_, base_,
+                  id_, task_priority_, processor_priority(), spurious_, logical_id(), destination_format_);
   constexpr const char* kNames[] = {"timer", "thermal", "performance", "lint0", "lint1", "error"};
   for (unsigned i = 0; i < kEntries; i++) text += fmt::format("  lvt {:<12} {:08x}\n", kNames[i], local_vectors_[i]);
   text += fmt::format("  timer: divide={:x} initial={} current={} deadline={}\n", timer_.divide(),

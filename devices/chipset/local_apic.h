@@ -1,4 +1,5 @@
-// The local APIC of the one processor (SDM 3A chapter 10), with the 8259A pair on LINT0 and NMI on LINT1.
+// A processor's local APIC (SDM 3A chapter 10), with NMI on LINT1 and, the bootstrap processor's, the 8259A pair on
+// LINT0.
 #pragma once
 
 #include <array>
@@ -8,10 +9,11 @@
 #include "devices/attachment.h"
 #include "devices/chipset/apic_message.h"
 #include "devices/chipset/apic_timer.h"
-#include "devices/host_sinks.h"
 #include "devices/smi_sink.h"
 
 namespace relic86 {
+
+class ApicBus;
 
 class LocalApic final : public Device {
  public:
@@ -19,11 +21,16 @@ class LocalApic final : public Device {
     bool x2apic = false;
     bool tsc_deadline = false;
   };
-  LocalApic(MachineControl& machine, Features features) : machine_(machine), features_(features) {}
+  // number: the processor's, 0 for the bootstrap processor; initial_id: the APIC ID after reset. Joins the bus, which
+  // must outlive it.
+  LocalApic(ApicBus& bus, Features features, unsigned number, u8 initial_id);
 
   // --- The processor's side ---
   void set_output(std::function<void(bool)> intr) { output_ = std::move(intr); }
   void set_nmi(std::function<void()> nmi) { nmi_ = std::move(nmi); }
+  // INIT# of this processor, and the start-up message with its vector (SDM 3A 8.4.4).
+  void set_init(std::function<void()> init) { init_ = std::move(init); }
+  void set_startup(std::function<void(u8)> startup) { startup_ = std::move(startup); }
   void set_smi_sink(SmiSink* sink) { smi_ = sink; }
   // The INTA cycle: a vector of its own, or what the 8259A pair says.
   u8 acknowledge();
@@ -46,11 +53,17 @@ class LocalApic final : public Device {
   void set_eoi_broadcast(std::function<void(u8)> broadcast) { broadcast_ = std::move(broadcast); }
   void set_lint0(bool level);  // INTR of the 8259A pair
   void pulse_lint1();          // NMI
-  // A message on the bus; false: it is not for this processor, or it does not take it.
+  // --- The bus's side ---
+  // Whether the message names this processor.
+  bool accepts(const ApicMessage& message) const;
+  // accepts(), and fixed interrupts can come: the APIC is enabled by software, too.
+  bool takes_fixed(const ApicMessage& message) const { return software_enabled() && accepts(message); }
+  // False: it does not take it.
   bool deliver(const ApicMessage& message);
+  u8 processor_priority() const;
   std::string describe() const;  // info lapic
 
-  std::string_view name() const override { return "local-apic"; }
+  std::string_view name() const override { return name_; }
   Result<> attach(Attachment& board) override;
   void reset(ResetKind kind) override;
   void state(StateArchive& archive) override;
@@ -84,21 +97,27 @@ class LocalApic final : public Device {
   void error(u32 bit);
   void local_interrupt(LocalVector entry);
   void set_request(u8 vector, bool level);
-  bool accepts(const ApicMessage& message) const;
-  u8 processor_priority() const;
+  bool visible() const { return enabled() && !x2apic_mode(); }
+  u64 read_own(u64 offset, unsigned width);
+  void write_own(u64 offset, unsigned width, u64 value);
   int deliverable() const;  // the vector that the processor would be given; -1: none
   bool legacy_request() const;
   void update();
   static int highest(const Bits& bits);
   u32 logical_id() const;
 
-  MachineControl& machine_;
+  ApicBus& bus_;
   Features features_;
+  unsigned number_;
+  u8 initial_id_;
+  std::string name_;
   PhysicalBus* memory_ = nullptr;
   u32 mapping_ = 0;
   SmiSink* smi_ = nullptr;
   std::function<void(bool)> output_;
   std::function<void()> nmi_;
+  std::function<void()> init_;
+  std::function<void(u8)> startup_;
   std::function<u8()> legacy_acknowledge_;
   std::function<void(u8)> broadcast_;
   ApicTimer timer_;

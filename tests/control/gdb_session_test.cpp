@@ -64,7 +64,7 @@ struct GdbTest : ::testing::TestWithParam<const char*> {
   // Goes on until the machine stops by itself.
   std::string run(std::string_view data) {
     EXPECT_EQ(ask(data), "");
-    machine->run_to(machine->cpu().instruction_count() + 100'000);
+    machine->run_to(machine->instruction_count() + 100'000);
     EXPECT_TRUE(machine->paused()) << data;
     return answer();
   }
@@ -168,6 +168,47 @@ TEST_P(GdbTest, ThreadsOfProcesses) {
   EXPECT_EQ(ask("vAttach;1"), "T05thread:p01.01;");
   EXPECT_EQ(run("vCont;s:p1.1;c:p1.-1"), "T05thread:p01.01;");
   EXPECT_EQ(ask("D;1"), "OK");
+}
+
+// Two processors are two threads; the second one waits to be started.
+TEST_P(GdbTest, ProcessorsAreThreads) {
+  const std::vector<std::string> arguments{
+      "-m",   "4", "-bios", folder + "/rom", "-display", "none",     "-vga",    "none",
+      "-smp", "2", "-S",    "-nodefaults",   "-accel",   GetParam(), "-icount", "shift=4,sleep=off"};
+  auto parsed = parse_command_line(arguments);
+  ASSERT_TRUE(parsed.ok());
+  session.reset();
+  auto made = Machine::create(parsed.value().options, poller);
+  ASSERT_TRUE(made.ok()) << made.message();
+  machine = std::move(made).value();
+  session = std::make_unique<GdbSession>(*machine, [this](std::string_view bytes) { sent += bytes; });
+  session->attach();
+  EXPECT_EQ(ask("qfThreadInfo"), "m1,2");
+  EXPECT_EQ(ask("T2"), "OK");
+  EXPECT_EQ(ask("T3"), "E22");
+  EXPECT_EQ(ask("Hg3"), "E22");
+  EXPECT_EQ(run("s"), "T05thread:01;");
+  EXPECT_EQ(ask("p8"), "00e00000");
+  EXPECT_EQ(ask("Hg2"), "OK");
+  EXPECT_EQ(ask("p8"), "f0ff0000") << "it has not moved";
+  EXPECT_EQ(ask("qC"), "QC2");
+  EXPECT_EQ(ask("P0=78563412"), "OK");
+  EXPECT_EQ(machine->processors()[1].cpu().state().gpr32(kEax), 0x12345678u);
+  EXPECT_NE(machine->processors()[0].cpu().state().gpr32(kEax), 0x12345678u);
+  // Started, it runs beside the other, and its breakpoint is told as its own.
+  machine->processors().start_up(1, 0x02);
+  machine->bus().write(PhysAddr(0x2000), 4, 0xFCEB4040);  // inc ax; inc ax; jmp 2000h
+  EXPECT_EQ(ask("Z0,2002,1"), "OK");
+  EXPECT_EQ(run("vCont;c"), "T05thread:02;");
+  EXPECT_EQ(ask("p8"), "02000000");
+  EXPECT_EQ(ask("z0,2002,1"), "OK");
+  EXPECT_EQ(run("vCont;s:2"), "T05thread:02;");
+  EXPECT_EQ(ask("p8"), "00000000");
+  const u64 before = machine->processors()[0].cpu().instruction_count();
+  EXPECT_EQ(run("vCont;s:2"), "T05thread:02;");
+  EXPECT_EQ(machine->processors()[0].cpu().instruction_count(), before) << "the first one stands still";
+  EXPECT_EQ(run("vCont;s:2;c"), "T05thread:02;");
+  EXPECT_GT(machine->processors()[0].cpu().instruction_count(), before);
 }
 
 TEST_P(GdbTest, RegistersAreReadAndWritten) {

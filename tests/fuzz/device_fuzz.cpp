@@ -127,7 +127,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.usb_controller = true;
     config.usb_devices.push_back({UsbDeviceConfig::Kind::Tablet, 1, ""});
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
-    board_->connect_processor([this](bool level) { intr_ = level; });
+    board_->connect_processor(0, {.intr = [this](bool level) { intr_ = level; }});
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
     place_cards();
@@ -157,7 +157,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (dice % 64 < 56) return dice % 1024 < 8 ? start_virtio(random) : access(owner, random);
     if (dice % 64 < 60) return pass(static_cast<GuestTime>(random() % (dice % 256 == 57 ? 100'000'000 : 20'000)));
     if (dice % 64 == 60) return host_input(random);
-    if (dice % 64 == 61 && intr_) board_->acknowledge_interrupt();
+    if (dice % 64 == 61 && intr_) board_->acknowledge_interrupt(0);
     if (dice % 4096 == 62) save_and_load(random);
     if (dice % 8192 == 63 || wants_reset_) {
       wants_reset_ = false;

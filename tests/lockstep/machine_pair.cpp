@@ -57,6 +57,14 @@ bool valid_injection_target(const std::string& target) { return static_cast<bool
 
 MachinePair::~MachinePair() = default;
 
+// Of all processors.
+static u64 tlb_entries(Machine& machine) {
+  u64 sum = 0;
+  for (unsigned n = 0; n < machine.processors().count(); n++)
+    sum += machine.processors()[n].cpu().mmu().tlb().live_entries();
+  return sum;
+}
+
 Result<std::unique_ptr<MachinePair>> MachinePair::create(Options options, std::optional<Injection> injection,
                                                          std::set<std::string> masked) {
   std::unique_ptr<MachinePair> pair(new MachinePair(std::move(injection), std::move(masked)));
@@ -91,10 +99,9 @@ Result<> MachinePair::build(Side& side, const Options& options) {
 
 void MachinePair::run_translator_to(u64 instruction) {
   Machine& machine = *translator_.machine;
-  if (injection_ && machine.cpu().instruction_count() < injection_->instruction &&
-      injection_->instruction <= instruction) {
+  if (injection_ && machine.instruction_count() < injection_->instruction && injection_->instruction <= instruction) {
     run(translator_, injection_->instruction);
-    if (machine.cpu().instruction_count() == injection_->instruction) inject();
+    if (machine.instruction_count() == injection_->instruction) inject();
   }
   run(translator_, instruction);
 }
@@ -106,7 +113,7 @@ void MachinePair::inject() {
 void MachinePair::run_to(u64 instruction) {
   run(interpreter_, instruction);
   run_translator_to(instruction);
-  position_ = interpreter().cpu().instruction_count();
+  position_ = interpreter().instruction_count();
 }
 
 bool MachinePair::ended() { return interpreter().ended() || (position_ != 0 && interpreter().paused()); }
@@ -119,7 +126,7 @@ bool MachinePair::memory_equal() {
 
 bool MachinePair::equal() {
   if (!memory_equal()) return false;
-  if (interpreter().cpu().mmu().tlb().live_entries() != translator().cpu().mmu().tlb().live_entries()) return false;
+  if (tlb_entries(interpreter()) != tlb_entries(translator())) return false;
   if (interpreter().ended() != translator().ended()) return false;
   const std::vector<u8> left = state_of(interpreter()), right = state_of(translator());
   if (left == right) return true;
@@ -133,7 +140,7 @@ std::vector<Difference> MachinePair::differences() {
   const auto counted = [&](const char* what, u64 left, u64 right) {
     if (left != right) found.push_back({what, std::to_string(left), std::to_string(right)});
   };
-  counted("TLB entries", interpreter().cpu().mmu().tlb().live_entries(), translator().cpu().mmu().tlb().live_entries());
+  counted("TLB entries", tlb_entries(interpreter()), tlb_entries(translator()));
   counted("ended", interpreter().ended() ? 1 : 0, translator().ended() ? 1 : 0);
   const Fields left = fields_of(state_of(interpreter())), right = fields_of(state_of(translator()));
   for (const auto& [name, content] : left) {

@@ -92,18 +92,19 @@ std::string translation_text(jit::Translator& translator, const std::deque<Trace
 
 std::string report_difference(MachinePair& pair, u64 last) {
   Machine& interpreter = pair.interpreter();
-  const u64 start = interpreter.cpu().instruction_count();
+  const u64 start = interpreter.instruction_count();
   pair.run_interpreter_to(std::max(start, last > kTraced ? last - kTraced : 0));
   std::deque<Traced> trace;
   std::string before;
-  for (u64 at = interpreter.cpu().instruction_count(); at < last && !pair.ended();
-       at = interpreter.cpu().instruction_count()) {
+  for (u64 at = interpreter.instruction_count(); at < last && !pair.ended(); at = interpreter.instruction_count()) {
     if (!trace.empty() && trace.back().number == at) break;  // sleeps for good
+    interpreter.look_at(interpreter.processors().running().number());
     trace.push_back(next_instruction(interpreter));
     before = state_text(interpreter);
     pair.run_interpreter_to(at + 1);
   }
   pair.run_translator_to(last);
+  pair.translator().look_at(interpreter.looked_at());
 
   std::string text = fmt::format("first difference after instruction {}\n", last);
   for (const Difference& each : pair.differences())

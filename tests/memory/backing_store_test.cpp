@@ -39,7 +39,7 @@ TEST(BackingStore, MovedStoreKeepsItsMemory) {
 TEST(BackingStore, CodeWatchHearsOnlyOfGranulesWithCode) {
   auto store = BackingStore::create(kMiB, 0).value();
   RecordingCodeWatch watch;
-  store.set_code_watch(&watch);
+  store.add_code_watch(watch);
   store.add_code(BackingOffset(0x1000), 1u << 1 | u64{1} << 63);
   EXPECT_TRUE(store.watched(BackingOffset(0x1FFF)));
   EXPECT_FALSE(store.watched(BackingOffset(0x2000)));
@@ -57,10 +57,34 @@ TEST(BackingStore, CodeWatchHearsOnlyOfGranulesWithCode) {
   EXPECT_EQ(watch.hits.size(), 3u);
 }
 
+TEST(BackingStore, SeveralCodeWatches) {
+  auto store = BackingStore::create(kMiB, 0).value();
+  RecordingCodeWatch first, second;
+  store.add_code_watch(first);
+  store.add_code_watch(second);
+  store.add_code(BackingOffset(0x1000), 0xF);
+  store.note_write(BackingOffset(0x1040), 4);
+  const std::vector<RecordingCodeWatch::Hit> expected{{0x1040, 4}};
+  EXPECT_EQ(first.hits, expected);
+  EXPECT_EQ(second.hits, expected);
+  // The first has no code there any more; what the second holds stays watched.
+  second.held = 0x6;
+  store.keep_code(BackingOffset(0x1000), 0x1);
+  EXPECT_EQ(store.code_granules(BackingOffset(0x1000)), 0x7u);
+  second.held = 0;
+  store.keep_code(BackingOffset(0x1000), 0);
+  EXPECT_FALSE(store.watched(BackingOffset(0x1000)));
+  store.remove_code_watch(first);
+  store.add_code(BackingOffset(0x1000), 1);
+  store.note_write(BackingOffset(0x1000), 1);
+  EXPECT_EQ(first.hits, expected);
+  EXPECT_EQ(second.hits.size(), 2u);
+}
+
 TEST(BackingStore, WritesOverPagesAreReportedPerPage) {
   auto store = BackingStore::create(kMiB, 0).value();
   RecordingCodeWatch watch;
-  store.set_code_watch(&watch);
+  store.add_code_watch(watch);
   for (u64 page = 0x1000; page < 0x4000; page += 0x1000) store.add_code(BackingOffset(page), ~u64{0});
   store.note_write(BackingOffset(0x1FFE), 0x1004);
   const std::vector<RecordingCodeWatch::Hit> expected{{0x1FFE, 2}, {0x2000, 0x1000}, {0x3000, 2}};
@@ -92,12 +116,24 @@ TEST(BackingStore, ADirtyPageWithCodeStaysWatched) {
 TEST(BackingStore, WhatIsWrittenAgainIsDirtyButNoNewCode) {
   auto store = BackingStore::create(kMiB, 0).value();
   RecordingCodeWatch watch;
-  store.set_code_watch(&watch);
+  store.add_code_watch(watch);
   store.add_code(BackingOffset(0x1000), ~u64{0});
   store.arm_dirty(BackingOffset(0), 0x2000);
   store.note_rewrite(BackingOffset(0x0FFE), 4);
   EXPECT_TRUE(store.dirty(BackingOffset(0)) && store.dirty(BackingOffset(0x1000)));
   EXPECT_TRUE(watch.hits.empty());
+}
+
+TEST(BackingStore, ListenersComeAndGo) {
+  auto store = BackingStore::create(kMiB, 0).value();
+  unsigned first = 0, second = 0;
+  const u32 key = store.on_watch([&](BackingOffset, u64) { first++; });
+  store.on_watch([&](BackingOffset, u64) { second++; });
+  store.add_code(BackingOffset(0x5000), 1);
+  store.forget_watch_listener(key);
+  store.add_code(BackingOffset(0x6000), 1);
+  EXPECT_EQ(first, 1u);
+  EXPECT_EQ(second, 2u);
 }
 
 TEST(BackingStore, ListenerHearsOnlyOfNewlyWatchedPages) {

@@ -171,7 +171,7 @@ TEST(HighTlb, WatchedPagesAndBreakpointsSlowHighPagesDown) {
   board.store.add_code(BackingOffset(0x401000), 1);
   EXPECT_EQ(board.mmu.tlb().write_entry(at, kSupervisor) & 0xFFF, kTlbPresent | kTlbWatched);
   RecordingCodeWatch watch;
-  board.store.set_code_watch(&watch);
+  board.store.add_code_watch(watch);
   ASSERT_TRUE(board.mmu.write<u32>(at, 2, kSupervisor));
   EXPECT_EQ(watch.hits, (std::vector<RecordingCodeWatch::Hit>{{0x401000, 4}}));
   board.store.keep_code(BackingOffset(0x401000), 0);
@@ -179,7 +179,7 @@ TEST(HighTlb, WatchedPagesAndBreakpointsSlowHighPagesDown) {
   EXPECT_EQ(board.mmu.tlb().read_entry(at, kSupervisor), 0x401000 | kTlbPresent | kTlbDebug);
   board.mmu.set_breakpoint_pages({});
   EXPECT_EQ(board.mmu.tlb().read_entry(at, kSupervisor) & 0xFFF, kTlbFast);
-  board.store.set_code_watch(nullptr);
+  board.store.remove_code_watch(watch);
 }
 
 TEST(HighTlb, FiveLevelsReach57Bits) {

@@ -39,6 +39,8 @@ struct RecordingCodeWatch final : CodeWatch {
   };
   std::vector<Hit> hits;
   void code_written(BackingOffset first, u64 length) override { hits.push_back({first.raw, length}); }
+  u64 held = 0;  // granules, in every page
+  u64 code_held(BackingOffset, u64 granules) const override { return held & granules; }
 };
 
 // Page-table entry bits.

@@ -233,7 +233,7 @@ TEST(Mmu, ShadowedPageReadsRomAndWritesRam) {
 TEST(Mmu, WatchedPageIsReported) {
   MemoryBoard board;
   RecordingCodeWatch watch;
-  board.store.set_code_watch(&watch);
+  board.store.add_code_watch(watch);
   board.page32();
   board.map(0x401000, 0x801000 | kP | kW | kU);
   board.map(0x405000, 0x801000 | kP | kW | kU);  // an alias

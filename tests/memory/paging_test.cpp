@@ -203,7 +203,7 @@ TEST(Paging, MarksGoThroughTheCodeWatchAndOnlyWhenNew) {
   Walker walker(false);
   walker.set(walker.table() | kAll, kPage | kAll);
   RecordingCodeWatch watch;
-  walker.board.store.set_code_watch(&watch);
+  walker.board.store.add_code_watch(watch);
   walker.board.store.add_code(BackingOffset(MemoryBoard::kTable), ~u64{0});
   EXPECT_TRUE(walker.walk(0, Access::Read, false, false).ok);
   EXPECT_TRUE(watch.hits.empty());

@@ -187,7 +187,7 @@ TEST(PhysicalBus, BlocksRunOverAllKindsOfPages) {
 TEST(PhysicalBus, EveryKindOfWriteReportsCode) {
   MemoryBoard board;
   RecordingCodeWatch watch;
-  board.store.set_code_watch(&watch);
+  board.store.add_code_watch(watch);
   board.store.add_code(BackingOffset(0x3000), ~u64{0});
   board.bus.write(PhysAddr(0x3010), 4, 0);
   const std::vector<u8> bytes(0x2000);

@@ -66,7 +66,7 @@ TEST_F(Watchpoints, EntriesChangeInPlaceAndBack) {
 // Pages with code or a display are watched by others too.
 TEST_F(Watchpoints, CodeIsStillKnownToBeOverwritten) {
   RecordingCodeWatch code;
-  board.store.set_code_watch(&code);
+  board.store.add_code_watch(code);
   EXPECT_TRUE(board.write<u32>(0x6000, 1));
   watch(0x6800, 4, false, true);
   board.store.add_code(BackingOffset(0x6000), 1);
@@ -76,7 +76,7 @@ TEST_F(Watchpoints, CodeIsStillKnownToBeOverwritten) {
   EXPECT_NE(board.write_entry(0x6000) & kTlbWatched, 0u);
   EXPECT_TRUE(board.write<u32>(0x6004, 2));
   EXPECT_EQ(code.hits.size(), 2u);
-  board.store.set_code_watch(nullptr);
+  board.store.remove_code_watch(code);
 }
 
 TEST_F(Watchpoints, RegistersOfDevicesToo) {

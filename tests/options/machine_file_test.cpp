@@ -120,8 +120,8 @@ TEST_F(MachineFiles, Mistakes) {
             "-help without its dash");
   EXPECT_EQ(refusal("\nmemory = \"lots\"\n"),
             "dos.toml:2: memory: -m lots: 'lots' is not a size; give megabytes or a size such as 64M or 1G");
-  EXPECT_EQ(refusal("vcpus = 2\n"),
-            "dos.toml:1: vcpus: Invalid SMP CPUs 2. The max CPUs supported by machine 'pc' is 1");
+  EXPECT_EQ(refusal("vcpus = \"two\"\n"),
+            "dos.toml:1: vcpus: -smp two: 'two' is not a number; give the number of processors, 1 to 32");
   EXPECT_EQ(refusal("usb = \"yes\"\n"), "dos.toml:1: usb: is a switch; write true or false");
   EXPECT_EQ(refusal("memory = true\n"),
             "dos.toml:1: memory: must be a text in quotes, a number, a list of them, or a table of properties");

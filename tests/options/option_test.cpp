@@ -223,14 +223,63 @@ TEST(ForeignOptions, HaveAnAnswer) {
   }
 }
 
+// Completed and refused as QEMU 7.2 does.
+TEST(Smp, Topologies) {
+  const auto shape = [](const std::vector<std::string>& words) {
+    const ProcessorTopology t = parse(words).processors;
+    return std::vector<unsigned>{t.count, t.most, t.sockets, t.dies, t.cores, t.threads};
+  };
+  using Shape = std::vector<unsigned>;
+  EXPECT_EQ(shape({}), (Shape{1, 1, 1, 1, 1, 1}));
+  EXPECT_EQ(shape({"-smp", "4"}), (Shape{4, 4, 1, 1, 4, 1}));
+  EXPECT_EQ(shape({"-smp", "0"}), (Shape{1, 1, 1, 1, 1, 1}));
+  EXPECT_EQ(shape({"-smp", "4,sockets=2"}), (Shape{4, 4, 2, 1, 2, 1}));
+  EXPECT_EQ(shape({"-smp", "4,cores=2"}), (Shape{4, 4, 2, 1, 2, 1}));
+  EXPECT_EQ(shape({"-smp", "sockets=2,cores=3"}), (Shape{6, 6, 2, 1, 3, 1}));
+  EXPECT_EQ(shape({"-smp", "1,maxcpus=4"}), (Shape{1, 4, 1, 1, 4, 1}));
+  EXPECT_EQ(shape({"-smp", "maxcpus=4,sockets=2"}), (Shape{4, 4, 2, 1, 2, 1}));
+  EXPECT_EQ(shape({"-smp", "2,dies=2"}), (Shape{2, 2, 1, 2, 1, 1}));
+  EXPECT_EQ(shape({"-smp", "8,cores=2,threads=2"}), (Shape{8, 8, 2, 1, 2, 2}));
+  EXPECT_EQ(shape({"-smp", "2", "-smp", "3"}), (Shape{3, 3, 1, 1, 3, 1}));
+  EXPECT_EQ(refusal({"-smp", "2,maxcpus=1"}),
+            "Invalid CPU topology: maxcpus must be equal to or greater than smp: sockets (1) * dies (1) * cores (1) * "
+            "threads (1) == maxcpus (1) < smp_cpus (2)");
+  EXPECT_EQ(refusal({"-smp", "5,cores=2"}),
+            "Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores (2) * "
+            "threads (1) != maxcpus (5)");
+  EXPECT_EQ(refusal({"-smp", "2,sockets=2", "-smp", "cores=2"}),
+            "Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores (2) * "
+            "threads (0) != maxcpus (2)");
+  EXPECT_EQ(refusal({"-smp", "33"}), "Invalid SMP CPUs 33. The max CPUs supported by machine 'pc' is 32");
+  EXPECT_EQ(refusal({"-smp", "99999999999"}), "Invalid SMP CPUs 65535. The max CPUs supported by machine 'pc' is 32");
+  EXPECT_NE(refusal({"-smp", "2,clusters=2"}).find("clusters not supported"), std::string::npos);
+  EXPECT_NE(refusal({"-smp", "corse=1"}).find("unknown property"), std::string::npos);
+}
+
+TEST(Smp, ApicIdsLeaveRoomForPowersOfTwo) {
+  const ProcessorTopology dense = parse({"-smp", "4"}).processors;
+  EXPECT_EQ(dense.apic_id(3), 3u);
+  EXPECT_EQ(dense.apic_id_limit(), 4u);
+  const ProcessorTopology sparse = parse({"-smp", "sockets=2,cores=3,threads=2"}).processors;
+  EXPECT_EQ(sparse.apic_id(1), 1u);
+  EXPECT_EQ(sparse.apic_id(5), 5u);
+  EXPECT_EQ(sparse.apic_id(6), 8u);
+  EXPECT_EQ(sparse.apic_id_limit(), 14u);
+  EXPECT_EQ(sparse.package_bits(), 3u);
+  EXPECT_EQ(sparse.thread_bits(), 1u);
+}
+
+TEST(Smp, ThreadsOfTheAccelerator) {
+  parse({"-accel", "tcg,thread=multi", "-smp", "2"});
+  parse({"-accel", "jit,thread=single", "-icount", "shift=3"});
+  EXPECT_NE(refusal({"-accel", "tcg,thread=foo"}).find("Invalid 'thread' setting foo"), std::string::npos);
+  EXPECT_NE(refusal({"-accel", "tcg,thread=multi", "-icount", "shift=3"}).find("No MTTCG when icount is enabled"),
+            std::string::npos);
+}
+
 TEST(ForeignOptions, FormsOfQemusWords) {
   parse({"-smp", "cpus=1,maxcpus=1,sockets=1", "-smp", "cores=1", "-icount", "shift=auto,align=off,sleep=on", "-global",
          "mc146818rtc.lost_tick_policy=slew"});
-  EXPECT_EQ(refusal({"-smp", "cores=2"}), "Invalid SMP CPUs 2. The max CPUs supported by machine 'pc' is 1");
-  EXPECT_EQ(refusal({"-smp", "sockets=2,cores=3"}), "Invalid SMP CPUs 6. The max CPUs supported by machine 'pc' is 1");
-  EXPECT_EQ(refusal({"-smp", "1,maxcpus=4"}), "Invalid SMP CPUs 4. The max CPUs supported by machine 'pc' is 1");
-  EXPECT_EQ(refusal({"-smp", "0"}), "Invalid SMP CPUs 0. The max CPUs supported by machine 'pc' is 1");
-  EXPECT_NE(refusal({"-smp", "corse=1"}).find("unknown property"), std::string::npos);
   EXPECT_NE(refusal({"-icount", "align=on"}).find("only off exists"), std::string::npos);
   EXPECT_NE(refusal({"-global", "nonsense"}).find("DRIVER.PROPERTY=VALUE"), std::string::npos);
   EXPECT_FALSE(parse({"-global", "isa-fdc.speed=fast"}).real_floppy_speed);

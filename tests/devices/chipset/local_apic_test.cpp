@@ -1,4 +1,5 @@
 // Local APIC and I/O APIC, as kernels and BIOSes program them.
+#include "devices/chipset/apic_bus.h"
 #include "devices/chipset/local_apic.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ struct Apics : ::testing::Test {
     apic.set_nmi([this] { nmis++; });
     apic.set_legacy_acknowledge([] { return u8{0x08}; });
     apic.set_eoi_broadcast([this](u8 vector) { io.end_of_interrupt(vector); });
-    io.connect([this](const ApicMessage& message) { return apic.deliver(message); });
+    io.connect([this](const ApicMessage& message) { return bus.deliver(message); });
     apic.reset(ResetKind::PowerOn);
     io.reset(ResetKind::PowerOn);
     set(0xF0, 0x1FF);
@@ -47,7 +48,8 @@ struct Apics : ::testing::Test {
   bool served(u8 vector) { return (get(0x100 + vector / 32 * 16u) >> (vector & 31) & 1) != 0; }
 
   TestBoard board;
-  LocalApic apic{board.control, {.x2apic = true, .tsc_deadline = true}};
+  ApicBus bus;
+  LocalApic apic{bus, {.x2apic = true, .tsc_deadline = true}, 0, 0};
   IoApic io;
   bool intr = false;
   unsigned nmis = 0;

@@ -1,0 +1,50 @@
+// One processor of a machine: its state, its port to the local APIC, and the engine that runs it.
+#pragma once
+
+#include <memory>
+
+#include "cpu/cpu.h"
+#include "cpu/cpuid.h"
+#include "cpu/executor.h"
+#include "devices/board/pc_board.h"
+#include "devices/smi_sink.h"
+#include "machine/apic_port.h"
+
+namespace relic86 {
+
+class Vcpu final : private InterruptAcknowledge, private SmiSink {
+ public:
+  // model: this processor's, with its APIC ID. The board must outlive it.
+  Vcpu(unsigned number, CpuModel model, PcBoard& board) : number_(number), model_(std::move(model)), board_(board) {}
+
+  // Connects both ways: wiring is completed with what is this processor's own.
+  void connect(Cpu::Wiring wiring, bool system_management);
+  void set_engine(std::unique_ptr<Executor> engine) { engine_ = std::move(engine); }
+
+  unsigned number() const { return number_; }
+  Cpu& cpu() { return *cpu_; }
+  const Cpu& cpu() const { return *cpu_; }
+  Executor& engine() { return *engine_; }
+  const Executor& engine() const { return *engine_; }
+  u64 interrupts_taken() const { return interrupts_taken_; }  // INTA cycles
+
+  bool init_requested = false;     // INIT# came and is not carried out yet
+  bool waits_for_startup = false;  // an application processor between INIT and the start-up message (SDM 3A 8.4)
+
+ private:
+  u8 acknowledge() override {
+    interrupts_taken_++;
+    return board_.acknowledge_interrupt(number_);
+  }
+  void raise_smi() override { cpu_->request(kPendingSmi); }
+
+  unsigned number_;
+  CpuModel model_;
+  PcBoard& board_;
+  std::unique_ptr<ApicPort> apic_;  // null: the processor has no local APIC
+  std::unique_ptr<Cpu> cpu_;
+  std::unique_ptr<Executor> engine_;
+  u64 interrupts_taken_ = 0;
+};
+
+}  // namespace relic86
