@@ -52,7 +52,7 @@ void Emitter::compare_with_code_limit(const Label& beyond) {
 void Emitter::check_target(u16 id) {
   const Node& n = at(id);
   if (at(n.a).op == Op::TargetOf) {
-    check_taken(place(at(n.a).immediate), n.size);
+    check_taken(place(static_cast<u32>(at(n.a).immediate)), n.size);
     return;
   }
   const Label beyond = a_.newLabel();
