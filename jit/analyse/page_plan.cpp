@@ -91,7 +91,7 @@ class Planner {
 
   Symbolic node(Node& n) {
     switch (n.op) {
-      case Op::Constant: return n.size == 4 ? Symbolic{0, n.immediate} : fresh();
+      case Op::Constant: return n.size == 4 ? Symbolic{0, static_cast<u32>(n.immediate)} : fresh();
       case Op::GetRegister: return n.size == 4 ? registers_[n.reg] : fresh();
       case Op::SetRegister: follow(n.size == 1 ? n.reg & 3 : n.reg, n.size == 4 ? values_[n.a] : fresh()); break;
       case Op::Address: {
@@ -112,7 +112,7 @@ class Planner {
       case Op::LoadForWrite:
         if (insn_->nodes[n.a].op == Op::Address) note(n, operand(insn_->nodes[n.a]), n.op != Op::Load);
         return fresh();
-      case Op::Push: move_stack(0u - (n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
+      case Op::Push: move_stack(0u - static_cast<u32>(n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
         const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
@@ -123,7 +123,7 @@ class Planner {
       }
       case Op::SetStackPointer:
         follow(kEsp, registers_[n.reg]);
-        move_stack(n.immediate);
+        move_stack(static_cast<u32>(n.immediate));
         break;
       case Op::PopSegment:
         forget_segments();
@@ -134,7 +134,7 @@ class Planner {
       case Op::Enter:
         move_stack(0u - n.size);
         follow(kEbp, n.size == 4 ? registers_[kEsp] : fresh());
-        move_stack(0u - n.immediate);
+        move_stack(0u - static_cast<u32>(n.immediate));
         break;
       default:
         if (info(n.op).has(kOpReloads)) forget_segments();
@@ -168,7 +168,7 @@ class Planner {
     place.narrow = address.address_size == 2;
     if (!mode_.flat(address.segment)) place.segment = address.segment;
     place.known = true;
-    place.offset = address.immediate;
+    place.offset = static_cast<u32>(address.immediate);
     const auto add = [&](u8 reg, u32& unknown, u8 scale) {
       if (reg == kNoRegister) return;
       unknown = registers_[reg].unknown;

@@ -19,7 +19,7 @@ u16 last(const InsnIr& ir) { return static_cast<u16>(ir.nodes.size() - 1); }
 // A selector from an operand: a general register or memory.
 u16 push_selector(InsnIr& ir) {
   const Insn& insn = *ir.insn;
-  ir.nodes.push_back(insn.memory() ? address_of(insn) : Node{.op = Op::GetRegister, .size = 2, .reg = insn.rm});
+  ir.nodes.push_back(insn.memory() ? address_of(ir) : Node{.op = Op::GetRegister, .size = 2, .reg = insn.rm});
   return last(ir);
 }
 
@@ -34,7 +34,7 @@ bool record_far_pointer(InsnIr& ir, const Mode& mode, std::string_view meaning, 
   static constexpr Form kForms[] = {{"les", kEs}, {"lds", kDs}, {"lfs", kFs}, {"lgs", kGs}};
   const auto* const form = std::ranges::find(kForms, meaning, &Form::meaning);
   if (form == std::end(kForms) || !ir.insn->memory() || mode.aligned) return false;
-  ir.nodes.push_back(address_of(*ir.insn));
+  ir.nodes.push_back(address_of(ir));
   ir.nodes.push_back({.op = Op::LoadFar, .size = size, .reg = ir.insn->reg, .segment = form->segment, .a = kFirst});
   return true;
 }
@@ -43,7 +43,7 @@ void record_adjust(InsnIr& ir) {
   const Insn& insn = *ir.insn;
   ir.nodes.push_back({.op = Op::CheckProtected, .size = 2});
   if (insn.memory()) {
-    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back(address_of(ir));
     ir.nodes.push_back({.op = Op::Load, .size = 2, .a = last(ir)});
   } else {
     ir.nodes.push_back({.op = Op::GetRegister, .size = 2, .reg = insn.rm});
@@ -125,7 +125,7 @@ bool record_far(InsnIr& ir, const Mode& mode, std::string_view meaning) {
     case FarKind::Jump:
     case FarKind::Call:
       if (insn.memory()) {
-        node.a = operand(address_of(insn));
+        node.a = operand(address_of(ir));
       } else {
         node.b = constant(node.size, static_cast<u32>(insn.operand32() ? insn.immediate : insn.immediate & 0xFFFF));
         node.c = constant(2, insn.immediate2());
@@ -147,7 +147,7 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
   if (loads || stores) {
     constexpr u8 kGlobal = 0, kInterrupts = 1;
     const TableMove move = !loads ? TableMove::Store : insn.operand32() ? TableMove::Load32 : TableMove::Load24;
-    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back(address_of(ir));
     ir.nodes.push_back({.op = Op::TableRegister,
                         .size = 6,
                         .reg = meaning == "lidt" || meaning == "sidt" ? kInterrupts : kGlobal,
@@ -224,7 +224,7 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   }
   if (record_segment(ir, mode, vendor, meaning)) return true;
   if (meaning == "cmpxchg8b") {
-    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back(address_of(ir));
     ir.nodes.push_back({.op = Op::CompareExchange8, .size = 8, .a = kFirst});
     return true;
   }

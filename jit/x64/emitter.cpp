@@ -121,7 +121,7 @@ void Emitter::node(u16 id) {
   switch (n.op) {
     case Op::Constant:
       value.kind = Value::Constant;
-      value.constant = n.immediate;
+      value.constant = static_cast<u32>(n.immediate);
       break;
     case Op::PatchedImmediate: patched_immediate(id); break;
     case Op::GetRegister:
@@ -279,7 +279,7 @@ void Emitter::lea_address(const Gp& to, u16 address, i32 extra) {
   const Node& n = named.op == Op::BitAddress ? at(named.a) : named;
   narrow_ = n.address_size == 2;
   const bool base = n.base != kNoRegister, index = n.index != kNoRegister;
-  const u32 constant = n.immediate + static_cast<u32>(extra);
+  const u32 constant = static_cast<u32>(n.immediate) + static_cast<u32>(extra);
   if (!base && !index) {
     a_.mov(to.r32(), narrow_ ? constant & 0xFFFF : constant);
     return;

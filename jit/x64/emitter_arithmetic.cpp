@@ -513,7 +513,7 @@ void Emitter::set_direction(u16 id) {
 
 void Emitter::set_carry(u16 id) {
   constexpr u32 kComplement = 2;
-  const u32 carry = at(id).immediate;
+  const u32 carry = static_cast<u32>(at(id).immediate);
   if (carry == kComplement) {
     FlagStep step;
     step.op = Op::SetCarry;

@@ -25,7 +25,7 @@ void Emitter::restore(const Chain& chain) {
 Emitter::Truth Emitter::truth_of(u16 id) {
   const Node& n = at(id);
   switch (n.op) {
-    case Op::Condition: return {true, condition_code(n.immediate)};
+    case Op::Condition: return {true, condition_code(static_cast<u32>(n.immediate))};
     case Op::ZeroCount: {
       const Gp count = guest(kEcx, n.size);
       if (counting_) {
@@ -329,7 +329,7 @@ void Emitter::jump_to(u16 id) {
   ended_ = true;
   const bool call = n.op == Op::Call && frames_apply(n.size);
   if (at(n.a).op == Op::TargetOf) {
-    const i32 target = place(at(n.a).immediate);
+    const i32 target = place(static_cast<u32>(at(n.a).immediate));
     if (call && options_.cross_page) {
       direct_call(target);
     } else {
@@ -350,7 +350,7 @@ void Emitter::jump_to(u16 id) {
 
 void Emitter::jump_if(u16 id) {
   const Node n = at(id);
-  const i32 target = place(n.immediate);
+  const i32 target = place(static_cast<u32>(n.immediate));
   const unsigned undone = undone_after();
   // LOOP and JCXZ ask for no flags: those go first. Else they go home before the condition may take the host's, or a
   // record does behind it.

@@ -57,7 +57,7 @@ void Emitter::check_target(u16 id) {
     return;
   }
   if (at(n.a).op == Op::TargetOf) {
-    check_taken(place(at(n.a).immediate), n.size);
+    check_taken(place(static_cast<u32>(at(n.a).immediate)), n.size);
     return;
   }
   const Label beyond = a_.newLabel();
