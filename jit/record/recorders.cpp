@@ -92,7 +92,7 @@ void describe_call(InsnIr& ir) {
 // What has neither a text nor a form of the host's units.
 bool record_other(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
   if (mode.code64) return false;
-  return record_system(ir, mode, vendor) || record_string(ir, mode, vendor) || record_compound(ir, mode);
+  return (!mode.long_mode && record_system(ir, mode, vendor)) || record_string(ir, mode, vendor) || record_compound(ir, mode);
 }
 
 }  // namespace

@@ -196,6 +196,10 @@ class Emitter {
   i32 code_table() const;
   // A field of the inline table's slot at this offset, of 64-bit code.
   Mem inline_slot(const Gp& slot, std::size_t field) const;
+  void take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss);
+  void find_long_page(const Gp& host, bool write, bool writable, unsigned bytes, const Label& slow);
+  void add_long_base(unsigned segment, const Gp& scratch, const Label& slow);
+  Mem translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned);
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
@@ -243,9 +247,10 @@ class Emitter {
   void counting_jump(u16 id);
   void load_eip(const Gp& to, i32 place);
   void store_page_eip(const Gp& page_eip);
-  void find_long_code(const Gp& rip, const Gp& page, const Label& other);
+  void find_long_code(const Gp& rip, const Label& other);
   void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
   // Of branch targets in this code.
+  Gp code_register(const Gp& of) const { return sized(of.id(), mode_.code64 ? 8 : 4); }
   unsigned code_bytes() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
   void cross_page_exit(i32 target);

@@ -12,12 +12,21 @@ i32 tlb_table(bool write, bool user) {
   return kTlb + (write ? 2 * table : 0) + (user ? table : 0);
 }
 
-}  // namespace
-
 i32 Emitter::table(bool write) const { return tlb_table(write, mode_.user); }
 i32 Emitter::code_table() const {
   return kTlb + static_cast<i32>(offsetof(TlbTables, code) + (mode_.user ? sizeof(u64) * kLinearPages : 0));
 }
+
+std::size_t quick_field(QuickKind kind) {
+  switch (kind) {
+    case kQuickRead: return offsetof(InlineTlbSlot, read);
+    case kQuickWrite: return offsetof(InlineTlbSlot, write);
+    case kQuickCode: break;
+  }
+  return offsetof(InlineTlbSlot, code);
+}
+
+}  // namespace
 
 x86::Mem Emitter::inline_slot(const Gp& slot, std::size_t field) const {
   const std::size_t table = offsetof(InlineTlbTable, slots) + (mode_.user ? sizeof(InlineTlbTable::slots[0]) : 0);
@@ -63,8 +72,65 @@ AddressForm Emitter::operand_address(u16 address) {
   return AddressForm::BitString;
 }
 
+// For so many bytes from the linear address in kAddress on: slot := the host address of their page, kAddress := the
+// offset there. Jumps to miss if they do not lie in one page that the slot is of; the slot and the difference are there
+// then.
+void Emitter::take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss) {
+  a_.mov(slot, kAddress);
+  a_.shr(slot, InlineTlbTable::kSlotShift);
+  a_.and_(slot.r32(), InlineTlbTable::kSlotMask);
+  a_.xor_(kAddress, inline_slot(slot, quick_field(kind)));
+  a_.cmp(kAddress, kPageSize - bytes);
+  a_.ja(miss);
+  a_.mov(slot, inline_slot(slot, offsetof(InlineTlbSlot, host)));
+}
+
+// The same, by way of the entries where the slot is another page's.
+void Emitter::find_long_page(const Gp& host, bool write, bool writable, unsigned bytes, const Label& slow) {
+  const QuickKind kind = writable ? kQuickWrite : kQuickRead;
+  const Label look = a_.newLabel(), miss = a_.newLabel();
+  a_.bind(look);
+  take_inline_slot(host, kind, bytes, miss);
+  defer([=, this] {
+    a_.bind(miss);
+    a_.xor_(kAddress, inline_slot(host, quick_field(kind)));
+    if (bytes > 1) {
+      compare_with_page_end(host, bytes);
+      a_.ja(slow);
+    }
+    a_.call(thunks_.quick[kind][mode_.user ? 1 : 0]);
+    a_.jz(look);
+    (void)write;
+    a_.jmp(slow);
+  });
+}
+
+// kAddress: an offset in the segment, which becomes the linear address. A linear address that is not canonical has no
+// page; of FS and GS the offset is to be canonical as well.
+void Emitter::add_long_base(unsigned segment, const Gp& scratch, const Label& slow) {
+  if (mode_.flat(segment)) return;
+  a_.mov(scratch, kAddress);
+  check_canonical(scratch, slow);
+  a_.add(kAddress, segment_field(segment, offsetof(Segment, base), 8));
+}
+
+x86::Mem Emitter::translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
+                                 bool aligned) {
+  temporary = take();
+  const Gp host = sized(temporary, 8);
+  host_flags(0);
+  add_long_base(segment, host, slow);
+  if (const u32 multiple = aligned ? bytes : mode_.aligned ? Mode::alignment_of(bytes) : 1; multiple > 1) {
+    a_.test(kAddress.r8(), static_cast<i32>(multiple - 1));
+    a_.jnz(slow);
+  }
+  find_long_page(host, write, write, bytes, slow);
+  return x86::Mem(kAddress, host, 0, 0, bytes);
+}
+
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                             bool aligned, const Label* split, Missing missing, const Label* missed) {
+  if (mode_.code64) return translate_long(bytes, write, segment, slow, temporary, aligned);
   temporary = take();
   const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
