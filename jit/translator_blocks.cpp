@@ -40,7 +40,7 @@ bool Translator::straddling_entry(const CodeBlock& block, u32 mode) const {
   if (!options_.cross_page) return false;
   const bool limited = modes_.mode_of(mode).limited;
   if (!state_.mode.code32 && !limited && u64{state_.eip()} + block.bytes > 0x10000) return false;
-  const u32 second = (code_linear() & ~(kPageSize - 1)) + kPageSize;
+  const u64 second = after(code_linear() & ~u64{kPageSize - 1}, kPageSize);
   const u64 entry = cpu_.mmu().tlb().code_entry(LinAddr(second), cpu_.privilege());
   return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
 }
@@ -110,7 +110,7 @@ Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
 void Translator::name_for_profilers(const Translation& translation) {
   if (std::FILE* const map = std::fopen(fmt::format("/tmp/perf-{}.map", ::getpid()).c_str(), "a")) {
     fmt::print(map, "{:x} {:x} guest_{:08x}_at_{:x}\n", reinterpret_cast<u64>(translation.code), translation.code_size,
-               state_.segment[kCs].base + state_.rip, translation.block->first.raw);
+               code_linear(), translation.block->first.raw);
     std::fclose(map);
   }
 }
@@ -145,6 +145,37 @@ void assert_verified(const BlockIr& ir) {
 
 }  // namespace
 
+namespace {
+void record_near_branch(InsnIr& ir) {
+  const Insn& insn = *ir.insn;
+  if (insn.row == kNoRow || !insn.operand64()) return;
+  const InstructionRow& row = instruction_table()[insn.row];
+  const u32 place = ir.end + static_cast<u32>(insn.immediate);
+  const std::string_view name = row.mnemonic;
+  if ((row.traits & kTraitBranch) == 0 || name.substr(0, 1) != "j" || insn.memory()) return;
+  if (row.opcode == 0xE9 || row.opcode == 0xEB) {
+    ir.nodes.push_back({.op = Op::TargetOf, .size = 8, .immediate = place});
+    const u16 a = 0;
+    ir.nodes.push_back({.op = Op::CheckTarget, .size = 8, .a = a});
+    ir.nodes.push_back({.op = Op::JumpTo, .size = 8, .a = a});
+  } else if ((row.opcode >= 0x70 && row.opcode <= 0x7F) || (row.opcode >= 0x80 && row.opcode <= 0x8F)) {
+    ir.nodes.push_back({.op = Op::Condition, .size = 1, .immediate = row.opcode & 15u});
+    const u16 a = 0;
+    ir.nodes.push_back({.op = Op::JumpIf, .size = 8, .a = a, .immediate = place});
+  } else {
+    return;
+  }
+  ir.cold = false;
+  ir.writes_registers = 0;
+  ir.call = ColdCall::Handler;
+  ir.quiet = ir.ends = false;
+  summarise(ir);
+  ir.branches = true;
+  ir.flags_read = row.flags_read;
+  ir.flags_killed = 0;
+}
+}  // namespace
+
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
   BlockIr ir;
   ir.code32 = mode.code32;
@@ -158,7 +189,9 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
+    if (mode.code64) insn.cold = true;
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
+    if (mode.code64 && !cold[i]) record_near_branch(insn);
     offset = insn.end;
     if (insn.leaves && !insn.cold) break;
     // A backward branch closes a loop: the code behind it is another block.

@@ -16,7 +16,7 @@ struct Translation;
 enum class ExitKind : u8 {
   Budget,    // at the block's entry: fewer instructions left than the block has
   Branch,    // a direct branch or the block's end: may be linked
-  Indirect,  // EngineArea::target holds EIP
+  Indirect,  // EngineArea::target holds EIP, all of it
   Before,    // before insn, which the interpreter is to carry out
   Fault,     // insn faulted: Cpu::fault() says how
   Done,      // a cold instruction completed and left the state final
@@ -59,9 +59,10 @@ struct ExitPoint {
   u16 lazy_registers = 0;
   u32 late_jump_offset = 0, late_stub_offset = 0;
   // Branch: the jump that is patched.
-  u32 jump_offset = 0;    // of the 32-bit displacement, from the code's start
-  u32 stub_offset = 0;    // of a trap, too
-  bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
+  u32 jump_offset = 0;     // of the 32-bit displacement, from the code's start
+  u32 stub_offset = 0;     // of a trap, too
+  bool loop : 1 = false;   // closes the block's loop: its fixed pages are in their registers
+  bool taken : 1 = false;  // the instruction names the target
   bool linkable : 1 = false;
   bool crosses : 1 = false;   // to another page: 64 bits of its host address + 1 are patched too
   u32 check_offset = 0;       // where they stand

@@ -209,6 +209,8 @@ class Emitter {
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
   i32 table(bool write) const;  // of the TLB, by privilege
   i32 code_table() const;
+  // A field of the inline table's slot at this offset, of 64-bit code.
+  Mem inline_slot(const Gp& slot, std::size_t field) const;
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
@@ -245,6 +247,8 @@ class Emitter {
   void check_block();
   void check_second_page(const Label& other);
   void check_target(u16 id);
+  void check_canonical_target(const Node& n);
+  void check_canonical(const Gp& address, const Label& beyond);
   void check_taken(i32 target, unsigned bytes);
   void compare_with_code_limit(const Label& beyond);
   void store_page(const Gp& page_eip, const Gp& scratch);
@@ -253,6 +257,11 @@ class Emitter {
   void jump_if(u16 id);
   void counting_jump(u16 id);
   void load_eip(const Gp& to, i32 place);
+  void store_page_eip(const Gp& page_eip);
+  void find_long_code(const Gp& rip, const Gp& page, const Label& other);
+  void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
+  // Of branch targets in this code.
+  unsigned code_bytes() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
   void cross_page_exit(i32 target);
   void direct_exit(i32 target, unsigned bytes, unsigned undone);

@@ -19,6 +19,11 @@ i32 Emitter::code_table() const {
   return kTlb + static_cast<i32>(offsetof(TlbTables, code) + (mode_.user ? sizeof(u64) * kLinearPages : 0));
 }
 
+x86::Mem Emitter::inline_slot(const Gp& slot, std::size_t field) const {
+  const std::size_t table = offsetof(InlineTlbTable, slots) + (mode_.user ? sizeof(InlineTlbTable::slots[0]) : 0);
+  return x86::Mem(kState, slot, 0, kTlb + static_cast<i32>(offsetof(TlbTables, quick) + table + field), 8);
+}
+
 x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
   return x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offset), bytes);
 }
