@@ -33,6 +33,9 @@ struct EngineArea {
   u32 units = 0;       // 1: the host's x87 and SSE registers hold the guest's, CpuState::fx all but FIP to FDS is stale
   u32 host_mxcsr = 0;  // for C++
   u32 slots[kSlots] = {};  // operands kept for the flags, within a block
+  // home_operand and home_partial_result of steps of eight bytes; the third operand is a number of four.
+  u64 home_wide[3] = {};
+  u64 home_partial_wide = 0;
 };
 static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));
 static_assert(offsetof(VcpuMemory, state) == 0);

@@ -56,7 +56,7 @@ struct ExitPoint {
   // A branch that leaves its flags as a record, naming these guest registers: targets that allow it are jumped to at
   // once, others from the stub, by the late jump, when the flags have been written home.
   bool lazy : 1 = false;
-  u8 lazy_registers = 0;
+  u16 lazy_registers = 0;
   u32 late_jump_offset = 0, late_stub_offset = 0;
   // Branch: the jump that is patched.
   u32 jump_offset = 0;     // of the 32-bit displacement, from the code's start
@@ -101,7 +101,7 @@ struct Translation {
   std::vector<u32> flag_records;  // numbers of what this block leaves behind
   // May be entered with a record for flags: unless one of these registers is in it.
   bool lazy_entry = false;
-  u8 entry_clobbers = 0;
+  u16 entry_clobbers = 0;
   std::vector<ExitPoint*> incoming;  // linked jumps of others (and itself)
   Translation* next_mode = nullptr;  // the same block under another mode
 

@@ -60,9 +60,10 @@ class Emitter {
 
   // Where a value is.
   struct Value {
-    enum Kind : u8 { Nothing, Guest, High, Temporary, Constant, Address, Pending } kind = Nothing;
+    // Stored: a guest register that has no host register.
+    enum Kind : u8 { Nothing, Guest, High, Stored, Temporary, Constant, Address } kind = Nothing;
     u8 reg = 0;  // guest register (High: 0 to 3), or host number of the temporary
-    u32 constant = 0;
+    u64 constant = 0;
     u8 host_pointer = 0;  // Address: temporary that holds the host address of the access, 0 if none
     bool shared = false;  // Address: shared_place is where the access is
     Mem shared_place{};
@@ -84,14 +85,27 @@ class Emitter {
   Gp in_register(u16 id, unsigned bytes);          // as it is: a guest register or temporary
   u8 in_temporary(u16 id, unsigned bytes);         // a temporary that may be changed; becomes the value's
   asmjit::Operand source(u16 id, unsigned bytes);  // register or immediate
+  // Register, immediate, or the place of a guest register in CpuState.
+  asmjit::Operand operand(u16 id, unsigned bytes);
   void move_to(const Gp& to, u16 id, unsigned bytes);
   // Older values of a guest register that are used later move away before it is written.
   void before_write(u8 guest_register, u16 now);
   // The one SetRegister that takes value id, if it is a plain register of the same width and nothing is in the way.
   bool destination(u16 id, u8& guest_register) const;
+  // Whether that register has a host register or not.
+  bool only_setter(u16 id, u8& guest_register) const;
+  // Of a result that is in no guest register: the one in CpuState to which it goes at once, else -1.
+  i32 stored_in(u16 id) const;
   void set_register(u16 id);
+  void set_stored_register(u16 id);
+  void set_register_if(u16 id);
+  void load_constant(const Gp& to, u64 value);
+  // A guest register where it stands.
+  Mem gpr(unsigned guest_register, unsigned bytes) const;
   void write_high(u8 guest_register, const Gp& low_byte);
   void lea_address(const Gp& to, u16 address, i32 extra = 0);  // of an Address
+  void lea_long_address(const Gp& to, const Node& n, i32 extra);
+  void lea_long(const Gp& to, const Gp* base, const Gp* index, u8 scale, i64 displacement);
 
   // --- Memory ---
   void load(u16 id);
@@ -176,13 +190,14 @@ class Emitter {
   void select(u16 id);
   void truth(u16 id);
   void plain(u16 id);
+  void sign_copies(u16 id);
   void set_direction(u16 id);
   void set_carry(u16 id);
 
   // --- Flags ---
   FlagOperand capture(u16 id, unsigned bytes, u32 clobbered);
   FlagOperand capture_register(const Gp& reg, i32 guest_register, u32 clobbered);
-  FlagOperand new_slot();
+  FlagOperand new_slot(unsigned bytes = 4);
   FlagNeed need(u32 defined) const { return flag_need(ir_, index_, defined); }
   void add_step(const FlagStep& step, bool full);
   void host_flags(u32 valid) { host_flags_ = valid; }
@@ -190,7 +205,7 @@ class Emitter {
   x86::CondCode condition_code(u32 condition);
   bool rebuild(u32 mask);
   bool rebuild(const FlagStep& step, u32 mask);
-  void fetch_operand(const FlagOperand& operand);
+  void fetch_operand(const FlagOperand& operand, unsigned bytes);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
   i32 table(bool write) const;  // of the TLB, by privilege
   i32 code_table() const;
@@ -213,7 +228,7 @@ class Emitter {
   void carry_in();
   void write_home();
   bool leave_record();
-  u8 registers_of_steps() const;
+  u16 registers_of_steps() const;
   // The chain of steps as it stands, to go on with it in deferred code.
   struct Chain {
     std::size_t index = 0;
@@ -223,7 +238,7 @@ class Emitter {
   };
   Chain chain() const;
   void restore(const Chain& chain);
-  void home_operand(std::size_t offset, const FlagOperand& operand);
+  void home_operand(std::size_t offset, const FlagOperand& operand, unsigned bytes = 4);
   asmjit::Operand step_operand(const FlagOperand& operand, const Gp& scratch, unsigned bytes, bool& good);
 
   // --- Branches ---
