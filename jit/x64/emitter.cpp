@@ -222,8 +222,6 @@ void Emitter::node(u16 id) {
     case Op::Invert:
     case Op::Both:
     case Op::TargetOf: break;  // by their users
-    case Op::SetRegisterIf:
-    case Op::SignCopies: failed_ = true; break;
     case Op::Select: select(id); break;
     case Op::Truth: truth(id); break;
     case Op::Push: push(id); break;

@@ -212,7 +212,7 @@ class Emitter {
   // A field of the inline table's slot at this offset, of 64-bit code.
   Mem inline_slot(const Gp& slot, std::size_t field) const;
   void take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss);
-  void find_long_page(const Gp& host, bool write, bool writable, unsigned bytes, const Label& slow);
+  void find_long_page(const Gp& host, bool writable, unsigned bytes, const Label& slow, const Label& over);
   void add_long_base(unsigned segment, const Gp& scratch, const Label& slow);
   Mem translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned);
   x86::Mem slot(u32 number, u32 bytes = 4) const;

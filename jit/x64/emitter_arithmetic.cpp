@@ -443,8 +443,8 @@ void Emitter::extend(u16 id) {
   u8 reg = 0;
   const bool direct = destination(id, reg);
   const bool zero = n.op == Op::ZeroExtend, half = from == 4;
-  const x86::Inst::Id move = zero ? (half ? x86::Inst::kIdMov : x86::Inst::kIdMovzx)
-                                  : (half ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx);
+  const x86::Inst::Id move =
+      zero ? (half ? x86::Inst::kIdMov : x86::Inst::kIdMovzx) : (half ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx);
   // A write of four bytes clears the rest.
   const unsigned width = zero && n.size == 8 ? 4 : n.size;
   const Gp to = direct ? guest(reg, width) : sized(take(), width);

@@ -17,9 +17,8 @@ bool appends(const FlagStep& step) {
     case Op::Rol:
     case Op::Ror: return dead(step) || step.b.kind == FlagOperand::Immediate;
     case Op::Bt:
-      return dead(step) ||
-             (step.size >= 2 && (step.b.kind == FlagOperand::Immediate ||
-                                 (step.b.kind == FlagOperand::Register && step.b.value < kPinned)));
+      return dead(step) || (step.size >= 2 && (step.b.kind == FlagOperand::Immediate ||
+                                               (step.b.kind == FlagOperand::Register && step.b.value < kPinned)));
     case Op::Inc:
     case Op::Dec:
     case Op::SetCarry:
@@ -77,7 +76,8 @@ void Emitter::append_to_image(const Mem& image, const FlagStep& step) {
     case Op::Ror: {
       // Rotated by one at last: then the host's OF is what it is for any count here.
       const x86::Inst::Id rotate = step.op == Op::Rol ? x86::Inst::kIdRol : x86::Inst::kIdRor;
-      if (const u32 count = step.b.value & (step.size == 8 ? 63 : 31); count > 1) a_.emit(rotate, value, asmjit::Imm(count - 1));
+      if (const u32 count = step.b.value & (step.size == 8 ? 63 : 31); count > 1)
+        a_.emit(rotate, value, asmjit::Imm(count - 1));
       a_.emit(rotate, value, asmjit::Imm(1));
       a_.seto(overflow);
       a_.setc(carry);

@@ -12,11 +12,6 @@ i32 tlb_table(bool write, bool user) {
   return kTlb + (write ? 2 * table : 0) + (user ? table : 0);
 }
 
-i32 Emitter::table(bool write) const { return tlb_table(write, mode_.user); }
-i32 Emitter::code_table() const {
-  return kTlb + static_cast<i32>(offsetof(TlbTables, code) + (mode_.user ? sizeof(u64) * kLinearPages : 0));
-}
-
 std::size_t quick_field(QuickKind kind) {
   switch (kind) {
     case kQuickRead: return offsetof(InlineTlbSlot, read);
@@ -27,6 +22,11 @@ std::size_t quick_field(QuickKind kind) {
 }
 
 }  // namespace
+
+i32 Emitter::table(bool write) const { return tlb_table(write, mode_.user); }
+i32 Emitter::code_table() const {
+  return kTlb + static_cast<i32>(offsetof(TlbTables, code) + (mode_.user ? sizeof(u64) * kLinearPages : 0));
+}
 
 x86::Mem Emitter::inline_slot(const Gp& slot, std::size_t field) const {
   const std::size_t table = offsetof(InlineTlbTable, slots) + (mode_.user ? sizeof(InlineTlbTable::slots[0]) : 0);
@@ -60,6 +60,17 @@ AddressForm Emitter::operand_address(u16 address) {
   const u8 host = take();
   const Gp unit = sized(host, 8);
   host_flags(0);
+  if (mode_.code64) {
+    move_to(unit, n.b, n.size);
+    if (n.size < 8) a_.emit(n.size == 4 ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx, unit, sized(host, n.size));
+    a_.sar(unit, n.size == 8 ? 6 : n.size == 4 ? 5 : 4);
+    a_.lea(at(n.a).address_size == 8 ? kAddress : kAddress.r32(), x86::ptr(kAddress, unit,
+                                                                           n.size == 8   ? 3
+                                                                           : n.size == 4 ? 2
+                                                                                         : 1));
+    give(host);
+    return AddressForm::BitString;
+  }
   if (wide) {
     a_.mov(unit.r32(), in_register(n.b, 4));
   } else {
@@ -85,8 +96,8 @@ void Emitter::take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, c
   a_.mov(slot, inline_slot(slot, offsetof(InlineTlbSlot, host)));
 }
 
-// The same, by way of the entries where the slot is another page's.
-void Emitter::find_long_page(const Gp& host, bool write, bool writable, unsigned bytes, const Label& slow) {
+// The same, by way of the entries where the slot is another page's. Jumps to over if the access lies over two pages.
+void Emitter::find_long_page(const Gp& host, bool writable, unsigned bytes, const Label& slow, const Label& over) {
   const QuickKind kind = writable ? kQuickWrite : kQuickRead;
   const Label look = a_.newLabel(), miss = a_.newLabel();
   a_.bind(look);
@@ -96,11 +107,10 @@ void Emitter::find_long_page(const Gp& host, bool write, bool writable, unsigned
     a_.xor_(kAddress, inline_slot(host, quick_field(kind)));
     if (bytes > 1) {
       compare_with_page_end(host, bytes);
-      a_.ja(slow);
+      a_.ja(over);
     }
     a_.call(thunks_.quick[kind][mode_.user ? 1 : 0]);
     a_.jz(look);
-    (void)write;
     a_.jmp(slow);
   });
 }
@@ -124,7 +134,7 @@ x86::Mem Emitter::translate_long(unsigned bytes, bool write, unsigned segment, c
     a_.test(kAddress.r8(), static_cast<i32>(multiple - 1));
     a_.jnz(slow);
   }
-  find_long_page(host, write, write, bytes, slow);
+  find_long_page(host, write, bytes, slow, slow);
   return x86::Mem(kAddress, host, 0, 0, bytes);
 }
 
@@ -295,6 +305,12 @@ void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::In
     values_[user].kind = Value::Guest;
     values_[user].reg = reg;
     extended = at(user).op == Op::ZeroExtend ? x86::Inst::kIdMovzx : x86::Inst::kIdMovsx;
+    if (bytes == 4 && extended == x86::Inst::kIdMovzx) {  // the upper half goes
+      to = to.r32();
+      extended = x86::Inst::kIdMov;
+    } else if (bytes == 4) {
+      extended = x86::Inst::kIdMovsxd;
+    }
     a_.emit(extended, to, from);
     return;
   }
@@ -325,7 +341,7 @@ void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 tempo
   a_.bind(done);
   defer([=, this] {
     const Label loaded = a_.newLabel();
-    if (bytes == 2 || bytes == 4) {
+    if ((bytes == 2 || bytes == 4) && !mode_.code64) {
       a_.bind(split);
       a_.call(thunks_.split_load[mode_.user ? 1 : 0]);
       a_.je(loaded);
@@ -389,7 +405,7 @@ void Emitter::load_for_write(u16 id) {
   if (n.size < 4) {
     a_.movzx(sized(host, 4), place);
   } else {
-    a_.mov(sized(host, 4), place);
+    a_.mov(sized(host, n.size), place);
   }
   defer([=, this] {
     a_.bind(slow);
@@ -434,7 +450,7 @@ Emitter::StoreLabels Emitter::store_labels() { return {a_.newLabel(), a_.newLabe
 void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const StoreLabels& labels, ExitPoint* exit) {
   const unsigned user = mode_.user ? 1 : 0;
   const Mem kept = area(offsetof(EngineArea, value), bytes);
-  if (bytes == 2 || bytes == 4) {
+  if ((bytes == 2 || bytes == 4) && !mode_.code64) {
     a_.bind(labels.split);
     a_.emit(x86::Inst::kIdMov, kept, value);
     a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][user]);
@@ -446,6 +462,7 @@ void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const S
   a_.bind(call);
   call_thunk(thunks_.store, exit);
   a_.jmp(labels.done);
+  if (mode_.code64) return;
   a_.bind(labels.missed);
   a_.emit(x86::Inst::kIdMov, kept, value);
   if (options_.watched) {
@@ -486,6 +503,10 @@ void Emitter::compare_exchange8(u16 id) {
 // kAddress := ESP + displacement under the stack size.
 void Emitter::stack_address(i32 displacement) {
   narrow_ = !mode_.stack32;
+  if (mode_.code64) {
+    a_.lea(kAddress, x86::ptr(guest(kEsp, 8), displacement));
+    return;
+  }
   if (narrow_ && displacement == 0) {
     a_.movzx(kAddress.r32(), guest(kEsp, 2));
     return;
@@ -525,7 +546,9 @@ void Emitter::push(u16 id) {
 
 void Emitter::move_stack_pointer(i32 by) {
   const Gp pointer = guest(kEsp, 8);
-  if (mode_.stack32) {
+  if (mode_.code64) {
+    a_.lea(pointer, x86::ptr(pointer, by));
+  } else if (mode_.stack32) {
     a_.lea(pointer.r32(), x86::ptr(pointer, by));
   } else {
     a_.lea(kAddress.r32(), x86::ptr(pointer, by));
@@ -592,7 +615,9 @@ void Emitter::peek(u16 id) {
   ExitPoint* const exit = access_exit(form, n.size, kSs);
   const Label slow = a_.newLabel(), split = a_.newLabel();
   narrow_ = !mode_.stack32;
-  if (narrow_) {
+  if (mode_.code64) {
+    a_.mov(kAddress, guest(n.reg, 8));
+  } else if (narrow_) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
     a_.mov(kAddress.r32(), guest(n.reg, 4));
@@ -606,7 +631,9 @@ void Emitter::set_stack_pointer(u16 id) {
   const Node& n = at(id);
   const Gp from = guest(n.reg, 8), to = guest(kEsp, 8);
   const i32 displacement = static_cast<i32>(n.immediate);
-  if (mode_.stack32) {
+  if (mode_.code64) {
+    a_.lea(to, x86::ptr(from, displacement));
+  } else if (mode_.stack32) {
     a_.lea(to.r32(), x86::ptr(from, displacement));
   } else {
     a_.lea(kAddress.r32(), x86::ptr(from, displacement));
