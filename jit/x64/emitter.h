@@ -261,6 +261,7 @@ class Emitter {
   void find_long_code(const Gp& rip, const Gp& page, const Label& other);
   void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
   // Of branch targets in this code.
+  Gp code_register(const Gp& of) const { return sized(of.id(), mode_.code64 ? 8 : 4); }
   unsigned code_bytes() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
   void cross_page_exit(i32 target);
@@ -286,6 +287,10 @@ class Emitter {
   // The instruction again, its register operands as they are (general ones by their host number).
   void encode_register();
   void encode_memory(const Mem& operand);
+  unsigned unit_operand(u8 number, bool general) const;
+  u8 general_operand() const;
+  void load_general();
+  void store_general();
   void encode_opcode(unsigned rex);
   void capture_comparison();
   void point_x87_here();
@@ -420,6 +425,7 @@ class Emitter {
   u16 first_step_ = 0;
   u32 next_slot_ = 0;
   bool home_current_ = true;               // the home holds everything
+  u8 general_ = 0;  // temporary that stands for the present instruction's general register, 0 if it needs none
   bool units_held_ = false;                // from here on the host's units hold the guest's registers
   std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
   unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any

@@ -143,13 +143,13 @@ void Emitter::patched_jump_if(x86::CondCode code, ExitPoint* exit) {
 
 // to := EIP of a place relative to the page. No flags change.
 void Emitter::load_eip(const Gp& to, i32 place) {
-  const Gp eip = mode_.code64 ? to.r64() : to.r32();
+  const Gp eip = code_register(to);
   a_.mov(eip, area(offsetof(EngineArea, page_eip), eip.size()));
   if (place != 0) a_.lea(eip, x86::ptr(to.r64(), place));
 }
 
 void Emitter::store_page_eip(const Gp& page_eip) {
-  const Gp whole = mode_.code64 ? page_eip.r64() : page_eip.r32();
+  const Gp whole = code_register(page_eip);
   a_.mov(area(offsetof(EngineArea, page_eip), whole.size()), whole);
 }
 
@@ -317,7 +317,7 @@ void Emitter::look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& mi
     a_.cmp(host, key);
     a_.je(found);
     a_.bind(miss);
-    const Gp target = mode_.code64 ? x86::r10 : x86::r10d;
+    const Gp target = code_register(x86::r10);
     a_.mov(area(offsetof(EngineArea, target), target.size()), target);
     leave(exit);
   });

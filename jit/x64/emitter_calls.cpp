@@ -34,7 +34,7 @@ void Emitter::after_call() {
   record_ = 0;
   first_step_ = static_cast<u16>(translation_.steps.size());
   a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
-  a_.lea(mode_.code64 ? x86::r10 : x86::r10d, x86::ptr(x86::r10, -next_eip()));
+  a_.lea(code_register(x86::r10), x86::ptr(x86::r10, -next_eip()));
   store_page_eip(x86::r10);
   direct_exit(next_eip(), code_bytes(), 0);
 }
