@@ -146,39 +146,19 @@ void assert_verified(const BlockIr& ir) {
 }  // namespace
 
 namespace {
-void record_near_branch(InsnIr& ir) {
-  const Insn& insn = *ir.insn;
-  if (insn.row == kNoRow || !insn.operand64()) return;
+// Near branches of 64-bit code; all else is called.
+bool is_translated_in_64_bits(const Insn& insn) {
+  if (insn.row == kNoRow || insn.memory() || !insn.operand64()) return false;
   const InstructionRow& row = instruction_table()[insn.row];
-  const u32 place = ir.end + static_cast<u32>(insn.immediate);
-  const std::string_view name = row.mnemonic;
-  if ((row.traits & kTraitBranch) == 0 || name.substr(0, 1) != "j" || insn.memory()) return;
-  if (row.opcode == 0xE9 || row.opcode == 0xEB) {
-    ir.nodes.push_back({.op = Op::TargetOf, .size = 8, .immediate = place});
-    const u16 a = 0;
-    ir.nodes.push_back({.op = Op::CheckTarget, .size = 8, .a = a});
-    ir.nodes.push_back({.op = Op::JumpTo, .size = 8, .a = a});
-  } else if ((row.opcode >= 0x70 && row.opcode <= 0x7F) || (row.opcode >= 0x80 && row.opcode <= 0x8F)) {
-    ir.nodes.push_back({.op = Op::Condition, .size = 1, .immediate = row.opcode & 15u});
-    const u16 a = 0;
-    ir.nodes.push_back({.op = Op::JumpIf, .size = 8, .a = a, .immediate = place});
-  } else {
-    return;
-  }
-  ir.cold = false;
-  ir.writes_registers = 0;
-  ir.call = ColdCall::Handler;
-  ir.quiet = ir.ends = false;
-  summarise(ir);
-  ir.branches = true;
-  ir.flags_read = row.flags_read;
-  ir.flags_killed = 0;
+  if ((row.traits & kTraitBranch) == 0) return false;
+  return (row.opcode >= 0x70 && row.opcode <= 0x8F) || row.opcode == 0xE9 || row.opcode == 0xEB;
 }
 }  // namespace
 
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
   BlockIr ir;
   ir.code32 = mode.code32;
+  ir.code64 = mode.code64;
   const CodeBlock& block = *translation.block;
   u32 offset = 0;
   for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
@@ -189,9 +169,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
-    if (mode.code64) insn.cold = true;
+    if (mode.code64 && !is_translated_in_64_bits(*insn.insn)) insn.cold = true;
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
-    if (mode.code64 && !cold[i]) record_near_branch(insn);
     offset = insn.end;
     if (insn.leaves && !insn.cold) break;
     // A backward branch closes a loop: the code behind it is another block.

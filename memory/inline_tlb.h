@@ -1,12 +1,12 @@
 // What translated 64-bit code asks first: for each privilege a direct-mapped table of pages anywhere in linear memory,
 // in front of the entries of memory/tlb.h. A slot says nothing that its page's entries do not say, so that which slots
-// are filled changes nothing for the guest: whoever changes an entry forgets the slot. Inline code compares the address
-// of the access's last byte, cut to its page, with the slot of the first byte's page, which finds accesses over two
-// pages as well:
+// are filled changes nothing for the guest: whoever changes an entry forgets the slot. The difference between an
+// address and the slot's page, bit by bit, is the offset in the page if it is that page, so that one comparison finds
+// accesses to other pages and those that lie over two:
 //
 //   mov slot, address; shr slot, kSlotShift; and slot, kSlotMask
-//   lea last, [address + size - 1]; and last, ~FFFh; cmp last, [slots + slot]; jne slow
-//   mov addend, [slots + slot + addend]; mov eax, [address + addend]
+//   xor address, [slots + slot]; cmp address, 4096 - size; ja slow
+//   mov host, [slots + slot + host]; mov eax, [host + address]
 #pragma once
 
 #include <bit>
@@ -16,15 +16,16 @@
 namespace relic86 {
 
 struct InlineTlbSlot {
-  static constexpr u64 kNone = 1;  // no page's address
-
-  // Linear address of the page whose fast entry of this kind has the addend; kNone, or 0 but in the first slot: none.
+  // Linear address of the page that has a fast entry of this kind; no_page() of a page of the slot, or 0 but in the
+  // first slot: none.
   u64 read;
   u64 write;
   u64 code;
-  u64 addend;  // host address less linear address
+  u64 host;  // host address of the page
 
-  void forget() { read = write = code = kNone; }
+  // What no address that belongs to the slot of the page at this linear address differs from in its offset alone.
+  static constexpr u64 no_page(u64 page) { return page ^ kPageSize; }
+  void forget(u64 page) { read = write = code = no_page(page); }
 };
 
 // Zero-filled memory is empty but for the slots of page 0.

@@ -24,8 +24,10 @@ void Tlb::bring_inline(LinAddr address, Privilege privilege, u64 HighTlbSlot::*k
   if (!own) return;
   const u64 wanted = kind == &HighTlbSlot::read ? *own.read : kind == &HighTlbSlot::write ? *own.write : *own.code;
   if ((wanted & kTlbFast) == 0) return;
-  const auto tag = [&](u64 entry) { return entry == wanted ? page << kPageShift : InlineTlbSlot::kNone; };
-  tables_.quick.slot(page, index(privilege)) = {tag(*own.read), tag(*own.write), tag(*own.code), wanted - kTlbFast};
+  const u64 linear = page << kPageShift, none = InlineTlbSlot::no_page(linear);
+  const auto tag = [&](u64 entry) { return entry == wanted ? linear : none; };
+  tables_.quick.slot(page, index(privilege)) = {tag(*own.read), tag(*own.write), tag(*own.code),
+                                                wanted - kTlbFast + linear};
 }
 
 u64 Tlb::entry_away(LinAddr address, Privilege privilege, u64 HighTlbSlot::*kind) const {

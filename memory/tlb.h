@@ -201,7 +201,7 @@ class Tlb {
   u32& place(u64 number) { return ring_.places[number & TlbRing::kMask]; }
   Listed listed(u64 number) const;
   // Before an entry of the page changes.
-  void forget_inline(u64 page, unsigned privilege) { tables_.quick.slot(page, privilege).forget(); }
+  void forget_inline(u64 page, unsigned privilege) { tables_.quick.slot(page, privilege).forget(page << kPageShift); }
   // The first number that may still have a place since a flush.
   u64 since(u64 flush) const { return std::max(flush, ring_.fills < ring_.cap ? 0 : ring_.fills - ring_.cap); }
   void list(u64 page, unsigned privilege, u32 flags);

@@ -127,6 +127,7 @@ class Emitter {
                      bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow,
                      const Label* missed = nullptr);
   AddressForm operand_address(u16 address);
+  void add_bit_unit(const Node& n);
   // The segment of the operand that an access names.
   unsigned segment_of(const Node& access) const {
     const Node& address = at(access.a);
@@ -211,6 +212,10 @@ class Emitter {
   i32 code_table() const;
   // A field of the inline table's slot at this offset, of 64-bit code.
   Mem inline_slot(const Gp& slot, std::size_t field) const;
+  void take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss);
+  void find_long_page(const Gp& host, bool write, bool writable, unsigned bytes, const Label& slow);
+  void add_long_base(unsigned segment, const Gp& scratch, const Label& slow);
+  Mem translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned);
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
@@ -258,7 +263,7 @@ class Emitter {
   void counting_jump(u16 id);
   void load_eip(const Gp& to, i32 place);
   void store_page_eip(const Gp& page_eip);
-  void find_long_code(const Gp& rip, const Gp& page, const Label& other);
+  void find_long_code(const Gp& rip, const Label& other);
   void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
   // Of branch targets in this code.
   Gp code_register(const Gp& of) const { return sized(of.id(), mode_.code64 ? 8 : 4); }

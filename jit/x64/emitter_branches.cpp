@@ -158,8 +158,8 @@ void Emitter::store_page_eip(const Gp& page_eip) {
 u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
   load_eip(x86::r10, pages * static_cast<i32>(kPageSize));
   if (mode_.code64) {
-    find_long_code(x86::r10, x86::r10, other);
-    a_.lea(kAddress, x86::ptr(kAddress, x86::r10, 0, static_cast<i32>(kTlbFast)));
+    find_long_code(x86::r10, other);
+    a_.lea(kAddress, x86::ptr(x86::r11, static_cast<i32>(kTlbFast)));
     a_.movabs(x86::r11, expected);
     const u32 at = static_cast<u32>(a_.offset()) - 8;
     a_.cmp(kAddress, x86::r11);
@@ -181,18 +181,14 @@ u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
   return at;
 }
 
-// kAddress := the addend of the page of 64-bit code that holds RIP; page: RIP cut to its page. Jumps to other if there
-// is no such page. Uses r11.
-void Emitter::find_long_code(const Gp& rip, const Gp& page, const Label& other) {
+// r11 := the host address of the page of 64-bit code that holds RIP, kAddress := its offset there. Jumps to other if
+// there is no such page.
+void Emitter::find_long_code(const Gp& rip, const Label& other) {
   const Gp slot = x86::r11;
   const Label look = a_.newLabel(), miss = a_.newLabel();
   a_.bind(look);
-  a_.mov(slot, rip);
-  a_.shr(slot, InlineTlbTable::kSlotShift);
-  a_.and_(slot.r32(), InlineTlbTable::kSlotMask);
-  a_.cmp(page, inline_slot(slot, offsetof(InlineTlbSlot, code)));
-  a_.jne(miss);
-  a_.mov(kAddress, inline_slot(slot, offsetof(InlineTlbSlot, addend)));
+  a_.mov(kAddress, rip);
+  take_inline_slot(slot, kQuickCode, 1, miss);
   defer([=, this] {
     a_.bind(miss);
     a_.mov(kAddress, rip);
@@ -251,8 +247,8 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   if (mode_.code64) {
     a_.mov(page_eip, eip.r64());
     a_.and_(page_eip, ~static_cast<i32>(kPageSize - 1));
-    find_long_code(eip.r64(), page_eip, miss);
-    a_.add(host, eip.r64());
+    find_long_code(eip.r64(), miss);
+    a_.add(host, linear);
     a_.mov(linear, tag_ + kTlbFast);
     a_.add(host, linear);
     look_up_entry(exit, page_eip, miss, call);

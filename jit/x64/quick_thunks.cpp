@@ -84,13 +84,14 @@ class QuickThunk {
     a_.mov(kPage, kAddress);
     a_.and_(kPage, -static_cast<i32>(kPageSize));
     for (unsigned kind = 0; kind < 3; ++kind) {
-      a_.mov(kScratch.r32(), static_cast<u32>(InlineTlbSlot::kNone));
+      a_.mov(kScratch, kPage);
+      a_.xor_(kScratch, static_cast<i32>(kPageSize));  // InlineTlbSlot::no_page
       a_.cmp(kEntry, entry(kind));
       a_.cmove(kScratch, kPage);
       a_.mov(field(kQuickFields[kind]), kScratch);
     }
-    a_.sub(kEntry, static_cast<i32>(kTlbFast));
-    a_.mov(field(offsetof(InlineTlbSlot, addend)), kEntry);
+    a_.lea(kEntry, x86::ptr(kEntry, kPage, 0, -static_cast<i32>(kTlbFast)));
+    a_.mov(field(offsetof(InlineTlbSlot, host)), kEntry);
   }
 
   x86::Assembler& a_;
