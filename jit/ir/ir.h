@@ -61,6 +61,7 @@ struct NativeForm;
 struct NativeOperands {
   u8 reg = 0, rm = 0;  // of ModRM
   u8 immediate = 0;
+  bool wide = false;   // a general register of eight bytes
   u16 x87_opcode = 0;  // FOP: the low bits of the escape byte and the ModRM byte
 };
 

@@ -23,7 +23,7 @@ const char* name_of(Kind kind) {
 // Rules of one instruction's nodes.
 class InsnVerifier {
  public:
-  explicit InsnVerifier(const InsnIr& insn) : insn_(insn) {}
+  InsnVerifier(const InsnIr& insn, bool code64) : insn_(insn), code64_(code64) {}
 
   Breach run() {
     for (u16 id = 0; id < insn_.nodes.size(); ++id) {
@@ -50,10 +50,10 @@ class InsnVerifier {
       return fmt::format("segment {}", n.segment);
     if (!good_register(n, row.reg)) return fmt::format("reg {}", n.reg);
     if (!good_immediate(n, row.immediate)) return fmt::format("immediate {:#x}", n.immediate);
-    const auto plain = [](u8 reg) { return reg <= kNoRegister; };
+    const auto plain = [this](u8 reg) { return reg < registers() || reg == kNoRegister; };
     const bool named = n.base != kNoRegister || n.index != kNoRegister || n.scale != 0;
     if (n.op == Op::Address) {
-      const bool rip = n.base == kRipRegister;
+      const bool rip = code64_ && n.base == kRipRegister;
       if ((!plain(n.base) && !rip) || !plain(n.index) || n.scale > 3) return "base, index or scale";
       if (rip && n.index != kNoRegister) return "RIP with an index";
       if (n.index == kEsp) return "ESP as an index";
@@ -64,17 +64,18 @@ class InsnVerifier {
     return std::nullopt;
   }
 
-  static bool good_address_size(u8 bytes) { return bytes == 2 || bytes == 4 || bytes == 8; }
+  u8 registers() const { return code64_ ? u8{kNoRegister} : u8{8}; }
+  bool good_address_size(u8 bytes) const { return bytes == 4 || bytes == (code64_ ? 8 : 2); }
 
   // SPL, BPL, SIL, DIL.
-  static bool low_byte(const Node& n) { return n.size == 1 && n.reg >= kLowByte + 4 && n.reg < kLowByte + 8; }
+  bool low_byte(const Node& n) const { return code64_ && n.size == 1 && n.reg >= kLowByte + 4 && n.reg < kLowByte + 8; }
 
-  static bool good_register(const Node& n, RegisterUse use) {
+  bool good_register(const Node& n, RegisterUse use) const {
     switch (use) {
       case RegisterUse::None: return n.reg == 0;
       case RegisterUse::Read:
-      case RegisterUse::Written: return n.reg < kNoRegister || low_byte(n);
-      case RegisterUse::MaybeWritten: return n.reg <= kNoRegister;
+      case RegisterUse::Written: return n.reg < registers() || low_byte(n);
+      case RegisterUse::MaybeWritten: return n.reg < registers() || n.reg == kNoRegister;
       case RegisterUse::Width: return n.reg == 1 || n.reg == 2 || n.reg == 4 || n.reg == 8;
       case RegisterUse::Pointer: return n.reg == kEsp || n.reg == kEbp;
       case RegisterUse::Index: return n.reg == kEsi || n.reg == kEdi;
@@ -214,6 +215,7 @@ class InsnVerifier {
   }
 
   const InsnIr& insn_;
+  bool code64_;
   u16 writer_ = kNoValue;  // the first node that writes
   u32 written_registers_ = 0;
   u32 flags_read_ = 0, flags_defined_ = 0;
@@ -252,7 +254,7 @@ class BlockVerifier {
       const OpInfo& row = info(n.op);
       if (row.has(kOpEnds) && !last) return fmt::format("{} ends the block, which goes on", row.name);
     }
-    return InsnVerifier(insn).run();
+    return InsnVerifier(insn, block_.code64).run();
   }
 
   // One operation, with its address before it if it has an operand in memory.

@@ -35,6 +35,8 @@ struct IrPointer {
   u32 displacement;
 };
 
+// Bytes.
+inline u8 operand_size_of(const Insn& insn) { return insn.operand64() ? 8 : insn.operand32() ? 4 : 2; }
 inline u8 address_size_of(const Insn& insn) { return insn.address64() ? 8 : insn.address32() ? 4 : 2; }
 
 // The address of an instruction's memory operand.

@@ -52,11 +52,15 @@ void record_native(InsnIr& ir, const InstructionRow& row) {
   const Insn& insn = *ir.insn;
   constexpr u8 kCompare = 0xC2, kPredicates = 7;  // CMPPS and its like: hosts with AVX know others
   const u8 immediate = static_cast<u8>(row.opcode == kCompare ? insn.immediate & kPredicates : insn.immediate);
-  ir.operands = {insn.reg, insn.rm, immediate, x87_opcode(insn)};
+  const bool wide = insn.operand64() && (form.general_rm || form.general_reg);
+  ir.operands = {insn.reg, insn.rm, immediate, wide, x87_opcode(insn)};
   if (insn.memory()) {
     const u16 address = 0;
     ir.nodes.push_back(address_of(ir));
-    ir.nodes.push_back({.op = form.store ? Op::NativeStore : Op::NativeLoad, .size = form.bytes, .a = address});
+    // MOVD and the conversions from integers.
+    constexpr u8 kDoubleword = 4;
+    const u8 size = form.general_rm && form.bytes == kDoubleword && insn.operand64() ? u8{8} : form.bytes;
+    ir.nodes.push_back({.op = form.store ? Op::NativeStore : Op::NativeLoad, .size = size, .a = address});
   } else {
     ir.nodes.push_back({.op = Op::NativeRegister});
   }
@@ -91,8 +95,8 @@ void describe_call(InsnIr& ir) {
 
 // What has neither a text nor a form of the host's units.
 bool record_other(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
-  if (mode.code64) return false;
-  return (!mode.long_mode && record_system(ir, mode, vendor)) || record_string(ir, mode, vendor) || record_compound(ir, mode);
+  return record_system(ir, mode, vendor) || record_string(ir, mode, vendor) ||
+         (!mode.code64 && record_compound(ir, mode));
 }
 
 }  // namespace

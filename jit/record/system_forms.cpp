@@ -170,6 +170,27 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
   return true;
 }
 
+// CLI, STI, PUSHF, POPF.
+bool record_flags(InsnIr& ir, const Mode& mode, std::string_view meaning) {
+  const u8 size = operand_size_of(*ir.insn);
+  if (meaning == "pushf") {
+    ir.nodes.push_back({.op = Op::FlagsImage, .size = size});
+    push_first(ir, size);
+  } else if (meaning == "popf") {
+    // Virtual-8086 mode is 16-bit code of ring 3.
+    if (mode.user && !mode.code32) ir.nodes.push_back({.op = Op::CheckTrusted, .size = size});
+    ir.nodes.push_back({.op = Op::Peek, .size = size, .reg = kEsp});
+    ir.nodes.push_back({.op = Op::SetFlags, .size = size, .a = last(ir)});
+    const u8 pointer = mode.code64 ? 8 : 4;
+    ir.nodes.push_back({.op = Op::SetStackPointer, .size = pointer, .reg = kEsp, .immediate = size});
+  } else if (meaning == "cli") {
+    ir.nodes.push_back({.op = Op::ClearInterrupts, .size = 4});
+  } else if (meaning == "sti") {
+    ir.nodes.push_back({.op = Op::SetInterrupts, .size = 4});
+  }
+  return !ir.nodes.empty();
+}
+
 }  // namespace
 
 bool changes_segments(const Insn& insn) {
@@ -214,6 +235,8 @@ bool concerns_system(const Insn& insn) {
 bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
+  if (record_flags(ir, mode, meaning)) return true;
+  if (mode.long_mode) return false;  // descriptors are others there
   const u8 size = insn.operand32() ? 4 : 2;
   if (meaning == "push_segment") {
     const u8 stored = vendor.selectors_take_2_bytes ? 2 : size;
@@ -230,22 +253,7 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   }
   if (record_far(ir, mode, meaning)) return true;
   if (!mode.user && record_registers(ir, meaning)) return true;
-  if (meaning == "pushf") {
-    ir.nodes.push_back({.op = Op::FlagsImage, .size = size});
-    push_first(ir, size);
-    return true;
-  }
-  if (meaning == "popf") {
-    // Virtual-8086 mode is 16-bit code of ring 3.
-    if (mode.user && !mode.code32) ir.nodes.push_back({.op = Op::CheckTrusted, .size = size});
-    ir.nodes.push_back({.op = Op::Peek, .size = size, .reg = kEsp});
-    ir.nodes.push_back({.op = Op::SetFlags, .size = size, .a = last(ir)});
-    ir.nodes.push_back({.op = Op::SetStackPointer, .size = 4, .reg = kEsp, .immediate = size});
-    return true;
-  }
   if (meaning == "arpl") record_adjust(ir);
-  if (meaning == "cli") ir.nodes.push_back({.op = Op::ClearInterrupts, .size = 4});
-  if (meaning == "sti") ir.nodes.push_back({.op = Op::SetInterrupts, .size = 4});
   return !ir.nodes.empty();
 }
 

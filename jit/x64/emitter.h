@@ -127,6 +127,7 @@ class Emitter {
                      bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow,
                      const Label* missed = nullptr);
   AddressForm operand_address(u16 address);
+  void add_bit_unit(const Node& n);
   // The segment of the operand that an access names.
   unsigned segment_of(const Node& access) const {
     const Node& address = at(access.a);
@@ -291,6 +292,10 @@ class Emitter {
   // The instruction again, its register operands as they are (general ones by their host number).
   void encode_register();
   void encode_memory(const Mem& operand);
+  unsigned unit_operand(u8 number, bool general) const;
+  u8 general_operand() const;
+  void load_general();
+  void store_general();
   void encode_opcode(unsigned rex);
   void capture_comparison();
   void point_x87_here();
@@ -425,6 +430,7 @@ class Emitter {
   u16 first_step_ = 0;
   u32 next_slot_ = 0;
   bool home_current_ = true;               // the home holds everything
+  u8 general_ = 0;  // temporary that stands for the present instruction's general register, 0 if it needs none
   bool units_held_ = false;                // from here on the host's units hold the guest's registers
   std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
   unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any

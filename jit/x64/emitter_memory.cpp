@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -56,21 +58,14 @@ AddressForm Emitter::operand_address(u16 address) {
   lea_address(kAddress, address);
   const Node& n = at(address);
   if (n.op == Op::Address) return AddressForm::Operand;
+  if (mode_.code64) {
+    add_bit_unit(n);
+    return AddressForm::BitString;
+  }
   const bool wide = n.size == 4;
   const u8 host = take();
   const Gp unit = sized(host, 8);
   host_flags(0);
-  if (mode_.code64) {
-    move_to(unit, n.b, n.size);
-    if (n.size < 8) a_.emit(n.size == 4 ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx, unit, sized(host, n.size));
-    a_.sar(unit, n.size == 8 ? 6 : n.size == 4 ? 5 : 4);
-    a_.lea(at(n.a).address_size == 8 ? kAddress : kAddress.r32(), x86::ptr(kAddress, unit,
-                                                                           n.size == 8   ? 3
-                                                                           : n.size == 4 ? 2
-                                                                                         : 1));
-    give(host);
-    return AddressForm::BitString;
-  }
   if (wide) {
     a_.mov(unit.r32(), in_register(n.b, 4));
   } else {
@@ -81,6 +76,21 @@ AddressForm Emitter::operand_address(u16 address) {
   if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
   give(host);
   return AddressForm::BitString;
+}
+
+// kAddress: the bit string's offset, which becomes that of the unit that holds the bit.
+void Emitter::add_bit_unit(const Node& n) {
+  const u8 host = take();
+  const Gp unit = sized(host, 8);
+  host_flags(0);
+  const Gp index = in_register(n.b, n.size);
+  if (n.size == 8) a_.mov(unit, index);
+  if (n.size == 4) a_.movsxd(unit, index);
+  if (n.size == 2) a_.movsx(unit, index);
+  a_.sar(unit, std::countr_zero(8u * n.size));
+  a_.lea(sized(kAddress.id(), at(n.a).address_size),
+         x86::ptr(kAddress, unit, static_cast<u32>(std::countr_zero(u32{n.size}))));
+  give(host);
 }
 
 // For so many bytes from the linear address in kAddress on: slot := the host address of their page, kAddress := the
@@ -301,16 +311,13 @@ void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::In
   const bool widened = uses(id) == 1 && (at(user).op == Op::ZeroExtend || at(user).op == Op::SignExtend);
   if (widened && user == id + 1 && destination(user, reg)) {
     before_write(reg, id);
-    to = guest(reg, at(user).size);
+    const bool zero = at(user).op == Op::ZeroExtend, half = bytes == 4;
+    // A write of four bytes clears the rest.
+    to = guest(reg, zero && at(user).size == 8 ? 4 : at(user).size);
     values_[user].kind = Value::Guest;
     values_[user].reg = reg;
-    extended = at(user).op == Op::ZeroExtend ? x86::Inst::kIdMovzx : x86::Inst::kIdMovsx;
-    if (bytes == 4 && extended == x86::Inst::kIdMovzx) {  // the upper half goes
-      to = to.r32();
-      extended = x86::Inst::kIdMov;
-    } else if (bytes == 4) {
-      extended = x86::Inst::kIdMovsxd;
-    }
+    extended = zero ? (half ? x86::Inst::kIdMov : x86::Inst::kIdMovzx)
+                    : (half ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx);
     a_.emit(extended, to, from);
     return;
   }
@@ -502,11 +509,12 @@ void Emitter::compare_exchange8(u16 id) {
 
 // kAddress := ESP + displacement under the stack size.
 void Emitter::stack_address(i32 displacement) {
-  narrow_ = !mode_.stack32;
   if (mode_.code64) {
+    narrow_ = false;
     a_.lea(kAddress, x86::ptr(guest(kEsp, 8), displacement));
     return;
   }
+  narrow_ = !mode_.stack32;
   if (narrow_ && displacement == 0) {
     a_.movzx(kAddress.r32(), guest(kEsp, 2));
     return;
@@ -615,12 +623,11 @@ void Emitter::peek(u16 id) {
   ExitPoint* const exit = access_exit(form, n.size, kSs);
   const Label slow = a_.newLabel(), split = a_.newLabel();
   narrow_ = !mode_.stack32;
-  if (mode_.code64) {
-    a_.mov(kAddress, guest(n.reg, 8));
-  } else if (narrow_) {
+  if (narrow_) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
-    a_.mov(kAddress.r32(), guest(n.reg, 4));
+    const unsigned pointer = mode_.code64 ? 8 : 4;
+    a_.mov(sized(kAddress.id(), pointer), guest(n.reg, pointer));
   }
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split, Missing::Walk);

@@ -30,7 +30,7 @@ bool Emitter::evict_page() {
 
 bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment,
                            Mem& place) {
-  if (!options_.share || translation_.unshared || n.group == kNoGroup) return false;
+  if (!options_.share || translation_.unshared || mode_.code64 || n.group == kNoGroup) return false;
   const PageGroup& group = ir_.groups[n.group];
   const u32 left = left_[n.group]--;
   const SharedPage* page = shared_page(n.group);
@@ -46,7 +46,7 @@ bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 disp
 // The groups whose addresses stay are checked before the loop: by entries that are there, else the other variant runs
 // an iteration (a check must not touch a page before the guest does).
 void Emitter::hoist() {
-  if (!options_.share || translation_.unshared) return;
+  if (!options_.share || translation_.unshared || mode_.code64) return;
   std::vector<u16> fixed;
   unsigned moving = 0;
   for (u16 i = 0; i < ir_.groups.size(); ++i) {
