@@ -14,12 +14,23 @@ namespace relic86::jit {
 
 namespace {
 
+std::string register_text(unsigned number, unsigned bytes);
+
+// Of 64-bit code, and byte registers with a REX prefix.
+std::string long_register_text(unsigned number, unsigned bytes) {
+  if (number == kRipRegister) return "block";
+  if (number >= kLowByte) return register_text(number - kLowByte, 2) + 'l';
+  constexpr const char* kSuffixes[] = {"", "b", "w", "", "d", "", "", "", ""};
+  return fmt::format("r{}{}", number, kSuffixes[bytes]);
+}
+
 std::string register_text(unsigned number, unsigned bytes) {
   constexpr std::array<const char*, 8> kNames = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"};
   constexpr std::array<const char*, 8> kBytes = {"al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"};
-  if (number >= kNames.size()) return "-";
+  if (number == kNoRegister) return "-";
+  if (number >= kNames.size()) return long_register_text(number, bytes);
   if (bytes == 1) return kBytes[number];
-  return fmt::format("{}{}", bytes == 4 ? "e" : "", kNames[number]);
+  return fmt::format("{}{}", bytes == 4 ? "e" : bytes == 8 ? "r" : "", kNames[number]);
 }
 
 std::string segment_text(unsigned number) {
@@ -60,6 +71,7 @@ std::string node_text(const Node& node, std::size_t number) {
     }
   }
   if (row.has(kOpAddressed) && node.address_size == 2) text += " (16-bit address)";
+  if (node.op == Op::Address && node.size == 8 && node.address_size == 4) text += " (32-bit address)";
   if (node.group != kNoGroup) text += fmt::format(" (group {}{:+})", node.group, node.offset);
   return text + '\n';
 }
@@ -121,6 +133,7 @@ Translator::Listing Translator::listing(BackingOffset first, CodeSize size, u32 
     listing.count = std::max(listing.count, translation->count);
     BlockIr ir;
     ir.code32 = mode.code32;
+    ir.code64 = mode.code64;
     u32 offset = 0;
     for (u32 i = 0; i < translation->count; ++i) {
       InsnIr& insn = ir.insns.emplace_back();

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/instruction_table.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
@@ -31,7 +32,7 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   thunks_ = x64::make_thunks(
       cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &depart_helper,
                &transfer_helper, &flatten_helper, &time_helper, &identify_helper, &port_helper, &ported_helper,
-               descriptors_.data(), options_.clock ? cpu.clock().line() : nullptr});
+               &no_frame_, descriptors_.data(), options_.clock ? cpu.clock().line() : nullptr});
   if (!options_.ports) thunks_.port = thunks_.cold;
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
@@ -59,13 +60,6 @@ ExitReason Translator::run(u64 budget) {
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
     if (interpreter_.must_step()) {
       if (const auto reason = interpreter_.step_checked()) return *reason;
-      continue;
-    }
-    // Long mode is the interpreter's.
-    if (state_.mode.long_mode) [[unlikely]] {
-      pending_link_ = nullptr;
-      unshared_ = false;
-      if (const auto reason = interpreter_.run_interpreted()) return *reason;
       continue;
     }
     Flow flow = Flow::Next;
@@ -121,7 +115,8 @@ const u8* Translator::known_entry() {
   u64 page = tlb.code_entry(linear, privilege);
   if (page == 0) {
     Mmu::CodePage code;
-    if (state_.rip > state_.segment[kCs].limit || !cpu_.mmu().fetch_page(linear, privilege, code)) return nullptr;
+    const bool within = state_.mode.code64 ? canonical(state_.rip) : state_.rip <= state_.segment[kCs].limit;
+    if (!within || !cpu_.mmu().fetch_page(linear, privilege, code)) return nullptr;
     page = tlb.code_entry(linear, privilege);
   }
   return lookups_.find(page + linear.raw + LookupTable::tag_of(mode_number()));
@@ -182,7 +177,7 @@ void Translator::settle_x87(const ExitPoint& exit) {
   if (!exit.x87) return;
   FxState& fx = state_.fx;
   fx.opcode = exit.x87_opcode;
-  fx.instruction = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.x87_eip));
+  fx.instruction = static_cast<u32>(rip_of(exit.x87_eip));
   fx.instruction_selector = state_.segment[kCs].selector.raw;
   fx.instruction_high = 0;
 }
@@ -206,12 +201,14 @@ Flow Translator::leave(ExitPoint& exit) {
   settle_flags(exit);
   settle_x87(exit);
   state_.remaining += exit.undone;
-  state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
+  state_.rip = rip_of(exit.eip);
   switch (kind) {
     case ExitKind::Fault: interpreter_.deliver(); return Flow::Fault;
-    case ExitKind::Indirect: state_.rip = static_cast<u32>(area_.target); return Flow::Branched;
+    case ExitKind::Indirect: state_.rip = area_.target; return Flow::Branched;
     case ExitKind::Branch:
       unshared_ = exit.unshared;
+      if (state_.mode.code64 && !canonical(state_.rip)) [[unlikely]]
+        return left_canonical(exit);
       // Where IP 0 lies within a page, a branch back over it goes on below 64 KB, and not within the page.
       if (state_.eip() > exit.eip_mask) {
         state_.rip &= exit.eip_mask;
@@ -230,6 +227,18 @@ Flow Translator::leave(ExitPoint& exit) {
     }
     default: cut_ = true; return Flow::Branched;  // Budget: what is left is interpreted
   }
+}
+
+// A direct branch that is taken to where no address is faults itself; what runs on to there faults when it is fetched.
+Flow Translator::left_canonical(const ExitPoint& exit) {
+  const Insn& insn = *exit.insn;
+  const u64 branch = state_.rip - insn.immediate - insn.length;
+  if (!exit.taken) return Flow::Branched;
+  state_.rip = branch;
+  ++state_.remaining;
+  cpu_.raise(Vector::GeneralProtection, 0);
+  interpreter_.deliver();
+  return Flow::Fault;
 }
 
 u64 Translator::go_on(Flow flow) {

@@ -107,13 +107,26 @@ class Translator final : public Executor {
  private:
   // --- translator.cpp ---
   const u8* known_entry();
-  u32 code_linear() const { return static_cast<u32>(state_.segment[kCs].base + state_.rip); }
+  u64 code_linear() const {
+    if (state_.mode.code64) [[unlikely]]
+      return state_.rip;
+    return static_cast<u32>(state_.segment[kCs].base + state_.rip);
+  }
+  // RIP of a place relative to the running block's page.
+  u64 rip_of(i32 place) const {
+    const u64 rip = static_cast<u64>(area_.page_eip + place);
+    return state_.mode.code64 ? rip : static_cast<u32>(rip);
+  }
   // Where the code page lies in CS.
   void settle_page() {
+    if (state_.mode.code64) [[unlikely]] {
+      area_.page_eip = static_cast<i64>(state_.rip & ~u64{kPageSize - 1});
+      return;
+    }
     const Segment& code = state_.segment[kCs];
     constexpr u32 kHighest16 = 0xFFFF;
     const u32 last = state_.mode.code32 || code.limit < kHighest16 ? code.limit : kHighest16;
-    area_.page_eip = i64{state_.eip()} - static_cast<i64>(code_linear() & (kPageSize - 1));
+    area_.page_eip = i64{state_.eip()} - static_cast<i64>((code.base + state_.rip) & (kPageSize - 1));
     area_.page_end = i64{last} + 1 - area_.page_eip;
   }
   // Something is to be looked at before the next block.
@@ -129,6 +142,7 @@ class Translator final : public Executor {
   Flow enter(const u8* entry);
   Flow execute(Translation& translation);
   Flow leave(ExitPoint& exit);
+  Flow left_canonical(const ExitPoint& exit);
   // From a helper: the instruction is over. The next block's entry if nothing else is due, else 1 (x64/thunks.h).
   u64 go_on(Flow flow);
   u64 proceed(Flow flow);  // the same with the flags at home
@@ -181,22 +195,26 @@ class Translator final : public Executor {
   static u64 identify_helper(void* context, void* exit);
   static u64 port_helper(void* context, void* exit);
   static u64 ported_helper(void* context, void* exit);
-  bool allowed(const Segment& segment, u32 offset, u32 size, bool write) const;
+  bool allowed(SegmentName name, u64 place, u32 size, bool write) const;
+  // The linear address so many bytes on.
+  u64 after(u64 linear, u32 bytes) const {
+    return state_.mode.code64 ? linear + bytes : static_cast<u32>(linear + bytes);
+  }
   // The linear address of the access, its pages all present; false: leave as outcome_ says.
-  bool prepare_access(const ExitPoint& exit, bool write, u32& linear);
-  bool locate(const ExitPoint& exit, bool write, u32& linear) const;
+  bool prepare_access(const ExitPoint& exit, bool write, u64& linear);
+  bool locate(const ExitPoint& exit, bool write, u64& linear);
   // An access to registers that concern nobody but their device (RegionHandler's runs), between area_.value and a page
   // that has an entry. False: nothing was done.
   const PageTarget* registers_at(u64 entry, bool write);
   bool access_registers(ExitPoint& exit, bool write);
-  BackingOffset backing_of(u64 entry, u32 linear) const;
-  bool plain_store(u32 linear, u32 size) const;
+  BackingOffset backing_of(u64 entry, u64 linear) const;
+  bool plain_store(u64 linear, u32 size) const;
   bool nobody(u64 entry, bool write) const;
-  bool immediate_store(u32 linear, u32 size);
-  bool others_store(const ExitPoint& exit, u32 linear) const;
-  bool rewrite_store(u32 linear, u32 size) const;
+  bool immediate_store(u64 linear, u32 size);
+  bool others_store(const ExitPoint& exit, u64 linear) const;
+  bool rewrite_store(u64 linear, u32 size) const;
   bool lost_a_page(const ExitPoint& exit) const;
-  bool may_replace_what_is_used(const ExitPoint& exit, u32 linear, bool write) const;
+  bool may_replace_what_is_used(const ExitPoint& exit, u64 linear, bool write) const;
 
   Cpu& cpu_;
   CpuState& state_;
@@ -211,8 +229,9 @@ class Translator final : public Executor {
     u64 entry = 0, flushes = 0;
     const PageTarget* target = nullptr;
   };
-  std::array<RegisterPage, 16> register_pages_;  // reads and writes by turns, by a hash of the entry
-  std::optional<Selector> loaded_;               // named by the last far transfer
+  std::array<RegisterPage, 16> register_pages_;     // reads and writes by turns, by a hash of the entry
+  std::optional<Selector> loaded_;                  // named by the last far transfer
+  ExitPoint no_frame_{.kind = ExitKind::Indirect};  // how a RET leaves that finds the frames' end
   x64::Thunks thunks_;
   LookupTable lookups_;
   ModeNumbers modes_;

@@ -40,7 +40,7 @@ bool Translator::straddling_entry(const CodeBlock& block, u32 mode) const {
   if (!options_.cross_page) return false;
   const bool limited = modes_.mode_of(mode).limited;
   if (!state_.mode.code32 && !limited && u64{state_.eip()} + block.bytes > 0x10000) return false;
-  const u32 second = (code_linear() & ~(kPageSize - 1)) + kPageSize;
+  const u64 second = after(code_linear() & ~u64{kPageSize - 1}, kPageSize);
   const u64 entry = cpu_.mmu().tlb().code_entry(LinAddr(second), cpu_.privilege());
   return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
 }
@@ -110,7 +110,7 @@ Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
 void Translator::name_for_profilers(const Translation& translation) {
   if (std::FILE* const map = std::fopen(fmt::format("/tmp/perf-{}.map", ::getpid()).c_str(), "a")) {
     fmt::print(map, "{:x} {:x} guest_{:08x}_at_{:x}\n", reinterpret_cast<u64>(translation.code), translation.code_size,
-               state_.segment[kCs].base + state_.rip, translation.block->first.raw);
+               code_linear(), translation.block->first.raw);
     std::fclose(map);
   }
 }
@@ -145,9 +145,20 @@ void assert_verified(const BlockIr& ir) {
 
 }  // namespace
 
+namespace {
+// Near branches of 64-bit code; all else is called.
+bool is_translated_in_64_bits(const Insn& insn) {
+  if (insn.row == kNoRow || insn.memory() || !insn.operand64()) return false;
+  const InstructionRow& row = instruction_table()[insn.row];
+  if ((row.traits & kTraitBranch) == 0) return false;
+  return (row.opcode >= 0x70 && row.opcode <= 0x8F) || row.opcode == 0xE9 || row.opcode == 0xEB;
+}
+}  // namespace
+
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
   BlockIr ir;
   ir.code32 = mode.code32;
+  ir.code64 = mode.code64;
   const CodeBlock& block = *translation.block;
   u32 offset = 0;
   for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
@@ -158,6 +169,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
+    if (mode.code64 && !is_translated_in_64_bits(*insn.insn)) insn.cold = true;
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset = insn.end;
     if (insn.leaves && !insn.cold) break;

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/debug_registers.h"
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
@@ -35,8 +36,15 @@ u64 granules_of(u64 offset, u32 size) {
 
 }  // namespace
 
-// What Cpu::check_access() allows.
-bool Translator::allowed(const Segment& segment, u32 offset, u32 size, bool write) const {
+// What Cpu::check_access() allows, or Cpu::check_access_long().
+bool Translator::allowed(SegmentName name, u64 place, u32 size, bool write) const {
+  const Segment& segment = state_.segment[name];
+  if (state_.mode.code64) {
+    const u64 address = cpu_.linear_address(name, place).raw;
+    if (!canonical(address, size) || (name >= kFs && !canonical(place))) return false;
+    return !Mode::checks_alignment(state_) || address % Mode::alignment_of(size) == 0;
+  }
+  const u32 offset = static_cast<u32>(place);
   if (u64{offset} + size <= (write ? segment.write_end : segment.read_end)) return true;
   if ((segment.kind & (write ? kSegmentWrites : kSegmentReads)) == 0) return false;
   const u64 last = u64{offset} + size - 1;
@@ -73,13 +81,13 @@ bool Translator::lost_a_page(const ExitPoint& exit) const {
 // The access at linear may replace entries that the block has used, or of code. The interpreter carries the instruction
 // out then, from the start: what translated code has done of it so far only has to be done again, and no entry goes
 // twice.
-bool Translator::may_replace_what_is_used(const ExitPoint& exit, u32 linear, bool write) const {
+bool Translator::may_replace_what_is_used(const ExitPoint& exit, u64 linear, bool write) const {
   const Tlb& tlb = cpu_.mmu().tlb();
   const Privilege privilege = cpu_.privilege();
-  const auto missing = [&](u32 address) {
+  const auto missing = [&](u64 address) {
     return (write ? tlb.write_entry(LinAddr(address), privilege) : tlb.read_entry(LinAddr(address), privilege)) == 0;
   };
-  if (!missing(linear) && !missing(linear + exit.size - 1)) return false;
+  if (!missing(linear) && !missing(after(linear, exit.size - 1u))) return false;
   const Tlb::InTurn in_turn = tlb.in_turn();
   if (in_turn.code) return true;
   for (unsigned n = 0; n < std::size(area_.saved_temporaries); ++n) {
@@ -91,18 +99,17 @@ bool Translator::may_replace_what_is_used(const ExitPoint& exit, u32 linear, boo
   return false;
 }
 
-bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) {
+bool Translator::prepare_access(const ExitPoint& exit, bool write, u64& linear) {
   const SegmentName name = static_cast<SegmentName>(exit.segment);
-  const Segment& segment = state_.segment[name];
-  const u32 offset = access_offset(cpu_, exit);
   present_ = false;
   outcome_set_ = true;
-  state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
-  if (!allowed(segment, offset, exit.size, write)) {
+  state_.rip = rip_of(exit.eip);
+  const u64 offset = access_offset(cpu_, exit);
+  if (!allowed(name, offset, exit.size, write)) {
     outcome_ = ExitKind::Before;
     return false;
   }
-  linear = static_cast<u32>(segment.base + offset);
+  linear = cpu_.linear_address(name, offset).raw;
   outcome_ = ExitKind::Before;
   if (may_replace_what_is_used(exit, linear, write)) return false;
   Mmu& mmu = cpu_.mmu();
@@ -116,7 +123,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
     return false;
   }
   if (mmu.tlb().flushes() != flushes) return false;  // the code page must be looked up again
-  const auto plain = [&](u32 address) {
+  const auto plain = [&](u64 address) {
     const u64 entry =
         write ? mmu.tlb().write_entry(LinAddr(address), privilege) : mmu.tlb().read_entry(LinAddr(address), privilege);
     // Pages that breakpoints watch are accessed here as long as the bytes are others.
@@ -126,17 +133,20 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
            (nobody(entry, write) && !mmu.has_watchpoints() && !watches_data(state_));
   };
   present_ = true;
-  if (!plain(linear) || !plain(linear + exit.size - 1)) return false;
+  if (!plain(linear) || !plain(after(linear, exit.size - 1u))) return false;
+  if (state_.mode.code64)
+    mmu.tlb().bring_inline(LinAddr(linear), privilege, write ? &HighTlbSlot::write : &HighTlbSlot::read);
   outcome_set_ = false;
   return true;
 }
 
 // The linear address of an access within a page; false: it is none, or its segment does not allow it.
-bool Translator::locate(const ExitPoint& exit, bool write, u32& linear) const {
-  const u32 offset = access_offset(cpu_, exit);
-  const Segment& segment = state_.segment[exit.segment];
-  linear = static_cast<u32>(segment.base + offset);
-  return (linear & (kPageSize - 1)) + exit.size <= kPageSize && allowed(segment, offset, exit.size, write);
+bool Translator::locate(const ExitPoint& exit, bool write, u64& linear) {
+  const SegmentName name = static_cast<SegmentName>(exit.segment);
+  state_.rip = rip_of(exit.eip);
+  const u64 offset = access_offset(cpu_, exit);
+  linear = cpu_.linear_address(name, offset).raw;
+  return (linear & (kPageSize - 1)) + exit.size <= kPageSize && allowed(name, offset, exit.size, write);
 }
 
 // The device's page that a TLB entry leads to; null: it does not lead to registers. The bus is asked once between two
@@ -155,7 +165,7 @@ const PageTarget* Translator::registers_at(u64 entry, bool write) {
 
 bool Translator::access_registers(ExitPoint& exit, bool write) {
   u64& value = area_.value;
-  u32 linear = 0;
+  u64 linear = 0;
   Mmu& mmu = cpu_.mmu();
   if (!options_.registers || exit.size > sizeof value || watches_data(state_) || mmu.has_watchpoints() ||
       !locate(exit, write, linear)) {
@@ -180,7 +190,7 @@ u64 Translator::load_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.loads;
-  u32 linear = 0;
+  u64 linear = 0;
   if (exit.met_registers && self.access_registers(exit, false)) return 0;
   if (!self.prepare_access(exit, false, linear)) {
     if (!self.present_ || !self.access_registers(exit, false)) return self.depart(exit);
@@ -198,14 +208,14 @@ u64 Translator::load_helper(void* context, void* exit_point) {
 }
 
 // Where the byte lies that a slow entry of plain memory leads to.
-BackingOffset Translator::backing_of(u64 entry, u32 linear) const {
+BackingOffset Translator::backing_of(u64 entry, u64 linear) const {
   const u64 page = entry & ~u64{kPageSize - 1};
   if ((entry & kTlbDebug) != 0) return BackingOffset(page + (linear & (kPageSize - 1)));
   return store_.offset_of(reinterpret_cast<const u8*>(page + linear));
 }
 
 // A store that hits no translated or decoded code.
-bool Translator::plain_store(u32 linear, u32 size) const {
+bool Translator::plain_store(u64 linear, u32 size) const {
   const Tlb& tlb = cpu_.mmu().tlb();
   const u64 entry = tlb.write_entry(LinAddr(linear), cpu_.privilege());
   if ((entry & kTlbFast) != 0 || nobody(entry, true)) return true;
@@ -214,21 +224,21 @@ bool Translator::plain_store(u32 linear, u32 size) const {
 }
 
 // A store of what is there.
-bool Translator::rewrite_store(u32 linear, u32 size) const {
+bool Translator::rewrite_store(u64 linear, u32 size) const {
   if ((linear & (kPageSize - 1)) + size > kPageSize) return false;
   const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
   return std::memcmp(store_.host(backing_of(entry, linear)), &area_.value, size) == 0;
 }
 
 // A store that only changes immediates which translations look up.
-bool Translator::immediate_store(u32 linear, u32 size) {
+bool Translator::immediate_store(u64 linear, u32 size) {
   if ((linear & (kPageSize - 1)) + size > kPageSize) return false;
   const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
   return interpreter_.blocks().immediates_only(backing_of(entry, linear), size);
 }
 
 // A store that hits code, but not the running block's: others may die while it runs.
-bool Translator::others_store(const ExitPoint& exit, u32 linear) const {
+bool Translator::others_store(const ExitPoint& exit, u64 linear) const {
   if (!options_.watched || (linear & (kPageSize - 1)) + exit.size > kPageSize) return false;
   const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
   return !exit.owner->block->overlaps(backing_of(entry, linear), exit.size);
@@ -238,17 +248,17 @@ u64 Translator::store_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.stores;
-  u32 linear = 0;
+  u64 linear = 0;
   if (exit.met_registers && self.access_registers(exit, true)) return 0;
   if (!self.prepare_access(exit, true, linear)) {
     if (!self.present_ || !self.access_registers(exit, true)) return self.depart(exit);
     self.outcome_set_ = false;
     return 0;
   }
-  const u32 in_page = kPageSize - (linear & (kPageSize - 1));
-  const bool plain = exit.size <= in_page
-                         ? self.plain_store(linear, exit.size)
-                         : self.plain_store(linear, in_page) && self.plain_store(linear + in_page, exit.size - in_page);
+  const u32 in_page = kPageSize - static_cast<u32>(linear & (kPageSize - 1));
+  const bool plain = exit.size <= in_page ? self.plain_store(linear, exit.size)
+                                          : self.plain_store(linear, in_page) &&
+                                                self.plain_store(self.after(linear, in_page), exit.size - in_page);
   if (!plain && !self.rewrite_store(linear, exit.size) && !self.immediate_store(linear, exit.size) &&
       !self.others_store(exit, linear)) {
     self.outcome_set_ = true;
@@ -262,7 +272,7 @@ u64 Translator::probe_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.probes;
-  u32 linear = 0;
+  u64 linear = 0;
   if (!self.prepare_access(exit, true, linear)) return self.depart(exit);
   const bool again = (linear & (kPageSize - 1)) + exit.size <= kPageSize &&
                      (self.cpu_.mmu().tlb().write_entry(LinAddr(linear), self.cpu_.privilege()) & kTlbFast) != 0;
@@ -274,7 +284,7 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.touches;
-  u32 linear = 0;
+  u64 linear = 0;
   const auto leads_to_registers = [&] {
     const Access access = exit.write ? Access::Write : Access::Read;
     return self.options_.registers && self.cpu_.mmu().takes_run(LinAddr(linear), access, self.cpu_.privilege());
@@ -320,7 +330,7 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   ++self.statistics_.cold_calls;
   if (exit.insn->row != kNoRow) ++self.statistics_.cold_by_row[exit.insn->row];
   CpuState& state = self.state_;
-  state.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
+  state.rip = self.rip_of(exit.eip);
   state.remaining += exit.undone;
   if (exit.settles_flags) self.settle_flags(exit);
   self.settle_x87(exit);
@@ -331,7 +341,7 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   const Insn& insn = *exit.insn;
   const u8 length = insn.length;
   Flow flow = insn.handler(self.cpu_, insn);
-  if (const SegmentName loaded = loaded_segment(insn); flow == Flow::Stop && loaded != kCs)
+  if (const SegmentName loaded = loaded_segment(insn); flow == Flow::Stop && loaded != kCs && !state.mode.long_mode)
     self.descriptors_.remember(self.cpu_, state.segment[loaded].selector);
   if (flow == Flow::Stop && insn.row != kNoRow && self.undisturbed(exit)) flow = Flow::Next;
   // FLDCW and its like change the mode without a stop, and so may what has been written over an instruction.
@@ -378,7 +388,7 @@ u64 Translator::port_helper(void* context, void* exit_point) {
   if (state.mode.protected_mode && (state.mode.v86 || state.mode.cpl > (state.system_flags >> 12 & 3)))
     return kForHandler;
   ++self.statistics_.ports;
-  state.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
+  state.rip = self.rip_of(exit.eip);
   state.remaining += exit.undone;
   const i64 slice = state.slice;
   const Tlb& tlb = self.cpu_.mmu().tlb();

@@ -13,6 +13,7 @@ namespace relic86::jit {
 // Carries out the instruction, all of it but its count. False: nothing was done.
 bool Translator::transfer(const ExitPoint& exit) {
   loaded_.reset();
+  if (state_.mode.long_mode) return false;
   const Insn& insn = *exit.insn;
   const bool wide = insn.operand32();
   constexpr u32 kHighest16 = 0xFFFF, kHighest = 0xFFFFFFFF;
@@ -77,7 +78,7 @@ u64 Translator::transfer_helper(void* context, void* exit_point) {
   const ExitPoint& exit = *static_cast<ExitPoint*>(exit_point);
   ++self.statistics_.transfers;
   // The count holds as it is: the instruction is the block's last.
-  self.state_.rip = static_cast<u32>(self.area_.page_eip + static_cast<u32>(exit.eip));
+  self.state_.rip = self.rip_of(exit.eip);
   if (self.transfer(exit)) return self.enter_next(exit);
   const u64 entry = cold_helper(context, exit_point);
   RELIC86_ASSERT(entry != 0);

@@ -13,7 +13,21 @@ constexpr unsigned kRegionShift = 10, kGiantShift = 18;  // pages in 4 MiB and i
 
 Tlb::Tlb(TlbTables& tables, PhysicalBus& bus, u32 cap)
     : tables_(tables), bus_(bus), ring_(tables.ring), high_(tables.high) {
+  // Of all pages, the first alone has a tag that is 0 (memory/inline_tlb.h).
+  for (unsigned privilege = 0; privilege < 2; ++privilege) forget_inline(0, privilege);
   set_cap(cap);
+}
+
+void Tlb::bring_inline(LinAddr address, Privilege privilege, u64 HighTlbSlot::*kind) {
+  const u64 page = page_of(address);
+  const Entries own = entries(page, index(privilege));
+  if (!own) return;
+  const u64 wanted = kind == &HighTlbSlot::read ? *own.read : kind == &HighTlbSlot::write ? *own.write : *own.code;
+  if ((wanted & kTlbFast) == 0) return;
+  const u64 linear = page << kPageShift, none = InlineTlbSlot::no_page(linear);
+  const auto tag = [&](u64 entry) { return entry == wanted ? linear : none; };
+  tables_.quick.slot(page, index(privilege)) = {tag(*own.read), tag(*own.write), tag(*own.code),
+                                                wanted - kTlbFast + linear};
 }
 
 u64 Tlb::entry_away(LinAddr address, Privilege privilege, u64 HighTlbSlot::*kind) const {
@@ -53,6 +67,7 @@ void Tlb::fill(const TlbFill& fill) {
     if (high) high_.insert(HighTlb::tag(page, privilege));
     own = entries(page, privilege);  // making room may have moved it
   }
+  if (wide_) forget_inline(page, privilege);
   if (fill.large && high) tables_.high.large[HighTlb::large_index(page)] = 1;
   if (fill.large && !high) tables_.large[page >> kRegionShift] = 1;
   if (fill.giant && !high) tables_.giant[page >> kGiantShift] = 1;
@@ -95,6 +110,7 @@ void Tlb::slow_down(u64 page, unsigned privilege) {
   const BackingStore& store = bus_.store();
   const Entries own = entries(page, privilege);
   if (!own) return;
+  forget_inline(page, privilege);
   for (u64* entry : {own.read, own.write}) {
     if ((*entry & (kTlbFast | kTlbWatched)) == 0) continue;
     const u8* const host = reinterpret_cast<const u8*>((*entry & kPageMask) + (page << kPageShift));
@@ -106,6 +122,7 @@ void Tlb::speed_up(u64 page, unsigned privilege) {
   const BackingStore& store = bus_.store();
   const Entries own = entries(page, privilege);
   if (!own) return;
+  forget_inline(page, privilege);
   for (u64* entry : {own.read, own.write}) {
     if ((*entry & kTlbDebug) == 0) continue;
     const BackingOffset backing(*entry & kPageMask);
@@ -119,6 +136,7 @@ void Tlb::clear(u64 page, unsigned privilege) {
   const Entries own = entries(page, privilege);
   if (!own || *own.read == 0) return;
   --ring_.live;
+  if (wide_) forget_inline(page, privilege);
   if (page >= kLinearPages) return high_.erase(HighTlb::tag(page, privilege));
   *own.read = 0;
   *own.write = 0;
@@ -253,7 +271,9 @@ void Tlb::watch(BackingOffset first, u64 size) {
     const Entries own = entries(each.page, each.privilege);
     if (!own || (*own.write & kTlbFast) == 0) continue;
     const u64 host = (*own.write & kPageMask) + (each.page << kPageShift);
-    if (host - low < size) *own.write = (*own.write & kPageMask) | kTlbPresent | kTlbWatched;
+    if (host - low >= size) continue;
+    *own.write = (*own.write & kPageMask) | kTlbPresent | kTlbWatched;
+    forget_inline(each.page, each.privilege);
   }
 }
 

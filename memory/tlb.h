@@ -26,6 +26,7 @@
 #include "base/types.h"
 #include "memory/backing_store.h"
 #include "memory/high_tlb.h"
+#include "memory/inline_tlb.h"
 #include "memory/physical_bus.h"
 
 namespace relic86 {
@@ -78,6 +79,7 @@ struct TlbTables {
   TlbWalk walk;
   u8 giant[kLinearPages >> 18];  // by GiB: 1 if there may be entries made from a 1 GiB page
   HighTlbTable high;
+  InlineTlbTable quick;
 };
 static_assert(HighTlbTable::kSlots >= 4 * TlbRing::kSize &&
               sizeof(HighTlbTable::pages) == TlbRing::kSize * sizeof(u64));
@@ -129,6 +131,9 @@ class Tlb {
   void flush_all();
   void flush_non_global();
   void flush_page(LinAddr address);  // every entry made from the page that maps address, of any size
+
+  // The inline table says what the page's entries say, if the wanted one is a fast one; else nothing happens.
+  void bring_inline(LinAddr address, Privilege privilege, u64 HighTlbSlot::*kind);
 
   // Fast write entries into these bytes become watched ones.
   void watch(BackingOffset first, u64 size);
@@ -195,6 +200,8 @@ class Tlb {
   u32 place(u64 number) const { return ring_.places[number & TlbRing::kMask]; }
   u32& place(u64 number) { return ring_.places[number & TlbRing::kMask]; }
   Listed listed(u64 number) const;
+  // Before an entry of the page changes.
+  void forget_inline(u64 page, unsigned privilege) { tables_.quick.slot(page, privilege).forget(page << kPageShift); }
   // The first number that may still have a place since a flush.
   u64 since(u64 flush) const { return std::max(flush, ring_.fills < ring_.cap ? 0 : ring_.fills - ring_.cap); }
   void list(u64 page, unsigned privilege, u32 flags);

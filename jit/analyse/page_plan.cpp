@@ -16,13 +16,13 @@ constexpr u32 kSpan = 256;
 // A value as an unknown plus a constant. Equal unknowns are equal values.
 struct Symbolic {
   u32 unknown = 0;  // 0: the constant alone
-  u32 constant = 0;
+  u64 constant = 0;
 };
 
 struct Place {
   u32 base = 0, index = 0;
   u8 scale = 0;
-  u32 offset = 0;
+  u64 offset = 0;
   u8 segment = 0xFF;    // if not a flat one
   bool narrow = false;  // 16-bit offsets
   bool known = false;
@@ -30,7 +30,7 @@ struct Place {
 
 class Planner {
  public:
-  Planner(BlockIr& block, const Mode& mode) : block_(block), mode_(mode) {
+  Planner(BlockIr& block, const Mode& mode) : block_(block), mode_(mode), word_(mode.code64 ? 8 : 4) {
     for (Symbolic& each : registers_) each = fresh();
     initial_ = registers_;
   }
@@ -74,7 +74,7 @@ class Planner {
   }
 
   void lose(u32 registers) {
-    for (unsigned i = 0; i < 8; ++i) {
+    for (unsigned i = 0; i < registers_.size(); ++i) {
       if ((registers >> i & 1) != 0) registers_[i] = fresh();
     }
   }
@@ -88,12 +88,13 @@ class Planner {
   }
 
   Symbolic fresh() { return {next_unknown_++, 0}; }
+  u64 wrapped(u64 number) const { return mode_.code64 ? number : static_cast<u32>(number); }
 
   Symbolic node(Node& n) {
     switch (n.op) {
-      case Op::Constant: return n.size == 4 ? Symbolic{0, n.immediate} : fresh();
-      case Op::GetRegister: return n.size == 4 ? registers_[n.reg] : fresh();
-      case Op::SetRegister: follow(n.size == 1 ? n.reg & 3 : n.reg, n.size == 4 ? values_[n.a] : fresh()); break;
+      case Op::Constant: return n.size == word_ ? Symbolic{0, n.immediate} : fresh();
+      case Op::GetRegister: return n.size == word_ ? registers_[n.reg] : fresh();
+      case Op::SetRegister: follow(register_of(n), n.size == word_ ? values_[n.a] : fresh()); break;
       case Op::Address: {
         const Place place = operand(n);
         return place.known && !place.narrow && place.index == 0 && place.scale == 0 ? Symbolic{place.base, place.offset}
@@ -103,8 +104,8 @@ class Planner {
       case Op::Sub: return sum(n);
       case Op::Inc:
       case Op::Dec:
-        if (n.size != 4) return fresh();
-        return {values_[n.a].unknown, values_[n.a].constant + (n.op == Op::Inc ? 1 : ~u32{0})};
+        if (n.size != word_) return fresh();
+        return {values_[n.a].unknown, wrapped(values_[n.a].constant + (n.op == Op::Inc ? 1 : ~u64{0}))};
       case Op::Store:
         if (follows_read(n)) return {};
         [[fallthrough]];
@@ -129,11 +130,11 @@ class Planner {
         forget_segments();
         move_stack(n.size);
         break;
-      case Op::PushAll: move_stack(0u - 8u * n.size); break;
+      case Op::PushAll: move_stack(0u - u64{8} * n.size); break;
       case Op::PopAll: move_stack(8u * n.size); break;
       case Op::Enter:
-        move_stack(0u - n.size);
-        follow(kEbp, n.size == 4 ? registers_[kEsp] : fresh());
+        move_stack(0u - u64{n.size});
+        follow(kEbp, n.size == word_ ? registers_[kEsp] : fresh());
         move_stack(0u - n.immediate);
         break;
       default:
@@ -151,15 +152,16 @@ class Planner {
 
   Symbolic sum(const Node& n) {
     const Symbolic a = values_[n.a], b = values_[n.b];
-    if (n.size != 4) return fresh();
-    if (b.unknown == 0) return {a.unknown, n.op == Op::Add ? a.constant + b.constant : a.constant - b.constant};
-    if (a.unknown == 0 && n.op == Op::Add) return {b.unknown, a.constant + b.constant};
+    if (n.size != word_) return fresh();
+    if (b.unknown == 0)
+      return {a.unknown, wrapped(n.op == Op::Add ? a.constant + b.constant : a.constant - b.constant)};
+    if (a.unknown == 0 && n.op == Op::Add) return {b.unknown, wrapped(a.constant + b.constant)};
     return fresh();
   }
 
-  void move_stack(u32 by) {
+  void move_stack(u64 by) {
     Symbolic moved = registers_[kEsp];
-    moved.constant += by;
+    moved.constant = wrapped(moved.constant + by);
     follow(kEsp, mode_.stack32 ? moved : fresh());
   }
 
@@ -167,12 +169,13 @@ class Planner {
     Place place;
     place.narrow = address.address_size == 2;
     if (!mode_.flat(address.segment)) place.segment = address.segment;
-    place.known = true;
+    // 64-bit code with addresses of 32 bits is rare.
+    place.known = !mode_.code64 || address.address_size == word_;
     place.offset = address.immediate;
     const auto add = [&](u8 reg, u32& unknown, u8 scale) {
       if (reg == kNoRegister) return;
-      unknown = registers_[reg].unknown;
-      place.offset += registers_[reg].constant << scale;
+      unknown = reg == kRipRegister ? kBlockStart : registers_[reg].unknown;
+      if (reg != kRipRegister) place.offset = wrapped(place.offset + (registers_[reg].constant << scale));
     };
     add(address.base, place.base, 0);
     add(address.index, place.index, address.scale);
@@ -189,11 +192,13 @@ class Planner {
       }
       PageGroup& group = block_.groups[open.group];
       // Distances from the group's first access.
-      const u32 distance = place.offset - open.place.offset;
-      const i32 offset = place.narrow ? i32{static_cast<i16>(distance)} : static_cast<i32>(distance);
-      const i32 end = offset + n.size;
-      if (offset < -static_cast<i32>(kSpan) || offset > static_cast<i32>(kSpan) ||
-          std::max(group.high, end) - std::min(group.low, offset) > static_cast<i32>(kSpan)) {
+      const u64 distance = place.offset - open.place.offset;
+      const i64 far = place.narrow   ? i64{static_cast<i16>(distance)}
+                      : mode_.code64 ? static_cast<i64>(distance)
+                                     : i64{static_cast<i32>(distance)};
+      if (far < -i64{kSpan} || far > i64{kSpan}) continue;
+      const i32 offset = static_cast<i32>(far), end = offset + n.size;
+      if (std::max(group.high, end) - std::min(group.low, offset) > static_cast<i32>(kSpan)) {
         continue;
       }
       group.low = std::min(group.low, offset);
@@ -217,9 +222,9 @@ class Planner {
   // The registers of the address end the iteration as they began it.
   void find_fixed() {
     const auto keeps = [&](u8 reg) {
-      return reg == kNoRegister || (registers_[reg].unknown == initial_[reg].unknown && registers_[reg].constant == 0);
+      return reg >= kNoRegister || (registers_[reg].unknown == initial_[reg].unknown && registers_[reg].constant == 0);
     };
-    const auto begins = [&](u8 reg, u32 unknown) { return reg == kNoRegister || initial_[reg].unknown == unknown; };
+    const auto begins = [&](u8 reg, u32 unknown) { return reg >= kNoRegister || initial_[reg].unknown == unknown; };
     for (const Open& open : open_) {
       PageGroup& group = block_.groups[open.group];
       if (!group.fixed) continue;
@@ -245,8 +250,11 @@ class Planner {
   BlockIr& block_;
   const Mode& mode_;
   InsnIr* insn_ = nullptr;
-  u32 next_unknown_ = 1;
-  std::array<Symbolic, 8> registers_{}, initial_{};
+  // Unknowns: where the block begins, what registers hold there, and what comes later.
+  static constexpr u32 kBlockStart = 1;
+  u32 next_unknown_ = kBlockStart + 1;
+  u8 word_;  // bytes of a whole register
+  std::array<Symbolic, kNoRegister> registers_{}, initial_{};
   u32 followed_ = 0;  // bit n: the present instruction gives register n a value that is known here
   std::vector<Symbolic> values_;
   std::vector<Open> open_;

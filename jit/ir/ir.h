@@ -31,23 +31,29 @@ enum class TableMove : u8 { Store, Load24, Load32 };
 inline constexpr u16 kNoValue = 0xFFFF;
 inline constexpr u16 kNoGroup = 0xFFFF;
 
+// Added to a byte register's number.
+inline constexpr u8 kLowByte = 16;
+// What an instruction of which nothing is known changes.
+inline constexpr u32 kAllRegisters = 0xFFFF;
+
 // What the fields mean for an operation says its row in ops.def.
 struct Node {
   Op op{};
   u8 size = 0;  // bytes
-  u8 reg = 0;   // size 1: 4 to 7 are AH, CH, DH, BH
+  u8 reg = 0;   // size 1: 4 to 7 are AH, CH, DH, BH, with kLowByte SPL, BPL, SIL, DIL
   u8 segment = 0;
   u16 a = kNoValue, b = kNoValue, c = kNoValue;
-  // Address: offset = (base + (index << scale) + immediate), cut to address_size bytes.
+  // Address: offset = (base + (index << scale) + immediate), cut to address_size bytes. kRipRegister as its base: the
+  // immediate counts from the block's first byte.
   u8 base = kNoRegister, index = kNoRegister;
-  u32 immediate = 0;
+  u64 immediate = 0;
   // Accesses: the group of neighbours (jit/analyse/page_plan.h) and the distance from its first access.
   u16 group = kNoGroup;
   u8 scale = 0;
   u8 address_size = 0;
   i32 offset = 0;
 };
-static_assert(sizeof(Node) == 24);
+static_assert(sizeof(Node) == 32);
 
 struct NativeForm;
 
@@ -55,6 +61,7 @@ struct NativeForm;
 struct NativeOperands {
   u8 reg = 0, rm = 0;  // of ModRM
   u8 immediate = 0;
+  bool wide = false;   // a general register of eight bytes
   u16 x87_opcode = 0;  // FOP: the low bits of the escape byte and the ModRM byte
 };
 
@@ -100,18 +107,27 @@ struct BlockIr {
   std::vector<InsnIr> insns;
   std::vector<PageGroup> groups;
   bool code32 = false;
+  bool code64 = false;
   // The block ends with a branch to its own start, and nothing in it can change what a check found: checks may stand
   // before the loop.
   bool loop = false;
 };
+
+// AH, CH, DH or BH.
+constexpr bool names_high_byte(const Node& node) { return node.size == 1 && node.reg >= 4 && node.reg < 8; }
+// The guest register that holds what Node::reg names.
+constexpr u8 register_of(const Node& node) {
+  if (node.size != 1 || node.reg == kNoRegister) return node.reg;
+  return names_high_byte(node) ? node.reg & 3u : node.reg & (kLowByte - 1u);
+}
 
 // The guest registers that a node writes.
 constexpr u32 registers_written(const Node& node) {
   const OpInfo& row = info(node.op);
   u32 written = row.registers_written;
   const bool names = row.reg == RegisterUse::Written || row.reg == RegisterUse::MaybeWritten;
-  if (names && node.reg < kNoRegister) written |= 1u << (node.size == 1 ? node.reg & 3u : node.reg);
-  if (row.immediate == ImmediateUse::Registers) written |= node.immediate;
+  if (names && node.reg != kNoRegister) written |= 1u << register_of(node);
+  if (row.immediate == ImmediateUse::Registers) written |= static_cast<u32>(node.immediate);
   return written;
 }
 
@@ -120,7 +136,7 @@ constexpr u32 flags_read(const Node& node) {
   constexpr u32 kComplement = 2;
   u32 read = info(node.op).flags_read;
   if (node.op == Op::Condition) read |= flags_read_by(static_cast<Condition>(node.immediate));
-  if (node.op == Op::FlagsByte) read |= node.immediate;
+  if (node.op == Op::FlagsByte) read |= static_cast<u32>(node.immediate);
   if (node.op == Op::SetCarry && node.immediate == kComplement) read |= kCF;
   return read;
 }

@@ -10,10 +10,12 @@
 namespace relic86::jit {
 
 struct Mode {
-  bool code32 = false;
-  bool stack32 = false;
+  bool code32 = false;   // and in 64-bit code
+  bool stack32 = false;  // and in 64-bit code
+  bool long_mode = false;  // 64-bit code, and 16- and 32-bit code in compatibility mode
+  bool code64 = false;
   bool user = false;
-  bool flat_code = false;  // 32-bit code, base 0, limit FFFFFFFFh
+  bool flat_code = false;  // 32-bit code, base 0, limit FFFFFFFFh; 64-bit code
   // The code page may reach over CS's limit, or holds other code than 16-bit code below 64 KiB: blocks look at
   // EngineArea::page_end (jit/x64/emitter_limits.cpp).
   bool limited = false;
@@ -32,7 +34,8 @@ struct Mode {
   bool writes(unsigned segment) const { return has(segment, kSegmentWrites); }
   bool flat(unsigned segment) const { return has(segment, kSegmentFlat); }
   // 16-bit targets lie below a limit of FFFFh, 32-bit ones below a flat one.
-  bool checks_target(unsigned bytes) const { return !flat_code && (limited || bytes == 4); }
+  // Of 64-bit code: targets are canonical.
+  bool checks_target(unsigned bytes) const { return code64 ? bytes == 8 : !flat_code && (limited || bytes == 4); }
   bool expands_down(unsigned segment) const { return has(segment, kSegmentExpandsDown); }
   bool top_is_4g(unsigned segment) const { return has(segment, kSegmentTop4G); }
   // Whether only an unaligned access may reach over the limit, with offsets of 16 bits or 32.
@@ -44,14 +47,16 @@ struct Mode {
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
-           (limited ? kLimited : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) | (x87 ? kX87 : 0) |
-           (sse ? kSse : 0) | (traps ? kTraps : 0);
+           (limited ? kLimited : 0) | (long_mode ? kLong : 0) | (code64 ? kCode64 : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) |
+           (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0);
   }
   static Mode of_key(Key key) {
     Mode mode;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) mode.segments[i] = static_cast<u8>(key >> (8 * i));
     mode.code32 = (key & kCode32) != 0;
     mode.stack32 = (key & kStack32) != 0;
+    mode.long_mode = (key & kLong) != 0;
+    mode.code64 = (key & kCode64) != 0;
     mode.user = (key & kUser) != 0;
     mode.flat_code = (key & kFlatCode) != 0;
     mode.limited = (key & kLimited) != 0;
@@ -93,6 +98,10 @@ struct Mode {
  private:
   // Everything but the units.
   [[gnu::always_inline]] static Key ring_of(const CpuState& state) {
+    const Key levels = (state.mode.cpl == 3 ? kUser : 0) | ((state.system_flags & kDF) != 0 ? kDown : 0) |
+                       (checks_alignment(state) ? kAligned : 0) | (state.mode.long_mode ? kLong : 0);
+    if (state.mode.code64) [[unlikely]]
+      return long_code() | levels;
     const Segment& code = state.segment[kCs];
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= state.segment[i].kind << (8 * i);
@@ -105,9 +114,7 @@ struct Mode {
       const bool within = !state.mode.code32 && code.limit >= kHighest16 && page + (kPageSize - 1) <= kHighest16;
       if (!within) key |= kLimited;
     }
-    return key | (state.mode.code32 ? kCode32 : 0) | (state.mode.stack32 ? kStack32 : 0) |
-           (state.mode.cpl == 3 ? kUser : 0) | ((state.system_flags & kDF) != 0 ? kDown : 0) |
-           (checks_alignment(state) ? kAligned : 0);
+    return key | (state.mode.code32 ? kCode32 : 0) | (state.mode.stack32 ? kStack32 : 0) | levels;
   }
   static Key units_of(const CpuState& state) {
     constexpr u32 kEm = 1u << 2, kTs = 1u << 3, kOsFxsr = 1u << 9;
@@ -119,7 +126,14 @@ struct Mode {
   }
 
   static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,
-                       kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56;
+                       kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56, kCode64 = Key{1} << 58, kLong = Key{1} << 59;
+  // 64-bit code looks at no segment but for the bases of FS and GS, which have all 64 bits.
+  static constexpr Key long_code() {
+    constexpr Key kOpen = kSegmentReads | kSegmentWrites;
+    Key key = kCode64 | kCode32 | kStack32 | kFlatCode;
+    for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= (kOpen | (i < kFs ? kSegmentFlat : 0)) << (8 * i);
+    return key;
+  }
   [[gnu::always_inline]] static Key known(Key key) {
     return (key & kCode32) != 0 ? key & (known_by_code32() | ~kKinds) : key;
   }

@@ -23,7 +23,7 @@ const char* name_of(Kind kind) {
 // Rules of one instruction's nodes.
 class InsnVerifier {
  public:
-  explicit InsnVerifier(const InsnIr& insn) : insn_(insn) {}
+  InsnVerifier(const InsnIr& insn, bool code64) : insn_(insn), code64_(code64) {}
 
   Breach run() {
     for (u16 id = 0; id < insn_.nodes.size(); ++id) {
@@ -44,16 +44,18 @@ class InsnVerifier {
     const OpInfo& row = info(n.op);
     if (row.has(kOpFlagsOnly)) return "a step of flags is no node";
     if (n.size > 16 || (row.sizes >> n.size & 1) == 0) return fmt::format("size {}", n.size);
-    if (row.has(kOpAddressed) ? n.address_size != 2 && n.address_size != 4 : n.address_size != 0)
+    if (row.has(kOpAddressed) ? !good_address_size(n.address_size) : n.address_size != 0)
       return fmt::format("address size {}", n.address_size);
     if (row.has(kOpSegment) ? n.segment >= kSegmentRegisters : n.segment != 0)
       return fmt::format("segment {}", n.segment);
     if (!good_register(n, row.reg)) return fmt::format("reg {}", n.reg);
     if (!good_immediate(n, row.immediate)) return fmt::format("immediate {:#x}", n.immediate);
-    const auto plain = [](u8 reg) { return reg < 8 || reg == kNoRegister; };
+    const auto plain = [this](u8 reg) { return reg < registers() || reg == kNoRegister; };
     const bool named = n.base != kNoRegister || n.index != kNoRegister || n.scale != 0;
     if (n.op == Op::Address) {
-      if (!plain(n.base) || !plain(n.index) || n.scale > 3) return "base, index or scale";
+      const bool rip = code64_ && n.base == kRipRegister;
+      if ((!plain(n.base) && !rip) || !plain(n.index) || n.scale > 3) return "base, index or scale";
+      if (rip && n.index != kNoRegister) return "RIP with an index";
       if (n.index == kEsp) return "ESP as an index";
     } else if (named) {
       return "base, index or scale of what is no Address";
@@ -62,12 +64,18 @@ class InsnVerifier {
     return std::nullopt;
   }
 
-  static bool good_register(const Node& n, RegisterUse use) {
+  u8 registers() const { return code64_ ? u8{kNoRegister} : u8{8}; }
+  bool good_address_size(u8 bytes) const { return bytes == 4 || bytes == (code64_ ? 8 : 2); }
+
+  // SPL, BPL, SIL, DIL.
+  bool low_byte(const Node& n) const { return code64_ && n.size == 1 && n.reg >= kLowByte + 4 && n.reg < kLowByte + 8; }
+
+  bool good_register(const Node& n, RegisterUse use) const {
     switch (use) {
       case RegisterUse::None: return n.reg == 0;
       case RegisterUse::Read:
-      case RegisterUse::Written: return n.reg < 8;
-      case RegisterUse::MaybeWritten: return n.reg < 8 || n.reg == kNoRegister;
+      case RegisterUse::Written: return n.reg < registers() || low_byte(n);
+      case RegisterUse::MaybeWritten: return n.reg < registers() || n.reg == kNoRegister;
       case RegisterUse::Width: return n.reg == 1 || n.reg == 2 || n.reg == 4 || n.reg == 8;
       case RegisterUse::Pointer: return n.reg == kEsp || n.reg == kEbp;
       case RegisterUse::Index: return n.reg == kEsi || n.reg == kEdi;
@@ -79,7 +87,7 @@ class InsnVerifier {
   static bool good_immediate(const Node& n, ImmediateUse use) {
     switch (use) {
       case ImmediateUse::None: return n.immediate == 0;
-      case ImmediateUse::Value: return n.size == 4 || n.immediate >> (8 * n.size) == 0;
+      case ImmediateUse::Value: return n.size == 8 || n.immediate >> (8 * n.size) == 0;
       case ImmediateUse::Displacement:
       case ImmediateUse::Bytes:
       case ImmediateUse::Offset: return true;
@@ -171,7 +179,7 @@ class InsnVerifier {
     if (n.op == Op::Store && settled(n, id)) return std::nullopt;
     const Node& address = at(n.a).op == Op::BitAddress ? at(at(n.a).a) : at(n.a);
     for (const u8 reg : {address.base, address.index}) {
-      if (reg < 8 && (written_registers_ >> reg & 1) != 0)
+      if (reg < kNoRegister && (written_registers_ >> reg & 1) != 0)
         return fmt::format("register {} of its address has changed", reg);
     }
     return std::nullopt;
@@ -187,7 +195,7 @@ class InsnVerifier {
   // Of a shift: the count is known, and not 0.
   bool certain_count(const Node& n) const {
     const u16 count = n.c != kNoValue ? n.c : n.b;
-    return at(count).op == Op::Constant && (at(count).immediate & 31) != 0;
+    return at(count).op == Op::Constant && (at(count).immediate & (n.size == 8 ? 63 : 31)) != 0;
   }
 
   Breach summary() {
@@ -207,6 +215,7 @@ class InsnVerifier {
   }
 
   const InsnIr& insn_;
+  bool code64_;
   u16 writer_ = kNoValue;  // the first node that writes
   u32 written_registers_ = 0;
   u32 flags_read_ = 0, flags_defined_ = 0;
@@ -234,7 +243,7 @@ class BlockVerifier {
       return "it does not stand right after the one before it";
     if (insn.cold) {
       if (!insn.nodes.empty()) return "cold, with nodes";
-      if (!insn.may_exit || insn.flags_killed != 0 || insn.writes_registers != 0xFF)
+      if (!insn.may_exit || insn.flags_killed != 0 || insn.writes_registers != kAllRegisters)
         return "cold: everything must be taken to change";
       return std::nullopt;
     }
@@ -245,7 +254,7 @@ class BlockVerifier {
       const OpInfo& row = info(n.op);
       if (row.has(kOpEnds) && !last) return fmt::format("{} ends the block, which goes on", row.name);
     }
-    return InsnVerifier(insn).run();
+    return InsnVerifier(insn, block_.code64).run();
   }
 
   // One operation, with its address before it if it has an operand in memory.

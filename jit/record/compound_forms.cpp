@@ -73,7 +73,7 @@ bool record_compound(InsnIr& ir, const Mode&) {
                         .address_size = static_cast<u8>(insn.address32() ? 4 : 2)});
     ir.nodes.push_back({.op = Op::SetRegister, .size = 1, .reg = kEax, .a = kFirst});
   } else if (insn.handler == bound) {
-    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back(address_of(ir));
     ir.nodes.push_back({.op = Op::CheckBounds, .size = size, .reg = insn.reg, .a = kFirst});
   } else if (insn.handler == into) {
     ir.nodes.push_back({.op = Op::CheckOverflow, .size = 1});

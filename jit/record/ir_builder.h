@@ -35,16 +35,21 @@ struct IrPointer {
   u32 displacement;
 };
 
+// Bytes.
+inline u8 operand_size_of(const Insn& insn) { return insn.operand64() ? 8 : insn.operand32() ? 4 : 2; }
+inline u8 address_size_of(const Insn& insn) { return insn.address64() ? 8 : insn.address32() ? 4 : 2; }
+
 // The address of an instruction's memory operand.
-inline Node address_of(const Insn& insn) {
+inline Node address_of(const InsnIr& ir) {
+  const Insn& insn = *ir.insn;
   return {.op = Op::Address,
-          .size = 4,
+          .size = static_cast<u8>(insn.code64() ? 8 : 4),
           .segment = insn.segment,
           .base = insn.base,
           .index = insn.index,
-          .immediate = static_cast<u32>(insn.displacement),
+          .immediate = insn.displacement + (insn.base == kRipRegister ? ir.offset : 0),
           .scale = insn.scale,
-          .address_size = static_cast<u8>(insn.address32() ? 4 : 2)};
+          .address_size = address_size_of(insn)};
 }
 
 class IrBuilder {
@@ -52,6 +57,7 @@ class IrBuilder {
   template <class W>
   using Value = IrValue<W>;
   using Truth = IrTruth;
+  // Of constants alone: pointers and counts are registers by role.
   using Pointer = u32;
 
   IrBuilder(InsnIr& ir, const Mode& mode) : ir_(ir), insn_(*ir.insn), mode_(mode) {}
@@ -61,11 +67,11 @@ class IrBuilder {
   // --- Operands ---
   template <class W>
   Value<W> load(RmRegister<W>) {
-    return get<W>(insn_.rm);
+    return get<W>(encoded<W>(insn_.rm));
   }
   template <class W>
   Value<W> load(RegRegister<W>) {
-    return get<W>(insn_.reg);
+    return get<W>(encoded<W>(insn_.reg));
   }
   template <class W, u8 kIndex>
   Value<W> load(FixedRegister<W, kIndex>) {
@@ -105,11 +111,11 @@ class IrBuilder {
   }
   template <class W>
   void store(RmRegister<W>, Value<W> v) {
-    set<W>(insn_.rm, v);
+    set<W>(encoded<W>(insn_.rm), v);
   }
   template <class W>
   void store(RegRegister<W>, Value<W> v) {
-    set<W>(insn_.reg, v);
+    set<W>(encoded<W>(insn_.reg), v);
   }
   template <class W, u8 kIndex>
   void store(FixedRegister<W, kIndex>, Value<W> v) {
@@ -125,14 +131,23 @@ class IrBuilder {
   }
   template <class D, class W>
   void store_if(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    if constexpr (sizeof(W) == 4 && !std::is_same_v<D, IrPlace<W>>) {
+      if (mode_.code64) return set_if<W>(truth, number_of(d), v);
+    }
     store(d, select(truth, v, unchanged));
   }
   template <class D, class W>
   void store_unless(Truth truth, D d, Value<W> v, Value<W> unchanged) {
+    if constexpr (sizeof(W) == 4 && !std::is_same_v<D, IrPlace<W>>) {
+      if (mode_.code64) return set_if<W>(invert(truth), number_of(d), v);
+    }
     store(d, select(truth, unchanged, v));
   }
   template <class D, class W>
   void store_found(D d, Value<W> v) {
+    if constexpr (sizeof(W) == 4) {
+      if (mode_.code64) return set_if<W>(condition<Condition::NotEqual>(), number_of(d), v);
+    }
     store(d, v);
   }
   template <class D>
@@ -164,7 +179,7 @@ class IrBuilder {
   }
   template <class W>
   Value<W> constant(W raw) {
-    return value<W>({.op = Op::Constant, .size = sizeof(W), .immediate = static_cast<u32>(raw)});
+    return value<W>({.op = Op::Constant, .size = sizeof(W), .immediate = raw});
   }
 
   // --- Widths ---
@@ -177,6 +192,7 @@ class IrBuilder {
   Value<To> sign_extend(Value<W> v) {
     return value<To>({.op = Op::SignExtend, .size = sizeof(To), .reg = sizeof(W), .a = v.node});
   }
+  Value<u64> sign_copies(Value<u64> v) { return value<u64>({.op = Op::SignCopies, .size = 8, .a = v.node}); }
   template <class To, class W>
   Value<To> truncate(Value<W> v) {
     return value<To>({.op = Op::Truncate, .size = sizeof(To), .reg = sizeof(W), .a = v.node});
@@ -259,6 +275,7 @@ class IrBuilder {
     if (sizeof(W) == 1) refuse();
     return halves<W>(add_node({.op = Op::Idiv, .size = sizeof(W), .a = high.node, .b = low.node, .c = divisor.node}));
   }
+  Value<u64> byte_swap(Value<u64> a) { return value<u64>({.op = Op::ByteSwap, .size = 8, .a = a.node}); }
   Value<u32> byte_swap(Value<u32> a) { return value<u32>({.op = Op::ByteSwap, .size = 4, .a = a.node}); }
   Value<u16> byte_swap(Value<u16>) { return constant<u16>(0); }
 
@@ -292,9 +309,10 @@ class IrBuilder {
   Truth zero_count(Count) { return {add_node({.op = Op::ZeroCount, .size = address_size()})}; }
   IrPointer frame_pointer() { return {kEbp, 0}; }
   IrPointer stack_pointer() { return {kEsp, 0}; }
-  IrPointer plain_add(IrPointer p, Value<u32> v) { return {p.reg, p.displacement + ir_.nodes[v.node].immediate}; }
+  IrPointer plain_add(IrPointer p, Value<u32> v) { return {p.reg, p.displacement + static_cast<u32>(ir_.nodes[v.node].immediate)}; }
   void set_stack_pointer(IrPointer p) {
-    add_node({.op = Op::SetStackPointer, .size = 4, .reg = p.reg, .immediate = p.displacement});
+    const u8 size = mode_.code64 ? 8 : 4;
+    add_node({.op = Op::SetStackPointer, .size = size, .reg = p.reg, .immediate = p.displacement});
   }
 
   // --- Stack ---
@@ -369,16 +387,39 @@ class IrBuilder {
   void set(u8 reg, Value<W> v) {
     add_node({.op = Op::SetRegister, .size = sizeof(W), .reg = reg, .a = v.node});
   }
+  // r := v if the truth holds, else it keeps all of its value.
+  template <class W>
+  void set_if(Truth truth, u8 reg, Value<W> v) {
+    add_node({.op = Op::SetRegisterIf, .size = sizeof(W), .reg = reg, .a = truth.node, .b = v.node});
+  }
+  // Node::reg of a register that the encoding names: with a REX prefix 4 to 7 are the low bytes of ESP to EDI.
+  template <class W>
+  u8 encoded(u8 reg) const {
+    const bool low = sizeof(W) == 1 && reg >= 4 && reg < 8 && (insn_.flags & kInsnRex) != 0;
+    return low ? reg + kLowByte : reg;
+  }
+  template <class W>
+  u8 number_of(RmRegister<W>) const {
+    return insn_.rm;
+  }
+  template <class W>
+  u8 number_of(RegRegister<W>) const {
+    return insn_.reg;
+  }
+  template <class W, u8 kIndex>
+  u8 number_of(FixedRegister<W, kIndex>) const {
+    return kIndex;
+  }
   template <class W>
   IrPair<Value<W>> halves(u16 pair) {
     const auto low = value<W>({.op = Op::Low, .size = sizeof(W), .a = pair});
     return {low, value<W>({.op = Op::High, .size = sizeof(W), .a = pair})};
   }
   u16 address() {
-    if (address_ == kNoValue) address_ = add_node(address_of(insn_));
+    if (address_ == kNoValue) address_ = add_node(address_of(ir_));
     return address_;
   }
-  u8 address_size() const { return insn_.address32() ? 4 : 2; }
+  u8 address_size() const { return address_size_of(insn_); }
   u32 place_of_target() const { return ir_.end + static_cast<u32>(insn_.immediate); }
 
   InsnIr& ir_;

@@ -25,7 +25,8 @@ template <class Semantics, class... Notation>
 constexpr RecorderSet hot(Operands<Notation...>) {
   constexpr bool kSplits = Operands<Notation...>::kSplits;
   return {&record_text<Semantics, u16, false, Notation...>, &record_text<Semantics, u16, kSplits, Notation...>,
-          &record_text<Semantics, u32, false, Notation...>, &record_text<Semantics, u32, kSplits, Notation...>};
+          &record_text<Semantics, u32, false, Notation...>, &record_text<Semantics, u32, kSplits, Notation...>,
+          &record_text<Semantics, u64, false, Notation...>, &record_text<Semantics, u64, kSplits, Notation...>};
 }
 
 #define RELIC86_NOTATION(...) ::relic86::Operands<__VA_ARGS__>
@@ -43,7 +44,7 @@ constexpr RecorderSet kRecorders[] = {
 bool certain_flags(const Insn& insn, const InstructionRow& row) {
   if ((row.traits & kTraitMaybeFlags) == 0) return true;
   if ((row.traits & kTraitString) != 0) return !insn.repeats();
-  return row.immediate == ImmediateKind::Byte && (insn.immediate & 31) != 0;
+  return row.immediate == ImmediateKind::Byte && (insn.immediate & (insn.operand64() ? 63 : 31)) != 0;
 }
 
 void record_native(InsnIr& ir, const InstructionRow& row) {
@@ -51,11 +52,15 @@ void record_native(InsnIr& ir, const InstructionRow& row) {
   const Insn& insn = *ir.insn;
   constexpr u8 kCompare = 0xC2, kPredicates = 7;  // CMPPS and its like: hosts with AVX know others
   const u8 immediate = static_cast<u8>(row.opcode == kCompare ? insn.immediate & kPredicates : insn.immediate);
-  ir.operands = {insn.reg, insn.rm, immediate, x87_opcode(insn)};
+  const bool wide = insn.operand64() && (form.general_rm || form.general_reg);
+  ir.operands = {insn.reg, insn.rm, immediate, wide, x87_opcode(insn)};
   if (insn.memory()) {
     const u16 address = 0;
-    ir.nodes.push_back(address_of(insn));
-    ir.nodes.push_back({.op = form.store ? Op::NativeStore : Op::NativeLoad, .size = form.bytes, .a = address});
+    ir.nodes.push_back(address_of(ir));
+    // MOVD and the conversions from integers.
+    constexpr u8 kDoubleword = 4;
+    const u8 size = form.general_rm && form.bytes == kDoubleword && insn.operand64() ? u8{8} : form.bytes;
+    ir.nodes.push_back({.op = form.store ? Op::NativeStore : Op::NativeLoad, .size = size, .a = address});
   } else {
     ir.nodes.push_back({.op = Op::NativeRegister});
   }
@@ -88,6 +93,12 @@ void describe_call(InsnIr& ir) {
                                   : ColdCall::Handler;
 }
 
+// What has neither a text nor a form of the host's units.
+bool record_other(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
+  return record_system(ir, mode, vendor) || record_string(ir, mode, vendor) ||
+         (!mode.code64 && record_compound(ir, mode));
+}
+
 }  // namespace
 
 const RecorderSet& recorders_of(unsigned row) { return kRecorders[row]; }
@@ -106,13 +117,13 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
     constexpr std::size_t kUsual = 8;  // nodes
     ir.nodes.reserve(kUsual);
     const RecorderSet& set = recorders_of(insn.row);
-    const Recorder recorder = insn.operand32() ? (insn.memory() ? set.memory32 : set.register32)
-                                               : (insn.memory() ? set.memory16 : set.register16);
+    const Recorder recorder = insn.operand64()   ? (insn.memory() ? set.memory64 : set.register64)
+                              : insn.operand32() ? (insn.memory() ? set.memory32 : set.register32)
+                                                 : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
       if (!ir.cold && simd_soft::host_carries_out(instruction_table()[insn.row], host))
         ir.native = native_form(insn, mode);
-      ir.cold = ir.native == nullptr && (ir.cold || !(record_system(ir, mode, vendor) ||
-                                                      record_string(ir, mode, vendor) || record_compound(ir, mode)));
+      ir.cold = ir.native == nullptr && (ir.cold || !record_other(ir, mode, vendor));
       ir.leaves = ir.cold && changes_units(insn);
     } else {
       IrBuilder builder(ir, mode);
@@ -124,7 +135,7 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
     ir.may_exit = true;
     ir.flags_read = kArithmeticFlags;
     ir.flags_killed = 0;
-    ir.writes_registers = 0xFF;
+    ir.writes_registers = kAllRegisters;
     describe_call(ir);
     return;
   }

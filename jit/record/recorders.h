@@ -11,7 +11,7 @@ using Recorder = void (*)(IrBuilder&);
 
 // Null for cold rows.
 struct RecorderSet {
-  Recorder register16, memory16, register32, memory32;
+  Recorder register16, memory16, register32, memory32, register64, memory64;
 };
 const RecorderSet& recorders_of(unsigned row);
 

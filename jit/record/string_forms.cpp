@@ -4,6 +4,7 @@
 
 #include "cpu/instruction_table.h"
 #include "cpu/state.h"
+#include "jit/record/ir_builder.h"
 
 namespace relic86::jit {
 
@@ -13,7 +14,7 @@ constexpr u32 kSource = 1u << kEsi, kDestination = 1u << kEdi;
 
 class StringRecorder {
  public:
-  StringRecorder(InsnIr& ir, u8 size) : ir_(ir), size_(size), address_size_(ir.insn->address32() ? 4 : 2) {}
+  StringRecorder(InsnIr& ir, u8 size) : ir_(ir), size_(size), address_size_(address_size_of(*ir.insn)) {}
 
   u16 load(Gpr index) {
     const u8 segment = index == kEsi ? ir_.insn->segment : u8{kEs};
@@ -54,8 +55,9 @@ bool record_string(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   if (!meaning.starts_with(kPrefix)) return false;
   const std::string_view name = meaning.substr(kPrefix.size(), 4);
   const bool byte = meaning.ends_with("_byte");
-  StringRecorder r(ir, byte ? 1 : insn.operand32() ? 4 : 2);
+  StringRecorder r(ir, byte ? 1 : operand_size_of(insn));
   if (insn.repeats()) {
+    if (mode.code64) return false;
     const bool moves = name == "movs";
     if ((!moves && name != "stos") || mode.down || mode.aligned) return false;
     if (!mode.writes(kEs) || mode.expands_down(kEs)) return false;

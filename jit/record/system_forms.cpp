@@ -19,7 +19,7 @@ u16 last(const InsnIr& ir) { return static_cast<u16>(ir.nodes.size() - 1); }
 // A selector from an operand: a general register or memory.
 u16 push_selector(InsnIr& ir) {
   const Insn& insn = *ir.insn;
-  ir.nodes.push_back(insn.memory() ? address_of(insn) : Node{.op = Op::GetRegister, .size = 2, .reg = insn.rm});
+  ir.nodes.push_back(insn.memory() ? address_of(ir) : Node{.op = Op::GetRegister, .size = 2, .reg = insn.rm});
   return last(ir);
 }
 
@@ -34,7 +34,7 @@ bool record_far_pointer(InsnIr& ir, const Mode& mode, std::string_view meaning, 
   static constexpr Form kForms[] = {{"les", kEs}, {"lds", kDs}, {"lfs", kFs}, {"lgs", kGs}};
   const auto* const form = std::ranges::find(kForms, meaning, &Form::meaning);
   if (form == std::end(kForms) || !ir.insn->memory() || mode.aligned) return false;
-  ir.nodes.push_back(address_of(*ir.insn));
+  ir.nodes.push_back(address_of(ir));
   ir.nodes.push_back({.op = Op::LoadFar, .size = size, .reg = ir.insn->reg, .segment = form->segment, .a = kFirst});
   return true;
 }
@@ -43,7 +43,7 @@ void record_adjust(InsnIr& ir) {
   const Insn& insn = *ir.insn;
   ir.nodes.push_back({.op = Op::CheckProtected, .size = 2});
   if (insn.memory()) {
-    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back(address_of(ir));
     ir.nodes.push_back({.op = Op::Load, .size = 2, .a = last(ir)});
   } else {
     ir.nodes.push_back({.op = Op::GetRegister, .size = 2, .reg = insn.rm});
@@ -125,7 +125,7 @@ bool record_far(InsnIr& ir, const Mode& mode, std::string_view meaning) {
     case FarKind::Jump:
     case FarKind::Call:
       if (insn.memory()) {
-        node.a = operand(address_of(insn));
+        node.a = operand(address_of(ir));
       } else {
         node.b = constant(node.size, static_cast<u32>(insn.operand32() ? insn.immediate : insn.immediate & 0xFFFF));
         node.c = constant(2, insn.immediate2());
@@ -147,7 +147,7 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
   if (loads || stores) {
     constexpr u8 kGlobal = 0, kInterrupts = 1;
     const TableMove move = !loads ? TableMove::Store : insn.operand32() ? TableMove::Load32 : TableMove::Load24;
-    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back(address_of(ir));
     ir.nodes.push_back({.op = Op::TableRegister,
                         .size = 6,
                         .reg = meaning == "lidt" || meaning == "sidt" ? kInterrupts : kGlobal,
@@ -168,6 +168,27 @@ bool record_registers(InsnIr& ir, std::string_view meaning) {
   }
   ir.nodes.push_back({.op = Op::SystemRegister, .size = size, .reg = insn.rm, .immediate = static_cast<u32>(source)});
   return true;
+}
+
+// CLI, STI, PUSHF, POPF.
+bool record_flags(InsnIr& ir, const Mode& mode, std::string_view meaning) {
+  const u8 size = operand_size_of(*ir.insn);
+  if (meaning == "pushf") {
+    ir.nodes.push_back({.op = Op::FlagsImage, .size = size});
+    push_first(ir, size);
+  } else if (meaning == "popf") {
+    // Virtual-8086 mode is 16-bit code of ring 3.
+    if (mode.user && !mode.code32) ir.nodes.push_back({.op = Op::CheckTrusted, .size = size});
+    ir.nodes.push_back({.op = Op::Peek, .size = size, .reg = kEsp});
+    ir.nodes.push_back({.op = Op::SetFlags, .size = size, .a = last(ir)});
+    const u8 pointer = mode.code64 ? 8 : 4;
+    ir.nodes.push_back({.op = Op::SetStackPointer, .size = pointer, .reg = kEsp, .immediate = size});
+  } else if (meaning == "cli") {
+    ir.nodes.push_back({.op = Op::ClearInterrupts, .size = 4});
+  } else if (meaning == "sti") {
+    ir.nodes.push_back({.op = Op::SetInterrupts, .size = 4});
+  }
+  return !ir.nodes.empty();
 }
 
 }  // namespace
@@ -214,6 +235,8 @@ bool concerns_system(const Insn& insn) {
 bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) {
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
+  if (record_flags(ir, mode, meaning)) return true;
+  if (mode.long_mode) return false;  // descriptors are others there
   const u8 size = insn.operand32() ? 4 : 2;
   if (meaning == "push_segment") {
     const u8 stored = vendor.selectors_take_2_bytes ? 2 : size;
@@ -224,28 +247,13 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   }
   if (record_segment(ir, mode, vendor, meaning)) return true;
   if (meaning == "cmpxchg8b") {
-    ir.nodes.push_back(address_of(insn));
+    ir.nodes.push_back(address_of(ir));
     ir.nodes.push_back({.op = Op::CompareExchange8, .size = 8, .a = kFirst});
     return true;
   }
   if (record_far(ir, mode, meaning)) return true;
   if (!mode.user && record_registers(ir, meaning)) return true;
-  if (meaning == "pushf") {
-    ir.nodes.push_back({.op = Op::FlagsImage, .size = size});
-    push_first(ir, size);
-    return true;
-  }
-  if (meaning == "popf") {
-    // Virtual-8086 mode is 16-bit code of ring 3.
-    if (mode.user && !mode.code32) ir.nodes.push_back({.op = Op::CheckTrusted, .size = size});
-    ir.nodes.push_back({.op = Op::Peek, .size = size, .reg = kEsp});
-    ir.nodes.push_back({.op = Op::SetFlags, .size = size, .a = last(ir)});
-    ir.nodes.push_back({.op = Op::SetStackPointer, .size = 4, .reg = kEsp, .immediate = size});
-    return true;
-  }
   if (meaning == "arpl") record_adjust(ir);
-  if (meaning == "cli") ir.nodes.push_back({.op = Op::ClearInterrupts, .size = 4});
-  if (meaning == "sti") ir.nodes.push_back({.op = Op::SetInterrupts, .size = 4});
   return !ir.nodes.empty();
 }
 

@@ -17,7 +17,7 @@ struct EngineArea {
   u32 home_operand[3] = {};
   u32 home_partial_result = 0;
   u64 exit_point = 0;  // ExitPoint* through which translated code left
-  u64 target = 0;      // EIP of an indirect branch that missed
+  u64 target = 0;      // RIP of an indirect branch that missed
   u64 value = 0;       // what a slow access read or is to write
   u64 saved_temporaries[4] = {};
   u64 aside = 0;        // as a TLB entry, for one access to a page that has no fast one (x64/aside_thunks.h)
@@ -26,13 +26,16 @@ struct EngineArea {
   // frames may reach.
   u64 host_stack = 0, first_frame = 0, frame_limit = 0;
   // Offset in CS of the first byte of the code page: 32 bits, but for limited code, where it is negative if offset 0
-  // lies within the page.
+  // lies within the page, and for 64-bit code.
   i64 page_eip = 0;
   // Of limited code: where in the page CS's limit ends, 16-bit code 64 KiB at the latest. Beyond the page, too.
   i64 page_end = 0;
   u32 units = 0;       // 1: the host's x87 and SSE registers hold the guest's, CpuState::fx all but FIP to FDS is stale
   u32 host_mxcsr = 0;  // for C++
   u32 slots[kSlots] = {};  // operands kept for the flags, within a block
+  // home_operand and home_partial_result of steps of eight bytes; the third operand is a number of four.
+  u64 home_wide[3] = {};
+  u64 home_partial_wide = 0;
 };
 static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));
 static_assert(offsetof(VcpuMemory, state) == 0);

@@ -27,8 +27,35 @@ void settle_flags(Cpu& cpu, const FlagRecords& records, const ExitPoint& exit) {
   for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(cpu, exit.owner->steps[i]);
 }
 
-u32 access_offset(const Cpu& cpu, const ExitPoint& exit) {
+namespace {
+
+u64 long_offset(const CpuState& state, const ExitPoint& exit) {
+  const Insn& insn = *exit.insn;
+  switch (exit.address) {
+    case AddressForm::Operand: return effective_address(state, insn);
+    case AddressForm::BitString: {
+      const u64 index = state.gpr[insn.reg];
+      const i64 unit = exit.size == 8   ? static_cast<i64>(index) >> 6
+                       : exit.size == 4 ? static_cast<i32>(index) >> 5
+                                        : static_cast<i16>(index) >> 4;
+      return masked_offset(insn, effective_address(state, insn) + static_cast<u64>(unit) * exit.size);
+    }
+    case AddressForm::Table: return masked_offset(insn, state.gpr[kEbx] + (state.gpr[kEax] & 0xFF));
+    case AddressForm::Push: return state.gpr[kEsp] - exit.size;
+    case AddressForm::PushSelector: return state.gpr[kEsp] - sizeof(u64);
+    case AddressForm::StackTop: return state.gpr[kEsp];
+    case AddressForm::Frame: return state.gpr[kEbp];
+    case AddressForm::Source: return masked_offset(insn, state.gpr[kEsi]);
+    case AddressForm::Destination: return masked_offset(insn, state.gpr[kEdi]);
+  }
+  return 0;
+}
+
+}  // namespace
+
+u64 access_offset(const Cpu& cpu, const ExitPoint& exit) {
   const CpuState& state = cpu.state();
+  if (state.mode.code64) return long_offset(state, exit);
   const u32 mask = cpu.stack_mask();
   switch (exit.address) {
     case AddressForm::Operand: return static_cast<u32>(effective_address(state, *exit.insn));

@@ -13,6 +13,6 @@ void settle_entry(Cpu& cpu, const FlagRecords& records);
 // CpuState::flags become what they are at the exit.
 void settle_flags(Cpu& cpu, const FlagRecords& records, const ExitPoint& exit);
 // The offset in its segment of the access that the exit belongs to.
-u32 access_offset(const Cpu& cpu, const ExitPoint& exit);
+u64 access_offset(const Cpu& cpu, const ExitPoint& exit);
 
 }  // namespace relic86::jit

@@ -1,5 +1,7 @@
 #include "jit/runtime/flags.h"
 
+#include <cstring>
+
 #include "base/assert.h"
 #include "cpu/semantics/exec_builder.h"
 
@@ -20,7 +22,7 @@ W left_of(Op op, W result, W right) {
 }
 
 template <class W>
-void run_step(Cpu& cpu, Op op, bool from_result, u32 a_raw, u32 b_raw, u32 c_raw) {
+void run_step(Cpu& cpu, Op op, bool from_result, u64 a_raw, u64 b_raw, u64 c_raw) {
   const Insn none;
   ExecBuilder builder(cpu, none);
   const W right = static_cast<W>(b_raw);
@@ -67,8 +69,8 @@ void run_step(Cpu& cpu, Op op, bool from_result, u32 a_raw, u32 b_raw, u32 c_raw
     case Op::Bsr: builder.bsr(a, b); break;
     case Op::SetCarry: builder.set_carry(a_raw != 0); break;
     case Op::SetZero: flags.set_eflags((flags.eflags() & ~u32{kZF}) | (a_raw != 0 ? u32{kZF} : 0u)); break;
-    case Op::Literal: flags.set_eflags(a_raw & (kZF | kPF | kCF)); break;
-    case Op::Image: flags.set_eflags(a_raw & kArithmeticFlags); break;
+    case Op::Literal: flags.set_eflags(static_cast<u32>(a_raw) & (kZF | kPF | kCF)); break;
+    case Op::Image: flags.set_eflags(static_cast<u32>(a_raw) & kArithmeticFlags); break;
     case Op::Shld:
       if constexpr (sizeof(W) > 1) builder.shld(a, b, count3);
       break;
@@ -79,25 +81,36 @@ void run_step(Cpu& cpu, Op op, bool from_result, u32 a_raw, u32 b_raw, u32 c_raw
   }
 }
 
-u32 operand_value(const CpuState& state, const EngineArea& area, const FlagOperand& operand) {
+// wide: what is kept in slots has eight bytes.
+u64 operand_value(const CpuState& state, const EngineArea& area, const FlagOperand& operand, bool wide) {
   switch (operand.kind) {
     case FlagOperand::None: return 0;
-    case FlagOperand::Register: return state.gpr32(operand.value);
+    case FlagOperand::Register: return state.gpr[operand.value];
     case FlagOperand::HighByte: return state.gpr32(operand.value & 3) >> 8 & 0xFF;
-    case FlagOperand::Immediate: return operand.value;
-    case FlagOperand::Slot: return area.slots[operand.value];
+    case FlagOperand::Immediate: return static_cast<u64>(i64{static_cast<i32>(operand.value)});
+    case FlagOperand::Slot:
+      if (!wide) return area.slots[operand.value];
+      u64 value;
+      std::memcpy(&value, &area.slots[operand.value], sizeof value);
+      return value;
   }
   return 0;
 }
 
+// The second operand of a shift is a count of one byte.
+bool takes_count(Op op) { return info(op).operands[1] == Slot::Byte; }
+
+u32 step_size(u32 descriptor) { return descriptor >> 16 & 0xFF; }
+
 }  // namespace
 
-void apply_step(Cpu& cpu, u32 descriptor, u32 a, u32 b, u32 c) {
+void apply_step(Cpu& cpu, u32 descriptor, u64 a, u64 b, u64 c) {
   const Op op = static_cast<Op>(descriptor >> 8 & 0xFF);
   const bool from_result = (descriptor >> 24 & 1) != 0;
-  switch (descriptor >> 16 & 0xFF) {
+  switch (step_size(descriptor)) {
     case 1: run_step<u8>(cpu, op, from_result, a, b, c); break;
     case 2: run_step<u16>(cpu, op, from_result, a, b, c); break;
+    case 8: run_step<u64>(cpu, op, from_result, a, b, c); break;
     default: run_step<u32>(cpu, op, from_result, a, b, c); break;
   }
 }
@@ -105,16 +118,25 @@ void apply_step(Cpu& cpu, u32 descriptor, u32 a, u32 b, u32 c) {
 void apply_step(Cpu& cpu, const FlagStep& step) {
   const CpuState& state = cpu.state();
   const EngineArea& area = engine_area(cpu.state());
-  apply_step(cpu, step.descriptor(), operand_value(state, area, step.a), operand_value(state, area, step.b),
-             operand_value(state, area, step.c));
+  const bool wide = step.size == 8;
+  apply_step(cpu, step.descriptor(), operand_value(state, area, step.a, wide),
+             operand_value(state, area, step.b, wide && !takes_count(step.op)),
+             operand_value(state, area, step.c, false));
 }
 
 void settle_home(Cpu& cpu) {
   EngineArea& area = engine_area(cpu.state());
   if (area.home_step != 0) {
-    apply_step(cpu, area.home_step, area.home_operand[0], area.home_operand[1], area.home_operand[2]);
+    if (step_size(area.home_step) == 8) {
+      apply_step(cpu, area.home_step, area.home_wide[0], area.home_wide[1], static_cast<u32>(area.home_wide[2]));
+    } else {
+      apply_step(cpu, area.home_step, area.home_operand[0], area.home_operand[1], area.home_operand[2]);
+    }
   }
-  if (area.home_partial != 0) apply_step(cpu, area.home_partial, area.home_partial_result, 0, 0);
+  if (area.home_partial != 0) {
+    const bool wide = step_size(area.home_partial) == 8;
+    apply_step(cpu, area.home_partial, wide ? area.home_partial_wide : area.home_partial_result, 0, 0);
+  }
   area.home_step = area.home_partial = 0;
 }
 

@@ -11,7 +11,7 @@ namespace relic86::jit {
 
 struct FlagOperand {
   enum Kind : u8 { None, Register, HighByte, Immediate, Slot } kind = None;
-  u32 value = 0;  // register number, constant or slot
+  u32 value = 0;  // register number, constant (of a step of eight bytes: sign-extended) or slot
 };
 
 struct FlagStep {
@@ -24,7 +24,7 @@ struct FlagStep {
 };
 
 // Flags after one step with the given operands, on top of what CpuState::flags holds.
-void apply_step(Cpu& cpu, u32 descriptor, u32 a, u32 b, u32 c);
+void apply_step(Cpu& cpu, u32 descriptor, u64 a, u64 b, u64 c);
 // The home's value goes to CpuState::flags, which becomes the home.
 void settle_home(Cpu& cpu);
 // A step whose operands are in CpuState and EngineArea.

@@ -16,7 +16,7 @@ struct Translation;
 enum class ExitKind : u8 {
   Budget,    // at the block's entry: fewer instructions left than the block has
   Branch,    // a direct branch or the block's end: may be linked
-  Indirect,  // EngineArea::target holds EIP
+  Indirect,  // EngineArea::target holds EIP, all of it
   Before,    // before insn, which the interpreter is to carry out
   Fault,     // insn faulted: Cpu::fault() says how
   Done,      // a cold instruction completed and left the state final
@@ -56,12 +56,13 @@ struct ExitPoint {
   // A branch that leaves its flags as a record, naming these guest registers: targets that allow it are jumped to at
   // once, others from the stub, by the late jump, when the flags have been written home.
   bool lazy : 1 = false;
-  u8 lazy_registers = 0;
+  u16 lazy_registers = 0;
   u32 late_jump_offset = 0, late_stub_offset = 0;
   // Branch: the jump that is patched.
-  u32 jump_offset = 0;    // of the 32-bit displacement, from the code's start
-  u32 stub_offset = 0;    // of a trap, too
-  bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
+  u32 jump_offset = 0;     // of the 32-bit displacement, from the code's start
+  u32 stub_offset = 0;     // of a trap, too
+  bool loop : 1 = false;   // closes the block's loop: its fixed pages are in their registers
+  bool taken : 1 = false;  // the instruction names the target
   bool linkable : 1 = false;
   bool crosses : 1 = false;   // to another page: 64 bits of its host address + 1 are patched too
   u32 check_offset = 0;       // where they stand
@@ -100,7 +101,7 @@ struct Translation {
   std::vector<u32> flag_records;  // numbers of what this block leaves behind
   // May be entered with a record for flags: unless one of these registers is in it.
   bool lazy_entry = false;
-  u8 entry_clobbers = 0;
+  u16 entry_clobbers = 0;
   std::vector<ExitPoint*> incoming;  // linked jumps of others (and itself)
   Translation* next_mode = nullptr;  // the same block under another mode
 

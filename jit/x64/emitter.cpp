@@ -3,10 +3,13 @@
 #include <bit>
 
 #include "base/assert.h"
+#include "jit/runtime/engine_area.h"
 
 namespace relic86::jit::x64 {
 
 namespace {
+
+bool fits_immediate(u64 value) { return static_cast<u64>(static_cast<i64>(static_cast<i32>(value))) == value; }
 
 // asmjit reports what it cannot encode here; the block is then given up.
 class Refusal final : public asmjit::ErrorHandler {
@@ -72,10 +75,10 @@ bool Emitter::run() {
   }
   failed_at_ = ir_.insns.size();
   translation_.lazy_entry = options_.lazy_flags && !entry_exposed_;
-  translation_.entry_clobbers = static_cast<u8>(entry_clobbers_);
+  translation_.entry_clobbers = static_cast<u16>(entry_clobbers_);
   for (ExitPoint* const exit : passing_) {
     exit->lazy = translation_.lazy_entry;
-    exit->lazy_registers = static_cast<u8>(~entry_clobbers_);  // what a record may name here
+    exit->lazy_registers = static_cast<u16>(~entry_clobbers_);  // what a record may name here
   }
   return !refusal.failed && !failed_;
 }
@@ -125,10 +128,12 @@ void Emitter::node(u16 id) {
       break;
     case Op::PatchedImmediate: patched_immediate(id); break;
     case Op::GetRegister:
-      value.kind = n.size == 1 && n.reg >= 4 ? Value::High : Value::Guest;
-      value.reg = value.kind == Value::High ? n.reg & 3 : n.reg;
+      value.reg = register_of(n);
+      value.kind = names_high_byte(n) ? Value::High : value.reg < kPinned ? Value::Guest : Value::Stored;
       break;
     case Op::SetRegister: set_register(id); break;
+    case Op::SetRegisterIf: set_register_if(id); break;
+    case Op::SignCopies: sign_copies(id); break;
     case Op::Address:
     case Op::BitAddress: value.kind = Value::Address; break;
     case Op::Load: load(id); break;
@@ -239,7 +244,8 @@ void Emitter::patched_immediate(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
   a_.mov(kAddress, reinterpret_cast<u64>(insn().patched));
-  a_.mov(sized(host, 4), x86::dword_ptr(kAddress));
+  const unsigned bytes = at(id).size == 8 ? 8 : 4;
+  a_.mov(sized(host, bytes), Mem(kAddress, 0, bytes));
   if (at(id).size < 4) a_.movzx(sized(host, 4), sized(host, at(id).size));
 }
 
@@ -277,9 +283,10 @@ void Emitter::set_temporary(u16 id, u8 host) {
 void Emitter::lea_address(const Gp& to, u16 address, i32 extra) {
   const Node& named = at(address);
   const Node& n = named.op == Op::BitAddress ? at(named.a) : named;
+  if (mode_.code64) return lea_long_address(to, n, extra);
   narrow_ = n.address_size == 2;
   const bool base = n.base != kNoRegister, index = n.index != kNoRegister;
-  const u32 constant = n.immediate + static_cast<u32>(extra);
+  const u32 constant = static_cast<u32>(n.immediate) + static_cast<u32>(extra);
   if (!base && !index) {
     a_.mov(to.r32(), narrow_ ? constant & 0xFFFF : constant);
     return;
@@ -304,13 +311,73 @@ void Emitter::lea_address(const Gp& to, u16 address, i32 extra) {
   if (narrow_) a_.movzx(to.r32(), to.r16());
 }
 
+// Offsets of 64-bit code, and of 32 bits if the instruction says so. kAddress may be needed besides `to`. No flags
+// change.
+void Emitter::lea_long_address(const Gp& to, const Node& n, i32 extra) {
+  narrow_ = false;
+  const Gp whole = n.address_size == 8 ? to : to.r32();
+  i64 displacement = static_cast<i64>(n.immediate) + extra;
+  if (n.base == kRipRegister) {
+    a_.mov(kAddress, area(offsetof(EngineArea, page_eip), 8));
+    lea_long(whole, &kAddress, nullptr, 0, displacement + page_offset_);
+    return;
+  }
+  const bool based = n.base != kNoRegister, indexed = n.index != kNoRegister;
+  const bool base_stored = based && n.base >= kPinned, index_stored = indexed && n.index >= kPinned;
+  const Gp base = based && !base_stored ? guest(n.base, 8) : kAddress;
+  Gp index = indexed && !index_stored ? guest(n.index, 8) : kAddress;
+  u8 temporary = 0;
+  if (base_stored) a_.mov(base, gpr(n.base, 8));
+  if (index_stored && !(base_stored && n.base == n.index)) {
+    if (base_stored) {
+      temporary = take();
+      index = sized(temporary, 8);
+    }
+    a_.mov(index, gpr(n.index, 8));
+  }
+  lea_long(whole, based ? &base : nullptr, indexed ? &index : nullptr, n.scale, displacement);
+  if (temporary != 0) give(temporary);
+}
+
+void Emitter::lea_long(const Gp& to, const Gp* base, const Gp* index, u8 scale, i64 displacement) {
+  if (base == nullptr && index == nullptr) return load_constant(to, static_cast<u64>(displacement));
+  const i32 near = static_cast<i32>(displacement);
+  const i64 rest = displacement - near;
+  if (base != nullptr && index != nullptr) {
+    a_.lea(to, x86::ptr(*base, *index, scale, near));
+  } else if (index != nullptr) {
+    a_.lea(to, x86::ptr(u64{0}, *index, scale).cloneAdjusted(near));
+  } else if (near != 0) {
+    a_.lea(to, x86::ptr(*base, near));
+  } else if (to.id() != base->id() || to.size() != 8) {
+    a_.mov(to, sized(base->id(), to.size()));
+  }
+  if (rest == 0) return;
+  const u8 host = take();
+  load_constant(sized(host, 8), static_cast<u64>(rest));
+  a_.lea(to, x86::ptr(to.r64(), sized(host, 8)));
+  give(host);
+}
+
+void Emitter::load_constant(const Gp& to, u64 value) {
+  const i64 number = static_cast<i64>(value);
+  if (to.size() < 8 || value <= ~u32{0}) {
+    a_.mov(to.r32(), static_cast<u32>(value));
+  } else if (number == static_cast<i32>(number)) {
+    a_.mov(to, static_cast<i32>(number));
+  } else {
+    a_.movabs(to, value);
+  }
+}
+
+Emitter::Mem Emitter::gpr(unsigned guest_register, unsigned bytes) const {
+  return state(offsetof(CpuState, gpr) + guest_register * sizeof(u64), bytes);
+}
+
 Emitter::Gp Emitter::in_register(u16 id, unsigned bytes) {
   Value& value = values_[id];
   switch (value.kind) {
-    case Value::Guest: {
-      // SPL, BPL and kin are no guest registers: a byte of ESP to EDI only occurs as the low part of a wider value.
-      return guest(value.reg, bytes);
-    }
+    case Value::Guest: return guest(value.reg, bytes);
     case Value::Temporary: return sized(value.reg, bytes);
     default: return sized(in_temporary(id, bytes), bytes);
   }
@@ -328,31 +395,39 @@ u8 Emitter::in_temporary(u16 id, unsigned bytes) {
 asmjit::Operand Emitter::source(u16 id, unsigned bytes) {
   const Value& value = values_[id];
   if (value.kind == Value::Constant) {
-    const u32 c = value.constant;
+    const u64 c = value.constant;
     if (bytes == 1) return asmjit::Imm(static_cast<i8>(c));
     if (bytes == 2) return asmjit::Imm(static_cast<i16>(c));
-    return asmjit::Imm(static_cast<i32>(c));
+    if (bytes == 4 || fits_immediate(c)) return asmjit::Imm(static_cast<i32>(c));
   }
   return in_register(id, bytes);
+}
+
+asmjit::Operand Emitter::operand(u16 id, unsigned bytes) {
+  if (values_[id].kind == Value::Stored) return gpr(values_[id].reg, bytes);
+  return source(id, bytes);
 }
 
 void Emitter::move_to(const Gp& to, u16 id, unsigned bytes) {
   const Value& value = values_[id];
   const Gp to32 = to.r32();
+  const unsigned wide = bytes == 8 ? 8 : 4;
+  const Gp whole = sized(to.id(), wide);
   switch (value.kind) {
-    case Value::Constant: a_.mov(to32, value.constant); break;
+    case Value::Constant: load_constant(whole, value.constant); break;
     case Value::Guest:
-      if (kHostOfGuest[value.reg] != to.id()) a_.mov(to32, guest(value.reg, 4));
+      if (kHostOfGuest[value.reg] != to.id()) a_.mov(whole, guest(value.reg, wide));
       break;
+    case Value::Stored: a_.mov(whole, gpr(value.reg, wide)); break;
     case Value::Temporary:
-      if (value.reg != to.id()) a_.mov(to32, sized(value.reg, 4));
+      if (value.reg != to.id()) a_.mov(whole, sized(value.reg, wide));
       break;
     case Value::High:
       a_.movzx(kAddress.r32(), x86::gpb_hi(value.reg));
       if (to.id() != kAddress.id()) a_.mov(to32, kAddress.r32());
       break;
     case Value::Address:
-      lea_address(to, id);
+      lea_address(whole, id);
       if (bytes == 2) a_.movzx(to32, to.r16());
       break;
     default: RELIC86_ASSERT(false);
@@ -363,36 +438,51 @@ void Emitter::before_write(u8 guest_register, u16 now) {
   for (u16 id = 0; id < now; ++id) {
     Value& value = values_[id];
     if (value.last_use <= now || value.reg != guest_register) continue;
-    if (value.kind == Value::Guest || value.kind == Value::High) (void)in_temporary(id, 4);
+    const bool there = value.kind == Value::Guest || value.kind == Value::High || value.kind == Value::Stored;
+    if (there) (void)in_temporary(id, at(id).size == 8 ? 8 : 4);
   }
 }
 
 bool Emitter::destination(u16 id, u8& guest_register) const {
+  return only_setter(id, guest_register) && guest_register < kPinned;
+}
+
+i32 Emitter::stored_in(u16 id) const {
+  u8 reg = 0;
+  return only_setter(id, reg) && reg >= kPinned ? i32{reg} : -1;
+}
+
+bool Emitter::only_setter(u16 id, u8& guest_register) const {
   if (uses(id) != 1) return false;
   const u16 user = values_[id].last_use;
   const Node& n = at(user);
-  if (n.op != Op::SetRegister || n.size != at(id).size || (n.size == 1 && n.reg >= 4)) return false;
+  if (n.op != Op::SetRegister || n.size != at(id).size || names_high_byte(n)) return false;
+  const u8 reg = register_of(n);
   // Nothing between the two may leave the block, read the register's old value or write it.
   for (u16 between = static_cast<u16>(id + 1); between < user; ++between) {
     if (!info(at(between).op).has(kOpSilent)) return false;
   }
   for (u16 older = 0; older < id; ++older) {
     const Value& value = values_[older];
-    if (value.last_use > id && value.reg == n.reg && (value.kind == Value::Guest || value.kind == Value::High)) {
-      return false;
-    }
+    const bool there = value.kind == Value::Guest || value.kind == Value::High || value.kind == Value::Stored;
+    if (value.last_use > id && value.reg == reg && there) return false;
     if (value.kind == Value::Address && value.last_use > id) return false;
   }
-  guest_register = n.reg;
+  guest_register = reg;
   return true;
 }
 
 void Emitter::set_register(u16 id) {
   const Node& n = at(id);
   Value& value = values_[n.a];
-  const bool high = n.size == 1 && n.reg >= 4;
-  const u8 reg = high ? n.reg & 3 : n.reg;
-  if (value.kind == Value::Guest && value.reg == reg && !high) return;  // already there
+  const bool high = names_high_byte(n);
+  const u8 reg = register_of(n);
+  if (reg >= kPinned) return set_stored_register(id);
+  if (value.kind == Value::Guest && value.reg == reg && !high) {  // already there
+    // MOV EAX,EAX clears the upper half of RAX.
+    if (mode_.code64 && n.size == 4 && at(n.a).op == Op::GetRegister) a_.mov(guest(reg, 4), guest(reg, 4));
+    return;
+  }
   if (value.kind == Value::High && value.reg == reg && high) return;
   before_write(reg, id);
   if (high) {
@@ -411,14 +501,52 @@ void Emitter::set_register(u16 id) {
   if (value.kind == Value::Constant) {
     if (n.size == 1) a_.mov(to, static_cast<i8>(value.constant));
     if (n.size == 2) a_.mov(to, static_cast<i16>(value.constant));
-    if (n.size == 4) a_.mov(to, value.constant);
+    if (n.size >= 4) load_constant(to, value.constant);
   } else if (value.kind == Value::High && n.size == 1 && reg < 4) {
     a_.mov(x86::gpb_lo(reg), x86::gpb_hi(value.reg));
-  } else if (value.kind == Value::Address && n.size == 4) {
+  } else if (value.kind == Value::Address && n.size >= 4) {
     lea_address(to, n.a);
+  } else if (value.kind == Value::Stored) {
+    a_.mov(to, gpr(value.reg, n.size));
   } else {
     a_.mov(to, in_register(n.a, n.size));
   }
+}
+
+// A write of four bytes clears the upper half, as in a host register.
+void Emitter::set_stored_register(u16 id) {
+  const Node& n = at(id);
+  const u8 reg = register_of(n);
+  Value& value = values_[n.a];
+  before_write(reg, id);
+  const unsigned bytes = n.size == 4 ? 8 : n.size;
+  if (value.kind == Value::Constant && (n.size < 4 || fits_immediate(value.constant))) {
+    const i64 number = static_cast<i64>(value.constant);
+    a_.mov(gpr(reg, bytes), n.size == 1   ? static_cast<i8>(number)
+                            : n.size == 2 ? static_cast<i16>(number)
+                                          : static_cast<i32>(number));
+    return;
+  }
+  // Temporaries of four bytes have nothing in their upper halves; of a guest register that is not known.
+  const bool plain = value.kind == Value::Guest && (n.size != 4 || at(n.a).op != Op::GetRegister);
+  a_.mov(gpr(reg, bytes), plain ? guest(value.reg, bytes) : sized(in_temporary(n.a, n.size), bytes));
+}
+
+void Emitter::set_register_if(u16 id) {
+  const Node& n = at(id);
+  const u8 reg = register_of(n);
+  before_write(reg, id);
+  const Gp value = sized(in_temporary(n.b, n.size), 8);  // its upper half is empty
+  const Truth truth = truth_of(n.a);
+  if (reg < kPinned) {
+    a_.cmov(truth.code, guest(reg, 8), value);
+    return;
+  }
+  const u8 host = take();
+  a_.mov(sized(host, 8), gpr(reg, 8));
+  a_.cmov(truth.code, sized(host, 8), value);
+  a_.mov(gpr(reg, 8), sized(host, 8));
+  give(host);
 }
 
 // AH and kin from a register that needs a REX prefix: by way of AL. No flags change.

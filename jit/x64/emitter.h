@@ -60,9 +60,10 @@ class Emitter {
 
   // Where a value is.
   struct Value {
-    enum Kind : u8 { Nothing, Guest, High, Temporary, Constant, Address, Pending } kind = Nothing;
+    // Stored: a guest register that has no host register.
+    enum Kind : u8 { Nothing, Guest, High, Stored, Temporary, Constant, Address } kind = Nothing;
     u8 reg = 0;  // guest register (High: 0 to 3), or host number of the temporary
-    u32 constant = 0;
+    u64 constant = 0;
     u8 host_pointer = 0;  // Address: temporary that holds the host address of the access, 0 if none
     bool shared = false;  // Address: shared_place is where the access is
     Mem shared_place{};
@@ -84,14 +85,27 @@ class Emitter {
   Gp in_register(u16 id, unsigned bytes);          // as it is: a guest register or temporary
   u8 in_temporary(u16 id, unsigned bytes);         // a temporary that may be changed; becomes the value's
   asmjit::Operand source(u16 id, unsigned bytes);  // register or immediate
+  // Register, immediate, or the place of a guest register in CpuState.
+  asmjit::Operand operand(u16 id, unsigned bytes);
   void move_to(const Gp& to, u16 id, unsigned bytes);
   // Older values of a guest register that are used later move away before it is written.
   void before_write(u8 guest_register, u16 now);
   // The one SetRegister that takes value id, if it is a plain register of the same width and nothing is in the way.
   bool destination(u16 id, u8& guest_register) const;
+  // Whether that register has a host register or not.
+  bool only_setter(u16 id, u8& guest_register) const;
+  // Of a result that is in no guest register: the one in CpuState to which it goes at once, else -1.
+  i32 stored_in(u16 id) const;
   void set_register(u16 id);
+  void set_stored_register(u16 id);
+  void set_register_if(u16 id);
+  void load_constant(const Gp& to, u64 value);
+  // A guest register where it stands.
+  Mem gpr(unsigned guest_register, unsigned bytes) const;
   void write_high(u8 guest_register, const Gp& low_byte);
   void lea_address(const Gp& to, u16 address, i32 extra = 0);  // of an Address
+  void lea_long_address(const Gp& to, const Node& n, i32 extra);
+  void lea_long(const Gp& to, const Gp* base, const Gp* index, u8 scale, i64 displacement);
 
   // --- Memory ---
   void load(u16 id);
@@ -113,6 +127,7 @@ class Emitter {
                      bool aligned = false, const Label* split = nullptr, Missing missing = Missing::Slow,
                      const Label* missed = nullptr);
   AddressForm operand_address(u16 address);
+  void add_bit_unit(const Node& n);
   // The segment of the operand that an access names.
   unsigned segment_of(const Node& access) const {
     const Node& address = at(access.a);
@@ -176,13 +191,14 @@ class Emitter {
   void select(u16 id);
   void truth(u16 id);
   void plain(u16 id);
+  void sign_copies(u16 id);
   void set_direction(u16 id);
   void set_carry(u16 id);
 
   // --- Flags ---
   FlagOperand capture(u16 id, unsigned bytes, u32 clobbered);
   FlagOperand capture_register(const Gp& reg, i32 guest_register, u32 clobbered);
-  FlagOperand new_slot();
+  FlagOperand new_slot(unsigned bytes = 4);
   FlagNeed need(u32 defined) const { return flag_need(ir_, index_, defined); }
   void add_step(const FlagStep& step, bool full);
   void host_flags(u32 valid) { host_flags_ = valid; }
@@ -190,10 +206,16 @@ class Emitter {
   x86::CondCode condition_code(u32 condition);
   bool rebuild(u32 mask);
   bool rebuild(const FlagStep& step, u32 mask);
-  void fetch_operand(const FlagOperand& operand);
+  void fetch_operand(const FlagOperand& operand, unsigned bytes);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);
   i32 table(bool write) const;  // of the TLB, by privilege
   i32 code_table() const;
+  // A field of the inline table's slot at this offset, of 64-bit code.
+  Mem inline_slot(const Gp& slot, std::size_t field) const;
+  void take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss);
+  void find_long_page(const Gp& host, bool writable, unsigned bytes, const Label& slow, const Label& over);
+  void add_long_base(unsigned segment, const Gp& scratch, const Label& slow);
+  Mem translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned);
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
@@ -207,7 +229,7 @@ class Emitter {
   void carry_in();
   void write_home();
   bool leave_record();
-  u8 registers_of_steps() const;
+  u16 registers_of_steps() const;
   // The chain of steps as it stands, to go on with it in deferred code.
   struct Chain {
     std::size_t index = 0;
@@ -217,7 +239,7 @@ class Emitter {
   };
   Chain chain() const;
   void restore(const Chain& chain);
-  void home_operand(std::size_t offset, const FlagOperand& operand);
+  void home_operand(std::size_t offset, const FlagOperand& operand, unsigned bytes = 4);
   asmjit::Operand step_operand(const FlagOperand& operand, const Gp& scratch, unsigned bytes, bool& good);
 
   // --- Branches ---
@@ -230,6 +252,8 @@ class Emitter {
   void check_block();
   void check_second_page(const Label& other);
   void check_target(u16 id);
+  void check_canonical_target(const Node& n);
+  void check_canonical(const Gp& address, const Label& beyond);
   void check_taken(i32 target, unsigned bytes);
   void compare_with_code_limit(const Label& beyond);
   void store_page(const Gp& page_eip, const Gp& scratch);
@@ -238,6 +262,12 @@ class Emitter {
   void jump_if(u16 id);
   void counting_jump(u16 id);
   void load_eip(const Gp& to, i32 place);
+  void store_page_eip(const Gp& page_eip);
+  void find_long_code(const Gp& rip, const Label& other);
+  void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
+  // Of branch targets in this code.
+  Gp code_register(const Gp& of) const { return sized(of.id(), mode_.code64 ? 8 : 4); }
+  unsigned code_bytes() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
   void cross_page_exit(i32 target);
   void direct_exit(i32 target, unsigned bytes, unsigned undone);
@@ -262,6 +292,10 @@ class Emitter {
   // The instruction again, its register operands as they are (general ones by their host number).
   void encode_register();
   void encode_memory(const Mem& operand);
+  unsigned unit_operand(u8 number, bool general) const;
+  u8 general_operand() const;
+  void load_general();
+  void store_general();
   void encode_opcode(unsigned rex);
   void capture_comparison();
   void point_x87_here();
@@ -396,6 +430,7 @@ class Emitter {
   u16 first_step_ = 0;
   u32 next_slot_ = 0;
   bool home_current_ = true;               // the home holds everything
+  u8 general_ = 0;  // temporary that stands for the present instruction's general register, 0 if it needs none
   bool units_held_ = false;                // from here on the host's units hold the guest's registers
   std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
   unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any

@@ -51,14 +51,17 @@ void Emitter::binary(u16 id) {
   step.op = n.op;
   step.size = static_cast<u8>(bytes);
   if (uses(id) == 0) {  // CMP, TEST
-    const Gp left = in_register(n.a, bytes);
-    const asmjit::Operand right = source(n.b, bytes);
+    const u32 written = look.clobbered | insn().writes_registers;
+    const bool stored = values_[n.a].kind == Value::Stored;
+    const auto whole = [this](u16 v) { return values_[v].kind == Value::Guest || values_[v].kind == Value::Stored; };
+    const bool same = n.op == Op::And && whole(n.a) && whole(n.b) && values_[n.a].reg == values_[n.b].reg;
+    if (look.needed() && stored) step.a = capture(n.a, bytes, written);
+    const asmjit::Operand left = stored ? asmjit::Operand(gpr(values_[n.a].reg, bytes)) : in_register(n.a, bytes);
+    const bool place = stored || n.op == Op::And;  // one operand in memory is enough
+    const asmjit::Operand right = place ? source(n.b, bytes) : operand(n.b, bytes);
     a_.emit(n.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, left, right);
     if (look.needed()) {
-      const u32 written = look.clobbered | insn().writes_registers;
-      const bool same = n.op == Op::And && values_[n.a].kind == Value::Guest && values_[n.b].kind == Value::Guest &&
-                        values_[n.a].reg == values_[n.b].reg;
-      step.a = capture(n.a, bytes, written);
+      if (!stored) step.a = capture(n.a, bytes, written);
       if (same) {
         step.from_result = true;
       } else {
@@ -92,7 +95,7 @@ void Emitter::binary(u16 id) {
     }
   }
   Gp to;
-  const asmjit::Operand from = source(right, bytes);
+  const asmjit::Operand from = operand(right, bytes);
   if (direct) {
     to = guest(reg, bytes);
     if (!is_destination(left)) move_to(to, left, bytes);
@@ -116,7 +119,7 @@ void Emitter::binary(u16 id) {
   values_[id].reg = direct ? reg : static_cast<u8>(to.id());
   if (look.needed() && !carries) {
     step.from_result = true;
-    step.a = capture_register(to, direct ? reg : -1, look.clobbered);
+    step.a = capture_register(to, direct ? reg : stored_in(id), look.clobbered);
   }
   add_step(step, true);
   host_flags(logic ? kHostLogic : u32{kArithmeticFlags});
@@ -147,7 +150,7 @@ void Emitter::unary(u16 id) {
   step.op = n.op;
   step.size = static_cast<u8>(bytes);
   step.from_result = true;
-  if (look.needed()) step.a = capture_register(to, direct ? reg : -1, look.clobbered);
+  if (look.needed()) step.a = capture_register(to, direct ? reg : stored_in(id), look.clobbered);
   add_step(step, !counting);
   host_flags(counting ? (host_flags_ & kCF) | (kArithmeticFlags & ~kCF) : u32{kArithmeticFlags});
 }
@@ -159,7 +162,7 @@ void Emitter::shift(u16 id) {
   const bool rotate = info(n.op).flags_defined != kArithmeticFlags;
   const Value& count = values_[n.b];
   const bool fixed = count.kind == Value::Constant;
-  const u32 amount = count.constant & 31;
+  const u32 amount = static_cast<u32>(count.constant) & (bytes == 8 ? 63 : 31);
   if (!fixed && (count.kind != Value::Guest || count.reg != kEcx)) failed_ = true;
   u8 reg = 0;
   const bool direct = destination(id, reg) && values_[n.a].kind == Value::Guest && values_[n.a].reg == reg;
@@ -167,6 +170,7 @@ void Emitter::shift(u16 id) {
     if (direct) {
       values_[id].kind = Value::Guest;
       values_[id].reg = reg;
+      if (mode_.code64 && bytes == 4) a_.mov(guest(reg, 4), guest(reg, 4));  // the upper half goes all the same
     } else {
       const u8 host = take();
       move_to(sized(host, bytes), n.a, bytes);
@@ -227,7 +231,7 @@ void Emitter::double_shift(u16 id) {
   const Node n = at(id);
   const Value& count = values_[n.c];
   const bool fixed = count.kind == Value::Constant;
-  const u32 amount = count.constant & 31;
+  const u32 amount = static_cast<u32>(count.constant) & (n.size == 8 ? 63 : 31);
   if (!fixed && (count.kind != Value::Guest || count.reg != kEcx)) failed_ = true;
   if (fixed && amount == 0) failed_ = true;  // nobody writes this
   u8 reg = 0;
@@ -273,22 +277,25 @@ void Emitter::multiply(u16 id) {
   if (uses(high) == 0) {  // IMUL to one register
     u8 reg = 0;
     const bool direct = destination(low, reg);
-    if (!direct) failed_ = true;
     const u32 written = look.clobbered | insn().writes_registers;
     if (look.needed()) {
       step.a = capture(n.a, bytes, written);
       step.b = capture(n.b, bytes, written);
     }
-    const Gp to = guest(reg, bytes);
-    const asmjit::Operand right = source(n.b, bytes);
+    const asmjit::Operand right = operand(n.b, bytes);
+    const Gp to = direct ? guest(reg, bytes) : sized(take(), bytes);
     if (right.isImm()) {
       a_.emit(x86::Inst::kIdImul, to, in_register(n.a, bytes), right);
     } else {
-      if (values_[n.a].kind != Value::Guest || values_[n.a].reg != reg) failed_ = true;
+      if (!direct) {
+        move_to(to, n.a, bytes);
+      } else if (values_[n.a].kind != Value::Guest || values_[n.a].reg != reg) {
+        failed_ = true;
+      }
       a_.emit(x86::Inst::kIdImul, to, right);
     }
-    values_[low].kind = Value::Guest;
-    values_[low].reg = reg;
+    values_[low].kind = direct ? Value::Guest : Value::Temporary;
+    values_[low].reg = direct ? reg : static_cast<u8>(to.id());
   } else {
     const u32 written = look.clobbered | insn().writes_registers;
     if (look.needed()) {
@@ -396,15 +403,15 @@ void Emitter::bit_scan(u16 id) {
   const FlagNeed look = need(kArithmeticFlags);
   u8 reg = 0;
   const bool direct = destination(id, reg) && values_[n.b].kind == Value::Guest && values_[n.b].reg == reg;
-  if (!direct) failed_ = true;
   FlagStep step;
   step.op = n.op;
   step.size = static_cast<u8>(bytes);
   if (look.needed()) step.a = capture(n.a, bytes, look.clobbered | insn().writes_registers);
-  const Gp to = guest(reg, bytes);
+  const Gp to = direct ? guest(reg, bytes) : sized(take(), bytes);
+  if (!direct) move_to(to, n.b, bytes);
   a_.emit(instruction_of(n.op), to, in_register(n.a, bytes));
-  values_[id].kind = Value::Guest;
-  values_[id].reg = reg;
+  values_[id].kind = direct ? Value::Guest : Value::Temporary;
+  values_[id].reg = direct ? reg : static_cast<u8>(to.id());
   add_step(step, true);
   host_flags(kZF);
 }
@@ -435,10 +442,16 @@ void Emitter::extend(u16 id) {
   }
   u8 reg = 0;
   const bool direct = destination(id, reg);
-  const x86::Inst::Id move = n.op == Op::ZeroExtend ? x86::Inst::kIdMovzx : x86::Inst::kIdMovsx;
-  const Gp to = direct ? guest(reg, n.size) : sized(take(), n.size);
-  if (value.kind == Value::High && to.id() < 8) {
+  const bool zero = n.op == Op::ZeroExtend, half = from == 4;
+  const x86::Inst::Id move =
+      zero ? (half ? x86::Inst::kIdMov : x86::Inst::kIdMovzx) : (half ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx);
+  // A write of four bytes clears the rest.
+  const unsigned width = zero && n.size == 8 ? 4 : n.size;
+  const Gp to = direct ? guest(reg, width) : sized(take(), width);
+  if (value.kind == Value::High && to.id() < 8 && width < 8) {
     a_.emit(move, to, x86::gpb_hi(value.reg));
+  } else if (value.kind == Value::Stored) {
+    a_.emit(move, to, gpr(value.reg, from));
   } else {
     const Gp low = in_register(n.a, from);
     a_.emit(move, to, low);
@@ -451,7 +464,7 @@ void Emitter::select(u16 id) {
   const Node n = at(id);
   const unsigned bytes = n.size < 4 ? 4 : n.size;  // there is no CMOV of bytes; the upper part does not matter
   u8 reg = 0;
-  const bool direct = destination(id, reg) && n.size == 4;
+  const bool direct = destination(id, reg) && n.size >= 4;
   const Gp yes = in_register(n.b, bytes), no = in_register(n.c, bytes);
   const Truth truth = truth_of(n.a);  // last: the moves above leave the flags alone
   if (direct && values_[n.c].kind == Value::Guest && values_[n.c].reg == reg) {
@@ -492,12 +505,22 @@ void Emitter::plain(u16 id) {
     return;
   }
   u8 reg = 0;
-  const bool direct =
-      n.op == Op::ByteSwap && destination(id, reg) && values_[n.a].kind == Value::Guest && values_[n.a].reg == reg;
-  if (!direct) failed_ = true;
-  a_.bswap(guest(reg, 4));
+  const bool direct = destination(id, reg) && values_[n.a].kind == Value::Guest && values_[n.a].reg == reg;
+  const Gp to = direct ? guest(reg, n.size) : sized(take(), n.size);
+  if (!direct) move_to(to, n.a, n.size);
+  a_.bswap(to);
+  values_[id].kind = direct ? Value::Guest : Value::Temporary;
+  values_[id].reg = direct ? reg : static_cast<u8>(to.id());
+}
+
+// CQO leaves the flags alone; other registers do not occur.
+void Emitter::sign_copies(u16 id) {
+  const Value& source = values_[at(id).a];
+  u8 reg = 0;
+  if (!destination(id, reg) || reg != kEdx || source.kind != Value::Guest || source.reg != kEax) failed_ = true;
+  a_.cqo();
   values_[id].kind = Value::Guest;
-  values_[id].reg = reg;
+  values_[id].reg = kEdx;
 }
 
 void Emitter::set_direction(u16 id) {
@@ -513,7 +536,7 @@ void Emitter::set_direction(u16 id) {
 
 void Emitter::set_carry(u16 id) {
   constexpr u32 kComplement = 2;
-  const u32 carry = at(id).immediate;
+  const u32 carry = static_cast<u32>(at(id).immediate);
   if (carry == kComplement) {
     FlagStep step;
     step.op = Op::SetCarry;

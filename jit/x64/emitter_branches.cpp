@@ -25,7 +25,7 @@ void Emitter::restore(const Chain& chain) {
 Emitter::Truth Emitter::truth_of(u16 id) {
   const Node& n = at(id);
   switch (n.op) {
-    case Op::Condition: return {true, condition_code(n.immediate)};
+    case Op::Condition: return {true, condition_code(static_cast<u32>(n.immediate))};
     case Op::ZeroCount: {
       const Gp count = guest(kEcx, n.size);
       if (counting_) {
@@ -57,7 +57,7 @@ Emitter::Truth Emitter::truth_of(u16 id) {
 
 // Within the page a branch keeps EngineArea::page_eip, and its target stays below CS's limit.
 bool Emitter::linkable(i32 target, unsigned bytes) const {
-  return target >= 0 && target < static_cast<i32>(kPageSize) && (bytes == 4) == mode_.code32;
+  return target >= 0 && target < static_cast<i32>(kPageSize) && bytes == code_bytes();
 }
 
 ExitPoint* Emitter::branch_exit(i32 target) {
@@ -66,6 +66,7 @@ ExitPoint* Emitter::branch_exit(i32 target) {
   exit->from_home = true;
   exit->first_step = exit->last_step;
   exit->linkable = true;
+  exit->taken = target != next_eip();
   exit->eip_mask = mode_.code32 ? 0xFFFFFFFF : 0xFFFF;
   exit->loop = translation_.loop_offset != 0 && index_ + 1 == ir_.insns.size() && target == page_offset_;
   return exit;
@@ -142,14 +143,29 @@ void Emitter::patched_jump_if(x86::CondCode code, ExitPoint* exit) {
 
 // to := EIP of a place relative to the page. No flags change.
 void Emitter::load_eip(const Gp& to, i32 place) {
-  a_.mov(to.r32(), area(offsetof(EngineArea, page_eip)));
-  if (place != 0) a_.lea(to.r32(), x86::ptr(to.r64(), place));
+  const Gp eip = code_register(to);
+  a_.mov(eip, area(offsetof(EngineArea, page_eip), eip.size()));
+  if (place != 0) a_.lea(eip, x86::ptr(to.r64(), place));
+}
+
+void Emitter::store_page_eip(const Gp& page_eip) {
+  const Gp whole = code_register(page_eip);
+  a_.mov(area(offsetof(EngineArea, page_eip), whole.size()), whole);
 }
 
 // r10 := EIP of the page that lies `pages` behind this one. Jumps to `other` unless its TLB entry leads to the host
 // address that `expected` (patched, or known) says, less one. Uses kAddress and r11.
 u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
   load_eip(x86::r10, pages * static_cast<i32>(kPageSize));
+  if (mode_.code64) {
+    find_long_code(x86::r10, other);
+    a_.lea(kAddress, x86::ptr(x86::r11, static_cast<i32>(kTlbFast)));
+    a_.movabs(x86::r11, expected);
+    const u32 at = static_cast<u32>(a_.offset()) - 8;
+    a_.cmp(kAddress, x86::r11);
+    a_.jne(other);
+    return at;
+  }
   a_.mov(kAddress.r32(), x86::r10d);
   if (!mode_.flat_code) {
     a_.add(kAddress.r32(), segment_field(kCs, offsetof(Segment, base), 4));
@@ -165,13 +181,30 @@ u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
   return at;
 }
 
+// r11 := the host address of the page of 64-bit code that holds RIP, kAddress := its offset there. Jumps to other if
+// there is no such page.
+void Emitter::find_long_code(const Gp& rip, const Label& other) {
+  const Gp slot = x86::r11;
+  const Label look = a_.newLabel(), miss = a_.newLabel();
+  a_.bind(look);
+  a_.mov(kAddress, rip);
+  take_inline_slot(slot, kQuickCode, 1, miss);
+  defer([=, this] {
+    a_.bind(miss);
+    a_.mov(kAddress, rip);
+    a_.call(thunks_.quick[kQuickCode][mode_.user ? 1 : 0]);
+    a_.jz(look);
+    a_.jmp(other);
+  });
+}
+
 // A direct branch to another page: a patched jump, taken as long as that page is mapped to where the target was found.
 void Emitter::cross_page_exit(i32 target) {
   ExitPoint* const exit = branch_exit(target);
   exit->crosses = true;
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
   exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, elsewhere);
-  a_.mov(area(offsetof(EngineArea, page_eip)), x86::r10d);
+  store_page_eip(x86::r10);
   a_.long_().jmp(stub);
   note_jump(exit, stub, elsewhere);
 }
@@ -179,7 +212,7 @@ void Emitter::cross_page_exit(i32 target) {
 // target: relative to the page.
 void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
   if (undone != 0) a_.add(kRemaining, undone);
-  const bool crosses = options_.cross_page && mode_.flat_code && bytes == 4;
+  const bool crosses = options_.cross_page && mode_.flat_code && bytes == code_bytes();
   if (linkable(target, bytes)) {
     if (!leave_record()) write_home();
     patched_jump(branch_exit(target));
@@ -211,6 +244,16 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   exit->first_step = exit->last_step;
   const Label miss = a_.newLabel();
   const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress, page_eip = x86::r13;
+  if (mode_.code64) {
+    a_.mov(page_eip, eip.r64());
+    a_.and_(page_eip, ~static_cast<i32>(kPageSize - 1));
+    find_long_code(eip.r64(), miss);
+    a_.add(host, linear);
+    a_.mov(linear, tag_ + kTlbFast);
+    a_.add(host, linear);
+    look_up_entry(exit, page_eip, miss, call);
+    return;
+  }
   a_.mov(linear.r32(), eip.r32());
   if (!mode_.flat_code) {
     a_.add(linear.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, base), 4));
@@ -235,6 +278,12 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   }
   a_.mov(linear, tag_);
   a_.add(host, linear);
+  look_up_entry(exit, page_eip, miss, call);
+}
+
+// The rest of it: kAddress is the key. r10 is EIP still.
+void Emitter::look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call) {
+  const Gp scratch = x86::r11, slot_register = x86::r12, host = kAddress;
   a_.mov(slot_register.r32(), host.r32());
   a_.shr(slot_register.r32(), kPageShift);
   a_.xor_(slot_register.r32(), host.r32());
@@ -247,11 +296,11 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   a_.cmp(host, key);
   a_.jne(other);
   a_.bind(found);
-  if (call) push_frame(linear);
+  if (call) push_frame(scratch);
   if (mode_.limited) {
-    store_page(page_eip, linear);
+    store_page(page_eip, scratch);
   } else {
-    a_.mov(area(offsetof(EngineArea, page_eip)), page_eip.r32());
+    store_page_eip(page_eip);
   }
   if (call) {
     a_.call(entry);
@@ -264,7 +313,8 @@ void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
     a_.cmp(host, key);
     a_.je(found);
     a_.bind(miss);
-    a_.mov(area(offsetof(EngineArea, target), 4), x86::r10d);
+    const Gp target = code_register(x86::r10);
+    a_.mov(area(offsetof(EngineArea, target), target.size()), target);
     leave(exit);
   });
   if (call) after_call();
@@ -275,7 +325,7 @@ void Emitter::jump_to(u16 id) {
   ended_ = true;
   const bool call = n.op == Op::Call && frames_apply(n.size);
   if (at(n.a).op == Op::TargetOf) {
-    const i32 target = place(at(n.a).immediate);
+    const i32 target = place(static_cast<u32>(at(n.a).immediate));
     if (call && options_.cross_page) {
       direct_call(target);
     } else {
@@ -296,7 +346,7 @@ void Emitter::jump_to(u16 id) {
 
 void Emitter::jump_if(u16 id) {
   const Node n = at(id);
-  const i32 target = place(n.immediate);
+  const i32 target = place(static_cast<u32>(n.immediate));
   const unsigned undone = undone_after();
   // LOOP and JCXZ ask for no flags: those go first. Else they go home before the condition may take the host's, or a
   // record does behind it.
@@ -347,7 +397,7 @@ void Emitter::fall_through_exit() {
     return;
   }
   if (mode_.code32 || linkable(next_eip(), 2)) {
-    direct_exit(next_eip(), mode_.code32 ? 4 : 2, 0);
+    direct_exit(next_eip(), code_bytes(), 0);
     return;
   }
   write_home();

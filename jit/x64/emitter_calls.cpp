@@ -8,7 +8,9 @@
 
 namespace relic86::jit::x64 {
 
-bool Emitter::frames_apply(unsigned bytes) const { return options_.returns && mode_.flat_code && bytes == 4; }
+bool Emitter::frames_apply(unsigned bytes) const {
+  return options_.returns && mode_.flat_code && bytes == code_bytes();
+}
 
 // The frame of a call that follows at once; before page_eip changes. Uses scratch.
 void Emitter::push_frame(const Gp& scratch) {
@@ -32,22 +34,22 @@ void Emitter::after_call() {
   record_ = 0;
   first_step_ = static_cast<u16>(translation_.steps.size());
   a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
-  a_.lea(x86::r10d, x86::ptr(x86::r10, -next_eip()));
-  a_.mov(area(offsetof(EngineArea, page_eip)), x86::r10d);
-  direct_exit(next_eip(), 4, 0);
+  a_.lea(code_register(x86::r10), x86::ptr(x86::r10, -next_eip()));
+  store_page_eip(x86::r10);
+  direct_exit(next_eip(), code_bytes(), 0);
 }
 
 void Emitter::direct_call(i32 target) {
   if (!leave_record()) write_home();
   ExitPoint* const exit = branch_exit(target);
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
-  if (linkable(target, 4)) {
+  if (linkable(target, code_bytes())) {
     push_frame(x86::r13);
   } else {
     exit->crosses = true;
     exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, elsewhere);
     push_frame(x86::r13);
-    a_.mov(area(offsetof(EngineArea, page_eip)), x86::r10d);
+    store_page_eip(x86::r10);
   }
   a_.call(stub);
   note_jump(exit, stub, elsewhere);

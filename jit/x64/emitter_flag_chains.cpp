@@ -17,8 +17,8 @@ bool appends(const FlagStep& step) {
     case Op::Rol:
     case Op::Ror: return dead(step) || step.b.kind == FlagOperand::Immediate;
     case Op::Bt:
-      return dead(step) ||
-             (step.size >= 2 && (step.b.kind == FlagOperand::Immediate || step.b.kind == FlagOperand::Register));
+      return dead(step) || (step.size >= 2 && (step.b.kind == FlagOperand::Immediate ||
+                                               (step.b.kind == FlagOperand::Register && step.b.value < kPinned)));
     case Op::Inc:
     case Op::Dec:
     case Op::SetCarry:
@@ -53,7 +53,7 @@ bool Emitter::begin_image(const Mem& image, std::size_t& next) {
       return true;
     }
     if (step.op == Op::Image) {
-      fetch_operand(step.a);
+      fetch_operand(step.a, 4);
     } else {
       if (!rebuild(step, kArithmeticFlags) || (kArithmeticFlags & ~kAF & ~host_flags_) != 0) return false;
       mask &= host_flags_;  // where the host leaves AF undefined it is 0
@@ -70,13 +70,14 @@ void Emitter::append_to_image(const Mem& image, const FlagStep& step) {
   const Gp value = sized(kAddress.id(), step.size);
   const Mem overflow = area(offsetof(EngineArea, value), 1), carry = area(offsetof(EngineArea, value) + 1, 1);
   if (dead(step)) return;
-  fetch_operand(step.a);
+  fetch_operand(step.a, step.size);
   switch (step.op) {
     case Op::Rol:
     case Op::Ror: {
       // Rotated by one at last: then the host's OF is what it is for any count here.
       const x86::Inst::Id rotate = step.op == Op::Rol ? x86::Inst::kIdRol : x86::Inst::kIdRor;
-      if (const u32 count = step.b.value & 31; count > 1) a_.emit(rotate, value, asmjit::Imm(count - 1));
+      if (const u32 count = step.b.value & (step.size == 8 ? 63 : 31); count > 1)
+        a_.emit(rotate, value, asmjit::Imm(count - 1));
       a_.emit(rotate, value, asmjit::Imm(1));
       a_.seto(overflow);
       a_.setc(carry);

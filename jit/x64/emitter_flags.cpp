@@ -4,39 +4,58 @@
 
 namespace relic86::jit::x64 {
 
+namespace {
+
+bool pinned(const FlagOperand& operand) { return operand.kind == FlagOperand::Register && operand.value < kPinned; }
+
+// b is a count of one byte, in whatever width it was kept.
+bool takes_count(Op op) { return info(op).operands[1] == Slot::Byte; }
+
+}  // namespace
+
 x86::Mem Emitter::slot(u32 number, u32 bytes) const {
   return area(offsetof(EngineArea, slots) + number * sizeof(u32), bytes);
 }
 
-FlagOperand Emitter::new_slot() {
-  if (next_slot_ >= kSlots) {
+// Of eight bytes: two slots.
+FlagOperand Emitter::new_slot(unsigned bytes) {
+  const u32 taken = bytes == 8 ? 2 : 1;
+  if (next_slot_ + taken > kSlots) {
     failed_ = true;
     return {FlagOperand::Slot, 0};
   }
   slot_taken_ = true;
-  return {FlagOperand::Slot, next_slot_++};
+  next_slot_ += taken;
+  return {FlagOperand::Slot, next_slot_ - taken};
 }
 
 FlagOperand Emitter::capture_register(const Gp& reg, i32 guest_register, u32 clobbered) {
   if (guest_register >= 0 && (clobbered >> guest_register & 1) == 0) {
     return {FlagOperand::Register, static_cast<u32>(guest_register)};
   }
-  const FlagOperand kept = new_slot();
-  a_.mov(slot(kept.value), reg.r32());
+  const unsigned bytes = mode_.code64 && reg.size() == 8 ? 8 : 4;
+  const FlagOperand kept = new_slot(bytes);
+  a_.mov(slot(kept.value, bytes), sized(reg.id(), bytes));
   return kept;
 }
 
 FlagOperand Emitter::capture(u16 id, unsigned bytes, u32 clobbered) {
   const Value& value = values_[id];
   switch (value.kind) {
-    case Value::Constant: return {FlagOperand::Immediate, value.constant};
-    case Value::Guest: return capture_register(guest(value.reg, 4), value.reg, clobbered);
+    case Value::Constant:
+      if (bytes == 8 && static_cast<i64>(value.constant) != static_cast<i32>(value.constant)) break;
+      return {FlagOperand::Immediate, static_cast<u32>(value.constant)};
+    case Value::Guest: return capture_register(guest(value.reg, bytes == 8 ? 8 : 4), value.reg, clobbered);
+    case Value::Stored:
+      if ((clobbered >> value.reg & 1) == 0) return {FlagOperand::Register, value.reg};
+      break;
     case Value::High:
       if ((clobbered >> value.reg & 1) == 0) return {FlagOperand::HighByte, value.reg};
       a_.movzx(kAddress.r32(), x86::gpb_hi(value.reg));
-      return capture_register(kAddress, -1, clobbered);
-    default: return capture_register(in_register(id, bytes), -1, clobbered);
+      return capture_register(kAddress.r32(), -1, clobbered);
+    default: break;
   }
+  return capture_register(in_register(id, bytes), -1, clobbered);
 }
 
 void Emitter::add_step(const FlagStep& step, bool full) {
@@ -57,30 +76,38 @@ void Emitter::add_step(const FlagStep& step, bool full) {
 }
 
 asmjit::Operand Emitter::step_operand(const FlagOperand& operand, const Gp& scratch, unsigned bytes, bool& good) {
+  const unsigned wide = bytes == 8 ? 8 : 4;
   switch (operand.kind) {
-    case FlagOperand::Register: return guest(operand.value, bytes);
+    case FlagOperand::Register:
+      if (operand.value < kPinned) return guest(operand.value, bytes);
+      a_.mov(sized(scratch.id(), wide), gpr(operand.value, wide));
+      return sized(scratch.id(), bytes);
     case FlagOperand::Immediate:
       return asmjit::Imm(bytes == 1   ? static_cast<i8>(operand.value)
                          : bytes == 2 ? static_cast<i16>(operand.value)
                                       : static_cast<i32>(operand.value));
-    case FlagOperand::Slot: a_.mov(scratch.r32(), slot(operand.value)); return sized(scratch.id(), bytes);
+    case FlagOperand::Slot:
+      a_.mov(sized(scratch.id(), wide), slot(operand.value, wide));
+      return sized(scratch.id(), bytes);
     case FlagOperand::HighByte: a_.movzx(scratch.r32(), x86::gpb_hi(operand.value)); return sized(scratch.id(), bytes);
     default: good = false; return {};
   }
 }
 
 // kAddress := operand.
-void Emitter::fetch_operand(const FlagOperand& operand) {
+void Emitter::fetch_operand(const FlagOperand& operand, unsigned bytes) {
   bool good = true;
-  const asmjit::Operand from = step_operand(operand, kAddress, 4, good);
-  if (operand.kind == FlagOperand::Register || operand.kind == FlagOperand::Immediate) {
-    a_.emit(x86::Inst::kIdMov, kAddress.r32(), from);
+  const unsigned wide = bytes == 8 ? 8 : 4;
+  const asmjit::Operand from = step_operand(operand, kAddress, wide, good);
+  if (pinned(operand) || operand.kind == FlagOperand::Immediate) {
+    a_.emit(x86::Inst::kIdMov, sized(kAddress.id(), wide), from);
   }
 }
 
 // The right operand of a repeated step, beside a left one in kAddress.
 asmjit::Operand Emitter::right_operand(const FlagOperand& operand, unsigned bytes) {
   if (operand.kind == FlagOperand::Slot) return slot(operand.value, bytes);
+  if (operand.kind == FlagOperand::Register && !pinned(operand)) return gpr(operand.value, bytes);
   bool good = true;
   return step_operand(operand, kAddress, bytes, good);
 }
@@ -111,15 +138,15 @@ bool Emitter::rebuild(const FlagStep& step, u32 mask) {
     case Op::Add: {
       if (step.from_result) {
         if (step.op == Op::And) return false;
-        fetch_operand(step.a);
+        fetch_operand(step.a, bytes);
         const asmjit::Operand right = right_operand(step.b, bytes);
         a_.emit(step.op == Op::Sub ? x86::Inst::kIdAdd : x86::Inst::kIdSub, left, right);
         a_.emit(step.op == Op::Sub ? x86::Inst::kIdSub : x86::Inst::kIdAdd, left, right);
       } else {
         if (step.op == Op::Add) return false;
         const x86::Inst::Id compare = step.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest;
-        const bool in_place = step.a.kind == FlagOperand::Register;
-        if (!in_place) fetch_operand(step.a);
+        const bool in_place = pinned(step.a);
+        if (!in_place) fetch_operand(step.a, bytes);
         const asmjit::Operand right = right_operand(step.b, bytes);
         if (step.op == Op::And && right.isMem()) {
           a_.emit(compare, right, in_place ? guest(step.a.value, bytes) : left);
@@ -131,7 +158,7 @@ bool Emitter::rebuild(const FlagStep& step, u32 mask) {
       return true;
     }
     case Op::Neg:
-      fetch_operand(step.a);
+      fetch_operand(step.a, bytes);
       a_.neg(left);
       a_.neg(left);
       host_flags(kArithmeticFlags);
@@ -143,7 +170,7 @@ bool Emitter::rebuild(const FlagStep& step, u32 mask) {
         host_flags(kCF);
         return true;
       }
-      fetch_operand(step.a);
+      fetch_operand(step.a, 4);
       a_.and_(kAddress.r32(), static_cast<i32>(step.op == Op::Literal ? u32{kZF} | kPF | kCF : u32{kArithmeticFlags}));
       a_.push(kAddress);
       a_.popfq();
@@ -152,7 +179,7 @@ bool Emitter::rebuild(const FlagStep& step, u32 mask) {
     case Op::Adc:
     case Op::Sbb:
       if (step.c.kind != FlagOperand::Slot) return false;
-      fetch_operand(step.a);
+      fetch_operand(step.a, bytes);
       a_.bt(slot(step.c.value), 0);
       a_.emit(step.op == Op::Adc ? x86::Inst::kIdAdc : x86::Inst::kIdSbb, left, right_operand(step.b, bytes));
       host_flags(kArithmeticFlags);
@@ -173,7 +200,7 @@ void Emitter::flatten() {
   host_flags(kArithmeticFlags);
 }
 
-u8 Emitter::registers_of_steps() const {
+u16 Emitter::registers_of_steps() const {
   u32 registers = 0;
   for (std::size_t i = first_step_; i < translation_.steps.size(); ++i) {
     const FlagStep& step = translation_.steps[i];
@@ -182,7 +209,7 @@ u8 Emitter::registers_of_steps() const {
       if (operand.kind == FlagOperand::HighByte) registers |= 1u << (operand.value & 3);
     }
   }
-  return static_cast<u8>(registers);
+  return static_cast<u16>(registers);
 }
 
 // Before a direct branch: the home names the steps as they stand, one store. False: the steps cannot be named, or need
@@ -218,19 +245,27 @@ x86::CondCode Emitter::condition_code(u32 condition) {
 
 void Emitter::carry_in() { (void)condition_code(static_cast<u32>(Condition::Below)); }
 
-void Emitter::home_operand(std::size_t offset, const FlagOperand& operand) {
-  const x86::Mem to = area(offset);
+void Emitter::home_operand(std::size_t offset, const FlagOperand& operand, unsigned bytes) {
+  const x86::Mem to = area(offset, bytes);
+  const Gp scratch = sized(kAddress.id(), bytes);
   switch (operand.kind) {
     case FlagOperand::None: break;
-    case FlagOperand::Register: a_.mov(to, guest(operand.value, 4)); break;
+    case FlagOperand::Register:
+      if (pinned(operand)) {
+        a_.mov(to, guest(operand.value, bytes));
+      } else {
+        a_.mov(scratch, gpr(operand.value, bytes));
+        a_.mov(to, scratch);
+      }
+      break;
     case FlagOperand::HighByte:
       a_.movzx(kAddress.r32(), x86::gpb_hi(operand.value));
-      a_.mov(to, kAddress.r32());
+      a_.mov(to, scratch);
       break;
-    case FlagOperand::Immediate: a_.mov(to, operand.value); break;
+    case FlagOperand::Immediate: a_.mov(to, static_cast<i32>(operand.value)); break;
     case FlagOperand::Slot:
-      a_.mov(kAddress.r32(), slot(operand.value));
-      a_.mov(to, kAddress.r32());
+      a_.mov(scratch, slot(operand.value, bytes));
+      a_.mov(to, scratch);
       break;
   }
 }
@@ -256,14 +291,19 @@ void Emitter::write_home() {
   if (length == 0) return;
   if (!from_home_) {
     const FlagStep& full = steps[first_step_];
-    home_operand(offsetof(EngineArea, home_operand), full.a);
-    home_operand(offsetof(EngineArea, home_operand) + 4, full.b);
-    home_operand(offsetof(EngineArea, home_operand) + 8, full.c);
+    const bool wide = full.size == 8;
+    const std::size_t home = wide ? offsetof(EngineArea, home_wide) : offsetof(EngineArea, home_operand);
+    const unsigned bytes = wide ? 8 : 4;
+    home_operand(home, full.a, bytes);
+    home_operand(home + bytes, full.b, wide && !takes_count(full.op) ? 8 : 4);
+    home_operand(home + 2 * std::size_t{bytes}, full.c);
     // The partial step's descriptor behind it becomes 0.
     a_.mov(area(offsetof(EngineArea, home_step), 8), static_cast<i32>(full.descriptor()));
   }
   if (counting) {
-    home_operand(offsetof(EngineArea, home_partial_result), steps.back().a);
+    const bool wide = steps.back().size == 8;
+    home_operand(wide ? offsetof(EngineArea, home_partial_wide) : offsetof(EngineArea, home_partial_result),
+                 steps.back().a, wide ? 8 : 4);
     a_.mov(area(offsetof(EngineArea, home_partial)), steps.back().descriptor());
   }
 }

@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -12,11 +14,25 @@ i32 tlb_table(bool write, bool user) {
   return kTlb + (write ? 2 * table : 0) + (user ? table : 0);
 }
 
+std::size_t quick_field(QuickKind kind) {
+  switch (kind) {
+    case kQuickRead: return offsetof(InlineTlbSlot, read);
+    case kQuickWrite: return offsetof(InlineTlbSlot, write);
+    case kQuickCode: break;
+  }
+  return offsetof(InlineTlbSlot, code);
+}
+
 }  // namespace
 
 i32 Emitter::table(bool write) const { return tlb_table(write, mode_.user); }
 i32 Emitter::code_table() const {
   return kTlb + static_cast<i32>(offsetof(TlbTables, code) + (mode_.user ? sizeof(u64) * kLinearPages : 0));
+}
+
+x86::Mem Emitter::inline_slot(const Gp& slot, std::size_t field) const {
+  const std::size_t table = offsetof(InlineTlbTable, slots) + (mode_.user ? sizeof(InlineTlbTable::slots[0]) : 0);
+  return x86::Mem(kState, slot, 0, kTlb + static_cast<i32>(offsetof(TlbTables, quick) + table + field), 8);
 }
 
 x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
@@ -42,6 +58,10 @@ AddressForm Emitter::operand_address(u16 address) {
   lea_address(kAddress, address);
   const Node& n = at(address);
   if (n.op == Op::Address) return AddressForm::Operand;
+  if (mode_.code64) {
+    add_bit_unit(n);
+    return AddressForm::BitString;
+  }
   const bool wide = n.size == 4;
   const u8 host = take();
   const Gp unit = sized(host, 8);
@@ -58,8 +78,79 @@ AddressForm Emitter::operand_address(u16 address) {
   return AddressForm::BitString;
 }
 
+// kAddress: the bit string's offset, which becomes that of the unit that holds the bit.
+void Emitter::add_bit_unit(const Node& n) {
+  const u8 host = take();
+  const Gp unit = sized(host, 8);
+  host_flags(0);
+  const Gp index = in_register(n.b, n.size);
+  if (n.size == 8) a_.mov(unit, index);
+  if (n.size == 4) a_.movsxd(unit, index);
+  if (n.size == 2) a_.movsx(unit, index);
+  a_.sar(unit, std::countr_zero(8u * n.size));
+  a_.lea(sized(kAddress.id(), at(n.a).address_size),
+         x86::ptr(kAddress, unit, static_cast<u32>(std::countr_zero(u32{n.size}))));
+  give(host);
+}
+
+// For so many bytes from the linear address in kAddress on: slot := the host address of their page, kAddress := the
+// offset there. Jumps to miss if they do not lie in one page that the slot is of; the slot and the difference are there
+// then.
+void Emitter::take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss) {
+  a_.mov(slot, kAddress);
+  a_.shr(slot, InlineTlbTable::kSlotShift);
+  a_.and_(slot.r32(), InlineTlbTable::kSlotMask);
+  a_.xor_(kAddress, inline_slot(slot, quick_field(kind)));
+  a_.cmp(kAddress, kPageSize - bytes);
+  a_.ja(miss);
+  a_.mov(slot, inline_slot(slot, offsetof(InlineTlbSlot, host)));
+}
+
+// The same, by way of the entries where the slot is another page's. Jumps to over if the access lies over two pages.
+void Emitter::find_long_page(const Gp& host, bool writable, unsigned bytes, const Label& slow, const Label& over) {
+  const QuickKind kind = writable ? kQuickWrite : kQuickRead;
+  const Label look = a_.newLabel(), miss = a_.newLabel();
+  a_.bind(look);
+  take_inline_slot(host, kind, bytes, miss);
+  defer([=, this] {
+    a_.bind(miss);
+    a_.xor_(kAddress, inline_slot(host, quick_field(kind)));
+    if (bytes > 1) {
+      compare_with_page_end(host, bytes);
+      a_.ja(over);
+    }
+    a_.call(thunks_.quick[kind][mode_.user ? 1 : 0]);
+    a_.jz(look);
+    a_.jmp(slow);
+  });
+}
+
+// kAddress: an offset in the segment, which becomes the linear address. A linear address that is not canonical has no
+// page; of FS and GS the offset is to be canonical as well.
+void Emitter::add_long_base(unsigned segment, const Gp& scratch, const Label& slow) {
+  if (mode_.flat(segment)) return;
+  a_.mov(scratch, kAddress);
+  check_canonical(scratch, slow);
+  a_.add(kAddress, segment_field(segment, offsetof(Segment, base), 8));
+}
+
+x86::Mem Emitter::translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
+                                 bool aligned) {
+  temporary = take();
+  const Gp host = sized(temporary, 8);
+  host_flags(0);
+  add_long_base(segment, host, slow);
+  if (const u32 multiple = aligned ? bytes : mode_.aligned ? Mode::alignment_of(bytes) : 1; multiple > 1) {
+    a_.test(kAddress.r8(), static_cast<i32>(multiple - 1));
+    a_.jnz(slow);
+  }
+  find_long_page(host, write, bytes, slow, slow);
+  return x86::Mem(kAddress, host, 0, 0, bytes);
+}
+
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                             bool aligned, const Label* split, Missing missing, const Label* missed) {
+  if (mode_.code64) return translate_long(bytes, write, segment, slow, temporary, aligned);
   temporary = take();
   const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
@@ -220,10 +311,13 @@ void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::In
   const bool widened = uses(id) == 1 && (at(user).op == Op::ZeroExtend || at(user).op == Op::SignExtend);
   if (widened && user == id + 1 && destination(user, reg)) {
     before_write(reg, id);
-    to = guest(reg, at(user).size);
+    const bool zero = at(user).op == Op::ZeroExtend, half = bytes == 4;
+    // A write of four bytes clears the rest.
+    to = guest(reg, zero && at(user).size == 8 ? 4 : at(user).size);
     values_[user].kind = Value::Guest;
     values_[user].reg = reg;
-    extended = at(user).op == Op::ZeroExtend ? x86::Inst::kIdMovzx : x86::Inst::kIdMovsx;
+    extended = zero ? (half ? x86::Inst::kIdMov : x86::Inst::kIdMovzx)
+                    : (half ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx);
     a_.emit(extended, to, from);
     return;
   }
@@ -254,7 +348,7 @@ void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 tempo
   a_.bind(done);
   defer([=, this] {
     const Label loaded = a_.newLabel();
-    if (bytes == 2 || bytes == 4) {
+    if ((bytes == 2 || bytes == 4) && !mode_.code64) {
       a_.bind(split);
       a_.call(thunks_.split_load[mode_.user ? 1 : 0]);
       a_.je(loaded);
@@ -318,7 +412,7 @@ void Emitter::load_for_write(u16 id) {
   if (n.size < 4) {
     a_.movzx(sized(host, 4), place);
   } else {
-    a_.mov(sized(host, 4), place);
+    a_.mov(sized(host, n.size), place);
   }
   defer([=, this] {
     a_.bind(slow);
@@ -363,7 +457,7 @@ Emitter::StoreLabels Emitter::store_labels() { return {a_.newLabel(), a_.newLabe
 void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const StoreLabels& labels, ExitPoint* exit) {
   const unsigned user = mode_.user ? 1 : 0;
   const Mem kept = area(offsetof(EngineArea, value), bytes);
-  if (bytes == 2 || bytes == 4) {
+  if ((bytes == 2 || bytes == 4) && !mode_.code64) {
     a_.bind(labels.split);
     a_.emit(x86::Inst::kIdMov, kept, value);
     a_.call(thunks_.split_store[bytes == 4 ? 1 : 0][user]);
@@ -375,6 +469,7 @@ void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const S
   a_.bind(call);
   call_thunk(thunks_.store, exit);
   a_.jmp(labels.done);
+  if (mode_.code64) return;
   a_.bind(labels.missed);
   a_.emit(x86::Inst::kIdMov, kept, value);
   if (options_.watched) {
@@ -414,6 +509,11 @@ void Emitter::compare_exchange8(u16 id) {
 
 // kAddress := ESP + displacement under the stack size.
 void Emitter::stack_address(i32 displacement) {
+  if (mode_.code64) {
+    narrow_ = false;
+    a_.lea(kAddress, x86::ptr(guest(kEsp, 8), displacement));
+    return;
+  }
   narrow_ = !mode_.stack32;
   if (narrow_ && displacement == 0) {
     a_.movzx(kAddress.r32(), guest(kEsp, 2));
@@ -454,7 +554,9 @@ void Emitter::push(u16 id) {
 
 void Emitter::move_stack_pointer(i32 by) {
   const Gp pointer = guest(kEsp, 8);
-  if (mode_.stack32) {
+  if (mode_.code64) {
+    a_.lea(pointer, x86::ptr(pointer, by));
+  } else if (mode_.stack32) {
     a_.lea(pointer.r32(), x86::ptr(pointer, by));
   } else {
     a_.lea(kAddress.r32(), x86::ptr(pointer, by));
@@ -524,7 +626,8 @@ void Emitter::peek(u16 id) {
   if (narrow_) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
-    a_.mov(kAddress.r32(), guest(n.reg, 4));
+    const unsigned pointer = mode_.code64 ? 8 : 4;
+    a_.mov(sized(kAddress.id(), pointer), guest(n.reg, pointer));
   }
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split, Missing::Walk);
@@ -535,7 +638,9 @@ void Emitter::set_stack_pointer(u16 id) {
   const Node& n = at(id);
   const Gp from = guest(n.reg, 8), to = guest(kEsp, 8);
   const i32 displacement = static_cast<i32>(n.immediate);
-  if (mode_.stack32) {
+  if (mode_.code64) {
+    a_.lea(to, x86::ptr(from, displacement));
+  } else if (mode_.stack32) {
     a_.lea(to.r32(), x86::ptr(from, displacement));
   } else {
     a_.lea(kAddress.r32(), x86::ptr(from, displacement));

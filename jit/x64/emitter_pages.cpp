@@ -30,7 +30,7 @@ bool Emitter::evict_page() {
 
 bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment,
                            Mem& place) {
-  if (!options_.share || translation_.unshared || n.group == kNoGroup) return false;
+  if (!options_.share || translation_.unshared || mode_.code64 || n.group == kNoGroup) return false;
   const PageGroup& group = ir_.groups[n.group];
   const u32 left = left_[n.group]--;
   const SharedPage* page = shared_page(n.group);
@@ -46,7 +46,7 @@ bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 disp
 // The groups whose addresses stay are checked before the loop: by entries that are there, else the other variant runs
 // an iteration (a check must not touch a page before the guest does).
 void Emitter::hoist() {
-  if (!options_.share || translation_.unshared) return;
+  if (!options_.share || translation_.unshared || mode_.code64) return;
   std::vector<u16> fixed;
   unsigned moving = 0;
   for (u16 i = 0; i < ir_.groups.size(); ++i) {
@@ -80,10 +80,15 @@ void Emitter::hoist_group(u16 number) {
   const Gp pointer = sized(page->host, 8);
   lea_address(kAddress, group.address, group.low);
   check_offsets(segment, span, group.writes, pointer, over);
-  compare_with_page_end(pointer, span);
-  a_.ja(over);
-  tlb_entry(pointer, kAddress, group.writes, over);
-  a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
+  if (mode_.code64) {
+    find_long_page(pointer, group.writes, span, over, over);
+    a_.add(pointer, kAddress);
+  } else {
+    compare_with_page_end(pointer, span);
+    a_.ja(over);
+    tlb_entry(pointer, kAddress, group.writes, over);
+    a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
+  }
   index_ = 0;
   defer([=, this, snapshot = chain()] {
     a_.bind(over);
@@ -96,6 +101,7 @@ void Emitter::hoist_group(u16 number) {
 
 // A group of offsets from kAddress on lies within the segment; adds the base.
 void Emitter::check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over) {
+  if (mode_.code64) return add_long_base(segment, scratch, over);
   if (narrow_) {
     a_.cmp(kAddress.r32(), 0x10000 - span);
     a_.ja(over);
@@ -132,12 +138,15 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     lea_address(kAddress, n.a, -below);
   } else {
     narrow_ = false;  // on a 32-bit stack alone
-    a_.lea(kAddress.r32(), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
+    a_.lea(code_register(kAddress), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
   }
   check_offsets(segment, span, group.writes, pointer, over);
   const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0;  // one place: aligned as a rule
   const Label unaligned = a_.newLabel(), within = a_.newLabel();
-  if (alone) {
+  if (mode_.code64) {
+    find_long_page(pointer, group.writes, span, miss, over);
+    a_.add(pointer, kAddress);
+  } else if (alone) {
     if (span > 1) {
       a_.test(kAddress.r8(), span - 1);
       a_.jnz(unaligned);
@@ -147,18 +156,20 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     compare_with_page_end(pointer, span);
     a_.ja(over);
   }
-  if (may_wait()) {
+  if (mode_.code64) {
+    // Done.
+  } else if (may_wait()) {
     tlb_entry(pointer, kAddress, group.writes, miss);
   } else {
     find_page(pointer, write, group.writes, miss);
   }
-  a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
+  if (!mode_.code64) a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this, snapshot = chain()] {
     a_.bind(miss);
     // No plain accesses: the other variant asks for each of them. Registers, which touch_helper counts, are not among
     // these.
     const u64 asks = (options_.aside ? kTlbDebug | kTlbIgnored : 0) | (options_.watched ? kTlbWatched : 0);
-    if (asks != 0) {
+    if (asks != 0 && !mode_.code64) {
       a_.test(pointer.r8(), static_cast<i32>(asks));
       a_.jnz(over);
     }
@@ -167,7 +178,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     call_thunk(thunks_.touch, exit);
     a_.cmp(area(offsetof(EngineArea, value)), 0);
     a_.jne(again);
-    if (alone && span > 1) {
+    if (alone && span > 1 && !mode_.code64) {
       a_.jmp(over);
       a_.bind(unaligned);
       compare_with_page_end(pointer, span);

@@ -10,7 +10,7 @@ void Emitter::string_address(const Node& n) {
   if (narrow_) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
-    a_.mov(kAddress.r32(), guest(n.reg, 4));
+    a_.mov(sized(kAddress.id(), n.address_size), guest(n.reg, n.address_size));
   }
 }
 
@@ -45,8 +45,8 @@ void Emitter::advance(u16 id) {
   const i32 by = mode_.down ? -i32{n.size} : i32{n.size};
   for (const u8 index : {u8{kEsi}, u8{kEdi}}) {
     if ((n.immediate >> index & 1) == 0) continue;
-    if (n.address_size == 4) {
-      a_.lea(guest(index, 4), x86::ptr(guest(index, 8), by));
+    if (n.address_size >= 4) {
+      a_.lea(guest(index, n.address_size), x86::ptr(guest(index, 8), by));
     } else {
       a_.add(guest(index, 2), by);  // faster than LEA at this size; the access before has used up the host's flags
       host_flags(0);

@@ -164,7 +164,7 @@ void Emitter::set_flags(u16 id) {
   const u8 host = in_temporary(n.a, 4);
   const Gp value = sized(host, 4), scratch = kAddress.r32();
   if (n.size == 2) a_.movzx(value, value.r16());
-  const u32 fixed = u32{kTF} | kNT | kDF | (mode_.user ? 0u : u32{kIOPL}) | (n.size == 4 ? u32{kAC} | kID : 0u);
+  const u32 fixed = u32{kTF} | kNT | kDF | (mode_.user ? 0u : u32{kIOPL}) | (n.size >= 4 ? u32{kAC} | kID : 0u);
   const Mem system_flags = state(offsetof(CpuState, system_flags), 4);
   if (mode_.user) {
     const Label less = a_.newLabel(), trusted = a_.newLabel();

@@ -93,10 +93,12 @@ void Emitter::native() {
       return;
     default: break;
   }
+  load_general();
   if (insn().nodes.back().a != kNoValue) {
     native_memory();
   } else {
     encode_register();
+    store_general();
   }
   if (form.compares) capture_comparison();
   if (form.tracked) point_x87_here();
@@ -115,6 +117,7 @@ void Emitter::native_memory() {
   const bool shares = !may_skip || (checked != nullptr && checked->writable);
   if (shares && shared_place(access, form.store, AddressForm::Operand, 0, segment, place)) {
     encode_memory(place);
+    store_general();
     if (form.tracked) {
       lea_address(kAddress, access.a);
       point_data_here(segment);
@@ -122,10 +125,11 @@ void Emitter::native_memory() {
     return;
   }
   const Label slow = a_.newLabel(), done = a_.newLabel(), join = a_.newLabel();
-  const bool fetched = !form.store && form.bytes <= 8;
+  const unsigned bytes = access.size;
+  const bool fetched = !form.store && bytes <= 8;
   ExitPoint* exit = nullptr;
   if (fetched) {
-    exit = access_exit(AddressForm::Operand, form.bytes, segment);
+    exit = access_exit(AddressForm::Operand, bytes, segment);
   } else {
     exit = new_exit(ExitKind::Done, undone_before());
     exit->settles_flags = false;
@@ -133,15 +137,16 @@ void Emitter::native_memory() {
   lea_address(kAddress, access.a);
   u8 temporary = 0;
   const Missing missing = fetched && !may_wait() ? Missing::Walk : Missing::Slow;
-  encode_memory(translate(form.bytes, form.store, segment, slow, temporary, form.aligned, nullptr, missing));
+  encode_memory(translate(bytes, form.store, segment, slow, temporary, form.aligned, nullptr, missing));
   give(temporary);
   a_.bind(join);
+  store_general();
   if (form.tracked) {
     if (!mode_.flat(segment)) lea_address(kAddress, access.a);
     point_data_here(segment);
   }
   a_.bind(done);
-  defer([=, this, index = index_] {
+  defer([=, this, index = index_, general = general_] {
     a_.bind(slow);
     index_ = index;
     if (!fetched) {
@@ -151,7 +156,8 @@ void Emitter::native_memory() {
     }
     wait_here();
     call_thunk(thunks_.load, exit);
-    encode_memory(area(offsetof(EngineArea, value), insn().native->bytes));
+    general_ = general;
+    encode_memory(area(offsetof(EngineArea, value), bytes));
     if (insn().native->tracked) lea_address(kAddress, insn().nodes.back().a);
     a_.jmp(join);
   });
@@ -234,12 +240,38 @@ void Emitter::encode_opcode(unsigned rex) {
   a_.db(form.opcode);
 }
 
+// The guest's general register that the instruction names; kNoRegister: none.
+u8 Emitter::general_operand() const {
+  const NativeForm& form = *insn().native;
+  if (form.general_reg) return insn().operands.reg;
+  return form.general_rm && insn().nodes.back().a == kNoValue ? insn().operands.rm : u8{kNoRegister};
+}
+
+// A general register without a host register takes part by way of a temporary.
+void Emitter::load_general() {
+  general_ = 0;
+  const u8 reg = general_operand();
+  if (reg == kNoRegister || reg < kPinned) return;
+  general_ = take();
+  if (!insn().native->general_reg && !insn().native->store) a_.mov(sized(general_, 8), gpr(reg, 8));
+}
+
+void Emitter::store_general() {
+  if (general_ == 0) return;
+  if (insn().native->general_reg || insn().native->store) a_.mov(gpr(general_operand(), 8), sized(general_, 8));
+}
+
+// The host's number of an operand in a register.
+unsigned Emitter::unit_operand(u8 number, bool general) const {
+  if (!general) return insn().native->unit == NativeForm::Unit::X87 ? number & 7u : number;
+  return number < kPinned ? kHostOfGuest[number] : general_;
+}
+
 void Emitter::encode_register() {
   const NativeForm& form = *insn().native;
   const NativeOperands& i = insn().operands;
-  const unsigned reg = form.general_reg ? kHostOfGuest[i.reg] : i.reg & 7u;
-  const unsigned rm = form.general_rm ? kHostOfGuest[i.rm] : i.rm & 7u;
-  encode_opcode((reg >= 8 ? 4u : 0u) | (rm >= 8 ? 1u : 0u));
+  const unsigned reg = unit_operand(i.reg, form.general_reg), rm = unit_operand(i.rm, form.general_rm);
+  encode_opcode((i.wide ? 8u : 0u) | (reg >= 8 ? 4u : 0u) | (rm >= 8 ? 1u : 0u));
   if (form.modrm) a_.db(static_cast<u8>(0xC0 | (reg & 7) << 3 | (rm & 7)));
   if (form.immediate) a_.db(i.immediate);
 }
@@ -249,11 +281,11 @@ void Emitter::encode_memory(const Mem& operand) {
   const NativeForm& form = *insn().native;
   const NativeOperands& i = insn().operands;
   RELIC86_ASSERT(operand.hasBaseReg() && operand.shift() == 0);
-  const unsigned reg = form.general_reg ? kHostOfGuest[i.reg] : i.reg & 7u;
+  const unsigned reg = unit_operand(i.reg, form.general_reg);
   const unsigned base = operand.baseId(), index = operand.hasIndexReg() ? operand.indexId() : 4u;
   const i32 displacement = operand.offsetLo32();
   const bool small = displacement == static_cast<i8>(displacement);
-  encode_opcode((reg >= 8 ? 4u : 0u) | (index >= 8 ? 2u : 0u) | (base >= 8 ? 1u : 0u));
+  encode_opcode((i.wide ? 8u : 0u) | (reg >= 8 ? 4u : 0u) | (index >= 8 ? 2u : 0u) | (base >= 8 ? 1u : 0u));
   a_.db(static_cast<u8>((small ? 0x44 : 0x84) | (reg & 7) << 3));
   a_.db(static_cast<u8>((index & 7) << 3 | (base & 7)));
   if (small) {

@@ -1,6 +1,6 @@
 // Which host register holds what while translated code runs. EAX to EBX, ESI and EDI stand on their own numbers, so
 // that AH to BH, CL shifts, MUL and DIV map one to one. RBP alone can address memory in an instruction that names AH to
-// BH (no REX prefix), so it is the address temporary.
+// BH (no REX prefix), so it is the address temporary. R8 to R15 of 64-bit code stay in CpuState.
 #pragma once
 
 #include <asmjit/x86.h>
@@ -11,7 +11,8 @@ namespace relic86::jit::x64 {
 
 namespace x86 = asmjit::x86;
 
-inline constexpr u8 kHostOfGuest[8] = {0, 1, 2, 3, 8, 9, 6, 7};  // by Gpr; ESP: r8, EBP: r9
+inline constexpr unsigned kPinned = 8;  // guest registers that have a host register
+inline constexpr u8 kHostOfGuest[kPinned] = {0, 1, 2, 3, 8, 9, 6, 7};  // by Gpr; ESP: r8, EBP: r9
 
 inline x86::Gp sized(unsigned host, unsigned bytes) {
   switch (bytes) {

@@ -8,6 +8,7 @@
 #include "jit/x64/aside_thunks.h"
 #include "jit/x64/code_thunks.h"
 #include "jit/x64/fill_thunks.h"
+#include "jit/x64/quick_thunks.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
 #include "jit/x64/split_thunks.h"
@@ -352,7 +353,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   code.init(asmjit::Environment::host());
   x86::Assembler a(&code);
   const Label leave = a.newLabel(), flatten = a.newLabel(), cold = a.newLabel();
-  const Label leave_spilled = a.newLabel();
+  const Label leave_spilled = a.newLabel(), no_frame = a.newLabel();
   const x86::Gp saved[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
   const std::size_t enter_at = a.offset();
@@ -362,14 +363,19 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   a.mov(x86::rbp, x86::rdi);
   a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
   a.mov(area_field(offsetof(EngineArea, host_stack)), x86::rsp);
-  a.push(-1);  // no EIP: the frames end here
-  a.push(0);
+  // The frames end here. This is no EIP, but in 64-bit code it may be what a RET finds.
+  a.push(-1);
+  a.lea(x86::rax, x86::ptr(no_frame));
+  a.push(x86::rax);
   a.mov(area_field(offsetof(EngineArea, first_frame)), x86::rsp);
   a.lea(x86::rax, x86::ptr(x86::rsp, -kFrameBytes));
   a.mov(area_field(offsetof(EngineArea, frame_limit)), x86::rax);
   reload(a);
   a.jmp(x86::rbp);
 
+  a.bind(no_frame);
+  a.mov(area_field(offsetof(EngineArea, target)), x86::r10);
+  a.mov(kAddress, reinterpret_cast<u64>(helpers.no_frame));
   a.bind(leave);
   const std::size_t leave_at = a.offset();
   spill(a);
@@ -421,6 +427,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const FillThunks fill = emit_fill_thunks(a);
   const AsideThunks aside = emit_aside_thunks(a);
   const WatchedThunks watched = emit_watched_thunks(a);
+  const QuickThunks quick = emit_quick_thunks(a);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -463,6 +470,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
     }
     thunks.aside_store[user] = base + aside.store[user];
     for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];
+    for (unsigned kind = 0; kind < 3; ++kind) thunks.quick[kind][user] = base + quick.bring[kind][user];
     thunks.split_load[user] = base + split.load[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
   }

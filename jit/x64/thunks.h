@@ -7,6 +7,10 @@
 #include "jit/runtime/code_cache.h"
 #include "jit/runtime/descriptor_cache.h"
 
+namespace relic86::jit {
+struct ExitPoint;
+}
+
 namespace relic86::jit::x64 {
 
 // A helper gets its context and the exit point of the call. 0: translated code goes on; 1: it is left; else it goes on
@@ -28,6 +32,7 @@ struct Helpers {
   // IN and OUT, from and to EAX and EDX in CpuState. 0: done; 1: done, and something else is to be looked at, which
   // `ported` does, never 0; 2: nothing was done, the handler sees to it.
   Helper port = nullptr, ported = nullptr;
+  ExitPoint* no_frame = nullptr;  // an exit of kind Indirect of no block
   const KnownDescriptor* known = nullptr;
   ClockLine* line = nullptr;  // guest time may follow it; null: `time` is always called
 };
@@ -54,6 +59,9 @@ struct CodeThunks {
   u64 check[2][2] = {};
   u64 load = 0;  // what r11 leads to becomes CS, rbp is still the selector; rbp and r12 change
 };
+
+// What a slot of the inline table (memory/inline_tlb.h) is filled for.
+enum QuickKind : u8 { kQuickRead, kQuickWrite, kQuickCode };
 
 struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
@@ -82,6 +90,9 @@ struct Thunks {
   // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
   // bytes) and by user. Z: done; else nothing has changed. rbp stays.
   u64 watched_store[3][2] = {};
+  // 64-bit code: the inline table's slot of the page at the linear address in rbp, by QuickKind and by user. Z: it
+  // leads to the page now; else nothing has changed. rbp stays.
+  u64 quick[3][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };

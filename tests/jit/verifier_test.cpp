@@ -64,7 +64,7 @@ TEST(Verifier, TakesWhatKeepsTheRules) {
   last.offset = 3 * kLength;
   last.end = last.offset + 1;
   last.cold = last.may_exit = true;
-  last.writes_registers = 0xFF;
+  last.writes_registers = kAllRegisters;
   cold.insns.push_back(last);
   EXPECT_EQ(broken_rule(cold), std::nullopt);
 }
@@ -173,7 +173,7 @@ const std::vector<Breach>& breaches_of_summaries() {
          InsnIr& insn = b.insns[1];
          insn.nodes.clear();
          insn.cold = insn.may_exit = true;
-         insn.writes_registers = 0xFF;
+         insn.writes_registers = kAllRegisters;
        }},
       {"a loop with SetInterrupts",
        [](BlockIr& b) {

@@ -3,11 +3,12 @@
 #include <cstring>
 
 #include "base/assert.h"
-#include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/exit_state.h"
 #include "jit/runtime/lookup_table.h"
+#include "tests/jit/random/numbers.h"
 
 namespace relic86::jit {
 
@@ -20,7 +21,7 @@ const ExitPoint& exit_of(void* exit) { return *static_cast<const ExitPoint*>(exi
 
 }  // namespace
 
-BlockRunner::BlockRunner() : cache_(kCodeBytes) {
+BlockRunner::BlockRunner(const char* model) : machine_(model), cache_(kCodeBytes) {
   x64::Helpers helpers;
   helpers.context = this;
   helpers.load = &load;
@@ -47,30 +48,38 @@ u64 BlockRunner::load(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   EngineArea& area = engine_area(self.machine_.state());
-  const u32 offset = access_offset(self.machine_.cpu(), exit);
-  const SegmentName segment = static_cast<SegmentName>(exit.segment);
-  u8 byte = 0;
-  u16 word = 0;
-  u32 wide = 0;
   Cpu& cpu = self.machine_.cpu();
-  const bool good = exit.size == 1   ? cpu.read(segment, offset, byte)
-                    : exit.size == 2 ? cpu.read(segment, offset, word)
-                                     : cpu.read(segment, offset, wide);
-  area.value = exit.size == 1 ? byte : exit.size == 2 ? word : wide;
-  return good ? 0 : 1;
+  const u64 offset = self.offset_of(exit);
+  return read_number(cpu, static_cast<SegmentName>(exit.segment), offset, exit.size, area.value) ? 0 : 1;
 }
 
 u64 BlockRunner::store(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   const u64 value = engine_area(self.machine_.state()).value;
-  const u32 offset = access_offset(self.machine_.cpu(), exit);
-  const SegmentName segment = static_cast<SegmentName>(exit.segment);
   Cpu& cpu = self.machine_.cpu();
-  const bool good = exit.size == 1   ? cpu.write(segment, offset, static_cast<u8>(value))
-                    : exit.size == 2 ? cpu.write(segment, offset, static_cast<u16>(value))
-                                     : cpu.write(segment, offset, static_cast<u32>(value));
-  return good ? 0 : 1;
+  const u64 offset = self.offset_of(exit);
+  return write_number(cpu, static_cast<SegmentName>(exit.segment), offset, exit.size, value) ? 0 : 1;
+}
+
+// Offsets from RIP count from the instruction that the exit belongs to.
+u64 BlockRunner::offset_of(const ExitPoint& exit) {
+  CpuState& state = machine_.state();
+  if (state.mode.code64) state.rip = static_cast<u64>(engine_area(state).page_eip + exit.eip);
+  return access_offset(machine_.cpu(), exit);
+}
+
+// The linear address of an access that its segment allows.
+bool BlockRunner::locate(const ExitPoint& exit, LinAddr& linear) {
+  const u64 offset = offset_of(exit);
+  const Segment& segment = machine_.state().segment[exit.segment];
+  if (!machine_.state().mode.code64) {
+    if (offset + exit.size > segment.write_end) return false;
+    linear = LinAddr(static_cast<u32>(segment.base + offset));
+    return true;
+  }
+  linear = machine_.cpu().linear_address(static_cast<SegmentName>(exit.segment), offset);
+  return canonical(linear.raw, exit.size);
 }
 
 // Only a page of RAM gets an entry that the access may use; else the block is left before the instruction.
@@ -78,10 +87,8 @@ u64 BlockRunner::probe(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   Cpu& cpu = self.machine_.cpu();
-  const u32 offset = access_offset(self.machine_.cpu(), exit);
-  const Segment& segment = self.machine_.state().segment[exit.segment];
-  if (u64{offset} + exit.size > segment.write_end) return 1;
-  const LinAddr linear(static_cast<u32>(segment.base + offset));
+  LinAddr linear;
+  if (!self.locate(exit, linear)) return 1;
   if ((linear.raw & (kPageSize - 1)) + exit.size > kPageSize) return 1;
   if (!cpu.mmu().probe_write(linear, exit.size, cpu.privilege())) return 1;
   return (cpu.mmu().tlb().write_entry(linear, cpu.privilege()) & kTlbFast) != 0 ? 0 : 1;
@@ -91,12 +98,10 @@ u64 BlockRunner::touch(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   Cpu& cpu = self.machine_.cpu();
-  const u32 offset = access_offset(self.machine_.cpu(), exit);
-  const Segment& segment = self.machine_.state().segment[exit.segment];
   EngineArea& area = engine_area(self.machine_.state());
   area.value = 0;
-  if (u64{offset} + exit.size > segment.write_end) return 1;
-  const LinAddr linear(static_cast<u32>(segment.base + offset));
+  LinAddr linear;
+  if (!self.locate(exit, linear)) return 1;
   const bool good = exit.write ? cpu.mmu().probe_write(linear, exit.size, cpu.privilege())
                                : cpu.mmu().probe_read(linear, exit.size, cpu.privilege());
   if (!good) return 1;
@@ -123,7 +128,7 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   BlockIr ir = generated.ir;
   if (options.share) plan_pages(ir, mode);
   CodeBlock block;
-  block.first = BackingOffset(state.eip());
+  block.first = BackingOffset(state.rip % SmallMachine::kRam);
   Translation translation;
   translation.block = &block;
   asmjit::CodeHolder code;
@@ -149,7 +154,7 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
     const i32 distance = static_cast<i32>(entry) - static_cast<i32>(exit->jump_offset + 4);
     std::memcpy(placed.writable + exit->jump_offset, &distance, sizeof distance);
   }
-  area.page_eip = i64{state.eip()} - static_cast<i64>(block.first.raw & (kPageSize - 1));
+  area.page_eip = static_cast<i64>(state.rip) - static_cast<i64>(block.first.raw & (kPageSize - 1));
   area.page_end = i64{0xFFFFFFFF};
   area.home_step = area.home_partial = 0;
   state.remaining = static_cast<i64>(budget);
@@ -161,9 +166,13 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   outcome.kind = exit.kind == ExitKind::Branch && !exit.unshared ? Outcome::Gone
                  : exit.kind == ExitKind::Indirect               ? Outcome::Gone
                                                                  : Outcome::Left;
-  state.rip = exit.kind == ExitKind::Indirect
-                  ? static_cast<u32>(area.target)
-                  : static_cast<u32>(area.page_eip + static_cast<u32>(exit.eip)) & exit.eip_mask;
+  if (mode.code64) {
+    state.rip = exit.kind == ExitKind::Indirect ? area.target : static_cast<u64>(area.page_eip + exit.eip);
+  } else {
+    state.rip = exit.kind == ExitKind::Indirect
+                    ? static_cast<u32>(area.target)
+                    : static_cast<u32>(area.page_eip + static_cast<u32>(exit.eip)) & exit.eip_mask;
+  }
   for (const u32 number : translation.flag_records) records_.remove(number);
   cache_.release(placed.executable, placed.size);
   return outcome;

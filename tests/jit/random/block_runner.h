@@ -16,7 +16,7 @@ namespace relic86::jit {
 
 class BlockRunner {
  public:
-  BlockRunner();
+  explicit BlockRunner(const char* model);
 
   SmallMachine& machine() { return machine_; }
 
@@ -28,6 +28,8 @@ class BlockRunner {
   Outcome run(const GeneratedBlock& block, const Mode& mode, const x64::EmitterOptions& options, u64 budget);
 
  private:
+  u64 offset_of(const ExitPoint& exit);
+  bool locate(const ExitPoint& exit, LinAddr& linear);
   static u64 load(void* context, void* exit);
   static u64 store(void* context, void* exit);
   static u64 probe(void* context, void* exit);

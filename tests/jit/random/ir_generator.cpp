@@ -14,24 +14,61 @@ u32 IrGenerator::number() {
   }
 }
 
+u64 IrGenerator::wide_number() {
+  switch (below(4)) {
+    case 0: return static_cast<u64>(i64{static_cast<i32>(number())});
+    case 1: return u64{1} << below(64);
+    case 2: return number();
+    default: return random_();
+  }
+}
+
 u16 IrGenerator::add(const Node& node) {
   nodes_.push_back(node);
   return static_cast<u16>(nodes_.size() - 1);
 }
 
-u16 IrGenerator::constant(u8 size, u32 value) {
-  const u32 mask = size == 4 ? ~u32{0} : (u32{1} << (8 * size)) - 1;
+u16 IrGenerator::constant(u8 size, u64 value) {
+  const u64 mask = size == 8 ? ~u64{0} : (u64{1} << (8 * size)) - 1;
   return add({.op = Op::Constant, .size = size, .immediate = value & mask});
 }
 
 // ESP seldom: a stack somewhere else makes most accesses slow.
 u8 IrGenerator::any_register(u8 size) {
+  if (size == 1 && mode_.code64) {
+    const u8 reg = static_cast<u8>(below(20));  // the last four: SPL, BPL, SIL, DIL
+    return reg < 16 ? reg : reg + 4;
+  }
   if (size == 1) return static_cast<u8>(below(8));
-  const u8 reg = static_cast<u8>(below(8));
+  const u8 reg = static_cast<u8>(below(mode_.code64 ? 16 : 8));
   return reg == kEsp && !one_in(8) ? u8{kEax} : reg;
 }
 
+u16 IrGenerator::long_address() {
+  constexpr u8 kBases[] = {kEbx, kEbp, kEsi, kEdi, kEsp, 8, 9, 10, 11};
+  constexpr u8 kIndexes[] = {kEsi, kEdi, kEcx, kEax, 12, 13, 14, 15, 8};
+  Node node{.op = Op::Address, .size = 8, .segment = kDs};
+  node.address_size = one_in(16) ? 4 : 8;
+  if (one_in(8)) {
+    node.base = kRipRegister;
+    node.immediate = 0x1000 + below(0x4000);
+    return add(node);
+  }
+  if (!one_in(8)) node.base = kBases[below(std::size(kBases))];
+  if (one_in(4)) {
+    node.index = kIndexes[below(std::size(kIndexes))];
+    node.scale = static_cast<u8>(below(4));
+  }
+  node.immediate = one_in(4) ? below(0x4000) : static_cast<u64>(static_cast<i64>(below(64)) - 16);
+  if (node.base == kNoRegister && node.index == kNoRegister) {
+    node.immediate = 0x2000 + below(0x4000) + (one_in(2) ? u64{0xFFFF'8000'0000'0000} : 0);
+  }
+  if (one_in(4)) node.segment = one_in(2) ? kFs : kGs;
+  return add(node);
+}
+
 u16 IrGenerator::address() {
+  if (mode_.code64) return long_address();
   constexpr u8 kBases[] = {kEbx, kEbp, kEsi, kEdi, kEsp};
   Node node{.op = Op::Address, .size = 4, .segment = kDs};
   node.address_size = mode_.code32 == !one_in(16) ? 4 : 2;
@@ -50,13 +87,15 @@ u16 IrGenerator::address() {
 
 u16 IrGenerator::value(u8 size, bool memory) {
   switch (below(memory ? 3 : 2)) {
-    case 0: return constant(size, number());
+    case 0: return constant(size, size == 8 ? wide_number() : number());
     case 1: return get(size, any_register(size));
     default: return add({.op = Op::Load, .size = size, .a = address()});
   }
 }
 
-u16 IrGenerator::count() { return one_in(2) ? get(1, kEcx) : constant(1, below(one_in(3) ? 34 : 8)); }
+u16 IrGenerator::count() {
+  return one_in(2) ? get(1, kEcx) : constant(1, below(one_in(3) ? (mode_.code64 ? 66 : 34) : 8));
+}
 
 Op IrGenerator::operation(Slot a, Slot b, Slot c, u8 size, bool with_flags) {
   std::vector<Op> fitting;
@@ -111,7 +150,14 @@ void IrGenerator::compare() {
 
 void IrGenerator::unary() {
   const u8 size = any_size();
-  Op op = operation(Slot::Value, Slot::None, Slot::None, size, !one_in(4));
+  Op op{};
+  do {
+    op = operation(Slot::Value, Slot::None, Slot::None, size, !one_in(4));
+  } while (op == Op::SignCopies && !mode_.code64);
+  if (op == Op::SignCopies) {
+    set(8, kEdx, add({.op = op, .size = 8, .a = get(8, kEax)}));
+    return;
+  }
   if (op == Op::ByteSwap || one_in(2)) {
     const u8 reg = any_register(size);
     set(size, reg, add({.op = op, .size = size, .a = get(size, reg)}));
@@ -136,16 +182,17 @@ void IrGenerator::shift() {
     by = count();
     add({.op = Op::Store, .size = size, .a = place, .b = add({.op = op, .size = size, .a = left, .b = by})});
   }
-  const bool certain = nodes_[by].op == Op::Constant && (nodes_[by].immediate & 31) != 0;
+  const bool certain = nodes_[by].op == Op::Constant && (nodes_[by].immediate & (size == 8 ? 63 : 31)) != 0;
   flags_killed_ = certain ? info(op).flags_defined : 0;
 }
 
 void IrGenerator::double_shift() {
-  const Op op = operation(Slot::Value, Slot::Value, Slot::Byte, 4, true);
-  const u8 reg = any_register(4);
-  const u16 left = get(4, reg), filler = get(4, any_register(4));
-  const u16 by = one_in(2) ? get(1, kEcx) : constant(1, 1 + below(31));
-  set(4, reg, add({.op = op, .size = 4, .a = left, .b = filler, .c = by}));
+  const u8 size = mode_.code64 && one_in(2) ? 8 : 4;
+  const Op op = operation(Slot::Value, Slot::Value, Slot::Byte, size, true);
+  const u8 reg = any_register(size);
+  const u16 left = get(size, reg), filler = get(size, any_register(size));
+  const u16 by = one_in(2) ? get(1, kEcx) : constant(1, 1 + below(8u * size - 1));
+  set(size, reg, add({.op = op, .size = size, .a = left, .b = filler, .c = by}));
   flags_killed_ = nodes_[by].op == Op::Constant ? info(op).flags_defined : 0;
 }
 
@@ -153,7 +200,11 @@ void IrGenerator::move() {
   const u8 size = any_size();
   switch (below(4)) {
     case 0: set(size, any_register(size), value(size, true)); break;
-    case 1: set(4, any_register(4), address()); break;  // LEA
+    case 1: {  // LEA
+      const u8 bytes = mode_.code64 && one_in(2) ? 8 : 4;
+      set(bytes, any_register(bytes), address());
+      break;
+    }
     default: {
       const u16 stored = value(size, false);
       add({.op = Op::Store, .size = size, .a = address(), .b = stored});
@@ -163,7 +214,7 @@ void IrGenerator::move() {
 }
 
 void IrGenerator::extend() {
-  const u8 to = word_size(), from = to == 2 || one_in(2) ? 1 : 2;
+  const u8 to = word_size(), from = to == 2 || one_in(2) ? 1 : to == 8 && one_in(2) ? 4 : 2;
   const u16 narrow = one_in(2) ? get(from, any_register(from)) : add({.op = Op::Load, .size = from, .a = address()});
   const Op op = one_in(2) ? Op::ZeroExtend : Op::SignExtend;
   set(to, any_register(to), add({.op = op, .size = to, .reg = from, .a = narrow}));
@@ -200,7 +251,13 @@ void IrGenerator::bits() {
     const u8 reg = any_register(size);
     const u16 source = one_in(2) ? get(size, any_register(size)) : add({.op = Op::Load, .size = size, .a = address()});
     const Op op = one_in(2) ? Op::Bsf : Op::Bsr;
-    set(size, reg, add({.op = op, .size = size, .a = source, .b = get(size, reg)}));
+    const u16 found = add({.op = op, .size = size, .a = source, .b = get(size, reg)});
+    if (mode_.code64 && size == 4) {
+      const u16 any = add({.op = Op::Condition, .size = 1, .immediate = static_cast<u32>(Condition::NotEqual)});
+      add({.op = Op::SetRegisterIf, .size = size, .reg = reg, .a = any, .b = found});
+    } else {
+      set(size, reg, found);
+    }
     flags_killed_ = kArithmeticFlags;
     return;
   }
@@ -218,13 +275,14 @@ void IrGenerator::bits() {
 }
 
 void IrGenerator::stack() {
-  const u8 size = word_size();
-  switch (below(8)) {
+  const u8 size = stack_size();
+  switch (mode_.code64 ? 2 + below(6) : below(8)) {
     case 0: add({.op = Op::PushAll, .size = size}); break;
     case 1: add({.op = Op::Enter, .size = size, .immediate = below(256)}); break;
     case 2: {  // LEAVE
       const u16 saved = add({.op = Op::Peek, .size = size, .reg = kEbp});
-      add({.op = Op::SetStackPointer, .size = 4, .reg = kEbp, .immediate = size});
+      const u8 pointer = mode_.code64 ? 8 : 4;
+      add({.op = Op::SetStackPointer, .size = pointer, .reg = kEbp, .immediate = size});
       set(size, kEbp, saved);
       break;
     }
@@ -315,7 +373,17 @@ void IrGenerator::exchange() {
       const u16 accumulator = get(size, kEax), replacement = get(size, reg);
       add({.op = Op::Sub, .size = size, .a = accumulator, .b = old});
       const u16 equal = add({.op = Op::Condition, .size = 1, .immediate = static_cast<u32>(Condition::Equal)});
-      set(size, kEax, add({.op = Op::Select, .size = size, .a = equal, .b = accumulator, .c = old}));
+      flags_killed_ = kArithmeticFlags;
+      if (mode_.code64 && size == 4) {
+        const u16 differ = add({.op = Op::Invert, .size = 1, .a = equal});
+        add({.op = Op::SetRegisterIf, .size = size, .reg = kEax, .a = differ, .b = old});
+        if (!memory) {
+          add({.op = Op::SetRegisterIf, .size = size, .reg = other, .a = equal, .b = replacement});
+          break;
+        }
+      } else {
+        set(size, kEax, add({.op = Op::Select, .size = size, .a = equal, .b = accumulator, .c = old}));
+      }
       put(add({.op = Op::Select, .size = size, .a = equal, .b = replacement, .c = old}));
       flags_killed_ = kArithmeticFlags;
       break;
@@ -324,6 +392,7 @@ void IrGenerator::exchange() {
 }
 
 void IrGenerator::string() {
+  if (mode_.code64) return move();  // those of 64-bit code are not recorded yet
   const u8 size = any_size(), address_size = mode_.code32 == !one_in(8) ? 4 : 2;
   const auto load = [&](u8 reg) {
     const u8 segment = reg == kEsi ? u8{kDs} : u8{kEs};
@@ -362,7 +431,7 @@ void IrGenerator::string() {
 // To the block's own start, elsewhere in its page, or where a register says.
 void IrGenerator::branch(u32 begin, u32 length, bool last) {
   branches_ = true;
-  const u8 size = mode_.code32 ? 4 : 2;
+  const u8 size = native_size();
   const u32 target = one_in(3) ? 0 : begin + length + below(64);
   const u32 code = below(16);
   const auto truth = [&] {
@@ -374,6 +443,10 @@ void IrGenerator::branch(u32 begin, u32 length, bool last) {
   };
   switch (last ? below(6) : below(3)) {
     case 0: {
+      if (mode_.code64) {  // nor is LOOP
+        add({.op = Op::JumpIf, .size = size, .a = truth(), .immediate = target});
+        break;
+      }
       u16 decides = counted(size);
       if (one_in(2)) {
         const u16 other = truth();
@@ -414,6 +487,7 @@ GeneratedBlock IrGenerator::block(unsigned instructions) {
   constexpr u32 kLongest = 7;  // bytes
   GeneratedBlock made;
   made.ir.code32 = mode_.code32;
+  made.ir.code64 = mode_.code64;
   u32 offset = 0;
   for (unsigned i = 0; i < instructions; ++i) {
     nodes_.clear();
@@ -444,14 +518,16 @@ GeneratedBlock IrGenerator::block(unsigned instructions) {
     made.ir.insns.push_back(insn);
     Insn decoded;
     decoded.length = static_cast<u8>(length);
+    if (mode_.code64) decoded.flags = kInsnCode64 | kInsnAddress32 | kInsnAddress64;
     for (const Node& n : nodes_) {
       if (n.op == Op::BitAddress) decoded.reg = nodes_[n.b].reg;
       if (n.op == Op::Address) {
         decoded.base = n.base;
         decoded.index = n.index;
         decoded.scale = n.scale;
-        decoded.displacement = n.immediate;
+        decoded.displacement = n.immediate - (n.base == kRipRegister ? offset - length : 0);
         decoded.segment = n.segment;
+        if (n.address_size == 4) decoded.flags &= static_cast<u16>(~u32{kInsnAddress64});
       }
       if (n.address_size == 2) decoded.address_mask = 0xFFFF;
     }

@@ -25,16 +25,21 @@ class IrGenerator {
   u32 below(u32 limit) { return static_cast<u32>(random_() % limit); }
   bool one_in(u32 n) { return below(n) == 0; }
   u32 number();
+  u64 wide_number();
 
  private:
   using Nodes = std::vector<Node>;
   u16 add(const Node& node);
   u16 get(u8 size, u8 reg) { return add({.op = Op::GetRegister, .size = size, .reg = reg}); }
   void set(u8 size, u8 reg, u16 value) { add({.op = Op::SetRegister, .size = size, .reg = reg, .a = value}); }
-  u16 constant(u8 size, u32 value);
+  u16 constant(u8 size, u64 value);
   u16 address();
-  u8 any_size() { return static_cast<u8>(1u << below(3)); }
-  u8 word_size() { return one_in(3) ? 2 : 4; }
+  u16 long_address();
+  // Of code's own words: what addresses, stack slots and targets have.
+  u8 native_size() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
+  u8 any_size() { return static_cast<u8>(1u << below(mode_.code64 ? 4 : 3)); }
+  u8 word_size() { return one_in(3) ? 2 : mode_.code64 && one_in(2) ? 8 : 4; }
+  u8 stack_size() { return one_in(3) ? 2 : mode_.code64 ? 8 : 4; }
   u8 any_register(u8 size);
   u16 count();
   // A value of this width from a register, a constant or memory.

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "cpu/access.h"
 #include "cpu/semantics/exec_builder.h"
+#include "tests/jit/random/numbers.h"
 
 namespace relic86::jit {
 
@@ -22,47 +22,46 @@ i64 signed_of(u64 value, unsigned bytes) {
 }  // namespace
 
 u64 IrInterpreter::get(u8 size, u8 reg) const {
-  const CpuState& state = cpu_.state();
-  if (size == 1 && reg >= 4) return state.gpr32(reg & 3) >> 8 & 0xFF;
-  return state.gpr32(reg) & mask_of(size);
+  const Node named{.size = size, .reg = reg};
+  const u64 whole = cpu_.state().gpr[register_of(named)];
+  return whole >> (names_high_byte(named) ? 8 : 0) & mask_of(size);
 }
 
+// Four bytes clear the upper half.
 void IrInterpreter::set(u8 size, u8 reg, u64 value) {
-  CpuState& state = cpu_.state();
-  const bool high = size == 1 && reg >= 4;
-  const unsigned index = high ? reg & 3u : reg, shift = high ? 8 : 0;
+  const Node named{.size = size, .reg = reg};
+  u64& whole = cpu_.state().gpr[register_of(named)];
+  const unsigned shift = names_high_byte(named) ? 8 : 0;
   const u64 mask = mask_of(size) << shift;
-  state.gpr[index] = static_cast<u32>((state.gpr32(index) & ~mask) | (value << shift & mask));
+  whole = (size == 4 ? 0 : whole & ~mask) | (value << shift & mask);
 }
 
-u32 IrInterpreter::offset_of(const Node& address) const {
-  const auto part = [this](u8 reg) { return reg < 8 ? cpu_.state().gpr32(reg) : 0; };
-  const u32 sum = part(address.base) + (part(address.index) << address.scale) + address.immediate;
-  return sum & static_cast<u32>(mask_of(address.address_size));
+u64 IrInterpreter::offset_of(const Node& address) const {
+  const auto part = [this](u8 reg) {
+    return reg == kRipRegister ? begin_ : reg < kNoRegister ? cpu_.state().gpr[reg] : 0;
+  };
+  const u64 sum = part(address.base) + (part(address.index) << address.scale) + address.immediate;
+  return sum & mask_of(address.address_size);
 }
 
-u32 IrInterpreter::string_offset(const Node& n) const {
-  return cpu_.state().gpr32(n.reg) & static_cast<u32>(mask_of(n.address_size));
+u64 IrInterpreter::string_offset(const Node& n) const { return cpu_.state().gpr[n.reg] & mask_of(n.address_size); }
+
+u64 IrInterpreter::on_stack(u64 pointer) const {
+  return mode_.code64 ? pointer : pointer & (mode_.stack32 ? 0xFFFFFFFF : 0xFFFF);
 }
 
-bool IrInterpreter::read(SegmentName segment, u32 offset, u8 size, u64& value) {
-  u8 byte = 0;
-  u16 word = 0;
-  u32 wide = 0;
-  const bool good = size == 1   ? cpu_.read(segment, offset, byte)
-                    : size == 2 ? cpu_.read(segment, offset, word)
-                                : cpu_.read(segment, offset, wide);
-  value = size == 1 ? byte : size == 2 ? word : wide;
-  return good;
+bool IrInterpreter::read(u8 segment, u64 offset, u8 size, u64& value) {
+  return read_number(cpu_, static_cast<SegmentName>(segment), offset, size, value);
 }
 
-bool IrInterpreter::write(SegmentName segment, u32 offset, u8 size, u64 value) {
-  return size == 1   ? cpu_.write(segment, offset, static_cast<u8>(value))
-         : size == 2 ? cpu_.write(segment, offset, static_cast<u16>(value))
-                     : cpu_.write(segment, offset, static_cast<u32>(value));
+bool IrInterpreter::write(u8 segment, u64 offset, u8 size, u64 value) {
+  return write_number(cpu_, static_cast<SegmentName>(segment), offset, size, value);
 }
 
-void IrInterpreter::move_stack_pointer(u32 to) { set(mode_.stack32 ? 4 : 2, kEsp, to); }
+void IrInterpreter::move_stack_pointer(u64 to) {
+  const u8 size = mode_.code64 ? 8 : mode_.stack32 ? 4 : 2;
+  set(size, kEsp, to);
+}
 
 bool IrInterpreter::condition(u32 code) const {
   using Holds = bool (*)(const LazyFlags&);
@@ -88,7 +87,7 @@ bool IrInterpreter::arithmetic_of(const Node& n, Result& result) {
   const u64 kept = state.gpr[kEax];
   const auto out = [&](const auto& made) {
     b.store(FixedRegister<W, kEax>{}, made);
-    result.low = state.gpr32(kEax) & mask_of(sizeof(W));
+    result.low = state.gpr[kEax] & mask_of(sizeof(W));
     state.gpr[kEax] = kept;
   };
   const auto out_pair = [&](const auto& made) {
@@ -136,22 +135,25 @@ bool IrInterpreter::arithmetic(const Node& n, Result& result) {
   switch (n.size) {
     case 1: return arithmetic_of<u8>(n, result);
     case 2: return arithmetic_of<u16>(n, result);
+    case 8: return arithmetic_of<u64>(n, result);
     default: return arithmetic_of<u32>(n, result);
   }
 }
 
 IrInterpreter::Flow IrInterpreter::divide(const Node& n, Result& result) {
   const unsigned bits = 8u * n.size;
-  const u64 dividend = value(n.a) << bits | value(n.b), divisor = value(n.c);
+  const u128 dividend = static_cast<u128>(value(n.a)) << bits | value(n.b);
+  const u64 divisor = value(n.c);
   if (divisor == 0) return Flow::Stopped;
   if (n.op == Op::Div) {
     if (dividend / divisor > mask_of(n.size)) return Flow::Stopped;
-    result = {dividend / divisor, dividend % divisor};
+    result = {static_cast<u64>(dividend / divisor), static_cast<u64>(dividend % divisor)};
     return Flow::Next;
   }
-  const i64 left = signed_of(dividend, 2u * n.size), right = signed_of(divisor, n.size);
-  if (right == -1 && left == signed_of(u64{1} << (2 * bits - 1), 2u * n.size)) return Flow::Stopped;
-  const i64 quotient = left / right;
+  const unsigned unused = 128 - 2 * bits;
+  const i128 left = static_cast<i128>(dividend << unused) >> unused, right = signed_of(divisor, n.size);
+  if (right == -1 && dividend == static_cast<u128>(1) << (2 * bits - 1)) return Flow::Stopped;
+  const i128 quotient = left / right;
   if (quotient != signed_of(static_cast<u64>(quotient), n.size)) return Flow::Stopped;
   result = {static_cast<u64>(quotient) & mask_of(n.size), static_cast<u64>(left % right) & mask_of(n.size)};
   return Flow::Next;
@@ -161,8 +163,8 @@ IrInterpreter::Flow IrInterpreter::memory(const InsnIr& insn, u16 id) {
   const Node& n = insn.nodes[id];
   const Node& named = insn.nodes[n.a];
   const Node& address = named.op == Op::BitAddress ? insn.nodes[named.a] : named;
-  const SegmentName segment = static_cast<SegmentName>(address.segment);
-  const u32 offset = static_cast<u32>(value(n.a));
+  const u8 segment = address.segment;
+  const u64 offset = value(n.a);
   observe(n, offset);
   u64 loaded = 0;
   bool good = false;
@@ -176,52 +178,51 @@ IrInterpreter::Flow IrInterpreter::memory(const InsnIr& insn, u16 id) {
 }
 
 IrInterpreter::Flow IrInterpreter::stack(const Node& n, Result& result) {
-  const u32 mask = mode_.stack32 ? 0xFFFFFFFF : 0xFFFF;
   switch (n.op) {
     case Op::Push: {
-      const u32 to = stack_pointer() - (n.immediate != 0 ? n.immediate : n.size);
-      observe(n, to & mask);
-      if (!write(kSs, to & mask, n.size, value(n.a))) return Flow::Stopped;
+      const u64 to = stack_pointer() - (n.immediate != 0 ? n.immediate : n.size);
+      observe(n, on_stack(to));
+      if (!write(kSs, on_stack(to), n.size, value(n.a))) return Flow::Stopped;
       move_stack_pointer(to);
       break;
     }
     case Op::Pop:
-      observe(n, stack_pointer() & mask);
-      if (!read(kSs, stack_pointer() & mask, n.size, result.low)) return Flow::Stopped;
+      observe(n, on_stack(stack_pointer()));
+      if (!read(kSs, on_stack(stack_pointer()), n.size, result.low)) return Flow::Stopped;
       move_stack_pointer(stack_pointer() + n.size);
       break;
     case Op::Peek:
-      observe(n, cpu_.state().gpr32(n.reg) & mask);
-      if (!read(kSs, cpu_.state().gpr32(n.reg) & mask, n.size, result.low)) return Flow::Stopped;
+      observe(n, on_stack(cpu_.state().gpr[n.reg]));
+      if (!read(kSs, on_stack(cpu_.state().gpr[n.reg]), n.size, result.low)) return Flow::Stopped;
       break;
     case Op::PushAll: {
-      const u32 from = stack_pointer();
+      const u64 from = stack_pointer();
       for (u32 i = 0; i < 8; ++i) {
-        if (!write(kSs, (from - (i + 1) * n.size) & mask, n.size, get(n.size, static_cast<u8>(i))))
+        if (!write(kSs, on_stack(from - (i + 1) * n.size), n.size, get(n.size, static_cast<u8>(i))))
           return Flow::Stopped;
       }
       move_stack_pointer(from - 8u * n.size);
       break;
     }
     case Op::PopAll: {
-      const u32 from = stack_pointer();
+      const u64 from = stack_pointer();
       for (u32 i = 8; i-- > 0;) {
         u64 popped = 0;
-        if (!read(kSs, (from + (7 - i) * n.size) & mask, n.size, popped)) return Flow::Stopped;
+        if (!read(kSs, on_stack(from + (7 - i) * n.size), n.size, popped)) return Flow::Stopped;
         if (i != kEsp) set(n.size, static_cast<u8>(i), popped);
       }
       move_stack_pointer(from + 8u * n.size);
       break;
     }
     case Op::Enter: {
-      const u32 frame = stack_pointer() - n.size;
-      if (!write(kSs, frame & mask, n.size, get(n.size, kEbp))) return Flow::Stopped;
-      const u32 whole = mode_.stack32 ? frame : (stack_pointer() & 0xFFFF0000) | (frame & 0xFFFF);
+      const u64 frame = stack_pointer() - n.size;
+      if (!write(kSs, on_stack(frame), n.size, get(n.size, kEbp))) return Flow::Stopped;
+      const u64 whole = mode_.stack32 ? frame : (stack_pointer() & 0xFFFF0000) | (frame & 0xFFFF);
       set(n.size, kEbp, whole);
       move_stack_pointer(frame - n.immediate);
       break;
     }
-    default: move_stack_pointer(cpu_.state().gpr32(n.reg) + n.immediate); break;  // SetStackPointer
+    default: move_stack_pointer(cpu_.state().gpr[n.reg] + n.immediate); break;  // SetStackPointer
   }
   return Flow::Next;
 }
@@ -234,7 +235,7 @@ IrInterpreter::Flow IrInterpreter::jump(const Node& n) {
     return Flow::Jumped;
   }
   const Node& to = insn_->nodes[n.a];
-  target_ = {to.op == Op::TargetOf, to.op == Op::TargetOf ? to.immediate : static_cast<u32>(value(n.a))};
+  target_ = {to.op == Op::TargetOf, to.op == Op::TargetOf ? to.immediate : value(n.a)};
   return Flow::Jumped;
 }
 
@@ -245,7 +246,11 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
   switch (n.op) {
     case Op::Constant: result.low = n.immediate; break;
     case Op::GetRegister: result.low = get(n.size, n.reg); break;
-    case Op::SetRegister: set(n.size, n.reg, value(n.a)); break;
+    case Op::SetRegister: set(n.size, n.reg, value(n.a) & mask_of(n.size)); break;
+    case Op::SetRegisterIf:
+      if (value(n.a) != 0) set(n.size, n.reg, value(n.b));
+      break;
+    case Op::SignCopies: result.low = value(n.a) >> 63 != 0 ? ~u64{0} : 0; break;
     case Op::Address: result.low = offset_of(n); break;
     case Op::BitAddress: {
       const i64 index = signed_of(value(n.b), n.size) >> std::countr_zero(8u * n.size);
@@ -265,7 +270,9 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
     case Op::Idiv: return divide(n, result);
     case Op::Low: result.low = results_[n.a].low; break;
     case Op::High: result.low = results_[n.a].high; break;
-    case Op::ByteSwap: result.low = __builtin_bswap32(static_cast<u32>(value(n.a))); break;
+    case Op::ByteSwap:
+      result.low = n.size == 8 ? __builtin_bswap64(value(n.a)) : __builtin_bswap32(static_cast<u32>(value(n.a)));
+      break;
     case Op::SetCarry: {
       constexpr u32 kComplement = 2;
       state.flags.set_cf(n.immediate == kComplement ? !state.flags.cf() : n.immediate != 0);
@@ -277,7 +284,7 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
       break;
     }
     case Op::FlagsByte: result.low = (state.flags.eflags() & 0xD5) | kFixed1; break;
-    case Op::Condition: result.low = condition(n.immediate); break;
+    case Op::Condition: result.low = condition(static_cast<u32>(n.immediate)); break;
     case Op::ZeroCount: {
       // A jump that counts asks when it has counted.
       const u64 less = insn.nodes.back().op == Op::JumpIfCounting ? 1 : 0;
@@ -303,10 +310,10 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
     case Op::JumpIf:
     case Op::JumpIfCounting: return jump(n);
     case Op::StringLoad:
-      if (!read(static_cast<SegmentName>(n.segment), string_offset(n), n.size, result.low)) return Flow::Stopped;
+      if (!read(n.segment, string_offset(n), n.size, result.low)) return Flow::Stopped;
       break;
     case Op::StringStore:
-      if (!write(static_cast<SegmentName>(n.segment), string_offset(n), n.size, value(n.b))) return Flow::Stopped;
+      if (!write(n.segment, string_offset(n), n.size, value(n.b))) return Flow::Stopped;
       break;
     case Op::Advance:
       for (const u8 reg : {u8{kEsi}, u8{kEdi}}) {
@@ -316,7 +323,7 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
       break;
     case Op::TableLoad: {
       const u32 offset = (state.gpr32(kEbx) + (state.gpr32(kEax) & 0xFF)) & static_cast<u32>(mask_of(n.address_size));
-      if (!read(static_cast<SegmentName>(n.segment), offset, 1, result.low)) return Flow::Stopped;
+      if (!read(n.segment, offset, 1, result.low)) return Flow::Stopped;
       break;
     }
     case Op::Selector: result.low = state.segment[n.segment].selector.raw; break;

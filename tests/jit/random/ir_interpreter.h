@@ -22,13 +22,13 @@ class IrInterpreter {
   Flow step(const BlockIr& block, std::size_t at);
   struct Target {
     bool within = false;  // an offset from the block's first byte; else EIP
-    u32 value = 0;
+    u64 value = 0;
   };
   const Target& target() const { return target_; }
   // Where the block begins in CS: what NextInstruction counts from.
-  void begins_at(u32 eip) { begin_ = eip; }
+  void begins_at(u64 eip) { begin_ = eip; }
   // Called for every Load, LoadForWrite, Store, Push, Pop and Peek, with the offset in its segment.
-  void on_access(std::function<void(const Node&, u32)> observer) { observer_ = std::move(observer); }
+  void on_access(std::function<void(const Node&, u64)> observer) { observer_ = std::move(observer); }
 
  private:
   struct Result {
@@ -44,15 +44,17 @@ class IrInterpreter {
   bool condition(u32 code) const;
   Flow jump(const Node& n);
   u64 value(u16 id) const { return results_[id].low; }
-  u32 offset_of(const Node& address) const;
-  u32 string_offset(const Node& n) const;
-  void observe(const Node& n, u32 offset) const {
+  u64 offset_of(const Node& address) const;
+  u64 string_offset(const Node& n) const;
+  u64 on_stack(u64 pointer) const;
+  void observe(const Node& n, u64 offset) const {
     if (observer_) observer_(n, offset);
   }
-  bool read(SegmentName segment, u32 offset, u8 size, u64& value);
-  bool write(SegmentName segment, u32 offset, u8 size, u64 value);
-  u32 stack_pointer() const { return cpu_.state().gpr32(kEsp); }
-  void move_stack_pointer(u32 to);
+  bool read(u8 segment, u64 offset, u8 size, u64& value);
+  bool write(u8 segment, u64 offset, u8 size, u64 value);
+  u64 stack_pointer() const { return cpu_.state().gpr[kEsp]; }
+  void move_stack_pointer(u64 to);
+  // Of Node::reg.
   u64 get(u8 size, u8 reg) const;
   void set(u8 size, u8 reg, u64 value);
 
@@ -61,8 +63,8 @@ class IrInterpreter {
   std::vector<Result> results_;
   const InsnIr* insn_ = nullptr;
   Target target_;
-  u32 begin_ = 0;
-  std::function<void(const Node&, u32)> observer_;
+  u64 begin_ = 0;
+  std::function<void(const Node&, u64)> observer_;
 };
 
 }  // namespace relic86::jit

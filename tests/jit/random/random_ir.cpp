@@ -1,6 +1,6 @@
-// relic86_random_ir [--count N] [--seed S] [--inject S]: random blocks of the intermediate representation, compiled and
-// run, against an interpreter of their nodes: registers, flags, EIP and all of memory. Blocks are numbered from the
-// seed on; --inject flips a bit of EAX after the block of that number. Prints how many ran, how many the back end
+// relic86_random_ir [--count N] [--seed S] [--inject S] [--code 64]: random blocks of the intermediate representation,
+// compiled and run, against an interpreter of their nodes: registers, flags, EIP and all of memory. They are of 16- and
+// 32-bit code, or of 64-bit code. Blocks are numbered from the seed on; --inject flips a bit of EAX after the block of that number. Prints how many ran, how many the back end
 // refused, how many were loops or were left before their end, and how many instructions were carried out; exit code 1
 // at the first difference, 2 when it could not run.
 #include <fmt/format.h>
@@ -22,6 +22,7 @@ namespace {
 struct Wishes {
   u64 count = 100'000, seed = 1;
   std::optional<u64> inject;
+  bool code64 = false;
 };
 
 struct Tally {
@@ -59,6 +60,32 @@ std::string state_text(const CpuState& s) {
   return text + '\n';
 }
 
+// A place in the RAM, at either of its two addresses.
+u64 long_place(IrGenerator& random) {
+  const u64 place = (2 + random.below(6)) * kPageSize - random.below(2) * random.below(64);
+  return random.one_in(2) ? place : place + SmallMachine::kHigh;
+}
+
+void prepare_long(SmallMachine& machine, u64 seed) {
+  Mode any;
+  IrGenerator random(seed ^ 0xA5A5, any);
+  CpuState& s = machine.state();
+  for (unsigned i = 0; i < kNoRegister; ++i) s.gpr[i] = random.one_in(2) ? random.wide_number() : random.below(64);
+  for (const u8 reg : {u8{kEbx}, u8{kEbp}, u8{kEsi}, u8{kEdi}, u8{8}, u8{9}, u8{10}, u8{11}})
+    s.gpr[reg] = random.one_in(24) ? random.wide_number() : long_place(random);
+  for (const u8 reg : {u8{12}, u8{13}, u8{14}}) s.gpr[reg] = random.below(0x200);
+  s.gpr[kEsp] = (random.one_in(2) ? SmallMachine::kHigh : 0) + 0x9000 + random.below(0x100) * (random.one_in(4) ? 1 : 8);
+  for (const SegmentName name : {kFs, kGs}) s.segment[name].base = random.one_in(3) ? random.below(0x2000) : 0;
+  s.flags.set_eflags(random.number() & kArithmeticFlags);
+  s.rip = (random.one_in(2) ? SmallMachine::kHigh : 0) + kStart + random.below(0x100);
+}
+
+std::string long_state_text(const CpuState& s) {
+  std::string text = fmt::format("rip {:016x} flags {:03x}", s.rip, s.flags.eflags());
+  for (unsigned i = 0; i < kNoRegister; ++i) text += fmt::format(" {:x}", s.gpr[i]);
+  return text + '\n';
+}
+
 std::string block_text(const BlockIr& block) {
   std::string text;
   for (const InsnIr& insn : block.insns) text += fmt::format("+{}\n{}", insn.offset, ir_text(insn));
@@ -67,7 +94,13 @@ std::string block_text(const BlockIr& block) {
 
 class Comparison {
  public:
-  explicit Comparison(const Wishes& wishes) : wishes_(wishes) { fill(runner_.machine(), model_, wishes.seed); }
+  explicit Comparison(const Wishes& wishes)
+      : wishes_(wishes), runner_(model_of(wishes)), model_(model_of(wishes)) {
+    fill(runner_.machine(), model_, wishes.seed);
+    if (!wishes.code64) return;
+    runner_.machine().set_long_mode();
+    model_.set_long_mode();
+  }
 
   // False: a difference, which it has printed.
   bool run() {
@@ -79,10 +112,25 @@ class Comparison {
   const Tally& tally() const { return tally_; }
 
  private:
-  bool one(u64 seed) {
+  static const char* model_of(const Wishes& wishes) { return wishes.code64 ? "qemu64" : "pentium3"; }
+
+  void prepare_both(u64 seed) {
     const bool code32 = seed % 4 != 0;
-    prepare(runner_.machine(), seed, code32);
-    prepare(model_, seed, code32);
+    for (SmallMachine* const machine : {&runner_.machine(), &model_}) {
+      if (wishes_.code64) {
+        prepare_long(*machine, seed);
+      } else {
+        prepare(*machine, seed, code32);
+      }
+    }
+  }
+
+  std::string text_of(const CpuState& state) const {
+    return wishes_.code64 ? long_state_text(state) : state_text(state);
+  }
+
+  bool one(u64 seed) {
+    prepare_both(seed);
     const Mode mode = Mode::of_key(Mode::key_of(model_.state()));
     IrGenerator generator(seed, mode);
     GeneratedBlock block = generator.block(1 + generator.below(12));
@@ -92,7 +140,7 @@ class Comparison {
                  fmt::format("seed {}: the generator broke a rule: {}\n{}", seed, *broken, block_text(block.ir)));
       return false;
     }
-    const std::string before = state_text(model_.state());
+    const std::string before = text_of(model_.state());
     x64::EmitterOptions options;
     options.share = !generator.one_in(4);
     options.lazy_flags = !generator.one_in(4);
@@ -130,7 +178,7 @@ class Comparison {
   void follow(const BlockIr& ir, const Mode& mode, const BlockRunner::Outcome& outcome) {
     CpuState& s = model_.state();
     IrInterpreter interpreter(model_.cpu(), mode);
-    const u32 begin = s.eip(), wrap = mode.code32 ? 0xFFFFFFFF : 0xFFFF;
+    const u64 begin = s.rip, wrap = mode.code64 ? ~u64{0} : mode.code32 ? 0xFFFFFFFF : 0xFFFF;
     interpreter.begins_at(begin);
     std::size_t at = 0;
     for (u64 i = 0; i < outcome.executed; ++i) {
@@ -147,7 +195,7 @@ class Comparison {
   }
 
   bool compare(u64 seed, const BlockIr& ir, const std::string& before) {
-    const std::string left = state_text(model_.state()), right = state_text(runner_.machine().state());
+    const std::string left = text_of(model_.state()), right = text_of(runner_.machine().state());
     const bool memory = std::memcmp(model_.ram(), runner_.machine().ram(), SmallMachine::kRam) == 0;
     if (left == right && memory) return true;
     std::string text = fmt::format("seed {}\n{}before {}model  {}host   {}", seed, block_text(ir), before, left, right);
@@ -178,6 +226,8 @@ bool take(Wishes& wishes, const std::string& name, const char* text) {
     wishes.seed = number;
   } else if (name == "--inject") {
     wishes.inject = number;
+  } else if (name == "--code" && number == 64) {
+    wishes.code64 = true;
   } else {
     return false;
   }
@@ -194,7 +244,7 @@ int main(int argc, char** argv) {
   bool good = argc % 2 == 1;
   for (int i = 1; good && i + 1 < argc; i += 2) good = jit::take(wishes, argv[i], argv[i + 1]);
   if (!good) {
-    print_text(stderr, "usage: relic86_random_ir [--count N] [--seed S] [--inject S]\n");
+    print_text(stderr, "usage: relic86_random_ir [--count N] [--seed S] [--inject S] [--code 64]\n");
     return 2;
   }
   jit::Comparison comparison(wishes);
