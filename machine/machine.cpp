@@ -112,7 +112,7 @@ Result<> Machine::build() {
   auto host_units = masked_host_units(present_host_units(), options_.host_features);
   if (!host_units) return host_units.error();
   host_units.value().exact_functions = options_.deterministic_fpu;
-  if (auto fits = fit_to_host(model_, host_units.value()); !fits) return fits.error();
+  if (auto fits = fit_to_host(model.value(), host_units.value()); !fits) return fits.error();
   if (options_.deterministic_fpu && !exact_functions::available())
     return Error{"--deterministic-fpu: this build has no MPFR; install libmpfr-dev and build again"};
   u64 seed = options_.seed.value_or(0);  // with counted time every run draws the same numbers
