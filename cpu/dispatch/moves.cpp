@@ -3,6 +3,7 @@
 #include "cpu/dispatch/part.h"
 #include "cpu/integer_instructions.h"
 #include "cpu/string_instructions.h"
+#include "cpu/system_instructions.h"
 
 namespace relic86::dispatch {
 
