@@ -117,15 +117,10 @@ void Cpu::update_mode() {
   paging.giant_pages = model().has_giant_pages();
   paging.physical_bits = static_cast<u8>(model().physical_bits());
   mmu_->set_mode(paging);
-  if (old_code64 != mode.code64) code64_changed();
+  mmu_->set_code64(mode.code64);
+  // 32-bit code does not see the upper halves, and they do not outlive it (SDM 1 3.4.1.1).
+  for (unsigned i = 0; old_code64 && !mode.code64 && i < 8; i++) s.set_gpr32(i, s.gpr32(i));
   if (old_cpl != mode.cpl && (s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0) update_access_checks();
-}
-
-// 32-bit code does not see the upper halves, and they do not outlive it (SDM 1 3.4.1.1).
-void Cpu::code64_changed() {
-  CpuState& s = state();
-  mmu_->set_code64(s.mode.code64);
-  for (unsigned i = 0; !s.mode.code64 && i < 8; i++) s.set_gpr32(i, s.gpr32(i));
 }
 
 void Cpu::update_access_checks() {
@@ -473,6 +468,7 @@ void Cpu::sanitize_loaded_state() {
   constexpr u64 kLow = 0xFFFFFFFFu;
   const u64 efer_bits = model().efer_bits();
   s.efer &= efer_bits;
+  s.cr4 &= model().cr4_bits();
   // Long mode is what PG, PAE and LME make of it.
   constexpr u64 kLongPaging = kCr0Pg | kCr0Pe;
   const bool long_mode = (s.efer & kEferLme) != 0 && (s.cr0 & kLongPaging) == kLongPaging && (s.cr4 & kCr4Pae) != 0;
@@ -483,7 +479,7 @@ void Cpu::sanitize_loaded_state() {
     for (auto& value : s.gpr) value &= kLow;
   }
   s.gpr[kNoRegister] = 0;
-  for (u64* value : {&s.cr0, &s.cr4}) *value &= kLow;
+  s.cr0 &= kLow;
   for (u64* value : {&s.rip, &s.cr2, &s.gdtr.base, &s.idtr.base}) cut(*value);
   for (u64* value : {&s.lstar, &s.cstar, &s.kernel_gs_base})
     *value = wide && canonical(*value) ? *value : *value & kLow;
@@ -501,13 +497,15 @@ void Cpu::sanitize_loaded_state() {
   s.pending &= kPendingIntr | kPendingNmi | kPendingSmi | kPendingSingleStep | kPendingDataBreak;
   s.cr0 |= kCr0Et;
   if ((s.cr0 & kCr0Pe) == 0) s.cr0 &= ~kCr0Pg;
-  s.cr4 &= model().cr4_bits();
   for (Segment& segment : s.segment) {
     cut(segment.base);
     segment.attributes &= 0xF0FF;
   }
-  if ((s.cr0 & kCr0Pe) == 0) s.system_flags &= ~u32{kVM};
-  if (!long_mode || !s.segment[kCs].long_code()) {
+  if ((s.cr0 & kCr0Pe) == 0 || long_mode) s.system_flags &= ~u32{kVM};
+  if (long_mode && s.segment[kCs].long_code()) {
+    s.segment[kCs].base = 0;
+    s.segment[kCs].limit = 0xFFFFFFFF;
+  } else {
     s.rip &= kLow;
     for (unsigned i = 0; i < 8; i++) s.gpr[i] &= kLow;
   }

@@ -198,7 +198,6 @@ class Cpu {
 
  private:
   friend class Interpreter;
-  void code64_changed();
   void sanitize_loaded_state();
   Wiring wiring_;
   const u32 system_flags_;  // those of EFLAGS that the model has

@@ -65,7 +65,7 @@ bool call_inner(Cpu& cpu, const DirectAccess& access, const Descriptor& gate, co
 
 bool jump_directly(Cpu& cpu, Selector selector, u32 offset, bool wide) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
+  if ((state.system_flags & kAC) != 0) return false;
   const DirectAccess access(cpu);
   if (state.mode.real_or_v86()) {
     if (!wide) offset &= 0xFFFF;
@@ -78,7 +78,7 @@ bool jump_directly(Cpu& cpu, Selector selector, u32 offset, bool wide) {
 
 bool call_directly(Cpu& cpu, Selector selector, u32 offset, bool wide, u32 return_rip) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
+  if ((state.system_flags & kAC) != 0) return false;
   const DirectAccess access(cpu);
   const bool real = state.mode.real_or_v86();
   const unsigned cpl = state.mode.cpl;
@@ -113,7 +113,7 @@ bool call_directly(Cpu& cpu, Selector selector, u32 offset, bool wide, u32 retur
 
 bool return_directly(Cpu& cpu, bool wide, u32 release) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
+  if ((state.system_flags & kAC) != 0) return false;
   const DirectAccess access(cpu);
   const u32 size = wide ? 4 : 2;
   const u8* const frame = access.top_of_stack(2 * size);
@@ -152,7 +152,7 @@ bool return_directly(Cpu& cpu, bool wide, u32 release) {
 
 bool far_pointer_directly(Cpu& cpu, const Insn& insn, Selector& selector, u32& offset) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
+  if ((state.system_flags & kAC) != 0) return false;
   const bool wide = insn.operand32();
   const u32 size = wide ? 6 : 4, at = effective_address(state, insn);
   if (at > insn.address_mask - (size - 1)) return false;  // it wraps

@@ -76,7 +76,7 @@ bool iret_to_v86(Cpu& cpu, const DirectAccess& access, u32 flags) {
 
 bool deliver_directly(Cpu& cpu, const DeliveredEvent& event) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
+  if ((state.system_flags & kAC) != 0) return false;
   const DirectAccess access(cpu);
   if (!state.mode.protected_mode) return deliver_real(cpu, access, event);
   const unsigned cpl = state.mode.cpl;
@@ -134,7 +134,7 @@ bool deliver_directly(Cpu& cpu, const DeliveredEvent& event) {
 
 bool iret_directly(Cpu& cpu, bool wide) {
   CpuState& state = cpu.state();
-  if ((state.system_flags & kAC) != 0 || state.mode.long_mode) return false;
+  if ((state.system_flags & kAC) != 0) return false;
   const DirectAccess access(cpu);
   if (state.mode.real_or_v86()) return iret_real(cpu, access, wide);
   if ((state.system_flags & kNT) != 0) return false;

@@ -1,6 +1,7 @@
 // Far transfers, interrupts and IRET in the usual case: every descriptor is valid and accessed, the frame lies within
-// one page, everything is in the TLB; not in long mode. All of it is checked first, then done. False: nothing was done,
-// and the long way (cpu/far_transfer.cpp, cpu/interrupt_delivery.cpp), which knows every fault, decides. Both ways have the same effect.
+// one page, everything is in the TLB. Never called in long mode. All of it is checked first, then done. False: nothing
+// was done, and the long way (cpu/far_transfer.cpp, cpu/interrupt_delivery.cpp), which knows every fault, decides. Both
+// ways have the same effect.
 #pragma once
 
 #include "cpu/cpu.h"

@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "cpu/access.h"
+#include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
 #include "cpu/system_instructions.h"
 
@@ -47,7 +48,9 @@ Flow monitor(Cpu& cpu, const Insn& insn) {
 Flow mwait(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state();
   if (state.mode.cpl != 0) return cpu.raise(Vector::InvalidOpcode);
-  if (state.gpr32(kEcx) != 0) return cpu.raise(Vector::GeneralProtection, 0);
+  // Bit 0: masked interrupts end it, too (CPUID 5 ECX). Here such an MWAIT ends at once, which it may.
+  const u64 known = cpu.model().has_long_mode() ? 1 : 0;
+  if ((state.gpr[kEcx] & ~known) != 0) return cpu.raise(Vector::GeneralProtection, 0);
   if (state.monitor_armed && (state.system_flags & kIF) != 0) state.halted = true;
   state.monitor_armed = false;
   return Flow::Stop;

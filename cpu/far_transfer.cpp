@@ -13,9 +13,7 @@ namespace relic86 {
 
 namespace {
 
-u32 next_rip(const CpuState& state, const Insn& insn) {
-  return (state.eip() + insn.length) & (state.mode.code32 ? 0xFFFFFFFFu : 0xFFFFu);
-}
+u32 next_eip(const CpuState& state, const Insn& insn) { return static_cast<u32>(next_rip(state, insn)); }
 
 // -d pcall: where from, where to.
 void log_transfer(const Cpu& cpu, std::string_view name, Selector selector, u64 offset) {
@@ -113,7 +111,7 @@ Flow jump_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
     selector = target;
     offset = gate.gate_offset(wide);
   } else if (descriptor.type() == kTaskGate || descriptor.type() == kTss16 || descriptor.type() == kTss32) {
-    return task_transfer(cpu, selector, descriptor, TaskSwitchCause::Jump, next_rip(state, insn));
+    return task_transfer(cpu, selector, descriptor, TaskSwitchCause::Jump, next_eip(state, insn));
   } else {
     return cpu.raise(Vector::GeneralProtection, selector_error(selector));
   }
@@ -158,7 +156,7 @@ bool call_inner(Cpu& cpu, bool wide, unsigned parameters, Selector selector, Des
 
 Flow call_protected(Cpu& cpu, Selector selector, u32 offset, const Insn& insn) {
   CpuState& state = cpu.state();
-  const u32 return_rip = next_rip(state, insn);
+  const u32 return_rip = next_eip(state, insn);
   log_transfer(cpu, "lcall", selector, offset);
   if (selector.null()) return cpu.raise(Vector::GeneralProtection, 0);
   Descriptor descriptor;
@@ -213,12 +211,12 @@ Flow call(Cpu& cpu, Selector selector, u64 wide_offset, const Insn& insn) {
     return call_long(cpu, selector, wide_offset, insn);
   }
   const u32 offset = static_cast<u32>(wide_offset);
-  if (!logs_transfers() && call_directly(cpu, selector, offset, insn.operand32(), next_rip(state, insn)))
+  if (!logs_transfers() && call_directly(cpu, selector, offset, insn.operand32(), next_eip(state, insn)))
     return Flow::StopAt;
   if (!state.mode.real_or_v86()) return call_protected(cpu, selector, offset, insn);
   TransferGuard guard(cpu);
   if (!cpu.push_operand(insn.operand32(), state.segment[kCs].selector.raw) ||
-      !cpu.push_operand(insn.operand32(), next_rip(state, insn)))
+      !cpu.push_operand(insn.operand32(), next_eip(state, insn)))
     return guard.fail(), Flow::Fault;
   const Flow flow = real_transfer(cpu, selector, offset, insn.operand32());
   if (flow == Flow::Fault) guard.fail();
@@ -365,7 +363,7 @@ Flow iret_from_task(Cpu& cpu, const Insn& insn) {
   if (tss.code_or_data() || (tss.type() != kTss16Busy && tss.type() != kTss32Busy))
     return cpu.raise(Vector::InvalidTss, selector_error(selector));
   if (!tss.present()) return cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
-  if (!switch_task(cpu, selector, tss, TaskSwitchCause::Iret, next_rip(state, insn), 0)) return Flow::Fault;
+  if (!switch_task(cpu, selector, tss, TaskSwitchCause::Iret, next_eip(state, insn), 0)) return Flow::Fault;
   return Flow::StopAt;
 }
 

@@ -4,6 +4,7 @@
 #include "cpu/access.h"
 #include "cpu/cpu_dump.h"
 #include "cpu/direct_transfers.h"
+#include "cpu/effective_address.h"
 #include "cpu/long_transfer.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
@@ -399,10 +400,7 @@ bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 ret
 
 namespace {
 Flow software_interrupt(Cpu& cpu, const Insn& insn, u8 vector, SoftInterrupt kind) {
-  const CpuMode& mode = cpu.state().mode;
-  const u64 mask = mode.code64 ? ~u64{0} : mode.code32 ? 0xFFFFFFFF : 0xFFFF;
-  const u64 next = (cpu.state().rip + insn.length) & mask;
-  return deliver_software_interrupt(cpu, vector, kind, next) ? Flow::StopAt : Flow::Fault;
+  return deliver_software_interrupt(cpu, vector, kind, next_rip(cpu.state(), insn)) ? Flow::StopAt : Flow::Fault;
 }
 }  // namespace
 

@@ -34,25 +34,6 @@ bool fetch_gate(Cpu& cpu, const DeliveredEvent& event, WideDescriptor& gate) {
   return true;
 }
 
-// The code segment behind it, which must be of 64 bits. False: fault.
-bool fetch_handler(Cpu& cpu, Selector selector, u32 external, Descriptor& code) {
-  if (selector.null()) {
-    cpu.raise(Vector::GeneralProtection, external);
-    return false;
-  }
-  if (!fetch_descriptor(cpu, selector, code, Vector::GeneralProtection, external)) return false;
-  const bool fits = code.code_or_data() && code.code() && code.dpl() <= cpu.state().mode.cpl;
-  if (!fits || !code.long_code() || code.big()) {
-    cpu.raise(Vector::GeneralProtection, selector_error(selector, external));
-    return false;
-  }
-  if (!code.present()) {
-    cpu.raise(Vector::SegmentNotPresent, selector_error(selector, external));
-    return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 bool read_long_tss_stack(Cpu& cpu, u32 offset, u32 external, u64& pointer) {
@@ -90,7 +71,7 @@ bool deliver_long(Cpu& cpu, const DeliveredEvent& event) {
   Descriptor code;
   if (!fetch_gate(cpu, event, gate)) return false;
   const Selector selector = gate.gate_selector();
-  if (!fetch_handler(cpu, selector, external, code)) return false;
+  if (!fetch_gate_code(cpu, selector, external, code)) return false;
   const unsigned cpl = state.mode.cpl;
   const unsigned privilege = code.conforming() ? cpl : code.dpl();
   const unsigned interrupt_stack = gate.high & 7;

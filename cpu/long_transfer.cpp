@@ -2,6 +2,7 @@
 #include "cpu/long_transfer.h"
 
 #include "cpu/access.h"
+#include "cpu/effective_address.h"
 #include "cpu/long_mode.h"
 #include "cpu/transfer.h"
 
@@ -10,11 +11,6 @@ namespace relic86 {
 namespace {
 
 Flow refuse(Cpu& cpu, Selector selector) { return cpu.raise(Vector::GeneralProtection, selector_error(selector)); }
-
-u64 next_rip(const CpuState& state, const Insn& insn) {
-  const u64 next = state.rip + insn.length;
-  return state.mode.code64 ? next : next & (state.mode.code32 ? 0xFFFFFFFFu : 0xFFFFu);
-}
 
 unsigned operand_bytes(const Insn& insn) { return insn.operand64() ? 8 : insn.operand32() ? 4 : 2; }
 
@@ -84,19 +80,7 @@ bool open_gate(Cpu& cpu, Selector gate_selector, const WideDescriptor& gate, Des
     cpu.raise(Vector::SegmentNotPresent, selector_error(gate_selector));
     return false;
   }
-  const Selector selector = gate.gate_selector();
-  if (selector.null()) {
-    cpu.raise(Vector::GeneralProtection, 0);
-    return false;
-  }
-  if (!fetch_descriptor(cpu, selector, code, Vector::GeneralProtection)) return false;
-  if (!code.code_or_data() || !code.code() || code.dpl() > state.mode.cpl || !code.long_code() || code.big())
-    return refuse(cpu, selector), false;
-  if (!code.present()) {
-    cpu.raise(Vector::SegmentNotPresent, selector_error(selector));
-    return false;
-  }
-  return true;
+  return fetch_gate_code(cpu, gate.gate_selector(), 0, code);
 }
 
 // Reads what JMP or CALL names: code, or a call gate, the only system descriptor that is left. False: fault.
@@ -173,6 +157,24 @@ bool return_with_stack(Cpu& cpu, Selector cs, Descriptor& code, u64 rip, Selecto
 }
 
 }  // namespace
+
+bool fetch_gate_code(Cpu& cpu, Selector selector, u32 external, Descriptor& code) {
+  if (selector.null()) {
+    cpu.raise(Vector::GeneralProtection, external);
+    return false;
+  }
+  if (!fetch_descriptor(cpu, selector, code, Vector::GeneralProtection, external)) return false;
+  const bool fits = code.code_or_data() && code.code() && code.dpl() <= cpu.state().mode.cpl;
+  if (!fits || !code.long_code() || code.big()) {
+    cpu.raise(Vector::GeneralProtection, selector_error(selector, external));
+    return false;
+  }
+  if (!code.present()) {
+    cpu.raise(Vector::SegmentNotPresent, selector_error(selector, external));
+    return false;
+  }
+  return true;
+}
 
 bool enter_long_code(Cpu& cpu, Selector selector, Descriptor& code, unsigned privilege, u64 offset, u32 external) {
   if (code.long_code() ? !canonical(offset) : offset > code.limit()) {

@@ -22,6 +22,8 @@ constexpr u32 tss_interrupt_stack_offset(unsigned number) { return 28 + number *
 // Pushes quadwords on a stack that the processor has just taken, with the rights of `privilege`. False: #SS(external)
 // of an address that is not canonical, or a page fault; pointer is as it was then.
 bool push_long_frame(Cpu& cpu, u64& pointer, std::span<const u64> values, unsigned privilege, u32 external);
+// The 64-bit code segment that a gate names. False: fault, with `external` in its error code.
+bool fetch_gate_code(Cpu& cpu, Selector selector, u32 external, Descriptor& code);
 // Loads CS in long mode and RIP with it. False: #GP(external) if the offset is not one of the segment.
 bool enter_long_code(Cpu& cpu, Selector selector, Descriptor& code, unsigned privilege, u64 offset, u32 external);
 

@@ -148,7 +148,8 @@ bool write_long_register(CpuState& state, LongRegister target, u64 value) {
 bool write_efer(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state();
   value = (value & ~kEferLma) | (state.efer & kEferLma);
-  if ((value & ~cpu.model().efer_bits()) != 0) return false;
+  const u64 known = cpu.model().efer_bits();
+  if (known == 0 || (value & ~known) != 0) return false;
   if (((value ^ state.efer) & kEferLme) != 0 && state.mode.paging) return false;
   state.efer = value;
   cpu.update_mode();

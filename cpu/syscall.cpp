@@ -3,6 +3,7 @@
 
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
+#include "cpu/effective_address.h"
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
@@ -31,7 +32,7 @@ Flow syscall(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (!available(cpu)) return cpu.raise(Vector::InvalidOpcode);
   const bool was64 = state.mode.code64;
-  const u64 next = was64 ? state.rip + insn.length : (state.eip() + insn.length) & (state.mode.code32 ? ~0u : 0xFFFFu);
+  const u64 next = next_rip(state, insn);
   const u32 flags = cpu.eflags();
   const u32 cs = selector_of(state.star, kSyscallSelector);
   set_flat_segment(cpu, kCs, cs, state.mode.long_mode ? kLongCode0 : kCode0);
@@ -74,6 +75,7 @@ Flow swapgs(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state();
   if (state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
   std::swap(state.segment[kGs].base, state.kernel_gs_base);
+  derive_limits(state, state.segment[kGs]);
   return Flow::Next;
 }
 

@@ -1,5 +1,6 @@
-// The usual case of x87 arithmetic on this host: all exceptions masked, the registers that take part are there. Only these are
-// moved to the host's unit, not the whole state; results are the same to the last bit (tests/cpu/x87_simd_test.cpp compares).
+// The usual case of x87 arithmetic on this host: all exceptions masked, the registers that take part are there. Only
+// these are moved to the host's unit, not the whole state; results are the same to the last bit
+// (tests/cpu/x87_simd_test.cpp compares).
 #pragma once
 
 #include "base/types.h"

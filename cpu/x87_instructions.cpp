@@ -7,6 +7,7 @@
 #include "cpu/access.h"
 #include "cpu/effective_address.h"
 #include "cpu/exact_functions.h"
+#include "cpu/long_mode.h"
 #include "cpu/vendor_behaviour.h"
 #include "cpu/x87_unit.h"
 
@@ -560,8 +561,14 @@ bool begin_fx_image(Cpu& cpu, const Insn& insn, bool write) {
 }
 
 // XMM0-7, in 64-bit mode XMM0-15; without CR4.OSFXSR only the x87 part is written by some parts: relic86 writes both.
-unsigned vectors(const Insn& insn) { return insn.code64() ? 16 : 8; }
-unsigned fx_written(const Insn& insn) { return static_cast<unsigned>(offsetof(FxState, xmm)) + vectors(insn) * 16; }
+// With EFER.FFXSR ring 0 of 64-bit mode leaves them alone (APM 2 11.4.4).
+unsigned vectors(const CpuState& state, const Insn& insn) {
+  if (insn.code64() && state.mode.cpl == 0 && (state.efer & kEferFfxsr) != 0) return 0;
+  return insn.code64() ? 16 : 8;
+}
+unsigned fx_written(const CpuState& state, const Insn& insn) {
+  return static_cast<unsigned>(offsetof(FxState, xmm)) + vectors(state, insn) * 16;
+}
 
 // With REX.W the image holds FIP and FDP of 64 bits, sign-extended from what FxState keeps, and no selectors.
 void widen_pointers(FxState& image) {
@@ -601,7 +608,7 @@ Flow fxsave(Cpu& cpu, const Insn& insn) {
     widen_pointers(image);
   else
     image.instruction_high = image.data_high = 0;
-  return cpu.write_bytes(segment_of(insn), offset, &image, fx_written(insn)) ? Flow::Next : Flow::Fault;
+  return cpu.write_bytes(segment_of(insn), offset, &image, fx_written(state, insn)) ? Flow::Next : Flow::Fault;
 }
 
 Flow fxrstor(Cpu& cpu, const Insn& insn) {
@@ -632,7 +639,7 @@ Flow fxrstor(Cpu& cpu, const Insn& insn) {
   fx.mxcsr = image.mxcsr;
   std::memcpy(fx.st, image.st, sizeof fx.st);
   clear_reserved(fx.st);
-  std::memcpy(fx.xmm, image.xmm, vectors(insn) * sizeof fx.xmm[0]);
+  std::memcpy(fx.xmm, image.xmm, vectors(state, insn) * sizeof fx.xmm[0]);
   x87_update_summary(fx);
   return Flow::Next;
 }

@@ -179,32 +179,13 @@ Flow Translator::enter(const u8* entry) {
   return leave(*reinterpret_cast<ExitPoint*>(area_.exit_point));
 }
 
-// The flags as the running block found them.
-void Translator::settle_entry() {
-  if (!FlagRecords::is_record(area_.home_step)) {
-    settle_home(cpu_);
-    return;
-  }
-  const FlagRecord& record = records_[FlagRecords::number_of(area_.home_step)];
-  area_.home_step = area_.home_partial = 0;
-  for (u32 i = record.first_step; i < record.last_step; ++i) apply_step(cpu_, record.owner->steps[i]);
-}
-
-void Translator::settle_flags(const ExitPoint& exit) {
-  if (exit.from_home) {
-    settle_entry();
-  } else {
-    area_.home_step = area_.home_partial = 0;
-  }
-  for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(cpu_, exit.owner->steps[i]);
-}
-
 void Translator::settle_x87(const ExitPoint& exit) {
   if (!exit.x87) return;
   FxState& fx = state_.fx;
   fx.opcode = exit.x87_opcode;
   fx.instruction = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.x87_eip));
   fx.instruction_selector = state_.segment[kCs].selector.raw;
+  fx.instruction_high = 0;
 }
 
 u32 Translator::mode_number() {

@@ -17,6 +17,7 @@
 #include "cpu/interpreter.h"
 #include "jit/runtime/code_cache.h"
 #include "jit/runtime/descriptor_cache.h"
+#include "jit/runtime/exit_state.h"
 #include "jit/runtime/flag_records.h"
 #include "jit/runtime/host_traps.h"
 #include "jit/runtime/lookup_table.h"
@@ -133,8 +134,8 @@ class Translator final : public Executor, public CodeWatch {
   u64 go_on(Flow flow);
   u64 proceed(Flow flow);  // the same with the flags at home
   u64 depart(ExitPoint& exit);
-  void settle_flags(const ExitPoint& exit);
-  void settle_entry();
+  void settle_flags(const ExitPoint& exit) { jit::settle_flags(cpu_, records_, exit); }
+  void settle_entry() { jit::settle_entry(cpu_, records_); }
   void settle_x87(const ExitPoint& exit);
   u32 mode_number();
   // Of a mode that is met, its units' instructions translated or not.
@@ -195,7 +196,6 @@ class Translator final : public Executor, public CodeWatch {
   bool immediate_store(u32 linear, u32 size);
   bool others_store(const ExitPoint& exit, u32 linear) const;
   bool rewrite_store(u32 linear, u32 size) const;
-  u32 access_offset(const ExitPoint& exit) const;
   bool lost_a_page(const ExitPoint& exit) const;
   bool may_replace_what_is_used(const ExitPoint& exit, u32 linear, bool write) const;
 

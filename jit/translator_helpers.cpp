@@ -35,28 +35,6 @@ u64 granules_of(u64 offset, u32 size) {
 
 }  // namespace
 
-u32 Translator::access_offset(const ExitPoint& exit) const {
-  const u32 mask = cpu_.stack_mask();
-  switch (exit.address) {
-    case AddressForm::Operand: return static_cast<u32>(effective_address(state_, *exit.insn));
-    case AddressForm::BitString: {
-      const Insn& insn = *exit.insn;
-      const u32 index = state_.gpr32(insn.reg);
-      const i32 unit = exit.size == 4 ? static_cast<i32>(index) >> 5 : static_cast<i16>(index) >> 4;
-      return (static_cast<u32>(effective_address(state_, insn)) + static_cast<u32>(unit) * exit.size) &
-             insn.address_mask;
-    }
-    case AddressForm::Table: return (state_.gpr32(kEbx) + (state_.gpr32(kEax) & 0xFF)) & exit.insn->address_mask;
-    case AddressForm::Push: return (state_.gpr32(kEsp) - exit.size) & mask;
-    case AddressForm::PushSelector: return (state_.gpr32(kEsp) - 4) & mask;
-    case AddressForm::StackTop: return state_.gpr32(kEsp) & mask;
-    case AddressForm::Frame: return state_.gpr32(kEbp) & mask;
-    case AddressForm::Source: return state_.gpr32(kEsi) & exit.insn->address_mask;
-    case AddressForm::Destination: return state_.gpr32(kEdi) & exit.insn->address_mask;
-  }
-  return 0;
-}
-
 // What Cpu::check_access() allows.
 bool Translator::allowed(const Segment& segment, u32 offset, u32 size, bool write) const {
   if (u64{offset} + size <= (write ? segment.write_end : segment.read_end)) return true;
@@ -116,7 +94,7 @@ bool Translator::may_replace_what_is_used(const ExitPoint& exit, u32 linear, boo
 bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) {
   const SegmentName name = static_cast<SegmentName>(exit.segment);
   const Segment& segment = state_.segment[name];
-  const u32 offset = access_offset(exit);
+  const u32 offset = access_offset(cpu_, exit);
   present_ = false;
   outcome_set_ = true;
   state_.rip = static_cast<u32>(area_.page_eip + static_cast<u32>(exit.eip));
@@ -155,7 +133,7 @@ bool Translator::prepare_access(const ExitPoint& exit, bool write, u32& linear) 
 
 // The linear address of an access within a page; false: it is none, or its segment does not allow it.
 bool Translator::locate(const ExitPoint& exit, bool write, u32& linear) const {
-  const u32 offset = access_offset(exit);
+  const u32 offset = access_offset(cpu_, exit);
   const Segment& segment = state_.segment[exit.segment];
   linear = static_cast<u32>(segment.base + offset);
   return (linear & (kPageSize - 1)) + exit.size <= kPageSize && allowed(segment, offset, exit.size, write);

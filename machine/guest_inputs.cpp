@@ -49,13 +49,17 @@ CharSource& GuestInputs::line(u32 number, CharSource& device) {
 Result<> GuestInputs::enter(const GuestInput& input) {
   if (replaying()) return Error{"the machine replays a recording: nothing else reaches the guest"};
   entered_++;
-  if (recording()) write(recording_line(RecordedInput{guest_.moment(), guest_.registers(), input}));
-  return guest_.apply(input);
+  // What the machine refuses (a locked tray) has changed nothing, and is not part of the recording.
+  const std::string line =
+      recording() ? recording_line(RecordedInput{guest_.moment(), guest_.registers(), input}) : std::string();
+  auto applied = guest_.apply(input);
+  if (applied) write(line);
+  return applied;
 }
 
 // The run goes on without its recording: the guest is not to suffer from the host's full disk.
 void GuestInputs::write(std::string_view lines) {
-  if (!file_) return;
+  if (!file_ || lines.empty()) return;
   const auto written = file_->append(lines);
   if (written) return;
   log::warning(fmt::format("-icount rr=record,rrfile={}: {}; the recording ends here", path_, written.message()));

@@ -35,6 +35,8 @@ class GuestInputs final : public net::Arrivals {
 
   bool recording() const { return mode_ == RecordReplay::Record; }
   bool replaying() const { return mode_ == RecordReplay::Replay; }
+  // One of them: the run has to be the same one twice.
+  bool repeatable() const { return mode_ != RecordReplay::Off; }
 
   // From the host, between two instructions. An error: the machine refuses it, or replays.
   Result<> enter(const GuestInput& input);

@@ -88,7 +88,7 @@ Result<> Machine::build() {
   travel_ = std::make_unique<TimeTravel>(*this);
   const auto reach = inputs_->replaying() ? net::Network::Reach::Nowhere : net::Network::Reach::Host;
   network_ = std::make_unique<net::Network>(*scheduler_, *clock_, poller_, reach);
-  if (inputs_->recording() || inputs_->replaying()) network_->watch(inputs_.get());
+  if (inputs_->repeatable()) network_->watch(inputs_.get());
   if (auto built = network_->build(options_.network, options_.objects); !built) return built;
   if (auto added = add_network_cards(options_, *network_, config); !added) return added;
   auto audio = AudioSystem::create(options_);
@@ -209,8 +209,10 @@ GuestTime Machine::next_stop() const {
 }
 
 void Machine::carry_out_events() {
-  const GuestMoment now = moment();
-  last_look_ = {now.instructions, now.time, now.looks + 1};
+  if (inputs_->repeatable()) {
+    last_look_ = moment();
+    last_look_.looks++;
+  }
   scheduler_->run_due();
   clock_->expect_event(scheduler_->next_deadline());
 }
@@ -220,8 +222,7 @@ void Machine::run_slice(u64 limit) {
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
   const auto replayed = inputs_->next();
   if (replayed) limit = std::max(count_before, std::min(limit, replayed->instructions));
-  if (inputs_->recording() || inputs_->replaying())
-    limit = std::min(limit, (count_before / TimeTravel::kStride + 1) * TimeTravel::kStride);
+  if (inputs_->repeatable()) limit = std::min(limit, (count_before / TimeTravel::kStride + 1) * TimeTravel::kStride);
   u64 budget = std::min(clock_->budget(next_stop()), limit - count_before);
   if (!clock_->deterministic()) budget = std::min(budget, speed_limit_.most_at_once());
   const ExitReason reason = engine_->run(budget);

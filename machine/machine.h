@@ -252,7 +252,9 @@ class Machine final : private MachineControl,
   void pass_stride();
   void replay();
   void end_replay(const Error& failure);
-  void close_inputs();   // at the end of the run
+  void close_inputs();  // at the end of the run
+  CharSource& input_line(u32 number, CharSource& device);
+  CharSink* output_line(CharSink* sink);
   void serve_host();     // host input, posted tasks, expectations, time limit
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
@@ -307,8 +309,6 @@ class Machine final : private MachineControl,
   };
   LateSink debug_console_;
   std::unique_ptr<SerialTee> serial_tee_;
-  CharSource& input_line(u32 number, CharSource& device);
-  CharSink* output_line(CharSink* sink);
   std::vector<std::unique_ptr<RecordedSink>> output_lines_;
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;

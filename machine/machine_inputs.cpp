@@ -108,7 +108,7 @@ Result<> Machine::check_recordable() const {
 }
 
 void Machine::pass_stride() {
-  if (!inputs_->recording() && !inputs_->replaying()) return;
+  if (!inputs_->repeatable()) return;
   const u64 now = cpu_->instruction_count();
   if (now % TimeTravel::kStride != 0 || now == passed_stride_ || !has_run_) return;
   passed_stride_ = now;
@@ -189,7 +189,7 @@ bool Machine::retrace(u64 instructions) {
 // --- Character devices ---
 
 CharSink* Machine::output_line(CharSink* sink) {
-  if (sink == nullptr || (!inputs_->recording() && !inputs_->replaying())) return sink;
+  if (sink == nullptr || !inputs_->repeatable()) return sink;
   output_lines_.push_back(std::make_unique<RecordedSink>(*travel_, *sink));
   return output_lines_.back().get();
 }

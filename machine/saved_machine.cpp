@@ -222,8 +222,7 @@ Result<> save_machine(Machine& machine, const std::string& tag) {
 }
 
 Result<> load_machine(Machine& machine, const std::string& tag) {
-  const GuestInputs& inputs = machine.inputs();
-  if ((inputs.recording() || inputs.replaying()) && machine.cpu().instruction_count() != 0)
+  if (machine.inputs().repeatable() && machine.cpu().instruction_count() != 0)
     return Error{"a run that is recorded or replayed loads no other machine; -loadvm at its start may"};
   const bool was_paused = machine.paused();
   machine.pause();

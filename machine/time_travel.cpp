@@ -49,8 +49,6 @@ bool TimeTravel::put_back(const KeptState& state) {
   return done.ok();
 }
 
-bool TimeTravel::run_to(u64 instructions) { return machine_.retrace(instructions); }
-
 void TimeTravel::note_stop(const DebugStop& stop) {
   // A watchpoint is met by an instruction, which is then behind: the place before it is the one to go to.
   const u64 now = machine_.cpu().instruction_count();
@@ -63,7 +61,7 @@ void TimeTravel::go_to(u64 instructions, const DebugStop& stop) {
   const KeptState* const from = before(instructions);
   if (from == nullptr) return machine_.debugger().stop_at({DebugStop::Cause::ReplayBegin});
   machine_.debugger().arm(Debugger::Armed::No);
-  const bool there = put_back(*from) && run_to(instructions);
+  const bool there = put_back(*from) && machine_.retrace(instructions);
   machine_.debugger().arm(Debugger::Armed::Yes);
   machine_.debugger().stop_at(there ? stop : DebugStop{});
 }
@@ -76,7 +74,7 @@ void TimeTravel::run_back() {
     found_.reset();
     search_end_ = end;
     searching_ = true;
-    const bool there = put_back(*state) && run_to(end);
+    const bool there = put_back(*state) && machine_.retrace(end);
     searching_ = false;
     if (!there) return machine_.debugger().stop_at({});
     if (found_) return go_to(found_->instructions, found_->stop);

@@ -53,7 +53,6 @@ class TimeTravel {
   const KeptState* before(u64 instructions) const;
   void thin_out();
   bool put_back(const KeptState& state);
-  bool run_to(u64 instructions);  // false: it was interrupted
   void go_to(u64 instructions, const DebugStop& stop);
   void run_back();
 

@@ -292,7 +292,7 @@ void Mmu::slow_pages_changed() {
 void Mmu::note_access(u64 linear, u32 size, bool write) {
   const auto reaches = [this](u64 from, u32 bytes, u64 to) {
     const u64 distance = to - from;
-    return (goes_on_ || (from | to) >> 32 != 0 ? distance : static_cast<u32>(distance)) < bytes;
+    return ((goes_on_ && tlb_.wide()) || (from | to) >> 32 != 0 ? distance : static_cast<u32>(distance)) < bytes;
   };
   for (const Watchpoint& point : watchpoints_) {
     if (write ? !point.writes : !point.reads) continue;

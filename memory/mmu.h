@@ -197,7 +197,7 @@ class Mmu {
   // What follows so many bytes after an address.
   u64 after(u64 linear, u32 bytes) const {
     const u64 next = linear + bytes;
-    return goes_on_ || linear >> 32 != 0 ? next : static_cast<u32>(next);
+    return (goes_on_ && tlb_.wide()) || linear >> 32 != 0 ? next : static_cast<u32>(next);
   }
   CodePage code_of_entry(LinAddr address, Privilege privilege) const;
   bool has_code_entry(LinAddr address, Privilege privilege) const { return tlb_.code_entry(address, privilege) != 0; }

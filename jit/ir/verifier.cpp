@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <bit>
-
 namespace relic86::jit {
 
 namespace {
@@ -54,7 +52,7 @@ class InsnVerifier {
     if (!good_immediate(n, row.immediate)) return fmt::format("immediate {:#x}", n.immediate);
     const auto plain = [](u8 reg) { return reg < 8 || reg == kNoRegister; };
     const bool named = n.base != kNoRegister || n.index != kNoRegister || n.scale != 0;
-    if (row.result == Kind::Address && n.op == Op::Address) {
+    if (n.op == Op::Address) {
       if (!plain(n.base) || !plain(n.index) || n.scale > 3) return "base, index or scale";
       if (n.index == kEsp) return "ESP as an index";
     } else if (named) {

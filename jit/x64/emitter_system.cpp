@@ -96,7 +96,7 @@ void Emitter::flags_image(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
   const Gp image = sized(host, 4);
-  if (at(id).op == Op::FlagsByte && flags_at_hand()) {  // nothing goes through memory, as with PUSHFQ
+  if (at(id).op == Op::FlagsByte && flags_at_hand()) {  // PUSHFQ and POP would go through memory
     a_.mov(image.r64(), x86::rax);
     a_.lahf();
     a_.movzx(kAddress.r32(), x86::ah);  // AH goes with no register that needs REX

@@ -35,7 +35,7 @@ class Qmp:
         self.file.readline()
         self.ask("qmp_capabilities")
 
-    def ask(self, command, **arguments):
+    def ask(self, command, /, **arguments):
         self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.file.flush()
         while True:
@@ -77,7 +77,7 @@ class Machine:
             self.lines.put(line.decode(errors="replace").strip())
         self.lines.put(None)
 
-    def ask(self, command, **arguments):
+    def ask(self, command, /, **arguments):
         return self.qmp.ask(command, **arguments)
 
     def line(self, *beginnings):

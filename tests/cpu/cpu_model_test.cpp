@@ -183,6 +183,12 @@ TEST(CpuModels, MwaitSleepsOnlyWhenArmedAndInterruptible) {
   }
 }
 
+// A model without EFER has no such register to write, whatever the value.
+TEST(ModelSpecificRegisters, EferIsThereOrNot) {
+  EXPECT_FALSE(Msrs("pentium3").write(0xC0000080, 0));
+  EXPECT_TRUE(Msrs("qemu64").write(0xC0000080, 0));
+}
+
 TEST(ModelSpecificRegisters, MachineCheckBanks) {
   Msrs msrs("pentium3");
   EXPECT_EQ(msrs.value(0x179) & 0xFF, 4u);

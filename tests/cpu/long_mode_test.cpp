@@ -133,6 +133,55 @@ TEST(LongMode, OuterReturnKeepsTheBaseOfGs) {
   EXPECT_EQ(s.segment[kGs].base, 0xFFFF888812345678u);
 }
 
+// The address space ends at 4 GiB again: what runs over its end goes on at 0.
+TEST(LongMode, ResetLeavesNothingOfIt) {
+  for (const bool init : {false, true}) {
+    LongMachine m;
+    EXPECT_TRUE(m.state().mode.code64);
+    init ? m.cpu().init() : m.cpu().reset();
+    EXPECT_FALSE(m.state().mode.long_mode);
+    m.poke<u32>(0, 0x12345678);
+    u32 low = 0, over = 0;
+    EXPECT_TRUE(m.cpu().mmu().read(LinAddr(0), low, Privilege::Supervisor));
+    EXPECT_TRUE(m.cpu().mmu().read(LinAddr(0xFFFFFFFE), over, Privilege::Supervisor));
+    EXPECT_EQ(low, 0x12345678u);
+    EXPECT_EQ(over, 0x5678FFFFu);  // nothing answers at the top
+  }
+}
+
+TEST(LongMode, SwapgsSaysWhatAccessesNeed) {
+  LongMachine m;
+  CpuState& s = m.state();
+  s.segment[kGs] = s.segment[kDs];
+  m.cpu().update_access_checks();
+  const u64 flat = s.segment[kGs].kind;
+  s.kernel_gs_base = 0x10001;
+  m.write(LongMachine::kCode, std::vector<u8>{0x0F, 0x01, 0xF8, 0x0F, 0x01, 0xF8});
+  m.step();
+  EXPECT_EQ(s.segment[kGs].base, 0x10001u);
+  EXPECT_NE(s.segment[kGs].kind, flat);
+  m.step();
+  EXPECT_EQ(s.segment[kGs].kind, flat);
+}
+
+// EFER.FFXSR: FXSAVE and FXRSTOR of ring 0 leave the XMM registers alone.
+TEST(LongMode, FastFxsave) {
+  LongMachine m;
+  CpuState& s = m.state();
+  s.cr4 |= 0x200;
+  s.cr0 &= ~u64{0xC};
+  s.efer |= kEferFfxsr;
+  m.cpu().update_mode();
+  s.fx.xmm[0].bytes[0] = 0x5A;
+  m.reg(kEax) = 0x4000;
+  m.write(LongMachine::kCode, std::vector<u8>{0x0F, 0xAE, 0x00, 0x0F, 0xAE, 0x08});  // fxsave [rax]; fxrstor [rax]
+  m.step();
+  EXPECT_EQ(m.peek<u16>(0x4000), s.fx.control);
+  EXPECT_EQ(m.peek<u8>(0x4000 + 160), 0);
+  m.step();
+  EXPECT_EQ(s.fx.xmm[0].bytes[0], 0x5A);
+}
+
 TEST(LongMode, ModelsWithoutItRefuseIt) {
   EXPECT_EQ(find_cpu_model("qemu32")->efer_bits(), 0u);
   EXPECT_EQ(find_cpu_model("coreduo")->efer_bits(), kEferNxe);

@@ -77,7 +77,7 @@ class Witness {
 
   void begin_iteration() {
     for (std::size_t i = 0; i < first_.size(); ++i) {
-      if (first_[i] && !begun_[i]) begun_[i] = first_[i];
+      if (first_[i]) begun_.emplace(i, *first_[i]);
     }
     first_.assign(first_.size(), std::nullopt);
   }
@@ -89,7 +89,7 @@ class Witness {
     if ((narrow ? distance & 0xFFFF : distance) != 0) broken_ = n.group;
     const PageGroup& group = block_.groups[n.group];
     const auto begun = begun_.find(n.group);
-    if (group.fixed && begun != begun_.end() && *begun->second != *first_[n.group]) broken_ = n.group;
+    if (group.fixed && begun != begun_.end() && begun->second != *first_[n.group]) broken_ = n.group;
     ++seen_;
   }
   std::optional<u16> broken() const { return broken_; }
@@ -105,7 +105,7 @@ class Witness {
   }
   const BlockIr& block_;
   std::vector<std::optional<u32>> first_;
-  std::map<std::size_t, std::optional<u32>> begun_;
+  std::map<std::size_t, u32> begun_;
   std::optional<u16> broken_;
   u64 seen_ = 0;
 };

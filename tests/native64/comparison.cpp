@@ -130,9 +130,11 @@ std::string differences(const GuestCode& code, const CaseInput& input, const Cas
   line("end", stop_text(host), stop_text(emulated));
   for (unsigned i = 0; i < kRegisters; ++i)
     line(kNames[i], fmt::format("{:016X}", host.gpr[i]), fmt::format("{:016X}", emulated.gpr[i]));
-  line("RFLAGS", fmt::format("{:X}", host.rflags & kComparedFlags),
-       fmt::format("{:X} (undefined {:X})", emulated.rflags & kComparedFlags,
-                   code.undefined_at(host.vector == kCompleted ? code.end : host.rip)));
+  if (((host.rflags ^ emulated.rflags) & kComparedFlags) != 0) {
+    const u32 undefined = code.undefined_at(host.vector == kCompleted ? code.end : host.rip);
+    line("RFLAGS", fmt::format("{:X}", host.rflags & kComparedFlags),
+         fmt::format("{:X} (undefined {:X})", emulated.rflags & kComparedFlags, undefined));
+  }
   if (input.units) {
     const FxState &h = host.fx, &e = emulated.fx;
     line("FCW", fmt::format("{:04X}", h.control), fmt::format("{:04X}", e.control));

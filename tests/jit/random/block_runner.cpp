@@ -1,14 +1,12 @@
 #include "tests/jit/random/block_runner.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "base/assert.h"
 #include "cpu/access.h"
-#include "cpu/effective_address.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/runtime/engine_area.h"
-#include "jit/runtime/flags.h"
+#include "jit/runtime/exit_state.h"
 #include "jit/runtime/lookup_table.h"
 
 namespace relic86::jit {
@@ -45,34 +43,11 @@ u64 BlockRunner::unexpected(void*, void*) {
   return 1;
 }
 
-// As the translator's access_offset() does, from the decoded instruction.
-u32 BlockRunner::offset_of(const ExitPoint& exit) {
-  const CpuState& s = machine_.state();
-  const u32 mask = machine_.cpu().stack_mask();
-  const Insn& insn = *exit.insn;
-  switch (exit.address) {
-    case AddressForm::Operand: return effective_address(s, insn);
-    case AddressForm::BitString: {
-      const u32 index = s.gpr32(insn.reg);
-      const i32 unit = exit.size == 4 ? static_cast<i32>(index) >> 5 : static_cast<i16>(index) >> 4;
-      return (effective_address(s, insn) + static_cast<u32>(unit) * exit.size) & insn.address_mask;
-    }
-    case AddressForm::Table: return (s.gpr32(kEbx) + (s.gpr32(kEax) & 0xFF)) & insn.address_mask;
-    case AddressForm::Push: return (s.gpr32(kEsp) - exit.size) & mask;
-    case AddressForm::PushSelector: return (s.gpr32(kEsp) - 4) & mask;
-    case AddressForm::StackTop: return s.gpr32(kEsp) & mask;
-    case AddressForm::Frame: return s.gpr32(kEbp) & mask;
-    case AddressForm::Source: return s.gpr32(kEsi) & insn.address_mask;
-    case AddressForm::Destination: return s.gpr32(kEdi) & insn.address_mask;
-  }
-  return 0;
-}
-
 u64 BlockRunner::load(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   EngineArea& area = engine_area(self.machine_.state());
-  const u32 offset = self.offset_of(exit);
+  const u32 offset = access_offset(self.machine_.cpu(), exit);
   const SegmentName segment = static_cast<SegmentName>(exit.segment);
   u8 byte = 0;
   u16 word = 0;
@@ -89,7 +64,7 @@ u64 BlockRunner::store(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   const u64 value = engine_area(self.machine_.state()).value;
-  const u32 offset = self.offset_of(exit);
+  const u32 offset = access_offset(self.machine_.cpu(), exit);
   const SegmentName segment = static_cast<SegmentName>(exit.segment);
   Cpu& cpu = self.machine_.cpu();
   const bool good = exit.size == 1   ? cpu.write(segment, offset, static_cast<u8>(value))
@@ -103,7 +78,7 @@ u64 BlockRunner::probe(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   Cpu& cpu = self.machine_.cpu();
-  const u32 offset = self.offset_of(exit);
+  const u32 offset = access_offset(self.machine_.cpu(), exit);
   const Segment& segment = self.machine_.state().segment[exit.segment];
   if (u64{offset} + exit.size > segment.write_end) return 1;
   const LinAddr linear(static_cast<u32>(segment.base + offset));
@@ -116,7 +91,7 @@ u64 BlockRunner::touch(void* context, void* point) {
   BlockRunner& self = runner(context);
   const ExitPoint& exit = exit_of(point);
   Cpu& cpu = self.machine_.cpu();
-  const u32 offset = self.offset_of(exit);
+  const u32 offset = access_offset(self.machine_.cpu(), exit);
   const Segment& segment = self.machine_.state().segment[exit.segment];
   EngineArea& area = engine_area(self.machine_.state());
   area.value = 0;
@@ -134,20 +109,9 @@ u64 BlockRunner::touch(void* context, void* point) {
 
 u64 BlockRunner::depart(void*, void*) { return 1; }
 
-void BlockRunner::settle(const ExitPoint& exit) {
-  EngineArea& area = engine_area(machine_.state());
-  if (exit.from_home) {
-    RELIC86_ASSERT(!FlagRecords::is_record(area.home_step));
-    settle_home(machine_.cpu());
-  } else {
-    area.home_step = area.home_partial = 0;
-  }
-  for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(machine_.cpu(), exit.owner->steps[i]);
-}
-
 u64 BlockRunner::flatten(void* context, void* point) {
   BlockRunner& self = runner(context);
-  self.settle(exit_of(point));
+  settle_flags(self.machine_.cpu(), self.records_, exit_of(point));
   engine_area(self.machine_.state()).value = u64{self.machine_.state().flags.eflags()} | kFixed1 | kIF;
   return 0;
 }
@@ -191,15 +155,7 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   state.remaining = static_cast<i64>(budget);
   thunks_.enter(translation.entry(), &state);
   const ExitPoint& exit = *reinterpret_cast<ExitPoint*>(area.exit_point);
-  // A branch whose flags were left as a record, and that was linked meanwhile, has none here.
-  if (exit.from_home && FlagRecords::is_record(area.home_step)) {
-    const FlagRecord& record = records_[FlagRecords::number_of(area.home_step)];
-    area.home_step = area.home_partial = 0;
-    for (u32 i = record.first_step; i < record.last_step; ++i) apply_step(machine_.cpu(), record.owner->steps[i]);
-    for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(machine_.cpu(), translation.steps[i]);
-  } else {
-    settle(exit);
-  }
+  settle_flags(machine_.cpu(), records_, exit);
   state.remaining += exit.undone;
   outcome.executed = budget - static_cast<u64>(state.remaining);
   outcome.kind = exit.kind == ExitKind::Branch && !exit.unshared ? Outcome::Gone

@@ -2,8 +2,6 @@
 // translator: slow accesses are carried out here, and where a block is left its state is made whole.
 #pragma once
 
-#include <memory>
-
 #include "cpu/code_blocks.h"
 #include "jit/ir/mode.h"
 #include "jit/runtime/code_cache.h"
@@ -37,8 +35,6 @@ class BlockRunner {
   static u64 depart(void* context, void* exit);
   static u64 flatten(void* context, void* exit);
   static u64 unexpected(void* context, void* exit);
-  u32 offset_of(const ExitPoint& exit);
-  void settle(const ExitPoint& exit);
 
   SmallMachine machine_;
   CodeCache cache_;

@@ -1,6 +1,8 @@
 #include "tests/jit/random/ir_interpreter.h"
 
+#include <array>
 #include <bit>
+#include <utility>
 
 #include "base/assert.h"
 #include "cpu/access.h"
@@ -62,22 +64,13 @@ bool IrInterpreter::write(SegmentName segment, u32 offset, u8 size, u64 value) {
 
 void IrInterpreter::move_stack_pointer(u32 to) { set(mode_.stack32 ? 4 : 2, kEsp, to); }
 
-// Whether one of the sixteen conditions holds (SDM 1 appendix B).
 bool IrInterpreter::condition(u32 code) const {
-  const u32 flags = cpu_.state().flags.eflags();
-  const auto is = [flags](u32 flag) { return (flags & flag) != 0; };
-  bool holds = false;
-  switch (static_cast<Condition>(code & 0xE)) {
-    case Condition::Overflow: holds = is(kOF); break;
-    case Condition::Below: holds = is(kCF); break;
-    case Condition::Equal: holds = is(kZF); break;
-    case Condition::BelowOrEqual: holds = is(kCF) || is(kZF); break;
-    case Condition::Sign: holds = is(kSF); break;
-    case Condition::ParityEven: holds = is(kPF); break;
-    case Condition::Less: holds = is(kSF) != is(kOF); break;
-    default: holds = is(kZF) || is(kSF) != is(kOF); break;
+  using Holds = bool (*)(const LazyFlags&);
+  static constexpr auto kConditions = []<std::size_t... codes>(std::index_sequence<codes...>) {
+    return std::array<Holds, sizeof...(codes)>{&holds<static_cast<Condition>(codes)>...};
   }
-  return holds != ((code & 1) != 0);
+  (std::make_index_sequence<16>());
+  return kConditions[code & 15](cpu_.state().flags);
 }
 
 // Flags are what the instructions of the same names make of them.

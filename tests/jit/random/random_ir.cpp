@@ -1,13 +1,13 @@
 // relic86_random_ir [--count N] [--seed S] [--inject S]: random blocks of the intermediate representation, compiled and
-// run, against an interpreter of their nodes: registers, flags, EIP and all of memory. Blocks are numbered from seed
-// on;
-// --inject flips a bit of EAX after the block of that number. Prints how many ran, how many the back end refused, how
-// many were loops or were left before their end, and how many instructions were carried out; exit code 1 at the first
-// difference, 2 when it could not run.
+// run, against an interpreter of their nodes: registers, flags, EIP and all of memory. Blocks are numbered from the
+// seed on; --inject flips a bit of EAX after the block of that number. Prints how many ran, how many the back end
+// refused, how many were loops or were left before their end, and how many instructions were carried out; exit code 1
+// at the first difference, 2 when it could not run.
 #include <fmt/format.h>
 
 #include <charconv>
 #include <cstring>
+#include <optional>
 
 #include "base/print.h"
 #include "jit/ir/verifier.h"
@@ -20,7 +20,8 @@ namespace relic86::jit {
 namespace {
 
 struct Wishes {
-  u64 count = 100'000, seed = 1, inject = 0;
+  u64 count = 100'000, seed = 1;
+  std::optional<u64> inject;
 };
 
 struct Tally {
@@ -167,13 +168,20 @@ class Comparison {
 };
 
 bool take(Wishes& wishes, const std::string& name, const char* text) {
-  u64* const wish = name == "--count"    ? &wishes.count
-                    : name == "--seed"   ? &wishes.seed
-                    : name == "--inject" ? &wishes.inject
-                                         : nullptr;
-  if (wish == nullptr) return false;
+  u64 number = 0;
   const char* const end = text + std::strlen(text);
-  return std::from_chars(text, end, *wish).ptr == end;
+  const auto [stopped, failure] = std::from_chars(text, end, number);
+  if (failure != std::errc() || stopped != end) return false;
+  if (name == "--count") {
+    wishes.count = number;
+  } else if (name == "--seed") {
+    wishes.seed = number;
+  } else if (name == "--inject") {
+    wishes.inject = number;
+  } else {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
