@@ -12,14 +12,16 @@ Result<> resume_closed(Machine& machine) {
   if (!is_saved(options, kClosedTag)) return {};
   if (options.fresh) return delete_saved_machine(machine, kClosedTag);
   if (!options.load_vm.empty() || options.on_close == Options::OnClose::Quit) {
-    if (!would_undo_writes(machine, kClosedTag)) return {};
     const bool other = !options.load_vm.empty();
-    return Error{fmt::format(
-        "{}: this machine was saved when it was closed, and {} would write to the disks that belong to it; {} to go on "
-        "with it, or add --fresh to drop it",
-        StateFolder{state_folder(options)}.machine_file(kClosedTag),
-        other ? "-loadvm " + options.load_vm : "a start with --on-close quit",
-        other ? "leave -loadvm out" : "say --on-close save")};
+    const bool replaces = options.on_close != Options::OnClose::Quit;
+    if (!replaces && !would_undo_writes(machine, kClosedTag)) return {};
+    return Error{
+        fmt::format("{}: this machine was saved when it was closed, and {} would write over it or over the disks that "
+                    "belong to it; "
+                    "{} to go on with it, or add --fresh to drop it",
+                    StateFolder{state_folder(options)}.machine_file(kClosedTag),
+                    other ? "-loadvm " + options.load_vm : "a start with --on-close quit",
+                    other ? "leave -loadvm out" : "say --on-close save")};
   }
   if (auto loaded = load_machine(machine, kClosedTag); !loaded)
     return Error{loaded.message() + "; --fresh starts the machine anew"};

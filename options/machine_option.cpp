@@ -204,4 +204,45 @@ Result<> set_machine(Options& options, std::string_view value) {
   return {};
 }
 
+// -m [size=]SIZE[,slots=N,maxmem=SIZE]: what may be added later is nothing, because no memory can be plugged in.
+Result<> set_ram(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool bare = word.empty() && key == parse_properties(value).front().first;
+    if (key == "slots" && parse_number(word)) continue;
+    if (!bare && key != "size" && key != "maxmem")
+      return Error{fmt::format("-m {}={}: unknown property; size, slots=N and maxmem are known", key, word)};
+    const auto size = parse_size(bare ? key : word, 1u << 20);
+    if (!size)
+      return Error{fmt::format("-m {}: {}; give megabytes or a size such as 64M or 1G", value, size.message())};
+    if (key == "maxmem") continue;
+    constexpr u64 kLeast = 1u << 20, kMost = 512ull << 30;
+    if (size.value() < kLeast || size.value() > kMost)
+      return Error{fmt::format("-m {}: guest RAM must be from 1M to 512G", value)};
+    options.ram_bytes = size.value() & ~u64{0xFFFF};
+  }
+  return {};
+}
+
+// -smp N or [cpus=]N,sockets=..,cores=..,threads=..,maxcpus=..: what it amounts to must be one processor.
+Result<> set_smp(Options&, Text value) {
+  u64 count = 0, product = 1;
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool bare = word.empty();
+    const auto number = parse_number(bare ? key : word);
+    if (!number) return Error{fmt::format("-smp {}: {}; give the number of processors, 1", value, number.message())};
+    if (bare || key == "cpus" || key == "maxcpus") {
+      count = std::max(count, number.value());
+    } else if (key == "sockets" || key == "dies" || key == "clusters" || key == "cores" || key == "threads") {
+      product = number.value() < 0x10000 && product < 0x10000 ? product * number.value() : number.value();
+    } else {
+      return Error{
+          fmt::format("-smp {}={}: unknown property; cpus, maxcpus, sockets, cores and threads are known", key, word)};
+    }
+  }
+  const u64 processors = count != 0 || value == "0" ? std::max(count, product == 1 ? count : product) : product;
+  if (processors != 1)
+    return Error{fmt::format("Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is 1", processors)};
+  return {};
+}
+
 }  // namespace relic86

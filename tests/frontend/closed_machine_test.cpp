@@ -60,14 +60,17 @@ TEST_F(ClosedMachine, AStartThatWouldLoseWritesIsRefused) {
   const std::string begin = folder_.path("closed.relic86") + ": this machine was saved when it was closed, and ";
   start({"--on-close", "quit"});
   ASSERT_FALSE(resumed_.ok());
-  EXPECT_EQ(resumed_.message(), begin +
-                                    "a start with --on-close quit would write to the disks that belong to it; say "
-                                    "--on-close save to go on with it, or add --fresh to drop it");
+  EXPECT_EQ(resumed_.message(),
+            begin +
+                "a start with --on-close quit would write over it or over the disks that belong to it; say "
+                "--on-close save to go on with it, or add --fresh to drop it");
   start({"--on-close", "save", "-loadvm", "other"});
   ASSERT_FALSE(resumed_.ok());
   EXPECT_EQ(resumed_.message(), begin +
-                                    "-loadvm other would write to the disks that belong to it; leave -loadvm out to go "
-                                    "on with it, or add --fresh to drop it");
+                                    "-loadvm other would write over it or over the disks that belong to it; leave "
+                                    "-loadvm out to go on with it, or add --fresh to drop it");
+  start({"--on-close", "save", "-loadvm", "other", "-snapshot"});
+  EXPECT_FALSE(resumed_.ok());
   EXPECT_TRUE(is_there());
 }
 
