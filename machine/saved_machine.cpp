@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "devices/board/usb_board.h"
 #include "display/screenshot.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
@@ -53,7 +54,11 @@ std::string options_text(Machine& machine) {
   }
   text += "devices=";
   for (const auto& device : machine.board().devices()) text += fmt::format("{} ", device->name());
-  return text + "\n";
+  text += "\n";
+  // None at all is the same as no controller: machines that were saved before there were any know no such line.
+  if (const UsbBoard* usb = machine.board().usb(); usb != nullptr && !usb->layout().empty())
+    text += "usb=" + usb->layout() + "\n";
+  return text;
 }
 
 std::string_view take_line(std::string_view& text) {
