@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/nearest.h"
+#include "options/option_text.h"
 #include "options/options.h"
 
 namespace relic86::batch {

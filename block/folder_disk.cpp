@@ -1,42 +1,27 @@
-// A FAT file system made from a folder (Microsoft: FAT: General Overview of On-Disk Format, 1.03): FAT12 on floppies,
-// FAT16 in the one partition of a hard disk.
+// FAT12 on floppies, FAT16 in the one partition of a hard disk (Microsoft: FAT: General Overview of On-Disk Format,
+// 1.03).
 #include "block/folder_disk.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <optional>
 #include <vector>
 
 #include "base/assert.h"
+#include "block/fat_volume.h"
 #include "block/folder_tree.h"
 
 namespace relic86 {
 
 namespace {
 
-constexpr u32 kSector = 512;
-constexpr u32 kEntry = 32;  // bytes of a directory entry
+constexpr u32 kSector = FatVolume::kSector, kEntry = FatVolume::kEntry;
 constexpr u32 kHeads = 16, kTrack = 63;
 constexpr u8 kArchive = 0x20, kFolder = 0x10, kLongName = 0x0F;
-
-struct Volume {
-  u32 sectors = 0;  // of the file system
-  u32 hidden = 0;   // before it
-  u32 cluster = 1;  // sectors
-  u32 root_entries = 0, fat_sectors = 0;
-  u32 heads = 0, track = 0;
-  u8 media = 0;
-  bool fat16 = false;
-
-  u32 root_sector() const { return 1 + 2 * fat_sectors; }
-  u32 data_sector() const { return root_sector() + root_entries * kEntry / kSector; }
-  u32 clusters() const { return (sectors - data_sector()) / cluster; }
-};
 
 // What a tree takes in clusters of so many bytes, the root folder excepted.
 u64 bytes_in_clusters(const FolderEntry& folder, u64 cluster) {
@@ -54,16 +39,16 @@ u64 bytes_in_clusters(const FolderEntry& folder, u64 cluster) {
 }
 
 // Room for what a guest writes, too. Nullopt: no size takes it.
-std::optional<Volume> plan_disk(const FolderTree& tree) {
+std::optional<FatVolume> plan_disk(const FolderTree& tree) {
   constexpr u32 kCluster = 16, kCylinders = 1024;
   constexpr u64 kSpare = u64{32} << 20;
-  Volume volume{.hidden = kTrack,
-                .cluster = kCluster,
-                .root_entries = 512,
-                .heads = kHeads,
-                .track = kTrack,
-                .media = 0xF8,
-                .fat16 = true};
+  FatVolume volume{.hidden = kTrack,
+                   .cluster = kCluster,
+                   .root_entries = 512,
+                   .heads = kHeads,
+                   .track = kTrack,
+                   .media = 0xF8,
+                   .fat16 = true};
   const u64 wanted = (bytes_in_clusters(tree.root, kCluster * kSector) + kSpare) / kSector;
   constexpr u32 kCylinder = kHeads * kTrack;
   const u64 least = 5'000 * kCluster;  // FAT16 begins at 4085 clusters
@@ -74,12 +59,11 @@ std::optional<Volume> plan_disk(const FolderTree& tree) {
   return volume;
 }
 
-std::optional<Volume> plan_floppy(const FolderTree& tree) {
-  constexpr Volume kSizes[] = {
-      {.sectors = 2880, .cluster = 1, .root_entries = 224, .fat_sectors = 9, .heads = 2, .track = 18, .media = 0xF0},
-      {.sectors = 5760, .cluster = 2, .root_entries = 240, .fat_sectors = 9, .heads = 2, .track = 36, .media = 0xF0}};
-  for (const Volume& size : kSizes) {
-    if (bytes_in_clusters(tree.root, size.cluster * kSector) <= u64{size.clusters()} * size.cluster * kSector)
+std::optional<FatVolume> plan_floppy(const FolderTree& tree) {
+  constexpr u64 kCommon = 1440;  // KiB; every 3.5-inch drive since the PS/2 reads it
+  for (const FatVolume& size : FatVolume::floppies()) {
+    if (size.kilobytes() >= kCommon &&
+        bytes_in_clusters(tree.root, size.cluster_bytes()) <= size.clusters() * size.cluster_bytes())
       return size;
   }
   return std::nullopt;
@@ -87,13 +71,10 @@ std::optional<Volume> plan_floppy(const FolderTree& tree) {
 
 class Builder {
  public:
-  explicit Builder(const Volume& volume) : volume_(volume), bytes_(u64{volume.hidden + volume.sectors} * kSector) {}
+  explicit Builder(const FatVolume& volume) : volume_(volume), bytes_(volume.make_disk()) {}
 
   Result<> build(const FolderTree& tree) {
     if (volume_.hidden != 0) write_partition_table();
-    write_boot_sector();
-    set_fat(0, 0xFF00u | volume_.media);
-    set_fat(1, 0xFFFF);
     u32 slots = 0;
     for (const FolderEntry& child : tree.root.children) slots += child.slots();
     if (slots > volume_.root_entries)
@@ -105,10 +86,7 @@ class Builder {
   std::vector<u8> take() { return std::move(bytes_); }
 
  private:
-  void put(u64 at, u64 value, unsigned size) {
-    for (unsigned i = 0; i < size; i++) bytes_[at + i] = static_cast<u8>(value >> (8 * i));
-  }
-  void put_text(u64 at, std::string_view text) { std::memcpy(&bytes_[at], text.data(), text.size()); }
+  void put(u64 at, u64 value, unsigned size) { put_little(bytes_, at, value, size); }
 
   // One active partition of type 06h (FAT16 above 32 MiB), or 04h.
   void write_partition_table() {
@@ -129,49 +107,12 @@ class Builder {
     put(510, 0xAA55, 2);
   }
 
-  void write_boot_sector() {
-    const u64 at = u64{volume_.hidden} * kSector;
-    constexpr u32 kCode = 0x3E, kShort = 65536;
-    put(at, 0x9000EB | (kCode - 2) << 8, 3);
-    put_text(at + 3, "RELIC86 ");
-    put(at + 11, kSector, 2);
-    put(at + 13, volume_.cluster, 1);
-    put(at + 14, 1, 2);
-    put(at + 16, 2, 1);
-    put(at + 17, volume_.root_entries, 2);
-    put(at + 19, volume_.sectors < kShort ? volume_.sectors : 0, 2);
-    put(at + 21, volume_.media, 1);
-    put(at + 22, volume_.fat_sectors, 2);
-    put(at + 24, volume_.track, 2);
-    put(at + 26, volume_.heads, 2);
-    put(at + 28, volume_.hidden, 4);
-    put(at + 32, volume_.sectors < kShort ? 0 : volume_.sectors, 4);
-    put(at + 36, volume_.fat16 ? 0x80 : 0, 1);
-    put(at + 38, 0x29, 1);
-    put_text(at + 43, volume_.fat16 ? "NO NAME    FAT16   " : "NO NAME    FAT12   ");
-    put(at + kCode, 0xFEEB18CD, 4);  // INT 18h, then a loop: nothing starts from here
-    put(at + 510, 0xAA55, 2);
-  }
-
-  void set_fat(u32 cluster, u32 value) {
-    for (u32 fat = 0; fat < 2; fat++) {
-      const u64 start = u64{volume_.hidden + 1 + fat * volume_.fat_sectors} * kSector;
-      if (volume_.fat16) {
-        put(start + u64{cluster} * 2, value, 2);
-        continue;
-      }
-      const u64 at = start + cluster * 3 / 2;
-      const u32 old = bytes_[at] | u32{bytes_[at + 1]} << 8;
-      put(at, (cluster & 1) != 0 ? (old & 0xF) | (value & 0xFFF) << 4 : (old & 0xF000) | (value & 0xFFF), 2);
-    }
-  }
-
   // The first of the clusters that hold so many bytes; 0: none are needed.
   u32 allocate(u64 size) {
-    const u64 cluster_bytes = u64{volume_.cluster} * kSector;
+    const u64 cluster_bytes = volume_.cluster_bytes();
     const u32 count = static_cast<u32>((size + cluster_bytes - 1) / cluster_bytes);
     RELIC86_ASSERT(next_ + count <= volume_.clusters() + 2);
-    for (u32 i = 0; i < count; i++) set_fat(next_ + i, i + 1 < count ? next_ + i + 1 : 0xFFFF);
+    for (u32 i = 0; i < count; i++) volume_.set_entry(bytes_, next_ + i, i + 1 < count ? next_ + i + 1 : 0xFFFF);
     next_ += count;
     return count == 0 ? 0 : next_ - count;
   }
@@ -237,7 +178,7 @@ class Builder {
     return at;
   }
 
-  const Volume volume_;
+  const FatVolume volume_;
   std::vector<u8> bytes_;
   u32 next_ = 2;
 };

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -89,8 +90,17 @@ std::u16string wide(std::string_view text) {
   return result.substr(0, kLongestName);
 }
 
-// A short name that no other entry of the folder has, and the long one if that is not all of it.
-void name_entry(FolderEntry& entry, const std::string& name, std::set<std::array<char, 11>>& taken) {
+// The names of a folder: each entry gets a short one that no other has, and the long one if that is not all of it.
+class Namer {
+ public:
+  void name(FolderEntry& entry, const std::string& name);
+
+ private:
+  std::set<std::array<char, 11>> taken_;
+  std::map<std::array<char, 11>, unsigned> next_;  // the number for a name that is written with a blank number
+};
+
+void Namer::name(FolderEntry& entry, const std::string& name) {
   const auto point = name.rfind('.');
   const bool has_ending = point != std::string::npos && point != 0;
   const std::string_view whole = name;
@@ -99,10 +109,18 @@ void name_entry(FolderEntry& entry, const std::string& name, std::set<std::array
   const std::string ending = has_ending ? plain(whole.substr(point + 1), 3, changed) : "";
   if (base.empty()) base = "_", changed = true;
   entry.name = padded(base, ending);
-  for (unsigned number = 1; !taken.insert(entry.name).second; number++) {
-    const std::string tail = fmt::format("~{}", number);
-    entry.name = padded(base.substr(0, 8 - tail.size()) + tail, ending);
+  unsigned digits = 1, beyond = 10;
+  while (!taken_.insert(entry.name).second) {
     changed = true;
+    const std::string stem = base.substr(0, 7 - digits);
+    unsigned& number =
+        next_.try_emplace(padded(stem + '~' + std::string(digits, '?'), ending), beyond / 10).first->second;
+    if (number == beyond) {  // all numbers of so many digits are given: the stem gets shorter
+      digits++;
+      beyond *= 10;
+    } else {
+      entry.name = padded(fmt::format("{}~{}", stem, number++), ending);
+    }
   }
   if (changed) entry.long_name = wide(name);
 }
@@ -118,7 +136,7 @@ class Reader {
       names.push_back(item.path().filename().string());
     if (failure) return Error{fmt::format("{}: {}; name a folder that can be read", folder.path, failure.message())};
     std::sort(names.begin(), names.end());
-    std::set<std::array<char, 11>> taken;
+    Namer namer;
     for (const std::string& name : names) {
       FolderEntry entry;
       entry.path = folder.path + "/" + name;
@@ -134,7 +152,7 @@ class Reader {
       entry.size = entry.folder ? 0 : static_cast<u32>(about.st_size);
       note_time(entry, about);
       tree_.bytes += entry.size;
-      name_entry(entry, name, taken);
+      namer.name(entry, name);
       if (entry.folder && depth < kDeepest) {
         if (auto done = read(entry, depth + 1); !done) return done;
       }

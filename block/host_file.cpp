@@ -48,11 +48,8 @@ bool held_by_another(int file, off_t byte) {
   return fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-// pread or pwrite until all is done; the number of bytes done, or errno.
-struct Progress {
-  std::size_t done = 0;
-  int error = 0;
-};
+using Progress = TransferProgress;
+
 Progress read_all(int file, u64 offset, std::span<u8> bytes) {
   Progress progress;
   while (progress.done < bytes.size()) {
@@ -65,21 +62,6 @@ Progress read_all(int file, u64 offset, std::span<u8> bytes) {
   }
   return progress;
 }
-Progress write_all(int file, u64 offset, std::span<const u8> bytes) {
-  Progress progress;
-  while (progress.done < bytes.size()) {
-    const auto rest = bytes.subspan(progress.done);
-    const ssize_t put = pwrite(file, rest.data(), rest.size(), static_cast<off_t>(offset + progress.done));
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) {
-      progress.error = put < 0 ? errno : ENOSPC;
-      break;
-    }
-    progress.done += static_cast<std::size_t>(put);
-  }
-  return progress;
-}
-
 Error cannot_open(const std::string& path, HostFile::Access access, int error) {
   const bool writing = access == HostFile::Access::ReadWrite;
   switch (error) {
@@ -103,6 +85,21 @@ Error cannot_open(const std::string& path, HostFile::Access access, int error) {
 }
 
 }  // namespace
+
+TransferProgress write_all(int file, u64 offset, std::span<const u8> bytes) {
+  Progress progress;
+  while (progress.done < bytes.size()) {
+    const auto rest = bytes.subspan(progress.done);
+    const ssize_t put = pwrite(file, rest.data(), rest.size(), static_cast<off_t>(offset + progress.done));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) {
+      progress.error = put < 0 ? errno : ENOSPC;
+      break;
+    }
+    progress.done += static_cast<std::size_t>(put);
+  }
+  return progress;
+}
 
 Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, Access access) {
   if (path.empty()) return Error{"an empty file name was given; name an image file"};

@@ -9,6 +9,14 @@
 
 namespace relic86 {
 
+// How far a transfer to or from an open file came: the number of bytes, and an errno if it ended early.
+struct TransferProgress {
+  std::size_t done = 0;
+  int error = 0;
+};
+// pwrite until all is written; a file system that takes nothing more counts as full (ENOSPC).
+TransferProgress write_all(int file, u64 offset, std::span<const u8> bytes);
+
 class HostFile final : public ImageFile {
  public:
   enum class Access : u8 { ReadWrite, ReadOnly };

@@ -50,7 +50,6 @@ struct MachineView {
     std::string label;  // for people: "Floppy A", "CD-ROM"
     std::string file;   // empty: no medium
     bool floppy = false;
-    bool locked = false;  // by the guest
   };
   std::vector<Drive> drives;  // removable ones
 

@@ -1,17 +1,30 @@
 #include "frontend/closed_machine.h"
 
+#include <fmt/format.h>
+
 #include "machine/saved_machine.h"
+#include "snapshot/saved_drives.h"
 
 namespace relic86 {
 
 Result<> resume_closed(Machine& machine) {
   const Options& options = machine.options();
-  const bool wanted = options.on_close != Options::OnClose::Quit && options.load_vm.empty();
-  if ((!wanted && !options.fresh) || !is_saved(machine, kClosedTag)) return {};
-  if (!options.fresh) {
-    if (auto loaded = load_machine(machine, kClosedTag); !loaded)
-      return Error{loaded.message() + "; --fresh starts the machine anew"};
+  if (!is_saved(options, kClosedTag)) return {};
+  if (options.fresh) return delete_saved_machine(machine, kClosedTag);
+  if (!options.load_vm.empty() || options.on_close == Options::OnClose::Quit) {
+    const bool other = !options.load_vm.empty();
+    const bool replaces = options.on_close != Options::OnClose::Quit;
+    if (!replaces && !would_undo_writes(machine, kClosedTag)) return {};
+    return Error{
+        fmt::format("{}: this machine was saved when it was closed, and {} would write over it or over the disks that "
+                    "belong to it; "
+                    "{} to go on with it, or add --fresh to drop it",
+                    StateFolder{state_folder(options)}.machine_file(kClosedTag),
+                    other ? "-loadvm " + options.load_vm : "a start with --on-close quit",
+                    other ? "leave -loadvm out" : "say --on-close save")};
   }
+  if (auto loaded = load_machine(machine, kClosedTag); !loaded)
+    return Error{loaded.message() + "; --fresh starts the machine anew"};
   return delete_saved_machine(machine, kClosedTag);
 }
 

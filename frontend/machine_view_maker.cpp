@@ -7,6 +7,7 @@
 #include "control/commands/command.h"
 #include "control/monitor/monitor.h"
 #include "display/picture_file.h"
+#include "machine/saved_machine.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -31,8 +32,7 @@ void add_drives(Machine& machine, MachineView& view) {
     view.drives.push_back({.name = drive.name,
                            .label = drive_label(drive.name),
                            .file = medium == machine.media().end() ? "" : medium->second->info().file,
-                           .floppy = drive.name.starts_with("floppy"),
-                           .locked = drive.locked});
+                           .floppy = drive.name.starts_with("floppy")});
   }
 }
 
@@ -49,10 +49,12 @@ void add_saved(Machine& machine, MachineView& view, SavedPictures& pictures) {
   }
 }
 
+// For files of the user's, too: absolute, so that it can be shown and gone up from.
 std::string folder_of(Machine& machine) {
   std::error_code failure;
-  const std::string& states = machine.options().state_dir;
-  return states.empty() ? std::filesystem::current_path(failure).string() : states;
+  const std::string folder = state_folder(machine.options());
+  const std::filesystem::path absolute = std::filesystem::weakly_canonical(folder, failure);
+  return failure ? folder : absolute.string();
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "frontend/machine_window_host.h"
 
+#include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
-#include "devices/input/ps2_keyboard.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 
@@ -11,6 +11,7 @@ MachineWindowHost::MachineWindowHost(Machine& machine) : machine_(machine) {
   summary_.name = machine.options().name;
   machine.on_frame([this] { publish_frame(); });
   publish_summary();
+  publish_view();  // a file may be dropped before anybody has asked for one
 }
 
 MachineWindowHost::~MachineWindowHost() { machine_.on_frame({}); }

@@ -46,7 +46,7 @@ std::string describe(const std::string& name, const std::string& file) {
     return fmt::format("{:<20} {:<8} {}\n", name, "broken", taken.message());
   std::error_code failure;
   const fs::path folder = fs::path(file).parent_path();
-  const bool saved = fs::exists(fs::path(options.state_dir) / fmt::format("{}.relic86", kClosedTag), failure);
+  const bool saved = is_saved(options, kClosedTag);
   std::string disk = "-";
   for (const DriveOption& drive : options.drives) {
     if (drive.media != DriveOption::Media::Disk || drive.interface == DriveOption::Interface::Floppy) continue;

@@ -177,11 +177,11 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   if (!machine) return fail(blame_machine_file(options, machine.message()));
   auto consoles = Consoles::create(options, *machine.value(), poller);
   if (!consoles) return fail(consoles.message());
+  if (auto resumed = resume_closed(*machine.value()); !resumed) return fail(resumed.message());
   if (!options.load_vm.empty()) {
     if (auto loaded = load_machine(*machine.value(), options.load_vm); !loaded)
       return fail("-loadvm " + options.load_vm + ": " + loaded.message());
   }
-  if (auto resumed = resume_closed(*machine.value()); !resumed) return fail(resumed.message());
   advise_when_nothing_starts(options);
   if (auto entered = enter_sandbox(options); !entered) return fail(entered.message());
   EndSignals signals(*machine.value(), [&] {

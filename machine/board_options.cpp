@@ -70,7 +70,12 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
     if (drive.interface == DriveOption::Interface::None) continue;
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
     const bool virtio = drive.interface == DriveOption::Interface::Virtio;
-    bool& taken = virtio ? virtio_taken[drive.index] : floppy ? floppy_taken[drive.index] : ide_taken[drive.index];
+    const bool usb = drive.interface == DriveOption::Interface::Usb;
+    bool nowhere = false;
+    bool& taken = usb      ? nowhere
+                  : virtio ? virtio_taken[drive.index]
+                  : floppy ? floppy_taken[drive.index]
+                           : ide_taken[drive.index];
     if (taken)
       return Error{fmt::format("{} {}: there is another drive at this place already; give it another index",
                                drive.option, drive.file)};
@@ -93,6 +98,7 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
       continue;
     }
     if ((!cdrom || virtio) && !image) return Error{fmt::format("{}: a disk needs a file; name an image", drive.option)};
+    if (usb) continue;  // its -device takes the medium
     if (virtio) {
       config.virtio.push_back(virtio_disk(drive, std::move(image)));
       continue;
@@ -176,7 +182,11 @@ constexpr DeviceRow kDevices[] = {
     {"AC97", "PCI", "addr=SLOT,audiodev=ID: an Intel 82801AA AC'97 controller", add_ac97},
     {"ES1370", "PCI", "addr=SLOT,audiodev=ID: an Ensoniq AudioPCI", add_es1370},
     {"piix3-usb-uhci", "PCI", "the USB controller of -usb", add_usb_controller},
-    {"usb-tablet", "usb-bus", "port=1|2: a pointer that follows the host's and needs no grab", add_usb_tablet},
+    {"usb-tablet", "usb-bus", "port=P: a pointer that follows the host's and needs no grab", nullptr},
+    {"usb-mouse", "usb-bus", "port=P: a mouse", nullptr},
+    {"usb-kbd", "usb-bus", "port=P: a keyboard", nullptr},
+    {"usb-hub", "usb-bus", "port=P: a hub of eight ports: 1.1 to 1.8 on port 1", nullptr},
+    {"usb-storage", "usb-bus", "drive=ID,port=P,removable=on|off,serial=S,bootindex=N: a disk", nullptr},
     {"pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
     {"pci-testdev", "PCI", "accepted for test harnesses", accept},
 };
@@ -191,11 +201,14 @@ Error unknown_device(std::string_view name) {
                            nearest_word(name, names))};
 }
 
-Result<> add_devices(const Options& options, RandomSource* random, BoardConfig& config) {
+Result<> add_devices(const Options& options, RandomSource* random, BoardPlan& plan) {
+  BoardConfig& config = plan.config;
   for (const DeviceOption& device : options.devices) {
     const auto virtio = add_virtio_device(options, device, random, config);
     if (!virtio) return virtio.error();
-    bool found = virtio.value();
+    const auto usb = add_usb_device(options, device, plan.media, config);
+    if (!usb) return usb.error();
+    bool found = virtio.value() || usb.value();
     for (const DeviceRow& row : kDevices) {
       if (row.name != device.name || row.add == nullptr) continue;
       found = true;
@@ -217,7 +230,8 @@ void add_ports(std::array<bool, count>& ports, const std::vector<std::string>& n
 void add_boot_order(const Options& options, BoardConfig& config) {
   for (const DriveOption& drive : options.drives) {
     if (!drive.boot_index || drive.interface == DriveOption::Interface::None ||
-        drive.interface == DriveOption::Interface::Virtio)  // the board knows its slot
+        drive.interface == DriveOption::Interface::Usb ||
+        drive.interface == DriveOption::Interface::Virtio)  // the board knows its slot, or port
       continue;
     config.boot_indexes.emplace(
         *drive.boot_index, drive.interface == DriveOption::Interface::Floppy
@@ -369,6 +383,7 @@ std::string drive_name(const DriveOption& drive) {
   switch (drive.interface) {
     case DriveOption::Interface::Floppy: return fmt::format("floppy{}", drive.index);
     case DriveOption::Interface::Virtio: return fmt::format("virtio{}", drive.index);
+    case DriveOption::Interface::Usb: return fmt::format("usb{}", drive.index);
     default: return ide_drive_name(drive.index, drive.media);
   }
 }
@@ -425,7 +440,7 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   add_boot_order(options, config);
   if (auto done = add_firmware_files(options, config); !done) return done.error();
   if (auto done = add_drives(options, plan); !done) return done.error();
-  if (auto done = add_devices(options, random, config); !done) return done.error();
+  if (auto done = add_devices(options, random, plan); !done) return done.error();
   return plan;
 }
 

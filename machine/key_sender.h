@@ -11,7 +11,7 @@
 #include "base/types.h"
 #include "devices/input/key_codes.h"
 #include "devices/input/key_layouts.h"
-#include "devices/input/ps2_keyboard.h"
+#include "devices/input/keyboard.h"
 
 namespace relic86 {
 
@@ -19,7 +19,7 @@ class KeySender {
  public:
   // press: how a key goes down (true) and up. layout: that the guest has, for typed text.
   using Press = std::function<void(KeyCode, bool)>;
-  KeySender(Ps2Keyboard& keyboard, Press press, const KeyLayout& layout = key_layouts().front())
+  KeySender(Keyboard& keyboard, Press press, const KeyLayout& layout = key_layouts().front())
       : keyboard_(keyboard), press_(std::move(press)), layout_(layout) {}
 
   // "ctrl-alt-delete" or "a": pressed in order, held for hold nanoseconds of guest time, released in reverse.
@@ -42,7 +42,7 @@ class KeySender {
     std::vector<KeyCode> sequence;
     GuestTime hold = 0;  // how long the last key stays down
   };
-  Ps2Keyboard& keyboard_;
+  Keyboard& keyboard_;
   Press press_;
   const KeyLayout& layout_;
   std::deque<Stroke> strokes_;

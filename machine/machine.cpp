@@ -627,8 +627,8 @@ std::vector<Machine::Drive> Machine::drives() {
           DriveOption::Interface::Ide, unit);
   }
   for (const DriveOption& option : options_.drives) {
-    if (option.interface == DriveOption::Interface::Virtio)
-      add({drive_name(option), ""}, DriveOption::Interface::Virtio, option.index);
+    if (option.interface == DriveOption::Interface::Virtio || option.interface == DriveOption::Interface::Usb)
+      add({drive_name(option), ""}, option.interface, option.index);
   }
   for (unsigned n = 0; n < 2; n++) {
     if (board_->floppy_present(n)) add({fmt::format("floppy{}", n), "", true}, DriveOption::Interface::Floppy, n);

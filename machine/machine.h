@@ -54,7 +54,18 @@ enum class End : u8 {
 };
 
 // What clients of the machine protocol (QMP) are told of.
-enum class MachineEvent : u8 { Stop, Resume, Reset, Shutdown, PowerButton, Suspend, Wakeup, TrayMoved, BalloonChange };
+enum class MachineEvent : u8 {
+  Stop,
+  Resume,
+  Reset,
+  Shutdown,
+  PowerButton,
+  Suspend,
+  Wakeup,
+  TrayMoved,
+  BalloonChange,
+  DeviceDeleted
+};
 
 // A character device, for query-chardev and info chardev.
 struct CharDeviceInfo {
@@ -114,6 +125,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
     bool open = false;
   };
   const TrayMove& tray_move() const { return tray_move_; }
+  // While MachineEvent::DeviceDeleted is told: its id.
+  const std::string& deleted_device() const { return deleted_device_; }
+
+  // A device on USB comes, or goes with all that hangs on it, by its id. Errors give cause and mend.
+  Result<> plug_usb(const DeviceOption& device);
+  Result<> unplug_usb(const std::string& id);
 
   // Safe from any thread: runs the task on the machine's thread, between two instructions.
   void post(std::function<void()> task);
@@ -272,6 +289,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   std::unique_ptr<MachineClock> clock_;
   std::unique_ptr<Scheduler> scheduler_;
   DriveMedia media_;
+  std::string deleted_device_;
   HostRandom random_;
   std::unique_ptr<net::Network> network_;  // outlives the cards on the board
   std::unique_ptr<AudioSystem> audio_;     // outlives the cards that play

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "devices/board/usb_board.h"
 #include "display/screenshot.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
@@ -29,16 +30,7 @@ constexpr u64 kMostText = 1 << 20;
 constexpr u64 kMostState = u64{64} << 20;
 constexpr std::size_t kLongestTag = 100;
 
-StateFolder state_folder(const Options& options) {
-  if (!options.state_dir.empty()) return {options.state_dir};
-  for (const DriveOption& drive : options.drives) {
-    std::error_code failure;
-    if (drive.file.empty() || !std::filesystem::is_regular_file(drive.file, failure)) continue;
-    const auto parent = std::filesystem::path(drive.file).parent_path();
-    return {parent.empty() ? "." : parent.string()};
-  }
-  return {"."};
-}
+StateFolder files_of(const Machine& machine) { return {state_folder(machine.options())}; }
 
 Result<> check_tag(const std::string& tag) {
   const bool sound = !tag.empty() && tag.size() <= kLongestTag && tag[0] != '.' && tag[0] != '-' &&
@@ -62,7 +54,11 @@ std::string options_text(Machine& machine) {
   }
   text += "devices=";
   for (const auto& device : machine.board().devices()) text += fmt::format("{} ", device->name());
-  return text + "\n";
+  text += "\n";
+  // None at all is the same as no controller: machines that were saved before there were any know no such line.
+  if (const UsbBoard* usb = machine.board().usb(); usb != nullptr && !usb->layout().empty())
+    text += "usb=" + usb->layout() + "\n";
+  return text;
 }
 
 std::string_view take_line(std::string_view& text) {
@@ -115,7 +111,7 @@ Result<std::vector<u8>> read_state(const StateFileReader& file) {
 // in_between: an error came when the machine was changed already.
 Result<> load_checked(Machine& machine, const std::string& tag, bool& in_between) {
   if (auto checked = check_tag(tag); !checked) return checked;
-  const StateFolder folder = state_folder(machine.options());
+  const StateFolder folder = files_of(machine);
   auto file = StateFileReader::open(folder.machine_file(tag));
   if (!file) return file.error();
   if (auto same = compare_options(file.value(), machine); !same) return same;
@@ -153,7 +149,7 @@ std::string clock_text(i64 guest_ns) {
 
 // Each saved machine of the state folder, by tag, or what is wrong with its file.
 void visit_saved_machines(Machine& machine, const std::function<void(const Result<SavedMachine>&)>& visit) {
-  const StateFolder folder = state_folder(machine.options());
+  const StateFolder folder = files_of(machine);
   std::vector<std::string> tags;
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(folder.folder, failure)) {
@@ -184,9 +180,20 @@ void save_picture(Machine& machine, const std::string& tag) {
 
 }  // namespace
 
+std::string state_folder(const Options& options) {
+  if (!options.state_dir.empty()) return options.state_dir;
+  for (const DriveOption& drive : options.drives) {
+    std::error_code failure;
+    if (drive.file.empty() || !std::filesystem::is_regular_file(drive.file, failure)) continue;
+    const auto parent = std::filesystem::path(drive.file).parent_path();
+    return parent.empty() ? "." : parent.string();
+  }
+  return ".";
+}
+
 Result<> save_machine(Machine& machine, const std::string& tag) {
   if (auto checked = check_tag(tag); !checked) return checked;
-  const StateFolder folder = state_folder(machine.options());
+  const StateFolder folder = files_of(machine);
   const u64 generation = u64{std::random_device{}()} << 32 | std::random_device{}();
   auto file = StateFileWriter::create(folder.machine_file(tag));
   if (!file) return file.error();
@@ -232,7 +239,7 @@ Result<> load_machine(Machine& machine, const std::string& tag) {
 
 Result<> delete_saved_machine(Machine& machine, const std::string& tag) {
   if (auto checked = check_tag(tag); !checked) return checked;
-  const StateFolder folder = state_folder(machine.options());
+  const StateFolder folder = files_of(machine);
   const std::string path = folder.machine_file(tag);
   const int failure = unlink(path.c_str()) == 0 ? 0 : errno;
   unlink(saved_picture(machine, tag).c_str());
@@ -243,13 +250,17 @@ Result<> delete_saved_machine(Machine& machine, const std::string& tag) {
                            std::strerror(failure))};
 }
 
-bool is_saved(Machine& machine, const std::string& tag) {
+bool is_saved(const Options& options, const std::string& tag) {
   std::error_code failure;
-  return std::filesystem::exists(state_folder(machine.options()).machine_file(tag), failure);
+  return std::filesystem::exists(StateFolder{state_folder(options)}.machine_file(tag), failure);
+}
+
+bool would_undo_writes(Machine& machine, const std::string& tag) {
+  return has_journals(machine.media(), files_of(machine), tag);
 }
 
 std::string saved_picture(Machine& machine, const std::string& tag) {
-  return state_folder(machine.options()).machine_file(tag) + ".png";
+  return files_of(machine).machine_file(tag) + ".png";
 }
 
 std::vector<SavedMachine> list_saved_machines(Machine& machine) {
@@ -290,7 +301,7 @@ std::string describe_saved_machines(Machine& machine) {
 }
 
 void attach_journals(Machine& machine) {
-  const StateFolder folder = state_folder(machine.options());
+  const StateFolder folder = files_of(machine);
   std::error_code failure;
   for (const auto& [drive, medium] : machine.media()) {
     if (!medium->writes_through()) continue;

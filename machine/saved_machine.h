@@ -12,6 +12,7 @@
 namespace relic86 {
 
 class Machine;
+struct Options;
 
 // The tag of a machine that was closed and goes on at the next start (--on-close save).
 inline constexpr const char* kClosedTag = "closed";
@@ -22,8 +23,12 @@ Result<> save_machine(Machine& machine, const std::string& tag);
 // came too late for that, the machine is paused.
 Result<> load_machine(Machine& machine, const std::string& tag);
 Result<> delete_saved_machine(Machine& machine, const std::string& tag);
+// Where the machine with these options is saved; may be relative.
+std::string state_folder(const Options& options);
 // Whether there is a file of this tag, sound or not.
-bool is_saved(Machine& machine, const std::string& tag);
+bool is_saved(const Options& options, const std::string& tag);
+// Whether loading this one would take back what the guest writes to its disks from now on.
+bool would_undo_writes(Machine& machine, const std::string& tag);
 // The screen of a saved machine as a PNG file beside it; it need not be there.
 std::string saved_picture(Machine& machine, const std::string& tag);
 

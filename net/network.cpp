@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "options/json_properties.h"
+#include "options/option_text.h"
 #include "options/options.h"
 
 namespace relic86::net {

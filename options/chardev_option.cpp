@@ -9,6 +9,7 @@
 
 #include "base/nearest.h"
 #include "options/option_text.h"
+#include "options/options.h"
 
 namespace relic86 {
 
@@ -163,6 +164,21 @@ std::vector<std::string> chardev_property_names() {
     }
   }
   return {names.begin(), names.end()};
+}
+
+Result<> add_char_device(Options& options, Text value) {
+  if (asks_for_help(value)) {
+    options.print_and_exit = chardev_help_text();
+    return {};
+  }
+  auto device = parse_chardev(value);
+  if (!device) return device.error();
+  for (const CharDeviceOption& other : options.char_devices) {
+    if (other.id == device.value().id)
+      return Error{fmt::format("-chardev id={}: another character device has this id; give each its own", other.id)};
+  }
+  options.char_devices.push_back(std::move(device).value());
+  return {};
 }
 
 }  // namespace relic86

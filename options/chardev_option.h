@@ -9,6 +9,8 @@
 
 namespace relic86 {
 
+struct Options;
+
 struct CharDeviceOption {
   std::string id;
   std::string spec;      // the same backend in -serial's words: "file:PATH"
@@ -19,6 +21,9 @@ struct CharDeviceOption {
 
 // "stdio,id=ID,mux=on", "file,id=ID,path=F", ... Errors name the option, the cause and the mend.
 Result<CharDeviceOption> parse_chardev(std::string_view value);
+
+// -chardev's argument, appended to options.char_devices.
+Result<> add_char_device(Options& options, std::string_view value);
 
 // The text of -chardev help.
 std::string chardev_help_text();

@@ -9,7 +9,7 @@ namespace relic86 {
 
 namespace {
 
-// Options whose properties are told apart where they are read (options.cpp).
+// Options whose properties are told apart where they are read (time_option.cpp and its neighbours).
 struct Row {
   std::string_view option;
   std::string_view properties;

@@ -19,7 +19,13 @@ using Media = DriveOption::Media;
 
 unsigned place_count(Interface interface) {
   constexpr unsigned kVirtioDisks = 28;  // slots of the PCI bus, about
-  return interface == Interface::Floppy ? 2 : interface == Interface::Virtio ? kVirtioDisks : 4;
+  constexpr unsigned kUsbDisks = 127;    // addresses
+  switch (interface) {
+    case Interface::Floppy: return 2;
+    case Interface::Virtio: return kVirtioDisks;
+    case Interface::Usb: return kUsbDisks;
+    default: return 4;
+  }
 }
 
 // What changes how QEMU does host I/O or what it does about host errors, with the words that it accepts. Here a write
@@ -243,7 +249,29 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
                            device.name, id, id)};
 }
 
+// The drive of a -device usb-storage. The device itself is the machine's.
+Result<bool> take_usb_drive(Options& options, const DeviceOption& device) {
+  const auto named = std::find_if(device.properties.begin(), device.properties.end(),
+                                  [](const auto& property) { return property.first == "drive"; });
+  if (named == device.properties.end() || named->second.empty())
+    return Error{fmt::format("-device {}: drive= is missing; name the id of a -drive with if=none", device.name)};
+  auto found = find_drive(options, device, named->second);
+  if (!found) return found.error();
+  if (!keep_for_usb(options, *found.value()))
+    return Error{
+        fmt::format("-device {}: drive={}: a disk with a file is needed; CD-ROM drives exist on IDE (-device ide-cd)",
+                    device.name, named->second)};
+  return false;
+}
+
 }  // namespace
+
+bool keep_for_usb(const Options& options, DriveOption& drive) {
+  if (drive.file.empty() || drive.media != Media::Disk) return false;
+  drive.index = free_drive_place(options, Interface::Usb, 0);
+  drive.interface = Interface::Usb;
+  return true;
+}
 
 std::string_view drive_device_properties(std::string_view name) {
   if (name == "ide-hd" || name == "ide-cd") return kDiskProperties;
@@ -311,6 +339,7 @@ Result<> add_drive_option(Options& options, std::string_view value) {
 }
 
 Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
+  if (device.name == "usb-storage") return take_usb_drive(options, device);
   const Text known = drive_device_properties(device.name);
   if (known.empty()) return false;
   DriveDevice wanted;

@@ -1,4 +1,5 @@
-// -drive, and the -device words that give a drive its place: ide-hd, ide-cd, floppy, virtio-blk-pci.
+// -drive, and the -device words that give a drive its place: ide-hd, ide-cd, floppy, virtio-blk-pci;
+// usb-storage takes its drive here and its place in the machine.
 #pragma once
 
 #include <span>
@@ -22,6 +23,9 @@ unsigned free_drive_place(const Options& options, DriveOption::Interface interfa
 
 // Carries out a -device that concerns a drive. False: it does not.
 Result<bool> attach_drive_device(Options& options, const DeviceOption& device);
+
+// A drive that no -device has taken waits for a USB disk that is plugged in later. False: it cannot be one.
+bool keep_for_usb(const Options& options, DriveOption& drive);
 
 // The properties of such a device, for '-device NAME,help'; empty: no such device.
 std::string_view drive_device_properties(std::string_view name);

@@ -10,7 +10,7 @@ using Text = std::string_view;
 
 constexpr Text kNoNetwork =
     "there is no such network card; e1000, rtl8139, pcnet, ne2k_pci, virtio-net-pci and ne2k_isa exist";
-constexpr Text kNoUsb = "there is no such USB device; usb-tablet exists, and the keyboard and a mouse are PS/2";
+constexpr Text kNoUsb = "there is no such USB device; usb-tablet, usb-mouse, usb-kbd, usb-hub and usb-storage exist";
 constexpr Text kNoUsbController = "there is no such USB controller; -usb adds a UHCI";
 constexpr Text kNoVirtio =
     "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci and "

@@ -21,10 +21,8 @@ struct Alias {
 };
 constexpr Alias kAliases[] = {{"memory", "m"}, {"vcpus", "smp"}};
 constexpr Text kDisks[] = {"hda", "hdb", "hdc", "hdd"};
-// Options whose whole argument is a path, and the property of others that is one.
-constexpr Text kPaths[] = {"fda",  "fdb", "hda",        "hdb", "hdc",       "hdd",        "cdrom",  "kernel",
-                           "bios", "L",   "option-rom", "D",   "state-dir", "screenshot", "pidfile"};
-constexpr Text kPathProperties[] = {"file", "path", "filename"};
+// Properties that are paths, whatever the option.
+constexpr Text kPathProperties[] = {"file", "path", "filename", "logfile", "rrfile"};
 // They ask about the program, or name another machine.
 constexpr Text kNotForFiles[] = {"machine-file", "new", "list", "audio-help"};
 
@@ -99,7 +97,7 @@ class MachineFileReader {
     }
     auto word = scalar(value);
     if (!word) return mistake(member, "must be a text in quotes, a number, a list of them, or a table of properties");
-    if (contains(kPaths, option)) word = resolve(*word);
+    if (option_names_file(option)) word = resolve(*word);
     return apply(member, option, *word);
   }
 
@@ -133,7 +131,7 @@ class MachineFileReader {
   }
 
   std::string resolve(const std::string& path) const {
-    for (const Text prefix : {"fat:floppy:", "fat:"}) {
+    for (const Text prefix : {"fat:floppy:", "fat:rw:", "fat:"}) {
       if (path.starts_with(prefix)) return std::string(prefix) + resolve(path.substr(prefix.size()));
     }
     if (path.empty() || path.front() == '/') return path;
@@ -147,7 +145,7 @@ class MachineFileReader {
       return mistake(member, applied.message());
     for (std::size_t i = drives; i < options_.drives.size(); i++)
       options_.drives[i].option = fmt::format("{}:{}: {}", file_, member.value.line, member.key);
-    options_.machine_file_keys.push_back({member.key, written, value, member.value.line});
+    options_.option_uses.push_back({member.key, written, value, member.value.line});
     return {};
   }
 
@@ -183,16 +181,20 @@ Result<> take_machine_tree(Options& options, const std::string& file, const Toml
 }
 
 std::string blame_machine_file(const Options& options, const std::string& message) {
-  const MachineFileKey* culprit = nullptr;
-  for (const MachineFileKey& key : options.machine_file_keys) {
-    if (!message.starts_with(key.option)) continue;
-    const std::string rest = message.substr(key.option.size());
+  const OptionUse *named = nullptr, *first = nullptr;
+  bool command_line = false;
+  for (const OptionUse& use : options.option_uses) {
+    if (!message.starts_with(use.option)) continue;
+    const std::string rest = message.substr(use.option.size());
     if (!rest.empty() && rest.front() != ' ' && rest.front() != ':') continue;
+    if (first == nullptr) first = &use;
+    command_line = command_line || use.key.empty();
     // Of several uses of an option it is the one whose value is named.
-    const std::string first = key.value.substr(0, key.value.find_first_of(",="));
-    if (culprit == nullptr || message.find(first) != std::string::npos) culprit = &key;
+    const std::string word = use.value.substr(0, use.value.find_first_of(",="));
+    if (!word.empty() && message.find(word) != std::string::npos) named = &use;
   }
-  if (culprit == nullptr) return message;
+  const OptionUse* const culprit = named != nullptr ? named : command_line ? nullptr : first;
+  if (culprit == nullptr || culprit->key.empty()) return message;
   return fmt::format("{}:{}: {}: {}", options.machine_file, culprit->line, culprit->key, message);
 }
 

@@ -221,4 +221,33 @@ Result<> set_machine(Options& options, std::string_view value) {
   return {};
 }
 
+// -m [size=]SIZE[,slots=N,maxmem=SIZE]: what may be added later is nothing, because no memory can be plugged in.
+Result<> set_ram(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool bare = word.empty() && key == parse_properties(value).front().first;
+    if (key == "slots" && parse_number(word)) continue;
+    if (!bare && key != "size" && key != "maxmem")
+      return Error{fmt::format("-m {}={}: unknown property; size, slots=N and maxmem are known", key, word)};
+    const auto size = parse_size(bare ? key : word, 1u << 20);
+    if (!size)
+      return Error{fmt::format("-m {}: {}; give megabytes or a size such as 64M or 1G", value, size.message())};
+    if (key == "maxmem") continue;
+    constexpr u64 kLeast = 1u << 20, kMost = 512ull << 30;
+    if (size.value() < kLeast || size.value() > kMost)
+      return Error{fmt::format("-m {}: guest RAM must be from 1M to 512G", value)};
+    options.ram_bytes = size.value() & ~u64{0xFFFF};
+  }
+  return {};
+}
+
+// -smp [cpus=]N,maxcpus=..,sockets=..,dies=..,cores=..,threads=..; several add up (smp_option.h).
+Result<> set_smp(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool bare = word.empty();
+    if (auto set = options.smp.set(bare ? "cpus" : key, bare ? key : word); !set)
+      return Error{fmt::format("-smp {}: {}", value, set.message())};
+  }
+  return {};
+}
+
 }  // namespace relic86

@@ -52,4 +52,33 @@ Result<bool> parse_switch(std::string_view text) {
   return Error{fmt::format("'{}' is neither on nor off", text)};
 }
 
+Result<u64> parse_size(std::string_view text, u64 unit) {
+  u64 factor = unit;
+  std::string_view digits = text;
+  if (!digits.empty()) {
+    switch (digits.back()) {
+      case 'b':
+      case 'B': factor = 1; break;
+      case 'k':
+      case 'K': factor = 1u << 10; break;
+      case 'm':
+      case 'M': factor = 1u << 20; break;
+      case 'g':
+      case 'G': factor = 1u << 30; break;
+      default: factor = 0;
+    }
+    if (factor != 0)
+      digits.remove_suffix(1);
+    else
+      factor = unit;
+  }
+  u64 number = 0;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (digits.empty() || failure != std::errc{} || end != digits.data() + digits.size()) {
+    return Error{fmt::format("'{}' is not a size", text)};
+  }
+  if (number > UINT64_MAX / factor) return Error{fmt::format("'{}' is too large", text)};
+  return number * factor;
+}
+
 }  // namespace relic86

@@ -21,6 +21,9 @@ Properties parse_properties(std::string_view text);
 // Decimal, or hexadecimal with 0x.
 Result<u64> parse_number(std::string_view text);
 
+// "512", "64M", "1G", "640K": bytes. A bare number counts in unit bytes (-m: MiB).
+Result<u64> parse_size(std::string_view text, u64 unit);
+
 // on, yes, true or nothing; off, no, false.
 Result<bool> parse_switch(std::string_view text);
 

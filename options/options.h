@@ -21,14 +21,15 @@ namespace relic86 {
 
 // -drive, -hda.., -fda.., -cdrom: one attached medium.
 struct DriveOption {
-  // None: if=none, waits for a -device that gives it a place.
-  enum class Interface : u8 { Ide, Floppy, Virtio, None };
+  // None: if=none, waits for a -device that gives it a place. Usb: the same, and the machine has USB, so that a device
+  // may come later.
+  enum class Interface : u8 { Ide, Floppy, Virtio, Usb, None };
   enum class Media : u8 { Disk, Cdrom };
   std::string option;  // as the user wrote it, for messages: "-hda"
   std::string file;    // empty: a drive without a medium
   Interface interface = Interface::Ide;
   Media media = Media::Disk;
-  unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1; virtio: as they come
+  unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1; virtio, USB: as they come
   bool snapshot = false;
   bool read_only = false;
   std::string format;                          // format=; empty: by the file's signature
@@ -92,9 +93,9 @@ struct DeviceOption {
   std::vector<std::pair<std::string, std::string>> properties;
 };
 
-// A key of a machine file that was carried out, for messages about it.
-struct MachineFileKey {
-  std::string key;     // "memory"
+// An option that was carried out, for messages about it: by a key of a machine file, or on the command line.
+struct OptionUse {
+  std::string key;     // "memory"; empty: on the command line
   std::string option;  // "-m"
   std::string value;   // what followed it
   unsigned line = 0;
@@ -180,7 +181,7 @@ struct Options {
   std::string new_machine_name;
   std::string machine_file;  // --machine-file, or that of the machine that was named; empty: none
   std::string machine_name;  // of a machine in the user's folder (options/machine_folder.h); empty: none
-  std::vector<MachineFileKey> machine_file_keys;
+  std::vector<OptionUse> option_uses;
   std::string log_items, log_file;
 
   std::vector<std::string> expect_serial, expect_screen, fail_serial;
@@ -202,11 +203,5 @@ struct ParsedCommandLine {
 
 // arguments: without the program's name. Errors name the option, the cause and the mend.
 Result<ParsedCommandLine> parse_command_line(std::span<const std::string> arguments);
-
-// "512", "64M", "1G", "640K": bytes. A bare number counts in unit bytes (-m: MiB).
-Result<u64> parse_size(std::string_view text, u64 unit);
-
-// The -help text; its first line contains "QEMU" (harnesses look for it).
-std::string help_text();
 
 }  // namespace relic86

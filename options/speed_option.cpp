@@ -42,4 +42,10 @@ Result<> set_speed(Options& options, std::string_view value) {
   return {};
 }
 
+Result<> check_speed(const Options& options) {
+  if (options.speed == 0 || !options.icount) return {};
+  return Error{fmt::format(
+      "--speed {:g}: -icount sets the processor's speed; leave one of them out, or say --speed free", options.speed)};
+}
+
 }  // namespace relic86

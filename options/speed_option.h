@@ -21,5 +21,7 @@ std::span<const SpeedPreset> speed_presets();
 Result<double> parse_speed(std::string_view text);
 
 Result<> set_speed(Options& options, std::string_view value);
+// At the end of the command line: nothing else sets the speed.
+Result<> check_speed(const Options& options);
 
 }  // namespace relic86

@@ -48,7 +48,8 @@ std::optional<Keys> drive_keys(const StateFileReader& file, const StateSection& 
   return keys_of(text);
 }
 
-// Walks the overlay's blocks, which follow the text. sink(offset, content) is called with ranges within size bytes only.
+// Walks the overlay's blocks, which follow the text. sink(offset, content) is called with ranges within size bytes
+// only.
 template <class Sink>
 Result<> walk_blocks(const StateFileReader& file, const StateSection& section, u64 blocks_at, u64 size, Sink sink) {
   StateSection blocks = section;
@@ -117,6 +118,21 @@ std::size_t delete_journals(const DriveMedia& media, const StateFolder& folder, 
     if (unlink(entry.path().c_str()) == 0) count++;
   }
   return count;
+}
+
+bool has_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag) {
+  const std::string prefix = fmt::format("{}{}", tag, kJournalInfix);
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.folder, failure)) {
+    if (!entry.path().filename().string().starts_with(prefix)) continue;
+    const auto journal = DiskJournal::open(entry.path().string(), DiskJournal::Access::ReadOnly);
+    if (!journal) continue;  // not ours
+    const u64 generation = journal.value()->generation();
+    if (std::any_of(media.begin(), media.end(),
+                    [&](const auto& m) { return m.second->journal(generation) != nullptr; }))
+      return true;
+  }
+  return false;
 }
 
 bool has_saved_machine(const StateFolder& folder, const std::string& journal_name, u64 generation) {

@@ -27,6 +27,10 @@ void drop_journals(const DriveMedia& media, const StateFolder& folder, const std
 std::size_t delete_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag,
                             u64 but_generation);
 
+// A medium that is written through keeps what it overwrites for the saved machine of this tag: loading that one takes
+// those writes back.
+bool has_journals(const DriveMedia& media, const StateFolder& folder, const std::string& tag);
+
 // False: the journal was left by a savevm that the host cut short, and no saved machine will ever ask for it. A saved
 // machine that cannot be read counts as one that may.
 bool has_saved_machine(const StateFolder& folder, const std::string& journal_name, u64 generation);

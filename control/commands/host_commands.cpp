@@ -5,8 +5,8 @@
 
 #include "control/commands/command.h"
 #include "devices/input/key_codes.h"
+#include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
-#include "devices/input/ps2_keyboard.h"
 #include "display/screenshot.h"
 #include "machine/guest_inputs.h"
 #include "options/chardev_option.h"

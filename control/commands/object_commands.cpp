@@ -5,6 +5,7 @@
 
 #include "control/commands/command.h"
 #include "control/commands/object_tree.h"
+#include "machine/usb_options.h"
 #include "options/json_properties.h"
 
 namespace relic86 {
@@ -133,18 +134,27 @@ CommandReply delete_object(Machine& machine, const Arguments& arguments) {
   return Json::object();
 }
 
-CommandReply add_device(Machine&, const Arguments& arguments) {
+CommandReply add_device(Machine& machine, const Arguments& arguments) {
   const std::string driver = arguments.text("driver");
   if (const auto types = object_type_table();
       std::none_of(types.begin(), types.end(), [&](const ObjectTypeRow& row) { return row.name == driver; }))
     return CommandError{.message = fmt::format("'{}' is not a valid device model name", driver)};
-  return CommandError{.message = fmt::format("Device '{}' cannot be plugged in while the machine exists", driver)};
+  if (usb_device_properties(driver).empty())
+    return CommandError{.message = fmt::format("Device '{}' cannot be plugged in while the machine exists", driver)};
+  auto properties = parse_json_properties(arguments.all().dump());
+  if (!properties) return properties.error();
+  DeviceOption device;
+  device.name = driver;
+  for (auto& property : properties.value()) {
+    if (property.first != "driver") device.properties.push_back(std::move(property));
+  }
+  return machine.plug_usb(device);
 }
 CommandReply delete_device(Machine& machine, const Arguments& arguments) {
   const std::string id = arguments.text("id");
   const auto nodes = object_tree(machine);
   if (find(nodes, "/machine/peripheral/" + id) == nullptr) return no_object(id);
-  return CommandError{.message = fmt::format("Device '{}' cannot be unplugged", id)};
+  return machine.unplug_usb(id);
 }
 
 constexpr Command kCommands[] = {

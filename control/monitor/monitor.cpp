@@ -12,6 +12,7 @@
 #include "machine/host_time.h"
 #include "options/json_properties.h"
 #include "options/network_option.h"
+#include "options/option_text.h"
 #include "options/version.h"
 
 namespace relic86 {
@@ -160,6 +161,21 @@ std::string hostfwd_remove(Machine& machine, Words words) {
   return text.empty() ? fmt::format("host forwarding rule for {} removed\n", words[words.size() - 1]) : text;
 }
 
+// NAME,PROP=VALUE.., as -device takes it.
+std::string device_add(Machine& machine, Words words) {
+  if (words.size() != 2) return "device_add: NAME,id=ID[,PROP=VALUE..] is expected, as after -device\n";
+  const auto properties = option_properties("device_add", words[1], "driver");
+  if (!properties) return properties.message() + "\n";
+  Json arguments = Json::object();
+  for (const auto& [key, word] : properties.value()) arguments[key] = word;
+  if (!arguments.contains("driver")) return "device_add: a device's name is missing\n";
+  return said(run_command("device_add", machine, arguments));
+}
+std::string device_del(Machine& machine, Words words) {
+  if (words.size() != 2) return "device_del: the id of a device is expected\n";
+  return said(run_command("device_del", machine, {{"id", words[1]}}));
+}
+
 std::string with_tag(Machine& machine, Words words, const char* command) {
   if (words.size() != 2) return fmt::format("{}: one tag is expected: the saved machine's name\n", words[0]);
   return said(run_command(command, machine, {{"tag", words[1]}}));
@@ -242,6 +258,8 @@ constexpr MonitorCommand kCommands[] = {
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
     {"balloon", "", "SIZE", "ask the guest to keep so much memory (MiB), and give the rest back", balloon},
     {"set_link", "", "NAME on|off", "plug a card's cable in, or pull it out", set_link},
+    {"device_add", "", "NAME,id=ID[,P=V..]", "plug a USB device in, as -device", device_add},
+    {"device_del", "", "ID", "unplug a USB device, and what hangs on it", device_del},
     {"netdev_add", "", "TYPE,id=ID[,..]", "a network back end, as -netdev", netdev_add},
     {"netdev_del", "", "ID", "take a network back end away", netdev_del},
     {"hostfwd_add", "", "[ID] tcp|udp:[HOST]:PORT-[GUEST]:PORT", "lead a port of the host to the guest", hostfwd_add},

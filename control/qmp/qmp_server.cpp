@@ -143,8 +143,9 @@ void QmpServer::obey(std::string_view text) {
 
 void QmpServer::tell(MachineEvent event) {
   if (!ready_) return;
-  constexpr const char* kNames[] = {
-      "STOP", "RESUME", "RESET", "SHUTDOWN", "POWERDOWN", "SUSPEND", "WAKEUP", "DEVICE_TRAY_MOVED", "BALLOON_CHANGE"};
+  constexpr const char* kNames[] = {"STOP",           "RESUME",        "RESET",  "SHUTDOWN",
+                                    "POWERDOWN",      "SUSPEND",       "WAKEUP", "DEVICE_TRAY_MOVED",
+                                    "BALLOON_CHANGE", "DEVICE_DELETED"};
   Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
   if (event == MachineEvent::Shutdown) {
     const End end = machine_.end();
@@ -157,6 +158,9 @@ void QmpServer::tell(MachineEvent event) {
     const Machine::TrayMove& move = machine_.tray_move();
     message["data"] = {
         {"device", ""}, {"id", move.device_id.empty() ? move.drive : move.device_id}, {"tray-open", move.open}};
+  } else if (event == MachineEvent::DeviceDeleted) {
+    message["data"] = {{"device", machine_.deleted_device()},
+                       {"path", "/machine/peripheral/" + machine_.deleted_device()}};
   } else if (event == MachineEvent::BalloonChange) {
     message["data"] = run_command("query-balloon", machine_).value();
   } else if (event == MachineEvent::Reset) {

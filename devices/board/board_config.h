@@ -95,12 +95,19 @@ struct PciSoundCardConfig : SoundCardConfig {
   std::optional<unsigned> slot;  // absent: the next one that is free
 };
 
-// A device on a port of the USB controller, from 1 on.
+// A device on USB.
 struct UsbDeviceConfig {
-  enum class Kind : u8 { Tablet } kind = Kind::Tablet;
-  unsigned port = 0;
-  std::string id;  // the user's name for it; may be empty
+  enum class Kind : u8 { Tablet, Mouse, Keyboard, Hub, Storage } kind = Kind::Tablet;
+  std::string port;                    // "1", or "1.2": port 2 of the hub at port 1; empty: the next one that is free
+  std::string id;                      // the user's name for it; may be empty
+  std::string serial;                  // its serial number; empty: its own
+  std::string drive;                   // of a disk: the machine's name for it
+  std::unique_ptr<BlockDevice> image;  // of a disk
+  bool removable = false;              // of a disk: its medium can be taken out
+  std::optional<unsigned> boot_index;  // of a disk
 };
+// "usb-tablet".
+std::string_view usb_device_name(UsbDeviceConfig::Kind kind);
 
 struct BoardConfig {
   std::vector<u8> bios;  // 1 byte to 16 MiB
@@ -148,7 +155,6 @@ struct BoardConfig {
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
 
-  static constexpr unsigned kUsbPorts = 2;
   bool usb_controller = false;  // function 2 of the PIIX3
   std::vector<UsbDeviceConfig> usb_devices;
 };

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "devices/a20_gate.h"
+#include "devices/board/usb_board.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
 #include "devices/chipset/apic_bus.h"
@@ -32,6 +33,7 @@
 #include "devices/debug/pc_testdev.h"
 #include "devices/debug/post_port.h"
 #include "devices/input/i8042.h"
+#include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
@@ -48,7 +50,6 @@
 #include "devices/storage/i82077.h"
 #include "devices/storage/piix3_ide.h"
 #include "devices/usb/piix3_uhci.h"
-#include "devices/usb/usb_tablet.h"
 #include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
@@ -237,7 +238,7 @@ Result<> PcBoard::flush_media() {
   for (VirtioBlock* const disk : virtio_disks_) {
     if (auto flushed = disk->image().flush(); !flushed) return flushed;
   }
-  return {};
+  return usb_ ? usb_->flush() : Result<>();
 }
 
 void PcBoard::create_chipset() {
@@ -301,7 +302,9 @@ void PcBoard::create_input() {
   mouse_->set_host(keyboard_controller_);
   keyboard_controller_->plug_keyboard(keyboard_);
   keyboard_controller_->plug_mouse(mouse_);
-  keyboard_->on_press([this] { power_->wake(); });
+  host_keys_ = std::make_unique<Keyboard>(*keyboard_);
+  host_keys_->on_press([this] { power_->wake(); });
+  pointer_ = std::make_unique<Pointer>(*mouse_);
 }
 
 void PcBoard::create_clock() {
@@ -453,20 +456,18 @@ void PcBoard::connect_virtio_port(std::size_t port, CharSink* sink) {
 }
 
 void PcBoard::create_usb() {
-  static_assert(BoardConfig::kUsbPorts == Piix3Uhci::kPorts);
-  AbsolutePointer* tablet = nullptr;
-  if (config_.usb_controller) {
-    auto controller = std::make_unique<Piix3Uhci>();
-    usb_ = controller.get();
-    for (const UsbDeviceConfig& device : config_.usb_devices) {
-      auto made = std::make_unique<UsbTablet>();
-      tablet = made.get();
-      controller->plug(device.port - 1, std::move(made));
+  if (!config_.usb_controller) return;
+  usb_ = std::make_unique<UsbBoard>(add_pci<Piix3Uhci>(kIsaBridgeSlot, kUsbFunction), *host_keys_, *pointer_);
+  for (UsbDeviceConfig& device : config_.usb_devices) {
+    const auto boot_index = device.boot_index;
+    const std::string option = fmt::format("-device {}", usb_device_name(device.kind)), drive = device.drive;
+    if (auto plugged = usb_->plug(std::move(device)); !plugged) {
+      if (result_.ok()) result_ = Error{option + ": " + plugged.message()};
+      return;
     }
-    place(*controller, kIsaBridgeSlot, kUsbFunction);
-    attach(std::move(controller));
+    if (boot_index) config_.boot_indexes.emplace(*boot_index, usb_->boot_path(drive));
   }
-  pointer_ = std::make_unique<Pointer>(*mouse_, tablet);
+  config_.usb_devices.clear();
 }
 
 // What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.
@@ -547,15 +548,7 @@ void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system
 
 std::string PcBoard::describe_pci() const { return pci_->describe(); }
 
-std::string PcBoard::describe_usb() const {
-  std::string text;
-  for (const UsbDeviceConfig& config : config_.usb_devices) {
-    const UsbDevice& device = *usb_->device(config.port - 1);
-    text += fmt::format("  Device 0.{}, Port {}, Speed 12 Mb/s, Product {}{}{}\n", device.address(), config.port,
-                        device.product(), config.id.empty() ? "" : ", ID: ", config.id);
-  }
-  return text;
-}
+std::string PcBoard::describe_usb() const { return usb_->describe(); }
 
 Device* PcBoard::find(std::string_view name) const {
   for (const auto& device : devices_) {

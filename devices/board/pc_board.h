@@ -31,6 +31,7 @@ class I8237;
 class I8259Pair;
 class IoApic;
 class IsaInterrupts;
+class Keyboard;
 class LocalApic;
 class Mc146818;
 class ParallelPort;
@@ -38,7 +39,6 @@ class PciBus;
 class PciDevice;
 class Piix3;
 class Piix3Ide;
-class Piix3Uhci;
 class Piix4Pm;
 class Pointer;
 class Ps2Keyboard;
@@ -46,6 +46,7 @@ class Ps2Mouse;
 class ResetPin;
 class SystemControlB;
 class Uart16550;
+class UsbBoard;
 class VirtioBalloon;
 class VirtioBlock;
 class VirtioSerial;
@@ -65,7 +66,7 @@ class PcBoard {
   void state(StateArchive& archive);
 
   // --- What the frontend and the processor need. ---
-  Ps2Keyboard& keyboard() { return *keyboard_; }
+  Keyboard& keyboard() { return *host_keys_; }  // whichever device gets the host's keys
   Ps2Mouse& mouse() { return *mouse_; }
   Pointer& pointer() { return *pointer_; }        // whichever device gets the host's pointer
   DisplayAdapter* display() { return display_; }  // null: a machine without one
@@ -126,6 +127,7 @@ class PcBoard {
   void set_system_management_mode(bool active);
 
   std::string describe_pci() const;
+  UsbBoard* usb() const { return usb_.get(); }  // null: there is no controller
   bool has_usb() const { return usb_ != nullptr; }
   std::string describe_usb() const;
   const PciBus& pci() const { return *pci_; }
@@ -214,8 +216,9 @@ class PcBoard {
   Mc146818* clock_ = nullptr;
   std::array<Uart16550*, 4> uarts_{};
   std::array<ParallelPort*, 3> parallels_{};
-  Piix3Uhci* usb_ = nullptr;  // null: there is none
+  std::unique_ptr<Keyboard> host_keys_;
   std::unique_ptr<Pointer> pointer_;
+  std::unique_ptr<UsbBoard> usb_;
 };
 
 }  // namespace relic86

@@ -276,7 +276,6 @@ void Ps2Keyboard::key(KeyCode code, bool press) {
   const auto index = static_cast<std::size_t>(code);
   if (index >= all_keys().size() || pressed_[index] == press) return;
   pressed_[index] = press;
-  if (press && press_) press_();
   if (!scanning_ || self_testing_) return;
   send_stroke(code, press);
   if (press && repeats(code)) {

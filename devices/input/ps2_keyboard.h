@@ -3,7 +3,6 @@
 
 #include <array>
 #include <bitset>
-#include <functional>
 
 #include "devices/attachment.h"
 #include "devices/byte_queue.h"
@@ -15,8 +14,6 @@ namespace relic86 {
 class Ps2Keyboard final : public Device, public Ps2Device {
  public:
   void set_host(Ps2Host* host) { host_ = host; }
-  // Told of every key that goes down, heard by the guest or not: a key wakes a suspended machine.
-  void on_press(std::function<void()> listener) { press_ = std::move(listener); }
 
   // The host's side: a key went down or up. Repeated downs of a held key are ignored: the keyboard repeats by itself.
   void key(KeyCode code, bool pressed);
@@ -71,7 +68,6 @@ class Ps2Keyboard final : public Device, public Ps2Device {
   GuestTime repeat_period() const;
 
   Ps2Host* host_ = nullptr;
-  std::function<void()> press_;
   Scheduler* scheduler_ = nullptr;
   TimerId repeat_timer_ = 0;
   TimerId self_test_timer_ = 0;

@@ -49,13 +49,30 @@ Piix3Uhci::Piix3Uhci() : PciDevice(uhci_identity()) {
 }
 
 void Piix3Uhci::plug(unsigned port, std::unique_ptr<UsbDevice> device) {
-  RELIC86_ASSERT(port < kPorts && !attached_ && ports_[port].device == nullptr);
+  RELIC86_ASSERT(port < kPorts && ports_[port].device == nullptr);
   device->set_host(this);
   ports_[port].device = std::move(device);
+  connect(ports_[port]);
+  notice_change();
+}
+
+void Piix3Uhci::unplug(unsigned port) {
+  RELIC86_ASSERT(port < kPorts && ports_[port].device != nullptr);
+  Port& left = ports_[port];
+  const u16 disabled = (left.status & kEnabled) != 0 ? kEnableChanged : u16{0};
+  left.device.reset();
+  left.status = kConnectChanged | disabled;
+  notice_change();
+}
+
+// A device that comes or goes wakes a bus that sleeps (2.1.2, resume detect).
+void Piix3Uhci::notice_change() {
+  if ((command_ & kGlobalSuspend) == 0) return;
+  status_ |= kResumeDetected;
+  update_interrupt();
 }
 
 Result<> Piix3Uhci::attach_function(Attachment& board) {
-  attached_ = true;
   scheduler_ = &board.scheduler();
   memory_ = &board.memory();
   frame_timer_ = board.timer(*this, "frame", 0);

@@ -10,15 +10,16 @@
 
 namespace relic86 {
 
-class Piix3Uhci final : public PciDevice, public UsbHost {
+class Piix3Uhci final : public PciDevice, public UsbHost, public UsbPorts {
  public:
   static constexpr unsigned kPorts = 2;
 
   Piix3Uhci();
 
-  // Before attach. port: 0 or 1, as long as it is free.
-  void plug(unsigned port, std::unique_ptr<UsbDevice> device);
-  UsbDevice* device(unsigned port) const { return ports_[port].device.get(); }
+  unsigned port_count() const override { return kPorts; }
+  UsbDevice* device_at(unsigned port) const override { return ports_[port].device.get(); }
+  void plug(unsigned port, std::unique_ptr<UsbDevice> device) override;
+  void unplug(unsigned port) override;
 
   std::string_view name() const override { return "piix3_uhci"; }
   u64 read(RegionId region, u64 offset, unsigned width) override;
@@ -56,6 +57,7 @@ class Piix3Uhci final : public PciDevice, public UsbHost {
   void write_port(Port& port, u16 value);
   void reset_controller();
   void connect(Port& port);
+  void notice_change();
   bool running() const;
   void start_or_stop();
   void update_interrupt();
@@ -73,7 +75,6 @@ class Piix3Uhci final : public PciDevice, public UsbHost {
   Scheduler* scheduler_ = nullptr;
   PhysicalBus* memory_ = nullptr;
   TimerId frame_timer_ = 0;
-  bool attached_ = false;
   std::array<Port, kPorts> ports_;
   u16 command_ = 0;
   u16 status_ = 0;

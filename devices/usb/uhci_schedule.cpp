@@ -136,8 +136,8 @@ UsbAnswer Piix3Uhci::transact(const Descriptor& descriptor, UsbToken token, std:
 
 UsbDevice* Piix3Uhci::addressed(u8 address) const {
   for (const Port& port : ports_) {
-    if (port.device && (port.status & (kEnabled | kPortSuspend)) == kEnabled && port.device->address() == address)
-      return port.device.get();
+    if (!port.device || (port.status & (kEnabled | kPortSuspend)) != kEnabled) continue;
+    if (UsbDevice* const found = port.device->addressed(address); found != nullptr) return found;
   }
   return nullptr;
 }

@@ -34,7 +34,7 @@ constexpr u8 kRecipient = 0x1F, kToDevice = 0, kToInterface = 1, kToEndpoint = 2
 constexpr u8 kTypeOfRequest = 0x60, kStandard = 0x00;
 constexpr u16 kEndpointHalt = 0, kRemoteWakeup = 1;
 constexpr std::size_t kSetupBytes = 8;
-constexpr std::size_t kConfigurationValueAt = 5, kAttributesAt = 7, kInterfacesAt = 4;
+constexpr std::size_t kSerialNumberAt = 16, kConfigurationValueAt = 5, kAttributesAt = 7, kInterfacesAt = 4;
 constexpr u8 kSelfPowered = 0x40;
 constexpr u8 kAddressBits = 0x7F;
 constexpr u16 kAmericanEnglish = 0x0409;
@@ -191,13 +191,18 @@ std::optional<std::vector<u8>> UsbDevice::descriptor() const {
     text.push_back(kAmericanEnglish & 0xFF);
     text.push_back(kAmericanEnglish >> 8);
   } else {
-    for (const char letter : descriptors_.strings[index - 1u]) {
+    for (const char letter : text_of(index)) {
       text.push_back(static_cast<u8>(letter));
       text.push_back(0);
     }
   }
   text[0] = static_cast<u8>(text.size());
   return text;
+}
+
+std::string_view UsbDevice::text_of(u8 number) const {
+  if (!serial_number_.empty() && number == descriptors_.device[kSerialNumberAt]) return serial_number_;
+  return descriptors_.strings[number - 1u];
 }
 
 // --- Requests to the device ---
@@ -216,6 +221,7 @@ bool UsbDevice::standard_request() {
       if (value != 0 && value != descriptors_.configuration[kConfigurationValueAt]) return false;
       configuration_ = value;
       halted_ = 0;
+      configuration_set();
       return true;
     }
     case kSetInterface:

@@ -4,11 +4,13 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/guest_clock.h"
 #include "base/state_archive.h"
+#include "devices/usb/usb_ports.h"
 
 namespace relic86 {
 
@@ -69,6 +71,12 @@ class UsbDevice {
   // As the device calls itself: its product string.
   virtual std::string_view product() const = 0;
   u8 address() const { return address_; }
+  // The device that answers at an address: this one, or one that hangs on it. Null: none.
+  virtual UsbDevice* addressed(u8 address) { return address == address_ ? this : nullptr; }
+  // A hub's ports; null: it is none.
+  virtual UsbPorts* ports() { return nullptr; }
+  // In place of the serial number that the descriptors give; up to 126 ASCII characters. Before it is plugged in.
+  void set_serial_number(std::string number) { serial_number_ = std::move(number); }
   bool configured() const { return configuration_ != 0; }
 
   // The bus is reset: address 0, not configured.
@@ -88,7 +96,12 @@ class UsbDevice {
   // Other endpoints than the default pipe, of a configured device.
   virtual UsbAnswer in(u8 endpoint, std::span<u8> room) = 0;
   virtual UsbAnswer out(u8 endpoint, std::span<const u8> data) = 0;
+  // SET_CONFIGURATION, also with the number that it has.
+  virtual void configuration_set() {}
 
+  // The endpoint stalls until the driver clears it (5.3.2). address: with bit 7 for an IN.
+  void halt(u8 address) { halted_ |= endpoint_bit(address); }
+  UsbHost* host() const { return host_; }
   GuestTime now() const { return host_ == nullptr ? 0 : host_->usb_time(); }
   void wake_host();
 
@@ -101,6 +114,7 @@ class UsbDevice {
   UsbAnswer control_out(std::span<const u8> data);
   std::optional<std::vector<u8>> answer();
   std::optional<std::vector<u8>> descriptor() const;
+  std::string_view text_of(u8 number) const;
   std::optional<std::vector<u8>> status() const;
   bool carry_out(std::span<const u8> data);
   bool standard_request();
@@ -109,6 +123,7 @@ class UsbDevice {
   static u32 endpoint_bit(u8 address) { return 1u << ((address & 0xF) + ((address & 0x80) != 0 ? 16 : 0)); }
 
   UsbDescriptors descriptors_;
+  std::string serial_number_;  // empty: that of the descriptors
   UsbHost* host_ = nullptr;
   u8 address_ = 0;
   u8 configuration_ = 0;

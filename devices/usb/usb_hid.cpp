@@ -1,7 +1,7 @@
 //   request (HID 1.11, 7.2)                 value
-//   01h GET_REPORT                          type (1: input) and number of the report
+//   01h GET_REPORT, 09h SET_REPORT          15:8 type: 1 input (GET alone), 2 output; 7:0 number of the report
 //   02h GET_IDLE, 0Ah SET_IDLE              15:8 of SET_IDLE: repeat unchanged reports after so many times 4 ms, 0:
-//   never 03h GET_PROTOCOL, 0Bh SET_PROTOCOL      0 boot, 1 report; kept only
+//   never 03h GET_PROTOCOL, 0Bh SET_PROTOCOL      0 boot, 1 report
 #include "devices/usb/usb_hid.h"
 
 #include <algorithm>
@@ -13,18 +13,19 @@ enum Request : u8 {
   kGetReport = 1,
   kGetIdle = 2,
   kGetProtocol = 3,
+  kSetReport = 9,
   kSetIdle = 10,
   kSetProtocol = 11,
 };
 constexpr u8 kHidType = 0x21, kReportType = 0x22;
-constexpr u8 kInputReport = 1;
+constexpr u8 kInputReport = 1, kOutputReport = 2;
 constexpr u8 kClassToInterface = 0x21, kRecipientBits = 0x7F;
 constexpr GuestTime kIdleUnit = 4'000'000;
 }  // namespace
 
 void UsbHid::reset_function() {
   polled_ = false;
-  idle_ = 0;
+  idle_ = usual_idle_;
   protocol_ = 1;
   reported_at_ = 0;
   clear_reports();
@@ -55,6 +56,10 @@ std::optional<std::vector<u8>> UsbHid::class_answer(const UsbSetup& setup) {
   if ((setup.type & kRecipientBits) != kClassToInterface) return std::nullopt;
   switch (setup.request) {
     case kGetReport: {
+      if (setup.value >> 8 == kOutputReport) {
+        const auto byte = output();
+        return byte ? std::optional(std::vector<u8>{*byte}) : std::nullopt;
+      }
       if (setup.value >> 8 != kInputReport) return std::nullopt;
       std::array<u8, kMostReport> bytes{};
       const std::size_t size = report(bytes);
@@ -66,9 +71,10 @@ std::optional<std::vector<u8>> UsbHid::class_answer(const UsbSetup& setup) {
   }
 }
 
-bool UsbHid::class_request(const UsbSetup& setup, std::span<const u8>) {
+bool UsbHid::class_request(const UsbSetup& setup, std::span<const u8> data) {
   if ((setup.type & kRecipientBits) != kClassToInterface) return false;
   switch (setup.request) {
+    case kSetReport: return setup.value >> 8 == kOutputReport && take_output(data);
     case kSetIdle:
       idle_ = static_cast<u8>(setup.value >> 8);
       reported_at_ = now();
@@ -83,7 +89,7 @@ UsbAnswer UsbHid::in(u8 endpoint, std::span<u8> room) {
   polled_ = true;
   const bool repeats = idle_ != 0 && now() - reported_at_ >= idle_ * kIdleUnit;
   if (!has_news() && !repeats) return {UsbAnswer::Kind::Nak};
-  if (has_news()) take_news();
+  has_news() ? take_news() : end_motion();
   reported_at_ = now();
   std::array<u8, kMostReport> bytes{};
   const std::size_t size = std::min(report(bytes), room.size());

@@ -24,6 +24,7 @@ class UsbTablet final : public UsbHid, public AbsolutePointer {
   bool has_news() const override { return !waiting_.empty(); }
   void take_news() override;
   std::size_t report(std::span<u8, kMostReport> bytes) const override;
+  void end_motion() override { reported_.wheel = 0; }
   void clear_reports() override;
   void state_reports(StateArchive& archive) override;
 

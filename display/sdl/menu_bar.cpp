@@ -41,7 +41,20 @@ bool MenuBar::visible() const {
   return shown_ || statistics_ || keys_ || close_asked_ || picker_.is_open() || notice_until_ != 0;
 }
 
-bool MenuBar::takes_keys() const { return menu_open_ || close_asked_ || picker_.is_open() || wanted_menu_; }
+// Between one menu and the next, too.
+bool MenuBar::takes_keys() const {
+  return menu_open_ || frames_closed_ > 0 || close_asked_ || picker_.is_open() || wanted_menu_;
+}
+
+// SDL makes text of keys as they arrive, which may be long before a frame asks for it: text is on while anything of the
+// menu takes keys. A key that is still down when that ends is released elsewhere.
+void MenuBar::follow_keys() {
+  const bool takes = takes_keys();
+  if (std::exchange(took_keys_, takes) == takes) return;
+  if (takes) return SDL_StartTextInput();
+  SDL_StopTextInput();
+  canvas_.forget_keys();
+}
 
 bool MenuBar::takes_pointer(int x, int y) const {
   if (menu_open_ || close_asked_ || picker_.is_open()) return true;
@@ -64,6 +77,7 @@ void MenuBar::show(bool on) {
   left_at_ = 0;
   frames_wanted_ = kFramesToSettle;
   canvas_.forget_input();
+  follow_keys();
   if (on) host_.refresh_view();
 }
 
@@ -110,7 +124,7 @@ bool MenuBar::take(const SDL_Event& event) {
       const Uint16 modifiers = event.type == SDL_TEXTINPUT ? 0 : event.key.keysym.mod;
       const bool shortcut = (modifiers & KMOD_CTRL) != 0 && (modifiers & KMOD_LALT) != 0;
       if (!takes_keys() || (shortcut && event.type == SDL_KEYDOWN)) return false;
-      if (event.type == SDL_KEYDOWN && go_aside(event.key.keysym.scancode)) return true;
+      if (event.type == SDL_KEYDOWN && go_aside(event.key)) return true;
       return canvas_.feed(event), true;
     }
     default: return false;
@@ -118,9 +132,11 @@ bool MenuBar::take(const SDL_Event& event) {
 }
 
 // Left and right go from menu to menu; out of a menu in a menu left goes back, as Dear ImGui does it.
-bool MenuBar::go_aside(SDL_Scancode key) {
+bool MenuBar::go_aside(const SDL_KeyboardEvent& event) {
+  const SDL_Scancode key = event.keysym.scancode;
   if (!menu_open_ || canvas_.open_popups() != 1 || (key != SDL_SCANCODE_LEFT && key != SDL_SCANCODE_RIGHT))
     return false;
+  if (event.repeat != 0) return true;  // a slow host takes a key that was tapped for one that is held
   wanted_menu_ = key == SDL_SCANCODE_RIGHT ? open_menu_ + 1 : open_menu_ + kMenuCount - 1;
   return true;
 }
@@ -136,13 +152,15 @@ void MenuBar::toggle() {
   show(true);
   pinned_ = true;
   wanted_menu_ = 0;
-  frames_held_ = kFramesToSettle;
+  follow_keys();
+  hold_events(kFramesToSettle);
 }
 
 void MenuBar::ask_to_close() {
   target_.grab(false);
   close_asked_ = true;
-  frames_wanted_ = kFramesToSettle;
+  follow_keys();
+  hold_events(kFramesToSettle);  // until a button has the keyboard's focus
 }
 
 void MenuBar::tick() {
@@ -199,8 +217,7 @@ void MenuBar::draw() {
   wants_pointer_ = ImGui::IsWindowHovered(ImGuiHoveredFlags_AnyWindow | ImGuiHoveredFlags_AllowWhenBlockedByPopup) ||
                    ImGui::IsAnyItemActive();
   canvas_.end();
-  if (const bool text = ImGui::GetIO().WantTextInput; text != (SDL_IsTextInputActive() == SDL_TRUE))
-    text ? SDL_StartTextInput() : SDL_StopTextInput();
+  follow_keys();
   // A menu that has just been opened needs some frames until it has a choice; a picker until it takes text.
   const bool waits = (menu_open_ && !MenuCanvas::choice_settled()) || (picker_.is_open() && picker_.appearing());
   if (waits && ++frames_unsettled_ < kMostUnsettled) hold_events(1);
@@ -481,7 +498,7 @@ void MenuBar::keys_panel() {
       {"Ctrl+Alt+P", "pauses"},
       {"Ctrl+Alt+C", "copies the text screen"},
       {"Ctrl+Alt+V", "types the clipboard"},
-      {"Ctrl+Alt+Q", "asks the guest to power off; twice: quits"},
+      {"Ctrl+Alt+Q", "asks the guest to power off; twice: quits (--on-close ask: asks you)"},
       {"Arrows, Enter, Escape", "in the menu"},
       {"A file dropped here", "is put into the drive that it fits"},
   };

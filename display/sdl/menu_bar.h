@@ -29,8 +29,9 @@ class MenuBar final : public WindowMenu {
  private:
   void show(bool on);
   bool takes_keys() const;
+  void follow_keys();
   void hold_events(unsigned frames);
-  bool go_aside(SDL_Scancode key);
+  bool go_aside(const SDL_KeyboardEvent& event);
   bool takes_pointer(int x, int y) const;
 
   void bar();
@@ -66,12 +67,11 @@ class MenuBar final : public WindowMenu {
   std::optional<unsigned> wanted_menu_;  // the next frame opens it
   unsigned open_menu_ = 0;               // the last that was open
   bool menu_open_ = false;               // a menu of the bar, as of the last frame
-  bool panel_open_ = false;              // a window of ours lies over the picture, as of the last frame
   bool wants_pointer_ = false;
   bool statistics_ = false, keys_ = false;
   bool close_asked_ = false;
-  std::string picked_drive_;  // whose file the picker chooses; empty: that of a new floppy
-  u64 left_at_ = 0;           // ms; when the pointer went off the bar; 0: it is there
+  bool took_keys_ = false;  // takes_keys() as follow_keys() saw it last
+  u64 left_at_ = 0;         // ms; when the pointer went off the bar; 0: it is there
   u64 notices_seen_ = 0, notice_until_ = 0;
   unsigned frames_wanted_ = 0;
   unsigned frames_closed_ = 0;     // since the last menu that the key opened was closed

@@ -193,13 +193,7 @@ bool MenuCanvas::choice_settled() {
   return context.NavId != 0 && !context.NavAnyRequest && !context.NavInitRequest;
 }
 
-void MenuCanvas::show_choice() {
-#if IMGUI_VERSION_NUM >= 19140
-  ImGui::SetNavCursorVisible(true);
-#else
-  ImGui::GetCurrentContext()->NavDisableHighlight = false;
-#endif
-}
+void MenuCanvas::show_choice() { ImGui::GetCurrentContext()->NavDisableHighlight = false; }
 
 bool MenuCanvas::escape_pressed() {
 #if IMGUI_VERSION_NUM >= 18700
@@ -209,10 +203,15 @@ bool MenuCanvas::escape_pressed() {
 #endif
 }
 
-void MenuCanvas::forget_input() {
+void MenuCanvas::forget_keys() {
   ImGuiIO& io = ImGui::GetIO();
   for (const KeyRow& row : kKeys) set_key(io, row.scancode, false);
   set_modifiers(io, KMOD_NONE);
+}
+
+void MenuCanvas::forget_input() {
+  forget_keys();
+  ImGuiIO& io = ImGui::GetIO();
   std::fill(std::begin(io.MouseDown), std::end(io.MouseDown), false);
   constexpr float kNowhere = -1e6f;
   io.MousePos = {kNowhere, kNowhere};

@@ -23,6 +23,8 @@ class MenuCanvas {
   MenuCanvas& operator=(const MenuCanvas&) = delete;
 
   void feed(const SDL_Event& event);
+  // Every key is up: the events that would say so go elsewhere from now on.
+  void forget_keys();
   // Everything is up, and the pointer is nowhere: the events that would say so go elsewhere from now on.
   void forget_input();
   // Menus that are open, one in the other.

@@ -346,6 +346,7 @@ void SdlWindow::close() {
 }
 
 void SdlWindow::ask_to_quit() {
+  if (host_.summary().asks_on_close) return close();
   const u64 now = SDL_GetTicks64();
   if (asked_to_quit_at_ && now - *asked_to_quit_at_ < kQuitQuestionStands) return host_.quit();
   asked_to_quit_at_ = now;

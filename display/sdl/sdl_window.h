@@ -43,6 +43,7 @@ class SdlWindow final : public Window, private MenuTarget {
   void release_buttons();
   void cover_screen(bool on);
   void close();
+  void ask_to_quit();
   void copy_when_ready();
 
   // MenuTarget
@@ -55,7 +56,6 @@ class SdlWindow final : public Window, private MenuTarget {
   void set_scale(unsigned times) override;
   void copy_screen_text() override;
   void paste() override;
-  void ask_to_quit() override;
   void note_own_resize() { resized_by_us_at_ = SDL_GetTicks64(); }
 
   WindowHost& host_;

@@ -23,7 +23,6 @@ class MenuTarget {
   virtual void set_scale(unsigned times) = 0;
   virtual void copy_screen_text() = 0;
   virtual void paste() = 0;
-  virtual void ask_to_quit() = 0;
 
  protected:
   ~MenuTarget() = default;

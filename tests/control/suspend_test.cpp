@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "control/monitor/monitor.h"
-#include "devices/input/ps2_keyboard.h"
+#include "devices/input/keyboard.h"
 #include "machine/machine.h"
 #include "options/options.h"
 

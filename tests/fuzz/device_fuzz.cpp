@@ -15,8 +15,8 @@
 #include "base/state_loading.h"
 #include "devices/board/pc_board.h"
 #include "devices/character/uart16550.h"
+#include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
-#include "devices/input/ps2_keyboard.h"
 #include "devices/virtio/virtio_balloon.h"
 
 namespace relic86 {
@@ -125,7 +125,15 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       config.pci_sound.back().host = &sound_;
     }
     config.usb_controller = true;
-    config.usb_devices.push_back({UsbDeviceConfig::Kind::Tablet, 1, ""});
+    for (const char* port : {"1", "2", "2.1", "2.2", "2.3"}) {
+      using Kind = UsbDeviceConfig::Kind;
+      constexpr Kind kKinds[] = {Kind::Tablet, Kind::Hub, Kind::Keyboard, Kind::Mouse, Kind::Storage};
+      UsbDeviceConfig device;
+      device.kind = kKinds[config.usb_devices.size()];
+      device.port = port;
+      if (device.kind == Kind::Storage) device.image = std::make_unique<MemoryDisk>(1u << 20);
+      config.usb_devices.push_back(std::move(device));
+    }
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
     board_->connect_processor(0, {.intr = [this](bool level) { intr_ = level; }});
     board_->connect_speaker(sound_);

@@ -12,7 +12,7 @@
 #include <memory>
 #include <random>
 
-#include "devices/input/ps2_keyboard.h"
+#include "devices/input/keyboard.h"
 #include "devices/input/ps2_mouse.h"
 #include "machine/machine.h"
 #include "options/options.h"

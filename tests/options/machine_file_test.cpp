@@ -12,6 +12,7 @@
 #include "options/machine_folder.h"
 #include "options/machine_kinds.h"
 #include "options/option_rows.h"
+#include "options/option_text.h"
 
 namespace relic86 {
 namespace {
@@ -153,6 +154,46 @@ TEST_F(MachineFiles, BlameGoesToTheKeyThatTheMessageNames) {
   EXPECT_EQ(blame_machine_file(made, "-bios b: no"), file_ + ":1: bios: -bios b: no");
   EXPECT_EQ(blame_machine_file(made, "-biosphere: no"), "-biosphere: no");
   EXPECT_EQ(blame_machine_file(made, "the host has no memory"), "the host has no memory");
+}
+
+// An option that is there twice is blamed where the value stands that the message names, and on the command line else.
+TEST_F(MachineFiles, BlameStaysOnTheCommandLine) {
+  const Options made = options("device = \"isa-debug-exit\"\nbios = \"b\"\n", {"-device", "usb-tablet", "-L", "x"});
+  EXPECT_EQ(blame_machine_file(made, "-device usb-tablet: no"), "-device usb-tablet: no");
+  EXPECT_EQ(blame_machine_file(made, "-device: no"), "-device: no");
+  EXPECT_EQ(blame_machine_file(made, "-device isa-debug-exit: no"), file_ + ":1: device: -device isa-debug-exit: no");
+  EXPECT_EQ(blame_machine_file(made, "-bios: no"), file_ + ":2: bios: -bios: no");
+}
+
+TEST_F(MachineFiles, PathsCountFromTheFilesFolder) {
+  const Options made = options(R"(
+kernel = "k"
+initrd = "i"
+bios = "b"
+D = "log"
+hda = "fat:rw:sub"
+icount = { shift = 3, rr = "record", rrfile = "run.rec" }
+chardev = { backend = "null", id = "c", logfile = "c.log" }
+)");
+  const auto in_folder = [&](const char* name) { return (folder_ / name).string(); };
+  EXPECT_EQ(made.kernel, in_folder("k"));
+  EXPECT_EQ(made.initrd, in_folder("i"));
+  EXPECT_EQ(made.bios, in_folder("b"));
+  EXPECT_EQ(made.log_file, in_folder("log"));
+  EXPECT_EQ(made.drives.at(0).file, "fat:rw:" + in_folder("sub"));
+  EXPECT_EQ(made.icount.value().record_file, in_folder("run.rec"));
+  EXPECT_EQ(made.char_devices.at(0).log_file, in_folder("c.log"));
+}
+
+// --new makes a machine, and nothing else that stands beside it has an effect.
+TEST_F(MachineFiles, NewStandsAlone) {
+  const auto refusal_of = [](const std::vector<std::string>& words) { return parse_command_line(words).message(); };
+  EXPECT_TRUE(parse_command_line(std::vector<std::string>{"--new", "dos", "games"}).ok());
+  EXPECT_EQ(refusal_of({"--new", "dos", "games", "-m", "64"}),
+            "--new dos games: -m would be dropped; give it when the machine is started, or write it into the machine's "
+            "file");
+  EXPECT_FALSE(parse_command_line(std::vector<std::string>{"--new", "dos", "games", "disk.img"}).ok());
+  EXPECT_FALSE(parse_command_line(std::vector<std::string>{"--new", "dos"}).ok());
 }
 
 TEST_F(MachineFiles, FilesThatAreNotThere) {

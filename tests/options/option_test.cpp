@@ -277,6 +277,14 @@ TEST(Smp, ThreadsOfTheAccelerator) {
             std::string::npos);
 }
 
+// -icount counts by instructions: another speed beside it would be silently without effect.
+TEST(SpeedOption, ExcludesIcount) {
+  EXPECT_EQ(parse({"--speed", "386-33"}).speed, 6e6);
+  EXPECT_NE(refusal({"-icount", "3", "--speed", "386-33"}).find("-icount sets the processor's speed"),
+            std::string::npos);
+  EXPECT_EQ(parse({"--speed", "386-33", "-icount", "3", "--speed", "free"}).speed, 0);
+}
+
 TEST(ForeignOptions, FormsOfQemusWords) {
   parse({"-smp", "cpus=1,maxcpus=1,sockets=1", "-smp", "cores=1", "-icount", "shift=auto,align=off,sleep=on", "-global",
          "mc146818rtc.lost_tick_policy=slew"});

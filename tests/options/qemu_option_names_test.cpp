@@ -325,20 +325,51 @@ TEST(UsbDevices, TakeQemusProperties) {
     const auto plan = board_plan_for(options);
     if (!plan.ok()) return plan.message();
     std::string ports;
-    for (const UsbDeviceConfig& device : plan.value().config.usb_devices) ports += std::to_string(device.port);
+    for (const UsbDeviceConfig& device : plan.value().config.usb_devices)
+      ports += std::string(usb_device_name(device.kind)) + ":" + device.port + " ";
     return ports;
   };
-  EXPECT_EQ(answer(true, {{"usb-tablet", {}}}), "1");
+  EXPECT_EQ(answer(true, {{"usb-tablet", {}}, {"usb-kbd", {{"port", "2.1"}, {"usb_version", "1"}}}}),
+            "usb-tablet: usb-kbd:2.1 ");
+  EXPECT_EQ(answer(true, {{"usb-mouse", {{"serial", "42"}}}, {"usb-hub", {}}}), "usb-mouse: usb-hub: ");
   EXPECT_EQ(answer(false, {{"piix3-usb-uhci", {{"id", "usb"}, {"bus", "pci.0"}, {"addr", "0x1.0x2"}}},
                            {"usb-tablet", {{"id", "input0"}, {"bus", "usb.0"}, {"port", "2"}}}}),
-            "2");
+            "usb-tablet:2 ");
   EXPECT_NE(answer(false, {{"usb-tablet", {}}}).find("there is no USB controller before it; add -usb"),
             std::string::npos);
   EXPECT_NE(answer(true, {{"piix3-usb-uhci", {}}}).find("only one is possible"), std::string::npos);
   EXPECT_NE(answer(false, {{"piix3-usb-uhci", {{"addr", "5"}}}}).find("addr=5: it is function 2"), std::string::npos);
-  EXPECT_NE(answer(true, {{"usb-tablet", {{"port", "3"}}}}).find("ports 1 to 2 exist"), std::string::npos);
+  EXPECT_NE(answer(true, {{"usb-kbd", {{"serial", std::string(127, 'x')}}}}).find("at most 126"), std::string::npos);
+  EXPECT_NE(answer(true, {{"usb-storage", {}}}).find("name the id of a -drive"), std::string::npos);
   EXPECT_NE(answer(true, {{"usb-tablet", {{"prot", "1"}}}}).find("the nearest is port"), std::string::npos);
-  EXPECT_NE(answer(true, {{"usb-tablet", {}}, {"usb-tablet", {}}}).find("only one is possible"), std::string::npos);
+}
+
+TEST(UsbDevices, DisksHaveDrives) {
+  const std::vector<std::string> words{"-usb",
+                                       "-drive",
+                                       "if=none,id=a,file=a.img",
+                                       "-drive",
+                                       "if=none,id=b,file=b.img",
+                                       "-device",
+                                       "usb-storage,drive=b,removable=on"};
+  const auto parsed = parse_command_line(words);
+  ASSERT_TRUE(parsed.ok()) << parsed.message();
+  const Options& options = parsed.value().options;
+  // The other one waits for device_add, and nobody is warned of it.
+  ASSERT_EQ(options.drives.size(), 2u);
+  for (const DriveOption& drive : options.drives) EXPECT_EQ(drive.interface, DriveOption::Interface::Usb);
+  EXPECT_EQ(options.drives[1].index, 0u);
+  EXPECT_EQ(options.drives[0].index, 1u);
+  EXPECT_TRUE(options.warnings.empty());
+  EXPECT_EQ(refusal({"-usb", "-device", "usb-storage"}),
+            "-device usb-storage: drive= is missing; name the id of a -drive with if=none");
+  EXPECT_NE(refusal({"-usb", "-device", "usb-storage,drive=c"}).find("there is no -drive with id=c"),
+            std::string::npos);
+  EXPECT_NE(refusal({"-usb", "-drive", "if=none,id=c,media=cdrom,file=c.iso", "-device", "usb-storage,drive=c"})
+                .find("CD-ROM drives exist on IDE"),
+            std::string::npos);
+  const std::vector<std::string> old{"-usbdevice", "keyboard", "-usbdevice", "mouse"};
+  EXPECT_EQ(parse_command_line(old).value().options.devices.size(), 3u);  // with the controller
 }
 
 TEST(SoundCards, TakeQemusProperties) {

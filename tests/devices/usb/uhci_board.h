@@ -1,4 +1,4 @@
-// A board with the USB controller in its place and a tablet on its first port, and a small driver for them.
+// A board with the USB controller in its place and a device on its first port, and a small driver for them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,14 +24,18 @@ struct UhciBoard : TestBoard {
   static constexpr u8 kSetup = 0x2D, kIn = 0x69, kOut = 0xE1;
   static constexpr u32 kNoErrorLimit = 0, kThreeErrors = 3u << 27;
 
-  UhciBoard() {
+  // device: null: a tablet.
+  explicit UhciBoard(std::unique_ptr<UsbDevice> device = nullptr) {
     EXPECT_TRUE(
         memory.map_fixed(memory.new_key(), ram_range("ram", PhysAddr(0), store.ram_size(), BackingOffset(0))).ok());
     EXPECT_TRUE(pci.attach(attachment).ok());
     pci.set_pirq_sink(&irqs);
-    auto made = std::make_unique<UsbTablet>();
-    tablet = made.get();
-    uhci.plug(0, std::move(made));
+    if (device == nullptr) {
+      auto made = std::make_unique<UsbTablet>();
+      tablet = made.get();
+      device = std::move(made);
+    }
+    uhci.plug(0, std::move(device));
     EXPECT_TRUE(pci.add(uhci, 1, 2).ok());
     EXPECT_TRUE(uhci.attach(attachment).ok());
     uhci.reset(ResetKind::PowerOn);
@@ -124,16 +128,38 @@ struct UhciBoard : TestBoard {
     }
     return answer;
   }
-  // The tablet gets address 5 and is configured.
+  // A bulk transfer in packets of 64 bytes, up to the first short one. Nothing: it was stalled, or nobody answered.
+  std::optional<Bytes> bulk(u8 pid, u8 address, u8 endpoint, const Bytes& data) {
+    constexpr std::size_t kPacket = 64;
+    const unsigned count = std::max(1u, static_cast<unsigned>((data.size() + kPacket - 1) / kPacket));
+    for (unsigned i = 0; i < count; i++) {
+      const std::size_t size = std::min(kPacket, data.size() - i * kPacket);
+      make(i, pid, address, endpoint, size, kThreeErrors | (pid == kIn ? uhci::kShortDetect : 0));
+      if (i + 1 < count) put32(descriptor(i), descriptor(i + 1) | uhci::kDepthFirst);
+      const auto from = data.begin() + static_cast<long>(i * kPacket);
+      if (pid != kIn) put(buffer(i), Bytes(from, from + static_cast<long>(size)));
+    }
+    queue(0);
+    frames(4 + count / 8);
+    Bytes moved;
+    for (unsigned i = 0; i < count; i++) {
+      if ((control_of(i) & uhci::kStalled) != 0) return std::nullopt;
+      if ((control_of(i) & uhci::kActive) != 0) break;
+      const Bytes part = get(buffer(i), actual(i));
+      moved.insert(moved.end(), part.begin(), part.end());
+    }
+    return moved;
+  }
+  // The device on the first port gets address 5 and is configured.
   void configure() {
     start();
     enable_port();
     ASSERT_TRUE(control(0, 0x00, 5, 5, 0, {}));
     ASSERT_TRUE(control(5, 0x00, 9, 1, 0, {}));
   }
-  // One poll of the tablet's endpoint; nothing: it has no report.
-  std::optional<Bytes> poll() {
-    make(0, kIn, 5, 1, 8);
+  // One poll of a device's interrupt endpoint; nothing: it has no report.
+  std::optional<Bytes> poll(u8 address = 5) {
+    make(0, kIn, address, 1, 8);
     queue(0);
     frames(1);
     if ((control_of(0) & uhci::kActive) != 0) return std::nullopt;

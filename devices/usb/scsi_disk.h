@@ -1,0 +1,84 @@
+// A disk that speaks SCSI (SPC-3, SBC-2): commands in, data either way, a status and sense data. Who carries the
+// commands moves the data at its own pace.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/state_archive.h"
+#include "block/block_device.h"
+
+namespace relic86 {
+
+struct ScsiDiskOptions {
+  bool removable = false;  // the medium can be taken out; the drive says so, and obeys START STOP UNIT
+  std::string serial;      // up to 20 characters
+};
+
+class ScsiDisk {
+ public:
+  static constexpr u32 kBlock = 512;
+  static constexpr std::size_t kMostCommand = 16;
+
+  ScsiDisk(std::unique_ptr<BlockDevice> image, ScsiDiskOptions options);
+
+  BlockDevice& image() { return *image_; }
+
+  // What a command is going to move.
+  struct Transfer {
+    enum class Direction : u8 { None, ToHost, FromHost } direction = Direction::None;
+    u64 bytes = 0;
+  };
+  // Begins a command; what an earlier one has not moved is dropped. unit: its logical unit, of which there is one, 0.
+  Transfer begin(std::span<const u8> command, u8 unit);
+  // The next bytes of the transfer, never more than are left. After an error of the host's they are zeros, or go
+  // nowhere, and the status says so.
+  void to_host(std::span<u8> bytes);
+  void from_host(std::span<const u8> bytes);
+  // The command's end. False: CHECK CONDITION; the sense data waits for REQUEST SENSE.
+  bool good() const { return sense_.key == 0; }
+
+  void reset();
+  void state(StateArchive& archive);
+
+ private:
+  struct Sense {
+    u8 key = 0, code = 0, qualifier = 0;
+  };
+  enum class Kind : u8 { Answer, Read, Write };  // what the transfer is of
+
+  Transfer answer(std::vector<u8> bytes, u64 room);
+  Transfer fail(const Sense& sense);
+  Transfer done() { return {}; }
+  Transfer carry_out(std::span<const u8> command);
+  Transfer inquiry(std::span<const u8> command);
+  Transfer request_sense(std::span<const u8> command, const Sense& sense);
+  Transfer mode_sense(std::span<const u8> command);
+  Transfer read_capacity();
+  Transfer read_long_capacity(std::span<const u8> command);
+  Transfer format_capacities(std::span<const u8> command);
+  Transfer move_blocks(Kind kind, u64 block, u64 count);
+  Transfer start_or_stop(u8 what);
+  Transfer flush();
+  bool ready() const { return !ejected_; }
+  u64 last_block() const { return blocks_ == 0 ? 0 : blocks_ - 1; }
+  void load_piece();
+  void store_piece();
+  void host_error(const std::string& message, const Sense& sense);
+
+  std::unique_ptr<BlockDevice> image_;
+  const ScsiDiskOptions options_;
+  const u64 blocks_;
+  Sense sense_;  // of the last command, until the next but REQUEST SENSE
+  bool ejected_ = false;
+  bool locked_ = false;  // PREVENT ALLOW MEDIUM REMOVAL
+  Kind kind_ = Kind::Answer;
+  u64 next_ = 0;           // bytes from the medium's start to what piece_ does not hold yet
+  u64 left_ = 0;           // bytes of the transfer beyond piece_
+  std::vector<u8> piece_;  // an answer, or what is on its way
+  u32 moved_ = 0;          // bytes of piece_ that are done
+};
+
+}  // namespace relic86

@@ -1,0 +1,106 @@
+#include "options/device_option.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "options/drive_option.h"
+#include "options/json_properties.h"
+#include "options/machine_option.h"
+#include "options/network_option.h"
+#include "options/option_text.h"
+#include "options/options.h"
+#include "options/port_device.h"
+
+namespace relic86 {
+
+namespace {
+
+using Text = std::string_view;
+
+}  // namespace
+
+Result<> set_property(Options& options, Text value) {
+  const auto equals = value.find('=');
+  const auto parts = split_words(value.substr(0, equals), '.');
+  if (equals == Text::npos || parts.size() < 3)
+    return Error{fmt::format("-set {}: write GROUP.ID.PROPERTY=VALUE, such as drive.d0.file=disk.img", value)};
+  const std::string key = fmt::format("{}", fmt::join(parts.begin() + 2, parts.end(), "."));
+  const std::string word(value.substr(equals + 1));
+  if (parts[0] == "device") {
+    for (DeviceOption& device : options.devices) {
+      const bool named = std::any_of(device.properties.begin(), device.properties.end(), [&](const auto& property) {
+        return property.first == "id" && property.second == parts[1];
+      });
+      if (!named) continue;
+      device.properties.emplace_back(key, word);
+      return {};
+    }
+  } else if (parts[0] == "drive") {
+    for (DriveOption& drive : options.drives) {
+      if (drive.id == parts[1] && !parts[1].empty()) return set_drive_property(drive, key, word);
+    }
+  } else {
+    return Error{fmt::format("-set {}: only device and drive exist as groups; write the property where the {} stands",
+                             value, parts[0])};
+  }
+  return Error{fmt::format("-set {}: there is no -{} with id={} before it; -set stands after what it changes", value,
+                           parts[0], parts[1])};
+}
+
+Result<> add_device(Options& options, Text value) {
+  const auto properties = option_properties("-device", value, "driver");
+  if (!properties) return properties.error();
+  DeviceOption device;
+  for (const auto& [key, word] : properties.value()) {
+    if (key == "driver") {
+      device.name = word;
+    } else {
+      device.properties.emplace_back(key, word);
+    }
+  }
+  if (device.name.empty()) return Error{"-device: a device's name is missing; -device help lists them"};
+  options.devices.push_back(device);
+  return {};
+}
+
+Result<> add_usb_device(Options& options, Text value) {
+  struct Row {
+    Text word, device;
+  };
+  constexpr Row kRows[] = {{"tablet", "usb-tablet"}, {"mouse", "usb-mouse"}, {"keyboard", "usb-kbd"}};
+  const auto* row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.word == value; });
+  if (row == std::end(kRows))
+    return Error{
+        fmt::format("-usbdevice {}: there is no such USB device; tablet, mouse and keyboard exist, and more "
+                    "with -usb -device",
+                    value)};
+  set_usb(options, true);
+  return add_device(options, row->device);
+}
+
+Result<> resolve_devices(Options& options) {
+  std::vector<DeviceOption> others;
+  options.all_devices = options.devices;
+  for (const DeviceOption& device : options.devices) {
+    const bool wants_help = std::any_of(device.properties.begin(), device.properties.end(),
+                                        [](const auto& property) { return asks_for_help(property.first); });
+    auto taken = wants_help ? Result<bool>(false) : attach_drive_device(options, device);
+    if (taken && !taken.value() && !wants_help) taken = attach_port_device(options, device);
+    if (taken && !taken.value() && !wants_help) taken = attach_network_device(options, device);
+    if (!taken) return taken.error();
+    if (!taken.value()) others.push_back(device);
+  }
+  options.devices = std::move(others);
+  const bool usb = std::any_of(options.devices.begin(), options.devices.end(),
+                               [](const DeviceOption& device) { return device.name == "piix3-usb-uhci"; });
+  for (DriveOption& drive : options.drives) {
+    if (drive.interface != DriveOption::Interface::None) continue;
+    if (usb && keep_for_usb(options, drive)) continue;
+    options.warnings.push_back(
+        fmt::format("-drive if=none,id={}: no -device uses it; -device ide-hd,drive={} does", drive.id, drive.id));
+  }
+  return {};
+}
+
+}  // namespace relic86

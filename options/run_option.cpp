@@ -1,0 +1,84 @@
+#include "options/run_option.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "options/option_text.h"
+#include "options/options.h"
+
+namespace relic86 {
+
+namespace {
+
+using Text = std::string_view;
+
+}  // namespace
+
+Result<> set_name(Options& options, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    if (key == "guest" || word.empty()) {
+      if (options.name.empty() || key == "guest") options.name = key == "guest" ? word : key;
+    } else if (key != "process" && key != "debug-threads") {
+      return Error{fmt::format("-name {}={}: unknown property; guest is known", key, word)};
+    }
+  }
+  return {};
+}
+
+// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown. A panic device and a watchdog do not exist,
+// so that their actions are never taken.
+Result<> set_action(Options& options, Text value) {
+  struct Row {
+    Text event, actions;
+  };
+  constexpr Row kEvents[] = {{"reboot", "reset shutdown"},
+                             {"shutdown", "poweroff pause"},
+                             {"panic", "pause shutdown exit-failure none"},
+                             {"watchdog", "reset shutdown poweroff inject-nmi pause debug none"}};
+  for (const auto& [key, word] : parse_properties(value)) {
+    const Row* row =
+        std::find_if(std::begin(kEvents), std::end(kEvents), [&event = key](const Row& r) { return r.event == event; });
+    if (row == std::end(kEvents))
+      return Error{fmt::format("-action {}: unknown event; reboot, shutdown, panic and watchdog exist", key)};
+    const auto actions = split_words(row->actions, ' ');
+    if (std::find(actions.begin(), actions.end(), word) == actions.end())
+      return Error{fmt::format("-action {}={}: unknown action; {} exist", key, word, fmt::join(actions, ", "))};
+    if (key == "reboot") options.no_reboot = word == "shutdown";
+    if (key == "shutdown") options.no_shutdown = word == "pause";
+  }
+  return {};
+}
+
+Result<> set_on_close(Options& options, Text value) {
+  using enum Options::OnClose;
+  if (value != "quit" && value != "save" && value != "ask")
+    return Error{fmt::format("--on-close {}: unknown word; quit, save and ask exist", value)};
+  options.on_close = value == "save" ? Save : value == "ask" ? Ask : Quit;
+  return {};
+}
+
+// -compat deprecated-input=..: nothing here is deprecated or unstable, so that every policy holds.
+Result<> set_compatibility(Options&, Text value) {
+  for (const auto& [key, word] : parse_properties(value)) {
+    const bool input = key == "deprecated-input" || key == "unstable-input";
+    const bool output = key == "deprecated-output" || key == "unstable-output";
+    const bool known =
+        word == "accept" || (input && (word == "reject" || word == "crash")) || (output && word == "hide");
+    if ((!input && !output) || !known)
+      return Error{
+          fmt::format("-compat {}={}: unknown; deprecated-input and unstable-input take accept, reject and "
+                      "crash, deprecated-output and unstable-output accept and hide",
+                      key, word)};
+  }
+  return {};
+}
+
+Result<> set_seed(Options& options, Text value) {
+  const auto number = parse_number(value);
+  if (!number) return Error{fmt::format("-seed {}: {}; give a number", value, number.message())};
+  options.seed = number.value();
+  return {};
+}
+
+}  // namespace relic86

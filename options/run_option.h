@@ -1,0 +1,19 @@
+// How a machine is run, and ends: -name, -action, --on-close; -compat and -seed, which change nothing.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+
+namespace relic86 {
+
+struct Options;
+
+Result<> set_name(Options& options, std::string_view value);
+// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown.
+Result<> set_action(Options& options, std::string_view value);
+Result<> set_on_close(Options& options, std::string_view value);
+Result<> set_compatibility(Options& options, std::string_view value);
+Result<> set_seed(Options& options, std::string_view value);
+
+}  // namespace relic86
