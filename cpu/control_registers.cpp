@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
 #include "cpu/long_mode.h"
@@ -13,7 +14,8 @@ namespace relic86 {
 namespace {
 
 constexpr u64 kNw = 1u << 29, kCd = 1u << 30, kPg = 1u << 31, kAm = 1u << 18;
-constexpr u64 kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kDe = 1u << 3;
+constexpr u64 kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kDe = 1u << 3, kPcide = 1u << 17;
+constexpr u64 kPcidMask = 0xFFF;
 
 bool privileged(Cpu& cpu) {
   if (cpu.state().mode.cpl == 0) return true;
@@ -43,6 +45,7 @@ bool set_cr0(Cpu& cpu, u64 value) {
   if ((next & kNw) != 0 && (next & kCd) == 0) return false;
   const u64 old = state.cr0;
   const bool paging = (next & kPg) != 0, changes = ((next ^ old) & kPg) != 0;
+  if (!paging && (state.cr4 & kPcide) != 0) return false;
   if (changes && (state.efer & kEferLme) != 0) {
     if (!may_switch_long_mode(state, paging)) return false;
     state.efer = paging ? state.efer | kEferLma : state.efer & ~kEferLma;
@@ -58,6 +61,8 @@ bool set_cr0(Cpu& cpu, u64 value) {
 
 bool set_cr3(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state();
+  // Bit 63 spares the entries of the new PCID (SDM 3A 4.10.4.1). Entries carry no PCID here: all go.
+  if ((state.cr4 & kPcide) != 0) value &= ~(u64{1} << 63);
   if (state.mode.long_mode && value >> cpu.model().physical_bits() != 0) return false;
   if (!cpu.mmu().load_cr3(value)) return false;
   state.cr3 = value;
@@ -69,7 +74,8 @@ bool set_cr4(Cpu& cpu, u64 value) {
   if ((value & ~cpu.model().cr4_bits()) != 0) return false;
   if (state.mode.long_mode && (value & kPae) == 0) return false;
   const u64 old = state.cr4;
-  constexpr u64 kFlushing = kPse | kPae | kPge | 1u << 20 | 1u << 21;
+  if ((value & ~old & kPcide) != 0 && (!state.mode.long_mode || (state.cr3 & kPcidMask) != 0)) return false;
+  constexpr u64 kFlushing = kPse | kPae | kPge | kPcide | 1u << 20 | 1u << 21;
   if (state.mode.paging && !state.mode.long_mode && (value & kPae) != 0 &&
       ((value ^ old) & (kPae | kPge | kPse | 1u << 20)) != 0 && !cpu.mmu().reload_pdptes())
     return false;
@@ -224,6 +230,30 @@ Flow clts(Cpu& cpu, const Insn&) {
 Flow invlpg(Cpu& cpu, const Insn& insn) {
   if (!privileged(cpu)) return Flow::Fault;
   cpu.mmu().flush_page(cpu.linear_address(operand_segment(insn), effective_address(cpu.state(), insn)));
+  return Flow::Stop;
+}
+
+// Entries carry no PCID: more than what is asked for may go, which SDM 3A 4.10.4.1 allows.
+Flow invpcid(Cpu& cpu, const Insn& insn) {
+  if (!privileged(cpu)) return Flow::Fault;
+  const CpuState& state = cpu.state();
+  enum Type : u64 { kAddress, kContext, kAllWithGlobals, kAll };
+  struct Descriptor {
+    u64 pcid, linear;
+  } descriptor{};
+  if (!cpu.read_bytes(operand_segment(insn), effective_address(state, insn), &descriptor, sizeof descriptor))
+    return Flow::Fault;
+  const u64 type = register_value(state, insn.reg);
+  const bool named = type == kAddress || type == kContext;
+  if (type > kAll || (descriptor.pcid & ~kPcidMask) != 0 ||
+      (named && descriptor.pcid != 0 && (state.cr4 & kPcide) == 0) ||
+      (type == kAddress && !canonical(descriptor.linear)))
+    return cpu.raise(Vector::GeneralProtection, 0);
+  if (type == kAddress) {
+    cpu.mmu().flush_page(LinAddr(descriptor.linear));
+  } else {
+    cpu.mmu().flush_all();
+  }
   return Flow::Stop;
 }
 

@@ -23,7 +23,10 @@ constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep 
 }  // namespace
 
 Cpu::Cpu(const Wiring& wiring)
-    : wiring_(wiring), system_flags_(wiring.model->system_flags()), vendor_(&vendor_behaviour(*wiring.model)) {
+    : wiring_(wiring),
+      system_flags_(wiring.model->system_flags()),
+      vendor_(&vendor_behaviour(*wiring.model)),
+      random_(wiring.random_seed) {
   void* memory =
       mmap(nullptr, sizeof(VcpuMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
@@ -382,6 +385,15 @@ void Cpu::shorten_slice(u64 count) {
 
 // --- State ---
 
+// SplitMix64 (Steele, Lea, Flood 2014).
+u64 Cpu::random() {
+  random_ += 0x9E3779B97F4A7C15;
+  u64 mixed = random_;
+  mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9;
+  mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB;
+  return mixed ^ mixed >> 31;
+}
+
 void Cpu::state_archive(StateArchive& archive) {
   CpuState& s = state();
   u64 count = instruction_count();
@@ -438,6 +450,7 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.field("mcg_status", s.mcg_status);
   archive.field("tsc_adjust", s.tsc_adjust);
   archive.field("tsc_aux", s.tsc_aux);
+  archive.field("random", random_);
   archive.bytes("mc_control", s.mc_control);
   archive.bytes("mc_address", s.mc_address);
   archive.bytes("mc_misc", s.mc_misc);

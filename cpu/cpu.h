@@ -43,6 +43,7 @@ class Cpu {
     std::function<void(bool)> ferr{};    // FERR#: x87 errors with CR0.NE clear go to IRQ 13
     ApicRegisters* apic = nullptr;       // null: the processor has no local APIC
     HostUnits host_units{};
+    u64 random_seed = 0;  // of what RDRAND and RDSEED give
   };
   explicit Cpu(const Wiring& wiring);
   ~Cpu();
@@ -60,6 +61,8 @@ class Cpu {
   const CpuModel& model() const { return *wiring_.model; }
   const VendorBehaviour& vendor() const { return *vendor_; }
   const HostUnits& host_units() const { return wiring_.host_units; }
+  // The next number of RDRAND's sequence, which saved machines go on with.
+  u64 random();
   const GuestClock& clock() const { return *wiring_.clock; }
   InterruptAcknowledge& interrupts() { return *wiring_.interrupts; }
   ApicRegisters* apic() const { return wiring_.apic; }
@@ -204,6 +207,7 @@ class Cpu {
   const VendorBehaviour* const vendor_;
   VcpuMemory* memory_ = nullptr;  // one mmap: state, then TLB tables
   std::unique_ptr<Mmu> mmu_;
+  u64 random_;
   Fault fault_{};
   std::array<u64, 5> breakpoints_{};  // DR0-DR3 and DR7's enables and conditions that are provided for
 };

@@ -58,10 +58,15 @@ constexpr FeatureRow kFeatures[] = {
     {"pni", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"sse3", FeatureRow::Ecx, kCpuidSse3, insn(Feature::Sse3)},
     {"ssse3", FeatureRow::Ecx, kCpuidSsse3, insn(Feature::Ssse3)},
+    {"sse4.1", FeatureRow::Ecx, kCpuidSse41, insn(Feature::Sse41)},
+    {"sse4.2", FeatureRow::Ecx, kCpuidSse42, insn(Feature::Sse42)},
     {"x2apic", FeatureRow::Ecx, kCpuidX2apic, 0},
     {"tsc-deadline", FeatureRow::Ecx, kCpuidTscDeadline, 0},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
     {"monitor", FeatureRow::Ecx, kCpuidMonitor, insn(Feature::Monitor)},
+    {"pcid", FeatureRow::Ecx, kCpuidPcid, 0},
+    {"movbe", FeatureRow::Ecx, kCpuidMovbe, insn(Feature::Movbe)},
+    {"rdrand", FeatureRow::Ecx, kCpuidRdrand, insn(Feature::Rdrand)},
     {"popcnt", FeatureRow::Ecx, kCpuidPopcnt, insn(Feature::Popcnt)},
     {"cx16", FeatureRow::Ecx, kCpuidCmpxchg16b, insn(Feature::Cmpxchg16b)},
     {"syscall", FeatureRow::ExtendedEdx, kCpuidSyscall, insn(Feature::Syscall)},
@@ -71,6 +76,11 @@ constexpr FeatureRow kFeatures[] = {
     {"lm", FeatureRow::ExtendedEdx, kCpuidLongMode, 0},
     {"lahf-lm", FeatureRow::ExtendedEcx, kCpuidLahf64, insn(Feature::Lahf64)},
     {"rdtscp", FeatureRow::ExtendedEdx, kCpuidRdtscp, insn(Feature::Rdtscp)},
+    {"abm", FeatureRow::ExtendedEcx, kCpuidAbm, insn(Feature::Lzcnt)},
+    {"fsgsbase", FeatureRow::StructuredEbx, kCpuidFsgsbase, insn(Feature::Fsgsbase)},
+    {"invpcid", FeatureRow::StructuredEbx, kCpuidInvpcid, insn(Feature::Invpcid)},
+    {"rdseed", FeatureRow::StructuredEbx, kCpuidRdseed, insn(Feature::Rdseed)},
+    {"adx", FeatureRow::StructuredEbx, kCpuidAdx, insn(Feature::Adx)},
     {"tsc-adjust", FeatureRow::StructuredEbx, kCpuidTscAdjust, 0},
     {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
     {"smap", FeatureRow::StructuredEbx, kCpuidSmap, insn(Feature::Smap)},
@@ -93,6 +103,13 @@ constexpr u32 kP5 =
 constexpr u32 kP6 =
     kP5 | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov | kCpuidPat | kCpuidPse36;
 
+// The instructions that come with the model's feature bits.
+void add_instructions(CpuModel& model) {
+  for (const FeatureRow& row : kFeatures) {
+    if ((register_of(model, row.where) & row.bit) != 0) model.instructions |= row.instructions;
+  }
+}
+
 CpuModel make(std::string name, std::string description, Feature generation, unsigned family, unsigned model,
               unsigned stepping, u32 edx, u32 ecx, u32 extended, const std::array<char, 13>& vendor = kIntel,
               std::string brand = "") {
@@ -109,9 +126,7 @@ CpuModel make(std::string name, std::string description, Feature generation, uns
   result.brand = std::move(brand);
   result.instructions = up_to(generation) | insn(Feature::Fpu);
   if (edx != 0) result.instructions |= insn(Feature::Cpuid);
-  for (const FeatureRow& row : kFeatures) {
-    if ((register_of(result, row.where) & row.bit) != 0) result.instructions |= row.instructions;
-  }
+  add_instructions(result);
   if (family >= 6) result.instructions |= insn(Feature::RdPmc);
   return result;
 }
@@ -120,12 +135,26 @@ constexpr u32 kP3 = kP6 | kCpuidMmx | kCpuidFxsr | kCpuidSse;
 constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
 
 CpuModel make_max() {
-  constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidX2apic | kCpuidPopcnt | kCpuidTscDeadline;
-  CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx,
-                        kCpuidNx | kCpuidRdtscp, kIntel, "relic86 Virtual CPU");
-  model.structured_ebx = kCpuidTscAdjust | kCpuidSmep | kCpuidSmap;
+  constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidPcid | kCpuidSse41 |
+                       kCpuidSse42 | kCpuidX2apic | kCpuidMovbe | kCpuidPopcnt | kCpuidTscDeadline | kCpuidRdrand;
+  constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidFfxsr | kCpuidGiantPages | kCpuidRdtscp | kCpuidLongMode;
+  CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx, kExtended, kIntel,
+                        "relic86 Virtual CPU");
+  model.extended_ecx = kCpuidLahf64 | kCpuidAbm;
+  model.structured_ebx =
+      kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx | kCpuidSmap;
   model.structured_ecx = kCpuidUmip;
-  model.instructions |= insn(Feature::Smap);
+  add_instructions(model);
+  return model;
+}
+
+CpuModel make_nehalem() {
+  constexpr u32 kEcx = kCpuidSse3 | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidSse41 | kCpuidSse42 | kCpuidPopcnt;
+  constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidLongMode;
+  CpuModel model = make("Nehalem", "Intel Core i7 9xx: x86-64-v2", Feature::I80486, 6, 26, 3, kP4, kEcx, kExtended,
+                        kIntel, "relic86 Virtual CPU");
+  model.extended_ecx = kCpuidLahf64;
+  add_instructions(model);
   return model;
 }
 
@@ -134,7 +163,7 @@ CpuModel make_qemu64() {
   CpuModel model = make("qemu64", "64-bit processor of QEMU's name", Feature::I80486, 15, 107, 1, kP4,
                         kCpuidSse3 | kCpuidCmpxchg16b, kExtended, kAmd, "relic86 Virtual CPU");
   model.extended_ecx = kCpuidLahf64;
-  model.instructions |= insn(Feature::Lahf64);
+  add_instructions(model);
   return model;
 }
 
@@ -152,11 +181,12 @@ const std::vector<CpuModel>& models() {
            "relic86 Virtual CPU"),
       make("kvm32", "32-bit processor of QEMU's name for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme}, kCpuidSse3,
            0, kIntel, "relic86 Virtual CPU"),
-      make("kvm64", "the 32-bit view of QEMU's 64-bit processor for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme},
-           kCpuidSse3, kCpuidNx, kIntel, "relic86 Virtual CPU"),
+      make("kvm64", "the 32-bit view of QEMU's 64-bit processor for KVM", F::I80486, 15, 6, 1, kP4, kCpuidSse3,
+           kCpuidNx, kIntel, "relic86 Virtual CPU"),
       make("coreduo", "Intel Core Duo", F::I80486, 6, 14, 8, kP4, kCpuidSse3 | kCpuidMonitor, kCpuidNx, kIntel,
            "Intel(R) Core(TM) Duo processor"),
       make_qemu64(),
+      make_nehalem(),
       make_max(),
   };
   return table;
@@ -175,7 +205,7 @@ u64 CpuModel::cr4_bits() const {
   if (!has_cpuid()) return 0;
   constexpr u64 kVmePvi = 3, kTsd = 1u << 2, kDe = 1u << 3, kPse = 1u << 4, kPae = 1u << 5, kMce = 1u << 6,
                 kPge = 1u << 7, kPce = 1u << 8, kOsFxsr = 1u << 9, kOsXmm = 1u << 10, kUmip = 1u << 11,
-                kSmep = 1u << 20, kSmap = 1u << 21;
+                kFsgsbase = 1u << 16, kPcide = 1u << 17, kSmep = 1u << 20, kSmap = 1u << 21;
   u64 bits = 0;
   if ((features_edx & kCpuidVme) != 0) bits |= kVmePvi;
   if ((features_edx & kCpuidTsc) != 0) bits |= kTsd;
@@ -188,6 +218,8 @@ u64 CpuModel::cr4_bits() const {
   if ((features_edx & kCpuidFxsr) != 0) bits |= kOsFxsr;
   if ((features_edx & kCpuidSse) != 0) bits |= kOsXmm;
   if ((structured_ecx & kCpuidUmip) != 0) bits |= kUmip;
+  if ((structured_ebx & kCpuidFsgsbase) != 0) bits |= kFsgsbase;
+  if ((features_ecx & kCpuidPcid) != 0) bits |= kPcide;
   if ((structured_ebx & kCpuidSmep) != 0) bits |= kSmep;
   if ((structured_ebx & kCpuidSmap) != 0) bits |= kSmap;
   return bits;
@@ -213,6 +245,22 @@ u32 CpuModel::last_basic_leaf() const {
   if ((structured_ebx | structured_ecx) != 0) return 7;
   if ((features_ecx & kCpuidMonitor) != 0) return 5;
   return family >= 6 ? 2 : 1;
+}
+
+Result<> fit_to_host(CpuModel& model, const HostUnits& units) {
+  const std::pair<std::string_view, bool> kNeeded[] = {{"sse4.1", units.sse41}, {"sse4.2", units.sse42}};
+  for (const auto& [name, there] : kNeeded) {
+    const FeatureRow& row = *std::find_if(std::begin(kFeatures), std::end(kFeatures),
+                                          [name = name](const FeatureRow& each) { return each.name == name; });
+    u32& bits = register_of(model, row.where);
+    if (there || (bits & row.bit) == 0) continue;
+    if (model.name != "max")
+      return Error{fmt::format("-cpu {}: {} is left to the host, which has none; add ',-{}' or choose qemu64",
+                               model.name, name, name)};
+    bits &= ~row.bit;
+    model.instructions &= ~row.instructions;
+  }
+  return {};
 }
 
 const CpuModel* find_cpu_model(std::string_view name) {

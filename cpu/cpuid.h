@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "cpu/host_units.h"
 #include "cpu/instruction_table.h"
 
 namespace relic86 {
@@ -74,9 +75,14 @@ enum CpuidEcx : u32 {
   kCpuidMonitor = 1u << 3,
   kCpuidSsse3 = 1u << 9,
   kCpuidCmpxchg16b = 1u << 13,
+  kCpuidPcid = 1u << 17,
+  kCpuidSse41 = 1u << 19,
+  kCpuidSse42 = 1u << 20,
+  kCpuidMovbe = 1u << 22,
   kCpuidPopcnt = 1u << 23,
   kCpuidX2apic = 1u << 21,
   kCpuidTscDeadline = 1u << 24,
+  kCpuidRdrand = 1u << 30,
   kCpuidHypervisor = 1u << 31
 };
 enum CpuidExtendedEdx : u32 {  // 80000001h EDX
@@ -89,10 +95,15 @@ enum CpuidExtendedEdx : u32 {  // 80000001h EDX
 };
 enum CpuidExtendedEcx : u32 {  // 80000001h ECX
   kCpuidLahf64 = 1u << 0,
+  kCpuidAbm = 1u << 5,  // LZCNT
 };
 enum CpuidStructured : u32 {
+  kCpuidFsgsbase = 1u << 0,   // EBX
   kCpuidTscAdjust = 1u << 1,  // EBX
   kCpuidSmep = 1u << 7,       // EBX
+  kCpuidInvpcid = 1u << 10,   // EBX
+  kCpuidRdseed = 1u << 18,    // EBX
+  kCpuidAdx = 1u << 19,       // EBX
   kCpuidSmap = 1u << 20,      // EBX
   kCpuidUmip = 1u << 2,       // ECX
 };
@@ -103,6 +114,8 @@ inline constexpr std::string_view kDefaultCpuModel = "qemu32";
 const CpuModel* find_cpu_model(std::string_view name);
 // "MODEL,+feature,-feature,feature=on|off": a model of one's own. Unknown names are an error that lists what is known.
 Result<CpuModel> make_cpu_model(std::string_view description);
+// Takes from `max` what this host cannot carry out; an error if another model needs it.
+Result<> fit_to_host(CpuModel& model, const HostUnits& units);
 // The text of -cpu help.
 std::string cpu_models_text();
 

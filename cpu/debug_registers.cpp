@@ -74,7 +74,7 @@ bool instruction_breakpoint(Cpu& cpu, LinAddr address) {
     if (point.enabled && point.condition == Condition::Execute && point.first == address.raw) hits |= 1u << n;
   }
   if (hits == 0) return false;
-  state.dr[6] |= hits;
+  state.dr[6] = (state.dr[6] & ~kDr6Matches) | hits;
   cpu.raise(Vector::Debug, kInstructionBreakpoint);
   return true;
 }

@@ -1,9 +1,13 @@
-// Later system instructions that 32-bit guests see on newer models: STAC, CLAC, MONITOR, MWAIT, RDTSCP, POPCNT (SDM 2).
+// Later system instructions that 32-bit guests see on newer models: STAC, CLAC, MONITOR, MWAIT, RDTSCP, and
+// instructions without a semantics text that came after SSE3: POPCNT, LZCNT, MOVBE, ADX, RDRAND, FSGSBASE (SDM 2).
 #include <bit>
 
 #include "cpu/access.h"
+#include "cpu/canonical.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
+#include "cpu/segmentation.h"
+#include "cpu/sized_access.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
@@ -66,22 +70,97 @@ Flow rdtscp(Cpu& cpu, const Insn& insn) {
 
 Flow popcnt(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
-  u64 value = state.gpr[insn.rm];
-  if (insn.memory()) {
-    const u64 at = effective_address(state, insn);
-    u32 half = 0;
-    u16 word = 0;
-    const bool good = insn.operand64()   ? cpu.read(operand_segment(insn), at, value)
-                      : insn.operand32() ? cpu.read(operand_segment(insn), at, half)
-                                         : cpu.read(operand_segment(insn), at, word);
-    if (!good) return Flow::Fault;
-    if (!insn.operand64()) value = insn.operand32() ? half : word;
-  }
-  if (!insn.operand64()) value &= insn.operand32() ? 0xFFFFFFFFu : 0xFFFFu;
-  const u64 count = static_cast<u64>(std::popcount(value));
-  state.gpr[insn.reg] = insn.operand32() ? count : (state.gpr[insn.reg] & ~u64{0xFFFF}) | count;
+  const unsigned bytes = operand_bytes(insn);
+  u64 value = 0;
+  if (!read_rm(cpu, insn, bytes, value)) return Flow::Fault;
+  write_sized_register(state, insn.reg, bytes, static_cast<u64>(std::popcount(value)));
   state.flags.set_eflags(value == 0 ? u32{kZF} : 0u);
   return Flow::Next;
+}
+
+Flow lzcnt(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  const unsigned bytes = operand_bytes(insn), bits = bytes * 8;
+  u64 value = 0;
+  if (!read_rm(cpu, insn, bytes, value)) return Flow::Fault;
+  const u64 count = static_cast<u64>(std::countl_zero(value)) - (64 - bits);
+  write_sized_register(state, insn.reg, bytes, count);
+  state.flags.set_eflags((value == 0 ? u32{kCF} : 0u) | (count == 0 ? u32{kZF} : 0u));
+  return Flow::Next;
+}
+
+namespace {
+u64 reversed(u64 value, unsigned bytes) { return __builtin_bswap64(value) >> (64 - bytes * 8); }
+}  // namespace
+
+Flow movbe_load(Cpu& cpu, const Insn& insn) {
+  const unsigned bytes = operand_bytes(insn);
+  u64 value = 0;
+  if (!read_rm(cpu, insn, bytes, value)) return Flow::Fault;
+  write_sized_register(cpu.state(), insn.reg, bytes, reversed(value, bytes));
+  return Flow::Next;
+}
+Flow movbe_store(Cpu& cpu, const Insn& insn) {
+  const CpuState& state = cpu.state();
+  const unsigned bytes = operand_bytes(insn);
+  const u64 value = reversed(state.gpr[insn.reg], bytes);
+  return write_sized(cpu, operand_segment(insn), effective_address(state, insn), bytes, value) ? Flow::Next
+                                                                                               : Flow::Fault;
+}
+
+namespace {
+
+// ADCX and ADOX: an addition whose carry comes from one flag and goes to it; the others stay.
+Flow add_through(Cpu& cpu, const Insn& insn, u32 flag) {
+  CpuState& state = cpu.state();
+  const unsigned bytes = insn.operand64() ? 8 : 4;
+  u64 source = 0;
+  if (!read_rm(cpu, insn, bytes, source)) return Flow::Fault;
+  const u32 flags = state.flags.eflags();
+  const u64 mask = ~u64{0} >> (64 - bytes * 8), first = state.gpr[insn.reg] & mask;
+  const u64 partial = (first + source) & mask, sum = (partial + ((flags & flag) != 0 ? 1u : 0u)) & mask;
+  const bool carry = partial < first || sum < partial;
+  write_sized_register(state, insn.reg, bytes, sum);
+  state.flags.set_eflags(carry ? flags | flag : flags & ~flag);
+  return Flow::Next;
+}
+
+}  // namespace
+
+Flow adcx(Cpu& cpu, const Insn& insn) { return add_through(cpu, insn, kCF); }
+Flow adox(Cpu& cpu, const Insn& insn) { return add_through(cpu, insn, kOF); }
+
+// RDRAND and RDSEED always have a number.
+Flow rdrand(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  write_sized_register(state, insn.rm, operand_bytes(insn), cpu.random());
+  state.flags.set_eflags(kCF);
+  return Flow::Next;
+}
+
+namespace {
+
+constexpr u64 kCr4Fsgsbase = 1u << 16;
+// RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE by ModRM.reg.
+Segment& named_segment(CpuState& state, const Insn& insn) { return state.segment[(insn.reg & 1) != 0 ? kGs : kFs]; }
+
+}  // namespace
+
+Flow read_segment_base(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  if ((state.cr4 & kCr4Fsgsbase) == 0) return cpu.raise(Vector::InvalidOpcode);
+  write_sized_register(state, insn.rm, insn.operand64() ? 8 : 4, named_segment(state, insn).base);
+  return Flow::Next;
+}
+Flow write_segment_base(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  if ((state.cr4 & kCr4Fsgsbase) == 0) return cpu.raise(Vector::InvalidOpcode);
+  const u64 base = insn.operand64() ? state.gpr[insn.rm] : state.gpr32(insn.rm);
+  if (!canonical(base)) return cpu.raise(Vector::GeneralProtection, 0);
+  Segment& segment = named_segment(state, insn);
+  segment.base = base;
+  derive_limits(state, segment);
+  return Flow::Stop;
 }
 
 }  // namespace relic86

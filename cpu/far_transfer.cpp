@@ -5,6 +5,7 @@
 #include "cpu/direct_transfers.h"
 #include "cpu/effective_address.h"
 #include "cpu/long_transfer.h"
+#include "cpu/sized_access.h"
 #include "cpu/system_instructions.h"
 #include "cpu/transfer.h"
 #include "cpu/vendor_behaviour.h"
@@ -221,24 +222,6 @@ Flow call(Cpu& cpu, Selector selector, u64 wide_offset, const Insn& insn) {
   const Flow flow = real_transfer(cpu, selector, offset, insn.operand32());
   if (flow == Flow::Fault) guard.fail();
   return flow;
-}
-
-// The operand of indirect JMP and CALL: the selector follows an offset of the operand size. AMD's have none of 64 bits
-// (APM 3, CALL far; SDM 2, CALL).
-bool read_far_pointer(Cpu& cpu, const Insn& insn, Selector& selector, u64& offset) {
-  const CpuState& state = cpu.state();
-  const SegmentName segment = operand_segment(insn);
-  const u64 at = effective_address(state, insn);
-  const unsigned size = insn.operand64() && !cpu.model().is_amd() ? 8 : insn.operand32() ? 4 : 2;
-  u16 word = 0, low = 0;
-  u32 half = 0;
-  const bool read = size == 8   ? cpu.read(segment, at, offset)
-                    : size == 4 ? cpu.read(segment, at, half)
-                                : cpu.read(segment, at, low);
-  if (!read || !cpu.read(segment, masked_offset(insn, at + size), word)) return false;
-  if (size != 8) offset = size == 4 ? half : low;
-  selector = Selector(word);
-  return true;
 }
 
 // The code segment that RETF or IRET goes back to. False: fault.

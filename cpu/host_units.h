@@ -11,6 +11,9 @@ struct HostUnits {
   // The host's SSE3 and SSSE3 instructions; without them those of the guest are made of SSE2's.
   bool sse3 = true;
   bool ssse3 = true;
+  // The host's SSE4.1 and SSE4.2; without them the guest's processor has none.
+  bool sse41 = true;
+  bool sse42 = true;
   // FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1, RCPPS, RCPSS, RSQRTPS, RSQRTSS: what differs between
   // hosts of different vendors. true: computed here, equal on all of them (cpu/exact_functions.h).
   bool exact_functions = false;

@@ -48,6 +48,8 @@ enum class Feature : u8 {
   Sse2,
   Sse3,
   Ssse3,
+  Sse41,
+  Sse42,
   Clflush,
   Pause,
   Monitor,
@@ -57,9 +59,16 @@ enum class Feature : u8 {
   Syscall,
   Cmpxchg16b,
   Lahf64,  // LAHF and SAHF in 64-bit mode
+  Lzcnt,
+  Movbe,
+  Adx,
+  Rdrand,
+  Rdseed,
+  Fsgsbase,
+  Invpcid,
   Count
 };
-using FeatureSet = u32;  // bit n: Feature n
+using FeatureSet = u64;  // bit n: Feature n
 constexpr FeatureSet feature_bit(Feature feature) { return FeatureSet{1} << static_cast<unsigned>(feature); }
 constexpr FeatureSet kAllFeatures = (FeatureSet{1} << static_cast<unsigned>(Feature::Count)) - 1;
 

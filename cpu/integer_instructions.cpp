@@ -4,38 +4,12 @@
 #include "cpu/cpu.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
+#include "cpu/sized_access.h"
 #include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
 namespace {
-
-// Bytes of the operand size.
-u32 operand_bytes(const Insn& insn) { return insn.operand64() ? 8 : insn.operand32() ? 4 : 2; }
-
-// A register of so many bytes.
-void write_full(CpuState& state, unsigned index, u32 size, u64 value) {
-  if (size == 2) {
-    state.gpr[index] = (state.gpr[index] & ~u64{0xFFFF}) | (value & 0xFFFF);
-  } else {
-    state.gpr[index] = size == 4 ? static_cast<u32>(value) : value;
-  }
-}
-
-// An operand of 2, 4 or 8 bytes.
-bool read_sized(Cpu& cpu, SegmentName segment, u64 offset, u32 size, u64& value) {
-  if (size == 8) return cpu.read(segment, offset, value);
-  u32 half = 0;
-  u16 word = 0;
-  if (!(size == 4 ? cpu.read(segment, offset, half) : cpu.read(segment, offset, word))) return false;
-  value = size == 4 ? half : word;
-  return true;
-}
-bool write_sized(Cpu& cpu, SegmentName segment, u64 offset, u32 size, u64 value) {
-  if (size == 8) return cpu.write(segment, offset, value);
-  return size == 4 ? cpu.write(segment, offset, static_cast<u32>(value))
-                   : cpu.write(segment, offset, static_cast<u16>(value));
-}
 
 // One stack slot at an offset in SS.
 bool read_slot(Cpu& cpu, u64 offset, u32 size, u64& value) {
@@ -147,7 +121,7 @@ Flow pop_register(Cpu& cpu, const Insn& insn) {
   const u32 size = operand_bytes(insn);
   if (!read_slot(cpu, pointer, size, value)) return Flow::Fault;
   set_stack_pointer(cpu, pointer + size);
-  write_full(state, insn.rm, size, value);
+  write_sized_register(state, insn.rm, size, value);
   return Flow::Next;
 }
 
@@ -184,7 +158,7 @@ Flow popa(Cpu& cpu, const Insn& insn) {
   for (u32 slot = 0; slot < 8; ++slot) {
     u64 value = 0;
     if (!read_slot(cpu, top + slot * size, size, value)) return Flow::Fault;
-    if (7 - slot != kEsp) write_full(state, 7 - slot, size, value);
+    if (7 - slot != kEsp) write_sized_register(state, 7 - slot, size, value);
   }
   set_stack_pointer(cpu, top + 8 * size);
   return Flow::Next;
@@ -221,7 +195,7 @@ Flow enter(Cpu& cpu, const Insn& insn) {
   const u64 bottom = top - (1 + level) * size - static_cast<u16>(insn.immediate);
   // The new top of the stack must be writable too (SDM 2, ENTER).
   if (!cpu.probe_write(kSs, bottom & mask, size)) return Flow::Fault;
-  write_full(state, kEbp, size, frame);
+  write_sized_register(state, kEbp, size, frame);
   set_stack_pointer(cpu, bottom);
   return Flow::Next;
 }

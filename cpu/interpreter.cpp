@@ -20,10 +20,12 @@ namespace relic86 {
 
 namespace {
 
-// INT and kin clear TF as they go to their handler: no single-step trap follows them (SDM 3B 17.3.1.4).
+// INT, INTO and their relatives clear TF as they go to their handler: no single-step trap follows them (SDM 3B
+// 17.3.1.4). SYSCALL and SYSRET ask for it themselves.
 bool suppresses_single_step(const Insn& insn, Flow flow) {
   if (flow != Flow::StopAt) return false;  // INTO that was not taken
-  return insn.handler == int_n || insn.handler == int3 || insn.handler == into || insn.handler == int1;
+  return insn.handler == int_n || insn.handler == int3 || insn.handler == into || insn.handler == int1 ||
+         insn.handler == syscall || insn.handler == sysret;
 }
 
 }  // namespace

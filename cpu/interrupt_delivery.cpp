@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/cpu_dump.h"
+#include "cpu/debug_registers.h"
 #include "cpu/direct_transfers.h"
 #include "cpu/effective_address.h"
 #include "cpu/long_transfer.h"
@@ -325,11 +326,17 @@ void deliver_fault(Cpu& cpu) {
   take(cpu, event, fault.vector);
 }
 
+namespace {
+void tell_matches(CpuState& state) {
+  state.dr[6] = (state.dr[6] & ~kDr6Matches) | state.debug_status;
+  state.debug_status = 0;
+}
+}  // namespace
+
 void deliver_debug_trap(Cpu& cpu) {
   CpuState& state = cpu.state();
   if ((state.pending & kPendingSingleStep) != 0) state.dr[6] |= 1u << 14;  // BS
-  state.dr[6] |= state.debug_status;
-  state.debug_status = 0;
+  tell_matches(state);
   state.pending &= ~u32{kPendingSingleStep | kPendingDataBreak};
   state.dr[7] &= ~u64{1u << 13};
   Event event;
@@ -408,7 +415,15 @@ Flow int_n(Cpu& cpu, const Insn& insn) {
   return software_interrupt(cpu, insn, static_cast<u8>(insn.immediate), SoftInterrupt::IntN);
 }
 Flow int3(Cpu& cpu, const Insn& insn) { return software_interrupt(cpu, insn, 3, SoftInterrupt::Int3); }
-Flow int1(Cpu& cpu, const Insn& insn) { return software_interrupt(cpu, insn, 1, SoftInterrupt::Int1); }
+// What MOV SS or POP SS matched just before comes with this #DB, not with one of its own.
+Flow int1(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  const Flow flow = software_interrupt(cpu, insn, 1, SoftInterrupt::Int1);
+  if (flow == Flow::Fault || (state.pending & kPendingDataBreak) == 0) return flow;
+  tell_matches(state);
+  state.pending &= ~u32{kPendingDataBreak};
+  return flow;
+}
 Flow into(Cpu& cpu, const Insn& insn) {
   if (!cpu.state().flags.of()) return Flow::Next;
   return software_interrupt(cpu, insn, 4, SoftInterrupt::Into);

@@ -4,6 +4,7 @@
 #include "cpu/access.h"
 #include "cpu/effective_address.h"
 #include "cpu/long_mode.h"
+#include "cpu/sized_access.h"
 #include "cpu/transfer.h"
 
 namespace relic86 {
@@ -11,8 +12,6 @@ namespace relic86 {
 namespace {
 
 Flow refuse(Cpu& cpu, Selector selector) { return cpu.raise(Vector::GeneralProtection, selector_error(selector)); }
-
-unsigned operand_bytes(const Insn& insn) { return insn.operand64() ? 8 : insn.operand32() ? 4 : 2; }
 
 // The stack of the code that runs, from a pointer that is loaded into RSP when all has gone well.
 class Stack {
@@ -22,11 +21,9 @@ class Stack {
 
   bool push(u64 value) {
     const u64 top = (pointer_ - slot_) & mask_;
-    const bool done = slot_ == 8   ? cpu_.write(kSs, top, value)
-                      : slot_ == 4 ? cpu_.write(kSs, top, static_cast<u32>(value))
-                                   : cpu_.write(kSs, top, static_cast<u16>(value));
-    if (done) pointer_ = top;
-    return done;
+    if (!write_sized(cpu_, kSs, top, slot_, value)) return false;
+    pointer_ = top;
+    return true;
   }
   bool pop(u64& value) {
     if (!peek(0, value)) return false;
@@ -34,13 +31,7 @@ class Stack {
     return true;
   }
   bool peek(unsigned slot, u64& value) {
-    const u64 at = (pointer_ + slot * slot_) & mask_;
-    u32 half = 0;
-    u16 word = 0;
-    if (slot_ == 8) return cpu_.read(kSs, at, value);
-    if (!(slot_ == 4 ? cpu_.read(kSs, at, half) : cpu_.read(kSs, at, word))) return false;
-    value = slot_ == 4 ? half : word;
-    return true;
+    return read_sized(cpu_, kSs, (pointer_ + slot * slot_) & mask_, slot_, value);
   }
   void release(u32 bytes) { pointer_ = (pointer_ + bytes) & mask_; }
   // RSP after it all; what a 16-bit stack pointer does not reach stays.

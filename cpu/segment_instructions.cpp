@@ -6,6 +6,7 @@
 #include "cpu/instruction_table.h"
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
+#include "cpu/sized_access.h"
 #include "cpu/system_instructions.h"
 #include "cpu/vendor_behaviour.h"
 
@@ -47,19 +48,9 @@ void set_zf(CpuState& state, bool zero) {
 
 Flow load_far(Cpu& cpu, const Insn& insn, SegmentName name) {
   CpuState& state = cpu.state();
-  const u64 at = effective_address(state, insn);
-  // AMD's have no offset of 64 bits (APM 3, LFS; SDM 2, LDS).
-  const unsigned size = insn.operand64() && !cpu.model().is_amd() ? 8 : insn.operand32() ? 4 : 2;
+  Selector selector;
   u64 offset = 0;
-  u32 half = 0;
-  u16 low = 0, selector = 0;
-  const SegmentName segment = operand_segment(insn);
-  const bool read = size == 8   ? cpu.read(segment, at, offset)
-                    : size == 4 ? cpu.read(segment, at, half)
-                                : cpu.read(segment, at, low);
-  if (!read || !cpu.read(segment, masked_offset(insn, at + size), selector)) return Flow::Fault;
-  if (size != 8) offset = size == 4 ? half : low;
-  if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
+  if (!read_far_pointer(cpu, insn, selector, offset) || !load_segment(cpu, name, selector)) return Flow::Fault;
   write_register(state, insn, offset);
   return Flow::Stop;
 }
@@ -106,17 +97,10 @@ Flow pop_segment(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   const auto name = static_cast<SegmentName>(instruction_table()[insn.row].opcode >> 3 & 7);
   const u64 mask = cpu.pointer_mask(), old_rsp = state.gpr[kEsp], top = old_rsp & mask;
-  const u32 size = insn.operand64() ? 8 : insn.operand32() ? 4 : 2;
-  u64 quad = 0;
-  u32 wide = 0;
-  u16 selector = 0;
-  const bool whole = size != 2 && !cpu.vendor().selectors_take_2_bytes;
-  const bool read = !whole      ? cpu.read(kSs, top, selector)
-                    : size == 8 ? cpu.read(kSs, top, quad)
-                                : cpu.read(kSs, top, wide);
-  if (!read) return Flow::Fault;
-  if (whole) selector = static_cast<u16>(size == 8 ? quad : wide);
-  if (!load_segment(cpu, name, Selector(selector))) return Flow::Fault;
+  const unsigned size = operand_bytes(insn), read = cpu.vendor().selectors_take_2_bytes ? 2 : size;
+  u64 selector = 0;
+  if (!read_sized(cpu, kSs, top, read, selector)) return Flow::Fault;
+  if (!load_segment(cpu, name, Selector(static_cast<u16>(selector)))) return Flow::Fault;
   // By the stack that the selector came from, whatever SS is now.
   state.gpr[kEsp] = (old_rsp & ~mask) | ((old_rsp + size) & mask);
   if (name == kSs) state.shadow |= kShadowMovSs;

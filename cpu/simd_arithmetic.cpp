@@ -52,6 +52,7 @@ Flow plain_mmx(Cpu& cpu, const Insn& insn) {
 
 }  // namespace
 
+Flow simd_xmm_2(Cpu& cpu, const Insn& insn) { return plain_xmm<2, false>(cpu, insn); }
 Flow simd_xmm_4(Cpu& cpu, const Insn& insn) { return plain_xmm<4, false>(cpu, insn); }
 Flow simd_xmm_8(Cpu& cpu, const Insn& insn) { return plain_xmm<8, false>(cpu, insn); }
 Flow simd_xmm_16(Cpu& cpu, const Insn& insn) { return plain_xmm<16, false>(cpu, insn); }

@@ -16,7 +16,10 @@ constexpr bool in(u8 opcode, std::initializer_list<std::pair<u8, u8>> ranges) {
   return false;
 }
 constexpr bool plain_xmm(Map map, Prefix prefix, u8 opcode) {
-  if (map == Map::Escape38) return prefix == Prefix::P66 && in(opcode, {{0x00, 0x0B}, {0x1C, 0x1E}});
+  if (map == Map::Escape38)
+    return prefix == Prefix::P66 &&
+           in(opcode,
+              {{0x00, 0x0B}, {0x1C, 0x1E}, {0x20, 0x25}, {0x28, 0x29}, {0x2B, 0x2B}, {0x30, 0x35}, {0x37, 0x41}});
   switch (prefix) {
     case Prefix::None: return in(opcode, {{0x14, 0x15}, {0x51, 0x5F}});
     case Prefix::P66:
@@ -160,7 +163,31 @@ constexpr auto kCompare66 = compare_table<Prefix::P66>(kEight);
 constexpr auto kCompareF3 = compare_table<Prefix::PF3>(kEight);
 constexpr auto kCompareF2 = compare_table<Prefix::PF2>(kEight);
 
+// Operations of map 0F 3A, whose immediate selects one of so many instructions.
+template <u8 opcode, u8 immediate>
+void run_3a(FxState::Slot& destination, const FxState::Slot& source) {
+  asm volatile(
+      "movaps %[d], %%xmm0\n\tmovaps %[s], %%xmm1\n\t.byte 0x66, 0x0F, 0x3A, %c[o], 0xC1, %c[i]\n\tmovaps %%xmm0, %[d]"
+      : [d] "+m"(destination)
+      : [s] "m"(source), [o] "i"(opcode), [i] "i"(immediate)
+      : "xmm0", "xmm1");
+}
+template <u8 opcode, std::size_t... immediate>
+constexpr std::array<XmmOperation, sizeof...(immediate)> table_3a(std::index_sequence<immediate...>) {
+  return {&run_3a<opcode, static_cast<u8>(immediate)>...};
+}
+constexpr auto kSixteen = std::make_index_sequence<16>{};
+constexpr std::array<XmmOperation, 16> kRound[] = {table_3a<0x08>(kSixteen), table_3a<0x09>(kSixteen),
+                                                   table_3a<0x0A>(kSixteen), table_3a<0x0B>(kSixteen)};
+constexpr auto kDotSingle = table_3a<0x40>(kAll);
+constexpr auto kDotDouble = table_3a<0x41>(kAll);
+
 }  // namespace
+
+XmmOperation round_operation(u8 opcode, unsigned immediate) { return kRound[opcode & 3][immediate & 15]; }
+XmmOperation dot_operation(u8 opcode, unsigned immediate) {
+  return ((opcode & 1) == 0 ? kDotSingle : kDotDouble)[immediate & 0xFF];
+}
 
 XmmOperation compare_operation(Prefix prefix, unsigned predicate) {
   switch (prefix) {

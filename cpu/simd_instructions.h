@@ -1,4 +1,4 @@
-// MMX, SSE, SSE2, SSE3 and SSSE3 instructions (SDM 1 chapters 9 to 12): checks, operands and exceptions around
+// MMX, SSE to SSE4.2 instructions (SDM 1 chapters 9 to 12): checks, operands and exceptions around
 // cpu/simd_unit.h.
 #pragma once
 
@@ -13,6 +13,7 @@ using simd_unit::Prefix;
 // Plain forms: destination register OP= register or memory of that many bytes; the row names the operation.
 Flow simd_xmm_8(Cpu& cpu, const Insn& insn);
 Flow simd_xmm_4(Cpu& cpu, const Insn& insn);
+Flow simd_xmm_2(Cpu& cpu, const Insn& insn);
 Flow simd_xmm_16(Cpu& cpu, const Insn& insn);
 // The same in floating point: MXCSR counts, #XM may be raised.
 Flow simd_floating_4(Cpu& cpu, const Insn& insn);
@@ -37,5 +38,31 @@ Flow simd_mmx_8(Cpu& cpu, const Insn& insn);
 #define RELIC86_DECLARE(name) Flow name(Cpu& cpu, const Insn& insn);
 RELIC86_SIMD_FUNCTIONS(RELIC86_DECLARE)
 #undef RELIC86_DECLARE
+// --- SSE4.1, SSE4.2 (cpu/simd_sse4.cpp) ---
+Flow pblendvb(Cpu& cpu, const Insn& insn);
+Flow blendvps(Cpu& cpu, const Insn& insn);
+Flow blendvpd(Cpu& cpu, const Insn& insn);
+Flow ptest(Cpu& cpu, const Insn& insn);
+Flow roundps(Cpu& cpu, const Insn& insn);
+Flow roundpd(Cpu& cpu, const Insn& insn);
+Flow roundss(Cpu& cpu, const Insn& insn);
+Flow roundsd(Cpu& cpu, const Insn& insn);
+Flow blendps(Cpu& cpu, const Insn& insn);
+Flow blendpd(Cpu& cpu, const Insn& insn);
+Flow pblendw(Cpu& cpu, const Insn& insn);
+Flow pextrb(Cpu& cpu, const Insn& insn);
+Flow pextrw_rm(Cpu& cpu, const Insn& insn);
+Flow pextrd(Cpu& cpu, const Insn& insn);
+Flow extractps(Cpu& cpu, const Insn& insn);
+Flow pinsrb(Cpu& cpu, const Insn& insn);
+Flow insertps(Cpu& cpu, const Insn& insn);
+Flow pinsrd(Cpu& cpu, const Insn& insn);
+Flow dpps(Cpu& cpu, const Insn& insn);
+Flow dppd(Cpu& cpu, const Insn& insn);
+Flow mpsadbw(Cpu& cpu, const Insn& insn);
+Flow pcmpestrm(Cpu& cpu, const Insn& insn);
+Flow pcmpestri(Cpu& cpu, const Insn& insn);
+Flow pcmpistrm(Cpu& cpu, const Insn& insn);
+Flow pcmpistri(Cpu& cpu, const Insn& insn);
 
 }  // namespace relic86

@@ -283,6 +283,8 @@ simd_unit::MmxOperation mmx_operation(const InstructionRow& row, const HostUnits
 bool host_carries_out(const InstructionRow& row, const HostUnits& units) {
   if (!units.ssse3 && row.feature == Feature::Ssse3) return false;
   if (!units.sse3 && row.feature == Feature::Sse3) return false;
+  if (!units.sse41 && row.feature == Feature::Sse41) return false;
+  if (!units.sse42 && row.feature == Feature::Sse42) return false;
   return !units.exact_functions || !exact_function(row.mnemonic);
 }
 

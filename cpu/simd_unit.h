@@ -20,6 +20,10 @@ MmxOperation mmx_operation(Map map, u8 opcode);
 // CMPPS, CMPPD, CMPSS, CMPSD (opcode C2h) with predicate 0 to 7.
 XmmOperation compare_operation(Prefix prefix, unsigned predicate);
 
+// ROUNDPS, ROUNDPD, ROUNDSS, ROUNDSD (0F 3A 08h to 0Bh) and DPPS, DPPD (40h, 41h) with an immediate. Hosts with SSE4.1.
+XmmOperation round_operation(u8 opcode, unsigned immediate);
+XmmOperation dot_operation(u8 opcode, unsigned immediate);
+
 // A floating-point operation run with the guest's rounding, DAZ and FTZ; mxcsr's flags collect what was raised. True:
 // done. False: an unmasked exception was raised; destination is unchanged and mxcsr holds the flags that the handler
 // will see.

@@ -2,11 +2,11 @@
 #include <utility>
 
 #include "cpu/access.h"
-#include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -17,11 +17,18 @@ constexpr u16 kCode0 = 0xC09B, kCode3 = 0xC0FB, kLongCode0 = 0xA09B, kLongCode3 
 constexpr u16 kData0 = 0xC093, kData3 = 0xC0F3;
 constexpr unsigned kSyscallSelector = 32, kSysretSelector = 48, kStarSelectorMask = 0xFFFC;
 
-// SYSCALL and SYSRET are enabled, and in this mode: Intel's know only 64-bit mode (SDM 2; APM 3).
+// SYSCALL and SYSRET are enabled, and there are any in this mode.
 bool available(const Cpu& cpu) {
   const CpuState& state = cpu.state();
   if ((state.efer & kEferSce) == 0 || !state.mode.protected_mode) return false;
-  return state.mode.code64 || cpu.model().is_amd();
+  return state.mode.code64 || cpu.vendor().syscall_outside_64_bit_mode;
+}
+
+// Both look at TF when they are done: a kernel masks it at SYSCALL, and SYSRET traps as if the program's SYSCALL just
+// had ended (QEMU and KVM agree).
+Flow done(Cpu& cpu) {
+  if ((cpu.eflags() & kTF) != 0) cpu.request(kPendingSingleStep);
+  return Flow::StopAt;
 }
 
 u32 selector_of(u64 star, unsigned shift) { return static_cast<u32>(star >> shift) & kStarSelectorMask; }
@@ -49,7 +56,7 @@ Flow syscall(Cpu& cpu, const Insn& insn) {
     state.set_gpr32(kEcx, static_cast<u32>(next));
     cpu.set_eflags(flags & ~(kVM | kIF | kRF));
   }
-  return Flow::StopAt;
+  return done(cpu);
 }
 
 Flow sysret(Cpu& cpu, const Insn& insn) {
@@ -57,8 +64,8 @@ Flow sysret(Cpu& cpu, const Insn& insn) {
   if (!available(cpu)) return cpu.raise(Vector::InvalidOpcode);
   if (state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
   const bool from64 = state.mode.code64, to64 = insn.operand64();
-  // AMD's go there, and fault as the fetch does (APM 3, SYSRET; SDM 2, SYSRET).
-  if (to64 && !canonical(state.gpr[kEcx]) && !cpu.model().is_amd()) return cpu.raise(Vector::GeneralProtection, 0);
+  if (to64 && !canonical(state.gpr[kEcx]) && cpu.vendor().sysret_checks_target)
+    return cpu.raise(Vector::GeneralProtection, 0);
   const u32 base = selector_of(state.star, kSysretSelector);
   const u64 target = to64 ? state.gpr[kEcx] : state.gpr32(kEcx);
   const u32 saved = static_cast<u32>(state.gpr[kR11]);
@@ -68,7 +75,7 @@ Flow sysret(Cpu& cpu, const Insn& insn) {
   cpu.update_mode();
   constexpr u32 kFromR11 = 0x3C7FD7;  // all but RF, VM and what is reserved
   cpu.set_eflags(from64 ? saved & kFromR11 : cpu.eflags() | kIF);
-  return Flow::StopAt;
+  return done(cpu);
 }
 
 Flow swapgs(Cpu& cpu, const Insn&) {

@@ -1,9 +1,9 @@
 // SYSENTER, SYSEXIT (SDM 3A 5.8.7).
 #include "cpu/access.h"
-#include "cpu/cpuid.h"
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -12,8 +12,7 @@ namespace {
 constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3;
 constexpr u16 kLongCode0 = 0xA09B, kLongCode3 = 0xA0FB;
 
-// AMD's parts do not know them in long mode (APM 3, SYSENTER).
-bool available(const Cpu& cpu) { return !cpu.state().mode.long_mode || !cpu.model().is_amd(); }
+bool available(const Cpu& cpu) { return !cpu.state().mode.long_mode || cpu.vendor().sysenter_in_long_mode; }
 
 }  // namespace
 

@@ -89,6 +89,17 @@ Flow monitor(Cpu& cpu, const Insn& insn);
 Flow mwait(Cpu& cpu, const Insn& insn);
 Flow rdtscp(Cpu& cpu, const Insn& insn);
 Flow popcnt(Cpu& cpu, const Insn& insn);
+Flow lzcnt(Cpu& cpu, const Insn& insn);
+Flow movbe_load(Cpu& cpu, const Insn& insn);
+Flow movbe_store(Cpu& cpu, const Insn& insn);
+Flow adcx(Cpu& cpu, const Insn& insn);
+Flow adox(Cpu& cpu, const Insn& insn);
+Flow rdrand(Cpu& cpu, const Insn& insn);
+Flow read_segment_base(Cpu& cpu, const Insn& insn);
+Flow write_segment_base(Cpu& cpu, const Insn& insn);
+Flow invpcid(Cpu& cpu, const Insn& insn);
+Flow crc32(Cpu& cpu, const Insn& insn);
+Flow crc32_byte(Cpu& cpu, const Insn& insn);
 // --- With long mode ---
 Flow syscall(Cpu& cpu, const Insn& insn);
 Flow sysret(Cpu& cpu, const Insn& insn);

@@ -23,6 +23,11 @@ constexpr VendorBehaviour kIntel{
     .checks_alignment_of_16_bytes = false,
     .narrows_near_branches = false,
     .checks_canonical_offsets = false,
+    .far_pointers_of_64_bits = true,
+    .syscall_outside_64_bit_mode = false,
+    .sysret_checks_target = true,
+    .sysenter_in_long_mode = true,
+    .movsxd_reads_4_bytes = false,
 };
 
 // Up to the Pentium III: the P6 family still faults at the end of 4 GiB (SDM 3B 22.33.1).
@@ -54,6 +59,11 @@ constexpr VendorBehaviour kAmd26{
     .checks_alignment_of_16_bytes = true,
     .narrows_near_branches = true,
     .checks_canonical_offsets = true,
+    .far_pointers_of_64_bits = false,
+    .syscall_outside_64_bit_mode = true,
+    .sysret_checks_target = false,
+    .sysenter_in_long_mode = false,
+    .movsxd_reads_4_bytes = true,
 };
 constexpr VendorBehaviour amd_before_26() {
   VendorBehaviour row = kAmd26;

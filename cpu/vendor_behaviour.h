@@ -52,6 +52,17 @@ struct VendorBehaviour {
   // In 64-bit mode an offset in FS or GS must be canonical before the base is added, and the sum must be; false: the
   // sum alone. AuthenticAMD 25/1; other parts are not known.
   bool checks_canonical_offsets;
+  // With REX.W the operands of LFS, LGS, LSS and of indirect far JMP and CALL hold an offset of 64 bits; false: of 32.
+  // SDM 2 (LDS, CALL), APM 3 (LFS, CALL far).
+  bool far_pointers_of_64_bits;
+  // SYSCALL and SYSRET exist in compatibility and legacy mode. APM 3; SDM 2 knows them in 64-bit mode alone.
+  bool syscall_outside_64_bit_mode;
+  // SYSRET to a target that is not canonical faults itself; false: the fetch there does. SDM 2, APM 3, SYSRET.
+  bool sysret_checks_target;
+  // SYSENTER and SYSEXIT exist in long mode. SDM 2; APM 3, SYSENTER.
+  bool sysenter_in_long_mode;
+  // MOVSXD with an operand size of 16 bits reads 4 bytes; false: 2. SDM 2 and APM 3 say 2; AuthenticAMD 25/1 reads 4.
+  bool movsxd_reads_4_bytes;
 };
 
 const VendorBehaviour& vendor_behaviour(const CpuModel& model);

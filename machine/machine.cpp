@@ -107,11 +107,14 @@ Result<> Machine::build() {
   auto host_units = masked_host_units(present_host_units(), options_.host_features);
   if (!host_units) return host_units.error();
   host_units.value().exact_functions = options_.deterministic_fpu;
+  if (auto fits = fit_to_host(model_, host_units.value()); !fits) return fits.error();
   if (options_.deterministic_fpu && !exact_functions::available())
     return Error{"--deterministic-fpu: this build has no MPFR; install libmpfr-dev and build again"};
+  u64 seed = options_.seed.value_or(0);  // with counted time every run draws the same numbers
+  if (!options_.icount && !options_.seed) random_.fill(std::span(reinterpret_cast<u8*>(&seed), sizeof seed));
   cpu_ = std::make_unique<Cpu>(Cpu::Wiring{
       bus_.get(), io_.get(), clock_.get(), this, &model_, [this](bool active) { system_management_mode(active); },
-      [this](bool level) { board_->signal_ferr(level); }, apic_.get(), host_units.value()});
+      [this](bool level) { board_->signal_ferr(level); }, apic_.get(), host_units.value(), seed});
   if (options_.smm && model_.has_system_management_mode()) board_->connect_smi(this);
   board_->connect_processor([this](bool level) { cpu_->set_intr(level); }, [this] { cpu_->request_nmi(); });
   auto engine = make_engine(options_, *cpu_, *bus_);

@@ -13,6 +13,11 @@ namespace {
 
 using Text = std::string_view;
 
+#ifdef RELIC86_JIT
+constexpr std::string_view kBuiltJit = "jit\n";
+#else
+constexpr std::string_view kBuiltJit;  // -accel help names what this build has
+#endif
 constexpr Text kNoSuchAccel = "jit, interp and tcg (the faster one that this build and host have) exist";
 
 bool uses_host_virtualization(Text word) {
@@ -123,8 +128,8 @@ Result<> set_accel(Options& options, std::string_view value) {
   const Properties words = parse_properties(value);
   const std::string& word = words.front().second.empty() ? words.front().first : words.front().second;
   if (asks_for_help(word)) {
-    options.print_and_exit =
-        "Accelerators supported:\njit\ninterp\ntcg (the faster one that this build and host have)\n";
+    options.print_and_exit = fmt::format(
+        "Accelerators supported:\n{}interp\ntcg (the faster one that this build and host have)\n", kBuiltJit);
     return {};
   }
   for (std::size_t i = 1; i < words.size(); i++) {

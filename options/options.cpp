@@ -355,10 +355,10 @@ Result<> set_compatibility(Options&, Text value) {
   return {};
 }
 
-// -seed N: nothing in the machine is random.
-Result<> set_seed(Options&, Text value) {
-  if (const auto number = parse_number(value); !number)
-    return Error{fmt::format("-seed {}: {}; give a number", value, number.message())};
+Result<> set_seed(Options& options, Text value) {
+  const auto number = parse_number(value);
+  if (!number) return Error{fmt::format("-seed {}: {}; give a number", value, number.message())};
+  options.seed = number.value();
   return {};
 }
 
@@ -634,7 +634,7 @@ constexpr OptionRow kRows[] = {
      "a device property; isa-debugcon.iobase, PIIX4_PM.disable_s3 and _s4, isa-fdc.fdtypeA and .speed have an effect",
      set_global},
     {"compat", "POLICY", "accepted: nothing is deprecated", set_compatibility},
-    {"seed", "N", "accepted: nothing in the machine is random", set_seed},
+    {"seed", "N", "where RDRAND and RDSEED begin", set_seed},
     {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},
     {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},
     {"action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause", set_action},

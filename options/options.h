@@ -111,6 +111,7 @@ struct Options {
   bool jit_stats = false;
   std::string host_features;       // --host-features: "-sse3,-ssse3"
   bool deterministic_fpu = false;  // --deterministic-fpu
+  std::optional<u64> seed;         // -seed: of RDRAND and RDSEED
   bool smm = true;                 // -machine smm=
 
   std::vector<DriveOption> drives;

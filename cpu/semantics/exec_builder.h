@@ -79,6 +79,15 @@ class ExecBuilderOf {
   Value<W> load(Memory<W>) {
     return load(Place<W>{address()});
   }
+  // The source of MOVSXD, of which some parts read more than a 16-bit operand size has.
+  template <class S>
+  auto load_movsxd_source(S source) {
+    return load(source);
+  }
+  Value<u16> load_movsxd_source(Memory<u16> source) {
+    if (!cpu_.vendor().movsxd_reads_4_bytes) return load(source);
+    return Value<u16>(static_cast<u16>(load(Memory<u32>{}).raw_));
+  }
   template <class W>
   [[gnu::always_inline]] Value<W> load(Place<W> place) {
     W value{};

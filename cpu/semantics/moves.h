@@ -72,12 +72,12 @@ struct Nop {
 struct Movsxd {
   template <class B, class D, class S>
   static void run(B& b, D destination, S source) {
-    const auto value = b.load(source);
-    if (b.faulted()) return;
     if constexpr (sizeof(typename D::Width) == 8) {
-      b.store(destination, b.template sign_extend<u64>(value));
+      const auto value = b.load(source);
+      if (!b.faulted()) b.store(destination, b.template sign_extend<u64>(value));
     } else {
-      b.store(destination, value);
+      const auto value = b.load_movsxd_source(source);
+      if (!b.faulted()) b.store(destination, value);
     }
   }
 };

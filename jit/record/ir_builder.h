@@ -158,6 +158,12 @@ class IrBuilder {
   IrPlace<W> place(Memory<W>) {
     return {address()};
   }
+  // MOVSXD with an operand size of 16 bits is rare, and its access depends on the vendor: the handler's.
+  template <class S>
+  auto load_movsxd_source(S source) {
+    if (sizeof(typename S::Width) == 2) refuse();
+    return load(source);
+  }
   template <class W>
   Value<W> effective_address(Memory<W>) {
     return {address()};

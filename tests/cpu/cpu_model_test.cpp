@@ -1,4 +1,5 @@
 // Processor models: what CPUID, CR4, MSRs and the decoder make of them.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/cpu/protected_machine.h"
@@ -121,11 +122,30 @@ TEST(CpuModels, WhatAModelLacksIsUndefined) {
   EXPECT_EQ(outcome("max", {0x66, 0x0F, 0x01, 0xCA, 0xF4}), kInvalidOpcode);
 }
 
+// max follows the host; a model that people name is what its name says, or is refused.
+TEST(CpuModels, HostsWithoutSse4) {
+  const auto fitted = [](const char* description, HostUnits units) {
+    CpuModel model = make_cpu_model(description).value();
+    const Result<> fits = fit_to_host(model, units);
+    return fits.ok() ? fmt::format("{:x}", model.features_ecx & (kCpuidSse41 | kCpuidSse42)) : fits.error().message;
+  };
+  const HostUnits all, without42 = masked_host_units(all, "-sse4.2").value(),
+                       none = masked_host_units(all, "-ssse3").value();
+  EXPECT_EQ(fitted("max", all), "180000");
+  EXPECT_EQ(fitted("max", without42), "80000");
+  EXPECT_EQ(fitted("max", none), "0");
+  EXPECT_EQ(fitted("Nehalem", all), "180000");
+  EXPECT_EQ(fitted("qemu64", none), "0");
+  EXPECT_EQ(fitted("Nehalem,-sse4.2", without42), "80000");
+  EXPECT_EQ(fitted("Nehalem", without42),
+            "-cpu Nehalem: sse4.2 is left to the host, which has none; add ',-sse4.2' or choose qemu64");
+}
+
 TEST(CpuModels, Cr4HasTheBitsOfTheFeatures) {
   EXPECT_EQ(find_cpu_model("386")->cr4_bits(), 0u);
   EXPECT_EQ(find_cpu_model("pentium")->cr4_bits(), 0x5Fu);
   EXPECT_EQ(find_cpu_model("pentium3")->cr4_bits(), 0x7FFu);
-  EXPECT_EQ(find_cpu_model("max")->cr4_bits(), 0x300FFFu);
+  EXPECT_EQ(find_cpu_model("max")->cr4_bits(), 0x330FFFu);
   EXPECT_EQ(outcome("qemu32", {0x0F, 0x22, 0xE0, 0xF4}, 0, 1u << 11), kGeneralProtection);
   EXPECT_EQ(outcome("max", {0x0F, 0x22, 0xE0, 0xF4}, 0, 1u << 11), -1);
 }

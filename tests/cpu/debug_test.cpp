@@ -87,6 +87,27 @@ TEST(Debug, InstructionBreakpointIsAFaultWithRfClear) {
   EXPECT_EQ(m.ebx(), 0u);
 }
 
+TEST(Debug, MatchesAreThoseOfTheLastException) {
+  M m;
+  m.ring0({0x40, 0x43, 0xF4});
+  set_dr7(m, 1, M::kCodeAt + 1);
+  m.state().dr[6] = kDr6Fixed | kBs | 2;
+  EXPECT_EQ(m.run_to_handler(), 1);
+  EXPECT_EQ(m.state().dr[6], kDr6Fixed | kBs | 1);
+}
+
+TEST(Debug, WhatMovSsMatchedComesWithInt1) {
+  M m;
+  m.ring0({0x8E, 0x13, 0xF1, 0x43});  // MOV SS,[EBX]; INT1
+  m.reg(kEbx) = 0x3000;
+  m.poke<u16>(0x3000, M::kData0);
+  set_dr7(m, 0xF0002, 0x3000);
+  EXPECT_EQ(m.run_to_handler(), 1);
+  EXPECT_EQ(m.frame(0), M::kCodeAt + 3);
+  EXPECT_EQ(m.state().dr[6], kDr6Fixed | 1);
+  EXPECT_EQ(m.state().pending & kPendingDataBreak, 0u);
+}
+
 TEST(Debug, RfLetsOneInstructionPass) {
   M m;
   m.ring0({0x43, 0xEB, 0xFD});  // INC EBX; JMP back

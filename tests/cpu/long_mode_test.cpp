@@ -14,7 +14,7 @@ class LongMachine : public CpuTestMachine {
   static constexpr u64 kCode = 0x1000, kHigh = 0xFFFFFF8000000000;
   static constexpr u32 kTop = 0x800000;
 
-  LongMachine() : CpuTestMachine("qemu64") {
+  explicit LongMachine(const char* model = "qemu64") : CpuTestMachine(model) {
     flat32(kCode);
     poke<u64>(kTop, (kTop + 0x1000) | 7);
     poke<u64>(kTop + 511 * 8, (kTop + 0x1000) | 7);
@@ -165,6 +165,114 @@ TEST(LongMode, SwapgsSaysWhatAccessesNeed) {
 }
 
 // EFER.FFXSR: FXSAVE and FXRSTOR of ring 0 leave the XMM registers alone.
+// SYSCALL that masks TF does not trap, SYSRET that sets it does before the program goes on.
+TEST(LongMode, TrapOfSyscallAndSysretIsTfAfterwards) {
+  constexpr u64 kBs = 1u << 14;
+  LongMachine m;
+  CpuState& s = m.state();
+  s.efer |= kEferSce;
+  s.star = u64{0x23} << 48 | u64{0x08} << 32;
+  s.lstar = 0x2000;
+  s.fmask = kTF;
+  m.code({0x0F, 0x05});             // SYSCALL
+  m.poke<u32>(0x2000, 0x90070F48);  // SYSRETQ
+  m.cpu().set_eflags(kTF);
+  m.step();
+  EXPECT_EQ(s.rip, 0x2000u);
+  EXPECT_EQ(s.dr[6] & kBs, 0u);
+  EXPECT_EQ(s.gpr[11] & kTF, u64{kTF});
+  m.step();
+  EXPECT_EQ(s.rip, LongMachine::kCode + 2);
+  EXPECT_EQ(s.dr[6] & kBs, kBs);  // the trap was on its way; there is no handler here
+}
+
+TEST(LongMode, SegmentBasesByInstructions) {
+  constexpr u64 kFsgsbase = 1u << 16;
+  const auto machine = [](u64 cr4) {
+    auto m = std::make_unique<LongMachine>("max");
+    m->state().cr4 |= cr4;
+    m->state().gpr[kEbx] = LongMachine::kHigh + 0x3000;
+    m->state().gpr[kEcx] = ~u64{0};
+    m->state().gpr[kEsi] = u64{1} << 47;
+    m->state().segment[kGs].base = 0x123456789A;
+    m->poke<u64>(0x3008, 0x1122334455667788);
+    m->code({0xF3, 0x48, 0x0F, 0xAE, 0xD3});                                                       // WRFSBASE RBX
+    m->write(LongMachine::kCode + 5, std::array<u8, 23>{0xF3, 0x48, 0x0F, 0xAE, 0xC0,              // RDFSBASE RAX
+                                                        0xF3, 0x0F, 0xAE, 0xC9,                    // RDGSBASE ECX
+                                                        0x64, 0x48, 0x8B, 0x14, 0x25, 8, 0, 0, 0,  // MOV RDX,FS:[8]
+                                                        0xF3, 0x48, 0x0F, 0xAE, 0xDE});            // WRGSBASE RSI
+    return m;
+  };
+  const auto without = machine(0);
+  without->step();
+  EXPECT_TRUE(without->state().shutdown);  // #UD, and no handler
+  const auto m = machine(kFsgsbase);
+  const CpuState& s = m->state();
+  for (int i = 0; i < 4; i++) m->step();
+  EXPECT_EQ(s.gpr[kEax], LongMachine::kHigh + 0x3000);
+  EXPECT_EQ(s.gpr[kEcx], 0x3456789Au);
+  EXPECT_EQ(s.gpr[kEdx], 0x1122334455667788u);
+  m->step();
+  EXPECT_TRUE(s.shutdown);  // not canonical
+  EXPECT_EQ(s.segment[kGs].base, 0x123456789Au);
+}
+
+// What PCIDs ask of CR3, CR4 and CR0, and of INVPCID's descriptor (SDM 3A 4.10.1; SDM 2, INVPCID).
+TEST(LongMode, ProcessContextIdentifiers) {
+  constexpr u64 kPcide = 1u << 17, kNoFlush = u64{1} << 63;
+  constexpr u64 kTop = LongMachine::kTop;
+  const auto accepted = [](const std::vector<u8>& code, u64 rax, auto prepare) {
+    LongMachine m("max");
+    m.write(LongMachine::kCode, code);
+    m.state().gpr[kEax] = rax;
+    m.state().gpr[kEbx] = 0x3000;
+    prepare(m);
+    const u64 before = m.cpu().instruction_count();
+    m.step();
+    return m.cpu().instruction_count() != before;
+  };
+  const auto nothing = [](LongMachine&) {};
+  const auto on = [](LongMachine& m) { m.state().cr4 |= kPcide; };
+  const std::vector<u8> to_cr0{0x0F, 0x22, 0xC0}, to_cr3{0x0F, 0x22, 0xD8}, to_cr4{0x0F, 0x22, 0xE0};
+  EXPECT_TRUE(accepted(to_cr4, 0x20 | kPcide, nothing));
+  EXPECT_FALSE(accepted(to_cr4, 0x20 | kPcide, [](LongMachine& m) { m.state().cr3 |= 1; }));
+  EXPECT_TRUE(accepted(to_cr3, kNoFlush | kTop | 5, on));
+  EXPECT_FALSE(accepted(to_cr3, kNoFlush | kTop, nothing));
+  EXPECT_FALSE(accepted(to_cr0, 0x11, on));
+  const std::vector<u8> invpcid{0x66, 0x0F, 0x38, 0x82, 0x03};  // INVPCID RAX,[RBX]
+  const auto descriptor = [](u64 pcid, u64 linear) {
+    return [=](LongMachine& m) {
+      m.poke<u64>(0x3000, pcid);
+      m.poke<u64>(0x3008, linear);
+    };
+  };
+  for (u64 type = 0; type < 4; type++) EXPECT_TRUE(accepted(invpcid, type, descriptor(0, LongMachine::kHigh))) << type;
+  EXPECT_FALSE(accepted(invpcid, 4, descriptor(0, 0)));
+  EXPECT_FALSE(accepted(invpcid, 2, descriptor(0x1000, 0)));
+  EXPECT_FALSE(accepted(invpcid, 1, descriptor(1, 0)));
+  EXPECT_FALSE(accepted(invpcid, 0, descriptor(0, u64{1} << 47)));
+  EXPECT_TRUE(accepted(invpcid, 1, descriptor(0, u64{1} << 47)));
+}
+
+// The same numbers after the same seed, other ones each time, and CF: there always is one.
+TEST(LongMode, RandomNumbers) {
+  const auto draw = [] {
+    LongMachine m("max");
+    m.code(
+        {0x48, 0x0F, 0xC7, 0xF0, 0x48, 0x0F, 0xC7, 0xFB, 0x66, 0x0F, 0xC7, 0xF1});  // RDRAND RAX; RDSEED RBX; RDRAND CX
+    m.state().gpr[kEcx] = ~u64{0};
+    for (int i = 0; i < 3; i++) {
+      m.cpu().set_eflags(kArithmeticFlags);
+      m.step();
+      EXPECT_EQ(m.cpu().eflags() & kArithmeticFlags, u32{kCF});
+    }
+    EXPECT_EQ(m.state().gpr[kEcx] >> 16, ~u64{0} >> 16);
+    return std::pair(m.state().gpr[kEax], m.state().gpr[kEbx]);
+  };
+  EXPECT_EQ(draw(), draw());
+  EXPECT_NE(draw().first, draw().second);
+}
+
 TEST(LongMode, FastFxsave) {
   LongMachine m;
   CpuState& s = m.state();

@@ -1,19 +1,21 @@
 #include "tests/native/groups.h"
 
+#include <cpuid.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
+#include "cpu/host_units.h"
 #include "cpu/state.h"
 
 namespace relic86::native {
 
 namespace {
 
-constexpr std::array<std::string_view, 17> kNames = {"alu",   "shift", "bcd",  "muldiv", "string", "bit",
-                                                     "stack", "flow",  "x87",  "mmx",    "sse",    "sse2",
-                                                     "sse3",  "ssse3", "misc", "system", "all"};
+constexpr std::array<std::string_view, 19> kNames = {"alu",  "shift", "bcd",  "muldiv", "string", "bit",  "stack",
+                                                     "flow", "x87",   "mmx",  "sse",    "sse2",   "sse3", "ssse3",
+                                                     "sse4", "later", "misc", "system", "all"};
 
 template <std::size_t n>
 bool one_of(std::string_view word, const std::array<std::string_view, n>& list) {
@@ -32,6 +34,20 @@ constexpr std::array<std::string_view, 15> kAlu = {"add", "or",  "adc",  "sbb", 
 constexpr std::array<std::string_view, 9> kFlow = {"int",   "int3", "int1", "into", "iret",
                                                    "callf", "jmpf", "retf", "bound"};
 
+// Of the instructions that came after SSSE3, those that a program can compare.
+bool host_has(Feature feature) {
+  constexpr unsigned kExtended = 0x80000001, kStructured = 7;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  switch (feature) {
+    case Feature::Lzcnt: return __get_cpuid(kExtended, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_LZCNT) != 0;
+    case Feature::Movbe: return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_MOVBE) != 0;
+    case Feature::Sse41: return present_host_units().sse41;
+    case Feature::Sse42: return present_host_units().sse42;
+    case Feature::Adx: return __get_cpuid_count(kStructured, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & bit_ADX) != 0;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 std::span<const std::string_view> group_names() { return kNames; }
@@ -40,7 +56,7 @@ bool uses_mmx(const InstructionRow& row) {
   return has(row.operands, "Pq") || has(row.operands, "Qq") || std::string_view(row.mnemonic) == "emms";
 }
 bool uses_units(const InstructionRow& row) {
-  if (row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3) return true;
+  if (row.feature >= Feature::Fpu && row.feature <= Feature::Sse42) return true;
   return row.feature == Feature::Cmov && has(row.operands, "STi");
 }
 bool loads_segment(const InstructionRow& row) {
@@ -54,6 +70,8 @@ bool is_flow(const InstructionRow& row) { return group_of(row) == "flow"; }
 std::string_view group_of(const InstructionRow& row) {
   const std::string_view name = row.mnemonic;
   if (row.feature == Feature::Ssse3) return "ssse3";
+  if (row.feature == Feature::Sse41 || row.feature == Feature::Sse42) return "sse4";
+  if (row.feature >= Feature::Lzcnt) return "later";
   if (row.map == OpcodeMap::OneByte && uses_units(row)) return "x87";
   if (row.feature == Feature::Fxsr) return "x87";
   if (uses_mmx(row)) return "mmx";
@@ -82,6 +100,8 @@ std::string_view group_of(const InstructionRow& row) {
 std::string_view not_comparable(const InstructionRow& row) {
   static constexpr std::array<std::string_view, 5> kTables = {"sgdt", "sidt", "sldt", "str", "smsw"};
   const std::string_view name = row.mnemonic;
+  const bool asks = row.feature >= Feature::Lzcnt || row.feature == Feature::Sse41 || row.feature == Feature::Sse42;
+  if (asks && !host_has(row.feature)) return "this host does not have it, or draws numbers";
   if (one_of(name, kTables)) return "the host's UMIP hides its tables";
   if (name == "sysenter" || name == "syscall") return "enters the host's kernel";
   if (name == "sysret") return "the emulated processor has it with long mode alone";

@@ -1,6 +1,7 @@
 // relic86_native_oracle: random instructions on this host's processor and on the emulated one, compared bit by bit.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -208,6 +209,12 @@ int main(int argc, char** argv) {
   if (!line.cases.empty()) return run_told_cases(line);
   if (!line.replay.empty()) return find_mutated(line) ? run_replay(line) : 2;
   const auto rows = rows_of_group(line.oracle.group);
+  const auto names = group_names();
+  if (rows.empty() && std::find(names.begin(), names.end(), line.oracle.group) != names.end()) {
+    fmt::print(stderr, "relic86_native_oracle: this host has none of the instructions of group '{}'\n",
+               line.oracle.group);
+    return 77;
+  }
   if (rows.empty()) {
     fmt::print(stderr, "relic86_native_oracle: no group '{}'\n{}", line.oracle.group, kUsage);
     return 2;

@@ -235,6 +235,12 @@ int main(int argc, char** argv) {
   }
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const auto rows = rows_of_group(options.group);
+  const auto names = native::group_names();
+  if (rows.empty() && std::find(names.begin(), names.end(), options.group) != names.end()) {
+    fmt::print(stderr, "relic86_native_oracle64: this host has none of the instructions of group '{}'\n",
+               options.group);
+    return 77;
+  }
   if (rows.empty()) {
     fmt::print(stderr, "relic86_native_oracle64: no group '{}'\n{}", options.group, kUsage);
     return 2;

@@ -334,7 +334,7 @@ main:
   mark
   mov eax, dr6
   done
-  probe "DR6 keeps what was there"
+  probe "DR6 tells of this exception alone"
   mov eax, 0xffff0ff0 | 0x8
   mov dr6, eax
   push dword 2 | TF
