@@ -145,16 +145,6 @@ void assert_verified(const BlockIr& ir) {
 
 }  // namespace
 
-namespace {
-// Near branches of 64-bit code; all else is called.
-bool is_translated_in_64_bits(const Insn& insn) {
-  if (insn.row == kNoRow || insn.memory() || !insn.operand64()) return false;
-  const InstructionRow& row = instruction_table()[insn.row];
-  if ((row.traits & kTraitBranch) == 0) return false;
-  return (row.opcode >= 0x70 && row.opcode <= 0x8F) || row.opcode == 0xE9 || row.opcode == 0xEB;
-}
-}  // namespace
-
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
   BlockIr ir;
   ir.code32 = mode.code32;
@@ -169,7 +159,6 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
-    if (mode.code64 && !is_translated_in_64_bits(*insn.insn)) insn.cold = true;
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset = insn.end;
     if (insn.leaves && !insn.cold) break;

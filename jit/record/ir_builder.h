@@ -309,7 +309,9 @@ class IrBuilder {
   Truth zero_count(Count) { return {add_node({.op = Op::ZeroCount, .size = address_size()})}; }
   IrPointer frame_pointer() { return {kEbp, 0}; }
   IrPointer stack_pointer() { return {kEsp, 0}; }
-  IrPointer plain_add(IrPointer p, Value<u32> v) { return {p.reg, p.displacement + static_cast<u32>(ir_.nodes[v.node].immediate)}; }
+  IrPointer plain_add(IrPointer p, Value<u32> v) {
+    return {p.reg, p.displacement + static_cast<u32>(ir_.nodes[v.node].immediate)};
+  }
   void set_stack_pointer(IrPointer p) {
     const u8 size = mode_.code64 ? 8 : 4;
     add_node({.op = Op::SetStackPointer, .size = size, .reg = p.reg, .immediate = p.displacement});
@@ -420,7 +422,13 @@ class IrBuilder {
     return address_;
   }
   u8 address_size() const { return address_size_of(insn_); }
-  u32 place_of_target() const { return ir_.end + static_cast<u32>(insn_.immediate); }
+  // Targets near the end of what 32 bits reach are the handler's in 64-bit code, where they do not wrap.
+  u32 place_of_target() {
+    constexpr i64 kReach = (i64{1} << 31) - 2 * i64{kPageSize};
+    const i64 place = i64{ir_.end} + static_cast<i64>(insn_.immediate);
+    if (mode_.code64 && (place >= kReach || place < -kReach)) refuse();
+    return static_cast<u32>(place);
+  }
 
   InsnIr& ir_;
   const Insn& insn_;

@@ -52,16 +52,18 @@ void Emitter::binary(u16 id) {
   step.size = static_cast<u8>(bytes);
   if (uses(id) == 0) {  // CMP, TEST
     const u32 written = look.clobbered | insn().writes_registers;
-    const bool stored = values_[n.a].kind == Value::Stored;
     const auto whole = [this](u16 v) { return values_[v].kind == Value::Guest || values_[v].kind == Value::Stored; };
     const bool same = n.op == Op::And && whole(n.a) && whole(n.b) && values_[n.a].reg == values_[n.b].reg;
-    if (look.needed() && stored) step.a = capture(n.a, bytes, written);
+    // Before the register that holds it is lost sight of.
+    const bool early = look.needed() && values_[n.a].kind == Value::Stored;
+    if (early) step.a = capture(n.a, bytes, written);
+    const bool stored = values_[n.a].kind == Value::Stored;
     const asmjit::Operand left = stored ? asmjit::Operand(gpr(values_[n.a].reg, bytes)) : in_register(n.a, bytes);
     const bool place = stored || n.op == Op::And;  // one operand in memory is enough
     const asmjit::Operand right = place ? source(n.b, bytes) : operand(n.b, bytes);
     a_.emit(n.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, left, right);
     if (look.needed()) {
-      if (!stored) step.a = capture(n.a, bytes, written);
+      if (!early) step.a = capture(n.a, bytes, written);
       if (same) {
         step.from_result = true;
       } else {

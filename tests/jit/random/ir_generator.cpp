@@ -443,10 +443,6 @@ void IrGenerator::branch(u32 begin, u32 length, bool last) {
   };
   switch (last ? below(6) : below(3)) {
     case 0: {
-      if (mode_.code64) {  // nor is LOOP
-        add({.op = Op::JumpIf, .size = size, .a = truth(), .immediate = target});
-        break;
-      }
       u16 decides = counted(size);
       if (one_in(2)) {
         const u16 other = truth();
