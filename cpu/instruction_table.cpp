@@ -65,7 +65,7 @@ constexpr UnitShape X87_STORE(unsigned bytes) { return X87_REGISTER | STORE | by
                  #operands,                                                                                    \
                  #meaning,                                                                                     \
                  is_hot,                                                                                       \
-                 ((RELIC86_NOTATION operands::kModRm) || ((match) & ~kMatchNoRexB) != 0),                      \
+                 ((RELIC86_NOTATION operands::kModRm) || ((match) & ~(kMatchNoRexB | kMatchPrefixes)) != 0),   \
                  RELIC86_NOTATION operands::kOpcodeRegister,                                                   \
                  ((RELIC86_NOTATION operands::kEightByReg) || ((match)&kMatchReg) != 0),                       \
                  RELIC86_NOTATION operands::kEightByRm,                                                        \
