@@ -223,7 +223,7 @@ TEST(UsbStorage, RecoversByItsReset) {
 }
 
 TEST(UsbStorage, ARemovableMediumIsEjected) {
-  StorageBoard disk({.removable = true});
+  StorageBoard disk({.removable = true, .serial = "1"});
   EXPECT_EQ(disk.ask({0x1E, 0, 0, 0, 1, 0}, 0).status, 0);  // locked
   EXPECT_EQ(disk.ask({0x1B, 0, 0, 0, 2, 0}, 0).status, 1);
   EXPECT_EQ(disk.sense(), (Bytes{5, 0x53, 2}));
