@@ -80,7 +80,7 @@ void UsbStorage::state_function(StateArchive& archive) {
   archive.field("tag", tag_);
   archive.field("expected", expected_);
   archive.field("dropped", dropped_);
-  archive.field("data", data_);
+  archive.field("bytes_left", data_);
   archive.field("phase_error", phase_error_);
   archive.group("disk", [&] { disk_.state(archive); });
   if (!archive.loading()) return;

@@ -345,6 +345,7 @@ TEST(UsbDevices, TakeQemusProperties) {
 }
 
 TEST(UsbDevices, DisksHaveDrives) {
+  const auto refusal = [](const std::vector<std::string>& given) { return parse_command_line(given).message(); };
   const std::vector<std::string> words{"-usb",
                                        "-drive",
                                        "if=none,id=a,file=a.img",

@@ -58,14 +58,18 @@ struct StorageBoard {
       const auto data = board.bulk(UhciBoard::kIn, 5, 1, Bytes(length));
       outcome.stalled = !data;
       if (data) outcome.data = *data;
-      if (!data) EXPECT_TRUE(board.control(5, 0x02, 1, 0, 0x81, {}));
+      if (!data) {
+        EXPECT_TRUE(board.control(5, 0x02, 1, 0, 0x81, {}));
+      }
     }
     return status(outcome);
   }
   // A command that brings data.
   Outcome bring(const Bytes& command, const Bytes& data) {
     EXPECT_TRUE(board.bulk(UhciBoard::kOut, 5, 2, wrapper(0, static_cast<u32>(data.size()), command)));
-    if (!data.empty()) EXPECT_TRUE(board.bulk(UhciBoard::kOut, 5, 2, data));
+    if (!data.empty()) {
+      EXPECT_TRUE(board.bulk(UhciBoard::kOut, 5, 2, data));
+    }
     return status({});
   }
   // Key, code and qualifier.
@@ -223,7 +227,7 @@ TEST(UsbStorage, RecoversByItsReset) {
 }
 
 TEST(UsbStorage, ARemovableMediumIsEjected) {
-  StorageBoard disk({.removable = true});
+  StorageBoard disk({.removable = true, .serial = "1"});
   EXPECT_EQ(disk.ask({0x1E, 0, 0, 0, 1, 0}, 0).status, 0);  // locked
   EXPECT_EQ(disk.ask({0x1B, 0, 0, 0, 2, 0}, 0).status, 1);
   EXPECT_EQ(disk.sense(), (Bytes{5, 0x53, 2}));
