@@ -10,8 +10,8 @@
 namespace relic86::jit {
 
 struct Mode {
-  bool code32 = false;   // and in 64-bit code
-  bool stack32 = false;  // and in 64-bit code
+  bool code32 = false;     // and in 64-bit code
+  bool stack32 = false;    // and in 64-bit code
   bool long_mode = false;  // 64-bit code, and 16- and 32-bit code in compatibility mode
   bool code64 = false;
   bool user = false;
@@ -47,8 +47,8 @@ struct Mode {
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
-           (limited ? kLimited : 0) | (long_mode ? kLong : 0) | (code64 ? kCode64 : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) |
-           (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0);
+           (limited ? kLimited : 0) | (long_mode ? kLong : 0) | (code64 ? kCode64 : 0) | (down ? kDown : 0) |
+           (aligned ? kAligned : 0) | (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0);
   }
   static Mode of_key(Key key) {
     Mode mode;
@@ -126,7 +126,8 @@ struct Mode {
   }
 
   static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,
-                       kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56, kCode64 = Key{1} << 58, kLong = Key{1} << 59;
+                       kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56, kCode64 = Key{1} << 58,
+                       kLong = Key{1} << 59;
   // 64-bit code looks at no segment but for the bases of FS and GS, which have all 64 bits.
   static constexpr Key long_code() {
     constexpr Key kOpen = kSegmentReads | kSegmentWrites;

@@ -429,9 +429,9 @@ class Emitter {
   bool from_home_ = true;
   u16 first_step_ = 0;
   u32 next_slot_ = 0;
-  bool home_current_ = true;               // the home holds everything
-  u8 general_ = 0;  // temporary that stands for the present instruction's general register, 0 if it needs none
-  bool units_held_ = false;                // from here on the host's units hold the guest's registers
+  bool home_current_ = true;  // the home holds everything
+  u8 general_ = 0;           // temporary that stands for the present instruction's general register, 0 if it needs none
+  bool units_held_ = false;  // from here on the host's units hold the guest's registers
   std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
   unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any
   std::vector<ExitPoint*> trap_exits_;     // by instruction; null: the host does not trap there

@@ -316,8 +316,8 @@ void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::In
     to = guest(reg, zero && at(user).size == 8 ? 4 : at(user).size);
     values_[user].kind = Value::Guest;
     values_[user].reg = reg;
-    extended = zero ? (half ? x86::Inst::kIdMov : x86::Inst::kIdMovzx)
-                    : (half ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx);
+    extended =
+        zero ? (half ? x86::Inst::kIdMov : x86::Inst::kIdMovzx) : (half ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx);
     a_.emit(extended, to, from);
     return;
   }

@@ -11,7 +11,7 @@ namespace relic86::jit::x64 {
 
 namespace x86 = asmjit::x86;
 
-inline constexpr unsigned kPinned = 8;  // guest registers that have a host register
+inline constexpr unsigned kPinned = 8;                                 // guest registers that have a host register
 inline constexpr u8 kHostOfGuest[kPinned] = {0, 1, 2, 3, 8, 9, 6, 7};  // by Gpr; ESP: r8, EBP: r9
 
 inline x86::Gp sized(unsigned host, unsigned bytes) {

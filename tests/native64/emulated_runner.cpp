@@ -4,6 +4,9 @@
 
 #include "cpu/long_mode.h"
 #include "cpu/vendor_behaviour.h"
+#ifdef RELIC86_JIT
+#include "jit/translator.h"
+#endif
 #include "tests/native64/stub.h"
 
 namespace relic86::native64 {
@@ -31,7 +34,7 @@ CpuModel emulated_model(const native::Processor& processor) {
   return model;
 }
 
-EmulatedRunner::EmulatedRunner(const native::Processor& processor)
+EmulatedRunner::EmulatedRunner(Engine engine, const native::Processor& processor)
     : machine_(std::make_unique<CpuTestMachine>(emulated_model(processor))),
       narrow_(machine_->cpu().vendor().narrows_near_branches ? NarrowBranches::With66 : NarrowBranches::Never) {
   for (u32 i = 0; i < kDataSize; ++i) background_[i] = native::background(kData + i);
@@ -42,6 +45,15 @@ EmulatedRunner::EmulatedRunner(const native::Processor& processor)
   u8* const data = machine_->bus().store().host(BackingOffset(kData));
   std::memcpy(data, background_.data(), kDataSize);
   area_ = std::make_unique<native::DataArea>(data, background_.data());
+#ifdef RELIC86_JIT
+  if (engine == Engine::Translator) {
+    jit::TranslatorOptions options;
+    options.threshold = 0;
+    translator_ = std::make_unique<jit::Translator>(machine_->cpu(), machine_->bus(), options);
+  }
+#else
+  (void)engine;
+#endif
 }
 
 void EmulatedRunner::build_tables() {
@@ -158,7 +170,7 @@ void EmulatedRunner::run(const GuestCode& code, const CaseInput& input, CaseResu
   load(input);
   CpuTestMachine& m = *machine_;
   CpuState& s = m.state();
-  const ExitReason reason = m.run(kBudget);
+  const ExitReason reason = translator_ ? translator_->run(kBudget) : m.run(kBudget);
   for (unsigned i = 0; i < kRegisters; ++i) result.gpr[i] = s.gpr[i];
   if (input.units) std::memcpy(&result.fx, &s.fx, sizeof s.fx);
   if (reason == ExitReason::Halted) {

@@ -1,4 +1,4 @@
-// Runs cases on the emulated processor: ring 3 in 64-bit mode, the host's memory map, by the interpreter.
+// Runs cases on the emulated processor: ring 3 in 64-bit mode, the host's memory map.
 #pragma once
 
 #include <array>
@@ -15,9 +15,11 @@ namespace relic86::native64 {
 // The host's processor with everything of 64-bit mode that relic86 has.
 CpuModel emulated_model(const native::Processor& processor);
 
+enum class Engine : u8 { Interpreter, Translator };
+
 class EmulatedRunner {
  public:
-  explicit EmulatedRunner(const native::Processor& processor);
+  EmulatedRunner(Engine engine, const native::Processor& processor);
 
   void place(const GuestCode& code);  // in its slot
   void run(const GuestCode& code, const CaseInput& input, CaseResult& result);
@@ -31,6 +33,7 @@ class EmulatedRunner {
   void take_fault(const GuestCode& code, CaseResult& result);
 
   std::unique_ptr<CpuTestMachine> machine_;
+  std::unique_ptr<Executor> translator_;  // null: the machine's interpreter
   NarrowBranches narrow_;
   std::array<Segment, 2> user_{};  // CS and SS
   std::array<u8, kDataSize> background_;

@@ -22,6 +22,7 @@ using namespace relic86::native64;
 
 constexpr const char* kUsage =
     "usage: relic86_native_oracle64 --group G [--count N] [--seed S] [--first BATCH] [--show N] [--mutate ROW]\n"
+    "                               [--engine interp|jit]\n"
     "  --group G     alu shift muldiv string bit stack flow x87 mmx sse sse2 sse3 ssse3 misc system, or all\n"
     "  --first BATCH begins with the batch that a difference named\n"
     "  --show N      failures that are shrunk and printed\n"
@@ -36,6 +37,7 @@ struct Options {
   unsigned show = 10;
   u16 mutate = kNoRow;
   bool rows = false;
+  Engine engine = Engine::Interpreter;
 };
 
 std::optional<u64> number(std::string_view text) {
@@ -65,6 +67,8 @@ bool parse(std::span<char*> arguments, Options& options) {
       options.first = *count;
     else if (name == "--show" && count)
       options.show = static_cast<unsigned>(*count);
+    else if (name == "--engine" && (value == "interp" || value == "jit"))
+      options.engine = value == "jit" ? Engine::Translator : Engine::Interpreter;
     else if (name == "--mutate" && count && *count < instruction_table().size())
       options.mutate = static_cast<u16>(*count);
     else
@@ -78,7 +82,7 @@ class Oracle {
   Oracle(const Options& options, HostRunner& host)
       : options_(options),
         host_(host),
-        emulated_(native::host_processor()),
+        emulated_(options.engine, native::host_processor()),
         generator_(rows_of_group(options.group), emulated_.features(), emulated_.narrow()),
         inputs_(options.seed),
         results_(kCases) {

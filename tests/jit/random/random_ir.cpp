@@ -1,8 +1,8 @@
 // relic86_random_ir [--count N] [--seed S] [--inject S] [--code 64]: random blocks of the intermediate representation,
 // compiled and run, against an interpreter of their nodes: registers, flags, EIP and all of memory. They are of 16- and
-// 32-bit code, or of 64-bit code. Blocks are numbered from the seed on; --inject flips a bit of EAX after the block of that number. Prints how many ran, how many the back end
-// refused, how many were loops or were left before their end, and how many instructions were carried out; exit code 1
-// at the first difference, 2 when it could not run.
+// 32-bit code, or of 64-bit code. Blocks are numbered from the seed on; --inject flips a bit of EAX after the block of
+// that number. Prints how many ran, how many the back end refused, how many were loops or were left before their end,
+// and how many instructions were carried out; exit code 1 at the first difference, 2 when it could not run.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -74,7 +74,8 @@ void prepare_long(SmallMachine& machine, u64 seed) {
   for (const u8 reg : {u8{kEbx}, u8{kEbp}, u8{kEsi}, u8{kEdi}, u8{8}, u8{9}, u8{10}, u8{11}})
     s.gpr[reg] = random.one_in(24) ? random.wide_number() : long_place(random);
   for (const u8 reg : {u8{12}, u8{13}, u8{14}}) s.gpr[reg] = random.below(0x200);
-  s.gpr[kEsp] = (random.one_in(2) ? SmallMachine::kHigh : 0) + 0x9000 + random.below(0x100) * (random.one_in(4) ? 1 : 8);
+  s.gpr[kEsp] =
+      (random.one_in(2) ? SmallMachine::kHigh : 0) + 0x9000 + random.below(0x100) * (random.one_in(4) ? 1 : 8);
   for (const SegmentName name : {kFs, kGs}) s.segment[name].base = random.one_in(3) ? random.below(0x2000) : 0;
   s.flags.set_eflags(random.number() & kArithmeticFlags);
   s.rip = (random.one_in(2) ? SmallMachine::kHigh : 0) + kStart + random.below(0x100);
@@ -94,8 +95,7 @@ std::string block_text(const BlockIr& block) {
 
 class Comparison {
  public:
-  explicit Comparison(const Wishes& wishes)
-      : wishes_(wishes), runner_(model_of(wishes)), model_(model_of(wishes)) {
+  explicit Comparison(const Wishes& wishes) : wishes_(wishes), runner_(model_of(wishes)), model_(model_of(wishes)) {
     fill(runner_.machine(), model_, wishes.seed);
     if (!wishes.code64) return;
     runner_.machine().set_long_mode();
