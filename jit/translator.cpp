@@ -205,7 +205,9 @@ Flow Translator::leave(ExitPoint& exit) {
   state_.rip = rip_of(exit.eip);
   switch (kind) {
     case ExitKind::Fault: interpreter_.deliver(); return Flow::Fault;
-    case ExitKind::Indirect: state_.rip = area_.target; return Flow::Branched;
+    case ExitKind::Indirect:
+      state_.rip = state_.mode.code64 ? area_.target : static_cast<u32>(area_.target);
+      return Flow::Branched;
     case ExitKind::Branch:
       unshared_ = exit.unshared;
       if (state_.mode.code64 && !canonical(state_.rip)) [[unlikely]]

@@ -16,7 +16,7 @@ struct Translation;
 enum class ExitKind : u8 {
   Budget,    // at the block's entry: fewer instructions left than the block has
   Branch,    // a direct branch or the block's end: may be linked
-  Indirect,  // EngineArea::target holds EIP, all of it
+  Indirect,  // EngineArea::target holds EIP or RIP
   Before,    // before insn, which the interpreter is to carry out
   Fault,     // insn faulted: Cpu::fault() says how
   Done,      // a cold instruction completed and left the state final
