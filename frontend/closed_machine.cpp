@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "machine/saved_machine.h"
-#include "snapshot/saved_drives.h"
 
 namespace relic86 {
 
