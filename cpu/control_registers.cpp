@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/canonical.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
 #include "cpu/long_mode.h"
@@ -14,7 +15,6 @@ namespace relic86 {
 namespace {
 
 constexpr u64 kNw = 1u << 29, kCd = 1u << 30, kPg = 1u << 31, kAm = 1u << 18;
-constexpr u64 kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kDe = 1u << 3, kPcide = 1u << 17;
 constexpr u64 kPcidMask = 0xFFF;
 
 bool privileged(Cpu& cpu) {
@@ -34,7 +34,7 @@ bool may_switch_long_mode(const CpuState& state, bool paging) {
   if (!paging) return !state.mode.code64;
   const Segment& tss = state.segment[kTr];
   const bool tss16 = tss.present() && (tss.type() == 1 || tss.type() == 3);
-  return (state.cr4 & kPae) != 0 && !state.segment[kCs].long_code() && !tss16;
+  return (state.cr4 & kCr4Pae) != 0 && !state.segment[kCs].long_code() && !tss16;
 }
 
 bool set_cr0(Cpu& cpu, u64 value) {
@@ -45,11 +45,11 @@ bool set_cr0(Cpu& cpu, u64 value) {
   if ((next & kNw) != 0 && (next & kCd) == 0) return false;
   const u64 old = state.cr0;
   const bool paging = (next & kPg) != 0, changes = ((next ^ old) & kPg) != 0;
-  if (!paging && (state.cr4 & kPcide) != 0) return false;
+  if (!paging && (state.cr4 & kCr4Pcide) != 0) return false;
   if (changes && (state.efer & kEferLme) != 0) {
     if (!may_switch_long_mode(state, paging)) return false;
     state.efer = paging ? state.efer | kEferLma : state.efer & ~kEferLma;
-  } else if (changes && paging && (state.cr4 & kPae) != 0 && !cpu.mmu().reload_pdptes()) {
+  } else if (changes && paging && (state.cr4 & kCr4Pae) != 0 && !cpu.mmu().reload_pdptes()) {
     return false;
   }
   if (((next ^ old) & (kPg | kCr0Pe)) != 0) cpu.mmu().flush_all();
@@ -62,7 +62,7 @@ bool set_cr0(Cpu& cpu, u64 value) {
 bool set_cr3(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state();
   // Bit 63 spares the entries of the new PCID (SDM 3A 4.10.4.1). Entries carry no PCID here: all go.
-  if ((state.cr4 & kPcide) != 0) value &= ~(u64{1} << 63);
+  if ((state.cr4 & kCr4Pcide) != 0) value &= ~(u64{1} << 63);
   if (state.mode.long_mode && value >> cpu.model().physical_bits() != 0) return false;
   if (!cpu.mmu().load_cr3(value)) return false;
   state.cr3 = value;
@@ -72,12 +72,12 @@ bool set_cr3(Cpu& cpu, u64 value) {
 bool set_cr4(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state();
   if ((value & ~cpu.model().cr4_bits()) != 0) return false;
-  if (state.mode.long_mode && (value & kPae) == 0) return false;
+  if (state.mode.long_mode && (value & kCr4Pae) == 0) return false;
   const u64 old = state.cr4;
-  if ((value & ~old & kPcide) != 0 && (!state.mode.long_mode || (state.cr3 & kPcidMask) != 0)) return false;
-  constexpr u64 kFlushing = kPse | kPae | kPge | kPcide | 1u << 20 | 1u << 21;
-  if (state.mode.paging && !state.mode.long_mode && (value & kPae) != 0 &&
-      ((value ^ old) & (kPae | kPge | kPse | 1u << 20)) != 0 && !cpu.mmu().reload_pdptes())
+  if ((value & ~old & kCr4Pcide) != 0 && (!state.mode.long_mode || (state.cr3 & kPcidMask) != 0)) return false;
+  constexpr u64 kFlushing = kCr4Pse | kCr4Pae | kCr4Pge | kCr4Pcide | kCr4Smep | kCr4Smap;
+  if (state.mode.paging && !state.mode.long_mode && (value & kCr4Pae) != 0 &&
+      ((value ^ old) & (kCr4Pae | kCr4Pge | kCr4Pse | kCr4Smep)) != 0 && !cpu.mmu().reload_pdptes())
     return false;
   state.cr4 = value;
   if (((value ^ old) & kFlushing) != 0) cpu.mmu().flush_all();
@@ -142,7 +142,7 @@ namespace {
 bool debug_register(Cpu& cpu, unsigned& n) {
   CpuState& state = cpu.state();
   if (n == 4 || n == 5) {
-    if ((state.cr4 & kDe) != 0) {
+    if ((state.cr4 & kCr4De) != 0) {
       cpu.raise(Vector::InvalidOpcode);
       return false;
     }
@@ -246,7 +246,7 @@ Flow invpcid(Cpu& cpu, const Insn& insn) {
   const u64 type = register_value(state, insn.reg);
   const bool named = type == kAddress || type == kContext;
   if (type > kAll || (descriptor.pcid & ~kPcidMask) != 0 ||
-      (named && descriptor.pcid != 0 && (state.cr4 & kPcide) == 0) ||
+      (named && descriptor.pcid != 0 && (state.cr4 & kCr4Pcide) == 0) ||
       (type == kAddress && !canonical(descriptor.linear)))
     return cpu.raise(Vector::GeneralProtection, 0);
   if (type == kAddress) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cpu/access.h"
 #include "cpu/canonical.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpu_dump.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
@@ -19,7 +20,6 @@ namespace relic86 {
 namespace {
 constexpr u64 kCr0Pe = 1u << 0, kCr0Et = 1u << 4, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29,
               kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
-constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Pge = 1u << 7, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
 }  // namespace
 
 Cpu::Cpu(const Wiring& wiring)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/nearest.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpu.h"
 #include "cpu/cpu_feature_names.h"
 #include "cpu/cpu_model_list.h"
@@ -203,25 +204,22 @@ u32 CpuModel::system_flags() const {
 
 u64 CpuModel::cr4_bits() const {
   if (!has_cpuid()) return 0;
-  constexpr u64 kVmePvi = 3, kTsd = 1u << 2, kDe = 1u << 3, kPse = 1u << 4, kPae = 1u << 5, kMce = 1u << 6,
-                kPge = 1u << 7, kPce = 1u << 8, kOsFxsr = 1u << 9, kOsXmm = 1u << 10, kUmip = 1u << 11,
-                kFsgsbase = 1u << 16, kPcide = 1u << 17, kSmep = 1u << 20, kSmap = 1u << 21;
   u64 bits = 0;
-  if ((features_edx & kCpuidVme) != 0) bits |= kVmePvi;
-  if ((features_edx & kCpuidTsc) != 0) bits |= kTsd;
-  if ((features_edx & kCpuidDe) != 0) bits |= kDe;
-  if ((features_edx & kCpuidPse) != 0) bits |= kPse;
-  if ((features_edx & kCpuidPae) != 0) bits |= kPae;
-  if ((features_edx & kCpuidMce) != 0) bits |= kMce;
-  if ((features_edx & kCpuidPge) != 0) bits |= kPge;
-  if (family >= 6) bits |= kPce;
-  if ((features_edx & kCpuidFxsr) != 0) bits |= kOsFxsr;
-  if ((features_edx & kCpuidSse) != 0) bits |= kOsXmm;
-  if ((structured_ecx & kCpuidUmip) != 0) bits |= kUmip;
-  if ((structured_ebx & kCpuidFsgsbase) != 0) bits |= kFsgsbase;
-  if ((features_ecx & kCpuidPcid) != 0) bits |= kPcide;
-  if ((structured_ebx & kCpuidSmep) != 0) bits |= kSmep;
-  if ((structured_ebx & kCpuidSmap) != 0) bits |= kSmap;
+  if ((features_edx & kCpuidVme) != 0) bits |= kCr4Vme | kCr4Pvi;
+  if ((features_edx & kCpuidTsc) != 0) bits |= kCr4Tsd;
+  if ((features_edx & kCpuidDe) != 0) bits |= kCr4De;
+  if ((features_edx & kCpuidPse) != 0) bits |= kCr4Pse;
+  if ((features_edx & kCpuidPae) != 0) bits |= kCr4Pae;
+  if ((features_edx & kCpuidMce) != 0) bits |= kCr4Mce;
+  if ((features_edx & kCpuidPge) != 0) bits |= kCr4Pge;
+  if (family >= 6) bits |= kCr4Pce;
+  if ((features_edx & kCpuidFxsr) != 0) bits |= kCr4OsFxsr;
+  if ((features_edx & kCpuidSse) != 0) bits |= kCr4OsXmmExcpt;
+  if ((structured_ecx & kCpuidUmip) != 0) bits |= kCr4Umip;
+  if ((structured_ebx & kCpuidFsgsbase) != 0) bits |= kCr4Fsgsbase;
+  if ((features_ecx & kCpuidPcid) != 0) bits |= kCr4Pcide;
+  if ((structured_ebx & kCpuidSmep) != 0) bits |= kCr4Smep;
+  if ((structured_ebx & kCpuidSmap) != 0) bits |= kCr4Smap;
   return bits;
 }
 

@@ -1,10 +1,11 @@
 #include "cpu/debug_registers.h"
 
+#include "cpu/control_bits.h"
+
 namespace relic86 {
 
 namespace {
 
-constexpr u64 kCr4De = 1u << 3;
 enum class Condition : unsigned { Execute, Write, Io, ReadWrite };
 
 struct Breakpoint {

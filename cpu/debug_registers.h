@@ -7,11 +7,11 @@
 
 namespace relic86 {
 
-// An enabled execution breakpoint covers this address: DR6 is set, #DB is raised (a fault: deliver_fault); true.
 // B0 to B3 tell what matched for this #DB alone; the other bits are only ever set (SDM 3B 18.2.3 lets a part clear the
 // four; kvm-unit-tests found that parts do).
 inline constexpr u64 kDr6Matches = 0xF;
 
+// An enabled execution breakpoint covers this address: DR6 is set, #DB is raised (a fault: deliver_fault); true.
 bool instruction_breakpoint(Cpu& cpu, LinAddr address);
 // The same question without an effect.
 bool meets_instruction_breakpoint(const CpuState& state, LinAddr address);

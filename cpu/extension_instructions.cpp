@@ -1,9 +1,12 @@
 // Later system instructions that 32-bit guests see on newer models: STAC, CLAC, MONITOR, MWAIT, RDTSCP, and
-// instructions without a semantics text that came after SSE3: POPCNT, LZCNT, MOVBE, ADX, RDRAND, FSGSBASE (SDM 2).
+// instructions without a semantics text that came after SSE3: POPCNT, LZCNT, MOVBE, ADX, RDRAND, FSGSBASE, CRC32 (SDM
+// 2).
+#include <array>
 #include <bit>
 
 #include "cpu/access.h"
 #include "cpu/canonical.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpuid.h"
 #include "cpu/effective_address.h"
 #include "cpu/segmentation.h"
@@ -13,8 +16,6 @@
 namespace relic86 {
 
 namespace {
-
-constexpr u64 kCr4Tsd = 1u << 2;
 
 Flow set_alignment_flag(Cpu& cpu, bool on) {
   CpuState& state = cpu.state();
@@ -27,7 +28,6 @@ Flow set_alignment_flag(Cpu& cpu, bool on) {
 }  // namespace
 
 bool user_may_store(Cpu& cpu) {
-  constexpr u64 kCr4Umip = 1u << 11;
   if ((cpu.state().cr4 & kCr4Umip) == 0 || cpu.state().mode.cpl == 0) return true;
   cpu.raise(Vector::GeneralProtection, 0);
   return false;
@@ -151,7 +151,6 @@ Flow rdrand(Cpu& cpu, const Insn& insn) {
 
 namespace {
 
-constexpr u64 kCr4Fsgsbase = 1u << 16;
 // RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE by ModRM.reg.
 Segment& named_segment(CpuState& state, const Insn& insn) { return state.segment[(insn.reg & 1) != 0 ? kGs : kFs]; }
 
@@ -172,6 +171,44 @@ Flow write_segment_base(Cpu& cpu, const Insn& insn) {
   segment.base = base;
   derive_limits(state, segment);
   return Flow::Stop;
+}
+
+// --- CRC32: the Castagnoli polynomial, reflected ---
+
+namespace {
+
+constexpr std::array<u32, 256> crc_table() {
+  constexpr u32 kPolynomial = 0x82F63B78;
+  std::array<u32, 256> table{};
+  for (u32 byte = 0; byte < table.size(); byte++) {
+    u32 value = byte;
+    for (int bit = 0; bit < 8; bit++) value = value >> 1 ^ ((value & 1) != 0 ? kPolynomial : 0);
+    table[byte] = value;
+  }
+  return table;
+}
+constexpr auto kCrcTable = crc_table();
+
+Flow accumulate(Cpu& cpu, const Insn& insn, u64 source, unsigned bytes) {
+  CpuState& state = cpu.state();
+  u32 crc = state.gpr32(insn.reg);
+  for (unsigned i = 0; i < bytes; i++, source >>= 8) crc = crc >> 8 ^ kCrcTable[(crc ^ source) & 0xFF];
+  state.set_gpr32(insn.reg, crc);
+  return Flow::Next;
+}
+
+}  // namespace
+
+Flow crc32(Cpu& cpu, const Insn& insn) {
+  const unsigned bytes = operand_bytes(insn);
+  u64 source = 0;
+  if (!read_rm(cpu, insn, bytes, source)) return Flow::Fault;
+  return accumulate(cpu, insn, source, bytes);
+}
+Flow crc32_byte(Cpu& cpu, const Insn& insn) {
+  u64 byte = 0;
+  if (!read_rm(cpu, insn, 1, byte)) return Flow::Fault;
+  return accumulate(cpu, insn, byte, 1);
 }
 
 }  // namespace relic86

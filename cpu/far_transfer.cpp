@@ -1,6 +1,7 @@
 // JMP, CALL and RET far, IRET (SDM 3A 5.8, 6.12; SDM 2 pseudo-code of the instructions).
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpuid.h"
 #include "cpu/direct_transfers.h"
 #include "cpu/effective_address.h"
@@ -349,8 +350,6 @@ Flow iret_from_task(Cpu& cpu, const Insn& insn) {
   if (!switch_task(cpu, selector, tss, TaskSwitchCause::Iret, next_eip(state, insn), 0)) return Flow::Fault;
   return Flow::StopAt;
 }
-
-constexpr u64 kCr4Vme = 1u << 0;
 
 // IRET in virtual-8086 mode (SDM 3A 20.2.7, 20.3.3).
 Flow iret_in_v86(Cpu& cpu, const Insn& insn) {

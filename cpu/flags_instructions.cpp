@@ -1,12 +1,11 @@
 // PUSHF, POPF, CLI, STI with IOPL, VME and PVI rules (SDM 2; SDM 3A 20.3, 20.4).
 #include "cpu/access.h"
+#include "cpu/control_bits.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86 {
 
 namespace {
-
-constexpr u64 kCr4Vme = 1u << 0, kCr4Pvi = 1u << 1;
 
 unsigned iopl(const CpuState& state) { return state.system_flags >> 12 & 3; }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpu_dump.h"
 #include "cpu/debug_registers.h"
 #include "cpu/direct_transfers.h"
@@ -13,8 +14,6 @@
 namespace relic86 {
 
 namespace {
-
-constexpr u64 kCr4Vme = 1u << 0;
 
 using Event = DeliveredEvent;
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpuid.h"
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
@@ -12,8 +13,6 @@
 namespace relic86 {
 
 namespace {
-
-constexpr u64 kCr4Tsd = 1u << 2, kCr4Pce = 1u << 8;
 
 // The TSC counts nanoseconds of guest time: 1 GHz.
 u64 tsc_now(const Cpu& cpu) { return static_cast<u64>(cpu.clock().now()); }

@@ -4,12 +4,13 @@
 #include <cstring>
 
 #include "cpu/access.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpu.h"
 #include "cpu/effective_address.h"
 
 namespace relic86::simd {
 
-inline constexpr u32 kCr0Em = 1u << 2, kCr0Ts = 1u << 3, kCr4OsFxsr = 1u << 9, kCr4OsXmmExcpt = 1u << 10;
+inline constexpr u32 kCr0Em = 1u << 2, kCr0Ts = 1u << 3;
 
 inline u64 offset_of(const CpuState& state, const Insn& insn) { return effective_address(state, insn); }
 inline SegmentName segment_of(const Insn& insn) { return static_cast<SegmentName>(insn.segment); }

@@ -3,12 +3,9 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
-#include <limits>
 
 #include "cpu/simd_instructions.h"
 #include "cpu/simd_operands.h"
-#include "cpu/sized_access.h"
-#include "cpu/system_instructions.h"
 
 namespace relic86 {
 
@@ -328,55 +325,5 @@ Flow pcmpestrm(Cpu& cpu, const Insn& insn) { return compare_strings<Lengths::Exp
 Flow pcmpestri(Cpu& cpu, const Insn& insn) { return compare_strings<Lengths::Explicit, Answer::Index>(cpu, insn); }
 Flow pcmpistrm(Cpu& cpu, const Insn& insn) { return compare_strings<Lengths::Implicit, Answer::Mask>(cpu, insn); }
 Flow pcmpistri(Cpu& cpu, const Insn& insn) { return compare_strings<Lengths::Implicit, Answer::Index>(cpu, insn); }
-
-// --- CRC32: the Castagnoli polynomial, reflected ---
-
-namespace {
-
-constexpr std::array<u32, 256> crc_table() {
-  constexpr u32 kPolynomial = 0x82F63B78;
-  std::array<u32, 256> table{};
-  for (u32 byte = 0; byte < table.size(); byte++) {
-    u32 value = byte;
-    for (int bit = 0; bit < 8; bit++) value = value >> 1 ^ ((value & 1) != 0 ? kPolynomial : 0);
-    table[byte] = value;
-  }
-  return table;
-}
-constexpr auto kCrcTable = crc_table();
-
-Flow accumulate(Cpu& cpu, const Insn& insn, u64 source, unsigned bytes) {
-  CpuState& state = cpu.state();
-  u32 crc = state.gpr32(insn.reg);
-  for (unsigned i = 0; i < bytes; i++, source >>= 8) crc = crc >> 8 ^ kCrcTable[(crc ^ source) & 0xFF];
-  state.set_gpr32(insn.reg, crc);
-  return Flow::Next;
-}
-
-}  // namespace
-
-Flow crc32(Cpu& cpu, const Insn& insn) {
-  const unsigned bytes = operand_bytes(insn);
-  u64 source = 0;
-  if (!read_rm(cpu, insn, bytes, source)) return Flow::Fault;
-  return accumulate(cpu, insn, source, bytes);
-}
-namespace {
-// AH to BH without a REX prefix.
-u8 byte_register(const CpuState& state, const Insn& insn, unsigned index) {
-  const bool high = index >= 4 && index < 8 && (insn.flags & kInsnRex) == 0;
-  return static_cast<u8>(high ? state.gpr[index & 3] >> 8 : state.gpr[index]);
-}
-}  // namespace
-
-Flow crc32_byte(Cpu& cpu, const Insn& insn) {
-  u8 byte = 0;
-  if (!insn.memory()) {
-    byte = byte_register(cpu.state(), insn, insn.rm);
-  } else if (!cpu.read(operand_segment(insn), effective_address(cpu.state(), insn), byte)) {
-    return Flow::Fault;
-  }
-  return accumulate(cpu, insn, byte, 1);
-}
 
 }  // namespace relic86

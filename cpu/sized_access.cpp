@@ -11,8 +11,12 @@ bool read_sized(Cpu& cpu, SegmentName segment, u64 offset, unsigned bytes, u64& 
   if (bytes == 8) return cpu.read(segment, offset, value);
   u32 half = 0;
   u16 word = 0;
-  if (!(bytes == 4 ? cpu.read(segment, offset, half) : cpu.read(segment, offset, word))) return false;
-  value = bytes == 4 ? half : word;
+  u8 byte = 0;
+  const bool read = bytes == 4   ? cpu.read(segment, offset, half)
+                    : bytes == 2 ? cpu.read(segment, offset, word)
+                                 : cpu.read(segment, offset, byte);
+  if (!read) return false;
+  value = bytes == 4 ? half : bytes == 2 ? word : byte;
   return true;
 }
 
@@ -34,7 +38,9 @@ void write_sized_register(CpuState& state, unsigned index, unsigned bytes, u64 v
 bool read_rm(Cpu& cpu, const Insn& insn, unsigned bytes, u64& value) {
   const CpuState& state = cpu.state();
   if (insn.memory()) return read_sized(cpu, operand_segment(insn), effective_address(state, insn), bytes, value);
-  value = state.gpr[insn.rm] & (~u64{0} >> (64 - bytes * 8));
+  const bool high = bytes == 1 && insn.rm >= 4 && insn.rm < 8 && (insn.flags & kInsnRex) == 0;  // AH to BH
+  const u64 whole = high ? state.gpr[insn.rm & 3] >> 8 : state.gpr[insn.rm];
+  value = whole & (~u64{0} >> (64 - bytes * 8));
   return true;
 }
 

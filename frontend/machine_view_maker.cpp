@@ -53,7 +53,8 @@ void add_saved(Machine& machine, MachineView& view, SavedPictures& pictures) {
 std::string folder_of(Machine& machine) {
   std::error_code failure;
   const std::string folder = state_folder(machine.options());
-  const std::filesystem::path absolute = std::filesystem::weakly_canonical(folder, failure);
+  const std::filesystem::path absolute =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(folder, failure), failure);
   return failure ? folder : absolute.string();
 }
 

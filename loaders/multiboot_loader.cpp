@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/comma_list.h"
 #include "devices/chipset/fw_cfg.h"
 #include "loaders/kernel_loader.h"
 #include "loaders/little_endian.h"
@@ -179,18 +180,8 @@ struct Module {
 
 // "file arguments,file arguments"; ",," stands for a comma.
 Result<std::vector<Module>> load_modules(const KernelOptions& options) {
-  std::vector<std::string> texts(options.initrd.empty() ? 0 : 1);
-  for (std::size_t i = 0; i < options.initrd.size(); i++) {
-    const bool comma = options.initrd[i] == ',';
-    if (comma && i + 1 < options.initrd.size() && options.initrd[i + 1] == ',') {
-      texts.back() += ',';
-      i++;
-    } else if (comma) {
-      texts.emplace_back();
-    } else {
-      texts.back() += options.initrd[i];
-    }
-  }
+  std::vector<std::string> texts;
+  if (!options.initrd.empty()) texts = split_at_commas(options.initrd);
   std::vector<Module> modules;
   for (std::string& text : texts) {
     text.erase(0, std::min(text.find_first_not_of(' '), text.size()));

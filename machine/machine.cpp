@@ -179,6 +179,7 @@ End Machine::run_until(const std::function<bool()>& done) {
 void Machine::turn(u64 limit) {
   if (travel_->asked() && paused_) return travel_->carry_out();
   pass_stride();
+  const bool was_paused = paused_;
   serve_host();
   if (end_ != End::None) return;
   if (paused_) {
@@ -186,6 +187,7 @@ void Machine::turn(u64 limit) {
     last_served_ = 0;
     return;
   }
+  if (was_paused) return;  // Resumed just now: a replay keeps its first state before anything runs.
   if (debugger_->stepping() && !board_->suspended()) [[unlikely]] {
     run_step();
   } else {

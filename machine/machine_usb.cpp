@@ -12,13 +12,6 @@ namespace relic86 {
 
 namespace {
 
-std::string id_of(const DeviceOption& device) {
-  for (const auto& [key, word] : device.properties) {
-    if (key == "id") return word;
-  }
-  return {};
-}
-
 Error recorded() {
   return Error{"a recorded run, or its replay, keeps the devices that it began with; name them on the command line"};
 }
@@ -32,9 +25,9 @@ Result<> Machine::plug_usb(const DeviceOption& device) {
   if (board_->usb() == nullptr)
     return Error{fmt::format("{}: there is no USB controller; start the machine with -usb", device.name)};
   if (inputs_->recording() || inputs_->replaying()) return recorded();
-  const std::string id = id_of(device);
+  const std::string id(device.property("id"));
   if (!id.empty() && std::any_of(options_.all_devices.begin(), options_.all_devices.end(),
-                                 [&](const DeviceOption& each) { return id_of(each) == id; }))
+                                 [&](const DeviceOption& each) { return each.property("id") == id; }))
     return Error{fmt::format("Duplicate device ID '{}'", id)};
   if (auto plugged = board_->usb()->plug(std::move(*config.value())); !plugged)
     return Error{fmt::format("{}: {}", device.name, plugged.message())};
@@ -52,7 +45,7 @@ Result<> Machine::unplug_usb(const std::string& id) {
   if (gone.empty()) return Error{fmt::format("Device '{}' cannot be unplugged", id)};
   for (const std::string& name : gone) {
     if (name.empty()) continue;  // a hub that the machine put there by itself
-    std::erase_if(options_.all_devices, [&](const DeviceOption& each) { return id_of(each) == name; });
+    std::erase_if(options_.all_devices, [&](const DeviceOption& each) { return each.property("id") == name; });
     deleted_device_ = name;
     announce(MachineEvent::DeviceDeleted);
   }

@@ -14,6 +14,12 @@
 
 namespace relic86 {
 
+std::string_view DeviceOption::property(std::string_view key) const {
+  const auto found =
+      std::find_if(properties.rbegin(), properties.rend(), [key](const auto& each) { return each.first == key; });
+  return found == properties.rend() ? std::string_view() : found->second;
+}
+
 namespace {
 
 using Text = std::string_view;
@@ -29,10 +35,7 @@ Result<> set_property(Options& options, Text value) {
   const std::string word(value.substr(equals + 1));
   if (parts[0] == "device") {
     for (DeviceOption& device : options.devices) {
-      const bool named = std::any_of(device.properties.begin(), device.properties.end(), [&](const auto& property) {
-        return property.first == "id" && property.second == parts[1];
-      });
-      if (!named) continue;
+      if (device.property("id") != parts[1]) continue;
       device.properties.emplace_back(key, word);
       return {};
     }

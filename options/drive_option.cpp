@@ -242,7 +242,9 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
     if (drive.id != id) continue;
     if (drive.interface != Interface::None)
       return Error{
-          fmt::format("-device {}: drive={} has its place already; give that -drive if=none", device.name, id)};
+          fmt::format("-device {}: drive={} belongs to another device already; give that -drive if=none, and each "
+                      "device a drive of its own",
+                      device.name, id)};
     return &drive;
   }
   return Error{fmt::format("-device {}: drive={}: there is no -drive with id={}, nor a -blockdev with this node-name",
@@ -251,16 +253,15 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
 
 // The drive of a -device usb-storage. The device itself is the machine's.
 Result<bool> take_usb_drive(Options& options, const DeviceOption& device) {
-  const auto named = std::find_if(device.properties.begin(), device.properties.end(),
-                                  [](const auto& property) { return property.first == "drive"; });
-  if (named == device.properties.end() || named->second.empty())
+  const std::string named(device.property("drive"));
+  if (named.empty())
     return Error{fmt::format("-device {}: drive= is missing; name the id of a -drive with if=none", device.name)};
-  auto found = find_drive(options, device, named->second);
+  auto found = find_drive(options, device, named);
   if (!found) return found.error();
   if (!keep_for_usb(options, *found.value()))
     return Error{
         fmt::format("-device {}: drive={}: a disk with a file is needed; CD-ROM drives exist on IDE (-device ide-cd)",
-                    device.name, named->second)};
+                    device.name, named)};
   return false;
 }
 

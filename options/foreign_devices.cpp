@@ -130,7 +130,7 @@ std::string_view foreign_device_reason(std::string_view name) {
   }
   // A processor of the device tree: "qemu32-i386-cpu".
   constexpr Text kProcessor = "-cpu";
-  if (name.ends_with(kProcessor)) return "there is one processor, and -cpu MODEL says which";
+  if (name.ends_with(kProcessor)) return "-smp N makes processors, and -cpu MODEL says which";
   return {};
 }
 

@@ -70,7 +70,7 @@ constexpr ForeignOption kForeign[] = {
     {"runas", true, Refuse, "the program does not change its user; start it with sudo -u USER"},
     {"chroot", true, Refuse, "the program does not change its root folder; start it with chroot DIR"},
     {"add-fd", true, Refuse, "open files are not handed over in sets; name the file, or /dev/fd/N"},
-    {"numa", true, Refuse, "a machine with one processor has no NUMA nodes; leave the option out"},
+    {"numa", true, Refuse, "all memory is one node; leave the option out"},
     {"iscsi", true, Refuse, "there is no iSCSI initiator; attach the target to the host and name its /dev node"},
     {"plugin", true, Refuse, "there are no plugins; -d LIST -D FILE logs, -gdb serves a debugger"},
     {"dump-vmstate", true, Refuse, "machines do not migrate; 'info state' in the monitor prints a machine's state"},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/comma_list.h"
 #include "base/nearest.h"
 #include "options/option_rows.h"
 #include "options/option_text.h"
@@ -97,7 +98,11 @@ class MachineFileReader {
     }
     auto word = scalar(value);
     if (!word) return mistake(member, "must be a text in quotes, a number, a list of them, or a table of properties");
-    if (option_names_file(option)) word = resolve(*word);
+    if (option == "initrd") {
+      word = resolve_modules(*word);
+    } else if (option_names_file(option)) {
+      word = resolve(*word);
+    }
     return apply(member, option, *word);
   }
 
@@ -116,7 +121,7 @@ class MachineFileReader {
       if (prefix.empty() && contains(kPathProperties, property.key)) word = resolve(*word);
       if (!words.empty()) words += ',';
       words += prefix + property.key + '=';
-      for (const char c : *word) words.append(c == ',' ? 2 : 1, c);
+      words += double_commas(*word);
     }
     return {};
   }
@@ -136,6 +141,17 @@ class MachineFileReader {
     }
     if (path.empty() || path.front() == '/') return path;
     return (folder_ / path).lexically_normal().string();
+  }
+
+  // "FILE ARGUMENTS,FILE ARGUMENTS": the modules of a multiboot kernel.
+  std::string resolve_modules(const std::string& list) const {
+    std::string resolved;
+    for (const std::string& module : split_at_commas(list)) {
+      const std::size_t file_end = std::min(module.find(' '), module.size());
+      if (!resolved.empty()) resolved += ',';
+      resolved += double_commas(resolve(module.substr(0, file_end)) + module.substr(file_end));
+    }
+    return resolved;
   }
 
   Result<> apply(const TomlMember& member, Text option, const std::string& value) {

@@ -240,14 +240,4 @@ Result<> set_ram(Options& options, Text value) {
   return {};
 }
 
-// -smp [cpus=]N,maxcpus=..,sockets=..,dies=..,cores=..,threads=..; several add up (smp_option.h).
-Result<> set_smp(Options& options, Text value) {
-  for (const auto& [key, word] : parse_properties(value)) {
-    const bool bare = word.empty();
-    if (auto set = options.smp.set(bare ? "cpus" : key, bare ? key : word); !set)
-      return Error{fmt::format("-smp {}: {}", value, set.message())};
-  }
-  return {};
-}
-
 }  // namespace relic86

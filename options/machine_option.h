@@ -1,4 +1,4 @@
-// -machine, -accel, -m and -smp.
+// -machine, -accel and -m.
 #pragma once
 
 #include <string_view>
@@ -7,9 +7,8 @@
 
 namespace relic86 {
 
-// -m [size=]SIZE and -smp, which must amount to one processor.
+// -m [size=]SIZE.
 Result<> set_ram(Options& options, std::string_view value);
-Result<> set_smp(Options& options, std::string_view value);
 Result<> set_machine(Options& options, std::string_view value);
 // -usb and -machine usb=: as -device piix3-usb-uhci before all other devices.
 void set_usb(Options& options, bool on);

@@ -22,6 +22,7 @@
 #include "options/object_option.h"
 #include "options/option_text.h"
 #include "options/options.h"
+#include "options/processors_option.h"
 #include "options/run_option.h"
 #include "options/sandbox_option.h"
 #include "options/short_drive_option.h"
@@ -201,7 +202,8 @@ constexpr OptionRow kRows[] = {
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
     {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
-    {"host-features", "LIST", "host instructions not to use: -sse3,-ssse3", store<&Options::host_features>},
+    {"host-features", "LIST", "host instructions not to use: -sse3,-ssse3,-sse4.1,-sse4.2",
+     store<&Options::host_features>},
     {"deterministic-fpu", "", "FSIN, RCPPS and relatives without the host's unit", enable<&Options::deterministic_fpu>},
 };
 

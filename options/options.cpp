@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/log.h"
 #include "base/nearest.h"
 #include "options/audio_option.h"
@@ -12,6 +10,7 @@
 #include "options/machine_option.h"
 #include "options/named_machine_option.h"
 #include "options/option_rows.h"
+#include "options/processors_option.h"
 #include "options/speed_option.h"
 #include "options/version.h"
 
@@ -19,23 +18,6 @@ namespace relic86 {
 namespace {
 
 using Text = std::string_view;
-
-Result<> resolve_processors(Options& options) {
-  const SmpWords& smp = options.smp;
-  auto processors = smp.resolve();
-  if (!processors) return processors.error();
-  options.processors = processors.value();
-  const auto words = {smp.cpus, smp.maxcpus, smp.sockets, smp.dies, smp.clusters, smp.cores, smp.threads};
-  if (std::find(words.begin(), words.end(), u64{0}) != words.end())
-    options.warnings.emplace_back("-smp: deprecated CPU topology: its numbers must be greater than zero");
-  if (!options.asks_for_threads) return {};
-  if (options.icount)
-    return Error{"-accel thread=multi: No MTTCG when icount is enabled; say thread=single, or leave -icount out"};
-  if (options.processors.count > 1)
-    options.warnings.emplace_back(
-        "-accel thread=multi: processors take turns on one host thread, as with thread=single");
-  return {};
-}
 
 // What concerns several options, once all are known.
 Result<> resolve(Options& options) {

@@ -91,6 +91,9 @@ struct SandboxOption {
 struct DeviceOption {
   std::string name;
   std::vector<std::pair<std::string, std::string>> properties;
+
+  // The value of a property, of several the last; empty: it is not there.
+  std::string_view property(std::string_view key) const;
 };
 
 // An option that was carried out, for messages about it: by a key of a machine file, or on the command line.
@@ -111,7 +114,7 @@ struct Options {
   std::string refused_accel;  // what the last -accel says that named no engine of ours
   std::string jit_opt;
   bool jit_stats = false;
-  std::string host_features;       // --host-features: "-sse3,-ssse3"
+  std::string host_features;       // --host-features: "-sse3,-sse4.2"
   bool deterministic_fpu = false;  // --deterministic-fpu
   std::optional<u64> seed;         // -seed: of RDRAND and RDSEED
   bool smm = true;                 // -machine smm=

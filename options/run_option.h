@@ -1,4 +1,5 @@
-// How a machine is run, and ends: -name, -action, --on-close; -compat and -seed, which change nothing.
+// How a machine is run, and ends: -name, -action, --on-close; -seed, where RDRAND begins; -compat, which changes
+// nothing.
 #pragma once
 
 #include <string_view>

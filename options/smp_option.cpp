@@ -55,17 +55,17 @@ Result<ProcessorTopology> SmpWords::resolve() const {
   if (count == 0) count = most;
   const std::string product = fmt::format("sockets ({}) * dies ({}) * cores ({}) * threads ({})", s, d, c, t);
   if (places != most)
-    return Error{fmt::format("Invalid CPU topology: product of the hierarchy must match maxcpus: {} != maxcpus ({})",
-                             product, most)};
+    return Error{fmt::format(
+        "-smp: Invalid CPU topology: product of the hierarchy must match maxcpus: {} != maxcpus ({})", product, most)};
   if (most < count)
     return Error{
-        fmt::format("Invalid CPU topology: maxcpus must be equal to or greater than smp: {} == maxcpus ({}) < "
+        fmt::format("-smp: Invalid CPU topology: maxcpus must be equal to or greater than smp: {} == maxcpus ({}) < "
                     "smp_cpus ({})",
                     product, most, count)};
 
   if (most > kMostProcessors)
     return Error{
-        fmt::format("Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is {}", most, kMostProcessors)};
+        fmt::format("-smp: Invalid SMP CPUs {}. The max CPUs supported by machine 'pc' is {}", most, kMostProcessors)};
   ProcessorTopology topology;
   topology.count = static_cast<unsigned>(count);
   topology.most = static_cast<unsigned>(most);

@@ -116,7 +116,7 @@ template <class W>
 ExecValue<W> ExecBuilderOf<kLong>::shrd(Value<W> a, Value<W> filler, Value<u8> count) {
   const unsigned n = shift_count<W>(count);
   if (n == 0) return a;
-  using Both = std::conditional_t<sizeof(W) == 8, u128, u64>;
+  using Both = typename ExecWidths<W>::Ring;
   Both both;
   bool defined = true;
   if constexpr (sizeof(W) == 2) {

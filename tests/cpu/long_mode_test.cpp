@@ -164,7 +164,6 @@ TEST(LongMode, SwapgsSaysWhatAccessesNeed) {
   EXPECT_EQ(s.segment[kGs].kind, flat);
 }
 
-// EFER.FFXSR: FXSAVE and FXRSTOR of ring 0 leave the XMM registers alone.
 // SYSCALL that masks TF does not trap, SYSRET that sets it does before the program goes on.
 TEST(LongMode, TrapOfSyscallAndSysretIsTfAfterwards) {
   constexpr u64 kBs = 1u << 14;
@@ -273,6 +272,7 @@ TEST(LongMode, RandomNumbers) {
   EXPECT_NE(draw().first, draw().second);
 }
 
+// EFER.FFXSR: FXSAVE and FXRSTOR of ring 0 leave the XMM registers alone.
 TEST(LongMode, FastFxsave) {
   LongMachine m;
   CpuState& s = m.state();

@@ -121,6 +121,8 @@ TEST_F(MachineFiles, Mistakes) {
             "-help without its dash");
   EXPECT_EQ(refusal("\nmemory = \"lots\"\n"),
             "dos.toml:2: memory: -m lots: 'lots' is not a size; give megabytes or a size such as 64M or 1G");
+  EXPECT_EQ(refusal("vcpus = 33\n"),
+            "dos.toml:1: vcpus: -smp: Invalid SMP CPUs 33. The max CPUs supported by machine 'pc' is 32");
   EXPECT_EQ(refusal("vcpus = \"two\"\n"),
             "dos.toml:1: vcpus: -smp two: 'two' is not a number; give the number of processors, 1 to 32");
   EXPECT_EQ(refusal("usb = \"yes\"\n"), "dos.toml:1: usb: is a switch; write true or false");
@@ -183,6 +185,11 @@ chardev = { backend = "null", id = "c", logfile = "c.log" }
   EXPECT_EQ(made.drives.at(0).file, "fat:rw:" + in_folder("sub"));
   EXPECT_EQ(made.icount.value().record_file, in_folder("run.rec"));
   EXPECT_EQ(made.char_devices.at(0).log_file, in_folder("c.log"));
+}
+
+TEST_F(MachineFiles, ModulesCountFromTheFilesFolderEach) {
+  const Options made = options("initrd = \"a x/../y,b,,c z,/d\"\n");
+  EXPECT_EQ(made.initrd, (folder_ / "a").string() + " x/../y," + (folder_ / "b").string() + ",,c z,/d");
 }
 
 // --new makes a machine, and nothing else that stands beside it has an effect.

@@ -241,17 +241,21 @@ TEST(Smp, Topologies) {
   EXPECT_EQ(shape({"-smp", "2,dies=2"}), (Shape{2, 2, 1, 2, 1, 1}));
   EXPECT_EQ(shape({"-smp", "8,cores=2,threads=2"}), (Shape{8, 8, 2, 1, 2, 2}));
   EXPECT_EQ(shape({"-smp", "2", "-smp", "3"}), (Shape{3, 3, 1, 1, 3, 1}));
-  EXPECT_EQ(refusal({"-smp", "2,maxcpus=1"}),
-            "Invalid CPU topology: maxcpus must be equal to or greater than smp: sockets (1) * dies (1) * cores (1) * "
-            "threads (1) == maxcpus (1) < smp_cpus (2)");
-  EXPECT_EQ(refusal({"-smp", "5,cores=2"}),
-            "Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores (2) * "
-            "threads (1) != maxcpus (5)");
-  EXPECT_EQ(refusal({"-smp", "2,sockets=2", "-smp", "cores=2"}),
-            "Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores (2) * "
-            "threads (0) != maxcpus (2)");
-  EXPECT_EQ(refusal({"-smp", "33"}), "Invalid SMP CPUs 33. The max CPUs supported by machine 'pc' is 32");
-  EXPECT_EQ(refusal({"-smp", "99999999999"}), "Invalid SMP CPUs 65535. The max CPUs supported by machine 'pc' is 32");
+  EXPECT_EQ(
+      refusal({"-smp", "2,maxcpus=1"}),
+      "-smp: Invalid CPU topology: maxcpus must be equal to or greater than smp: sockets (1) * dies (1) * cores (1) * "
+      "threads (1) == maxcpus (1) < smp_cpus (2)");
+  EXPECT_EQ(
+      refusal({"-smp", "5,cores=2"}),
+      "-smp: Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores (2) * "
+      "threads (1) != maxcpus (5)");
+  EXPECT_EQ(
+      refusal({"-smp", "2,sockets=2", "-smp", "cores=2"}),
+      "-smp: Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores (2) * "
+      "threads (0) != maxcpus (2)");
+  EXPECT_EQ(refusal({"-smp", "33"}), "-smp: Invalid SMP CPUs 33. The max CPUs supported by machine 'pc' is 32");
+  EXPECT_EQ(refusal({"-smp", "99999999999"}),
+            "-smp: Invalid SMP CPUs 65535. The max CPUs supported by machine 'pc' is 32");
   EXPECT_NE(refusal({"-smp", "2,clusters=2"}).find("clusters not supported"), std::string::npos);
   EXPECT_NE(refusal({"-smp", "corse=1"}).find("unknown property"), std::string::npos);
 }

@@ -1,0 +1,27 @@
+// The bits of CR4 that relic86 knows (SDM 3A 2.5).
+#pragma once
+
+#include "base/types.h"
+
+namespace relic86 {
+
+enum Cr4Bits : u64 {
+  kCr4Vme = 1u << 0,
+  kCr4Pvi = 1u << 1,
+  kCr4Tsd = 1u << 2,
+  kCr4De = 1u << 3,
+  kCr4Pse = 1u << 4,
+  kCr4Pae = 1u << 5,
+  kCr4Mce = 1u << 6,
+  kCr4Pge = 1u << 7,
+  kCr4Pce = 1u << 8,
+  kCr4OsFxsr = 1u << 9,
+  kCr4OsXmmExcpt = 1u << 10,
+  kCr4Umip = 1u << 11,
+  kCr4Fsgsbase = 1u << 16,
+  kCr4Pcide = 1u << 17,
+  kCr4Smep = 1u << 20,
+  kCr4Smap = 1u << 21,
+};
+
+}  // namespace relic86
