@@ -117,7 +117,10 @@ const u8* Translator::known_entry() {
   const LinAddr linear(code_linear());
   const Privilege privilege = cpu_.privilege();
   Tlb& tlb = cpu_.mmu().tlb();
-  if (state_.mode.code64 && !options_.quick) tlb.bring_inline(linear, privilege, &HighTlbSlot::code);
+  if (state_.mode.code64 && !options_.quick) {  // of the page behind, too: a block may run on to it
+    for (const u64 place : {linear.raw, linear.raw + kPageSize})
+      tlb.bring_inline(LinAddr(place), privilege, &HighTlbSlot::code);
+  }
   if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
   u64 page = tlb.code_entry(linear, privilege);
   if (page == 0) {

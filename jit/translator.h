@@ -62,6 +62,7 @@ struct TranslatorOptions {
   bool verify = kVerifies;  // every block's IR is checked (jit/ir/verifier.h): a broken rule is a bug, and ends the run
   bool long_mode = true;    // code of long mode is translated
   bool quick = true;        // slots of the inline table are filled without C++ for 64-bit code
+  bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
   bool ports = true;        // IN and OUT call their device without their handlers' way through CpuState
 };
 

@@ -43,7 +43,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"verify", &jit::TranslatorOptions::verify},
                                 {"compound", &jit::TranslatorOptions::compound},
                                 {"long", &jit::TranslatorOptions::long_mode},
-                                {"quick", &jit::TranslatorOptions::quick}};
+                                {"quick", &jit::TranslatorOptions::quick},
+                                {"copies", &jit::TranslatorOptions::copies}};
 
 std::string switch_names() {
   std::string names;

@@ -38,6 +38,7 @@ bool Emitter::run() {
   translation_.count = static_cast<u32>(ir_.insns.size());
   for (const PageGroup& group : ir_.groups) left_.push_back(group.accesses);
   trap_exits_.resize(ir_.insns.size());
+  note_registers();
   u32 written = 0;
   for (const InsnIr& each : ir_.insns) {
     written_before_.push_back(written);
@@ -67,6 +68,7 @@ bool Emitter::run() {
   index_ = ir_.insns.size() - 1;
   if (!ended_) fall_through_exit();
   // Deferred code may defer more.
+  deferring_ = true;
   for (std::size_t i = 0; i < deferred_.size(); ++i) {
     const auto code = std::move(deferred_[i]);
     code();
@@ -93,6 +95,10 @@ void Emitter::instruction() {
   for (const SharedPage& page : shared_) {
     if (page.host != 0) free_ &= ~(1u << page.host);
   }
+  for (std::size_t reg = kPinned; reg < hosts_.size(); ++reg) {
+    if (has_host(static_cast<u32>(reg))) free_ &= ~(1u << hosts_[reg]);
+  }
+  busy_ = 0;
   pinned_ = 0;
   if (insn().native != nullptr) {
     native();
@@ -119,6 +125,7 @@ void Emitter::count_uses() {
 void Emitter::node(u16 id) {
   const Node& n = at(id);
   Value& value = values_[id];
+  busy_ = 0;
   switch (n.op) {
     case Op::Constant:
       value.kind = Value::Constant;
@@ -127,7 +134,8 @@ void Emitter::node(u16 id) {
     case Op::PatchedImmediate: patched_immediate(id); break;
     case Op::GetRegister:
       value.reg = register_of(n);
-      value.kind = names_high_byte(n) ? Value::High : value.reg < kPinned ? Value::Guest : Value::Stored;
+      hold_for_reads(value.reg);
+      value.kind = names_high_byte(n) ? Value::High : has_host(value.reg) ? Value::Guest : Value::Stored;
       break;
     case Op::SetRegister: set_register(id); break;
     case Op::SetRegisterIf: set_register_if(id); break;
@@ -248,7 +256,7 @@ void Emitter::patched_immediate(u16 id) {
 }
 
 u8 Emitter::take() {
-  if (free_ == 0 && !evict_page()) {
+  if (free_ == 0 && !drop_copy(0) && !evict_page()) {
     failed_ = true;
     return static_cast<u8>(kTemporaries[0]);
   }
@@ -321,8 +329,11 @@ void Emitter::lea_long_address(const Gp& to, const Node& n, i32 extra) {
     return;
   }
   const bool based = n.base != kNoRegister, indexed = n.index != kNoRegister;
-  const bool base_stored = based && n.base >= kPinned, index_stored = indexed && n.index >= kPinned;
+  if (based) hold_for_reads(n.base);
+  const bool base_stored = based && !has_host(n.base);
   const Gp base = based && !base_stored ? guest(n.base, 8) : kAddress;
+  if (indexed) hold_for_reads(n.index);
+  const bool index_stored = indexed && !has_host(n.index);
   Gp index = indexed && !index_stored ? guest(n.index, 8) : kAddress;
   u8 temporary = 0;
   if (base_stored) a_.mov(base, gpr(n.base, 8));
@@ -413,7 +424,7 @@ void Emitter::move_to(const Gp& to, u16 id, unsigned bytes) {
   switch (value.kind) {
     case Value::Constant: load_constant(all, value.constant); break;
     case Value::Guest:
-      if (kHostOfGuest[value.reg] != to.id()) a_.mov(all, guest(value.reg, wide));
+      if (hosts_[value.reg] != to.id()) a_.mov(all, guest(value.reg, wide));
       break;
     case Value::Stored: a_.mov(all, gpr(value.reg, wide)); break;
     case Value::Temporary:
@@ -439,8 +450,10 @@ void Emitter::before_write(u8 guest_register, u16 now) {
   }
 }
 
-bool Emitter::destination(u16 id, u8& guest_register) const {
-  return only_setter(id, guest_register) && guest_register < kPinned;
+bool Emitter::destination(u16 id, u8& guest_register) {
+  if (!only_setter(id, guest_register) || !has_host(guest_register)) return false;
+  busy_ |= 1u << guest_register;
+  return true;
 }
 
 i32 Emitter::stored_in(u16 id) const {
@@ -508,33 +521,15 @@ void Emitter::set_register(u16 id) {
   }
 }
 
-// A write of four bytes clears the upper half, as in a host register.
-void Emitter::set_stored_register(u16 id) {
-  const Node& n = at(id);
-  const u8 reg = register_of(n);
-  Value& value = values_[n.a];
-  before_write(reg, id);
-  const unsigned bytes = n.size == 4 ? 8 : n.size;
-  if (value.kind == Value::Constant && (n.size < 4 || fits_immediate(value.constant))) {
-    const i64 number = static_cast<i64>(value.constant);
-    a_.mov(gpr(reg, bytes), n.size == 1   ? static_cast<i8>(number)
-                            : n.size == 2 ? static_cast<i16>(number)
-                                          : static_cast<i32>(number));
-    return;
-  }
-  // Temporaries of four bytes have nothing in their upper halves; of a guest register that is not known.
-  const bool plain = value.kind == Value::Guest && (n.size != 4 || at(n.a).op != Op::GetRegister);
-  a_.mov(gpr(reg, bytes), plain ? guest(value.reg, bytes) : sized(in_temporary(n.a, n.size), bytes));
-}
-
 void Emitter::set_register_if(u16 id) {
   const Node& n = at(id);
   const u8 reg = register_of(n);
   before_write(reg, id);
   const Gp value = sized(in_temporary(n.b, n.size), 8);  // its upper half is empty
   const Truth truth = truth_of(n.a);
-  if (reg < kPinned) {
+  if (has_host(reg)) {
     a_.cmov(truth.code, guest(reg, 8), value);
+    if (reg >= kPinned) a_.mov(gpr(reg, 8), guest(reg, 8));
     return;
   }
   const u8 host = take();
@@ -633,6 +628,7 @@ void Emitter::read_time(ExitPoint* exit) {
 void Emitter::cold() {
   store_x87_pointers();
   data_segment_ = kSegmentCount;
+  drop_copies();
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
   exit->settles_flags = !insn().quiet;
   exit->changes_mode = insn().leaves;

@@ -3,6 +3,7 @@
 // stands behind the block.
 //
 //   emitter.cpp             driver, values and temporaries
+//   emitter_registers.cpp   R8 to R15
 //   emitter_memory.cpp      loads, stores, stack
 //   emitter_arithmetic.cpp  operations
 //   emitter_flags.cpp       flag steps, conditions, the home
@@ -44,6 +45,7 @@ struct EmitterOptions {
   bool aside = true;       // so are pages without plain accesses looked at
   bool watched = true;     // and stores to pages with code are made by such code
   bool quick = true;       // fixed code fills slots of the inline table for 64-bit code
+  bool copies = true;      // a block keeps copies of R8 to R15 in temporaries
 };
 
 class Emitter {
@@ -62,7 +64,7 @@ class Emitter {
 
   // Where a value is.
   struct Value {
-    // Stored: a guest register that has no host register.
+    // Stored: a guest register that has no host register now.
     enum Kind : u8 { Nothing, Guest, High, Stored, Temporary, Constant, Address } kind = Nothing;
     u8 reg = 0;  // guest register (High: 0 to 3), or host number of the temporary
     u64 constant = 0;
@@ -95,13 +97,12 @@ class Emitter {
   // Older values of a guest register that are used later move away before it is written.
   void before_write(u8 guest_register, u16 now);
   // The one SetRegister that takes value id, if it is a plain register of the same width and nothing is in the way.
-  bool destination(u16 id, u8& guest_register) const;
+  bool destination(u16 id, u8& guest_register);
   // Whether that register has a host register or not.
   bool only_setter(u16 id, u8& guest_register) const;
   // Of a result that is in no guest register: the one in CpuState to which it goes at once, else -1.
   i32 stored_in(u16 id) const;
   void set_register(u16 id);
-  void set_stored_register(u16 id);
   void set_register_if(u16 id);
   void load_constant(const Gp& to, u64 value);
   // A guest register where it stands.
@@ -110,6 +111,22 @@ class Emitter {
   void lea_address(const Gp& to, u16 address, i32 extra = 0);  // of an Address
   void lea_long_address(const Gp& to, const Node& n, i32 extra);
   void lea_long(const Gp& to, const Gp* base, const Gp* index, u8 scale, i64 displacement);
+
+  // --- R8 to R15 (emitter_registers.cpp) ---
+  static constexpr u8 kNoHost = 0xFF;
+  void note_registers();
+  std::size_t next_read(u8 reg) const;
+  bool has_host(u32 reg) const { return hosts_[reg] != kNoHost; }
+  bool in_host(const FlagOperand& operand) const {
+    return operand.kind == FlagOperand::Register && has_host(operand.value);
+  }
+  Gp guest(unsigned reg, unsigned bytes);  // of one that has a host register, and keeps it for the present node
+  void hold_for_reads(u8 reg);
+  void hold(u8 reg, u8 host);
+  void drop(u8 reg);
+  void drop_copies();
+  bool drop_copy(std::size_t before);
+  void set_stored_register(u16 id);
 
   // --- Memory ---
   void load(u16 id);
@@ -390,8 +407,10 @@ class Emitter {
   void leave(ExitPoint* exit);
   // Code that stands after the block's, made for the instruction at which it is deferred.
   void defer(std::function<void()> code) {
-    deferred_.push_back([this, index = index_, code = std::move(code)] {
+    deferred_.push_back([this, index = index_, hosts = hosts_, free = free_, code = std::move(code)] {
       index_ = index;
+      hosts_ = hosts;
+      if (mode_.code64) free_ = free;
       code();
     });
   }
@@ -428,6 +447,12 @@ class Emitter {
   std::vector<u16> uses_;
   u32 free_ = 0;    // temporaries, by host number
   u32 pinned_ = 0;  // temporaries of shared pages that the present instruction uses
+  // Of guest registers: where they are, and which the present node uses (bits).
+  std::array<u8, kNoRegister> hosts_{0,       1,       2,       3,       8,       9,       6,       7,
+                                     kNoHost, kNoHost, kNoHost, kNoHost, kNoHost, kNoHost, kNoHost, kNoHost};
+  u32 busy_ = 0;
+  std::vector<u16> registers_read_, registers_replaced_;  // by instruction, bits
+  bool deferring_ = false;                                // code behind the block is being made
   std::array<SharedPage, 4> shared_{};
   std::vector<u32> left_;  // accesses to come, by group
   std::vector<std::function<void()>> deferred_;

@@ -74,6 +74,7 @@ ExitPoint* Emitter::branch_exit(i32 target, Way way) {
 
 // Where an unlinked jump ends. elsewhere: the jump is linked, but does not hold here.
 void Emitter::note_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere) {
+  drop_copies();
   exit->jump_offset = static_cast<u32>(a_.offset()) - 4;
   exit->lazy = record_ != 0;
   if (!exit->lazy) {
@@ -123,6 +124,7 @@ void Emitter::bind_late_jump(ExitPoint* exit, const Label& stub, const Label& el
 void Emitter::passing_jump(ExitPoint* exit) {
   entry_clobbers_ |= written_before_[index_] | flag_need_from(ir_, index_, kArithmeticFlags).clobbered;
   passing_.push_back(exit);
+  drop_copies();
   const Label stub = a_.newLabel();
   a_.long_().jmp(stub);
   exit->jump_offset = static_cast<u32>(a_.offset()) - 4;
@@ -156,6 +158,7 @@ void Emitter::store_page_eip(const Gp& page_eip) {
 // r10 := EIP of the page that lies `pages` behind this one. Jumps to `other` unless its TLB entry leads to the host
 // address that `expected` (patched, or known) says, less one. Uses kAddress and r11.
 u32 Emitter::check_page(i32 pages, u64 expected, const Label& other) {
+  drop_copies();
   load_eip(x86::r10, pages * static_cast<i32>(kPageSize));
   if (mode_.code64) {
     find_long_code(x86::r10, other);
@@ -243,6 +246,7 @@ void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone, Way way) 
 // an entry, or one that is not translated, is left to the dispatcher.
 void Emitter::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   if (undone != 0) a_.add(kRemaining, undone);
+  drop_copies();
   ExitPoint* const exit = new_exit(ExitKind::Indirect, 0);
   exit->from_home = true;
   exit->first_step = exit->last_step;

@@ -29,6 +29,7 @@ void Emitter::push_frame(const Gp& scratch) {
 
 // Where the host's call returns to: r10 holds EIP, the flags are home.
 void Emitter::after_call() {
+  drop_copies();
   from_home_ = home_current_ = true;
   entry_home_ = false;
   record_ = 0;
@@ -41,6 +42,7 @@ void Emitter::after_call() {
 
 void Emitter::direct_call(i32 target) {
   if (!leave_record()) write_home();
+  drop_copies();
   ExitPoint* const exit = branch_exit(target, Way::Branches);
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
   if (linkable(target, code_bytes())) {

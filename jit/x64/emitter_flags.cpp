@@ -4,12 +4,6 @@
 
 namespace relic86::jit::x64 {
 
-namespace {
-
-bool pinned(const FlagOperand& operand) { return operand.kind == FlagOperand::Register && operand.value < kPinned; }
-
-}  // namespace
-
 x86::Mem Emitter::slot(u32 number, u32 bytes) const {
   return area(offsetof(EngineArea, slots) + number * sizeof(u32), bytes);
 }
@@ -76,7 +70,7 @@ asmjit::Operand Emitter::step_operand(const FlagOperand& operand, const Gp& scra
   const unsigned wide = whole(bytes);
   switch (operand.kind) {
     case FlagOperand::Register:
-      if (operand.value < kPinned) return guest(operand.value, bytes);
+      if (has_host(operand.value)) return guest(operand.value, bytes);
       a_.mov(sized(scratch.id(), wide), gpr(operand.value, wide));
       return sized(scratch.id(), bytes);
     case FlagOperand::Immediate:
@@ -96,7 +90,7 @@ void Emitter::fetch_operand(const FlagOperand& operand, unsigned bytes) {
   bool good = true;
   const unsigned wide = whole(bytes);
   const asmjit::Operand from = step_operand(operand, kAddress, wide, good);
-  if (pinned(operand) || operand.kind == FlagOperand::Immediate) {
+  if (in_host(operand) || operand.kind == FlagOperand::Immediate) {
     a_.emit(x86::Inst::kIdMov, sized(kAddress.id(), wide), from);
   }
 }
@@ -104,7 +98,7 @@ void Emitter::fetch_operand(const FlagOperand& operand, unsigned bytes) {
 // The right operand of a repeated step, beside a left one in kAddress.
 asmjit::Operand Emitter::right_operand(const FlagOperand& operand, unsigned bytes) {
   if (operand.kind == FlagOperand::Slot) return slot(operand.value, bytes);
-  if (operand.kind == FlagOperand::Register && !pinned(operand)) return gpr(operand.value, bytes);
+  if (operand.kind == FlagOperand::Register && !in_host(operand)) return gpr(operand.value, bytes);
   bool good = true;
   return step_operand(operand, kAddress, bytes, good);
 }
@@ -142,7 +136,7 @@ bool Emitter::rebuild(const FlagStep& step, u32 mask) {
       } else {
         if (step.op == Op::Add) return false;
         const x86::Inst::Id compare = step.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest;
-        const bool in_place = pinned(step.a);
+        const bool in_place = in_host(step.a);
         if (!in_place) fetch_operand(step.a, bytes);
         const asmjit::Operand right = right_operand(step.b, bytes);
         if (step.op == Op::And && right.isMem()) {
@@ -248,7 +242,7 @@ void Emitter::home_operand(std::size_t offset, const FlagOperand& operand, unsig
   switch (operand.kind) {
     case FlagOperand::None: break;
     case FlagOperand::Register:
-      if (pinned(operand)) {
+      if (in_host(operand)) {
         a_.mov(to, guest(operand.value, bytes));
       } else {
         a_.mov(scratch, gpr(operand.value, bytes));

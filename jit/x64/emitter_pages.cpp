@@ -30,7 +30,7 @@ bool Emitter::evict_page() {
 
 bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment,
                            Mem& place) {
-  if (!options_.share || translation_.unshared || mode_.code64 || n.group == kNoGroup) return false;
+  if (!options_.share || translation_.unshared || n.group == kNoGroup) return false;
   const PageGroup& group = ir_.groups[n.group];
   const u32 left = left_[n.group]--;
   const SharedPage* page = shared_page(n.group);
@@ -46,7 +46,7 @@ bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 disp
 // The groups whose addresses stay are checked before the loop: by entries that are there, else the other variant runs
 // an iteration (a check must not touch a page before the guest does).
 void Emitter::hoist() {
-  if (!options_.share || translation_.unshared || mode_.code64) return;
+  if (!options_.share || translation_.unshared) return;
   std::vector<u16> fixed;
   unsigned moving = 0;
   for (u16 i = 0; i < ir_.groups.size(); ++i) {
@@ -56,10 +56,12 @@ void Emitter::hoist() {
   }
   std::stable_sort(fixed.begin(), fixed.end(),
                    [&](u16 a, u16 b) { return ir_.groups[a].accesses > ir_.groups[b].accesses; });
-  constexpr std::size_t kMost = 2;  // of four temporaries
-  if (const std::size_t most = moving < 2 ? kMost : 1; fixed.size() > most) fixed.resize(most);
+  // Of four temporaries, which 64-bit code needs for R8 to R15, too.
+  const std::size_t most_of_all = mode_.code64 ? 1 : 2;
+  if (const std::size_t most = moving < 2 ? most_of_all : 1; fixed.size() > most) fixed.resize(most);
   if (fixed.empty()) return;
   for (const u16 each : fixed) hoist_group(each);
+  drop_copies();  // an iteration begins without any
   translation_.loop_offset = static_cast<u32>(a_.offset());
 }
 

@@ -252,13 +252,20 @@ void Emitter::load_general() {
   general_ = 0;
   const u8 reg = general_operand();
   if (reg == kNoRegister || reg < kPinned) return;
+  const bool read = !insn().native->general_reg && !insn().native->store;
+  if (read) hold_for_reads(reg);
+  if (read && has_host(reg)) {
+    general_ = static_cast<u8>(guest(reg, 8).id());
+    return;
+  }
   general_ = take();
-  if (!insn().native->general_reg && !insn().native->store) a_.mov(sized(general_, 8), gpr(reg, 8));
+  if (read) a_.mov(sized(general_, 8), gpr(reg, 8));
 }
 
 void Emitter::store_general() {
-  if (general_ == 0) return;
-  if (insn().native->general_reg || insn().native->store) a_.mov(gpr(general_operand(), 8), sized(general_, 8));
+  if (general_ == 0 || (!insn().native->general_reg && !insn().native->store)) return;
+  drop(general_operand());
+  a_.mov(gpr(general_operand(), 8), sized(general_, 8));
 }
 
 // The host's number of an operand in a register.

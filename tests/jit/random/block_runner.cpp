@@ -79,7 +79,7 @@ bool BlockRunner::locate(const ExitPoint& exit, LinAddr& linear) {
     return true;
   }
   linear = machine_.cpu().linear_address(static_cast<SegmentName>(exit.segment), offset);
-  return canonical(linear.raw, exit.size);
+  return canonical(offset) && canonical(linear.raw, exit.size);
 }
 
 // Only a page of RAM gets an entry that the access may use; else the block is left before the instruction.
@@ -126,7 +126,7 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   CpuState& state = machine_.state();
   EngineArea& area = engine_area(state);
   BlockIr ir = generated.ir;
-  if (options.share && !mode.code64) plan_pages(ir, mode);
+  if (options.share) plan_pages(ir, mode);
   CodeBlock block;
   block.first = BackingOffset(state.rip % SmallMachine::kRam);
   Translation translation;

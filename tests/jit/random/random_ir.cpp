@@ -144,6 +144,7 @@ class Comparison {
     x64::EmitterOptions options;
     options.share = !generator.one_in(4);
     options.lazy_flags = !generator.one_in(4);
+    options.copies = !generator.one_in(4);
     options.returns = false;     // frames need a caller
     options.cross_page = false;  // and other pages code
     const u64 budget = block.ir.insns.size() * (1 + generator.below(4)) + generator.below(3);
