@@ -331,12 +331,12 @@ CodeBlock* Interpreter::block_at_rip() {
   }
   const BackingOffset first = fetch_.code.backing + (linear & (kPageSize - 1));
   const CodeSize size = long_code ? CodeSize::Bits64 : state_.mode.code32 ? CodeSize::Bits32 : CodeSize::Bits16;
-  if (!std::exchange(keeps_next_, false) && blocks_.passes_unkept(first) && may_run_unkept()) [[unlikely]] {
-    uncached_ = unkept_ = true;
-    return nullptr;
-  }
   CodeBlock* block = blocks_.find(CodeBlocks::key_of(first, size));
   if (block == nullptr || (block->straddles && !second_page_matches(*block))) [[unlikely]] {
+    if (!std::exchange(keeps_next_, false) && blocks_.passes_unkept(first) && may_run_unkept()) {
+      uncached_ = unkept_ = true;
+      return nullptr;
+    }
     block = decode_block(first, size);
     if (block == nullptr) return nullptr;
   }
