@@ -61,9 +61,6 @@ const std::vector<NativeForm>& forms() {
 const NativeForm* native_form(const Insn& insn, const Mode& mode) {
   if (insn.row == kNoRow) return nullptr;
   const NativeForm& form = forms()[insn.row];
-  // FIP and FDP are wider in 64-bit code.
-  if (mode.code64 && (form.unit == Unit::X87 || (form.special != Special::None && form.special != Special::Nothing)))
-    return nullptr;
   // FCOMI leaves the flags alone when its unmasked exception comes: the host's flags are not the guest's then.
   if (mode.traps && form.unit == NativeForm::Unit::X87 && form.compares) return nullptr;
   switch (form.unit) {

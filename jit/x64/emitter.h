@@ -156,6 +156,7 @@ class Emitter {
   void string_store(u16 id);
   void advance(u16 id);
   void repeat_string(u16 id);
+  void repeat_long_string(const Node& n, ExitPoint* exit, const Label& slow, const Label& done);
   u8 run_distance(const Node& n, u8 index, const Label& slow);
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
   void find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 aside = 0);

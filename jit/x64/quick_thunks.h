@@ -8,6 +8,7 @@ namespace relic86::jit::x64 {
 
 struct QuickThunks {
   std::size_t bring[3][2] = {};  // places in the code, by QuickKind and by user
+  asmjit::Label label[3][2];     // the same, for other fixed code
 };
 
 QuickThunks emit_quick_thunks(x86::Assembler& a);
