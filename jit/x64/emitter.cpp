@@ -206,6 +206,9 @@ void Emitter::node(u16 id) {
     case Op::CheckProtected: check_protected(); break;
     case Op::AdjustLevel: adjust_level(id); break;
     case Op::FastTransfer: fast_transfer(id); break;
+    case Op::SystemCall: system_call(id); break;
+    case Op::SystemReturn: system_return(id); break;
+    case Op::SwapGs: swap_gs(); break;
     case Op::FarTransfer: far_transfer(id); break;
     case Op::DirectTransfer: direct_transfer(id); break;
     case Op::TableRegister: table_register(id); break;

@@ -344,6 +344,12 @@ class Emitter {
   void check_protected();
   void adjust_level(u16 id);
   void fast_transfer(u16 id);
+  void system_call(u16 id);
+  void system_return(u16 id);
+  void swap_gs();
+  void check_quiet(u32 flags, const Label& slow);
+  void set_home_image(const Gp& image);
+  void enter_ring(const Gp& rip, u8 cpl);
   void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
   void table_register(u16 id);
   void next_cr0(const Node& n, const Gp& next);
