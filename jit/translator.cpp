@@ -62,6 +62,12 @@ ExitReason Translator::run(u64 budget) {
       if (const auto reason = interpreter_.step_checked()) return *reason;
       continue;
     }
+    if (state_.mode.long_mode && !options_.long_mode) [[unlikely]] {
+      pending_link_ = nullptr;
+      unshared_ = false;
+      if (const auto reason = interpreter_.run_interpreted()) return *reason;
+      continue;
+    }
     Flow flow = Flow::Next;
     do {
       if (const u8* const entry = known_entry(); entry != nullptr) {
@@ -108,10 +114,11 @@ ExitReason Translator::single_step() {
 const u8* Translator::known_entry() {
   const bool cut = cut_;
   cut_ = false;
-  if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
   const LinAddr linear(code_linear());
   const Privilege privilege = cpu_.privilege();
-  const Tlb& tlb = cpu_.mmu().tlb();
+  Tlb& tlb = cpu_.mmu().tlb();
+  if (state_.mode.code64 && !options_.quick) tlb.bring_inline(linear, privilege, &HighTlbSlot::code);
+  if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
   u64 page = tlb.code_entry(linear, privilege);
   if (page == 0) {
     Mmu::CodePage code;

@@ -60,6 +60,8 @@ struct TranslatorOptions {
   bool watched = true;      // stores to pages with code are made without C++ if they hit none
   bool registers = true;    // planes of video memory are accessed without leaving translated code
   bool verify = kVerifies;  // every block's IR is checked (jit/ir/verifier.h): a broken rule is a bug, and ends the run
+  bool long_mode = true;    // code of long mode is translated
+  bool quick = true;        // slots of the inline table are filled without C++ for 64-bit code
   bool ports = true;        // IN and OUT call their device without their handlers' way through CpuState
 };
 
@@ -116,11 +118,7 @@ class Translator final : public Executor {
       return state_.rip;
     return static_cast<u32>(state_.segment[kCs].base + state_.rip);
   }
-  // RIP of a place relative to the running block's page.
-  u64 rip_of(i32 place) const {
-    const u64 rip = static_cast<u64>(area_.page_eip + place);
-    return state_.mode.code64 ? rip : static_cast<u32>(rip);
-  }
+  u64 rip_of(i32 place) const { return jit::rip_of(state_, place); }
   // Where the code page lies in CS.
   void settle_page() {
     if (state_.mode.code64) [[unlikely]] {

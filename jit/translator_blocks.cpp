@@ -173,7 +173,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   translation.trap_sites.clear();
   drop_records(translation);
   ir.loop = options_.loops && !translation.no_loop && translation.second_page == 0 && closes_loop(ir);
-  const bool shares = options_.share && block.register_touches < kTouchesOfRegisters;
+  const bool shares = options_.share && !mode.code64 && block.register_touches < kTouchesOfRegisters;
   if (shares && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
   if (options_.verify) assert_verified(ir);
   asmjit::CodeHolder code;
@@ -181,7 +181,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
   x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
                        {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill,
-                        options_.aside, options_.watched});
+                        options_.aside, options_.watched, options_.quick});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;

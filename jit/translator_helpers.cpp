@@ -256,9 +256,11 @@ u64 Translator::store_helper(void* context, void* exit_point) {
     return 0;
   }
   const u32 in_page = kPageSize - static_cast<u32>(linear & (kPageSize - 1));
-  const bool plain = exit.size <= in_page ? self.plain_store(linear, exit.size)
-                                          : self.plain_store(linear, in_page) &&
-                                                self.plain_store(self.after(linear, in_page), exit.size - in_page);
+  const auto plain_over_two = [&] {
+    const u64 second = self.after(linear, in_page);
+    return self.plain_store(linear, in_page) && self.plain_store(second, exit.size - in_page);
+  };
+  const bool plain = exit.size <= in_page ? self.plain_store(linear, exit.size) : plain_over_two();
   if (!plain && !self.rewrite_store(linear, exit.size) && !self.immediate_store(linear, exit.size) &&
       !self.others_store(exit, linear)) {
     self.outcome_set_ = true;

@@ -41,7 +41,9 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"unmasked", &jit::TranslatorOptions::unmasked},
                                 {"clock", &jit::TranslatorOptions::clock},
                                 {"verify", &jit::TranslatorOptions::verify},
-                                {"compound", &jit::TranslatorOptions::compound}};
+                                {"compound", &jit::TranslatorOptions::compound},
+                                {"long", &jit::TranslatorOptions::long_mode},
+                                {"quick", &jit::TranslatorOptions::quick}};
 
 std::string switch_names() {
   std::string names;

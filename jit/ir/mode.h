@@ -36,6 +36,8 @@ struct Mode {
   // 16-bit targets lie below a limit of FFFFh, 32-bit ones below a flat one.
   // Of 64-bit code: targets are canonical.
   bool checks_target(unsigned bytes) const { return code64 ? bytes == 8 : !flat_code && (limited || bytes == 4); }
+  // Of addresses and the stack pointer, as registers hold them: 16-bit code cuts them elsewhere.
+  u8 pointer_bytes() const { return code64 ? 8 : 4; }
   bool expands_down(unsigned segment) const { return has(segment, kSegmentExpandsDown); }
   bool top_is_4g(unsigned segment) const { return has(segment, kSegmentTop4G); }
   // Whether only an unaligned access may reach over the limit, with offsets of 16 bits or 32.

@@ -121,5 +121,7 @@ constexpr const OpInfo& info(Op op) { return op_rows::kRows[static_cast<unsigned
 
 // INC and DEC: all flags but CF.
 constexpr bool counts(Op op) { return info(op).flags_defined == op_rows::OSZAP; }
+// Shifts and rotations: b is a count of one byte, in whatever width it was kept.
+constexpr bool takes_count(Op op) { return info(op).operands[1] == Slot::Byte; }
 
 }  // namespace relic86::jit

@@ -43,7 +43,8 @@ class InsnVerifier {
     const Node& n = at(id);
     const OpInfo& row = info(n.op);
     if (row.has(kOpFlagsOnly)) return "a step of flags is no node";
-    if (n.size > 16 || (row.sizes >> n.size & 1) == 0) return fmt::format("size {}", n.size);
+    if (n.size > 16 || (row.sizes >> n.size & 1) == 0 || (n.size == 8 && !code64_ && widens(row)))
+      return fmt::format("size {}", n.size);
     if (row.has(kOpAddressed) ? !good_address_size(n.address_size) : n.address_size != 0)
       return fmt::format("address size {}", n.address_size);
     if (row.has(kOpSegment) ? n.segment >= kSegmentRegisters : n.segment != 0)
@@ -64,6 +65,11 @@ class InsnVerifier {
     return std::nullopt;
   }
 
+  // Whether 64-bit code alone has the operation with eight bytes. Operands of the units have them everywhere, and CDQ
+  // takes the upper half of such a value.
+  static bool widens(const OpInfo& row) {
+    return (row.sizes & op_rows::W4) != 0 && row.sizes != op_rows::UNITS && row.operands[0] != Slot::Source;
+  }
   u8 registers() const { return code64_ ? u8{kNoRegister} : u8{8}; }
   bool good_address_size(u8 bytes) const { return bytes == 4 || bytes == (code64_ ? 8 : 2); }
 

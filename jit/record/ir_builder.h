@@ -313,8 +313,7 @@ class IrBuilder {
     return {p.reg, p.displacement + static_cast<u32>(ir_.nodes[v.node].immediate)};
   }
   void set_stack_pointer(IrPointer p) {
-    const u8 size = mode_.code64 ? 8 : 4;
-    add_node({.op = Op::SetStackPointer, .size = size, .reg = p.reg, .immediate = p.displacement});
+    add_node({.op = Op::SetStackPointer, .size = mode_.pointer_bytes(), .reg = p.reg, .immediate = p.displacement});
   }
 
   // --- Stack ---

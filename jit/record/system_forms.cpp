@@ -181,8 +181,7 @@ bool record_flags(InsnIr& ir, const Mode& mode, std::string_view meaning) {
     if (mode.user && !mode.code32) ir.nodes.push_back({.op = Op::CheckTrusted, .size = size});
     ir.nodes.push_back({.op = Op::Peek, .size = size, .reg = kEsp});
     ir.nodes.push_back({.op = Op::SetFlags, .size = size, .a = last(ir)});
-    const u8 pointer = mode.code64 ? 8 : 4;
-    ir.nodes.push_back({.op = Op::SetStackPointer, .size = pointer, .reg = kEsp, .immediate = size});
+    ir.nodes.push_back({.op = Op::SetStackPointer, .size = mode.pointer_bytes(), .reg = kEsp, .immediate = size});
   } else if (meaning == "cli") {
     ir.nodes.push_back({.op = Op::ClearInterrupts, .size = 4});
   } else if (meaning == "sti") {

@@ -27,10 +27,15 @@ void settle_flags(Cpu& cpu, const FlagRecords& records, const ExitPoint& exit) {
   for (u32 i = exit.first_step; i < exit.last_step; ++i) apply_step(cpu, exit.owner->steps[i]);
 }
 
-namespace {
+u64 rip_of(CpuState& state, i32 place) {
+  const u64 rip = static_cast<u64>(engine_area(state).page_eip + place);
+  return state.mode.code64 ? rip : static_cast<u32>(rip);
+}
 
-u64 long_offset(const CpuState& state, const ExitPoint& exit) {
+u64 access_offset(const Cpu& cpu, const ExitPoint& exit) {
+  const CpuState& state = cpu.state();
   const Insn& insn = *exit.insn;
+  const auto on_stack = [&](u64 offset) { return offset & cpu.pointer_mask(); };
   switch (exit.address) {
     case AddressForm::Operand: return effective_address(state, insn);
     case AddressForm::BitString: {
@@ -41,38 +46,12 @@ u64 long_offset(const CpuState& state, const ExitPoint& exit) {
       return masked_offset(insn, effective_address(state, insn) + static_cast<u64>(unit) * exit.size);
     }
     case AddressForm::Table: return masked_offset(insn, state.gpr[kEbx] + (state.gpr[kEax] & 0xFF));
-    case AddressForm::Push: return state.gpr[kEsp] - exit.size;
-    case AddressForm::PushSelector: return state.gpr[kEsp] - sizeof(u64);
-    case AddressForm::StackTop: return state.gpr[kEsp];
-    case AddressForm::Frame: return state.gpr[kEbp];
+    case AddressForm::Push: return on_stack(state.gpr[kEsp] - exit.size);
+    case AddressForm::PushSelector: return on_stack(state.gpr[kEsp] - 4);
+    case AddressForm::StackTop: return on_stack(state.gpr[kEsp]);
+    case AddressForm::Frame: return on_stack(state.gpr[kEbp]);
     case AddressForm::Source: return masked_offset(insn, state.gpr[kEsi]);
     case AddressForm::Destination: return masked_offset(insn, state.gpr[kEdi]);
-  }
-  return 0;
-}
-
-}  // namespace
-
-u64 access_offset(const Cpu& cpu, const ExitPoint& exit) {
-  const CpuState& state = cpu.state();
-  if (state.mode.code64) return long_offset(state, exit);
-  const u32 mask = cpu.stack_mask();
-  switch (exit.address) {
-    case AddressForm::Operand: return static_cast<u32>(effective_address(state, *exit.insn));
-    case AddressForm::BitString: {
-      const Insn& insn = *exit.insn;
-      const u32 index = state.gpr32(insn.reg);
-      const i32 unit = exit.size == 4 ? static_cast<i32>(index) >> 5 : static_cast<i16>(index) >> 4;
-      return (static_cast<u32>(effective_address(state, insn)) + static_cast<u32>(unit) * exit.size) &
-             insn.address_mask;
-    }
-    case AddressForm::Table: return (state.gpr32(kEbx) + (state.gpr32(kEax) & 0xFF)) & exit.insn->address_mask;
-    case AddressForm::Push: return (state.gpr32(kEsp) - exit.size) & mask;
-    case AddressForm::PushSelector: return (state.gpr32(kEsp) - 4) & mask;
-    case AddressForm::StackTop: return state.gpr32(kEsp) & mask;
-    case AddressForm::Frame: return state.gpr32(kEbp) & mask;
-    case AddressForm::Source: return state.gpr32(kEsi) & exit.insn->address_mask;
-    case AddressForm::Destination: return state.gpr32(kEdi) & exit.insn->address_mask;
   }
   return 0;
 }

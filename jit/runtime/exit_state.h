@@ -12,6 +12,8 @@ namespace relic86::jit {
 void settle_entry(Cpu& cpu, const FlagRecords& records);
 // CpuState::flags become what they are at the exit.
 void settle_flags(Cpu& cpu, const FlagRecords& records, const ExitPoint& exit);
+// RIP of a place relative to the running block's page.
+u64 rip_of(CpuState& state, i32 place);
 // The offset in its segment of the access that the exit belongs to.
 u64 access_offset(const Cpu& cpu, const ExitPoint& exit);
 

@@ -97,9 +97,6 @@ u64 operand_value(const CpuState& state, const EngineArea& area, const FlagOpera
   return 0;
 }
 
-// The second operand of a shift is a count of one byte.
-bool takes_count(Op op) { return info(op).operands[1] == Slot::Byte; }
-
 u32 step_size(u32 descriptor) { return descriptor >> 16 & 0xFF; }
 
 }  // namespace

@@ -9,8 +9,6 @@ namespace relic86::jit::x64 {
 
 namespace {
 
-bool fits_immediate(u64 value) { return static_cast<u64>(static_cast<i64>(static_cast<i32>(value))) == value; }
-
 // asmjit reports what it cannot encode here; the block is then given up.
 class Refusal final : public asmjit::ErrorHandler {
  public:
@@ -247,7 +245,7 @@ void Emitter::patched_immediate(u16 id) {
   const u8 host = take();
   set_temporary(id, host);
   a_.mov(kAddress, reinterpret_cast<u64>(insn().patched));
-  const unsigned bytes = at(id).size == 8 ? 8 : 4;
+  const unsigned bytes = whole(at(id).size);
   a_.mov(sized(host, bytes), Mem(kAddress, 0, bytes));
   if (at(id).size < 4) a_.movzx(sized(host, 4), sized(host, at(id).size));
 }
@@ -318,11 +316,11 @@ void Emitter::lea_address(const Gp& to, u16 address, i32 extra) {
 // change.
 void Emitter::lea_long_address(const Gp& to, const Node& n, i32 extra) {
   narrow_ = false;
-  const Gp whole = n.address_size == 8 ? to : to.r32();
+  const Gp offset = n.address_size == 8 ? to : to.r32();
   i64 displacement = static_cast<i64>(n.immediate) + extra;
   if (n.base == kRipRegister) {
     a_.mov(kAddress, area(offsetof(EngineArea, page_eip), 8));
-    lea_long(whole, &kAddress, nullptr, 0, displacement + page_offset_);
+    lea_long(offset, &kAddress, nullptr, 0, displacement + page_offset_);
     return;
   }
   const bool based = n.base != kNoRegister, indexed = n.index != kNoRegister;
@@ -338,7 +336,7 @@ void Emitter::lea_long_address(const Gp& to, const Node& n, i32 extra) {
     }
     a_.mov(index, gpr(n.index, 8));
   }
-  lea_long(whole, based ? &base : nullptr, indexed ? &index : nullptr, n.scale, displacement);
+  lea_long(offset, based ? &base : nullptr, indexed ? &index : nullptr, n.scale, displacement);
   if (temporary != 0) give(temporary);
 }
 
@@ -363,11 +361,10 @@ void Emitter::lea_long(const Gp& to, const Gp* base, const Gp* index, u8 scale, 
 }
 
 void Emitter::load_constant(const Gp& to, u64 value) {
-  const i64 number = static_cast<i64>(value);
   if (to.size() < 8 || value <= ~u32{0}) {
     a_.mov(to.r32(), static_cast<u32>(value));
-  } else if (number == static_cast<i32>(number)) {
-    a_.mov(to, static_cast<i32>(number));
+  } else if (fits_immediate(value)) {
+    a_.mov(to, static_cast<i32>(value));
   } else {
     a_.movabs(to, value);
   }
@@ -414,23 +411,23 @@ asmjit::Operand Emitter::operand(u16 id, unsigned bytes) {
 void Emitter::move_to(const Gp& to, u16 id, unsigned bytes) {
   const Value& value = values_[id];
   const Gp to32 = to.r32();
-  const unsigned wide = bytes == 8 ? 8 : 4;
-  const Gp whole = sized(to.id(), wide);
+  const unsigned wide = whole(bytes);
+  const Gp all = sized(to.id(), wide);
   switch (value.kind) {
-    case Value::Constant: load_constant(whole, value.constant); break;
+    case Value::Constant: load_constant(all, value.constant); break;
     case Value::Guest:
-      if (kHostOfGuest[value.reg] != to.id()) a_.mov(whole, guest(value.reg, wide));
+      if (kHostOfGuest[value.reg] != to.id()) a_.mov(all, guest(value.reg, wide));
       break;
-    case Value::Stored: a_.mov(whole, gpr(value.reg, wide)); break;
+    case Value::Stored: a_.mov(all, gpr(value.reg, wide)); break;
     case Value::Temporary:
-      if (value.reg != to.id()) a_.mov(whole, sized(value.reg, wide));
+      if (value.reg != to.id()) a_.mov(all, sized(value.reg, wide));
       break;
     case Value::High:
       a_.movzx(kAddress.r32(), x86::gpb_hi(value.reg));
       if (to.id() != kAddress.id()) a_.mov(to32, kAddress.r32());
       break;
     case Value::Address:
-      lea_address(whole, id);
+      lea_address(all, id);
       if (bytes == 2) a_.movzx(to32, to.r16());
       break;
     default: RELIC86_ASSERT(false);
@@ -441,8 +438,7 @@ void Emitter::before_write(u8 guest_register, u16 now) {
   for (u16 id = 0; id < now; ++id) {
     Value& value = values_[id];
     if (value.last_use <= now || value.reg != guest_register) continue;
-    const bool there = value.kind == Value::Guest || value.kind == Value::High || value.kind == Value::Stored;
-    if (there) (void)in_temporary(id, at(id).size == 8 ? 8 : 4);
+    if (value.in_guest()) (void)in_temporary(id, whole(at(id).size));
   }
 }
 
@@ -467,8 +463,7 @@ bool Emitter::only_setter(u16 id, u8& guest_register) const {
   }
   for (u16 older = 0; older < id; ++older) {
     const Value& value = values_[older];
-    const bool there = value.kind == Value::Guest || value.kind == Value::High || value.kind == Value::Stored;
-    if (value.last_use > id && value.reg == reg && there) return false;
+    if (value.last_use > id && value.reg == reg && value.in_guest()) return false;
     if (value.kind == Value::Address && value.last_use > id) return false;
   }
   guest_register = reg;
@@ -619,7 +614,7 @@ void Emitter::leave(ExitPoint* exit) {
 void Emitter::leave_mode() {
   write_home();
   store_x87_pointers();
-  ExitPoint* const on = branch_exit(next_eip());
+  ExitPoint* const on = branch_exit(next_eip(), Way::RunsOn);
   on->linkable = false;
   on->eip_mask = 0xFFFFFFFF;
   leave(on);

@@ -9,6 +9,7 @@
 //   emitter_flag_chains.cpp steps that become one
 //   emitter_branches.cpp    jumps, links, the indirect lookup
 //   emitter_limits.cpp      code whose page may reach over CS's limit
+//   emitter_canonical.cpp   targets and addresses of 64-bit code that may not be canonical
 //   emitter_units.cpp       x87, MMX, SSE
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF, descriptor tables' registers, reads of control registers
@@ -42,6 +43,7 @@ struct EmitterOptions {
   bool fill = true;        // page tables are walked by fixed code
   bool aside = true;       // so are pages without plain accesses looked at
   bool watched = true;     // and stores to pages with code are made by such code
+  bool quick = true;       // fixed code fills slots of the inline table for 64-bit code
 };
 
 class Emitter {
@@ -68,6 +70,8 @@ class Emitter {
     bool shared = false;  // Address: shared_place is where the access is
     Mem shared_place{};
     u16 last_use = 0;
+
+    bool in_guest() const { return kind == Guest || kind == High || kind == Stored; }
   };
 
   // --- Driver, values (emitter.cpp) ---
@@ -253,12 +257,15 @@ class Emitter {
   void check_block();
   void check_second_page(const Label& other);
   void check_target(u16 id);
-  void check_canonical_target(const Node& n);
-  void check_canonical(const Gp& address, const Label& beyond);
   void check_taken(i32 target, unsigned bytes);
   void compare_with_code_limit(const Label& beyond);
   void store_page(const Gp& page_eip, const Gp& scratch);
   void limited_exit(i32 target, u32 mask);
+  // Canonical addresses (emitter_canonical.cpp)
+  void check_canonical(const Gp& address, const Label& beyond);
+  void leave_unless_canonical();
+  void check_canonical_target(const Node& n);
+  void check_canonical_place(i32 target, unsigned bytes);
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);
@@ -267,11 +274,13 @@ class Emitter {
   void find_long_code(const Gp& rip, const Label& other);
   void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
   // Of branch targets in this code.
-  Gp code_register(const Gp& of) const { return sized(of.id(), mode_.code64 ? 8 : 4); }
+  Gp code_register(const Gp& of) const { return sized(of.id(), mode_.pointer_bytes()); }
   unsigned code_bytes() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
-  void cross_page_exit(i32 target);
-  void direct_exit(i32 target, unsigned bytes, unsigned undone);
+  // How control comes to a place: the code runs on to it, or a branch names it.
+  enum class Way : u8 { RunsOn, Branches };
+  void cross_page_exit(i32 target, Way way);
+  void direct_exit(i32 target, unsigned bytes, unsigned undone, Way way);
   void indirect_exit(const Gp& eip, unsigned undone, bool call = false);
   // Calls (emitter_calls.cpp)
   bool frames_apply(unsigned bytes) const;
@@ -402,7 +411,7 @@ class Emitter {
       a_.jmp(done);
     });
   }
-  ExitPoint* branch_exit(i32 target);
+  ExitPoint* branch_exit(i32 target, Way way);
   void patched_jump(ExitPoint* exit);
   void passing_jump(ExitPoint* exit);
   void patched_jump_if(x86::CondCode code, ExitPoint* exit);

@@ -52,8 +52,8 @@ void Emitter::binary(u16 id) {
   step.size = static_cast<u8>(bytes);
   if (uses(id) == 0) {  // CMP, TEST
     const u32 written = look.clobbered | insn().writes_registers;
-    const auto whole = [this](u16 v) { return values_[v].kind == Value::Guest || values_[v].kind == Value::Stored; };
-    const bool same = n.op == Op::And && whole(n.a) && whole(n.b) && values_[n.a].reg == values_[n.b].reg;
+    const auto all = [this](u16 v) { return values_[v].kind == Value::Guest || values_[v].kind == Value::Stored; };
+    const bool same = n.op == Op::And && all(n.a) && all(n.b) && values_[n.a].reg == values_[n.b].reg;
     // Before the register that holds it is lost sight of.
     const bool early = look.needed() && values_[n.a].kind == Value::Stored;
     if (early) step.a = capture(n.a, bytes, written);

@@ -60,13 +60,13 @@ bool Emitter::linkable(i32 target, unsigned bytes) const {
   return target >= 0 && target < static_cast<i32>(kPageSize) && bytes == code_bytes();
 }
 
-ExitPoint* Emitter::branch_exit(i32 target) {
+ExitPoint* Emitter::branch_exit(i32 target, Way way) {
   ExitPoint* const exit = new_exit(ExitKind::Branch, 0);
   exit->eip = target;
   exit->from_home = true;
   exit->first_step = exit->last_step;
   exit->linkable = true;
-  exit->taken = target != next_eip();
+  exit->taken = way == Way::Branches;
   exit->eip_mask = mode_.code32 ? 0xFFFFFFFF : 0xFFFF;
   exit->loop = translation_.loop_offset != 0 && index_ + 1 == ir_.insns.size() && target == page_offset_;
   return exit;
@@ -191,6 +191,10 @@ void Emitter::find_long_code(const Gp& rip, const Label& other) {
   take_inline_slot(slot, kQuickCode, 1, miss);
   defer([=, this] {
     a_.bind(miss);
+    if (!options_.quick) {
+      a_.jmp(other);
+      return;
+    }
     a_.mov(kAddress, rip);
     a_.call(thunks_.quick[kQuickCode][mode_.user ? 1 : 0]);
     a_.jz(look);
@@ -199,8 +203,8 @@ void Emitter::find_long_code(const Gp& rip, const Label& other) {
 }
 
 // A direct branch to another page: a patched jump, taken as long as that page is mapped to where the target was found.
-void Emitter::cross_page_exit(i32 target) {
-  ExitPoint* const exit = branch_exit(target);
+void Emitter::cross_page_exit(i32 target, Way way) {
+  ExitPoint* const exit = branch_exit(target, way);
   exit->crosses = true;
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
   exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, elsewhere);
@@ -210,17 +214,17 @@ void Emitter::cross_page_exit(i32 target) {
 }
 
 // target: relative to the page.
-void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone) {
+void Emitter::direct_exit(i32 target, unsigned bytes, unsigned undone, Way way) {
   if (undone != 0) a_.add(kRemaining, undone);
   const bool crosses = options_.cross_page && mode_.flat_code && bytes == code_bytes();
   if (linkable(target, bytes)) {
     if (!leave_record()) write_home();
-    patched_jump(branch_exit(target));
+    patched_jump(branch_exit(target, way));
     return;
   }
   if (crosses) {
     if (!leave_record()) write_home();
-    cross_page_exit(target);
+    cross_page_exit(target, way);
     return;
   }
   if (mode_.limited && options_.cross_page) {
@@ -329,7 +333,7 @@ void Emitter::jump_to(u16 id) {
     if (call && options_.cross_page) {
       direct_call(target);
     } else {
-      direct_exit(target, n.size, 0);
+      direct_exit(target, n.size, 0, Way::Branches);
     }
     return;
   }
@@ -356,7 +360,7 @@ void Emitter::jump_if(u16 id) {
   const Truth truth = truth_of(n.a);
   if (undone == 0 && asks != Op::ZeroCount && !leave_record()) write_home();
   if (undone == 0 && linkable(target, n.size)) {
-    patched_jump_if(truth.code, branch_exit(target));
+    patched_jump_if(truth.code, branch_exit(target, Way::Branches));
     return;
   }
   const Label taken = a_.newLabel();
@@ -366,7 +370,7 @@ void Emitter::jump_if(u16 id) {
     restore(snapshot);
     check_taken(target, n.size);
     store_x87_pointers();
-    direct_exit(target, n.size, undone);
+    direct_exit(target, n.size, undone, Way::Branches);
   });
 }
 
@@ -378,6 +382,7 @@ void Emitter::counting_jump(u16 id) {
     failed_ = true;
     return;
   }
+  if (mode_.code64) check_canonical_place(place(static_cast<i32>(n.immediate)), n.size);
   counting_ = true;
   jump_if(id);
   counting_ = false;
@@ -391,13 +396,13 @@ void Emitter::fall_through_exit() {
       limited_exit(next_eip(), 0xFFFFFFFF);
       return;
     }
-    ExitPoint* const exit = branch_exit(next_eip());
+    ExitPoint* const exit = branch_exit(next_eip(), Way::RunsOn);
     exit->eip_mask = 0xFFFFFFFF;
     patched_jump(exit);
     return;
   }
   if (mode_.code32 || linkable(next_eip(), 2)) {
-    direct_exit(next_eip(), code_bytes(), 0);
+    direct_exit(next_eip(), code_bytes(), 0, Way::RunsOn);
     return;
   }
   write_home();

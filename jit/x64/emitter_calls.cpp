@@ -36,12 +36,12 @@ void Emitter::after_call() {
   a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
   a_.lea(code_register(x86::r10), x86::ptr(x86::r10, -next_eip()));
   store_page_eip(x86::r10);
-  direct_exit(next_eip(), code_bytes(), 0);
+  direct_exit(next_eip(), code_bytes(), 0, Way::RunsOn);
 }
 
 void Emitter::direct_call(i32 target) {
   if (!leave_record()) write_home();
-  ExitPoint* const exit = branch_exit(target);
+  ExitPoint* const exit = branch_exit(target, Way::Branches);
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
   if (linkable(target, code_bytes())) {
     push_frame(x86::r13);

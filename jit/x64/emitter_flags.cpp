@@ -8,9 +8,6 @@ namespace {
 
 bool pinned(const FlagOperand& operand) { return operand.kind == FlagOperand::Register && operand.value < kPinned; }
 
-// b is a count of one byte, in whatever width it was kept.
-bool takes_count(Op op) { return info(op).operands[1] == Slot::Byte; }
-
 }  // namespace
 
 x86::Mem Emitter::slot(u32 number, u32 bytes) const {
@@ -33,7 +30,7 @@ FlagOperand Emitter::capture_register(const Gp& reg, i32 guest_register, u32 clo
   if (guest_register >= 0 && (clobbered >> guest_register & 1) == 0) {
     return {FlagOperand::Register, static_cast<u32>(guest_register)};
   }
-  const unsigned bytes = mode_.code64 && reg.size() == 8 ? 8 : 4;
+  const unsigned bytes = mode_.code64 ? whole(reg.size()) : 4;
   const FlagOperand kept = new_slot(bytes);
   a_.mov(slot(kept.value, bytes), sized(reg.id(), bytes));
   return kept;
@@ -43,9 +40,9 @@ FlagOperand Emitter::capture(u16 id, unsigned bytes, u32 clobbered) {
   const Value& value = values_[id];
   switch (value.kind) {
     case Value::Constant:
-      if (bytes == 8 && static_cast<i64>(value.constant) != static_cast<i32>(value.constant)) break;
+      if (bytes == 8 && !fits_immediate(value.constant)) break;
       return {FlagOperand::Immediate, static_cast<u32>(value.constant)};
-    case Value::Guest: return capture_register(guest(value.reg, bytes == 8 ? 8 : 4), value.reg, clobbered);
+    case Value::Guest: return capture_register(guest(value.reg, whole(bytes)), value.reg, clobbered);
     case Value::Stored:
       if ((clobbered >> value.reg & 1) == 0) return {FlagOperand::Register, value.reg};
       break;
@@ -76,7 +73,7 @@ void Emitter::add_step(const FlagStep& step, bool full) {
 }
 
 asmjit::Operand Emitter::step_operand(const FlagOperand& operand, const Gp& scratch, unsigned bytes, bool& good) {
-  const unsigned wide = bytes == 8 ? 8 : 4;
+  const unsigned wide = whole(bytes);
   switch (operand.kind) {
     case FlagOperand::Register:
       if (operand.value < kPinned) return guest(operand.value, bytes);
@@ -97,7 +94,7 @@ asmjit::Operand Emitter::step_operand(const FlagOperand& operand, const Gp& scra
 // kAddress := operand.
 void Emitter::fetch_operand(const FlagOperand& operand, unsigned bytes) {
   bool good = true;
-  const unsigned wide = bytes == 8 ? 8 : 4;
+  const unsigned wide = whole(bytes);
   const asmjit::Operand from = step_operand(operand, kAddress, wide, good);
   if (pinned(operand) || operand.kind == FlagOperand::Immediate) {
     a_.emit(x86::Inst::kIdMov, sized(kAddress.id(), wide), from);
@@ -293,9 +290,9 @@ void Emitter::write_home() {
     const FlagStep& full = steps[first_step_];
     const bool wide = full.size == 8;
     const std::size_t home = wide ? offsetof(EngineArea, home_wide) : offsetof(EngineArea, home_operand);
-    const unsigned bytes = wide ? 8 : 4;
+    const unsigned bytes = whole(full.size);
     home_operand(home, full.a, bytes);
-    home_operand(home + bytes, full.b, wide && !takes_count(full.op) ? 8 : 4);
+    home_operand(home + bytes, full.b, takes_count(full.op) ? 4 : bytes);
     home_operand(home + 2 * std::size_t{bytes}, full.c);
     // The partial step's descriptor behind it becomes 0.
     a_.mov(area(offsetof(EngineArea, home_step), 8), static_cast<i32>(full.descriptor()));
@@ -303,7 +300,7 @@ void Emitter::write_home() {
   if (counting) {
     const bool wide = steps.back().size == 8;
     home_operand(wide ? offsetof(EngineArea, home_partial_wide) : offsetof(EngineArea, home_partial_result),
-                 steps.back().a, wide ? 8 : 4);
+                 steps.back().a, whole(steps.back().size));
     a_.mov(area(offsetof(EngineArea, home_partial)), steps.back().descriptor());
   }
 }

@@ -4,7 +4,6 @@
 // are the interpreter's if it lies beyond.
 #include <algorithm>
 
-#include "cpu/canonical.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -71,38 +70,9 @@ void Emitter::check_target(u16 id) {
   });
 }
 
-// In 64-bit code. A direct branch is looked at when it has been taken (Translator::left_canonical), but for a CALL,
-// which pushes first.
-void Emitter::check_canonical_target(const Node& n) {
-  const bool direct = at(n.a).op == Op::TargetOf;
-  if (direct) {
-    const i32 target = place(static_cast<i32>(at(n.a).immediate));
-    if (insn().nodes.back().op != Op::Call || linkable(target, n.size)) return;
-    load_eip(kAddress, target);
-  } else {
-    move_to(kAddress, n.a, n.size);
-  }
-  const Label beyond = a_.newLabel();
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
-  check_canonical(kAddress, beyond);
-  defer([=, this] {
-    a_.bind(beyond);
-    leave(exit);
-  });
-}
-
-// Jumps if the address is not canonical; it is used up.
-void Emitter::check_canonical(const Gp& address, const Label& beyond) {
-  host_flags(0);
-  a_.sar(address, kLinearBits - 1);
-  a_.add(address, 1);
-  a_.cmp(address, 1);
-  a_.ja(beyond);
-}
-
 // Of a direct branch. Those within the page were looked at when the block was entered.
 void Emitter::check_taken(i32 target, unsigned bytes) {
-  if (mode_.code64) return;
+  if (mode_.code64) return;  // jit/x64/emitter_canonical.cpp
   if (!mode_.checks_target(bytes) || (mode_.limited && linkable(target, bytes))) return;
   const Label beyond = a_.newLabel();
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
@@ -135,7 +105,7 @@ void Emitter::store_page(const Gp& page_eip, const Gp& scratch) {
 
 // A direct branch to another page: a patched jump, taken as long as the target is mapped to where it was found.
 void Emitter::limited_exit(i32 target, u32 mask) {
-  ExitPoint* const exit = branch_exit(target);
+  ExitPoint* const exit = branch_exit(target, Way::Branches);
   exit->crosses = exit->checks_place = true;
   exit->eip_mask = mask;
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();

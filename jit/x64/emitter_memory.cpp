@@ -2,6 +2,7 @@
 
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
+#include "jit/x64/quick_thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -14,15 +15,6 @@ i32 tlb_table(bool write, bool user) {
   return kTlb + (write ? 2 * table : 0) + (user ? table : 0);
 }
 
-std::size_t quick_field(QuickKind kind) {
-  switch (kind) {
-    case kQuickRead: return offsetof(InlineTlbSlot, read);
-    case kQuickWrite: return offsetof(InlineTlbSlot, write);
-    case kQuickCode: break;
-  }
-  return offsetof(InlineTlbSlot, code);
-}
-
 }  // namespace
 
 i32 Emitter::table(bool write) const { return tlb_table(write, mode_.user); }
@@ -30,10 +22,7 @@ i32 Emitter::code_table() const {
   return kTlb + static_cast<i32>(offsetof(TlbTables, code) + (mode_.user ? sizeof(u64) * kLinearPages : 0));
 }
 
-x86::Mem Emitter::inline_slot(const Gp& slot, std::size_t field) const {
-  const std::size_t table = offsetof(InlineTlbTable, slots) + (mode_.user ? sizeof(InlineTlbTable::slots[0]) : 0);
-  return x86::Mem(kState, slot, 0, kTlb + static_cast<i32>(offsetof(TlbTables, quick) + table + field), 8);
-}
+x86::Mem Emitter::inline_slot(const Gp& slot, std::size_t field) const { return quick_slot(slot, mode_.user, field); }
 
 x86::Mem Emitter::area(std::size_t offset, u32 bytes) const {
   return x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offset), bytes);
@@ -58,38 +47,25 @@ AddressForm Emitter::operand_address(u16 address) {
   lea_address(kAddress, address);
   const Node& n = at(address);
   if (n.op == Op::Address) return AddressForm::Operand;
-  if (mode_.code64) {
-    add_bit_unit(n);
-    return AddressForm::BitString;
-  }
-  const bool wide = n.size == 4;
-  const u8 host = take();
-  const Gp unit = sized(host, 8);
-  host_flags(0);
-  if (wide) {
-    a_.mov(unit.r32(), in_register(n.b, 4));
-  } else {
-    a_.movsx(unit.r32(), in_register(n.b, 2));
-  }
-  a_.sar(unit.r32(), wide ? 5 : 4);
-  a_.lea(kAddress.r32(), x86::ptr(kAddress, unit, wide ? 2 : 1));
-  if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
-  give(host);
+  add_bit_unit(n);
   return AddressForm::BitString;
 }
 
 // kAddress: the bit string's offset, which becomes that of the unit that holds the bit.
 void Emitter::add_bit_unit(const Node& n) {
   const u8 host = take();
-  const Gp unit = sized(host, 8);
+  const Gp unit = sized(host, mode_.pointer_bytes());
   host_flags(0);
   const Gp index = in_register(n.b, n.size);
-  if (n.size == 8) a_.mov(unit, index);
-  if (n.size == 4) a_.movsxd(unit, index);
-  if (n.size == 2) a_.movsx(unit, index);
+  if (index.size() == unit.size()) {
+    a_.mov(unit, index);
+  } else {
+    a_.emit(n.size == 4 ? x86::Inst::kIdMovsxd : x86::Inst::kIdMovsx, unit, index);
+  }
   a_.sar(unit, std::countr_zero(8u * n.size));
-  a_.lea(sized(kAddress.id(), at(n.a).address_size),
-         x86::ptr(kAddress, unit, static_cast<u32>(std::countr_zero(u32{n.size}))));
+  a_.lea(sized(kAddress.id(), whole(at(n.a).address_size)),
+         x86::ptr(kAddress, unit.r64(), static_cast<u32>(std::countr_zero(u32{n.size}))));
+  if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
   give(host);
 }
 
@@ -100,7 +76,7 @@ void Emitter::take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, c
   a_.mov(slot, kAddress);
   a_.shr(slot, InlineTlbTable::kSlotShift);
   a_.and_(slot.r32(), InlineTlbTable::kSlotMask);
-  a_.xor_(kAddress, inline_slot(slot, quick_field(kind)));
+  a_.xor_(kAddress, inline_slot(slot, kQuickFields[kind]));
   a_.cmp(kAddress, kPageSize - bytes);
   a_.ja(miss);
   a_.mov(slot, inline_slot(slot, offsetof(InlineTlbSlot, host)));
@@ -114,13 +90,15 @@ void Emitter::find_long_page(const Gp& host, bool writable, unsigned bytes, cons
   take_inline_slot(host, kind, bytes, miss);
   defer([=, this] {
     a_.bind(miss);
-    a_.xor_(kAddress, inline_slot(host, quick_field(kind)));
+    a_.xor_(kAddress, inline_slot(host, kQuickFields[kind]));
     if (bytes > 1) {
       compare_with_page_end(host, bytes);
       a_.ja(over);
     }
-    a_.call(thunks_.quick[kind][mode_.user ? 1 : 0]);
-    a_.jz(look);
+    if (options_.quick) {
+      a_.call(thunks_.quick[kind][mode_.user ? 1 : 0]);
+      a_.jz(look);
+    }
     a_.jmp(slow);
   });
 }
@@ -626,8 +604,7 @@ void Emitter::peek(u16 id) {
   if (narrow_) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
-    const unsigned pointer = mode_.code64 ? 8 : 4;
-    a_.mov(sized(kAddress.id(), pointer), guest(n.reg, pointer));
+    a_.mov(code_register(kAddress), guest(n.reg, mode_.pointer_bytes()));
   }
   u8 temporary = 0;
   const x86::Mem from = translate(n.size, false, kSs, slow, temporary, false, &split, Missing::Walk);

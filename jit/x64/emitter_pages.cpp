@@ -93,7 +93,7 @@ void Emitter::hoist_group(u16 number) {
   defer([=, this, snapshot = chain()] {
     a_.bind(over);
     restore(snapshot);
-    ExitPoint* const other = branch_exit(eip_of(0));
+    ExitPoint* const other = branch_exit(eip_of(0), Way::RunsOn);
     other->unshared = true;
     passing_jump(other);
   });
@@ -190,7 +190,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     if (!passes && !leave_record()) write_home();
     store_x87_pointers();
     a_.add(kRemaining, undone_before());
-    ExitPoint* const other = branch_exit(eip_of(index_));
+    ExitPoint* const other = branch_exit(eip_of(index_), Way::RunsOn);
     other->unshared = true;
     if (passes) {
       passing_jump(other);

@@ -3,7 +3,6 @@
 #include <bit>
 
 #include "jit/x64/answer.h"
-#include "jit/x64/thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -12,8 +11,6 @@ namespace {
 using asmjit::Label;
 
 constexpr std::size_t kTlb = offsetof(VcpuMemory, tlb);
-constexpr std::size_t kQuickFields[3] = {offsetof(InlineTlbSlot, read), offsetof(InlineTlbSlot, write),
-                                         offsetof(InlineTlbSlot, code)};
 constexpr std::size_t kHighFields[3] = {offsetof(HighTlbSlot, read), offsetof(HighTlbSlot, write),
                                         offsetof(HighTlbSlot, code)};
 constexpr std::size_t kTables[3] = {offsetof(TlbTables, read), offsetof(TlbTables, write), offsetof(TlbTables, code)};
@@ -73,11 +70,7 @@ class QuickThunk {
   // Tlb::bring_inline.
   template <class Entry>
   void fill(const Entry& entry) {
-    const std::size_t slots =
-        offsetof(TlbTables, quick) + offsetof(InlineTlbTable, slots) + (user_ ? sizeof(InlineTlbTable::slots[0]) : 0);
-    const auto field = [&](std::size_t offset) {
-      return x86::Mem(kState, kSlot, 0, static_cast<i32>(kTlb + slots + offset), 8);
-    };
+    const auto field = [this](std::size_t offset) { return quick_slot(kSlot, user_, offset); };
     a_.mov(kEntry, entry(kind_));
     a_.test(kEntry.r8(), static_cast<i32>(kTlbFast));
     a_.jz(slow_);
@@ -101,6 +94,12 @@ class QuickThunk {
 };
 
 }  // namespace
+
+x86::Mem quick_slot(const x86::Gp& slot, bool user, std::size_t field) {
+  constexpr std::size_t kSlots = kTlb + offsetof(TlbTables, quick) + offsetof(InlineTlbTable, slots);
+  const std::size_t table = user ? sizeof(InlineTlbTable::slots[0]) : 0;
+  return x86::Mem(kState, slot, 0, static_cast<i32>(kSlots + table + field), 8);
+}
 
 QuickThunks emit_quick_thunks(x86::Assembler& a) {
   QuickThunks places;

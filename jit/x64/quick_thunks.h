@@ -2,9 +2,17 @@
 // code that did not find its page there.
 #pragma once
 
+#include "jit/runtime/engine_area.h"
 #include "jit/x64/registers.h"
+#include "jit/x64/thunks.h"
 
 namespace relic86::jit::x64 {
+
+// By QuickKind.
+inline constexpr std::size_t kQuickFields[3] = {offsetof(InlineTlbSlot, read), offsetof(InlineTlbSlot, write),
+                                                offsetof(InlineTlbSlot, code)};
+// A field of the slot that lies so many bytes into the table of supervisor's or user's pages.
+x86::Mem quick_slot(const x86::Gp& slot, bool user, std::size_t field);
 
 struct QuickThunks {
   std::size_t bring[3][2] = {};  // places in the code, by QuickKind and by user

@@ -24,6 +24,11 @@ inline x86::Gp sized(unsigned host, unsigned bytes) {
 }
 inline x86::Gp guest(unsigned index, unsigned bytes) { return sized(kHostOfGuest[index], bytes); }
 
+// Bytes of a register that hold a value of so many bytes.
+constexpr unsigned whole(unsigned bytes) { return bytes == 8 ? 8 : 4; }
+// Whether an immediate of four bytes, which the processor extends by its sign, gives this number of eight.
+constexpr bool fits_immediate(u64 value) { return static_cast<u64>(i64{static_cast<i32>(value)}) == value; }
+
 inline constexpr unsigned kTemporaries[4] = {10, 11, 12, 13};
 inline const x86::Gp kAddress = x86::rbp;
 inline const x86::Gp kRemaining = x86::r14;  // CpuState::remaining less the running block's instructions

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "jit/translator.h"
-#include "tests/cpu/cpu_test_machine.h"
+#include "tests/cpu/long_machine.h"
 
 namespace relic86 {
 
@@ -25,6 +25,35 @@ TEST(IndirectBranch, ToLinearZeroWithoutATlbEntry) {
   EXPECT_EQ(m.state().eip(), 1u);
   EXPECT_EQ(m.state().gpr32(kEcx), 200u);
   EXPECT_GT(translator.statistics().translated, 0u);
+}
+
+// An SMI's handler is 16-bit code, whose targets have no upper half, whatever 64-bit code left where targets are kept.
+TEST(IndirectBranch, OfSystemManagementModeAfter64BitCode) {
+  constexpr u32 kHandler = 0x38000;
+  LongMachine m;
+  CpuState& s = m.state();
+  jit::TranslatorOptions options;
+  options.verify = true;
+  options.threshold = 2;
+  jit::Translator translator(m.cpu(), m.bus(), options);
+  s.rip = LongMachine::kHigh + LongMachine::kCode;
+  m.write(LongMachine::kCode, std::vector<u8>{0x48, 0x8D, 0x05, 0x02, 0x00, 0x00, 0x00,  // lea rax, [rip+2]
+                                              0xFF, 0xE0,                                // jmp rax
+                                              0x48, 0xFF, 0xC1,                          // inc rcx
+                                              0xEB, 0xF2});                              // jmp back to the LEA
+  m.write(kHandler, std::vector<u8>{0xB9, 0x00, 0x00,                                    // mov cx, 0
+                                    0x66, 0xB8, 0x0B, 0x80, 0x00, 0x00,                  // mov eax, 800Bh
+                                    0xFF, 0xE0,                                          // jmp ax
+                                    0x41, 0x83, 0xF9, 0x64,                              // inc cx; cmp cx, 100
+                                    0x75, 0xF2,                                          // jne back to the MOV
+                                    0xF4});                                              // hlt
+  EXPECT_EQ(translator.run(1000), ExitReason::BudgetSpent);
+  EXPECT_GT(translator.statistics().translated, 0u);
+  m.cpu().request(kPendingSmi);
+  EXPECT_EQ(translator.run(100'000), ExitReason::Halted);
+  EXPECT_TRUE(s.in_smm);
+  EXPECT_EQ(s.rip, 0x8012u);
+  EXPECT_EQ(s.gpr32(kEcx) & 0xFFFF, 100u);
 }
 
 // IP 0 lies within a page: a branch back over it leads to the end of the 64 KB.

@@ -78,6 +78,7 @@ struct Breach {
 const std::vector<Breach>& breaches_of_fields() {
   static const std::vector<Breach> list = {
       {"size 3", [](BlockIr& b) { b.insns[0].nodes[3].size = 3; }},
+      {"size 8", [](BlockIr& b) { b.insns[1].nodes[2].size = 8; }},
       {"a step of flags", [](BlockIr& b) { b.insns[0].nodes[0].op = Op::Image; }},
       {"address size", [](BlockIr& b) { b.insns[0].nodes[1].address_size = 0; }},
       {"address size", [](BlockIr& b) { b.insns[1].nodes[2].address_size = 4; }},

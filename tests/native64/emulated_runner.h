@@ -16,6 +16,11 @@ namespace relic86::native64 {
 CpuModel emulated_model(const native::Processor& processor);
 
 enum class Engine : u8 { Interpreter, Translator };
+#ifdef RELIC86_JIT
+inline constexpr bool kHasTranslator = true;
+#else
+inline constexpr bool kHasTranslator = false;
+#endif
 
 class EmulatedRunner {
  public:

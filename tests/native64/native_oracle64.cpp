@@ -23,11 +23,13 @@ using namespace relic86::native64;
 constexpr const char* kUsage =
     "usage: relic86_native_oracle64 --group G [--count N] [--seed S] [--first BATCH] [--show N] [--mutate ROW]\n"
     "                               [--engine interp|jit]\n"
-    "  --group G     alu shift muldiv string bit stack flow x87 mmx sse sse2 sse3 ssse3 misc system, or all\n"
+    "  --group G     {}\n"
     "  --first BATCH begins with the batch that a difference named\n"
     "  --show N      failures that are shrunk and printed\n"
     "  --mutate ROW  breaks one row of the instruction table, by its number, on the emulated side\n"
     "  --rows        lists the rows of the group\n";
+
+std::string usage() { return fmt::format(kUsage, fmt::join(native::group_names(), " ")); }
 
 constexpr unsigned kCodes = 96, kCases = 2304;  // of a batch; case i runs code i % kCodes
 
@@ -234,10 +236,14 @@ void Oracle::report() const {
 int main(int argc, char** argv) {
   Options options;
   if (!parse({argv, static_cast<std::size_t>(argc)}, options)) {
-    std::fputs(kUsage, stderr);
+    std::fputs(usage().c_str(), stderr);
     return 2;
   }
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (options.engine == Engine::Translator && !kHasTranslator) {
+    std::fputs("relic86_native_oracle64: --engine jit: this build has no translator (RELIC86_JIT is off)\n", stderr);
+    return 2;
+  }
   const auto rows = rows_of_group(options.group);
   const auto names = native::group_names();
   if (rows.empty() && std::find(names.begin(), names.end(), options.group) != names.end()) {
@@ -246,7 +252,7 @@ int main(int argc, char** argv) {
     return 77;
   }
   if (rows.empty()) {
-    fmt::print(stderr, "relic86_native_oracle64: no group '{}'\n{}", options.group, kUsage);
+    fmt::print(stderr, "relic86_native_oracle64: no group '{}'\n{}", options.group, usage());
     return 2;
   }
   if (options.rows) {

@@ -65,7 +65,7 @@ u64 BlockRunner::store(void* context, void* point) {
 // Offsets from RIP count from the instruction that the exit belongs to.
 u64 BlockRunner::offset_of(const ExitPoint& exit) {
   CpuState& state = machine_.state();
-  if (state.mode.code64) state.rip = static_cast<u64>(engine_area(state).page_eip + exit.eip);
+  if (state.mode.code64) state.rip = rip_of(state, exit.eip);
   return access_offset(machine_.cpu(), exit);
 }
 
@@ -126,7 +126,7 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   CpuState& state = machine_.state();
   EngineArea& area = engine_area(state);
   BlockIr ir = generated.ir;
-  if (options.share) plan_pages(ir, mode);
+  if (options.share && !mode.code64) plan_pages(ir, mode);
   CodeBlock block;
   block.first = BackingOffset(state.rip % SmallMachine::kRam);
   Translation translation;
@@ -166,12 +166,10 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   outcome.kind = exit.kind == ExitKind::Branch && !exit.unshared ? Outcome::Gone
                  : exit.kind == ExitKind::Indirect               ? Outcome::Gone
                                                                  : Outcome::Left;
-  if (mode.code64) {
-    state.rip = exit.kind == ExitKind::Indirect ? area.target : static_cast<u64>(area.page_eip + exit.eip);
+  if (exit.kind == ExitKind::Indirect) {
+    state.rip = mode.code64 ? area.target : static_cast<u32>(area.target);
   } else {
-    state.rip = exit.kind == ExitKind::Indirect
-                    ? static_cast<u32>(area.target)
-                    : static_cast<u32>(area.page_eip + static_cast<u32>(exit.eip)) & exit.eip_mask;
+    state.rip = mode.code64 ? rip_of(state, exit.eip) : rip_of(state, exit.eip) & exit.eip_mask;
   }
   for (const u32 number : translation.flag_records) records_.remove(number);
   cache_.release(placed.executable, placed.size);

@@ -1,0 +1,46 @@
+// Canonical addresses of 64-bit code. Before anything of their instructions is done, CALL, LOOP and indirect branches
+// look whether their target is one; other direct branches have nothing to undo, and leave translated code with their
+// target (Translator::left_canonical). Data addresses that are not canonical have no TLB entry.
+#include "cpu/canonical.h"
+#include "jit/x64/emitter.h"
+
+namespace relic86::jit::x64 {
+
+// Jumps if the address is not canonical; it is used up.
+void Emitter::check_canonical(const Gp& address, const Label& beyond) {
+  host_flags(0);
+  a_.sar(address, kLinearBits - 1);
+  a_.add(address, 1);
+  a_.cmp(address, 1);
+  a_.ja(beyond);
+}
+
+// Leaves the instruction to its handler, which raises the fault, if the address in kAddress, which is used up, is not
+// canonical.
+void Emitter::leave_unless_canonical() {
+  const Label beyond = a_.newLabel();
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  check_canonical(kAddress, beyond);
+  defer([=, this] {
+    a_.bind(beyond);
+    leave(exit);
+  });
+}
+
+void Emitter::check_canonical_target(const Node& n) {
+  if (at(n.a).op != Op::TargetOf) {
+    move_to(kAddress, n.a, n.size);
+    leave_unless_canonical();
+  } else if (insn().nodes.back().op == Op::Call) {
+    check_canonical_place(place(static_cast<i32>(at(n.a).immediate)), n.size);
+  }
+}
+
+// Of a direct branch.
+void Emitter::check_canonical_place(i32 target, unsigned bytes) {
+  if (linkable(target, bytes)) return;
+  load_eip(kAddress, target);
+  leave_unless_canonical();
+}
+
+}  // namespace relic86::jit::x64
