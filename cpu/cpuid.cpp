@@ -61,6 +61,8 @@ constexpr FeatureRow kFeatures[] = {
     {"ssse3", FeatureRow::Ecx, kCpuidSsse3, insn(Feature::Ssse3)},
     {"sse4.1", FeatureRow::Ecx, kCpuidSse41, insn(Feature::Sse41)},
     {"sse4.2", FeatureRow::Ecx, kCpuidSse42, insn(Feature::Sse42)},
+    {"pclmulqdq", FeatureRow::Ecx, kCpuidPclmulqdq, insn(Feature::Pclmulqdq)},
+    {"aes", FeatureRow::Ecx, kCpuidAes, insn(Feature::Aes)},
     {"x2apic", FeatureRow::Ecx, kCpuidX2apic, 0},
     {"tsc-deadline", FeatureRow::Ecx, kCpuidTscDeadline, 0},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
@@ -78,11 +80,13 @@ constexpr FeatureRow kFeatures[] = {
     {"lahf-lm", FeatureRow::ExtendedEcx, kCpuidLahf64, insn(Feature::Lahf64)},
     {"rdtscp", FeatureRow::ExtendedEdx, kCpuidRdtscp, insn(Feature::Rdtscp)},
     {"abm", FeatureRow::ExtendedEcx, kCpuidAbm, insn(Feature::Lzcnt)},
+    {"sse4a", FeatureRow::ExtendedEcx, kCpuidSse4a, insn(Feature::Sse4a)},
     {"fsgsbase", FeatureRow::StructuredEbx, kCpuidFsgsbase, insn(Feature::Fsgsbase)},
     {"invpcid", FeatureRow::StructuredEbx, kCpuidInvpcid, insn(Feature::Invpcid)},
     {"rdseed", FeatureRow::StructuredEbx, kCpuidRdseed, insn(Feature::Rdseed)},
     {"adx", FeatureRow::StructuredEbx, kCpuidAdx, insn(Feature::Adx)},
     {"tsc-adjust", FeatureRow::StructuredEbx, kCpuidTscAdjust, 0},
+    {"sha-ni", FeatureRow::StructuredEbx, kCpuidSha, insn(Feature::Sha)},
     {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
     {"smap", FeatureRow::StructuredEbx, kCpuidSmap, insn(Feature::Smap)},
     {"umip", FeatureRow::StructuredEcx, kCpuidUmip, 0},
@@ -137,13 +141,14 @@ constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
 
 CpuModel make_max() {
   constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidPcid | kCpuidSse41 |
-                       kCpuidSse42 | kCpuidX2apic | kCpuidMovbe | kCpuidPopcnt | kCpuidTscDeadline | kCpuidRdrand;
+                       kCpuidSse42 | kCpuidX2apic | kCpuidMovbe | kCpuidPopcnt | kCpuidTscDeadline | kCpuidRdrand |
+                       kCpuidPclmulqdq | kCpuidAes;
   constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidFfxsr | kCpuidGiantPages | kCpuidRdtscp | kCpuidLongMode;
   CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx, kExtended, kIntel,
                         "relic86 Virtual CPU");
-  model.extended_ecx = kCpuidLahf64 | kCpuidAbm;
+  model.extended_ecx = kCpuidLahf64 | kCpuidAbm | kCpuidSse4a;
   model.structured_ebx =
-      kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx | kCpuidSmap;
+      kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx | kCpuidSmap | kCpuidSha;
   model.structured_ecx = kCpuidUmip;
   add_instructions(model);
   return model;
@@ -249,7 +254,11 @@ u32 CpuModel::last_basic_leaf() const {
 }
 
 Result<> fit_to_host(CpuModel& model, const HostUnits& units) {
-  const std::pair<std::string_view, bool> kNeeded[] = {{"sse4.1", units.sse41}, {"sse4.2", units.sse42}};
+  const std::pair<std::string_view, bool> kNeeded[] = {{"sse4.1", units.sse41},
+                                                       {"sse4.2", units.sse42},
+                                                       {"aes", units.aes},
+                                                       {"pclmulqdq", units.pclmulqdq},
+                                                       {"sha-ni", units.sha}};
   for (const auto& [name, there] : kNeeded) {
     const FeatureRow& row = *std::find_if(std::begin(kFeatures), std::end(kFeatures),
                                           [name = name](const FeatureRow& each) { return each.name == name; });

@@ -77,6 +77,7 @@ enum CpuidEdx : u32 {
 };
 enum CpuidEcx : u32 {
   kCpuidSse3 = 1u << 0,
+  kCpuidPclmulqdq = 1u << 1,
   kCpuidMonitor = 1u << 3,
   kCpuidSsse3 = 1u << 9,
   kCpuidCmpxchg16b = 1u << 13,
@@ -87,6 +88,7 @@ enum CpuidEcx : u32 {
   kCpuidPopcnt = 1u << 23,
   kCpuidX2apic = 1u << 21,
   kCpuidTscDeadline = 1u << 24,
+  kCpuidAes = 1u << 25,
   kCpuidRdrand = 1u << 30,
   kCpuidHypervisor = 1u << 31
 };
@@ -102,6 +104,7 @@ enum CpuidExtendedEcx : u32 {  // 80000001h ECX
   kCpuidLahf64 = 1u << 0,
   kCpuidCmpLegacy = 1u << 1,  // AMD: those of a package are cores; a matter of -smp
   kCpuidAbm = 1u << 5,        // LZCNT
+  kCpuidSse4a = 1u << 6,
 };
 enum CpuidStructured : u32 {
   kCpuidFsgsbase = 1u << 0,   // EBX
@@ -111,6 +114,7 @@ enum CpuidStructured : u32 {
   kCpuidRdseed = 1u << 18,    // EBX
   kCpuidAdx = 1u << 19,       // EBX
   kCpuidSmap = 1u << 20,      // EBX
+  kCpuidSha = 1u << 29,       // EBX
   kCpuidUmip = 1u << 2,       // ECX
 };
 

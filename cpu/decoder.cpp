@@ -211,6 +211,7 @@ class TailReader {
       case ImmediateKind::RelativeFull: tail.immediate[0] = take(full); break;
       case ImmediateKind::OperandFull: tail.immediate[0] = take(operand); break;
       case ImmediateKind::FarPointer:
+      case ImmediateKind::BytePair:
       case ImmediateKind::WordByte: return false;
     }
     tail.length = static_cast<u8>(at_);
@@ -290,6 +291,9 @@ void set_immediate(Insn& insn, ImmediateKind kind, const Tail& tail) {
       break;
     case ImmediateKind::WordByte:
       insn.immediate = static_cast<u16>(first) | u64{static_cast<u8>(second)} << kSecondShift;
+      break;
+    case ImmediateKind::BytePair:
+      insn.immediate = static_cast<u8>(first) | u64{static_cast<u8>(second)} << kSecondShift;
       break;
   }
 }

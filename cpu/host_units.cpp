@@ -5,17 +5,41 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
+#include <string>
 
 namespace relic86 {
+
+namespace {
+
+constexpr unsigned kShaBit = 1u << 29;  // CPUID 7.0: EBX
+
+// What can be left out; a unit of a chain goes with those before it.
+struct Word {
+  std::string_view name;
+  bool HostUnits::*unit;
+};
+constexpr Word kChain[] = {{"-sse3", &HostUnits::sse3},
+                           {"-ssse3", &HostUnits::ssse3},
+                           {"-sse4.1", &HostUnits::sse41},
+                           {"-sse4.2", &HostUnits::sse42}};
+constexpr Word kSingle[] = {
+    {"-aes", &HostUnits::aes}, {"-pclmulqdq", &HostUnits::pclmulqdq}, {"-sha-ni", &HostUnits::sha}};
+
+}  // namespace
 
 HostUnits present_host_units() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   HostUnits units;
-  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) return {false, false, false, false, false};
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) ecx = 0;
   units.sse3 = (ecx & bit_SSE3) != 0;
   units.ssse3 = (ecx & bit_SSSE3) != 0;
   units.sse41 = units.ssse3 && (ecx & bit_SSE4_1) != 0;
   units.sse42 = units.sse41 && (ecx & bit_SSE4_2) != 0;
+  units.aes = (ecx & bit_AES) != 0;
+  units.pclmulqdq = (ecx & bit_PCLMUL) != 0;
+  constexpr unsigned kStructured = 7;
+  units.sha = __get_cpuid_count(kStructured, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & kShaBit) != 0;
   return units;
 }
 
@@ -24,17 +48,19 @@ Result<HostUnits> masked_host_units(HostUnits units, std::string_view list) {
     const auto comma = list.find(',');
     const std::string_view word = list.substr(0, comma);
     list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-    // Each has all that came before it.
-    constexpr std::string_view kWords[] = {"-sse3", "-ssse3", "-sse4.1", "-sse4.2"};
-    bool HostUnits::*const kUnits[] = {&HostUnits::sse3, &HostUnits::ssse3, &HostUnits::sse41, &HostUnits::sse42};
-    const auto found = std::find(std::begin(kWords), std::end(kWords), word);
-    if (found == std::end(kWords))
+    const auto named = [word](const Word& each) { return each.name == word; };
+    const auto* const chained = std::find_if(std::begin(kChain), std::end(kChain), named);
+    const auto* const single = std::find_if(std::begin(kSingle), std::end(kSingle), named);
+    if (chained == std::end(kChain) && single == std::end(kSingle)) {
+      std::string words;
+      for (const std::span<const Word> part : {std::span<const Word>(kChain), std::span<const Word>(kSingle)}) {
+        for (const Word& each : part) words += fmt::format(" {}", each.name);
+      }
       return Error{
-          fmt::format("--host-features {}: only -sse3, -ssse3, -sse4.1 and -sse4.2 can be left out; nothing "
-                      "else beyond SSE2 is used",
-                      word)};
-    for (auto i = static_cast<std::size_t>(found - std::begin(kWords)); i < std::size(kUnits); i++)
-      units.*kUnits[i] = false;
+          fmt::format("--host-features {}: what can be left out is{}; nothing else beyond SSE2 is used", word, words)};
+    }
+    for (const auto* each = chained; each != std::end(kChain); ++each) units.*each->unit = false;
+    if (single != std::end(kSingle)) units.*single->unit = false;
   }
   return units;
 }

@@ -14,6 +14,10 @@ struct HostUnits {
   // The host's SSE4.1 and SSE4.2; without them the guest's processor has none.
   bool sse41 = true;
   bool sse42 = true;
+  // AES-NI, PCLMULQDQ, SHA: so are these.
+  bool aes = true;
+  bool pclmulqdq = true;
+  bool sha = true;
   // FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1, RCPPS, RCPSS, RSQRTPS, RSQRTSS: what differs between
   // hosts of different vendors. true: computed here, equal on all of them (cpu/exact_functions.h).
   bool exact_functions = false;

@@ -54,7 +54,7 @@ struct Insn {
   bool operand64() const { return (flags & kInsnOperand64) != 0; }
   bool address64() const { return (flags & kInsnAddress64) != 0; }
   bool code64() const { return (flags & kInsnCode64) != 0; }
-  // ENTER's level, a far pointer's selector, the ModRM byte of x87 forms (for FOP).
+  // ENTER's level, a far pointer's selector, the second of two bytes, the ModRM byte of x87 forms (for FOP).
   u16 immediate2() const { return static_cast<u16>(immediate >> 32); }
   bool patched_immediate() const { return (flags & kInsnPatchedImmediate) != 0; }
   bool replaced() const { return (flags & kInsnReplaced) != 0; }

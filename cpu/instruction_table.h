@@ -50,6 +50,10 @@ enum class Feature : u8 {
   Ssse3,
   Sse41,
   Sse42,
+  Sse4a,
+  Aes,
+  Pclmulqdq,
+  Sha,
   Clflush,
   Pause,  // PAUSE is more than NOP: the machine has several processors
   Monitor,
@@ -114,6 +118,7 @@ enum class ImmediateKind : u8 {
   Offset,        // Ob, Ov: offset of the address size (a displacement)
   WordByte,      // Iw,Ib of ENTER
   OperandFull,   // Iv: 2, 4 or 8 bytes
+  BytePair,      // Ib,Ib of EXTRQ and INSERTQ
 };
 
 struct InstructionRow {

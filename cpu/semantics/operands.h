@@ -163,6 +163,10 @@ struct IwIb : ImmediateBase<9> {  // ENTER
   template <class V, bool memory>
   using As = Immediate<u16>;
 };
+struct IbIb : ImmediateBase<11> {  // EXTRQ, INSERTQ
+  template <class V, bool memory>
+  using As = Immediate<u16>;
+};
 struct AL : Base {
   template <class V, bool memory>
   using As = FixedRegister<u8, kEax>;
@@ -200,6 +204,7 @@ struct Yv : Cold {};
 struct Mp : ColdModRm {};
 struct Ms : ColdModRm {};
 struct Ma : ColdModRm {};
+struct Md : ColdModRm {};
 struct Mq : ColdModRm {};
 struct Rd : ColdModRm {};
 struct ES : Cold {};

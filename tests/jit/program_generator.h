@@ -206,6 +206,7 @@ class ProgramGenerator {
       case ImmediateKind::None: break;
       case ImmediateKind::Byte:
       case ImmediateKind::SignedByte: put(code, value(), 1); break;
+      case ImmediateKind::BytePair:
       case ImmediateKind::Word: put(code, value() & 0xFF, 2); break;
       case ImmediateKind::OperandSize:
       case ImmediateKind::OperandFull: put(code, value(), wide ? 4 : 2); break;

@@ -267,6 +267,7 @@ void CodeGenerator::immediate(const GuestCode& code, const InstructionRow& row, 
       put(bytes, interesting_address(random_, 4) - segment_base(segment_of(code, false)),
           code.code16 == address67_ ? 4 : 2);
       break;
+    case ImmediateKind::BytePair: put(bytes, random_.next(), 2); break;
     case ImmediateKind::WordByte:
       put(bytes, random_.percent(85) ? random_.below(128) : random_.value(), 2);
       put(bytes, random_.percent(60) ? random_.below(4) : random_.value(), 1);

@@ -13,9 +13,9 @@ namespace relic86::native {
 
 namespace {
 
-constexpr std::array<std::string_view, 19> kNames = {"alu",  "shift", "bcd",  "muldiv", "string", "bit",  "stack",
-                                                     "flow", "x87",   "mmx",  "sse",    "sse2",   "sse3", "ssse3",
-                                                     "sse4", "later", "misc", "system", "all"};
+constexpr std::array<std::string_view, 20> kNames = {"alu",  "shift",  "bcd",   "muldiv", "string", "bit",  "stack",
+                                                     "flow", "x87",    "mmx",   "sse",    "sse2",   "sse3", "ssse3",
+                                                     "sse4", "crypto", "later", "misc",   "system", "all"};
 
 template <std::size_t n>
 bool one_of(std::string_view word, const std::array<std::string_view, n>& list) {
@@ -43,6 +43,10 @@ bool host_has(Feature feature) {
     case Feature::Movbe: return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_MOVBE) != 0;
     case Feature::Sse41: return present_host_units().sse41;
     case Feature::Sse42: return present_host_units().sse42;
+    case Feature::Aes: return present_host_units().aes;
+    case Feature::Pclmulqdq: return present_host_units().pclmulqdq;
+    case Feature::Sha: return present_host_units().sha;
+    case Feature::Sse4a: return __get_cpuid(kExtended, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_SSE4a) != 0;
     case Feature::Adx: return __get_cpuid_count(kStructured, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & bit_ADX) != 0;
     default: return false;
   }
@@ -56,7 +60,7 @@ bool uses_mmx(const InstructionRow& row) {
   return has(row.operands, "Pq") || has(row.operands, "Qq") || std::string_view(row.mnemonic) == "emms";
 }
 bool uses_units(const InstructionRow& row) {
-  if (row.feature >= Feature::Fpu && row.feature <= Feature::Sse42) return true;
+  if (row.feature >= Feature::Fpu && row.feature <= Feature::Sha) return true;
   return row.feature == Feature::Cmov && has(row.operands, "STi");
 }
 bool loads_segment(const InstructionRow& row) {
@@ -71,6 +75,8 @@ std::string_view group_of(const InstructionRow& row) {
   const std::string_view name = row.mnemonic;
   if (row.feature == Feature::Ssse3) return "ssse3";
   if (row.feature == Feature::Sse41 || row.feature == Feature::Sse42) return "sse4";
+  if (row.feature == Feature::Sse4a) return "sse4";
+  if (row.feature >= Feature::Aes && row.feature <= Feature::Sha) return "crypto";
   if (row.feature >= Feature::Lzcnt) return "later";
   if (row.map == OpcodeMap::OneByte && uses_units(row)) return "x87";
   if (row.feature == Feature::Fxsr) return "x87";
@@ -100,7 +106,7 @@ std::string_view group_of(const InstructionRow& row) {
 std::string_view not_comparable(const InstructionRow& row) {
   static constexpr std::array<std::string_view, 5> kTables = {"sgdt", "sidt", "sldt", "str", "smsw"};
   const std::string_view name = row.mnemonic;
-  const bool asks = row.feature >= Feature::Lzcnt || row.feature == Feature::Sse41 || row.feature == Feature::Sse42;
+  const bool asks = row.feature >= Feature::Lzcnt || (row.feature >= Feature::Sse41 && row.feature <= Feature::Sha);
   if (asks && !host_has(row.feature)) return "this host does not have it, or draws numbers";
   if (one_of(name, kTables)) return "the host's UMIP hides its tables";
   if (name == "sysenter" || name == "syscall") return "enters the host's kernel";

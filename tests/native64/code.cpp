@@ -316,6 +316,7 @@ void CodeGenerator::immediate(const InstructionRow& row, Piece& piece) {
     // Some parts take 66 for an operand size of 16: the decoder says which length is right.
     case ImmediateKind::RelativeFull: target(!wide && random_.percent(50) ? 2 : 4); break;
     case ImmediateKind::Offset: put(bytes, interesting_address(random_, 4), address67_ ? 4 : 8); break;
+    case ImmediateKind::BytePair: put(bytes, random_.next(), 2); break;
     case ImmediateKind::WordByte:
       put(bytes, random_.percent(85) ? random_.below(128) : random_.value(), 2);
       put(bytes, random_.percent(60) ? random_.below(4) : random_.value(), 1);
