@@ -1,6 +1,7 @@
 // What runs guest instructions: the interpreter, or the translator with the interpreter below it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@ enum class ExitReason : u8 {
   Shutdown,     // triple fault
   Stopped,      // kPendingStop, kPendingReset or kPendingInit: the machine acts
   Breakpoint,   // a debugger's breakpoint or watchpoint
+};
+
+// A straight run of instructions that was decoded because the processor has come to it.
+struct DecodedCode {
+  LinAddr linear{0};
+  u32 bytes = 0;
 };
 
 class Executor {
@@ -36,6 +43,10 @@ class Executor {
   // Breakpoints are not looked at.
   virtual ExitReason single_step() = 0;
 
+  // Called for all code that is decoded from now on, each time that it is: once as long as it is kept. What is decoded
+  // already is forgotten. An exception may leave the run before its end; code that goes on there is decoded anew.
+  using DecodeListener = std::function<void(const DecodedCode&)>;
+  virtual void on_decoded(DecodeListener listener) = 0;
   // Instructions decoded since the start: a guest that comes to code that it has not run lately makes it grow.
   virtual u64 decoded_instructions() const = 0;
   // Statistics for people: --jit-stats, info jit.

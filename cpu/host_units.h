@@ -14,6 +14,15 @@ struct HostUnits {
   // The host's SSE4.1 and SSE4.2; without them the guest's processor has none.
   bool sse41 = true;
   bool sse42 = true;
+  // AES-NI, PCLMULQDQ, SHA: so are these.
+  bool aes = true;
+  bool pclmulqdq = true;
+  bool sha = true;
+  // AVX, with the operating system's consent and memory for code of our own, and what stands on it; so are these.
+  bool avx = true;
+  bool avx2 = true;
+  bool fma = true;
+  bool f16c = true;
   // FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1, RCPPS, RCPSS, RSQRTPS, RSQRTSS: what differs between
   // hosts of different vendors. true: computed here, equal on all of them (cpu/exact_functions.h).
   bool exact_functions = false;

@@ -331,12 +331,12 @@ CodeBlock* Interpreter::block_at_rip() {
   }
   const BackingOffset first = fetch_.code.backing + (linear & (kPageSize - 1));
   const CodeSize size = long_code ? CodeSize::Bits64 : state_.mode.code32 ? CodeSize::Bits32 : CodeSize::Bits16;
-  if (!std::exchange(keeps_next_, false) && blocks_.passes_unkept(first) && may_run_unkept()) [[unlikely]] {
-    uncached_ = unkept_ = true;
-    return nullptr;
-  }
   CodeBlock* block = blocks_.find(CodeBlocks::key_of(first, size));
   if (block == nullptr || (block->straddles && !second_page_matches(*block))) [[unlikely]] {
+    if (!std::exchange(keeps_next_, false) && blocks_.passes_unkept(first) && may_run_unkept()) {
+      uncached_ = unkept_ = true;
+      return nullptr;
+    }
     block = decode_block(first, size);
     if (block == nullptr) return nullptr;
   }
@@ -349,7 +349,7 @@ CodeBlock* Interpreter::block_at_rip() {
 
 // Whoever wants to see blocks, or to stop within them, needs them.
 bool Interpreter::may_run_unkept() const {
-  return cuts_.none() && !tracing_execution() && !log::enabled(log::Channel::Disassembly);
+  return cuts_.none() && !tracing_execution() && !log::enabled(log::Channel::Disassembly) && !decode_listener_;
 }
 
 // Up to a branch, a stop, the end of the budget or of the page. Nothing is kept of the code but what its bytes mean,
@@ -404,6 +404,7 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   }
   if (block->insns.empty()) return decode_straddling(first, size);
   if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {bytes, block->bytes});
+  tell_decoded(block->bytes);
   return blocks_.insert(std::move(block));
 }
 
@@ -439,6 +440,7 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, CodeSize size) {
   block->insns.push_back(insn);
   block->bytes = insn.length;
   if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {window, insn.length});
+  tell_decoded(insn.length);
   block->straddles = insn.length > room;
   block->second_page = second.code.backing;
   return blocks_.insert(std::move(block));
@@ -457,10 +459,17 @@ bool Interpreter::fetch_uncached(Insn& insn) {
     const u64 in_page = linear & (kPageSize - 1);
     window[have - 1] =
         page.code.backed ? page.code.host[in_page] : static_cast<u8>(bus_.read(page.code.physical + in_page, 1));
-    if (decoder_.decode({window, have}, code_size(state_.mode), insn)) return true;
+    if (!decoder_.decode({window, have}, code_size(state_.mode), insn)) continue;
+    tell_decoded(insn.length);
+    return true;
   }
   cpu_.raise(Vector::GeneralProtection, 0);
   return false;
+}
+
+void Interpreter::on_decoded(DecodeListener listener) {
+  decode_listener_ = std::move(listener);
+  flush_code();
 }
 
 std::string Interpreter::describe() const {

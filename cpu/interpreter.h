@@ -86,6 +86,7 @@ class Interpreter final : public Executor, public CodeWatch {
 
   std::size_t cached_blocks() const { return blocks_.live(); }
   u64 decoded_instructions() const override { return decoded_; }
+  void on_decoded(DecodeListener listener) override;
 
  private:
   template <bool traced>
@@ -112,6 +113,9 @@ class Interpreter final : public Executor, public CodeWatch {
   // One instruction outside any block: unbacked code, or one that the segment limit cuts.
   bool fetch_uncached(Insn& insn);
 
+  void tell_decoded(u32 bytes) const {
+    if (decode_listener_) decode_listener_({LinAddr(linear_rip()), bytes});
+  }
   u64 linear_rip() const { return linear_after(0); }
   u64 linear_after(u32 bytes) const;  // the linear address so many bytes after CS:RIP
   u64 code_limit() const;             // the last RIP that code may be fetched from
@@ -137,6 +141,7 @@ class Interpreter final : public Executor, public CodeWatch {
   };
   Passage passed_;
   std::vector<LinAddr> breakpoints_;
+  DecodeListener decode_listener_;
   std::bitset<kPageSize> cuts_;  // offsets in a page at which blocks end
   u64 decoded_ = 0;
   u64 last_delivery_ = ~u64{0};  // instruction count at the last fault

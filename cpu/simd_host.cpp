@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cpu/lazy_flags.h"
+#include "cpu/simd_rounding.h"
 #include "cpu/simd_unit.h"
 
 namespace relic86::simd_unit {
@@ -16,10 +17,17 @@ constexpr bool in(u8 opcode, std::initializer_list<std::pair<u8, u8>> ranges) {
   return false;
 }
 constexpr bool plain_xmm(Map map, Prefix prefix, u8 opcode) {
-  if (map == Map::Escape38)
-    return prefix == Prefix::P66 &&
-           in(opcode,
-              {{0x00, 0x0B}, {0x1C, 0x1E}, {0x20, 0x25}, {0x28, 0x29}, {0x2B, 0x2B}, {0x30, 0x35}, {0x37, 0x41}});
+  if (map == Map::Escape38) {
+    if (prefix == Prefix::None) return in(opcode, {{0xC8, 0xCA}, {0xCC, 0xCD}});
+    return prefix == Prefix::P66 && in(opcode, {{0x00, 0x0B},
+                                                {0x1C, 0x1E},
+                                                {0x20, 0x25},
+                                                {0x28, 0x29},
+                                                {0x2B, 0x2B},
+                                                {0x30, 0x35},
+                                                {0x37, 0x41},
+                                                {0xDB, 0xDF}});
+  }
   switch (prefix) {
     case Prefix::None: return in(opcode, {{0x14, 0x15}, {0x51, 0x5F}});
     case Prefix::P66:
@@ -53,7 +61,9 @@ void run_xmm(FxState::Slot& destination, const FxState::Slot& source) {
                : [d] "+m"(destination)                                                                \
                : [s] "m"(source), [p] "i"(static_cast<u8>(prefix)), [o] "i"(opcode)                   \
                : "xmm0", "xmm1")
-    if constexpr (map == Map::Escape38)
+    if constexpr (map == Map::Escape38 && prefix == Prefix::None)
+      RELIC86_XMM("0x0F, 0x38, %c[o], 0xC1");
+    else if constexpr (map == Map::Escape38)
       RELIC86_XMM("%c[p], 0x0F, 0x38, %c[o], 0xC1");
     else if constexpr (prefix == Prefix::None)
       RELIC86_XMM("0x0F, %c[o], 0xC1");
@@ -93,39 +103,18 @@ constexpr auto kXmmNone = xmm_table<Map::TwoByte, Prefix::None>(kAll);
 constexpr auto kXmm66 = xmm_table<Map::TwoByte, Prefix::P66>(kAll);
 constexpr auto kXmmF3 = xmm_table<Map::TwoByte, Prefix::PF3>(kAll);
 constexpr auto kXmmF2 = xmm_table<Map::TwoByte, Prefix::PF2>(kAll);
+constexpr auto kXmm38None = xmm_table<Map::Escape38, Prefix::None>(kAll);
 constexpr auto kXmm38 = xmm_table<Map::Escape38, Prefix::P66>(kAll);
 constexpr auto kMmx = mmx_table<Map::TwoByte>(kAll);
 constexpr auto kMmx38 = mmx_table<Map::Escape38>(kAll);
 
-constexpr u32 kFlags = 0x3F, kMasks = 0x1F80, kBeforeFlags = 0x07;  // IE, DE, ZE come before the result is computed
-constexpr unsigned kMaskShift = 7;
-
-void load_mxcsr(u32 value) { asm volatile("ldmxcsr %0" : : "m"(value)); }
-u32 store_mxcsr() {
-  u32 value = 0;
-  asm volatile("stmxcsr %0" : "=m"(value));
-  return value;
-}
-
-// Runs body with every exception masked and the flags clear, and tells from the flags what the guest's masks make of it
-// (SDM 1 11.5.2): with an unmasked pre-computation exception the later ones are not found.
-template <class Body>
-bool with_guest_rounding(u32& mxcsr, Body body) {
-  constexpr u32 kHost = 0x1F80;
-  load_mxcsr((mxcsr & ~kFlags) | kMasks);
-  body();
-  u32 raised = store_mxcsr() & kFlags;
-  load_mxcsr(kHost);
-  const u32 unmasked = ~(mxcsr >> kMaskShift) & kFlags;
-  if ((raised & unmasked & kBeforeFlags) != 0) raised &= kBeforeFlags;
-  mxcsr |= raised;
-  return (raised & unmasked) == 0;
-}
-
 }  // namespace
 
 XmmOperation xmm_operation(Map map, Prefix prefix, u8 opcode) {
-  if (map == Map::Escape38) return prefix == Prefix::P66 ? kXmm38[opcode] : nullptr;
+  if (map == Map::Escape38) {
+    if (prefix == Prefix::None) return kXmm38None[opcode];
+    return prefix == Prefix::P66 ? kXmm38[opcode] : nullptr;
+  }
   switch (prefix) {
     case Prefix::None: return kXmmNone[opcode];
     case Prefix::P66: return kXmm66[opcode];
@@ -181,12 +170,39 @@ constexpr std::array<XmmOperation, 16> kRound[] = {table_3a<0x08>(kSixteen), tab
                                                    table_3a<0x0A>(kSixteen), table_3a<0x0B>(kSixteen)};
 constexpr auto kDotSingle = table_3a<0x40>(kAll);
 constexpr auto kDotDouble = table_3a<0x41>(kAll);
+constexpr auto kRoundKey = table_3a<0xDF>(kAll);
+// Bits 0 and 4 choose the halves that PCLMULQDQ multiplies.
+constexpr XmmOperation kCarryless[] = {&run_3a<0x44, 0x00>, &run_3a<0x44, 0x01>, &run_3a<0x44, 0x10>,
+                                       &run_3a<0x44, 0x11>};
+
+template <u8 function>
+void run_sha1_rounds(FxState::Slot& destination, const FxState::Slot& source) {
+  asm volatile("movaps %[d], %%xmm0\n\tmovaps %[s], %%xmm1\n\tsha1rnds4 %[f], %%xmm1, %%xmm0\n\tmovaps %%xmm0, %[d]"
+               : [d] "+m"(destination)
+               : [s] "m"(source), [f] "i"(function)
+               : "xmm0", "xmm1");
+}
+constexpr XmmOperation kShaRounds[] = {&run_sha1_rounds<0>, &run_sha1_rounds<1>, &run_sha1_rounds<2>,
+                                       &run_sha1_rounds<3>};
 
 }  // namespace
 
 XmmOperation round_operation(u8 opcode, unsigned immediate) { return kRound[opcode & 3][immediate & 15]; }
 XmmOperation dot_operation(u8 opcode, unsigned immediate) {
   return ((opcode & 1) == 0 ? kDotSingle : kDotDouble)[immediate & 0xFF];
+}
+
+XmmOperation carryless_operation(unsigned immediate) { return kCarryless[(immediate & 1) | (immediate >> 3 & 2)]; }
+XmmOperation round_key_operation(unsigned immediate) { return kRoundKey[immediate & 0xFF]; }
+XmmOperation sha1_rounds_operation(unsigned immediate) { return kShaRounds[immediate & 3]; }
+
+void sha256_rounds(FxState::Slot& destination, const FxState::Slot& source, const FxState::Slot& xmm0) {
+  asm volatile(
+      "movaps %[w], %%xmm0\n\tmovaps %[d], %%xmm1\n\tmovaps %[s], %%xmm2\n\t"
+      "sha256rnds2 %%xmm0, %%xmm2, %%xmm1\n\tmovaps %%xmm1, %[d]"
+      : [d] "+m"(destination)
+      : [s] "m"(source), [w] "m"(xmm0)
+      : "xmm0", "xmm1", "xmm2");
 }
 
 XmmOperation compare_operation(Prefix prefix, unsigned predicate) {
@@ -199,41 +215,8 @@ XmmOperation compare_operation(Prefix prefix, unsigned predicate) {
   return nullptr;
 }
 
-namespace {
-
-// With underflow unmasked a tiny result is enough to raise it, exact or not, and FTZ does nothing (SDM 1
-// 4.9.1.5, 10.2.3.3): masked, as it runs here, the host raises it for inexact ones only, but flushing to zero tells of
-// all. PE is that of the masked response.
-bool run_with_underflow(XmmOperation operation, u32& mxcsr, FxState::Slot& destination, const FxState::Slot& source) {
-  constexpr u32 kFlush = 1u << 15, kUnderflow = 1u << 4;
-  const u32 unmasked = ~(mxcsr >> kMaskShift) & kFlags;
-  const u32 quiet = mxcsr & ~kFlags & ~kFlush;
-  FxState::Slot result = destination;
-  u32 found = quiet;
-  (void)with_guest_rounding(found, [&] { operation(result, source); });
-  u32 raised = found & kFlags;
-  if ((raised & unmasked & kBeforeFlags) == 0) {
-    FxState::Slot scratch = destination;
-    u32 tiny = quiet | kMasks | kFlush;
-    (void)with_guest_rounding(tiny, [&] { operation(scratch, source); });
-    raised |= tiny & kUnderflow;
-  }
-  mxcsr |= raised;
-  if ((raised & unmasked) != 0) return false;
-  destination = result;
-  return true;
-}
-
-}  // namespace
-
 bool run_floating(XmmOperation operation, u32& mxcsr, FxState::Slot& destination, const FxState::Slot& source) {
-  constexpr u32 kUnderflowMask = 1u << 11;
-  if ((mxcsr & kUnderflowMask) == 0) [[unlikely]]
-    return run_with_underflow(operation, mxcsr, destination, source);
-  FxState::Slot result = destination;
-  const bool done = with_guest_rounding(mxcsr, [&] { operation(result, source); });
-  if (done) destination = result;
-  return done;
+  return run_rounded([&](FxState::Slot& result) { operation(result, source); }, mxcsr, destination);
 }
 
 bool compare(Prefix prefix, bool ordered, u32& mxcsr, const FxState::Slot& first, const FxState::Slot& second,

@@ -1,5 +1,5 @@
-// MMX, SSE to SSE4.2 instructions (SDM 1 chapters 9 to 12): checks, operands and exceptions around
-// cpu/simd_unit.h.
+// MMX, SSE to SSE4.2, SSE4a, AES, PCLMULQDQ and SHA instructions (SDM 1 chapters 9 to 12): checks, operands and
+// exceptions around cpu/simd_unit.h.
 #pragma once
 
 #include "cpu/cpu.h"
@@ -60,9 +60,23 @@ Flow pinsrd(Cpu& cpu, const Insn& insn);
 Flow dpps(Cpu& cpu, const Insn& insn);
 Flow dppd(Cpu& cpu, const Insn& insn);
 Flow mpsadbw(Cpu& cpu, const Insn& insn);
+// Adds to mxcsr what DPPS (lanes of 4 bytes) and DPPD (8) raise; selected: bits 7:4 of the immediate. False: an
+// unmasked exception.
+template <unsigned lane_bytes>
+bool dot_flags(u32& mxcsr, const FxState::Slot& first, const FxState::Slot& second, u8 selected);
 Flow pcmpestrm(Cpu& cpu, const Insn& insn);
 Flow pcmpestri(Cpu& cpu, const Insn& insn);
 Flow pcmpistrm(Cpu& cpu, const Insn& insn);
 Flow pcmpistri(Cpu& cpu, const Insn& insn);
+// --- AES, PCLMULQDQ, SHA, SSE4a (cpu/simd_later.cpp) ---
+Flow pclmulqdq(Cpu& cpu, const Insn& insn);
+Flow aeskeygenassist(Cpu& cpu, const Insn& insn);
+Flow simd_xmm_sha(Cpu& cpu, const Insn& insn);
+Flow sha1rnds4(Cpu& cpu, const Insn& insn);
+Flow sha256rnds2(Cpu& cpu, const Insn& insn);
+Flow extrq_immediate(Cpu& cpu, const Insn& insn);
+Flow extrq_register(Cpu& cpu, const Insn& insn);
+Flow insertq_immediate(Cpu& cpu, const Insn& insn);
+Flow insertq_register(Cpu& cpu, const Insn& insn);
 
 }  // namespace relic86

@@ -285,6 +285,9 @@ bool host_carries_out(const InstructionRow& row, const HostUnits& units) {
   if (!units.sse3 && row.feature == Feature::Sse3) return false;
   if (!units.sse41 && row.feature == Feature::Sse41) return false;
   if (!units.sse42 && row.feature == Feature::Sse42) return false;
+  if (!units.aes && row.feature == Feature::Aes) return false;
+  if (!units.pclmulqdq && row.feature == Feature::Pclmulqdq) return false;
+  if (!units.sha && row.feature == Feature::Sha) return false;
   return !units.exact_functions || !exact_function(row.mnemonic);
 }
 

@@ -113,8 +113,6 @@ Flow roundsd(Cpu& cpu, const Insn& insn) {
   return floating<8>(cpu, insn, simd_unit::round_operation(0x0B, immediate(insn)));
 }
 
-namespace {
-
 // DPPS and DPPD multiply, add neighbours, and DPPS adds their sums; an unmasked exception ends it after the step that
 // raised it. The host's own instruction serves if there is none, and the steps alone tell the flags if there is.
 template <unsigned lane_bytes>
@@ -137,6 +135,10 @@ bool dot_flags(u32& mxcsr, const FxState::Slot& first, const FxState::Slot& seco
   }
   return true;
 }
+template bool dot_flags<4>(u32&, const FxState::Slot&, const FxState::Slot&, u8);
+template bool dot_flags<8>(u32&, const FxState::Slot&, const FxState::Slot&, u8);
+
+namespace {
 
 template <unsigned lane_bytes, u8 opcode>
 Flow dot_product(Cpu& cpu, const Insn& insn) {
@@ -279,7 +281,7 @@ enum class Answer { Index, Mask };
 
 template <Lengths lengths, Answer answer>
 Flow compare_strings(Cpu& cpu, const Insn& insn) {
-  if (!enter_sse(cpu)) return Flow::Fault;
+  if (!enter_vector(cpu, insn)) return Flow::Fault;
   FxState::Slot source;
   if (!read_xmm_source(cpu, insn, 16, false, source)) return Flow::Fault;
   CpuState& state = cpu.state();
@@ -304,6 +306,7 @@ Flow compare_strings(Cpu& cpu, const Insn& insn) {
   } else {
     FxState::Slot& mask = state.fx.xmm[0];
     mask = {};
+    if (insn.vex()) state.ymm_high[0] = {};
     const unsigned lane = comparison.words ? 2 : 1;
     if (!other) std::memcpy(mask.bytes, &bits, sizeof bits);
     for (unsigned i = 0; other && i < comparison.count; i++) {

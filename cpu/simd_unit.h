@@ -23,6 +23,12 @@ XmmOperation compare_operation(Prefix prefix, unsigned predicate);
 // ROUNDPS, ROUNDPD, ROUNDSS, ROUNDSD (0F 3A 08h to 0Bh) and DPPS, DPPD (40h, 41h) with an immediate. Hosts with SSE4.1.
 XmmOperation round_operation(u8 opcode, unsigned immediate);
 XmmOperation dot_operation(u8 opcode, unsigned immediate);
+// PCLMULQDQ, AESKEYGENASSIST, SHA1RNDS4 with an immediate. Hosts with the instruction.
+XmmOperation carryless_operation(unsigned immediate);
+XmmOperation round_key_operation(unsigned immediate);
+XmmOperation sha1_rounds_operation(unsigned immediate);
+// SHA256RNDS2, which takes the round's words and constants from XMM0. Hosts with SHA.
+void sha256_rounds(FxState::Slot& destination, const FxState::Slot& source, const FxState::Slot& xmm0);
 
 // A floating-point operation run with the guest's rounding, DAZ and FTZ; mxcsr's flags collect what was raised. True:
 // done. False: an unmasked exception was raised; destination is unchanged and mxcsr holds the flags that the handler

@@ -46,6 +46,9 @@ struct VendorBehaviour {
   bool masked_store_from_above;
   // #AC for MOVUPS, MOVUPD, MOVDQU and LDDQU. SDM 3A 6.15 (interrupt 17) leaves it to the part; captures.
   bool checks_alignment_of_16_bytes;
+  // The 16 bytes that an SHA instruction reads must be aligned, as those of other SSE instructions. SDM 2 (SHA1MSG1,
+  // exceptions type 4); AuthenticAMD 25/1 takes any.
+  bool checks_alignment_of_sha;
   // In 64-bit mode 66 makes the operand size of near branches 16; false: it is ignored there. SDM 2 (near branches),
   // APM 3 (1.2.3); captures.
   bool narrows_near_branches;

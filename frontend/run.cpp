@@ -20,6 +20,7 @@
 #include "frontend/named_machines.h"
 #include "frontend/pid_file.h"
 #include "frontend/sandbox.h"
+#include "insight/insight.h"
 #include "machine/board_options.h"
 #include "machine/machine.h"
 #include "machine/saved_machine.h"
@@ -182,6 +183,8 @@ int run_program(std::span<const std::string> arguments, const char* program) {
     if (auto loaded = load_machine(*machine.value(), options.load_vm); !loaded)
       return fail("-loadvm " + options.load_vm + ": " + loaded.message());
   }
+  auto insight = Insight::create(*machine.value());
+  if (!insight) return fail(insight.message());
   advise_when_nothing_starts(options);
   if (auto entered = enter_sandbox(options); !entered) return fail(entered.message());
   EndSignals signals(*machine.value(), [&] {
@@ -197,6 +200,9 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   else
     machine.value()->run();
   consoles.value()->flush();
+  if (insight.value() != nullptr) {
+    if (auto written = insight.value()->write(); !written) return fail(written.message());
+  }
   if (auto saved = save_closed(*machine.value()); !saved) return fail("--on-close save: " + saved.message());
   return finish(*machine.value(), options);
 }

@@ -61,7 +61,9 @@ FileAccess files_of(const Options& options) {
     if (!file.empty()) files.writable.push_back(folder_of(file));
   };
   for (const DriveOption& drive : options.drives) folder(drive.file);
-  for (const std::string& file : {options.log_file, options.pid_file, options.screenshot}) folder(file);
+  for (const std::string& file :
+       {options.log_file, options.pid_file, options.screenshot, options.insight.profile, options.insight.coverage})
+    folder(file);
   if (!options.state_dir.empty()) files.writable.push_back(options.state_dir);
   for (const auto& devices : {options.serials, options.parallels, options.gdb}) {
     for (const std::string& device : devices) folder(path_in(device));

@@ -186,10 +186,11 @@ Flow Translator::enter(const u8* entry) {
 void Translator::settle_x87(const ExitPoint& exit) {
   if (!exit.x87) return;
   FxState& fx = state_.fx;
+  const u64 rip = rip_of(exit.x87_eip);
   fx.opcode = exit.x87_opcode;
-  fx.instruction = static_cast<u32>(rip_of(exit.x87_eip));
+  fx.instruction = static_cast<u32>(rip);
   fx.instruction_selector = state_.segment[kCs].selector.raw;
-  fx.instruction_high = 0;
+  fx.instruction_high = static_cast<u16>(rip >> 32);
 }
 
 u32 Translator::mode_number() {

@@ -87,6 +87,10 @@ class Translator final : public Executor {
   void flush_code() override;
   u64 decoded_instructions() const override { return interpreter_.decoded_instructions(); }
   std::string describe() const override;
+  void on_decoded(DecodeListener listener) override {
+    interpreter_.on_decoded(std::move(listener));
+    flush_code();
+  }
   void set_breakpoints(const std::vector<LinAddr>& addresses) override { interpreter_.set_breakpoints(addresses); }
   void pass_breakpoint() override { interpreter_.pass_breakpoint(); }
   ExitReason single_step() override;

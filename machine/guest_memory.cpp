@@ -15,7 +15,7 @@ namespace {
 template <class Act>
 bool each_page(Machine& machine, bool physical, u64 address, u64 size, Act act) {
   for (u64 done = 0; done < size;) {
-    const u64 at = physical ? address + done : (address + done) & 0xFFFFFFFFu;
+    const u64 at = physical ? address + done : guest_linear(machine, address + done).raw;
     const u64 chunk = std::min<u64>(size - done, kPageSize - (at & (kPageSize - 1)));
     PhysAddr where(at);
     if (!physical) {
@@ -30,6 +30,10 @@ bool each_page(Machine& machine, bool physical, u64 address, u64 size, Act act) 
 }
 
 }  // namespace
+
+LinAddr guest_linear(Machine& machine, u64 address) {
+  return LinAddr(machine.cpu().state().mode.long_mode ? address : static_cast<u32>(address));
+}
 
 bool read_guest(Machine& machine, bool physical, u64 address, std::span<u8> into) {
   return each_page(machine, physical, address, into.size(), [&](PhysAddr where, u64 done, u64 chunk) {

@@ -7,7 +7,10 @@
 
 namespace relic86 {
 
-// Linear addresses wrap at 4 GiB. False: a page is not mapped (into is then partly filled). Registers of devices are
+// The linear address that a number means to the processor that is looked at: outside of long mode the lower 32 bits.
+LinAddr guest_linear(Machine& machine, u64 address);
+
+// False: a page is not mapped (into is then partly filled). Registers of devices are
 // read as the processor would read them.
 bool read_guest(Machine& machine, bool physical, u64 address, std::span<u8> into);
 // The same for writing: memory changes where a read would find it, ROM included; decoded code follows. False: a page is

@@ -201,6 +201,23 @@ void Machine::turn(u64 limit) {
   carry_out_requests();
 }
 
+void Machine::on_sample(GuestTime interval, Sampler sampler) {
+  sampler_ = std::move(sampler);
+  sample_interval_ = interval;
+  next_sample_ = clock_->now() + interval;
+}
+
+void Machine::follow_clock() {
+  next_check_ = next_frame_ = 0;
+  if (sampler_) next_sample_ = clock_->now() + sample_interval_;
+}
+
+void Machine::take_sample() {
+  const auto intervals = static_cast<u64>((clock_->now() - next_sample_) / sample_interval_) + 1;
+  next_sample_ += static_cast<GuestTime>(intervals) * sample_interval_;
+  sampler_(intervals);
+}
+
 GuestTime Machine::next_stop() const {
   GuestTime stop = scheduler_->next_deadline();
   if (expectations_->any()) stop = std::min(stop, next_check_);
@@ -228,7 +245,7 @@ void Machine::run_slice(u64 limit) {
   const auto replayed = inputs_->next();
   if (replayed) limit = std::max(count_before, std::min(limit, replayed->instructions));
   if (inputs_->repeatable()) limit = std::min(limit, (count_before / TimeTravel::kStride + 1) * TimeTravel::kStride);
-  u64 budget = std::min(clock_->budget(next_stop()), limit - count_before);
+  u64 budget = std::min(clock_->budget(std::min(next_stop(), next_sample_)), limit - count_before);
   if (!clock_->deterministic()) budget = std::min(budget, speed_limit_.most_at_once());
   const ExitReason reason = processors_->run(budget);
   if (replayed && limit == count_before && reason == ExitReason::BudgetSpent)
@@ -346,6 +363,7 @@ void Machine::serve_host() {
     next_frame_ = guest_now + kFrameInterval;
     frame_callback_();
   }
+  if (guest_now >= next_sample_) take_sample();
   if (audio_->next_advance() <= guest_now) audio_->advance(guest_now);
   if (expectations_->any() && guest_now >= next_check_) check_expectations();
   if (end_ == End::None && clock_->deterministic() && options_.timeout_seconds > 0 &&
@@ -706,7 +724,7 @@ void Machine::after_load() {
   forget_derived();
   reset_requested_ = power_off_requested_ = false;
   processors_->forget_requests();
-  next_check_ = next_frame_ = 0;
+  follow_clock();
   audio_->restart(clock_->now());
   keys_->forget();
 }

@@ -137,6 +137,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   // Called about every frame of guest time (16.7 ms) on the machine's thread: the window copies the picture.
   void on_frame(std::function<void()> callback) { frame_callback_ = std::move(callback); }
 
+  // Called on the machine's thread between two instructions, each `interval` nanoseconds of guest time; `intervals`:
+  // how many have passed since the last call, more than one where the processors have slept, which is not cut short for
+  // it. The guest sees nothing of it.
+  using Sampler = std::function<void(u64 intervals)>;
+  void on_sample(GuestTime interval, Sampler sampler);
+
   const Options& options() const { return options_; }
   // -action reboot= and shutdown=, changed while the machine runs.
   void end_at_reset(bool on) { options_.no_reboot = on; }
@@ -279,6 +285,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void check_expectations();
   void serve_input();           // what was typed and received goes on to the devices that can take it
   GuestTime next_stop() const;  // the earliest of: next event, next check of expectations, time limit
+  void take_sample();
+  void follow_clock();  // which a loaded state has set
 
   Options options_;
   HostPoller& poller_;
@@ -326,6 +334,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;
   std::function<void()> frame_callback_;
+  Sampler sampler_;
+  GuestTime sample_interval_ = 0;
+  GuestTime next_sample_ = Scheduler::kNever;
   std::vector<std::function<void(MachineEvent)>> listeners_;
   Picture picture_;
 

@@ -163,7 +163,7 @@ Result<> Machine::put_back(const KeptState& kept) {
   forget_derived();
   reset_requested_ = power_off_requested_ = at_replay_end_ = false;
   processors_->forget_requests();
-  next_check_ = next_frame_ = 0;
+  follow_clock();
   audio_->restart(clock_->now());
   for (std::size_t i = 0; i < kept.frames.size(); i++) network_->card(i).set_frames(kept.frames[i]);
   inputs_->go_to(kept.inputs);

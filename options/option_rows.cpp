@@ -15,6 +15,7 @@
 #include "options/firmware_option.h"
 #include "options/foreign_options.h"
 #include "options/global_option.h"
+#include "options/insight_option.h"
 #include "options/machine_option.h"
 #include "options/monitor_option.h"
 #include "options/named_machine_option.h"
@@ -200,9 +201,14 @@ constexpr OptionRow kRows[] = {
     {"state-hash", "", "print a hash of the whole machine's state at exit", enable<&Options::state_hash>},
     {"state-dir", "DIR", "folder of saved machines (default: the first image's)", store<&Options::state_dir>},
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
+    {"symbols", "FILE[,offset=N]", "names for --profile and --coverage: an ELF file, or a list as System.map",
+     add_symbols},
+    {"profile", "FILE[,every=N]", "where the guest spends its time, as folded stacks; every N microseconds of its time",
+     set_profile},
+    {"coverage", "FILE[,format=F]", "the code that the guest has run: drcov, or lcov (FILE.info)", set_coverage},
     {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
-    {"host-features", "LIST", "host instructions not to use: -sse3,-ssse3,-sse4.1,-sse4.2",
+    {"host-features", "LIST", "host instructions not to use: -sse3,-aes,-avx and others (docs/vendors.md)",
      store<&Options::host_features>},
     {"deterministic-fpu", "", "FSIN, RCPPS and relatives without the host's unit", enable<&Options::deterministic_fpu>},
 };
@@ -274,7 +280,7 @@ std::string written_option(std::string_view name) {
   constexpr Text kOurs[] = {
       "expect-serial", "expect-screen", "fail-serial",   "timeout",           "state-hash",   "state-dir", "screenshot",
       "jit-opt",       "jit-stats",     "host-features", "deterministic-fpu", "machine-file", "new",       "list",
-      "on-close",      "fresh",         "speed"};
+      "on-close",      "fresh",         "speed",         "symbols",           "profile",      "coverage"};
   return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
 }
 

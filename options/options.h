@@ -11,6 +11,7 @@
 #include "base/types.h"
 #include "options/blockdev_option.h"
 #include "options/chardev_option.h"
+#include "options/insight_option.h"
 #include "options/network_option.h"
 #include "options/object_option.h"
 #include "options/sample_format.h"
@@ -192,6 +193,8 @@ struct Options {
   bool state_hash = false;
   std::string state_dir;
   std::string screenshot;
+
+  InsightOptions insight;  // --symbols, --profile, --coverage
 
   SmpWords smp;                   // as -smp says it
   ProcessorTopology processors;   // and what that amounts to

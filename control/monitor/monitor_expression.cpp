@@ -1,4 +1,6 @@
 // Numbers as the monitor's users write them: "0x7c00+4", "$cs*16+$eip", "(1+2)*3", 'c'.
+#include <fmt/format.h>
+
 #include <cctype>
 #include <charconv>
 
@@ -13,12 +15,16 @@ std::optional<u64> register_value(Machine& machine, std::string_view name) {
   static constexpr std::string_view kSegments[] = {"es", "cs", "ss", "ds", "fs", "gs"};
   const CpuState& state = machine.cpu().state();
   for (unsigned i = 0; i < std::size(kGeneral); i++) {
-    if (name == kGeneral[i] || name == kGeneral[i].substr(1)) return state.gpr[i];
+    const std::string_view plain = kGeneral[i].substr(1);  // "ax"
+    if (name == kGeneral[i] || name == plain || (name.starts_with('r') && name.substr(1) == plain)) return state.gpr[i];
+  }
+  for (unsigned i = 8; i < std::size(state.gpr); i++) {
+    if (name == fmt::format("r{}", i)) return state.gpr[i];
   }
   for (unsigned i = 0; i < std::size(kSegments); i++) {
     if (name == kSegments[i]) return state.segment[i].selector.raw;
   }
-  if (name == "eip") return state.rip;
+  if (name == "eip" || name == "rip") return state.rip;
   if (name == "pc") return state.segment[kCs].base + state.rip;
   if (name == "eflags") return machine.cpu().eflags();
   if (name == "cr0") return state.cr0;

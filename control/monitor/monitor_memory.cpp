@@ -98,11 +98,12 @@ std::string examine(Machine& machine, Words words, bool physical) {
   if (format.letter == 'i') return disassemble_at(machine, physical, *address, format.count);
 
   const unsigned per_line = format.width == 1 ? 8 : 16 / format.width;
+  const int digits = physical || machine.cpu().model().has_long_mode() ? 16 : 8;
   std::string text;
   for (u64 n = 0; n < format.count; n++) {
     const u64 at = *address + n * format.width;
     if (n % per_line == 0)
-      text += (n > 0 ? "\n" : "") + (physical ? fmt::format("{:016x}:", at) : fmt::format("{:08x}:", at & 0xFFFFFFFF));
+      text += fmt::format("{}{:0{}x}:", n > 0 ? "\n" : "", physical ? at : guest_linear(machine, at).raw, digits);
     u64 value = 0;
     std::array<u8, 8> bytes{};
     if (!read_guest(machine, physical, at, std::span(bytes).first(format.width)))
@@ -159,7 +160,7 @@ std::string checksum(Machine& machine, Words words) {
 std::string translate(Machine& machine, Words words) {
   const auto address = words.size() > 1 ? evaluate(machine, words[1]) : std::nullopt;
   if (!address) return "gva2gpa: an address is expected\n";
-  const auto physical = machine.cpu().mmu().debug_translate(LinAddr(*address & 0xFFFFFFFFu));
+  const auto physical = machine.cpu().mmu().debug_translate(guest_linear(machine, *address));
   return physical ? fmt::format("gpa: {:#x}\n", physical->raw) : "Unmapped\n";
 }
 

@@ -1,10 +1,11 @@
-// info mem and info tlb: what the page tables in memory say (SDM 3A 4.3, 4.4), laid out as QEMU prints it.
+// info mem and info tlb: what the page tables in memory say (SDM 3A 4.3 to 4.5), laid out as QEMU prints it.
 #include <fmt/format.h>
 
 #include <cstring>
 #include <functional>
 
 #include "control/monitor/monitor_commands.h"
+#include "cpu/control_bits.h"
 
 namespace relic86::monitor {
 namespace {
@@ -21,7 +22,6 @@ enum PageBits : u64 {
   kGlobal = 1u << 8,
   kNoExecute = u64{1} << 63,
 };
-constexpr u64 kCr4Pse = 1u << 4, kCr4Pae = 1u << 5;
 constexpr u64 kRights = kPresent | kWritable | kUser;
 
 struct Mapping {
@@ -40,9 +40,10 @@ class Tables {
   void walk() {
     const CpuState& state = machine_.cpu().state();
     if ((state.cr4 & kCr4Pae) == 0) return directory32(state.cr3 & ~u64{kPageSize - 1}, (state.cr4 & kCr4Pse) != 0);
+    if (state.mode.long_mode) return level4(address(state.cr3));
     for (u64 i = 0; i < 4; i++) {
       const u64 pointer = read<u64>((state.cr3 & ~u64{31}) + i * 8);
-      if ((pointer & kPresent) != 0) directory_pae(i << 30, address(pointer));
+      if ((pointer & kPresent) != 0) directory_pae(i << 30, address(pointer), kRights);
     }
   }
 
@@ -72,18 +73,41 @@ class Tables {
     }
   }
 
-  void directory_pae(u64 linear, u64 base) {
+  // Long mode: 512 entries of 512 GiB, each with 512 of 1 GiB. Linear addresses are canonical.
+  void level4(u64 base) {
+    constexpr u64 kUpperHalf = 256;
+    for (u64 i = 0; i < 512; i++) {
+      const u64 entry = read<u64>(base + i * 8);
+      const u64 sign = i < kUpperHalf ? 0 : ~u64{0} << 48;
+      if ((entry & kPresent) != 0) level3(sign | i << 39, address(entry), entry & kRights);
+    }
+  }
+
+  void level3(u64 linear, u64 base, u64 rights) {
+    constexpr u64 kSize = u64{1} << 30;
+    for (u64 i = 0; i < 512; i++) {
+      const u64 entry = read<u64>(base + i * 8);
+      if ((entry & kPresent) == 0) continue;
+      if ((entry & kLarge) != 0)
+        visit_({linear | i << 30, kSize, address(entry) & ~(kSize - 1), entry, entry & rights});
+      else
+        directory_pae(linear | i << 30, address(entry), entry & rights);
+    }
+  }
+
+  // rights: of the levels above.
+  void directory_pae(u64 linear, u64 base, u64 rights) {
     for (u64 i = 0; i < 512; i++) {
       const u64 entry = read<u64>(base + i * 8);
       if ((entry & kPresent) == 0) continue;
       if ((entry & kLarge) != 0) {
-        visit_({linear | i << 21, 2u << 20, address(entry) & ~u64{0x1FFFFF}, entry, entry & kRights});
+        visit_({linear | i << 21, 2u << 20, address(entry) & ~u64{0x1FFFFF}, entry, entry & rights});
         continue;
       }
       for (u64 k = 0; k < 512; k++) {
         const u64 page = read<u64>(address(entry) + k * 8);
         if ((page & kPresent) == 0) continue;
-        visit_({linear | i << 21 | k << 12, kPageSize, address(page), page & ~u64{kLarge}, page & entry & kRights});
+        visit_({linear | i << 21 | k << 12, kPageSize, address(page), page & ~u64{kLarge}, page & entry & rights});
       }
     }
   }
@@ -107,7 +131,7 @@ std::string info_mem(Machine& machine) {
                         (rights & kWritable) != 0 ? 'w' : '-');
   };
   Tables(machine, [&](const Mapping& mapping) {
-    if (mapping.linear != end || mapping.rights != rights) {
+    if (mapping.linear != end || mapping.rights != rights || end == 0) {
       close_run();
       start = mapping.linear;
       rights = mapping.rights;

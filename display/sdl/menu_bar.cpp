@@ -158,7 +158,7 @@ void MenuBar::toggle() {
 
 void MenuBar::ask_to_close() {
   target_.grab(false);
-  close_asked_ = true;
+  close_asked_ = question_appears_ = true;
   follow_keys();
   hold_events(kFramesToSettle);  // until a button has the keyboard's focus
 }
@@ -461,10 +461,14 @@ void MenuBar::close_question() {
   ImGui::SetNextWindowPos({screen.x / 2, screen.y / 2}, ImGuiCond_Always, {0.5f, 0.5f});
   constexpr auto kFlags = ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoCollapse |
                           ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoMove;
+  // Not ImGui::IsWindowAppearing(): while nothing of the menu is visible there are no frames, so that it would not see
+  // that the question was away.
+  const bool appears = std::exchange(question_appears_, false);
+  if (appears) ImGui::SetNextWindowFocus();
   if (ImGui::Begin("Close the machine", nullptr, kFlags)) {
     ImGui::TextUnformatted("A saved machine goes on at its next start where it is now.");
     ImGui::Spacing();
-    if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
+    if (appears) ImGui::SetKeyboardFocusHere();
     if (ImGui::Button("Save and close")) host_.command(MenuCommand("x-close").with_flag("save", true));
     ImGui::SameLine();
     if (ImGui::Button("Close without saving")) host_.command(MenuCommand("x-close").with_flag("save", false));

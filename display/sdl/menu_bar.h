@@ -70,8 +70,9 @@ class MenuBar final : public WindowMenu {
   bool wants_pointer_ = false;
   bool statistics_ = false, keys_ = false;
   bool close_asked_ = false;
-  bool took_keys_ = false;  // takes_keys() as follow_keys() saw it last
-  u64 left_at_ = 0;         // ms; when the pointer went off the bar; 0: it is there
+  bool question_appears_ = false;  // the next frame is the question's first
+  bool took_keys_ = false;         // takes_keys() as follow_keys() saw it last
+  u64 left_at_ = 0;                // ms; when the pointer went off the bar; 0: it is there
   u64 notices_seen_ = 0, notice_until_ = 0;
   unsigned frames_wanted_ = 0;
   unsigned frames_closed_ = 0;     // since the last menu that the key opened was closed

@@ -26,7 +26,7 @@ Special special_of(UnitShape shape) {
 NativeForm form_of(const InstructionRow& row) {
   const UnitShape shape = row.shape;
   const auto has = [shape](UnitShapeBits bit) { return (shape & bit) != 0; };
-  const auto prefixed = [&row](u16 match) { return (row.match & match) != 0; };
+  const auto prefixed = [&row](u32 match) { return (row.match & match) != 0; };
   NativeForm form;
   form.unit = has(kShapeX87) ? Unit::X87 : has(kShapeMmx) ? Unit::Mmx : has(kShapeSse) ? Unit::Sse : Unit::None;
   form.special = special_of(shape);
@@ -61,9 +61,6 @@ const std::vector<NativeForm>& forms() {
 const NativeForm* native_form(const Insn& insn, const Mode& mode) {
   if (insn.row == kNoRow) return nullptr;
   const NativeForm& form = forms()[insn.row];
-  // FIP and FDP are wider in 64-bit code.
-  if (mode.code64 && (form.unit == Unit::X87 || (form.special != Special::None && form.special != Special::Nothing)))
-    return nullptr;
   // FCOMI leaves the flags alone when its unmasked exception comes: the host's flags are not the guest's then.
   if (mode.traps && form.unit == NativeForm::Unit::X87 && form.compares) return nullptr;
   switch (form.unit) {

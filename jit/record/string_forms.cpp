@@ -57,11 +57,12 @@ bool record_string(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   const bool byte = meaning.ends_with("_byte");
   StringRecorder r(ir, byte ? 1 : operand_size_of(insn));
   if (insn.repeats()) {
-    if (mode.code64) return false;
     const bool moves = name == "movs";
     if ((!moves && name != "stos") || mode.down || mode.aligned) return false;
     if (!mode.writes(kEs) || mode.expands_down(kEs)) return false;
     if (moves && (!mode.reads(insn.segment) || mode.expands_down(insn.segment))) return false;
+    // Of 64-bit code with the usual addresses (jit/x64/string_thunks.h).
+    if (mode.code64 && (!insn.address64() || (moves && !mode.flat(insn.segment)))) return false;
     r.repeat(moves);
     return true;
   }

@@ -190,11 +190,38 @@ bool record_flags(InsnIr& ir, const Mode& mode, std::string_view meaning) {
   return !ir.nodes.empty();
 }
 
+// MOV from a segment register; SYSCALL, SYSRET and SWAPGS of 64-bit code in the rings that they are for.
+bool record_long(InsnIr& ir, const Mode& mode, std::string_view meaning) {
+  constexpr u8 kR11 = 11;
+  const Insn& insn = *ir.insn;
+  if (meaning == "mov_from_segment" && insn.reg < kSegmentRegisters) {
+    const u8 size = insn.memory() || !insn.operand32() ? 2 : 4;
+    if (insn.memory()) ir.nodes.push_back(address_of(ir));
+    ir.nodes.push_back({.op = Op::Selector, .size = size, .segment = insn.reg});
+    const u16 selector = last(ir);
+    if (insn.memory()) {
+      ir.nodes.push_back({.op = Op::Store, .size = size, .a = kFirst, .b = selector});
+    } else {
+      ir.nodes.push_back({.op = Op::SetRegister, .size = size, .reg = insn.rm, .a = selector});
+    }
+  } else if (meaning == "swapgs" && !mode.user) {
+    ir.nodes.push_back({.op = Op::SwapGs, .size = 8});
+  } else if (mode.down || mode.aligned) {
+    return false;
+  } else if (meaning == "syscall" && mode.user) {
+    ir.nodes.push_back({.op = Op::SystemCall, .size = 8, .reg = kR11});
+  } else if (meaning == "sysret" && !mode.user && insn.operand64()) {
+    ir.nodes.push_back({.op = Op::SystemReturn, .size = 8, .reg = kR11});
+  }
+  return !ir.nodes.empty();
+}
+
 }  // namespace
 
 bool changes_segments(const Insn& insn) {
   constexpr Handler kHandlers[] = {
-      mov_to_segment, pop_segment, verr, verw, sysenter, sysexit, les, lds, lfs, lgs, lar, lsl};
+      mov_to_segment, pop_segment,     verr, verw, sysenter, sysexit, les, lds, lfs, lgs, lar, lsl, syscall, sysret,
+      swapgs,         mov_from_segment};
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
 }
 
@@ -235,6 +262,7 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
   if (record_flags(ir, mode, meaning)) return true;
+  if (mode.code64) return record_long(ir, mode, meaning);
   if (mode.long_mode) return false;  // descriptors are others there
   const u8 size = insn.operand32() ? 4 : 2;
   if (meaning == "push_segment") {

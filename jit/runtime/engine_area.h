@@ -36,6 +36,9 @@ struct EngineArea {
   // home_operand and home_partial_result of steps of eight bytes; the third operand is a number of four.
   u64 home_wide[3] = {};
   u64 home_partial_wide = 0;
+  // FIP and FDP of 64-bit code while the host's units hold the guest's registers: one store each, which FXSAVE's layout
+  // would make two of. CpuState::fx has them whenever C++ runs.
+  u64 long_fip = 0, long_fdp = 0;
 };
 static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));
 static_assert(offsetof(VcpuMemory, state) == 0);

@@ -212,6 +212,9 @@ void Emitter::node(u16 id) {
     case Op::CheckProtected: check_protected(); break;
     case Op::AdjustLevel: adjust_level(id); break;
     case Op::FastTransfer: fast_transfer(id); break;
+    case Op::SystemCall: system_call(id); break;
+    case Op::SystemReturn: system_return(id); break;
+    case Op::SwapGs: swap_gs(); break;
     case Op::FarTransfer: far_transfer(id); break;
     case Op::DirectTransfer: direct_transfer(id); break;
     case Op::TableRegister: table_register(id); break;
@@ -329,10 +332,11 @@ void Emitter::lea_long_address(const Gp& to, const Node& n, i32 extra) {
     return;
   }
   const bool based = n.base != kNoRegister, indexed = n.index != kNoRegister;
-  if (based) hold_for_reads(n.base);
+  const bool plain = insn().native == nullptr;  // of units the address may be made anew, on one of two ways
+  if (based && plain) hold_for_reads(n.base);
   const bool base_stored = based && !has_host(n.base);
   const Gp base = based && !base_stored ? guest(n.base, 8) : kAddress;
-  if (indexed) hold_for_reads(n.index);
+  if (indexed && plain) hold_for_reads(n.index);
   const bool index_stored = indexed && !has_host(n.index);
   Gp index = indexed && !index_stored ? guest(n.index, 8) : kAddress;
   u8 temporary = 0;

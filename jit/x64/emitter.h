@@ -177,6 +177,7 @@ class Emitter {
   void string_store(u16 id);
   void advance(u16 id);
   void repeat_string(u16 id);
+  void repeat_long_string(const Node& n, ExitPoint* exit, const Label& slow, const Label& done);
   u8 run_distance(const Node& n, u8 index, const Label& slow);
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
   void find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 aside = 0);
@@ -369,6 +370,12 @@ class Emitter {
   void check_protected();
   void adjust_level(u16 id);
   void fast_transfer(u16 id);
+  void system_call(u16 id);
+  void system_return(u16 id);
+  void swap_gs();
+  void check_quiet(u32 flags, const Label& slow);
+  void set_home_image(const Gp& image);
+  void enter_ring(const Gp& rip, u8 cpl);
   void set_fixed_segment(unsigned segment, u32 add, u16 attributes);
   void table_register(u16 id);
   void next_cr0(const Node& n, const Gp& next);

@@ -1,4 +1,6 @@
 // String instructions without a repeat prefix, MOVS and STOS with one (jit/record/string_forms.h).
+#include <bit>
+
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
@@ -89,6 +91,16 @@ u8 Emitter::run_distance(const Node& n, u8 index, const Label& slow) {
   return host;
 }
 
+void Emitter::repeat_long_string(const Node& n, ExitPoint* exit, const Label& slow, const Label& done) {
+  host_flags(0);
+  a_.test(guest(kEcx, 8), guest(kEcx, 8));
+  a_.jz(done);
+  a_.call(thunks_.repeat[n.op == Op::RepeatMove ? 1 : 0][std::countr_zero(u32{n.size})][mode_.user ? 1 : 0]);
+  a_.jnz(slow);
+  a_.bind(done);
+  defer_to_handler(slow, exit, done);
+}
+
 // The host's own instruction, on a run that lies within one page on each side and within the budget: each iteration
 // counts as an instruction. Anything else is the handler's, which gets along with whatever is left of ECX.
 void Emitter::repeat_string(u16 id) {
@@ -96,6 +108,7 @@ void Emitter::repeat_string(u16 id) {
   const bool moves = n.op == Op::RepeatMove, wide = n.address_size == 4;
   ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel(), done = a_.newLabel();
+  if (mode_.code64) return repeat_long_string(n, exit, slow, done);
   const Mem count = area(offsetof(EngineArea, value), 4);
   host_flags(0);
   if (wide) {

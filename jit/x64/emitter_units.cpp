@@ -142,7 +142,8 @@ void Emitter::native_memory() {
   a_.bind(join);
   store_general();
   if (form.tracked) {
-    if (!mode_.flat(segment)) lea_address(kAddress, access.a);
+    // Of 32-bit code with a flat segment it is there still.
+    if (mode_.code64 || !mode_.flat(segment)) lea_address(kAddress, access.a);
     point_data_here(segment);
   }
   a_.bind(done);
@@ -225,6 +226,10 @@ void Emitter::initialise_x87() {
   a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), 0);
   for (const std::size_t field : {offsetof(FxState, instruction), offsetof(FxState, data)}) {
     a_.mov(state(fx_offset(field), 8), 0);
+  }
+  if (!mode_.code64) return;
+  for (const std::size_t kept : {offsetof(EngineArea, long_fip), offsetof(EngineArea, long_fdp)}) {
+    a_.mov(area(kept, 8), 0);
   }
 }
 
@@ -319,7 +324,11 @@ void Emitter::capture_comparison() {
 
 // FDP, FDS: the offset is in kAddress.
 void Emitter::point_data_here(unsigned segment) {
-  a_.mov(state(fx_offset(offsetof(FxState, data)), 4), kAddress.r32());
+  if (mode_.code64) {
+    a_.mov(area(offsetof(EngineArea, long_fdp), 8), kAddress);
+  } else {
+    a_.mov(state(fx_offset(offsetof(FxState, data)), 4), kAddress.r32());
+  }
   if (data_segment_ == segment) return;
   data_segment_ = segment;
   a_.movzx(kAddress.r32(),
@@ -341,7 +350,11 @@ void Emitter::store_x87_pointers() {
   const std::size_t at_index = x87_pending_ - 1;
   x87_pending_ = 0;
   load_eip(kAddress, eip_of(at_index));
-  a_.mov(state(fx_offset(offsetof(FxState, instruction)), 4), kAddress.r32());
+  if (mode_.code64) {
+    a_.mov(area(offsetof(EngineArea, long_fip), 8), kAddress);
+  } else {
+    a_.mov(state(fx_offset(offsetof(FxState, instruction)), 4), kAddress.r32());
+  }
   a_.movzx(kAddress.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, selector), 2));
   a_.mov(state(fx_offset(offsetof(FxState, instruction_selector)), 4), kAddress.r32());
   a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), ir_.insns[at_index].operands.x87_opcode);

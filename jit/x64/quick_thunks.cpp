@@ -106,6 +106,8 @@ QuickThunks emit_quick_thunks(x86::Assembler& a) {
   for (const QuickKind kind : {kQuickRead, kQuickWrite, kQuickCode}) {
     for (const bool user : {false, true}) {
       places.bring[kind][user] = a.offset();
+      places.label[kind][user] = a.newLabel();
+      a.bind(places.label[kind][user]);
       QuickThunk(a, kind, user).emit();
     }
   }

@@ -16,6 +16,7 @@ x86::Mem quick_slot(const x86::Gp& slot, bool user, std::size_t field);
 
 struct QuickThunks {
   std::size_t bring[3][2] = {};  // places in the code, by QuickKind and by user
+  asmjit::Label label[3][2];     // the same, for other fixed code
 };
 
 QuickThunks emit_quick_thunks(x86::Assembler& a);

@@ -12,6 +12,7 @@
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
 #include "jit/x64/split_thunks.h"
+#include "jit/x64/string_thunks.h"
 #include "jit/x64/watched_thunks.h"
 
 namespace relic86::jit::x64 {
@@ -40,12 +41,36 @@ void reload(x86::Assembler& a) {
 
 x86::Mem fx_field(std::size_t offset, u32 bytes) { return state_field(offsetof(CpuState, fx) + offset, bytes); }
 
+// FIP and FDP of 64-bit code: where translated code keeps them, and where FXSAVE's layout has their halves.
+struct LongPointer {
+  std::size_t kept, low, high;
+};
+constexpr LongPointer kLongPointers[] = {
+    {offsetof(EngineArea, long_fip), offsetof(FxState, instruction), offsetof(FxState, instruction_high)},
+    {offsetof(EngineArea, long_fdp), offsetof(FxState, data), offsetof(FxState, data_high)}};
+
+// Skips what 64-bit code alone needs. The flags change.
+Label unless_code64(x86::Assembler& a) {
+  const Label skip = a.newLabel();
+  a.cmp(state_field(offsetof(CpuState, mode) + offsetof(CpuMode, code64), 1), 0);
+  a.je(skip);
+  return skip;
+}
+
 // The guest's x87 and SSE registers go to CpuState, the host's conventions are restored. The general registers are in
 // CpuState already. FIP to FDS, FOP and the mask of MXCSR are ours, whatever the host's FXSAVE makes of them.
 void save_units(x86::Assembler& a) {
   const Label none = a.newLabel(), clean = a.newLabel(), reset = a.newLabel();
   a.cmp(area_field(offsetof(EngineArea, units), 4), 0);
   a.je(none);
+  const Label narrow = unless_code64(a);
+  for (const LongPointer& pointer : kLongPointers) {
+    a.mov(x86::rax, area_field(pointer.kept));
+    a.mov(fx_field(pointer.low, 4), x86::eax);
+    a.shr(x86::rax, 32);
+    a.mov(fx_field(pointer.high, 2), x86::ax);
+  }
+  a.bind(narrow);
   a.mov(x86::rax, fx_field(offsetof(FxState, instruction), 8));
   a.mov(x86::rcx, fx_field(offsetof(FxState, data), 8));
   a.movzx(x86::edx, fx_field(offsetof(FxState, opcode), 2));
@@ -66,9 +91,18 @@ void save_units(x86::Assembler& a) {
   a.bind(clean);
   a.bind(none);
 }
+// kAddress changes.
 void load_units(x86::Assembler& a) {
   a.fxrstor(fx_field(0, 512));
   a.mov(area_field(offsetof(EngineArea, units), 4), 1);
+  const Label narrow = unless_code64(a);
+  for (const LongPointer& pointer : kLongPointers) {
+    a.mov(kAddress.r32(), fx_field(pointer.low, 4));
+    a.mov(area_field(pointer.kept, 4), kAddress.r32());
+    a.movzx(kAddress.r32(), fx_field(pointer.high, 2));
+    a.mov(area_field(pointer.kept + 4, 4), kAddress.r32());
+  }
+  a.bind(narrow);
 }
 
 // The guest goes on in the code that rax leads to, and not where its calls would return to.
@@ -428,6 +462,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const AsideThunks aside = emit_aside_thunks(a);
   const WatchedThunks watched = emit_watched_thunks(a);
   const QuickThunks quick = emit_quick_thunks(a);
+  const StringThunks strings = emit_string_thunks(a, quick);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -471,6 +506,10 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
     thunks.aside_store[user] = base + aside.store[user];
     for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];
     for (unsigned kind = 0; kind < 3; ++kind) thunks.quick[kind][user] = base + quick.bring[kind][user];
+    for (unsigned shift = 0; shift < 4; ++shift) {
+      for (unsigned moves = 0; moves < 2; ++moves)
+        thunks.repeat[moves][shift][user] = base + strings.repeat[moves][shift][user];
+    }
     thunks.split_load[user] = base + split.load[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
   }

@@ -93,6 +93,9 @@ struct Thunks {
   // 64-bit code: the inline table's slot of the page at the linear address in rbp, by QuickKind and by user. Z: it
   // leads to the page now; else nothing has changed. rbp stays.
   u64 quick[3][2] = {};
+  // REP MOVS (1) and REP STOS (0) upwards in 64-bit code, with 64-bit addresses and flat segments, by the logarithm of
+  // the element's size and by user. RCX is not 0. Z: done; else what is left of it is the handler's. rbp changes.
+  u64 repeat[2][4][2] = {};
   SegmentThunks segments{};
   CodeThunks code{};
 };

@@ -116,6 +116,37 @@ TEST_F(MonitorSession, PageTablesAreListed) {
             "0000000000200000-0000000000400000 0000000000200000 urw\n");
 }
 
+// As qemu-system-x86_64 7.2 prints the same tables: addresses are canonical, rights those of all levels together.
+TEST_F(MonitorSession, PageTablesOfLongModeAreListed) {
+  CpuState& state = machine->cpu().state();
+  state.cr3 = 0x10000;
+  state.cr4 = 0x20;
+  state.cr0 |= 0x80000001;
+  state.efer = 0x500;
+  machine->cpu().update_mode();
+  EXPECT_TRUE(machine->cpu().mmu().load_cr3(state.cr3));
+  const auto put = [&](u64 at, u64 value) { machine->bus().write(PhysAddr(at), 8, value); };
+  put(0x10000, 0x11007);            // the first 512 GiB
+  put(0x10000 + 511 * 8, 0x12003);  // the last
+  put(0x11000, 0x13007);            // its first GiB by directories
+  put(0x11008, 0x40000087);         // the second in one piece
+  put(0x13000, 0x14005);            // read-only, whatever its pages say
+  put(0x14000, 0x5067);
+  put(0x12000 + 510 * 8, 0x15003);
+  put(0x15000 + 8 * 8, 0x2001E3);  // FFFFFFFF81000000h
+  EXPECT_EQ(run("info tlb"),
+            "0000000000000000: 0000000000005000 ---DA--UW\n"
+            "0000000040000000: 0000000040000000 --P----UW\n"
+            "ffffffff81000000: 0000000000200000 -GPDA---W\n");
+  EXPECT_EQ(run("info mem"),
+            "0000000000000000-0000000000001000 0000000000001000 ur-\n"
+            "0000000040000000-0000000080000000 0000000040000000 urw\n"
+            "ffffffff81000000-ffffffff81200000 0000000000200000 -rw\n");
+  machine->bus().write(PhysAddr(0x200000), 8, 0x1122334455667788);
+  EXPECT_EQ(run("gva2gpa 0xffffffff81000010"), "gpa: 0x200010\n");
+  EXPECT_TRUE(run("x /1xg 0xffffffff81000000").ends_with(": 0x1122334455667788\n"));
+}
+
 TEST_F(MonitorSession, ServesGdbWhereItIsTold) {
   const GdbService service(*machine, poller);
   EXPECT_EQ(run("gdbserver unix:" + folder + "/gdb"),
@@ -155,6 +186,8 @@ TEST_F(MonitorSession, Expressions) {
   EXPECT_EQ(run("p /x $cs"), "0xf000\n");
   EXPECT_EQ(run("p /x $eip"), "0xfff0\n");
   EXPECT_EQ(run("p /x $pc"), "0xfffffff0\n");
+  machine->cpu().state().gpr[13] = 0x1122334455667788;
+  EXPECT_EQ(run("p /x $r13 + $rip - $rax - $eip"), "0x1122334455667788\n");
   EXPECT_EQ(run("x /2xw (0x800 + 0x800)"), "00001000: 0x000003f8 0x7fffffff\n");
   for (const char* wrong : {"p 1/0", "p 1%0", "p (1", "p 1)", "p $nope", "p 1+", "p 09", "p ''", "p 1<<4"})
     EXPECT_EQ(run(wrong), "p: an expression is missing or not understood\n") << wrong;

@@ -141,11 +141,25 @@ TEST(CpuModels, HostsWithoutSse4) {
             "-cpu Nehalem: sse4.2 is left to the host, which has none; add ',-sse4.2' or choose qemu64");
 }
 
+TEST(CpuModels, HostsWithoutAesPclmulqdqOrSha) {
+  const HostUnits all, none = masked_host_units(all, "-aes,-pclmulqdq,-sha-ni").value();
+  EXPECT_EQ(none, (HostUnits{.aes = false, .pclmulqdq = false, .sha = false}));
+  CpuModel model = make_cpu_model("max").value(), named = make_cpu_model("Nehalem,+aes").value();
+  EXPECT_TRUE(fit_to_host(named, all).ok());
+  EXPECT_FALSE(fit_to_host(named, none).ok());
+  const FeatureSet wanted = feature_bit(Feature::Aes) | feature_bit(Feature::Pclmulqdq) | feature_bit(Feature::Sha);
+  EXPECT_EQ(model.instructions & wanted, wanted);
+  ASSERT_TRUE(fit_to_host(model, none).ok());
+  EXPECT_EQ(model.instructions & wanted, 0u);
+  EXPECT_EQ(model.features_ecx & (kCpuidAes | kCpuidPclmulqdq), 0u);
+  EXPECT_EQ(model.structured_ebx & kCpuidSha, 0u);
+}
+
 TEST(CpuModels, Cr4HasTheBitsOfTheFeatures) {
   EXPECT_EQ(find_cpu_model("386")->cr4_bits(), 0u);
   EXPECT_EQ(find_cpu_model("pentium")->cr4_bits(), 0x5Fu);
   EXPECT_EQ(find_cpu_model("pentium3")->cr4_bits(), 0x7FFu);
-  EXPECT_EQ(find_cpu_model("max")->cr4_bits(), 0x330FFFu);
+  EXPECT_EQ(find_cpu_model("max")->cr4_bits(), 0x370FFFu);
   EXPECT_EQ(outcome("qemu32", {0x0F, 0x22, 0xE0, 0xF4}, 0, 1u << 11), kGeneralProtection);
   EXPECT_EQ(outcome("max", {0x0F, 0x22, 0xE0, 0xF4}, 0, 1u << 11), -1);
 }

@@ -26,7 +26,7 @@ constexpr const char* kUsage =
     "  --undefined   compares undefined flags too\n"
     "  --show N      failures that are shrunk and printed\n"
     "  --rows        lists the rows of the group\n"
-    "  --host-features LIST  host instructions that the emulated side must not use: -sse3, -ssse3\n"
+    "  --host-features LIST  host instructions that the emulated side must not use: -sse3,-ssse3 and others\n"
     "  --record FILE also writes what the host did to FILE\n"
     "  --replay FILE compares with FILE, on any host: group, seed, count and processor are the recording's\n"
     "  --cases FILE  instead of all that: runs the shrunk cases that FILE, the text of a run on another host, tells "
