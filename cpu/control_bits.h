@@ -20,6 +20,7 @@ enum Cr4Bits : u64 {
   kCr4Umip = 1u << 11,
   kCr4Fsgsbase = 1u << 16,
   kCr4Pcide = 1u << 17,
+  kCr4OsXsave = 1u << 18,
   kCr4Smep = 1u << 20,
   kCr4Smap = 1u << 21,
 };

@@ -14,6 +14,7 @@
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/vendor_behaviour.h"
+#include "cpu/vex_unit.h"
 
 namespace relic86 {
 
@@ -36,6 +37,11 @@ Cpu::Cpu(const Wiring& wiring)
   mmu_ = std::make_unique<Mmu>(memory_->tlb, *wiring_.bus);
   mmu_->tlb().execute_at(&memory_->state.rip, &memory_->state.segment[kCs].base);
   reset();
+}
+
+VexUnit& Cpu::vex_unit() {
+  if (vex_unit_ == nullptr) vex_unit_ = std::make_unique<VexUnit>();
+  return *vex_unit_;
 }
 
 Cpu::~Cpu() {
@@ -164,9 +170,11 @@ void Cpu::set_eflags(u32 value) {
 // --- Segmented access, the slow side ---
 
 namespace {
-// What #AC asks of an operand; one of 10 bytes wants a multiple of 8 (SDM 3A table 6-7).
+// What #AC asks of an operand; one of 10 bytes wants a multiple of 8 (SDM 3A table 6-7), one of 32 a multiple of 16
+// (seen on an AMD part).
 u32 alignment_of(const VendorBehaviour& vendor, u32 size) {
   const u32 widest = vendor.checks_alignment_of_16_bytes ? 16 : 8;
+  if (size == 32) return vendor.checks_alignment_of_16_bytes ? 16 : 1;
   return size == 10 ? 8 : size <= widest && (size & (size - 1)) == 0 ? size : 1;
 }
 }  // namespace
@@ -441,6 +449,10 @@ void Cpu::state_archive(StateArchive& archive) {
   archive.bytes("pdptes", mmu_->pdptes());
   archive.bytes("dr", s.dr);
   archive.bytes("fx", std::span(&s.fx, 1));
+  if (model().xcr0_bits() != 0) {
+    archive.field("xcr0", s.xcr0);
+    archive.bytes("ymm_high", s.ymm_high);
+  }
   archive.field("efer", s.efer);
   archive.field("star", s.star);
   archive.field("lstar", s.lstar);
@@ -538,6 +550,7 @@ void Cpu::sanitize_loaded_state() {
   const bool pending = (s.fx.status & ~s.fx.control & 0x3F) != 0;
   s.fx.status = static_cast<u16>((s.fx.status & 0x7F7F) | (pending ? 0x8080 : 0));
   s.fx.mxcsr &= 0xFFFF;
+  s.xcr0 = (s.xcr0 & model().xcr0_bits()) | 1;
   s.repeat_flags &= kArithmeticFlags | CpuState::kRepeatRuns;
   s.fx.mxcsr_mask = FxState{}.mxcsr_mask;
   s.fx.reserved = 0;

@@ -28,6 +28,7 @@ namespace relic86 {
 
 struct CpuModel;         // cpu/cpuid.h
 struct VendorBehaviour;  // cpu/vendor_behaviour.h
+class VexUnit;           // cpu/vex_unit.h
 
 enum class MemoryAccess : u8 { Read, Write, Execute };
 
@@ -64,6 +65,8 @@ class Cpu {
   const CpuModel& model() const { return *wiring_.model; }
   const VendorBehaviour& vendor() const { return *vendor_; }
   const HostUnits& host_units() const { return wiring_.host_units; }
+  // Carries out instructions with a VEX prefix; made when the first one comes.
+  VexUnit& vex_unit();
   // The next number of RDRAND's sequence, which saved machines go on with.
   u64 random();
   const GuestClock& clock() const { return *wiring_.clock; }
@@ -216,6 +219,7 @@ class Cpu {
   const VendorBehaviour* const vendor_;
   VcpuMemory* memory_ = nullptr;  // one mmap: state, then TLB tables
   std::unique_ptr<Mmu> mmu_;
+  std::unique_ptr<VexUnit> vex_unit_;
   u64 random_;
   Fault fault_{};
   std::array<u64, 5> breakpoints_{};  // DR0-DR3 and DR7's enables and conditions that are provided for

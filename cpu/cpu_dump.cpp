@@ -46,7 +46,9 @@ std::string segment_line(std::string_view name, const Segment& segment, const Cp
                             (segment.is_code() ? kCode : kData)[segment.type() & 7]);
 }
 
-std::string units_text(const FxState& fx, unsigned vectors) {
+// With AVX enabled the vectors are YMM registers, as QEMU shows them.
+std::string units_text(const CpuState& state, unsigned vectors) {
+  const FxState& fx = state.fx;
   std::string text = fmt::format("FCW={:04x} FSW={:04x} [ST={}] FTW={:02x} MXCSR={:08x}\n", fx.control, fx.status,
                                  fx.top(), static_cast<u8>(~fx.tags), fx.mxcsr);
   for (unsigned physical = 0; physical < 8; physical++) {
@@ -61,6 +63,13 @@ std::string units_text(const FxState& fx, unsigned vectors) {
     u64 low = 0, high = 0;
     std::memcpy(&low, fx.xmm[i].bytes, 8);
     std::memcpy(&high, fx.xmm[i].bytes + 8, 8);
+    constexpr u64 kAvx = 4;
+    if ((state.xcr0 & kAvx) != 0) {
+      u64 upper[2];
+      std::memcpy(upper, state.ymm_high[i].bytes, sizeof upper);
+      text += fmt::format("YMM{:02}={:016x} {:016x} {:016x} {:016x}\n", i, upper[1], upper[0], high, low);
+      continue;
+    }
     text += fmt::format("XMM{:02}={:016x} {:016x}{}", i, high, low, i % 2 == 1 ? "\n" : " ");
   }
   return text;
@@ -113,7 +122,7 @@ std::string describe_registers(Cpu& cpu, bool units) {
   static constexpr std::string_view kNames[] = {"ES", "CS", "SS", "DS", "FS", "GS", "LDT", "TR"};
   for (unsigned i = 0; i < kSegmentCount; i++) text += segment_line(kNames[i], state.segment[i], state.mode);
   text += system_text(state);
-  return units ? text + units_text(state.fx, state.mode.code64 ? 16 : 8) : text;
+  return units ? text + units_text(state, state.mode.code64 ? 16 : 8) : text;
 }
 
 }  // namespace relic86

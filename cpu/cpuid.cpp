@@ -28,7 +28,7 @@ constexpr FeatureSet up_to(Feature generation) { return (feature_bit(generation)
 // CPUID bits and the instructions that come with them.
 struct FeatureRow {
   std::string_view name;
-  enum Register : u8 { Edx, Ecx, ExtendedEdx, ExtendedEcx, StructuredEbx, StructuredEcx } where;
+  enum Register : u8 { Edx, Ecx, ExtendedEdx, ExtendedEcx, StructuredEbx, StructuredEcx, XsaveEax } where;
   u32 bit;
   FeatureSet instructions;
 };
@@ -65,6 +65,16 @@ constexpr FeatureRow kFeatures[] = {
     {"aes", FeatureRow::Ecx, kCpuidAes, insn(Feature::Aes)},
     {"x2apic", FeatureRow::Ecx, kCpuidX2apic, 0},
     {"tsc-deadline", FeatureRow::Ecx, kCpuidTscDeadline, 0},
+    {"fma", FeatureRow::Ecx, kCpuidFma, insn(Feature::Fma)},
+    {"xsave", FeatureRow::Ecx, kCpuidXsave, insn(Feature::Xsave)},
+    {"avx", FeatureRow::Ecx, kCpuidAvx, insn(Feature::Avx)},
+    {"f16c", FeatureRow::Ecx, kCpuidF16c, insn(Feature::F16c)},
+    {"avx2", FeatureRow::StructuredEbx, kCpuidAvx2, insn(Feature::Avx2)},
+    {"erms", FeatureRow::StructuredEbx, kCpuidErms, 0},
+    {"xsaveopt", FeatureRow::XsaveEax, kCpuidXsaveopt, insn(Feature::Xsaveopt)},
+    {"xsavec", FeatureRow::XsaveEax, kCpuidXsavec, insn(Feature::Xsavec)},
+    {"xgetbv1", FeatureRow::XsaveEax, kCpuidXgetbv1, 0},
+    {"3dnowprefetch", FeatureRow::ExtendedEcx, kCpuidPrefetch, 0},
     {"hypervisor", FeatureRow::Ecx, kCpuidHypervisor, 0},
     {"monitor", FeatureRow::Ecx, kCpuidMonitor, insn(Feature::Monitor)},
     {"pcid", FeatureRow::Ecx, kCpuidPcid, 0},
@@ -82,6 +92,8 @@ constexpr FeatureRow kFeatures[] = {
     {"abm", FeatureRow::ExtendedEcx, kCpuidAbm, insn(Feature::Lzcnt)},
     {"sse4a", FeatureRow::ExtendedEcx, kCpuidSse4a, insn(Feature::Sse4a)},
     {"fsgsbase", FeatureRow::StructuredEbx, kCpuidFsgsbase, insn(Feature::Fsgsbase)},
+    {"bmi1", FeatureRow::StructuredEbx, kCpuidBmi1, insn(Feature::Bmi1)},
+    {"bmi2", FeatureRow::StructuredEbx, kCpuidBmi2, insn(Feature::Bmi2)},
     {"invpcid", FeatureRow::StructuredEbx, kCpuidInvpcid, insn(Feature::Invpcid)},
     {"rdseed", FeatureRow::StructuredEbx, kCpuidRdseed, insn(Feature::Rdseed)},
     {"adx", FeatureRow::StructuredEbx, kCpuidAdx, insn(Feature::Adx)},
@@ -99,7 +111,8 @@ u32& register_of(CpuModel& model, FeatureRow::Register where) {
     case FeatureRow::ExtendedEdx: return model.extended_edx;
     case FeatureRow::ExtendedEcx: return model.extended_ecx;
     case FeatureRow::StructuredEbx: return model.structured_ebx;
-    default: return model.structured_ecx;
+    case FeatureRow::StructuredEcx: return model.structured_ecx;
+    default: return model.xsave_eax;
   }
 }
 
@@ -108,11 +121,26 @@ constexpr u32 kP5 =
 constexpr u32 kP6 =
     kP5 | kCpuidPae | kCpuidSep | kCpuidMtrr | kCpuidPge | kCpuidMca | kCpuidCmov | kCpuidPat | kCpuidPse36;
 
+// Instructions that want two features.
+void combine_instructions(CpuModel& model) {
+  struct Pair {
+    FeatureSet both;
+    Feature combined;
+  };
+  constexpr Pair kPairs[] = {{insn(Feature::Avx) | insn(Feature::Aes), Feature::AvxAes},
+                             {insn(Feature::Avx) | insn(Feature::Pclmulqdq), Feature::AvxPclmulqdq}};
+  for (const Pair& pair : kPairs) {
+    const bool there = (model.instructions & pair.both) == pair.both;
+    model.instructions = (model.instructions & ~insn(pair.combined)) | (there ? insn(pair.combined) : 0);
+  }
+}
+
 // The instructions that come with the model's feature bits.
 void add_instructions(CpuModel& model) {
   for (const FeatureRow& row : kFeatures) {
     if ((register_of(model, row.where) & row.bit) != 0) model.instructions |= row.instructions;
   }
+  combine_instructions(model);
 }
 
 CpuModel make(std::string name, std::string description, Feature generation, unsigned family, unsigned model,
@@ -142,13 +170,14 @@ constexpr u32 kP4 = kP3 | kCpuidSse2 | kCpuidClflush;
 CpuModel make_max() {
   constexpr u32 kEcx = kCpuidSse3 | kCpuidMonitor | kCpuidSsse3 | kCpuidCmpxchg16b | kCpuidPcid | kCpuidSse41 |
                        kCpuidSse42 | kCpuidX2apic | kCpuidMovbe | kCpuidPopcnt | kCpuidTscDeadline | kCpuidRdrand |
-                       kCpuidPclmulqdq | kCpuidAes;
+                       kCpuidPclmulqdq | kCpuidAes | kCpuidXsave | kCpuidAvx | kCpuidF16c | kCpuidFma;
   constexpr u32 kExtended = kCpuidSyscall | kCpuidNx | kCpuidFfxsr | kCpuidGiantPages | kCpuidRdtscp | kCpuidLongMode;
   CpuModel model = make("max", "everything that relic86 has", Feature::I80486, 6, 6, 3, kP4, kEcx, kExtended, kIntel,
                         "relic86 Virtual CPU");
-  model.extended_ecx = kCpuidLahf64 | kCpuidAbm | kCpuidSse4a;
-  model.structured_ebx =
-      kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx | kCpuidSmap | kCpuidSha;
+  model.extended_ecx = kCpuidLahf64 | kCpuidAbm | kCpuidSse4a | kCpuidPrefetch;
+  model.xsave_eax = kCpuidXsaveopt | kCpuidXsavec | kCpuidXgetbv1;
+  model.structured_ebx = kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx |
+                         kCpuidSmap | kCpuidSha | kCpuidBmi1 | kCpuidBmi2 | kCpuidAvx2 | kCpuidErms;
   model.structured_ecx = kCpuidUmip;
   add_instructions(model);
   return model;
@@ -175,27 +204,31 @@ CpuModel make_qemu64() {
 
 const std::vector<CpuModel>& models() {
   using F = Feature;
-  static const std::vector<CpuModel> table = {
-      make("386", "Intel 80386 with 80387", F::I80386, 3, 0, 8, 0, 0, 0),
-      make("486", "Intel 80486 DX4, with CPUID", F::I80486, 4, 8, 0, kCpuidFpu | kCpuidVme | kCpuidPse, 0, 0),
-      make("pentium", "Intel Pentium (P54C)", F::I80486, 5, 4, 3, kP5, 0, 0),
-      make("pentium-mmx", "Intel Pentium with MMX (P55C)", F::I80486, 5, 4, 3, kP5 | kCpuidMmx, 0, 0),
-      make("pentium2", "Intel Pentium II", F::I80486, 6, 5, 2, kP6 | kCpuidMmx | kCpuidFxsr, 0, 0),
-      make("pentium3", "Intel Pentium III", F::I80486, 6, 7, 3, kP3, 0, 0),
-      make("pentium4", "Intel Pentium 4", F::I80486, 15, 1, 2, kP4, 0, 0, kIntel, "Intel(R) Pentium(R) 4 CPU"),
-      make("qemu32", "32-bit processor of QEMU's name", F::I80486, 6, 6, 3, kP4, kCpuidSse3, 0, kIntel,
-           "relic86 Virtual CPU"),
-      make("kvm32", "32-bit processor of QEMU's name for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme}, kCpuidSse3,
-           0, kIntel, "relic86 Virtual CPU"),
-      make("kvm64", "the 32-bit view of QEMU's 64-bit processor for KVM", F::I80486, 15, 6, 1, kP4, kCpuidSse3,
-           kCpuidNx, kIntel, "relic86 Virtual CPU"),
-      make("coreduo", "Intel Core Duo", F::I80486, 6, 14, 8, kP4, kCpuidSse3 | kCpuidMonitor, kCpuidNx, kIntel,
-           "Intel(R) Core(TM) Duo processor"),
-      make_qemu64(),
-      make_nehalem(),
-      make_max(),
-  };
-  return table;
+  static const std::vector<CpuModel> all = [] {
+    std::vector<CpuModel> table = {
+        make("386", "Intel 80386 with 80387", F::I80386, 3, 0, 8, 0, 0, 0),
+        make("486", "Intel 80486 DX4, with CPUID", F::I80486, 4, 8, 0, kCpuidFpu | kCpuidVme | kCpuidPse, 0, 0),
+        make("pentium", "Intel Pentium (P54C)", F::I80486, 5, 4, 3, kP5, 0, 0),
+        make("pentium-mmx", "Intel Pentium with MMX (P55C)", F::I80486, 5, 4, 3, kP5 | kCpuidMmx, 0, 0),
+        make("pentium2", "Intel Pentium II", F::I80486, 6, 5, 2, kP6 | kCpuidMmx | kCpuidFxsr, 0, 0),
+        make("pentium3", "Intel Pentium III", F::I80486, 6, 7, 3, kP3, 0, 0),
+        make("pentium4", "Intel Pentium 4", F::I80486, 15, 1, 2, kP4, 0, 0, kIntel, "Intel(R) Pentium(R) 4 CPU"),
+        make("qemu32", "32-bit processor of QEMU's name", F::I80486, 6, 6, 3, kP4, kCpuidSse3, 0, kIntel,
+             "relic86 Virtual CPU"),
+        make("kvm32", "32-bit processor of QEMU's name for KVM", F::I80486, 15, 6, 1, kP4 & ~u32{kCpuidVme}, kCpuidSse3,
+             0, kIntel, "relic86 Virtual CPU"),
+        make("kvm64", "the 32-bit view of QEMU's 64-bit processor for KVM", F::I80486, 15, 6, 1, kP4, kCpuidSse3,
+             kCpuidNx, kIntel, "relic86 Virtual CPU"),
+        make("coreduo", "Intel Core Duo", F::I80486, 6, 14, 8, kP4, kCpuidSse3 | kCpuidMonitor, kCpuidNx, kIntel,
+             "Intel(R) Core(TM) Duo processor"),
+        make_qemu64(),
+        make_nehalem(),
+    };
+    add_later_models(table);
+    table.push_back(make_max());
+    return table;
+  }();
+  return all;
 }
 
 }  // namespace
@@ -225,6 +258,7 @@ u64 CpuModel::cr4_bits() const {
   if ((features_ecx & kCpuidPcid) != 0) bits |= kCr4Pcide;
   if ((structured_ebx & kCpuidSmep) != 0) bits |= kCr4Smep;
   if ((structured_ebx & kCpuidSmap) != 0) bits |= kCr4Smap;
+  if ((features_ecx & kCpuidXsave) != 0) bits |= kCr4OsXsave;
   return bits;
 }
 
@@ -237,6 +271,12 @@ u64 CpuModel::efer_bits() const {
   return bits;
 }
 
+u64 CpuModel::xcr0_bits() const {
+  if ((features_ecx & kCpuidXsave) == 0) return 0;
+  constexpr u64 kX87AndSse = 3, kAvx = 4;
+  return kX87AndSse | ((features_ecx & kCpuidAvx) != 0 ? kAvx : 0);
+}
+
 bool CpuModel::has_long_mode() const { return (extended_edx & kCpuidLongMode) != 0; }
 bool CpuModel::has_giant_pages() const { return (extended_edx & kCpuidGiantPages) != 0; }
 unsigned CpuModel::physical_bits() const { return has_long_mode() ? 40 : kPhysicalBits; }
@@ -244,7 +284,7 @@ unsigned CpuModel::physical_bits() const { return has_long_mode() ? 40 : kPhysic
 // No higher than the features need: some systems of the time stop at processors with leaves beyond 2 or 3.
 u32 CpuModel::last_basic_leaf() const {
   if (features_edx == 0) return 0;
-  if (has_long_mode()) return 13;
+  if (has_long_mode() || (features_ecx & kCpuidXsave) != 0) return 13;
   // Leaves 4 and 0Bh say how several logical processors lie in their package.
   if (several_in_package() && (features_ecx & kCpuidX2apic) != 0) return 11;
   if ((structured_ebx | structured_ecx) != 0) return 7;
@@ -253,12 +293,23 @@ u32 CpuModel::last_basic_leaf() const {
   return family >= 6 ? 2 : 1;
 }
 
+bool set_cpu_feature(CpuModel& model, std::string_view flag, FeatureState state) {
+  const auto* const row = std::find_if(std::begin(kFeatures), std::end(kFeatures),
+                                       [&](const FeatureRow& r) { return canonical_cpu_flag(r.name) == flag; });
+  if (row == std::end(kFeatures)) return false;
+  const bool on = state == FeatureState::On;
+  u32& bits = register_of(model, row->where);
+  bits = on ? bits | row->bit : bits & ~row->bit;
+  model.instructions = on ? model.instructions | row->instructions : model.instructions & ~row->instructions;
+  combine_instructions(model);
+  return true;
+}
+
 Result<> fit_to_host(CpuModel& model, const HostUnits& units) {
-  const std::pair<std::string_view, bool> kNeeded[] = {{"sse4.1", units.sse41},
-                                                       {"sse4.2", units.sse42},
-                                                       {"aes", units.aes},
-                                                       {"pclmulqdq", units.pclmulqdq},
-                                                       {"sha-ni", units.sha}};
+  const std::pair<std::string_view, bool> kNeeded[] = {
+      {"sse4.1", units.sse41},        {"sse4.2", units.sse42}, {"aes", units.aes},
+      {"pclmulqdq", units.pclmulqdq}, {"sha-ni", units.sha},   {"avx", units.avx},
+      {"avx2", units.avx2},           {"fma", units.fma},      {"f16c", units.f16c}};
   for (const auto& [name, there] : kNeeded) {
     const FeatureRow& row = *std::find_if(std::begin(kFeatures), std::end(kFeatures),
                                           [name = name](const FeatureRow& each) { return each.name == name; });
@@ -269,6 +320,7 @@ Result<> fit_to_host(CpuModel& model, const HostUnits& units) {
                                model.name, name, name)};
     bits &= ~row.bit;
     model.instructions &= ~row.instructions;
+    combine_instructions(model);
   }
   return {};
 }
@@ -351,12 +403,6 @@ Error unknown_feature(std::string_view model, std::string_view word, const std::
                            model, word, nearest_word(flag, known_cpu_flags()))};
 }
 
-const FeatureRow* find_feature(const std::string& flag) {
-  const auto* row = std::find_if(std::begin(kFeatures), std::end(kFeatures),
-                                 [&](const FeatureRow& r) { return canonical_cpu_flag(r.name) == flag; });
-  return row == std::end(kFeatures) ? nullptr : row;
-}
-
 Result<> apply_feature(CpuModel& model, std::string_view word, bool enforce) {
   const auto equals = word.find('=');
   if (equals != std::string_view::npos) {
@@ -368,12 +414,7 @@ Result<> apply_feature(CpuModel& model, std::string_view word, bool enforce) {
   if (!feature) return feature.error();
   const std::string flag = canonical_cpu_flag(feature.value().name);
   const bool on = feature.value().on;
-  if (const FeatureRow* row = find_feature(flag); row != nullptr) {
-    u32& bits = register_of(model, row->where);
-    bits = on ? bits | row->bit : bits & ~row->bit;
-    model.instructions = on ? model.instructions | row->instructions : model.instructions & ~row->instructions;
-    return {};
-  }
+  if (set_cpu_feature(model, flag, on ? FeatureState::On : FeatureState::Off)) return {};
   const auto& flags = known_cpu_flags();
   const CpuProperty property = known_cpu_property(flag);
   if (std::find(flags.begin(), flags.end(), flag) == flags.end() && property == CpuProperty::None)
@@ -416,7 +457,7 @@ bool is_other_model(std::string_view name) {
 Error unknown_model(std::string_view name) {
   if (is_other_model(name))
     return Error{
-        fmt::format("-cpu {}: relic86 does not have this processor; pentium3, qemu32 and max are the largest "
+        fmt::format("-cpu {}: relic86 does not have this processor; Haswell, EPYC-Milan and max are the largest "
                     "that it has; '-cpu help' lists them",
                     name)};
   std::vector<std::string_view> names;
@@ -494,6 +535,27 @@ void deterministic_caches(const CpuModel& model, u32 index, u32& eax, u32& ebx, 
   edx = 0;
 }
 
+// Leaf 0Dh (SDM 1 13.2): which states XSAVE knows, and the bytes of their areas.
+void extended_states(const CpuModel& model, const CpuState& state, u32& eax, u32& ebx, u32& ecx, u32& edx) {
+  constexpr u32 kLegacyAndHeader = 576, kUpperHalves = 256, kAvx = 2;
+  const auto bytes_of = [](u64 states) { return kLegacyAndHeader + ((states >> kAvx & 1) != 0 ? kUpperHalves : 0); };
+  const u64 known = model.xcr0_bits();
+  const u32 part = state.gpr32(kEcx);
+  ecx = edx = 0;
+  if (known == 0) return;
+  if (part == 0) {
+    eax = static_cast<u32>(known);
+    ebx = bytes_of(state.xcr0);
+    ecx = bytes_of(known);
+  } else if (part == 1) {
+    eax = model.xsave_eax;
+    if ((eax & kCpuidXsavec) != 0) ebx = bytes_of(state.xcr0);
+  } else if (part == kAvx && (known >> kAvx & 1) != 0) {
+    eax = kUpperHalves;
+    ebx = kLegacyAndHeader;
+  }
+}
+
 }  // namespace
 
 Flow cpuid(Cpu& cpu, const Insn&) {
@@ -521,6 +583,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       eax = model.signature();
       ebx = (model.features_edx & kCpuidClflush) != 0 ? 8u << 8 : 0;  // CLFLUSH line of 64 bytes
       ecx = model.features_ecx;
+      if ((state.cr4 & kCr4OsXsave) != 0) ecx |= kCpuidOsxsave;
       edx = model.features_edx;
       if ((edx & kCpuidApic) != 0) {
         const unsigned logical = model.topology.in_package();
@@ -545,6 +608,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       ebx = model.structured_ebx;
       ecx = model.structured_ecx;
       break;
+    case 13: extended_states(model, state, eax, ebx, ecx, edx); break;
     case 11:  // threads in a core, then logical processors in a package (SDM 3A 8.9.1)
       ecx = state.gpr32(kEcx) & 0xFF;
       edx = model.apic_id;

@@ -25,6 +25,7 @@ struct CpuModel {
   u32 extended_ecx = 0;
   u32 structured_ebx = 0;       // CPUID 7.0: EBX
   u32 structured_ecx = 0;       // CPUID 7.0: ECX
+  u32 xsave_eax = 0;            // CPUID 0Dh.1: EAX
   std::string brand;            // CPUID 80000002h-4h; empty: those leaves do not exist
   FeatureSet instructions = 0;  // what the decoder accepts
   ProcessorTopology topology;   // of the machine's processors
@@ -43,6 +44,7 @@ struct CpuModel {
   u64 efer_bits() const;     // bits of EFER that may be set, LMA among them; 0: there is no EFER
   bool has_long_mode() const;
   bool has_giant_pages() const;    // pages of 1 GiB
+  u64 xcr0_bits() const;           // bits of XCR0 that may be set; 0: there is no XSAVE
   unsigned physical_bits() const;  // MAXPHYADDR
   bool is_amd() const { return vendor[0] != 'G'; }
   u32 last_basic_leaf() const;  // CPUID 0: EAX
@@ -80,6 +82,7 @@ enum CpuidEcx : u32 {
   kCpuidPclmulqdq = 1u << 1,
   kCpuidMonitor = 1u << 3,
   kCpuidSsse3 = 1u << 9,
+  kCpuidFma = 1u << 12,
   kCpuidCmpxchg16b = 1u << 13,
   kCpuidPcid = 1u << 17,
   kCpuidSse41 = 1u << 19,
@@ -89,6 +92,10 @@ enum CpuidEcx : u32 {
   kCpuidX2apic = 1u << 21,
   kCpuidTscDeadline = 1u << 24,
   kCpuidAes = 1u << 25,
+  kCpuidXsave = 1u << 26,
+  kCpuidOsxsave = 1u << 27,  // CR4.OSXSAVE as it is
+  kCpuidAvx = 1u << 28,
+  kCpuidF16c = 1u << 29,
   kCpuidRdrand = 1u << 30,
   kCpuidHypervisor = 1u << 31
 };
@@ -105,17 +112,28 @@ enum CpuidExtendedEcx : u32 {  // 80000001h ECX
   kCpuidCmpLegacy = 1u << 1,  // AMD: those of a package are cores; a matter of -smp
   kCpuidAbm = 1u << 5,        // LZCNT
   kCpuidSse4a = 1u << 6,
+  kCpuidPrefetch = 1u << 8,  // PREFETCHW
 };
 enum CpuidStructured : u32 {
   kCpuidFsgsbase = 1u << 0,   // EBX
   kCpuidTscAdjust = 1u << 1,  // EBX
+  kCpuidBmi1 = 1u << 3,       // EBX
+  kCpuidAvx2 = 1u << 5,       // EBX
   kCpuidSmep = 1u << 7,       // EBX
+  kCpuidBmi2 = 1u << 8,       // EBX
+  kCpuidErms = 1u << 9,       // EBX: REP MOVSB and STOSB are fast
   kCpuidInvpcid = 1u << 10,   // EBX
   kCpuidRdseed = 1u << 18,    // EBX
   kCpuidAdx = 1u << 19,       // EBX
   kCpuidSmap = 1u << 20,      // EBX
   kCpuidSha = 1u << 29,       // EBX
   kCpuidUmip = 1u << 2,       // ECX
+};
+
+enum CpuidXsaveEax : u32 {  // 0Dh.1 EAX
+  kCpuidXsaveopt = 1u << 0,
+  kCpuidXsavec = 1u << 1,
+  kCpuidXgetbv1 = 1u << 2,
 };
 
 inline constexpr std::string_view kDefaultCpuModel = "qemu32";

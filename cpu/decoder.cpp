@@ -22,7 +22,8 @@ struct Prefixes {
   bool lock = false;
   u8 repeat = 0;      // F3, F2 (the last one), or 0
   u8 segment = 0xFF;  // SegmentName of the last override
-  u8 rex = 0;         // 40h to 4Fh right before the opcode, or 0
+  u8 rex = 0;         // 40h to 4Fh right before the opcode, or 0; a VEX prefix has the same four bits
+  bool vex = false;
 
   enum RexBits : u8 { kRexB = 1, kRexX = 2, kRexR = 4, kRexW = 8 };
   // The fourth bit of a register's number.
@@ -74,6 +75,7 @@ class Front {
       if (!next(byte)) return short_outcome();
     } while (take_prefix(byte, size_, prefixes));
     prefixes.rex = rex;
+    if (is_vex(byte)) return run_vex(byte);
     if (byte == 0x0F) {
       encoding.map = OpcodeMap::TwoByte;
       if (!next(byte)) return short_outcome();
@@ -82,11 +84,68 @@ class Front {
         if (!next(byte)) return short_outcome();
       }
     }
-    encoding.opcode = byte;
     encoding.prefix66 = prefixes.operand_size;
     encoding.prefix_f3 = prefixes.repeat == 0xF3;
     encoding.prefix_f2 = prefixes.repeat == 0xF2;
     encoding.rex_b = (prefixes.rex & Prefixes::kRexB) != 0;
+    return run_opcode(byte);
+  }
+
+  Prefixes prefixes;
+  Encoding encoding;
+  u16 row = kNoRow;
+  u8 modrm = 0;
+  bool has_modrm = false;
+  std::size_t used = 0;
+
+ private:
+  // C4 and C5 are LES and LDS outside of 64-bit mode, unless what would be their ModRM byte names a register (SDM 2
+  // 2.3.5.4). The handlers refuse VEX in real-address and virtual-8086 mode: both forms are #UD there.
+  bool is_vex(u8 byte) const {
+    constexpr FeatureSet kWithVex = feature_bit(Feature::Avx) | feature_bit(Feature::Bmi1) | feature_bit(Feature::Bmi2);
+    if ((byte != 0xC4 && byte != 0xC5) || (features_ & kWithVex) == 0) return false;
+    return size_ == CodeSize::Bits64 || (used < window_.size() && window_[used] >= 0xC0);
+  }
+
+  // SDM 2 2.3.5: R, X, B and vvvv are stored inverted. Without 64-bit registers B and vvvv's highest bit are ignored.
+  Outcome run_vex(u8 first) {
+    // #UD behind 66, F2, F3, LOCK and REX (SDM 2 2.3.2 to 2.3.4).
+    if (prefixes.operand_size || prefixes.repeat != 0 || prefixes.lock || prefixes.rex != 0) return Outcome::Undefined;
+    constexpr u8 kTwoByteMap = 1, kLastMap = 3, kMapMask = 0x1F, kInvertedR = 0x80;
+    u8 map = kTwoByteMap, registers = 0, last = 0;
+    if (first == 0xC4) {
+      u8 byte = 0;
+      if (!next(byte)) return short_outcome();
+      map = byte & kMapMask;
+      if (map < kTwoByteMap || map > kLastMap) return Outcome::Undefined;
+      registers = static_cast<u8>(~byte >> 5 & 7);  // R, X, B: the places of REX's
+      if (!next(last)) return short_outcome();
+      encoding.vex_w = (last & 0x80) != 0;
+    } else {
+      if (!next(last)) return short_outcome();
+      if ((last & kInvertedR) == 0) registers = Prefixes::kRexR;
+    }
+    prefixes.vex = true;
+    encoding.vex_l = (last & 4) != 0;
+    encoding.vex_register = static_cast<u8>(~last >> 3 & 15);
+    if (size_ == CodeSize::Bits64) {
+      constexpr u8 kPresent = 0x40;
+      prefixes.rex = static_cast<u8>(kPresent | registers | (encoding.vex_w ? u8{Prefixes::kRexW} : u8{0}));
+    } else {
+      encoding.vex_register &= 7;
+    }
+    encoding.map = static_cast<OpcodeMap>(static_cast<u8>(OpcodeMap::VexTwoByte) + map - kTwoByteMap);
+    const u8 implied = last & 3;  // pp
+    encoding.prefix66 = implied == 1;
+    encoding.prefix_f3 = implied == 2;
+    encoding.prefix_f2 = implied == 3;
+    u8 opcode = 0;
+    if (!next(opcode)) return short_outcome();
+    return run_opcode(opcode);
+  }
+
+  Outcome run_opcode(u8 opcode) {
+    encoding.opcode = opcode;
     const OpcodeShape shape = opcode_shape(size_, encoding.map, encoding.opcode, features_);
     if (!shape.exists) return Outcome::Undefined;
     if (shape.modrm) {
@@ -100,14 +159,6 @@ class Front {
     return row == kNoRow ? Outcome::Undefined : Outcome::Found;
   }
 
-  Prefixes prefixes;
-  Encoding encoding;
-  u16 row = kNoRow;
-  u8 modrm = 0;
-  bool has_modrm = false;
-  std::size_t used = 0;
-
- private:
   bool next(u8& byte) {
     if (used >= window_.size()) return false;
     byte = window_[used++];
@@ -145,8 +196,10 @@ unsigned address_size(const Front& front, CodeSize size) {
   return (size == CodeSize::Bits32) != front.prefixes.address_size ? 4 : 2;
 }
 
-// Forms that have one shape on every processor: integer instructions without LOCK and repeat prefix.
+// Forms that have one shape on every processor: integer instructions without LOCK and repeat prefix, and those with a
+// VEX prefix.
 bool is_common(const Front& front, CodeSize size) {
+  if (front.prefixes.vex) return true;
   if (front.prefixes.lock || front.prefixes.repeat != 0) return false;
   const u8 opcode = front.encoding.opcode, reg = front.encoding.reg;
   const auto within = [opcode](u8 first, u8 last) { return opcode >= first && opcode <= last; };
@@ -242,7 +295,7 @@ void set_address16(Insn& insn, u8 mod, u8 rm) {
 
 // What selects a form (SIB, disp32) are the three bits of ModRM and SIB, REX or not; only an index of 4 is one with
 // REX.X (SDM 2 2.2.1.2).
-void set_address32(Insn& insn, u8 mod, u8 rm, const Tail& tail, const Prefixes& prefixes) {
+void set_address32(Insn& insn, u8 mod, u8 rm, const Tail& tail, const Prefixes& prefixes, bool vector_index) {
   const u8 b = prefixes.extension(Prefixes::kRexB);
   if (rm != 4) {
     if (mod == 0 && rm == 5) {  // disp32 alone, in 64-bit mode from RIP
@@ -254,10 +307,17 @@ void set_address32(Insn& insn, u8 mod, u8 rm, const Tail& tail, const Prefixes& 
   }
   if (!(mod == 0 && tail.base == 5)) insn.base = tail.base | b;
   const u8 index = tail.index | prefixes.extension(Prefixes::kRexX);
-  if (index != 4) {
+  if (index != 4 || vector_index) {
     insn.index = index;
     insn.scale = tail.scale;
   }
+}
+
+// Gathers: destination, indices and mask are three registers, and the address has no 16-bit form (SDM 2, VPGATHERDD).
+bool is_gather_undefined(const Front& front, const Tail& tail, unsigned address) {
+  const u8 index = tail.index | front.prefixes.extension(Prefixes::kRexX);
+  const u8 reg = front.encoding.reg | front.prefixes.extension(Prefixes::kRexR), mask = front.encoding.vex_register;
+  return address == 2 || reg == index || reg == mask || index == mask;
 }
 
 // The low `bytes` of value, sign-extended to 64 bits in 64-bit code, else to 32.
@@ -304,6 +364,7 @@ void fill(Insn& insn, const Front& front, const InstructionRow& row, const Tail&
              : row.opcode_register ? front.encoding.opcode & 7
                                    : (front.encoding.opcode >> 3) & 7;
   insn.rm = front.encoding.rm;
+  insn.vex_register = front.encoding.vex_register;
   if (prefixes.rex != 0) {
     if (front.has_modrm && !row.eight_by_reg) insn.reg |= prefixes.extension(Prefixes::kRexR);
     if (row.opcode_register) insn.reg |= prefixes.extension(Prefixes::kRexB);
@@ -314,7 +375,7 @@ void fill(Insn& insn, const Front& front, const InstructionRow& row, const Tail&
     insn.flags |= kInsnMemory;
     const u8 mod = front.modrm >> 6;
     if (insn.address32()) {
-      set_address32(insn, mod, front.encoding.rm, tail, prefixes);
+      set_address32(insn, mod, front.encoding.rm, tail, prefixes, (row.shape & kShapeVsib) != 0);
     } else {
       set_address16(insn, mod, front.encoding.rm);
     }
@@ -390,6 +451,9 @@ bool Decoder::decode(std::span<const u8> window, CodeSize size, Insn& insn) cons
     operand = operand_size(front, row, size, narrow_);
     if (!(reading_ == Reading::CommonHere && TailReader(window, front.used).run(front, row, size, operand, tail)))
       outcome = engine_->read(window, size, tail);
+    if (outcome == Outcome::Found && (row.shape & kShapeVsib) != 0 &&
+        is_gather_undefined(front, tail, address_size(front, size)))
+      outcome = Outcome::Undefined;
   }
   switch (outcome) {
     case Outcome::NeedMore: return false;
@@ -416,10 +480,12 @@ bool Decoder::decode(std::span<const u8> window, CodeSize size, Insn& insn) cons
     insn.flags |= kInsnCode64;
     if (operand == 8) insn.flags |= kInsnOperand64;
     if (address == 8) insn.flags |= kInsnAddress64;
-    if (front.prefixes.rex != 0) insn.flags |= kInsnRex;
+    if (front.prefixes.rex != 0 && !front.prefixes.vex) insn.flags |= kInsnRex;
   }
   if (front.prefixes.repeat == 0xF3) insn.flags |= kInsnRep;
   if (front.prefixes.repeat == 0xF2) insn.flags |= kInsnRepne;
+  if (front.prefixes.vex) insn.flags |= kInsnVex;
+  if (front.encoding.vex_l) insn.flags |= kInsnVector256;
   fill(insn, front, row, tail);
   if (front.prefixes.lock) {
     insn.flags |= kInsnLock;

@@ -8,11 +8,22 @@
 #include <span>
 #include <string>
 
+#include "cpu/vex_unit.h"
+
 namespace relic86 {
 
 namespace {
 
 constexpr unsigned kShaBit = 1u << 29;  // CPUID 7.0: EBX
+
+// XGETBV: the operating system saves XMM and YMM registers. ecx: of CPUID 1.
+bool system_keeps_ymm(unsigned ecx) {
+  if ((ecx & bit_OSXSAVE) == 0) return false;
+  unsigned low = 0, high = 0;
+  asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  constexpr unsigned kBoth = 6;
+  return (low & kBoth) == kBoth;
+}
 
 // What can be left out; a unit of a chain goes with those before it.
 struct Word {
@@ -23,8 +34,10 @@ constexpr Word kChain[] = {{"-sse3", &HostUnits::sse3},
                            {"-ssse3", &HostUnits::ssse3},
                            {"-sse4.1", &HostUnits::sse41},
                            {"-sse4.2", &HostUnits::sse42}};
-constexpr Word kSingle[] = {
-    {"-aes", &HostUnits::aes}, {"-pclmulqdq", &HostUnits::pclmulqdq}, {"-sha-ni", &HostUnits::sha}};
+constexpr Word kSingle[] = {{"-aes", &HostUnits::aes},    {"-pclmulqdq", &HostUnits::pclmulqdq},
+                            {"-sha-ni", &HostUnits::sha}, {"-avx", &HostUnits::avx},
+                            {"-avx2", &HostUnits::avx2},  {"-fma", &HostUnits::fma},
+                            {"-f16c", &HostUnits::f16c}};
 
 }  // namespace
 
@@ -39,7 +52,12 @@ HostUnits present_host_units() {
   units.aes = (ecx & bit_AES) != 0;
   units.pclmulqdq = (ecx & bit_PCLMUL) != 0;
   constexpr unsigned kStructured = 7;
+  const bool fma = (ecx & bit_FMA) != 0, f16c = (ecx & bit_F16C) != 0;
+  units.avx = (ecx & bit_AVX) != 0 && system_keeps_ymm(ecx) && VexUnit::available();
+  units.fma = units.avx && fma;
+  units.f16c = units.avx && f16c;
   units.sha = __get_cpuid_count(kStructured, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & kShaBit) != 0;
+  units.avx2 = units.avx && (ebx & bit_AVX2) != 0;
   return units;
 }
 
@@ -61,6 +79,7 @@ Result<HostUnits> masked_host_units(HostUnits units, std::string_view list) {
     }
     for (const auto* each = chained; each != std::end(kChain); ++each) units.*each->unit = false;
     if (single != std::end(kSingle)) units.*single->unit = false;
+    if (!units.avx) units.avx2 = units.fma = units.f16c = false;
   }
   return units;
 }

@@ -18,6 +18,11 @@ struct HostUnits {
   bool aes = true;
   bool pclmulqdq = true;
   bool sha = true;
+  // AVX, with the operating system's consent and memory for code of our own, and what stands on it; so are these.
+  bool avx = true;
+  bool avx2 = true;
+  bool fma = true;
+  bool f16c = true;
   // FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1, RCPPS, RCPSS, RSQRTPS, RSQRTSS: what differs between
   // hosts of different vendors. true: computed here, equal on all of them (cpu/exact_functions.h).
   bool exact_functions = false;

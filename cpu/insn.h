@@ -28,6 +28,9 @@ enum InsnFlags : u16 {
   kInsnAddress64 = 1u << 9,  // effective address size 64 (else 32)
   kInsnRex = 1u << 10,       // byte registers 4 to 7 are SPL, BPL, SIL, DIL, not AH, CH, DH, BH
   kInsnCode64 = 1u << 11,    // decoded as 64-bit code
+  // With a VEX prefix:
+  kInsnVector256 = 1u << 12,  // VEX.L: vectors are 256 bits wide
+  kInsnVex = 1u << 13,
 };
 
 struct Insn {
@@ -45,14 +48,17 @@ struct Insn {
   u8 rm = 0;      // ModRM.rm of a register form
   u8 base = 16;   // Gpr of the address, kNoRegister if none, kRipRegister
   u8 index = 16;
-  u8 scale = 0;    // shift count 0 to 3
-  u8 segment = 3;  // SegmentName of the memory operand, override applied
+  u8 scale = 0;         // shift count 0 to 3
+  u8 segment = 3;       // SegmentName of the memory operand, override applied
+  u8 vex_register = 0;  // VEX.vvvv
 
   bool memory() const { return (flags & kInsnMemory) != 0; }
   bool operand32() const { return (flags & kInsnOperand32) != 0; }
   bool address32() const { return (flags & kInsnAddress32) != 0; }
   bool operand64() const { return (flags & kInsnOperand64) != 0; }
   bool address64() const { return (flags & kInsnAddress64) != 0; }
+  bool vex() const { return (flags & kInsnVex) != 0; }
+  bool vector256() const { return (flags & kInsnVector256) != 0; }
   bool code64() const { return (flags & kInsnCode64) != 0; }
   // ENTER's level, a far pointer's selector, the second of two bytes, the ModRM byte of x87 forms (for FOP).
   u16 immediate2() const { return static_cast<u16>(immediate >> 32); }

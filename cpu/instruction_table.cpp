@@ -15,17 +15,18 @@ namespace {
 
 // The vocabulary of the rows' columns (explained on top of insn.def).
 namespace columns {
-constexpr u16 ANY = 0;
-constexpr u16 MEMORY = kMatchMemory;
-constexpr u16 REGISTER = kMatchRegister;
-constexpr u16 NP = kMatchNoPrefix;
-constexpr u16 P66 = kMatch66;
-constexpr u16 PF3 = kMatchF3;
-constexpr u16 PF2 = kMatchF2;
-constexpr u16 CONTROL = 0;
-constexpr u16 NO_REX_B = kMatchNoRexB;
-constexpr u16 REG(unsigned n) { return static_cast<u16>(kMatchReg | n); }
-constexpr u16 RM(unsigned n) { return static_cast<u16>(kMatchRm | (n << 4)); }
+constexpr u32 ANY = 0;
+constexpr u32 MEMORY = kMatchMemory;
+constexpr u32 REGISTER = kMatchRegister;
+constexpr u32 NP = kMatchNoPrefix;
+constexpr u32 P66 = kMatch66;
+constexpr u32 PF3 = kMatchF3;
+constexpr u32 PF2 = kMatchF2;
+constexpr u32 CONTROL = 0;
+constexpr u32 NO_REX_B = kMatchNoRexB;
+constexpr u32 L0 = kMatchL0, L1 = kMatchL1, W0 = kMatchW0, W1 = kMatchW1;
+constexpr u32 REG(unsigned n) { return kMatchReg | n; }
+constexpr u32 RM(unsigned n) { return kMatchRm | (n << 4); }
 
 constexpr u32 CF = kCF, PF = kPF, AF = kAF, ZF = kZF, SF = kSF, OF = kOF;
 constexpr u32 OSZAPC = kArithmeticFlags;
@@ -51,6 +52,11 @@ constexpr UnitShape ALIGNED = kShapeAligned, STORE = kShapeStore, GENERAL_RM = k
                     WAIT = kShapeWait, LOAD_CONTROL = kShapeLoadControl, LOAD_MXCSR = kShapeLoadMxcsr,
                     INITIALISE = kShapeInitialise, EMPTY_MMX = kShapeEmptyMmx;
 constexpr UnitShape XMM = SSE(16) | ALIGNED;
+constexpr UnitShape VEX(unsigned bytes) { return bytes; }
+constexpr UnitShape WIDENS(unsigned bytes) { return bytes | kShapeLength; }
+constexpr UnitShape VECTOR(unsigned bytes) { return WIDENS(bytes) | kShapeDoubles; }
+constexpr UnitShape YMM = VECTOR(16), COUNT = WIDENS(16), TO_VEX = kShapeVexDestination, VSIB = kShapeVsib,
+                    BY_W = kShapeByW;
 constexpr UnitShape X87_REGISTER = kShapeX87 | kShapeTracked | TRAPS, X87_COMPARE = X87_REGISTER | COMPARES;
 constexpr UnitShape X87_LOAD(unsigned bytes) { return X87_REGISTER | bytes; }
 constexpr UnitShape X87_STORE(unsigned bytes) { return X87_REGISTER | STORE | bytes; }
@@ -60,12 +66,12 @@ constexpr UnitShape X87_STORE(unsigned bytes) { return X87_REGISTER | STORE | by
                     feature, shape)                                                                            \
   InstructionRow{OpcodeMap::map,                                                                               \
                  opcode,                                                                                       \
-                 match,                                                                                        \
+                 (match) | ((RELIC86_NOTATION operands::kVexRegister) ? u32{kMatchVexRegister} : 0u),          \
                  mnemonic,                                                                                     \
                  #operands,                                                                                    \
                  #meaning,                                                                                     \
                  is_hot,                                                                                       \
-                 ((RELIC86_NOTATION operands::kModRm) || ((match) & ~(kMatchNoRexB | kMatchPrefixes)) != 0),   \
+                 ((RELIC86_NOTATION operands::kModRm) || ((match)&kMatchModRm) != 0),                          \
                  RELIC86_NOTATION operands::kOpcodeRegister,                                                   \
                  ((RELIC86_NOTATION operands::kEightByReg) || ((match)&kMatchReg) != 0),                       \
                  RELIC86_NOTATION operands::kEightByRm,                                                        \
@@ -108,7 +114,7 @@ class RowIndex {
 
  private:
   static std::size_t slot(OpcodeMap map, u8 opcode) { return static_cast<std::size_t>(map) * 256 + opcode; }
-  std::array<std::vector<u16>, 4 * 256> candidates_;
+  std::array<std::vector<u16>, kOpcodeMaps * 256> candidates_;
 };
 
 const RowIndex& index(CodeSize size) {
@@ -116,7 +122,16 @@ const RowIndex& index(CodeSize size) {
   return size == CodeSize::Bits64 ? kCode64 : kLegacy;
 }
 
-bool matches(u16 match, const Encoding& encoding) {
+bool matches_vex(u32 match, const Encoding& encoding) {
+  if ((match & kMatchL0) != 0 && encoding.vex_l) return false;
+  if ((match & kMatchL1) != 0 && !encoding.vex_l) return false;
+  if ((match & kMatchW0) != 0 && encoding.vex_w) return false;
+  if ((match & kMatchW1) != 0 && !encoding.vex_w) return false;
+  return (match & kMatchVexRegister) != 0 || encoding.vex_register == 0;
+}
+
+bool matches(u32 match, const Encoding& encoding) {
+  if (!matches_vex(match, encoding)) return false;
   if ((match & kMatchReg) != 0 && (match & 7u) != encoding.reg) return false;
   if ((match & kMatchRm) != 0 && ((match >> 4) & 7u) != encoding.rm) return false;
   if ((match & kMatchMemory) != 0 && !encoding.memory) return false;
@@ -124,7 +139,7 @@ bool matches(u16 match, const Encoding& encoding) {
   if ((match & kMatchNoRexB) != 0 && encoding.rex_b) return false;
   if ((match & kMatchPrefixes) != 0) {
     // F3 and F2 take precedence over 66 (SDM 2 2.1.2 and the opcode maps).
-    const u16 found = encoding.prefix_f3   ? kMatchF3
+    const u32 found = encoding.prefix_f3   ? kMatchF3
                       : encoding.prefix_f2 ? kMatchF2
                       : encoding.prefix66  ? kMatch66
                                            : kMatchNoPrefix;
@@ -143,7 +158,7 @@ const HandlerSet& handlers_of(unsigned row) {
     // The order of insn.def.
     for (const auto part : {dispatch::arithmetic_handlers(), dispatch::shifts_handlers(), dispatch::moves_handlers(),
                             dispatch::branches_handlers(), dispatch::system_handlers(), dispatch::x87_handlers(),
-                            dispatch::simd_handlers(), dispatch::long_handlers()}) {
+                            dispatch::simd_handlers(), dispatch::long_handlers(), dispatch::vex_handlers()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -11,10 +11,12 @@
 
 namespace relic86 {
 
-enum class OpcodeMap : u8 { OneByte, TwoByte, Escape38, Escape3A };  // none, 0F, 0F 38, 0F 3A
+// None, 0F, 0F 38, 0F 3A, and the last three again with a VEX prefix.
+enum class OpcodeMap : u8 { OneByte, TwoByte, Escape38, Escape3A, VexTwoByte, Vex38, Vex3A };
+inline constexpr std::size_t kOpcodeMaps = 7;
 
 // Which encodings of an opcode a row covers. ANY covers all; conditions are joined with |.
-enum MatchBits : u16 {
+enum MatchBits : u32 {
   kMatchReg = 1u << 3,  // ModRM.reg is bits 2:0
   kMatchRm = 1u << 7,   // ModRM.rm is bits 6:4
   kMatchMemory = 1u << 8,
@@ -24,7 +26,14 @@ enum MatchBits : u16 {
   kMatchF3 = 1u << 12,
   kMatchF2 = 1u << 13,
   kMatchPrefixes = kMatchNoPrefix | kMatch66 | kMatchF3 | kMatchF2,
+  kMatchModRm = kMatchReg | kMatchRm | kMatchMemory | kMatchRegister,  // what asks for a ModRM byte
   kMatchNoRexB = 1u << 14,
+  // With a VEX prefix: its L and W bits, and that VEX.vvvv names an operand (else it must be 1111b).
+  kMatchL0 = 1u << 15,
+  kMatchL1 = 1u << 16,
+  kMatchW0 = 1u << 17,
+  kMatchW1 = 1u << 18,
+  kMatchVexRegister = 1u << 19,
 };
 
 // What a processor model must have for a form to exist; without it the form is #UD. The first five are generations.
@@ -54,6 +63,12 @@ enum class Feature : u8 {
   Aes,
   Pclmulqdq,
   Sha,
+  Avx,
+  Avx2,
+  F16c,
+  Fma,
+  AvxAes,        // AVX and AES
+  AvxPclmulqdq,  // AVX and PCLMULQDQ
   Clflush,
   Pause,  // PAUSE is more than NOP: the machine has several processors
   Monitor,
@@ -70,6 +85,11 @@ enum class Feature : u8 {
   Rdseed,
   Fsgsbase,
   Invpcid,
+  Bmi1,
+  Bmi2,
+  Xsave,
+  Xsaveopt,
+  Xsavec,
   Count
 };
 using FeatureSet = u64;  // bit n: Feature n
@@ -124,7 +144,7 @@ enum class ImmediateKind : u8 {
 struct InstructionRow {
   OpcodeMap map;
   u8 opcode;
-  u16 match;  // MatchBits
+  u32 match;  // MatchBits
   const char* mnemonic;
   const char* operands;  // the manual's notation, in parentheses
   const char* meaning;   // name of the semantics class or the cold function
@@ -175,6 +195,10 @@ struct Encoding {
   bool prefix_f3 = false;
   bool prefix_f2 = false;
   bool rex_b = false;
+  // With a VEX prefix; vex_register is 0 without an operand in VEX.vvvv.
+  bool vex_w = false;
+  bool vex_l = false;
+  u8 vex_register = 0;
 };
 // Whether any row of this opcode exists in code of this size, and whether the opcode has a ModRM byte.
 struct OpcodeShape {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cpu/lazy_flags.h"
+#include "cpu/simd_rounding.h"
 #include "cpu/simd_unit.h"
 
 namespace relic86::simd_unit {
@@ -106,31 +107,6 @@ constexpr auto kXmm38None = xmm_table<Map::Escape38, Prefix::None>(kAll);
 constexpr auto kXmm38 = xmm_table<Map::Escape38, Prefix::P66>(kAll);
 constexpr auto kMmx = mmx_table<Map::TwoByte>(kAll);
 constexpr auto kMmx38 = mmx_table<Map::Escape38>(kAll);
-
-constexpr u32 kFlags = 0x3F, kMasks = 0x1F80, kBeforeFlags = 0x07;  // IE, DE, ZE come before the result is computed
-constexpr unsigned kMaskShift = 7;
-
-void load_mxcsr(u32 value) { asm volatile("ldmxcsr %0" : : "m"(value)); }
-u32 store_mxcsr() {
-  u32 value = 0;
-  asm volatile("stmxcsr %0" : "=m"(value));
-  return value;
-}
-
-// Runs body with every exception masked and the flags clear, and tells from the flags what the guest's masks make of it
-// (SDM 1 11.5.2): with an unmasked pre-computation exception the later ones are not found.
-template <class Body>
-bool with_guest_rounding(u32& mxcsr, Body body) {
-  constexpr u32 kHost = 0x1F80;
-  load_mxcsr((mxcsr & ~kFlags) | kMasks);
-  body();
-  u32 raised = store_mxcsr() & kFlags;
-  load_mxcsr(kHost);
-  const u32 unmasked = ~(mxcsr >> kMaskShift) & kFlags;
-  if ((raised & unmasked & kBeforeFlags) != 0) raised &= kBeforeFlags;
-  mxcsr |= raised;
-  return (raised & unmasked) == 0;
-}
 
 }  // namespace
 
@@ -239,41 +215,8 @@ XmmOperation compare_operation(Prefix prefix, unsigned predicate) {
   return nullptr;
 }
 
-namespace {
-
-// With underflow unmasked a tiny result is enough to raise it, exact or not, and FTZ does nothing (SDM 1
-// 4.9.1.5, 10.2.3.3): masked, as it runs here, the host raises it for inexact ones only, but flushing to zero tells of
-// all. PE is that of the masked response.
-bool run_with_underflow(XmmOperation operation, u32& mxcsr, FxState::Slot& destination, const FxState::Slot& source) {
-  constexpr u32 kFlush = 1u << 15, kUnderflow = 1u << 4;
-  const u32 unmasked = ~(mxcsr >> kMaskShift) & kFlags;
-  const u32 quiet = mxcsr & ~kFlags & ~kFlush;
-  FxState::Slot result = destination;
-  u32 found = quiet;
-  (void)with_guest_rounding(found, [&] { operation(result, source); });
-  u32 raised = found & kFlags;
-  if ((raised & unmasked & kBeforeFlags) == 0) {
-    FxState::Slot scratch = destination;
-    u32 tiny = quiet | kMasks | kFlush;
-    (void)with_guest_rounding(tiny, [&] { operation(scratch, source); });
-    raised |= tiny & kUnderflow;
-  }
-  mxcsr |= raised;
-  if ((raised & unmasked) != 0) return false;
-  destination = result;
-  return true;
-}
-
-}  // namespace
-
 bool run_floating(XmmOperation operation, u32& mxcsr, FxState::Slot& destination, const FxState::Slot& source) {
-  constexpr u32 kUnderflowMask = 1u << 11;
-  if ((mxcsr & kUnderflowMask) == 0) [[unlikely]]
-    return run_with_underflow(operation, mxcsr, destination, source);
-  FxState::Slot result = destination;
-  const bool done = with_guest_rounding(mxcsr, [&] { operation(result, source); });
-  if (done) destination = result;
-  return done;
+  return run_rounded([&](FxState::Slot& result) { operation(result, source); }, mxcsr, destination);
 }
 
 bool compare(Prefix prefix, bool ordered, u32& mxcsr, const FxState::Slot& first, const FxState::Slot& second,

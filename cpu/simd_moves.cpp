@@ -222,7 +222,7 @@ Flow maskmovq(Cpu& cpu, const Insn& insn) {
   return masked_store(cpu, insn, bytes, selected, 8);
 }
 Flow maskmovdqu(Cpu& cpu, const Insn& insn) {
-  if (!enter_sse(cpu)) return Flow::Fault;
+  if (!enter_vector(cpu, insn)) return Flow::Fault;
   return masked_store(cpu, insn, destination_of(cpu, insn).bytes, cpu.state().fx.xmm[insn.rm].bytes, 16);
 }
 
@@ -261,7 +261,7 @@ Flow emms(Cpu& cpu, const Insn&) {
 }
 
 Flow ldmxcsr(Cpu& cpu, const Insn& insn) {
-  if (!enter_sse(cpu)) return Flow::Fault;
+  if (!enter_vector(cpu, insn)) return Flow::Fault;
   u32 value = 0;
   if (!cpu.read(segment_of(insn), offset_of(cpu.state(), insn), value)) return Flow::Fault;
   if ((value & 0xFFFF0000u) != 0) return cpu.raise(Vector::GeneralProtection, 0);
@@ -269,7 +269,7 @@ Flow ldmxcsr(Cpu& cpu, const Insn& insn) {
   return Flow::Next;
 }
 Flow stmxcsr(Cpu& cpu, const Insn& insn) {
-  if (!enter_sse(cpu)) return Flow::Fault;
+  if (!enter_vector(cpu, insn)) return Flow::Fault;
   return cpu.write(segment_of(insn), offset_of(cpu.state(), insn), cpu.state().fx.mxcsr) ? Flow::Next : Flow::Fault;
 }
 

@@ -35,6 +35,26 @@ inline bool enter_sse(Cpu& cpu) {
   return true;
 }
 
+enum Xcr0Bits : u64 { kXcr0X87 = 1, kXcr0Sse = 2, kXcr0Avx = 4 };
+
+// SDM 1 14.3: AVX is #UD in real-address and virtual-8086 mode, without CR4.OSXSAVE, and unless XCR0 enables SSE and
+// AVX; #NM with CR0.TS. CR0.EM does not matter.
+inline bool enter_avx(Cpu& cpu) {
+  const CpuState& state = cpu.state();
+  constexpr u64 kBoth = kXcr0Sse | kXcr0Avx;
+  if (state.mode.real_or_v86() || (state.cr4 & kCr4OsXsave) == 0 || (state.xcr0 & kBoth) != kBoth) {
+    cpu.raise(Vector::InvalidOpcode);
+    return false;
+  }
+  if ((state.cr0 & kCr0Ts) != 0) {
+    cpu.raise(Vector::DeviceNotAvailable);
+    return false;
+  }
+  return true;
+}
+// Of an instruction that exists with and without a VEX prefix.
+inline bool enter_vector(Cpu& cpu, const Insn& insn) { return insn.vex() ? enter_avx(cpu) : enter_sse(cpu); }
+
 // SDM 3A 12.1: #UD with EM, #NM with TS, #MF for a pending x87 exception. On success the x87 is in MMX state: TOP 0,
 // all tags valid (done by mmx_commit when the instruction completes).
 inline bool enter_mmx(Cpu& cpu) {

@@ -187,6 +187,10 @@ struct alignas(64) CpuState {
   u32 repeat_flags = 0;
   static constexpr u32 kRepeatRuns = 1u << 31;
 
+  // XSAVE and AVX: the states that are enabled (SDM 1 13.3), and bits 255:128 of YMM0 to YMM15.
+  u64 xcr0 = 1;
+  std::array<FxState::Slot, 16> ymm_high{};
+
   u32 gpr32(unsigned index) const { return static_cast<u32>(gpr[index]); }
   void set_gpr32(unsigned index, u32 value) { gpr[index] = value; }
   u32 eip() const { return static_cast<u32>(rip); }

@@ -26,6 +26,12 @@ enum UnitShapeBits : UnitShape {
   kShapeStatusToAx = 1u << 15,  // FNSTSW AX
   kShapeTraps = 1u << 16,       // raises exceptions, or meets a pending one
   kShapeMasks = 1u << 20,       // may change the units' masks or pending exceptions, and so the mode
+  // With a VEX prefix (cpu/insn_vex.def); the translator calls their functions.
+  kShapeLength = 1u << 21,          // VEX.L counts
+  kShapeDoubles = 1u << 22,         // with it the memory operand has twice as many bytes
+  kShapeVexDestination = 1u << 23,  // VEX.vvvv is the destination
+  kShapeByW = 1u << 25,             // VEX.W makes the general operand one of 64 bits
+  kShapeVsib = 1u << 24,            // the address has a vector of indices
   // Instructions that are more than what the host's does.
   kShapeSpecial = 7u << 17,
   kShapeNothing = 1u << 17,      // nothing is left to do: fences, hints

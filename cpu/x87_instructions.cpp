@@ -7,6 +7,7 @@
 #include "cpu/access.h"
 #include "cpu/effective_address.h"
 #include "cpu/exact_functions.h"
+#include "cpu/fx_image.h"
 #include "cpu/long_mode.h"
 #include "cpu/vendor_behaviour.h"
 #include "cpu/x87_unit.h"
@@ -570,30 +571,6 @@ unsigned fx_written(const CpuState& state, const Insn& insn) {
   return static_cast<unsigned>(offsetof(FxState, xmm)) + vectors(state, insn) * 16;
 }
 
-// With REX.W the image holds FIP and FDP of 64 bits, sign-extended from what FxState keeps, and no selectors.
-void widen_pointers(FxState& image) {
-  const u16 sign = 0x8000;
-  image.instruction_selector = std::exchange(image.instruction_high, u16{0});
-  image.data_selector = std::exchange(image.data_high, u16{0});
-  if ((image.instruction_selector & sign) != 0) image.instruction_high = 0xFFFF;
-  if ((image.data_selector & sign) != 0) image.data_high = 0xFFFF;
-}
-void narrow_pointers(FxState& image) {
-  image.instruction_high = std::exchange(image.instruction_selector, u16{0});
-  image.data_high = std::exchange(image.data_selector, u16{0});
-}
-
-// Bytes 10 to 15 of the x87 registers' slots are reserved.
-void clear_reserved(FxState::Slot* slots) {
-  using Half = u64;
-  for (unsigned i = 0; i < 8; i++) {
-    Half halves[2];
-    std::memcpy(halves, slots[i].bytes, sizeof halves);
-    halves[1] &= 0xFFFF;
-    std::memcpy(slots[i].bytes, halves, sizeof halves);
-  }
-}
-
 }  // namespace
 
 Flow fxsave(Cpu& cpu, const Insn& insn) {
@@ -601,13 +578,7 @@ Flow fxsave(Cpu& cpu, const Insn& insn) {
   if (unavailable(state)) return cpu.raise(Vector::DeviceNotAvailable);
   const u64 offset = offset_of(state, insn);
   if (!begin_fx_image(cpu, insn, true)) return Flow::Fault;
-  FxState image = state.fx;
-  image.mxcsr_mask = 0xFFFF;
-  clear_reserved(image.st);
-  if (insn.operand64())
-    widen_pointers(image);
-  else
-    image.instruction_high = image.data_high = 0;
+  const FxState image = fx_image(state.fx, insn);
   return cpu.write_bytes(segment_of(insn), offset, &image, fx_written(state, insn)) ? Flow::Next : Flow::Fault;
 }
 
@@ -621,26 +592,10 @@ Flow fxrstor(Cpu& cpu, const Insn& insn) {
   if (!cpu.read_bytes(segment_of(insn), offset, &image, sizeof image)) return Flow::Fault;
   constexpr u32 kMxcsrReserved = 0xFFFF0000u;
   if ((image.mxcsr & kMxcsrReserved) != 0) return cpu.raise(Vector::GeneralProtection, 0);
-  if (insn.operand64())
-    narrow_pointers(image);
-  else
-    image.instruction_high = image.data_high = 0;
   FxState& fx = state.fx;
-  fx.control = static_cast<u16>((image.control & 0x1F3F) | 0x40);
-  fx.status = image.status;
-  fx.tags = image.tags;
-  fx.opcode = image.opcode & 0x7FF;
-  fx.instruction = image.instruction;
-  fx.instruction_selector = image.instruction_selector;
-  fx.instruction_high = image.instruction_high;
-  fx.data = image.data;
-  fx.data_selector = image.data_selector;
-  fx.data_high = image.data_high;
+  load_x87_image(fx, image, insn);
   fx.mxcsr = image.mxcsr;
-  std::memcpy(fx.st, image.st, sizeof fx.st);
-  clear_reserved(fx.st);
   std::memcpy(fx.xmm, image.xmm, vectors(state, insn) * sizeof fx.xmm[0]);
-  x87_update_summary(fx);
   return Flow::Next;
 }
 

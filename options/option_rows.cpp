@@ -202,7 +202,7 @@ constexpr OptionRow kRows[] = {
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
     {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
-    {"host-features", "LIST", "host instructions not to use: -sse3,-ssse3,-sse4.1,-sse4.2,-aes,-pclmulqdq,-sha-ni",
+    {"host-features", "LIST", "host instructions not to use: -sse3,-aes,-avx and others (docs/vendors.md)",
      store<&Options::host_features>},
     {"deterministic-fpu", "", "FSIN, RCPPS and relatives without the host's unit", enable<&Options::deterministic_fpu>},
 };

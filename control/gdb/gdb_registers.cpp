@@ -13,9 +13,12 @@ namespace relic86 {
 
 namespace {
 
+constexpr u64 kAvxState = 4;  // of XCR0
+
 // Numbers in gdb's order: sets of registers that follow each other.
 struct Layout {
-  bool wide;  // amd64, else i386
+  bool wide;     // amd64, else i386
+  bool vectors;  // there is AVX
   unsigned gprs() const { return wide ? 16 : 8; }
   unsigned rip() const { return gprs(); }
   unsigned eflags() const { return rip() + 1; }
@@ -33,7 +36,7 @@ struct Layout {
 };
 
 // gdb takes a description once: a processor that has long mode is described by it in every mode, as QEMU's is.
-Layout layout_of(const Cpu& cpu) { return {cpu.model().has_long_mode()}; }
+Layout layout_of(const Cpu& cpu) { return {cpu.model().has_long_mode(), (cpu.model().xcr0_bits() & kAvxState) != 0}; }
 
 // amd64 names RBX before RCX; i386 goes by the encoding.
 unsigned gpr_of(const Layout& layout, unsigned number) {
@@ -302,6 +305,17 @@ std::string sse_feature(const Layout& l) {
   return text + register_line("mxcsr", 32, "i386_mxcsr", "vector") + "</feature>\n";
 }
 
+// The upper halves of YMM registers, after everything else.
+unsigned upper0(const Layout& l) { return l.system0() + static_cast<unsigned>(std::size(kSystem)); }
+bool is_upper(const Layout& l, unsigned number) { return number >= upper0(l); }
+
+std::string avx_feature(const Layout& l) {
+  if (!l.vectors) return {};
+  std::string text = "<feature name=\"org.gnu.gdb.i386.avx\">\n";
+  for (unsigned i = 0; i < l.gprs(); i++) text += register_line(fmt::format("ymm{}h", i), 128, "uint128");
+  return text + "</feature>\n";
+}
+
 }  // namespace
 
 // i386 or i386:x86-64, whatever the mode, as QEMU's: gdb takes a description once, and a processor in real mode now is
@@ -310,18 +324,19 @@ std::string gdb_target_description(const Cpu& cpu) {
   const Layout l = layout_of(cpu);
   return fmt::format(
       "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n<architecture>{}"
-      "</architecture>\n{}{}{}</target>\n",
-      l.wide ? "i386:x86-64" : "i386", core_feature(l), sse_feature(l), system_feature(l));
+      "</architecture>\n{}{}{}{}</target>\n",
+      l.wide ? "i386:x86-64" : "i386", core_feature(l), sse_feature(l), system_feature(l), avx_feature(l));
 }
 
 unsigned gdb_register_count(const Cpu& cpu) {
-  return layout_of(cpu).system0() + static_cast<unsigned>(std::size(kSystem));
+  const Layout l = layout_of(cpu);
+  return upper0(l) + (l.vectors ? l.gprs() : 0);
 }
 
 unsigned gdb_register_size(const Cpu& cpu, unsigned number) {
   const Layout l = layout_of(cpu);
   if (l.is_stack(number)) return 10;
-  return l.is_xmm(number) ? 16 : l.word_size(number);
+  return l.is_xmm(number) || is_upper(l, number) ? 16 : l.word_size(number);
 }
 
 std::vector<u8> read_gdb_register(const Cpu& cpu, unsigned number) {
@@ -333,6 +348,8 @@ std::vector<u8> read_gdb_register(const Cpu& cpu, unsigned number) {
     std::memcpy(bytes.data(), fx.st[number - l.stack0()].bytes, bytes.size());
   } else if (l.is_xmm(number)) {
     std::memcpy(bytes.data(), fx.xmm[number - l.xmm0()].bytes, bytes.size());
+  } else if (is_upper(l, number)) {
+    std::memcpy(bytes.data(), cpu.state().ymm_high[number - upper0(l)].bytes, bytes.size());
   } else {
     const u64 value = read_word(cpu, l, number);
     std::memcpy(bytes.data(), &value, bytes.size());
@@ -350,6 +367,10 @@ bool write_gdb_register(Cpu& cpu, unsigned number, std::span<const u8> value) {
   }
   if (l.is_xmm(number)) {
     std::memcpy(fx.xmm[number - l.xmm0()].bytes, value.data(), value.size());
+    return true;
+  }
+  if (is_upper(l, number)) {
+    std::memcpy(cpu.state().ymm_high[number - upper0(l)].bytes, value.data(), value.size());
     return true;
   }
   u64 word = 0;

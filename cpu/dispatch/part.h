@@ -41,6 +41,7 @@ std::span<const HandlerSet> system_handlers();
 std::span<const HandlerSet> x87_handlers();
 std::span<const HandlerSet> simd_handlers();
 std::span<const HandlerSet> long_handlers();
+std::span<const HandlerSet> vex_handlers();
 
 }  // namespace relic86::dispatch
 

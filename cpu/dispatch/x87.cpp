@@ -1,4 +1,5 @@
 #include "cpu/dispatch/part.h"
+#include "cpu/system_instructions.h"
 #include "cpu/x87_instructions.h"
 
 namespace relic86::dispatch {

@@ -54,6 +54,7 @@ struct Base {
   // ModRM.reg and ModRM.rm name one of eight registers, whatever REX says.
   static constexpr bool kEightByReg = false;
   static constexpr bool kEightByRm = false;
+  static constexpr bool kVexRegister = false;  // an operand is the register in VEX.vvvv
 };
 struct ModRmBase : Base {
   static constexpr bool kModRm = true;
@@ -221,6 +222,13 @@ struct Pq : ColdModRm {
 struct Qq : ColdModRm {
   static constexpr bool kEightByRm = true;
 };
+struct Bd : ColdModRm {  // VEX.vvvv: 32 bits, or 64 with VEX.W
+  static constexpr bool kVexRegister = true;
+};
+struct Hx : Bd {};       // a vector register there
+struct Lx : ColdModRm {  // a vector register in bits 7:4 of the immediate
+  static constexpr int kImmediate = 1;
+};
 struct Vx : ColdModRm {};
 struct Wx : ColdModRm {};
 
@@ -233,6 +241,7 @@ struct Operands {
   static constexpr bool kModRm = (false || ... || Notation::kModRm);
   static constexpr bool kEightByReg = (false || ... || Notation::kEightByReg);
   static constexpr bool kEightByRm = (false || ... || Notation::kEightByRm);
+  static constexpr bool kVexRegister = (false || ... || Notation::kVexRegister);
   static constexpr int kImmediate = (0 + ... + Notation::kImmediate);  // rows have at most one
 };
 

@@ -26,7 +26,7 @@ Special special_of(UnitShape shape) {
 NativeForm form_of(const InstructionRow& row) {
   const UnitShape shape = row.shape;
   const auto has = [shape](UnitShapeBits bit) { return (shape & bit) != 0; };
-  const auto prefixed = [&row](u16 match) { return (row.match & match) != 0; };
+  const auto prefixed = [&row](u32 match) { return (row.match & match) != 0; };
   NativeForm form;
   form.unit = has(kShapeX87) ? Unit::X87 : has(kShapeMmx) ? Unit::Mmx : has(kShapeSse) ? Unit::Sse : Unit::None;
   form.special = special_of(shape);

@@ -79,7 +79,7 @@ void describe_call(InsnIr& ir) {
   const InstructionRow* const row = known ? &instruction_table()[insn.row] : nullptr;
   ir.ends = !known || (row->traits & kTraitEndsBlock) != 0;
   if (known) {
-    const bool arithmetic = row->feature >= Feature::Fpu && row->feature <= Feature::Sha;
+    const bool arithmetic = row->feature >= Feature::Fpu && row->feature <= Feature::AvxPclmulqdq;
     const bool system = insn.handler == mov_to_segment || insn.handler == pop_segment;
     ir.quiet = (row->flags_read | row->flags_written | row->undefined.flags) == 0 && !ir.ends &&
                (arithmetic || (row->traits & kTraitString) != 0 || system);

@@ -49,7 +49,13 @@ bool is_offered(ZydisISASet set) {
     case ZYDIS_ISA_SET_SSSE3MMX:
     case ZYDIS_ISA_SET_X87:
     case ZYDIS_ISA_SET_CMPXCHG16B:
-    case ZYDIS_ISA_SET_LONGMODE: return true;
+    case ZYDIS_ISA_SET_LONGMODE:
+    case ZYDIS_ISA_SET_AES:
+    case ZYDIS_ISA_SET_PCLMULQDQ:
+    case ZYDIS_ISA_SET_SHA:
+    case ZYDIS_ISA_SET_SSE4A:
+    case ZYDIS_ISA_SET_BMI1:
+    case ZYDIS_ISA_SET_BMI2: return true;
     default: return false;
   }
 }
@@ -57,7 +63,7 @@ bool is_offered(ZydisISASet set) {
 bool same(const Insn& a, const Insn& b) {
   const auto fields = [](const Insn& i) {
     return std::tuple(i.handler, i.displacement, i.address_mask, i.immediate, i.row, i.length, i.flags, i.reg, i.rm,
-                      i.base, i.index, i.scale, i.segment);
+                      i.base, i.index, i.scale, i.segment, i.vex_register);
   };
   return fields(a) == fields(b);
 }
@@ -76,7 +82,9 @@ class EveryEncoding {
     ZydisDecodedInstruction instruction;
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
     const auto status = ZydisDecoderDecodeFull(&known_, bytes.data(), bytes.size(), &instruction, operands);
-    if (!ZYAN_SUCCESS(status) || instruction.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY) return;
+    if (!ZYAN_SUCCESS(status) || (instruction.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
+                                  instruction.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX))
+      return;
     if (!is_offered(instruction.meta.isa_set)) return;
     ++looked;
     Insn ours;
@@ -102,14 +110,34 @@ TEST(DecoderCoverage, CommonInstructionsAreReadAsZydisReadsThem) {
   const auto narrow = NarrowBranches::With66;
   const Decoder own_narrow(kAllFeatures, Decoder::Reading::CommonHere, narrow);
   const Decoder zydis_narrow(kAllFeatures, Decoder::Reading::AllByZydis, narrow);
-  const std::vector<std::vector<u8>> prefixes = {{},           {0x66},
-                                                 {0x67},       {0x66, 0x67},
-                                                 {0x2E},       {0x67, 0x66, 0x65},
-                                                 {0xF3},       {0xF0},
-                                                 {0x66, 0xF2}, {0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66},
-                                                 {0x48},       {0x45},
-                                                 {0x66, 0x4F}, {0x48, 0x66},
-                                                 {0x67, 0x42}, {0x66, 0x67, 0x41}};
+  const std::vector<std::vector<u8>> prefixes = {{},
+                                                 {0x66},
+                                                 {0x67},
+                                                 {0x66, 0x67},
+                                                 {0x2E},
+                                                 {0x67, 0x66, 0x65},
+                                                 {0xF3},
+                                                 {0xF0},
+                                                 {0x66, 0xF2},
+                                                 {0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66},
+                                                 {0x48},
+                                                 {0x45},
+                                                 {0x66, 0x4F},
+                                                 {0x48, 0x66},
+                                                 {0x67, 0x42},
+                                                 {0x66, 0x67, 0x41},
+                                                 {0xC5, 0xF8},
+                                                 {0xC5, 0xFD},
+                                                 {0x65, 0xC5, 0x42},
+                                                 {0x66, 0xC5, 0xF8},
+                                                 {0xC4, 0xE1, 0x79},
+                                                 {0xC4, 0xC2, 0x78},
+                                                 {0xC4, 0xE2, 0xFB},
+                                                 {0xC4, 0x02, 0xD2},
+                                                 {0xC4, 0xE2, 0x6D},
+                                                 {0xC4, 0xE3, 0x7B},
+                                                 {0x67, 0xC4, 0xE3, 0xFD},
+                                                 {0xC4, 0xE4, 0x78}};
   std::minstd_rand random(1);
   for (const CodeSize code : {CodeSize::Bits16, CodeSize::Bits32, CodeSize::Bits64}) {
     for (const auto& prefix : prefixes) {
@@ -171,6 +199,27 @@ TEST(DecoderCoverage, WhatTheModelsHaveOf64BitsIsInTheTable) {
   EXPECT_GT(every.looked, 400'000u);
   every.missing.erase("rdtscp");
   EXPECT_EQ(every.missing, std::set<std::string>{});
+}
+
+// Of all maps and of all bits of the prefix but R, X and B.
+TEST(DecoderCoverage, WhatTheModelsHaveWithVexIsInTheTable) {
+  for (const CodeSize size : {CodeSize::Bits32, CodeSize::Bits64}) {
+    EveryEncoding every(size);
+    for (const char map : {'\xE1', '\xE2', '\xE3'}) {
+      for (unsigned bits = 0; bits < 16; ++bits) {
+        for (const unsigned vvvv : {15u, 10u}) {
+          const auto last = static_cast<char>((bits >> 3) << 7 | vvvv << 3 | (bits & 7));
+          for (unsigned opcode = 0; opcode < 256; ++opcode) {
+            for (unsigned modrm = 0; modrm < 256; ++modrm) {
+              every.look(std::string{'\xC4', map, last, static_cast<char>(opcode), static_cast<char>(modrm)});
+            }
+          }
+        }
+      }
+    }
+    EXPECT_GT(every.looked, 10'000u);
+    EXPECT_EQ(every.missing, std::set<std::string>{});
+  }
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ class ProtectedMachine : public CpuTestMachine {
   static constexpr u32 kTssBase = 0x5000, kOtherTssBase = 0x6000, kLdtBase = 0x4000, kHandlers = 0xE00000;
   static constexpr u32 kStack0 = 0x8000, kStack1 = 0xA000, kStack3 = 0xC000, kCodeAt = 0x1000;
 
-  explicit ProtectedMachine(const char* model = "pentium3") : CpuTestMachine(model) {
+  explicit ProtectedMachine(const char* model = "pentium3") : ProtectedMachine(*find_cpu_model(model)) {}
+  explicit ProtectedMachine(const CpuModel& model) : CpuTestMachine(model, present_host_units()) {
     flat32(kCodeAt, kStack0);
     state().gdtr.limit = 0xFF;
     descriptor(kCode0, 0, 0xFFFFF, 0x9B, 0xC);

@@ -194,10 +194,14 @@ class ProgramGenerator {
     const bool prefix66 = !branch && one_in(5) && (row.match & kMatchPrefixes) == 0;
     if (prefix66) code.push_back(0x66);
     const bool wide = code32_ != prefix66;
-    if ((row.match & kMatch66) != 0) code.push_back(0x66);
-    if ((row.match & kMatchF3) != 0) code.push_back(0xF3);
-    if ((row.match & kMatchF2) != 0) code.push_back(0xF2);
-    if (row.map != OpcodeMap::OneByte) code.push_back(0x0F);
+    if (row.map >= OpcodeMap::VexTwoByte) {
+      vex(code, row);
+    } else {
+      if ((row.match & kMatch66) != 0) code.push_back(0x66);
+      if ((row.match & kMatchF3) != 0) code.push_back(0xF3);
+      if ((row.match & kMatchF2) != 0) code.push_back(0xF2);
+      if (row.map != OpcodeMap::OneByte) code.push_back(0x0F);
+    }
     u8 opcode = row.opcode;
     if (row.opcode_register) opcode = static_cast<u8>(opcode + below(8));
     code.push_back(opcode);
@@ -222,6 +226,18 @@ class ProgramGenerator {
       case ImmediateKind::Offset: put(code, data_address(0x100), address32_ ? 4 : 2); break;
       case ImmediateKind::WordByte: put(code, below(16), 3); break;
     }
+  }
+
+  // The long form of the VEX prefix (SDM 2 2.3.5).
+  void vex(std::vector<u8>& code, const InstructionRow& row) {
+    const auto has = [&row](u32 bit) { return (row.match & bit) != 0; };
+    const u32 map = static_cast<u32>(row.map) - static_cast<u32>(OpcodeMap::VexTwoByte) + 1;
+    const u32 vvvv = has(kMatchVexRegister) ? below(8) : 0;
+    const bool w = has(kMatchW1) || (!has(kMatchW0) && one_in(2)), l = has(kMatchL1) || (!has(kMatchL0) && one_in(2));
+    const u32 implied = has(kMatch66) ? 1 : has(kMatchF3) ? 2 : has(kMatchF2) ? 3 : 0;
+    code.push_back(0xC4);
+    code.push_back(static_cast<u8>(0xE0 | map));
+    code.push_back(static_cast<u8>((w ? 0x80u : 0u) | (~vvvv & 15) << 3 | (l ? 4u : 0u) | implied));
   }
 
   void prefixes(std::vector<u8>& code, const InstructionRow& row, bool branch) {

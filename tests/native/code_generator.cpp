@@ -5,6 +5,7 @@
 
 #include "cpu/cpuid.h"
 #include "tests/native/groups.h"
+#include "tests/native/vex_encoding.h"
 
 namespace relic86::native {
 
@@ -104,6 +105,7 @@ bool CodeGenerator::append(GuestCode& code, u32& undefined) {
   undefined |= found.undefined.flags;
   if (piece.decoded) piece.masked_registers = static_cast<u8>(masked_registers(found));
   code.units = code.units || uses_units(found);
+  code.vectors = code.vectors || uses_vectors(found);
   code.pieces.push_back(std::move(piece));
   return true;
 }
@@ -112,7 +114,11 @@ Piece CodeGenerator::encode(const GuestCode& code, const InstructionRow& row) {
   Piece piece;
   prefixes(code, row, piece);
   auto& bytes = piece.bytes;
-  if (row.map != OpcodeMap::OneByte) bytes.push_back(0x0F);
+  if (has_vex(row)) {
+    put_vex(bytes, random_, row, code.code_size());
+  } else if (row.map != OpcodeMap::OneByte) {
+    bytes.push_back(0x0F);
+  }
   if (row.map == OpcodeMap::Escape38) bytes.push_back(0x38);
   if (row.map == OpcodeMap::Escape3A) bytes.push_back(0x3A);
   bytes.push_back(static_cast<u8>(row.opcode + (row.opcode_register ? random_.below(8) : 0)));
@@ -154,10 +160,12 @@ void CodeGenerator::prefixes(const GuestCode& code, const InstructionRow& row, P
     bytes.push_back(random_.percent(50) ? 0xF2 : 0xF3);
   }
   const bool mandatory = (row.match & kMatchPrefixes) != 0 || (row.traits & kTraitNoOperandPrefix) != 0;
-  if (!mandatory && random_.percent(18)) {
+  constexpr u32 kRefused = 2;  // percent: #UD before VEX
+  if (has_vex(row) ? random_.percent(kRefused) : !mandatory && random_.percent(18)) {
     operand66_ = true;
     bytes.push_back(0x66);
   }
+  if (has_vex(row)) return;
   if ((row.match & kMatch66) != 0) bytes.push_back(0x66);
   if ((row.match & kMatchF3) != 0) bytes.push_back(0xF3);
   if ((row.match & kMatchF2) != 0) bytes.push_back(0xF2);

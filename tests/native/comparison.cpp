@@ -144,7 +144,8 @@ Verdict compare(const GuestCode& code, const CaseInput& input, const CaseResult&
   if (registers == Verdict::Different || (flags & ~masked) != 0 || host.eip != emulated.eip ||
       host.vector != emulated.vector || host.error_code != emulated.error_code || host.cr2 != emulated.cr2 ||
       host.stray != emulated.stray || !same_selectors(host, emulated) ||
-      (input.units && !same_numbers(host.fx, emulated.fx, masked_simd_flags(host)))) {
+      (input.units && !same_numbers(host.fx, emulated.fx, masked_simd_flags(host))) ||
+      (input.vectors && std::memcmp(host.ymm_high, emulated.ymm_high, sizeof host.ymm_high) != 0)) {
     return Verdict::Different;
   }
   const Verdict memory = compare_windows(code, host, emulated);
@@ -176,6 +177,11 @@ std::string differences(const GuestCode& code, const CaseInput& input, const Cas
     }
   }
   if (input.units) text += unit_differences(host.fx, emulated.fx);
+  for (unsigned i = 0; input.vectors && i < std::size(host.ymm_high); ++i) {
+    const u8 *const expected = host.ymm_high[i].bytes, *const actual = emulated.ymm_high[i].bytes;
+    if (std::memcmp(expected, actual, sizeof host.ymm_high[i]) == 0) continue;
+    text += fmt::format("  YMM{} high expected {} actual {}\n", i, bytes_text(expected, 16), bytes_text(actual, 16));
+  }
   unsigned shown = 0;
   for (u32 i = 0; i < kWindowSize && shown < 32; ++i) {
     if (host.window[i] == emulated.window[i] || masked_byte(code, i)) continue;

@@ -48,4 +48,16 @@ class DataArea {
   const u8* background_;
 };
 
+// Bits 255:128 of the first vectors, in the state that the kernel saved for the handler in XSAVE's format (the kernel's
+// asm/sigcontext.h): zero where XSTATE_BV says that AVX is as after reset.
+[[gnu::always_inline]] inline void take_upper_halves(const void* saved, FxState::Slot* into, u64 bytes) {
+  constexpr u64 kHeader = 512, kUpperHalves = 576, kAvx = 4;
+  const u8* const area = static_cast<const u8*>(saved);
+  if ((*reinterpret_cast<const u64*>(area + kHeader) & kAvx) != 0) {
+    DataArea::copy(into, area + kUpperHalves, bytes);
+  } else {
+    asm volatile("rep stosb" : "+D"(into), "+c"(bytes) : "a"(0) : "memory");
+  }
+}
+
 }  // namespace relic86::native

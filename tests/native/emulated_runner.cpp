@@ -97,12 +97,13 @@ void EmulatedRunner::build_tables() {
 void EmulatedRunner::build_segments() {
   CpuTestMachine& m = *machine_;
   CpuState& s = m.state();
-  constexpr u32 kCr0 = 0x80050033;              // PG AM WP NE ET MP PE
-  constexpr u32 kPae = 1u << 5, kOs = 3u << 9;  // OSFXSR, OSXMMEXCPT
+  constexpr u32 kCr0 = 0x80050033;                         // PG AM WP NE ET MP PE
+  constexpr u32 kPae = 1u << 5, kOs = 3u << 9 | 1u << 18;  // OSFXSR, OSXMMEXCPT, OSXSAVE
   s.gdtr = {CpuTestMachine::kGdt + kSystem, 0x7F};
   s.idtr = {CpuTestMachine::kIdt + kSystem, 0x7FF};
   s.cr3 = kPdpt;
   s.cr4 = kPae | kOs;
+  s.xcr0 = 7;          // x87, SSE, AVX
   s.efer |= 1u << 11;  // NXE
   s.cr0 = kCr0;
   const auto load = [&](SegmentName name, u16 selector, u64 bits) {
@@ -141,6 +142,7 @@ void EmulatedRunner::load(const CaseInput& input) {
     s.segment[slot].selector = Selector(input.segment[slot]);
   }
   if (input.units) std::memcpy(static_cast<void*>(&s.fx), &input.fx, sizeof s.fx);
+  if (input.vectors) std::memcpy(s.ymm_high.data(), input.ymm_high, sizeof input.ymm_high);
   s.fx.mxcsr_mask = 0xFFFF;
   cpu.set_eflags(input.eflags);
   cpu.update_mode();
@@ -153,6 +155,7 @@ void EmulatedRunner::run(const CaseInput& input, CaseResult& result) {
   const ExitReason reason = translator_ ? translator_->run(kBudget) : m.run(kBudget);
   CpuState& s = m.state();
   if (input.units) std::memcpy(&result.fx, &s.fx, sizeof s.fx);
+  if (input.vectors) std::memcpy(result.ymm_high, s.ymm_high.data(), sizeof result.ymm_high);
   for (unsigned i = 0; i < 8; ++i) result.gpr[i] = s.gpr32(i);
   for (unsigned slot = 0; slot < kSlotCount; ++slot) result.segment[slot] = s.segment[slot].selector.raw;
   if (reason == ExitReason::Halted) {

@@ -13,9 +13,9 @@ namespace relic86::native {
 
 namespace {
 
-constexpr std::array<std::string_view, 20> kNames = {"alu",  "shift",  "bcd",   "muldiv", "string", "bit",  "stack",
-                                                     "flow", "x87",    "mmx",   "sse",    "sse2",   "sse3", "ssse3",
-                                                     "sse4", "crypto", "later", "misc",   "system", "all"};
+constexpr std::array<std::string_view, 24> kNames = {
+    "alu",  "shift", "bcd",  "muldiv", "string", "bit", "stack", "flow", "x87",   "mmx",  "sse",    "sse2",
+    "sse3", "ssse3", "sse4", "crypto", "bmi",    "avx", "avx2",  "fma",  "later", "misc", "system", "all"};
 
 template <std::size_t n>
 bool one_of(std::string_view word, const std::array<std::string_view, n>& list) {
@@ -38,6 +38,7 @@ constexpr std::array<std::string_view, 9> kFlow = {"int",   "int3", "int1", "int
 bool host_has(Feature feature) {
   constexpr unsigned kExtended = 0x80000001, kStructured = 7;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  const auto structured = [&] { return __get_cpuid_count(kStructured, 0, &eax, &ebx, &ecx, &edx) != 0; };
   switch (feature) {
     case Feature::Lzcnt: return __get_cpuid(kExtended, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_LZCNT) != 0;
     case Feature::Movbe: return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_MOVBE) != 0;
@@ -47,7 +48,15 @@ bool host_has(Feature feature) {
     case Feature::Pclmulqdq: return present_host_units().pclmulqdq;
     case Feature::Sha: return present_host_units().sha;
     case Feature::Sse4a: return __get_cpuid(kExtended, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_SSE4a) != 0;
-    case Feature::Adx: return __get_cpuid_count(kStructured, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & bit_ADX) != 0;
+    case Feature::Avx: return present_host_units().avx;
+    case Feature::Avx2: return present_host_units().avx2;
+    case Feature::F16c: return present_host_units().f16c;
+    case Feature::Fma: return present_host_units().fma;
+    case Feature::AvxAes: return present_host_units().avx && present_host_units().aes;
+    case Feature::AvxPclmulqdq: return present_host_units().avx && present_host_units().pclmulqdq;
+    case Feature::Bmi1: return structured() && (ebx & bit_BMI) != 0;
+    case Feature::Bmi2: return structured() && (ebx & bit_BMI2) != 0;
+    case Feature::Adx: return structured() && (ebx & bit_ADX) != 0;
     default: return false;
   }
 }
@@ -60,8 +69,11 @@ bool uses_mmx(const InstructionRow& row) {
   return has(row.operands, "Pq") || has(row.operands, "Qq") || std::string_view(row.mnemonic) == "emms";
 }
 bool uses_units(const InstructionRow& row) {
-  if (row.feature >= Feature::Fpu && row.feature <= Feature::Sha) return true;
+  if (row.feature >= Feature::Fpu && row.feature <= Feature::AvxPclmulqdq) return true;
   return row.feature == Feature::Cmov && has(row.operands, "STi");
+}
+bool uses_vectors(const InstructionRow& row) {
+  return row.feature >= Feature::Avx && row.feature <= Feature::AvxPclmulqdq;
 }
 bool loads_segment(const InstructionRow& row) {
   static constexpr std::array<std::string_view, 7> kLoads = {"les", "lds", "lss", "lfs", "lgs", "verr", "verw"};
@@ -77,6 +89,9 @@ std::string_view group_of(const InstructionRow& row) {
   if (row.feature == Feature::Sse41 || row.feature == Feature::Sse42) return "sse4";
   if (row.feature == Feature::Sse4a) return "sse4";
   if (row.feature >= Feature::Aes && row.feature <= Feature::Sha) return "crypto";
+  if (row.feature == Feature::Fma) return "fma";
+  if (uses_vectors(row)) return row.feature == Feature::Avx2 ? "avx2" : "avx";
+  if (row.feature == Feature::Bmi1 || row.feature == Feature::Bmi2) return "bmi";
   if (row.feature >= Feature::Lzcnt) return "later";
   if (row.map == OpcodeMap::OneByte && uses_units(row)) return "x87";
   if (row.feature == Feature::Fxsr) return "x87";
@@ -106,7 +121,8 @@ std::string_view group_of(const InstructionRow& row) {
 std::string_view not_comparable(const InstructionRow& row) {
   static constexpr std::array<std::string_view, 5> kTables = {"sgdt", "sidt", "sldt", "str", "smsw"};
   const std::string_view name = row.mnemonic;
-  const bool asks = row.feature >= Feature::Lzcnt || (row.feature >= Feature::Sse41 && row.feature <= Feature::Sha);
+  const bool asks =
+      row.feature >= Feature::Lzcnt || (row.feature >= Feature::Sse41 && row.feature <= Feature::AvxPclmulqdq);
   if (asks && !host_has(row.feature)) return "this host does not have it, or draws numbers";
   if (one_of(name, kTables)) return "the host's UMIP hides its tables";
   if (name == "sysenter" || name == "syscall") return "enters the host's kernel";
@@ -143,8 +159,12 @@ std::string row_name(u16 row) {
   if ((r.match & kMatch66) != 0) text += "66 ";
   if ((r.match & kMatchF3) != 0) text += "F3 ";
   if ((r.match & kMatchF2) != 0) text += "F2 ";
-  static constexpr const char* kMaps[] = {"", "0F ", "0F 38 ", "0F 3A "};
+  static constexpr const char* kMaps[] = {"", "0F ", "0F 38 ", "0F 3A ", "VEX 0F ", "VEX 0F 38 ", "VEX 0F 3A "};
   text += fmt::format("{}{:02X}", kMaps[static_cast<unsigned>(r.map)], r.opcode);
+  if ((r.match & kMatchL0) != 0) text += ".L0";
+  if ((r.match & kMatchL1) != 0) text += ".L1";
+  if ((r.match & kMatchW0) != 0) text += ".W0";
+  if ((r.match & kMatchW1) != 0) text += ".W1";
   if ((r.match & kMatchReg) != 0) text += fmt::format("/{}", r.match & 7);
   if ((r.match & kMatchRm) != 0) text += fmt::format("/{}", r.match >> 4 & 7);
   if ((r.match & kMatchMemory) != 0) text += "m";

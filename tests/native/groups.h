@@ -23,7 +23,8 @@ unsigned masked_registers(const InstructionRow& row);
 std::string row_name(u16 row);
 
 bool uses_mmx(const InstructionRow& row);
-bool uses_units(const InstructionRow& row);  // x87, MMX, XMM
+bool uses_units(const InstructionRow& row);
+bool uses_vectors(const InstructionRow& row);  // the upper halves of YMM registers  // x87, MMX, XMM
 bool loads_segment(const InstructionRow& row);
 bool is_flow(const InstructionRow& row);
 

@@ -34,6 +34,7 @@ struct GuestCode {
   std::vector<Piece> pieces;
   bool code16 = false;
   bool units = false;
+  bool vectors = false;
   u32 slot = 0, lead = 0;  // the code starts at kCode + slot * kSlotSize + lead
   u16 segment[kSlotCount] = {};
 

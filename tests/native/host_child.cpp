@@ -123,6 +123,8 @@ void run_case(const CaseInput& input, CaseResult& result, DataArea& area) {
   c.gs = input.segment[kSlotGs];
   c.fx_in = input.units ? &input.fx : nullptr;
   c.fx_out = input.units ? &result.fx : nullptr;
+  c.ymm_in = input.vectors ? input.ymm_high : nullptr;
+  c.ymm_out = input.vectors ? result.ymm_high : nullptr;
   *reinterpret_cast<CaseResult**>(at(kPresentResult)) = &result;
   reinterpret_cast<void (*)()>(u64{kStub})();
   if (c.faulted == 0) {
@@ -154,6 +156,7 @@ extern "C" void relic86_native_capture(void* context) {
   result.segment[kSlotCs] = static_cast<u16>(selectors);
   result.segment[kSlotSs] = static_cast<u16>(selectors >> 48);
   if (control().fx_out != nullptr) DataArea::copy(&result.fx, machine.fpregs, sizeof result.fx);
+  if (control().ymm_out != nullptr) take_upper_halves(machine.fpregs, result.ymm_high, sizeof result.ymm_high);
 }
 
 void host_child_main(const ChildOrders& orders) {

@@ -19,6 +19,18 @@ relic86_native_stub:
   jz 1f
   fxrstor64 (%rax)
 1:
+  mov control+0x90, %rax
+  test %rax, %rax
+  jz 5f
+  vinsertf128 $1, 0x0(%rax), %ymm0, %ymm0
+  vinsertf128 $1, 0x10(%rax), %ymm1, %ymm1
+  vinsertf128 $1, 0x20(%rax), %ymm2, %ymm2
+  vinsertf128 $1, 0x30(%rax), %ymm3, %ymm3
+  vinsertf128 $1, 0x40(%rax), %ymm4, %ymm4
+  vinsertf128 $1, 0x50(%rax), %ymm5, %ymm5
+  vinsertf128 $1, 0x60(%rax), %ymm6, %ymm6
+  vinsertf128 $1, 0x70(%rax), %ymm7, %ymm7
+5:
   movzwl control+0x2E, %eax
   mov %eax, %es
   movzwl control+0x32, %eax
@@ -87,6 +99,18 @@ relic86_native_stub_signal:
   cmpl $0, control+0x8C
   jne 4f
   fxsave64 (%rax)
+  mov control+0x98, %rax
+  test %rax, %rax
+  jz 4f
+  vextractf128 $1, %ymm0, 0x0(%rax)
+  vextractf128 $1, %ymm1, 0x10(%rax)
+  vextractf128 $1, %ymm2, 0x20(%rax)
+  vextractf128 $1, %ymm3, 0x30(%rax)
+  vextractf128 $1, %ymm4, 0x40(%rax)
+  vextractf128 $1, %ymm5, 0x50(%rax)
+  vextractf128 $1, %ymm6, 0x60(%rax)
+  vextractf128 $1, %ymm7, 0x70(%rax)
+  vzeroupper
 4:
   fninit
   ldmxcsr control+0x88

@@ -19,11 +19,14 @@ struct HostControl {
   u64 eflags_out;          // 70
   u16 segment_out[6];      // 78
   u16 reserved[2];
-  u32 default_mxcsr;  // 88
-  u32 faulted;        // 8C
+  u32 default_mxcsr;            // 88
+  u32 faulted;                  // 8C
+  const FxState::Slot* ymm_in;  // 90, bits 255:128 of eight; null: not loaded
+  FxState::Slot* ymm_out;       // 98, null: not stored
 };
 static_assert(offsetof(HostControl, cs) == 0x2C && offsetof(HostControl, host_rsp) == 0x38);
 static_assert(offsetof(HostControl, gpr_out) == 0x50 && offsetof(HostControl, segment_out) == 0x78);
+static_assert(offsetof(HostControl, ymm_in) == 0x90 && offsetof(HostControl, ymm_out) == 0x98);
 static_assert(offsetof(HostControl, default_mxcsr) == 0x88 && offsetof(HostControl, faulted) == 0x8C);
 
 extern "C" {

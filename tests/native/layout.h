@@ -53,7 +53,9 @@ struct alignas(64) CaseInput {
   u32 eflags;
   u32 eip;
   u16 segment[kSlotCount];
-  bool units;  // x87, MMX and XMM registers take part
+  bool units;    // x87, MMX and XMM registers take part
+  bool vectors;  // so do the upper halves of YMM registers
+  FxState::Slot ymm_high[8];
   u8 window[kWindowSize];
 };
 
@@ -70,6 +72,7 @@ struct alignas(64) CaseResult {
   u32 cr2;  // page faults only, else 0
   u16 segment[kSlotCount];
   u64 stray;  // hash of the data outside the window if a store changed it, else 0
+  FxState::Slot ymm_high[8];
   u8 window[kWindowSize];
 };
 

@@ -50,6 +50,7 @@ void capture(void* context) {
   result.error_code = static_cast<u32>(machine.gregs[REG_ERR]);
   result.cr2 = result.vector == 14 ? static_cast<u64>(machine.gregs[REG_CR2]) : 0;
   if (control().fx_out != nullptr) native::DataArea::copy(&result.fx, machine.fpregs, sizeof result.fx);
+  if (control().ymm_out != nullptr) native::take_upper_halves(machine.fpregs, result.ymm_high, sizeof result.ymm_high);
 }
 
 bool set_up_memory(const ChildOrders& orders, u8* data_background) {
@@ -118,6 +119,8 @@ void run_case(const CaseInput& input, CaseResult& result, native::DataArea& area
   c.rip = input.rip;
   c.fx_in = input.units ? &input.fx : nullptr;
   c.fx_out = input.units ? &result.fx : nullptr;
+  c.ymm_in = input.vectors ? input.ymm_high : nullptr;
+  c.ymm_out = input.vectors ? result.ymm_high : nullptr;
   c.present = &result;
   reinterpret_cast<void (*)()>(u64{kStub})();
   if (c.faulted == 0) {

@@ -6,6 +6,7 @@
 
 #include "cpu/disassembler.h"
 #include "tests/native/groups.h"
+#include "tests/native/vex_encoding.h"
 #include "tests/native64/stub.h"
 
 namespace relic86::native64 {
@@ -185,6 +186,7 @@ bool CodeGenerator::append(GuestCode& code, u32& undefined) {
   undefined |= found.undefined.flags;
   if (piece.decoded) piece.masked_registers = native::masked_registers(found);
   code.units = code.units || native::uses_units(found);
+  code.vectors = code.vectors || native::uses_vectors(found);
   code.pieces.push_back(std::move(piece));
   return true;
 }
@@ -193,7 +195,11 @@ Piece CodeGenerator::encode(const InstructionRow& row) {
   Piece piece;
   prefixes(row, piece);
   auto& bytes = piece.bytes;
-  if (row.map != OpcodeMap::OneByte) bytes.push_back(0x0F);
+  if (native::has_vex(row)) {
+    rex_ = native::put_vex(bytes, random_, row, CodeSize::Bits64);
+  } else if (row.map != OpcodeMap::OneByte) {
+    bytes.push_back(0x0F);
+  }
   if (row.map == OpcodeMap::Escape38) bytes.push_back(0x38);
   if (row.map == OpcodeMap::Escape3A) bytes.push_back(0x3A);
   bytes.push_back(static_cast<u8>(row.opcode + (row.opcode_register ? random_.below(8) : 0)));
@@ -223,12 +229,15 @@ void CodeGenerator::prefixes(const InstructionRow& row, Piece& piece) {
   if (string ? random_.percent(60) : random_.percent(1) && !repeat_is_taken(row))
     bytes.push_back(random_.percent(50) ? 0xF2 : 0xF3);
   const bool mandatory = (row.match & kMatchPrefixes) != 0 || (row.traits & kTraitNoOperandPrefix) != 0;
-  if (!mandatory && random_.percent(14)) {
+  const bool vex = native::has_vex(row);
+  constexpr u32 kRefused = 2;  // percent: #UD before VEX
+  if (vex ? random_.percent(kRefused) : !mandatory && random_.percent(14)) {
     operand66_ = true;
     bytes.push_back(0x66);
   }
   // A REX that another prefix follows is none.
-  if (random_.percent(3)) bytes.push_back(static_cast<u8>(0x40 | random_.below(16)));
+  if (random_.percent(vex ? 1 : 3)) bytes.push_back(static_cast<u8>(0x40 | random_.below(16)));
+  if (vex) return;
   if ((row.match & kMatch66) != 0) bytes.push_back(0x66);
   if ((row.match & kMatchF3) != 0) bytes.push_back(0xF3);
   if ((row.match & kMatchF2) != 0) bytes.push_back(0xF2);

@@ -31,6 +31,7 @@ struct Piece {
 struct GuestCode {
   std::vector<Piece> pieces;
   bool units = false;
+  bool vectors = false;
   u32 slot = 0, lead = 0;  // the code starts at kCode + slot * kSlotSize + lead
 
   // Set by lay_out().

@@ -114,7 +114,8 @@ Verdict compare(const GuestCode& code, const CaseInput& input, const CaseResult&
   }
   if ((flags & ~masked) != 0 || host.rip != emulated.rip || host.vector != emulated.vector ||
       error_of(host) != error_of(emulated) || host.cr2 != emulated.cr2 || host.stray != emulated.stray ||
-      (input.units && !same_numbers(host.fx, emulated.fx, masked_simd_flags(host)))) {
+      (input.units && !same_numbers(host.fx, emulated.fx, masked_simd_flags(host))) ||
+      (input.vectors && std::memcmp(host.ymm_high, emulated.ymm_high, sizeof host.ymm_high) != 0)) {
     return Verdict::Different;
   }
   const Verdict memory = compare_windows(code, host, emulated);
@@ -146,6 +147,9 @@ std::string differences(const GuestCode& code, const CaseInput& input, const Cas
     for (unsigned i = 0; i < 16; ++i)
       line(fmt::format("XMM{}", i), bytes_text(h.xmm[i].bytes, 16), bytes_text(e.xmm[i].bytes, 16));
   }
+  for (unsigned i = 0; input.vectors && i < std::size(host.ymm_high); ++i)
+    line(fmt::format("YMM{} high", i), bytes_text(host.ymm_high[i].bytes, 16),
+         bytes_text(emulated.ymm_high[i].bytes, 16));
   unsigned shown = 0;
   for (u32 i = 0; i < kWindowSize && shown < 24; ++i) {
     if (host.window[i] == emulated.window[i] || masked_byte(code, i)) continue;

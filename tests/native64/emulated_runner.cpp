@@ -75,12 +75,13 @@ void EmulatedRunner::build_tables() {
   }
   for (u32 i = 0; i < 0x1000; ++i) m.poke<u8>(kReadOnly + i, native::background(kReadOnly + i));
   CpuState& s = m.state();
-  constexpr u32 kCr0 = 0x80050033;              // PG AM WP NE ET MP PE
-  constexpr u32 kPae = 1u << 5, kOs = 3u << 9;  // OSFXSR, OSXMMEXCPT
+  constexpr u32 kCr0 = 0x80050033;                         // PG AM WP NE ET MP PE
+  constexpr u32 kPae = 1u << 5, kOs = 3u << 9 | 1u << 18;  // OSFXSR, OSXMMEXCPT, OSXSAVE
   s.cr3 = kRoot;
   s.cr4 = kPae | kOs;
   s.efer = kEferLme | kEferLma | kEferNxe;
   s.cr0 = kCr0;
+  s.xcr0 = 7;  // x87, SSE, AVX
   for (unsigned name = 0; name < kSegmentRegisters; ++name) {
     Segment& segment = s.segment[name];
     segment.base = name == kFs ? kFsBase : name == kGs ? kGsBase : 0;
@@ -137,6 +138,7 @@ void EmulatedRunner::load(const CaseInput& input) {
   for (unsigned i = 0; i < kRegisters; ++i) s.gpr[i] = input.gpr[i];
   s.rip = input.rip;
   if (input.units) std::memcpy(static_cast<void*>(&s.fx), &input.fx, sizeof s.fx);
+  if (input.vectors) std::memcpy(s.ymm_high.data(), input.ymm_high, sizeof input.ymm_high);
   s.fx.mxcsr_mask = 0xFFFF;
   cpu.set_eflags(static_cast<u32>(input.rflags));
   cpu.update_mode();
@@ -173,6 +175,7 @@ void EmulatedRunner::run(const GuestCode& code, const CaseInput& input, CaseResu
   const ExitReason reason = translator_ ? translator_->run(kBudget) : m.run(kBudget);
   for (unsigned i = 0; i < kRegisters; ++i) result.gpr[i] = s.gpr[i];
   if (input.units) std::memcpy(&result.fx, &s.fx, sizeof s.fx);
+  if (input.vectors) std::memcpy(result.ymm_high, s.ymm_high.data(), sizeof result.ymm_high);
   if (reason == ExitReason::Halted) {
     take_fault(code, result);
   } else {

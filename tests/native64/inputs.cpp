@@ -114,6 +114,8 @@ void InputGenerator::make(const GuestCode& code, u64 seed, CaseInput& input) {
               kWindowSize);
   general(code, input);
   if (code.units) units(input);
+  input.vectors = code.vectors;
+  for (auto& slot : input.ymm_high) slot = code.vectors ? xmm_[random_.below(kPool)] : FxState::Slot{};
   bool flow = false, string = false;
   for (const Piece& piece : code.pieces) {
     const InstructionRow& row = instruction_table()[piece.row];

@@ -30,7 +30,9 @@ struct alignas(64) CaseInput {
   u64 gpr[kRegisters];
   u64 rflags;
   u64 rip;
-  bool units;  // x87, MMX and XMM registers take part
+  bool units;    // x87, MMX and XMM registers take part
+  bool vectors;  // so do the upper halves of YMM registers
+  FxState::Slot ymm_high[16];
   u8 window[kWindowSize];
 };
 
@@ -46,6 +48,7 @@ struct alignas(64) CaseResult {
   u32 error_code;
   u64 cr2;    // page faults only, else 0
   u64 stray;  // hash of the data outside the window if a store changed it, else 0
+  FxState::Slot ymm_high[16];
   u8 window[kWindowSize];
 };
 

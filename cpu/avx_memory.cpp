@@ -1,0 +1,142 @@
+// Masked moves and gathers, which reach memory only where a mask says so, and VZEROUPPER, VZEROALL (SDM 2).
+#include "cpu/avx_instructions.h"
+#include "cpu/avx_operands.h"
+
+namespace relic86 {
+
+using namespace simd;
+using Ymm = VexOperands::Vector;
+
+namespace {
+
+unsigned vector_bytes(const Insn& insn) { return insn.vector256() ? 32 : 16; }
+
+const u8* element(const Ymm& vector, unsigned at, unsigned bytes) { return vector.half[0].bytes + at * bytes; }
+u8* element(Ymm& vector, unsigned at, unsigned bytes) { return vector.half[0].bytes + at * bytes; }
+static_assert(sizeof(Ymm) == 2 * sizeof(FxState::Slot));
+
+// The sign of an element of the mask.
+bool selects(const Ymm& mask, unsigned at, unsigned bytes) { return (element(mask, at, bytes)[bytes - 1] & 0x80) != 0; }
+
+// Elements of masked moves and gathers are never #AC (seen on an AMD part): with EFLAGS.AC they are reached byte by
+// byte.
+template <class Access>
+bool unchecked(const Cpu& cpu, unsigned bytes, Access access) {
+  if ((cpu.state().system_flags & kAC) == 0) return access(0, bytes);
+  for (unsigned i = 0; i < bytes; i++) {
+    if (!access(i, 1)) return false;
+  }
+  return true;
+}
+
+template <unsigned bytes>
+Flow masked_load(Cpu& cpu, const Insn& insn) {
+  if (!enter_avx(cpu)) return Flow::Fault;
+  CpuState& state = cpu.state();
+  const Ymm mask = read_ymm(state, insn.vex_register);
+  const u64 offset = offset_of(state, insn);
+  Ymm result;
+  for (unsigned i = 0; i < vector_bytes(insn) / bytes; i++) {
+    if (!selects(mask, i, bytes)) continue;
+    const bool done = unchecked(cpu, bytes, [&](unsigned at, unsigned size) {
+      const u64 place = masked_offset(insn, offset + i * bytes + at);
+      return cpu.read_bytes(segment_of(insn), place, element(result, i, bytes) + at, size);
+    });
+    if (!done) return Flow::Fault;
+  }
+  write_ymm(state, insn.reg, result);
+  return Flow::Next;
+}
+
+// Nothing is written before all that is to be can be.
+template <unsigned bytes>
+Flow masked_store(Cpu& cpu, const Insn& insn) {
+  if (!enter_avx(cpu)) return Flow::Fault;
+  const CpuState& state = cpu.state();
+  const Ymm mask = read_ymm(state, insn.vex_register), value = read_ymm(state, insn.reg);
+  const u64 offset = offset_of(state, insn);
+  const SegmentName segment = segment_of(insn);
+  const auto each = [&](auto access) {
+    for (unsigned i = 0; i < vector_bytes(insn) / bytes; i++) {
+      if (!selects(mask, i, bytes)) continue;
+      const bool done = unchecked(cpu, bytes, [&](unsigned at, unsigned size) {
+        return access(masked_offset(insn, offset + i * bytes + at), element(value, i, bytes) + at, size);
+      });
+      if (!done) return false;
+    }
+    return true;
+  };
+  const bool done =
+      each([&](u64 at, const u8*, unsigned size) { return cpu.probe_write(segment, at, size); }) &&
+      each([&](u64 at, const u8* from, unsigned size) { return cpu.write_bytes(segment, at, from, size); });
+  return done ? Flow::Next : Flow::Fault;
+}
+
+// From element to element: what is loaded, and the mask cleared up to there (seen on an AMD part: in elements that
+// select nothing, too), stays when a later one faults, and the instruction goes on from there.
+template <unsigned index_bytes, unsigned bytes>
+Flow gather(Cpu& cpu, const Insn& insn) {
+  if (!enter_avx(cpu)) return Flow::Fault;
+  CpuState& state = cpu.state();
+  const Ymm indices = read_ymm(state, insn.index);
+  Ymm result = read_ymm(state, insn.reg), mask = read_ymm(state, insn.vex_register);
+  const u64 base = address_register(state, insn.base) + insn.displacement;
+  constexpr unsigned kWider = index_bytes > bytes ? index_bytes : bytes;
+  const unsigned count = vector_bytes(insn) / kWider;
+  for (unsigned i = 0; i < count; i++) {
+    if (!selects(mask, i, bytes)) {
+      std::memset(element(mask, i, bytes), 0, bytes);
+      continue;
+    }
+    i64 index = 0;
+    if constexpr (index_bytes == 4) {
+      i32 narrow = 0;
+      std::memcpy(&narrow, element(indices, i, index_bytes), index_bytes);
+      index = narrow;
+    } else {
+      std::memcpy(&index, element(indices, i, index_bytes), index_bytes);
+    }
+    const u64 offset = base + (static_cast<u64>(index) << insn.scale);
+    u8 loaded[bytes];  // what faults leaves the element alone
+    const bool done = unchecked(cpu, bytes, [&](unsigned at, unsigned size) {
+      return cpu.read_bytes(segment_of(insn), masked_offset(insn, offset + at), loaded + at, size);
+    });
+    if (!done) {
+      write_ymm(state, insn.reg, result);
+      write_ymm(state, insn.vex_register, mask);
+      return Flow::Fault;
+    }
+    std::memcpy(element(result, i, bytes), loaded, bytes);
+    std::memset(element(mask, i, bytes), 0, bytes);
+  }
+  std::memset(element(result, count, bytes), 0, sizeof result - count * bytes);
+  write_ymm(state, insn.reg, result);
+  write_ymm(state, insn.vex_register, {});
+  return Flow::Next;
+}
+
+unsigned register_count(const Insn& insn) { return insn.code64() ? 16 : 8; }
+
+}  // namespace
+
+Flow masked_load_4(Cpu& cpu, const Insn& insn) { return masked_load<4>(cpu, insn); }
+Flow masked_load_8(Cpu& cpu, const Insn& insn) { return masked_load<8>(cpu, insn); }
+Flow masked_store_4(Cpu& cpu, const Insn& insn) { return masked_store<4>(cpu, insn); }
+Flow masked_store_8(Cpu& cpu, const Insn& insn) { return masked_store<8>(cpu, insn); }
+Flow gather_4_4(Cpu& cpu, const Insn& insn) { return gather<4, 4>(cpu, insn); }
+Flow gather_4_8(Cpu& cpu, const Insn& insn) { return gather<4, 8>(cpu, insn); }
+Flow gather_8_4(Cpu& cpu, const Insn& insn) { return gather<8, 4>(cpu, insn); }
+Flow gather_8_8(Cpu& cpu, const Insn& insn) { return gather<8, 8>(cpu, insn); }
+
+Flow vzeroupper(Cpu& cpu, const Insn& insn) {
+  if (!enter_avx(cpu)) return Flow::Fault;
+  for (unsigned i = 0; i < register_count(insn); i++) cpu.state().ymm_high[i] = {};
+  return Flow::Next;
+}
+Flow vzeroall(Cpu& cpu, const Insn& insn) {
+  if (!enter_avx(cpu)) return Flow::Fault;
+  for (unsigned i = 0; i < register_count(insn); i++) write_ymm(cpu.state(), i, {});
+  return Flow::Next;
+}
+
+}  // namespace relic86
