@@ -116,7 +116,7 @@ void TestRun::note_panic(std::string_view line, std::string_view medium) {
 
 Activity TestRun::activity(const std::string& screen) {
   Activity activity;
-  const CpuState& cpu = machine_.cpu().state();
+  const CpuState& cpu = machine_.processors().running().cpu().state();
   activity.time = now();
   activity.instructions = machine_.instruction_count();
   activity.interrupts = machine_.interrupts_taken();
@@ -208,8 +208,8 @@ void TestRun::met_end(End end) {
     case End::PowerOff: return decide_waiting(Outcome::PowerOff, "the guest powered off");
     case End::Reset: return decide_waiting(Outcome::Reset, "the guest reset itself");
     case End::TripleFault:
-      return decide_waiting(Outcome::TripleFault,
-                            fmt::format("triple fault at EIP {:08X}", machine_.cpu().state().eip()));
+      return decide_waiting(Outcome::TripleFault, fmt::format("triple fault at EIP {:08X}",
+                                                              machine_.processors().running().cpu().state().eip()));
     case End::DebugExit:
       return decide_waiting(Outcome::Exit,
                             fmt::format("the guest wrote to the exit port: code {}", machine_.exit_code()));

@@ -654,6 +654,11 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       ecx = 0x02008140;
       edx = 0x00808140;
       break;
+    case 0x80000007u:
+      // All time stamp counters count guest time, at one rate whatever the processors do (APM 3 E.4.6: TscInvariant).
+      // Systems take those of several AMD processors for unsynchronized unless they are told so.
+      if (model.topology.most > 1 && (model.features_edx & kCpuidTsc) != 0) edx = 1u << 8;
+      break;
     case 0x80000008u:  // physical and linear address bits
       eax = model.physical_bits() | (model.has_long_mode() ? 48 : 32) << 8;
       if (model.several_in_package()) ecx = model.topology.package_bits() << 12 | (model.topology.in_package() - 1);

@@ -207,7 +207,8 @@ std::optional<ExitReason> Interpreter::boundary() {
     enter_system_management_mode(cpu_);
     forget_fetch_page();
   }
-  if ((state_.pending & kPendingNmi) != 0 && !state_.nmi_blocked && (state_.shadow & kShadowMovSs) == 0) {
+  // STI's shadow holds it back as well: returning from it between STI and HLT would lose the interrupt that HLT is for.
+  if ((state_.pending & kPendingNmi) != 0 && !state_.nmi_blocked && state_.shadow == 0) {
     state_.pending &= ~u32{kPendingNmi};
     state_.halted = false;
     deliver_nmi(cpu_);

@@ -99,10 +99,20 @@ ExitReason Debugger::step_engine() {
   if (reason != ExitReason::BudgetSpent) state.shadow = shadow;  // no instruction took it
   if (others_ == Others::StandStill || (reason != ExitReason::BudgetSpent && reason != ExitReason::Halted))
     return reason;
+  // The stop comes first, and is told of the processor that met it.
+  if (stop_ || (state.pending & kPendingStop) != 0) return reason;
   const ExitReason met = processors_.let_others_run(stepped_);
   if (met != ExitReason::BudgetSpent && met != ExitReason::Halted) return met;
   // The halted one is still to make its step, and the others may bring its interrupt.
   return reason == ExitReason::Halted && met == ExitReason::BudgetSpent ? ExitReason::Stopped : reason;
+}
+
+ExitReason Debugger::step_by_turns() {
+  const Cpu& cpu = processors_[stepped_].cpu();
+  const u64 before = cpu.instruction_count();
+  const ExitReason reason = processors_.run(1);
+  if (reason != ExitReason::BudgetSpent && reason != ExitReason::Stopped) return reason;
+  return cpu.instruction_count() != before ? ExitReason::BudgetSpent : ExitReason::Stopped;
 }
 
 bool Debugger::wants_stop(ExitReason reason) {

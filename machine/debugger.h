@@ -53,12 +53,21 @@ class Debugger {
   void step_range(u64 first, u64 last, unsigned processor = 0, Others others = Others::StandStill);
   void run_freely() { stepping_ = false; }
 
+  bool masks_interrupts() const { return masks_interrupts_; }
+
   // --- For the machine ---
   bool stepping() const { return stepping_; }
   // One step of the processor. A halted one waits for its interrupt.
   ExitReason step_engine();
-  bool waits() const { return processors_[stepped_].cpu().state().halted; }
-  bool masks_interrupts() const { return masks_interrupts_; }
+  // One instruction of the processor whose turn it is. Stopped: of another one than the stepped one, which is still to
+  // make its step.
+  ExitReason step_by_turns();
+  // Whether devices are to go on between steps although interrupts are held back: for the stepped processor, which is
+  // halted, or for the others.
+  bool needs_devices() const {
+    const Vcpu& vcpu = processors_[stepped_];
+    return !masks_interrupts_ || others_ == Others::GoOn || vcpu.waits_for_startup || vcpu.cpu().state().halted;
+  }
   // After a step or a slice: the machine is to pause, because...
   bool wants_stop(ExitReason reason);
   void resuming() { processors_.running().engine().pass_breakpoint(); }

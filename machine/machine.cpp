@@ -14,7 +14,6 @@
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "machine/board_options.h"
-#include "machine/engines.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/network_options.h"
@@ -263,10 +262,12 @@ void Machine::run_slice(u64 limit) {
 }
 
 void Machine::run_step() {
-  // Devices wait too while interrupts are held back, unless the processor waits for them.
-  if (!debugger_->masks_interrupts() || debugger_->waits()) carry_out_events();
+  // Devices wait too while interrupts are held back, unless somebody waits for them.
+  if (debugger_->needs_devices()) carry_out_events();
   clock_->expect_event(scheduler_->next_deadline());
-  act_on(debugger_->step_engine());
+  // In a run that is to be the same as another, the debugger does not say whose turn it is.
+  const bool by_turns = inputs_->repeatable() && processors_->count() > 1;
+  act_on(by_turns ? debugger_->step_by_turns() : debugger_->step_engine());
 }
 
 void Machine::act_on(ExitReason reason) {
@@ -691,7 +692,7 @@ void Machine::state(StateArchive& archive) {
   archive.group("board", [&] { board_->state(archive); });
   // Devices drive their lines while they load. What the processors saw of that in between is not their state; INTR is
   // what the interrupt controllers say in the end.
-  if (archive.loading()) processors_->keep_pending_but_intr(requests);
+  if (archive.loading()) processors_->keep_all_but_intr(requests);
   archive.group("events", [&] { scheduler_->state(archive); });
 }
 

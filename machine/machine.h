@@ -356,4 +356,19 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   GuestTime next_frame_ = 0;
 };
 
+// The machine's commands look at this processor as long as the guard lives, then at the one that they looked at before.
+class LookAt {
+ public:
+  LookAt(Machine& machine, unsigned processor) : machine_(machine), before_(machine.looked_at()) {
+    machine.look_at(processor);
+  }
+  ~LookAt() { machine_.look_at(before_); }
+  LookAt(const LookAt&) = delete;
+  LookAt& operator=(const LookAt&) = delete;
+
+ private:
+  Machine& machine_;
+  unsigned before_;
+};
+
 }  // namespace relic86

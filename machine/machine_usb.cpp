@@ -1,4 +1,6 @@
 // Devices on USB that come and go while the machine runs.
+#include "machine/machine_usb.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +26,7 @@ Result<> Machine::plug_usb(const DeviceOption& device) {
   if (!config.value()) return Error{fmt::format("{} cannot be plugged in while the machine exists", device.name)};
   if (board_->usb() == nullptr)
     return Error{fmt::format("{}: there is no USB controller; start the machine with -usb", device.name)};
-  if (inputs_->recording() || inputs_->replaying()) return recorded();
+  if (inputs_->repeatable()) return recorded();
   const std::string id(device.property("id"));
   if (!id.empty() && std::any_of(options_.all_devices.begin(), options_.all_devices.end(),
                                  [&](const DeviceOption& each) { return each.property("id") == id; }))
@@ -36,7 +38,7 @@ Result<> Machine::plug_usb(const DeviceOption& device) {
 }
 
 Result<> Machine::unplug_usb(const std::string& id) {
-  if (inputs_->recording() || inputs_->replaying()) return recorded();
+  if (inputs_->repeatable()) return recorded();
   if (board_->usb() != nullptr) {
     if (auto flushed = board_->usb()->flush(); !flushed) return flushed;
   }
@@ -50,6 +52,11 @@ Result<> Machine::unplug_usb(const std::string& id) {
     announce(MachineEvent::DeviceDeleted);
   }
   return {};
+}
+
+std::string describe_usb(Machine& machine) {
+  const UsbBoard* const usb = machine.board().usb();
+  return usb != nullptr ? usb->describe() : "Error: USB support not enabled\n";
 }
 
 }  // namespace relic86

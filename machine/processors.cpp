@@ -105,8 +105,7 @@ ExitReason Processors::run(u64 budget) {
     const u64 before = cpu.instruction_count();
     const ExitReason reason = running_->engine().run(std::min(budget, quantum_left_));
     const u64 done = cpu.instruction_count() - before;
-    quantum_left_ -= std::min(done, quantum_left_);
-    if (cpu.take_yield()) quantum_left_ = 0;
+    account(before);
     if (reason != ExitReason::Halted) return reason;
     quantum_left_ = 0;
     // Time has gone on: an event may be due before another processor has its turn.
@@ -115,14 +114,21 @@ ExitReason Processors::run(u64 budget) {
   return ExitReason::Halted;
 }
 
+// What the running one has done since its count was this.
+void Processors::account(u64 before) {
+  quantum_left_ -= std::min(running_->cpu().instruction_count() - before, quantum_left_);
+  if (running_->cpu().take_yield()) quantum_left_ = 0;
+}
+
 ExitReason Processors::single_step(unsigned number) {
   if (number != running_->number()) {
     switch_to(number);
     quantum_left_ = kQuantum;
   }
   if (running_->waits_for_startup) return ExitReason::Halted;
+  const u64 before = running_->cpu().instruction_count();
   const ExitReason reason = running_->engine().single_step();
-  (void)running_->cpu().take_yield();
+  account(before);
   return reason;
 }
 
@@ -132,12 +138,14 @@ ExitReason Processors::let_others_run(unsigned number) {
     if (other == number || !can_run(*all_[other])) continue;
     switch_to(other);
     quantum_left_ = kQuantum;
+    const u64 before = running_->cpu().instruction_count();
     const ExitReason reason = running_->engine().run(kQuantum);
-    (void)running_->cpu().take_yield();
+    account(before);
     if (reason != ExitReason::BudgetSpent && reason != ExitReason::Halted) return reason;
     outcome = ExitReason::BudgetSpent;
   }
   switch_to(number);
+  quantum_left_ = kQuantum;
   return outcome;
 }
 
@@ -207,11 +215,14 @@ void Processors::state(StateArchive& archive) {
     u32 running = running_->number();
     archive.field("running", running);
     archive.field("quantum_left", quantum_left_);
-    for (const auto& vcpu : all_)
-      archive.field(fmt::format("waits_for_startup{}", vcpu->number()), vcpu->waits_for_startup);
+    for (const auto& vcpu : all_) {
+      // The bootstrap processor never waits.
+      if (vcpu->number() != 0)
+        archive.field(fmt::format("waits_for_startup{}", vcpu->number()), vcpu->waits_for_startup);
+      archive.field(fmt::format("init_requested{}", vcpu->number()), vcpu->init_requested);
+    }
     if (!archive.loading()) return;
     quantum_left_ = std::min(quantum_left_, kQuantum);
-    all_.front()->waits_for_startup = false;
     running_ = all_[running % count()].get();
     settle();
     board_.set_running_processor(running_->number());
@@ -234,16 +245,18 @@ void Processors::set_requests(const Requests& requests) {
   }
 }
 
-void Processors::keep_pending_but_intr(const Requests& requests) {
+void Processors::keep_all_but_intr(const Requests& requests) {
   for (const auto& vcpu : all_) {
     u32& pending = vcpu->cpu().state().pending;
     pending = (requests.pending[vcpu->number()] & ~u32{kPendingIntr}) | (pending & kPendingIntr);
+    vcpu->init_requested = requests.inits[vcpu->number()];
   }
 }
 
 void Processors::forget_requests() {
   for (const auto& vcpu : all_) {
-    vcpu->init_requested = false;
+    // One that waits for the end of system management mode is part of a state of several processors.
+    if (all_.size() == 1) vcpu->init_requested = false;
     vcpu->cpu().state().pending &= ~u32{kPendingStop | kPendingReset | kPendingInit};
   }
 }

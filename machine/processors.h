@@ -44,7 +44,7 @@ class Processors final {
   // over. Halted: all of them are. Whose turn it is depends on what was carried out alone, never on how the budgets cut
   // it.
   ExitReason run(u64 budget);
-  // One instruction of this processor, whose turn begins.
+  // One instruction of this processor, whose turn it is from now on.
   ExitReason single_step(unsigned number);
   // A turn for each processor but this one, whose turn it is afterwards. BudgetSpent: some have run; Halted: none can;
   // else one has met something, and it is its turn.
@@ -66,9 +66,9 @@ class Processors final {
     std::vector<bool> inits;
   };
   Requests requests() const;
-  // All of it, or the pending bits as they were but INTR, which the interrupt controllers have driven since.
+  // All of it, or all but INTR, which the interrupt controllers have driven since.
   void set_requests(const Requests& requests);
-  void keep_pending_but_intr(const Requests& requests);
+  void keep_all_but_intr(const Requests& requests);
   void forget_requests();
 
  private:
@@ -78,6 +78,7 @@ class Processors final {
   void switch_to(unsigned number);
   void carry_out_init(Vcpu& vcpu);
   void settle();
+  void account(u64 before);
 
   // Long beside the cost of a switch, short beside what guests wait for each other without PAUSE.
   static constexpr u64 kQuantum = 10'000;  // instructions

@@ -46,6 +46,10 @@ std::string options_text(Machine& machine) {
   std::string text = fmt::format("memory={} MiB\n", machine.bus().store().ram_size() >> 20);
   text += fmt::format("processor={} {:08x} {:08x} {:08x} {:08x}\n", model.name, model.signature(), model.features_edx,
                       model.features_ecx, model.extended_edx);
+  // Machines that were saved before there could be several know no such line.
+  if (const ProcessorTopology& topology = machine.options().processors; topology.most > 1)
+    text += fmt::format("processors={} of {} ({} sockets, {} dies, {} cores, {} threads)\n", topology.count,
+                        topology.most, topology.sockets, topology.dies, topology.cores, topology.threads);
   for (unsigned unit = 0; unit < 4; unit++) {
     const char* const kind = machine.board().cdrom(unit) != nullptr  ? "CD-ROM drive"
                              : machine.board().disk(unit) != nullptr ? "disk"

@@ -29,7 +29,11 @@ class TimeTravel {
   // The run is at a place where a state may be kept, before anything happens there.
   void at_stride();
   // The drives hold other media from now on: nothing goes back beyond that.
-  void media_changed() { states_.clear(); }
+  void media_changed() {
+    states_.clear();
+    near_.reset();
+    spacing_ = kStride;
+  }
 
   // What a debugger asks for: back by one instruction, or to the last breakpoint or watchpoint before. Carried out by
   // carry_out(), between two turns of the paused machine, which then reports its stop as any other.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "control/commands/command.h"
+#include "control/commands/object_tree.h"
 #include "cpu/cpu_model_list.h"
 #include "devices/pci_bus.h"
 #include "devices/virtio/virtio_balloon.h"
@@ -76,11 +77,6 @@ CommandReply reset_reinjection(Machine& machine, const Arguments&) {
 }
 
 // --- Processors ---
-
-// As QEMU numbers them: the bootstrap processor is its first device, the others come after the second.
-std::string processor_path(unsigned number) {
-  return fmt::format("/machine/unattached/device[{}]", number == 0 ? 0 : number + 1);
-}
 
 std::string processor_type(Machine& machine) {
   const std::string& model = machine.options().cpu_model;
@@ -229,11 +225,8 @@ CommandReply memsave(Machine& machine, const Arguments& arguments) {
   const u64 index = arguments.number("cpu-index");
   if (index >= machine.processors().count())
     return CommandError{.message = "Parameter 'cpu-index' expects a CPU number"};
-  const unsigned looked_at = machine.looked_at();
-  machine.look_at(static_cast<unsigned>(index));
-  CommandReply reply = save_memory(machine, arguments, false);
-  machine.look_at(looked_at);
-  return reply;
+  const LookAt guard(machine, static_cast<unsigned>(index));
+  return save_memory(machine, arguments, false);
 }
 CommandReply pmemsave(Machine& machine, const Arguments& arguments) { return save_memory(machine, arguments, true); }
 

@@ -24,6 +24,11 @@ constexpr const char* kMachineType = "pc-i440fx-7.2-machine";
 constexpr const char* kBoardTypes[] = {"PIIX4_PM",       "piix3-ide", "PIIX3", "i440FX",
                                        "i440FX-pcihost", "isa-fdc",   "i8042", "mc146818rtc"};
 
+// As QEMU numbers what belongs to nobody: the bootstrap processor is first, the other processors come after one device.
+constexpr unsigned kSecondProcessor = 2;
+
+std::string unattached_path(unsigned number) { return fmt::format("{}/device[{}]", kUnattached, number); }
+
 class Tree {
  public:
   explicit Tree(Machine& machine) : machine_(machine) {
@@ -65,12 +70,12 @@ class Tree {
     set("firmware", "string", options.bios);
     set("smm", "OnOffAuto", options.smm ? "on" : "off");
     set("graphics", "bool", !options.nographic);
-    set("usb", "bool", machine_.board().has_usb());
+    set("usb", "bool", machine_.board().usb() != nullptr);
     set("memory-backend", "string", options.memory_backend.empty() ? "pc.ram" : options.memory_backend);
     add(kUnattached, "container");
     add(kPeripheral, "container");
     add("/machine/peripheral-anon", "container");
-    add_processor();
+    for (unsigned number = 0; number < machine_.processors().count(); number++) add_processor(number);
     add_pci_functions();
     std::size_t unnamed = 0;
     for (const DeviceOption& device : options.all_devices) {
@@ -85,9 +90,9 @@ class Tree {
     }
   }
 
-  void add_processor() {
-    const Cpu& cpu = machine_.cpu();
-    ObjectNode& node = add(fmt::format("{}/device[0]", kUnattached), fmt::format("{}-i386-cpu", cpu.model().name));
+  void add_processor(unsigned number) {
+    const Cpu& cpu = machine_.processors()[number].cpu();
+    ObjectNode& node = add(processor_path(number), fmt::format("{}-i386-cpu", cpu.model().name));
     for (const auto& [name, on] : cpu_feature_states(cpu.model())) node.properties.push_back({name, "bool", on});
     node.properties.push_back({"family", "int", cpu.model().family});
     node.properties.push_back({"model", "int", cpu.model().model});
@@ -116,12 +121,17 @@ class Tree {
 
   void add_pci_functions() {
     const PciBus& bus = machine_.board().pci();
-    unsigned number = 1;  // device[0] is the processor
+    unsigned number = 0;
+    const auto next_path = [&] {
+      number++;
+      if (number == kSecondProcessor) number += machine_.processors().count() - 1;
+      return unattached_path(number);
+    };
     for (unsigned slot = 0; slot < PciBus::kSlots; slot++) {
       for (unsigned function = 0; function < PciBus::kFunctions; function++) {
         const PciDevice* device = bus.at(slot, function);
         if (device == nullptr) continue;
-        ObjectNode& node = add(fmt::format("{}/device[{}]", kUnattached, number++), std::string(device->name()));
+        ObjectNode& node = add(next_path(), std::string(device->name()));
         node.properties.push_back({"addr", "str", fmt::format("{:02x}.{}", slot, function)});
         node.properties.push_back({"multifunction", "bool", device->identity().multifunction});
       }
@@ -148,6 +158,8 @@ class Tree {
 };
 
 }  // namespace
+
+std::string processor_path(unsigned number) { return unattached_path(number == 0 ? 0 : kSecondProcessor + number - 1); }
 
 std::vector<ObjectNode> object_tree(Machine& machine) { return Tree(machine).take(); }
 

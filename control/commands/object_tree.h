@@ -20,6 +20,9 @@ struct ObjectNode {
 // Every object of the machine; children after their parent.
 std::vector<ObjectNode> object_tree(Machine& machine);
 
+// Of a processor that is there.
+std::string processor_path(unsigned number);
+
 // Types by name: what they stand below, and whether something of the type itself can exist.
 struct ObjectTypeRow {
   std::string name;

@@ -6,6 +6,7 @@
 #include "control/gdb/gdb_registers.h"
 #include "control/gdb/gdb_session.h"
 #include "control/monitor/monitor.h"
+#include "machine/guest_inputs.h"
 #include "machine/guest_memory.h"
 
 namespace relic86 {
@@ -147,14 +148,14 @@ void GdbSession::thread_name(Text arguments) {
   const auto thread = take_thread(arguments);
   if (!thread) return error();
   const Vcpu& vcpu = machine_.processors()[thread->processor];
-  reply(to_hex(Text(fmt::format("CPU#{} [{}]", thread->processor, vcpu.cpu().state().halted ? "halted " : "running"))));
+  const bool rests = vcpu.waits_for_startup || vcpu.cpu().state().halted;
+  reply(to_hex(Text(fmt::format("CPU#{} [{}]", thread->processor, rests ? "halted " : "running"))));
 }
 
 // --- Queries ---
 
 void GdbSession::supported(Text arguments) {
   multiprocess_ = arguments.find("multiprocess+") != Text::npos;
-  stop_reply_ = fmt::format("T05thread:{};", thread_id(0));
   reply(fmt::format("PacketSize={:x};qXfer:features:read+;QStartNoAckMode+;swbreak+;hwbreak+;vContSupported+{}{}",
                     GdbPackets::kLongest, multiprocess_ ? ";multiprocess+" : "",
                     machine_.travel().enabled() ? ";ReverseStep+;ReverseContinue+" : ""));
@@ -195,7 +196,7 @@ void GdbSession::set_step_flags(Text arguments) {
   if (arguments.starts_with("0x")) arguments.remove_prefix(2);
   const auto flags = take_hex(arguments);
   if (!flags || (*flags & kEnable) == 0 || *flags > 7) return error();
-  machine_.debugger().mask_interrupts((*flags & kNoInterrupts) != 0);
+  machine_.debugger().mask_interrupts((*flags & kNoInterrupts) != 0 && !machine_.inputs().repeatable());
   reply("OK");
 }
 

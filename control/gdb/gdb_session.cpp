@@ -8,6 +8,10 @@
 
 namespace relic86 {
 
+namespace {
+constexpr int kTrap = 5;  // SIGTRAP
+}
+
 // Names that begin with another's name stand before it.
 const GdbSession::Command GdbSession::kCommands[] = {
     {"?", &GdbSession::why_stopped},
@@ -68,14 +72,14 @@ GdbSession::~GdbSession() {
 void GdbSession::attach() {
   packets_.reset();
   waiting_ = physical_ = multiprocess_ = false;
-  stop_reply_ = fmt::format("T05thread:{};", thread_id(0));
-  thread_ = resumed_ = 0;
   attached_ = true;
   // A replay takes the interrupts that the recorded run took.
-  machine_.debugger().mask_interrupts(!machine_.inputs().replaying());
+  machine_.debugger().mask_interrupts(!machine_.inputs().repeatable());
   if (machine_.inputs().replaying()) machine_.travel().enable();
   machine_.hold_start();
   machine_.pause();
+  stop_.reset();
+  thread_ = resumed_ = machine_.processors().running().number();
 }
 
 void GdbSession::leave() {
@@ -94,8 +98,7 @@ void GdbSession::packet(const std::string& data) {
   }
   const Text text(data);
   // What commands are about is gdb's affair while they last, not the monitor's.
-  const unsigned looked_at = machine_.looked_at();
-  machine_.look_at(thread_);
+  const LookAt guard(machine_, thread_);
   const auto command = std::find_if(std::begin(kCommands), std::end(kCommands),
                                     [&](const Command& each) { return text.starts_with(each.name); });
   if (command != std::end(kCommands)) {
@@ -103,7 +106,6 @@ void GdbSession::packet(const std::string& data) {
   } else {
     reply("");  // not known here
   }
-  machine_.look_at(looked_at);
 }
 
 void GdbSession::interrupt() {
@@ -115,13 +117,21 @@ void GdbSession::interrupt() {
 // --- Why it stopped ---
 
 void GdbSession::report_stop(const DebugStop& stop) {
+  stop_ = stop;
+  thread_ = resumed_ = machine_.processors().running().number();
+  if (!waiting_) return;
+  waiting_ = false;
+  why_stopped("");
+}
+
+std::string GdbSession::describe(const DebugStop& stop) const {
   using Cause = DebugStop::Cause;
-  constexpr int kInterrupted = 2, kTrap = 5;  // SIGINT, SIGTRAP
+  constexpr int kInterrupted = 2;  // SIGINT
   std::string why;
   // Where EIP is not the linear address (a segment with a base) gdb knows no breakpoint at its program counter: it
   // is told of a trap, else it would take the stop for a stale one and go on.
-  thread_ = resumed_ = machine_.processors().running().number();
-  const CpuState& state = machine_.processors().running().cpu().state();
+  const Vcpu& running = machine_.processors().running();
+  const CpuState& state = running.cpu().state();
   if (stop.cause == Cause::Breakpoint && stop.address == state.eip()) {
     why = stop.kind == PointKind::Hardware ? "hwbreak:;" : "swbreak:;";
   } else if (stop.cause == Cause::Watchpoint) {
@@ -132,11 +142,8 @@ void GdbSession::report_stop(const DebugStop& stop) {
   } else if (stop.cause == Cause::ReplayBegin || stop.cause == Cause::ReplayEnd) {
     why = stop.cause == Cause::ReplayBegin ? "replaylog:begin;" : "replaylog:end;";
   }
-  stop_reply_ =
-      fmt::format("T{:02x}thread:{};{}", stop.cause == Cause::Request ? kInterrupted : kTrap, thread_id(thread_), why);
-  if (!waiting_) return;
-  waiting_ = false;
-  reply(stop_reply_);
+  return fmt::format("T{:02x}thread:{};{}", stop.cause == Cause::Request ? kInterrupted : kTrap,
+                     thread_id(running.number()), why);
 }
 
 void GdbSession::report_end(int exit_code) {
@@ -144,7 +151,10 @@ void GdbSession::report_end(int exit_code) {
   attached_ = waiting_ = false;
 }
 
-void GdbSession::why_stopped(Text) { reply(stop_reply_); }
+void GdbSession::why_stopped(Text) {
+  if (stop_) return reply(describe(*stop_));
+  reply(fmt::format("T{:02x}thread:{};", kTrap, thread_id(machine_.processors().running().number())));
+}
 
 // --- Running ---
 
@@ -155,7 +165,7 @@ void GdbSession::resume() {
 }
 
 void GdbSession::go_to(u64 address) {
-  CpuState& state = machine_.cpu().state();
+  CpuState& state = machine_.processors()[resumed_].cpu().state();
   state.rip = state.mode.code64 ? address : static_cast<u32>(address);
 }
 
@@ -240,9 +250,11 @@ void GdbSession::v_cont(Text arguments) {
   }
   const auto steps =
       std::find_if(wanted.begin(), wanted.end(), [](const auto& each) { return each && each->kind == 'r'; });
+  const bool all_act = std::all_of(wanted.begin(), wanted.end(), [](const auto& each) { return each.has_value(); });
   const bool goes_on =
       std::any_of(wanted.begin(), wanted.end(), [](const auto& each) { return each && each->kind == 'c'; });
-  if (steps == wanted.end()) return goes_on ? go_on("") : error();
+  // Some cannot go on while others stand still.
+  if (steps == wanted.end()) return all_act ? go_on("") : error();
   const auto processor = static_cast<unsigned>(steps - wanted.begin());
   machine_.debugger().step_range((*steps)->first, (*steps)->last, processor,
                                  goes_on ? Debugger::Others::GoOn : Debugger::Others::StandStill);

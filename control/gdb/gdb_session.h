@@ -39,6 +39,7 @@ class GdbSession {
 
   // --- gdb_session.cpp: running and stopping ---
   void report_stop(const DebugStop& stop);
+  std::string describe(const DebugStop& stop) const;  // a stop reply
   void report_end(int exit_code);
   void go_to(u64 address);  // where the next instruction is
   void resume();
@@ -63,7 +64,7 @@ class GdbSession {
   void detach(Text);
   void kill(Text);
   void v_kill(Text);
-  void v_attach(Text) { reply(stop_reply_); }  // it has been attached since it connected
+  void v_attach(Text) { why_stopped(""); }  // it has been attached since it connected
   void restart(Text);
   void extended(Text) { reply("OK"); }
 
@@ -104,9 +105,9 @@ class GdbSession {
 
   Machine& machine_;
   GdbPackets packets_;
-  std::string stop_reply_ = "T05thread:01;";
-  unsigned thread_ = 0;   // the processor of Hg: registers and memory
-  unsigned resumed_ = 0;  // of Hc: what s steps
+  std::optional<DebugStop> stop_;  // the last one since gdb came
+  unsigned thread_ = 0;            // the processor of Hg: registers and memory
+  unsigned resumed_ = 0;           // of Hc: what s steps
   bool attached_ = false;
   bool waiting_ = false;       // gdb waits for a stop reply
   bool multiprocess_ = false;  // gdb writes threads as pPROCESS.THREAD

@@ -47,7 +47,7 @@ std::string boot_set(Machine& machine, Words words) {
   machine.board().set_boot_order(words[1]);
   return "";
 }
-// There is one processor, and the other commands look at it.
+// The processor that other commands look at from now on.
 std::string cpu(Machine& machine, Words words) {
   const auto number = words.size() == 2 ? monitor::evaluate(machine, words[1]) : std::nullopt;
   if (!number || *number >= machine.processors().count()) return "invalid CPU index\n";

@@ -10,6 +10,7 @@
 #include "cpu/cpu_dump.h"
 #include "devices/chipset/local_apic.h"
 #include "devices/input/pointer.h"
+#include "machine/machine_usb.h"
 #include "machine/saved_machine.h"
 #include "options/version.h"
 
@@ -67,9 +68,6 @@ std::string mice(Machine& machine) {
   const std::string mouse = "Mouse #0: PS/2 Mouse\n", tablet = "Mouse #1: HID Tablet (absolute)\n";
   if (pointer.absolute()) return "* " + tablet + "  " + mouse;
   return "* " + mouse + (pointer.has_tablet() ? "  " + tablet : "");
-}
-std::string usb(Machine& machine) {
-  return machine.board().has_usb() ? machine.board().describe_usb() : "Error: USB support not enabled\n";
 }
 
 std::string uuid(Machine& machine) {
@@ -142,7 +140,7 @@ constexpr Topic kTopics[] = {
     {"cpus", "processors and their host threads", cpus},
     {"kvm", "whether the host's virtualization is used: never", kvm},
     {"mice", "the mouse that gets host events", mice},
-    {"usb", "USB devices", usb},
+    {"usb", "USB devices", describe_usb},
     {"version", "the emulator's version", version},
 };
 

@@ -548,8 +548,6 @@ void PcBoard::set_system_management_mode(bool active) { host_bridge_->set_system
 
 std::string PcBoard::describe_pci() const { return pci_->describe(); }
 
-std::string PcBoard::describe_usb() const { return usb_->describe(); }
-
 Device* PcBoard::find(std::string_view name) const {
   for (const auto& device : devices_) {
     if (device->name() == name) return device.get();

@@ -128,8 +128,6 @@ class PcBoard {
 
   std::string describe_pci() const;
   UsbBoard* usb() const { return usb_.get(); }  // null: there is no controller
-  bool has_usb() const { return usb_ != nullptr; }
-  std::string describe_usb() const;
   const PciBus& pci() const { return *pci_; }
   const std::vector<std::unique_ptr<Device>>& devices() const { return devices_; }
   Device* find(std::string_view name) const;  // null: none of that name

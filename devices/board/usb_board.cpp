@@ -200,7 +200,7 @@ std::string UsbBoard::boot_path(const std::string& drive) const {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.drive == drive; });
   if (found == entries_.end()) return {};
-  std::string path = "/pci@i0cf8/usb@1,2";
+  std::string path = fmt::format("/pci@i0cf8/usb@{:x},{:x}", controller_.slot(), controller_.function());
   for (std::size_t i = 0; i + 1 < found->path.size(); i++) path += fmt::format("/hub@{:x}", found->path[i]);
   return path + fmt::format("/storage@{:x}/channel@0/disk@0,0", found->path.back());
 }

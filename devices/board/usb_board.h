@@ -16,7 +16,6 @@ class Piix3Uhci;
 class Pointer;
 class UsbDevice;
 class UsbPorts;
-class UsbStorage;
 
 class UsbBoard {
  public:

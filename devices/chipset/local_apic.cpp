@@ -266,6 +266,8 @@ bool LocalApic::set_base(u64 value) {
   const bool was_enabled = enabled();
   base_ = value;
   if (was_enabled && !enable) reset_registers();
+  // It begins again in its state after power-on (SDM 3A 10.4.7.1); in x2APIC mode the ID is the processor's for good.
+  if (!enable || x2apic) id_ = initial_id_;
   map();
   update();
   return true;

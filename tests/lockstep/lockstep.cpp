@@ -119,7 +119,7 @@ int run(const Wishes& wishes) {
       print_text(stderr, fmt::format("{} million equal\n", reported / 1'000'000));
     }
   }
-  if (!differs) print_text(stderr, pair.translator().end_message() + pair.translator().engine().describe());
+  if (!differs) print_text(stderr, pair.translator().end_message() + pair.translator().processors().describe_engines());
   print_text(stdout,
              fmt::format("{} run, {} masked, {} differences\n", pair.position(), pair.masked(), differs ? 1 : 0));
   return differs ? kDiffers : 0;

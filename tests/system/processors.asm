@@ -148,6 +148,18 @@ copy_trampoline:                    ; to EDI
   sgdt [edi + trampoline_gdt - trampoline]
   ret
 
+; Turns end, and NMIs come, at every instruction of the loop in the end.
+wink:
+  sti
+.after_sti:
+  nop
+  cli
+  nop
+  nop
+  cmp dword [winked], 0
+  je wink
+  ret
+
 ; --- Handlers: who saw what ---
 my_number:                          ; EAX
   mov eax, [ID]
@@ -164,6 +176,10 @@ on_nmi:
   push eax
   call my_number
   lock inc dword [nmis + eax * 4]
+  cmp dword [esp + 4], wink.after_sti
+  jne .late
+  inc dword [early_nmis]
+.late:
   pop eax
   iretd
 on_shootdown:
@@ -364,6 +380,16 @@ main:
   mov dword [awake], 1
   send 0, OTHERS | VECTOR
   call all_done
+  job_for 1, wink
+  mov ecx, 100
+.wink:
+  mov eax, [nmis + 4]
+  send 1, NMI
+  wait_until nmis + 4, ne, eax
+  loop .wink
+  mov dword [winked], 1
+  call all_done
+  count "NMIs between STI and the next instruction", early_nmis
   ; --- Locks ---
   job_for 1, hammer
   job_for 2, hammer
@@ -485,6 +511,8 @@ align 64
 jobs: times PROCESSORS dd 0
 ipis: times PROCESSORS dd 0
 nmis: times PROCESSORS dd 0
+early_nmis: dd 0
+winked: dd 0
 counters: times 8 dd 0
 started: dd 0
 awake: dd 0

@@ -1,9 +1,9 @@
 // Local APIC and I/O APIC, as kernels and BIOSes program them.
-#include "devices/chipset/apic_bus.h"
 #include "devices/chipset/local_apic.h"
 
 #include <gtest/gtest.h>
 
+#include "devices/chipset/apic_bus.h"
 #include "devices/chipset/io_apic.h"
 #include "tests/devices/test_board.h"
 
@@ -275,6 +275,24 @@ TEST_F(Apics, IoApicRegistersReadBack) {
   set_io(0x3E, 0xFFFFFFFF);
   EXPECT_EQ(get_io(0x3E), 0x1AFFFu);
   EXPECT_EQ(get_io(0x40), 0u);
+}
+
+// SDM 3A 10.4.7.1, 10.12.2.
+TEST_F(Apics, AWrittenIdLastsUntilTheModeChanges) {
+  const u64 xapic = apic.base();
+  set(0x20, 0x05000000);
+  EXPECT_EQ(get(0x20), 0x05000000u);
+  u64 id = 1;
+  ASSERT_TRUE(apic.set_base(xapic | 1u << 10));
+  ASSERT_TRUE(apic.read_msr(0x802, id));
+  EXPECT_EQ(id, 0u);
+  ASSERT_TRUE(apic.set_base(xapic & ~u64{1u << 11}));
+  ASSERT_TRUE(apic.set_base(xapic));
+  EXPECT_EQ(get(0x20), 0u);
+  set(0x20, 0x05000000);
+  ASSERT_TRUE(apic.set_base(xapic & ~u64{1u << 11}));
+  ASSERT_TRUE(apic.set_base(xapic));
+  EXPECT_EQ(get(0x20), 0u);
 }
 
 TEST_F(Apics, X2apicModeMovesTheRegistersToMsrs) {
