@@ -18,7 +18,7 @@ constexpr unsigned kRoutingDisabled = 0x80;
 constexpr const char* kLinks[kRoutes] = {"LNKA", "LNKB", "LNKC", "LNKD"};
 constexpr const char* kRegisters[kRoutes] = {"PRQA", "PRQB", "PRQC", "PRQD"};
 // _STA (6.3.7)
-constexpr unsigned kPresent = 0x01, kEnabled = 0x02, kShown = 0x04, kWorks = 0x08;
+constexpr unsigned kPresent = 0x01, kEnabled = 0x02, kWorks = 0x08;
 
 // Which link each slot's pins lead to (6.2.13): the PIIX3's PIRQs in turn, slot 1's INTA# on PIRQA.
 Bytes routing() {

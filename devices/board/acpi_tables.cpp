@@ -16,7 +16,7 @@ namespace {
 using Bytes = std::vector<u8>;
 
 constexpr std::string_view kTablesFile = "etc/acpi/tables", kRsdpFile = "etc/acpi/rsdp";
-constexpr std::size_t kLengthOffset = 4, kChecksumOffset = 9, kHeaderSize = 36;
+constexpr std::size_t kChecksumOffset = 9, kHeaderSize = 36;
 constexpr std::size_t kRsdpChecksum = 8, kRsdpTable = 16, kRsdpSize = 20;
 
 void append(Bytes& to, u64 value, unsigned width) {
