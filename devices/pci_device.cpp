@@ -29,6 +29,8 @@ constexpr u32 kStatusInterrupt = 1u << 3;
 constexpr u32 kIoBarFlag = 1;
 constexpr u32 kPrefetchable = 8, kWideBar = 4;
 constexpr u32 kRomEnable = 1;
+constexpr u64 kPortLimit = u64{1} << 16, kFourGiB = u64{1} << 32;
+constexpr u64 kPhysicalLimit = u64{1} << 52;  // SDM 3A 4.1.4
 
 // Firmware runs a ROM only on the device that it names (PCI 2.1, 6.3.1.1). One for another device of the same maker,
 // such as iPXE's for virtio cards, which have two numbers, is made to name this one. Byte 6 keeps the sum, as QEMU does
@@ -179,29 +181,29 @@ void PciDevice::declare_rom_bar(u32 size, BackingOffset backing) {
   add_bar(kRomBar, Bar::Kind::Rom, size, 0).backing = backing;
 }
 
-u32 PciDevice::wanted_address(unsigned bar) const {
+u64 PciDevice::wanted_address(unsigned bar) const {
   const Bar& entry = bars_[bar];
   const u32 raw = config_read(bar_register(bar), 4);
-  const u32 address = raw & ~(entry.size - 1);
+  u64 address = raw & ~(entry.size - 1);
   const u32 command = config_read(kPciCommand, 2);
   const bool io = entry.kind == Bar::Kind::Io;
   if (entry.kind == Bar::Kind::None || (command & (io ? kCommandIo : kCommandMemory)) == 0) return 0;
   if (entry.kind == Bar::Kind::Rom && (raw & kRomEnable) == 0) return 0;
-  if (entry.wide && config_read(bar_register(bar + 1), 4) != 0) return 0;
+  if (entry.wide) address |= u64{config_read(bar_register(bar + 1), 4)} << 32;
   // A range that ends at the very top is a size probe (all ones written), not a place.
-  const u64 end = u64{address} + entry.size;
-  return end >= (io ? 0x10000u : 0x1'0000'0000u) ? 0 : address;
+  if (address >= kFourGiB) return address > kPhysicalLimit - entry.size ? 0 : address;
+  return address + entry.size >= (io ? kPortLimit : kFourGiB) ? 0 : address;
 }
 
 void PciDevice::update_bars() {
   if (io_ == nullptr) return;
   for (unsigned bar = 0; bar < bars_.size(); bar++) {
-    const u32 address = wanted_address(bar);
+    const u64 address = wanted_address(bar);
     if (address != bars_[bar].mapped) map(bar, address);
   }
 }
 
-void PciDevice::map(unsigned bar, u32 address) {
+void PciDevice::map(unsigned bar, u64 address) {
   Bar& entry = bars_[bar];
   entry.mapped = address;
   const std::string owner = std::string(name()) + (bar == kRomBar ? ".rom" : ".bar" + std::to_string(bar));

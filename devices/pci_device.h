@@ -68,7 +68,7 @@ class PciDevice : public Device {
   u8 slot() const { return slot_; }
   u8 function() const { return function_; }
   // Base address of BAR n (0 to 5), or of the option ROM (6), without its flag bits; 0 when it is not mapped.
-  u32 mapped_at(unsigned bar) const { return bars_[bar].mapped; }
+  u64 mapped_at(unsigned bar) const { return bars_[bar].mapped; }
   u32 bar_size(unsigned bar) const { return bars_[bar].size; }
   bool bar_is_wide(unsigned bar) const { return bars_[bar].wide; }  // 64 bits
   bool bar_is_io(unsigned bar) const { return bars_[bar].kind == Bar::Kind::Io; }
@@ -92,7 +92,7 @@ class PciDevice : public Device {
   void declare_writable(u8 offset, u8 writable) { writable_[offset] = writable; }
   // BARs 0 to 5. size: a power of two; memory: at least 4 KiB, I/O: 4 bytes to 64 KiB. max_width as in the bus.
   void declare_memory_bar(unsigned bar, u32 size, RegionId region, unsigned max_width, bool prefetchable = false);
-  // Of 64 bits and prefetchable: it takes two registers, BAR n and n + 1. Above 4 GiB it is not mapped.
+  // Of 64 bits and prefetchable: it takes two registers, BAR n and n + 1.
   void declare_wide_memory_bar(unsigned bar, u32 size, RegionId region, unsigned max_width);
   void declare_ram_bar(unsigned bar, u32 size, BackingOffset backing, bool prefetchable = true);
   void declare_io_bar(unsigned bar, u32 size, RegionId region, unsigned max_width);
@@ -119,15 +119,15 @@ class PciDevice : public Device {
     unsigned max_width = 4;
     BackingOffset backing{};
     u32 key = 0;     // of the bus or the port space
-    u32 mapped = 0;  // address, 0: not mapped
+    u64 mapped = 0;  // address, 0: not mapped
   };
   static u8 bar_register(unsigned bar) {
     return bar == kRomBar ? u8{kPciRomAddress} : static_cast<u8>(kPciBar0 + bar * 4);
   }
   Bar& add_bar(unsigned bar, Bar::Kind kind, u32 size, u32 flags);
   void update_bars();
-  u32 wanted_address(unsigned bar) const;
-  void map(unsigned bar, u32 address);
+  u64 wanted_address(unsigned bar) const;
+  void map(unsigned bar, u64 address);
   void attach_option_rom();
   void drive_interrupt();
 

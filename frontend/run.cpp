@@ -17,6 +17,7 @@
 #include "frontend/display.h"
 #include "frontend/end_signals.h"
 #include "frontend/host_audio.h"
+#include "frontend/host_memory.h"
 #include "frontend/named_machines.h"
 #include "frontend/pid_file.h"
 #include "frontend/sandbox.h"
@@ -186,6 +187,7 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   auto insight = Insight::create(*machine.value());
   if (!insight) return fail(insight.message());
   advise_when_nothing_starts(options);
+  HostMemoryGuard host_memory(options.ram_bytes);
   if (auto entered = enter_sandbox(options); !entered) return fail(entered.message());
   EndSignals signals(*machine.value(), [&] {
     consoles.value()->restore_terminal();
@@ -195,6 +197,16 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   if (!display) return fail(display.message());
   if (auto connected = connect_host_audio(*machine.value()); !connected) return fail(connected.message());
   background.ready();
+  std::string exhausted;
+  host_memory.watch([&](u64 available) {
+    machine.value()->post([&, available] {
+      exhausted = fmt::format(
+          "-m {}M: the host has only {} MiB of memory left, and the guest goes on using more; give the guest less, or "
+          "the host more (swap counts)",
+          options.ram_bytes >> 20, available >> 20);
+      machine.value()->quit();
+    });
+  });
   if (display.value() != nullptr)
     display.value()->run();
   else
@@ -204,7 +216,8 @@ int run_program(std::span<const std::string> arguments, const char* program) {
     if (auto written = insight.value()->write(); !written) return fail(written.message());
   }
   if (auto saved = save_closed(*machine.value()); !saved) return fail("--on-close save: " + saved.message());
-  return finish(*machine.value(), options);
+  const int code = finish(*machine.value(), options);
+  return exhausted.empty() ? code : fail(exhausted);
 }
 
 }  // namespace relic86

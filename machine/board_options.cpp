@@ -65,15 +65,17 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
   BoardConfig& config = plan.config;
   std::array<bool, 4> ide_taken{};
   std::array<bool, 2> floppy_taken{};
-  std::map<unsigned, bool> virtio_taken;
+  std::map<unsigned, bool> virtio_taken, flash_taken;
   for (const DriveOption& drive : options.drives) {
     if (drive.interface == DriveOption::Interface::None) continue;
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
     const bool virtio = drive.interface == DriveOption::Interface::Virtio;
     const bool usb = drive.interface == DriveOption::Interface::Usb;
+    const bool flash = drive.interface == DriveOption::Interface::Flash;
     bool nowhere = false;
     bool& taken = usb      ? nowhere
                   : virtio ? virtio_taken[drive.index]
+                  : flash  ? flash_taken[drive.index]
                   : floppy ? floppy_taken[drive.index]
                            : ide_taken[drive.index];
     if (taken)
@@ -99,6 +101,10 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
     }
     if ((!cdrom || virtio) && !image) return Error{fmt::format("{}: a disk needs a file; name an image", drive.option)};
     if (usb) continue;  // its -device takes the medium
+    if (flash) {
+      config.flash[drive.index] = {std::move(image), drive.option + " " + drive.file};
+      continue;
+    }
     if (virtio) {
       config.virtio.push_back(virtio_disk(drive, std::move(image)));
       continue;
@@ -230,7 +236,7 @@ void add_ports(std::array<bool, count>& ports, const std::vector<std::string>& n
 void add_boot_order(const Options& options, BoardConfig& config) {
   for (const DriveOption& drive : options.drives) {
     if (!drive.boot_index || drive.interface == DriveOption::Interface::None ||
-        drive.interface == DriveOption::Interface::Usb ||
+        drive.interface == DriveOption::Interface::Usb || drive.interface == DriveOption::Interface::Flash ||
         drive.interface == DriveOption::Interface::Virtio)  // the board knows its slot, or port
       continue;
     config.boot_indexes.emplace(
@@ -239,6 +245,20 @@ void add_boot_order(const Options& options, BoardConfig& config) {
                                : fmt::format("/pci@i0cf8/ide@1,1/drive@{}/disk@{}", drive.index / 2, drive.index % 2));
   }
   config.boot_strict = options.boot_strict;
+}
+
+// UEFI firmware takes the ACPI tables that SeaBIOS would make, and has no suspend to RAM here.
+Result<> look_at_firmware(BoardConfig& config) {
+  std::vector<u8> code = config.bios;
+  if (BlockDevice* const flash = config.flash[0].image.get(); flash != nullptr) {
+    code.resize(std::min<u64>(flash->size_bytes(), kMostSystemRom));
+    if (auto read = flash->read(0, code); !read) return read;
+  }
+  config.acpi_tables = holds_uefi_firmware(code);
+  if (!config.acpi_tables) return {};
+  constexpr u8 kExists = 0x80;
+  config.firmware_files.emplace_back("etc/system-states", std::vector<u8>{kExists, 0, 0, 0, 0, kExists});
+  return {};
 }
 
 Result<std::vector<u8>> read_whole_file(const std::string& path) {
@@ -384,6 +404,7 @@ std::string drive_name(const DriveOption& drive) {
     case DriveOption::Interface::Floppy: return fmt::format("floppy{}", drive.index);
     case DriveOption::Interface::Virtio: return fmt::format("virtio{}", drive.index);
     case DriveOption::Interface::Usb: return fmt::format("usb{}", drive.index);
+    case DriveOption::Interface::Flash: return fmt::format("pflash{}", drive.index);
     default: return ide_drive_name(drive.index, drive.media);
   }
 }
@@ -403,7 +424,12 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   BoardPlan plan;
   BoardConfig& config = plan.config;
   const Firmware firmware(options.firmware_dirs);
-  auto bios = options.bios.empty() ? firmware.system_bios("") : firmware.system_bios(options.bios);
+  const bool flash = std::any_of(options.drives.begin(), options.drives.end(), [](const DriveOption& drive) {
+    return drive.interface == DriveOption::Interface::Flash;
+  });
+  auto bios = flash                  ? Result<std::vector<u8>>(std::vector<u8>{})
+              : options.bios.empty() ? firmware.system_bios("")
+                                     : firmware.system_bios(options.bios);
   if (!bios) return bios.error();
   config.bios = std::move(bios).value();
   if (config.bios.size() > kMostSystemRom) return Error{fmt::format("-bios {}: larger than 16 MiB", options.bios)};
@@ -412,7 +438,7 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   if (config.display != Display::None) {
     auto vga_bios = firmware.vga_bios(config.display == Display::Cirrus ? kCirrusBios : kVgaBios);
     // A machine with its own system ROM may well do without a video BIOS.
-    if (!vga_bios && options.bios.empty()) return vga_bios.error();
+    if (!vga_bios && options.bios.empty() && !flash) return vga_bios.error();
     if (vga_bios) config.vga_bios = std::move(vga_bios).value();
   }
   for (const std::string& file : options.option_roms) {
@@ -441,6 +467,7 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   if (auto done = add_firmware_files(options, config); !done) return done.error();
   if (auto done = add_drives(options, plan); !done) return done.error();
   if (auto done = add_devices(options, random, plan); !done) return done.error();
+  if (auto done = look_at_firmware(config); !done) return done.error();
   return plan;
 }
 

@@ -648,7 +648,8 @@ std::vector<Machine::Drive> Machine::drives() {
           DriveOption::Interface::Ide, unit);
   }
   for (const DriveOption& option : options_.drives) {
-    if (option.interface == DriveOption::Interface::Virtio || option.interface == DriveOption::Interface::Usb)
+    if (option.interface == DriveOption::Interface::Virtio || option.interface == DriveOption::Interface::Usb ||
+        option.interface == DriveOption::Interface::Flash)
       add({drive_name(option), ""}, option.interface, option.index);
   }
   for (unsigned n = 0; n < 2; n++) {

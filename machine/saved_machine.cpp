@@ -188,7 +188,9 @@ std::string state_folder(const Options& options) {
   if (!options.state_dir.empty()) return options.state_dir;
   for (const DriveOption& drive : options.drives) {
     std::error_code failure;
-    if (drive.file.empty() || !std::filesystem::is_regular_file(drive.file, failure)) continue;
+    if (drive.file.empty() || drive.interface == DriveOption::Interface::Flash ||
+        !std::filesystem::is_regular_file(drive.file, failure))
+      continue;
     const auto parent = std::filesystem::path(drive.file).parent_path();
     return parent.empty() ? "." : parent.string();
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "options/drive_option.h"
+#include "options/flash_option.h"
 #include "options/json_properties.h"
 #include "options/machine_option.h"
 #include "options/network_option.h"
@@ -95,6 +96,7 @@ Result<> resolve_devices(Options& options) {
     if (!taken.value()) others.push_back(device);
   }
   options.devices = std::move(others);
+  if (auto resolved = resolve_flash(options); !resolved) return resolved;
   const bool usb = std::any_of(options.devices.begin(), options.devices.end(),
                                [](const DeviceOption& device) { return device.name == "piix3-usb-uhci"; });
   for (DriveOption& drive : options.drives) {

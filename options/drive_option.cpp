@@ -21,7 +21,8 @@ unsigned place_count(Interface interface) {
   constexpr unsigned kVirtioDisks = 28;  // slots of the PCI bus, about
   constexpr unsigned kUsbDisks = 127;    // addresses
   switch (interface) {
-    case Interface::Floppy: return 2;
+    case Interface::Floppy:
+    case Interface::Flash: return 2;
     case Interface::Virtio: return kVirtioDisks;
     case Interface::Usb: return kUsbDisks;
     default: return 4;
@@ -94,9 +95,9 @@ Text missing_interface(Text word) {
   if (word == "scsi")
     return "there is no such controller; if=ide (or no if=) attaches the image to IDE, if=virtio to the PCI bus";
   if (word == "sd") return "there is no SD card slot; if=ide attaches the image to IDE";
-  if (word == "mtd" || word == "pflash") return "there is no flash memory; -bios FILE takes any ROM";
+  if (word == "mtd") return "there is no such memory; if=pflash is flash memory with firmware";
   if (word == "xen") return "relic86 never uses Xen; if=ide attaches the image to IDE";
-  return "unknown interface; ide, virtio, floppy and none exist";
+  return "unknown interface; ide, virtio, floppy, pflash and none exist";
 }
 
 Result<> read_property(DriveOption& drive, Place& place, const std::string& key, const std::string& word) {
@@ -113,6 +114,8 @@ Result<> read_property(DriveOption& drive, Place& place, const std::string& key,
       drive.interface = Interface::Floppy;
     } else if (word == "virtio") {
       drive.interface = Interface::Virtio;
+    } else if (word == "pflash") {
+      drive.interface = Interface::Flash;
     } else if (word == "none") {
       drive.interface = Interface::None;
     } else if (word != "ide" && !word.empty()) {

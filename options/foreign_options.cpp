@@ -57,7 +57,6 @@ constexpr ForeignOption kForeign[] = {
     {"spice", true, Refuse, "there is no SPICE server; -display sdl shows a window"},
     {"sd", true, Refuse, "there is no SD card slot; use -hda FILE"},
     {"mtdblock", true, Refuse, "there is no flash memory; use -hda FILE"},
-    {"pflash", true, Refuse, "there is no flash memory; -bios FILE takes any ROM"},
     {"tpmdev", true, Refuse, "there is no TPM; leave the option out"},
     {"watchdog", true, Refuse, "there is no watchdog card; --timeout SECONDS ends a run"},
     {"incoming", true, Refuse, "there is no migration; savevm and -loadvm TAG save and load machines"},
@@ -91,7 +90,7 @@ constexpr ForeignOption kForeign[] = {
     {"qtest", true, Refuse, "there is no test protocol; -qmp and -gdb control a machine"},
     {"qtest-log", true, Refuse, "there is no test protocol; -d LIST -D FILE logs"},
     {"run-with", true, Refuse, "is of newer versions of QEMU; start the program with setpriv or chroot instead"},
-    {"shim", true, Refuse, "there is no UEFI firmware; leave the option out"},
+    {"shim", true, Refuse, "OVMF of this version knows no shim by it; leave the option out"},
     {"preconfig", false, Refuse, "machines cannot be changed before they start; -S waits before the first instruction"},
 };
 

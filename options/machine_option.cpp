@@ -155,7 +155,7 @@ Result<> set_accel(Options& options, std::string_view value) {
 
 std::vector<std::string> machine_property_names() {
   std::vector<std::string> names{"type",           "accel",          "smm", "firmware", "fd-bootchk",
-                                 "pcspk-audiodev", "memory-backend", "usb"};
+                                 "pcspk-audiodev", "memory-backend", "usb", "pflash0",  "pflash1"};
   for (const FixedProperty& property : kFixed) names.emplace_back(property.name);
   return names;
 }
@@ -196,6 +196,8 @@ Result<> set_machine(Options& options, std::string_view value) {
       set_usb(options, on.value());
     } else if (key == "memory-backend") {
       options.memory_backend = word;
+    } else if (key == "pflash0" || key == "pflash1") {
+      options.flash_nodes[key == "pflash0" ? 0 : 1] = word;
     } else if (key == "firmware") {
       options.bios = word;
     } else if (key == "fd-bootchk") {

@@ -13,6 +13,7 @@
 #include "options/display_option.h"
 #include "options/drive_option.h"
 #include "options/firmware_option.h"
+#include "options/flash_option.h"
 #include "options/foreign_options.h"
 #include "options/global_option.h"
 #include "options/insight_option.h"
@@ -83,6 +84,7 @@ constexpr OptionRow kRows[] = {
     {"hdc", "FILE", "disk image, secondary master", hard_disk<2>},
     {"hdd", "FILE", "disk image, secondary slave", hard_disk<3>},
     {"cdrom", "FILE", "CD-ROM image, secondary master", add_cdrom},
+    {"pflash", "FILE", "flash memory with firmware; -drive if=pflash says more", add_flash},
     {"drive", "file=F,if=..",
      "a drive: format=, if=ide|virtio|floppy|none, id=, index=, media=disk|cdrom, snapshot=, readonly=, "
      "cyls=,heads=,secs=",

@@ -24,7 +24,7 @@ namespace relic86 {
 struct DriveOption {
   // None: if=none, waits for a -device that gives it a place. Usb: the same, and the machine has USB, so that a device
   // may come later.
-  enum class Interface : u8 { Ide, Floppy, Virtio, Usb, None };
+  enum class Interface : u8 { Ide, Floppy, Virtio, Usb, Flash, None };
   enum class Media : u8 { Disk, Cdrom };
   std::string option;  // as the user wrote it, for messages: "-hda"
   std::string file;    // empty: a drive without a medium
@@ -163,7 +163,8 @@ struct Options {
   std::vector<DeviceOption> all_devices;  // every -device, as given
   std::vector<ObjectOption> objects;
   std::vector<BlockNode> block_nodes;
-  std::string memory_backend;  // -machine memory-backend=
+  std::string memory_backend;              // -machine memory-backend=
+  std::array<std::string, 2> flash_nodes;  // -machine pflash0=, pflash1=
   std::vector<AudioDeviceOption> audio_devices;
   std::string speaker_audio;  // -machine pcspk-audiodev=
 

@@ -53,6 +53,15 @@ Result<std::vector<u8>> load_rom(std::string_view option, const std::string& pat
   return bytes;
 }
 
+bool holds_uefi_firmware(std::span<const u8> rom) {
+  constexpr std::size_t kAlignment = 4096, kSignatureOffset = 0x28;
+  constexpr std::string_view kSignature = "_FVH";
+  for (std::size_t volume = 0; volume + kAlignment <= rom.size(); volume += kAlignment) {
+    if (std::memcmp(&rom[volume + kSignatureOffset], kSignature.data(), kSignature.size()) == 0) return true;
+  }
+  return false;
+}
+
 Firmware::Firmware(std::vector<std::string> directories) : directories_(std::move(directories)) {
   for (const char* directory : kSystemDirectories) directories_.emplace_back(directory);
 }

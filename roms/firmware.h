@@ -18,6 +18,9 @@ inline constexpr const char* kCirrusBios = "vgabios-cirrus.bin";  // suits PCI 1
 // A whole file as a ROM of 1 byte to largest bytes. option names it in messages: "-bios".
 Result<std::vector<u8>> load_rom(std::string_view option, const std::string& path, u64 largest);
 
+// Whether a ROM holds a volume of UEFI firmware (Platform Initialization 1.7, volume 3, 3.2.1).
+bool holds_uefi_firmware(std::span<const u8> rom);
+
 class Firmware {
  public:
   // directories: those of -L, searched first, in order; then the places where distributions put SeaBIOS.

@@ -33,7 +33,9 @@ CommandReply query_uuid(Machine& machine, const Arguments&) {
   return Json{{"UUID", uuid.empty() ? "00000000-0000-0000-0000-000000000000" : uuid}};
 }
 CommandReply query_kvm(Machine&, const Arguments&) { return Json{{"enabled", false}, {"present", false}}; }
-CommandReply query_target(Machine&, const Arguments&) { return Json{{"arch", "i386"}}; }
+// As QEMU's programs of these names say it; here the processor decides.
+const char* target(Machine& machine) { return machine.cpu().model().has_long_mode() ? "x86_64" : "i386"; }
+CommandReply query_target(Machine& machine, const Arguments&) { return Json{{"arch", target(machine)}}; }
 
 CommandReply query_version(Machine&, const Arguments&) {
   return Json{
@@ -100,7 +102,7 @@ CommandReply query_cpus(Machine& machine, const Arguments&) {
                     {"props", processor_place(topology, n)},
                     {"qom-path", processor_path(n)},
                     {"cpu-index", n},
-                    {"target", "i386"}});
+                    {"target", target(machine)}});
   }
   return list;
 }

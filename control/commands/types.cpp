@@ -35,7 +35,7 @@ constexpr TypeRow kTypes[] = {
     {"NameInfo", Object, "*name:str"},
     {"UuidInfo", Object, "UUID:str"},
     {"KvmInfo", Object, "enabled:bool present:bool"},
-    {"SysEmuTarget", Enum, "i386"},
+    {"SysEmuTarget", Enum, "i386 x86_64"},
     {"TargetInfo", Object, "arch:SysEmuTarget"},
     // --- Networks ---
     {"RxState", Enum, "normal none all"},

@@ -51,6 +51,13 @@ struct FloppySlot {
   bool write_protected = false;
 };
 
+// Flash memory below 4 GiB: unit 0 at the top, with the firmware, unit 1 below it. image: a multiple of 4 KiB; null:
+// there is no such chip.
+struct FlashSlot {
+  std::unique_ptr<BlockDevice> image;
+  std::string file;  // the image's name, for messages
+};
+
 // A network card. The link must outlive the board.
 struct NetworkCardConfig {
   enum class Model : u8 { E1000, Ne2000Isa, Pcnet, Rtl8029, Rtl8139, Virtio } model = Model::E1000;
@@ -110,7 +117,9 @@ struct UsbDeviceConfig {
 std::string_view usb_device_name(UsbDeviceConfig::Kind kind);
 
 struct BoardConfig {
-  std::vector<u8> bios;  // 1 byte to 16 MiB
+  std::vector<u8> bios;              // 1 byte to 16 MiB; not used where there is flash memory
+  std::array<FlashSlot, 2> flash{};  // the second only with the first
+  bool acpi_tables = false;          // the firmware takes ACPI tables from the board
   enum class Display : u8 { None, Std, Cirrus } display = Display::Std;
   std::vector<u8> vga_bios;  // its option ROM; may be empty
   // What the processors' local APICs have; absent: there are none.

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "devices/a20_gate.h"
+#include "devices/board/acpi_tables.h"
 #include "devices/board/usb_board.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
@@ -47,6 +48,7 @@
 #include "devices/sound/sb16.h"
 #include "devices/storage/ata_disk.h"
 #include "devices/storage/atapi_cdrom.h"
+#include "devices/storage/cfi_flash.h"
 #include "devices/storage/i82077.h"
 #include "devices/storage/piix3_ide.h"
 #include "devices/usb/piix3_uhci.h"
@@ -76,6 +78,7 @@ constexpr SerialPlace kSerialPorts[] = {{0x3F8, 4}, {0x2F8, 3}, {0x3E8, 4}, {0x2
 
 constexpr SerialPlace kParallelPorts[] = {{0x378, 7}, {0x278, 5}, {0x3BC, 7}};
 
+static_assert(CfiFlash::kMostSize <= I440fx::kMostRom);  // which it takes the place of
 static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom &&
               CirrusVga::kVideoMemory <= Vga::kVideoMemory);
 
@@ -231,6 +234,9 @@ Result<> PcBoard::flush_media() {
   for (unsigned n = 0; n < I82077::kDrives; n++) {
     if (auto flushed = floppies_->drive(n).flush(); !flushed) return flushed;
   }
+  for (CfiFlash* const flash : flash_) {
+    if (auto flushed = flash->flush(); !flushed) return flushed;
+  }
   for (AtaDisk* const disk : disks_) {
     if (disk == nullptr) continue;
     if (auto flushed = disk->image().flush(); !flushed) return flushed;
@@ -243,12 +249,35 @@ Result<> PcBoard::flush_media() {
 
 void PcBoard::create_chipset() {
   pci_ = &add<PciBus>();
-  host_bridge_ = &add_pci<I440fx>(0, 0, config_.bios);
+  host_bridge_ =
+      &add_pci<I440fx>(0, 0, config_.flash[0].image ? std::span<const u8>() : std::span<const u8>(config_.bios));
+  create_flash();
   isa_bridge_ = &add_pci<Piix3>(kIsaBridgeSlot, 0, *pci_, machine_);
   power_ = &add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
   isa_bridge_->on_apm_command([this](u8 value) { power_->apm_command(value); });
   fw_cfg_ = &add<FwCfg>();
   add<SystemControlA>(*a20_, *reset_pin_);
+}
+
+void PcBoard::create_flash() {
+  u64 end = u64{1} << 32;
+  u64 left = CfiFlash::kMostSize;
+  for (unsigned unit = 0; unit < config_.flash.size(); unit++) {
+    FlashSlot& slot = config_.flash[unit];
+    if (!slot.image || !result_.ok()) continue;
+    const u64 size = slot.image->size_bytes();
+    if (size == 0 || size % CfiFlash::kSector != 0 || size > left) {
+      result_ =
+          Error{fmt::format("{}: {} bytes cannot be flash memory; give an image of whole {}-byte sectors, all "
+                            "together at most {} MiB",
+                            slot.file, size, CfiFlash::kSector, CfiFlash::kMostSize >> 20)};
+      return;
+    }
+    left -= size;
+    flash_.push_back(&add<CfiFlash>(unit, std::move(slot.image), slot.file, end));
+    if (unit == 0 && result_.ok()) result_ = I440fx::map_low_rom(memory_, flash_[0]->backing(), size);
+    end -= size;
+  }
 }
 
 void PcBoard::create_display() {
@@ -470,7 +499,7 @@ void PcBoard::create_usb() {
   config_.usb_devices.clear();
 }
 
-// What SeaBIOS asks for; it builds the ACPI and SMBIOS tables itself.
+// What firmware asks for. SeaBIOS builds the ACPI and SMBIOS tables itself.
 void PcBoard::fill_firmware_config() {
   const u64 ram = memory_.store().ram_size();
   std::vector<u8> number;
@@ -515,6 +544,31 @@ void PcBoard::fill_firmware_config() {
   }
   for (auto& [key, bytes] : config_.firmware_items) fw_cfg_->add_item(key, std::move(bytes));
   for (auto& [name, bytes] : config_.firmware_files) add_file(name, std::move(bytes));
+  if (config_.acpi_tables && result_.ok()) offer_acpi_tables();
+}
+
+// The power management registers are where the firmware has put them by the time it asks for the tables.
+void PcBoard::offer_acpi_tables() {
+  constexpr u8 kStateS5 = 0;  // SLP_TYP of the PIIX4
+  AcpiBoard about;
+  for (unsigned n = 0; n < local_apics_.size(); n++)
+    about.apic_ids.push_back(static_cast<u8>(config_.processors.apic_id(n)));
+  about.ram = memory_.store().ram_size();
+  about.low_ram = I440fx::ram_below_4g(about.ram);
+  about.sleep[4] = kStateS5;
+  about.serial_ports = config_.serial_ports;
+  about.parallel_port = config_.parallel_ports[0];
+  about.floppy = config_.cmos.floppies[0] != FloppyDriveType::None || config_.cmos.floppies[1] != FloppyDriveType::None;
+  const AcpiFiles files = make_acpi_files(about);
+  for (const auto& [name, bytes] : {std::pair{"etc/acpi/tables", files.tables},
+                                    {"etc/acpi/rsdp", files.rsdp},
+                                    {"etc/table-loader", files.loader}}) {
+    if (auto added = fw_cfg_->add_file(name, bytes); !added && result_.ok()) result_ = added;
+  }
+  fw_cfg_->make_when_selected("etc/acpi/tables", [this, about]() mutable {
+    about.power_ports = power_->ports();
+    return make_acpi_files(about).tables;
+  });
 }
 
 void PcBoard::reset(ResetKind kind) {

@@ -24,6 +24,7 @@ class AtapiCdrom;
 class FwCfg;
 class I440fx;
 class I8042;
+class CfiFlash;
 class CoprocessorError;
 class DisplayAdapter;
 class I82077;
@@ -137,6 +138,7 @@ class PcBoard {
   Result<> build();
   void create_interrupt_controllers();
   void create_chipset();
+  void create_flash();
   void create_display();
   void create_input();
   void create_clock();
@@ -152,6 +154,7 @@ class PcBoard {
   void create_disks();
   void create_floppies();
   void fill_firmware_config();
+  void offer_acpi_tables();
 
   // Creates and attaches a device. After a failure nothing more is attached; build() returns it.
   template <class T, class... Args>
@@ -207,6 +210,7 @@ class PcBoard {
   std::vector<VirtioPortPlace> virtio_ports_;
   Piix4Pm* power_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
+  std::vector<CfiFlash*> flash_;
   I8042* keyboard_controller_ = nullptr;
   Ps2Keyboard* keyboard_ = nullptr;
   Ps2Mouse* mouse_ = nullptr;

@@ -69,6 +69,13 @@ Result<> FwCfg::add_file(std::string_view file_name, std::vector<u8> bytes) {
   return {};
 }
 
+void FwCfg::make_when_selected(std::string_view file_name, std::function<std::vector<u8>()> make) {
+  const auto found =
+      std::find_if(files_.begin(), files_.end(), [&](const File& file) { return file.name == file_name; });
+  RELIC86_ASSERT(found != files_.end());
+  makers_[found->key] = std::move(make);
+}
+
 // u32 count, then per file u32 size, u16 item, u16 reserved, 56 bytes of name; big endian, sorted by name.
 void FwCfg::rebuild_directory() {
   std::vector<File> sorted = files_;
@@ -105,6 +112,11 @@ void FwCfg::state(StateArchive& archive) {
 void FwCfg::select(u16 key) {
   selector_ = key & 0xBFFF;  // bit 14: the write channel of old, which has no meaning any more
   position_ = 0;
+  const auto maker = makers_.find(selector_);
+  if (maker == makers_.end()) return;
+  std::vector<u8> made = maker->second();
+  RELIC86_ASSERT(made.size() == items_[selector_].size());  // the directory tells it
+  items_[selector_] = std::move(made);
 }
 
 const std::vector<u8>* FwCfg::selected() const {

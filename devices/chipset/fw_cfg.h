@@ -2,6 +2,7 @@
 // learns of the machine. Items by number, files by name, DMA.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -55,6 +56,9 @@ class FwCfg final : public Device {
   void add_u32(u16 key, u32 value);
   // name: 1 to 55 characters ("etc/e820"). A longer one is an error.
   Result<> add_file(std::string_view file_name, std::vector<u8> bytes);
+  // A file whose bytes, but not their number, depend on what the guest has set up: made anew whenever it is selected.
+  // It has been added.
+  void make_when_selected(std::string_view file_name, std::function<std::vector<u8>()> make);
 
   std::string_view name() const override { return "fw_cfg"; }
   Result<> attach(Attachment& board) override;
@@ -77,6 +81,7 @@ class FwCfg final : public Device {
   };
   std::map<u16, std::vector<u8>> items_;
   std::vector<File> files_;
+  std::map<u16, std::function<std::vector<u8>()>> makers_;
   PhysicalBus* memory_ = nullptr;
   u16 selector_ = 0;
   u32 position_ = 0;

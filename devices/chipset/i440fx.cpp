@@ -43,7 +43,7 @@ PciIdentity host_bridge() {
 }  // namespace
 
 I440fx::I440fx(std::span<const u8> bios) : PciDevice(host_bridge()), bios_(bios.begin(), bios.end()) {
-  RELIC86_ASSERT(!bios.empty() && bios.size() <= kMostRom);
+  RELIC86_ASSERT(bios.size() <= kMostRom);
   declare(kPciCommand, 2, 0x0006, 0);
   declare(0x50, 2, 0, 0xFFFF);
   declare(0x52, 1, 0, 0xC0);
@@ -84,6 +84,7 @@ Result<> I440fx::map_memory() {
     const PhysRange rest = ram_range("ram above 4G", PhysAddr(u64{1} << 32), high, BackingOffset(ram));
     if (auto done = bus.map_fixed(bus.new_key(), rest); !done) return done;
   }
+  if (bios_.empty()) return {};
   const u64 size = rom_room(bios_.size());
   const BackingOffset rom = store.allocate(size, "bios");
   const std::span<u8> bytes = store.bytes(rom, size);
@@ -93,6 +94,10 @@ Result<> I440fx::map_memory() {
   if (auto done = bus.map_fixed(bus.new_key(), rom_range("bios", PhysAddr((u64{1} << 32) - size), size, rom)); !done) {
     return done;
   }
+  return map_low_rom(bus, rom, size);
+}
+
+Result<> I440fx::map_low_rom(PhysicalBus& bus, BackingOffset rom, u64 size) {
   const u64 alias = std::min(size, kRomAliasSize);
   return bus.map_fixed(bus.new_key(),
                        rom_range("bios.alias", PhysAddr(kExtended - alias), alias, rom + (size - alias)));

@@ -16,9 +16,12 @@ class I440fx final : public PciDevice {
   static constexpr u64 ram_below_4g(u64 ram) { return ram < u64{0xE0000000} ? ram : u64{0xC0000000}; }
   static constexpr u64 kMostRom = u64{16} << 20;
 
-  // bios: 1 byte to 16 MiB. Its last byte is FFFFFFFFh; its last 128 KiB show at E0000h to FFFFFh, too. The backing
-  // store needs bios.size() rounded up to 64 KiB of extra room (rom_room()).
+  // bios: at most 16 MiB; empty: the board has flash memory in its place. Its last byte is FFFFFFFFh; its last 128 KiB
+  // show at E0000h to FFFFFh, too. The backing store needs bios.size() rounded up to 64 KiB of extra room (rom_room()).
   explicit I440fx(std::span<const u8> bios);
+  // The last bytes of a ROM or flash memory, which are what the processor starts in, below 1 MiB. size: what of it
+  // there is, in whole pages; rom: where.
+  static Result<> map_low_rom(PhysicalBus& bus, BackingOffset rom, u64 size);
   static u64 rom_room(u64 bios_size) { return (bios_size + 0xFFFF) & ~u64{0xFFFF}; }
 
   // The processor entered or left system management mode: SMRAM opens and closes.

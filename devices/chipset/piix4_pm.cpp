@@ -5,9 +5,8 @@
 //   00h     4      R    8086h, 7113h;  class 068000h
 //   40h     4      RW   PMBA: 15:6 base of the power management registers, bit 0 reads 1
 //   58h     4      RW   DEVACTB: bit 25 APMC_EN: writes of the APM control port raise SMI#
-//   5Ch     4      RW   DEVRESB.. to 67h: decode enables, here as the board's wiring sets them at reset: 5Fh bit 7
-//   parallel
-//                       port, 67h bit 3 serial port 1, bit 7 serial port 2 (read by the BIOS's ACPI tables)
+//   5Ch     4      RW   DEVRESB.. to 67h: decode enables, here as the board's wiring sets them at reset: 5Fh bit 7 the
+//                       parallel port, 67h bit 3 serial port 1, bit 7 serial port 2 (read by the BIOS's ACPI tables)
 //   80h     1      RW   PMREGMISC: bit 0 PMIOSE: the registers at PMBA answer
 //   90h     4      RW   SMBBA: 15:4 base of the SMBus registers, bit 0 reads 1
 //   D2h     1      RW   SMBHSTCFG: bit 0 SMBus host enable, 3:1 interrupt
@@ -20,7 +19,8 @@
 //   0Ch     2      RWC  GPSTS: reads 0, no such events here;  0Eh 2 RW GPEN: reads 0
 //   18h     4      RWC  GLBSTS: 5 APM_STS, the APM control port was written while APMC_EN is set
 //   28h     4      RW   GLBCTL: 0 SMI_EN, 1 BIOS_RLS (write only: sets GBL_STS). EOS (16) is not needed: SMI# is an
-//   edge here 34h     4      RW   GPOREG: scratch.  Others read 0.
+//                       edge here
+//   34h     4      RW   GPOREG: scratch.  Others read 0.
 //
 //   registers at SMBBA: an idle host controller without any slave. 00h SMBHSTSTS reads the device-error bit (2) after
 //   a start (02h bit 6) until it is cleared; 02h-07h are scratch.
@@ -54,6 +54,8 @@ constexpr u32 kPmPorts = 64, kSmbusPorts = 16;
 constexpr u16 kGpeBase = 0xAFE0, kHotplugBase = 0xAE00, kProcessorsBase = 0xAF00;
 constexpr unsigned kSciIrq = 9;
 constexpr u8 kSmbusStart = 0x40, kSmbusDeviceError = 0x04;
+
+constexpr u32 kPmBaseBits = 0xFFC0;
 
 PciIdentity power_management() {
   PciIdentity identity;
@@ -95,6 +97,8 @@ void Piix4Pm::set_isa_devices(bool parallel, bool serial1, bool serial2) {
   declare(0x60, 4, 0x60000000, 0xFFFFFFFF);
   declare(0x64, 4, (serial1 ? 0x08000000u : 0) | (serial2 ? 0x90000000u : 0), 0xFFFFFFFF);
 }
+
+u16 Piix4Pm::ports() const { return static_cast<u16>(config(kPmBase, 2) & kPmBaseBits); }
 
 Result<> Piix4Pm::attach_function(Attachment& board) {
   scheduler_ = &board.scheduler();

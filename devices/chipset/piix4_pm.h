@@ -28,6 +28,8 @@ class Piix4Pm final : public PciDevice {
   // SeaBIOS's tables name F1h as ACPI_ENABLE and F0h as ACPI_DISABLE (FADT, SMI_CMD), but its system management handler
   // leaves them to the virtual board: they switch SCI_EN here.
   void apm_command(u8 value);
+  // Where the guest has put the power management registers.
+  u16 ports() const;
   // Where SMI# goes. Null (the default): the processor has no SMM; APMC_EN is then set at reset, which makes SeaBIOS
   // believe that SMM has been set up already and leave it alone. Before the reset.
   void set_smi_sink(SmiSink* sink);

@@ -267,7 +267,7 @@ void CirrusVga::update_windows() {
     banks_[half].offer(PhysAddr(kWindowBase + half * CirrusMemory::kBankBytes), bank ? CirrusMemory::kBankBytes : 0,
                        video_memory_ + bank.value_or(0));
   }
-  const u32 at = mapped_at(0);
+  const u64 at = mapped_at(0);
   const u32 size = registers_in_linear() ? kVideoMemory - kPageSize : kVideoMemory;
   const bool plain = at != 0 && packed_.plain() && !blitter_.busy();
   linear_.offer(PhysAddr(at), plain ? size : 0, video_memory_);

@@ -20,7 +20,7 @@ struct MemoryDiskContent {
   u64 fail_writes_from = ~u64{0};  // writes that touch this offset or what follows fail
   u64 fail_reads_from = ~u64{0};
   bool fail_flush = false;
-  unsigned flushes = 0;
+  unsigned writes = 0, flushes = 0;
 };
 
 class MemoryDisk final : public BlockDevice {
@@ -37,6 +37,7 @@ class MemoryDisk final : public BlockDevice {
   Result<> write(u64 offset, std::span<const u8> bytes) override {
     if (offset + bytes.size() > size_bytes()) return Error{"beyond the end"};
     if (offset + bytes.size() > content_.fail_writes_from) return Error{"No space left on device"};
+    content_.writes++;
     std::copy(bytes.begin(), bytes.end(), content_.bytes.begin() + static_cast<std::ptrdiff_t>(offset));
     return {};
   }

@@ -90,6 +90,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.test_device = true;
     config.debug_consoles.push_back({});
     config.debug_exits.push_back({});
+    for (FlashSlot& chip : config.flash) chip.image = std::make_unique<MemoryDisk>(u64{64} << 10);
     config.ide[0].kind = IdeSlot::Kind::Disk;
     config.ide[0].image = std::make_unique<MemoryDisk>(4u << 20);
     config.ide[2].kind = IdeSlot::Kind::Cdrom;
@@ -154,7 +155,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     std::set<std::string> all;
     for (const IoRange& range : io_.ranges()) all.insert(range.owner);
     for (const PhysRange& range : bus_.ranges()) {
-      if (range.read.kind == PageTarget::Kind::Mmio) all.insert(range.owner);
+      if (range.write.kind == PageTarget::Kind::Mmio) all.insert(range.owner);
     }
     return all;
   }

@@ -74,6 +74,37 @@ TEST(DriveOptions, VirtioDisks) {
   EXPECT_NE(wrong(",drive=d,serail=x").find("the nearest is serial"), std::string::npos);
 }
 
+TEST(DriveOptions, FlashMemory) {
+  const Options drives = parse({"-drive", "if=pflash,format=raw,unit=1,file=vars.fd",  //
+                                "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=code.fd"});
+  ASSERT_EQ(drives.drives.size(), 2u);
+  EXPECT_EQ(drives.drives[0].interface, DriveOption::Interface::Flash);
+  EXPECT_EQ(drives.drives[0].index, 1u);
+  EXPECT_EQ(drives.drives[1].index, 0u);
+  EXPECT_TRUE(drives.drives[1].read_only);
+  const Options in_turn = parse({"-pflash", "code.fd", "-pflash", "vars.fd"});
+  ASSERT_EQ(in_turn.drives.size(), 2u);
+  EXPECT_EQ(in_turn.drives[1].file, "vars.fd");
+  EXPECT_EQ(in_turn.drives[1].index, 1u);
+  const Options nodes = parse({"-machine", "pc,pflash0=code,pflash1=vars", "-blockdev",
+                               "driver=file,filename=code.fd,node-name=code,read-only=on",  //
+                               "-drive", "if=none,id=vars,file=vars.fd"});
+  ASSERT_EQ(nodes.drives.size(), 2u);
+  for (const DriveOption& drive : nodes.drives) {
+    EXPECT_EQ(drive.interface, DriveOption::Interface::Flash);
+    EXPECT_EQ(drive.file, drive.index == 0 ? "code.fd" : "vars.fd");
+    EXPECT_EQ(drive.read_only, drive.index == 0);
+  }
+  EXPECT_FALSE(parse({"-pflash", "code.fd", "-bios", "other.fd"}).warnings.empty());
+  EXPECT_NE(refusal({"-drive", "if=pflash,unit=1,file=v.fd"}).find("there is no unit 0"), std::string::npos);
+  EXPECT_NE(refusal({"-drive", "if=pflash,unit=2,file=v.fd"}).find("out of range"), std::string::npos);
+  EXPECT_NE(refusal({"-drive", "if=pflash"}).find("file= is missing"), std::string::npos);
+  EXPECT_NE(refusal({"-pflash", "a", "-pflash", "b", "-pflash", "c"}).find("2 chips already"), std::string::npos);
+  EXPECT_NE(refusal({"-machine", "pflash0=nothing"}).find("there is no -blockdev"), std::string::npos);
+  EXPECT_NE(refusal({"-machine", "pflash0=d", "-pflash", "a", "-drive", "if=none,id=d,file=d"}).find("leave one out"),
+            std::string::npos);
+}
+
 TEST(DriveOptions, DevicesGiveDrivesTheirPlaces) {
   const Options options = parse({"-device", "ide-hd,drive=root,bus=ide.1,unit=1,serial=S1,bootindex=2",  //
                                  "-drive", "if=none,id=root,file=a.img,format=raw",                      //

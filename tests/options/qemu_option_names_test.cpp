@@ -65,7 +65,7 @@ constexpr Row kOptions[] = {
     {"snapshot", nullptr, Taken},
     {"mtdblock", "f", Refused},
     {"sd", "f", Refused},
-    {"pflash", "f", Refused},
+    {"pflash", "f", Taken},
     {"fsdev", "local,id=a,path=/tmp", Refused},
     {"virtfs", "local,path=/tmp", Refused},
     {"iscsi", "user=me", Refused},

@@ -82,8 +82,14 @@ TEST_F(VirtioPciTest, TheBarIs64BitsWide) {
   set_config(kSlot, 0, 0x24, 4, ~0u);
   EXPECT_EQ(config(kSlot, 0, 0x20, 4), 0xFFFFC00Cu);
   EXPECT_EQ(config(kSlot, 0, 0x24, 4), 0xFFFFFFFFu);
+  EXPECT_EQ(disk->mapped_at(4), 0u) << "a size probe";
   set_config(kSlot, 0, 0x20, 4, kMemory);
-  EXPECT_EQ(disk->mapped_at(4), 0u) << "above 4 GiB";
+  set_config(kSlot, 0, 0x24, 4, 8);
+  EXPECT_EQ(disk->mapped_at(4), u64{8} << 32 | kMemory);
+  constexpr u64 kStatus = 0x14;  // of the common configuration, which comes first
+  memory.write(PhysAddr((u64{8} << 32 | kMemory) + kStatus), 1, 1);
+  EXPECT_EQ(memory.read(PhysAddr((u64{8} << 32 | kMemory) + kStatus), 1), 1u);
+  EXPECT_EQ(memory.read(PhysAddr(kMemory + kStatus), 1), 0xFFu);
   set_config(kSlot, 0, 0x24, 4, 0);
   EXPECT_EQ(disk->mapped_at(4), kMemory);
 }

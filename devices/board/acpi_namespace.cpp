@@ -1,0 +1,126 @@
+#include "devices/board/acpi_namespace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+namespace relic86 {
+
+namespace {
+
+using aml::Bytes;
+using aml::join;
+
+constexpr unsigned kSlots = 32, kPins = 4, kRoutes = 4;
+constexpr u8 kPirqRouting = 0x60;  // of the PIIX3: PIRQRC[A:D]
+constexpr unsigned kRoutingDisabled = 0x80;
+constexpr const char* kLinks[kRoutes] = {"LNKA", "LNKB", "LNKC", "LNKD"};
+constexpr const char* kRegisters[kRoutes] = {"PRQA", "PRQB", "PRQC", "PRQD"};
+// _STA (6.3.7)
+constexpr unsigned kPresent = 0x01, kEnabled = 0x02, kWorks = 0x08;
+
+// Which link each slot's pins lead to (6.2.13): the PIIX3's PIRQs in turn, slot 1's INTA# on PIRQA.
+Bytes routing() {
+  std::vector<Bytes> rows;
+  for (u32 slot = 0; slot < kSlots; slot++) {
+    for (u32 pin = 0; pin < kPins; pin++) {
+      const u32 link = (slot + pin + kRoutes - 1) % kRoutes;
+      rows.push_back(aml::package({aml::integer(slot << 16 | 0xFFFF), aml::integer(pin),
+                                   aml::path(std::string("\\_SB_.PCI0.ISA_.") + kLinks[link]), aml::integer(0)}));
+    }
+  }
+  return aml::name("_PRT", aml::package(rows));
+}
+
+// An interrupt link (6.2.13.2): the guest chooses the interrupt of a PIRQ by the PIIX3's register.
+Bytes link(unsigned number) {
+  constexpr unsigned kLineOffset = 5;  // of the interrupt in the descriptor
+  const Bytes reg = aml::path(kRegisters[number]), line = aml::path("LINE"), current = aml::path("CURR");
+  const Bytes off = aml::both(reg, aml::integer(kRoutingDisabled));
+  return aml::device(
+      kLinks[number],
+      join({aml::name("_HID", aml::eisa_id("PNP0C0F")), aml::name("_UID", aml::integer(number + 1)),
+            aml::name("_PRS", aml::resources(aml::shared_interrupts({5, 10, 11}))),
+            aml::method("_STA", 0,
+                        join({aml::when(off, aml::give(aml::integer(kPresent | kWorks))),
+                              aml::give(aml::integer(kPresent | kEnabled | kWorks))})),
+            aml::method("_DIS", 0, aml::either(reg, aml::integer(kRoutingDisabled), reg)),
+            aml::method("_CRS", 0,
+                        join({aml::name("CURR", aml::resources(aml::shared_interrupts({0}))),
+                              aml::dword_field(current, kLineOffset, "LINE"), aml::when(off, aml::give(current)),
+                              aml::store(reg, line), aml::give(current)})),
+            aml::method("_SRS", 1,
+                        join({aml::dword_field(aml::argument(0), kLineOffset, "LINE"), aml::store(line, reg)}))}));
+}
+
+// What the bridge hands on: all ports but those of the configuration mechanism, the VGA's window, and where firmware
+// places functions: above the RAM on either side of 4 GiB.
+Bytes host_windows(const AcpiBoard& board) {
+  constexpr u16 kConfigFirst = 0xCF8, kConfigLast = 0xCFF;
+  constexpr u32 kVgaFirst = 0xA0000, kVgaLast = 0xBFFFF, kLastBar = 0xFEBFFFFF;
+  constexpr u64 kFourGiB = u64{1} << 32, kGiB = u64{1} << 30, kHighEnd = u64{1} << 40;
+  Bytes windows =
+      join({aml::bus_numbers(0, 0xFF), aml::io_ports(kConfigFirst, kConfigLast - kConfigFirst + 1),
+            aml::port_window(0, kConfigFirst - 1), aml::port_window(kConfigLast + 1, 0xFFFF),
+            aml::memory_window(kVgaFirst, kVgaLast), aml::memory_window(static_cast<u32>(board.low_ram), kLastBar)});
+  const u64 high = kFourGiB + (board.ram - board.low_ram + kGiB - 1) / kGiB * kGiB;
+  if (high < kHighEnd) windows = join({windows, aml::wide_memory_window(high, kHighEnd - 1)});
+  return aml::name("_CRS", aml::resources(windows));
+}
+
+Bytes isa_device(std::string_view name, std::string_view id, const Bytes& resources, unsigned unit = 0) {
+  Bytes body = join({aml::name("_HID", aml::eisa_id(id)), aml::name("_CRS", aml::resources(resources))});
+  if (unit != 0) body = join({body, aml::name("_UID", aml::integer(unit))});
+  return aml::device(name, body);
+}
+
+Bytes isa_devices(const AcpiBoard& board) {
+  using aml::interrupt_line;
+  using aml::io_ports;
+  struct Port {
+    u16 first;
+    u8 irq;
+  };
+  constexpr Port kSerial[] = {{0x3F8, 4}, {0x2F8, 3}, {0x3E8, 4}, {0x2E8, 3}};
+  Bytes all = join({isa_device("RTC_", "PNP0B00", join({io_ports(0x70, 2), interrupt_line(8)})),
+                    isa_device("KBD_", "PNP0303", join({io_ports(0x60, 1), io_ports(0x64, 1), interrupt_line(1)})),
+                    isa_device("MOU_", "PNP0F13", interrupt_line(12))});
+  if (board.floppy) {
+    all =
+        join({all, isa_device("FDC_", "PNP0700",
+                              join({io_ports(0x3F2, 4), io_ports(0x3F7, 1), interrupt_line(6), aml::dma_channel(2)}))});
+  }
+  if (board.parallel_port)
+    all = join({all, isa_device("LPT_", "PNP0400", join({io_ports(0x378, 8), interrupt_line(7)}), 1)});
+  for (unsigned i = 0; i < board.serial_ports.size(); i++) {
+    if (!board.serial_ports[i]) continue;
+    all = join({all, isa_device(fmt::format("COM{}", i + 1), "PNP0501",
+                                join({io_ports(kSerial[i].first, 8), interrupt_line(kSerial[i].irq)}), i + 1)});
+  }
+  return all;
+}
+
+}  // namespace
+
+aml::Bytes acpi_namespace(const AcpiBoard& board) {
+  constexpr u64 kIsaBridge = 0x10000;  // slot 1, function 0
+  Bytes links;
+  for (unsigned n = 0; n < kRoutes; n++) links = join({links, link(n)});
+  const Bytes registers = aml::configuration_bytes("PIRQ", kPirqRouting, {"PRQA", "PRQB", "PRQC", "PRQD"});
+  const Bytes bridge =
+      aml::device("ISA_", join({aml::name("_ADR", aml::integer(kIsaBridge)), registers, links, isa_devices(board)}));
+  const Bytes host =
+      aml::device("PCI0", join({aml::name("_HID", aml::eisa_id("PNP0A03")), aml::name("_UID", aml::integer(0)),
+                                host_windows(board), bridge, routing()}));
+  Bytes states;
+  for (unsigned n = 0; n < board.sleep.size(); n++) {
+    if (!board.sleep[n]) continue;
+    const Bytes type = aml::integer(*board.sleep[n]);
+    states = join({states, aml::name(fmt::format("\\_S{}_", n + 1),
+                                     aml::package({type, type, aml::integer(0), aml::integer(0)}))});
+  }
+  return join({aml::scope("\\_SB_", host), states});
+}
+
+}  // namespace relic86

@@ -1,0 +1,34 @@
+// ACPI tables for firmware that takes them from the board (UEFI; SeaBIOS makes its own): RSDP, RSDT, FADT, FACS, MADT
+// and DSDT, and the script by which firmware puts them into memory.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "base/types.h"
+
+namespace relic86 {
+
+// What of the board the tables tell.
+struct AcpiBoard {
+  std::vector<u8> apic_ids;  // of the processors; empty: there are no local APICs
+  u64 low_ram = 0;           // bytes below 4 GiB
+  u64 ram = 0;               // bytes in all
+  u16 power_ports = 0;       // where the PIIX4's power management registers are
+  // SLP_TYP of the states that there are, S1 to S5.
+  std::array<std::optional<u8>, 5> sleep{};
+  std::array<bool, 4> serial_ports{};
+  bool parallel_port = false;
+  bool floppy = false;
+};
+
+struct AcpiFiles {
+  // The files of the firmware configuration "etc/acpi/tables", "etc/acpi/rsdp" and "etc/table-loader". Their sizes do
+  // not depend on power_ports.
+  std::vector<u8> tables, rsdp, loader;
+};
+
+AcpiFiles make_acpi_files(const AcpiBoard& board);
+
+}  // namespace relic86
