@@ -17,6 +17,7 @@ Emitter::SharedPage* Emitter::shared_page(u16 group) {
 
 // A temporary is needed: a shared page that the present instruction does not use gives its own.
 bool Emitter::evict_page() {
+  if (deferring_ && mode_.code64) return false;  // the block goes on with its pages
   SharedPage* victim = nullptr;
   for (SharedPage& page : shared_) {
     if (page.host == 0 || page.fixed || (pinned_ >> page.host & 1) != 0) continue;
@@ -126,6 +127,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
     }
     *page = {n.group, host, false};
   }
+  pinned_ |= 1u << page->host;  // the address below may need a temporary
   // A group that is written somewhere wants a writable page at once, so that one check is enough.
   page->writable = group.writes;
   const Gp pointer = sized(page->host, 8);
