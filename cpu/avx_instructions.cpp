@@ -1,6 +1,9 @@
 // Instructions with a VEX prefix that the host's unit carries out as they are.
 #include "cpu/avx_instructions.h"
 
+#include <span>
+#include <string_view>
+
 #include "cpu/avx_operands.h"
 #include "cpu/instruction_table.h"
 #include "cpu/simd_instructions.h"
@@ -134,11 +137,9 @@ Flow dot_product(Cpu& cpu, const Insn& insn) {
     if (done) return true;
     const u8 selected = static_cast<u8>(insn.immediate >> 4 & 15);
     mxcsr = before;
-    for (unsigned half = 0; half < (insn.vector256() ? 2u : 1u); half++) {
-      u32 raised = before;
-      (void)dot_flags<lane_bytes>(raised, operands.vex.half[half], operands.rm.half[half], selected);
-      mxcsr |= raised;
-    }
+    const std::size_t halves = insn.vector256() ? 2 : 1;
+    (void)dot_flags<lane_bytes>(mxcsr, std::span(operands.vex.half, halves), std::span(operands.rm.half, halves),
+                                selected);
     return false;
   });
 }

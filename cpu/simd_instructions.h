@@ -2,6 +2,8 @@
 // exceptions around cpu/simd_unit.h.
 #pragma once
 
+#include <span>
+
 #include "cpu/cpu.h"
 #include "cpu/simd_unit.h"
 
@@ -63,7 +65,7 @@ Flow mpsadbw(Cpu& cpu, const Insn& insn);
 // Adds to mxcsr what DPPS (lanes of 4 bytes) and DPPD (8) raise; selected: bits 7:4 of the immediate. False: an
 // unmasked exception.
 template <unsigned lane_bytes>
-bool dot_flags(u32& mxcsr, const FxState::Slot& first, const FxState::Slot& second, u8 selected);
+bool dot_flags(u32& mxcsr, std::span<const FxState::Slot> first, std::span<const FxState::Slot> second, u8 selected);
 Flow pcmpestrm(Cpu& cpu, const Insn& insn);
 Flow pcmpestri(Cpu& cpu, const Insn& insn);
 Flow pcmpistrm(Cpu& cpu, const Insn& insn);

@@ -3,9 +3,11 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <span>
 
 #include "cpu/simd_instructions.h"
 #include "cpu/simd_operands.h"
+#include "cpu/simd_rounding.h"
 
 namespace relic86 {
 
@@ -115,28 +117,48 @@ Flow roundsd(Cpu& cpu, const Insn& insn) {
 
 // DPPS and DPPD multiply, add neighbours, and DPPS adds their sums; an unmasked exception ends it after the step that
 // raised it. The host's own instruction serves if there is none, and the steps alone tell the flags if there is.
+// Of two halves of 256 bits, too: a step is of both.
 template <unsigned lane_bytes>
-bool dot_flags(u32& mxcsr, const FxState::Slot& first, const FxState::Slot& second, u8 selected) {
+bool dot_flags(u32& mxcsr, std::span<const FxState::Slot> first, std::span<const FxState::Slot> second, u8 selected) {
   constexpr u8 kMultiply = 0x59, kAdd = 0x58;
   constexpr unsigned kLanes = 16 / lane_bytes;
   constexpr Prefix kPrefix = lane_bytes == 8 ? Prefix::P66 : Prefix::None;
-  FxState::Slot a{}, b{};  // lanes that take no part are zeros, which raise nothing
-  blend<lane_bytes>(a, first, [=](unsigned i) { return (selected >> i & 1) != 0; });
-  blend<lane_bytes>(b, second, [=](unsigned i) { return (selected >> i & 1) != 0; });
-  if (!simd_unit::run_floating(simd_unit::xmm_operation(Map::TwoByte, kPrefix, kMultiply), mxcsr, a, b)) return false;
-  for (unsigned lanes = kLanes / 2; lanes != 0; lanes /= 2) {
-    FxState::Slot even{}, odd{};
-    for (unsigned i = 0; i < lanes; i++) {
-      std::memcpy(even.bytes + i * lane_bytes, a.bytes + 2 * i * lane_bytes, lane_bytes);
-      std::memcpy(odd.bytes + i * lane_bytes, a.bytes + (2 * i + 1) * lane_bytes, lane_bytes);
+  constexpr u32 kFlags = simd_unit::kMxcsrFlags, kBefore = simd_unit::kMxcsrBefore;
+  const u32 unmasked = ~(mxcsr >> simd_unit::kMxcsrMaskShift) & kFlags;
+  std::array<FxState::Slot, 2> a{}, b{};  // lanes that take no part are zeros, which raise nothing
+  for (std::size_t i = 0; i < first.size(); i++) {
+    const auto taken = [=](unsigned lane) { return (selected >> lane & 1) != 0; };
+    blend<lane_bytes>(a[i], first[i], taken);
+    blend<lane_bytes>(b[i], second[i], taken);
+  }
+  const auto step = [&](u8 opcode) {
+    u32 raised = 0;
+    for (std::size_t i = 0; i < first.size(); i++) {
+      u32 found = mxcsr & ~kFlags;
+      (void)simd_unit::run_floating(simd_unit::xmm_operation(Map::TwoByte, kPrefix, opcode), found, a[i], b[i]);
+      raised |= found & kFlags;
     }
-    if (!simd_unit::run_floating(simd_unit::xmm_operation(Map::TwoByte, kPrefix, kAdd), mxcsr, even, odd)) return false;
-    a = even;
+    if ((raised & unmasked & kBefore) != 0) raised &= kBefore;
+    mxcsr |= raised;
+    return (raised & unmasked) == 0;
+  };
+  if (!step(kMultiply)) return false;
+  for (unsigned lanes = kLanes / 2; lanes != 0; lanes /= 2) {
+    for (std::size_t i = 0; i < first.size(); i++) {
+      FxState::Slot even{}, odd{};
+      for (unsigned k = 0; k < lanes; k++) {
+        std::memcpy(even.bytes + k * lane_bytes, a[i].bytes + 2 * k * lane_bytes, lane_bytes);
+        std::memcpy(odd.bytes + k * lane_bytes, a[i].bytes + (2 * k + 1) * lane_bytes, lane_bytes);
+      }
+      a[i] = even;
+      b[i] = odd;
+    }
+    if (!step(kAdd)) return false;
   }
   return true;
 }
-template bool dot_flags<4>(u32&, const FxState::Slot&, const FxState::Slot&, u8);
-template bool dot_flags<8>(u32&, const FxState::Slot&, const FxState::Slot&, u8);
+template bool dot_flags<4>(u32&, std::span<const FxState::Slot>, std::span<const FxState::Slot>, u8);
+template bool dot_flags<8>(u32&, std::span<const FxState::Slot>, std::span<const FxState::Slot>, u8);
 
 namespace {
 
@@ -151,7 +173,7 @@ Flow dot_product(Cpu& cpu, const Insn& insn) {
     fx.mxcsr = mxcsr;
     return Flow::Next;
   }
-  (void)dot_flags<lane_bytes>(fx.mxcsr, fx.xmm[insn.reg], source, immediate(insn) >> 4);
+  (void)dot_flags<lane_bytes>(fx.mxcsr, std::span(&fx.xmm[insn.reg], 1), std::span(&source, 1), immediate(insn) >> 4);
   return simd_exception(cpu);
 }
 
