@@ -126,7 +126,8 @@ void run_case(const CaseInput& input, CaseResult& result, DataArea& area) {
   c.ymm_in = input.vectors ? input.ymm_high : nullptr;
   c.ymm_out = input.vectors ? result.ymm_high : nullptr;
   *reinterpret_cast<CaseResult**>(at(kPresentResult)) = &result;
-  reinterpret_cast<void (*)()>(u64{kStub})();
+  const u8* const entry = input.vectors ? relic86_native_stub_vectors : relic86_native_stub;
+  reinterpret_cast<void (*)()>(u64{stub_address(entry)})();
   if (c.faulted == 0) {
     DataArea::copy(result.gpr, c.gpr_out, sizeof result.gpr);
     result.eflags = static_cast<u32>(c.eflags_out);

@@ -21,7 +21,7 @@ struct HostControl {
   u16 reserved[2];
   u32 default_mxcsr;            // 88
   u32 faulted;                  // 8C
-  const FxState::Slot* ymm_in;  // 90, bits 255:128 of eight; null: not loaded
+  const FxState::Slot* ymm_in;  // 90, bits 255:128 of eight
   FxState::Slot* ymm_out;       // 98, null: not stored
 };
 static_assert(offsetof(HostControl, cs) == 0x2C && offsetof(HostControl, host_rsp) == 0x38);
@@ -31,8 +31,8 @@ static_assert(offsetof(HostControl, default_mxcsr) == 0x88 && offsetof(HostContr
 
 extern "C" {
 // The stub as linked; it runs at kStub, where it is copied to.
-extern const u8 relic86_native_stub[], relic86_native_stub_leave[], relic86_native_stub_signal[],
-    relic86_native_stub_end[];
+extern const u8 relic86_native_stub[], relic86_native_stub_vectors[], relic86_native_stub_leave[],
+    relic86_native_stub_signal[], relic86_native_stub_end[];
 // Called by the stub's signal handler on the signal stack.
 void relic86_native_capture(void* context);
 }
