@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import queue
+import re
 import socket
 import subprocess
 import tempfile
@@ -80,20 +81,38 @@ class Machine:
     def ask(self, command, /, **arguments):
         return self.qmp.ask(command, **arguments)
 
+    def _next(self, end, wanted):
+        """The next line of the serial line, which comes until this moment."""
+        try:
+            line = self.lines.get(timeout=max(0.1, end - time.monotonic()))
+        except queue.Empty:
+            line = None
+        if line is None:
+            raise Failure(f"no {wanted} on the serial line; the guest said:\n" + "\n".join(self.seen[-40:]))
+        self.seen.append(line)
+        return line
+
     def line(self, *beginnings):
         """The next line of the serial line that begins with one of these words."""
         end = time.monotonic() + PATIENCE
         while True:
-            try:
-                line = self.lines.get(timeout=max(0.1, end - time.monotonic()))
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise Failure(f"no {beginnings} on the serial line; the guest said:\n" + "\n".join(self.seen[-40:]))
-            self.seen.append(line)
+            line = self._next(end, beginnings)
             for word in beginnings:
                 if word in line:
                     return line[line.index(word):]
+
+    def told(self, *patterns):
+        """A line for each of these regular expressions, from where it matches on. The guest may tell them in any order."""
+        found = [None] * len(patterns)
+        end = time.monotonic() + PATIENCE
+        while None in found:
+            line = self._next(end, [pattern for pattern, match in zip(patterns, found) if match is None])
+            for index, pattern in enumerate(patterns):
+                match = re.search(pattern, line) if found[index] is None else None
+                if match:
+                    found[index] = line[match.start():]
+                    break
+        return found
 
     def send(self, data):
         self.process.stdin.write(data)
