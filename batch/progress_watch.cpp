@@ -16,13 +16,36 @@ double seconds(GuestTime time) { return static_cast<double>(time) / 1e9; }
 
 }  // namespace
 
-bool ProgressWatch::progressed(const Activity& before, const Activity& now) {
-  return now.decoded != before.decoded || now.disk != before.disk || now.output != before.output ||
-         now.screen != before.screen;
+bool ProgressWatch::shown(const Activity& before, const Activity& now) {
+  return now.disk != before.disk || now.output != before.output || now.screen != before.screen;
 }
 
 std::optional<ProgressWatch::Finding> ProgressWatch::look(const Activity& now) {
-  if (!since_ || progressed(since_->first, now)) {
+  if (auto found = look_at_running(now)) return found;
+  return look_at_waiting(now);
+}
+
+std::optional<ProgressWatch::Finding> ProgressWatch::look_at_waiting(const Activity& now) {
+  // Awake in one look of so many, and in so many more at the beginning: a shell that ends its work is, for a moment.
+  constexpr unsigned kAwakeShare = 10, kAwakeFirst = 10;
+  if (waiting_) {
+    waiting_->looks++;
+    waiting_->awake_looks += now.halted ? 0 : 1;
+    const bool awake = waiting_->awake_looks > waiting_->looks / kAwakeShare + kAwakeFirst;
+    if (awake || shown(waiting_->first, now)) waiting_.reset();
+  }
+  if (!waiting_) {
+    waiting_ = Waiting{now};
+    return std::nullopt;
+  }
+  const GuestTime time = now.time - waiting_->first.time;
+  if (limits_.idle == 0 || time < limits_.idle) return std::nullopt;
+  if (waiting_->awake_looks > waiting_->looks / kAwakeShare) return std::nullopt;
+  return Finding{Outcome::Idle, fmt::format("the guest has done nothing for {:g} s but wait", seconds(time))};
+}
+
+std::optional<ProgressWatch::Finding> ProgressWatch::look_at_running(const Activity& now) {
+  if (!since_ || shown(since_->first, now) || now.decoded - since_->first.decoded > kOldCode) {
     since_ = Since{now};
     return std::nullopt;
   }

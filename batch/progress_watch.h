@@ -1,6 +1,6 @@
 // Whether a guest gets anywhere. Progress is what its user would see or wait for: code that has not run lately, disks
 // read and written, output, another screen. Interrupts and accesses to registers are none: a driver that polls a device
-// for ever makes plenty of them.
+// for ever makes plenty of them. Nor is code that a guest runs which sleeps nearly always: timers have work of their own.
 #pragma once
 
 #include <array>
@@ -39,9 +39,15 @@ class ProgressWatch {
   };
   // To be called every kInterval of guest time or so.
   static constexpr GuestTime kInterval = 50'000'000;
+  // Instructions that are decoded although their code is not new: the engine's blocks make room for others, and an
+  // interrupt that comes in the middle of one makes another of its rest. So many within a hang are none.
+  static constexpr u64 kOldCode = 1000;
   std::optional<Finding> look(const Activity& now);
   // Something was done to the guest: it gets all of its time again.
-  void restart() { since_.reset(); }
+  void restart() {
+    since_.reset();
+    waiting_.reset();
+  }
 
  private:
   // What has not changed since when.
@@ -50,10 +56,18 @@ class ProgressWatch {
     unsigned looks = 0, halted_looks = 0, interrupts_on_looks = 0;
     bool same_registers = true;
   };
-  static bool progressed(const Activity& before, const Activity& now);
+  // Since when it is in HLT in nearly every look, and nothing is seen of it.
+  struct Waiting {
+    Activity first;
+    unsigned looks = 0, awake_looks = 0;
+  };
+  static bool shown(const Activity& before, const Activity& now);
+  std::optional<Finding> look_at_waiting(const Activity& now);
+  std::optional<Finding> look_at_running(const Activity& now);
 
   const Limits limits_;
   std::optional<Since> since_;
+  std::optional<Waiting> waiting_;
 };
 
 }  // namespace relic86::batch

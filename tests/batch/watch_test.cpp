@@ -161,13 +161,35 @@ TEST_F(ProgressTest, ALoopThatCountsGetsItsTime) {
 
 TEST_F(ProgressTest, WhoeverDoesSomethingNowAndThenIsWell) {
   unsigned looks = 0;
-  for (u64 Activity::*kind : {&Activity::decoded, &Activity::disk, &Activity::output, &Activity::screen}) {
+  for (u64 Activity::*kind : {&Activity::disk, &Activity::output, &Activity::screen}) {
     change = [this, kind, &looks] {
       now.instructions += 1000;
       if (++looks % 30 == 0) (now.*kind)++;
     };
     EXPECT_FALSE(look_for(100 * kSecond));
   }
+}
+
+TEST_F(ProgressTest, WhoeverComesToNewCodeIsWell) {
+  unsigned looks = 0;
+  change = [this, &looks] {
+    now.instructions += 1000, now.registers[0]++;
+    if (++looks % 30 == 0) now.decoded += ProgressWatch::kOldCode / 5;  // within 20 s more than kOldCode
+  };
+  EXPECT_FALSE(look_for(100 * kSecond));
+}
+
+// Blocks of the engine's that made room for others, or that begin where an interrupt came, are decoded now and then.
+TEST_F(ProgressTest, AFewInstructionsDecodedAnewAreNoNewCode) {
+  unsigned looks = 0;
+  change = [this, &looks] {
+    now.instructions += 1000, now.registers[0]++;
+    if (++looks % 30 == 0) now.decoded += ProgressWatch::kOldCode / 50;
+  };
+  EXPECT_FALSE(look_for(19 * kSecond));
+  const auto found = look_for(3 * kSecond);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->outcome, Outcome::Hang);
 }
 
 TEST_F(ProgressTest, WhoWaitsGetsTheLongerTime) {
@@ -178,6 +200,42 @@ TEST_F(ProgressTest, WhoWaitsGetsTheLongerTime) {
   const auto found = look_for(3 * kSecond);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->outcome, Outcome::Idle);
+}
+
+// What a system's timers run in between is nothing that its user waits for, be it new or old.
+TEST_F(ProgressTest, WhoWaitsIsIdleWhateverCodeItsTimersRun) {
+  now.interrupts_on = true;
+  unsigned looks = 0;
+  change = [this, &looks] {
+    now.halted = ++looks % 20 != 0, now.instructions++, now.interrupts++;
+    if (!now.halted) now.decoded += 10 * ProgressWatch::kOldCode;
+  };
+  EXPECT_FALSE(look_for(59 * kSecond));
+  const auto found = look_for(3 * kSecond);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->outcome, Outcome::Idle);
+}
+
+TEST_F(ProgressTest, WhoWaitsAfterLongWorkIsIdleAsSoonAsOthers) {
+  now.interrupts_on = true;
+  change = [this] { now.instructions += 1000, now.decoded += 10 * ProgressWatch::kOldCode; };
+  EXPECT_FALSE(look_for(300 * kSecond));
+  change = [this] { now.halted = true, now.decoded++; };
+  EXPECT_FALSE(look_for(59 * kSecond));
+  const auto found = look_for(5 * kSecond);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->outcome, Outcome::Idle);
+}
+
+// A program that asks a disk or a network for each piece of its work sleeps often, and is not idle.
+TEST_F(ProgressTest, WhoWorksBetweenSleepsIsWellAsLongAsItsCodeIsNew) {
+  now.interrupts_on = true;
+  unsigned looks = 0;
+  change = [this, &looks] {
+    now.halted = ++looks % 4 != 0, now.instructions += 1000, now.interrupts++;
+    if (looks % 100 == 0) now.decoded += 2 * ProgressWatch::kOldCode;
+  };
+  EXPECT_FALSE(look_for(300 * kSecond));
 }
 
 }  // namespace
