@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "batch/console.h"
+#include "batch/kept_points.h"
 #include "batch/messages.h"
 #include "batch/test_run.h"
 #include "display/screenshot.h"
@@ -58,7 +59,8 @@ u64 private_bytes() {
 
 class MachineProcess {
  public:
-  MachineProcess(const Suite& suite, Channel runner) : suite_(suite), runner_(std::move(runner)) {}
+  MachineProcess(const Suite& suite, Channel runner)
+      : suite_(suite), runner_(std::move(runner)), points_(suite.points) {}
 
   [[noreturn]] void live(std::size_t test, std::string folder) {
     const i64 begun = host_monotonic_ns();
@@ -90,20 +92,45 @@ class MachineProcess {
     machine_ = std::move(machine).value();
     machine_->add_backend(&console_);
     machine_->connect_serial(0, &console_);
+    for (const InsightOptions::Symbols& named : plan.options.insight.symbols) {
+      auto table = SymbolTable::read(named.file, named.offset);
+      if (!table) return table.error();
+      symbols_.push_back(std::move(table).value());
+    }
+    points_.begin(*machine_, plan);
     if (plan.options.load_vm.empty()) return {};
     return load_machine(*machine_, plan.options.load_vm);
   }
 
   void carry_out(const TestPlan& test, const std::string& folder) {
-    TestRun run(*machine_, console_, test);
-    Finished finished{run.run()};
-    keep_screen(folder, finished.attempt.outcome == test.expected);
-    if (suite_.keep_states && finished.attempt.outcome != test.expected) keep_state(finished.attempt, folder);
+    const bool point = !test.point.empty() && test.expected == Outcome::Passed;
+    if (point) points_.follow(test);
+    const bool kept = point && points_.load(*machine_, test);
+    Finished finished{kept ? kept_attempt() : attempt(test, folder)};
+    finished.frozen = finished.attempt.outcome == Outcome::Passed && !test.point.empty() && !machine_->ended();
+    if (finished.frozen && point && !kept) points_.save(*machine_, test);
     if (suite_.state_hashes) finished.attempt.state_hash = fmt::format("{:016x}", machine_->state_hash());
     finished.attempt.start_ms = start_ms_;
     finished.attempt.private_bytes = private_bytes();
-    finished.frozen = finished.attempt.outcome == Outcome::Passed && !test.point.empty() && !machine_->ended();
     if (!runner_.send(write_message(finished)) || !finished.frozen) ::_exit(0);
+  }
+
+  static Attempt kept_attempt() {
+    Attempt attempt;
+    attempt.outcome = Outcome::Passed;
+    attempt.detail = "the point was kept by an earlier run (--points)";
+    return attempt;
+  }
+
+  Attempt attempt(const TestPlan& test, const std::string& folder) {
+    TestRun run(*machine_, console_, test, symbols_);
+    Attempt attempt = run.run();
+    const bool well = attempt.outcome == test.expected;
+    keep_screen(folder, well);
+    if (test.film == TestPlan::Film::Always || (test.film == TestPlan::Film::Failed && !well))
+      keep_film(folder, run.film());
+    if (suite_.keep_states && !well) keep_state(attempt, folder);
+    return attempt;
   }
 
   // Of a text screen the text alone, if all went as it should: a picture takes longer than many a test.
@@ -117,6 +144,13 @@ class MachineProcess {
     const Frame& frame = machine_->picture().update(machine_->board());
     if (auto written = write_screenshot(frame, folder + "/screen.png", PictureFormat::Png); !written)
       fmt::print(stderr, "{}\n", written.message());
+  }
+
+  // Of a screen that stood still there is the picture.
+  void keep_film(const std::string& folder, ScreenFilm& film) {
+    film.add(machine_->picture().update(machine_->board()), machine_->clock().now());
+    if (film.pictures() < 2) return;
+    if (auto written = film.write(folder + "/film.png"); !written) fmt::print(stderr, "{}\n", written.message());
   }
 
   // As DIR/TAG.relic86, DIR being that of the results and TAG the name of the test's folder there.
@@ -200,6 +234,8 @@ class MachineProcess {
   HostPoller poller_;
   Console console_;
   std::unique_ptr<Machine> machine_;
+  std::vector<SymbolTable> symbols_;  // for steps that look at memory
+  KeptPoints points_;
   double start_ms_ = 0;
 };
 

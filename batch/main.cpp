@@ -35,6 +35,7 @@ constexpr const char* kHelp =
     "  --shard I/N      the I-th of N parts of the suite, for as many hosts\n"
     "  --set NAME=VALUE what {NAME} in the suite stands for\n"
     "  --keep-states    machines whose tests fail are saved, for relic86 -loadvm\n"
+    "  --points DIR     points are kept there, for this run and later ones with the same inputs\n"
     "  --state-hash     a hash of each machine at its test's end, into the results\n"
     "  --merge DIR      no suite is run: the results of DIR, and of others given so, become one in --results\n"
     "  --list           the names of the tests that would run\n"
@@ -43,7 +44,8 @@ constexpr const char* kHelp =
 struct CommandLine {
   std::string suite;
   std::string results = "relic86-results";
-  unsigned jobs = 0;  // 0: by processors and memory
+  std::string points;  // empty: they end with the run
+  unsigned jobs = 0;   // 0: by processors and memory
   std::vector<std::string> tests, tags, merged;
   Variables variables;
   unsigned shard = 1, shards = 1;
@@ -61,9 +63,9 @@ Result<unsigned> number(const std::string& option, const std::string& text, u64 
 
 Result<CommandLine> parse(const std::vector<std::string>& words) {
   constexpr u64 kMostJobs = 4096, kMostShards = 100000;
-  constexpr std::string_view kOptions[] = {"--merge",   "--state-hash", "--keep-states", "-j",
-                                           "--results", "--test",       "--tag",         "--shard",
-                                           "--set",     "--list",       "--help",        "--version"};
+  constexpr std::string_view kOptions[] = {"--merge", "--state-hash", "--keep-states", "--points", "-j",
+                                           "--test",  "--results",    "--tag",         "--shard",  "--set",
+                                           "--list",  "--help",       "--version"};
   CommandLine line;
   for (std::size_t i = 0; i < words.size(); i++) {
     const std::string& word = words[i];
@@ -85,6 +87,7 @@ Result<CommandLine> parse(const std::vector<std::string>& words) {
     if (++i >= words.size()) return Error{fmt::format("{}: something has to follow; see --help", word)};
     const std::string& value = words[i];
     if (word == "--results") line.results = value;
+    if (word == "--points") line.points = value;
     if (word == "--test") line.tests.push_back(value);
     if (word == "--tag") line.tags.push_back(value);
     if (word == "--merge") line.merged.push_back(value);
@@ -213,6 +216,8 @@ int run(const std::vector<std::string>& words) {
       return fail(fmt::format("--results {}: {}; choose another folder", results.string(), failure.message()));
     return merge(line, results.string());
   }
+  const std::string points =
+      line.points.empty() ? std::string() : std::filesystem::absolute(line.points, failure).string();
   // Paths in a suite begin at its folder.
   const std::filesystem::path file(line.suite);
   if (!file.parent_path().empty()) std::filesystem::current_path(file.parent_path(), failure);
@@ -229,6 +234,9 @@ int run(const std::vector<std::string>& words) {
   }
   std::filesystem::create_directories(results, failure);
   if (failure) return fail(fmt::format("--results {}: {}; choose another folder", results.string(), failure.message()));
+  if (!points.empty()) std::filesystem::create_directories(points, failure);
+  if (failure) return fail(fmt::format("--points {}: {}; choose another folder", points, failure.message()));
+  suite.value().points = points;
   suite.value().state_hashes = line.state_hashes;
   suite.value().keep_states = line.keep_states;
   for (MachinePlan& machine : suite.value().machines) {

@@ -1,6 +1,7 @@
 // Whether a guest gets anywhere. Progress is what its user would see or wait for: code that has not run lately, disks
 // read and written, output, another screen. Interrupts and accesses to registers are none: a driver that polls a device
-// for ever makes plenty of them. Nor is code that a guest runs which sleeps nearly always: timers have work of their own.
+// for ever makes plenty of them. Nor is code that a guest runs which sleeps nearly always: timers have work of their
+// own.
 #pragma once
 
 #include <array>

@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <limits>
+#include <sstream>
 
 #include "base/nearest.h"
 #include "batch/suite.h"
 #include "control/commands/command.h"
+#include "options/option_text.h"
 
 namespace relic86::batch {
 
@@ -127,6 +130,65 @@ Action insert_step(TableReader& reader, const std::string& key) {
   return step;
 }
 Action eject_step(TableReader& reader, const std::string& key) { return ChangeMedium{reader.text(key), ""}; }
+// ADDRESS, "ADDRESS", "SYMBOL" or "SYMBOL+OFFSET".
+void read_place(TableReader& reader, const std::string& key, WaitMemory& step) {
+  if (const TomlValue* given = reader.value(key); given != nullptr && given->kind == TomlValue::Kind::Integer) {
+    step.offset = static_cast<u64>(given->integer);
+    return;
+  }
+  const std::string text = reader.text(key);
+  std::string number = text;
+  if (!text.empty() && std::isdigit(static_cast<unsigned char>(text[0])) == 0) {
+    const std::size_t plus = text.find('+');
+    step.symbol = text.substr(0, plus);
+    number = plus == std::string::npos ? "0" : text.substr(plus + 1);
+  }
+  const auto offset = parse_number(number);
+  if (!offset)
+    return reader.fail(key, fmt::format("{}; write an address, a symbol, or SYMBOL+OFFSET", offset.message()));
+  step.offset = offset.value();
+}
+
+Action memory_step(TableReader& reader, const std::string& key) {
+  WaitMemory step;
+  read_place(reader, key, step);
+  step.physical = reader.flag("physical", false);
+  if (step.physical && !step.symbol.empty()) reader.fail("physical", "symbols have linear addresses; drop it");
+  if (reader.has("bytes") + reader.has("holds") + reader.has("value") != 1) {
+    reader.fail(key, "needs one of value = NUMBER, bytes = \"12 AB\" and holds = \"TEXT\" beside it");
+  } else if (reader.has("value")) {
+    constexpr i64 kMost = 8, kWord = 4;
+    const i64 size = reader.integer("size", 1, kMost).value_or(kWord);
+    const i64 value =
+        reader.integer("value", std::numeric_limits<i64>::min(), std::numeric_limits<i64>::max()).value_or(0);
+    for (i64 i = 0; i < size; i++) step.bytes.push_back(static_cast<u8>(static_cast<u64>(value) >> (8 * i)));
+  } else if (reader.has("holds")) {
+    const std::string text = reader.text("holds");
+    step.bytes.assign(text.begin(), text.end());
+  } else {
+    std::istringstream words(reader.text("bytes"));
+    for (std::string word; words >> word;) {
+      const auto byte = parse_number("0x" + word);
+      if (!byte || byte.value() > 0xFF) reader.fail("bytes", fmt::format("'{}' is no byte; write \"12 AB\"", word));
+      if (byte) step.bytes.push_back(static_cast<u8>(byte.value()));
+    }
+  }
+  if (step.bytes.empty()) reader.fail(key, "waits for no bytes at all; write at least one");
+  return step;
+}
+
+Action file_step(TableReader& reader, const std::string& key) {
+  constexpr i64 kMostPartitions = 128;
+  CheckFile step;
+  step.path = reader.text(key);
+  step.drive = reader.text("drive");
+  if (step.drive.empty()) reader.fail(key, "needs drive = \"..\" beside it: \"ide0-hd0\", \"floppy0\"");
+  step.partition = static_cast<unsigned>(reader.integer("partition", 1, kMostPartitions).value_or(0));
+  const std::string holds = reader.text("holds");
+  if (!holds.empty()) step.holds = read_pattern(reader, "holds", holds, Searched::Screen);
+  return step;
+}
+
 Action sleep_step(TableReader& reader, const std::string& key) { return Sleep{reader.duration(key, 0)}; }
 
 struct Row {
@@ -136,10 +198,15 @@ struct Row {
 constexpr Row kSteps[] = {
     {"serial", serial_step},   {"screen", screen_step}, {"picture", picture_step}, {"end", end_step},
     {"send", send_step},       {"type", type_step},     {"keys", keys_step},       {"command", command_step},
-    {"monitor", monitor_step}, {"insert", insert_step}, {"eject", eject_step},     {"sleep", sleep_step},
+    {"monitor", monitor_step}, {"insert", insert_step}, {"eject", eject_step},     {"memory", memory_step},
+    {"file", file_step},       {"sleep", sleep_step},
 };
 
 }  // namespace
+
+std::string text_of(const TomlValue& value) {
+  return json_of(value).dump(-1, ' ', true, Json::error_handler_t::replace);
+}
 
 std::optional<Pattern> read_pattern(TableReader& reader, const std::string& key, const std::string& text,
                                     Searched where) {
@@ -165,7 +232,9 @@ Result<Step> read_step(const std::string& file, const TomlValue& table, const Va
     used = row.key;
     step.action = row.read(reader, key);
     const TomlValue* const written = table.find(row.key);
-    step.described = fmt::format("{} '{}'", row.key, excerpt(written->text));
+    const bool number = written->kind == TomlValue::Kind::Integer;
+    step.described =
+        fmt::format("{} '{}'", row.key, number ? fmt::format("{:#x}", written->integer) : excerpt(written->text));
   }
   if (used.empty()) {
     reader.fail_at(table.line, fmt::format("says nothing to do; write one of {}", fmt::join(names, ", ")));

@@ -65,11 +65,25 @@ struct ChangeMedium {
   std::string drive;
   std::string file;  // empty: the medium is taken out
 };
+// Guest memory holds these bytes.
+struct WaitMemory {
+  std::string symbol;       // of --symbols; empty: offset alone
+  u64 offset = 0;           // added to the symbol's address
+  bool physical = false;    // else linear, by the page tables of the moment
+  std::vector<u8> bytes{};  // what stands there
+};
+// A file in a file system of a disk, as the guest has written it.
+struct CheckFile {
+  std::string path;
+  std::string drive;
+  unsigned partition = 0;  // 0: the first with a file system that is known
+  std::optional<Pattern> holds;
+};
 struct Sleep {
   GuestTime time = 0;
 };
 using Action = std::variant<WaitSerial, WaitScreen, WaitPicture, WaitEnd, SendSerial, TypeText, PressKeys, RunCommand,
-                            RunMonitor, ChangeMedium, Sleep>;
+                            RunMonitor, ChangeMedium, WaitMemory, CheckFile, Sleep>;
 
 struct Step {
   Action action;
@@ -106,8 +120,10 @@ struct TestPlan {
   Outcome expected = Outcome::Passed;
   std::optional<std::string> known_failure;  // why it is expected to fail
   unsigned retries = 0;
+  enum class Film : u8 { Failed, Always, Off } film = Film::Failed;  // when there is one of the screen
   std::vector<std::string> tags;
-  std::string where;  // "FILE:LINE"
+  std::string where;       // "FILE:LINE"
+  std::string definition;  // its steps with what stands for names in braces: the way to its end
 };
 
 struct Suite {
@@ -116,6 +132,7 @@ struct Suite {
   std::string folder;  // where its relative paths begin
   std::vector<MachinePlan> machines;
   bool state_hashes = false;    // of each test's machine at its end, into the results
+  std::string points;           // the folder of points that are kept from run to run; empty: none
   bool keep_states = false;     // of machines whose tests fail, in their state folders
   std::vector<TestPlan> tests;  // a test stands after the one that it starts from
 };
@@ -123,6 +140,8 @@ struct Suite {
 // variables: by --set. Errors say "FILE:LINE: table: key: cause; mend".
 Result<Suite> load_suite(const std::string& file, const Variables& variables);
 
+// A value as text: two that are the same have the same.
+std::string text_of(const TomlValue& value);
 // One step of a test.
 Result<Step> read_step(const std::string& file, const TomlValue& table, const Variables& variables);
 // A regular expression of the suite, as --expect-serial takes them.

@@ -25,6 +25,7 @@ struct Rules {
   std::vector<std::string> panics;
   bool end_at_triple_fault = true;
   unsigned retries = 0;
+  TestPlan::Film film = TestPlan::Film::Failed;
 };
 
 void read_rules(TableReader& reader, Rules& rules) {
@@ -52,6 +53,11 @@ void read_rules(TableReader& reader, Rules& rules) {
   const std::string fault = reader.text("triple_fault", rules.end_at_triple_fault ? "end" : "reset");
   if (fault != "end" && fault != "reset") reader.fail("triple_fault", "must be \"end\" or \"reset\"");
   rules.end_at_triple_fault = fault == "end";
+  constexpr std::string_view kFilms[] = {"failed", "always", "off"};
+  const std::string film = reader.text("film", std::string(kFilms[static_cast<std::size_t>(rules.film)]));
+  const auto* const found = std::find(std::begin(kFilms), std::end(kFilms), film);
+  if (found == std::end(kFilms)) return reader.fail("film", "must be \"failed\", \"always\" or \"off\"");
+  rules.film = static_cast<TestPlan::Film>(found - std::begin(kFilms));
 }
 
 // One choice of a matrix.
@@ -317,6 +323,7 @@ class SuiteReader {
     test.panics = std::move(rules.panics);
     test.end_at_triple_fault = rules.end_at_triple_fault;
     test.retries = rules.retries;
+    test.film = rules.film;
     test.tags = reader.texts("tags");
     if (reader.has("known_failure")) test.known_failure = reader.text("known_failure");
     const std::string outcome = reader.text("outcome", std::string(outcome_name(Outcome::Passed)));
@@ -326,7 +333,9 @@ class SuiteReader {
       reader.fail("outcome", fmt::format("'{}' is no outcome; did you mean '{}'?", outcome,
                                          nearest_word(outcome, outcome_names())));
     }
+    for (const auto& [name, value] : values) test.definition += fmt::format("{}={}\n", name, value);
     for (const TomlValue* step : reader.tables("steps")) {
+      test.definition += text_of(*step) + "\n";
       auto read = read_step(suite_.file, *step, values);
       if (!read) return read.error();
       test.steps.push_back(std::move(read).value());

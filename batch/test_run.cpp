@@ -13,7 +13,8 @@ namespace relic86::batch {
 namespace {
 
 constexpr GuestTime kScreenInterval = 50'000'000;
-constexpr GuestTime kLookInterval = 1'000'000;  // slices end more often than that where devices are busy
+constexpr GuestTime kShotInterval = 200'000'000;  // of the film
+constexpr GuestTime kLookInterval = 1'000'000;    // slices end more often than that where devices are busy
 // What a system prints after the first line of a panic, call traces and dumps, belongs into the log.
 constexpr GuestTime kAfterPanic = 1'000'000'000;
 
@@ -26,8 +27,8 @@ std::string shortened(std::string_view text) {
 
 }  // namespace
 
-TestRun::TestRun(Machine& machine, Console& console, const TestPlan& test)
-    : machine_(machine), console_(console), test_(test), progress_(test.limits) {}
+TestRun::TestRun(Machine& machine, Console& console, const TestPlan& test, const std::vector<SymbolTable>& symbols)
+    : machine_(machine), console_(console), test_(test), symbols_(symbols), progress_(test.limits) {}
 
 Attempt TestRun::run() {
   started_ = step_started_ = now();
@@ -114,7 +115,7 @@ void TestRun::note_panic(std::string_view line, std::string_view medium) {
   panic_ = fmt::format("{} on {}: {}", found->name, medium, shortened(line));
 }
 
-Activity TestRun::activity(const std::string& screen) {
+Activity TestRun::activity(std::size_t screen) {
   Activity activity;
   const CpuState& cpu = machine_.processors().running().cpu().state();
   activity.time = now();
@@ -124,7 +125,7 @@ Activity TestRun::activity(const std::string& screen) {
   for (const auto& [drive, medium] : machine_.media())
     activity.disk += medium->counts().reads + medium->counts().writes;
   activity.output = console_.bytes();
-  activity.screen = std::hash<std::string>{}(screen);
+  activity.screen = screen;
   activity.halted = cpu.halted;
   activity.interrupts_on = (cpu.system_flags & kIF) != 0;
   for (unsigned i = 0; i < activity.registers.size(); i++) activity.registers[i] = static_cast<u32>(cpu.gpr[i]);
@@ -138,7 +139,9 @@ void TestRun::look_at_progress() {
     const Frame& frame = machine_.picture().update(machine_.board());
     shown.append(reinterpret_cast<const char*>(frame.pixels.data()), frame.pixels.size() * sizeof(u32));
   }
-  const auto finding = progress_.look(activity(shown));
+  const std::size_t screen = std::hash<std::string>{}(shown);
+  if (test_.film != TestPlan::Film::Off) film(screen);
+  const auto finding = progress_.look(activity(screen));
   if (!finding || panic_) return;
   const Action* const action = step_ < test_.steps.size() ? &test_.steps[step_].action : nullptr;
   if (finding->outcome == Outcome::Idle && action != nullptr && std::holds_alternative<Sleep>(*action)) return;
@@ -150,6 +153,16 @@ void TestRun::look_at_progress() {
     return;
   }
   decide_waiting(finding->outcome, finding->detail);
+}
+
+// Most tests show the same all the time, and have no film: the first picture is that of the first change.
+void TestRun::film(std::size_t screen) {
+  const std::size_t before = std::exchange(filmed_, screen);
+  const bool changed = before != 0 && before != screen;
+  if (now() < next_shot_ && changed) filmed_ = before;  // it is not forgotten
+  if (now() < next_shot_ || !changed) return;
+  next_shot_ = now() + kShotInterval;
+  film_.add(machine_.picture().update(machine_.board()), now());
 }
 
 void TestRun::look_at_limits() {
@@ -187,7 +200,8 @@ void TestRun::decide_waiting(Outcome outcome, const std::string& why) {
     return decide(Outcome::WrongPicture, fmt::format("{}: {} ({})", test_.steps[step_].described, picture_why_, why));
   }
   if (step_ >= test_.steps.size()) return decide(outcome, why);
-  decide(outcome, fmt::format("{}; step {} waited for {}", why, step_ + 1, test_.steps[step_].described));
+  const std::string seen = memory_why_.empty() ? "" : fmt::format(" ({})", memory_why_);
+  decide(outcome, fmt::format("{}; step {} waited for {}{}", why, step_ + 1, test_.steps[step_].described, seen));
 }
 
 void TestRun::met_end(End end) {

@@ -9,6 +9,8 @@
 #include "batch/console.h"
 #include "batch/progress_watch.h"
 #include "batch/suite.h"
+#include "display/screen_film.h"
+#include "insight/symbol_table.h"
 #include "machine/machine.h"
 
 namespace relic86::batch {
@@ -16,11 +18,13 @@ namespace relic86::batch {
 class TestRun {
  public:
   // All of them outlive the run. The console is connected to the machine's COM1.
-  TestRun(Machine& machine, Console& console, const TestPlan& test);
+  TestRun(Machine& machine, Console& console, const TestPlan& test, const std::vector<SymbolTable>& symbols);
 
   // Until the last step is done, the machine has ended, or a rule says that it makes no sense to go on. The machine is
   // paused then, if it has not ended.
   Attempt run();
+  // What the screen has shown in the meantime.
+  ScreenFilm& film() { return film_; }
 
  private:
   bool look();  // true: there is a verdict
@@ -32,7 +36,10 @@ class TestRun {
   // Whether the present step is done. Waiting steps look for what they wait for, the others act when they begin.
   bool step_done();
   bool take_reset();
-  bool act(const Step& step);  // false: it failed, and the verdict says so
+  bool memory_holds(const WaitMemory& wait);
+  bool check_file(const CheckFile& check);
+  bool failed(const std::string& why);  // of the present step; false
+  bool act(const Step& step);           // false: it failed, and the verdict says so
   void advance();
   void met_end(End end);
   bool ends_as_wanted(End end) const;
@@ -40,13 +47,15 @@ class TestRun {
   void decide(Outcome outcome, std::string detail);
   void decide_waiting(Outcome outcome, const std::string& why);  // with what was waited for
   void note_panic(std::string_view line, std::string_view medium);
-  Activity activity(const std::string& screen);
+  Activity activity(std::size_t screen);
+  void film(std::size_t screen);
   GuestTime now() const { return machine_.clock().now(); }
   GuestTime since_start() const { return now() - started_; }
 
   Machine& machine_;
   Console& console_;
   const TestPlan& test_;
+  const std::vector<SymbolTable>& symbols_;
   ProgressWatch progress_;
   Attempt attempt_;
   bool decided_ = false;
@@ -56,9 +65,13 @@ class TestRun {
   GuestTime started_ = 0, step_started_ = 0;
   i64 host_started_ = 0;
   GuestTime next_look_ = 0, next_screen_ = 0, next_progress_ = 0;
-  u64 searched_bytes_ = 0;       // of the console, by rules
-  std::string screen_;           // what the text screen shows
+  u64 searched_bytes_ = 0;  // of the console, by rules
+  std::string screen_;      // what the text screen shows
+  ScreenFilm film_;
+  std::size_t filmed_ = 0;  // a hash of what was shown at the last look
+  GuestTime next_shot_ = 0;
   std::string picture_why_;      // why the present picture is not the expected one
+  std::string memory_why_;       // what stands where the present step looks
   unsigned resets_ = 0;          // by the guest, since the last step that was done
   std::optional<u64> reset_at_;  // the last reset that no step has waited for yet: where the console's text was then
   // A panic is told of when what the guest has to say about it is out.

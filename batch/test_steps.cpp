@@ -3,12 +3,14 @@
 
 #include <filesystem>
 
+#include "batch/disk_file.h"
 #include "batch/picture_match.h"
 #include "batch/test_run.h"
 #include "control/commands/command.h"
 #include "control/monitor/monitor.h"
 #include "display/picture_file.h"
 #include "machine/guest_inputs.h"
+#include "machine/guest_memory.h"
 
 namespace relic86::batch {
 
@@ -28,6 +30,7 @@ void TestRun::begin_step() {
   begun_ = false;
   resets_ = 0;
   picture_why_.clear();
+  memory_why_.clear();
   console_.restart_search();
   progress_.restart();
 }
@@ -45,11 +48,12 @@ void TestRun::advance() {
   if (!decided_ && step_ == test_.steps.size()) decide(Outcome::Passed, "");
 }
 
+bool TestRun::failed(const std::string& why) {
+  decide(Outcome::StepFailed, fmt::format("step {}: {}: {}", step_ + 1, test_.steps[step_].described, why));
+  return false;
+}
+
 bool TestRun::act(const Step& step) {
-  const auto failed = [&](const std::string& why) {
-    decide(Outcome::StepFailed, fmt::format("step {}: {}: {}", step_ + 1, step.described, why));
-    return false;
-  };
   const auto check = [&](const std::string& answer, const std::optional<Pattern>& wanted) {
     if (!wanted || std::regex_search(answer, wanted->regex)) return true;
     constexpr std::size_t kMost = 500;
@@ -80,9 +84,45 @@ bool TestRun::act(const Step& step) {
             const auto changed = machine_.inputs().enter(input::Medium{change.drive, {.file = change.file}});
             return changed.ok() || failed(changed.message());
           },
+          [&](const CheckFile& file) { return check_file(file); },
           [](const auto&) { return true; },
       },
       step.action);
+}
+
+bool TestRun::check_file(const CheckFile& check) {
+  const auto drive = machine_.find_drive(check.drive);
+  const auto medium = machine_.media().find(drive ? drive->name : check.drive);
+  if (medium == machine_.media().end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, one] : machine_.media()) names.push_back(name);
+    return failed(fmt::format("there is no disk in '{}'; in use are: {}", check.drive, fmt::join(names, ", ")));
+  }
+  const auto content = read_disk_file(*medium->second, check.partition, check.path);
+  if (!content) return failed(content.message());
+  if (!check.holds || std::regex_search(content.value(), check.holds->regex)) return true;
+  constexpr std::size_t kMost = 500;
+  return failed(fmt::format("'{}' is not in it: {}", check.holds->text, content.value().substr(0, kMost)));
+}
+
+bool TestRun::memory_holds(const WaitMemory& wait) {
+  u64 address = wait.offset;
+  if (!wait.symbol.empty()) {
+    std::optional<u64> symbol;
+    for (const SymbolTable& table : symbols_) {
+      if (!symbol) symbol = table.address_of(wait.symbol);
+    }
+    if (!symbol)
+      return failed(fmt::format("no symbol is called '{}'; give its machine the option --symbols FILE", wait.symbol));
+    address += *symbol;
+  }
+  std::vector<u8> found(wait.bytes.size());
+  if (!read_guest(machine_, wait.physical, address, found)) {
+    memory_why_ = fmt::format("no memory is mapped at {:#x}", address);
+    return false;
+  }
+  memory_why_ = fmt::format("at {:#x} stands {:02x}", address, fmt::join(found, " "));
+  return found == wait.bytes;
 }
 
 bool TestRun::step_done() {
@@ -103,6 +143,7 @@ bool TestRun::step_done() {
                           return found.same;
                         },
                         [&](const WaitEnd& wait) { return wait.kind == WaitEnd::Kind::Reset && take_reset(); },
+                        [&](const WaitMemory& wait) { return memory_holds(wait); },
                         [&](const SendSerial&) { return console_.sent(); },
                         [&](const TypeText&) { return machine_.keys().idle(); },
                         [&](const PressKeys&) { return machine_.keys().idle(); },

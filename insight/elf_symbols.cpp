@@ -36,6 +36,8 @@ Result<SymbolTable> SymbolTable::read_elf(const std::string& file, u64 offset) {
     for (int i = 0; i < count; i++) {
       GElf_Sym symbol;
       if (gelf_getsym(data, i, &symbol) == nullptr || symbol.st_shndx == SHN_UNDEF) continue;
+      if (const char* any = elf_strptr(elf.get(), header.sh_link, symbol.st_name); any != nullptr && any[0] != '\0')
+        table.places_.emplace(any, symbol.st_value + offset);
       const auto type = GELF_ST_TYPE(symbol.st_info);
       if (type != STT_FUNC && type != STT_NOTYPE) continue;
       GElf_Shdr home;

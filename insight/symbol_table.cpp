@@ -62,6 +62,7 @@ Result<SymbolTable> SymbolTable::parse_list(std::string_view text, u64 offset) {
       return Error{fmt::format(
           "line {} is no symbol; give an ELF file, or lines of \"ADDRESS TYPE NAME\" as nm and System.map have them",
           number)};
+    table.places_.emplace(name, value + offset);
     constexpr std::string_view kCode = "tTwWiI";
     if (kCode.find(type) != std::string_view::npos)
       table.symbols_.push_back({value + offset, 0, std::string(name), number});
@@ -85,6 +86,11 @@ const Symbol* SymbolTable::find(u64 address) const {
   const Symbol& symbol = *std::prev(after);
   const u64 size = symbol.size != 0 ? symbol.size : after == symbols_.end() ? kUnknownSize : ~u64{0};
   return address - symbol.address < size ? &symbol : nullptr;
+}
+
+std::optional<u64> SymbolTable::address_of(const std::string& name) const {
+  const auto found = places_.find(name);
+  return found == places_.end() ? std::nullopt : std::optional(found->second);
 }
 
 u64 SymbolTable::end() const {

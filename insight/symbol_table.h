@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +32,9 @@ class SymbolTable {
   // before. Null: none.
   const Symbol* find(u64 address) const;
 
+  // Where a symbol of any kind stands, data too: the first with this name.
+  std::optional<u64> address_of(const std::string& name) const;
+
   const std::vector<Symbol>& symbols() const { return symbols_; }  // in the order of their addresses, one each
   const std::string& file() const { return file_; }
   u64 offset() const { return offset_; }
@@ -47,6 +51,7 @@ class SymbolTable {
   u64 offset_ = 0;
   bool elf_ = false;
   std::vector<Symbol> symbols_;
+  std::unordered_map<std::string, u64> places_;  // of all symbols
 };
 
 }  // namespace relic86

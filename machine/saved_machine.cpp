@@ -113,9 +113,8 @@ Result<std::vector<u8>> read_state(const StateFileReader& file) {
 }
 
 // in_between: an error came when the machine was changed already.
-Result<> load_checked(Machine& machine, const std::string& tag, bool& in_between) {
+Result<> load_checked(Machine& machine, const StateFolder& folder, const std::string& tag, bool& in_between) {
   if (auto checked = check_tag(tag); !checked) return checked;
-  const StateFolder folder = files_of(machine);
   auto file = StateFileReader::open(folder.machine_file(tag));
   if (!file) return file.error();
   if (auto same = compare_options(file.value(), machine); !same) return same;
@@ -176,11 +175,13 @@ void visit_saved_machines(Machine& machine, const std::function<void(const Resul
 }
 
 // What the user sees of a saved machine before loading it. Nobody needs it: that it cannot be written is no error.
-void save_picture(Machine& machine, const std::string& tag) {
+void save_picture(Machine& machine, const std::string& path) {
   const Frame& frame = machine.picture().update(machine.board());
   if (frame.width == 0) return;
-  [[maybe_unused]] const auto written = write_screenshot(frame, saved_picture(machine, tag), PictureFormat::Png);
+  [[maybe_unused]] const auto written = write_screenshot(frame, path, PictureFormat::Png);
 }
+
+std::string picture_of(const StateFolder& folder, const std::string& tag) { return folder.machine_file(tag) + ".png"; }
 
 }  // namespace
 
@@ -198,8 +199,11 @@ std::string state_folder(const Options& options) {
 }
 
 Result<> save_machine(Machine& machine, const std::string& tag) {
+  return save_machine(machine, files_of(machine), tag);
+}
+
+Result<> save_machine(Machine& machine, const StateFolder& folder, const std::string& tag) {
   if (auto checked = check_tag(tag); !checked) return checked;
-  const StateFolder folder = files_of(machine);
   const u64 generation = u64{std::random_device{}()} << 32 | std::random_device{}();
   auto file = StateFileWriter::create(folder.machine_file(tag));
   if (!file) return file.error();
@@ -222,7 +226,7 @@ Result<> save_machine(Machine& machine, const std::string& tag) {
     if (result) result = writer.commit();
     if (result) {
       delete_journals(machine.media(), folder, tag, generation);
-      save_picture(machine, tag);
+      save_picture(machine, picture_of(folder, tag));
     } else {
       drop_journals(machine.media(), folder, tag, generation);
     }
@@ -233,12 +237,16 @@ Result<> save_machine(Machine& machine, const std::string& tag) {
 }
 
 Result<> load_machine(Machine& machine, const std::string& tag) {
+  return load_machine(machine, files_of(machine), tag);
+}
+
+Result<> load_machine(Machine& machine, const StateFolder& folder, const std::string& tag) {
   if (machine.inputs().repeatable() && machine.instruction_count() != 0)
     return Error{"a run that is recorded or replayed loads no other machine; -loadvm at its start may"};
   const bool was_paused = machine.paused();
   machine.pause();
   bool in_between = false;
-  auto result = load_checked(machine, tag, in_between);
+  auto result = load_checked(machine, folder, tag, in_between);
   if (!was_paused && !in_between) machine.resume();
   return result;
 }
@@ -265,9 +273,7 @@ bool would_undo_writes(Machine& machine, const std::string& tag) {
   return has_journals(machine.media(), files_of(machine), tag);
 }
 
-std::string saved_picture(Machine& machine, const std::string& tag) {
-  return files_of(machine).machine_file(tag) + ".png";
-}
+std::string saved_picture(Machine& machine, const std::string& tag) { return picture_of(files_of(machine), tag); }
 
 std::vector<SavedMachine> list_saved_machines(Machine& machine) {
   std::vector<SavedMachine> list;

@@ -13,6 +13,7 @@ namespace relic86 {
 
 class Machine;
 struct Options;
+struct StateFolder;
 
 // The tag of a machine that was closed and goes on at the next start (--on-close save).
 inline constexpr const char* kClosedTag = "closed";
@@ -22,6 +23,9 @@ Result<> save_machine(Machine& machine, const std::string& tag);
 // Checks everything first: after most errors the machine is as it was and goes on. After an error that the message says
 // came too late for that, the machine is paused.
 Result<> load_machine(Machine& machine, const std::string& tag);
+// The same in another folder than the machine's own.
+Result<> save_machine(Machine& machine, const StateFolder& folder, const std::string& tag);
+Result<> load_machine(Machine& machine, const StateFolder& folder, const std::string& tag);
 Result<> delete_saved_machine(Machine& machine, const std::string& tag);
 // Where the machine with these options is saved; may be relative.
 std::string state_folder(const Options& options);

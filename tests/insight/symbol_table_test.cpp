@@ -46,5 +46,14 @@ TEST(SymbolTable, RefusesWhatIsNone) {
   }
 }
 
+TEST(SymbolTable, DataIsFoundByName) {
+  const auto table =
+      SymbolTable::parse_list("1000 T start\n2000 D counter\n         U elsewhere\n3000 B counter\n", 0x10);
+  ASSERT_TRUE(table.ok()) << table.message();
+  EXPECT_EQ(table.value().address_of("start"), 0x1010u);
+  EXPECT_EQ(table.value().address_of("counter"), 0x2010u);
+  EXPECT_FALSE(table.value().address_of("elsewhere"));
+}
+
 }  // namespace
 }  // namespace relic86
