@@ -1,7 +1,5 @@
 #include "cpu/vex_unit.h"
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
@@ -73,33 +71,26 @@ u64 VexEncoding::key() const {
   return value;
 }
 
-VexUnit::VexUnit() {
-  void* const memory =
-      mmap(nullptr, kBytes, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  code_ = static_cast<u8*>(memory);
-}
-VexUnit::~VexUnit() { munmap(code_, kBytes); }
+VexUnit::VexUnit() { begin_anew(); }
+VexUnit::~VexUnit() = default;
 
-bool VexUnit::available() {
-  void* const memory =
-      mmap(nullptr, kFunctionBytes, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return false;
-  munmap(memory, kFunctionBytes);
-  return true;
+bool VexUnit::available() { return ExecutableMemory(kFunctionBytes).executable() != nullptr; }
+
+// Code that others run, another process perhaps, is never written over.
+void VexUnit::begin_anew() {
+  functions_.clear();
+  used_ = 0;
+  memory_ = std::make_unique<ExecutableMemory>(kBytes);
+  if (memory_->executable() == nullptr) throw std::bad_alloc();
 }
 
 VexUnit::Function VexUnit::function(const VexEncoding& encoding) {
   const u64 key = encoding.key();
   if (const auto found = functions_.find(key); found != functions_.end()) return found->second;
-  if (used_ + kFunctionBytes > kBytes) {
-    used_ = 0;
-    functions_.clear();
-  }
-  u8* const at = code_ + used_;
+  if (used_ + kFunctionBytes > kBytes || memory_->shared_with_another_process()) begin_anew();
+  write(encoding, memory_->writable() + used_);
+  const auto made = reinterpret_cast<Function>(reinterpret_cast<u64>(memory_->executable()) + used_);
   used_ += kFunctionBytes;
-  write(encoding, at);
-  const auto made = reinterpret_cast<Function>(at);
   functions_.emplace(key, made);
   return made;
 }

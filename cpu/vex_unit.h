@@ -4,9 +4,11 @@
 // (cpu/insn_vex.def), in a build without the translator too.
 #pragma once
 
+#include <memory>
 #include <unordered_map>
 
 #include "base/types.h"
+#include "cpu/executable_memory.h"
 #include "cpu/instruction_table.h"
 #include "cpu/state.h"
 
@@ -59,9 +61,10 @@ class VexUnit {
   Function function(const VexEncoding& encoding);
 
  private:
+  void begin_anew();
   void write(const VexEncoding& encoding, u8* at);
 
-  u8* code_ = nullptr;
+  std::unique_ptr<ExecutableMemory> memory_;
   std::size_t used_ = 0;
   std::unordered_map<u64, Function> functions_;
 };

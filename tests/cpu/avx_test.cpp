@@ -2,9 +2,14 @@
 // are, and how masked moves and gathers meet a fault.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include "cpu/control_bits.h"
+#include "cpu/executable_memory.h"
+#include "cpu/vex_unit.h"
 #include "tests/cpu/protected_machine.h"
 
 namespace relic86 {
@@ -278,6 +283,35 @@ TEST(Xsave, LeafOfTheStates) {
   m.state().cr4 &= ~u64{kCr4OsXsave};
   leaf(1, 0);
   EXPECT_EQ(m.reg(kEcx) & kCpuidOsxsave, 0u);
+}
+
+// Code for the host's unit never stands in memory that is both writable and executable, and a process made by fork
+// does not write into its parent's.
+TEST(VexUnit, WritesNowhereThatMayBeExecuted) {
+  if (!host_has_avx2()) GTEST_SKIP() << "the host has no AVX2";
+  const ExecutableMemory memory(kPageSize);
+  ASSERT_NE(memory.executable(), nullptr);
+  EXPECT_FALSE(memory.shared_with_another_process());
+  const auto rights_at = [](const void* place) {
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+      unsigned long first = 0, last = 0;
+      char rights[5] = "";
+      if (std::sscanf(line.c_str(), "%lx-%lx %4s", &first, &last, rights) != 3) continue;
+      const auto address = reinterpret_cast<unsigned long>(place);
+      if (address >= first && address < last) return std::string(rights);
+    }
+    return std::string();
+  };
+  EXPECT_EQ(rights_at(memory.writable()), "rw-s");
+  EXPECT_EQ(rights_at(memory.executable()), "r-xs");
+  memory.writable()[0] = 0xC3;
+  EXPECT_EQ(memory.executable()[0], 0xC3);
+  VexUnit unit;
+  VexEncoding add;  // VADDPS
+  add.opcode = 0x58;
+  add.has_vex = true;
+  EXPECT_EQ(rights_at(reinterpret_cast<const void*>(unit.function(add))), "r-xs");
 }
 
 // A saved processor keeps XCR0 and the upper halves.
