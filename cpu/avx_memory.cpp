@@ -18,6 +18,12 @@ static_assert(sizeof(Ymm) == 2 * sizeof(FxState::Slot));
 // The sign of an element of the mask.
 bool selects(const Ymm& mask, unsigned at, unsigned bytes) { return (element(mask, at, bytes)[bytes - 1] & 0x80) != 0; }
 
+// Of a byte at a distance from the operand's offset. In 64-bit code 32-bit addresses wrap as a whole, and what lies
+// behind one does not (seen on an AMD part).
+u64 offset_at(const Insn& insn, u64 offset, u64 distance) {
+  return insn.code64() ? offset + distance : masked_offset(insn, offset + distance);
+}
+
 // Elements of masked moves and gathers are never #AC (seen on an AMD part): with EFLAGS.AC they are reached byte by
 // byte.
 template <class Access>
@@ -39,7 +45,7 @@ Flow masked_load(Cpu& cpu, const Insn& insn) {
   for (unsigned i = 0; i < vector_bytes(insn) / bytes; i++) {
     if (!selects(mask, i, bytes)) continue;
     const bool done = unchecked(cpu, bytes, [&](unsigned at, unsigned size) {
-      const u64 place = masked_offset(insn, offset + i * bytes + at);
+      const u64 place = offset_at(insn, offset, i * bytes + at);
       return cpu.read_bytes(segment_of(insn), place, element(result, i, bytes) + at, size);
     });
     if (!done) return Flow::Fault;
@@ -60,7 +66,7 @@ Flow masked_store(Cpu& cpu, const Insn& insn) {
     for (unsigned i = 0; i < vector_bytes(insn) / bytes; i++) {
       if (!selects(mask, i, bytes)) continue;
       const bool done = unchecked(cpu, bytes, [&](unsigned at, unsigned size) {
-        return access(masked_offset(insn, offset + i * bytes + at), element(value, i, bytes) + at, size);
+        return access(offset_at(insn, offset, i * bytes + at), element(value, i, bytes) + at, size);
       });
       if (!done) return false;
     }
@@ -96,10 +102,10 @@ Flow gather(Cpu& cpu, const Insn& insn) {
     } else {
       std::memcpy(&index, element(indices, i, index_bytes), index_bytes);
     }
-    const u64 offset = base + (static_cast<u64>(index) << insn.scale);
+    const u64 offset = masked_offset(insn, base + (static_cast<u64>(index) << insn.scale));
     u8 loaded[bytes];  // what faults leaves the element alone
     const bool done = unchecked(cpu, bytes, [&](unsigned at, unsigned size) {
-      return cpu.read_bytes(segment_of(insn), masked_offset(insn, offset + at), loaded + at, size);
+      return cpu.read_bytes(segment_of(insn), offset_at(insn, offset, at), loaded + at, size);
     });
     if (!done) {
       write_ymm(state, insn.reg, result);

@@ -1,6 +1,5 @@
 // Later system instructions that 32-bit guests see on newer models: STAC, CLAC, MONITOR, MWAIT, RDTSCP, and
-// instructions without a semantics text that came after SSE3: POPCNT, LZCNT, MOVBE, ADX, RDRAND, FSGSBASE, CRC32 (SDM
-// 2).
+// instructions without a semantics text that came after SSE3: MOVBE, ADX, RDRAND, FSGSBASE, CRC32 (SDM 2).
 #include <array>
 #include <bit>
 
@@ -77,27 +76,6 @@ Flow rdtscp(Cpu& cpu, const Insn& insn) {
   const Flow flow = rdtsc(cpu, insn);
   state.set_gpr32(kEcx, static_cast<u32>(state.tsc_aux));
   return flow;
-}
-
-Flow popcnt(Cpu& cpu, const Insn& insn) {
-  CpuState& state = cpu.state();
-  const unsigned bytes = operand_bytes(insn);
-  u64 value = 0;
-  if (!read_rm(cpu, insn, bytes, value)) return Flow::Fault;
-  write_sized_register(state, insn.reg, bytes, static_cast<u64>(std::popcount(value)));
-  state.flags.set_eflags(value == 0 ? u32{kZF} : 0u);
-  return Flow::Next;
-}
-
-Flow lzcnt(Cpu& cpu, const Insn& insn) {
-  CpuState& state = cpu.state();
-  const unsigned bytes = operand_bytes(insn), bits = bytes * 8;
-  u64 value = 0;
-  if (!read_rm(cpu, insn, bytes, value)) return Flow::Fault;
-  const u64 count = static_cast<u64>(std::countl_zero(value)) - (64 - bits);
-  write_sized_register(state, insn.reg, bytes, count);
-  state.flags.set_eflags((value == 0 ? u32{kCF} : 0u) | (count == 0 ? u32{kZF} : 0u));
-  return Flow::Next;
 }
 
 namespace {

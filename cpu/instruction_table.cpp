@@ -52,11 +52,11 @@ constexpr UnitShape ALIGNED = kShapeAligned, STORE = kShapeStore, GENERAL_RM = k
                     WAIT = kShapeWait, LOAD_CONTROL = kShapeLoadControl, LOAD_MXCSR = kShapeLoadMxcsr,
                     INITIALISE = kShapeInitialise, EMPTY_MMX = kShapeEmptyMmx;
 constexpr UnitShape XMM = SSE(16) | ALIGNED;
-constexpr UnitShape VEX(unsigned bytes) { return bytes; }
-constexpr UnitShape WIDENS(unsigned bytes) { return bytes | kShapeLength; }
+constexpr UnitShape VEX(unsigned bytes) { return kShapeAvx | bytes; }
+constexpr UnitShape WIDENS(unsigned bytes) { return VEX(bytes) | kShapeLength; }
 constexpr UnitShape VECTOR(unsigned bytes) { return WIDENS(bytes) | kShapeDoubles; }
 constexpr UnitShape YMM = VECTOR(16), COUNT = WIDENS(16), TO_VEX = kShapeVexDestination, VSIB = kShapeVsib,
-                    BY_W = kShapeByW;
+                    BY_W = kShapeByW, ZERO_UPPER = VEX(0) | kShapeZeroUpper;
 constexpr UnitShape X87_REGISTER = kShapeX87 | kShapeTracked | TRAPS, X87_COMPARE = X87_REGISTER | COMPARES;
 constexpr UnitShape X87_LOAD(unsigned bytes) { return X87_REGISTER | bytes; }
 constexpr UnitShape X87_STORE(unsigned bytes) { return X87_REGISTER | STORE | bytes; }

@@ -288,6 +288,7 @@ bool host_carries_out(const InstructionRow& row, const HostUnits& units) {
   if (!units.aes && row.feature == Feature::Aes) return false;
   if (!units.pclmulqdq && row.feature == Feature::Pclmulqdq) return false;
   if (!units.sha && row.feature == Feature::Sha) return false;
+  if (!units.avx && (row.shape & kShapeAvx) != 0) return false;
   return !units.exact_functions || !exact_function(row.mnemonic);
 }
 

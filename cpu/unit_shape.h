@@ -26,7 +26,8 @@ enum UnitShapeBits : UnitShape {
   kShapeStatusToAx = 1u << 15,  // FNSTSW AX
   kShapeTraps = 1u << 16,       // raises exceptions, or meets a pending one
   kShapeMasks = 1u << 20,       // may change the units' masks or pending exceptions, and so the mode
-  // With a VEX prefix (cpu/insn_vex.def); the translator calls their functions.
+  // With a VEX prefix (cpu/insn_vex.def).
+  kShapeAvx = 1u << 26,             // the AVX unit has it
   kShapeLength = 1u << 21,          // VEX.L counts
   kShapeDoubles = 1u << 22,         // with it the memory operand has twice as many bytes
   kShapeVexDestination = 1u << 23,  // VEX.vvvv is the destination
@@ -40,6 +41,7 @@ enum UnitShapeBits : UnitShape {
   kShapeLoadMxcsr = 4u << 17,    // LDMXCSR
   kShapeInitialise = 5u << 17,   // FNINIT
   kShapeEmptyMmx = 6u << 17,     // EMMS
+  kShapeZeroUpper = 7u << 17,    // VZEROUPPER
 };
 
 }  // namespace relic86

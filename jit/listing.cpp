@@ -79,9 +79,10 @@ std::string node_text(const Node& node, std::size_t number) {
 std::string mode_text(const Mode& mode, bool unshared) {
   std::string kinds;
   for (const u8 kind : mode.segments) kinds += fmt::format(" {:02x}", kind);
-  return fmt::format("code{}{} stack{} {} segments{}{}{}{}{}", mode.code32 ? 32 : 16, mode.flat_code ? " flat" : "",
+  return fmt::format("code{}{} stack{} {} segments{}{}{}{}{}{}", mode.code32 ? 32 : 16, mode.flat_code ? " flat" : "",
                      mode.stack32 ? 32 : 16, mode.user ? "user" : "supervisor", kinds, mode.aligned ? " aligned" : "",
-                     mode.x87 ? " x87" : "", mode.sse ? " sse" : "", unshared ? " unshared" : "");
+                     mode.x87 ? " x87" : "", mode.sse ? " sse" : "", mode.avx ? " avx" : "",
+                     unshared ? " unshared" : "");
 }
 
 std::span<const u8> code_of(const Translation& translation) {

@@ -52,6 +52,8 @@ struct TranslatorOptions {
   bool segments = true;                 // loads of known segments, VERW, SYSENTER and SYSEXIT are translated
   bool system = true;                   // flags', tables' and real mode's far instructions are translated
   bool units = true;                    // x87, MMX and SSE on the host's units
+  bool vex = true;                      // instructions with a VEX prefix on the host's AVX unit
+  bool bits = true;                     // counts of bits, BMI1 and BMI2 by the host's instructions
   bool unmasked = true;                 // with unmasked exceptions, too
   bool compound = true;                 // PUSHA, POPA, ENTER, XLAT, BOUND, INTO, decimal arithmetic are translated
   bool clock = true;                    // RDTSC in real time is the host's, scaled
@@ -156,7 +158,8 @@ class Translator final : public Executor {
   u32 mode_number();
   // Of a mode that is met, its units' instructions translated or not.
   u32 number_of(Mode::Key key) {
-    constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps;
+    constexpr Mode::Key kUnits = Mode::kX87 | Mode::kSse | Mode::kTraps | Mode::kAvx;
+    if (!options_.vex) key &= ~Mode::kAvx;
     if (!options_.units || ((key & Mode::kTraps) != 0 && !options_.unmasked)) key &= ~kUnits;
     return modes_.number_of(key);
   }

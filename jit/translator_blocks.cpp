@@ -17,6 +17,7 @@
 #include "jit/record/system_forms.h"
 #include "jit/translator.h"
 #include "jit/x64/emitter.h"
+#include "jit/x64/host_instructions.h"
 
 namespace relic86::jit {
 
@@ -121,6 +122,14 @@ bool of_strings(const Insn& insn) {
   return insn.row != kNoRow && (instruction_table()[insn.row].traits & kTraitString) != 0;
 }
 
+// A count of bits, or one of BMI1 and BMI2.
+bool manipulates_bits(const Insn& insn) {
+  if (insn.row == kNoRow) return false;
+  const Feature feature = instruction_table()[insn.row].feature;
+  return feature == Feature::Popcnt || feature == Feature::Lzcnt || feature == Feature::Bmi1 ||
+         feature == Feature::Bmi2;
+}
+
 // A branch to the block's start, and nothing that calls C++ but for slow accesses: those leave the block when they
 // change what is mapped.
 bool closes_loop(const BlockIr& ir) {
@@ -150,6 +159,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   ir.code32 = mode.code32;
   ir.code64 = mode.code64;
   const CodeBlock& block = *translation.block;
+  const bool bits = options_.bits && x64::host_has_bit_instructions();
   u32 offset = 0;
   for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
     InsnIr& insn = ir.insns.emplace_back();
@@ -158,7 +168,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.end = offset + insn.insn->length;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
-                (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn));
+                (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn)) ||
+                (!bits && manipulates_bits(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset = insn.end;
     if (insn.leaves && !insn.cold) break;

@@ -1,6 +1,7 @@
 #include "cpu/semantics/shifts.h"
 
 #include "cpu/dispatch/part.h"
+#include "cpu/semantics/bits.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86::dispatch {

@@ -1,4 +1,5 @@
 #include "cpu/dispatch/part.h"
+#include "cpu/semantics/bits.h"
 #include "cpu/system_instructions.h"
 
 namespace relic86::dispatch {

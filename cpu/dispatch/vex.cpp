@@ -1,5 +1,6 @@
 #include "cpu/avx_instructions.h"
 #include "cpu/dispatch/part.h"
+#include "cpu/semantics/bits.h"
 #include "cpu/simd_instructions.h"
 #include "cpu/system_instructions.h"
 

@@ -68,6 +68,10 @@ class ExecBuilderOf {
     return Value<W>(read_fixed<W>(kIndex));
   }
   template <class W>
+  Value<W> load(VexRegister<W>) const {
+    return Value<W>(read_register<W>(insn_.vex_register));
+  }
+  template <class W>
   Value<W> load(Immediate<W>) const {
     return Value<W>(static_cast<W>(insn_.immediate));
   }
@@ -129,6 +133,10 @@ class ExecBuilderOf {
   template <class W, u8 kIndex>
   void store(FixedRegister<W, kIndex>, Value<W> value) {
     write_fixed<W>(kIndex, value.raw_);
+  }
+  template <class W>
+  void store(VexRegister<W>, Value<W> value) {
+    write_register<W>(insn_.vex_register, value.raw_);
   }
   template <class W>
   void store(Memory<W>, Value<W> value) {
@@ -360,6 +368,53 @@ class ExecBuilderOf {
     bit_scan_flags(a.raw_ == 0);
     return a.raw_ == 0 ? otherwise : Value<W>(static_cast<W>(std::bit_width(a.raw_) - 1));
   }
+  // Counts, and BMI's operations (exec_bits.h): TZCNT to BEXTR define all flags, the others none.
+  template <class W>
+  Value<W> tzcnt(Value<W> a) {
+    return bit_count(a.raw_, std::countr_zero(a.raw_));
+  }
+  template <class W>
+  Value<W> lzcnt(Value<W> a) {
+    return bit_count(a.raw_, std::countl_zero(a.raw_));
+  }
+  template <class W>
+  Value<W> popcnt(Value<W> a);
+  template <class W>
+  Value<W> blsr(Value<W> a);
+  template <class W>
+  Value<W> blsmsk(Value<W> a);
+  template <class W>
+  Value<W> blsi(Value<W> a);
+  template <class W>
+  Value<W> bzhi(Value<W> a, Value<W> index);
+  template <class W>
+  Value<W> bextr(Value<W> a, Value<W> control);
+  template <class W>
+  static Value<W> shlx(Value<W> a, Value<W> count) {
+    return Value<W>(static_cast<W>(a.raw_ << (count.raw_ & (kBits<W> - 1))));
+  }
+  template <class W>
+  static Value<W> shrx(Value<W> a, Value<W> count) {
+    return Value<W>(static_cast<W>(a.raw_ >> (count.raw_ & (kBits<W> - 1))));
+  }
+  template <class W>
+  static Value<W> sarx(Value<W> a, Value<W> count);
+  template <class W>
+  Value<W> rorx(Value<W> a, Immediate<u8>) const {
+    return Value<W>(std::rotr(a.raw_, static_cast<int>(insn_.immediate & (kBits<W> - 1))));
+  }
+  template <class W>
+  ExecPair<Value<W>> mulx(Value<W> a);  // by EDX
+  template <class W>
+  static Value<W> pdep(Value<W> source, Value<W> mask);
+  template <class W>
+  static Value<W> pext(Value<W> source, Value<W> mask);
+  // VEX does not exist in real-address and virtual-8086 mode (SDM 2 2.3).
+  void check_vex() {
+    if (state_.mode.real_or_v86()) [[unlikely]]
+      flow_ = cpu_.raise(Vector::InvalidOpcode);
+  }
+
   static Value<u64> byte_swap(Value<u64> a) { return Value<u64>(__builtin_bswap64(a.raw_)); }
   static Value<u32> byte_swap(Value<u32> a) { return Value<u32>(__builtin_bswap32(a.raw_)); }
   // BSWAP with a 16-bit operand is undefined; processors give 0 (SDM 2, BSWAP).
@@ -677,6 +732,10 @@ class ExecBuilderOf {
   static bool top_bit(W value) {
     return (value >> (kBits<W> - 1)) != 0;
   }
+  template <class W>
+  Value<W> bit_result(W result, bool carry);
+  template <class W>
+  Value<W> bit_count(W source, int count);
   void bit_scan_flags(bool zero) { state_.flags.set_eflags(zero ? kZF : 0u); }
 
   template <class W>
@@ -696,4 +755,5 @@ using LongExecBuilder = ExecBuilderOf<true>;  // of 64-bit code
 
 }  // namespace relic86
 
+#include "cpu/semantics/exec_bits.h"
 #include "cpu/semantics/exec_shifts.h"

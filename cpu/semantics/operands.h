@@ -27,6 +27,10 @@ struct FixedRegister {  // encoding kIndex; with W = u8 4 to 7 are AH, CH, DH, B
   using Width = W;
 };
 template <class W>
+struct VexRegister {  // the register in VEX.vvvv
+  using Width = W;
+};
+template <class W>
 struct Immediate {
   using Width = W;
 };
@@ -222,10 +226,14 @@ struct Pq : ColdModRm {
 struct Qq : ColdModRm {
   static constexpr bool kEightByRm = true;
 };
-struct Bd : ColdModRm {  // VEX.vvvv: 32 bits, or 64 with VEX.W
+struct Bd : ModRmBase {  // VEX.vvvv: 32 bits, or 64 with VEX.W
+  static constexpr bool kVexRegister = true;
+  template <class V, bool memory>
+  using As = VexRegister<std::conditional_t<sizeof(V) == 8, u64, u32>>;
+};
+struct Hx : ColdModRm {  // a vector register there
   static constexpr bool kVexRegister = true;
 };
-struct Hx : Bd {};       // a vector register there
 struct Lx : ColdModRm {  // a vector register in bits 7:4 of the immediate
   static constexpr int kImmediate = 1;
 };

@@ -63,6 +63,8 @@ struct NativeOperands {
   u8 immediate = 0;
   bool wide = false;   // a general register of eight bytes
   u16 x87_opcode = 0;  // FOP: the low bits of the escape byte and the ModRM byte
+  u8 vex = 0;          // VEX.vvvv
+  bool vector256 = false;
 };
 
 // What a cold instruction calls: its handler, RDTSC's clock, CPUID's table, IN's and OUT's device.

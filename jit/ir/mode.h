@@ -24,6 +24,7 @@ struct Mode {
   // No #NM or #UD for the whole unit, and no x87 exception pending.
   bool x87 = false;
   bool sse = false;
+  bool avx = false;    // no #NM or #UD for instructions with a VEX prefix that AVX has
   bool traps = false;  // an x87 or SSE exception may be unmasked: the host's unit may trap (jit/runtime/host_traps.h)
   // SegmentKind bits, as far as known_kinds() tells them apart.
   std::array<u8, kSegmentRegisters> segments{};
@@ -50,7 +51,7 @@ struct Mode {
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
            (limited ? kLimited : 0) | (long_mode ? kLong : 0) | (code64 ? kCode64 : 0) | (down ? kDown : 0) |
-           (aligned ? kAligned : 0) | (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0);
+           (aligned ? kAligned : 0) | (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0) | (avx ? kAvx : 0);
   }
   static Mode of_key(Key key) {
     Mode mode;
@@ -67,9 +68,11 @@ struct Mode {
     mode.x87 = (key & kX87) != 0;
     mode.sse = (key & kSse) != 0;
     mode.traps = (key & kTraps) != 0;
+    mode.avx = (key & kAvx) != 0;
     return mode;
   }
-  static constexpr Key kX87 = Key{1} << 53, kSse = Key{1} << 54, kTraps = Key{1} << 57;  // can be switched off
+  static constexpr Key kX87 = Key{1} << 53, kSse = Key{1} << 54, kTraps = Key{1} << 57,
+                       kAvx = Key{1} << 60;  // can be switched off
 
   // The bits of a segment's kind that code of this size knows. 32-bit code does not tell apart whether a segment
   // reaches over 64 KiB, nor for FS and GS whether it reaches over 4 GiB: an operating system runs the same code with
@@ -94,7 +97,8 @@ struct Mode {
   [[gnu::always_inline]] static Key key_of(const CpuState& state) { return known(ring_of(state)) | units_of(state); }
   // The key after an instruction that has left the units alone, in a mode with this key.
   [[gnu::always_inline]] static Key key_after(const CpuState& state, Key before) {
-    return known(ring_of(state)) | (before & (kX87 | kSse | kTraps));
+    const Key units = before & (kX87 | kSse | kTraps);
+    return known(ring_of(state)) | units | ((units & kSse) != 0 ? avx_of(state) : 0);
   }
 
  private:
@@ -124,7 +128,13 @@ struct Mode {
     if ((state.cr0 & (kEm | kTs)) != 0 || (state.fx.mxcsr & kMxcsrReserved) != 0) return 0;
     const bool x87 = (state.fx.status & kX87Summary) == 0, sse = (state.cr4 & kOsFxsr) != 0;
     const bool traps = (state.fx.control & kX87Masks) != kX87Masks || (state.fx.mxcsr & kSseMasks) != kSseMasks;
-    return (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps && (x87 || sse) ? kTraps : 0);
+    return (x87 ? kX87 : 0) | (sse ? kSse | avx_of(state) : 0) | (traps && (x87 || sse) ? kTraps : 0);
+  }
+  // Beyond what SSE wants.
+  [[gnu::always_inline]] static Key avx_of(const CpuState& state) {
+    constexpr u64 kOsXsave = u64{1} << 18, kStates = 6;
+    const bool enabled = (state.cr4 & kOsXsave) != 0 && (state.xcr0 & kStates) == kStates;
+    return enabled && !state.mode.real_or_v86() ? kAvx : 0;
   }
 
   static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,

@@ -78,6 +78,10 @@ class IrBuilder {
     return get<W>(kIndex);
   }
   template <class W>
+  Value<W> load(VexRegister<W>) {
+    return get<W>(insn_.vex_register);
+  }
+  template <class W>
   Value<W> load(Immediate<W>) {
     if (insn_.patched_immediate()) {
       ir_.patched = &insn_.immediate;
@@ -120,6 +124,10 @@ class IrBuilder {
   template <class W, u8 kIndex>
   void store(FixedRegister<W, kIndex>, Value<W> v) {
     set<W>(kIndex, v);
+  }
+  template <class W>
+  void store(VexRegister<W>, Value<W> v) {
+    set<W>(insn_.vex_register, v);
   }
   template <class W>
   void store(Memory<W>, Value<W> v) {
@@ -230,6 +238,19 @@ class IrBuilder {
   RELIC86_IR_BINARY(btc, Btc)
   RELIC86_IR_BINARY(bsf, Bsf)
   RELIC86_IR_BINARY(bsr, Bsr)
+  RELIC86_IR_BINARY(bzhi, Bzhi)
+  RELIC86_IR_BINARY(bextr, Bextr)
+  RELIC86_IR_BINARY(sarx, Sarx)
+  RELIC86_IR_BINARY(shlx, Shlx)
+  RELIC86_IR_BINARY(shrx, Shrx)
+  RELIC86_IR_BINARY(pdep, Pdep)
+  RELIC86_IR_BINARY(pext, Pext)
+  RELIC86_IR_UNARY(tzcnt, Tzcnt)
+  RELIC86_IR_UNARY(lzcnt, Lzcnt)
+  RELIC86_IR_UNARY(popcnt, Popcnt)
+  RELIC86_IR_UNARY(blsr, Blsr)
+  RELIC86_IR_UNARY(blsmsk, Blsmsk)
+  RELIC86_IR_UNARY(blsi, Blsi)
   RELIC86_IR_UNARY(neg, Neg)
   RELIC86_IR_UNARY(inc, Inc)
   RELIC86_IR_UNARY(dec, Dec)
@@ -274,6 +295,20 @@ class IrBuilder {
   IrPair<Value<W>> idiv(Value<W> high, Value<W> low, Value<W> divisor) {
     if (sizeof(W) == 1) refuse();
     return halves<W>(add_node({.op = Op::Idiv, .size = sizeof(W), .a = high.node, .b = low.node, .c = divisor.node}));
+  }
+  template <class W>
+  Value<W> rorx(Value<W> a, Immediate<u8>) {
+    if (insn_.patched_immediate()) refuse();
+    const u64 count = insn_.immediate & (8 * sizeof(W) - 1);
+    return value<W>({.op = Op::Rorx, .size = sizeof(W), .a = a.node, .immediate = count});
+  }
+  template <class W>
+  IrPair<Value<W>> mulx(Value<W> a) {
+    return halves<W>(add_node({.op = Op::Mulx, .size = sizeof(W), .a = a.node}));
+  }
+  // 32-bit code is in protected mode.
+  void check_vex() {
+    if (!mode_.code32) add_node({.op = Op::CheckProtected, .size = 2});
   }
   Value<u64> byte_swap(Value<u64> a) { return value<u64>({.op = Op::ByteSwap, .size = 8, .a = a.node}); }
   Value<u32> byte_swap(Value<u32> a) { return value<u32>({.op = Op::ByteSwap, .size = 4, .a = a.node}); }

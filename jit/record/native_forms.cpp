@@ -1,5 +1,6 @@
 #include "jit/record/native_forms.h"
 
+#include <string_view>
 #include <vector>
 
 #include "cpu/instruction_table.h"
@@ -19,6 +20,7 @@ Special special_of(UnitShape shape) {
     case kShapeLoadMxcsr: return Special::LoadMxcsr;
     case kShapeInitialise: return Special::Initialise;
     case kShapeEmptyMmx: return Special::EmptyMmx;
+    case kShapeZeroUpper: return Special::ZeroUpper;
     default: return Special::None;
   }
 }
@@ -28,19 +30,30 @@ NativeForm form_of(const InstructionRow& row) {
   const auto has = [shape](UnitShapeBits bit) { return (shape & bit) != 0; };
   const auto prefixed = [&row](u32 match) { return (row.match & match) != 0; };
   NativeForm form;
-  form.unit = has(kShapeX87) ? Unit::X87 : has(kShapeMmx) ? Unit::Mmx : has(kShapeSse) ? Unit::Sse : Unit::None;
+  form.unit = has(kShapeX87)   ? Unit::X87
+              : has(kShapeMmx) ? Unit::Mmx
+              : has(kShapeSse) ? Unit::Sse
+              : has(kShapeAvx) ? Unit::Avx
+                               : Unit::None;
   form.special = special_of(shape);
   form.bytes = shape & kShapeBytes;
   form.aligned = has(kShapeAligned);
   form.store = has(kShapeStore);
   form.general_rm = has(kShapeGeneralRm);
   form.general_reg = has(kShapeGeneralReg);
-  form.immediate = has(kShapeImmediate);
+  form.immediate = has(kShapeImmediate) || (has(kShapeAvx) && row.immediate != ImmediateKind::None);
   form.compares = has(kShapeCompares);
   form.tracked = has(kShapeTracked);
   form.status_to_ax = has(kShapeStatusToAx);
   form.traps = has(kShapeTraps);
   form.prefix = prefixed(kMatch66) ? 0x66 : prefixed(kMatchF3) ? 0xF3 : prefixed(kMatchF2) ? 0xF2 : 0;
+  form.vex = has(kShapeAvx);
+  form.vex_w = prefixed(kMatchW1);
+  form.length = has(kShapeLength);
+  form.writes_vector = form.vex && !form.store && !form.general_reg && !form.compares && form.special == Special::None;
+  form.doubles = has(kShapeDoubles);
+  form.by_w = has(kShapeByW);
+  form.fourth = form.vex && std::string_view(row.operands).find("Lx") != std::string_view::npos;
   form.map = row.map;
   form.opcode = row.opcode;
   form.modrm = row.modrm;
@@ -61,6 +74,9 @@ const std::vector<NativeForm>& forms() {
 const NativeForm* native_form(const Insn& insn, const Mode& mode) {
   if (insn.row == kNoRow) return nullptr;
   const NativeForm& form = forms()[insn.row];
+  // What a call of the handler leaves in the flags is not the host's comparison, of which operands that are not
+  // fetched by themselves may become one.
+  if (form.compares && native_bytes(form, insn) > kFetchedBytes) return nullptr;
   // FCOMI leaves the flags alone when its unmasked exception comes: the host's flags are not the guest's then.
   if (mode.traps && form.unit == NativeForm::Unit::X87 && form.compares) return nullptr;
   switch (form.unit) {
@@ -69,8 +85,21 @@ const NativeForm* native_form(const Insn& insn, const Mode& mode) {
     case Unit::Mmx:
       return mode.x87 && (instruction_table()[insn.row].feature < Feature::Sse || mode.sse) ? &form : nullptr;
     case Unit::Sse: return mode.sse ? &form : nullptr;
+    // Which alignment a vector of 32 bytes wants with EFLAGS.AC is the handler's to know.
+    case Unit::Avx: return mode.avx && !(mode.aligned && insn.memory()) ? &form : nullptr;
   }
   return nullptr;
+}
+
+u8 native_bytes(const NativeForm& form, const Insn& insn) {
+  if (!insn.memory()) return 0;
+  unsigned bytes = form.bytes;
+  if (form.doubles && insn.vector256()) bytes *= 2;
+  if (form.general_rm && insn.operand64()) {
+    constexpr unsigned kDoubleword = 4;  // MOVD and the conversions from integers
+    if (form.vex ? form.by_w : bytes == kDoubleword) bytes *= 2;
+  }
+  return static_cast<u8>(bytes);
 }
 
 u16 x87_opcode(const Insn& insn) {

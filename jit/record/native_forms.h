@@ -8,7 +8,7 @@
 namespace relic86::jit {
 
 struct NativeForm {
-  enum class Unit : u8 { None, X87, Mmx, Sse } unit = Unit::None;
+  enum class Unit : u8 { None, X87, Mmx, Sse, Avx } unit = Unit::None;
   enum class Special : u8 {
     None,
     Nothing,      // nothing is left to do: fences, hints
@@ -17,6 +17,7 @@ struct NativeForm {
     LoadMxcsr,    // LDMXCSR
     Initialise,   // FNINIT
     EmptyMmx,     // EMMS
+    ZeroUpper,    // VZEROUPPER
   } special = Special::None;
   u8 bytes = 0;               // of a memory operand
   bool aligned = false;       // the operand must be (16 bytes)
@@ -28,6 +29,15 @@ struct NativeForm {
   bool tracked = false;       // FIP, FCS, FOP and FDP, FDS point to it afterwards (SDM 1 8.1.8)
   bool status_to_ax = false;  // FNSTSW AX
   bool traps = false;         // raises exceptions, or meets a pending one
+  // With a VEX prefix: W as the row wants it (else the general operand says), whether L counts, and whether a vector
+  // register is written, all of whose bits change.
+  bool vex = false;
+  bool vex_w = false;
+  bool length = false;
+  bool writes_vector = false;
+  bool doubles = false;  // with L the operand in memory has twice as many bytes
+  bool fourth = false;   // the immediate's upper half names a register
+  bool by_w = false;     // W makes the general operand one of eight bytes
   // The encoding: mandatory prefix (0: none), opcode map, opcode, whether a ModRM byte follows.
   u8 prefix = 0;
   OpcodeMap map = OpcodeMap::OneByte;
@@ -35,8 +45,14 @@ struct NativeForm {
   bool modrm = false;
 };
 
+// Operands in memory of up to so many bytes are fetched by themselves where the fast path does not reach them.
+inline constexpr unsigned kFetchedBytes = 8;
+
 // Null: the instruction is not of this kind, or the mode does not allow it.
 const NativeForm* native_form(const Insn& insn, const Mode& mode);
+
+// Of the instruction's operand in memory, 0 if it has none.
+u8 native_bytes(const NativeForm& form, const Insn& insn);
 
 // FOP: the low bits of the escape byte and the ModRM byte.
 u16 x87_opcode(const Insn& insn);

@@ -2,6 +2,7 @@
 
 #include "cpu/instruction_table.h"
 #include "cpu/semantics/arithmetic.h"
+#include "cpu/semantics/bits.h"
 #include "cpu/semantics/branches.h"
 #include "cpu/semantics/moves.h"
 #include "cpu/semantics/shifts.h"
@@ -51,15 +52,19 @@ void record_native(InsnIr& ir, const InstructionRow& row) {
   const NativeForm& form = *ir.native;
   const Insn& insn = *ir.insn;
   constexpr u8 kCompare = 0xC2, kPredicates = 7;  // CMPPS and its like: hosts with AVX know others
-  const u8 immediate = static_cast<u8>(row.opcode == kCompare ? insn.immediate & kPredicates : insn.immediate);
-  const bool wide = insn.operand64() && (form.general_rm || form.general_reg);
-  ir.operands = {insn.reg, insn.rm, immediate, wide, x87_opcode(insn)};
+  u8 immediate = static_cast<u8>(row.opcode == kCompare && !form.vex ? insn.immediate & kPredicates : insn.immediate);
+  bool wide = insn.operand64() && (form.general_rm || form.general_reg);
+  if (form.vex) {
+    wide = form.vex_w || (form.by_w && insn.operand64());
+    // The upper half of an immediate may name a register, one of eight outside of 64-bit code.
+    if (form.fourth && !insn.code64()) immediate &= 0x7F;
+  }
+  ir.operands = {
+      insn.reg, insn.rm, immediate, wide, x87_opcode(insn), insn.vex_register, form.length && insn.vector256()};
   if (insn.memory()) {
     const u16 address = 0;
     ir.nodes.push_back(address_of(ir));
-    // MOVD and the conversions from integers.
-    constexpr u8 kDoubleword = 4;
-    const u8 size = form.general_rm && form.bytes == kDoubleword && insn.operand64() ? u8{8} : form.bytes;
+    const u8 size = native_bytes(form, insn);
     ir.nodes.push_back({.op = form.store ? Op::NativeStore : Op::NativeLoad, .size = size, .a = address});
   } else {
     ir.nodes.push_back({.op = Op::NativeRegister});

@@ -9,6 +9,9 @@ namespace relic86::jit {
 
 inline constexpr unsigned kSlots = 192;
 
+// AsInState: CpuState::ymm_high, which is zero; Used: whatever they are; Cleared: zero.
+enum class Upper : u32 { AsInState, Used, Cleared };
+
 struct EngineArea {
   // The home of the guest's flags between blocks (jit/runtime/flags.h): a full step and, behind it, an INC or DEC. Both
   // descriptors 0: CpuState::flags holds.
@@ -36,6 +39,9 @@ struct EngineArea {
   // home_operand and home_partial_result of steps of eight bytes; the third operand is a number of four.
   u64 home_wide[3] = {};
   u64 home_partial_wide = 0;
+  // While units is 1: what bits 255:128 of the host's YMM registers are, the guest's. CpuState::ymm_high is stale but
+  // for Upper::AsInState.
+  u32 upper = 0;
   // FIP and FDP of 64-bit code while the host's units hold the guest's registers: one store each, which FXSAVE's layout
   // would make two of. CpuState::fx has them whenever C++ runs.
   u64 long_fip = 0, long_fdp = 0;

@@ -67,6 +67,14 @@ void run_step(Cpu& cpu, Op op, bool from_result, u64 a_raw, u64 b_raw, u64 c_raw
     case Op::Bt: builder.bt(a, b); break;
     case Op::Bsf: builder.bsf(a, b); break;
     case Op::Bsr: builder.bsr(a, b); break;
+    case Op::Tzcnt: builder.tzcnt(a); break;
+    case Op::Lzcnt: builder.lzcnt(a); break;
+    case Op::Popcnt: builder.popcnt(a); break;
+    case Op::Blsr: builder.blsr(a); break;
+    case Op::Blsmsk: builder.blsmsk(a); break;
+    case Op::Blsi: builder.blsi(a); break;
+    case Op::Bzhi: builder.bzhi(a, b); break;
+    case Op::Bextr: builder.bextr(a, b); break;
     case Op::SetCarry: builder.set_carry(a_raw != 0); break;
     case Op::SetZero: flags.set_eflags((flags.eflags() & ~u32{kZF}) | (a_raw != 0 ? u32{kZF} : 0u)); break;
     case Op::Literal: flags.set_eflags(static_cast<u32>(a_raw) & (kZF | kPF | kCF)); break;

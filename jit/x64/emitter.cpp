@@ -190,6 +190,21 @@ void Emitter::node(u16 id) {
     case Op::Btc: bit_test(id); break;
     case Op::Bsf:
     case Op::Bsr: bit_scan(id); break;
+    case Op::Tzcnt:
+    case Op::Lzcnt:
+    case Op::Popcnt:
+    case Op::Blsr:
+    case Op::Blsmsk:
+    case Op::Blsi:
+    case Op::Bzhi:
+    case Op::Bextr:
+    case Op::Sarx:
+    case Op::Shlx:
+    case Op::Shrx:
+    case Op::Pdep:
+    case Op::Pext: bit_operation(id); break;
+    case Op::Rorx: rotate_without_flags(id); break;
+    case Op::Mulx: multiply_without_flags(id); break;
     case Op::ByteSwap:
     case Op::NextInstruction: plain(id); break;
     case Op::SetCarry: set_carry(id); break;

@@ -6,12 +6,13 @@
 //   emitter_registers.cpp   R8 to R15
 //   emitter_memory.cpp      loads, stores, stack
 //   emitter_arithmetic.cpp  operations
+//   emitter_bits.cpp        counts of bits, BMI1 and BMI2
 //   emitter_flags.cpp       flag steps, conditions, the home
 //   emitter_flag_chains.cpp steps that become one
 //   emitter_branches.cpp    jumps, links, the indirect lookup
 //   emitter_limits.cpp      code whose page may reach over CS's limit
 //   emitter_canonical.cpp   targets and addresses of 64-bit code that may not be canonical
-//   emitter_units.cpp       x87, MMX, SSE
+//   emitter_units.cpp       x87, MMX, SSE, AVX
 //   emitter_strings.cpp     string instructions without a repeat prefix, short runs of MOVS and STOS
 //   emitter_system.cpp      CLI, STI, PUSHF, POPF, descriptor tables' registers, reads of control registers
 //   emitter_unit_flags.cpp  CLTS, LMSW, MOV to CR0
@@ -25,6 +26,7 @@
 #include <vector>
 
 #include "jit/analyse/flag_analysis.h"
+#include "jit/runtime/engine_area.h"
 #include "jit/runtime/flag_records.h"
 #include "jit/runtime/translation.h"
 #include "jit/x64/registers.h"
@@ -209,6 +211,11 @@ class Emitter {
   void divide(u16 id);
   void bit_test(u16 id);
   void bit_scan(u16 id);
+  // Counts of bits, BMI (emitter_bits.cpp)
+  void bit_operation(u16 id);
+  void rotate_without_flags(u16 id);
+  void multiply_without_flags(u16 id);
+  bool rebuild_bits(const FlagStep& step);
   void extend(u16 id);
   void select(u16 id);
   void truth(u16 id);
@@ -310,7 +317,7 @@ class Emitter {
   void cold();
   void read_time(ExitPoint* exit);
 
-  // --- x87, MMX, SSE (emitter_units.cpp) ---
+  // --- x87, MMX, SSE, AVX (emitter_units.cpp) ---
   void native();
   void hold_units();
   void native_memory();
@@ -324,6 +331,9 @@ class Emitter {
   void load_general();
   void store_general();
   void encode_opcode(unsigned rex);
+  void encode_vex(unsigned rex);
+  void note_upper(Upper upper);
+  void zero_upper();
   void capture_comparison();
   void point_x87_here();
   void point_data_here(unsigned segment);
@@ -471,8 +481,9 @@ class Emitter {
   u16 first_step_ = 0;
   u32 next_slot_ = 0;
   bool home_current_ = true;  // the home holds everything
-  u8 general_ = 0;           // temporary that stands for the present instruction's general register, 0 if it needs none
-  bool units_held_ = false;  // from here on the host's units hold the guest's registers
+  u8 general_ = 0;  // temporary that stands for the present instruction's general register, 0 if it needs none
+  bool upper_noted_ = false;               // EngineArea::upper says that upper halves are used
+  bool units_held_ = false;                // from here on the host's units hold the guest's registers
   std::size_t x87_pending_ = 0;            // 1 + the x87 instruction to which FIP, FCS and FOP do not yet point
   unsigned data_segment_ = kSegmentCount;  // FDS names this one, if any
   std::vector<ExitPoint*> trap_exits_;     // by instruction; null: the host does not trap there

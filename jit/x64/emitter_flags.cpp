@@ -175,6 +175,14 @@ bool Emitter::rebuild(const FlagStep& step, u32 mask) {
       a_.emit(step.op == Op::Adc ? x86::Inst::kIdAdc : x86::Inst::kIdSbb, left, right_operand(step.b, bytes));
       host_flags(kArithmeticFlags);
       return true;
+    case Op::Tzcnt:
+    case Op::Lzcnt:
+    case Op::Popcnt:
+    case Op::Blsr:
+    case Op::Blsmsk:
+    case Op::Blsi:
+    case Op::Bzhi:
+    case Op::Bextr: return rebuild_bits(step);
     default: return false;
   }
 }

@@ -68,16 +68,18 @@ void Emitter::unit_flags(u16 id) {
   a_.test(change, kUnusable);
   a_.jz(same);
   Mode after = mode_;
-  after.x87 = after.sse = after.traps = false;
+  after.x87 = after.sse = after.avx = after.traps = false;
   enter_next_in(after);
   a_.bind(usable);
   // What the units' registers say is in memory.
   constexpr i32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsr = static_cast<i32>(0xFFFF0000u);
-  constexpr i32 kOsFxsr = 1 << 9;
+  constexpr i32 kOsFxsr = 1 << 9, kOsXsave = 1 << 18;
   const auto fx = [this](std::size_t field, u32 bytes) { return state(offsetof(CpuState, fx) + field, bytes); };
   const Label traps = a_.newLabel(), waiting = a_.newLabel();
   a_.cmp(area(offsetof(EngineArea, units)), 0);
   a_.jne(slow);
+  a_.test(state(offsetof(CpuState, cr4), 4), kOsXsave);  // whether AVX is enabled is the handler's to say
+  a_.jnz(slow);
   a_.test(fx(offsetof(FxState, status), 1), kX87Summary);
   a_.jnz(waiting);
   a_.test(fx(offsetof(FxState, mxcsr), 4), kMxcsr);

@@ -1,6 +1,6 @@
-// x87, MMX and SSE instructions: the host's units hold the guest's registers and carry the guest's instructions out as
-// they are. The first such instruction of a block sees to it that they do (the block before usually has); calls into
-// C++ save them and bring them back if the block goes on to use them.
+// x87, MMX, SSE and AVX instructions: the host's units hold the guest's registers and carry the guest's instructions
+// out as they are. The first such instruction of a block sees to it that they do (the block before usually has); calls
+// into C++ save them and bring them back if the block goes on to use them.
 #include "base/assert.h"
 #include "cpu/semantics/condition.h"
 #include "jit/record/native_forms.h"
@@ -64,7 +64,9 @@ void Emitter::trap_here() {
 }
 
 bool Emitter::may_wait() const {
-  return trap_exits_[index_] != nullptr && insn().native->unit != NativeForm::Unit::Sse;
+  using Unit = NativeForm::Unit;
+  const Unit unit = insn().native->unit;
+  return trap_exits_[index_] != nullptr && unit != Unit::Sse && unit != Unit::Avx;
 }
 
 // Before a slow access of an x87 or MMX instruction, which may fault or fill a TLB entry: a pending exception goes
@@ -91,8 +93,10 @@ void Emitter::native() {
       a_.movd(kAddress.r32(), x86::mm0);  // TOP becomes 0 on hosts where EMMS leaves it
       a_.emms();
       return;
+    case Special::ZeroUpper: zero_upper(); return;
     default: break;
   }
+  if (form.writes_vector && insn().operands.vector256) note_upper(Upper::Used);
   load_general();
   if (insn().nodes.back().a != kNoValue) {
     native_memory();
@@ -126,7 +130,7 @@ void Emitter::native_memory() {
   }
   const Label slow = a_.newLabel(), done = a_.newLabel(), join = a_.newLabel();
   const unsigned bytes = access.size;
-  const bool fetched = !form.store && bytes <= 8;
+  const bool fetched = !form.store && bytes <= kFetchedBytes;
   ExitPoint* exit = nullptr;
   if (fetched) {
     exit = access_exit(AddressForm::Operand, bytes, segment);
@@ -237,12 +241,52 @@ void Emitter::initialise_x87() {
 void Emitter::encode_opcode(unsigned rex) {
   trap_here();
   const NativeForm& form = *insn().native;
+  if (form.vex) return encode_vex(rex);
   if (form.prefix != 0) a_.db(form.prefix);
   if (rex != 0) a_.db(static_cast<u8>(0x40 | rex));
   if (form.map != OpcodeMap::OneByte) a_.db(0x0F);
   if (form.map == OpcodeMap::Escape38) a_.db(0x38);
   if (form.map == OpcodeMap::Escape3A) a_.db(0x3A);
   a_.db(form.opcode);
+}
+
+// The VEX prefix, of two bytes where that is enough, and the opcode (SDM 2 2.3.5). rex: as of a REX prefix.
+void Emitter::encode_vex(unsigned rex) {
+  constexpr unsigned kW = 8, kX = 2, kB = 1;
+  const NativeForm& form = *insn().native;
+  const NativeOperands& i = insn().operands;
+  const unsigned implied = form.prefix == 0x66 ? 1 : form.prefix == 0xF3 ? 2 : form.prefix == 0xF2 ? 3 : 0;
+  const unsigned map = static_cast<unsigned>(form.map) - static_cast<unsigned>(OpcodeMap::VexTwoByte) + 1;
+  const unsigned last = (~u32{i.vex} & 15) << 3 | (i.vector256 ? 4u : 0u) | implied;
+  const unsigned inverted = (~rex & 7) << 5;  // R, X, B
+  if (map == 1 && (rex & (kW | kX | kB)) == 0) {
+    a_.db(0xC5);
+    a_.db(static_cast<u8>((inverted & 0x80) | last));
+  } else {
+    a_.db(0xC4);
+    a_.db(static_cast<u8>(inverted | map));
+    a_.db(static_cast<u8>(((rex & kW) != 0 ? 0x80u : 0u) | last));
+  }
+  a_.db(form.opcode);
+}
+
+// No flags change.
+void Emitter::note_upper(Upper upper) {
+  if (upper == Upper::Used && upper_noted_) return;
+  upper_noted_ = upper == Upper::Used;
+  a_.mov(area(offsetof(EngineArea, upper)), static_cast<u32>(upper));
+}
+
+// Outside of 64-bit code the upper halves of eight registers alone.
+void Emitter::zero_upper() {
+  if (mode_.code64) {
+    note_upper(Upper::Cleared);
+    a_.vzeroupper();
+    return;
+  }
+  constexpr u32 kRegisters = 8;
+  note_upper(Upper::Used);
+  for (u32 i = 0; i < kRegisters; ++i) a_.vmovaps(x86::xmm(i), x86::xmm(i));
 }
 
 // The guest's general register that the instruction names; kNoRegister: none.

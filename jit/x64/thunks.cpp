@@ -49,6 +49,64 @@ constexpr LongPointer kLongPointers[] = {
     {offsetof(EngineArea, long_fip), offsetof(FxState, instruction), offsetof(FxState, instruction_high)},
     {offsetof(EngineArea, long_fdp), offsetof(FxState, data), offsetof(FxState, data_high)}};
 
+x86::Mem upper_half(u32 number, u32 bytes) {
+  return state_field(offsetof(CpuState, ymm_high) + number * sizeof(FxState::Slot), bytes);
+}
+constexpr u32 kVectors = std::tuple_size_v<decltype(CpuState::ymm_high)>;
+
+void set_upper(x86::Assembler& a, Upper upper) {
+  a.mov(area_field(offsetof(EngineArea, upper), 4), static_cast<u32>(upper));
+}
+
+// Bits 255:128 of the YMM registers go to CpuState. Those of the host are zero afterwards, as C++ wants them: else its
+// SSE instructions are slow on some hosts. Of these registers nothing is kept. The flags change.
+void save_upper(x86::Assembler& a) {
+  const Label cleared = a.newLabel(), done = a.newLabel();
+  a.cmp(area_field(offsetof(EngineArea, upper), 4), static_cast<u32>(Upper::Used));
+  a.jb(done);
+  a.ja(cleared);
+  for (u32 i = 0; i < kVectors; ++i) a.vextractf128(upper_half(i, 16), x86::ymm(i), 1);
+  a.vzeroupper();
+  a.jmp(done);
+  a.bind(cleared);
+  a.vxorps(x86::xmm0, x86::xmm0, x86::xmm0);
+  for (u32 i = 0; i < kVectors; i += 2) a.vmovups(upper_half(i, 32), x86::ymm0);
+  a.vzeroupper();
+  set_upper(a, Upper::AsInState);
+  a.bind(done);
+}
+
+// Who goes on with the guest's registers: a block that has just begun to use them, or one that goes on after a call,
+// and does not say once more that it uses upper halves.
+enum class User : u8 { Anew, Again };
+
+// The x87 and SSE registers, and the upper halves if XCR0 lets the guest use them: as a rule they are zero. The flags
+// change.
+void restore_vectors(x86::Assembler& a, User user) {
+  constexpr u32 kAvxState = 4;
+  const Label zero = a.newLabel(), used = a.newLabel(), done = a.newLabel();
+  a.test(state_field(offsetof(CpuState, xcr0), 4), kAvxState);
+  a.jz(zero);
+  if (user == User::Again) {
+    a.cmp(area_field(offsetof(EngineArea, upper), 4), static_cast<u32>(Upper::Used));
+    a.je(used);
+  }
+  a.vmovups(x86::ymm0, upper_half(0, 32));
+  for (u32 i = 2; i < kVectors; i += 2) a.vorps(x86::ymm0, x86::ymm0, upper_half(i, 32));
+  a.vptest(x86::ymm0, x86::ymm0);
+  a.vzeroupper();
+  a.jz(zero);
+  a.bind(used);
+  a.fxrstor(fx_field(0, 512));
+  for (u32 i = 0; i < kVectors; ++i) a.vinsertf128(x86::ymm(i), x86::ymm(i), upper_half(i, 16), 1);
+  set_upper(a, Upper::Used);
+  a.jmp(done);
+  a.bind(zero);
+  a.fxrstor(fx_field(0, 512));
+  set_upper(a, Upper::AsInState);
+  a.bind(done);
+}
+
 // Skips what 64-bit code alone needs. The flags change.
 Label unless_code64(x86::Assembler& a) {
   const Label skip = a.newLabel();
@@ -59,7 +117,7 @@ Label unless_code64(x86::Assembler& a) {
 
 // The guest's x87 and SSE registers go to CpuState, the host's conventions are restored. The general registers are in
 // CpuState already. FIP to FDS, FOP and the mask of MXCSR are ours, whatever the host's FXSAVE makes of them.
-void save_units(x86::Assembler& a) {
+void save_units(x86::Assembler& a, bool avx) {
   const Label none = a.newLabel(), clean = a.newLabel(), reset = a.newLabel();
   a.cmp(area_field(offsetof(EngineArea, units), 4), 0);
   a.je(none);
@@ -80,6 +138,7 @@ void save_units(x86::Assembler& a) {
   a.mov(fx_field(offsetof(FxState, data), 8), x86::rcx);
   a.mov(fx_field(offsetof(FxState, opcode), 2), x86::dx);
   a.mov(fx_field(offsetof(FxState, mxcsr_mask), 4), x86::ebx);
+  if (avx) save_upper(a);
   a.mov(area_field(offsetof(EngineArea, units), 4), 0);
   a.ldmxcsr(area_field(offsetof(EngineArea, host_mxcsr), 4));
   a.cmp(fx_field(offsetof(FxState, tags), 1), 0);
@@ -92,8 +151,12 @@ void save_units(x86::Assembler& a) {
   a.bind(none);
 }
 // kAddress changes.
-void load_units(x86::Assembler& a) {
-  a.fxrstor(fx_field(0, 512));
+void load_units(x86::Assembler& a, bool avx, User user) {
+  if (avx) {
+    restore_vectors(a, user);
+  } else {
+    a.fxrstor(fx_field(0, 512));
+  }
   a.mov(area_field(offsetof(EngineArea, units), 4), 1);
   const Label narrow = unless_code64(a);
   for (const LongPointer& pointer : kLongPointers) {
@@ -121,7 +184,7 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
     a.mov(area_field(offsetof(EngineArea, saved_temporaries) + i * 8), sized(kTemporaries[i], 8));
   }
   a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
-  save_units(a);
+  save_units(a, helpers.avx);
   a.sub(x86::rsp, 8);
   a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
   a.mov(x86::rsi, kAddress);
@@ -137,7 +200,7 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
   const Label keep = a.newLabel();
   a.cmp(x86::Mem(kAddress, static_cast<i32>(offsetof(ExitPoint, units)), 1), 0);
   a.je(keep);
-  load_units(a);
+  load_units(a, helpers.avx, User::Again);
   a.bind(keep);
   a.mov(kRemaining, state_field(offsetof(CpuState, remaining)));
   for (unsigned i = 0; i < std::size(kTemporaries); ++i) {
@@ -150,7 +213,7 @@ void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const L
 void emit_departure(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& leave_spilled) {
   spill(a);
   a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
-  save_units(a);
+  save_units(a, helpers.avx);
   a.mov(x86::rdi, reinterpret_cast<u64>(helpers.context));
   a.mov(x86::rsi, kAddress);
   a.mov(x86::rax, reinterpret_cast<u64>(helper));
@@ -414,7 +477,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const std::size_t leave_at = a.offset();
   spill(a);
   a.mov(state_field(offsetof(CpuState, remaining)), kRemaining);
-  save_units(a);
+  save_units(a, helpers.avx);
   a.bind(leave_spilled);
   a.mov(area_field(offsetof(EngineArea, exit_point)), kAddress);
   a.mov(x86::rsp, area_field(offsetof(EngineArea, host_stack)));
@@ -423,7 +486,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   a.ret();
 
   const std::size_t load_units_at = a.offset();
-  load_units(a);
+  load_units(a, helpers.avx, User::Anew);
   a.ret();
 
   const std::size_t depart_at = a.offset();

@@ -34,6 +34,7 @@ struct Helpers {
   Helper port = nullptr, ported = nullptr;
   ExitPoint* no_frame = nullptr;  // an exit of kind Indirect of no block
   const KnownDescriptor* known = nullptr;
+  bool avx = false;           // the host's AVX unit may be used
   ClockLine* line = nullptr;  // guest time may follow it; null: `time` is always called
 };
 

@@ -12,7 +12,8 @@ class LongMachine : public CpuTestMachine {
   static constexpr u64 kCode = 0x1000, kHigh = 0xFFFFFF8000000000;
   static constexpr u32 kTop = 0x800000;
 
-  explicit LongMachine(const char* model = "qemu64") : CpuTestMachine(model) {
+  explicit LongMachine(const char* model = "qemu64") : LongMachine(make_cpu_model(model).value()) {}
+  explicit LongMachine(const CpuModel& model) : CpuTestMachine(model) {
     flat32(kCode);
     poke<u64>(kTop, (kTop + 0x1000) | 7);
     poke<u64>(kTop + 511 * 8, (kTop + 0x1000) | 7);

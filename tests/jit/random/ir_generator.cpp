@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "jit/x64/host_instructions.h"
+
 namespace relic86::jit {
 
 u32 IrGenerator::number() {
@@ -104,6 +106,7 @@ Op IrGenerator::operation(Slot a, Slot b, Slot c, u8 size, bool with_flags) {
     const OpInfo& row = info(op);
     if (row.result != Kind::Value || row.operands[0] != a || row.operands[1] != b || row.operands[2] != c) continue;
     if (row.has(kOpFaults) || row.reg != RegisterUse::None || (row.sizes >> size & 1) == 0) continue;
+    if (op >= Op::Tzcnt && !x64::host_has_bit_instructions()) continue;
     if ((row.flags_defined != 0) == with_flags) fitting.push_back(op);
   }
   return fitting[below(static_cast<u32>(fitting.size()))];
@@ -272,6 +275,30 @@ void IrGenerator::bits() {
     add({.op = Op::Store, .size = size, .a = place, .b = changed});
   }
   flags_killed_ = kCF;
+}
+
+// BMI2's operations without flags.
+void IrGenerator::bit_fields() {
+  if (!x64::host_has_bit_instructions()) return move();
+  const u8 size = mode_.code64 && one_in(2) ? 8 : 4, reg = any_register(size);
+  const u16 right = value(size, true);
+  switch (below(3)) {
+    case 0: {
+      const u16 pair = add({.op = Op::Mulx, .size = size, .a = right});
+      const u16 low = add({.op = Op::Low, .size = size, .a = pair}),
+                high = add({.op = Op::High, .size = size, .a = pair});
+      set(size, any_register(size), low);
+      set(size, reg, high);
+      break;
+    }
+    case 1: set(size, reg, add({.op = Op::Rorx, .size = size, .a = right, .immediate = below(8u * size)})); break;
+    default: {
+      const Op op = operation(Slot::Value, Slot::Value, Slot::None, size, false);
+      const u16 left = value(size, nodes_[right].op != Op::Load);
+      set(size, reg, add({.op = op, .size = size, .a = left, .b = right}));
+      break;
+    }
+  }
 }
 
 void IrGenerator::stack() {
@@ -475,11 +502,11 @@ void IrGenerator::branch(u32 begin, u32 length, bool last) {
 
 GeneratedBlock IrGenerator::block(unsigned instructions) {
   constexpr void (IrGenerator::*kKinds[])() = {
-      &IrGenerator::arithmetic, &IrGenerator::arithmetic, &IrGenerator::compare,     &IrGenerator::unary,
-      &IrGenerator::shift,      &IrGenerator::move,       &IrGenerator::move,        &IrGenerator::extend,
-      &IrGenerator::multiply,   &IrGenerator::divide,     &IrGenerator::bits,        &IrGenerator::stack,
-      &IrGenerator::stack,      &IrGenerator::condition,  &IrGenerator::condition,   &IrGenerator::flags,
-      &IrGenerator::exchange,   &IrGenerator::string,     &IrGenerator::double_shift};
+      &IrGenerator::arithmetic, &IrGenerator::arithmetic, &IrGenerator::compare,      &IrGenerator::unary,
+      &IrGenerator::shift,      &IrGenerator::move,       &IrGenerator::move,         &IrGenerator::extend,
+      &IrGenerator::multiply,   &IrGenerator::divide,     &IrGenerator::bits,         &IrGenerator::stack,
+      &IrGenerator::stack,      &IrGenerator::condition,  &IrGenerator::condition,    &IrGenerator::flags,
+      &IrGenerator::exchange,   &IrGenerator::string,     &IrGenerator::double_shift, &IrGenerator::bit_fields};
   constexpr u32 kLongest = 7;  // bytes
   GeneratedBlock made;
   made.ir.code32 = mode_.code32;

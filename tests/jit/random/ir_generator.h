@@ -58,6 +58,7 @@ class IrGenerator {
   void multiply();
   void divide();
   void bits();
+  void bit_fields();
   void stack();
   void condition();
   void flags();

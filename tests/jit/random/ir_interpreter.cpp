@@ -121,6 +121,20 @@ bool IrInterpreter::arithmetic_of(const Node& n, Result& result) {
     case Op::Btc: out(b.btc(x, y)); return true;
     case Op::Bsf: out(b.bsf(x, y)); return true;
     case Op::Bsr: out(b.bsr(x, y)); return true;
+    case Op::Tzcnt: out(b.tzcnt(x)); return true;
+    case Op::Lzcnt: out(b.lzcnt(x)); return true;
+    case Op::Popcnt: out(b.popcnt(x)); return true;
+    case Op::Blsr: out(b.blsr(x)); return true;
+    case Op::Blsmsk: out(b.blsmsk(x)); return true;
+    case Op::Blsi: out(b.blsi(x)); return true;
+    case Op::Bzhi: out(b.bzhi(x, y)); return true;
+    case Op::Bextr: out(b.bextr(x, y)); return true;
+    case Op::Sarx: out(b.sarx(x, y)); return true;
+    case Op::Shlx: out(b.shlx(x, y)); return true;
+    case Op::Shrx: out(b.shrx(x, y)); return true;
+    case Op::Pdep: out(b.pdep(x, y)); return true;
+    case Op::Pext: out(b.pext(x, y)); return true;
+    case Op::Mulx: out_pair(b.mulx(x)); return true;
     case Op::Shld:
       if constexpr (sizeof(W) > 1) out(b.shld(x, y, count3));
       return true;
@@ -265,6 +279,12 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
     case Op::Truncate: result.low = value(n.a) & mask_of(n.size); break;
     case Op::SignExtend: result.low = static_cast<u64>(signed_of(value(n.a), n.reg)) & mask_of(n.size); break;
     case Op::HighHalf: result.low = value(n.a) >> (8 * n.size) & mask_of(n.size); break;
+    case Op::Rorx: {
+      const u64 whole = value(n.a) & mask_of(n.size);
+      const u64 down = n.immediate, up = 8u * n.size - n.immediate;
+      result.low = down == 0 ? whole : (whole >> down | whole << up) & mask_of(n.size);
+      break;
+    }
     case Op::Not: result.low = ~value(n.a) & mask_of(n.size); break;
     case Op::Div:
     case Op::Idiv: return divide(n, result);

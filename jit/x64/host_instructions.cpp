@@ -1,0 +1,12 @@
+#include "jit/x64/host_instructions.h"
+
+#include <asmjit/x86.h>
+
+namespace relic86::jit::x64 {
+
+bool host_has_bit_instructions() {
+  const auto& features = asmjit::CpuInfo::host().features().x86();
+  return features.hasPOPCNT() && features.hasLZCNT() && features.hasBMI() && features.hasBMI2();
+}
+
+}  // namespace relic86::jit::x64

@@ -1,0 +1,9 @@
+// What of the host's instructions translated code may use beyond x86-64's first.
+#pragma once
+
+namespace relic86::jit::x64 {
+
+// POPCNT, LZCNT, BMI1 and BMI2.
+bool host_has_bit_instructions();
+
+}  // namespace relic86::jit::x64
