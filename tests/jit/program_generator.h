@@ -84,9 +84,16 @@ class ProgramGenerator {
   static bool of_units(const InstructionRow& row) {
     return row.feature >= Feature::Fpu && row.feature <= Feature::Ssse3 && row.feature != Feature::Fxsr;
   }
+  // What the host's AVX unit has, counts of bits and BMI.
+  static bool latest(const InstructionRow& row) {
+    const Feature feature = row.feature;
+    const bool bits =
+        feature == Feature::Popcnt || feature == Feature::Lzcnt || feature == Feature::Bmi1 || feature == Feature::Bmi2;
+    return (bits || (row.shape & kShapeAvx) != 0) && (row.traits & kTraitOnly64) == 0;
+  }
   // State from memory mostly unmasks exceptions, which ends a program early.
   bool loads_masks(const InstructionRow& row) {
-    for (const auto name : {"fldcw", "fldenv", "frstor", "ldmxcsr"}) {
+    for (const auto name : {"fldcw", "fldenv", "frstor", "ldmxcsr", "vldmxcsr"}) {
       if (name == std::string_view(row.mnemonic)) return !one_in(focus_ ? 6 : 16);
     }
     return false;
@@ -167,7 +174,8 @@ class ProgramGenerator {
     for (;;) {
       const InstructionRow& row = rows[below(static_cast<u32>(rows.size()))];
       if (focus_ && one_in(2)) {
-        const bool wanted = focus_(row) && (of_units(row) || checks(row) || !excluded(row)) && !loads_masks(row);
+        const bool wanted =
+            focus_(row) && (of_units(row) || latest(row) || checks(row) || !excluded(row)) && !loads_masks(row);
         const bool indirect = (row.traits & kTraitEndsBlock) != 0 && !relative(row);
         if (!wanted || (indirect && !one_in(8))) continue;
         encode(code, row, relative(row), starts);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "cpu/control_bits.h"
 #include "tests/lockstep/random/sequences.h"
 
 namespace relic86 {
@@ -55,6 +56,15 @@ bool units(const InstructionRow& row) {
   return of_feature(row, Feature::Fpu, Feature::Mmx) || of_feature(row, Feature::Sse, Feature::Ssse3);
 }
 
+bool bits(const InstructionRow& row) {
+  const Feature feature = row.feature;
+  return feature == Feature::Popcnt || feature == Feature::Lzcnt || feature == Feature::Bmi1 ||
+         feature == Feature::Bmi2;
+}
+bool vectors(const InstructionRow& row) {
+  return of_feature(row, Feature::Sse, Feature::Sse2) || (row.shape & kShapeAvx) != 0;
+}
+
 constexpr Group kGroups[] = {
     {"integer", any, false, false},
     {"cold", any, true, false},
@@ -66,6 +76,8 @@ constexpr Group kGroups[] = {
     {"mmx", mmx, false, false},
     {"sse", sse, false, false},
     {"units", units, true, true},
+    {"bits", bits, false, false},
+    {"vectors", vectors, true, false},
     {"segments", any, false, false, 2},
     {"compound", compound, true, false},
     {"unmasked", units, true, true, 8, true},
@@ -381,6 +393,15 @@ class Builder {
     if (world_.aligned && !g_.one_in(4)) state.cr0 |= 1u << 18;  // AM
     state.cr0 |= g_.one_in(2) ? 0x20 : 0;                        // NE
     state.cr4 |= 1u << 9 | (g_.one_in(2) ? 1u << 10 : 0u);       // OSFXSR, OSXMMEXCPT
+    if (!g_.one_in(4)) {
+      constexpr u64 kSseStates = 3, kAvxStates = 7;
+      state.cr4 |= kCr4OsXsave;
+      state.xcr0 = g_.one_in(8) ? kSseStates : kAvxStates;
+      for (FxState::Slot& slot : state.ymm_high) {
+        const bool used = g_.one_in(3);
+        for (u8& byte : slot.bytes) byte = used ? static_cast<u8>(g_.number()) : u8{0};
+      }
+    }
     for (const Gpr name : {kEax, kEdx, kEdi}) m_.reg(name) = g_.value();
     FxState& fx = state.fx;
     const bool unmasked = group_.unmasked || g_.one_in(4);
