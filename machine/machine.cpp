@@ -498,7 +498,7 @@ void Machine::deadline_moved_earlier(GuestTime deadline) {
   // In real time a slice is short anyway; an event that is due now ends it.
   if (clock_->deterministic() || deadline <= clock_->now() + kServeInterval) {
     const GuestTime now = clock_->now();
-    running().shorten_slice(deadline <= now ? 0 : clock_->budget(deadline));
+    processors_->shorten_run(deadline <= now ? 0 : clock_->budget(deadline));
   }
 }
 

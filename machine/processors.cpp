@@ -97,21 +97,29 @@ bool Processors::next_turn() {
 ExitReason Processors::run(u64 budget) {
   if (all_.size() == 1) [[likely]]
     return running_->engine().run(budget);
-  // A stop is for the machine to act on before anybody goes on.
-  if ((running_->cpu().state().pending & kPendingStop) != 0) return ExitReason::Stopped;
-  for (unsigned tried = 0; tried < count(); tried++) {
+  const u64 begun = instruction_count();
+  run_end_ = budget > ~u64{0} - begun ? ~u64{0} : begun + budget;
+  for (unsigned turns = 0; turns < kTurnsAtOnce; turns++) {
+    // A stop is for the machine to act on before anybody goes on.
+    if ((running_->cpu().state().pending & kPendingStop) != 0) return ExitReason::Stopped;
     if ((quantum_left_ == 0 || !can_run(*running_)) && !next_turn()) return ExitReason::Halted;
-    Cpu& cpu = running_->cpu();
-    const u64 before = cpu.instruction_count();
-    const ExitReason reason = running_->engine().run(std::min(budget, quantum_left_));
-    const u64 done = cpu.instruction_count() - before;
+    const u64 before = running_->cpu().instruction_count();
+    const ExitReason reason = running_->engine().run(std::min(run_end_ - instruction_count(), quantum_left_));
     account(before);
-    if (reason != ExitReason::Halted) return reason;
-    quantum_left_ = 0;
-    // Time has gone on: an event may be due before another processor has its turn.
-    if (done != 0) return ExitReason::BudgetSpent;
+    if (reason == ExitReason::Halted) {
+      quantum_left_ = 0;
+    } else if (reason != ExitReason::BudgetSpent || quantum_left_ != 0) {
+      return reason;
+    }
+    const u64 now = instruction_count();
+    if (now >= run_end_ || now - begun >= kLooksAfter) return ExitReason::BudgetSpent;
   }
-  return ExitReason::Halted;
+  return ExitReason::BudgetSpent;
+}
+
+void Processors::shorten_run(u64 count) {
+  run_end_ = std::min(run_end_, instruction_count() + count);
+  running_->cpu().shorten_slice(count);
 }
 
 // What the running one has done since its count was this.

@@ -40,10 +40,12 @@ class Processors final {
   u64 decoded_instructions() const;
   std::string describe_engines() const;
 
-  // Runs up to budget instructions of one processor: the running one, or the next that is not halted if its turn is
-  // over. Halted: all of them are. Whose turn it is depends on what was carried out alone, never on how the budgets cut
-  // it.
+  // Runs up to budget instructions: of the running processor or, if its turn is over, of the next that is not halted,
+  // and of more of them while their turns are short. Halted: all of them are. Whose turn it is depends on what was
+  // carried out alone, never on how the budgets cut it.
   ExitReason run(u64 budget);
+  // In the middle of it: it ends after at most `count` more instructions, whoever carries them out.
+  void shorten_run(u64 count);
   // One instruction of this processor, whose turn it is from now on.
   ExitReason single_step(unsigned number);
   // A turn for each processor but this one, whose turn it is afterwards. BudgetSpent: some have run; Halted: none can;
@@ -82,12 +84,18 @@ class Processors final {
 
   // Long beside the cost of a switch, short beside what guests wait for each other without PAUSE.
   static constexpr u64 kQuantum = 10'000;  // instructions
+  // Processors that wait for each other end their turns after a few instructions. As many turns as this follow each
+  // other without a look at the host, unless so many instructions have been carried out: in real time the budget is an
+  // estimate, which changes of turn make too long.
+  static constexpr unsigned kTurnsAtOnce = 64;
+  static constexpr u64 kLooksAfter = 1'000;  // instructions
 
   PcBoard& board_;
   std::vector<std::unique_ptr<Vcpu>> all_;
   Vcpu* running_ = nullptr;
   u64 quantum_left_ = 0;  // of the running one's turn
   u64 settled_ = 0;       // instructions of the others
+  u64 run_end_ = 0;       // the instruction_count() at which run() ends
 };
 
 }  // namespace relic86

@@ -1,152 +1,12 @@
 ; Four processors (SDM 3A chapters 8 and 10): INIT and start-up messages, IPIs by every kind of destination, locks that all of
 ; them hammer, TLB shootdown, code that one writes and another runs, time stamps.
-;
-; Every application processor waits for its job: the address of a routine, which is called with its number in EBX.
-%include "system.inc"
+%include "processors.inc"
 
-APIC equ 0xfee00000
-ID equ APIC + 0x20
-EOI equ APIC + 0xb0
-LDR equ APIC + 0xd0
-SVR equ APIC + 0xf0
-ICR equ APIC + 0x300
-ICR_HIGH equ APIC + 0x310
-INIT equ 0x500
-STARTUP equ 0x600
-NMI equ 0x400
-LOWEST equ 0x100
-LOGICAL equ 0x800
-ASSERT equ 0x4000
-ALL equ 0x80000
-OTHERS equ 0xc0000
-VECTOR equ 0x41
-
-PROCESSORS equ 4
-PAGE equ 0x1000                     ; where application processors start
-AGAIN_PAGE equ 0x2000               ; and start again
-STACKS equ BUFFER + 0x80000         ; 4 KiB each
 CODE equ BUFFER + 0x1000            ; what is written while it runs
 FIRST_FRAME equ BUFFER + 0x10000
 SECOND_FRAME equ BUFFER + 0x11000
 WINDOW equ 0x400000                 ; linear: a frame, or another
 ROUNDS equ 20000
-
-%macro put 2
-  mov dword [%1], %2
-%endmacro
-%macro count 2                      ; name, dword
-  push dword [%2]
-  pop dword [BUFFER]
-  value %1, [BUFFER]
-%endmacro
-%macro job_for 2
-  mov dword [jobs + %1 * 4], %2
-%endmacro
-%macro wait_until 3                 ; dword, condition, value
-%%wait:
-  pause
-  cmp dword [%1], %3
-  j%-2 %%wait
-%endmacro
-%macro send 2                       ; destination, command
-  mov dword [ICR_HIGH], (%1) << 24
-  mov dword [ICR], %2
-%endmacro
-
-bits 16
-trampoline:
-  cli
-  mov ax, cs
-  mov ds, ax
-  o32 lgdt [trampoline_gdt - trampoline]
-  mov eax, cr0
-  or al, 1
-  mov cr0, eax
-  jmp dword CODE0:application
-align 8
-trampoline_gdt: dw 0
-  dd 0
-trampoline_end:
-bits 32
-
-application:
-  mov ax, DATA0
-  mov ds, ax
-  mov es, ax
-  mov ss, ax
-  mov gs, ax
-  mov ax, DATA3
-  mov fs, ax
-  mov ebx, [ID]
-  shr ebx, 24
-  mov esp, ebx
-  shl esp, 12
-  add esp, STACKS + 0x1000
-  lidt [idt_pointer]
-  mov eax, cr0
-  and eax, 0x9fffffff
-  mov cr0, eax
-  put SVR, 0x1ff
-  mov eax, 0x01000000
-  mov ecx, ebx
-  shl eax, cl
-  mov [LDR], eax
-  lock inc dword [started]
-.wait:
-  pause
-  mov eax, [jobs + ebx * 4]
-  test eax, eax
-  jz .wait
-  call eax
-  mov dword [jobs + ebx * 4], 0
-  jmp .wait
-
-; Waits until all have done their job.
-all_done:
-  push ecx
-.again:
-  pause
-  xor eax, eax
-  mov ecx, PROCESSORS
-.next:
-  or eax, [jobs + ecx * 4 - 4]
-  loop .next
-  test eax, eax
-  jnz .again
-  pop ecx
-  ret
-
-; Starts all others at the page in EAX, as the manual says, and waits for ECX of them.
-start_others:
-  push eax
-  put ICR, OTHERS | ASSERT | INIT
-  mov edx, 100000
-.settle:
-  dec edx
-  jnz .settle
-  pop eax
-  shr eax, 12
-  or eax, OTHERS | ASSERT | STARTUP
-  mov [ICR], eax
-  mov edx, 100000
-.settle2:
-  dec edx
-  jnz .settle2
-  mov [ICR], eax                    ; those that run already take no notice
-.wait:
-  pause
-  cmp [started], ecx
-  jb .wait
-  ret
-
-copy_trampoline:                    ; to EDI
-  mov esi, trampoline
-  mov ecx, trampoline_end - trampoline
-  push edi
-  rep movsb
-  pop edi
-  sgdt [edi + trampoline_gdt - trampoline]
-  ret
 
 ; Turns end, and NMIs come, at every instruction of the loop in the end.
 wink:
@@ -507,14 +367,12 @@ set_gate:                           ; EAX: handler, EDI: the gate
   ret
 
 section .data
-align 64
-jobs: times PROCESSORS dd 0
+processors_data
 ipis: times PROCESSORS dd 0
 nmis: times PROCESSORS dd 0
 early_nmis: dd 0
 winked: dd 0
 counters: times 8 dd 0
-started: dd 0
 awake: dd 0
 spin: dd 0
 shot: dd 0
