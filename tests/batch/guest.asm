@@ -230,6 +230,67 @@ disk_text: db "disk=", 0
 line_end: db 13, 10, 0
 memory_count: db 0
 buffer equ 8000h
+%elifidn GUEST, panic_reset
+  say "panic: guest made for it"
+  mov al, 0FEh
+  out 64h, al
+  jmp $
+%elifidn GUEST, exit_after_failure
+  say "1 of 3 tests FAILED"
+  mov al, 0
+  out EXIT_PORT, al
+%elifidn GUEST, reset_port      ; by the chipset's register
+  mov dx, 0CF9h
+  mov al, 6
+  out dx, al
+  jmp $
+%elifidn GUEST, undefined       ; the firmware's handler returns to the instruction
+  ud2
+%elifidn GUEST, protected       ; into protected mode without tables
+  cli
+  lgdt [no_table]
+  mov eax, cr0
+  or al, 1
+  mov cr0, eax
+  jmp 8:0
+no_table: dw 0
+  dd 0
+%elifidn GUEST, storm           ; the timer ticks a hundred thousand times a second
+  mov al, 34h
+  out 43h, al
+  mov al, 12
+  out 40h, al
+  xor al, al
+  out 40h, al
+  jmp $
+%elifidn GUEST, lost_keys       ; of two keys it takes one
+.key:
+  xor ah, ah
+  int 16h
+  xor ah, ah
+  int 16h
+  call put
+  jmp .key
+%elifidn GUEST, disk_full       ; a log that fills its disk
+  mov cl, 5
+.write:
+  mov ax, 0301h
+  mov bx, 8000h
+  mov ch, 0
+  mov dh, 0
+  mov dl, [drive]
+  push cx
+  int 13h
+  pop cx
+  jc .full
+  inc cl
+  cmp cl, 64
+  jne .write
+.full:
+  say "log: No space left on device"
+.wait:
+  hlt
+  jmp .wait
 %else
   %error "GUEST is not known"
 %endif
