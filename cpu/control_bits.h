@@ -1,4 +1,4 @@
-// The bits of CR4 that relic86 knows (SDM 3A 2.5).
+// The bits of CR4 (SDM 3A 2.5) and XCR0 (SDM 3A 2.6) that relic86 knows.
 #pragma once
 
 #include "base/types.h"
@@ -23,6 +23,12 @@ enum Cr4Bits : u64 {
   kCr4OsXsave = 1u << 18,
   kCr4Smep = 1u << 20,
   kCr4Smap = 1u << 21,
+};
+
+enum Xcr0Bits : u64 {
+  kXcr0X87 = 1u << 0,
+  kXcr0Sse = 1u << 1,
+  kXcr0Avx = 1u << 2,
 };
 
 }  // namespace relic86

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "cpu/control_bits.h"
+
 namespace relic86 {
 
 namespace {
@@ -63,8 +65,7 @@ std::string units_text(const CpuState& state, unsigned vectors) {
     u64 low = 0, high = 0;
     std::memcpy(&low, fx.xmm[i].bytes, 8);
     std::memcpy(&high, fx.xmm[i].bytes + 8, 8);
-    constexpr u64 kAvx = 4;
-    if ((state.xcr0 & kAvx) != 0) {
+    if ((state.xcr0 & kXcr0Avx) != 0) {
       u64 upper[2];
       std::memcpy(upper, state.ymm_high[i].bytes, sizeof upper);
       text += fmt::format("YMM{:02}={:016x} {:016x} {:016x} {:016x}\n", i, upper[1], upper[0], high, low);

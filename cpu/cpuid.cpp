@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <vector>
@@ -273,8 +274,8 @@ u64 CpuModel::efer_bits() const {
 
 u64 CpuModel::xcr0_bits() const {
   if ((features_ecx & kCpuidXsave) == 0) return 0;
-  constexpr u64 kX87AndSse = 3, kAvx = 4;
-  return kX87AndSse | ((features_ecx & kCpuidAvx) != 0 ? kAvx : 0);
+  const bool avx = (features_ecx & kCpuidAvx) != 0;
+  return kXcr0X87 | kXcr0Sse | (avx ? u64{kXcr0Avx} : 0);
 }
 
 bool CpuModel::has_long_mode() const { return (extended_edx & kCpuidLongMode) != 0; }
@@ -537,8 +538,9 @@ void deterministic_caches(const CpuModel& model, u32 index, u32& eax, u32& ebx, 
 
 // Leaf 0Dh (SDM 1 13.2): which states XSAVE knows, and the bytes of their areas.
 void extended_states(const CpuModel& model, const CpuState& state, u32& eax, u32& ebx, u32& ecx, u32& edx) {
-  constexpr u32 kLegacyAndHeader = 576, kUpperHalves = 256, kAvx = 2;
-  const auto bytes_of = [](u64 states) { return kLegacyAndHeader + ((states >> kAvx & 1) != 0 ? kUpperHalves : 0); };
+  constexpr u32 kLegacyAndHeader = 576, kUpperHalves = 256;
+  constexpr u32 kAvxPart = std::countr_zero(u64{kXcr0Avx});
+  const auto bytes_of = [](u64 states) { return kLegacyAndHeader + ((states & kXcr0Avx) != 0 ? kUpperHalves : 0); };
   const u64 known = model.xcr0_bits();
   const u32 part = state.gpr32(kEcx);
   ecx = edx = 0;
@@ -550,7 +552,7 @@ void extended_states(const CpuModel& model, const CpuState& state, u32& eax, u32
   } else if (part == 1) {
     eax = model.xsave_eax;
     if ((eax & kCpuidXsavec) != 0) ebx = bytes_of(state.xcr0);
-  } else if (part == kAvx && (known >> kAvx & 1) != 0) {
+  } else if (part == kAvxPart && (known & kXcr0Avx) != 0) {
     eax = kUpperHalves;
     ebx = kLegacyAndHeader;
   }

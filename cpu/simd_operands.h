@@ -35,8 +35,6 @@ inline bool enter_sse(Cpu& cpu) {
   return true;
 }
 
-enum Xcr0Bits : u64 { kXcr0X87 = 1, kXcr0Sse = 2, kXcr0Avx = 4 };
-
 // SDM 1 14.3: AVX is #UD in real-address and virtual-8086 mode, without CR4.OSXSAVE, and unless XCR0 enables SSE and
 // AVX; #NM with CR0.TS. CR0.EM does not matter.
 inline bool enter_avx(Cpu& cpu) {

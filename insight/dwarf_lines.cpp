@@ -1,27 +1,21 @@
 // The lines of an ELF file, by libdw.
 #include <elfutils/libdw.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <unordered_map>
 
+#include "insight/elf_file.h"
 #include "insight/line_table.h"
 
 namespace relic86 {
 
 Result<LineTable> LineTable::read(const std::string& file, u64 offset) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return Error{std::strerror(errno)};
-  struct Close {
-    int descriptor;
-    ~Close() { ::close(descriptor); }
-  } const close{descriptor};
+  const auto opened = ElfFile::open(file);
+  if (!opened) return Error{opened.message()};
   LineTable table;
-  const std::unique_ptr<Dwarf, decltype(&dwarf_end)> dwarf(dwarf_begin(descriptor, DWARF_C_READ), dwarf_end);
+  const std::unique_ptr<Dwarf, decltype(&dwarf_end)> dwarf(dwarf_begin(opened.value().descriptor(), DWARF_C_READ),
+                                                           dwarf_end);
   if (!dwarf) return table;
 
   std::unordered_map<std::string, u32> numbers;

@@ -1,25 +1,19 @@
 // Functions of ELF files, by libelf.
-#include <fcntl.h>
 #include <gelf.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <memory>
 
+#include "insight/elf_file.h"
 #include "insight/symbol_table.h"
 
 namespace relic86 {
 
 Result<SymbolTable> SymbolTable::read_elf(const std::string& file, u64 offset) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return Error{std::strerror(errno)};
-  struct Close {
-    int descriptor;
-    ~Close() { ::close(descriptor); }
-  } const close{descriptor};
+  const auto opened = ElfFile::open(file);
+  if (!opened) return Error{opened.message()};
   elf_version(EV_CURRENT);
-  const std::unique_ptr<Elf, decltype(&elf_end)> elf(elf_begin(descriptor, ELF_C_READ, nullptr), elf_end);
+  const std::unique_ptr<Elf, decltype(&elf_end)> elf(elf_begin(opened.value().descriptor(), ELF_C_READ, nullptr),
+                                                     elf_end);
   if (!elf || elf_kind(elf.get()) != ELF_K_ELF) return Error{"it is no whole ELF file; build or copy it anew"};
 
   SymbolTable table;

@@ -9,6 +9,7 @@
 #include "devices/virtio/virtio_balloon.h"
 #include "machine/guest_inputs.h"
 #include "machine/guest_memory.h"
+#include "options/smp_option.h"
 #include "options/version.h"
 
 namespace relic86 {
@@ -34,8 +35,7 @@ CommandReply query_uuid(Machine& machine, const Arguments&) {
 }
 CommandReply query_kvm(Machine&, const Arguments&) { return Json{{"enabled", false}, {"present", false}}; }
 // As QEMU's programs of these names say it; here the processor decides.
-const char* target(Machine& machine) { return machine.cpu().model().has_long_mode() ? "x86_64" : "i386"; }
-CommandReply query_target(Machine& machine, const Arguments&) { return Json{{"arch", target(machine)}}; }
+CommandReply query_target(Machine& machine, const Arguments&) { return Json{{"arch", architecture(machine)}}; }
 
 CommandReply query_version(Machine&, const Arguments&) {
   return Json{
@@ -80,11 +80,6 @@ CommandReply reset_reinjection(Machine& machine, const Arguments&) {
 
 // --- Processors ---
 
-std::string processor_type(Machine& machine) {
-  const std::string& model = machine.options().cpu_model;
-  const std::string name = model.substr(0, model.find(','));
-  return fmt::format("{}-i386-cpu", name.empty() ? std::string(kDefaultCpuModel) : name);
-}
 Json processor_place(const ProcessorTopology& topology, unsigned number) {
   Json place{{"core-id", number / topology.threads % topology.cores},
              {"thread-id", number % topology.threads},
@@ -102,26 +97,27 @@ CommandReply query_cpus(Machine& machine, const Arguments&) {
                     {"props", processor_place(topology, n)},
                     {"qom-path", processor_path(n)},
                     {"cpu-index", n},
-                    {"target", target(machine)}});
+                    {"target", architecture(machine)}});
   }
   return list;
 }
 // The places from the last to the first, as QEMU lists them; those without a processor have no path.
 CommandReply query_hotpluggable_cpus(Machine& machine, const Arguments&) {
   const ProcessorTopology& topology = machine.options().processors;
+  const std::string type = processor_type(machine, machine.cpu().model().name);
   Json list = Json::array();
   for (unsigned n = topology.most; n-- > 0;) {
-    Json entry{{"props", processor_place(topology, n)}, {"vcpus-count", 1}, {"type", processor_type(machine)}};
+    Json entry{{"props", processor_place(topology, n)}, {"vcpus-count", 1}, {"type", type}};
     if (n < topology.count) entry["qom-path"] = processor_path(n);
     list.push_back(std::move(entry));
   }
   return list;
 }
-CommandReply query_cpu_definitions(Machine&, const Arguments&) {
+CommandReply query_cpu_definitions(Machine& machine, const Arguments&) {
   Json list = Json::array();
   for (const std::string& name : cpu_model_names()) {
     list.push_back({{"name", name},
-                    {"typename", name + "-i386-cpu"},
+                    {"typename", processor_type(machine, name)},
                     {"unavailable-features", Json::array()},
                     {"static", false},
                     {"migration-safe", name != "max"},
@@ -156,16 +152,13 @@ CommandReply expand_cpu_model(Machine&, const Arguments& arguments) {
       {"model", {{"name", is_static ? "base" : model["name"].get<std::string>()}, {"props", std::move(props)}}}};
 }
 
-CommandReply query_machines(Machine&, const Arguments&) {
-  const auto row = [](const char* name) {
-    return Json{{"hotpluggable-cpus", false},
-                {"name", name},
-                {"numa-mem-supported", false},
-                {"default-cpu-type", fmt::format("{}-i386-cpu", kDefaultCpuModel)},
-                {"cpu-max", 1},
-                {"deprecated", false},
-                {"default-ram-id", "pc.ram"},
-                {"acpi", true}};
+CommandReply query_machines(Machine& machine, const Arguments&) {
+  const std::string default_type = processor_type(machine, kDefaultCpuModel);
+  const auto row = [&](const char* name) {
+    return Json{{"hotpluggable-cpus", false},           {"name", name},
+                {"numa-mem-supported", false},          {"default-cpu-type", default_type},
+                {"cpu-max", SmpWords::kMostProcessors}, {"deprecated", false},
+                {"default-ram-id", "pc.ram"},           {"acpi", true}};
   };
   Json versioned = row("pc-i440fx-7.2");
   versioned["alias"] = "pc";

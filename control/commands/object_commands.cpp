@@ -16,10 +16,10 @@ CommandReply no_class(const std::string& type) {
   return CommandError{"DeviceNotFound", fmt::format("Class '{}' not found", type)};
 }
 
-CommandReply list_types(Machine&, const Arguments& arguments) {
+CommandReply list_types(Machine& machine, const Arguments& arguments) {
   const std::string implements = arguments.text("implements");
   const bool abstract = arguments.flag("abstract");
-  const auto types = object_type_table();
+  const auto types = object_type_table(machine);
   // A type implements what stands over it, up to "object".
   const auto is = [&](const ObjectTypeRow& row) {
     if (implements.empty()) return true;
@@ -50,21 +50,21 @@ Json property_list(const std::vector<std::string>& names) {
   return list;
 }
 
-CommandReply list_type_properties(Machine&, const Arguments& arguments) {
+CommandReply list_type_properties(Machine& machine, const Arguments& arguments) {
   const std::string type = arguments.text("typename");
-  const auto names = type_properties(type);
+  const auto names = type_properties(machine, type);
   return names ? CommandReply(property_list(*names)) : no_class(type);
 }
 
-CommandReply list_device_properties(Machine&, const Arguments& arguments) {
+CommandReply list_device_properties(Machine& machine, const Arguments& arguments) {
   const std::string type = arguments.text("typename");
-  const auto types = object_type_table();
+  const auto types = object_type_table(machine);
   const auto row =
       std::find_if(types.begin(), types.end(), [&](const ObjectTypeRow& each) { return each.name == type; });
   if (row == types.end()) return CommandError{"DeviceNotFound", fmt::format("Device '{}' not found", type)};
   if (!row->device && row->parent != "cpu")
     return CommandError{.message = fmt::format("Parameter 'typename' expects a non-abstract device type")};
-  return property_list(*type_properties(type));
+  return property_list(*type_properties(machine, type));
 }
 
 // The object at a path; a partial path is the last part of one ("device[0]").
@@ -136,7 +136,7 @@ CommandReply delete_object(Machine& machine, const Arguments& arguments) {
 
 CommandReply add_device(Machine& machine, const Arguments& arguments) {
   const std::string driver = arguments.text("driver");
-  if (const auto types = object_type_table();
+  if (const auto types = object_type_table(machine);
       std::none_of(types.begin(), types.end(), [&](const ObjectTypeRow& row) { return row.name == driver; }))
     return CommandError{.message = fmt::format("'{}' is not a valid device model name", driver)};
   if (usb_device_properties(driver).empty())

@@ -92,7 +92,7 @@ class Tree {
 
   void add_processor(unsigned number) {
     const Cpu& cpu = machine_.processors()[number].cpu();
-    ObjectNode& node = add(processor_path(number), fmt::format("{}-i386-cpu", cpu.model().name));
+    ObjectNode& node = add(processor_path(number), processor_type(machine_, cpu.model().name));
     for (const auto& [name, on] : cpu_feature_states(cpu.model())) node.properties.push_back({name, "bool", on});
     node.properties.push_back({"family", "int", cpu.model().family});
     node.properties.push_back({"model", "int", cpu.model().model});
@@ -163,7 +163,13 @@ std::string processor_path(unsigned number) { return unattached_path(number == 0
 
 std::vector<ObjectNode> object_tree(Machine& machine) { return Tree(machine).take(); }
 
-std::vector<ObjectTypeRow> object_type_table() {
+std::string architecture(Machine& machine) { return machine.cpu().model().has_long_mode() ? "x86_64" : "i386"; }
+
+std::string processor_type(Machine& machine, std::string_view model) {
+  return fmt::format("{}-{}-cpu", model, architecture(machine));
+}
+
+std::vector<ObjectTypeRow> object_type_table(Machine& machine) {
   std::vector<ObjectTypeRow> types{{"object", "", true},        {"container", "object"},   {"device", "object", true},
                                    {"accel", "object", true},   {"tcg-accel", "accel"},    {"interp-accel", "accel"},
                                    {"machine", "object", true}, {kMachineType, "machine"}, {"none-machine", "machine"},
@@ -171,20 +177,20 @@ std::vector<ObjectTypeRow> object_type_table() {
   for (const std::string& name : device_names()) types.push_back({name, "device", false, true});
   for (const char* name : kBoardTypes) types.push_back({name, "device", false, true});
   for (const ObjectType& type : object_types()) types.push_back({std::string(type.name), "object"});
-  for (const std::string& name : cpu_model_names()) types.push_back({name + "-i386-cpu", "cpu"});
+  for (const std::string& name : cpu_model_names()) types.push_back({processor_type(machine, name), "cpu"});
   return types;
 }
 
-std::optional<std::vector<std::string>> type_properties(const std::string& type) {
-  const auto types = object_type_table();
+std::optional<std::vector<std::string>> type_properties(Machine& machine, const std::string& type) {
+  const auto types = object_type_table(machine);
   if (std::none_of(types.begin(), types.end(), [&](const ObjectTypeRow& row) { return row.name == type; }))
     return std::nullopt;
   if (type == "PIIX4_PM") return std::vector<std::string>{"disable_s3", "disable_s4"};
   if (type == "isa-fdc") return std::vector<std::string>{"fdtypeA"};
   if (type.ends_with("-machine")) return machine_property_names();
-  if (type.ends_with("-i386-cpu")) {
+  if (const std::string ending = processor_type(machine, ""); type.ends_with(ending)) {
     std::vector<std::string> names;
-    const auto model = make_cpu_model(type.substr(0, type.size() - std::string_view("-i386-cpu").size()));
+    const auto model = make_cpu_model(type.substr(0, type.size() - ending.size()));
     for (const auto& [name, on] : cpu_feature_states(model.value())) names.push_back(name);
     for (const char* name : {"family", "model", "stepping", "vendor", "model-id", "feature-words", "filtered-features"})
       names.emplace_back(name);

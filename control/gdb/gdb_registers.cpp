@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/control_bits.h"
 #include "cpu/cpuid.h"
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
@@ -12,8 +13,6 @@
 namespace relic86 {
 
 namespace {
-
-constexpr u64 kAvxState = 4;  // of XCR0
 
 // Numbers in gdb's order: sets of registers that follow each other.
 struct Layout {
@@ -36,7 +35,7 @@ struct Layout {
 };
 
 // gdb takes a description once: a processor that has long mode is described by it in every mode, as QEMU's is.
-Layout layout_of(const Cpu& cpu) { return {cpu.model().has_long_mode(), (cpu.model().xcr0_bits() & kAvxState) != 0}; }
+Layout layout_of(const Cpu& cpu) { return {cpu.model().has_long_mode(), (cpu.model().xcr0_bits() & kXcr0Avx) != 0}; }
 
 // amd64 names RBX before RCX; i386 goes by the encoding.
 unsigned gpr_of(const Layout& layout, unsigned number) {

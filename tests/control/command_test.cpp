@@ -19,13 +19,14 @@ namespace {
 
 class CommandTest : public ::testing::Test {
  protected:
-  CommandTest() {
+  explicit CommandTest(const std::string& cpu_model = "qemu32") {
     // Tests run side by side, and an image is locked.
     const std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
     image_ = ::testing::TempDir() + "command_test." + name + ".img";
     disc_ = ::testing::TempDir() + "command_test." + name + ".iso";
     for (const std::string& file : {image_, disc_}) std::ofstream(file) << std::string(1474560, '\0');
     const std::vector<std::string> words{"-m",          "16",
+                                         "-cpu",        cpu_model,
                                          "-display",    "none",
                                          "-nodefaults", "-S",
                                          "-device",     "VGA,id=video0",
@@ -161,6 +162,25 @@ TEST_F(CommandTest, RunControlGoesThroughTheTable) {
   EXPECT_EQ(execute_monitor_line(*machine, "change nothing file"), "Error: Device 'nothing' not found\n");
   EXPECT_EQ(execute_monitor_line(*machine, "change fd0 file qed"),
             "Error: Unknown driver 'qed'; raw, qcow2, vdi, vmdk, vpc, vhdx exist\n");
+}
+
+class LongModeCommandTest : public CommandTest {
+ protected:
+  LongModeCommandTest() : CommandTest("qemu64") {}
+};
+
+// A manager takes the type that one command tells for the argument of another.
+TEST_F(LongModeCommandTest, TypesOfProcessorsAreOfTheMachinesArchitecture) {
+  EXPECT_EQ(run("query-target")["arch"], "x86_64");
+  const std::string type = "qemu64-x86_64-cpu";
+  EXPECT_EQ(run("qom-get", {{"path", "/machine/unattached/device[0]"}, {"property", "type"}}), type);
+  EXPECT_EQ(run("query-hotpluggable-cpus")[0]["type"], type);
+  EXPECT_FALSE(run("qom-list-properties", {{"typename", type}}).empty());
+  EXPECT_NE(refusal("qom-list-properties", {{"typename", "qemu64-i386-cpu"}}).find("not found"), std::string::npos);
+  for (const Json& model : run("query-cpu-definitions"))
+    EXPECT_FALSE(run("device-list-properties", {{"typename", model["typename"]}}).empty());
+  for (const Json& board : run("query-machines"))
+    EXPECT_FALSE(run("device-list-properties", {{"typename", board["default-cpu-type"]}}).empty());
 }
 
 TEST_F(CommandTest, ObjectsAreATree) {

@@ -90,14 +90,9 @@ relic86_native_stub_signal:
   mov control+0x98, %rax
   test %rax, %rax
   jz 4f
-  vextractf128 $1, %ymm0, 0x0(%rax)
-  vextractf128 $1, %ymm1, 0x10(%rax)
-  vextractf128 $1, %ymm2, 0x20(%rax)
-  vextractf128 $1, %ymm3, 0x30(%rax)
-  vextractf128 $1, %ymm4, 0x40(%rax)
-  vextractf128 $1, %ymm5, 0x50(%rax)
-  vextractf128 $1, %ymm6, 0x60(%rax)
-  vextractf128 $1, %ymm7, 0x70(%rax)
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+  vextractf128 $1, %ymm\n, 16*\n(%rax)
+  .endr
   vzeroupper
 4:
   fninit
@@ -115,14 +110,9 @@ relic86_native_stub_signal:
 # may read the address of leave, which recordings of other hosts hold.
 relic86_native_stub_vectors:
   mov control+0x90, %rax
-  vinsertf128 $1, 0x0(%rax), %ymm0, %ymm0
-  vinsertf128 $1, 0x10(%rax), %ymm1, %ymm1
-  vinsertf128 $1, 0x20(%rax), %ymm2, %ymm2
-  vinsertf128 $1, 0x30(%rax), %ymm3, %ymm3
-  vinsertf128 $1, 0x40(%rax), %ymm4, %ymm4
-  vinsertf128 $1, 0x50(%rax), %ymm5, %ymm5
-  vinsertf128 $1, 0x60(%rax), %ymm6, %ymm6
-  vinsertf128 $1, 0x70(%rax), %ymm7, %ymm7
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+  vinsertf128 $1, 16*\n(%rax), %ymm\n, %ymm\n
+  .endr
   jmp relic86_native_stub
 relic86_native_stub_end:
   .popsection

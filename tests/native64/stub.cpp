@@ -22,22 +22,9 @@ relic86_native64_stub:
   mov control64+0x150, %rax
   test %rax, %rax
   jz 5f
-  vinsertf128 $1, 0x0(%rax), %ymm0, %ymm0
-  vinsertf128 $1, 0x10(%rax), %ymm1, %ymm1
-  vinsertf128 $1, 0x20(%rax), %ymm2, %ymm2
-  vinsertf128 $1, 0x30(%rax), %ymm3, %ymm3
-  vinsertf128 $1, 0x40(%rax), %ymm4, %ymm4
-  vinsertf128 $1, 0x50(%rax), %ymm5, %ymm5
-  vinsertf128 $1, 0x60(%rax), %ymm6, %ymm6
-  vinsertf128 $1, 0x70(%rax), %ymm7, %ymm7
-  vinsertf128 $1, 0x80(%rax), %ymm8, %ymm8
-  vinsertf128 $1, 0x90(%rax), %ymm9, %ymm9
-  vinsertf128 $1, 0xA0(%rax), %ymm10, %ymm10
-  vinsertf128 $1, 0xB0(%rax), %ymm11, %ymm11
-  vinsertf128 $1, 0xC0(%rax), %ymm12, %ymm12
-  vinsertf128 $1, 0xD0(%rax), %ymm13, %ymm13
-  vinsertf128 $1, 0xE0(%rax), %ymm14, %ymm14
-  vinsertf128 $1, 0xF0(%rax), %ymm15, %ymm15
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+  vinsertf128 $1, 16*\n(%rax), %ymm\n, %ymm\n
+  .endr
 5:
   mov $control64+0x80, %esp
   popfq
@@ -104,22 +91,9 @@ relic86_native64_signal:
   mov control64+0x158, %rax
   test %rax, %rax
   jz 4f
-  vextractf128 $1, %ymm0, 0x0(%rax)
-  vextractf128 $1, %ymm1, 0x10(%rax)
-  vextractf128 $1, %ymm2, 0x20(%rax)
-  vextractf128 $1, %ymm3, 0x30(%rax)
-  vextractf128 $1, %ymm4, 0x40(%rax)
-  vextractf128 $1, %ymm5, 0x50(%rax)
-  vextractf128 $1, %ymm6, 0x60(%rax)
-  vextractf128 $1, %ymm7, 0x70(%rax)
-  vextractf128 $1, %ymm8, 0x80(%rax)
-  vextractf128 $1, %ymm9, 0x90(%rax)
-  vextractf128 $1, %ymm10, 0xA0(%rax)
-  vextractf128 $1, %ymm11, 0xB0(%rax)
-  vextractf128 $1, %ymm12, 0xC0(%rax)
-  vextractf128 $1, %ymm13, 0xD0(%rax)
-  vextractf128 $1, %ymm14, 0xE0(%rax)
-  vextractf128 $1, %ymm15, 0xF0(%rax)
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+  vextractf128 $1, %ymm\n, 16*\n(%rax)
+  .endr
   vzeroupper
 4:
   fninit
