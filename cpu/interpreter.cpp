@@ -273,7 +273,8 @@ void Interpreter::deliver() {
 // One instruction with everything that the fast loop leaves out.
 void Interpreter::step() {
   const bool single_step = (state_.system_flags & kTF) != 0;
-  if ((state_.dr[7] & 0xFF) != 0 && (state_.system_flags & kRF) == 0 && (state_.shadow & kShadowMovSs) == 0 &&
+  const bool hidden = (state_.shadow & kShadowMovSs) != 0 && cpu_.vendor().loading_ss_hides_code_breakpoints;
+  if ((state_.dr[7] & 0xFF) != 0 && (state_.system_flags & kRF) == 0 && !hidden &&
       instruction_breakpoint(cpu_, LinAddr(linear_rip()))) {
     deliver();
     return;

@@ -29,6 +29,7 @@ constexpr VendorBehaviour kIntel{
     .sysret_checks_target = true,
     .sysenter_in_long_mode = true,
     .movsxd_reads_4_bytes = false,
+    .loading_ss_hides_code_breakpoints = true,
 };
 
 // Up to the Pentium III: the P6 family still faults at the end of 4 GiB (SDM 3B 22.33.1).
@@ -66,6 +67,7 @@ constexpr VendorBehaviour kAmd26{
     .sysret_checks_target = false,
     .sysenter_in_long_mode = false,
     .movsxd_reads_4_bytes = true,
+    .loading_ss_hides_code_breakpoints = false,
 };
 constexpr VendorBehaviour amd_before_26() {
   VendorBehaviour row = kAmd26;

@@ -66,6 +66,9 @@ struct VendorBehaviour {
   bool sysenter_in_long_mode;
   // MOVSXD with an operand size of 16 bits reads 4 bytes; false: 2. SDM 2 and APM 3 say 2; AuthenticAMD 25/1 reads 4.
   bool movsxd_reads_4_bytes;
+  // MOV SS and POP SS hide a breakpoint on the next instruction. SDM 3A 6.8.3; on AMD's parts it is met, as
+  // kvm-unit-tests (x86/emulator.c) expect of them.
+  bool loading_ss_hides_code_breakpoints;
 };
 
 const VendorBehaviour& vendor_behaviour(const CpuModel& model);
