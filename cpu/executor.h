@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "cpu/code_size.h"
 
 namespace relic86 {
 
@@ -21,6 +22,13 @@ enum class ExitReason : u8 {
 struct DecodedCode {
   LinAddr linear{0};
   u32 bytes = 0;
+};
+
+// What an engine made of the block that begins at some place, for people.
+struct CodeListing {
+  std::string text;      // the guest's instructions, IR and host code; empty: nothing was made of it
+  u32 instructions = 0;  // of the longest translation
+  u32 bytes = 0;         // of guest code in it
 };
 
 class Executor {
@@ -51,6 +59,8 @@ class Executor {
   virtual u64 decoded_instructions() const = 0;
   // Statistics for people: --jit-stats, info jit.
   virtual std::string describe() const = 0;
+  // rip: the address to show for the block's first instruction, which stands at first.
+  virtual CodeListing listing(BackingOffset first, CodeSize size, u64 rip) = 0;
 };
 
 }  // namespace relic86

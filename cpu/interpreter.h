@@ -34,6 +34,7 @@ class Interpreter final : public Executor, public CodeWatch {
   ExitReason run(u64 budget) override;
   void flush_code() override;
   std::string describe() const override;
+  CodeListing listing(BackingOffset, CodeSize, u64) override { return {}; }
   void code_written(BackingOffset first, u64 length) override;
   u64 code_held(BackingOffset page, u64 granules) const override { return blocks_.held(page, granules); }
 

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "cpu/disassembler.h"
+#include "jit/analyse/flag_analysis.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/record/recorders.h"
 #include "jit/translator.h"
@@ -76,6 +77,17 @@ std::string node_text(const Node& node, std::size_t number) {
   return text + '\n';
 }
 
+// Who looks at the flags that an instruction defines.
+std::string flags_text(const BlockIr& block, std::size_t at) {
+  u32 defined = 0;
+  for (const Node& node : block.insns[at].nodes) defined |= flags_defined(node);
+  if (defined == 0) return {};
+  const FlagNeed need = flag_need(block, at, defined);
+  return fmt::format("    flags: {}\n", need.exact  ? "an exit may show them"
+                                        : need.read ? "a later instruction reads them"
+                                                    : "not needed");
+}
+
 std::string mode_text(const Mode& mode, bool unshared) {
   std::string kinds;
   for (const u8 kind : mode.segments) kinds += fmt::format(" {:02x}", kind);
@@ -120,18 +132,18 @@ std::span<const u8> Translator::host_code(BackingOffset first, CodeSize size) {
   return code_of(*translation).subspan(translation->entry_offset);
 }
 
-Translator::Listing Translator::listing(BackingOffset first, CodeSize size, u32 eip) {
-  Listing listing;
+CodeListing Translator::listing(BackingOffset first, CodeSize size, u64 rip) {
+  CodeListing listing;
   const CodeBlock* const block = interpreter_.blocks().find(CodeBlocks::key_of(first, size));
   if (block == nullptr || block->straddles) return listing;
   const auto* translation = static_cast<const Translation*>(block->translation);
   for (; translation != nullptr; translation = translation->next_mode) {
     const Mode mode = modes_.mode_of(translation->mode);
     listing.text +=
-        fmt::format("translation of {:08x}: {} instructions, {}{}\n", eip, translation->count,
+        fmt::format("translation of {:08x}: {} instructions, {}{}\n", rip, translation->count,
                     mode_text(mode, translation->unshared), translation->code == nullptr ? ", refused" : "");
     if (translation->code == nullptr) continue;
-    listing.count = std::max(listing.count, translation->count);
+    listing.instructions = std::max(listing.instructions, translation->count);
     BlockIr ir;
     ir.code32 = mode.code32;
     ir.code64 = mode.code64;
@@ -144,12 +156,14 @@ Translator::Listing Translator::listing(BackingOffset first, CodeSize size, u32 
       record(insn, mode, cpu_.vendor(), cpu_.host_units());
       offset = insn.end;
     }
+    listing.bytes = std::max(listing.bytes, offset);
     if (options_.share && !translation->unshared && !mode.aligned) plan_pages(ir, mode);
-    for (const InsnIr& insn : ir.insns) {
+    for (std::size_t i = 0; i < ir.insns.size(); ++i) {
+      const InsnIr& insn = ir.insns[i];
       const std::span<const u8> bytes(store_.host(first + insn.offset), insn.end - insn.offset);
-      listing.text += fmt::format("  {:08x}  {}\n", eip + insn.offset,
-                                  disassemble(bytes, eip + insn.offset, size, AssemblerSyntax::Intel).text);
-      listing.text += ir_text(insn);
+      listing.text += fmt::format("  {:08x}  {}\n", rip + insn.offset,
+                                  disassemble(bytes, rip + insn.offset, size, AssemblerSyntax::Intel).text);
+      listing.text += ir_text(insn) + flags_text(ir, i);
     }
     listing.text += host_text(*translation);
   }

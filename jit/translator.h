@@ -97,13 +97,7 @@ class Translator final : public Executor {
   void pass_breakpoint() override { interpreter_.pass_breakpoint(); }
   ExitReason single_step() override;
 
-  // For reports: the guest's instructions, IR and host code of what was made of the block that starts here, and how
-  // many instructions the longest translation has. Empty and 0: nothing was.
-  struct Listing {
-    std::string text;
-    u32 count = 0;
-  };
-  Listing listing(BackingOffset first, CodeSize size, u32 eip);
+  CodeListing listing(BackingOffset first, CodeSize size, u64 rip) override;
   // What was made of the block, from its entry on; empty: nothing.
   std::span<const u8> host_code(BackingOffset first, CodeSize size);
 

@@ -252,6 +252,8 @@ constexpr MonitorCommand kCommands[] = {
     {"pmemsave", "", "ADDR SIZE FILE", "save physical memory to a file", monitor::save_memory},
     {"sum", "", "ADDR SIZE", "checksum of physical memory, as BSD's sum", monitor::checksum},
     {"gva2gpa", "", "ADDR", "the physical address of a linear one", monitor::translate},
+    {"translation", "", "ADDR", "the translator's IR and host code of the guest's code at a linear address",
+     monitor::show_translation},
     {"i", "", "/FMT PORT", "read an I/O port", monitor::port_read},
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
     {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},

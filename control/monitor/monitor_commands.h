@@ -18,6 +18,7 @@ std::string print_value(Machine& machine, Words words);       // print /FMT EXPR
 std::string save_memory(Machine& machine, Words words);       // memsave, pmemsave ADDR SIZE FILE
 std::string checksum(Machine& machine, Words words);          // sum ADDR SIZE
 std::string translate(Machine& machine, Words words);         // gva2gpa ADDR
+std::string show_translation(Machine& machine, Words words);  // translation ADDR
 std::string port_read(Machine& machine, Words words);         // i /FMT PORT
 std::string port_write(Machine& machine, Words words);        // o /FMT PORT VALUE
 

@@ -164,6 +164,24 @@ std::string translate(Machine& machine, Words words) {
   return physical ? fmt::format("gpa: {:#x}\n", physical->raw) : "Unmapped\n";
 }
 
+std::string show_translation(Machine& machine, Words words) {
+  const auto address = words.size() > 1 ? evaluate(machine, words[1]) : std::nullopt;
+  if (!address) return "translation: an address is expected\n";
+  const LinAddr linear = guest_linear(machine, *address);
+  const auto physical = machine.cpu().mmu().debug_translate(linear);
+  if (!physical) return "Unmapped\n";
+  const PhysPage& page = machine.bus().page(*physical);
+  if (page.read.kind != PageTarget::Kind::Backing) return "Neither RAM nor ROM\n";
+  const u64 in_page = linear.raw & (kPageSize - 1);
+  const CodeSize size = code_size(machine.cpu().state().mode);
+  // The block may begin before the address: the nearest beginning whose translation reaches it.
+  for (u64 back = 0; back <= in_page; back++) {
+    const auto listing = machine.engine().listing(page.read.backing + (in_page - back), size, linear.raw - back);
+    if (!listing.text.empty() && (back == 0 || listing.bytes > back)) return listing.text;
+  }
+  return "No translation: this code has not run often, or the interpreter runs it\n";
+}
+
 std::string save_memory(Machine& machine, Words words) {
   const bool physical = words[0] == "pmemsave";
   const auto address = words.size() > 3 ? evaluate(machine, words[1]) : std::nullopt;

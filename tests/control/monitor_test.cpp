@@ -209,6 +209,23 @@ TEST_F(MonitorSession, SmallCommandsOfQemusUsers) {
   EXPECT_EQ(run("help frobnicate"), "unknown command: 'frobnicate'\n");
 }
 
+TEST_F(MonitorSession, TranslationsAreListed) {
+  constexpr u8 kLoop[] = {0x40, 0x3C, 0x07, 0xEB, 0xFB};  // inc ax; cmp al,7; jmp to inc
+  constexpr u32 kAt = 0x2000;
+  for (unsigned i = 0; i < std::size(kLoop); i++) machine->bus().write(PhysAddr(kAt + i), 1, kLoop[i]);
+  CpuState& state = machine->cpu().state();
+  state.segment[kCs].base = 0;
+  state.rip = kAt;
+  EXPECT_EQ(run("translation 0x2001"), "No translation: this code has not run often, or the interpreter runs it\n");
+  machine->engine().run(5000);
+  if (run("info jit").find("translator:") == std::string::npos) GTEST_SKIP() << "built without the translator";
+  const std::string text = run("translation 0x2001");  // within the block
+  for (const char* part : {"translation of 00002000: 3 instructions", "  00002001  cmp al, 0x07\n", "Add.2",
+                           "    flags: not needed\n", "    flags: an exit may show them\n", "jmp"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  EXPECT_NE(run("translation 0x1000").find("No translation"), std::string::npos);
+}
+
 TEST_F(MonitorSession, NonsenseGetsAnAnswer) {
   for (const char* line : {"x",
                            "x /z 0",

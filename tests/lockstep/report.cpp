@@ -82,7 +82,7 @@ std::string translation_text(jit::Translator& translator, const std::deque<Trace
   for (auto traced = trace.rbegin(); traced != trace.rend(); ++traced) {
     if (!traced->backing) continue;
     const auto listing = translator.listing(*traced->backing, traced->size, traced->eip);
-    if (listing.count != 0 && traced->number + listing.count >= last)
+    if (listing.instructions != 0 && traced->number + listing.instructions >= last)
       return fmt::format("--- translation entered after {} instructions ---\n{}", traced->number, listing.text);
   }
   return "--- no translation covers it: the translator interpreted, too ---\n";
