@@ -215,6 +215,7 @@ class SuiteReader {
     plan.options = std::move(parsed.value().options);
     // Copies of the process need code caches of their own.
     plan.options.jit_opt += plan.options.jit_opt.empty() ? "+one-mapping" : ",+one-mapping";
+    plan.options.disk_threads = 0;  // a copied process has no threads
     if (const auto place = runners_option(plan.options)) reader.fail("options", *place);
   }
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/types.h"
+#include "block/block_request.h"
 
 namespace relic86 {
 
@@ -37,6 +39,33 @@ class BlockDevice {
   }
   // The guest needs the range no more: its space may go back to the host. What it reads as is not defined.
   virtual Result<> discard(u64 /*offset*/, u64 /*length*/) { return {}; }
+
+  // --- Requests that the guest need not wait for ---
+  // Whether this is better submitted: it may have to wait for the host's disk, and there is somebody else to do it.
+  // What is not is called directly. A device that says so once may say otherwise the next time.
+  virtual bool defers(BlockRequest::Kind /*kind*/, u64 /*offset*/, u64 /*length*/) { return false; }
+  // Carries the request out after those that were submitted before, and tells: before this returns, or later between
+  // two instructions of the guest. Direct calls wait for all that is under way.
+  virtual void submit(BlockRequest request, BlockDone done) {
+    auto result = carry_out(request);
+    done(std::move(request), std::move(result));
+  }
+  // Everything that was submitted is carried out and has been told of.
+  virtual void drain() {}
+  // As far as known, the host has these bytes in memory.
+  virtual bool ready_to_read(u64 /*offset*/, u64 /*length*/) { return true; }
+
+ protected:
+  Result<> carry_out(BlockRequest& request) {
+    switch (request.kind) {
+      case BlockRequest::Kind::Read: return read(request.offset, request.content());
+      case BlockRequest::Kind::Write: return write(request.offset, request.content());
+      case BlockRequest::Kind::Flush: return flush();
+      case BlockRequest::Kind::Discard: return discard(request.offset, request.length);
+      case BlockRequest::Kind::WriteZeroes: return write_zeroes(request.offset, request.length);
+    }
+    return Error{"no such request"};
+  }
 };
 
 }  // namespace relic86

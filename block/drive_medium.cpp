@@ -19,18 +19,46 @@ class MediumDevice final : public BlockDevice {
   Result<> read(u64 offset, std::span<u8> bytes) override { return medium_->read(offset, bytes); }
   Result<> write(u64 offset, std::span<const u8> bytes) override { return medium_->write(offset, bytes); }
   Result<> flush() override { return medium_->flush(); }
+  Result<> write_zeroes(u64 offset, u64 length) override { return medium_->write_zeroes(offset, length); }
+  Result<> discard(u64 offset, u64 length) override { return medium_->discard(offset, length); }
+  bool defers(BlockRequest::Kind kind, u64 offset, u64 length) override {
+    return medium_->defers(kind, offset, length);
+  }
+  void submit(BlockRequest request, BlockDone done) override { medium_->submit(std::move(request), std::move(done)); }
+  void drain() override { medium_->drain(); }
 
  private:
   std::shared_ptr<DriveMedium> medium_;
+};
+
+// What stands for an image that another program has.
+class ReleasedImage final : public DiskImage {
+ public:
+  ReleasedImage(ImageInfo about, u64 size) : info_(std::move(about)), size_(size) {}
+  u64 size_bytes() const override { return size_; }
+  bool read_only() const override { return false; }
+  Result<> read(u64, std::span<u8>) override { return gone(); }
+  Result<> write(u64, std::span<const u8>) override { return gone(); }
+  // Nothing was written.
+  Result<> flush() override { return {}; }
+  ImageInfo info() const override { return info_; }
+  i64 modified_ns() const override { return 0; }
+
+ private:
+  Result<> gone() const { return Error{info_.file + ": belongs to the program to which the machine has migrated"}; }
+  ImageInfo info_;
+  u64 size_;
 };
 
 }  // namespace
 
 Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source, Access access) {
   const std::string& file = source.file;
-  std::shared_ptr<DriveMedium> medium(new DriveMedium(file, access));
-  auto disk =
-      open_image(source, access == Access::ReadWrite ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
+  std::shared_ptr<DriveMedium> medium(new DriveMedium(source, access));
+  const bool writes = access == Access::ReadWrite;
+  if (!writes) medium->source_.unlocked = false;
+  auto disk = open_image(medium->source_,
+                         writes && !source.unlocked ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
   if (!disk) return disk.error();
   medium->disk_ = disk.value().get();
   medium->image_ = std::move(disk).value();
@@ -43,7 +71,8 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source
 }
 
 DriveMedium::~DriveMedium() {
-  if (disk_ == nullptr || journals_.empty()) return;
+  stop_serving();
+  if (disk_ == nullptr || journals_.empty() || released_) return;
   // What the format keeps back until the end is written before the journals are told when that was.
   if (auto flushed = image_->flush(); !flushed) log::warning(flushed.message());
   note_modified();
@@ -51,6 +80,16 @@ DriveMedium::~DriveMedium() {
 
 std::unique_ptr<BlockDevice> DriveMedium::device(std::shared_ptr<DriveMedium> medium) {
   return std::make_unique<MediumDevice>(std::move(medium));
+}
+
+ImageInfo DriveMedium::info() const {
+  wait();
+  return disk_->info();
+}
+
+OverlayImage* DriveMedium::overlay() {
+  wait();
+  return overlay_;
 }
 
 std::string DriveMedium::describe() const {
@@ -68,25 +107,153 @@ Result<> DriveMedium::forked() {
 }
 
 DiskJournal::Image DriveMedium::identity() const {
+  wait();
   std::error_code failure;
   const auto path = std::filesystem::weakly_canonical(file_, failure);
   return {failure ? file_ : path.string(), disk_->size_bytes(), disk_->modified_ns()};
 }
 
+Result<> DriveMedium::release() {
+  if (released_ || access_ != Access::ReadWrite) return {};
+  drain();
+  if (!source_.unlocked) {
+    if (auto flushed = flush(); !flushed) return flushed;
+  }
+  auto stand_in = std::make_unique<ReleasedImage>(disk_->info(), disk_->size_bytes());
+  disk_ = stand_in.get();
+  image_ = std::move(stand_in);
+  released_ = true;
+  return {};
+}
+
+Result<> DriveMedium::acquire() {
+  if (!released_) return {};
+  wait();
+  ImageSource mine = source_;
+  mine.unlocked = false;
+  auto disk = open_image(mine, HostFile::Access::ReadWrite);
+  if (!disk) return disk.error();
+  if (disk.value()->size_bytes() != disk_->size_bytes())
+    return Error{fmt::format("{}: has another size than before", file_)};
+  source_ = std::move(mine);
+  disk_ = disk.value().get();
+  image_ = std::move(disk).value();
+  released_ = false;
+  return {};
+}
+
+// --- Requests ---
+
+void DriveMedium::serve_with(BlockQueue::Host host) {
+  queue_.emplace(std::move(host), [this](BlockRequest& request) { return carry_out(request); });
+}
+
+bool DriveMedium::defers(BlockRequest::Kind kind, u64 offset, u64 length) {
+  if (!queue_) return false;
+  if (!queue_->idle()) return true;  // requests keep their order
+  switch (kind) {
+    case BlockRequest::Kind::Read: return queue_->slow() || !image_->ready_to_read(offset, length);
+    // The host takes it into memory, and writes it later.
+    case BlockRequest::Kind::Write: return queue_->slow();
+    default: return true;
+  }
+}
+
+void DriveMedium::submit(BlockRequest request, BlockDone done) {
+  count(request);
+  if (queue_) return queue_->submit(std::move(request), std::move(done));
+  auto result = carry_out(request);
+  done(std::move(request), std::move(result));
+}
+
+void DriveMedium::count(const BlockRequest& request) {
+  switch (request.kind) {
+    case BlockRequest::Kind::Read:
+      counts_.reads++;
+      counts_.read_bytes += request.length;
+      return;
+    case BlockRequest::Kind::Flush: counts_.flushes++; return;
+    default:
+      counts_.writes++;
+      counts_.written_bytes += request.length;
+      return;
+  }
+}
+
+Result<> DriveMedium::carry_out(BlockRequest& request) {
+  switch (request.kind) {
+    case BlockRequest::Kind::Read: return image_->read(request.offset, request.content());
+    case BlockRequest::Kind::Write: return write_now(request.offset, request.content());
+    case BlockRequest::Kind::Flush: return flush_now();
+    case BlockRequest::Kind::Discard: {
+      auto kept = keep(request.offset, request.length);
+      return kept ? image_->discard(request.offset, request.length) : kept;
+    }
+    default: break;
+  }
+  auto kept = keep(request.offset, request.length);
+  return kept ? image_->write_zeroes(request.offset, request.length) : kept;
+}
+
+Result<> DriveMedium::read(u64 offset, std::span<u8> bytes) {
+  counts_.reads++;
+  counts_.read_bytes += bytes.size();
+  if (!queue_) return image_->read(offset, bytes);
+  wait();
+  const i64 began = queue_->now();
+  auto result = image_->read(offset, bytes);
+  queue_->note_time(began);
+  return result;
+}
+
 Result<> DriveMedium::write(u64 offset, std::span<const u8> bytes) {
   counts_.writes++;
   counts_.written_bytes += bytes.size();
-  if (offset <= size_bytes() && bytes.size() <= size_bytes() - offset) {
-    for (const auto& journal : journals_) {
-      if (auto kept = journal->keep(*image_, offset, bytes.size()); !kept) return kept;
-    }
+  if (!queue_) return write_now(offset, bytes);
+  wait();
+  const i64 began = queue_->now();
+  auto result = write_now(offset, bytes);
+  queue_->note_time(began);
+  return result;
+}
+
+Result<> DriveMedium::flush() {
+  counts_.flushes++;
+  wait();
+  return flush_now();
+}
+
+Result<> DriveMedium::discard(u64 offset, u64 length) {
+  BlockRequest request{.kind = BlockRequest::Kind::Discard, .offset = offset, .length = length};
+  count(request);
+  wait();
+  return carry_out(request);
+}
+
+Result<> DriveMedium::write_zeroes(u64 offset, u64 length) {
+  BlockRequest request{.kind = BlockRequest::Kind::WriteZeroes, .offset = offset, .length = length};
+  count(request);
+  wait();
+  return carry_out(request);
+}
+
+// --- The image ---
+
+Result<> DriveMedium::keep(u64 offset, u64 length) {
+  if (offset > size_bytes() || length > size_bytes() - offset) return {};
+  for (const auto& journal : journals_) {
+    if (auto kept = journal->keep(*image_, offset, length); !kept) return kept;
   }
-  return image_->write(offset, bytes);
+  return {};
+}
+
+Result<> DriveMedium::write_now(u64 offset, std::span<const u8> bytes) {
+  auto kept = keep(offset, bytes.size());
+  return kept ? image_->write(offset, bytes) : kept;
 }
 
 // What the journals keep is durable before what replaces it is known to be.
-Result<> DriveMedium::flush() {
-  counts_.flushes++;
+Result<> DriveMedium::flush_now() {
   for (const auto& journal : journals_) {
     if (auto flushed = journal->flush(); !flushed) return flushed;
   }
@@ -101,7 +268,13 @@ void DriveMedium::note_modified() {
   for (const auto& journal : journals_) journal->note_modified(modified);
 }
 
+void DriveMedium::add_journal(std::unique_ptr<DiskJournal> journal) {
+  wait();
+  journals_.push_back(std::move(journal));
+}
+
 DiskJournal* DriveMedium::journal(u64 generation) {
+  wait();
   for (const auto& journal : journals_) {
     if (journal->generation() == generation) return journal.get();
   }
@@ -109,10 +282,12 @@ DiskJournal* DriveMedium::journal(u64 generation) {
 }
 
 void DriveMedium::drop_journal(u64 generation) {
+  wait();
   std::erase_if(journals_, [&](const auto& journal) { return journal->generation() == generation; });
 }
 
 Result<> DriveMedium::restore(DiskJournal& journal) {
+  drain();
   if (!writes_through()) {
     // The image itself is not written: the overlay shows what it held.
     if (overlay_ != nullptr) {

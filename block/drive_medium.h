@@ -4,10 +4,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "block/block_device.h"
+#include "block/block_queue.h"
 #include "block/disk_journal.h"
 #include "block/open_image.h"
 #include "block/overlay_image.h"
@@ -28,21 +30,39 @@ class DriveMedium {
 
   const std::string& file() const { return file_; }
   std::string describe() const;  // "FILE (raw, read-only)", for the monitor
-  ImageInfo info() const { return disk_->info(); }
+  ImageInfo info() const;
   bool writes_through() const { return access_ == Access::ReadWrite; }
-  OverlayImage* overlay() { return overlay_; }  // null: none
-  DiskJournal::Image identity() const;          // of the file, as it is now
+  OverlayImage* overlay();              // null: none
+  DiskJournal::Image identity() const;  // of the file, as it is now
 
   u64 size_bytes() const { return image_->size_bytes(); }
   bool read_only() const { return image_->read_only(); }
-  Result<> read(u64 offset, std::span<u8> bytes) {
-    counts_.reads++;
-    counts_.read_bytes += bytes.size();
-    return image_->read(offset, bytes);
-  }
+  Result<> read(u64 offset, std::span<u8> bytes);
   // A journal that cannot keep what is overwritten fails the write: the image is as before.
   Result<> write(u64 offset, std::span<const u8> bytes);
   Result<> flush();
+  Result<> discard(u64 offset, u64 length);
+  Result<> write_zeroes(u64 offset, u64 length);
+
+  // From now on requests can be carried out while the guest goes on; before the medium is used, or never.
+  void serve_with(BlockQueue::Host host);
+  // Waits for what is under way, of which nobody is told any more; from now on all is done at once.
+  void stop_serving() { queue_.reset(); }
+  // As BlockDevice has them.
+  bool defers(BlockRequest::Kind kind, u64 offset, u64 length);
+  void submit(BlockRequest request, BlockDone done);
+  void drain() {
+    if (queue_) queue_->drain();
+  }
+  void deliver() {
+    if (queue_) queue_->deliver();
+  }
+
+  // The image is another program's from now on, until acquire(): what is written is on the host's disk, the file is
+  // closed, and whoever uses the medium gets an error. Media that are not written through stay as they are.
+  Result<> release();
+  Result<> acquire();
+  bool released() const { return released_; }
 
   // In a process that has just been forked (OverlayImage::forked). Error: what is written would go to the file itself.
   Result<> forked();
@@ -54,23 +74,36 @@ class DriveMedium {
   };
   const Counts& counts() const { return counts_; }
 
-  void add_journal(std::unique_ptr<DiskJournal> journal) { journals_.push_back(std::move(journal)); }
+  void add_journal(std::unique_ptr<DiskJournal> journal);
   DiskJournal* journal(u64 generation);  // null: none
   void drop_journal(u64 generation);
   // Puts the blocks back that this journal kept.
   Result<> restore(DiskJournal& journal);
 
  private:
-  DriveMedium(std::string file, Access access) : file_(std::move(file)), access_(access) {}
+  DriveMedium(ImageSource source, Access access) : source_(std::move(source)), file_(source_.file), access_(access) {}
   void note_modified();
+  // The image is this thread's: nothing is under way.
+  void wait() const {
+    if (queue_) queue_->wait();
+  }
+  void count(const BlockRequest& request);
+  // Of whichever thread has the image.
+  Result<> carry_out(BlockRequest& request);
+  Result<> keep(u64 offset, u64 length);
+  Result<> write_now(u64 offset, std::span<const u8> bytes);
+  Result<> flush_now();
 
+  ImageSource source_;
   std::string file_;
   Counts counts_;
+  bool released_ = false;
   Access access_;
   DiskImage* disk_ = nullptr;  // what image_ is or stands on
   OverlayImage* overlay_ = nullptr;
   std::unique_ptr<BlockDevice> image_;
   std::vector<std::unique_ptr<DiskJournal>> journals_;
+  mutable std::optional<BlockQueue> queue_;  // goes first: it uses the image
 };
 
 // The media of a machine, by the names of its drives: "ide0-hd0", "ide1-cd0", "floppy0".

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -101,7 +102,7 @@ TransferProgress write_all(int file, u64 offset, std::span<const u8> bytes) {
   return progress;
 }
 
-Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, Access access) {
+Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, Access access, Locks locks) {
   if (path.empty()) return Error{"an empty file name was given; name an image file"};
   // Not blocking: opening a FIFO would wait for its other end.
   const int flags = (access == Access::ReadWrite ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
@@ -109,6 +110,7 @@ Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, Access
   if (file < 0) return cannot_open(path, access, errno);
   std::unique_ptr<HostFile> opened(new HostFile(path, file, access));
   if (auto result = opened->find_size(); !result) return result.error();
+  if (locks == Locks::None) return opened;
   if (auto result = opened->lock(); !result) return result.error();
   return opened;
 }
@@ -166,6 +168,22 @@ Result<> HostFile::read(u64 offset, std::span<u8> bytes) {
     return Error{fmt::format("{}: has become shorter while in use; restore the file and restart the machine", path_)};
   }
   return {};
+}
+
+// A byte here and there is asked for: hosts read ahead in larger pieces, and a file system that cannot tell counts as
+// one that has it.
+bool HostFile::ready_to_read(u64 offset, u64 length) {
+  constexpr u64 kStep = 64 << 10;
+  if (offset > size_ || length > size_ - offset) return true;
+  const auto missing = [this](u64 at) {
+    u8 byte = 0;
+    const iovec place{&byte, 1};
+    return preadv2(file_, &place, 1, static_cast<off_t>(at), RWF_NOWAIT) < 0 && errno == EAGAIN;
+  };
+  for (u64 at = offset; at < offset + length; at += kStep) {
+    if (missing(at)) return false;
+  }
+  return length == 0 || !missing(offset + length - 1);
 }
 
 Result<> HostFile::write(u64 offset, std::span<const u8> bytes) {

@@ -23,7 +23,8 @@ class HostFile final : public ImageFile {
 
   // Opens and locks the file: one writer, or any number of readers, in whatever process (QEMU's locks are the same).
   // The error message is "FILE: cause; mend": the caller puts the option's name before it.
-  static Result<std::unique_ptr<HostFile>> open(const std::string& path, Access access);
+  enum class Locks : u8 { Taken, None };
+  static Result<std::unique_ptr<HostFile>> open(const std::string& path, Access access, Locks locks = Locks::Taken);
   ~HostFile() override;
   HostFile(const HostFile&) = delete;
   HostFile& operator=(const HostFile&) = delete;
@@ -32,6 +33,7 @@ class HostFile final : public ImageFile {
   u64 size_bytes() const override { return size_; }
   bool read_only() const override { return access_ == Access::ReadOnly; }
   Result<> read(u64 offset, std::span<u8> bytes) override;
+  bool ready_to_read(u64 offset, u64 length) override;
   Result<> write(u64 offset, std::span<const u8> bytes) override;
   Result<> flush() override;
   Result<> resize(u64 size) override;

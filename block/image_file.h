@@ -23,6 +23,8 @@ class ImageFile {
   virtual Result<> read(u64 offset, std::span<u8> bytes) = 0;
   // Writing beyond the end makes the file longer; what lies in between reads as zeros.
   virtual Result<> write(u64 offset, std::span<const u8> bytes) = 0;
+  // As far as the host tells, reading this would not wait for its disk.
+  virtual bool ready_to_read(u64 /*offset*/, u64 /*length*/) { return true; }
   // What was written before is on the host's disk when this returns.
   virtual Result<> flush() = 0;
   // Makes the file longer (with zeros) or shorter.

@@ -75,7 +75,8 @@ Opened Chain::open(const ImageSource& source, Access access) {
     if (!disk) return disk.error();
     return std::unique_ptr<DiskImage>(std::make_unique<RawImage>(std::move(disk).value(), RawImage::Origin::Said));
   }
-  auto opened = HostFile::open(source.file, access);
+  const auto locks = source.unlocked ? HostFile::Locks::None : HostFile::Locks::Taken;
+  auto opened = HostFile::open(source.file, access, locks);
   if (!opened) return opened.error();
   const auto identity = opened.value()->identity();
   if (std::find(files_.begin(), files_.end(), identity) != files_.end() || files_.size() == kDeepestChain) {
@@ -103,7 +104,7 @@ Opened Chain::open(const ImageSource& source, Access access) {
   const Neighbours neighbours{
       [&](const std::string& name, const std::string& word) { return open_backing(source, name, word); },
       [&](const std::string& name) -> Result<std::unique_ptr<ImageFile>> {
-        auto part = HostFile::open(beside(source.file, name), access);
+        auto part = HostFile::open(beside(source.file, name), access, locks);
         if (!part) return part.error();
         return std::unique_ptr<ImageFile>(std::move(part).value());
       }};

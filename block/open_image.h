@@ -17,6 +17,8 @@ struct ImageSource {
   enum class Below : u8 { AsItSays, Nothing, Given };
   Below below = Below::AsItSays;
   std::shared_ptr<const ImageSource> given{};
+  // Another program still writes to the file: it is not locked, and is there to tell its size.
+  bool unlocked = false;
 };
 
 // The error message is "FILE: cause; mend": the caller puts the option's name before it.

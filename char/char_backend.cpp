@@ -14,9 +14,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <span>
 #include <utility>
 
 #include "base/log.h"
@@ -48,12 +50,16 @@ class DescriptorBackend : public CharBackend {
     if (output_ >= 0) queue_.open(output_);
     if (input_ >= 0) start_reading();
   }
-  ~DescriptorBackend() override { shut(); }
+  ~DescriptorBackend() override {
+    shut();
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
 
   void put(u8 byte) override { queue_.put(byte); }
   bool can_take() const override { return unread_ == Unread::Drops || queue_.has_room(); }
   bool write(std::string_view bytes) override { return queue_.write(bytes); }
   void flush() override { queue_.finish(); }
+  int take_descriptor() override { return std::exchange(descriptor_, -1); }
   void pump() override {
     while (!held_.empty() && receiver_ != nullptr && receiver_->can_receive()) {
       const u8 byte = held_.front();
@@ -95,13 +101,36 @@ class DescriptorBackend : public CharBackend {
   static constexpr std::size_t kMostHeld = 4096;
   void on_readable() {
     u8 buffer[512];
-    const ssize_t count = ::read(input_, buffer, sizeof buffer);
+    const ssize_t count = receive_some(buffer);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count <= 0) return end_input();
     held_.insert(held_.end(), buffer, buffer + filter(buffer, static_cast<std::size_t>(count)));
     pump();
   }
+  // With the descriptors that come beside the bytes of a socket; of several the last is kept.
+  ssize_t receive_some(std::span<u8> buffer) {
+    constexpr std::size_t kMostDescriptors = 16;  // as QEMU takes
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> beside{};
+    iovec place{buffer.data(), buffer.size()};
+    msghdr message{};
+    message.msg_iov = &place;
+    message.msg_iovlen = 1;
+    message.msg_control = beside.data();
+    message.msg_controllen = beside.size();
+    const ssize_t count = ::recvmsg(input_, &message, MSG_CMSG_CLOEXEC);
+    if (count < 0 && errno == ENOTSOCK) return ::read(input_, buffer.data(), buffer.size());
+    for (cmsghdr* each = CMSG_FIRSTHDR(&message); count >= 0 && each != nullptr; each = CMSG_NXTHDR(&message, each)) {
+      if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;
+      for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= each->cmsg_len; at += sizeof(int)) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(each) + at, sizeof fd);
+        if (const int before = std::exchange(descriptor_, fd); before >= 0) ::close(before);
+      }
+    }
+    return count;
+  }
   std::deque<u8> held_;
+  int descriptor_ = -1;
 };
 
 // A client that was let go and is in the middle of a message: it gets the rest of that, if it reads it, and then the

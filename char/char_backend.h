@@ -35,6 +35,8 @@ class CharBackend : public CharSink {
   virtual void drop_client() {}
   // Hands over held bytes that the receiver can take by now. Called between slices.
   virtual void pump() {}
+  // The descriptor that came beside the last bytes (SCM_RIGHTS), the caller's from now on; -1: none did.
+  virtual int take_descriptor() { return -1; }
   // At the end of a run: what has been written goes to its reader before anything else is printed.
   virtual void flush() {}
 

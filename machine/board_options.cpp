@@ -85,7 +85,8 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
     const bool cdrom = !floppy && drive.media == DriveOption::Media::Cdrom;
     std::unique_ptr<BlockDevice> image;
     if (!drive.file.empty()) {
-      const ImageSource source = image_source(options.block_nodes, drive.node, drive.file, drive.format);
+      ImageSource source = image_source(options.block_nodes, drive.node, drive.file, drive.format);
+      source.unlocked = !options.incoming.empty();  // the program from which the machine comes still has it
       auto opened =
           open_medium(drive.option, source, cdrom || drive.read_only, !cdrom && (drive.snapshot || options.snapshot));
       if (!opened) return opened.error();

@@ -1,8 +1,10 @@
 #include "machine/machine.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <tuple>
 
@@ -16,6 +18,8 @@
 #include "machine/board_options.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
+#include "machine/incoming_migration.h"
+#include "machine/migration.h"
 #include "machine/network_options.h"
 #include "machine/recorded_sink.h"
 #include "machine/saved_machine.h"
@@ -35,12 +39,15 @@ constexpr i64 kLongestSleep = 100'000'000;             // host ns; time limits a
 struct Machine::Tasks {
   std::mutex mutex;
   std::vector<std::function<void()>> list;
+  std::atomic<bool> waiting = false;
 };
 
 Machine::Machine(const Options& options, HostPoller& poller)
     : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
 
 Machine::~Machine() {
+  for (const auto& [drive, medium] : media_) medium->stop_serving();
+  for (const auto& [name, fd] : descriptors_) ::close(fd);
   if (audio_ && board_) audio_->finish(clock_->now());
 }
 
@@ -83,6 +90,10 @@ Result<> Machine::build() {
                          .tsc_deadline = (model.value().features_ecx & kCpuidTscDeadline) != 0};
   }
   media_ = std::move(plan.value().media);
+  // Counted time is the same in every run only if nothing depends on when the host's disk answers.
+  if (options_.disk_threads > 0 && !options_.icount)
+    disk_workers_ = std::make_unique<BlockWorkers>(options_.disk_threads);
+  for (const auto& [drive, medium] : media_) serve_medium(medium);
   note_nodes();
   if (auto recordable = check_recordable(); !recordable) return recordable;
   auto inputs = GuestInputs::create(
@@ -131,7 +142,8 @@ Result<> Machine::build() {
   attach_journals(*this);
   if (options_.timeout_seconds > 0)
     host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
-  return {};
+  migration_ = std::make_unique<Migration>(*this, poller_);
+  return options_.incoming.empty() ? Result<>() : await_arrival();
 }
 
 void Machine::note_nodes() {
@@ -144,7 +156,7 @@ void Machine::note_nodes() {
 // --- Running ---
 
 End Machine::run() {
-  if (!options_.start_paused) resume();
+  if (!options_.start_paused && hold_ != Hold::Incoming) resume();
   while (end_ == End::None) turn(~u64{0});
   close_inputs();
   clock_->stop();
@@ -340,15 +352,21 @@ void Machine::carry_out_requests() {
 void Machine::serve_host() {
   replay();
   const i64 now = host_monotonic_ns();
-  if (now - last_served_ >= kServeInterval) {
+  const bool due = now - last_served_ >= kServeInterval;
+  if (due) {
     last_served_ = now;
     poller_.poll(0);
+  }
+  if (due || tasks_->waiting.load(std::memory_order_relaxed)) {
     std::vector<std::function<void()>> tasks;
     {
       std::lock_guard lock(tasks_->mutex);
       tasks.swap(tasks_->list);
+      tasks_->waiting.store(false, std::memory_order_relaxed);
     }
     for (const auto& task : tasks) task();
+  }
+  if (due) {
     if (!clock_->deterministic() || paused_) serve_input();
     // A busy host's other work does not count: what ends a run is the guest's time, not the neighbours'.
     if (host_deadline_ != 0 && (!clock_->deterministic() || paused_) && now >= host_deadline_ &&
@@ -396,6 +414,7 @@ void Machine::announce(MachineEvent event) {
 
 void Machine::pause() {
   if (paused_) return;
+  drain_disks();
   paused_ = true;
   clock_->stop();
   running().request(kPendingStop);
@@ -410,6 +429,8 @@ Result<> Machine::serve_gdb(const std::string& device) {
 
 void Machine::resume() {
   if (!paused_ || powered_off_) return;
+  if (hold_ == Hold::Incoming) return incoming_->run_when_here();
+  hold_ = Hold::None;
   if (at_replay_end_) return debugger_->stop_at({DebugStop::Cause::ReplayEnd});
   if (!has_run_) {
     if (auto begun = inputs_->begin(); !begun) return end_replay(begun.error());
@@ -449,6 +470,9 @@ void Machine::power_button() {
 
 std::string Machine::status() const {
   if (powered_off_) return "paused (shutdown)";
+  if (hold_ == Hold::Incoming) return "paused (inmigrate)";
+  if (hold_ == Hold::Migrated) return "paused (postmigrate)";
+  if (migration_->progress().status == MigrationStatus::Device) return "paused (finish-migrate)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
   return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
 }
@@ -457,6 +481,7 @@ void Machine::post(std::function<void()> task) {
   {
     std::lock_guard lock(tasks_->mutex);
     tasks_->list.push_back(std::move(task));
+    tasks_->waiting.store(true, std::memory_order_relaxed);
   }
   poller_.wake();
 }
@@ -516,7 +541,8 @@ int Machine::exit_code() const {
     case End::FailureSeen: return 2;
     case End::TimeUp: return 4;
     case End::ReplayEnd: return 0;
-    case End::ReplayFailed: return 1;
+    case End::ReplayFailed:
+    case End::ArrivalFailed: return 1;
   }
   return 1;
 }
@@ -541,6 +567,7 @@ std::string Machine::end_message() {
       if (!expectations_->expects()) return replay_report_;
       return fmt::format("relic86: the guest ended before it showed {}\n{}", expectations_->missing(), last_state());
     case End::TripleFault: return "relic86: the guest triple-faulted and -no-reboot was given\n" + replay_report_;
+    case End::ArrivalFailed: return arrival_report_;
     default: return replay_report_;
   }
 }
@@ -548,8 +575,24 @@ std::string Machine::end_message() {
 // --- Media ---
 
 void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {
+  serve_medium(medium);
   media_[drive] = std::move(medium);
   attach_journals(*this);
+}
+
+void Machine::serve_medium(const std::shared_ptr<DriveMedium>& medium) {
+  if (!disk_workers_) return;
+  const auto wake = [this, served = std::weak_ptr(medium)] {
+    post([served] {
+      if (const auto alive = served.lock()) alive->deliver();
+    });
+  };
+  medium->serve_with({disk_workers_.get(), wake, host_monotonic_ns});
+}
+
+// No device waits for the host afterwards, so that a state has all that there is of it.
+void Machine::drain_disks() {
+  for (const auto& [drive, medium] : media_) medium->drain();
 }
 
 Result<> Machine::change_medium(const std::string& given, const MediumChange& change) {
@@ -684,6 +727,7 @@ Result<> Machine::flush_disks() { return board_->flush_media(); }
 // --- State ---
 
 void Machine::state(StateArchive& archive) {
+  drain_disks();
   // The clock counts the processor's instructions; the events come last, because devices that load may schedule.
   archive.field("powered_off", powered_off_);
   archive.field("wake_requested", wake_requested_);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audio/audio_system.h"
+#include "block/block_workers.h"
 #include "char/char_backend.h"
 #include "char/host_poller.h"
 #include "cpu/cpu.h"
@@ -34,6 +35,8 @@
 namespace relic86 {
 
 class GuestInputs;
+class IncomingMigration;
+class Migration;
 class RecordedSink;
 class TimeTravel;
 struct KeptState;
@@ -51,6 +54,7 @@ enum class End : u8 {
   TimeUp,           // --timeout
   ReplayEnd,        // what was recorded has been replayed
   ReplayFailed,     // the run is not the recorded one
+  ArrivalFailed,    // the machine that was to come (-incoming) did not
 };
 
 // What clients of the machine protocol (QMP) are told of.
@@ -64,7 +68,8 @@ enum class MachineEvent : u8 {
   Wakeup,
   TrayMoved,
   BalloonChange,
-  DeviceDeleted
+  DeviceDeleted,
+  Migration
 };
 
 // A character device, for query-chardev and info chardev.
@@ -223,6 +228,22 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   // The media in the drives, by drive ("ide0-hd0", "floppy0").
   const DriveMedia& media() const { return media_; }
 
+  // --- Migration (docs/migration.md) ---
+  Migration& migration() { return *migration_; }
+  // Null: the machine does not wait for another one.
+  IncomingMigration* incoming() { return incoming_.get(); }
+  // Descriptors by the names that clients gave them; the machine owns them. Taking: -1: there is no such name.
+  void keep_descriptor(const std::string& name, int fd);
+  int take_descriptor(const std::string& name);
+  // Images that are written to belong to the other program, and come back.
+  Result<> release_disks();
+  Result<> acquire_disks();
+  // For the migrations themselves: it has gone, it is here, it did not come.
+  void note_migrated() { hold_ = Hold::Migrated; }
+  void note_arrived(bool runs);
+  void fail_arrival(const std::string& trouble);
+  void tell_migration() { announce(MachineEvent::Migration); }
+
   // In a process that has just been forked, with the machine paused: what a process cannot share with the one that it
   // was gets a new place, so that each goes on for itself. The machine has to have been made for it: its translator
   // with -jit-opt +one-mapping, what the guest writes in overlays (-snapshot), no connections to the host.
@@ -245,8 +266,11 @@ class Machine final : private MachineControl, private Scheduler::Listener {
  private:
   Machine(const Options& options, HostPoller& poller);
   Result<> build();
+  Result<> await_arrival();
   void note_nodes();  // the block nodes in the drives
   void announce(MachineEvent event);
+  void serve_medium(const std::shared_ptr<DriveMedium>& medium);
+  void drain_disks();
   void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
   AtapiCdrom* find_cdrom(const std::string& drive);  // null: no CD-ROM drive
   void tell_tray(const std::string& drive, bool open);
@@ -296,6 +320,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   std::unique_ptr<IoSpace> io_;
   std::unique_ptr<MachineClock> clock_;
   std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<BlockWorkers> disk_workers_;  // null: the guest waits for its disks
   DriveMedia media_;
   std::string deleted_device_;
   HostRandom random_;
@@ -307,6 +332,10 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<GuestInputs> inputs_;
   std::unique_ptr<TimeTravel> travel_;
+  std::map<std::string, int> descriptors_;
+  std::unique_ptr<Migration> migration_;
+  std::unique_ptr<IncomingMigration> incoming_;
+  std::string arrival_report_;
   u64 passed_stride_ = ~u64{0};             // the instruction at which the TLB was dropped last
   bool retracing_ = false;                  // retrace() runs
   bool at_replay_end_ = false;              // paused where the recorded run ended
@@ -344,6 +373,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   u32 debug_exit_code_ = 0;
   bool ends_at_triple_fault_ = false;
   bool paused_ = true;
+  // Why nothing may run here: the machine is on its way, or has gone.
+  enum class Hold : u8 { None, Incoming, Migrated } hold_ = Hold::None;
   bool has_run_ = false;      // false: still waits as -S asks
   bool powered_off_ = false;  // with -no-shutdown
   bool reset_requested_ = false;

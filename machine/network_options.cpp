@@ -52,6 +52,7 @@ Result<std::vector<u8>> boot_rom(const Options& options, const NicOption& nic) {
 }  // namespace
 
 Result<> add_network_cards(const Options& options, net::Network& network, BoardConfig& config) {
+  constexpr unsigned kVirtioNetVectors = 4;  // as QEMU's: two queues, control, configuration
   std::map<std::string, unsigned> numbers;
   for (std::size_t i = 0; i < options.network.nics.size(); i++) {
     const NicOption& nic = options.network.nics[i];
@@ -62,7 +63,7 @@ Result<> add_network_cards(const Options& options, net::Network& network, BoardC
     card.address = *nic.mac;
     card.link = &network.card(i);
     card.slot = nic.slot;
-    card.interfaces = virtio_interfaces(nic.virtio);
+    card.interfaces = virtio_interfaces(nic.virtio, kVirtioNetVectors);
     card.boot_index = nic.boot_index;
     card.port = nic.port;
     card.irq = nic.irq;

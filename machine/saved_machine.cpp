@@ -12,11 +12,11 @@
 #include <random>
 
 #include "base/log.h"
-#include "devices/board/usb_board.h"
 #include "display/screenshot.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/machine.h"
+#include "machine/machine_identity.h"
 #include "snapshot/saved_drives.h"
 #include "snapshot/saved_memory.h"
 #include "snapshot/state_file.h"
@@ -40,52 +40,16 @@ Result<> check_tag(const std::string& tag) {
                            kLongestTag)};
 }
 
-// What must be the same in the machine that loads, as "key=value" lines.
-std::string options_text(Machine& machine) {
-  const CpuModel& model = machine.cpu().model();
-  std::string text = fmt::format("memory={} MiB\n", machine.bus().store().ram_size() >> 20);
-  text += fmt::format("processor={} {:08x} {:08x} {:08x} {:08x}\n", model.name, model.signature(), model.features_edx,
-                      model.features_ecx, model.extended_edx);
-  // Machines that were saved before there could be several know no such line.
-  if (const ProcessorTopology& topology = machine.options().processors; topology.most > 1)
-    text += fmt::format("processors={} of {} ({} sockets, {} dies, {} cores, {} threads)\n", topology.count,
-                        topology.most, topology.sockets, topology.dies, topology.cores, topology.threads);
-  for (unsigned unit = 0; unit < 4; unit++) {
-    const char* const kind = machine.board().cdrom(unit) != nullptr  ? "CD-ROM drive"
-                             : machine.board().disk(unit) != nullptr ? "disk"
-                                                                     : "none";
-    text += fmt::format("ide{}-{}={}\n", unit / 2, unit % 2, kind);
-  }
-  text += "devices=";
-  for (const auto& device : machine.board().devices()) text += fmt::format("{} ", device->name());
-  text += "\n";
-  // None at all is the same as no controller: machines that were saved before there were any know no such line.
-  if (const UsbBoard* usb = machine.board().usb(); usb != nullptr && !usb->layout().empty())
-    text += "usb=" + usb->layout() + "\n";
-  return text;
-}
-
-std::string_view take_line(std::string_view& text) {
-  const auto line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(text.size(), line.size() + 1));
-  return line;
-}
-
 Result<> compare_options(const StateFileReader& file, Machine& machine) {
   const StateSection* section = file.find(kOptionsTag);
   if (section == nullptr) return file.damaged("no options");
   auto content = file.content(*section, kMostText);
   if (!content) return content.error();
-  const std::string here_text = options_text(machine);
-  std::string_view saved(reinterpret_cast<const char*>(content.value().data()), content.value().size());
-  std::string_view here = here_text;
-  while (!saved.empty() || !here.empty()) {
-    const auto saved_line = take_line(saved), here_line = take_line(here);
-    if (saved_line == here_line) continue;
-    return Error{fmt::format("{}: was saved with other options: {}, this machine has {}; start it as it was saved",
-                             file.path(), saved_line, here_line)};
-  }
-  return {};
+  const std::string_view saved(reinterpret_cast<const char*>(content.value().data()), content.value().size());
+  const auto difference = identity_difference(saved, machine);
+  if (!difference) return {};
+  return Error{fmt::format("{}: was saved with other options: {}, this machine has {}; start it as it was saved",
+                           file.path(), difference->there, difference->here)};
 }
 
 void save_state(StateFileWriter& file, Machine& machine) {
@@ -218,7 +182,7 @@ Result<> save_machine(Machine& machine, const StateFolder& folder, const std::st
     writer.put_number(machine.clock().now());
     writer.end();
     writer.begin(kOptionsTag);
-    writer.put(options_text(machine));
+    writer.put(machine_identity(machine));
     writer.end();
     save_state(writer, machine);
     save_memory(writer, machine.bus().store());

@@ -18,13 +18,14 @@ using Kind = VirtioConfig::Kind;
 struct Row {
   Text name;  // without the ending that tells interfaces
   Kind kind;
-  Text properties;  // beside those of every virtio device
+  unsigned vectors;  // of MSI-X, as QEMU's device has
+  Text properties;   // beside those of every virtio device
 };
 constexpr Row kRows[] = {
-    {"virtio-rng", Kind::Random, "id rng max-bytes period "},
-    {"virtio-balloon", Kind::Balloon,
+    {"virtio-rng", Kind::Random, 2, "id rng max-bytes period "},
+    {"virtio-balloon", Kind::Balloon, 0,
      "id deflate-on-oom free-page-reporting free-page-hint page-poison guest-stats-polling-interval iothread "},
-    {"virtio-serial", Kind::Serial, "id max_ports emergency-write "},
+    {"virtio-serial", Kind::Serial, 2, "id max_ports emergency-write "},
 };
 constexpr Text kPortProperties = "id bus nr chardev name";
 
@@ -148,19 +149,23 @@ Result<> add_port(const DeviceOption& device, BoardConfig& config) {
 
 }  // namespace
 
-VirtioInterfaces virtio_interfaces(const VirtioOption& option) {
-  return {
-      .legacy = option.legacy, .modern = option.modern, .indirect = option.indirect, .event_index = option.event_index};
+VirtioInterfaces virtio_interfaces(const VirtioOption& option, unsigned vectors) {
+  return {.legacy = option.legacy,
+          .modern = option.modern,
+          .indirect = option.indirect,
+          .event_index = option.event_index,
+          .vectors = option.vectors.value_or(vectors)};
 }
 
 VirtioConfig virtio_disk(const DriveOption& drive, std::unique_ptr<BlockDevice> image) {
+  constexpr unsigned kVectors = 2;  // as QEMU's: the queue and configuration
   VirtioConfig disk;
   disk.kind = Kind::Block;
   // Saved machines know it by this name, whatever the user calls it.
   disk.name = fmt::format("virtio-blk-pci.{}", drive.index);
   disk.slot = drive.virtio.slot;
   disk.boot_index = drive.boot_index;
-  disk.interfaces = virtio_interfaces(drive.virtio);
+  disk.interfaces = virtio_interfaces(drive.virtio, kVectors);
   disk.image = std::move(image);
   if (drive.geometry) disk.geometry = DiskGeometry{(*drive.geometry)[0], (*drive.geometry)[1], (*drive.geometry)[2]};
   disk.serial = drive.serial;
@@ -201,7 +206,7 @@ Result<bool> add_virtio_device(const Options& options, const DeviceOption& devic
                                             [&](const VirtioConfig& each) { return each.kind == row->kind; });
   made.name = fmt::format("{}-pci.{}", row->name, number_of_kind);
   made.slot = virtio.slot;
-  made.interfaces = virtio_interfaces(virtio);
+  made.interfaces = virtio_interfaces(virtio, row->vectors);
   made.random.source = random;
   made.default_bus = "virtio-serial-bus";
   if (made.kind == Kind::Balloon && number_of_kind > 0)

@@ -8,7 +8,8 @@
 
 namespace relic86 {
 
-VirtioInterfaces virtio_interfaces(const VirtioOption& option);
+// vectors: of MSI-X, where the option does not say how many.
+VirtioInterfaces virtio_interfaces(const VirtioOption& option, unsigned vectors);
 VirtioConfig virtio_disk(const DriveOption& drive, std::unique_ptr<BlockDevice> image);
 
 // Puts a virtio device that is no disk and no network card, or a port of one, into the board's configuration. False:

@@ -59,7 +59,6 @@ constexpr ForeignOption kForeign[] = {
     {"mtdblock", true, Refuse, "there is no flash memory; use -hda FILE"},
     {"tpmdev", true, Refuse, "there is no TPM; leave the option out"},
     {"watchdog", true, Refuse, "there is no watchdog card; --timeout SECONDS ends a run"},
-    {"incoming", true, Refuse, "there is no migration; savevm and -loadvm TAG save and load machines"},
     {"readconfig", true, Refuse, "configuration files are not read; put the options on the command line"},
     {"writeconfig", true, Refuse, "configuration files are not written; put the options on the command line"},
     {"dtb", true, Refuse, "PCs have no device tree; leave the option out"},

@@ -184,6 +184,8 @@ constexpr OptionRow kRows[] = {
      "give up what a machine needs no more: obsolete=, elevateprivileges=, spawn=, resourcecontrol=", set_sandbox},
     {"name", "TEXT", "the machine's name in the window title", set_name},
     {"loadvm", "TAG", "start from a saved machine", store<&Options::load_vm>},
+    {"incoming", "URI",
+     "wait for a machine that migrates: tcp:HOST:PORT, unix:PATH, exec:COMMAND, fd:N, file:PATH, defer", set_incoming},
     {"machine-file", "FILE.toml", "a machine's options from a file: a key for each option (docs/machines.md)",
      name_machine_file},
     {"new", "KIND NAME", "make a machine that 'relic86 NAME' starts; '--new help' lists kinds", set_new_machine},
@@ -201,6 +203,8 @@ constexpr OptionRow kRows[] = {
     {"timeout", "SECONDS", "exit 4 after this long (guest time with -icount; the wait for a busy host does not count)",
      set_timeout},
     {"state-hash", "", "print a hash of the whole machine's state at exit", enable<&Options::state_hash>},
+    {"disk-threads", "N", "threads that wait for the host's disk while the guest goes on (2); 0: the guest waits",
+     set_disk_threads},
     {"state-dir", "DIR", "folder of saved machines (default: the first image's)", store<&Options::state_dir>},
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
     {"symbols", "FILE[,offset=N]", "names for --profile and --coverage: an ELF file, or a list as System.map",
@@ -279,10 +283,11 @@ std::string_view option_argument(std::string_view name) {
 }
 
 std::string written_option(std::string_view name) {
-  constexpr Text kOurs[] = {
-      "expect-serial", "expect-screen", "fail-serial",   "timeout",           "state-hash",   "state-dir", "screenshot",
-      "jit-opt",       "jit-stats",     "host-features", "deterministic-fpu", "machine-file", "new",       "list",
-      "on-close",      "fresh",         "speed",         "symbols",           "profile",      "coverage"};
+  constexpr Text kOurs[] = {"expect-serial",     "expect-screen", "fail-serial", "timeout",   "state-hash",
+                            "state-dir",         "screenshot",    "jit-opt",     "jit-stats", "host-features",
+                            "deterministic-fpu", "machine-file",  "new",         "list",      "on-close",
+                            "disk-threads",      "fresh",         "speed",       "symbols",   "profile",
+                            "coverage"};
   return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
 }
 

@@ -122,6 +122,7 @@ struct Options {
 
   std::vector<DriveOption> drives;
   bool snapshot = false;
+  unsigned disk_threads = 2;   // --disk-threads: threads that wait for the host's disk; 0: the guest waits
   bool default_floppy = true;  // drive A and an empty CD-ROM drive are there unless -device places such drives
   bool default_cdrom = true;
   bool floppy_drive_a_absent = false;  // -global isa-fdc.fdtypeA=none
@@ -177,6 +178,7 @@ struct Options {
   bool daemonize = false;
   SandboxOption sandbox;
   std::string load_vm;
+  std::string incoming;  // -incoming: where a migrating machine comes from; empty: the machine starts by itself
   // What becomes of a machine that is closed (window, signal, quit).
   enum class OnClose : u8 { Quit, Save, Ask } on_close = OnClose::Quit;
   bool fresh = false;            // what was saved when the machine was closed is dropped

@@ -81,4 +81,21 @@ Result<> set_seed(Options& options, Text value) {
   return {};
 }
 
+Result<> set_incoming(Options& options, Text value) {
+  if (value.empty())
+    return Error{"-incoming: names no place; give tcp:HOST:PORT, unix:PATH, exec:COMMAND, fd:N or defer"};
+  options.incoming = value;
+  return {};
+}
+
+Result<> set_disk_threads(Options& options, std::string_view value) {
+  constexpr u64 kMost = 16;
+  const auto number = parse_number(value);
+  if (!number || number.value() > kMost)
+    return Error{
+        fmt::format("--disk-threads {}: give a number from 0 (the guest waits for its disks) to {}", value, kMost)};
+  options.disk_threads = static_cast<unsigned>(number.value());
+  return {};
+}
+
 }  // namespace relic86

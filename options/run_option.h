@@ -1,5 +1,5 @@
-// How a machine is run, and ends: -name, -action, --on-close; -seed, where RDRAND begins; -compat, which changes
-// nothing.
+// How a machine is run, and ends: -name, -action, --on-close, --disk-threads; -seed, where RDRAND begins; -compat,
+// which changes nothing.
 #pragma once
 
 #include <string_view>
@@ -16,5 +16,8 @@ Result<> set_action(Options& options, std::string_view value);
 Result<> set_on_close(Options& options, std::string_view value);
 Result<> set_compatibility(Options& options, std::string_view value);
 Result<> set_seed(Options& options, std::string_view value);
+// -incoming: where a migrating machine comes from. Whether there is such a place is seen when it is opened.
+Result<> set_incoming(Options& options, std::string_view value);
+Result<> set_disk_threads(Options& options, std::string_view value);
 
 }  // namespace relic86

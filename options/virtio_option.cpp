@@ -29,7 +29,7 @@ constexpr SwitchRow kSwitches[] = {
 };
 // Switches whose one position is what exists.
 constexpr Text kAlwaysOff[] = {"packed", "iommu_platform", "ats", "page-per-vq", "modern-pio-notify", "queue_reset"};
-constexpr Text kNumbers[] = {"vectors"};  // of MSI-X, which does not exist
+constexpr unsigned kMostVectors = 128;  // of MSI-X: what fits a page with the pending bits
 constexpr Text kNames =
     "addr bus disable-legacy disable-modern indirect_desc event_idx ioeventfd any_layout notify_on_empty migrate-extra "
     "packed iommu_platform ats page-per-vq modern-pio-notify queue_reset vectors multifunction";
@@ -80,9 +80,11 @@ Result<bool> set_virtio_property(VirtioOption& virtio, const std::string& option
     if (on.value()) return wrong("does not exist here; leave it out");
     return true;
   }
-  if (holds(kNumbers, key)) {
+  if (key == "vectors") {
     const auto number = parse_number(word);
-    if (!number) return wrong(number.message());
+    if (!number || number.value() > kMostVectors)
+      return wrong(fmt::format("not a number of MSI-X vectors from 0 to {}", kMostVectors));
+    virtio.vectors = static_cast<unsigned>(number.value());
     return true;
   }
   return key == "multifunction";

@@ -10,11 +10,12 @@
 namespace relic86 {
 
 struct VirtioOption {
-  std::optional<unsigned> slot;  // addr=; else the first free one
-  bool legacy = true;            // disable-legacy=off
-  bool modern = true;            // disable-modern=off
-  bool indirect = true;          // indirect_desc=
-  bool event_index = true;       // event_idx=
+  std::optional<unsigned> slot;     // addr=; else the first free one
+  bool legacy = true;               // disable-legacy=off
+  bool modern = true;               // disable-modern=off
+  bool indirect = true;             // indirect_desc=
+  bool event_index = true;          // event_idx=
+  std::optional<unsigned> vectors;  // of MSI-X, 0: there is none; else as many as QEMU's device has
 };
 
 // These properties' names, separated by blanks.

@@ -59,6 +59,9 @@ class Arguments {
   const Json& object_;
 };
 
+// The machine's name for a descriptor that came with a command and has no name of its own yet.
+inline constexpr const char* kOfferedDescriptor = "";
+
 // A row of a table of commands. Arguments are words "name:type", those that may be missing begin with '*'; types are
 // those of control/commands/types.h. A command without a return type returns an empty object.
 struct Command {
@@ -77,7 +80,7 @@ CommandTable option_commands();     // what the command line knows
 CommandTable host_commands();       // keys and pictures, character devices, displays
 CommandTable network_commands();    // cards, back ends, cables
 CommandTable user_commands();       // what people do at a window
-CommandTable migration_commands();  // state of what does not migrate
+CommandTable migration_commands();  // machines that go on elsewhere
 // All of them.
 std::vector<Command> all_commands();
 

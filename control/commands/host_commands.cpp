@@ -1,5 +1,6 @@
 // What stands between the machine and people: keys, mouse, pictures, character devices, displays.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -170,11 +171,26 @@ CommandReply query_spice(Machine&, const Arguments&) {
 }
 CommandReply empty_list(Machine&, const Arguments&) { return Json::array(); }
 
-// Descriptors come over a socket beside the command (SCM_RIGHTS); none did.
+// Descriptors come over a socket beside the command (SCM_RIGHTS).
 CommandReply no_descriptor(Machine&, const Arguments&) {
   return CommandError{.message = "No file descriptor supplied via SCM_RIGHTS"};
 }
-CommandReply close_descriptor(Machine&, const Arguments& arguments) {
+CommandReply name_descriptor(Machine& machine, const Arguments& arguments) {
+  const int fd = machine.take_descriptor(kOfferedDescriptor);
+  if (fd < 0) return no_descriptor(machine, arguments);
+  const std::string name = arguments.text("fdname");
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) {
+    ::close(fd);
+    return CommandError{.message = "Parameter 'fdname' expects a name not starting with a digit"};
+  }
+  machine.keep_descriptor(name, fd);
+  return Json::object();
+}
+CommandReply close_descriptor(Machine& machine, const Arguments& arguments) {
+  if (const int fd = machine.take_descriptor(arguments.text("fdname")); fd >= 0) {
+    ::close(fd);
+    return Json::object();
+  }
   return CommandError{.message = fmt::format("File descriptor named '{}' not found", arguments.text("fdname"))};
 }
 
@@ -195,7 +211,7 @@ constexpr Command kCommands[] = {
     {"query-tpm-models", "", "[any]", empty_list},
     {"query-tpm-types", "", "[any]", empty_list},
     {"query-pr-managers", "", "[any]", empty_list},
-    {"getfd", "fdname:str", "", no_descriptor},
+    {"getfd", "fdname:str", "", name_descriptor},
     {"add-fd", "*fdset-id:int *opaque:str", "any", no_descriptor},
     {"closefd", "fdname:str", "", close_descriptor},
 };

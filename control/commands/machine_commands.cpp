@@ -9,6 +9,7 @@
 #include "devices/virtio/virtio_balloon.h"
 #include "machine/guest_inputs.h"
 #include "machine/guest_memory.h"
+#include "machine/migration.h"
 #include "options/smp_option.h"
 #include "options/version.h"
 
@@ -18,11 +19,14 @@ namespace {
 
 CommandReply query_status(Machine& machine, const Arguments&) {
   const std::string status = machine.status();
-  const char* word = status == "running"              ? "running"
-                     : status == "paused (shutdown)"  ? "shutdown"
-                     : status == "paused (suspended)" ? "suspended"
-                     : status == "paused (prelaunch)" ? "prelaunch"
-                                                      : "paused";
+  const char* word = status == "running"                   ? "running"
+                     : status == "paused (shutdown)"       ? "shutdown"
+                     : status == "paused (suspended)"      ? "suspended"
+                     : status == "paused (prelaunch)"      ? "prelaunch"
+                     : status == "paused (inmigrate)"      ? "inmigrate"
+                     : status == "paused (postmigrate)"    ? "postmigrate"
+                     : status == "paused (finish-migrate)" ? "finish-migrate"
+                                                           : "paused";
   return Json{{"status", word}, {"singlestep", false}, {"running", status == "running"}};
 }
 
@@ -51,6 +55,12 @@ CommandReply stop(Machine& machine, const Arguments&) {
 CommandReply cont(Machine& machine, const Arguments&) {
   if (machine.status() == "paused (shutdown)")
     return CommandError{.message = "Resetting the Virtual Machine is required"};
+  if (machine.migration().under_way() && machine.paused())
+    return CommandError{.message = "Migration is not finalized yet"};
+  // After a migration they are the other program's, as long as that runs.
+  if (machine.incoming() == nullptr) {
+    if (auto acquired = machine.acquire_disks(); !acquired) return acquired;
+  }
   machine.resume();
   return Json::object();
 }

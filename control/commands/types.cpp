@@ -152,13 +152,21 @@ constexpr TypeRow kTypes[] = {
     {"ScreenText", Object, "lines:[str]"},
     {"CardInfo", Object, "name:str model:str link:bool"},
     // --- Migration ---
-    {"MigrationCapability", Enum, "events"},
+    {"MigrationCapability", Enum,
+     "events xbzrle auto-converge postcopy-ram return-path pause-before-switchover multifd dirty-bitmaps zero-blocks"},
     {"MigrationCapabilityStatus", Object, "capability:MigrationCapability state:bool"},
     {"MigrationCapabilitySetting", Object, "capability:str state:bool"},
     {"MigrationStatus", Enum,
      "none setup cancelling cancelled active postcopy-active postcopy-paused postcopy-recover completed failed colo "
      "pre-switchover device wait-unplug"},
-    {"MigrationInfo", Object, "*status:MigrationStatus"},
+    {"MigrationStats", Object,
+     "transferred:int remaining:int total:int duplicate:int skipped:int normal:int "
+     "normal-bytes:int dirty-pages-rate:int mbps:number dirty-sync-count:int page-size:int multifd-bytes:int "
+     "pages-per-second:int postcopy-requests:int precopy-bytes:int downtime-bytes:int postcopy-bytes:int "
+     "dirty-sync-missed-zero-copy:int"},
+    {"MigrationInfo", Object,
+     "*status:MigrationStatus *ram:MigrationStats *total-time:int *downtime:int *expected-downtime:int *setup-time:int "
+     "*error-desc:str"},
     {"MigrationParameters", Object, "*max-bandwidth:int *downtime-limit:int"},
 };
 
@@ -171,6 +179,7 @@ constexpr EventRow kEvents[] = {
     {"SUSPEND", ""},
     {"WAKEUP", ""},
     {"BALLOON_CHANGE", "actual:int"},
+    {"MIGRATION", "status:MigrationStatus"},
     {"DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool"},
 };
 

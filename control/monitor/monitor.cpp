@@ -31,6 +31,7 @@ std::string plain(Machine& machine, Words) {
   return said(run_command(name, machine));
 }
 constexpr const char* const kStop = "stop";
+constexpr const char* const kMigrateCancel = "migrate_cancel";
 constexpr const char* const kCont = "cont";
 constexpr const char* const kReset = "system_reset";
 constexpr const char* const kWakeup = "system_wakeup";
@@ -189,6 +190,22 @@ std::string savevm(Machine& machine, Words words) {
 std::string loadvm(Machine& machine, Words words) { return with_tag(machine, words, "x-loadvm"); }
 std::string delvm(Machine& machine, Words words) { return with_tag(machine, words, "x-delvm"); }
 
+// QEMU's -d does not wait for the end; here nobody waits.
+std::string migrate(Machine& machine, Words words) {
+  const bool detached = words.size() > 2 && words[1] == "-d";
+  if (words.size() < (detached ? 3u : 2u))
+    return "migrate: a place is expected (unix:PATH, tcp:HOST:PORT, exec:COMMAND, file:PATH)\n";
+  // A command may have blanks.
+  std::string uri = words[detached ? 2 : 1];
+  for (std::size_t i = detached ? 3 : 2; i < words.size(); i++) uri += " " + words[i];
+  return said(run_command("migrate", machine, {{"uri", uri}}));
+}
+
+std::string migrate_incoming(Machine& machine, Words words) {
+  if (words.size() != 2) return "migrate_incoming: a place is expected (unix:PATH, tcp:HOST:PORT, file:PATH)\n";
+  return said(run_command("migrate-incoming", machine, {{"uri", words[1]}}));
+}
+
 std::string speed(Machine& machine, Words words) {
   if (words.size() > 1) {
     std::string name = words[1];
@@ -270,6 +287,9 @@ constexpr MonitorCommand kCommands[] = {
     {"savevm", "", "[TAG]", "save the whole machine", savevm},
     {"loadvm", "", "TAG", "go back to a saved machine", loadvm},
     {"delvm", "", "TAG", "delete a saved machine", delvm},
+    {"migrate", "", "[-d] URI", "let the machine go on in another program", migrate},
+    {"migrate_cancel", "", "", "let it stay", plain<kMigrateCancel>},
+    {"migrate_incoming", "", "URI", "wait there for a machine (-incoming defer)", migrate_incoming},
     {"speed", "", "[free|SPEED]", "the processor's speed at most: '386-33' and the like, or instructions a second",
      speed},
     {"volume", "", "PERCENT", "how loud the host plays", volume},

@@ -11,6 +11,7 @@
 #include "devices/chipset/local_apic.h"
 #include "devices/input/pointer.h"
 #include "machine/machine_usb.h"
+#include "machine/migration.h"
 #include "machine/saved_machine.h"
 #include "options/version.h"
 
@@ -46,6 +47,20 @@ std::string local_apic(Machine& machine, Words words) {
 }
 
 std::string status(Machine& machine) { return fmt::format("VM status: {}\n", machine.status()); }
+
+std::string migrate(Machine& machine) {
+  const Migration::Progress progress = machine.migration().progress();
+  if (progress.status == MigrationStatus::None) return "";
+  constexpr u64 kKilobyte = 1024;
+  std::string text = fmt::format("Migration status: {}{}\ntotal time: {} ms\n", migration_status_name(progress.status),
+                                 progress.trouble.empty() ? "" : " (" + progress.trouble + ")", progress.total_ms);
+  if (progress.status == MigrationStatus::Completed) text += fmt::format("downtime: {} ms\n", progress.downtime_ms);
+  return text + fmt::format(
+                    "transferred ram: {} kbytes\nremaining ram: {} kbytes\ntotal ram: {} kbytes\n"
+                    "duplicate: {} pages\nnormal: {} pages\ndirty sync count: {}\n",
+                    progress.sent / kKilobyte, progress.remaining / kKilobyte, progress.total / kKilobyte,
+                    progress.zero_pages, progress.pages, progress.rounds);
+}
 
 std::string mtree(Machine& machine) { return machine.bus().describe() + machine.io().describe(); }
 std::string pic(Machine& machine) { return machine.board().describe_interrupt_controllers(); }
@@ -136,6 +151,7 @@ constexpr Topic kTopics[] = {
     {"state", "every field of the machine's state", qtree},
     {"statehash", "a hash of the whole machine", statehash},
     {"snapshots", "saved machines", snapshots},
+    {"migrate", "how a migration gets on", migrate},
     {"name", "the machine's name (-name)", name},
     {"cpus", "processors and their host threads", cpus},
     {"kvm", "whether the host's virtualization is used: never", kvm},

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/qmp/qmp_commands.h"
 #include "machine/host_time.h"
+#include "machine/migration.h"
 
 namespace relic86 {
 
@@ -136,6 +137,7 @@ void QmpServer::obey(std::string_view text) {
     return reply(error_reply("CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'"));
   if (!qmp_knows(name))
     return reply(error_reply("CommandNotFound", fmt::format("The command {} has not been found", name)));
+  if (const int fd = backend_.take_descriptor(); fd >= 0) machine_.keep_descriptor(kOfferedDescriptor, fd);
   const auto result = execute_qmp(machine_, name, arguments);
   if (!result) return reply(error_reply(result.error().kind, result.error().message));
   reply({{"return", result.value()}});
@@ -143,9 +145,10 @@ void QmpServer::obey(std::string_view text) {
 
 void QmpServer::tell(MachineEvent event) {
   if (!ready_) return;
-  constexpr const char* kNames[] = {"STOP",           "RESUME",        "RESET",  "SHUTDOWN",
-                                    "POWERDOWN",      "SUSPEND",       "WAKEUP", "DEVICE_TRAY_MOVED",
-                                    "BALLOON_CHANGE", "DEVICE_DELETED"};
+  if (event == MachineEvent::Migration && !machine_.migration().tells_events()) return;
+  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",    "SHUTDOWN",
+                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",   "DEVICE_TRAY_MOVED",
+                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION"};
   Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
   if (event == MachineEvent::Shutdown) {
     const End end = machine_.end();
@@ -163,6 +166,8 @@ void QmpServer::tell(MachineEvent event) {
                        {"path", "/machine/peripheral/" + machine_.deleted_device()}};
   } else if (event == MachineEvent::BalloonChange) {
     message["data"] = run_command("query-balloon", machine_).value();
+  } else if (event == MachineEvent::Migration) {
+    message["data"] = {{"status", migration_status_name(machine_.migration().progress().status)}};
   } else if (event == MachineEvent::Reset) {
     const bool guest = machine_.reset_by_guest();
     message["data"] = {{"guest", guest}, {"reason", guest ? "guest-reset" : "host-qmp-system-reset"}};

@@ -259,6 +259,28 @@ void PcBoard::create_chipset() {
   add<SystemControlA>(*a20_, *reset_pin_);
 }
 
+// What a PCI function writes to the local APICs' addresses are interrupts; anywhere else it is a write like others.
+void PcBoard::take_message(u64 address, u32 data) {
+  if (const auto message = apic_message_of(address, data); message && apic_bus_) {
+    apic_bus_->deliver(*message);
+    return;
+  }
+  if (is_interrupt_address(address)) return;
+  std::array<u8, 4> bytes;
+  for (unsigned i = 0; i < bytes.size(); i++) bytes[i] = static_cast<u8>(data >> (i * 8));
+  memory_.write_block(PhysAddr(address), bytes);
+}
+
+// Messages need a local APIC to take them.
+VirtioInterfaces PcBoard::with_messages(VirtioInterfaces interfaces) const {
+  if (!apic_bus_) interfaces.vectors = 0;
+  return interfaces;
+}
+
+void PcBoard::connect_messages(VirtioPci& device) {
+  device.connect_messages([this](u64 address, u32 data) { take_message(address, data); });
+}
+
 void PcBoard::create_flash() {
   u64 end = u64{1} << 32;
   u64 left = CfiFlash::kMostSize;
@@ -403,9 +425,12 @@ void PcBoard::create_network_cards() {
     switch (card.model) {
       case Model::Pcnet: device = std::make_unique<Pcnet>(card.name, *card.link, card.address); break;
       case Model::Rtl8029: device = std::make_unique<Rtl8029>(card.name, *card.link, card.address); break;
-      case Model::Virtio:
-        device = std::make_unique<VirtioNet>(card.name, card.interfaces, *card.link, card.address);
+      case Model::Virtio: {
+        auto virtio = std::make_unique<VirtioNet>(card.name, with_messages(card.interfaces), *card.link, card.address);
+        connect_messages(*virtio);
+        device = std::move(virtio);
         break;
+      }
       case Model::Rtl8139: device = std::make_unique<Rtl8139>(card.name, *card.link, card.address); break;
       default: device = std::make_unique<E1000>(card.name, *card.link, card.address); break;
     }
@@ -448,16 +473,19 @@ void PcBoard::create_virtio() {
   for (VirtioConfig& device : config_.virtio) {
     const unsigned slot = card_slot(device.slot, device.name);
     if (slot >= PciBus::kSlots) return;
+    device.interfaces = with_messages(device.interfaces);
     switch (device.kind) {
       case VirtioConfig::Kind::Block: create_virtio_disk(slot, device); break;
       case VirtioConfig::Kind::Random:
-        add_pci<VirtioRandom>(slot, 0, device.name, device.interfaces, device.random);
+        connect_messages(add_pci<VirtioRandom>(slot, 0, device.name, device.interfaces, device.random));
         break;
       case VirtioConfig::Kind::Balloon:
         balloon_ = &add_pci<VirtioBalloon>(slot, 0, device.name, device.interfaces, device.balloon);
+        connect_messages(*balloon_);
         break;
       case VirtioConfig::Kind::Serial:
         auto& serial = add_pci<VirtioSerial>(slot, 0, device.name, device.interfaces, device.ports);
+        connect_messages(serial);
         for (std::size_t i = 0; i < device.ports.size(); i++) virtio_ports_[device.ports[i].order] = {&serial, i};
         break;
     }
@@ -472,6 +500,7 @@ void PcBoard::create_virtio_disk(unsigned slot, VirtioConfig& disk) {
                                   static_cast<u8>(std::min(geometry.sectors, kMostSectors))};
   virtio_disks_.push_back(&add_pci<VirtioBlock>(slot, 0, disk.name, disk.interfaces, std::move(disk.image),
                                                 VirtioBlockOptions{shown, disk.serial}));
+  connect_messages(*virtio_disks_.back());
   if (disk.boot_index)
     config_.boot_indexes.emplace(*disk.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
 }

@@ -50,6 +50,7 @@ class Uart16550;
 class UsbBoard;
 class VirtioBalloon;
 class VirtioBlock;
+class VirtioPci;
 class VirtioSerial;
 
 class PcBoard {
@@ -138,6 +139,9 @@ class PcBoard {
   Result<> build();
   void create_interrupt_controllers();
   void create_chipset();
+  void take_message(u64 address, u32 data);
+  void connect_messages(VirtioPci& device);
+  VirtioInterfaces with_messages(VirtioInterfaces interfaces) const;
   void create_flash();
   void create_display();
   void create_input();

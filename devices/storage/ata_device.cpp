@@ -66,6 +66,7 @@ void AtaDevice::settle() {
     case Phase::Resetting:
       if (bus_ != nullptr) bus_->stop(*this);
       return proceed();
+    case Phase::Waiting: return stop_waiting();
     default: return;
   }
 }
@@ -170,6 +171,15 @@ void AtaDevice::begin_dma(Phase phase, u32 size) {
   status_ = kReady | kDrq;
   if (bus_ != nullptr) bus_->dma_requested();
 }
+
+u64 AtaDevice::wait_for_host() {
+  phase_ = Phase::Waiting;
+  position_ = limit_ = 0;
+  status_ = kBsy;
+  return ++waits_;
+}
+
+bool AtaDevice::answered(u64 number) { return phase_ == Phase::Waiting && waits_ == number; }
 
 void AtaDevice::set_interrupt(bool level) {
   if (interrupt_ == level) return;

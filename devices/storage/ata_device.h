@@ -75,7 +75,20 @@ class AtaDevice {
   static constexpr GuestTime kBlockTime = 2'000;
   static constexpr GuestTime kResetTime = 50'000;
 
-  enum class Phase : u8 { Idle, Executing, DataIn, DataOut, BlockIn, BlockOut, DmaIn, DmaOut, Resetting, HeldInReset };
+  // Waiting: for the host's disk. A saved machine is never in it.
+  enum class Phase : u8 {
+    Idle,
+    Executing,
+    DataIn,
+    DataOut,
+    BlockIn,
+    BlockOut,
+    DmaIn,
+    DmaOut,
+    Resetting,
+    HeldInReset,
+    Waiting
+  };
 
   // --- For derived drives. ---
   virtual void execute(u8 code) = 0;  // BSY is set; ends in one of the outcomes below
@@ -85,6 +98,7 @@ class AtaDevice {
   // DPIOI2:DI0).
   virtual bool last_block_in() const = 0;
   virtual void block_written() = 0;  // the host filled the whole block
+  virtual void stop_waiting() {}  // what wait_for_host() waits for comes now: answered() is called before this returns
   virtual void set_signature() = 0;
   virtual u8 status_after_reset() const = 0;
   virtual void reset_drive(ResetKind kind) = 0;
@@ -99,6 +113,9 @@ class AtaDevice {
   void request_block(u32 size, u8 status, bool interrupts);  // PIO out: size bytes are wanted
   void offer_dma(u32 size) { begin_dma(Phase::DmaIn, size); }
   void request_dma(u32 size) { begin_dma(Phase::DmaOut, size); }
+  // BSY until the host has answered; the number is for answered(), which says whether the drive still waits for that.
+  u64 wait_for_host();
+  bool answered(u64 number);
   void set_interrupt(bool level);
   // The user hears of trouble with an image once per kind, however often the guest tries.
   static void report_host_error(const std::string& message);
@@ -124,6 +141,7 @@ class AtaDevice {
   bool diagnose_interrupts_ = false;
   u32 position_ = 0;
   u32 limit_ = 0;
+  u64 waits_ = 0;  // for the host, so far
 };
 
 }  // namespace relic86

@@ -228,18 +228,42 @@ void AtaDisk::next_block() {
   in_block_ = std::min(block_sectors_, remaining_);
   const u32 size = in_block_ * kSector;
   const bool reads = transfer_ == Transfer::ReadPio || transfer_ == Transfer::ReadDma;
-  if (reads) {
-    if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(size)); !result) {
-      report_host_error(result.message());
-      return fail_at(lba_, kUncorrectable);
-    }
+  if (!reads) return transfer_ == Transfer::WritePio ? request_block(size, kReady, false) : request_dma(size);
+  // A host that polls for the data of PIO waits as long as the emulator would.
+  if (transfer_ == Transfer::ReadDma && image_->defers(BlockRequest::Kind::Read, lba_ * kSector, size)) {
+    image_->submit({BlockRequest::Kind::Read, lba_ * kSector, size, std::vector<u8>(size)},
+                   [this, number = wait_for_host()](BlockRequest&& request, const Result<>& result) {
+                     if (!answered(number)) return;
+                     if (!result) return failed_to_read(result.message());
+                     std::copy(request.bytes.begin(), request.bytes.end(), buffer_.begin());
+                     offer();
+                   });
+    return;
   }
-  switch (transfer_) {
-    case Transfer::ReadPio: return offer_block(size, kReady);
-    case Transfer::WritePio: return request_block(size, kReady, false);
-    case Transfer::ReadDma: return offer_dma(size);
-    default: return request_dma(size);
-  }
+  if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(size)); !result)
+    return failed_to_read(result.message());
+  offer();
+}
+
+void AtaDisk::offer() {
+  const u32 size = in_block_ * kSector;
+  if (transfer_ == Transfer::ReadPio) return offer_block(size, kReady);
+  offer_dma(size);
+}
+
+void AtaDisk::failed_to_read(const std::string& message) {
+  report_host_error(message);
+  fail_at(lba_, kUncorrectable);
+}
+
+void AtaDisk::failed_to_write(const std::string& message) {
+  report_host_error(message);
+  fail_at(lba_, kAbort | kIdNotFound);
+}
+
+void AtaDisk::failed_to_flush(const std::string& message) {
+  report_host_error(message);
+  fail(kAbort);
 }
 
 void AtaDisk::block_read() {
@@ -270,10 +294,22 @@ void AtaDisk::block_written() {
   }
   if ((transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) || in_block_ == 0 || in_block_ > remaining_)
     return fail(kAbort);
-  if (auto result = image_->write(lba_ * kSector, std::span(buffer_).first(in_block_ * kSector)); !result) {
-    report_host_error(result.message());
-    return fail_at(lba_, kAbort | kIdNotFound);
+  const u32 size = in_block_ * kSector;
+  if (transfer_ == Transfer::WriteDma && image_->defers(BlockRequest::Kind::Write, lba_ * kSector, size)) {
+    image_->submit({BlockRequest::Kind::Write, lba_ * kSector, size, {buffer_.begin(), buffer_.begin() + size}},
+                   [this, number = wait_for_host()](BlockRequest&&, const Result<>& result) {
+                     if (!answered(number)) return;
+                     if (!result) return failed_to_write(result.message());
+                     wrote_block();
+                   });
+    return;
   }
+  if (auto result = image_->write(lba_ * kSector, std::span(buffer_).first(size)); !result)
+    return failed_to_write(result.message());
+  wrote_block();
+}
+
+void AtaDisk::wrote_block() {
   const u32 moved = std::min(in_block_, remaining_);
   lba_ += moved;
   remaining_ -= moved;
@@ -310,10 +346,16 @@ void AtaDisk::verify(bool extended) {
 }
 
 void AtaDisk::flush() {
-  if (auto result = image_->flush(); !result) {
-    report_host_error(result.message());
-    return fail(kAbort);
+  if (image_->defers(BlockRequest::Kind::Flush, 0, 0)) {
+    image_->submit({.kind = BlockRequest::Kind::Flush},
+                   [this, number = wait_for_host()](BlockRequest&&, const Result<>& result) {
+                     if (!answered(number)) return;
+                     if (!result) return failed_to_flush(result.message());
+                     finish();
+                   });
+    return;
   }
+  if (auto result = image_->flush(); !result) return failed_to_flush(result.message());
   finish();
 }
 

@@ -27,6 +27,7 @@ class AtaDisk final : public AtaDevice {
   void block_read() override;
   bool last_block_in() const override;
   void block_written() override;
+  void stop_waiting() override { image_->drain(); }
   void set_signature() override;
   u8 status_after_reset() const override { return ata::kReady; }
   void reset_drive(ResetKind kind) override;
@@ -42,6 +43,11 @@ class AtaDisk final : public AtaDevice {
   bool execute_power(u8 code);
   void start_transfer(Transfer transfer, u32 block_sectors, bool extended);
   void next_block();
+  void offer();        // the block that has been read
+  void wrote_block();  // and go on
+  void failed_to_read(const std::string& message);
+  void failed_to_write(const std::string& message);
+  void failed_to_flush(const std::string& message);
   bool locate(bool extended);   // lba_ and remaining_ from the task file; false: it failed
   void show_position(u64 lba);  // lba and remaining_ into the task file
   void fail_at(u64 lba, u8 error);

@@ -8,12 +8,15 @@
 //            24h discard: most sectors, 28h most ranges, 2Ch alignment
 //            30h write zeroes: most sectors, 34h most ranges, 38h may discard
 //
-// Requests are carried out at once; long queues in parts, so that a notification does not last.
+// Requests are carried out at once; long queues in parts, so that a notification does not last. Those that may have to
+// wait for the host's disk are submitted to the image, and given back to the driver when they are done.
 #include "devices/virtio/virtio_block.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
+#include "devices/bus_mastering.h"
 
 namespace relic86 {
 
@@ -27,6 +30,8 @@ constexpr u64 kMostRequestBytes = u64{1} << 31;
 constexpr u32 kMostRangeSectors = (1u << 31) / kSector - 1;
 constexpr unsigned kRequestsAtOnce = 64;
 constexpr u64 kBytesAtOnce = u64{4} << 20, kFlushWork = u64{1} << 20;
+constexpr u64 kMostSubmitted = u64{16} << 20;  // bytes of requests that wait for the host; at least one may
+constexpr u64 kLongestSubmitted = u64{4} << 20;
 
 constexpr u32 kRead = 0, kWrite = 1, kFlush = 4, kGetId = 8, kDiscard = 11, kWriteZeroes = 13;
 enum Feature : unsigned {
@@ -63,6 +68,19 @@ VirtioBlock::VirtioBlock(std::string name, const VirtioInterfaces& interfaces, s
       sectors_(image_->size_bytes() / kSector),
       piece_(kPiece) {}
 
+void VirtioBlock::reset_device() {
+  write_cache_ = true;
+  life_++;
+  held_back_ = false;
+}
+
+void VirtioBlock::state_device(StateArchive& archive) {
+  archive.field("write_cache", write_cache_);
+  if (!archive.loading()) return;
+  life_++;
+  held_back_ = false;
+}
+
 u64 VirtioBlock::device_features() const {
   u64 features = 0;
   for (const unsigned feature : {kSegmentMax, kGeometry, kBlockSize, kFlushCommand, kTopology, kConfigCache,
@@ -98,22 +116,71 @@ void VirtioBlock::config_bytes_written(unsigned offset, std::span<const u8> byte
 void VirtioBlock::serve(unsigned number) {
   bool served = false;
   work_ = 0;
+  serving_ = number;
   for (unsigned count = 0; count < kRequestsAtOnce && work_ < kBytesAtOnce; count++) {
+    if (submitted_bytes_ >= kMostSubmitted) {
+      held_back_ = true;
+      break;
+    }
     const auto chain = take(number);
     if (!chain) break;
-    served = true;
     if (chain->readable_bytes() < kHeaderBytes || chain->writable_bytes() < 1)
       return fail("a request has no header, or no room for its status");
     u64 written = 0;
     const Outcome outcome = execute(*chain, written);
-    const u8 status = static_cast<u8>(outcome);
-    if (outcome == Outcome::Broken || !chain->write(memory(), chain->writable_bytes() - 1, {&status, 1}))
-      return fail("a request's buffer has an address where nothing is");
-    give_back(number, *chain, written + 1);
     work_ += chain->readable_bytes() + chain->writable_bytes();
+    if (outcome == Outcome::Submitted) continue;
+    served = true;
+    if (!finish(number, *chain, outcome, written)) return;
   }
   if (served) interrupt(number);
-  if (waiting(number) != 0) serve_later(number);
+  if (!held_back_ && waiting(number) != 0) serve_later(number);
+}
+
+bool VirtioBlock::finish(unsigned number, const DescriptorChain& chain, Outcome outcome, u64 written) {
+  const u8 status = static_cast<u8>(outcome);
+  if (outcome == Outcome::Broken || !chain.write(memory(), chain.writable_bytes() - 1, {&status, 1})) {
+    fail("a request's buffer has an address where nothing is");
+    return false;
+  }
+  give_back(number, chain, written + 1);
+  return true;
+}
+
+// --- Requests that wait for the host ---
+
+VirtioBlock::Outcome VirtioBlock::submit(const DescriptorChain& chain, BlockRequest request) {
+  submitted_bytes_ += request.bytes.size();
+  image_->submit(std::move(request),
+                 [this, chain, number = serving_, life = life_](BlockRequest&& done, Result<> result) {
+                   submitted_bytes_ -= done.bytes.size();
+                   if (life == life_) complete(number, chain, std::move(done), result);
+                 });
+  return Outcome::Submitted;
+}
+
+bool VirtioBlock::defers(BlockRequest::Kind kind, u64 offset, u64 length) const {
+  return length <= kLongestSubmitted && image_->defers(kind, offset, length);
+}
+
+void VirtioBlock::complete(unsigned number, const DescriptorChain& chain, BlockRequest request,
+                           const Result<>& result) {
+  if (!running()) return;
+  const BusMastering moving(bus_mastering());
+  serving_ = number;
+  Outcome outcome = result ? Outcome::Good : host_error(result.message());
+  u64 written = 0;
+  const bool reads = request.kind == BlockRequest::Kind::Read, flushes = request.kind == BlockRequest::Kind::Flush;
+  if (outcome == Outcome::Good && reads) {
+    written = request.length;
+    if (!chain.write(memory(), 0, request.content())) outcome = Outcome::Broken;
+  } else if (outcome == Outcome::Good && !flushes && !cached()) {
+    submit(chain, {.kind = BlockRequest::Kind::Flush});
+    return;
+  }
+  if (!finish(number, chain, outcome, written)) return;
+  interrupt(number);
+  if (std::exchange(held_back_, false)) serve_again(number);
 }
 
 VirtioBlock::Outcome VirtioBlock::execute(const DescriptorChain& chain, u64& written) {
@@ -124,7 +191,9 @@ VirtioBlock::Outcome VirtioBlock::execute(const DescriptorChain& chain, u64& wri
   switch (type) {
     case kRead: return read_sectors(chain, sector, written);
     case kWrite: return write_sectors(chain, sector);
-    case kFlush: return flush();
+    case kFlush:
+      if (defers(BlockRequest::Kind::Flush, 0, 0)) return submit(chain, {.kind = BlockRequest::Kind::Flush});
+      return flush();
     case kGetId: return get_id(chain, written);
     case kDiscard: return change_range(chain, Range::Discard);
     case kWriteZeroes: return change_range(chain, Range::WriteZeroes);
@@ -145,6 +214,8 @@ VirtioBlock::Outcome VirtioBlock::host_error(const std::string& message) const {
 VirtioBlock::Outcome VirtioBlock::read_sectors(const DescriptorChain& chain, u64 sector, u64& written) {
   const u64 bytes = chain.writable_bytes() - 1;
   if (!within_medium(sector, bytes)) return Outcome::IoError;
+  if (defers(BlockRequest::Kind::Read, sector * kSector, bytes))
+    return submit(chain, {BlockRequest::Kind::Read, sector * kSector, bytes, std::vector<u8>(bytes)});
   for (u64 done = 0; done < bytes;) {
     const auto piece = std::span(piece_).first(static_cast<std::size_t>(std::min<u64>(bytes - done, kPiece)));
     if (auto result = image_->read(sector * kSector + done, piece); !result) return host_error(result.message());
@@ -158,6 +229,11 @@ VirtioBlock::Outcome VirtioBlock::read_sectors(const DescriptorChain& chain, u64
 VirtioBlock::Outcome VirtioBlock::write_sectors(const DescriptorChain& chain, u64 sector) {
   const u64 bytes = chain.readable_bytes() - kHeaderBytes;
   if (image_->read_only() || !within_medium(sector, bytes)) return Outcome::IoError;
+  if (defers(BlockRequest::Kind::Write, sector * kSector, bytes)) {
+    BlockRequest request{BlockRequest::Kind::Write, sector * kSector, bytes, std::vector<u8>(bytes)};
+    if (!chain.read(memory(), kHeaderBytes, request.content())) return Outcome::Broken;
+    return submit(chain, std::move(request));
+  }
   for (u64 done = 0; done < bytes;) {
     const auto piece = std::span(piece_).first(static_cast<std::size_t>(std::min<u64>(bytes - done, kPiece)));
     if (!chain.read(memory(), kHeaderBytes + done, piece)) return Outcome::Broken;
@@ -168,10 +244,9 @@ VirtioBlock::Outcome VirtioBlock::write_sectors(const DescriptorChain& chain, u6
 }
 
 // A driver that knows no flush command takes for granted that writes are on the medium (5.2.6.2).
-VirtioBlock::Outcome VirtioBlock::written_through() {
-  const bool cached = negotiated(kFlushCommand) && (!negotiated(kConfigCache) || write_cache_);
-  return cached ? Outcome::Good : flush();
-}
+bool VirtioBlock::cached() const { return negotiated(kFlushCommand) && (!negotiated(kConfigCache) || write_cache_); }
+
+VirtioBlock::Outcome VirtioBlock::written_through() { return cached() ? Outcome::Good : flush(); }
 
 VirtioBlock::Outcome VirtioBlock::flush() {
   work_ += kFlushWork;
@@ -200,6 +275,9 @@ VirtioBlock::Outcome VirtioBlock::change_range(const DescriptorChain& chain, Ran
   if (count > kMostRangeSectors || !within_medium(sector, count * kSector)) return Outcome::IoError;
   const u64 at = sector * kSector, length = count * kSector;
   work_ += length;
+  const auto kind = discards ? BlockRequest::Kind::Discard : BlockRequest::Kind::WriteZeroes;
+  // There are no bytes to it that would take room while it waits.
+  if (image_->defers(kind, at, length)) return submit(chain, {.kind = kind, .offset = at, .length = length});
   if (auto done = discards ? image_->discard(at, length) : image_->write_zeroes(at, length); !done)
     return host_error(done.message());
   return written_through();

@@ -33,12 +33,13 @@ class VirtioBlock final : public VirtioPci {
   void fill_config(std::span<u8> config) const override;
   void config_bytes_written(unsigned offset, std::span<const u8> bytes) override;
   void serve(unsigned queue) override;
-  void reset_device() override { write_cache_ = true; }
-  void state_device(StateArchive& archive) override { archive.field("write_cache", write_cache_); }
+  void reset_device() override;
+  void state_device(StateArchive& archive) override;
 
  private:
   static constexpr std::size_t kPiece = 128u << 10;  // bytes that are moved at once
-  enum class Outcome : u8 { Good, IoError, Unsupported, Broken };
+  // Submitted: the image tells later what became of it.
+  enum class Outcome : u8 { Good, IoError, Unsupported, Broken, Submitted };
 
   // One request: its status, and how many bytes of data were written into its buffers.
   Outcome execute(const DescriptorChain& chain, u64& written);
@@ -47,6 +48,12 @@ class VirtioBlock final : public VirtioPci {
   Outcome get_id(const DescriptorChain& chain, u64& written);
   enum class Range : u8 { Discard, WriteZeroes };
   Outcome change_range(const DescriptorChain& chain, Range what);
+  // The status and the chain go to the driver; false: they could not, and the device is broken.
+  bool finish(unsigned queue, const DescriptorChain& chain, Outcome outcome, u64 written);
+  bool defers(BlockRequest::Kind kind, u64 offset, u64 length) const;
+  Outcome submit(const DescriptorChain& chain, BlockRequest request);
+  void complete(unsigned queue, const DescriptorChain& chain, BlockRequest request, const Result<>& result);
+  bool cached() const;
   Outcome flush();
   Outcome written_through();  // what was written is on the medium if the driver counts on it
   bool within_medium(u64 sector, u64 bytes) const;
@@ -58,6 +65,12 @@ class VirtioBlock final : public VirtioPci {
   std::vector<u8> piece_;
   bool write_cache_ = true;
   u64 work_ = 0;  // bytes moved, or what takes as long, since a queue began to be served
+  // Of requests that wait for the host, which a saved machine never has: bytes, whether more wait in the queue for
+  // that, and a number that changes when nobody wants to know any more what becomes of them.
+  u64 submitted_bytes_ = 0;
+  bool held_back_ = false;
+  u64 life_ = 0;
+  unsigned serving_ = 0;  // the queue
 };
 
 }  // namespace relic86

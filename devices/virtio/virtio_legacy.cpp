@@ -6,7 +6,8 @@
 //   0Ch     2      R    its size, 0: there is no such queue;  0Eh RW which queue is selected
 //   10h     2      W    notification of this queue
 //   12h     1      RW   device status, 0 resets;  13h RC interrupt status
-//   14h            -    the device's own configuration
+//   14h     2      RW   while MSI-X is enabled: vector of configuration changes, FFFFh: none;  16h RW of the queue
+//   14h            -    the device's own configuration; from 18h on while MSI-X is enabled
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_registers.h"
 
@@ -25,8 +26,11 @@ u32 VirtioPci::read_legacy(u32 offset, unsigned width) {
     case kLegacyQueueSelect: return queue_select_;
     case kLegacyStatus: return status_;
     case kLegacyInterruptStatus: return take_interrupt_status();
-    default: return offset < kLegacyConfig ? 0 : read_config(offset - kLegacyConfig, width);
+    default: break;
   }
+  if (offset >= legacy_config()) return read_config(offset - legacy_config(), width);
+  if (offset == kLegacyConfigVector) return config_vector_ | (width == 4 ? u32{queue_vector()} << 16 : 0);
+  return offset == kLegacyQueueVector ? queue_vector() : 0u;
 }
 
 void VirtioPci::write_legacy(u32 offset, unsigned width, u32 value) {
@@ -47,10 +51,12 @@ void VirtioPci::write_legacy(u32 offset, unsigned width, u32 value) {
     case kLegacyStatus:
       if ((value & kDriverOk) != 0) enable_bus_master();
       return set_status(static_cast<u8>(value));
-    default:
-      if (offset >= kLegacyConfig) write_config(offset - kLegacyConfig, width, value);
-      return;
+    default: break;
   }
+  if (offset >= legacy_config()) return write_config(offset - legacy_config(), width, value);
+  if (offset == kLegacyConfigVector) config_vector_ = kept_vector(value & 0xFFFF);
+  if (offset == kLegacyConfigVector && width == 4) set_queue_vector(value >> 16);
+  if (offset == kLegacyQueueVector) set_queue_vector(value & 0xFFFF);
 }
 
 }  // namespace relic86

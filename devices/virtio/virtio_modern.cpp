@@ -2,7 +2,7 @@
 //
 //   offset  width  R/W  bits
 //   00h     4      RW   which half of 04h R, the features that the device offers;  08h RW, 0Ch RW the driver's
-//   10h     2      RW   FFFFh: there is no MSI-X;  1Ah the same of a queue
+//   10h     2      RW   MSI-X vector of configuration changes, FFFFh: none;  1Ah RW that of a queue
 //   12h     2      R    number of queues
 //   14h     1      RW   device status, 0 resets;  15h R generation of the device's configuration
 //   16h     2      RW   which queue is selected;  18h RW its size;  1Ch RW 1: enabled;  1Eh R its notification's place
@@ -58,8 +58,8 @@ u32 VirtioPci::read_common(u32 offset) {
     case kDriverFeatureSelect: return driver_feature_select_;
     case kDriverFeature:
       return driver_feature_select_ > 1 ? 0 : static_cast<u32>(driver_features_ >> (driver_feature_select_ * 32));
-    case kConfigVector:
-    case kQueueVector: return kNoVector;
+    case kConfigVector: return config_vector_;
+    case kQueueVector: return queue_vector();
     case kQueueCount: return static_cast<u32>(queues_.size());
     case kStatus: return status_;
     case kConfigGeneration: return generation_;
@@ -90,6 +90,8 @@ void VirtioPci::write_common(u32 offset, u32 value) {
         driver_features_ = with_half(driver_features_, driver_feature_select_, value);
       return;
     case kStatus: return write_status(static_cast<u8>(value));
+    case kConfigVector: config_vector_ = kept_vector(value & 0xFFFF); return;
+    case kQueueVector: return set_queue_vector(value & 0xFFFF);
     case kQueueSelect: queue_select_ = static_cast<u16>(value); return;
     default: return write_queue(offset, value);
   }

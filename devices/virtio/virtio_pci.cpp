@@ -2,9 +2,11 @@
 //
 //   00h  1AF4h, 1000h + n with the legacy interface or 1040h + type without; revision 0 or 1
 //   BAR0 I/O       legacy registers, then the device's configuration
+//   BAR1 memory    MSI-X table and pending bits (devices/msix.cpp), if the device has vectors
 //   BAR4 memory    64 bits, prefetchable, 16 KiB: 0000h common, 1000h interrupt status, 2000h device,
 //                  3000h notifications
 //   40h to 97h     vendor-specific capabilities: common, interrupt status, device, notifications, window
+//   98h            MSI-X capability (PCI 3.0, 6.8.2); at 40h where there is no modern interface
 #include "devices/virtio/virtio_pci.h"
 
 #include <algorithm>
@@ -47,17 +49,25 @@ VirtioPci::VirtioPci(std::string name, const VirtioIdentity& identity, const Vir
     : PciDevice(pci_identity(identity, interfaces)),
       name_(std::move(name)),
       interfaces_(interfaces),
-      config_bytes_(config_bytes) {
+      config_bytes_(config_bytes),
+      config_vector_(kNoVector),
+      queue_vectors_(queues.size(), kNoVector) {
   RELIC86_ASSERT(interfaces.legacy || interfaces.modern);
   RELIC86_ASSERT(queues.size() <= kMostQueues && config_bytes <= kModernPartBytes);
   for (const u16 size : queues) queues_.emplace_back(size);
   constexpr u16 kStatusCapabilities = 0x0010, kWriteOneClears = 0xF900;
-  declare(kPciStatus, 2, interfaces_.modern ? kStatusCapabilities : 0, 0, kWriteOneClears);
+  const bool capabilities = interfaces_.modern || interfaces_.vectors != 0;
+  declare(kPciStatus, 2, capabilities ? kStatusCapabilities : 0, 0, kWriteOneClears);
   if (interfaces_.legacy) declare_legacy();
   if (interfaces_.modern) declare_modern();
+  if (interfaces_.vectors != 0) declare_msix(interfaces_.modern ? kWindowCapability : u8{0});
 }
 
-void VirtioPci::declare_legacy() { declare_io_bar(0, std::bit_ceil(kLegacyConfig + config_bytes_), kLegacyRegion, 4); }
+void VirtioPci::declare_legacy() {
+  constexpr u32 kVectorBytes = 4;
+  const u32 head = kLegacyConfig + (interfaces_.vectors != 0 ? kVectorBytes : 0);
+  declare_io_bar(0, std::bit_ceil(head + config_bytes_), kLegacyRegion, 4);
+}
 
 void VirtioPci::declare_modern() {
   declare_wide_memory_bar(kModernBar, kModernParts * kModernPartBytes, kModernRegion, 4);
@@ -96,7 +106,10 @@ Result<> VirtioPci::attach_function(Attachment& board) {
   return {};
 }
 
-void VirtioPci::reset_function(ResetKind) { reset_virtio(); }
+void VirtioPci::reset_function(ResetKind) {
+  if (msix_) msix_->reset();
+  reset_virtio();
+}
 
 void VirtioPci::reset_virtio() {
   for (Virtqueue& each : queues_) each.reset();
@@ -106,6 +119,7 @@ void VirtioPci::reset_virtio() {
   queue_select_ = 0;
   notified_ = 0;
   broken_ = early_ = false;
+  forget_vectors();
   scheduler_->cancel(timer_);
   take_interrupt_status();
   reset_device();
@@ -130,8 +144,9 @@ void VirtioPci::state_function(StateArchive& archive) {
     negotiated_ &= offered();
     notified_ &= all_queues();
     for (Virtqueue& each : queues_) each.set_event_index(negotiated(kEventIndex));
-    set_interrupt(interrupt_status_ != 0);
   }
+  if (msix_) state_msix(archive);
+  if (archive.loading()) drive_pin();
   archive.group("device", [&] { state_device(archive); });
 }
 
@@ -161,13 +176,23 @@ void VirtioPci::set_status(u8 status) {
 u8 VirtioPci::take_interrupt_status() {
   const u8 status = interrupt_status_;
   interrupt_status_ = 0;
-  set_interrupt(false);
+  drive_pin();
   return status;
 }
 
-void VirtioPci::raise(u8 bits) {
-  interrupt_status_ |= bits;
-  set_interrupt(true);
+void VirtioPci::drive_pin() { set_interrupt(interrupt_status_ != 0 && !sends_messages()); }
+
+// With MSI-X the message says which queue it is, and the status is not used for it (4.1.4.5.1).
+void VirtioPci::interrupt_for_queue(unsigned number) {
+  if (sends_messages()) return msix_->notify(queue_vectors_[number]);
+  interrupt_status_ |= kQueueInterrupt;
+  drive_pin();
+}
+
+void VirtioPci::interrupt_for_config() {
+  interrupt_status_ |= kConfigInterrupt;
+  if (sends_messages()) return msix_->notify(config_vector_);
+  drive_pin();
 }
 
 // --- Queues ---
@@ -200,6 +225,7 @@ void VirtioPci::event(u32, GuestTime) { serve_notified(); }
 
 // Bus mastering may have been switched on, or a saved machine been loaded.
 void VirtioPci::config_written(unsigned offset, unsigned width) {
+  if (msix_) msix_written(offset, width);
   if (offset == 0 && width > 4) return;
   if (interfaces_.modern && offset + width > kWindowCapability + kCapabilityExtra &&
       offset < kWindowCapability + kCapabilityExtra + 4)
@@ -250,12 +276,12 @@ void VirtioPci::interrupt(unsigned number) {
   using WhenEmpty = Virtqueue::WhenEmpty;
   const auto when_empty = negotiated(kNotifyOnEmpty) ? WhenEmpty::Always : WhenEmpty::AsTheDriverSays;
   const bool wanted = queues_[number].interrupt_wanted(memory_, when_empty);
-  if (check(number) && wanted) raise(kQueueInterrupt);
+  if (check(number) && wanted) interrupt_for_queue(number);
 }
 
 void VirtioPci::config_changed() {
   generation_++;
-  if ((status_ & kDriverOk) != 0) raise(kConfigInterrupt);
+  if ((status_ & kDriverOk) != 0) interrupt_for_config();
 }
 
 void VirtioPci::fail(std::string_view what) {
@@ -272,6 +298,7 @@ void VirtioPci::fail(std::string_view what) {
 u64 VirtioPci::read(RegionId region, u64 offset, unsigned width) {
   if (bus_mastering_) return all_ones(width);
   const auto at = static_cast<u32>(offset);
+  if (region == kMsixRegion) return msix_->read(at, width);
   return (region == kLegacyRegion ? read_legacy(at, width) : read_modern(at, width)) & all_ones(width);
 }
 
@@ -279,7 +306,9 @@ void VirtioPci::write(RegionId region, u64 offset, unsigned width, u64 value) {
   if (bus_mastering_) return;
   const auto at = static_cast<u32>(offset);
   const auto dword = static_cast<u32>(value & all_ones(width));
-  if (region == kLegacyRegion)
+  if (region == kMsixRegion)
+    msix_->write(at, width, dword);
+  else if (region == kLegacyRegion)
     write_legacy(at, width, dword);
   else
     write_modern(at, width, dword);

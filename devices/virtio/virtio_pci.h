@@ -1,11 +1,14 @@
 // A virtio device on the PCI bus (virtio 1.0, 4.1), transitional as QEMU's: the legacy registers of virtio 0.9.5 in
-// BAR 0, those of virtio 1.0 in BAR 4. INTA# alone; there is no MSI-X.
+// BAR 0, those of virtio 1.0 in BAR 4. INTA#, or MSI-X with its table in BAR 1.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "devices/msix.h"
 #include "devices/pci_device.h"
 #include "devices/virtio/virtio_memory.h"
 #include "devices/virtio/virtqueue.h"
@@ -23,6 +26,7 @@ struct VirtioInterfaces {
   bool modern = true;  // disable-modern=off; one of the two at least
   bool indirect = true;
   bool event_index = true;
+  unsigned vectors = 0;  // of MSI-X, at most MsixTable::kMostVectors; 0: the function does not have it
 };
 
 class VirtioPci : public PciDevice {
@@ -30,6 +34,11 @@ class VirtioPci : public PciDevice {
   // queues: the size of each, powers of two; config_bytes: what the device's own configuration takes.
   VirtioPci(std::string name, const VirtioIdentity& identity, const VirtioInterfaces& interfaces,
             const std::vector<u16>& queues, u32 config_bytes);
+
+  // Where messages go that it sends in place of an interrupt (MSI-X): a doubleword written to an address. Without it
+  // they are lost.
+  using MessageSink = std::function<void(u64 address, u32 data)>;
+  void connect_messages(MessageSink sink) { message_sink_ = std::move(sink); }
 
   std::string_view name() const override { return name_; }
   u64 read(RegionId region, u64 offset, unsigned width) final;
@@ -74,7 +83,7 @@ class VirtioPci : public PciDevice {
   void fail(std::string_view what);
 
  private:
-  static constexpr unsigned kModernBar = 4;
+  static constexpr unsigned kMsixBar = 1, kModernBar = 4;
 
   Result<> attach_function(Attachment& board) final;
   void reset_function(ResetKind kind) final;
@@ -88,6 +97,7 @@ class VirtioPci : public PciDevice {
   };
   void declare_legacy();
   void declare_modern();
+  void declare_msix(u8 next);
   u64 offered() const;
   u64 all_queues() const;  // a bit for each
   void enable_bus_master();
@@ -95,7 +105,20 @@ class VirtioPci : public PciDevice {
   void set_status(u8 status);
   void accept_features(u64 features);
   u8 take_interrupt_status();
-  void raise(u8 bits);
+  void interrupt_for_queue(unsigned queue);
+  void interrupt_for_config();
+  void drive_pin();
+
+  // virtio_msix.cpp
+  bool sends_messages() const { return msix_ && msix_->enabled(); }
+  u16 msix_control() const;
+  void msix_written(unsigned offset, unsigned width);
+  void forget_vectors();
+  void state_msix(StateArchive& archive);
+  u16 kept_vector(u32 wanted) const;  // kNoVector: there is no such entry
+  u32 legacy_config() const;          // where the device's own configuration begins
+  u16 queue_vector() const;           // of the selected queue
+  void set_queue_vector(u32 wanted);
   void notify(u32 queue);
   void serve_notified();
   bool check(unsigned queue);  // false, after fail(): the queue has trouble
@@ -124,6 +147,11 @@ class VirtioPci : public PciDevice {
   Scheduler* scheduler_ = nullptr;
   TimerId timer_ = 0;
   std::vector<Virtqueue> queues_;
+  MessageSink message_sink_;
+  std::optional<MsixTable> msix_;
+  u8 msix_capability_ = 0;  // its place in configuration space
+  u16 config_vector_;
+  std::vector<u16> queue_vectors_;
   u8 status_ = 0;
   u8 interrupt_status_ = 0;
   u8 generation_ = 0;

@@ -5,7 +5,7 @@
 
 namespace relic86::virtio {
 
-inline constexpr RegionId kLegacyRegion = 0, kModernRegion = 1;
+inline constexpr RegionId kLegacyRegion = 0, kModernRegion = 1, kMsixRegion = 2;
 
 // BAR 4 in parts of the same size.
 inline constexpr u32 kModernPartBytes = 0x1000;
@@ -15,6 +15,8 @@ inline constexpr u32 kNotifyMultiplier = 4;
 // Offsets in a vendor-specific capability (4.1.4).
 inline constexpr u8 kCapabilityBar = 4, kCapabilityOffset = 8, kCapabilityLength = 12, kCapabilityExtra = 16;
 // The capability through which configuration space shows a register of a BAR (4.1.4.7).
-inline constexpr u8 kWindowCapability = 0x84;
+inline constexpr u8 kWindowCapability = 0x84, kWindowCapabilityBytes = 20;
+// The first place of a capability, and MSI-X's where the modern interface has its own before it, as in QEMU.
+inline constexpr u8 kFirstCapability = 0x40, kMsixCapability = kWindowCapability + kWindowCapabilityBytes;
 
 }  // namespace relic86::virtio

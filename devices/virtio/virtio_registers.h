@@ -30,7 +30,9 @@ enum LegacyRegister : u8 {
   kLegacyQueueNotify = 0x10,
   kLegacyStatus = 0x12,
   kLegacyInterruptStatus = 0x13,
-  kLegacyConfig = 0x14,  // of the device; without MSI-X
+  kLegacyConfig = 0x14,  // of the device; 4 bytes later while MSI-X is enabled
+  kLegacyConfigVector = 0x14,
+  kLegacyQueueVector = 0x16,
 };
 
 // Common configuration (4.1.4.3).

@@ -109,6 +109,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       card.name = fmt::format("card.{}", i);
       card.address = {0x52, 0x54, 0, 0x12, 0x34, static_cast<u8>(i)};
       card.link = &links_[i];
+      card.interfaces.vectors = kVectors;
       config.network_cards.push_back(card);
     }
     for (std::size_t i = 0; i < kVirtio; i++) {
@@ -116,6 +117,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       device.kind = kVirtioKinds[i];
       device.name = fmt::format("virtio.{}", i);
       device.image = std::make_unique<MemoryDisk>(1u << 20);
+      device.interfaces.vectors = kVectors;
       if (device.kind == VirtioConfig::Kind::Serial) device.ports = {{true, 0, "", 0}, {false, 1, "port", 1}};
       config.virtio.push_back(std::move(device));
     }
@@ -177,7 +179,12 @@ class FuzzMachine final : public MachineControl, public GuestClock {
 
  private:
   static constexpr u64 kRam = 4u << 20;
+  struct VirtioPlace {
+    u32 slot;
+    u32 legacy, messages, modern;  // a port, addresses
+  };
   static constexpr std::size_t kCards = 6;
+  static constexpr u32 kVectors = 3;  // of MSI-X
   static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
                                                         VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial};
   static constexpr std::size_t kVirtio = std::size(kVirtioKinds);
@@ -196,7 +203,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11);
       const u32 identity = io_.read(IoPort(0xCFC), 4);
       if (identity == ~0u) continue;
-      u32 legacy = 0;
+      u32 legacy = 0, messages = 0;
       for (u32 bar = slot == kDisplaySlot ? 1 : 0; bar < kBars; bar++) {
         config(0x10 + bar * 4, ~0u);
         const u32 mask = io_.read(IoPort(0xCFC), 4);
@@ -204,10 +211,11 @@ class FuzzMachine final : public MachineControl, public GuestClock {
         const bool io = (mask & 1) != 0;
         config(0x10 + bar * 4, io ? ports += 0x100 : memory += 0x40000);
         if (bar == 0) legacy = ports;
+        if (bar == 1) messages = memory;
       }
       config(0x24, 0);
       config(4, 7);
-      if ((identity & 0xFFFF) == kVirtioVendor) virtio_.push_back({legacy, memory});
+      if ((identity & 0xFFFF) == kVirtioVendor) virtio_.push_back({slot, legacy, messages, memory});
     }
   }
 
@@ -220,6 +228,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       for (unsigned i = 0; i < width; i++) bytes[i] = static_cast<u8>(value >> (i * 8));
       bus_.write_block(PhysAddr(at), std::span(bytes).first(width));
     };
+    if (random() % 2 == 0) aim_messages(place, random);
     for (u32 i = 0; i < kDescriptors; i++) {
       const bool wild = random() % 64 == 0;
       store(kQueue + i * 16, wild ? u64{random()} << 32 | random() : random() % kRam, 8);
@@ -257,6 +266,24 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     bus_.write(at(0x1C), 2, 1);
     bus_.write(at(0x14), 1, 15);
     bus_.write(at(0x3000 + queue * 4), 2, queue);
+  }
+
+  // MSI-X, with messages to the local APIC, into memory, and to registers of the devices themselves.
+  void aim_messages(const VirtioPlace& place, std::mt19937& random) {
+    constexpr u32 kCapability = 0x98, kEnable = 0x8000, kFunctionMask = 0x4000, kLocalApics = 0xFEE00000;
+    for (u32 entry = 0; entry < kVectors; entry++) {
+      const VirtioPlace& target = virtio_[random() % virtio_.size()];
+      const u32 targets[] = {kLocalApics | static_cast<u32>(random() & 0xFFFFF), static_cast<u32>(random() % kRam),
+                             target.modern + 0x3000 + static_cast<u32>(random() % 4) * 4,
+                             target.messages + static_cast<u32>(random() % (kVectors * 16))};
+      const u32 words[] = {targets[random() % std::size(targets)], 0,
+                           static_cast<u32>(random() % 4 == 0 ? 0 : random()), static_cast<u32>(random() % 4 == 0)};
+      for (u32 word = 0; word < std::size(words); word++)
+        bus_.write(PhysAddr(place.messages + entry * 16 + word * 4), 4, words[word]);
+    }
+    for (const u32 offset : {0x10u, 0x1Au}) bus_.write(PhysAddr(place.modern + offset), 2, random() % (kVectors + 1));
+    io_.write(IoPort(0xCF8), 4, 0x80000000u | place.slot << 11 | kCapability);
+    io_.write(IoPort(0xCFE), 2, kEnable | (random() % 4 == 0 ? kFunctionMask : 0));
   }
 
   // The controller runs over a list of random structures that refer to each other: it has RAM's first pages.
@@ -373,9 +400,6 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (reader) board_->state(reader.value());
   }
 
-  struct VirtioPlace {
-    u32 legacy, modern;  // a port, an address
-  };
   std::vector<VirtioPlace> virtio_;
   std::array<FuzzLink, kCards> links_;
   // A host that hears and forgets.

@@ -83,7 +83,7 @@ constexpr Row kOptions[] = {
     {"L", "/tmp", Taken},
     {"fw_cfg", "name=opt/x,string=y", Taken},
     {"loadvm", "tag", Taken},
-    {"incoming", "defer", Refused},
+    {"incoming", "defer", Taken},
     {"only-migratable", nullptr, Taken},
     {"dump-vmstate", "f", Refused},
 

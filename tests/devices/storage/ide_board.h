@@ -9,6 +9,7 @@
 #include "devices/storage/ata_disk.h"
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/storage/piix3_ide.h"
+#include "tests/block/late_disk.h"
 #include "tests/block/memory_disk.h"
 #include "tests/devices/test_board.h"
 
@@ -20,13 +21,16 @@ inline constexpr u64 kIdeRam = u64{1} << 20;
 
 // Primary master: a disk of 4096 sectors; secondary master: a CD-ROM drive with 300 sectors.
 struct IdeBoard : TestBoard {
-  IdeBoard() : TestBoard(kIdeRam, 0) {
+  // late: the disk's host answers when the test says so.
+  explicit IdeBoard(LateAnswers* late = nullptr) : TestBoard(kIdeRam, 0) {
     disk.fill_pattern();
     iso.fill_pattern();
     EXPECT_TRUE(memory.map_fixed(memory.new_key(), ram_range("ram", PhysAddr(0), kIdeRam, BackingOffset(0))).ok());
     AtaDiskOptions options;
     options.geometry = {65, 4, 16};
-    ide.plug(0, std::make_unique<AtaDisk>(std::make_unique<MemoryDisk>(disk), options));
+    std::unique_ptr<BlockDevice> image = std::make_unique<MemoryDisk>(disk);
+    if (late != nullptr) image = std::make_unique<LateDisk>(std::move(image), *late);
+    ide.plug(0, std::make_unique<AtaDisk>(std::move(image), options));
     auto drive = std::make_unique<AtapiCdrom>();
     cdrom = drive.get();
     cdrom->insert(std::make_unique<MemoryDisk>(iso));

@@ -1,0 +1,55 @@
+// A block device whose host answers when the test says so.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "block/block_device.h"
+
+namespace relic86::test {
+
+// What the drive has submitted, shared with the test, which outlives the drive.
+struct LateAnswers {
+  struct Waiting {
+    BlockRequest request;
+    BlockDone done;
+  };
+  std::deque<Waiting> waiting;
+  bool late = true;  // false: nothing is deferred
+  BlockDevice* content = nullptr;
+  // The first request that waits is carried out.
+  void answer();
+};
+
+class LateDisk final : public BlockDevice {
+ public:
+  LateDisk(std::unique_ptr<BlockDevice> content, LateAnswers& answers)
+      : content_(std::move(content)), answers_(answers) {
+    answers_.content = content_.get();
+  }
+  u64 size_bytes() const override { return content_->size_bytes(); }
+  bool read_only() const override { return content_->read_only(); }
+  Result<> read(u64 offset, std::span<u8> bytes) override { return content_->read(offset, bytes); }
+  Result<> write(u64 offset, std::span<const u8> bytes) override { return content_->write(offset, bytes); }
+  Result<> flush() override { return content_->flush(); }
+  bool defers(BlockRequest::Kind, u64, u64) override { return answers_.late; }
+  void submit(BlockRequest request, BlockDone done) override {
+    answers_.waiting.push_back({std::move(request), std::move(done)});
+  }
+  void drain() override {
+    while (!answers_.waiting.empty()) answers_.answer();
+  }
+
+ private:
+  std::unique_ptr<BlockDevice> content_;
+  LateAnswers& answers_;
+};
+
+inline void LateAnswers::answer() {
+  auto next = std::move(waiting.front());
+  waiting.pop_front();
+  content->submit(std::move(next.request), std::move(next.done));
+}
+
+}  // namespace relic86::test

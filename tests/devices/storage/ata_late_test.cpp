@@ -1,0 +1,124 @@
+// DMA and flushes of a disk whose host answers late: the drive is busy meanwhile, and whoever comes in between finds it
+// sound.
+#include "tests/devices/storage/ide_board.h"
+
+namespace relic86 {
+namespace {
+
+using test::IdeBoard;
+using test::kSector;
+using test::LateAnswers;
+
+constexpr u32 kTable = 0x1000, kBuffer = 0x20000;
+constexpr u8 kReadDma = 0xC8, kWriteDma = 0xCA, kFlushCache = 0xE7;
+
+struct LateBoard {
+  LateBoard() { board.enable_bus_master(); }
+  void start_dma(u8 code, u32 lba, u32 count) {
+    board.descriptor(kTable, kBuffer, count * kSector, true);
+    board.set_table(kTable);
+    const u8 direction = code == kReadDma ? 8 : 0;
+    board.lba28(lba, count);
+    board.set_reg(7, code);
+    board.set_bus_command(direction | 1);
+    pass();
+  }
+  void pass() {
+    for (int i = 0; i < 200; i++) board.pass(50'000);
+  }
+  bool busy() { return (board.alternate() & 0x80) != 0; }
+
+  LateAnswers answers;
+  IdeBoard board{&answers};
+};
+
+TEST(AtaLate, AReadEndsWhenTheHostAnswers) {
+  LateBoard late;
+  late.start_dma(kReadDma, 40, 8);
+  ASSERT_EQ(late.answers.waiting.size(), 1u);
+  EXPECT_TRUE(late.busy());
+  EXPECT_EQ(late.board.bus_status() & 7, 1) << "active";
+  EXPECT_FALSE(late.board.irqs.levels[14]);
+  late.answers.answer();
+  late.pass();
+  EXPECT_TRUE(late.board.irqs.levels[14]);
+  EXPECT_EQ(late.board.bus_status() & 7, 4);
+  EXPECT_EQ(late.board.status(), 0x50);
+  EXPECT_EQ(late.board.ram(kBuffer, 8 * kSector), late.board.sectors(40, 8));
+}
+
+TEST(AtaLate, AWriteAndAFlushEndWhenTheHostAnswers) {
+  LateBoard late;
+  late.board.memory.write_block(PhysAddr(kBuffer), std::vector<u8>(kSector, 0x5A));
+  late.start_dma(kWriteDma, 7, 1);
+  ASSERT_EQ(late.answers.waiting.size(), 1u);
+  EXPECT_TRUE(late.busy());
+  late.answers.answer();
+  late.pass();
+  EXPECT_EQ(late.board.status(), 0x50);
+  EXPECT_EQ(late.board.disk.bytes[7 * kSector], 0x5A);
+  late.board.set_reg(7, kFlushCache);
+  late.pass();
+  EXPECT_TRUE(late.busy());
+  EXPECT_EQ(late.board.disk.flushes, 0u);
+  late.answers.answer();
+  EXPECT_EQ(late.board.status(), 0x50);
+  EXPECT_EQ(late.board.disk.flushes, 1u);
+}
+
+TEST(AtaLate, ErrorsComeLateToo) {
+  LateBoard late;
+  late.board.disk.fail_reads_from = 0;
+  late.start_dma(kReadDma, 40, 1);
+  late.answers.answer();
+  late.pass();
+  EXPECT_EQ(late.board.alternate() & 0x81, 0x01);
+  EXPECT_EQ(late.board.reg(1), 0x40) << "uncorrectable data error";
+  late.board.disk.fail_flush = true;
+  late.board.set_reg(7, kFlushCache);
+  late.pass();
+  late.answers.answer();
+  EXPECT_EQ(late.board.alternate() & 0x81, 0x01);
+}
+
+TEST(AtaLate, AnAnswerAfterAResetIsNobodys) {
+  LateBoard late;
+  late.start_dma(kReadDma, 40, 8);
+  late.board.out(0x3F6, 4);
+  late.board.out(0x3F6, 0);
+  late.pass();
+  EXPECT_FALSE(late.busy());
+  late.board.memory.write_block(PhysAddr(kBuffer), std::vector<u8>(kSector, 0x11));
+  late.answers.answer();
+  late.pass();
+  EXPECT_EQ(late.board.ram(kBuffer, 1)[0], 0x11);
+  EXPECT_FALSE(late.busy());
+  late.start_dma(kReadDma, 3, 1);
+  late.answers.answer();
+  late.pass();
+  EXPECT_EQ(late.board.ram(kBuffer, kSector), late.board.sectors(3, 1));
+}
+
+// A host that does not poll gives the next command: the drive waits for the first one's end.
+TEST(AtaLate, ACommandMeanwhileComesAfterIt) {
+  LateBoard late;
+  late.board.set_reg(7, kFlushCache);
+  late.pass();
+  ASSERT_EQ(late.answers.waiting.size(), 1u);
+  late.board.lba28(9, 1);
+  EXPECT_TRUE(late.answers.waiting.empty());
+  EXPECT_EQ(late.board.disk.flushes, 1u);
+  late.board.command(0x20);
+  EXPECT_EQ(late.board.read_words(kSector), late.board.sectors(9, 1));
+}
+
+TEST(AtaLate, PioIsNotDeferred) {
+  LateBoard late;
+  late.board.lba28(9, 1);
+  late.board.command(0x20);
+  EXPECT_TRUE(late.answers.waiting.empty());
+  EXPECT_EQ(late.board.read_words(kSector), late.board.sectors(9, 1));
+}
+
+}  // namespace
+}  // namespace relic86
