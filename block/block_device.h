@@ -10,6 +10,8 @@
 
 namespace relic86 {
 
+class CompactDisc;
+
 class BlockDevice {
  public:
   virtual ~BlockDevice() = default;
@@ -37,6 +39,8 @@ class BlockDevice {
   }
   // The guest needs the range no more: its space may go back to the host. What it reads as is not defined.
   virtual Result<> discard(u64 /*offset*/, u64 /*length*/) { return {}; }
+  // What a compact disc has beside its data; null: the bytes are all.
+  virtual CompactDisc* disc() { return nullptr; }
 };
 
 }  // namespace relic86

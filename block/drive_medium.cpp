@@ -19,6 +19,7 @@ class MediumDevice final : public BlockDevice {
   Result<> read(u64 offset, std::span<u8> bytes) override { return medium_->read(offset, bytes); }
   Result<> write(u64 offset, std::span<const u8> bytes) override { return medium_->write(offset, bytes); }
   Result<> flush() override { return medium_->flush(); }
+  CompactDisc* disc() override { return medium_->disc(); }
 
  private:
   std::shared_ptr<DriveMedium> medium_;

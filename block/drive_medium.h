@@ -35,6 +35,7 @@ class DriveMedium {
 
   u64 size_bytes() const { return image_->size_bytes(); }
   bool read_only() const { return image_->read_only(); }
+  CompactDisc* disc() { return disk_->disc(); }
   Result<> read(u64 offset, std::span<u8> bytes) {
     counts_.reads++;
     counts_.read_bytes += bytes.size();
