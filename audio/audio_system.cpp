@@ -58,6 +58,11 @@ AudioMixer* AudioSystem::mixer(const std::string& id) {
 
 SoundHost* AudioSystem::host(const std::string& id) { return mixer(id); }
 
+MidiInstrument& AudioSystem::instrument(const std::string& id) {
+  if (midi_ == nullptr) midi_ = std::make_unique<MidiVoice>(host(id));
+  return *midi_;
+}
+
 void AudioSystem::set_volume(unsigned percent) {
   constexpr unsigned kAll = 100;
   volume_ = std::min(percent, kAll);
@@ -83,6 +88,16 @@ Result<> AudioSystem::record(const std::string& path, GuestTime now) {
   first->record(std::move(output).value(), now);
   recording_ = path;
   return {};
+}
+
+u32 AudioSystem::recordable_rate() {
+  AudioMixer* const first = mixer("");
+  return first != nullptr && first->connected() ? first->output_rate() : 0;
+}
+
+void AudioSystem::record_to(std::unique_ptr<AudioOutput> recording, GuestTime now) {
+  if (AudioMixer* const first = mixer(""); first != nullptr && first->connected())
+    first->record(std::move(recording), now);
 }
 
 GuestTime AudioSystem::next_advance() const {

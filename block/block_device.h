@@ -12,6 +12,8 @@
 
 namespace relic86 {
 
+class CompactDisc;
+
 class BlockDevice {
  public:
   virtual ~BlockDevice() = default;
@@ -39,6 +41,8 @@ class BlockDevice {
   }
   // The guest needs the range no more: its space may go back to the host. What it reads as is not defined.
   virtual Result<> discard(u64 /*offset*/, u64 /*length*/) { return {}; }
+  // What a compact disc has beside its data; null: the bytes are all.
+  virtual CompactDisc* disc() { return nullptr; }
 
   // --- Requests that the guest need not wait for ---
   // Whether this is better submitted: it may have to wait for the host's disk, and there is somebody else to do it.

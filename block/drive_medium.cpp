@@ -26,6 +26,7 @@ class MediumDevice final : public BlockDevice {
   }
   void submit(BlockRequest request, BlockDone done) override { medium_->submit(std::move(request), std::move(done)); }
   void drain() override { medium_->drain(); }
+  CompactDisc* disc() override { return medium_->disc(); }
 
  private:
   std::shared_ptr<DriveMedium> medium_;

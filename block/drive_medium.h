@@ -37,6 +37,7 @@ class DriveMedium {
 
   u64 size_bytes() const { return image_->size_bytes(); }
   bool read_only() const { return image_->read_only(); }
+  CompactDisc* disc() { return disk_->disc(); }
   Result<> read(u64 offset, std::span<u8> bytes);
   // A journal that cannot keep what is overwritten fails the write: the image is as before.
   Result<> write(u64 offset, std::span<const u8> bytes);

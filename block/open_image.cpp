@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "block/cue_image.h"
 #include "block/folder_disk.h"
 #include "block/neighbours.h"
 #include "block/qcow2_image.h"
@@ -86,6 +87,17 @@ Opened Chain::open(const ImageSource& source, Access access) {
   }
   files_.push_back(identity);
   ImageFormat format = source.format;
+  if (format == ImageFormat::Probe && names_cue_sheet(source.file)) {
+    // Read-only: what it names are files of the user's, which no guest is to choose.
+    auto image =
+        CueImage::open(std::move(opened).value(), [&](const std::string& name) -> Result<std::unique_ptr<ImageFile>> {
+          auto part = HostFile::open(beside(source.file, name), Access::ReadOnly);
+          if (!part) return part.error();
+          return std::unique_ptr<ImageFile>(std::move(part).value());
+        });
+    if (!image) return image.error();
+    return std::unique_ptr<DiskImage>(std::move(image).value());
+  }
   if (format == ImageFormat::Probe) {
     const auto name = probe(*opened.value());
     if (!name) return name.error();

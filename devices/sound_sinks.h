@@ -65,6 +65,29 @@ class SoundSource {
   ~SoundSource() = default;
 };
 
+// A musical instrument that is played by MIDI messages (MIDI 1.0 Detailed Specification). Moments never go backwards.
+class MidiInstrument {
+ public:
+  // One whole message: a status byte with its data, or F0h to F7h.
+  virtual void play(GuestTime at, std::span<const u8> message) = 0;
+  // As if it had been switched on just now.
+  virtual void reset(GuestTime at) = 0;
+  // The volume that a card's mixer gives it.
+  virtual void set_gain(GuestTime at, StereoFrame gain) = 0;
+
+ protected:
+  ~MidiInstrument() = default;
+};
+
+// The cable from a CD-ROM drive to a sound card, whose mixer says how loud the drive is heard.
+class SoundInput {
+ public:
+  virtual void set_gain(GuestTime at, StereoFrame gain) = 0;  // moments never go backwards
+
+ protected:
+  ~SoundInput() = default;
+};
+
 // Where a sound card is plugged in. What it makes lives as long as the host's side does, which is longer than the card.
 class SoundHost {
  public:

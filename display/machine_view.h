@@ -75,6 +75,7 @@ struct MachineView {
   bool sound = false;   // a card or the speaker is heard on the host
   unsigned volume = 100;
   std::string recording;                 // the file that sound is recorded into; empty: none
+  std::string video;                     // the file that screen and sound are recorded into; empty: none
   std::vector<std::string> screen_text;  // empty: the screen is in a graphics mode
   std::string statistics;                // lines of text
   std::string folder;                    // where screenshots and recordings go

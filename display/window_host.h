@@ -7,6 +7,7 @@
 #include <string>
 
 #include "devices/host_sinks.h"
+#include "devices/input/joystick_position.h"
 #include "devices/input/key_codes.h"
 #include "display/frame_exchange.h"
 #include "display/machine_view.h"
@@ -45,6 +46,7 @@ class WindowHost {
   // Where the pointer is in the picture, 0 to AbsolutePointer::kMost.
   virtual void point(unsigned x, unsigned y) = 0;
   virtual void mouse_buttons(u8 mask) = 0;  // Ps2Mouse::Button bits
+  virtual void joystick(unsigned stick, const JoystickPosition& position) = 0;
   // What a command answers is told by MachineSummary::notice, and seen in the next view().
   virtual void command(MenuCommand command) = 0;
   // The newest view; refresh_view() asks for another one.
@@ -68,6 +70,7 @@ class Window {
 
 struct WindowOptions {
   bool full_screen = false;
+  bool joysticks = false;  // the guest has a game port
 };
 
 // The library's one entry point, "relic86_open_window". On failure it returns null and says why in error.

@@ -108,6 +108,13 @@ Result<> Consoles::connect_ports() {
     if (!backend) return backend.error();
     machine_.connect_parallel(n, backend.value());
   }
+  if (options_.midi.kind == MidiOption::Kind::CharDevice) {
+    if (machine_.audio().midi() == nullptr)
+      return Error{"-midi: the machine has no MIDI output; add -device sb16 or -device mpu401"};
+    auto backend = open("-midi", "chardev:" + options_.midi.char_device, options_.midi.char_device);
+    if (!backend) return backend.error();
+    machine_.connect_midi(backend.value());
+  }
   const std::vector<std::string> ports = virtio_port_backends(options_);
   for (std::size_t n = 0; n < ports.size(); n++) {
     if (ports[n].empty()) continue;

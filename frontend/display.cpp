@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/log.h"
-#include "frontend/sdl_library.h"
+#include "frontend/host_library.h"
 
 namespace relic86 {
 
@@ -37,7 +37,7 @@ Result<std::unique_ptr<Display>> Display::open(const Options& options, Machine& 
     return std::unique_ptr<Display>();
   }
   const std::string what = asked ? options.display_option + ": " : "";
-  const auto entry = sdl_entry_point("relic86_open_window");
+  const auto entry = host_entry_point(HostLibrary::Sdl, "relic86_open_window");
   if (!entry) {
     return Error{fmt::format("{}the window's library cannot be loaded: {}, or run without a window: -display none",
                              what, entry.message())};
@@ -45,7 +45,8 @@ Result<std::unique_ptr<Display>> Display::open(const Options& options, Machine& 
   auto* const open_window = reinterpret_cast<OpenWindow*>(entry.value());
   std::unique_ptr<Display> display(new Display(machine));
   std::string error;
-  display->window_.reset(open_window(display->host_, WindowOptions{options.full_screen}, error));
+  display->window_.reset(
+      open_window(display->host_, WindowOptions{options.full_screen, machine.board().game_port() != nullptr}, error));
   if (!display->window_) {
     return Error{fmt::format(
         "{}no window can be opened: {}; start it in a graphical session (DISPLAY or WAYLAND_DISPLAY names it), or run "

@@ -4,14 +4,14 @@
 
 #include "audio/host_audio.h"
 #include "base/log.h"
-#include "frontend/sdl_library.h"
+#include "frontend/host_library.h"
 
 namespace relic86 {
 
 Result<> connect_host_audio(Machine& machine) {
   for (const AudioDeviceOption& option : machine.options().audio_devices) {
     if (option.driver != "sdl") continue;
-    const auto entry = sdl_entry_point("relic86_open_audio");
+    const auto entry = host_entry_point(HostLibrary::Sdl, "relic86_open_audio");
     if (!entry) return Error{fmt::format("-audiodev sdl: the library cannot be loaded: {}", entry.message())};
     auto* const open = reinterpret_cast<OpenAudio*>(entry.value());
     std::string error;

@@ -74,6 +74,7 @@ MachineView make_machine_view(Machine& machine, SavedPictures& pictures) {
   view.sound = !machine.options().audio_devices.empty();
   view.volume = sound["volume"].get<unsigned>();
   view.recording = sound["recording"].get<std::string>();
+  view.video = machine.video();
   view.screen_text = machine.board().text_screen();
   view.statistics = execute_monitor_line(machine, "info jit");
   view.folder = folder_of(machine);

@@ -95,6 +95,10 @@ void MachineWindowHost::mouse_buttons(u8 mask) {
   machine_.post([this, mask] { enter(input::Buttons{mask}); });
 }
 
+void MachineWindowHost::joystick(unsigned stick, const JoystickPosition& position) {
+  machine_.post([this, stick, position] { enter(input::Joystick{static_cast<u8>(stick), position}); });
+}
+
 void MachineWindowHost::tell(std::string notice) {
   if (notice.empty()) return;
   {

@@ -30,6 +30,7 @@ class MachineWindowHost final : public WindowHost {
   void move_mouse(int dx, int dy, int dz) override;
   void point(unsigned x, unsigned y) override;
   void mouse_buttons(u8 mask) override;
+  void joystick(unsigned stick, const JoystickPosition& position) override;
   void command(MenuCommand command) override;
   MachineView view() override;
   void refresh_view() override;

@@ -18,6 +18,7 @@
 #include "frontend/end_signals.h"
 #include "frontend/host_audio.h"
 #include "frontend/host_memory.h"
+#include "frontend/host_midi.h"
 #include "frontend/named_machines.h"
 #include "frontend/pid_file.h"
 #include "frontend/sandbox.h"
@@ -177,6 +178,7 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   HostPoller poller;
   auto machine = Machine::create(options, poller);
   if (!machine) return fail(blame_machine_file(options, machine.message()));
+  if (auto connected = connect_host_midi(*machine.value()); !connected) return fail(connected.message());
   auto consoles = Consoles::create(options, *machine.value(), poller);
   if (!consoles) return fail(consoles.message());
   if (auto resumed = resume_closed(*machine.value()); !resumed) return fail(resumed.message());

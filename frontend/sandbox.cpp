@@ -10,8 +10,8 @@
 #include <span>
 
 #include "base/log.h"
+#include "frontend/host_library.h"
 #include "frontend/landlock.h"
-#include "frontend/sdl_library.h"
 #include "options/json_properties.h"
 
 #ifdef RELIC86_SECCOMP
@@ -48,9 +48,9 @@ FileAccess files_of(const Options& options) {
   // The program's libraries, firmware, time zones and names of hosts; what a window needs of the system.
   files.readable = {"/usr", "/lib", "/lib64", "/bin", "/etc", "/proc", "/sys", "/opt"};
   files.readable.push_back(environment("XAUTHORITY", (environment("HOME", "/") + "/.Xauthority").c_str()));
-  for (const std::string& library : sdl_libraries()) files.readable.push_back(library);
+  for (const std::string& library : host_library_paths(HostLibrary::Sdl)) files.readable.push_back(library);
   for (const std::string& folder : options.firmware_dirs) files.readable.push_back(folder);
-  for (const std::string& file : {options.bios, options.kernel}) {
+  for (const std::string& file : {options.bios, options.kernel, options.midi.soundfont}) {
     if (!file.empty()) files.readable.push_back(file);
   }
   // Terminals, the display's and sound's devices and sockets.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "devices/input/joystick_position.h"
 #include "devices/input/key_codes.h"
 
 namespace relic86 {
@@ -43,6 +44,12 @@ struct Place {
 struct Buttons {
   u8 mask = 0;
   friend bool operator==(const Buttons&, const Buttons&) = default;
+};
+// A stick at the game port: 0 or 1, and how it stands.
+struct Joystick {
+  u8 stick = 0;
+  JoystickPosition position{};
+  friend bool operator==(const Joystick&, const Joystick&) = default;
 };
 // A byte on a line to the guest: its serial ports, then the ports of its virtio consoles.
 struct Byte {
@@ -90,9 +97,9 @@ struct Tray {
 
 }  // namespace input
 
-using GuestInput =
-    std::variant<input::Key, input::AllKeysUp, input::Move, input::Place, input::Buttons, input::Byte, input::Frame,
-                 input::Link, input::Reset, input::PowerButton, input::Wake, input::Nmi, input::Medium, input::Tray>;
+using GuestInput = std::variant<input::Key, input::AllKeysUp, input::Move, input::Place, input::Buttons,
+                                input::Joystick, input::Byte, input::Frame, input::Link, input::Reset,
+                                input::PowerButton, input::Wake, input::Nmi, input::Medium, input::Tray>;
 
 // When something reached the guest, between two instructions.
 struct GuestMoment {

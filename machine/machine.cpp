@@ -15,6 +15,7 @@
 #include "devices/character/uart16550.h"
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/virtio/virtio_balloon.h"
+#include "display/video_recorder.h"
 #include "machine/board_options.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
@@ -46,6 +47,7 @@ Machine::Machine(const Options& options, HostPoller& poller)
     : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
 
 Machine::~Machine() {
+  if (video_) (void)record_video("");
   for (const auto& [drive, medium] : media_) medium->stop_serving();
   for (const auto& [name, fd] : descriptors_) ::close(fd);
   if (audio_ && board_) audio_->finish(clock_->now());
@@ -232,7 +234,7 @@ void Machine::take_sample() {
 GuestTime Machine::next_stop() const {
   GuestTime stop = scheduler_->next_deadline();
   if (expectations_->any()) stop = std::min(stop, next_check_);
-  if (frame_callback_) stop = std::min(stop, next_frame_);
+  if (frame_callback_ || video_) stop = std::min(stop, next_frame_);
   stop = std::min(stop, audio_->next_advance());
   if (clock_->deterministic() && options_.timeout_seconds > 0) {
     stop = std::min(stop, static_cast<GuestTime>(options_.timeout_seconds * 1e9));
@@ -378,9 +380,10 @@ void Machine::serve_host() {
   // Counted time: input that waits goes in at the same instruction in every run.
   if (clock_->deterministic()) serve_input();
   const GuestTime guest_now = clock_->now();
-  if (frame_callback_ && guest_now >= next_frame_) {
+  if ((frame_callback_ || video_) && guest_now >= next_frame_) {
     next_frame_ = guest_now + kFrameInterval;
-    frame_callback_();
+    if (frame_callback_) frame_callback_();
+    if (video_) record_picture(guest_now);
   }
   if (guest_now >= next_sample_) take_sample();
   if (audio_->next_advance() <= guest_now) audio_->advance(guest_now);
@@ -772,6 +775,7 @@ void Machine::after_load() {
   processors_->forget_requests();
   follow_clock();
   audio_->restart(clock_->now());
+  if (video_) video_->restart(clock_->now());
   keys_->forget();
 }
 

@@ -39,6 +39,7 @@ class IncomingMigration;
 class Migration;
 class RecordedSink;
 class TimeTravel;
+class VideoRecorder;
 struct KeptState;
 
 // Why a run ended.
@@ -188,6 +189,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   Picture& picture() { return picture_; }
   // Host sound: drivers that the machine does not know itself are connected to it before the run.
   AudioSystem& audio() { return *audio_; }
+  // Records screen and sound from now on into an AVI file; an empty path ends the recording.
+  Result<> record_video(const std::string& path);
+  std::string video() const;  // the file that is recorded into; empty: none
 
   // --- Wiring of character devices; the backends outlive the machine's run. ---
   void add_backend(CharBackend* backend) { backends_.push_back(backend); }
@@ -197,6 +201,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void connect_parallel(unsigned port, CharBackend* backend);
   // A port of a virtio console, in the order of the -device options.
   void connect_virtio_port(std::size_t port, CharBackend* backend);
+  void connect_midi(CharBackend* backend);
   void connect_debug_console(CharBackend* backend) { debug_console_.next = output_line(backend); }
 
   // Listens for gdb on a character device, as -gdb names it ("tcp::1234", "unix:PATH", "stdio"), instead of where it
@@ -368,6 +373,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   GuestTime next_sample_ = Scheduler::kNever;
   std::vector<std::function<void(MachineEvent)>> listeners_;
   Picture picture_;
+  void record_picture(GuestTime now);
+  std::unique_ptr<VideoRecorder> video_;
 
   End end_ = End::None;
   u32 debug_exit_code_ = 0;

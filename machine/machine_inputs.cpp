@@ -3,6 +3,7 @@
 
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
+#include "devices/input/game_port.h"
 #include "devices/input/pointer.h"
 #include "machine/guest_inputs.h"
 #include "machine/kept_state.h"
@@ -56,6 +57,13 @@ Result<> Machine::apply(const GuestInput& given) {
     }
     Result<> operator()(const input::Buttons& buttons) const {
       machine.board_->pointer().buttons(buttons.mask);
+      return {};
+    }
+    Result<> operator()(const input::Joystick& joystick) const {
+      GamePort* const port = machine.board_->game_port();
+      if (port == nullptr) return Error{"there is no game port (-device gameport; a sb16 has one)"};
+      if (joystick.stick >= GamePort::kSticks) return Error{"the game port has sticks 0 and 1"};
+      port->move(joystick.stick, joystick.position);
       return {};
     }
     Result<> operator()(const input::Byte& byte) const {
@@ -213,6 +221,10 @@ CharSource& Machine::input_line(u32 number, CharSource& device) {
 
 void Machine::connect_parallel(unsigned port, CharBackend* backend) {
   if (ParallelPort* device = board_->parallel(port); device != nullptr) device->connect(output_line(backend));
+}
+
+void Machine::connect_midi(CharBackend* backend) {
+  if (MidiVoice* const midi = audio_->midi(); midi != nullptr) midi->connect(output_line(backend));
 }
 
 void Machine::connect_virtio_port(std::size_t port, CharBackend* backend) {

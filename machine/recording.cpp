@@ -49,6 +49,11 @@ struct Describe {
     return fmt::format("place {} {}", coordinate(place.x), coordinate(place.y));
   }
   std::string operator()(const input::Buttons& buttons) const { return fmt::format("buttons {}", buttons.mask); }
+  std::string operator()(const input::Joystick& joystick) const {
+    const JoystickPosition& position = joystick.position;
+    return fmt::format("joystick {} {} {} {} {}", joystick.stick, position.plugged ? "in" : "out", position.x,
+                       position.y, position.buttons);
+  }
   std::string operator()(const input::Byte& byte) const { return fmt::format("byte {} {}", byte.line, byte.byte); }
   std::string operator()(const input::Frame& frame) const {
     return fmt::format("frame {} {}", frame.card, hexadecimal(frame.bytes));
@@ -147,6 +152,9 @@ std::optional<GuestInput> input_in(Words& words) {
   if (kind == "move") return input::Move{words.number<int>(), words.number<int>(), words.number<int>()};
   if (kind == "place") return input::Place{words.coordinate(), words.coordinate()};
   if (kind == "buttons") return input::Buttons{words.number<u8>()};
+  if (kind == "joystick")
+    return input::Joystick{words.number<u8>(),
+                           {words.either("in", "out"), words.number<i16>(), words.number<i16>(), words.number<u8>()}};
   if (kind == "byte") return input::Byte{words.number<u32>(), words.number<u8>()};
   if (kind == "frame") return input::Frame{words.number<u32>(), 0, words.bytes()};
   if (kind == "link") return input::Link{words.text(), words.either("up", "down")};

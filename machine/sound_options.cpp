@@ -19,6 +19,8 @@ constexpr struct {
 } kCards[] = {
     {"sb16", "audiodev dma dma16 id iobase irq version"},
     {"adlib", "audiodev freq id iobase"},
+    {"mpu401", "audiodev id iobase irq"},
+    {"gameport", "id"},
     {"AC97", "addr audiodev bus id"},
     {"ES1370", "addr audiodev bus id"},
 };
@@ -122,6 +124,37 @@ Result<> add_adlib(const DeviceOption& device, BoardConfig& config) {
   return {};
 }
 
+Result<> add_mpu401(const DeviceOption& device, BoardConfig& config) {
+  if (config.mpu401) return Error{"-device mpu401: there is one already; only one is possible"};
+  MidiCardConfig card;
+  for (const auto& [key, word] : device.properties) {
+    if (key == "audiodev") {
+      card.audiodev = word;
+    } else if (key == "iobase") {
+      const auto value = choice(device, key, word, {0x300, 0x310, 0x320, 0x330, 0x332, 0x334, 0x336, 0x340, 0x350});
+      if (!value) return value.error();
+      card.card.port = static_cast<u16>(value.value());
+    } else if (key == "irq") {
+      const auto value = choice(device, key, word, {2, 3, 4, 5, 7, 9, 10});
+      if (!value) return value.error();
+      constexpr u64 kIrq2 = 2, kIrqOf2 = 9;  // on an AT's bus
+      card.card.irq = static_cast<u8>(value.value() == kIrq2 ? kIrqOf2 : value.value());
+    } else if (key != "id") {
+      return unknown_property(device, key, word);
+    }
+  }
+  config.mpu401 = std::move(card);
+  return {};
+}
+
+Result<> add_game_port(const DeviceOption& device, BoardConfig& config) {
+  for (const auto& [key, word] : device.properties) {
+    if (key != "id") return unknown_property(device, key, word);
+  }
+  config.game_port = true;
+  return {};
+}
+
 Result<> add_ac97(const DeviceOption& device, BoardConfig& config) {
   return add_pci_card(device, config, PciSoundCardConfig::Model::Ac97);
 }
@@ -133,8 +166,16 @@ Result<> add_es1370(const DeviceOption& device, BoardConfig& config) {
 void connect_sound(BoardConfig& config, AudioSystem& audio) {
   const auto connect = [&](SoundCardConfig& card) { card.host = audio.host(card.audiodev); };
   if (config.adlib) connect(*config.adlib);
-  if (config.sb16) connect(*config.sb16);
+  if (config.sb16) {
+    connect(*config.sb16);
+    config.sb16->instrument = &audio.instrument(config.sb16->audiodev);
+  }
+  if (config.mpu401) config.mpu401->instrument = &audio.instrument(config.mpu401->audiodev);
   for (PciSoundCardConfig& card : config.pci_sound) connect(card);
+  // A drive is heard where the card is that its cable leads to, else by itself.
+  config.cd_sound = config.sb16                 ? config.sb16->host
+                    : !config.pci_sound.empty() ? config.pci_sound.front().host
+                                                : audio.host("");
 }
 
 }  // namespace relic86

@@ -1,4 +1,4 @@
-// -device sb16, adlib, AC97, ES1370: what the user gave, as the board takes it.
+// -device sb16, adlib, mpu401, gameport, AC97, ES1370: what the user gave, as the board takes it.
 #pragma once
 
 #include <string_view>
@@ -12,6 +12,8 @@ namespace relic86 {
 
 Result<> add_sb16(const DeviceOption& device, BoardConfig& config);
 Result<> add_adlib(const DeviceOption& device, BoardConfig& config);
+Result<> add_game_port(const DeviceOption& device, BoardConfig& config);
+Result<> add_mpu401(const DeviceOption& device, BoardConfig& config);
 Result<> add_ac97(const DeviceOption& device, BoardConfig& config);
 Result<> add_es1370(const DeviceOption& device, BoardConfig& config);
 

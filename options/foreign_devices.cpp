@@ -15,7 +15,7 @@ constexpr Text kNoUsbController = "there is no such USB controller; -usb adds a 
 constexpr Text kNoVirtio =
     "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci and "
     "virtio-serial-pci exist";
-constexpr Text kNoSound = "there is no such sound card; sb16, adlib, AC97 and ES1370 exist";
+constexpr Text kNoSound = "there is no such sound card; sb16, adlib, mpu401, AC97 and ES1370 exist";
 constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
 constexpr Text kNoSata = "there is no SATA controller; disks are IDE: -hda FILE, or -device ide-hd";
 constexpr Text kNoDisplay = "there is no such display adapter; -vga std and -vga cirrus exist";

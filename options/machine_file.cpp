@@ -23,7 +23,7 @@ struct Alias {
 constexpr Alias kAliases[] = {{"memory", "m"}, {"vcpus", "smp"}};
 constexpr Text kDisks[] = {"hda", "hdb", "hdc", "hdd"};
 // Properties that are paths, whatever the option.
-constexpr Text kPathProperties[] = {"file", "path", "filename", "logfile", "rrfile"};
+constexpr Text kPathProperties[] = {"file", "path", "filename", "logfile", "rrfile", "soundfont"};
 // They ask about the program, or name another machine.
 constexpr Text kNotForFiles[] = {"machine-file", "new", "list", "audio-help"};
 

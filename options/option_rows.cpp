@@ -18,6 +18,7 @@
 #include "options/global_option.h"
 #include "options/insight_option.h"
 #include "options/machine_option.h"
+#include "options/midi_option.h"
 #include "options/monitor_option.h"
 #include "options/named_machine_option.h"
 #include "options/network_option.h"
@@ -143,6 +144,10 @@ constexpr OptionRow kRows[] = {
        options.print_and_exit = "-audiodev none,id=audio0\n";
        return {};
      }},
+    {"midi", "synth|none|chardev=ID",
+     "what plays the notes of an MPU-401 (sb16, mpu401); soundfont=FILE, gain=G; without it a synthesizer, if there is "
+     "one",
+     set_midi},
     {"display", "sdl|none", "window, or none", set_display},
     {"full-screen", "", "start with the window in full screen", enable<&Options::full_screen>},
     {"nographic", "", "no window; serial port and monitor on stdio", enable<&Options::nographic>},

@@ -63,6 +63,14 @@ struct AudioDeviceOption {
   std::string path = "qemu.wav";            // of a file; the default is QEMU's
 };
 
+// -midi: what plays the notes of the guest's MPU-401.
+struct MidiOption {
+  enum class Kind : u8 { Unnamed, None, Synthesizer, CharDevice } kind = Kind::Unnamed;  // Unnamed: whatever there is
+  std::string soundfont;  // of the synthesizer; empty: the host's own
+  double gain = 0.5;      // of the synthesizer
+  std::string char_device;
+};
+
 // -fw_cfg: a file of the firmware configuration interface.
 struct FirmwareFileOption {
   std::string name;
@@ -168,6 +176,7 @@ struct Options {
   std::array<std::string, 2> flash_nodes;  // -machine pflash0=, pflash1=
   std::vector<AudioDeviceOption> audio_devices;
   std::string speaker_audio;  // -machine pcspk-audiodev=
+  MidiOption midi;
 
   bool start_paused = false;  // -S
   bool no_reboot = false;

@@ -48,6 +48,7 @@ class Arguments {
   std::string text(const char* name, const std::string& otherwise = "") const {
     return has(name) ? object_[name].get<std::string>() : otherwise;
   }
+  i64 integer(const char* name, i64 otherwise = 0) const { return has(name) ? object_[name].get<i64>() : otherwise; }
   u64 number(const char* name, u64 otherwise = 0) const { return has(name) ? object_[name].get<u64>() : otherwise; }
   bool flag(const char* name, bool otherwise = false) const {
     return has(name) ? object_[name].get<bool>() : otherwise;

@@ -148,6 +148,7 @@ constexpr TypeRow kTypes[] = {
     {"SpeedPresetInfo", Object, "name:str instructions-per-second:int"},
     {"SpeedInfo", Object, "instructions-per-second:int limit:int presets:[SpeedPresetInfo]"},
     {"SoundInfo", Object, "volume:int recording:str"},
+    {"VideoInfo", Object, "recording:str"},
     {"TypedInfo", Object, "left-out:int"},
     {"ScreenText", Object, "lines:[str]"},
     {"CardInfo", Object, "name:str model:str link:bool"},

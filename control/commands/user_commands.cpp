@@ -6,6 +6,8 @@
 
 #include "block/floppy_image.h"
 #include "control/commands/command.h"
+#include "devices/input/game_port.h"
+#include "machine/guest_inputs.h"
 #include "machine/saved_machine.h"
 #include "options/speed_option.h"
 
@@ -65,10 +67,33 @@ CommandReply set_volume(Machine& machine, const Arguments& arguments) {
   return Json::object();
 }
 CommandReply record_sound(Machine& machine, const Arguments& arguments) {
+  if (!machine.video().empty())
+    return CommandError{.message = "a video is recorded, which has the sound; end that recording first"};
   return machine.audio().record(arguments.text("filename"), machine.clock().now());
 }
+CommandReply record_video(Machine& machine, const Arguments& arguments) {
+  const std::string file = arguments.text("filename");
+  if (!file.empty() && !machine.audio().recording().empty())
+    return CommandError{.message = "sound is recorded; end that recording first"};
+  return machine.record_video(file);
+}
+CommandReply query_video(Machine& machine, const Arguments&) { return Json{{"recording", machine.video()}}; }
 CommandReply query_sound(Machine& machine, const Arguments&) {
   return Json{{"volume", machine.audio().volume()}, {"recording", machine.audio().recording()}};
+}
+
+// Positions from -32768 (left, up) to 32767.
+CommandReply move_joystick(Machine& machine, const Arguments& arguments) {
+  constexpr i64 kLeast = -32768, kMost = 32767;
+  constexpr u64 kMostButtons = 3;
+  const u64 stick = arguments.number("stick"), buttons = arguments.number("buttons", 0);
+  const i64 x = arguments.integer("x", 0), y = arguments.integer("y", 0);
+  if (stick >= GamePort::kSticks) return CommandError{.message = "Parameter 'stick' expects 0 or 1"};
+  if (x < kLeast || x > kMost || y < kLeast || y > kMost)
+    return CommandError{.message = "Parameters 'x' and 'y' expect -32768 to 32767"};
+  if (buttons > kMostButtons) return CommandError{.message = "Parameter 'buttons' expects a mask from 0 to 3"};
+  const JoystickPosition position{true, static_cast<i16>(x), static_cast<i16>(y), static_cast<u8>(buttons)};
+  return machine.inputs().enter(input::Joystick{static_cast<u8>(stick), position});
 }
 
 CommandReply type_text(Machine& machine, const Arguments& arguments) {
@@ -103,7 +128,10 @@ constexpr Command kCommands[] = {
     {"x-query-speed", "", "SpeedInfo", query_speed},
     {"x-set-volume", "percent:size", "", set_volume},
     {"x-record-sound", "*filename:str", "", record_sound},
+    {"x-record-video", "*filename:str", "", record_video},
+    {"x-query-video", "", "VideoInfo", query_video},
     {"x-query-sound", "", "SoundInfo", query_sound},
+    {"x-move-joystick", "stick:size *x:int *y:int *buttons:size", "", move_joystick},
     {"x-type-text", "text:str", "TypedInfo", type_text},
     {"x-query-screen-text", "", "ScreenText", query_screen_text},
     {"x-create-floppy", "filename:str *size:size", "", create_floppy},

@@ -112,6 +112,19 @@ std::string mouse_button(Machine& machine, Words words) {
   return pressed ? "" : fmt::format("mouse_button: {}\n", pressed.message());
 }
 
+std::string joystick(Machine& machine, Words words) {
+  if (words.size() < 4)
+    return "joystick: a stick (0 or 1), x and y from -32768 to 32767, and a mask of buttons are expected\n";
+  Json arguments = Json::object();
+  constexpr const char* kNames[] = {"stick", "x", "y", "buttons"};
+  for (std::size_t i = 0; i < std::size(kNames) && i + 1 < words.size(); i++) {
+    const auto number = signed_number(words[i + 1]);
+    if (!number) return fmt::format("joystick: '{}' is no number\n", words[i + 1]);
+    arguments[kNames[i]] = *number;
+  }
+  return said(run_command("x-move-joystick", machine, arguments));
+}
+
 std::string change(Machine& machine, Words words) {
   if (words.size() < 3) return "change: a device (floppy0, ide1-cd0 ...) and a file are expected\n";
   Json arguments = {{"device", words[1]}, {"filename", words[2]}};
@@ -262,6 +275,8 @@ constexpr MonitorCommand kCommands[] = {
     {"sendkey", "", "KEYS [HOLD]", "type keys, such as ctrl-alt-f1; hold in milliseconds", sendkey},
     {"mouse_move", "", "DX DY [DZ]", "move the mouse", mouse_move},
     {"mouse_button", "", "MASK", "press mouse buttons: 1 left, 2 right, 4 middle", mouse_button},
+    {"joystick", "", "STICK X Y [MASK]", "move a stick of the game port, press its buttons: 1 first, 2 second",
+     joystick},
     {"x", "", "/FMT ADDR", "examine memory at a linear address", monitor::examine_virtual},
     {"xp", "", "/FMT ADDR", "examine memory at a physical address", monitor::examine_physical},
     {"print", "p", "/FMT EXPRESSION", "print the value of an expression", monitor::print_value},

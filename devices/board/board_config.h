@@ -15,6 +15,7 @@
 #include "devices/chipset/mc146818.h"
 #include "devices/host_sinks.h"
 #include "devices/network_link.h"
+#include "devices/sound/mpu401_card.h"
 #include "devices/sound/sb16.h"
 #include "devices/sound_sinks.h"
 #include "devices/storage/disk_geometry.h"
@@ -96,6 +97,12 @@ struct SoundCardConfig {
 };
 struct Sb16CardConfig : SoundCardConfig {
   Sb16Config chip;
+  MidiInstrument* instrument = nullptr;  // null: nothing is heard of its MIDI
+};
+struct MidiCardConfig {
+  std::string audiodev;
+  Mpu401CardConfig card;
+  MidiInstrument* instrument = nullptr;
 };
 struct PciSoundCardConfig : SoundCardConfig {
   enum class Model : u8 { Ac97, Es1370 } model = Model::Ac97;
@@ -160,7 +167,10 @@ struct BoardConfig {
   bool test_device = false;              // pc-testdev
   std::optional<SoundCardConfig> adlib;  // beside a Sound Blaster 16 its synthesizer is the one that there is
   std::optional<Sb16CardConfig> sb16;
+  std::optional<MidiCardConfig> mpu401;
+  bool game_port = false;  // a Sound Blaster 16 has one in any case
   std::vector<PciSoundCardConfig> pci_sound;
+  SoundHost* cd_sound = nullptr;  // where the audio tracks of CDs are heard; null: nowhere
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "devices/a20_gate.h"
 #include "devices/board/acpi_tables.h"
@@ -33,6 +34,7 @@
 #include "devices/debug/isa_debug_exit.h"
 #include "devices/debug/pc_testdev.h"
 #include "devices/debug/post_port.h"
+#include "devices/input/game_port.h"
 #include "devices/input/i8042.h"
 #include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
@@ -321,6 +323,7 @@ void PcBoard::create_disks() {
     const std::string number = std::to_string(unit + 1);
     if (slot.kind == IdeSlot::Kind::Cdrom) {
       auto drive = std::make_unique<AtapiCdrom>("R860000000" + number);
+      if (config_.cd_sound != nullptr) drive->connect_sound(*config_.cd_sound);
       if (slot.image) drive->insert(std::move(slot.image));
       cdroms_[unit] = drive.get();
       ide->plug(unit, std::move(drive));
@@ -448,21 +451,32 @@ void PcBoard::create_debug_devices() {
   for (const DebugExitConfig& exit : config_.debug_exits) add<IsaDebugExit>(machine_, exit.port, exit.size);
 }
 
+// Audio tracks are heard through the first card that has an input for them.
+template <class Card>
+void PcBoard::connect_cds(Card& card) {
+  if (std::exchange(cds_connected_, true)) return;  // a cable has two ends
+  for (AtapiCdrom* drive : cdroms_) {
+    if (drive != nullptr) card.connect_cd(drive->sound_cable());
+  }
+}
+
 void PcBoard::create_sound() {
   if (config_.sb16) {
     const Sb16CardConfig& card = *config_.sb16;
     Opl& opl = add<Opl>(OplConfig{OplConfig::Model::Opl3, card.chip.port}, card.host);
-    add<Sb16>(card.chip, *dma_, opl, card.host);
+    connect_cds(add<Sb16>(card.chip, *dma_, opl, card.host, card.instrument));
   } else if (config_.adlib) {
     add<Opl>(OplConfig{OplConfig::Model::Opl2, {}}, config_.adlib->host);
   }
+  if (config_.sb16 || config_.game_port) game_port_ = &add<GamePort>();
+  if (config_.mpu401) add<Mpu401Card>(config_.mpu401->card, config_.mpu401->instrument);
   for (const PciSoundCardConfig& card : config_.pci_sound) {
     const bool ac97 = card.model == PciSoundCardConfig::Model::Ac97;
     const unsigned slot = card_slot(card.slot, ac97 ? "AC97" : "ES1370");
     if (ac97)
-      add_pci<Ac97>(slot, 0, card.host);
+      connect_cds(add_pci<Ac97>(slot, 0, card.host));
     else
-      add_pci<Es1370>(slot, 0, card.host);
+      connect_cds(add_pci<Es1370>(slot, 0, card.host));
   }
 }
 

@@ -21,6 +21,7 @@ class A20Gate;
 class ApicBus;
 class AtaDisk;
 class AtapiCdrom;
+class GamePort;
 class FwCfg;
 class I440fx;
 class I8042;
@@ -79,6 +80,7 @@ class PcBoard {
   Piix3Ide& ide() { return *ide_; }
   // Of the IDE place 0 to 3; null: no such drive there.
   AtaDisk* disk(unsigned unit) { return disks_[unit]; }
+  GamePort* game_port() { return game_port_; }  // null: there is none
   AtapiCdrom* cdrom(unsigned unit) { return cdroms_[unit]; }
   const std::vector<VirtioBlock*>& virtio_disks() const { return virtio_disks_; }
   VirtioBalloon* balloon() { return balloon_; }  // null: there is none
@@ -154,6 +156,8 @@ class PcBoard {
   void create_character_ports();
   void create_debug_devices();
   void create_sound();
+  template <class Card>
+  void connect_cds(Card& card);
   void create_usb();
   void create_disks();
   void create_floppies();
@@ -205,6 +209,8 @@ class PcBoard {
   Piix3Ide* ide_ = nullptr;
   std::array<AtaDisk*, 4> disks_{};
   std::array<AtapiCdrom*, 4> cdroms_{};
+  GamePort* game_port_ = nullptr;
+  bool cds_connected_ = false;  // to a sound card
   std::vector<VirtioBlock*> virtio_disks_;
   VirtioBalloon* balloon_ = nullptr;
   struct VirtioPortPlace {

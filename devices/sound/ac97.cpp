@@ -95,7 +95,9 @@ void Ac97::state_function(StateArchive& archive) {
       master.control &= kControlBits;
     });
   }
-  if (archive.loading()) update_interrupt();
+  if (!archive.loading()) return;
+  update_interrupt();
+  update_cd();
 }
 
 u64 Ac97::read(RegionId region, u64 offset, unsigned width) {

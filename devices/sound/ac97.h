@@ -15,6 +15,9 @@ class Ac97 final : public PciDevice {
   // host: null: nothing is heard.
   explicit Ac97(SoundHost* host);
 
+  // Cables of CD-ROM drives, which must outlive the card.
+  void connect_cd(SoundInput& cable) { cd_.push_back(&cable); }
+
   std::string_view name() const override { return "ac97"; }
   u64 read(RegionId region, u64 offset, unsigned width) override;
   void write(RegionId region, u64 offset, unsigned width, u64 value) override;
@@ -49,7 +52,9 @@ class Ac97 final : public PciDevice {
   u16 read_codec(unsigned offset) const;
   void write_codec(unsigned offset, u16 value);
   u32 rate_of(unsigned channel) const;
-  StereoFrame gain() const;
+  StereoFrame gain() const;                       // of what the bus master plays
+  StereoFrame input_gain(unsigned volume) const;  // of an input: the offset of its volume
+  void update_cd();
 
   u8 read_byte(unsigned offset);
   void write_byte(unsigned offset, u8 value);
@@ -65,6 +70,7 @@ class Ac97 final : public PciDevice {
   static unsigned frame_samples(unsigned channel) { return channel == kMicrophone ? 1 : 2; }
 
   SoundSink* sink_ = nullptr;
+  std::vector<SoundInput*> cd_;
   Scheduler* scheduler_ = nullptr;
   PhysicalBus* memory_ = nullptr;
   std::array<TimerId, kChannels> timers_{};

@@ -57,6 +57,7 @@ constexpr Row kRows[] = {
 void Ac97::reset_codec() {
   codec_ = {};
   for (const Row& row : kRows) codec_[row.offset / 2] = row.reset;
+  update_cd();
 }
 
 u16 Ac97::read_codec(unsigned offset) const {
@@ -81,6 +82,7 @@ void Ac97::write_codec(unsigned offset, u16 value) {
                ? kFixedRate
                : static_cast<u16>(std::clamp<u32>(value, kLeastRate, kFixedRate));
   }
+  update_cd();
 }
 
 u32 Ac97::rate_of(unsigned channel) const {
@@ -88,12 +90,18 @@ u32 Ac97::rate_of(unsigned channel) const {
   return std::clamp<u32>(codec_[offset / 2], kLeastRate, kFixedRate);
 }
 
-StereoFrame Ac97::gain() const {
-  const u16 master = codec_[kMasterVolume / 2], pcm = codec_[kPcmVolume / 2];
-  if (((master | pcm) & kMute) != 0) return {};
+void Ac97::update_cd() {
+  for (SoundInput* cable : cd_) cable->set_gain(scheduler_->now(), input_gain(kCd));
+}
+
+StereoFrame Ac97::gain() const { return input_gain(kPcmVolume); }
+
+StereoFrame Ac97::input_gain(unsigned volume) const {
+  const u16 master = codec_[kMasterVolume / 2], input = codec_[volume / 2];
+  if (((master | input) & kMute) != 0) return {};
   const auto side = [&](unsigned shift) {
     constexpr int kUnity = 8;
-    const int steps = static_cast<int>(master >> shift & 31u) + static_cast<int>(pcm >> shift & 31u) - kUnity;
+    const int steps = static_cast<int>(master >> shift & 31u) + static_cast<int>(input >> shift & 31u) - kUnity;
     return static_cast<float>(std::pow(10.0, -1.5 * steps / 20));
   };
   return {side(8), side(0)};

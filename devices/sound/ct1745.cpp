@@ -13,8 +13,8 @@
 //   81h      RW  DMA: 0, 1, 3 of 8 bits, 5, 6, 7 of 16 bits
 //   82h      R   interrupt status: 0 8-bit DMA, 1 16-bit DMA, 2 MPU-401; 7:4 the card's revision
 //
-// The datasheet's volumes after a reset are -14 dB for each of master, voice and MIDI; a program that Creative's setup
-// puts into AUTOEXEC.BAT raises them. Nobody runs it here, so that they begin at 0 dB.
+// The datasheet's volumes after a reset are -14 dB for each of master, voice and MIDI, and none for the CD; a program
+// that Creative's setup puts into AUTOEXEC.BAT raises them. Nobody runs it here, so that they begin at 0 dB.
 #include "devices/sound/ct1745.h"
 
 #include <cmath>
@@ -23,7 +23,7 @@ namespace relic86 {
 
 namespace {
 
-constexpr u8 kMaster = 0x30, kCd = 0x36, kLine = 0x38, kMicrophone = 0x3A, kOutputGain = 0x41;
+constexpr u8 kMaster = 0x30, kLine = 0x38, kMicrophone = 0x3A, kOutputGain = 0x41;
 constexpr u8 kInterrupt = 0x80, kDma = 0x81, kStatus = 0x82;
 constexpr u8 kRevision = 0x20;  // DSP 4.05
 constexpr u8 kLoudest = 31 << 3;
@@ -32,7 +32,7 @@ constexpr unsigned kIrqs[] = {2, 5, 7, 10};
 // Registers of a Sound Blaster Pro, and the pair that each stands for.
 constexpr struct {
   u8 index, left;
-} kPairs[] = {{0x04, 0x32}, {0x22, kMaster}, {0x26, 0x34}, {0x28, kCd}, {0x2E, kLine}};
+} kPairs[] = {{0x04, 0x32}, {0x22, kMaster}, {0x26, 0x34}, {0x28, 0x36}, {0x2E, kLine}};
 
 // The bits that exist; what is not listed holds nothing.
 u8 mask_of(u8 index) {
@@ -51,8 +51,8 @@ u8 mask_of(u8 index) {
 
 void Ct1745::reset_volumes() {
   for (unsigned i = 0; i < kInterrupt; i++) registers_[i] = 0;
-  for (const u8 source : {kMaster, kVoice, kMidi}) registers_[source] = registers_[source + 1u] = kLoudest;
-  registers_[0x3C] = 0x1F;
+  for (const u8 source : {kMaster, kVoice, kMidi, kCd}) registers_[source] = registers_[source + 1u] = kLoudest;
+  registers_[kOutputSwitches] = 0x1F;
   registers_[0x3D] = 0x15;
   registers_[0x3E] = 0x0B;
   for (unsigned i = 0x44; i <= 0x47; i++) registers_[i] = 0x80;
@@ -120,6 +120,13 @@ unsigned Ct1745::dma16() const {
     if ((registers_[kDma] >> channel & 1) != 0) return channel;
   }
   return dma8();
+}
+
+StereoFrame Ct1745::cd_gain() const {
+  constexpr u8 kLeft = 4, kRight = 2;
+  const StereoFrame volume = gain(kCd);
+  const u8 switches = registers_[kOutputSwitches];
+  return {(switches & kLeft) != 0 ? volume.left : 0, (switches & kRight) != 0 ? volume.right : 0};
 }
 
 StereoFrame Ct1745::gain(u8 source) const {

@@ -38,9 +38,10 @@ class Ct1745 {
   // Factors by which a source's samples leave the card.
   StereoFrame voice_gain() const { return gain(kVoice); }
   StereoFrame midi_gain() const { return gain(kMidi); }
+  StereoFrame cd_gain() const;
 
  private:
-  static constexpr u8 kVoice = 0x32, kMidi = 0x34;
+  static constexpr u8 kVoice = 0x32, kMidi = 0x34, kCd = 0x36, kOutputSwitches = 0x3C;
 
   void reset_volumes();
   StereoFrame gain(u8 source) const;

@@ -9,7 +9,7 @@
 //   30h, 34h page 0Ch: address and size of DAC 1's buffer, 38h, 3Ch DAC 2's; page 0Dh: the ADC's
 //
 // The size: 31:16 dwords moved, 15:0 dwords less one. Codec (AKM AK4531 datasheet): 00h, 01h master left and right,
-// 02h, 03h DAC 2, 04h, 05h DAC 1: 7 mute, 4:0 in 2 dB down; 0 dB is 0 for the master and 6 for the DACs.
+// 02h, 03h DAC 2, 04h, 05h DAC 1, 06h, 07h CD: 7 mute, 4:0 in 2 dB down; 0 dB is 0 for the master and 6 for the others.
 #include "devices/sound/es1370.h"
 
 #include <algorithm>
@@ -20,6 +20,7 @@ namespace relic86 {
 namespace {
 
 constexpr u32 kPorts = 256;
+constexpr unsigned kDac2Volume = 2, kDac1Volume = 4, kCdVolume = 6;  // in the codec, left; right is the next
 constexpr unsigned kControl = 0x00, kStatus = 0x04, kPage = 0x0C, kCodec = 0x10, kSerial = 0x20, kFirstCount = 0x24,
                    kLastCount = 0x2C, kPaged = 0x30, kEnd = 0x40;
 constexpr u32 kAdcStop = 1u << 31, kInterrupt = 1u << 31;
@@ -69,7 +70,8 @@ void Es1370::reset_function(ResetKind) {
   page_ = serial_ = phantom_address_ = phantom_count_ = 0;
   channels_ = {};
   codec_ = {};
-  for (unsigned i = 0; i < 6; i++) codec_[i] = i < 2 ? 0x80 : 0x86;  // silent, DACs at 0 dB
+  for (unsigned i = 0; i < 8; i++) codec_[i] = i < 2 ? 0x80 : 0x86;  // silent, DACs and CD at 0 dB
+  update_cd();
   for (const TimerId timer : timers_) scheduler_->cancel(timer);
   update_interrupt();
 }
@@ -95,7 +97,9 @@ void Es1370::state_function(StateArchive& archive) {
       channel.byte &= 3;
     });
   }
-  if (archive.loading()) update_interrupt();
+  if (!archive.loading()) return;
+  update_interrupt();
+  update_cd();
 }
 
 // Registers are dwords; narrower accesses see their part.
@@ -180,6 +184,7 @@ void Es1370::write_codec(u32 value) {
   constexpr u32 kReset = 0x16;
   if (index == kReset) return;
   if (index < codec_.size()) codec_[index] = static_cast<u8>(value);
+  update_cd();
 }
 
 void Es1370::update_interrupt() {
@@ -284,8 +289,13 @@ void Es1370::move_bytes(unsigned index, std::span<u8> bytes) {
   }
 }
 
-StereoFrame Es1370::gain(unsigned channel) const {
-  const unsigned input = channel == kDac1 ? 4 : 2;
+StereoFrame Es1370::gain(unsigned channel) const { return input_gain(channel == kDac1 ? kDac1Volume : kDac2Volume); }
+
+void Es1370::update_cd() {
+  for (SoundInput* cable : cd_) cable->set_gain(scheduler_->now(), input_gain(kCdVolume));
+}
+
+StereoFrame Es1370::input_gain(unsigned input) const {
   const auto side = [&](unsigned right) {
     constexpr u8 kMute = 0x80;
     const u8 master = codec_[right], own = codec_[input + right];

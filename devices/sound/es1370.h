@@ -15,6 +15,9 @@ class Es1370 final : public PciDevice {
   // host: null: nothing is heard.
   explicit Es1370(SoundHost* host);
 
+  // Cables of CD-ROM drives, which must outlive the card.
+  void connect_cd(SoundInput& cable) { cd_.push_back(&cable); }
+
   std::string_view name() const override { return "es1370"; }
   u64 read(RegionId region, u64 offset, unsigned width) override;
   void write(RegionId region, u64 offset, unsigned width, u64 value) override;
@@ -49,6 +52,8 @@ class Es1370 final : public PciDevice {
   u32 rate_of(unsigned channel) const;
   unsigned frame_bytes(unsigned channel) const;
   StereoFrame gain(unsigned channel) const;
+  StereoFrame input_gain(unsigned input) const;  // of an input: the register of its left volume
+  void update_cd();
   void restart_run(unsigned channel);
   void start_and_stop(u32 ran);
   u32 running() const;  // bit n: channel n
@@ -58,6 +63,7 @@ class Es1370 final : public PciDevice {
   void update_interrupt();
 
   std::array<SoundSink*, 2> sinks_{};
+  std::vector<SoundInput*> cd_;
   Scheduler* scheduler_ = nullptr;
   PhysicalBus* memory_ = nullptr;
   std::array<TimerId, kChannels> timers_{};

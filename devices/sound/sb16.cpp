@@ -30,8 +30,8 @@ constexpr u32 kMostBlock = 0x10000;
 
 }  // namespace
 
-Sb16::Sb16(const Sb16Config& config, DmaController& dma, Opl& opl, SoundHost* host)
-    : config_(config), dma_(dma), opl_(opl) {
+Sb16::Sb16(const Sb16Config& config, DmaController& dma, Opl& opl, SoundHost* host, MidiInstrument* instrument)
+    : config_(config), dma_(dma), opl_(opl), mpu_(instrument) {
   if (host == nullptr) return;
   samples_ = &host->add_voice(nullptr);
   direct_ = &host->add_level(nullptr);
@@ -50,7 +50,7 @@ Result<> Sb16::attach(Attachment& board) {
 
 void Sb16::reset(ResetKind) {
   mixer_.reset(config_.wiring);
-  mpu_.reset();
+  mpu_.reset(scheduler_->now());
   reset_dsp();
   answers_.clear();
   reset_held_ = false;
@@ -65,7 +65,7 @@ void Sb16::reset_dsp() {
   acknowledge(Ct1745::kDma16);
   command_ = arguments_taken_ = 0;
   answers_.clear();
-  speaker_on_ = false;
+  speaker_on_ = midi_mode_ = false;
   old_block_ = 0;
   output_rate_ = kDefaultRate;
   write_direct(0x80);
@@ -73,7 +73,7 @@ void Sb16::reset_dsp() {
 
 void Sb16::state(StateArchive& archive) {
   archive.group("mixer", [&] { mixer_.state(archive); });
-  archive.group("mpu", [&] { mpu_.state(archive); });
+  archive.group("mpu", [&] { mpu_.state(archive, scheduler_->now()); });
   archive.group("adpcm", [&] { adpcm_.state(archive); });
   archive.group("transfer", [&] {
     archive.field("kind", transfer_.kind);
@@ -95,6 +95,7 @@ void Sb16::state(StateArchive& archive) {
   answers_.state(archive, "answers");
   archive.field("last_answer", last_answer_);
   archive.field("reset_held", reset_held_);
+  archive.field("midi_mode", midi_mode_);
   archive.field("speaker_on", speaker_on_);
   archive.field("test_register", test_register_);
   archive.field("direct_sample", direct_sample_);
@@ -139,7 +140,7 @@ void Sb16::write(RegionId region, u64 offset, unsigned, u64 value) {
       update_gain();
       return drive_irq();
     case kMpuPorts:
-      mpu_.write(offset, byte);
+      mpu_.write(scheduler_->now(), offset, byte);
       mixer_.set_interrupt(Ct1745::kMpu, mpu_.pending());
       return drive_irq();
     default: return write_dsp(region == kDspPorts2 ? offset + 4 : offset, byte);
@@ -161,6 +162,7 @@ u8 Sb16::read_dsp(u64 offset) {
 }
 
 void Sb16::write_dsp(u64 offset, u8 value) {
+  if (offset == kCommand && midi_mode_) return mpu_.midi().put(scheduler_->now(), value);
   if (offset == kCommand) return take_command_byte(value);
   if (offset != kResetPort) return;
   const bool held = (value & 1) != 0;
@@ -192,6 +194,8 @@ void Sb16::drive_irq() {
 
 void Sb16::update_gain() {
   opl_.set_gain(mixer_.midi_gain());
+  mpu_.midi().set_gain(scheduler_->now(), mixer_.midi_gain());
+  for (SoundInput* cable : cd_) cable->set_gain(scheduler_->now(), mixer_.cd_gain());
   write_direct(direct_sample_);
 }
 

@@ -28,8 +28,12 @@ struct Sb16Config {
 
 class Sb16 final : public Device {
  public:
-  // opl: the chip whose volume the card's mixer sets. host: null: nothing is heard.
-  Sb16(const Sb16Config& config, DmaController& dma, Opl& opl, SoundHost* host);
+  // opl: the chip whose volume the card's mixer sets. host: null: nothing is heard. instrument: what the MPU-401 plays;
+  // null: nothing.
+  Sb16(const Sb16Config& config, DmaController& dma, Opl& opl, SoundHost* host, MidiInstrument* instrument);
+
+  // Cables of CD-ROM drives, which must outlive the card.
+  void connect_cd(SoundInput& cable) { cd_.push_back(&cable); }
 
   std::string_view name() const override { return "sb16"; }
   Result<> attach(Attachment& board) override;
@@ -96,6 +100,7 @@ class Sb16 final : public Device {
   Opl& opl_;
   SoundSink* samples_ = nullptr;
   LevelSink* direct_ = nullptr;
+  std::vector<SoundInput*> cd_;
   Scheduler* scheduler_ = nullptr;
   TimerId timer_ = 0;
   std::array<IrqLine, 4> irqs_;  // 2 (which is 9), 5, 7, 10
@@ -110,6 +115,7 @@ class Sb16 final : public Device {
   ByteQueue<64> answers_;
   u8 last_answer_ = 0xFF;
   bool reset_held_ = false;
+  bool midi_mode_ = false;  // bytes for the DSP are MIDI's until its reset
   bool speaker_on_ = false;
   u8 test_register_ = 0;
   u8 direct_sample_ = 0x80;

@@ -4,6 +4,7 @@
 //   14h, 1Ch       8-bit output by DMA, once or automatic; 90h, 91h the same in high-speed mode
 //   16h 17h 1Fh    ADPCM of 2 bits: once, with a reference byte, automatic; 74h 75h 7Dh of 4 bits, 76h 77h 7Fh of 2.6
 //   20h            a sample from the microphone; 24h, 2Ch, 98h, 99h input by DMA
+//   34h-37h        all bytes are MIDI's until the DSP's reset;  38h one of them
 //   40h            time constant; 41h, 42h rate of output, of input
 //   48h            block size of automatic and high-speed commands
 //   80h            silence of a length
@@ -82,6 +83,11 @@ void Sb16::execute(u8 command) {
   switch (command) {
     case 0x10: return write_direct(arguments_[0]);
     case 0x20: return answer(kSilentInput);
+    case 0x34:
+    case 0x35:
+    case 0x36:
+    case 0x37: midi_mode_ = true; return;
+    case 0x38: return mpu_.midi().put(scheduler_->now(), arguments_[0]);
     case 0x40: output_rate_ = std::clamp(kClock / (256u - arguments_[0]), kLowestRate, kHighestRate); return;
     case 0x41:
     case 0x42:

@@ -42,6 +42,7 @@ class AtaChannel final : public AtaBus {
 
   void schedule(const AtaDevice& drive, GuestTime delay) override;
   void stop(const AtaDevice& drive) override;
+  GuestTime now() const override { return scheduler_->now(); }
   void interrupt_changed() override;
   void dma_requested() override { start_dma(kDmaLatency); }
 

@@ -20,6 +20,7 @@ class AtaBus {
  public:
   virtual void schedule(const AtaDevice& drive, GuestTime delay) = 0;  // proceed() after delay; replaces an earlier one
   virtual void stop(const AtaDevice& drive) = 0;                       // no proceed()
+  virtual GuestTime now() const = 0;
   virtual void interrupt_changed() = 0;
   virtual void dma_requested() = 0;  // the drive's dma_wanted() became true
 
@@ -119,6 +120,7 @@ class AtaDevice {
   void set_interrupt(bool level);
   // The user hears of trouble with an image once per kind, however often the guest tries.
   static void report_host_error(const std::string& message);
+  GuestTime now() const { return bus_->now(); }
 
   struct TaskFile {
     u8 error = 0, features = 0, count = 0, lba_low = 0, lba_mid = 0, lba_high = 0, device = 0;

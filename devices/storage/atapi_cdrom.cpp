@@ -26,7 +26,9 @@ constexpr u32 kMostPioBytes = 0xFFFE;
 AtapiCdrom::AtapiCdrom(std::string serial, std::string model) : serial_(std::move(serial)), model_(std::move(model)) {}
 
 void AtapiCdrom::insert(std::unique_ptr<BlockDevice> image) {
+  player_.insert(nullptr);
   medium_ = std::make_unique<CdromMedium>(std::move(image));
+  player_.insert(medium_.get());
   tray_open_ = false;
   attention_ = Attention::Gone;
   media_event_ = 2;
@@ -38,6 +40,7 @@ Result<> AtapiCdrom::eject(bool force) {
     return Error{"the guest has locked the tray; let it unmount the medium, or force the eject (eject -f)"};
   }
   if (medium_ != nullptr) media_event_ = 3;
+  player_.insert(nullptr);
   medium_.reset();
   tray_open_ = locked_ = false;
   attention_ = Attention::None;  // NOT READY says it all
@@ -50,6 +53,7 @@ Result<> AtapiCdrom::open_tray(bool force) {
     return Error{"the guest has locked the tray; let it unmount the medium, or force the tray open"};
   }
   if (medium_ != nullptr) media_event_ = 3;
+  player_.insert(medium_.get());
   tray_open_ = true;
   locked_ = false;
   attention_ = Attention::None;
@@ -80,6 +84,7 @@ void AtapiCdrom::reset_drive(ResetKind) {
   sense_ = kNoSense;
   transfer_mode_ = 0;
   recovery_page_ = {};
+  player_.reset();
   stage_ = Stage::None;
   packet_ = {};
   dma_ = false;
@@ -110,6 +115,7 @@ void AtapiCdrom::state_drive(StateArchive& archive) {
   archive.field("length", length_);
   archive.field("done", done_);
   archive.field("block", block_);
+  archive.group("player", [&] { player_.state(archive, now()); });
   if (!archive.loading()) return;
   const u64 left = length_ - done_;
   // What goes out always goes into the response; what comes in comes from there, or from some sectors of a medium.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "devices/storage/ata_device.h"
+#include "devices/storage/cd_player.h"
 #include "devices/storage/cdrom_medium.h"
 
 namespace relic86 {
@@ -24,6 +25,9 @@ class AtapiCdrom final : public AtaDevice {
   // The tray with what is in it, as by its button; opening is refused as an eject is.
   Result<> open_tray(bool force);
   void close_tray();
+  // Where the audio tracks are heard; the cable's other end is the mixer of a sound card, if one has an input for it.
+  void connect_sound(SoundHost& host) { player_.connect(host); }
+  SoundInput& sound_cable() { return player_; }
   bool has_medium() const { return medium_ != nullptr; }
   bool tray_open() const { return tray_open_; }
   bool locked() const { return locked_; }
@@ -58,6 +62,8 @@ class AtapiCdrom final : public AtaDevice {
   static constexpr Sense kInvalidParameter{5, 0x26, 0x00};
   static constexpr Sense kNotSaving{5, 0x39, 0x00};
   static constexpr Sense kLocked{5, 0x53, 0x02};
+  static constexpr Sense kSequenceError{5, 0x2C, 0x00};
+  static constexpr Sense kWrongTrack{5, 0x64, 0x00};
   static constexpr Sense kMediumChanged{6, 0x28, 0x00};
   enum class Attention : u8 { None, Gone, Changed };  // what the next command hears
 
@@ -87,6 +93,12 @@ class AtapiCdrom final : public AtaDevice {
   void read_capacity();
   void read_toc(const Packet& packet);
   void read_subchannel(const Packet& packet);
+  void run_audio(const Packet& packet);
+  void play(u32 first, u32 end);
+  void play_msf(const Packet& packet);
+  void play_tracks(unsigned first, unsigned last);
+  void pause_or_resume(bool resume);
+  void append_position(std::vector<u8>& response, bool msf) const;
   void mode_sense(const Packet& packet, bool ten);
   void append_mode_page(std::vector<u8>& response, u8 page, bool changeable) const;
   void mode_select(const Packet& packet, bool ten);
@@ -101,6 +113,7 @@ class AtapiCdrom final : public AtaDevice {
 
   std::string serial_, model_;
   std::unique_ptr<CdromMedium> medium_;
+  CdPlayer player_;
 
   bool tray_open_ = false;
   bool locked_ = false;

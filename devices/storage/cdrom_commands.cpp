@@ -1,71 +1,28 @@
 // Commands of a CD-ROM drive (SFF-8020i; MMC-3, T10/1363-D; SPC-2 for the general ones)
 //
 //   op     command                          op     command
-//   00     TEST UNIT READY                  42     READ SUB-CHANNEL
+//   00     TEST UNIT READY                  42     READ SUB-CHANNEL (cdrom_audio_commands.cpp)
 //   03     REQUEST SENSE                    43     READ TOC/PMA/ATIP (formats 0, 1, 2)
 //   12     INQUIRY                          46     GET CONFIGURATION
 //   15 55  MODE SELECT (6), (10)            4A     GET EVENT STATUS NOTIFICATION (polled)
-//   1A 5A  MODE SENSE (6), (10)             4E     STOP PLAY/SCAN
-//   1B     START STOP UNIT                  51     READ DISC INFORMATION
+//   1A 5A  MODE SENSE (6), (10)             51     READ DISC INFORMATION
+//   1B     START STOP UNIT
 //   1E     PREVENT/ALLOW MEDIUM REMOVAL     BB     SET CD SPEED
 //   25     READ CAPACITY                    BD     MECHANISM STATUS
 //   28 A8  READ (10), (12)                  B9 BE  READ CD MSF, READ CD
-//   2B     SEEK (10);  2F VERIFY (10)       all others: ILLEGAL REQUEST 20h
+//   2B     SEEK (10);  2F VERIFY (10)       45 47 48 4B 4E A5  playing (cdrom_audio_commands.cpp)
+//
+// All others: ILLEGAL REQUEST 20h.
 #include <algorithm>
 
 #include "devices/storage/atapi_cdrom.h"
+#include "devices/storage/cdrom_packet.h"
 
 namespace relic86 {
 
+using namespace cdrom;
+
 namespace {
-
-enum Operation : u8 {
-  kTestUnitReady = 0x00,
-  kRequestSense = 0x03,
-  kInquiry = 0x12,
-  kModeSelect6 = 0x15,
-  kModeSense6 = 0x1A,
-  kStartStop = 0x1B,
-  kPreventRemoval = 0x1E,
-  kReadCapacity = 0x25,
-  kRead10 = 0x28,
-  kSeek10 = 0x2B,
-  kVerify10 = 0x2F,
-  kReadSubchannel = 0x42,
-  kReadToc = 0x43,
-  kGetConfiguration = 0x46,
-  kGetEventStatus = 0x4A,
-  kStopPlay = 0x4E,
-  kReadDiscInformation = 0x51,
-  kModeSelect10 = 0x55,
-  kModeSense10 = 0x5A,
-  kRead12 = 0xA8,
-  kReadCdMsf = 0xB9,
-  kSetCdSpeed = 0xBB,
-  kMechanismStatus = 0xBD,
-  kReadCd = 0xBE,
-};
-
-template <class Bytes>
-u32 big16(const Bytes& bytes, std::size_t at) {
-  return u32{bytes[at]} << 8 | u32{bytes[at + 1]};
-}
-template <class Bytes>
-u32 big32(const Bytes& bytes, std::size_t at) {
-  return big16(bytes, at) << 16 | big16(bytes, at + 2);
-}
-void put16(std::vector<u8>& bytes, u32 value) {
-  bytes.push_back(static_cast<u8>(value >> 8));
-  bytes.push_back(static_cast<u8>(value));
-}
-void put32(std::vector<u8>& bytes, u32 value) { put16(bytes, value >> 16), put16(bytes, value); }
-void put_text(std::vector<u8>& bytes, std::string_view text, std::size_t size) {
-  for (std::size_t i = 0; i < size; i++) bytes.push_back(i < text.size() ? static_cast<u8>(text[i]) : u8{' '});
-}
-void set16(std::vector<u8>& bytes, std::size_t at, std::size_t value) {
-  bytes[at] = static_cast<u8>(value >> 8);
-  bytes[at + 1] = static_cast<u8>(value);
-}
 
 constexpr u16 kProfileCdRom = 0x0008, kProfileDvdRom = 0x0010;
 constexpr u32 kSpeed = 7056;  // KB/s: 40x
@@ -83,6 +40,11 @@ bool needs_medium(u8 operation) {
     case kReadDiscInformation:
     case kReadCd:
     case kReadCdMsf:
+    case kPlayAudio10:
+    case kPlayAudio12:
+    case kPlayAudioMsf:
+    case kPlayAudioTracks:
+    case kPauseResume:
     case kStopPlay: return true;
     default: return false;
   }
@@ -116,8 +78,13 @@ void AtapiCdrom::run(const Packet& packet) {
   if (needs_medium(operation) && !ready()) return check(not_ready());
   switch (operation) {
     case kTestUnitReady:
-    case kStopPlay:
     case kSetCdSpeed: return good();
+    case kPlayAudio10:
+    case kPlayAudio12:
+    case kPlayAudioMsf:
+    case kPlayAudioTracks:
+    case kPauseResume:
+    case kStopPlay: return run_audio(packet);
     case kRequestSense: return request_sense(packet);
     case kInquiry: return inquiry(packet);
     case kModeSelect6: return mode_select(packet, false);
@@ -132,7 +99,7 @@ void AtapiCdrom::run(const Packet& packet) {
     case kReadCd:
     case kReadCdMsf: return run_read(packet);
     case kVerify10:
-    case kSeek10: return big32(packet, 2) >= medium_->sectors() ? check(kOutOfRange) : good();
+    case kSeek10: player_.stop(now()); return big32(packet, 2) >= medium_->sectors() ? check(kOutOfRange) : good();
     case kReadSubchannel: return read_subchannel(packet);
     case kReadToc: return read_toc(packet);
     case kGetConfiguration: return get_configuration(packet);
@@ -145,7 +112,9 @@ void AtapiCdrom::run(const Packet& packet) {
 
 // --- Reading ---
 
+// The head can be in one place only: what reads ends what plays.
 void AtapiCdrom::run_read(const Packet& packet) {
+  player_.stop(now());
   switch (packet[0]) {
     case kRead10: return read_sectors(big32(packet, 2), big16(packet, 7));
     case kRead12: return read_sectors(big32(packet, 2), big32(packet, 6));
@@ -161,15 +130,18 @@ void AtapiCdrom::run_read(const Packet& packet) {
 
 void AtapiCdrom::read_sectors(u32 lba, u64 count) {
   if (lba + count > medium_->sectors()) return check(kOutOfRange);
+  if (medium_->audio(lba, count) != std::optional(false)) return check(kWrongTrack);
   stream(Source::Sectors, lba, count);
 }
 
 void AtapiCdrom::read_cd(const Packet& packet, u32 lba, u64 count) {
-  const u8 expected = packet[1] >> 2 & 7;  // 0: any, 2: mode 1
+  const u8 expected = packet[1] >> 2 & 7;  // 0: any, 1: sound, 2: mode 1
   const u8 wanted = packet[9] & 0xF8;
   if (count == 0 || wanted == 0) return good();
   if (lba + count > medium_->sectors()) return check(kOutOfRange);
-  if (expected != 0 && expected != 2) return check({5, 0x64, 0x00});  // illegal mode for this track
+  const auto audio = medium_->audio(lba, count);
+  if (!audio || (expected != 0 && expected != (*audio ? 1 : 2))) return check(kWrongTrack);
+  if (*audio) return stream(Source::RawSectors, lba, count);  // all of a sector is its user data
   switch (wanted) {
     case 0x10: return stream(Source::Sectors, lba, count);
     case 0xF8: return stream(Source::RawSectors, lba, count);
@@ -190,26 +162,6 @@ void AtapiCdrom::read_toc(const Packet& packet) {
   const bool msf = (packet[1] & 2) != 0;
   auto response = medium_->toc(format, packet[6], msf);
   if (response.empty()) return check(kInvalidField);
-  respond(std::move(response), big16(packet, 7));
-}
-
-void AtapiCdrom::read_subchannel(const Packet& packet) {
-  constexpr u8 kNoAudio = 0x15;
-  std::vector<u8> response = {0, kNoAudio, 0, 0};
-  if ((packet[2] & 0x40) != 0) {
-    const u8 format = packet[3];
-    if (format == 1) {  // position: at the beginning of the data track
-      response.insert(response.end(), {1, 0x14, 1, 1});
-      const bool msf = (packet[1] & 2) != 0;
-      for (const u8 part : {0, 0, msf ? 2 : 0, 0, 0, 0, 0, 0}) response.push_back(part);
-    } else if (format == 2 || format == 3) {  // catalogue number, ISRC: none
-      response.resize(4 + 20);
-      response[4] = format;
-    } else {
-      return check(kInvalidField);
-    }
-    set16(response, 2, response.size() - 4);
-  }
   respond(std::move(response), big16(packet, 7));
 }
 
@@ -253,6 +205,7 @@ void AtapiCdrom::inquiry(const Packet& packet) {
 void AtapiCdrom::start_stop(const Packet& packet) {
   const bool load_eject = (packet[4] & 2) != 0;
   const bool start = (packet[4] & 1) != 0;
+  if (!start) player_.stop(now());
   if ((packet[4] & 0xF0) != 0 || !load_eject) return good();  // power conditions, spin up and down
   if (!start && locked_) return check(kLocked);
   if (start && tray_open_ && medium_ != nullptr) {
@@ -331,12 +284,17 @@ void AtapiCdrom::append_mode_page(std::vector<u8>& response, u8 page, bool chang
   switch (page) {
     case 0x01: content.assign(recovery_page_.begin(), recovery_page_.end()); break;
     case 0x0D: content = {0, 0, 0, 60, 0, 75}; break;  // 60 seconds a minute, 75 frames a second
-    case 0x0E: content = {4, 0, 0, 0, 0, 75, 1, 0xFF, 2, 0xFF, 0, 0, 0, 0}; break;
+    case 0x0E: {
+      const auto& ports = player_.ports();
+      content = {4, 0, 0, 0, 0, 75, ports[0].channels, ports[0].volume, ports[1].channels, ports[1].volume, 0, 0, 0, 0};
+      break;
+    }
     case 0x1A: content.resize(10); break;
     case 0x2A:
-      content = {0x3B, 0x00, 0x71, 0x60, static_cast<u8>(0x29 | (locked_ ? 2 : 0)), 0x00};
+      // Plays sound; reads sound, and goes on where it stopped.
+      content = {0x3B, 0x00, 0x71, 0x63, static_cast<u8>(0x29 | (locked_ ? 2 : 0)), 0x00};
       put16(content, kSpeed);
-      put16(content, 2);    // volume levels
+      put16(content, 256);  // volume levels
       put16(content, 512);  // KiB of buffer
       put16(content, kSpeed);
       content.insert(content.end(), {0, 0, 0, 0});
@@ -346,6 +304,7 @@ void AtapiCdrom::append_mode_page(std::vector<u8>& response, u8 page, bool chang
   if (changeable) {
     std::fill(content.begin(), content.end(), u8{0});
     if (page == 0x01) content[0] = content[1] = 0xFF;
+    if (page == 0x0E) content[6] = content[8] = 0x0F, content[7] = content[9] = 0xFF;
   }
   response.push_back(page);
   response.push_back(static_cast<u8>(content.size()));
@@ -397,8 +356,14 @@ void AtapiCdrom::take_mode_parameters() {
         recovery_page_[0] = response_[at + 2];
         recovery_page_[1] = response_[at + 3];
         break;
-      case 0x0D:  // inactivity timer, audio volume, power timers: accepted, there is nothing to act on
-      case 0x0E:
+      case 0x0E: {
+        constexpr std::size_t kPorts = 6;  // places in the page
+        if (size < kPorts + 4) return check(kInvalidParameter);
+        const u8* const port = &response_[at + 2 + kPorts];
+        player_.set_ports(now(), {CdPlayer::Port{port[0], port[1]}, CdPlayer::Port{port[2], port[3]}});
+        break;
+      }
+      case 0x0D:  // inactivity timer, power timers: accepted, there is nothing to act on
       case 0x1A:
       case 0x2A: break;
       default: return check(kInvalidParameter);

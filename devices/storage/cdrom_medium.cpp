@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
+
 namespace relic86 {
 
 namespace {
@@ -54,8 +56,9 @@ void add_parity(std::span<u8> bytes, u32 words, u32 length, u32 word_step, u32 b
 
 }  // namespace
 
-std::array<u8, 3> cdrom_msf(u32 lba) {
-  const u64 frames = u64{lba} + kLeadInFrames;
+std::array<u8, 3> cdrom_msf(u32 lba) { return cdrom_duration(u64{lba} + kLeadInFrames); }
+
+std::array<u8, 3> cdrom_duration(u64 frames) {
   return {static_cast<u8>(std::min<u64>(frames / (75 * 60), 255)), static_cast<u8>(frames / 75 % 60),
           static_cast<u8>(frames % 75)};
 }
@@ -64,6 +67,7 @@ u32 cdrom_lba(u8 minute, u8 second, u8 frame) { return (minute * 60u + second) *
 
 CdromMedium::CdromMedium(std::unique_ptr<BlockDevice> image) : image_(std::move(image)) {
   sectors_ = static_cast<u32>(std::min<u64>((image_->size_bytes() + kSector - 1) / kSector, 0xFFFFFFFF));
+  if (CompactDisc* const disc = image_->disc(); disc != nullptr && !disc->tracks().empty()) tracks_ = disc->tracks();
 }
 
 bool CdromMedium::is_dvd() const { return sectors_ > kMostCdSectors; }
@@ -77,6 +81,11 @@ Result<> CdromMedium::read(u32 lba, std::span<u8> into) {
 }
 
 Result<> CdromMedium::read_raw(u32 lba, std::span<u8> into) {
+  if (track_at(lba).audio) {
+    CompactDisc* const disc = image_->disc();
+    RELIC86_ASSERT(disc != nullptr);
+    return disc->read_audio(lba, into);
+  }
   constexpr u32 kHeader = 12, kUser = 16, kDetection = kUser + kSector, kIntermediate = kDetection + 4;
   std::fill(into.begin(), into.end(), u8{0});
   std::fill_n(into.begin() + 1, 10, u8{0xFF});
@@ -94,36 +103,59 @@ Result<> CdromMedium::read_raw(u32 lba, std::span<u8> into) {
   return {};
 }
 
+const DiscTrack& CdromMedium::track_at(u32 lba) const {
+  const auto after = std::upper_bound(tracks_.begin(), tracks_.end(), lba,
+                                      [](u32 wanted, const DiscTrack& track) { return wanted < track.first; });
+  return after == tracks_.begin() ? tracks_.front() : *std::prev(after);
+}
+
+std::optional<bool> CdromMedium::audio(u32 lba, u64 count) const {
+  const DiscTrack& first = track_at(lba);
+  for (const DiscTrack& track : tracks_) {
+    if (track.first > lba && track.first < lba + count && track.audio != first.audio) return std::nullopt;
+  }
+  return first.audio;
+}
+
+bool CdromMedium::has_audio() const {
+  return std::any_of(tracks_.begin(), tracks_.end(), [](const DiscTrack& track) { return track.audio; });
+}
+
 std::vector<u8> CdromMedium::toc(unsigned format, unsigned first, bool msf) const {
-  std::vector<u8> response = {0, 0, 1, 1};  // length, first and last track (or session)
+  constexpr u8 kLeadOut = 0xAA, kDataTrack = 0x14, kAudioTrack = 0x10;
+  const auto control = [](const DiscTrack& track) { return track.audio ? kAudioTrack : kDataTrack; };
+  // length, first and last track (or session)
+  std::vector<u8> response = {0, 0, tracks_.front().number, tracks_.back().number};
   const auto address = [&](u32 lba) {
     const auto time = cdrom_msf(lba);
     if (msf) return response.insert(response.end(), {0, time[0], time[1], time[2]}), void();
     for (int shift = 24; shift >= 0; shift -= 8) response.push_back(static_cast<u8>(lba >> shift));
   };
-  constexpr u8 kLeadOut = 0xAA, kDataTrack = 0x14;
   switch (format) {
     case 0:
-      if (first > 1 && first != kLeadOut) return {};
-      if (first <= 1) {
-        response.insert(response.end(), {0, kDataTrack, 1, 0});
-        address(0);
+      if (first > tracks_.back().number && first != kLeadOut) return {};
+      for (const DiscTrack& track : tracks_) {
+        if (track.number < first) continue;
+        response.insert(response.end(), {0, control(track), track.number, 0});
+        address(track.first);
       }
-      response.insert(response.end(), {0, kDataTrack, kLeadOut, 0});
+      response.insert(response.end(), {0, control(tracks_.back()), kLeadOut, 0});
       address(sectors_);
       break;
     case 1:  // first track of the last session
-      response.insert(response.end(), {0, kDataTrack, 1, 0});
-      address(0);
+      response[2] = response[3] = 1;
+      response.insert(response.end(), {0, control(tracks_.front()), tracks_.front().number, 0});
+      address(tracks_.front().first);
       break;
     case 2: {  // as in the lead-in: points A0h first track, A1h last track, A2h lead-out, then the tracks
-      const auto entry = [&](u8 point, std::array<u8, 3> time) {
-        response.insert(response.end(), {1, kDataTrack, 0, point, 0, 0, 0, 0, time[0], time[1], time[2]});
+      response[2] = response[3] = 1;
+      const auto entry = [&](const DiscTrack& track, u8 point, std::array<u8, 3> time) {
+        response.insert(response.end(), {1, control(track), 0, point, 0, 0, 0, 0, time[0], time[1], time[2]});
       };
-      entry(0xA0, {1, 0, 0});
-      entry(0xA1, {1, 0, 0});
-      entry(0xA2, cdrom_msf(sectors_));
-      entry(1, cdrom_msf(0));
+      entry(tracks_.front(), 0xA0, {tracks_.front().number, 0, 0});
+      entry(tracks_.back(), 0xA1, {tracks_.back().number, 0, 0});
+      entry(tracks_.back(), 0xA2, cdrom_msf(sectors_));
+      for (const DiscTrack& track : tracks_) entry(track, track.number, cdrom_msf(track.first));
       break;
     }
     default: return {};

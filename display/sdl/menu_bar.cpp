@@ -18,7 +18,6 @@ constexpr int kEdge = 2;                 // window units from the upper edge at 
 constexpr u64 kStays = 800;              // ms that it stays when the pointer has left it
 constexpr u64 kNoticeStays = 6'000;      // ms
 constexpr unsigned kFramesToSettle = 3;  // Dear ImGui places new windows in a second frame
-constexpr std::size_t kMostRecent = 8;
 constexpr unsigned kMenuCount = 6;
 constexpr unsigned kMostUnsettled = 12;  // frames: a menu without anything to choose has no choice
 constexpr u64 kLargestFloppy = 2880 * 1024;
@@ -280,8 +279,16 @@ void MenuBar::machine_menu() {
     host_.command(
         MenuCommand("screendump", "The screen was written to " + file).with("filename", file).with("format", "png"));
   }
+  if (view_.video.empty()) {
+    if (ImGui::MenuItem("Record video and sound", nullptr, false, view_.recording.empty())) {
+      const std::string file = free_file_name(".avi");
+      host_.command(MenuCommand("x-record-video", "Screen and sound are recorded into " + file).with("filename", file));
+    }
+  } else if (ImGui::MenuItem("End the video", file_name(view_.video).c_str())) {
+    host_.command(MenuCommand("x-record-video", "Screen and sound were recorded into " + view_.video));
+  }
   if (view_.recording.empty()) {
-    if (ImGui::MenuItem("Record sound", nullptr, false, view_.sound)) {
+    if (ImGui::MenuItem("Record sound", nullptr, false, view_.sound && view_.video.empty())) {
       const std::string file = free_file_name(".wav");
       host_.command(MenuCommand("x-record-sound", "Sound is recorded into " + file).with("filename", file));
     }
@@ -342,9 +349,7 @@ void MenuBar::thumbnail(const MachineView::Saved& saved) {
 }
 
 void MenuBar::insert(const MachineView::Drive& drive, const std::string& file) {
-  std::erase(recent_, file);
-  recent_.insert(recent_.begin(), file);
-  if (recent_.size() > kMostRecent) recent_.pop_back();
+  recent_.note(file);
   host_.command(MenuCommand("blockdev-change-medium", fmt::format("{}: {}", drive.label, file_name(file)))
                     .with("device", drive.name)
                     .with("filename", file));
@@ -362,9 +367,10 @@ void MenuBar::drive_menu(const MachineView::Drive& drive) {
                    host_.command(MenuCommand("x-create-floppy").with("filename", file));
                    insert(drive, file);
                  });
-  if (recent_.empty()) return;
+  if (ImGui::IsWindowAppearing()) recent_.read();
+  if (recent_.list().empty()) return;
   ImGui::Separator();
-  const std::vector<std::string> recent = recent_;
+  const std::vector<std::string> recent = recent_.list();
   for (const std::string& file : recent) {
     if (ImGui::MenuItem(file_name(file).c_str())) insert(drive, file);
   }

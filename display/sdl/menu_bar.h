@@ -7,6 +7,7 @@
 
 #include "display/sdl/menu_canvas.h"
 #include "display/sdl/menu_picker.h"
+#include "display/sdl/recent_media.h"
 #include "display/sdl/window_menu.h"
 
 namespace relic86 {
@@ -60,7 +61,7 @@ class MenuBar final : public WindowMenu {
   MenuPicker picker_;
   MachineView view_;
   MachineSummary summary_;
-  std::vector<std::string> recent_;  // of this run, the latest first
+  RecentMedia recent_;
 
   bool shown_ = false;                   // the bar
   bool pinned_ = false;                  // by the key: it stays until something is chosen

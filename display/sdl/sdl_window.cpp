@@ -59,6 +59,7 @@ SdlWindow::~SdlWindow() {
   host_.on_news({});
   if (!initialised_) return;
   if (window_) grab(false);
+  joysticks_.reset();
   menu_.reset();  // before what it draws on
   picture_ = SdlPicture();
   window_.reset();
@@ -88,6 +89,7 @@ bool SdlWindow::open(const WindowOptions& options, std::string& error) {
   SDL_StopTextInput();  // keys, not text: no input method in between
   menu_ = make_window_menu(window_.get(), picture_.renderer(), host_, *this);
   note_own_resize();
+  if (options.joysticks) joysticks_.emplace().open();
   if (options.full_screen) set_full_screen(true);
   news_event_ = SDL_RegisterEvents(1);
   host_.on_news([this] {
@@ -112,6 +114,7 @@ void SdlWindow::run() {
       } while (!held() && SDL_PollEvent(&event) != 0);
     }
     send_mouse_motion();
+    if (joysticks_) joysticks_->send(host_);
     if (const u64 now = SDL_GetTicks64(); now >= title_due) {
       title_due = now + kTitleInterval;
       host_.refresh();
@@ -146,6 +149,10 @@ void SdlWindow::handle(const SDL_Event& event) {
   }
   switch (event.type) {
     case SDL_QUIT: return close();
+    case SDL_JOYDEVICEADDED:
+    case SDL_JOYDEVICEREMOVED:
+      if (joysticks_) joysticks_->handle(event);
+      return;
     case SDL_DROPFILE:
       if (menu_) menu_->drop(event.drop.file);
       SDL_free(event.drop.file);

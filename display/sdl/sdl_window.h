@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "display/sdl/sdl_joysticks.h"
 #include "display/sdl/sdl_picture.h"
 #include "display/sdl/window_menu.h"
 #include "display/window_host.h"
@@ -62,9 +63,10 @@ class SdlWindow final : public Window, private MenuTarget {
   bool initialised_ = false;
   SdlWindowHandle window_;
   SdlPicture picture_;
-  std::unique_ptr<WindowMenu> menu_;  // null: there is none
-  const Frame* frame_ = nullptr;      // the last one taken
-  PictureShape sized_for_;            // the picture that the window's size suits
+  std::optional<SdlJoysticks> joysticks_;  // where the guest has a port for them
+  std::unique_ptr<WindowMenu> menu_;       // null: there is none
+  const Frame* frame_ = nullptr;           // the last one taken
+  PictureShape sized_for_;                 // the picture that the window's size suits
   bool redraw_ = true;
   bool full_screen_ = false;
   std::optional<SDL_Rect> unmanaged_place_;  // of the window before it covered a screen without a window manager

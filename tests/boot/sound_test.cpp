@@ -1,9 +1,14 @@
 // Guests of our own play known tones, which are measured on the recording of -audiodev wav: pitch within 0.1 %, level,
 // no gap of 2 ms. Time is counted, so that neither the host's speed nor its load is heard.
+#include <dlfcn.h>
+
+#include <cmath>
+#include <fstream>
 #include <numbers>
 
 #include "frontend/consoles.h"
 #include "tests/audio/recording.h"
+#include "tests/audio/soundfont.h"
 #include "tests/boot/boot_machine.h"
 
 namespace relic86 {
@@ -21,7 +26,8 @@ const double kTriangle = 24000.0 / 32768 / std::sqrt(3.0);  // level of the gues
 class Sound : public testing::TestWithParam<const char*> {
  protected:
   // Boots the guest and returns what it wrote to port E9h; the recording is in `recording`.
-  std::string play(const std::string& guest, std::vector<std::string> options, double seconds = 12) {
+  std::string play(const std::string& guest, std::vector<std::string> options, double seconds = 12,
+                   std::unique_ptr<Synthesizer> synthesizer = nullptr) {
     const std::string log = folder.path("output");
     const std::string wav = folder.path("sound.wav");
     std::vector<std::string> arguments{"-hda",      make_disk(folder, "disk.img", guest),
@@ -32,8 +38,9 @@ class Sound : public testing::TestWithParam<const char*> {
     arguments.insert(arguments.end(), options.begin(), options.end());
     {
       BootMachine machine(arguments, seconds);
+      if (synthesizer) machine->audio().midi()->connect(std::move(synthesizer));
       auto consoles = Consoles::create(machine->options(), *machine, machine.poller);
-      EXPECT_TRUE(consoles.ok());
+      EXPECT_TRUE(consoles.ok()) << consoles.message();
       EXPECT_EQ(machine->run(), End::DebugExit);
       hash = machine->state_hash();
     }
@@ -107,6 +114,79 @@ TEST_P(Sound, SoundBlaster16) {
     expect_tone(left[i], kWays[i].rate / 48, kTriangle);
     expect_tone(right[i], kWays[i].rate / (kWays[i].stereo ? 24 : 48), kTriangle);
     EXPECT_NEAR(left[i].end - left[i].begin, kWays[i].seconds, 0.005);
+  }
+}
+
+// The MIDI output of a Sound Blaster 16, and of a card of its own, on a synthesizer whose notes are known exactly.
+TEST_P(Sound, Midi) {
+#ifdef RELIC86_MIDI_LIBRARY
+  void* const library = dlopen(RELIC86_MIDI_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr) << dlerror();
+  auto* const open = reinterpret_cast<OpenSynthesizer*>(dlsym(library, "relic86_open_synthesizer"));
+  ASSERT_NE(open, nullptr);
+  SynthesizerSettings settings;
+  settings.soundfont = folder.path("sine.sf2");
+  test::write_soundfont(settings.soundfont);
+  for (const char* card : {"sb16,audiodev=a", "mpu401,audiodev=a"}) {
+    std::string error;
+    std::unique_ptr<Synthesizer> synthesizer(open(settings, error));
+    ASSERT_NE(synthesizer, nullptr) << error;
+    EXPECT_EQ(play("sound_midi.bin", {"-device", card}, 12, std::move(synthesizer)), "FEFE");
+    const auto left = tones(recording, recording.left), right = tones(recording, recording.right);
+    ASSERT_EQ(left.size(), 2u);
+    for (std::size_t i = 0; i < left.size(); i++) {
+      expect_tone(left[i], test::kSineFrequency * static_cast<double>(i + 1), left[0].level);
+      expect_tone(right[i], test::kSineFrequency * static_cast<double>(i + 1), left[0].level);
+      EXPECT_NEAR(left[i].end - left[i].begin, 0.5, 0.1);
+    }
+    EXPECT_GT(left[0].level, 0.05);
+  }
+#else
+  GTEST_SKIP() << "relic86 was built without FluidSynth (libfluidsynth-dev)";
+#endif
+}
+
+// The same as messages for another program.
+TEST_P(Sound, MidiOnALine) {
+  const std::string file = folder.path("messages");
+  EXPECT_EQ(play("sound_midi.bin",
+                 {"-device", "sb16,audiodev=a", "-chardev", "file,id=m,path=" + file, "-midi", "chardev=m"}),
+            "FEFE");
+  const std::string said = folder.read("messages");
+  EXPECT_NE(said.find("\x90\x45\x64\x90\x45"), std::string::npos);  // whole messages
+  EXPECT_TRUE(said.ends_with(std::string("\x90\x51\x64\x90\x51\0", 6)));
+  EXPECT_TRUE(tones(recording, recording.left).empty());
+}
+
+// A disc of a data track and one of sound: a triangle wave of 49 frames left, of 98 right, for a second.
+std::string make_disc(const test::TemporaryFolder& folder) {
+  constexpr unsigned kSector = 2352, kFrames = 44100;
+  std::string image(20 * kSector, '\0');
+  for (unsigned i = 0; i < kFrames; i++) {
+    for (const unsigned period : {49u, 98u}) {
+      const double phase = static_cast<double>(i % period) / period;
+      const double value = 24000 * (phase < 0.5 ? 4 * phase - 1 : 3 - 4 * phase);
+      const auto sample = static_cast<u16>(static_cast<i16>(std::lround(value)));
+      image += static_cast<char>(sample);
+      image += static_cast<char>(sample >> 8);
+    }
+  }
+  std::ofstream(folder.path("disc.bin"), std::ios::binary) << image;
+  std::ofstream(folder.path("disc.cue")) << "FILE \"disc.bin\" BINARY\n  TRACK 01 MODE1/2352\n    INDEX 01 00:00:00\n"
+                                            "  TRACK 02 AUDIO\n    INDEX 01 00:00:20\n";
+  return folder.path("disc.cue");
+}
+
+// Through the mixer of a sound card, and without one.
+TEST_P(Sound, CompactDisc) {
+  for (const char* card : {"sb16,audiodev=a", "pc-testdev"}) {
+    SCOPED_TRACE(card);
+    EXPECT_EQ(play("sound_cd.bin", {"-cdrom", make_disc(folder), "-boot", "c", "-device", card}), "1113");
+    const auto left = tones(recording, recording.left), right = tones(recording, recording.right);
+    ASSERT_EQ(left.size(), 1u);
+    expect_tone(left[0], 44100 / 49.0, kTriangle);
+    expect_tone(right[0], 44100 / 98.0, kTriangle);
+    EXPECT_NEAR(left[0].end - left[0].begin, 1, 0.005);
   }
 }
 

@@ -103,6 +103,26 @@ TEST_F(UserCommands, VolumeAndRecording) {
   EXPECT_NE(refusal("x-record-sound", {{"filename", folder_ + "/no/part.wav"}}), "");
 }
 
+TEST_F(UserCommands, VideoIsRecorded) {
+  const std::string file = folder_ + "/run.avi";
+  EXPECT_EQ(run("x-query-video")["recording"], "");
+  run("x-record-video", {{"filename", file}});
+  EXPECT_EQ(run("x-query-video")["recording"], file);
+  EXPECT_NE(refusal("x-record-sound", {{"filename", folder_ + "/part.wav"}}).find("a video is recorded"),
+            std::string::npos);
+  run("x-record-video");
+  EXPECT_EQ(run("x-query-video")["recording"], "");
+  EXPECT_GT(std::filesystem::file_size(file), 300u);
+  EXPECT_NE(refusal("x-record-video", {{"filename", folder_ + "/no/run.avi"}}), "");
+}
+
+TEST_F(UserCommands, JoysticksNeedAPort) {
+  EXPECT_NE(refusal("x-move-joystick", {{"stick", 0u}}).find("no game port"), std::string::npos);
+  EXPECT_NE(refusal("x-move-joystick", {{"stick", 2u}}).find("0 or 1"), std::string::npos);
+  EXPECT_NE(refusal("x-move-joystick", {{"stick", 0u}, {"x", 40000}}).find("32767"), std::string::npos);
+  EXPECT_NE(monitor("joystick 0 5 up"), "");
+}
+
 TEST_F(UserCommands, TypedTextSaysWhatItLeftOut) {
   EXPECT_EQ(run("x-type-text", {{"text", "dir\n"}})["left-out"], 0);
   EXPECT_EQ(run("x-type-text", {{"text",

@@ -123,6 +123,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     }
     config.virtio_ports = 2;
     config.sb16.emplace().host = &sound_;
+    config.mpu401.emplace().card.port = 0x332;
     for (const auto model : {PciSoundCardConfig::Model::Ac97, PciSoundCardConfig::Model::Es1370}) {
       config.pci_sound.emplace_back().model = model;
       config.pci_sound.back().host = &sound_;

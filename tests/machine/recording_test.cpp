@@ -12,6 +12,7 @@ std::vector<GuestInput> one_of_each() {
           input::Move{-3, 40, 0},
           input::Place{17u, std::nullopt},
           input::Buttons{5},
+          input::Joystick{1, {true, -32768, 32767, 3}},
           input::Byte{16, 0xFF},
           input::Frame{1, 0, {0x00, 0x7F, 0xFF}},
           input::Link{"net 0%", false},

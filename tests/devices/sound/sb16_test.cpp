@@ -66,7 +66,8 @@ struct Card : test::SoundBoard {
 
   I8237 dma;
   Opl opl{OplConfig{OplConfig::Model::Opl3, 0x220}, &host};
-  Sb16 sb16{Sb16Config{}, dma, opl, &host};
+  test::HeardInstrument instrument;
+  Sb16 sb16{Sb16Config{}, dma, opl, &host, &instrument};
 };
 
 TEST(Sb16, ResetVersionAndIdentification) {
@@ -307,6 +308,25 @@ TEST(Sb16, MidiPortAnswers) {
   EXPECT_EQ(card.in(0x330), 0xFEu);
   card.out(0x330, 0x90);
   EXPECT_EQ(card.in(0x331) & 0xC0, 0x80u);
+}
+
+TEST(Sb16, MidiThroughTheDsp) {
+  Card card;
+  for (const u8 byte : {0x90, 60, 100}) {
+    card.out(0x22C, 0x38);
+    card.out(0x22C, byte);
+  }
+  EXPECT_EQ(card.instrument.messages, (std::vector<std::vector<u8>>{{0x90, 60, 100}}));
+  card.set_mixer(0x34, 0);  // the left volume of MIDI
+  EXPECT_EQ(card.instrument.gain, (StereoFrame{0, 1}));
+  card.out(0x22C, 0x34);  // all that follows
+  for (const u8 byte : {0xE1, 60, 0}) card.out(0x22C, byte);
+  EXPECT_EQ(card.instrument.messages.size(), 2u);
+  card.out(0x226, 1);
+  card.out(0x226, 0);
+  EXPECT_EQ(card.in(0x22A), 0xAAu);
+  card.out(0x22C, 0xE1);
+  EXPECT_EQ(card.in(0x22A), 4u);
 }
 
 TEST(Sb16, SoundBlasterProVolumes) {

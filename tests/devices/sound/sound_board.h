@@ -37,6 +37,22 @@ struct HearingHost final : SoundHost {
   std::deque<HeardLevel> levels;
 };
 
+struct HeardInstrument final : MidiInstrument {
+  void play(GuestTime at, std::span<const u8> message) override {
+    messages.emplace_back(message.begin(), message.end());
+    last = at;
+  }
+  void reset(GuestTime) override {
+    messages.clear();
+    resets++;
+  }
+  void set_gain(GuestTime, StereoFrame now) override { gain = now; }
+  std::vector<std::vector<u8>> messages;
+  GuestTime last = 0;
+  unsigned resets = 0;
+  StereoFrame gain;
+};
+
 struct SoundBoard : TestBoard {
   static constexpr u64 kRam = u64{1} << 20;
   SoundBoard() : TestBoard(kRam, 0) {
