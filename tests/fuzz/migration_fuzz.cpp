@@ -1,7 +1,9 @@
 // The stream of a migrating machine. Input: 2 bytes, then the stream; bit 0 of the first: checksums are made right, so
 // that what lies beneath them is reached; the second: in how long pieces it comes.
+#include <algorithm>
 #include <cstring>
 
+#include "base/state_archive.h"
 #include "snapshot/migration_stream.h"
 
 namespace relic86 {
