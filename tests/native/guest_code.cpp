@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "cpu/disassembler.h"
 #include "tests/native/host_stub.h"
 
@@ -20,6 +22,14 @@ u32 segment_base(u16 selector) {
     if (selector == entry.index * 8 + 7) return entry.base;
   }
   return 0;
+}
+
+CaseInput idle_input(const GuestCode& code) {
+  CaseInput input{};
+  input.eflags = 0x202;
+  input.eip = code.end;
+  std::memcpy(input.segment, code.segment, sizeof input.segment);
+  return input;
 }
 
 void GuestCode::lay_out() {

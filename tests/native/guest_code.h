@@ -55,4 +55,7 @@ struct GuestCode {
 
 u32 segment_base(u16 selector);
 
+// Goes straight to the end of the code.
+CaseInput idle_input(const GuestCode& code);
+
 }  // namespace relic86::native

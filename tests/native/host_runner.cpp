@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "tests/native/guest_code.h"
 #include "tests/native/host_child.h"
 
 namespace relic86::native {
@@ -27,6 +29,11 @@ Result<std::unique_ptr<HostRunner>> HostRunner::create(unsigned cases) {
     return Error{
         "native oracle: the child could not take its memory below 4 GiB or its descriptors (modify_ldt, "
         "vm.mmap_min_addr)"};
+  }
+  if (!runner->runs_legacy_code()) {
+    return Error{
+        "native oracle: this host carries out no 16- and 32-bit code with descriptors of its own; what other hosts did "
+        "is compared with --replay and --cases"};
   }
   return runner;
 }
@@ -67,6 +74,25 @@ bool HostRunner::fork_child() {
   orders_ = orders[1];
   answers_ = answers[0];
   return finish();  // the first answer says that all is set up
+}
+
+// A case that does nothing comes to its end in both sizes of code, whatever segment it holds.
+bool HostRunner::runs_legacy_code() {
+  for (const bool code16 : {false, true}) {
+    for (const u16 data : {kFlat, kData16, kSmall, kExpandDown, kReadOnlyFlat}) {
+      GuestCode idle;
+      idle.code16 = code16;
+      std::fill(std::begin(idle.segment), std::end(idle.segment), kFlat);
+      idle.segment[kSlotCs] = code16 ? kCode16 : kCode32;
+      idle.segment[kSlotEs] = data;
+      idle.lay_out();
+      std::copy(idle.bytes.begin(), idle.bytes.end(), code_);
+      inputs_[0] = idle_input(idle);
+      start(1);
+      if (!finish() || results_[0].vector != kCompleted) return false;
+    }
+  }
+  return true;
 }
 
 void HostRunner::end_child() {

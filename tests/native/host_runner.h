@@ -14,7 +14,7 @@ class HostRunner {
  public:
   static constexpr int kPatience = 5'000, kShortPatience = 50;  // ms
 
-  // Room for `cases` cases a batch.
+  // Room for `cases` cases a batch. Refused where the host carries out 64-bit code alone, as some hypervisors do.
   static Result<std::unique_ptr<HostRunner>> create(unsigned cases);
   ~HostRunner();
   HostRunner(const HostRunner&) = delete;
@@ -33,6 +33,7 @@ class HostRunner {
   HostRunner() = default;
   bool map(unsigned cases);
   bool fork_child();
+  bool runs_legacy_code();
   void end_child();
 
   u8* code_ = nullptr;

@@ -9,19 +9,6 @@
 
 namespace relic86::native {
 
-namespace {
-
-// Goes straight to the end.
-CaseInput idle_input(const GuestCode& code) {
-  CaseInput input{};
-  input.eflags = 0x202;
-  input.eip = code.end;
-  std::memcpy(input.segment, code.segment, sizeof input.segment);
-  return input;
-}
-
-}  // namespace
-
 void mutate_result(const GuestCode& code, u16 row, CaseResult& result) {
   for (std::size_t i = 0; i < code.pieces.size(); ++i) {
     const Piece& piece = code.pieces[i];
