@@ -74,8 +74,10 @@ Result<HostUnits> masked_host_units(HostUnits units, std::string_view list) {
       for (const std::span<const Word> part : {std::span<const Word>(kChain), std::span<const Word>(kSingle)}) {
         for (const Word& each : part) words += fmt::format(" {}", each.name);
       }
-      return Error{
-          fmt::format("--host-features {}: what can be left out is{}; nothing else beyond SSE2 is used", word, words)};
+      return Error{fmt::format(
+          "--host-features {}: what can be left out is{}; of the rest beyond SSE2 translated code uses POPCNT, "
+          "LZCNT, BMI1 and BMI2",
+          word, words)};
     }
     for (const auto* each = chained; each != std::end(kChain); ++each) units.*each->unit = false;
     if (single != std::end(kSingle)) units.*single->unit = false;

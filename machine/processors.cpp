@@ -99,6 +99,7 @@ ExitReason Processors::run(u64 budget) {
     return running_->engine().run(budget);
   const u64 begun = instruction_count();
   run_end_ = budget > ~u64{0} - begun ? ~u64{0} : begun + budget;
+  unsigned idle_turns = 0;  // in a row: what is pending is held back, an NMI in its handler for example
   for (unsigned turns = 0; turns < kTurnsAtOnce; turns++) {
     // A stop is for the machine to act on before anybody goes on.
     if ((running_->cpu().state().pending & kPendingStop) != 0) return ExitReason::Stopped;
@@ -108,9 +109,14 @@ ExitReason Processors::run(u64 budget) {
     account(before);
     if (reason == ExitReason::Halted) {
       quantum_left_ = 0;
+      if (running_->cpu().instruction_count() == before) {
+        if (++idle_turns == count()) return ExitReason::Halted;
+        continue;
+      }
     } else if (reason != ExitReason::BudgetSpent || quantum_left_ != 0) {
       return reason;
     }
+    idle_turns = 0;
     const u64 now = instruction_count();
     if (now >= run_end_ || now - begun >= kLooksAfter) return ExitReason::BudgetSpent;
   }

@@ -88,6 +88,8 @@ class Processors final {
   // other without a look at the host, unless so many instructions have been carried out: in real time the budget is an
   // estimate, which changes of turn make too long.
   static constexpr unsigned kTurnsAtOnce = 64;
+  static_assert(kTurnsAtOnce >= 2 * SmpWords::kMostProcessors,
+                "each must have a turn in which it can say that it idles");
   static constexpr u64 kLooksAfter = 1'000;  // instructions
 
   PcBoard& board_;

@@ -306,9 +306,9 @@ class IrBuilder {
   IrPair<Value<W>> mulx(Value<W> a) {
     return halves<W>(add_node({.op = Op::Mulx, .size = sizeof(W), .a = a.node}));
   }
-  // 32-bit code is in protected mode.
+  // 32-bit code may be in real-address mode, between MOV to CR0 and the far jump.
   void check_vex() {
-    if (!mode_.code32) add_node({.op = Op::CheckProtected, .size = 2});
+    if (!mode_.code64) add_node({.op = Op::CheckProtected, .size = 2});
   }
   Value<u64> byte_swap(Value<u64> a) { return value<u64>({.op = Op::ByteSwap, .size = 8, .a = a.node}); }
   Value<u32> byte_swap(Value<u32> a) { return value<u32>({.op = Op::ByteSwap, .size = 4, .a = a.node}); }

@@ -9,7 +9,8 @@ namespace relic86::jit {
 
 inline constexpr unsigned kSlots = 192;
 
-// AsInState: CpuState::ymm_high, which is zero; Used: whatever they are; Cleared: zero.
+// AsInState: CpuState::ymm_high holds them: zero, or out of the guest's reach by XCR0. Used: the host's registers do.
+// Cleared: they are zero.
 enum class Upper : u32 { AsInState, Used, Cleared };
 
 struct EngineArea {

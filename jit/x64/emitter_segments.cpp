@@ -176,9 +176,9 @@ void Emitter::describe_segment(u16 id) {
   });
 }
 
-// Elsewhere ARPL is an invalid opcode. 32-bit code is of protected mode.
+// Elsewhere ARPL and instructions with a VEX prefix are invalid opcodes.
 void Emitter::check_protected() {
-  if (mode_.code32) return;
+  if (mode_.code64) return;
   static_assert(offsetof(CpuMode, v86) == offsetof(CpuMode, protected_mode) + 1);
   constexpr i32 kProtected = 1;  // and not virtual-8086 mode
   ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());

@@ -132,6 +132,19 @@ TEST_P(SeveralProcessors, ClientsSeeBoth) {
   EXPECT_NE(paths[0], paths[1]);
 }
 
+// Else guest time would stand still with -icount, and the host would be busy without it.
+TEST_P(SeveralProcessors, HeldBackWorkLeavesThemIdle) {
+  machine = make();
+  Vcpu& second = machine->processors()[1];
+  second.waits_for_startup = false;
+  second.cpu().state().nmi_blocked = true;  // it halted in the handler of an NMI, and another one is pending
+  second.cpu().request(kPendingNmi);
+  for (unsigned n = 0; n < 2; n++) machine->processors()[n].cpu().state().halted = true;
+  const u64 before = machine->instruction_count();
+  EXPECT_EQ(machine->processors().run(1000), ExitReason::Halted);
+  EXPECT_EQ(machine->instruction_count(), before);
+}
+
 TEST_P(SeveralProcessors, SavedMachinesGoOn) {
   machine = make();
   machine->run_to(kBothRun);

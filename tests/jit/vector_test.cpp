@@ -96,7 +96,7 @@ TEST_P(VectorTest, FaultsOnTheSecondPage) {
   EXPECT_TRUE(holds(m.state().ymm_high[1], static_cast<u8>((kRounds - 1) * (kRounds - 2) / 2)));
 }
 
-// loop: VPADDB YMM2,YMM2,YMM1; CPUID; VPADDB YMM2,YMM2,YMM1; MOV ECX,EBP; DEC EBP; JNZ loop; HLT: C++ in between.
+// loop: VPADDB YMM2,YMM2,YMM1; CPUID; VPADDB YMM2,YMM2,YMM1; DEC EBP; JNZ loop; HLT: C++ in between.
 TEST_P(VectorTest, CallsKeepUpperHalves) {
   ProtectedMachine m(make_cpu_model("max").value());
   enable_avx(m);
