@@ -44,13 +44,16 @@ void BlockQueue::wait() {
 }
 
 void BlockQueue::deliver() {
-  std::deque<Item> done;
-  {
-    const std::lock_guard lock(mutex_);
-    done.swap(done_);
-    announced_ = false;
-  }
-  for (Item& item : done) {
+  // One at a time: who is told may drain the queue.
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    if (done_.empty()) {
+      announced_ = false;
+      return;
+    }
+    Item item = std::move(done_.front());
+    done_.pop_front();
+    lock.unlock();
     if (item.took > kSlowAccess) slow_until_ = now() + kSlowPeriod;
     delivered_++;
     item.done(std::move(item.request), std::move(item.result));

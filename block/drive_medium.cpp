@@ -124,6 +124,7 @@ Result<> DriveMedium::release() {
   disk_ = stand_in.get();
   image_ = std::move(stand_in);
   released_ = true;
+  journals_.clear();  // whoever takes the image over writes to them
   return {};
 }
 

@@ -74,13 +74,19 @@ std::vector<u8> picture_shape(const AviSettings& settings) {
   const auto across = static_cast<u32>(std::lround(settings.width * settings.pixel_aspect * kPrecision));
   const auto down = static_cast<u32>(settings.height * kPrecision);
   const u32 common = std::gcd(across, down);
+  // Each has 16 bits.
+  u32 x = across / common, y = down / common;
+  while (x > 0xFFFF || y > 0xFFFF) {
+    x = (x + 1) / 2;
+    y = (y + 1) / 2;
+  }
   std::vector<u8> bytes;
   append(bytes, 0, 8);  // unknown format and standard
   append(bytes, settings.frames_per_second, 4);
   append(bytes, settings.width, 4);
   append(bytes, settings.height, 4);
-  append(bytes, down / common, 2);
-  append(bytes, across / common, 2);
+  append(bytes, y, 2);
+  append(bytes, x, 2);
   append(bytes, settings.width, 4);
   append(bytes, settings.height, 4);
   append(bytes, 1, 4);  // one field

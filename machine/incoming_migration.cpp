@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -17,7 +18,17 @@ namespace relic86 {
 
 namespace {
 constexpr std::size_t kPiece = 256u << 10;
+
+// The other side may send anything.
+std::string printable(std::string_view text) {
+  constexpr std::size_t kMost = 200;
+  std::string shown(text.substr(0, kMost));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return shown;
 }
+
+}  // namespace
 
 Result<> IncomingMigration::listen(const std::string& uri, const NamedDescriptor& named) {
   if (channel_) return Error{"The incoming migration has already been started"};
@@ -84,7 +95,7 @@ Result<> IncomingMigration::identity(std::string_view text) {
   if (!difference) return {};
   return Error{
       fmt::format("the machine that comes has other options: {}, this one has {}; start it as it was started there",
-                  difference->there, difference->here)};
+                  printable(difference->there), difference->here)};
 }
 
 u64 IncomingMigration::memory_size() const { return machine_.bus().store().size(); }

@@ -141,7 +141,7 @@ Result<> Machine::build() {
 
   board_->reset(ResetKind::PowerOn);
   processors_->reset();
-  attach_journals(*this);
+  if (options_.incoming.empty()) attach_journals(*this);  // else the other program still writes to them
   if (options_.timeout_seconds > 0)
     host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
   migration_ = std::make_unique<Migration>(*this, poller_);
@@ -433,6 +433,12 @@ Result<> Machine::serve_gdb(const std::string& device) {
 void Machine::resume() {
   if (!paused_ || powered_off_) return;
   if (hold_ == Hold::Incoming) return incoming_->run_when_here();
+  if (migration_->status() == MigrationStatus::Device)
+    return log::warning("the machine is on its way to another program; migrate_cancel brings it back");
+  // After a migration the disks are the other program's, as long as that runs.
+  if (hold_ == Hold::Migrated) {
+    if (auto acquired = acquire_disks(); !acquired) return log::warning(acquired.message());
+  }
   hold_ = Hold::None;
   if (at_replay_end_) return debugger_->stop_at({DebugStop::Cause::ReplayEnd});
   if (!has_run_) {
@@ -475,7 +481,7 @@ std::string Machine::status() const {
   if (powered_off_) return "paused (shutdown)";
   if (hold_ == Hold::Incoming) return "paused (inmigrate)";
   if (hold_ == Hold::Migrated) return "paused (postmigrate)";
-  if (migration_->progress().status == MigrationStatus::Device) return "paused (finish-migrate)";
+  if (migration_->status() == MigrationStatus::Device) return "paused (finish-migrate)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
   return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
 }

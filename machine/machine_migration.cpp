@@ -7,6 +7,7 @@
 #include "machine/guest_inputs.h"
 #include "machine/incoming_migration.h"
 #include "machine/machine.h"
+#include "machine/saved_machine.h"
 
 namespace relic86 {
 
@@ -32,9 +33,12 @@ Result<> Machine::release_disks() {
 }
 
 Result<> Machine::acquire_disks() {
+  bool were_released = false;
   for (const auto& [drive, medium] : media_) {
+    were_released = were_released || medium->released();
     if (auto acquired = medium->acquire(); !acquired) return acquired;
   }
+  if (were_released) attach_journals(*this);
   return {};
 }
 

@@ -102,12 +102,14 @@ void Migration::pump() {
   const u64 before = progress_.sent;
   while (under_way() && progress_.sent - before < kBytesAtOnce && !limited()) {
     if (out_.empty()) {
-      if (last_) return complete();
+      if (last_) break;
       produce();
       continue;
     }
     if (!write_out()) return;
   }
+  // The other side may go on from now on: nothing must come in between.
+  if (under_way() && last_ && out_.empty()) complete();
 }
 
 bool Migration::write_out() {

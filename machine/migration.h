@@ -46,6 +46,7 @@ class Migration final : private HostPoller::Source {
     u64 total_ms = 0, downtime_ms = 0;
   };
   Progress progress() const;
+  MigrationStatus status() const { return progress_.status; }
 
  private:
   void prepare(std::vector<pollfd>& fds, i64& timeout) override;

@@ -3,9 +3,8 @@
 //   header   8 bytes "RELIC86M", u32 version, u32 zero
 //   record   u32 kind, u32 length, u64 checksum of the content, content
 //     1 identity  what must be the same on both sides, as text
-//     2 pages     u64 offset in the machine's memory, a multiple of 256 KiB; u64 pages of it that follow (bit n: page
-//     n);
-//                 u64 pages that hold zeros; then the pages
+//     2 pages     u64 offset in the machine's memory, a multiple of 256 KiB; u64 which pages of it
+//                 follow (bit n: page n); u64 which hold zeros; then the pages
 //     3 state     everything but memory, as saved machines have it
 //     4 end       u8 1: the machine ran
 //

@@ -154,7 +154,9 @@ VirtioBlock::Outcome VirtioBlock::submit(const DescriptorChain& chain, BlockRequ
   image_->submit(std::move(request),
                  [this, chain, number = serving_, life = life_](BlockRequest&& done, Result<> result) {
                    submitted_bytes_ -= done.bytes.size();
-                   if (life == life_) complete(number, chain, std::move(done), result);
+                   if (life == life_) return complete(number, chain, std::move(done), result);
+                   // A driver that came after a reset may wait for room alone.
+                   if (submitted_bytes_ < kMostSubmitted && std::exchange(held_back_, false)) serve_again(number);
                  });
   return Outcome::Submitted;
 }
@@ -165,7 +167,10 @@ bool VirtioBlock::defers(BlockRequest::Kind kind, u64 offset, u64 length) const 
 
 void VirtioBlock::complete(unsigned number, const DescriptorChain& chain, BlockRequest request,
                            const Result<>& result) {
-  if (!running()) return;
+  if (!running()) {
+    held_back_ = false;
+    return;
+  }
   const BusMastering moving(bus_mastering());
   serving_ = number;
   Outcome outcome = result ? Outcome::Good : host_error(result.message());
