@@ -62,7 +62,6 @@ class DriveMedium {
   // The image is another program's from now on, until acquire(): what is written is on the host's disk, the file is
   // closed, and whoever uses the medium gets an error. Media that are not written through stay as they are.
   Result<> release();
-  bool released() const { return released_; }
   Result<> acquire();
   bool released() const { return released_; }
 
