@@ -7,6 +7,7 @@
 
 #include <csignal>
 
+#include "cpu/fault.h"
 #include "tests/native64/child.h"
 
 namespace relic86::native64 {
@@ -25,7 +26,23 @@ Result<std::unique_ptr<HostRunner>> HostRunner::create(unsigned cases) {
   if (!runner->map(cases)) return Error{"native oracle: no memory to share with the child"};
   if (!runner->fork_child())
     return Error{"native oracle: the child could not take its memory below 4 GiB (vm.mmap_min_addr)"};
+  if (!runner->is_faithful()) {
+    return Error{
+        "native oracle: this host answers privileged instructions otherwise than its processor would, as "
+        "paravirtual ones do"};
+  }
   return runner;
+}
+
+// HLT of a program is #GP (SDM 2, APM 3).
+bool HostRunner::is_faithful() {
+  constexpr u8 kHlt = 0xF4;
+  code_[0] = kHlt;
+  inputs_[0] = {};
+  inputs_[0].rip = kCode;
+  inputs_[0].rflags = 0x202;
+  return run(1, kPatience) && results_[0].vector == static_cast<u32>(Vector::GeneralProtection) &&
+         results_[0].rip == kCode;
 }
 
 HostRunner::~HostRunner() {

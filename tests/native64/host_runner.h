@@ -31,6 +31,7 @@ class HostRunner {
   HostRunner() = default;
   bool map(unsigned cases);
   bool fork_child();
+  bool is_faithful();
   bool answered(int patience);
   void end_child();
 
