@@ -31,7 +31,6 @@ class HostRunner {
   HostRunner() = default;
   bool map(unsigned cases);
   bool fork_child();
-  bool is_faithful();
   bool answered(int patience);
   void end_child();
 
