@@ -12,6 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/long_mode.h"
+#include "cpu/processor_thread.h"
 #include "cpu/segmentation.h"
 #include "cpu/vendor_behaviour.h"
 #include "cpu/vex_unit.h"
@@ -367,6 +368,7 @@ bool Cpu::signal_x87_error(Flow& flow) {
 void Cpu::request(u32 pending_bits) {
   state().pending |= pending_bits;
   shorten_slice(0);
+  if (thread() != nullptr) thread()->notify();
 }
 
 void Cpu::set_intr(bool level) {
@@ -376,6 +378,7 @@ void Cpu::set_intr(bool level) {
   } else if ((s.pending & kPendingIntr) == 0) {
     s.pending |= kPendingIntr;
     if ((s.system_flags & kIF) != 0) shorten_slice(0);
+    if (thread() != nullptr) thread()->notify();
   }
 }
 
@@ -393,6 +396,9 @@ void Cpu::begin_slice(u64 budget) {
 }
 
 void Cpu::shorten_slice(u64 count) {
+  // Of a processor that is in translated code on its own thread, the count is in a register of the host. Its slices are
+  // short.
+  if (thread() != nullptr && thread()->elsewhere()) return;
   CpuState& s = state();
   const i64 keep = static_cast<i64>(count);
   if (s.remaining <= keep) return;

@@ -29,6 +29,7 @@ namespace relic86 {
 struct CpuModel;         // cpu/cpuid.h
 struct VendorBehaviour;  // cpu/vendor_behaviour.h
 class VexUnit;           // cpu/vex_unit.h
+class ProcessorThread;   // cpu/processor_thread.h
 
 enum class MemoryAccess : u8 { Read, Write, Execute };
 
@@ -72,6 +73,9 @@ class Cpu {
   const GuestClock& clock() const { return *wiring_.clock; }
   InterruptAcknowledge& interrupts() { return *wiring_.interrupts; }
   ApicRegisters* apic() const { return wiring_.apic; }
+  // Of the processor, if each has a host thread of its own; null: all share one. Set before the first instruction.
+  ProcessorThread* thread() const { return thread_; }
+  void set_thread(ProcessorThread* thread) { thread_ = thread; }
 
   // --- Faults. raise() records and returns Flow::Fault, so handlers write `return cpu.raise(...)`. ---
   Flow raise(Vector vector, u32 error_code = 0) {
@@ -224,6 +228,7 @@ class Cpu {
   Fault fault_{};
   std::array<u64, 5> breakpoints_{};  // DR0-DR3 and DR7's enables and conditions that are provided for
   bool yielded_ = false;
+  ProcessorThread* thread_ = nullptr;
 };
 
 }  // namespace relic86

@@ -134,6 +134,11 @@ class Translator final : public Executor {
     area_.page_eip = i64{state_.eip()} - static_cast<i64>((code.base + state_.rip) & (kPageSize - 1));
     area_.page_end = i64{last} + 1 - area_.page_eip;
   }
+  // With threads (cpu/processor_thread.h): a helper that translated code calls without the machine's lock.
+  template <x64::Helper kHelper>
+  static u64 with_lock(void* context, void* exit_point);
+  x64::Helpers helpers();
+  void leave_out_what_threads_disturb();
   // Something is to be looked at before the next block.
   bool due() {
     return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 || !dead_.empty() ||
@@ -229,6 +234,7 @@ class Translator final : public Executor {
   EngineArea& area_;
   TranslatorOptions options_;
   Interpreter interpreter_;
+  ProcessorThread* const thread_;  // null: nobody else runs meanwhile
   CodeCache cache_;
   DescriptorCache descriptors_;
   struct RegisterPage {

@@ -9,6 +9,8 @@
 #include "base/assert.h"
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
+#include "cpu/locked_access.h"
+#include "cpu/simd_instructions.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/ir/verifier.h"
 #include "jit/listing.h"
@@ -26,6 +28,9 @@ namespace {
 u64 lookup_key(const Translation& translation) {
   return translation.code_address + kTlbFast + LookupTable::tag_of(translation.mode);
 }
+
+// What other threads can tell from plain accesses of memory.
+bool orders_memory(const Insn& insn) { return insn.handler == carry_out_locked || insn.handler == simd_fence; }
 
 }  // namespace
 
@@ -166,8 +171,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.insn = &block.insns[i];
     insn.offset = offset;
     insn.end = offset + insn.insn->length;
-    insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
-                (!options_.segments && changes_segments(*insn.insn)) ||
+    insn.cold = cold[i] || (thread_ != nullptr && orders_memory(*insn.insn)) ||
+                (!options_.strings && of_strings(*insn.insn)) || (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn)) ||
                 (!bits && manipulates_bits(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());

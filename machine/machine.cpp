@@ -16,7 +16,9 @@
 #include "machine/board_options.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
+#include "machine/machine_tasks.h"
 #include "machine/network_options.h"
+#include "machine/processor_threads.h"
 #include "machine/recorded_sink.h"
 #include "machine/saved_machine.h"
 #include "machine/sound_options.h"
@@ -31,11 +33,6 @@ constexpr GuestTime kFrameInterval = 16'666'667;       // guest ns between pictu
 constexpr GuestTime kPromptCheckInterval = 1'000'000;  // serial expectations: soon after the text
 constexpr i64 kLongestSleep = 100'000'000;             // host ns; time limits and windows are served in between
 }  // namespace
-
-struct Machine::Tasks {
-  std::mutex mutex;
-  std::vector<std::function<void()>> list;
-};
 
 Machine::Machine(const Options& options, HostPoller& poller)
     : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
@@ -146,6 +143,7 @@ void Machine::note_nodes() {
 End Machine::run() {
   if (!options_.start_paused) resume();
   while (end_ == End::None) turn(~u64{0});
+  threads_.reset();
   close_inputs();
   clock_->stop();
   debugger_->ended(exit_code());
@@ -172,10 +170,12 @@ End Machine::run_to(u64 limit, GuestTime longest_halt) {
 End Machine::run_until(const std::function<bool()>& done) {
   if (!options_.start_paused) resume();
   while (end_ == End::None && !done()) turn(~u64{0});
+  threads_.reset();
   return end_;
 }
 
 void Machine::turn(u64 limit) {
+  if (has_threads(options_)) return turn_of_threads();
   if (travel_->asked() && paused_) return travel_->carry_out();
   pass_stride();
   const bool was_paused = paused_;
@@ -212,6 +212,7 @@ void Machine::follow_clock() {
 }
 
 void Machine::take_sample() {
+  stop_threads();
   const auto intervals = static_cast<u64>((clock_->now() - next_sample_) / sample_interval_) + 1;
   next_sample_ += static_cast<GuestTime>(intervals) * sample_interval_;
   sampler_(intervals);
@@ -317,6 +318,7 @@ void Machine::idle() {
 
 void Machine::carry_out_requests() {
   if (end_ != End::None) return;
+  if (power_off_requested_ || reset_requested_ || wake_requested_) stop_threads();
   if (power_off_requested_) {
     power_off_requested_ = false;
     if (!options_.no_shutdown) return finish(End::PowerOff);
@@ -333,6 +335,7 @@ void Machine::carry_out_requests() {
   }
   if (wake_requested_ && board_->suspended()) reset(ResetKind::Resume);
   wake_requested_ = false;
+  if (threads_) return;  // they see to the rest
   processors_->carry_out_inits();
   if (!paused_) running().state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done
 }
@@ -342,13 +345,18 @@ void Machine::serve_host() {
   const i64 now = host_monotonic_ns();
   if (now - last_served_ >= kServeInterval) {
     last_served_ = now;
-    poller_.poll(0);
-    std::vector<std::function<void()>> tasks;
-    {
-      std::lock_guard lock(tasks_->mutex);
-      tasks.swap(tasks_->list);
+    if (!threads_ || host_waits()) {
+      stop_threads();
+      poller_.poll(0);
+      std::vector<std::function<void()>> tasks;
+      {
+        std::lock_guard lock(tasks_->mutex);
+        tasks.swap(tasks_->list);
+      }
+      for (const auto& task : tasks) task();
+    } else {
+      poller_.poll_sources();
     }
-    for (const auto& task : tasks) task();
     if (!clock_->deterministic() || paused_) serve_input();
     // A busy host's other work does not count: what ends a run is the guest's time, not the neighbours'.
     if (host_deadline_ != 0 && (!clock_->deterministic() || paused_) && now >= host_deadline_ &&
@@ -435,6 +443,9 @@ void Machine::reset(ResetKind kind) {
 }
 
 Result<> Machine::forked() {
+  if (has_threads(options_))
+    return Error{
+        "-accel thread=multi: a process that is forked has the threads of its processors no more; say thread=single"};
   poller_.forked();
   for (const auto& [drive, medium] : media_) {
     if (auto own = medium->forked(); !own) return Error{fmt::format("{}: {}", drive, own.message())};
@@ -495,6 +506,10 @@ void Machine::request_suspend() { running().request(kPendingStop); }
 void Machine::deadline_moved_earlier(GuestTime deadline) {
   if (!processors_) return;
   clock_->expect_event(deadline);
+  if (threads_) {
+    if (deadline < sleeps_until_) poller_.wake();
+    return;
+  }
   // In real time a slice is short anyway; an event that is due now ends it.
   if (clock_->deterministic() || deadline <= clock_->now() + kServeInterval) {
     const GuestTime now = clock_->now();

@@ -35,6 +35,7 @@ namespace relic86 {
 
 class GuestInputs;
 class RecordedSink;
+class ProcessorThreads;
 class TimeTravel;
 struct KeptState;
 
@@ -279,6 +280,11 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
   void run_step();  // for a debugger
+  // With has_threads(), machine/machine_threads.cpp.
+  void turn_of_threads();
+  void run_threads();
+  void stop_threads();  // all processors stand; nothing to do where they share this thread
+  bool host_waits();    // host input or a task: they stand meanwhile
   void act_on(ExitReason reason);
   void idle();  // HLT: sleep until the next event or host input
   void carry_out_requests();
@@ -354,6 +360,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   i64 host_deadline_ = 0;        // --timeout in host time; 0: none
   GuestTime next_check_ = 0;     // expectations
   GuestTime next_frame_ = 0;
+  std::unique_ptr<ProcessorThreads> threads_;
+  GuestTime sleeps_until_ = 0;  // the machine's thread, with threads
 };
 
 // The machine's commands look at this processor as long as the guard lives, then at the one that they looked at before.

@@ -13,7 +13,13 @@ void Vcpu::connect(Cpu::Wiring wiring, bool system_management) {
   };
   wiring.ferr = [this](bool level) { board_.signal_ferr(level); };
   cpu_ = std::make_unique<Cpu>(wiring);
+  cpu_->set_thread(thread_.get());
   if (system_management && model_.has_system_management_mode()) board_.connect_smi(number_, this);
+}
+
+bool Vcpu::owes_interrupt() const {
+  const LocalApic* const apic = board_.local_apic(number_);
+  return (cpu_->state().pending & kPendingIntr) != 0 || (apic != nullptr && apic->has_requests());
 }
 
 }  // namespace relic86

@@ -36,8 +36,28 @@ Entry load(PhysicalBus& bus, PhysAddr at, unsigned width) {
   return {at, value, width};
 }
 
-void set(PhysicalBus& bus, const Entry& entry, u64 bits) {
-  if ((entry.value & bits) != bits) bus.write(entry.at, entry.width, entry.value | bits);
+template <class T>
+bool exchange_if_equal(u8* place, u64 before, u64 after) {
+  T expected = static_cast<T>(before);
+  return __atomic_compare_exchange_n(reinterpret_cast<T*>(place), &expected, static_cast<T>(after), false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+// A locked access (SDM 3A 8.1.2.1): other processors may be writing the entry. False: one has.
+bool set(PhysicalBus& bus, const Entry& entry, u64 bits) {
+  if ((entry.value & bits) == bits) return true;
+  const u64 wanted = entry.value | bits, in_page = entry.at.raw & (kPageSize - 1);
+  const PageTarget& target = bus.page(entry.at).write;
+  if (target.kind != PageTarget::Kind::Backing || in_page % entry.width != 0) [[unlikely]] {
+    bus.write(entry.at, entry.width, wanted);
+    return true;
+  }
+  const BackingOffset at = target.backing + in_page;
+  u8* const host = bus.store().host(at);
+  const bool done = entry.width == sizeof(u64) ? exchange_if_equal<u64>(host, entry.value, wanted)
+                                               : exchange_if_equal<u32>(host, entry.value, wanted);
+  if (done && bus.store().watched(at)) bus.store().note_write(at, entry.width);
+  return done;
 }
 
 u32 base_code(const PagingMode& mode, const WalkRequest& request) {
@@ -73,8 +93,8 @@ WalkResult finish(PhysicalBus& bus, const PagingMode& mode, const WalkRequest& r
   const bool write = request.access == Access::Write;
   page.dirty = (leaf.value & kD) != 0 || (write && set_bits);
   if (set_bits) {
-    for (const Entry& each : upper) set(bus, each, kA);
-    set(bus, leaf, write ? kA | kD : kA);
+    for (const Entry& each : upper) page.again = page.again || !set(bus, each, kA);
+    page.again = page.again || !set(bus, leaf, write ? kA | kD : kA);
   }
   return page;
 }
@@ -181,8 +201,13 @@ WalkResult walk_pages(PhysicalBus& bus, const PagingMode& mode, const PageTables
     identity.physical = PhysAddr(request.address.raw & 0xFFFFF000u);
     return identity;
   }
-  if (mode.long_mode) return walk_long(bus, mode, tables, request, set_bits);
-  return mode.pae ? walk_pae(bus, mode, tables, request, set_bits) : walk_32bit(bus, mode, tables, request, set_bits);
+  for (;;) {
+    const WalkResult found = mode.long_mode ? walk_long(bus, mode, tables, request, set_bits)
+                             : mode.pae     ? walk_pae(bus, mode, tables, request, set_bits)
+                                            : walk_32bit(bus, mode, tables, request, set_bits);
+    if (!found.again) [[likely]]
+      return found;
+  }
 }
 
 bool load_pdptes(PhysicalBus& bus, u64 cr3, unsigned physical_bits, std::array<u64, 4>& pdptes) {

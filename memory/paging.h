@@ -57,6 +57,7 @@ struct WalkResult {
   bool global = false;
   bool large = false;  // a 2 MiB, 4 MiB or 1 GiB page
   bool giant = false;  // a 1 GiB page
+  bool again = false;  // another processor has changed an entry meanwhile; walk_pages() never returns this
 };
 
 struct PageTables {

@@ -98,6 +98,20 @@ void Tlb::set_cap(u32 cap) {
   ring_.cap = cap;
 }
 
+Tlb::Redirection Tlb::redirect(LinAddr address, Privilege privilege, const u8* bytes) {
+  const u64 page = page_of(address);
+  const Entries own = entries(page, index(privilege));
+  const Redirection made{true, address, privilege, *own.read, *own.write};
+  *own.read = *own.write = (reinterpret_cast<u64>(bytes) - (page << kPageShift)) | kTlbFast;
+  return made;
+}
+
+void Tlb::put_back(const Redirection& redirection) {
+  const Entries own = entries(page_of(redirection.page), index(redirection.privilege));
+  *own.read = redirection.read;
+  *own.write = redirection.write;
+}
+
 void Tlb::set_debug_pages(std::vector<u64> pages) {
   for (unsigned privilege = 0; privilege < 2; privilege++) {
     for (const u64 page : debug_pages_) speed_up(page, privilege);

@@ -140,6 +140,17 @@ class Tlb {
   // A store found its watched page no longer watched: back to fast.
   void unwatch(LinAddr address, Privilege privilege);
 
+  // The page, which has fast entries, is read and written in these kPageSize bytes instead, until it is put back.
+  // Translated code sees nothing of it.
+  struct Redirection {
+    bool made = false;
+    LinAddr page{};
+    Privilege privilege = Privilege::Supervisor;
+    u64 read = 0, write = 0;  // what the entries were
+  };
+  Redirection redirect(LinAddr address, Privilege privilege, const u8* bytes);
+  void put_back(const Redirection& redirection);
+
   // Backed pages (linear address >> 12) whose accesses all take the slow path. Entries change their kind in place:
   // none comes or goes.
   void set_debug_pages(std::vector<u64> pages);

@@ -36,6 +36,8 @@ class LocalApic final : public Device {
   u8 acknowledge();
   void init();  // INIT#: as a reset, but the ID and IA32_APIC_BASE stay
   u64 base() const { return base_; }
+  // An interrupt is requested and not accepted: one more on its vector would be lost.
+  bool has_requests() const { return highest(request_) >= 0; }
   bool enabled() const { return (base_ & kBaseEnable) != 0; }
   bool x2apic_mode() const { return (base_ & kBaseX2apic) != 0; }
   // IA32_APIC_BASE; false: #GP(0), nothing changes.
