@@ -138,36 +138,39 @@ CodeListing Translator::listing(BackingOffset first, CodeSize size, u64 rip) {
   if (block == nullptr || block->straddles) return listing;
   const auto* translation = static_cast<const Translation*>(block->translation);
   for (; translation != nullptr; translation = translation->next_mode) {
-    const Mode mode = modes_.mode_of(translation->mode);
-    listing.text +=
-        fmt::format("translation of {:08x}: {} instructions, {}{}\n", rip, translation->count,
-                    mode_text(mode, translation->unshared), translation->code == nullptr ? ", refused" : "");
+    listing.text += listing_of(*translation, size, rip);
+    if (translation->region != nullptr) listing.text += listing_of(*translation->region, size, rip);
     if (translation->code == nullptr) continue;
+    u32 bytes = 0;
+    for (u32 i = 0; i < translation->count; ++i) bytes += block->insns[i].length;
     listing.instructions = std::max(listing.instructions, translation->count);
-    BlockIr ir;
-    ir.code32 = mode.code32;
-    ir.code64 = mode.code64;
-    u32 offset = 0;
-    for (u32 i = 0; i < translation->count; ++i) {
-      InsnIr& insn = ir.insns.emplace_back();
-      insn.insn = &block->insns[i];
-      insn.offset = offset;
-      insn.end = offset + insn.insn->length;
-      record(insn, mode, cpu_.vendor(), cpu_.host_units());
-      offset = insn.end;
-    }
-    listing.bytes = std::max(listing.bytes, offset);
-    if (options_.share && !translation->unshared && !mode.aligned) plan_pages(ir, mode);
-    for (std::size_t i = 0; i < ir.insns.size(); ++i) {
-      const InsnIr& insn = ir.insns[i];
-      const std::span<const u8> bytes(store_.host(first + insn.offset), insn.end - insn.offset);
-      listing.text += fmt::format("  {:08x}  {}\n", rip + insn.offset,
-                                  disassemble(bytes, rip + insn.offset, size, AssemblerSyntax::Intel).text);
-      listing.text += ir_text(insn) + flags_text(ir, i);
-    }
-    listing.text += host_text(*translation);
+    listing.bytes = std::max(listing.bytes, bytes);
   }
   return listing;
+}
+
+// The translation's code begins at rip.
+std::string Translator::listing_of(const Translation& translation, CodeSize size, u64 rip) const {
+  const Mode mode = modes_.mode_of(translation.mode);
+  const bool region = translation.is_region();
+  std::string text =
+      fmt::format("{} of {:08x}: {} instructions{}, {}{}\n", region ? "region" : "translation", rip, translation.count,
+                  region ? fmt::format(" of {} blocks", translation.path.size()) : std::string(),
+                  mode_text(mode, translation.unshared), translation.code == nullptr ? ", refused" : "");
+  if (translation.code == nullptr) return text;
+  const std::vector<bool> cold(translation.count + CodeBlocks::kMaxInstructions, false);
+  std::vector<PathStep> path = translation.path;
+  BlockIr ir = region ? region_ir(path, cold, mode) : block_ir(*translation.block, cold, mode);
+  if (options_.share && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
+  for (std::size_t i = 0; i < ir.insns.size(); ++i) {
+    const InsnIr& insn = ir.insns[i];
+    const u64 place = rip + static_cast<u64>(i64{static_cast<i32>(insn.offset)});
+    const BackingOffset at(translation.block->first.raw + (place - rip));
+    const std::span<const u8> bytes(store_.host(at), insn.end - insn.offset);
+    text += fmt::format("  {:08x}  {}\n", place, disassemble(bytes, place, size, AssemblerSyntax::Intel).text);
+    text += ir_text(insn) + flags_text(ir, i);
+  }
+  return text + host_text(translation);
 }
 
 }  // namespace relic86::jit

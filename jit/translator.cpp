@@ -121,7 +121,7 @@ const u8* Translator::known_entry() {
     for (const u64 place : {linear.raw, linear.raw + kPageSize})
       tlb.bring_inline(LinAddr(place), privilege, &HighTlbSlot::code);
   }
-  if (cut || pending_link_ != nullptr || unshared_ || !options_.indirect) return nullptr;
+  if (cut || pending_link_ != nullptr || unshared_ || recorder_.active() || !options_.indirect) return nullptr;
   u64 page = tlb.code_entry(linear, privilege);
   if (page == 0) {
     Mmu::CodePage code;
@@ -155,15 +155,31 @@ Flow Translator::run_one(CodeBlock& block) {
   constexpr u64 kTranslation = 30'000;
   const u64 translated = statistics_.translated;
   Translation* const translation = translation_of(block, unshared_);
-  unshared_ = false;
   ExitPoint* const from = pending_link_;
   pending_link_ = nullptr;
   if (translation != nullptr) {
-    if (from != nullptr) link(*from, *translation);
+    Translation* const region = unshared_ ? nullptr : translation->region;
+    unshared_ = false;
+    if (from != nullptr && from == hot_) {
+      from->heat = -1;
+      begin_path(*translation);
+    }
+    if (from != nullptr) link(*from, region != nullptr ? *region : *translation);
     if (statistics_.translated != translated) spend(kTranslation);
-    if (state_.remaining >= static_cast<i64>(translation->count)) return execute(*translation);
+    if (recorder_.active()) {
+      hot_ = nullptr;
+      if (const auto flow = walk(block)) return *flow;
+    }
+    for (Translation* const each : {region, translation}) {
+      if (each != nullptr && state_.remaining >= static_cast<i64>(each->count)) return execute(*each);
+    }
     if (state_.remaining <= 0) return Flow::Branched;
+  } else if (recorder_.active()) {
+    unshared_ = false;
+    if (const auto flow = walk(block)) return *flow;
   }
+  unshared_ = false;
+  hot_ = nullptr;
   ++statistics_.interpreted_blocks;
   const u64 before = cpu_.instruction_count();
   const Flow flow = interpreter_.run_block(block.insns.data());
@@ -228,6 +244,10 @@ Flow Translator::leave(ExitPoint& exit) {
         return Flow::Branched;
       }
       if (options_.link && !exit.owner->dead && exit.linkable) pending_link_ = &exit;
+      if (exit.counted && exit.linked != nullptr && pending_link_ == &exit) {
+        detach(exit);
+        hot_ = &exit;
+      }
       return Flow::Branched;
     case ExitKind::Before: {
       const Insn& insn = *exit.insn;
@@ -326,6 +346,8 @@ std::string Translator::describe() const {
       "{:.3f} cold calls, {:.3f} flag computations\n",
       per_thousand(s.entries + s.continued), per_thousand(s.exits[static_cast<unsigned>(ExitKind::Indirect)]),
       per_thousand(s.loads + s.stores + s.probes + s.touches), per_thousand(s.cold_calls), per_thousand(s.flattens));
+  text += fmt::format("regions: {} made ({} instructions, {} host bytes), {} refused, {} died\n", s.regions,
+                      s.region_instructions, s.region_bytes, s.regions_refused, s.regions_died);
   text += fmt::format("entries {}, continued {}, links {}, interpreted blocks {}\n", s.entries, s.continued, s.links,
                       s.interpreted_blocks);
   text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],

@@ -3,8 +3,8 @@
 //   recorders.h        instruction -> IR (the semantics texts, compiled for IrBuilder)
 //   flag_analysis.h    who looks at flags
 //   x64/emitter.h      IR -> host code
-//   translator.cpp     dispatcher; translator_blocks.cpp translating, linking, dying; translator_helpers.cpp and
-//                      translator_transfers.cpp what translated code calls
+//   translator.cpp     dispatcher; translator_blocks.cpp translating, linking, dying; translator_regions.cpp regions;
+//                      translator_helpers.cpp and translator_transfers.cpp what translated code calls
 #pragma once
 
 #include <array>
@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "cpu/interpreter.h"
+#include "jit/region/path.h"
+#include "jit/region/region_table.h"
 #include "jit/runtime/code_cache.h"
 #include "jit/runtime/descriptor_cache.h"
 #include "jit/runtime/exit_state.h"
@@ -65,12 +67,15 @@ struct TranslatorOptions {
   bool long_mode = true;    // code of long mode is translated
   bool quick = true;        // slots of the inline table are filled without C++ for 64-bit code
   bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
-  bool ports = true;        // IN and OUT call their device without their handlers' way through CpuState
+  bool regions = false;     // hot loops over several blocks become one translation
+  u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
+  bool ports = true;              // IN and OUT call their device without their handlers' way through CpuState
 };
 
 struct TranslatorStatistics {
   u64 translated = 0, translated_instructions = 0, refused = 0, died = 0, flushes = 0;
   u64 host_bytes = 0;
+  u64 regions = 0, region_instructions = 0, region_bytes = 0, regions_refused = 0, regions_died = 0;
   u64 entries = 0, continued = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
   u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, ports = 0, flattens = 0, transfers = 0;
@@ -161,13 +166,22 @@ class Translator final : public Executor {
   bool undisturbed(const ExitPoint& exit);
   bool mode_stays(const ExitPoint& exit);
 
+  // --- listing.cpp ---
+  std::string listing_of(const Translation& translation, CodeSize size, u64 rip) const;
+
   // --- translator_blocks.cpp ---
   bool within_limit(const Translation& translation);
   bool is_rewritten_too_often(const CodeBlock& block) const;
   bool straddling_entry(const CodeBlock& block, u32 mode) const;
   Translation* translation_of(CodeBlock& block, bool unshared);
   Translation* translate(CodeBlock& block, u32 mode, bool unshared);
+  static BlockIr empty_ir(const Mode& mode);
+  void record_instruction(BlockIr& ir, const Insn& insn, u32 offset, bool cold, const Mode& mode) const;
+  BlockIr block_ir(const CodeBlock& block, const std::vector<bool>& cold, const Mode& mode) const;
+  bool shares_checks(const Translation& translation) const;
+  bool compile(Translation& translation);
   bool emit(Translation& translation, std::vector<bool>& cold, const Mode& mode);
+  void enter_in_lookups(const Translation& translation);
   void link(ExitPoint& exit, Translation& target);
   void unlink(ExitPoint& exit);
   void block_died(CodeBlock& block);
@@ -175,6 +189,16 @@ class Translator final : public Executor {
   void drop_records(Translation& translation);
   void collect();
   void name_for_profilers(const Translation& translation);
+
+  // --- translator_regions.cpp ---
+  static bool may_become_head(const Translation& translation);
+  void begin_path(const Translation& head);
+  std::optional<Flow> walk(CodeBlock& block);
+  void end_path();
+  bool make_region(Translation& head, const std::vector<PathStep>& path);
+  BlockIr region_ir(std::vector<PathStep>& path, const std::vector<bool>& cold, const Mode& mode) const;
+  void detach_incoming(Translation& translation);
+  void detach(ExitPoint& exit);
 
   // --- translator_transfers.cpp ---
   static u64 transfer_helper(void* context, void* exit);
@@ -245,6 +269,10 @@ class Translator final : public Executor {
   bool code_died_ = false;  // since the last cold call began
   bool present_ = false;    // the access that prepare_access() refused is allowed, and its pages are there
   ExitPoint* pending_link_ = nullptr;
+  ExitPoint* hot_ = nullptr;  // the branch that translated code was left by, if its count has run out
+  PathRecorder recorder_;
+  u32 path_mode_ = 0;  // of the path that is being recorded
+  RegionTable regions_;
   bool cut_ = false;       // the budget does not reach to the end of the next block
   bool unshared_ = false;  // the next block is wanted in its unshared variant
   u64 spent_ = 0;          // nanoseconds of this slice on new code, by rule of thumb

@@ -74,8 +74,13 @@ Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
     translation = translation->next_mode;
   if (translation == nullptr) translation = translate(block, mode, unshared);
   if (translation == nullptr || translation->code == nullptr || !within_limit(*translation)) return nullptr;
-  if (options_.indirect && !unshared) lookups_.insert(lookup_key(*translation), translation->entry());
+  if (options_.indirect && !unshared)
+    enter_in_lookups(translation->region != nullptr ? *translation->region : *translation);
   return translation;
+}
+
+void Translator::enter_in_lookups(const Translation& translation) {
+  lookups_.insert(lookup_key(translation), translation.entry());
 }
 
 Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
@@ -86,13 +91,7 @@ Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
   translation->unshared = unshared;
   if (block.straddles) translation->second_page = reinterpret_cast<u64>(store_.host(block.second_page));
   translation->code_address = reinterpret_cast<u64>(store_.host(block.first));
-  std::vector<bool> cold(block.insns.size(), false);
-  bool good = false;
-  // An instruction that the back end refuses becomes a cold one.
-  for (unsigned attempt = 0; attempt < 8 && !good; ++attempt) {
-    good = emit(*translation, cold, modes_.mode_of(mode));
-  }
-  if (good) {
+  if (compile(*translation)) {
     ++statistics_.translated;
     statistics_.translated_instructions += translation->count;
     statistics_.host_bytes += translation->code_size;
@@ -110,8 +109,11 @@ Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
 
 void Translator::name_for_profilers(const Translation& translation) {
   if (std::FILE* const map = std::fopen(fmt::format("/tmp/perf-{}.map", ::getpid()).c_str(), "a")) {
-    fmt::print(map, "{:x} {:x} guest_{:08x}_at_{:x}\n", reinterpret_cast<u64>(translation.code), translation.code_size,
-               code_linear(), translation.block->first.raw);
+    // A region is made when its path has ended, somewhere.
+    const u64 first = translation.block->first.raw;
+    const std::string name = translation.is_region() ? fmt::format("region_at_{:x}", first)
+                                                     : fmt::format("guest_{:08x}_at_{:x}", code_linear(), first);
+    fmt::print(map, "{:x} {:x} {}\n", reinterpret_cast<u64>(translation.code), translation.code_size, name);
     std::fclose(map);
   }
 }
@@ -154,45 +156,82 @@ void assert_verified(const BlockIr& ir) {
 
 }  // namespace
 
-bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
+BlockIr Translator::empty_ir(const Mode& mode) {
   BlockIr ir;
   ir.code32 = mode.code32;
   ir.code64 = mode.code64;
-  const CodeBlock& block = *translation.block;
+  return ir;
+}
+
+void Translator::record_instruction(BlockIr& ir, const Insn& insn, u32 offset, bool cold, const Mode& mode) const {
   const bool bits = options_.bits && x64::host_has_bit_instructions();
+  InsnIr& made = ir.insns.emplace_back();
+  made.insn = &insn;
+  made.offset = offset;
+  made.end = offset + insn.length;
+  made.cold = cold || (!options_.strings && of_strings(insn)) || (!options_.segments && changes_segments(insn)) ||
+              (!options_.system && concerns_system(insn)) || (!options_.compound && is_compound(insn)) ||
+              (!bits && manipulates_bits(insn));
+  record(made, mode, cpu_.vendor(), cpu_.host_units());
+}
+
+BlockIr Translator::block_ir(const CodeBlock& block, const std::vector<bool>& cold, const Mode& mode) const {
+  BlockIr ir = empty_ir(mode);
   u32 offset = 0;
   for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
-    InsnIr& insn = ir.insns.emplace_back();
-    insn.insn = &block.insns[i];
-    insn.offset = offset;
-    insn.end = offset + insn.insn->length;
-    insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
-                (!options_.segments && changes_segments(*insn.insn)) ||
-                (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn)) ||
-                (!bits && manipulates_bits(*insn.insn));
-    record(insn, mode, cpu_.vendor(), cpu_.host_units());
-    offset = insn.end;
-    if (insn.leaves && !insn.cold) break;
+    const Insn& insn = block.insns[i];
+    record_instruction(ir, insn, offset, cold[i], mode);
+    const InsnIr& made = ir.insns.back();
+    offset = made.end;
+    if (made.leaves && !made.cold) break;
     // A backward branch closes a loop: the code behind it is another block.
-    if (!insn.cold && insn.insn->row != kNoRow && (instruction_table()[insn.insn->row].traits & kTraitBranch) != 0 &&
-        static_cast<i32>(insn.insn->immediate) < 0) {
+    if (!made.cold && insn.row != kNoRow && (instruction_table()[insn.row].traits & kTraitBranch) != 0 &&
+        static_cast<i32>(insn.immediate) < 0) {
       break;
     }
   }
+  return ir;
+}
+
+bool Translator::shares_checks(const Translation& translation) const {
+  const auto meets_registers = [](const CodeBlock& block) { return block.register_touches >= kTouchesOfRegisters; };
+  return options_.share && !translation.unshared && !meets_registers(*translation.block) &&
+         std::ranges::none_of(translation.path, [&](const PathStep& step) { return meets_registers(*step.block); });
+}
+
+// An instruction that the back end refuses becomes a cold one.
+bool Translator::compile(Translation& translation) {
+  std::size_t count = translation.block->insns.size();
+  for (const PathStep& step : translation.path) count += step.count;
+  std::vector<bool> cold(count, false);
+  const Mode mode = modes_.mode_of(translation.mode);
+  for (unsigned attempt = 0; attempt < 8; ++attempt) {
+    if (emit(translation, cold, mode)) return true;
+  }
+  return false;
+}
+
+bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
+  BlockIr ir =
+      translation.is_region() ? region_ir(translation.path, cold, mode) : block_ir(*translation.block, cold, mode);
   translation.exits.clear();
   translation.steps.clear();
   translation.trap_sites.clear();
   drop_records(translation);
   ir.loop = options_.loops && !translation.no_loop && translation.second_page == 0 && closes_loop(ir);
-  const bool shares = options_.share && block.register_touches < kTouchesOfRegisters;
-  if (shares && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
+  if (shares_checks(translation) && !mode.aligned) plan_pages(ir, mode);
   if (options_.verify) assert_verified(ir);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
-  x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
-                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill,
-                        options_.aside, options_.watched, options_.quick, options_.copies});
+  using x64::Counted;
+  const Counted counted = !options_.regions || !options_.link ? Counted::Nothing
+                          : options_.region_threshold == 0    ? Counted::Everything
+                                                              : Counted::Backward;
+  x64::Emitter emitter(
+      code, ir, mode, translation, thunks_, tag, records_,
+      {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill, options_.aside,
+       options_.watched, options_.quick, options_.copies, counted, static_cast<i32>(options_.region_threshold)});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;
@@ -242,6 +281,12 @@ void Translator::link(ExitPoint& exit, Translation& target) {
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
   if (!exit.crosses && first >> kPageShift != page) return;
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
+  if (exit.counted && exit.heat >= 0 && may_become_head(target)) {
+    exit.counted_entry = target.entry();
+    exit.linked = &target;
+    target.incoming.push_back(&exit);
+    return;
+  }
   if (exit.crosses) {
     const u64 mask = exit.checks_place ? ~u64{0} : ~u64{kPageSize - 1};
     patch_page(exit, (target.code_address & mask) + kTlbFast);
@@ -260,11 +305,15 @@ void Translator::unlink(ExitPoint& exit) {
   patch(*exit.owner, exit.jump_offset, exit.owner->code + exit.stub_offset);
   if (exit.lazy) patch(*exit.owner, exit.late_jump_offset, exit.owner->code + exit.late_stub_offset);
   exit.linked = nullptr;
+  exit.counted_entry = nullptr;
+  if (exit.counted) exit.heat = static_cast<i32>(options_.region_threshold);
 }
 
 // The block may be running: its code stays until collect().
 void Translator::block_died(CodeBlock& block) {
   code_died_ = true;
+  recorder_.forget(block);
+  while (Translation* const region = regions_.any_of(block)) bury(region);
   Translation* translation = static_cast<Translation*>(block.translation);
   block.translation = nullptr;
   while (translation != nullptr) {
@@ -277,6 +326,11 @@ void Translator::block_died(CodeBlock& block) {
 void Translator::bury(Translation* translation) {
   ++statistics_.died;
   translation->dead = true;
+  if (translation->is_region()) {
+    ++statistics_.regions_died;
+    regions_.remove(*translation);
+    translation->head->region = nullptr;
+  }
   if (pending_link_ != nullptr && pending_link_->owner == translation) pending_link_ = nullptr;
   if (translation->code != nullptr && !translation->unshared) lookups_.remove(lookup_key(*translation));
   for (ExitPoint* const exit : translation->incoming) unlink(*exit);

@@ -241,7 +241,7 @@ bool Translator::immediate_store(u64 linear, u32 size) {
 bool Translator::others_store(const ExitPoint& exit, u64 linear) const {
   if (!options_.watched || (linear & (kPageSize - 1)) + exit.size > kPageSize) return false;
   const u64 entry = cpu_.mmu().tlb().write_entry(LinAddr(linear), cpu_.privilege());
-  return !exit.owner->block->overlaps(backing_of(entry, linear), exit.size);
+  return !exit.owner->holds(backing_of(entry, linear), exit.size);
 }
 
 u64 Translator::store_helper(void* context, void* exit_point) {

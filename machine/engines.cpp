@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "cpu/interpreter.h"
 #include "machine/host_time.h"
 #ifdef RELIC86_JIT
@@ -46,12 +48,17 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"compound", &jit::TranslatorOptions::compound},
                                 {"long", &jit::TranslatorOptions::long_mode},
                                 {"quick", &jit::TranslatorOptions::quick},
-                                {"copies", &jit::TranslatorOptions::copies}};
+                                {"copies", &jit::TranslatorOptions::copies},
+                                {"regions", &jit::TranslatorOptions::regions}};
+
+// How often a branch is taken before a region is made of where it leads; 0: regions wherever they can be made.
+constexpr std::string_view kRegionThreshold = "region-threshold=";
+constexpr u32 kMaxRegionThreshold = 1'000'000'000;
 
 std::string switch_names() {
   std::string names;
   for (const Switch& each : kSwitches) names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
-  return names;
+  return names + ", region-threshold=N";
 }
 
 Result<jit::TranslatorOptions> translator_options(std::string_view list) {
@@ -61,6 +68,13 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
     const std::string_view word = list.substr(0, comma);
     list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
     const bool sign = word.starts_with('+') || word.starts_with('-');
+    if (word.starts_with(kRegionThreshold)) {
+      const std::string_view number = word.substr(kRegionThreshold.size());
+      const char* const end = number.data() + number.size();
+      const auto [stopped, failure] = std::from_chars(number.data(), end, options.region_threshold);
+      if (failure == std::errc() && stopped == end && options.region_threshold <= kMaxRegionThreshold) continue;
+      return Error{fmt::format("--jit-opt {}: no number from 0 to {}", word, kMaxRegionThreshold)};
+    }
     bool found = false;
     for (const Switch& each : kSwitches) {
       if (!sign || each.name != word.substr(1)) continue;

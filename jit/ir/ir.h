@@ -73,7 +73,7 @@ enum class ColdCall : u8 { Handler, Time, Identify, Port };
 // One guest instruction. cold: its handler is called. native: the host's units carry it out.
 struct InsnIr {
   const Insn* insn = nullptr;  // for exits and calls
-  u32 offset = 0, end = 0;     // of its bytes, from the block's first byte
+  u32 offset = 0, end = 0;     // of its bytes, from the block's first byte; in a region perhaps before it, modulo 2^32
   bool cold = false;
   bool leaves = false;  // the mode may be another afterwards: back to the dispatcher
   // Of cold ones: what is called; whether it neither reads nor writes arithmetic flags, nor shows them to anyone;
@@ -110,6 +110,7 @@ struct BlockIr {
   std::vector<PageGroup> groups;
   bool code32 = false;
   bool code64 = false;
+  bool region = false;  // instructions of several blocks, in the order of a path (jit/region/path.h)
   // The block ends with a branch to its own start, and nothing in it can change what a check found: checks may stand
   // before the loop.
   bool loop = false;

@@ -245,7 +245,7 @@ class BlockVerifier {
  private:
   Breach instruction(std::size_t i) const {
     const InsnIr& insn = block_.insns[i];
-    if (insn.offset != (i == 0 ? 0 : block_.insns[i - 1].end) || insn.end <= insn.offset)
+    if (insn.offset != (i == 0 ? 0 : place_after(i - 1)) || static_cast<i32>(insn.end - insn.offset) <= 0)
       return "it does not stand right after the one before it";
     if (insn.cold) {
       if (!insn.nodes.empty()) return "cold, with nodes";
@@ -258,9 +258,18 @@ class BlockVerifier {
     if (insn.native != nullptr) return native(insn);
     for (const Node& n : insn.nodes) {
       const OpInfo& row = info(n.op);
+      if (n.op == Op::Follow && (!block_.region || last || &n != &insn.nodes.back()))
+        return "Follow, but not before the next instruction of a region";
       if (row.has(kOpEnds) && !last) return fmt::format("{} ends the block, which goes on", row.name);
     }
     return InsnVerifier(insn, block_.code64).run();
+  }
+
+  // Where the instruction after this one stands.
+  u32 place_after(std::size_t i) const {
+    const InsnIr& insn = block_.insns[i];
+    const bool follows = !insn.nodes.empty() && insn.nodes.back().op == Op::Follow;
+    return follows ? static_cast<u32>(insn.nodes.back().immediate) : insn.end;
   }
 
   // One operation, with its address before it if it has an operand in memory.

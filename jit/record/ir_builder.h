@@ -47,7 +47,8 @@ inline Node address_of(const InsnIr& ir) {
           .segment = insn.segment,
           .base = insn.base,
           .index = insn.index,
-          .immediate = insn.displacement + (insn.base == kRipRegister ? ir.offset : 0),
+          .immediate =
+              insn.displacement + (insn.base == kRipRegister ? static_cast<u64>(i64{static_cast<i32>(ir.offset)}) : 0),
           .scale = insn.scale,
           .address_size = address_size_of(insn)};
 }
@@ -459,7 +460,7 @@ class IrBuilder {
   // Targets near the end of what 32 bits reach are the handler's in 64-bit code, where they do not wrap.
   u32 place_of_target() {
     constexpr i64 kReach = (i64{1} << 31) - 2 * i64{kPageSize};
-    const i64 place = i64{ir_.end} + static_cast<i64>(insn_.immediate);
+    const i64 place = i64{static_cast<i32>(ir_.end)} + static_cast<i64>(insn_.immediate);
     if (mode_.code64 && (place >= kReach || place < -kReach)) refuse();
     return static_cast<u32>(place);
   }

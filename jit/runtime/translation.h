@@ -1,6 +1,7 @@
 // A translated block and the points at which its code may be left.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -25,6 +26,12 @@ enum class ExitKind : u8 {
 // What a slow path needs to know of the access.
 // PushSelector: the lower half of the next slot of four bytes.
 enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Source, Destination, BitString, Table };
+
+// Of a region's path: the block's first instructions, as many as ran before control went on to the next one.
+struct PathStep {
+  CodeBlock* block = nullptr;
+  u32 count = 0;
+};
 
 struct ExitPoint {
   Translation* owner = nullptr;
@@ -68,6 +75,11 @@ struct ExitPoint {
   u32 check_offset = 0;       // where they stand
   bool checks_place = false;  // they are those of the target itself, not of its page
   Translation* linked = nullptr;
+  // A branch whose way to its target is counted, by the stub (x64/thunks.h): as long as `heat` is not negative a link
+  // does not patch the jump, but says here where the stub is to go on. Then the target may become a region's head.
+  bool counted = false;
+  i32 heat = -1;
+  const u8* counted_entry = nullptr;
 };
 
 // An instruction of the host that may trap, and where the guest's exit for it is.
@@ -104,6 +116,18 @@ struct Translation {
   u16 entry_clobbers = 0;
   std::vector<ExitPoint*> incoming;  // linked jumps of others (and itself)
   Translation* next_mode = nullptr;  // the same block under another mode
+  // A region (jit/region/): the blocks of its path, and the translation of the first one alone; and of that one, its
+  // region. Links and lookups lead to the region while there is one.
+  std::vector<PathStep> path;
+  Translation* head = nullptr;
+  Translation* region = nullptr;
+  bool no_region = false;  // none could be made
+  u8 region_tries = 0;
+  bool is_region() const { return head != nullptr; }
+  bool holds(BackingOffset start, u64 length) const {
+    if (path.empty()) return block->overlaps(start, length);
+    return std::ranges::any_of(path, [&](const PathStep& step) { return step.block->overlaps(start, length); });
+  }
 
   const u8* entry() const { return code + entry_offset; }
 };

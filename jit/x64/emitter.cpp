@@ -246,6 +246,7 @@ void Emitter::node(u16 id) {
     case Op::Invert:
     case Op::Both:
     case Op::TargetOf: break;  // by their users
+    case Op::Follow: break;    // the next instruction is emitted next
     case Op::Select: select(id); break;
     case Op::Truth: truth(id); break;
     case Op::Push: push(id); break;

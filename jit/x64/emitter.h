@@ -37,6 +37,9 @@ namespace relic86::jit::x64 {
 // What a mode adds to the keys of the indirect lookup (jit/runtime/lookup_table.h).
 using ModeTag = std::function<u64(const Mode&)>;
 
+// Which direct branches count how often they are taken (jit/region/path.h).
+enum class Counted : u8 { Nothing, Backward, Everything };
+
 // Optimisations that can be switched off.
 struct EmitterOptions {
   bool share = true;       // neighbouring accesses share one check of their page
@@ -48,6 +51,8 @@ struct EmitterOptions {
   bool watched = true;     // and stores to pages with code are made by such code
   bool quick = true;       // fixed code fills slots of the inline table for 64-bit code
   bool copies = true;      // a block keeps copies of R8 to R15 in temporaries
+  Counted counted = Counted::Nothing;
+  i32 heat = 0;  // how often such a branch goes to its target before that may become a region's head
 };
 
 class Emitter {
@@ -422,6 +427,8 @@ class Emitter {
   unsigned undone_after() const { return undone_before() - 1; }
   void call_thunk(u64 thunk, ExitPoint* exit);
   void leave(ExitPoint* exit);
+  bool is_counted(const ExitPoint& exit) const;
+  void leave_branch(ExitPoint* exit);
   // Code that stands after the block's, made for the instruction at which it is deferred.
   void defer(std::function<void()> code) {
     deferred_.push_back([this, index = index_, hosts = hosts_, free = free_, code = std::move(code)] {

@@ -72,6 +72,24 @@ ExitPoint* Emitter::branch_exit(i32 target, Way way) {
   return exit;
 }
 
+// Backward branches within the page, and those that leave a region, which may go to a second one; not what a block's
+// loop or a region's goes round by.
+bool Emitter::is_counted(const ExitPoint& exit) const {
+  const bool suits = exit.linkable && !exit.crosses && !exit.unshared && exit.eip != page_offset_ &&
+                     !translation_.unshared && !mode_.limited;
+  if (!suits || options_.counted == Counted::Nothing) return false;
+  const bool backward = exit.taken && exit.eip <= eip_of(index_);
+  return backward || ir_.region || options_.counted == Counted::Everything;
+}
+
+void Emitter::leave_branch(ExitPoint* exit) {
+  exit->counted = is_counted(*exit);
+  if (!exit->counted) return leave(exit);
+  exit->heat = options_.heat;
+  a_.mov(kAddress, reinterpret_cast<u64>(exit));
+  a_.jmp(thunks_.count);
+}
+
 // Where an unlinked jump ends. elsewhere: the jump is linked, but does not hold here.
 void Emitter::note_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere) {
   drop_copies();
@@ -82,7 +100,7 @@ void Emitter::note_jump(ExitPoint* exit, const Label& stub, const Label& elsewhe
       a_.bind(stub);
       a_.bind(elsewhere);
       exit->stub_offset = static_cast<u32>(a_.offset());
-      leave(exit);
+      leave_branch(exit);
     });
     return;
   }
@@ -117,7 +135,7 @@ void Emitter::bind_late_jump(ExitPoint* exit, const Label& stub, const Label& el
   }
   a_.bind(out);
   exit->late_stub_offset = static_cast<u32>(a_.offset());
-  leave(exit);
+  leave_branch(exit);
 }
 
 // To the rest of the block in its other variant, which is going to look at the entry's flags as this one does.
@@ -356,6 +374,8 @@ void Emitter::jump_if(u16 id) {
   const Node n = at(id);
   const i32 target = place(static_cast<u32>(n.immediate));
   const unsigned undone = undone_after();
+  // In a region the opposite of the guest's branch may stand here: where it leads, the guest's code runs on.
+  const Way way = insn().nodes.back().op == Op::Follow ? Way::RunsOn : Way::Branches;
   // LOOP and JCXZ ask for no flags: those go first. Else they go home before the condition may take the host's, or a
   // record does behind it.
   const Op asks = at(n.a).op == Op::Invert ? at(at(n.a).a).op : at(n.a).op;
@@ -364,7 +384,7 @@ void Emitter::jump_if(u16 id) {
   const Truth truth = truth_of(n.a);
   if (undone == 0 && asks != Op::ZeroCount && !leave_record()) write_home();
   if (undone == 0 && linkable(target, n.size)) {
-    patched_jump_if(truth.code, branch_exit(target, Way::Branches));
+    patched_jump_if(truth.code, branch_exit(target, way));
     return;
   }
   const Label taken = a_.newLabel();
@@ -374,7 +394,7 @@ void Emitter::jump_if(u16 id) {
     restore(snapshot);
     check_taken(target, n.size);
     store_x87_pointers();
-    direct_exit(target, n.size, undone, Way::Branches);
+    direct_exit(target, n.size, undone, way);
   });
 }
 

@@ -49,6 +49,8 @@ EmulatedRunner::EmulatedRunner([[maybe_unused]] Engine engine, const Processor& 
   if (engine == Engine::Translator) {
     jit::TranslatorOptions options;
     options.threshold = 0;
+    options.regions = true;
+    options.region_threshold = 0;
     translator_ = std::make_unique<jit::Translator>(machine_->cpu(), machine_->bus(), options);
   }
 #endif

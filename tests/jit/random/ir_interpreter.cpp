@@ -323,7 +323,8 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
     case Op::Enter:
     case Op::SetStackPointer: return stack(n, result);
     case Op::NextInstruction: result.low = (begin_ + n.immediate) & mask_of(n.size); break;
-    case Op::TargetOf: break;
+    case Op::TargetOf:
+    case Op::Follow: break;
     case Op::JumpTo:
     case Op::Call:
     case Op::Return:

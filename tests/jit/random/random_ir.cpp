@@ -12,6 +12,7 @@
 #include "base/print.h"
 #include "jit/ir/verifier.h"
 #include "jit/listing.h"
+#include "jit/region/path.h"
 #include "tests/jit/random/block_runner.h"
 #include "tests/jit/random/ir_interpreter.h"
 
@@ -134,6 +135,7 @@ class Comparison {
     const Mode mode = Mode::of_key(Mode::key_of(model_.state()));
     IrGenerator generator(seed, mode);
     GeneratedBlock block = generator.block(1 + generator.below(12));
+    if (generator.one_in(2)) bend(block, generator, mode);
     close_loop(block.ir);
     if (const auto broken = broken_rule(block.ir)) {
       print_text(stdout,
@@ -162,6 +164,31 @@ class Comparison {
     return compare(seed, block.ir, before);
   }
 
+  // A region: after some of its conditional branches the path goes on where they lead, and what follows stands there.
+  static void bend(GeneratedBlock& block, IrGenerator& generator, const Mode& mode) {
+    constexpr i32 kNear = 0x200;
+    const unsigned code_bytes = mode.code64 ? 8 : mode.code32 ? 4 : 2;
+    std::vector<InsnIr>& insns = block.ir.insns;
+    block.ir.region = true;
+    for (std::size_t i = 0; i + 1 < insns.size(); ++i) {
+      i32 target = -1;
+      const bool branches = !insns[i].nodes.empty() && direct_target(insns[i], insns[i].nodes.back(), target);
+      if (!branches || target < 0 || target > kNear || generator.one_in(3)) continue;
+      if (!jit::follow(insns[i], static_cast<u32>(target), code_bytes)) continue;
+      const u32 by = static_cast<u32>(target) - insns[i + 1].offset;
+      for (std::size_t k = i + 1; k < insns.size(); ++k) move(insns[k], by);
+    }
+  }
+
+  static void move(InsnIr& insn, u32 by) {
+    insn.offset += by;
+    insn.end += by;
+    for (Node& n : insn.nodes) {
+      if (n.op == Op::Address && n.base == kRipRegister) n.immediate += static_cast<u64>(i64{static_cast<i32>(by)});
+      if (n.op == Op::Follow || n.op == Op::NextInstruction) n.immediate = static_cast<u32>(n.immediate + by);
+    }
+  }
+
   static void close_loop(BlockIr& ir) {
     i32 target = -1;
     const InsnIr& last = ir.insns.back();
@@ -186,13 +213,18 @@ class Comparison {
       if (at == ir.insns.size()) return;  // gone already: the difference will show
       const auto flow = interpreter.step(ir, at);
       if (flow == IrInterpreter::Flow::Stopped) break;
-      s.rip = begin + ir.insns[at].end;
+      s.rip = begin + place_after(ir.insns[at]);
       ++at;
       if (flow == IrInterpreter::Flow::Next) continue;
       const auto& target = interpreter.target();
       s.rip = (target.within ? begin + target.value : target.value) & wrap;
       at = target.within && target.value == 0 ? 0 : ir.insns.size();
     }
+  }
+
+  static u64 place_after(const InsnIr& insn) {
+    const bool follows = !insn.nodes.empty() && insn.nodes.back().op == Op::Follow;
+    return static_cast<u64>(i64{static_cast<i32>(follows ? insn.nodes.back().immediate : insn.end)});
   }
 
   bool compare(u64 seed, const BlockIr& ir, const std::string& before) {

@@ -37,6 +37,8 @@ jit::TranslatorOptions translator_options() {
   jit::TranslatorOptions options;
   options.verify = true;
   options.threshold = 2;
+  options.regions = true;
+  options.region_threshold = 0;  // wherever they can be made
   options.code_limit = 2u << 20;
   return options;
 }

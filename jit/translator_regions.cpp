@@ -1,0 +1,135 @@
+// Regions: a hot loop over several blocks becomes one translation. Counted branches find its head, the interpreter
+// walks a path from there (jit/region/path.h), and the blocks' IR along that path is compiled as if it were one block:
+// one check of the budget, flags that later blocks set are dead, checks of pages are shared and stand before the loop.
+// What leaves the path is an exit as any other. Links and lookups that led to the head's own translation lead to the
+// region, which dies with any of its blocks.
+#include "base/assert.h"
+#include "jit/record/recorders.h"
+#include "jit/translator.h"
+
+namespace relic86::jit {
+
+namespace {
+
+// Of the block alone; null: there is none, or it was refused.
+Translation* own_translation(const CodeBlock& block, u32 mode) {
+  auto* translation = static_cast<Translation*>(block.translation);
+  while (translation != nullptr && (translation->mode != mode || translation->unshared))
+    translation = translation->next_mode;
+  return translation != nullptr && translation->code != nullptr ? translation : nullptr;
+}
+
+}  // namespace
+
+// No region begins here: there is one, none can be made, or the block is a loop by itself.
+bool Translator::may_become_head(const Translation& translation) {
+  return !translation.is_region() && translation.region == nullptr && !translation.no_region &&
+         translation.loop_offset == 0 && !translation.unshared;
+}
+
+// Its branch has been taken often.
+void Translator::begin_path(const Translation& head) {
+  if (recorder_.active() || !may_become_head(head)) return;
+  recorder_.begin(*head.block);
+  path_mode_ = head.mode;
+}
+
+// The block is the next one of the path that is being recorded: the interpreter runs it. Nothing: the path has ended.
+std::optional<Flow> Translator::walk(CodeBlock& block) {
+  // Only blocks with a translation report that they die; one without is no part of a hot path either.
+  const Translation* const own = mode_number() == path_mode_ ? own_translation(block, path_mode_) : nullptr;
+  if (own == nullptr || own->region != nullptr || !recorder_.may_enter(block)) {
+    end_path();
+    return std::nullopt;
+  }
+  recorder_.enter(block);
+  const u64 before = cpu_.instruction_count();
+  const Flow flow = interpreter_.run_block(block.insns.data());
+  const u64 ran = cpu_.instruction_count() - before;
+  statistics_.interpreted_instructions += ran;
+  if (!recorder_.active()) return flow;  // it has written over itself
+  const bool goes_on = flow == Flow::Branched || flow == Flow::Lookup;
+  if (!goes_on) recorder_.drop_last();
+  if (!goes_on || !recorder_.ran(ran)) end_path();
+  return flow;
+}
+
+void Translator::end_path() {
+  constexpr u8 kTries = 4;
+  const std::vector<PathStep> path = recorder_.steps();
+  const CodeBlock& head = *recorder_.head();
+  recorder_.end();
+  Translation* const translation = own_translation(head, path_mode_);
+  if (translation == nullptr) return;
+  if (path.size() >= 2 && make_region(*translation, path)) return;
+  // An event may have cut the path short: it is tried again, but not for ever.
+  translation->no_region = ++translation->region_tries == kTries;
+  detach_incoming(*translation);
+}
+
+bool Translator::make_region(Translation& head, const std::vector<PathStep>& path) {
+  const i64 start = options_.host_nanoseconds != nullptr ? options_.host_nanoseconds() : 0;
+  auto region = std::make_unique<Translation>();
+  region->block = head.block;
+  region->head = &head;
+  region->mode = head.mode;
+  region->code_address = head.code_address;
+  region->path = path;
+  const bool good = compile(*region) && region->path.size() >= 2;
+  if (options_.host_nanoseconds != nullptr)
+    statistics_.translation_nanoseconds += static_cast<u64>(options_.host_nanoseconds() - start);
+  if (!good) {
+    ++statistics_.regions_refused;
+    region->dead = true;
+    dead_.push_back(region.release());
+    return false;
+  }
+  ++statistics_.regions;
+  statistics_.region_instructions += region->count;
+  statistics_.region_bytes += region->code_size;
+  if (options_.perf_map) name_for_profilers(*region);
+  head.region = region.get();
+  regions_.add(*region);
+  detach_incoming(head);
+  if (options_.indirect) enter_in_lookups(*region);
+  region.release();
+  return true;
+}
+
+// The instructions of the path, as far as one leads to the next; the path is cut there.
+BlockIr Translator::region_ir(std::vector<PathStep>& path, const std::vector<bool>& cold, const Mode& mode) const {
+  BlockIr ir = empty_ir(mode);
+  ir.region = true;
+  const u64 first = path.front().block->first.raw;
+  const unsigned code_bytes = mode.code64 ? 8 : mode.code32 ? 4 : 2;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const PathStep& step = path[i];
+    u32 offset = static_cast<u32>(step.block->first.raw - first);
+    if (i > 0 && !follow(ir.insns.back(), offset, code_bytes)) {
+      path.resize(i);
+      break;
+    }
+    for (u32 k = 0; k < step.count; ++k) {
+      record_instruction(ir, step.block->insns[k], offset, cold[ir.insns.size()], mode);
+      offset = ir.insns.back().end;
+      if (!ir.insns.back().leaves || ir.insns.back().cold) continue;
+      path.resize(i + 1);
+      return ir;
+    }
+  }
+  return ir;
+}
+
+// Whoever leads to the translation looks anew where to go.
+void Translator::detach_incoming(Translation& translation) {
+  for (ExitPoint* const exit : translation.incoming) unlink(*exit);
+  translation.incoming.clear();
+}
+
+void Translator::detach(ExitPoint& exit) {
+  if (exit.linked == nullptr) return;
+  std::erase(exit.linked->incoming, &exit);
+  unlink(exit);
+}
+
+}  // namespace relic86::jit
