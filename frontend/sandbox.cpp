@@ -71,6 +71,7 @@ FileAccess files_of(const Options& options) {
   for (const CharDeviceOption& device : options.char_devices) folder(path_in(device.spec)), folder(device.log_file);
   for (const MonitorOption& monitor : options.monitors) folder(path_in(monitor.device));
   folder(path_in(options.debugcon));
+  if (options.vnc) folder(options.vnc->path);
   for (const ObjectOption& object : options.objects) {
     if (object.type == "filter-dump") folder(property_value(object.properties, "file"));
   }
