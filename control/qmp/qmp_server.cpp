@@ -6,6 +6,7 @@
 #include "control/qmp/qmp_commands.h"
 #include "machine/host_time.h"
 #include "machine/migration.h"
+#include "machine/remote_display.h"
 
 namespace relic86 {
 
@@ -35,6 +36,17 @@ Json error_reply(const std::string& kind, const std::string& text) {
 
 // Seconds and microseconds since 1970.
 Json time_stamp() { return {{"seconds", host_unix_seconds()}, {"microseconds", host_unix_microseconds() % 1'000'000}}; }
+
+const char* event_name(MachineEvent event, Machine& machine) {
+  if (event == MachineEvent::RemoteDisplay) {
+    constexpr const char* kNames[] = {"VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED"};
+    return kNames[static_cast<std::size_t>(machine.remote_display()->event())];
+  }
+  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",    "SHUTDOWN",
+                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",   "DEVICE_TRAY_MOVED",
+                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION"};
+  return kNames[static_cast<std::size_t>(event)];
+}
 
 }  // namespace
 
@@ -146,10 +158,7 @@ void QmpServer::obey(std::string_view text) {
 void QmpServer::tell(MachineEvent event) {
   if (!ready_) return;
   if (event == MachineEvent::Migration && !machine_.migration().tells_events()) return;
-  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",    "SHUTDOWN",
-                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",   "DEVICE_TRAY_MOVED",
-                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION"};
-  Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
+  Json message = {{"timestamp", time_stamp()}, {"event", event_name(event, machine_)}};
   if (event == MachineEvent::Shutdown) {
     const End end = machine_.end();
     const bool host = end == End::Quit || end == End::ExpectationsMet || end == End::FailureSeen || end == End::TimeUp;
@@ -168,6 +177,8 @@ void QmpServer::tell(MachineEvent event) {
     message["data"] = run_command("query-balloon", machine_).value();
   } else if (event == MachineEvent::Migration) {
     message["data"] = {{"status", migration_status_name(machine_.migration().progress().status)}};
+  } else if (event == MachineEvent::RemoteDisplay) {
+    message["data"] = describe_remote_event(*machine_.remote_display());
   } else if (event == MachineEvent::Reset) {
     const bool guest = machine_.reset_by_guest();
     message["data"] = {{"guest", guest}, {"reason", guest ? "guest-reset" : "host-qmp-system-reset"}};
