@@ -19,7 +19,8 @@ std::string end_of_connection(const char* what, const Json& end) {
 
 std::string info_vnc(Machine& machine) {
   std::string text;
-  for (const Json& display : run_command("query-vnc-servers", machine).value()) {
+  const CommandReply reply = run_command("query-vnc-servers", machine);
+  for (const Json& display : reply.value()) {
     const std::string auth = display["auth"].get<std::string>();
     text += display["id"].get<std::string>() + ":\n";
     for (const Json& server : display["server"])
