@@ -36,6 +36,7 @@ rfbScreenInfoPtr make_screen(int width, int height) {
   if (screen == nullptr) return nullptr;
   std::memcpy(screen, g_prototype, sizeof *screen);
   pthread_mutex_init(&screen->cursorMutex, nullptr);
+  screen->cursor = nullptr;  // the library draws it into the picture for clients that draw none
   screen->width = width;
   screen->height = height;
   screen->paddedWidthInBytes = width * kBytesPerPixel;
