@@ -21,6 +21,7 @@
 #include "machine/sound_options.h"
 #include "machine/usb_options.h"
 #include "machine/virtio_options.h"
+#include "options/backing_node.h"
 #include "options/drive_option.h"
 #include "options/foreign_devices.h"
 #include "options/network_option.h"
@@ -378,7 +379,8 @@ ImageSource image_source(const std::vector<BlockNode>& nodes, const std::string&
   const BlockNode* const found = find_block_node(nodes, node);
   if (found == nullptr) return source;
   source = {.file = found->file, .format = image_format(found->driver).value_or(ImageFormat::Raw)};
-  if (found->backing.empty()) return source;
+  if (found->backing == kNoBacking) source.below = ImageSource::Below::Nothing;
+  if (found->backing.empty() || found->backing == kNoBacking) return source;
   source.below = ImageSource::Below::Given;
   source.given = std::make_shared<const ImageSource>(image_source(nodes, found->backing, "", ""));
   return source;

@@ -76,6 +76,8 @@ using CommandTable = std::span<const Command>;
 // The tables of the folder, by subject.
 CommandTable machine_commands();    // run control, processors, memory
 CommandTable block_commands();      // drives, media, nodes
+CommandTable job_commands();        // copies of disks
+CommandTable snapshot_commands();   // images that change places
 CommandTable object_commands();     // the object tree, types and their properties
 CommandTable option_commands();     // what the command line knows
 CommandTable host_commands();       // keys and pictures, character devices, displays

@@ -12,10 +12,10 @@ namespace relic86 {
 
 namespace {
 
-// What QEMU's clients may ask about. Only "events" can be switched on: the others change how QEMU sends.
-constexpr const char* kCapabilities[] = {"events",       "xbzrle",        "auto-converge",
-                                         "postcopy-ram", "return-path",   "pause-before-switchover",
-                                         "multifd",      "dirty-bitmaps", "zero-blocks"};
+// What QEMU's clients may ask about. Only "events" can be switched on: the others change how QEMU sends. What libvirt
+// switches on as soon as it is listed ("pause-before-switchover") is not.
+constexpr const char* kCapabilities[] = {"events",      "xbzrle",  "auto-converge", "postcopy-ram",
+                                         "return-path", "multifd", "dirty-bitmaps", "zero-blocks"};
 
 NamedDescriptor named(Machine& machine) {
   return [&machine](const std::string& name) { return machine.take_descriptor(name); };
@@ -83,7 +83,7 @@ CommandReply query_parameters(Machine& machine, const Arguments&) {
 }
 
 CommandReply set_parameters(Machine& machine, const Arguments& arguments) {
-  constexpr u64 kMostBandwidth = u64{1} << 60, kMostDowntime = 2'000'000;  // as in QEMU: bytes a second, ms
+  constexpr u64 kMostBandwidth = ~u64{0}, kMostDowntime = 2'000'000;  // as in QEMU: bytes a second, ms
   MigrationParameters& parameters = machine.migration().parameters();
   for (const auto& [key, value] : arguments.all().items()) {
     const bool bandwidth = key == "max-bandwidth";

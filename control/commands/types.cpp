@@ -127,6 +127,21 @@ constexpr TypeRow kTypes[] = {
      "invalid_wr_operations:int invalid_flush_operations:int invalid_unmap_operations:int account_invalid:bool "
      "account_failed:bool timed_stats:[any]"},
     {"BlockStats", Object, "*device:str *qdev:str *node-name:str stats:BlockDeviceStats"},
+    // --- Copies of disks ---
+    {"BlockdevOnError", Enum, "report ignore enospc stop auto"},
+    {"MirrorSyncMode", Enum, "top full none incremental bitmap"},
+    {"MirrorCopyMode", Enum, "background write-blocking"},
+    {"NewImageMode", Enum, "existing absolute-paths"},
+    {"BlockdevCreateOptions", Object, "driver:BlockdevDriver .."},
+    {"TransactionAction", Object, "type:str *data:any"},
+    {"JobType", Enum, "commit stream mirror backup create"},
+    {"JobStatus", Enum, "undefined created running paused ready standby waiting pending aborting concluded null"},
+    {"JobInfo", Object, "id:str type:JobType status:JobStatus current-progress:int total-progress:int *error:str"},
+    {"BlockJobInfo", Object,
+     "type:JobType device:str len:int offset:int busy:bool paused:bool speed:int io-status:BlockDeviceIoStatus "
+     "ready:bool status:JobStatus auto-finalize:bool auto-dismiss:bool *error:str"},
+    {"IoOperationType", Enum, "read write"},
+    {"BlockErrorAction", Enum, "ignore report stop"},
     // --- The host's side ---
     {"ChardevInfo", Object, "label:str filename:str frontend-open:bool"},
     {"ChardevBackendInfo", Object, "name:str"},
@@ -181,6 +196,12 @@ constexpr EventRow kEvents[] = {
     {"WAKEUP", ""},
     {"BALLOON_CHANGE", "actual:int"},
     {"MIGRATION", "status:MigrationStatus"},
+    {"JOB_STATUS_CHANGE", "id:str status:JobStatus"},
+    {"BLOCK_JOB_COMPLETED", "type:JobType device:str len:int offset:int speed:int *error:str"},
+    {"BLOCK_JOB_CANCELLED", "type:JobType device:str len:int offset:int speed:int"},
+    {"BLOCK_JOB_READY", "type:JobType device:str len:int offset:int speed:int"},
+    {"BLOCK_JOB_PENDING", "type:JobType id:str"},
+    {"BLOCK_JOB_ERROR", "device:str operation:IoOperationType action:BlockErrorAction"},
     {"DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool"},
 };
 

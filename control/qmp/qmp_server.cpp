@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "control/qmp/qmp_commands.h"
+#include "machine/block_jobs.h"
 #include "machine/host_time.h"
 #include "machine/migration.h"
 
@@ -35,6 +36,31 @@ Json error_reply(const std::string& kind, const std::string& text) {
 
 // Seconds and microseconds since 1970.
 Json time_stamp() { return {{"seconds", host_unix_seconds()}, {"microseconds", host_unix_microseconds() % 1'000'000}}; }
+
+// What the jobs tell of at this moment: "event" and "data".
+Json job_event(Machine& machine) {
+  using What = BlockJobs::Told::What;
+  const auto& [what, job] = machine.block_jobs().told();
+  const NewBlockJob& plan = job->plan;
+  Json data = {{"device", plan.id},
+               {"len", plan.work ? plan.work->total() : job->length},
+               {"offset", plan.work ? plan.work->done() : job->offset},
+               {"speed", plan.speed},
+               {"type", plan.type}};
+  switch (what) {
+    case What::Status:
+      return {{"event", "JOB_STATUS_CHANGE"}, {"data", {{"status", BlockJobs::name(job->status)}, {"id", plan.id}}}};
+    case What::Pending: return {{"event", "BLOCK_JOB_PENDING"}, {"data", {{"type", plan.type}, {"id", plan.id}}}};
+    case What::Error:
+      return {{"event", "BLOCK_JOB_ERROR"},
+              {"data", {{"device", plan.id}, {"operation", "write"}, {"action", "stop"}}}};
+    case What::Ready: return {{"event", "BLOCK_JOB_READY"}, {"data", std::move(data)}};
+    case What::Cancelled: return {{"event", "BLOCK_JOB_CANCELLED"}, {"data", std::move(data)}};
+    case What::Completed: break;
+  }
+  if (job->error) data["error"] = *job->error;
+  return {{"event", "BLOCK_JOB_COMPLETED"}, {"data", std::move(data)}};
+}
 
 }  // namespace
 
@@ -145,6 +171,10 @@ void QmpServer::obey(std::string_view text) {
 
 void QmpServer::tell(MachineEvent event) {
   if (!ready_) return;
+  if (event == MachineEvent::Job) {
+    Json told = job_event(machine_);
+    return send(Json{{"timestamp", time_stamp()}, {"event", told["event"]}, {"data", told["data"]}}.dump());
+  }
   if (event == MachineEvent::Migration && !machine_.migration().tells_events()) return;
   constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",    "SHUTDOWN",
                                     "POWERDOWN",      "SUSPEND",        "WAKEUP",   "DEVICE_TRAY_MOVED",
