@@ -72,7 +72,8 @@ enum class MachineEvent : u8 {
   BalloonChange,
   DeviceDeleted,
   Migration,
-  Job
+  Job,
+  DumpCompleted
 };
 
 // A character device, for query-chardev and info chardev.
@@ -240,6 +241,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   // Copies of disks that go on while the guest runs (docs/disks.md).
   BlockJobs& block_jobs() { return *block_jobs_; }
   void tell_job() { announce(MachineEvent::Job); }
+  void tell_dump() { announce(MachineEvent::DumpCompleted); }  // dump-guest-memory with detach
 
   // --- Migration (docs/migration.md) ---
   Migration& migration() { return *migration_; }

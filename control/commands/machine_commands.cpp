@@ -265,23 +265,17 @@ CommandReply query_replay(Machine&, const Arguments&) { return Json{{"icount", 0
 CommandReply query_dump_formats(Machine&, const Arguments&) { return Json{{"formats", Json::array({"elf"})}}; }
 
 // Where the dump goes: a file, or a descriptor that getfd has handed over.
-CommandReply dump_guest_memory(Machine& machine, const Arguments& arguments) {
-  const std::string protocol = arguments.text("protocol");
-  if (arguments.flag("paging") || arguments.has("begin") || arguments.has("length"))
-    return CommandError{.message = "a dump has all of the physical memory here; leave paging, begin and length out"};
+Result<> dump_to(Machine& machine, const std::string& protocol) {
   if (protocol.starts_with("file:")) {
     const std::string path = protocol.substr(5);
     auto file = OutputFile::create(path);
-    if (!file) return CommandError{.message = fmt::format("could not open '{}': {}", path, file.message())};
+    if (!file) return Error{fmt::format("could not open '{}': {}", path, file.message())};
     auto dumped = dump_guest(machine, [&](std::span<const u8> bytes) { return file.value().write(bytes); });
-    if (dumped) dumped = file.value().commit();
-    return dumped;
+    return dumped ? file.value().commit() : dumped;
   }
-  if (!protocol.starts_with("fd:"))
-    return CommandError{.message = "parameter 'protocol' must start with 'file:' or 'fd:'"};
+  if (!protocol.starts_with("fd:")) return Error{"parameter 'protocol' must start with 'file:' or 'fd:'"};
   const int fd = machine.take_descriptor(protocol.substr(3));
-  if (fd < 0)
-    return CommandError{.message = fmt::format("File descriptor named '{}' has not been found", protocol.substr(3))};
+  if (fd < 0) return Error{fmt::format("File descriptor named '{}' has not been found", protocol.substr(3))};
   auto dumped = dump_guest(machine, [&](std::span<const u8> bytes) -> Result<> {
     while (!bytes.empty()) {
       const ssize_t put = ::write(fd, bytes.data(), bytes.size());
@@ -294,6 +288,16 @@ CommandReply dump_guest_memory(Machine& machine, const Arguments& arguments) {
   ::close(fd);
   return dumped;
 }
+
+// It is complete when this answers. Who wants it in the background is told so afterwards, too.
+CommandReply dump_guest_memory(Machine& machine, const Arguments& arguments) {
+  if (arguments.flag("paging") || arguments.has("begin") || arguments.has("length"))
+    return CommandError{.message = "a dump has all of the physical memory here; leave paging, begin and length out"};
+  auto dumped = dump_to(machine, arguments.text("protocol"));
+  if (dumped && arguments.flag("detach")) machine.post([&machine] { machine.tell_dump(); });
+  return dumped;
+}
+
 CommandReply query_colo(Machine&, const Arguments&) {
   return Json{{"mode", "none"}, {"last-mode", "none"}, {"reason", "none"}};
 }

@@ -202,6 +202,7 @@ constexpr EventRow kEvents[] = {
     {"BLOCK_JOB_READY", "type:JobType device:str len:int offset:int speed:int"},
     {"BLOCK_JOB_PENDING", "type:JobType id:str"},
     {"BLOCK_JOB_ERROR", "device:str operation:IoOperationType action:BlockErrorAction"},
+    {"DUMP_COMPLETED", "result:DumpQueryResult *error:str"},
     {"DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool"},
 };
 

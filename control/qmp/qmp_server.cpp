@@ -176,9 +176,10 @@ void QmpServer::tell(MachineEvent event) {
     return send(Json{{"timestamp", time_stamp()}, {"event", told["event"]}, {"data", told["data"]}}.dump());
   }
   if (event == MachineEvent::Migration && !machine_.migration().tells_events()) return;
-  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",    "SHUTDOWN",
-                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",   "DEVICE_TRAY_MOVED",
-                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION"};
+  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",     "SHUTDOWN",
+                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",    "DEVICE_TRAY_MOVED",
+                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION", "",
+                                    "DUMP_COMPLETED"};
   Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
   if (event == MachineEvent::Shutdown) {
     const End end = machine_.end();
@@ -196,6 +197,9 @@ void QmpServer::tell(MachineEvent event) {
                        {"path", "/machine/peripheral/" + machine_.deleted_device()}};
   } else if (event == MachineEvent::BalloonChange) {
     message["data"] = run_command("query-balloon", machine_).value();
+  } else if (event == MachineEvent::DumpCompleted) {
+    const u64 bytes = machine_.options().ram_bytes;
+    message["data"] = {{"result", {{"total", bytes}, {"status", "completed"}, {"completed", bytes}}}};
   } else if (event == MachineEvent::Migration) {
     message["data"] = {{"status", migration_status_name(machine_.migration().progress().status)}};
   } else if (event == MachineEvent::Reset) {
