@@ -13,9 +13,9 @@ namespace relic86 {
 namespace {
 
 // What QEMU's clients may ask about. Only "events" can be switched on: the others change how QEMU sends. What libvirt
-// switches on as soon as it is listed ("pause-before-switchover") is not.
-constexpr const char* kCapabilities[] = {"events",      "xbzrle",  "auto-converge", "postcopy-ram",
-                                         "return-path", "multifd", "dirty-bitmaps", "zero-blocks"};
+// switches on as soon as it is listed (return-path, pause-before-switchover) is not.
+constexpr const char* kCapabilities[] = {"events",  "xbzrle",        "auto-converge", "postcopy-ram",
+                                         "multifd", "dirty-bitmaps", "zero-blocks"};
 
 NamedDescriptor named(Machine& machine) {
   return [&machine](const std::string& name) { return machine.take_descriptor(name); };
