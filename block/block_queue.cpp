@@ -14,7 +14,7 @@ void BlockQueue::submit(BlockRequest request, BlockDone done) {
 }
 
 void BlockQueue::run(std::function<Result<>()> work, std::function<void(Result<>)> done) {
-  add({.work = std::move(work), .work_done = std::move(done)});
+  add({.request = {}, .work = std::move(work), .work_done = std::move(done)});
 }
 
 void BlockQueue::add(Item item) {
