@@ -61,8 +61,8 @@ FileAccess files_of(const Options& options) {
     if (!file.empty()) files.writable.push_back(folder_of(file));
   };
   for (const DriveOption& drive : options.drives) folder(drive.file);
-  for (const std::string& file :
-       {options.log_file, options.pid_file, options.screenshot, options.insight.profile, options.insight.coverage})
+  for (const std::string& file : {options.log_file, options.pid_file, options.screenshot, options.insight.profile,
+                                  options.insight.coverage, options.insight.trace.file})
     folder(file);
   if (!options.state_dir.empty()) files.writable.push_back(options.state_dir);
   for (const auto& devices : {options.serials, options.parallels, options.gdb}) {

@@ -169,7 +169,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn)) ||
-                (!bits && manipulates_bits(*insn.insn));
+                (!bits && manipulates_bits(*insn.insn)) ||
+                (cpu_.entry_watch() != nullptr && is_watched_entry(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset = insn.end;
     if (insn.leaves && !insn.cold) break;

@@ -42,7 +42,6 @@ constexpr ForeignOption kForeign[] = {
     {"show-cursor", false, Accept, ""},
     {"g", true, Accept, ""},  // a hint to old display adapters
     {"dfilter", true, Warn, "the log is not filtered by address; -d in_asm,exec log every one"},
-    {"trace", true, Warn, "there are no trace events; -d LIST -D FILE logs"},
     {"no-acpi", false, Warn, "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
     {"smbios", true, Warn, "the firmware makes the SMBIOS tables itself; they stay as they are"},
     {"acpitable", true, Refuse, "the firmware makes the ACPI tables itself; leave the option out"},

@@ -217,6 +217,8 @@ constexpr OptionRow kRows[] = {
     {"profile", "FILE[,every=N]", "where the guest spends its time, as folded stacks; every N microseconds of its time",
      set_profile},
     {"coverage", "FILE[,format=F]", "the code that the guest has run: drcov, or lcov (FILE.info)", set_coverage},
+    {"trace", "FILE.json[,calls=C]", "system calls (calls=linux|raw|off), interrupts and exceptions, for Perfetto",
+     set_trace},
     {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
     {"host-features", "LIST", "host instructions not to use: -sse3,-aes,-avx and others (docs/vendors.md)",
@@ -292,7 +294,7 @@ std::string written_option(std::string_view name) {
                             "state-dir",         "screenshot",    "jit-opt",     "jit-stats", "host-features",
                             "deterministic-fpu", "machine-file",  "new",         "list",      "on-close",
                             "disk-threads",      "fresh",         "speed",       "symbols",   "profile",
-                            "coverage"};
+                            "coverage",          "trace"};
   return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
 }
 
