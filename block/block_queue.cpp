@@ -10,10 +10,18 @@ constexpr i64 kSlowPeriod = 10'000'000'000;  // ns for which a disk counts as sl
 }  // namespace
 
 void BlockQueue::submit(BlockRequest request, BlockDone done) {
+  add({.request = std::move(request), .done = std::move(done)});
+}
+
+void BlockQueue::run(std::function<Result<>()> work, std::function<void(Result<>)> done) {
+  add({.request = {}, .work = std::move(work), .work_done = std::move(done)});
+}
+
+void BlockQueue::add(Item item) {
   submitted_++;
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back({.request = std::move(request), .done = std::move(done)});
+    waiting_.push_back(std::move(item));
     if (working_) return;
     working_ = true;
   }
@@ -27,7 +35,7 @@ void BlockQueue::carry_out() {
     waiting_.pop_front();
     lock.unlock();
     const i64 began = now();
-    item.result = work_(item.request);
+    item.result = item.work ? item.work() : work_(item.request);
     item.took = now() - began;
     lock.lock();
     done_.push_back(std::move(item));
@@ -54,8 +62,12 @@ void BlockQueue::deliver() {
     Item item = std::move(done_.front());
     done_.pop_front();
     lock.unlock();
-    if (item.took > kSlowAccess) slow_until_ = now() + kSlowPeriod;
     delivered_++;
+    if (item.work) {
+      item.work_done(std::move(item.result));
+      continue;
+    }
+    if (item.took > kSlowAccess) slow_until_ = now() + kSlowPeriod;
     item.done(std::move(item.request), std::move(item.result));
   }
 }

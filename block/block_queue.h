@@ -31,6 +31,8 @@ class BlockQueue {
 
   // --- On the machine's thread ---
   void submit(BlockRequest request, BlockDone done);
+  // Something else that needs the image to itself, after what was submitted before.
+  void run(std::function<Result<>()> work, std::function<void(Result<>)> done);
   // Nothing is under way, and everybody has been told.
   bool idle() const { return submitted_ == delivered_; }
   // Everything that was submitted is carried out. Nobody is told yet.
@@ -47,11 +49,14 @@ class BlockQueue {
 
  private:
   struct Item {
-    BlockRequest request;
-    BlockDone done;
+    BlockRequest request{};
+    BlockDone done{};
+    std::function<Result<>()> work{};           // instead of the request
+    std::function<void(Result<>)> work_done{};  // as done is of a request
     Result<> result{};
     i64 took = 0;  // ns
   };
+  void add(Item item);
   void carry_out();
 
   Host host_;

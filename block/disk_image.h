@@ -39,6 +39,23 @@ class DiskImage : public BlockDevice {
   virtual ImageInfo info() const = 0;
   // When the file was last changed, in nanoseconds since 1970; 0 if the host cannot tell.
   virtual i64 modified_ns() const = 0;
+
+  // --- Images that stand one on the other ---
+  // The image below this one; null: none.
+  virtual std::shared_ptr<DiskImage> below() const { return nullptr; }
+  // Another image lies below from now on, or none.
+  virtual Result<> stand_on(std::shared_ptr<DiskImage> image);
+  // The file names this one as its backing file; empty: none.
+  virtual Result<> name_backing(const std::string& file, const std::string& format);
+  // Bytes from an offset on that are alike: this image holds them itself, or what lies below shows through (zeros, if
+  // nothing does).
+  struct Extent {
+    bool here = true;
+    u64 length = 0;
+  };
+  virtual Result<Extent> extent(u64 /*offset*/, u64 length) { return Extent{true, length}; }
+  // Longer (with zeros), or shorter.
+  virtual Result<> resize(u64 size);
 };
 
 }  // namespace relic86

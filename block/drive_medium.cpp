@@ -62,9 +62,11 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source
                          writes && !source.unlocked ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
   if (!disk) return disk.error();
   medium->disk_ = disk.value().get();
-  medium->image_ = std::move(disk).value();
-  if (access != Access::Overlay) return medium;
-  auto overlay = OverlayImage::create(std::move(medium->image_));
+  if (access != Access::Overlay) {
+    medium->image_ = std::move(disk).value();
+    return medium;
+  }
+  auto overlay = OverlayImage::create(std::move(disk).value());
   if (!overlay) return Error{fmt::format("{}: {}", file, overlay.message())};
   medium->overlay_ = overlay.value().get();
   medium->image_ = std::move(overlay).value();
@@ -144,6 +146,39 @@ Result<> DriveMedium::acquire() {
   return {};
 }
 
+// --- What goes on beside the guest's requests ---
+
+void DriveMedium::follow(Follower* follower) {
+  wait();
+  followers_.push_back(follower);
+}
+
+void DriveMedium::unfollow(Follower* follower) {
+  wait();
+  std::erase(followers_, follower);
+}
+
+void DriveMedium::run(std::function<Result<>()> work, std::function<void(Result<>)> done) {
+  if (queue_) return queue_->run(std::move(work), std::move(done));
+  done(work());
+}
+
+std::shared_ptr<DiskImage> DriveMedium::shared_image() {
+  drain();
+  if (overlay_ != nullptr || released_) return nullptr;
+  return std::static_pointer_cast<DiskImage>(image_);
+}
+
+void DriveMedium::replace_image(std::shared_ptr<DiskImage> image, const ImageSource& source) {
+  drain();
+  RELIC86_ASSERT(overlay_ == nullptr && !released_);
+  disk_ = image.get();
+  image_ = std::move(image);
+  source_ = source;
+  file_ = source.file;
+  journals_.clear();
+}
+
 // --- Requests ---
 
 void DriveMedium::serve_with(BlockQueue::Host host) {
@@ -152,7 +187,7 @@ void DriveMedium::serve_with(BlockQueue::Host host) {
 
 bool DriveMedium::defers(BlockRequest::Kind kind, u64 offset, u64 length) {
   if (!queue_) return false;
-  if (!queue_->idle()) return true;  // requests keep their order
+  if (!queue_->idle() || throttle_) return true;  // requests keep their order
   switch (kind) {
     case BlockRequest::Kind::Read: return queue_->slow() || !image_->ready_to_read(offset, length);
     // The host takes it into memory, and writes it later.
@@ -163,9 +198,43 @@ bool DriveMedium::defers(BlockRequest::Kind kind, u64 offset, u64 length) {
 
 void DriveMedium::submit(BlockRequest request, BlockDone done) {
   count(request);
+  if (queue_ && throttle_) {
+    waiting_.emplace_back(std::move(request), std::move(done));
+    return take_turns();
+  }
   if (queue_) return queue_->submit(std::move(request), std::move(done));
   auto result = carry_out(request);
   done(std::move(request), std::move(result));
+}
+
+void DriveMedium::drain() {
+  if (!queue_) return;
+  do {
+    for (; !waiting_.empty(); waiting_.pop_front())
+      queue_->submit(std::move(waiting_.front().first), std::move(waiting_.front().second));
+    queue_->drain();
+  } while (!waiting_.empty());
+}
+
+void DriveMedium::set_limits(const DiskLimits& limits) {
+  drain();
+  throttle_.reset();
+  if (limits.any() && queue_) throttle_.emplace(limits, queue_->now());
+}
+
+i64 DriveMedium::next_turn() {
+  return !queue_ || waiting_.empty() ? -1 : throttle_->wait(waiting_.front().first.kind, queue_->now());
+}
+
+void DriveMedium::take_turns() {
+  while (!waiting_.empty()) {
+    BlockRequest& next = waiting_.front().first;
+    const i64 now = queue_->now();
+    if (throttle_->wait(next.kind, now) > 0) return;
+    throttle_->count(next.kind, next.length, now);
+    queue_->submit(std::move(next), std::move(waiting_.front().second));
+    waiting_.pop_front();
+  }
 }
 
 void DriveMedium::count(const BlockRequest& request) {
@@ -187,14 +256,13 @@ Result<> DriveMedium::carry_out(BlockRequest& request) {
     case BlockRequest::Kind::Read: return image_->read(request.offset, request.content());
     case BlockRequest::Kind::Write: return write_now(request.offset, request.content());
     case BlockRequest::Kind::Flush: return flush_now();
-    case BlockRequest::Kind::Discard: {
-      auto kept = keep(request.offset, request.length);
-      return kept ? image_->discard(request.offset, request.length) : kept;
-    }
-    default: break;
+    case BlockRequest::Kind::Discard:
+      return change(request.offset, request.length, [&] { return image_->discard(request.offset, request.length); });
+    case BlockRequest::Kind::WriteZeroes:
+      return change(request.offset, request.length,
+                    [&] { return image_->write_zeroes(request.offset, request.length); });
   }
-  auto kept = keep(request.offset, request.length);
-  return kept ? image_->write_zeroes(request.offset, request.length) : kept;
+  return Error{"no such request"};
 }
 
 Result<> DriveMedium::read(u64 offset, std::span<u8> bytes) {
@@ -249,9 +317,17 @@ Result<> DriveMedium::keep(u64 offset, u64 length) {
   return {};
 }
 
+Result<> DriveMedium::change(u64 offset, u64 length, const std::function<Result<>()>& act) {
+  if (auto kept = keep(offset, length); !kept) return kept;
+  if (followers_.empty() || offset > size_bytes() || length > size_bytes() - offset) return act();
+  for (Follower* const follower : followers_) follower->changes(offset, length);
+  auto result = act();
+  for (Follower* const follower : followers_) follower->changed(offset, length);
+  return result;
+}
+
 Result<> DriveMedium::write_now(u64 offset, std::span<const u8> bytes) {
-  auto kept = keep(offset, bytes.size());
-  return kept ? image_->write(offset, bytes) : kept;
+  return change(offset, bytes.size(), [&] { return image_->write(offset, bytes); });
 }
 
 // What the journals keep is durable before what replaces it is known to be.

@@ -2,6 +2,7 @@
 // saved machines that what is written goes past.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "block/block_device.h"
 #include "block/block_queue.h"
 #include "block/disk_journal.h"
+#include "block/disk_throttle.h"
 #include "block/open_image.h"
 #include "block/overlay_image.h"
 
@@ -52,12 +54,42 @@ class DriveMedium {
   // As BlockDevice has them.
   bool defers(BlockRequest::Kind kind, u64 offset, u64 length);
   void submit(BlockRequest request, BlockDone done);
-  void drain() {
-    if (queue_) queue_->drain();
-  }
+  // What waits for its turn does not wait any longer.
+  void drain();
   void deliver() {
     if (queue_) queue_->deliver();
   }
+
+  // How fast the guest's requests are carried out at most, where they can be carried out while it goes on.
+  void set_limits(const DiskLimits& limits);
+  DiskLimits limits() const { return throttle_ ? throttle_->limits() : DiskLimits{}; }
+  // Nanoseconds until a request may begin that waits for its turn; -1: none waits.
+  i64 next_turn();
+  void take_turns();
+
+  // --- What goes on with the image beside the guest's requests (block/image_work.h) ---
+  // Somebody who follows what is written, on whichever thread has the image.
+  class Follower {
+   public:
+    virtual ~Follower() = default;
+    // The range is about to change.
+    virtual void changes(u64 offset, u64 length) = 0;
+    // It has changed, or a part of it after a failure.
+    virtual void changed(u64 offset, u64 length) = 0;
+  };
+  void follow(Follower* follower);
+  void unfollow(Follower* follower);
+  // Does something with the image after what was submitted before, while the guest goes on, and tells.
+  void run(std::function<Result<>()> work, std::function<void(Result<>)> done);
+  // The image that the guest's requests go to; null: it is not shared out, as there is an overlay, or it is another
+  // program's. Nothing is under way when this returns.
+  std::shared_ptr<DiskImage> shared_image();
+  // What the guest sees stands in another image from now on. What journals kept of the one before is dropped.
+  void replace_image(std::shared_ptr<DiskImage> image, const ImageSource& source);
+  // The source names the same image in other words: what lies below it has changed.
+  void set_source(const ImageSource& source) { source_ = source; }
+  const ImageSource& source() const { return source_; }
+  bool has_followers() const { return !followers_.empty(); }
 
   // The image is another program's from now on, until acquire(): what is written is on the host's disk, the file is
   // closed, and whoever uses the medium gets an error. Media that are not written through stay as they are.
@@ -92,6 +124,7 @@ class DriveMedium {
   // Of whichever thread has the image.
   Result<> carry_out(BlockRequest& request);
   Result<> keep(u64 offset, u64 length);
+  Result<> change(u64 offset, u64 length, const std::function<Result<>()>& act);
   Result<> write_now(u64 offset, std::span<const u8> bytes);
   Result<> flush_now();
 
@@ -102,9 +135,12 @@ class DriveMedium {
   Access access_;
   DiskImage* disk_ = nullptr;  // what image_ is or stands on
   OverlayImage* overlay_ = nullptr;
-  std::unique_ptr<BlockDevice> image_;
+  std::shared_ptr<BlockDevice> image_;
+  std::vector<Follower*> followers_;
   std::vector<std::unique_ptr<DiskJournal>> journals_;
-  mutable std::optional<BlockQueue> queue_;  // goes first: it uses the image
+  std::optional<DiskThrottle> throttle_;
+  std::deque<std::pair<BlockRequest, BlockDone>> waiting_;  // for their turn
+  mutable std::optional<BlockQueue> queue_;                 // goes first: it uses the image
 };
 
 // The media of a machine, by the names of its drives: "ide0-hd0", "ide1-cd0", "floppy0".

@@ -109,8 +109,18 @@ Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, Access
   const int file = ::open(path.c_str(), flags);
   if (file < 0) return cannot_open(path, access, errno);
   std::unique_ptr<HostFile> opened(new HostFile(path, file, access));
-  if (auto result = opened->find_size(); !result) return result.error();
+  if (auto result = opened->find_size(Empty::Refused); !result) return result.error();
   if (locks == Locks::None) return opened;
+  if (auto result = opened->lock(); !result) return result.error();
+  return opened;
+}
+
+Result<std::unique_ptr<HostFile>> HostFile::open_new(const std::string& path) {
+  constexpr mode_t kMode = 0644;
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kMode);
+  if (file < 0) return cannot_open(path, Access::ReadWrite, errno);
+  std::unique_ptr<HostFile> opened(new HostFile(path, file, Access::ReadWrite));
+  if (auto result = opened->find_size(Empty::Allowed); !result) return result.error();
   if (auto result = opened->lock(); !result) return result.error();
   return opened;
 }
@@ -123,7 +133,7 @@ Error HostFile::trouble(std::string_view what, int error) const {
   return Error{fmt::format("{}: {} failed ({}); {}", path_, what, std::strerror(error), mend)};
 }
 
-Result<> HostFile::find_size() {
+Result<> HostFile::find_size(Empty empty) {
   struct stat status {};
   if (fstat(file_, &status) != 0) return trouble("looking at the file", errno);
   if (S_ISDIR(status.st_mode)) return Error{fmt::format("{}: is a directory; name an image file", path_)};
@@ -132,7 +142,7 @@ Result<> HostFile::find_size() {
   }
   const off_t end = lseek(file_, 0, SEEK_END);
   if (end < 0) return trouble("finding the size", errno);
-  if (end == 0) {
+  if (end == 0 && empty == Empty::Refused) {
     return Error{fmt::format("{}: is empty; give it a size first (truncate -s SIZE {})", path_, path_)};
   }
   size_ = static_cast<u64>(end);

@@ -25,6 +25,8 @@ class HostFile final : public ImageFile {
   // The error message is "FILE: cause; mend": the caller puts the option's name before it.
   enum class Locks : u8 { Taken, None };
   static Result<std::unique_ptr<HostFile>> open(const std::string& path, Access access, Locks locks = Locks::Taken);
+  // One that may be empty, or not there yet, for a new image.
+  static Result<std::unique_ptr<HostFile>> open_new(const std::string& path);
   ~HostFile() override;
   HostFile(const HostFile&) = delete;
   HostFile& operator=(const HostFile&) = delete;
@@ -46,7 +48,8 @@ class HostFile final : public ImageFile {
 
  private:
   HostFile(std::string path, int file, Access access) : path_(std::move(path)), file_(file), access_(access) {}
-  Result<> find_size();
+  enum class Empty : u8 { Allowed, Refused };
+  Result<> find_size(Empty empty);
   Result<> lock();
   Error trouble(std::string_view what, int error) const;
 

@@ -36,6 +36,12 @@ class Qcow2Image final : public DiskImage {
 
   ImageInfo info() const override;
   i64 modified_ns() const override { return file_->modified_ns(); }
+  std::shared_ptr<DiskImage> below() const override { return backing_; }
+  Result<> stand_on(std::shared_ptr<DiskImage> image) override;
+  Result<> name_backing(const std::string& file, const std::string& format) override;
+  Result<Extent> extent(u64 offset, u64 length) override;
+  // Up to what the clusters of the L1 table have room for.
+  Result<> resize(u64 size) override;
 
  private:
   Qcow2Image(std::unique_ptr<ImageFile> file, Qcow2Header header, Qcow2Map map);
@@ -62,7 +68,7 @@ class Qcow2Image final : public DiskImage {
   Qcow2Map map_;
   std::unique_ptr<Qcow2Refcounts> refcounts_;  // of an image that is written to
   Qcow2SnapshotTable snapshots_;
-  std::unique_ptr<DiskImage> backing_;
+  std::shared_ptr<DiskImage> backing_;
   u64 unpacked_entry_ = 0;  // the compressed cluster that unpacked_ holds; 0: none
   std::vector<u8> unpacked_;
   bool changed_ = false;  // since the image was opened

@@ -115,6 +115,14 @@ Result<> Qcow2Map::set(u64 guest_offset, u64 entry, Qcow2Refcounts& refcounts) {
   return {};
 }
 
+Result<> Qcow2Map::grow_l1(std::size_t entries) {
+  const std::size_t before = l1_.size();
+  const std::vector<u8> zeros((entries - before) * 8);
+  if (auto written = file_->write(l1_offset_ + before * 8, zeros); !written) return written;
+  l1_.resize(entries);
+  return {};
+}
+
 Result<> Qcow2Map::write_back_l1() {
   if (!l1_dirty()) return {};
   std::vector<u8> bytes((l1_last_dirty_ - l1_first_dirty_ + 1) * 8);

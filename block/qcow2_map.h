@@ -21,6 +21,9 @@ class Qcow2Map {
   // What the file says about a cluster changes to this entry. A missing or shared L2 table is replaced by a new one.
   Result<> set(u64 guest_offset, u64 entry, Qcow2Refcounts& refcounts);
 
+  // The table has that many entries from now on; what lies behind it in the file becomes a part of it.
+  Result<> grow_l1(std::size_t entries);
+
   bool tables_dirty() const { return l2_.dirty(); }
   bool l1_dirty() const { return l1_first_dirty_ < l1_.size(); }
   u64 dirty_bytes() const { return l2_.dirty_bytes(); }

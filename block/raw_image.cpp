@@ -67,6 +67,14 @@ Result<> RawImage::discard(u64 offset, u64 length) {
   return {};
 }
 
+Result<> RawImage::resize(u64 size) {
+  if (size % kSector != 0) return Error{fmt::format("{}: {} is no multiple of 512 bytes", file_->path(), size)};
+  if (size == size_) return {};
+  if (auto resized = file_->resize(size); !resized) return resized;
+  size_ = size;
+  return {};
+}
+
 ImageInfo RawImage::info() const {
   ImageInfo info;
   info.file = file_->path();

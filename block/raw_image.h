@@ -31,6 +31,7 @@ class RawImage final : public DiskImage {
 
   ImageInfo info() const override;
   i64 modified_ns() const override { return file_->modified_ns(); }
+  Result<> resize(u64 size) override;
 
  private:
   Result<> check_first_sector(u64 offset, std::span<const u8> bytes);

@@ -16,6 +16,7 @@
 #include "base/guest_clock.h"
 #include "base/result.h"
 #include "base/state_archive.h"
+#include "cpu/entry_watch.h"
 #include "cpu/fault.h"
 #include "cpu/host_units.h"
 #include "cpu/insn.h"
@@ -198,6 +199,15 @@ class Cpu {
   // True when an interrupt, trap or request is to be acted on before the next instruction.
   bool work_pending() const;
 
+  // --- For who looks on. The watch must outlive the processor, or be taken away; the engine's code is flushed by
+  // whoever sets it (Executor::flush_code). Null: nobody. ---
+  void watch_entries(EntryWatch* watch) { entry_watch_ = watch; }
+  EntryWatch* entry_watch() const { return entry_watch_; }
+  // Exceptions delivered since power-on; not state.
+  u64 faults_taken() const { return faults_taken_; }
+  void count_fault() { ++faults_taken_; }
+  KernelEntry::From origin() const { return {state().mode.cpl, state().mode.v86, state().mode.code64}; }
+
   // --- Budget (docs/architecture.md, Time) ---
   void begin_slice(u64 budget);
   u64 instruction_count() const { return state().retired + static_cast<u64>(state().slice - state().remaining); }
@@ -224,6 +234,8 @@ class Cpu {
   Fault fault_{};
   std::array<u64, 5> breakpoints_{};  // DR0-DR3 and DR7's enables and conditions that are provided for
   bool yielded_ = false;
+  EntryWatch* entry_watch_ = nullptr;
+  u64 faults_taken_ = 0;
 };
 
 }  // namespace relic86

@@ -382,6 +382,45 @@ Flow iret_in_v86(Cpu& cpu, const Insn& insn) {
   return Flow::StopAt;
 }
 
+Flow carry_out_iret(Cpu& cpu, const Insn& insn) {
+  CpuState& state = cpu.state();
+  const bool wide = insn.operand32();
+  state.nmi_blocked = false;  // even if IRET faults (SDM 3A 6.7.1)
+  if (state.mode.long_mode) return iret_long(cpu, insn);
+  if (!logs_transfers() && iret_directly(cpu, wide)) return Flow::StopAt;
+  if (state.mode.v86) return iret_in_v86(cpu, insn);
+  if (state.mode.protected_mode && (state.system_flags & kNT) != 0) return iret_from_task(cpu, insn);
+  if (!read_frame(cpu, wide, 3)) return Flow::Fault;
+  TransferGuard guard(cpu);
+  u32 rip = 0, raw = 0, flags = 0;
+  if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw) || !cpu.pop_operand(wide, flags))
+    return guard.fail(), Flow::Fault;
+  const Selector cs(static_cast<u16>(raw));
+  if (!state.mode.protected_mode) {
+    const Flow flow = real_transfer(cpu, cs, rip, wide);
+    if (flow == Flow::Fault) return guard.fail(), Flow::Fault;
+    return_flags(cpu, flags, kArithmeticFlags | kTF | kDF | kNT | kIF | kIOPL | (wide ? kRF | kAC | kID : 0u));
+    return flow;
+  }
+  log_transfer(cpu, "iret", cs, rip);
+  if (wide && (flags & kVM) != 0 && state.mode.cpl == 0) {
+    if (!iret_to_v86(cpu, rip, raw, flags)) return guard.fail(), Flow::Fault;
+    return Flow::StopAt;
+  }
+  Descriptor code;
+  if (reads_outer_frame(cpu, cs) && !read_frame(cpu, wide, 2)) return guard.fail(), Flow::Fault;
+  if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
+  const u32 mask = writable_flags(state, wide);  // by the privilege that IRET runs at
+  if (cs.rpl() == state.mode.cpl) {
+    if (!enter_code_segment(cpu, cs, code, state.mode.cpl, rip, 0)) return guard.fail(), Flow::Fault;
+  } else if (!return_outer(cpu, wide, cs, code, rip, 0)) {
+    return guard.fail(), Flow::Fault;
+  }
+  return_flags(cpu, flags, mask);
+  cpu.update_mode();
+  return Flow::StopAt;
+}
+
 }  // namespace
 
 Flow jmp_far(Cpu& cpu, const Insn& insn) {
@@ -420,42 +459,11 @@ Flow ret_far(Cpu& cpu, const Insn& insn) {
 }
 
 Flow iret(Cpu& cpu, const Insn& insn) {
-  CpuState& state = cpu.state();
-  const bool wide = insn.operand32();
-  state.nmi_blocked = false;  // even if IRET faults (SDM 3A 6.7.1)
-  if (state.mode.long_mode) return iret_long(cpu, insn);
-  if (!logs_transfers() && iret_directly(cpu, wide)) return Flow::StopAt;
-  if (state.mode.v86) return iret_in_v86(cpu, insn);
-  if (state.mode.protected_mode && (state.system_flags & kNT) != 0) return iret_from_task(cpu, insn);
-  if (!read_frame(cpu, wide, 3)) return Flow::Fault;
-  TransferGuard guard(cpu);
-  u32 rip = 0, raw = 0, flags = 0;
-  if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw) || !cpu.pop_operand(wide, flags))
-    return guard.fail(), Flow::Fault;
-  const Selector cs(static_cast<u16>(raw));
-  if (!state.mode.protected_mode) {
-    const Flow flow = real_transfer(cpu, cs, rip, wide);
-    if (flow == Flow::Fault) return guard.fail(), Flow::Fault;
-    return_flags(cpu, flags, kArithmeticFlags | kTF | kDF | kNT | kIF | kIOPL | (wide ? kRF | kAC | kID : 0u));
-    return flow;
-  }
-  log_transfer(cpu, "iret", cs, rip);
-  if (wide && (flags & kVM) != 0 && state.mode.cpl == 0) {
-    if (!iret_to_v86(cpu, rip, raw, flags)) return guard.fail(), Flow::Fault;
-    return Flow::StopAt;
-  }
-  Descriptor code;
-  if (reads_outer_frame(cpu, cs) && !read_frame(cpu, wide, 2)) return guard.fail(), Flow::Fault;
-  if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
-  const u32 mask = writable_flags(state, wide);  // by the privilege that IRET runs at
-  if (cs.rpl() == state.mode.cpl) {
-    if (!enter_code_segment(cpu, cs, code, state.mode.cpl, rip, 0)) return guard.fail(), Flow::Fault;
-  } else if (!return_outer(cpu, wide, cs, code, rip, 0)) {
-    return guard.fail(), Flow::Fault;
-  }
-  return_flags(cpu, flags, mask);
-  cpu.update_mode();
-  return Flow::StopAt;
+  const u64 frame = cpu.linear_address(kSs, cpu.state().gpr[kEsp] & cpu.pointer_mask()).raw;
+  const Flow flow = carry_out_iret(cpu, insn);
+  if (flow != Flow::Fault && cpu.entry_watch() != nullptr) [[unlikely]]
+    cpu.entry_watch()->returned(cpu, frame);
+  return flow;
 }
 
 }  // namespace relic86

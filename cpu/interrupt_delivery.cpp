@@ -277,8 +277,18 @@ void note_page_fault(Cpu& cpu, const Fault& fault) {
              fault.error_code, cpu.state().segment[kCs].selector.raw, cpu.state().rip);
 }
 
+[[gnu::cold]] void tell_entry(Cpu& cpu, KernelEntry::Kind kind, const Event& event, const KernelEntry::From& from) {
+  cpu.entry_watch()->entered(cpu, {.kind = kind,
+                                   .vector = event.vector,
+                                   .has_error = event.has_error,
+                                   .error_code = event.error_code,
+                                   .return_rip = event.return_rip,
+                                   .from = from});
+}
+
 // What happens when delivering an event faults in turn. first: the exception being delivered; none for interrupts.
 void deliver_with_escalation(Cpu& cpu, Event event, std::optional<Vector> first) {
+  const KernelEntry::From from = cpu.origin();
   while (!deliver(cpu, event)) {
     const Fault second = cpu.fault();
     if (second.vector == Vector::PageFault) note_page_fault(cpu, second);
@@ -294,6 +304,8 @@ void deliver_with_escalation(Cpu& cpu, Event event, std::optional<Vector> first)
     event.resume = !twice;
     event.return_rip = cpu.state().rip;
   }
+  if (cpu.entry_watch() != nullptr) [[unlikely]]
+    tell_entry(cpu, first ? KernelEntry::Kind::Exception : KernelEntry::Kind::Interrupt, event, from);
 }
 
 void take(Cpu& cpu, const Event& event, std::optional<Vector> exception) {
@@ -308,6 +320,7 @@ void take(Cpu& cpu, const Event& event, std::optional<Vector> exception) {
 
 void deliver_fault(Cpu& cpu) {
   CpuState& state = cpu.state();
+  cpu.count_fault();
   const Fault fault = cpu.fault();
   if (fault.vector == Vector::PageFault) note_page_fault(cpu, fault);
   if (fault.vector == Vector::Debug) state.dr[7] &= ~u64{1u << 13};  // GD is cleared on entry
@@ -378,20 +391,21 @@ Event software_event(u8 vector, SoftInterrupt kind, u64 return_rip) {
 
 bool interrupt_directly(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 return_rip) {
   const CpuState& state = cpu.state();
-  if (log::enabled(log::Channel::Interrupts)) return false;
+  if (log::enabled(log::Channel::Interrupts) || cpu.entry_watch() != nullptr) return false;
   if (kind == SoftInterrupt::IntN && state.mode.v86) {
     if ((state.cr4 & kCr4Vme) != 0 || (state.system_flags & kIOPL) != kIOPL) return false;
   }
   return deliver_directly(cpu, software_event(vector, kind, return_rip));
 }
 
-bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 return_rip) {
+namespace {
+
+bool carry_out_software_interrupt(Cpu& cpu, const Event& event, SoftInterrupt kind) {
   CpuState& state = cpu.state();
-  const Event event = software_event(vector, kind, return_rip);
   if (kind == SoftInterrupt::IntN && state.mode.v86) {
     bool redirected = false;
     if ((state.cr4 & kCr4Vme) != 0) {
-      if (!redirection_bit(cpu, vector, redirected)) return false;
+      if (!redirection_bit(cpu, event.vector, redirected)) return false;
       if (redirected) return deliver_redirected(cpu, event);
     }
     if ((state.system_flags & kIOPL) != kIOPL) {
@@ -400,6 +414,19 @@ bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 ret
     }
   }
   return deliver(cpu, event);
+}
+
+}  // namespace
+
+bool deliver_software_interrupt(Cpu& cpu, u8 vector, SoftInterrupt kind, u64 return_rip) {
+  const Event event = software_event(vector, kind, return_rip);
+  const KernelEntry::From from = cpu.origin();
+  if (!carry_out_software_interrupt(cpu, event, kind)) return false;
+  if (cpu.entry_watch() != nullptr) [[unlikely]] {
+    const bool call = kind == SoftInterrupt::IntN;
+    tell_entry(cpu, call ? KernelEntry::Kind::Software : KernelEntry::Kind::Exception, event, from);
+  }
+  return true;
 }
 
 // --- The instructions ---

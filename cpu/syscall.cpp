@@ -38,6 +38,7 @@ u32 selector_of(u64 star, unsigned shift) { return static_cast<u32>(star >> shif
 Flow syscall(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (!available(cpu)) return cpu.raise(Vector::InvalidOpcode);
+  const KernelEntry::From from = cpu.origin();
   const bool was64 = state.mode.code64;
   const u64 next = next_rip(state, insn);
   const u32 flags = cpu.eflags();
@@ -56,6 +57,8 @@ Flow syscall(Cpu& cpu, const Insn& insn) {
     state.set_gpr32(kEcx, static_cast<u32>(next));
     cpu.set_eflags(flags & ~(kVM | kIF | kRF));
   }
+  if (cpu.entry_watch() != nullptr) [[unlikely]]
+    cpu.entry_watch()->entered(cpu, {.kind = KernelEntry::Kind::SystemCall, .return_rip = next, .from = from});
   return done(cpu);
 }
 
@@ -75,6 +78,8 @@ Flow sysret(Cpu& cpu, const Insn& insn) {
   cpu.update_mode();
   constexpr u32 kFromR11 = 0x3C7FD7;  // all but RF, VM and what is reserved
   cpu.set_eflags(from64 ? saved & kFromR11 : cpu.eflags() | kIF);
+  if (cpu.entry_watch() != nullptr) [[unlikely]]
+    cpu.entry_watch()->returned(cpu, 0);
   return done(cpu);
 }
 

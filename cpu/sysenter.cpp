@@ -1,5 +1,6 @@
 // SYSENTER, SYSEXIT (SDM 3A 5.8.7).
 #include "cpu/access.h"
+#include "cpu/effective_address.h"
 #include "cpu/long_mode.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
@@ -16,18 +17,22 @@ bool available(const Cpu& cpu) { return !cpu.state().mode.long_mode || cpu.vendo
 
 }  // namespace
 
-Flow sysenter(Cpu& cpu, const Insn&) {
+Flow sysenter(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if (!available(cpu)) return cpu.raise(Vector::InvalidOpcode);
   const u32 cs = static_cast<u32>(state.sysenter_cs) & 0xFFFC;
   if (!state.mode.protected_mode || cs == 0) return cpu.raise(Vector::GeneralProtection, 0);
   const bool long_mode = state.mode.long_mode;
+  const KernelEntry::From from = cpu.origin();
+  const u64 next = next_rip(state, insn);
   cpu.set_eflags(cpu.eflags() & ~(kVM | kIF | kRF));
   set_flat_segment(cpu, kCs, cs, long_mode ? kLongCode0 : kCode0);
   set_flat_segment(cpu, kSs, cs + 8, kData0);
   cpu.update_mode();
   state.gpr[kEsp] = long_mode ? state.sysenter_esp : static_cast<u32>(state.sysenter_esp);
   state.rip = long_mode ? state.sysenter_eip : static_cast<u32>(state.sysenter_eip);
+  if (cpu.entry_watch() != nullptr) [[unlikely]]
+    cpu.entry_watch()->entered(cpu, {.kind = KernelEntry::Kind::SystemEnter, .return_rip = next, .from = from});
   return Flow::StopAt;
 }
 
@@ -45,6 +50,8 @@ Flow sysexit(Cpu& cpu, const Insn& insn) {
   cpu.update_mode();
   state.gpr[kEsp] = rsp;
   state.rip = rip;
+  if (cpu.entry_watch() != nullptr) [[unlikely]]
+    cpu.entry_watch()->returned(cpu, 0);
   return Flow::StopAt;
 }
 

@@ -24,10 +24,10 @@ bool display_exists() {
 
 }  // namespace
 
-Display::Display(Machine& machine) : machine_(machine), host_(machine) {}
+Display::Display(Machine& machine, ScreenFeed& feed) : machine_(machine), host_(machine, feed) {}
 Display::~Display() = default;
 
-Result<std::unique_ptr<Display>> Display::open(const Options& options, Machine& machine) {
+Result<std::unique_ptr<Display>> Display::open(const Options& options, Machine& machine, ScreenFeed& feed) {
   const bool asked = options.display == "sdl" && !options.nographic;
   if (options.nographic || options.display == "none") return std::unique_ptr<Display>();
   if (!asked && !display_exists()) {
@@ -43,7 +43,7 @@ Result<std::unique_ptr<Display>> Display::open(const Options& options, Machine& 
                              what, entry.message())};
   }
   auto* const open_window = reinterpret_cast<OpenWindow*>(entry.value());
-  std::unique_ptr<Display> display(new Display(machine));
+  std::unique_ptr<Display> display(new Display(machine, feed));
   std::string error;
   display->window_.reset(
       open_window(display->host_, WindowOptions{options.full_screen, machine.board().game_port() != nullptr}, error));

@@ -16,8 +16,12 @@ struct Row {
 };
 
 Row row_of(HostLibrary library) {
-  return library == HostLibrary::Sdl ? Row{"relic86-sdl.so", "libsdl2-2.0-0"}
-                                     : Row{"relic86-midi.so", "libfluidsynth3"};
+  switch (library) {
+    case HostLibrary::Sdl: return {"relic86-sdl.so", "libsdl2-2.0-0"};
+    case HostLibrary::Midi: return {"relic86-midi.so", "libfluidsynth3"};
+    case HostLibrary::Vnc: break;
+  }
+  return {"relic86-vnc.so", "libvncserver1"};
 }
 
 }  // namespace

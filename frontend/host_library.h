@@ -12,6 +12,7 @@ namespace relic86 {
 enum class HostLibrary {
   Sdl,   // relic86-sdl.so: a window, the host's sound
   Midi,  // relic86-midi.so: FluidSynth
+  Vnc,   // relic86-vnc.so: libvncserver
 };
 
 // Where it may lie: next to the program (as built), or where an installation puts it.

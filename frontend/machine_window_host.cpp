@@ -7,25 +7,21 @@
 
 namespace relic86 {
 
-MachineWindowHost::MachineWindowHost(Machine& machine) : machine_(machine) {
+MachineWindowHost::MachineWindowHost(Machine& machine, ScreenFeed& feed) : machine_(machine), feed_(feed) {
   summary_.name = machine.options().name;
-  machine.on_frame([this] { publish_frame(); });
+  feed_.add(this);
   publish_summary();
   publish_view();  // a file may be dropped before anybody has asked for one
 }
 
-MachineWindowHost::~MachineWindowHost() { machine_.on_frame({}); }
+MachineWindowHost::~MachineWindowHost() { feed_.remove(this); }
 
 void MachineWindowHost::set_ended() {
   ended_ = true;
   if (news_) news_();
 }
 
-void MachineWindowHost::publish_frame() {
-  Picture& picture = machine_.picture();
-  const Frame& frame = picture.update(machine_.board());
-  const RowRange rows = picture.take_changed();
-  if (rows.empty()) return;
+void MachineWindowHost::screen_changed(const Frame& frame, RowRange rows) {
   frames_.publish(frame, rows);
   if (news_) news_();
 }
@@ -68,7 +64,7 @@ void MachineWindowHost::refresh() {
   machine_.post([this] {
     refreshing_ = false;
     publish_summary();
-    if (machine_.paused()) publish_frame();
+    if (machine_.paused()) feed_.update();
   });
 }
 
@@ -114,7 +110,7 @@ void MachineWindowHost::command(MenuCommand command) {
     tell(carry_out(machine_, command));
     publish_summary();
     publish_view();
-    if (machine_.paused()) publish_frame();
+    if (machine_.paused()) feed_.update();
   });
 }
 

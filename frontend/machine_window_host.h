@@ -6,13 +6,14 @@
 
 #include "display/window_host.h"
 #include "frontend/machine_view_maker.h"
+#include "frontend/screen_feed.h"
 #include "machine/machine.h"
 
 namespace relic86 {
 
-class MachineWindowHost final : public WindowHost {
+class MachineWindowHost final : public WindowHost, private ScreenFeed::Viewer {
  public:
-  explicit MachineWindowHost(Machine& machine);
+  MachineWindowHost(Machine& machine, ScreenFeed& feed);
   ~MachineWindowHost();
   MachineWindowHost(const MachineWindowHost&) = delete;
   MachineWindowHost& operator=(const MachineWindowHost&) = delete;
@@ -39,7 +40,7 @@ class MachineWindowHost final : public WindowHost {
   void quit() override;
 
  private:
-  void publish_frame();    // machine's thread
+  void screen_changed(const Frame& frame, RowRange rows) override;
   void publish_summary();  // machine's thread
   void publish_view();     // machine's thread
   void tell(std::string notice);
@@ -47,6 +48,7 @@ class MachineWindowHost final : public WindowHost {
   void enter(const GuestInput& input);  // machine's thread
 
   Machine& machine_;
+  ScreenFeed& feed_;
   FrameExchange frames_;
   std::function<void()> news_;
   std::atomic<bool> ended_ = false;

@@ -22,6 +22,8 @@
 #include "frontend/named_machines.h"
 #include "frontend/pid_file.h"
 #include "frontend/sandbox.h"
+#include "frontend/screen_feed.h"
+#include "frontend/vnc_server.h"
 #include "insight/insight.h"
 #include "machine/board_options.h"
 #include "machine/machine.h"
@@ -189,13 +191,16 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   auto insight = Insight::create(*machine.value());
   if (!insight) return fail(insight.message());
   advise_when_nothing_starts(options);
+  ScreenFeed screen(*machine.value());
+  auto vnc = VncServer::open(*machine.value(), screen, poller);
+  if (!vnc) return fail(vnc.message());
   HostMemoryGuard host_memory(options.ram_bytes);
   if (auto entered = enter_sandbox(options); !entered) return fail(entered.message());
   EndSignals signals(*machine.value(), [&] {
     consoles.value()->restore_terminal();
     pid_file.value().remove();
   });
-  auto display = Display::open(options, *machine.value());
+  auto display = Display::open(options, *machine.value(), screen);
   if (!display) return fail(display.message());
   if (auto connected = connect_host_audio(*machine.value()); !connected) return fail(connected.message());
   background.ready();

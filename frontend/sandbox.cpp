@@ -61,8 +61,8 @@ FileAccess files_of(const Options& options) {
     if (!file.empty()) files.writable.push_back(folder_of(file));
   };
   for (const DriveOption& drive : options.drives) folder(drive.file);
-  for (const std::string& file :
-       {options.log_file, options.pid_file, options.screenshot, options.insight.profile, options.insight.coverage})
+  for (const std::string& file : {options.log_file, options.pid_file, options.screenshot, options.insight.profile,
+                                  options.insight.coverage, options.insight.trace.file})
     folder(file);
   if (!options.state_dir.empty()) files.writable.push_back(options.state_dir);
   for (const auto& devices : {options.serials, options.parallels, options.gdb}) {
@@ -71,6 +71,7 @@ FileAccess files_of(const Options& options) {
   for (const CharDeviceOption& device : options.char_devices) folder(path_in(device.spec)), folder(device.log_file);
   for (const MonitorOption& monitor : options.monitors) folder(path_in(monitor.device));
   folder(path_in(options.debugcon));
+  if (options.vnc) folder(options.vnc->path);
   for (const ObjectOption& object : options.objects) {
     if (object.type == "filter-dump") folder(property_value(object.properties, "file"));
   }

@@ -50,6 +50,11 @@ Result<std::unique_ptr<Insight>> Insight::create(Machine& machine) {
     insight->symbols_.push_back(std::move(table).value());
     insight->lines_.push_back(std::move(lines).value());
   }
+  if (!options.trace.file.empty()) {
+    auto trace = ChromeTrace::create(options.trace.file, options.trace.most);
+    if (!trace) return Error{fmt::format("--trace {}: {}", options.trace.file, trace.message())};
+    insight->trace_ = std::move(trace).value();
+  }
   insight->watch();
   return insight;
 }
@@ -64,6 +69,7 @@ void Insight::watch() {
   if (!options.profile.empty())
     machine_.on_sample(static_cast<GuestTime>(options.profile_interval),
                        [this](u64 intervals) { profiler_.sample(intervals); });
+  if (trace_ != nullptr) kernel_ = std::make_unique<KernelTrace>(machine_, *trace_, symbols_);
   if (options.coverage.empty()) return;
   Processors& processors = machine_.processors();
   for (unsigned i = 0; i < processors.count(); i++)
@@ -78,6 +84,11 @@ Result<> Insight::write() {
   const InsightOptions& options = machine_.options().insight;
   if (!options.profile.empty()) {
     if (auto written = write_file("--profile", options.profile, profiler_.folded(symbols_)); !written) return written;
+  }
+  if (kernel_ != nullptr) {
+    kernel_->finish();
+    if (auto written = trace_->finish(); !written)
+      return Error{fmt::format("--trace {}: {}", options.trace.file, written.message())};
   }
   if (options.coverage.empty()) return {};
   const bool lcov = options.coverage_format == InsightOptions::CoverageFormat::Lcov;

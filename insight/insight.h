@@ -1,10 +1,12 @@
-// What a run tells of the guest's program, as --profile and --coverage ask for it (docs/insight.md).
+// What a run tells of the guest's program, as --profile, --coverage and --trace ask for it (docs/insight.md).
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "insight/chrome_trace.h"
 #include "insight/code_coverage.h"
+#include "insight/kernel_trace.h"
 #include "insight/profiler.h"
 
 namespace relic86 {
@@ -31,6 +33,8 @@ class Insight {
   Profiler profiler_;
   CodeCoverage coverage_;
   bool full_ = false;  // coverage_ takes no more
+  std::unique_ptr<ChromeTrace> trace_;
+  std::unique_ptr<KernelTrace> kernel_;  // which writes into it
 };
 
 }  // namespace relic86

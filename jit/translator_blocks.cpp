@@ -171,7 +171,7 @@ void Translator::record_instruction(BlockIr& ir, const Insn& insn, u32 offset, b
   made.end = offset + insn.length;
   made.cold = cold || (!options_.strings && of_strings(insn)) || (!options_.segments && changes_segments(insn)) ||
               (!options_.system && concerns_system(insn)) || (!options_.compound && is_compound(insn)) ||
-              (!bits && manipulates_bits(insn));
+              (!bits && manipulates_bits(insn)) || (cpu_.entry_watch() != nullptr && is_watched_entry(insn));
   record(made, mode, cpu_.vendor(), cpu_.host_units());
 }
 

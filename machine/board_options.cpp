@@ -21,6 +21,7 @@
 #include "machine/sound_options.h"
 #include "machine/usb_options.h"
 #include "machine/virtio_options.h"
+#include "options/backing_node.h"
 #include "options/drive_option.h"
 #include "options/foreign_devices.h"
 #include "options/network_option.h"
@@ -161,45 +162,57 @@ Result<> add_test_device(const DeviceOption&, BoardConfig& config) {
 // Devices that only test harnesses ask for and whose absence they tolerate.
 Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
 
+// The headings of QEMU's -device help, which programs look for.
+enum class Category { Controller, Usb, Storage, Network, Input, Display, Sound, Misc };
+constexpr std::array kCategoryNames = std::to_array<std::string_view>(
+    {"Controller/Bridge/Hub", "USB", "Storage", "Network", "Input", "Display", "Sound", "Misc"});
+
 struct DeviceRow {
+  Category category;
   std::string_view name;
   std::string_view bus;
   std::string_view help;
   Result<> (*add)(const DeviceOption&, BoardConfig&);  // null: the command line's parser has carried it out
 };
 constexpr DeviceRow kDevices[] = {
-    {"ide-hd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk", nullptr},
-    {"ide-cd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive", nullptr},
-    {"virtio-blk-pci", "PCI", "drive=ID,addr=SLOT,bootindex=N,serial=S: a virtio disk, legacy and modern", nullptr},
-    {"virtio-rng-pci", "PCI", "rng=ID,max-bytes=N,period=MS: random numbers for the guest", nullptr},
-    {"virtio-balloon-pci", "PCI", "deflate-on-oom=on: memory that the guest gives back", nullptr},
-    {"virtio-serial-pci", "PCI", "id=ID: a bus for the two that follow", nullptr},
-    {"virtconsole", "virtio-serial-bus", "chardev=ID,bus=ID.0,nr=N: a terminal of the guest", nullptr},
-    {"virtserialport", "virtio-serial-bus", "chardev=ID,name=NAME,bus=ID.0,nr=N: a named stream", nullptr},
-    {"floppy", "floppy-bus", "drive=ID,unit=0|1,bootindex=N: a floppy drive", nullptr},
-    {"VGA", "PCI", "the display adapter of -vga std", nullptr},
-    {"cirrus-vga", "PCI", "a Cirrus Logic GD5446, the display adapter of -vga cirrus", nullptr},
-    {"isa-serial", "ISA", "chardev=ID,index=0..3: a serial port", nullptr},
-    {"isa-parallel", "ISA", "chardev=ID,index=0..2: a parallel port", nullptr},
-    {"isa-debugcon", "ISA", "chardev=ID,iobase=PORT: bytes written to the port go to the character device", nullptr},
-    {"isa-debug-exit", "ISA", "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1",
-     add_debug_exit},
-    {"sb16", "ISA", "iobase=PORT,irq=N,dma=N,dma16=N,version=V,audiodev=ID: a Sound Blaster 16 with OPL3", add_sb16},
-    {"adlib", "ISA", "audiodev=ID: an AdLib (OPL2)", add_adlib},
-    {"mpu401", "ISA", "iobase=PORT,irq=N,audiodev=ID: a MIDI output (MPU-401 in UART mode); -midi says what plays it",
-     add_mpu401},
-    {"gameport", "ISA", "two joysticks at 201h, which are the host's game controllers; a sb16 has them too",
-     add_game_port},
-    {"AC97", "PCI", "addr=SLOT,audiodev=ID: an Intel 82801AA AC'97 controller", add_ac97},
-    {"ES1370", "PCI", "addr=SLOT,audiodev=ID: an Ensoniq AudioPCI", add_es1370},
-    {"piix3-usb-uhci", "PCI", "the USB controller of -usb", add_usb_controller},
-    {"usb-tablet", "usb-bus", "port=P: a pointer that follows the host's and needs no grab", nullptr},
-    {"usb-mouse", "usb-bus", "port=P: a mouse", nullptr},
-    {"usb-kbd", "usb-bus", "port=P: a keyboard", nullptr},
-    {"usb-hub", "usb-bus", "port=P: a hub of eight ports: 1.1 to 1.8 on port 1", nullptr},
-    {"usb-storage", "usb-bus", "drive=ID,port=P,removable=on|off,serial=S,bootindex=N: a disk", nullptr},
-    {"pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests", add_test_device},
-    {"pci-testdev", "PCI", "accepted for test harnesses", accept},
+    {Category::Storage, "ide-hd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk", nullptr},
+    {Category::Storage, "ide-cd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive", nullptr},
+    {Category::Storage, "virtio-blk-pci", "PCI",
+     "drive=ID,addr=SLOT,bootindex=N,serial=S: a virtio disk, legacy and modern", nullptr},
+    {Category::Misc, "virtio-rng-pci", "PCI", "rng=ID,max-bytes=N,period=MS: random numbers for the guest", nullptr},
+    {Category::Misc, "virtio-balloon-pci", "PCI", "deflate-on-oom=on: memory that the guest gives back", nullptr},
+    {Category::Input, "virtio-serial-pci", "PCI", "id=ID: a bus for the two that follow", nullptr},
+    {Category::Input, "virtconsole", "virtio-serial-bus", "chardev=ID,bus=ID.0,nr=N: a terminal of the guest", nullptr},
+    {Category::Input, "virtserialport", "virtio-serial-bus", "chardev=ID,name=NAME,bus=ID.0,nr=N: a named stream",
+     nullptr},
+    {Category::Storage, "floppy", "floppy-bus", "drive=ID,unit=0|1,bootindex=N: a floppy drive", nullptr},
+    {Category::Display, "VGA", "PCI", "the display adapter of -vga std", nullptr},
+    {Category::Display, "cirrus-vga", "PCI", "a Cirrus Logic GD5446, the display adapter of -vga cirrus", nullptr},
+    {Category::Input, "isa-serial", "ISA", "chardev=ID,index=0..3: a serial port", nullptr},
+    {Category::Input, "isa-parallel", "ISA", "chardev=ID,index=0..2: a parallel port", nullptr},
+    {Category::Misc, "isa-debugcon", "ISA",
+     "chardev=ID,iobase=PORT: bytes written to the port go to the character device", nullptr},
+    {Category::Misc, "isa-debug-exit", "ISA",
+     "iobase=PORT,iosize=N: a write of V ends the emulator with exit code (V << 1) | 1", add_debug_exit},
+    {Category::Sound, "sb16", "ISA",
+     "iobase=PORT,irq=N,dma=N,dma16=N,version=V,audiodev=ID: a Sound Blaster 16 with OPL3", add_sb16},
+    {Category::Sound, "adlib", "ISA", "audiodev=ID: an AdLib (OPL2)", add_adlib},
+    {Category::Sound, "mpu401", "ISA",
+     "iobase=PORT,irq=N,audiodev=ID: a MIDI output (MPU-401 in UART mode); -midi says what plays it", add_mpu401},
+    {Category::Input, "gameport", "ISA",
+     "two joysticks at 201h, which are the host's game controllers; a sb16 has them too", add_game_port},
+    {Category::Sound, "AC97", "PCI", "addr=SLOT,audiodev=ID: an Intel 82801AA AC'97 controller", add_ac97},
+    {Category::Sound, "ES1370", "PCI", "addr=SLOT,audiodev=ID: an Ensoniq AudioPCI", add_es1370},
+    {Category::Usb, "piix3-usb-uhci", "PCI", "the USB controller of -usb", add_usb_controller},
+    {Category::Input, "usb-tablet", "usb-bus", "port=P: a pointer that follows the host's and needs no grab", nullptr},
+    {Category::Input, "usb-mouse", "usb-bus", "port=P: a mouse", nullptr},
+    {Category::Input, "usb-kbd", "usb-bus", "port=P: a keyboard", nullptr},
+    {Category::Controller, "usb-hub", "usb-bus", "port=P: a hub of eight ports: 1.1 to 1.8 on port 1", nullptr},
+    {Category::Storage, "usb-storage", "usb-bus", "drive=ID,port=P,removable=on|off,serial=S,bootindex=N: a disk",
+     nullptr},
+    {Category::Misc, "pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests",
+     add_test_device},
+    {Category::Misc, "pci-testdev", "PCI", "accepted for test harnesses", accept},
 };
 
 Error unknown_device(std::string_view name) {
@@ -378,7 +391,8 @@ ImageSource image_source(const std::vector<BlockNode>& nodes, const std::string&
   const BlockNode* const found = find_block_node(nodes, node);
   if (found == nullptr) return source;
   source = {.file = found->file, .format = image_format(found->driver).value_or(ImageFormat::Raw)};
-  if (found->backing.empty()) return source;
+  if (found->backing == kNoBacking) source.below = ImageSource::Below::Nothing;
+  if (found->backing.empty() || found->backing == kNoBacking) return source;
   source.below = ImageSource::Below::Given;
   source.given = std::make_shared<const ImageSource>(image_source(nodes, found->backing, "", ""));
   return source;
@@ -477,12 +491,19 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
 }
 
 std::string device_help_text() {
-  std::string text = "Devices:\n";
-  for (const NicModel& model : nic_models())
-    text += fmt::format("name \"{}\", bus {}, desc \"netdev=ID,mac=A,addr=SLOT: {}\"\n", model.name,
-                        model.pci ? "PCI" : "ISA", model.help);
-  for (const DeviceRow& row : kDevices)
-    text += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", row.name, row.bus, row.help);
+  std::string text;
+  for (std::size_t i = 0; i < kCategoryNames.size(); i++) {
+    const auto category = static_cast<Category>(i);
+    text += fmt::format("{}{} devices:\n", i == 0 ? "" : "\n", kCategoryNames[i]);
+    for (const DeviceRow& row : kDevices) {
+      if (row.category == category)
+        text += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", row.name, row.bus, row.help);
+    }
+    if (category != Category::Network) continue;
+    for (const NicModel& model : nic_models())
+      text += fmt::format("name \"{}\", bus {}, desc \"netdev=ID,mac=A,addr=SLOT: {}\"\n", model.name,
+                          model.pci ? "PCI" : "ISA", model.help);
+  }
   return text;
 }
 

@@ -41,6 +41,15 @@ bool read_guest(Machine& machine, bool physical, u64 address, std::span<u8> into
   });
 }
 
+bool read_guest_ram(Machine& machine, u64 address, std::span<u8> into) {
+  bool backed = true;
+  const bool mapped = each_page(machine, false, address, into.size(), [&](PhysAddr where, u64 done, u64 chunk) {
+    backed = backed && machine.bus().page(where).read.kind == PageTarget::Kind::Backing;
+    if (backed) machine.bus().read_block(where, into.subspan(done, chunk));
+  });
+  return mapped && backed;
+}
+
 bool write_guest(Machine& machine, bool physical, u64 address, std::span<const u8> from) {
   return each_page(machine, physical, address, from.size(), [&](PhysAddr where, u64 done, u64 chunk) {
     PhysicalBus& bus = machine.bus();

@@ -12,6 +12,7 @@
 
 #include "machine/machine.h"
 #include "machine/machine_identity.h"
+#include "machine/migration.h"
 #include "net/host_socket.h"
 
 namespace relic86 {
@@ -36,6 +37,7 @@ Result<> IncomingMigration::listen(const std::string& uri, const NamedDescriptor
   auto channel = open_incoming(uri, named, listens);
   if (!channel) return channel.error();
   channel_ = std::move(channel).value();
+  machine_.migration().note_incoming(MigrationStatus::Setup);
   if (listens)
     poller_.watch(channel_.fd(), [this] { accept(); });
   else
@@ -67,6 +69,8 @@ void IncomingMigration::receive() {
     if (auto complete = reader_.end_of_stream(); !complete) fail(complete.message());
     return;
   }
+  if (machine_.migration().status() == MigrationStatus::Setup)
+    machine_.migration().note_incoming(MigrationStatus::Active);
   if (auto taken = reader_.take(std::span(piece).first(static_cast<std::size_t>(count))); !taken)
     return fail(taken.message());
   if (reader_.finished()) arrive();
@@ -87,6 +91,7 @@ void IncomingMigration::arrive() {
 
 void IncomingMigration::fail(const std::string& trouble) {
   stop();
+  machine_.migration().note_incoming(MigrationStatus::Failed);
   machine_.fail_arrival(trouble);
 }
 

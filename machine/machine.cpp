@@ -16,6 +16,7 @@
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "display/video_recorder.h"
+#include "machine/block_jobs.h"
 #include "machine/board_options.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
@@ -145,6 +146,7 @@ Result<> Machine::build() {
   if (options_.timeout_seconds > 0)
     host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
   migration_ = std::make_unique<Migration>(*this, poller_);
+  block_jobs_ = std::make_unique<BlockJobs>(*this, poller_);
   return options_.incoming.empty() ? Result<>() : await_arrival();
 }
 
@@ -599,6 +601,11 @@ void Machine::serve_medium(const std::shared_ptr<DriveMedium>& medium) {
   medium->serve_with({disk_workers_.get(), wake, host_monotonic_ns});
 }
 
+void Machine::put_node(const std::string& drive, const std::string& node) {
+  drive_nodes_.erase(drive);
+  if (!node.empty()) drive_nodes_[drive] = node;
+}
+
 // No device waits for the host afterwards, so that a state has all that there is of it.
 void Machine::drain_disks() {
   for (const auto& [drive, medium] : media_) medium->drain();
@@ -608,6 +615,8 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
   const auto known = find_drive(given);
   const std::string device = known ? known->name : given;
   const std::string& file = change.file;
+  if (const auto* const job = block_jobs_->of_drive(device); job != nullptr)
+    return Error{fmt::format("drive {} is in use by job '{}'; wait for its end, or cancel it", device, job->plan.id)};
   const ImageSource source = image_source(block_nodes(), change.node, file, change.format);
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');

@@ -34,6 +34,7 @@
 
 namespace relic86 {
 
+class BlockJobs;
 class GuestInputs;
 class IncomingMigration;
 class Migration;
@@ -72,6 +73,8 @@ enum class MachineEvent : u8 {
   BalloonChange,
   DeviceDeleted,
   Migration,
+  Job,
+  DumpCompleted,
   RemoteDisplay
 };
 
@@ -239,6 +242,13 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   // The media in the drives, by drive ("ide0-hd0", "floppy0").
   const DriveMedia& media() const { return media_; }
 
+  // Another block node is in a drive from now on.
+  void put_node(const std::string& drive, const std::string& node);
+  // Copies of disks that go on while the guest runs (docs/disks.md).
+  BlockJobs& block_jobs() { return *block_jobs_; }
+  void tell_job() { announce(MachineEvent::Job); }
+  void tell_dump() { announce(MachineEvent::DumpCompleted); }  // dump-guest-memory with detach
+
   // --- Migration (docs/migration.md) ---
   Migration& migration() { return *migration_; }
   // Null: the machine does not wait for another one.
@@ -399,6 +409,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   i64 host_deadline_ = 0;        // --timeout in host time; 0: none
   GuestTime next_check_ = 0;     // expectations
   GuestTime next_frame_ = 0;
+  std::unique_ptr<BlockJobs> block_jobs_;  // goes first: it uses the media
 };
 
 // The machine's commands look at this processor as long as the guard lives, then at the one that they looked at before.

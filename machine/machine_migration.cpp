@@ -7,6 +7,7 @@
 #include "machine/guest_inputs.h"
 #include "machine/incoming_migration.h"
 #include "machine/machine.h"
+#include "machine/migration.h"
 #include "machine/saved_machine.h"
 
 namespace relic86 {
@@ -46,6 +47,7 @@ void Machine::note_arrived(bool runs) {
   hold_ = Hold::None;
   has_run_ = true;
   incoming_.reset();
+  migration_->note_incoming(MigrationStatus::Completed);
   if (runs) resume();
 }
 

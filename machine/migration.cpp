@@ -10,18 +10,20 @@
 
 #include "base/log.h"
 #include "base/state_archive.h"
+#include "machine/block_jobs.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/machine.h"
 #include "machine/machine_identity.h"
+#include "net/host_socket.h"
 
 namespace relic86 {
 
 namespace {
 constexpr i64 kMillisecond = 1'000'000, kSecond = 1'000'000'000;
-constexpr u64 kBytesAtOnce = 1u << 20;        // of one visit, so that the guest goes on
-constexpr i64 kBandwidthWait = kMillisecond;  // until more may be sent
-constexpr std::size_t kMostWaiting = 1u << 20;
+constexpr u64 kBytesAtOnce = 1u << 20;           // of one visit, so that the guest goes on
+constexpr i64 kBandwidthWait = kMillisecond;     // until more may be sent
+constexpr i64 kCommandWait = 10 * kMillisecond;  // between two looks at whether exec:'s command has ended
 
 const char* const kNames[] = {"none", "setup", "active", "device", "completed", "failed", "cancelled"};
 }  // namespace
@@ -33,6 +35,7 @@ Migration::~Migration() {
 }
 
 bool Migration::under_way() const {
+  if (machine_.incoming() != nullptr) return false;
   return progress_.status == MigrationStatus::Setup || progress_.status == MigrationStatus::Active ||
          progress_.status == MigrationStatus::Device;
 }
@@ -46,6 +49,7 @@ Result<> Migration::start(const std::string& uri, const NamedDescriptor& named) 
   if (under_way()) return Error{"There's a migration process in progress"};
   if (machine_.inputs().repeatable())
     return Error{"a recorded run, or its replay, stays where it is; migrate a machine without -icount rr="};
+  if (auto allowed = machine_.block_jobs().allow_leaving(); !allowed) return allowed;
   for (const auto& [drive, medium] : machine_.media()) {
     if (medium->overlay() != nullptr)
       return Error{
@@ -71,7 +75,7 @@ Result<> Migration::start(const std::string& uri, const NamedDescriptor& named) 
   writer.header();
   writer.identity(machine_identity(machine_));
   poller_.add_source(this);
-  listening_ = true;
+  listening_ = connecting_ = true;
   set_status(MigrationStatus::Active);
   poller_.wake();
   return {};
@@ -86,16 +90,28 @@ bool Migration::limited() const {
 }
 
 void Migration::prepare(std::vector<pollfd>& fds, i64& timeout) {
-  if (!limited()) {
+  if (channel_ && !limited()) {
     fds.push_back({channel_.fd(), POLLOUT, 0});
   } else {
-    timeout = timeout < 0 ? kBandwidthWait : std::min(timeout, kBandwidthWait);
+    const i64 wait = channel_ ? kBandwidthWait : kCommandWait;
+    timeout = timeout < 0 ? wait : std::min(timeout, wait);
   }
 }
 
 void Migration::dispatch(std::span<const pollfd> fds, bool failed) {
-  if (failed || !under_way() || fds.empty() || fds[0].revents == 0) return;
+  if (failed || !under_way()) return;
+  if (!channel_) return complete();
+  if (fds.empty() || fds[0].revents == 0 || !connected()) return;
   pump();
+}
+
+// Descriptors that are no sockets have nothing to wait for.
+bool Migration::connected() {
+  if (!std::exchange(connecting_, false)) return true;
+  const int error = net::connection_error(channel_.fd());
+  if (error == 0) return true;
+  fail(fmt::format("cannot connect ({}); start the other side first", std::strerror(error)));
+  return false;
 }
 
 void Migration::pump() {
@@ -109,7 +125,7 @@ void Migration::pump() {
     if (!write_out()) return;
   }
   // The other side may go on from now on: nothing must come in between.
-  if (under_way() && last_ && out_.empty()) complete();
+  if (under_way() && last_ && out_.empty()) end_of_stream();
 }
 
 bool Migration::write_out() {
@@ -212,10 +228,18 @@ void Migration::produce_rest() {
   if (auto released = machine_.release_disks(); !released) fail(released.message());
 }
 
+void Migration::end_of_stream() {
+  channel_.close();
+  complete();
+}
+
+// Called again until a command has ended.
 void Migration::complete() {
+  const auto closed = channel_.closed();
+  if (!closed) return fail(closed.message());
+  if (!closed.value()) return;
   listening_ = false;
   poller_.remove_source(this);
-  if (auto closed = channel_.close(); !closed) return give_up(MigrationStatus::Failed, closed.message());
   const i64 now = host_monotonic_ns();
   progress_.total_ms = static_cast<u64>((now - began_) / kMillisecond);
   progress_.downtime_ms = static_cast<u64>((now - stopped_at_) / kMillisecond);

@@ -35,6 +35,8 @@ class Migration final : private HostPoller::Source {
   Result<> start(const std::string& uri, const NamedDescriptor& named);
   void cancel();
   bool under_way() const;
+  // What becomes of a machine that comes here (machine/incoming_migration.h) is told in the same way.
+  void note_incoming(MigrationStatus status) { set_status(status); }
 
   struct Progress {
     MigrationStatus status = MigrationStatus::None;
@@ -54,6 +56,7 @@ class Migration final : private HostPoller::Source {
 
   void set_status(MigrationStatus status);
   void pump();
+  bool connected();  // false: not yet, or it failed
   bool write_out();  // false: the channel takes no more now, or it failed
   void produce();
   void end_round();
@@ -64,6 +67,7 @@ class Migration final : private HostPoller::Source {
   bool limited() const;
   Result<> stop_guest();
   void produce_rest();
+  void end_of_stream();
   void complete();
   void fail(std::string trouble);
   void give_up(MigrationStatus status, std::string trouble);
@@ -73,6 +77,7 @@ class Migration final : private HostPoller::Source {
   MigrationParameters parameters_;
   bool tells_events_ = false;
   MigrationChannel channel_;
+  bool connecting_ = false;
   bool listening_ = false;  // to the poller
   Progress progress_;
   std::vector<u8> out_;

@@ -94,28 +94,40 @@ MigrationChannel keep(net::HostSocket socket) {
 
 MigrationChannel& MigrationChannel::operator=(MigrationChannel&& other) noexcept {
   if (this == &other) return *this;
-  (void)close();
+  close();
+  (void)closed();
   fd_ = std::exchange(other.fd_, -1);
   child_ = std::exchange(other.child_, 0);
   return *this;
 }
 
-Result<> MigrationChannel::close() {
+MigrationChannel::~MigrationChannel() {
+  close();
+  (void)closed();
+}
+
+void MigrationChannel::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
-  const pid_t child = std::exchange(child_, 0);
-  if (child == 0) return {};
+}
+
+Result<bool> MigrationChannel::closed() {
+  if (child_ == 0) return true;
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return {};
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  const pid_t ended = ::waitpid(child_, &status, WNOHANG);
+  if (ended == 0 || (ended < 0 && errno == EINTR)) return false;
+  child_ = 0;
+  if (ended < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) return true;
   return Error{"the command that the machine was sent to failed; look at what it says"};
 }
 
 void MigrationChannel::abandon() {
-  if (child_ != 0) ::kill(child_, SIGKILL);
-  (void)close();
+  close();
+  if (child_ == 0) return;
+  ::kill(child_, SIGKILL);
+  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  child_ = 0;
 }
 
 Result<> check_migration_uri(const std::string& uri) {
@@ -136,7 +148,7 @@ Result<MigrationChannel> open_outgoing(const std::string& uri, const NamedDescri
   if (place.kind == "file") return open_file(uri, rest, Direction::Outgoing);
   const auto address = address_of(place);
   if (!address) return address.error();
-  auto socket = net::connect_to(address.value());
+  auto socket = net::begin_connecting(address.value());
   if (!socket) return socket.error();
   return keep(std::move(socket).value());
 }

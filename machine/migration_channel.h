@@ -20,12 +20,15 @@ class MigrationChannel {
   MigrationChannel(MigrationChannel&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), child_(std::exchange(other.child_, 0)) {}
   MigrationChannel& operator=(MigrationChannel&& other) noexcept;
-  ~MigrationChannel() { (void)close(); }
+  // Does not wait for a command that is still at work.
+  ~MigrationChannel();
 
   explicit operator bool() const { return fd_ >= 0; }
   int fd() const { return fd_; }
-  // Waits for the command of exec:, which gets the end of its input; an error if it failed.
-  Result<> close();
+  // Nothing more is sent or received. A command of exec: gets the end of its input, and may take its time.
+  void close();
+  // Whether nothing is waited for any more; an error if the command failed. After close().
+  Result<bool> closed();
   // The machine does not go there after all: the command is ended.
   void abandon();
 
@@ -37,6 +40,7 @@ class MigrationChannel {
 // What "fd:NAME" means; -1: there is no such name, and it may be a number.
 using NamedDescriptor = std::function<int(const std::string& name)>;
 
+// A socket may still be on its way to the other side when this returns (net::begin_connecting).
 Result<MigrationChannel> open_outgoing(const std::string& uri, const NamedDescriptor& named);
 // listens: the channel is a socket to which the other side connects first.
 Result<MigrationChannel> open_incoming(const std::string& uri, const NamedDescriptor& named, bool& listens);

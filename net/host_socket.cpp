@@ -110,6 +110,23 @@ Result<HostSocket> listen_at(const SocketAddress& address) {
   return made;
 }
 
+Result<HostSocket> begin_connecting(const SocketAddress& address) {
+  auto made = new_socket(address.family(), SOCK_STREAM);
+  if (!made) return made;
+  prepare_descriptor(made.value().fd());
+  if (address.family() == AF_INET) set_option(made.value(), IPPROTO_TCP, TCP_NODELAY, 1);
+  if (::connect(made.value().fd(), &address.any, address.length) != 0 && errno != EINPROGRESS)
+    return Error{
+        fmt::format("cannot connect to {}: {}; start the other side first", address.text(), std::strerror(errno))};
+  return made;
+}
+
+int connection_error(int fd) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : 0;
+}
+
 Result<HostSocket> connect_to(const SocketAddress& address) {
   auto made = new_socket(address.family(), SOCK_STREAM);
   if (!made) return made;

@@ -55,6 +55,10 @@ Result<HostSocket> inherited_socket(const std::string& number, int type);
 
 Result<HostSocket> listen_at(const SocketAddress& address);
 Result<HostSocket> connect_to(const SocketAddress& address);
+// Begins to; when the socket can be written to, or fails, connection_error() tells what became of it.
+Result<HostSocket> begin_connecting(const SocketAddress& address);
+// An errno; 0: none.
+int connection_error(int fd);
 // A datagram socket with this address of its own; null: any.
 Result<HostSocket> datagram_socket(int family, const SocketAddress* own);
 // One that hears a multicast group. interface: an address of the host, null: the default one.

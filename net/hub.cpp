@@ -12,12 +12,15 @@ class Hub::Port final : public Endpoint {
   ~Port() override { std::erase(hub_.ports_, this); }
   std::string describe() const override { return fmt::format("hubid={}", hub_.number_); }
   void take(Frame frame) override {
-    if (hub_.forwarding_) return;  // it came back round a ring of hubs
+    // While a frame goes out at this port, its peer answers, as the user network does to ARP and DHCP at once. What
+    // comes in at another port meanwhile is the same frame that came back round a ring of hubs.
+    if (hub_.forwarding_ && !sending_) return;
+    const bool answer = hub_.forwarding_;
     hub_.forwarding_ = true;
     for (Endpoint* port : hub_.ports_) {
-      if (port != this) port->send(frame);
+      if (port != this) static_cast<Port*>(port)->send_on(frame);
     }
-    hub_.forwarding_ = false;
+    hub_.forwarding_ = answer;
   }
   // Whoever can wait does so for the slowest.
   bool can_take() const override {
@@ -30,7 +33,15 @@ class Hub::Port final : public Endpoint {
   }
 
  private:
+  void send_on(Frame frame) {
+    const bool before = sending_;
+    sending_ = true;
+    send(frame);
+    sending_ = before;
+  }
+
   Hub& hub_;
+  bool sending_ = false;
 };
 
 std::unique_ptr<Endpoint> Hub::make_port(std::string id) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/nearest.h"
+#include "options/backing_node.h"
 #include "options/json_properties.h"
 #include "options/options.h"
 
@@ -69,6 +70,8 @@ Result<> make_node(const std::vector<BlockNode>& others, std::vector<BlockNode>&
       const auto on = parse_switch(word);
       if (!on) return Error{fmt::format("{},{}={}: {}", node.driver, key, word, on.message())};
       if (key == "read-only") node.read_only = on.value();
+    } else if (key == "backing" && word.empty()) {
+      node.backing = kNoBacking;
     } else if (key == "backing") {
       if (find_block_node(others, word) == nullptr)
         return Error{

@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "options/option_text.h"
 #include "options/options.h"
+#include "options/vnc_option.h"
 
 namespace relic86 {
 
@@ -21,10 +22,8 @@ struct Missing {
   Text mend;
 };
 
-constexpr Text kNoVnc = "there is no VNC server; -display sdl shows a window, -display none none";
 constexpr Text kNoSpice = "there is no SPICE server; -display sdl shows a window";
 constexpr Missing kMissingDisplays[] = {
-    {"vnc", kNoVnc},
     {"spice-app", kNoSpice},
     {"curses", "there is no curses display; -nographic shows the serial port, the monitor's 'screentext' the screen"},
     {"cocoa", "there is no Cocoa display; -display sdl shows a window"},
@@ -58,17 +57,20 @@ Error unknown(Text option, Text word, Text kind, std::vector<Text> known, std::s
 }  // namespace
 
 Result<> set_display(Options& options, std::string_view value) {
+  constexpr Text kVnc = "vnc=";
+  if (value.starts_with(kVnc)) return set_vnc_display(options, value.substr(kVnc.size()));
   const Properties words = parse_properties(value);
   std::string type = words.front().first;
   if (type == "type") type = words.front().second;
   if (asks_for_help(type)) {
-    options.print_and_exit = "Available display backend types:\nnone\nsdl (aliases gtk and default)\n";
+    options.print_and_exit = "Available display backend types:\nnone\nsdl (aliases gtk and default)\nvnc=DISPLAY\n";
     return {};
   }
+  if (type == "vnc") return Error{fmt::format("-display {}: names no display; write vnc=:1", value)};
   if (const Missing* row = find(kMissingDisplays, type); row != nullptr)
     return Error{fmt::format("-display {}: {}", value, row->mend)};
   if (type != "sdl" && type != "none" && type != "gtk" && type != "default")
-    return unknown("-display", type, "display", {"sdl", "none", "gtk", "default"}, kMissingDisplays);
+    return unknown("-display", type, "display", {"sdl", "none", "gtk", "default", "vnc"}, kMissingDisplays);
   const auto known = split_words(kWindowProperties, ' ');
   for (std::size_t i = 1; i < words.size(); i++) {
     const auto& [key, word] = words[i];
@@ -120,11 +122,6 @@ Result<> set_keyboard(Options& options, std::string_view value) {
   const std::vector<Text> words(names.begin(), names.end());
   return Error{fmt::format("-k {}: unknown keyboard layout; the nearest is {}; '-k help' lists all", value,
                            nearest_word(value, words))};
-}
-
-Result<> set_vnc(Options&, std::string_view value) {
-  if (value == "none") return {};
-  return Error{fmt::format("-vnc {}: {}", value, kNoVnc)};
 }
 
 }  // namespace relic86

@@ -15,7 +15,5 @@ Result<> set_display(Options& options, std::string_view value);
 Result<> set_vga(Options& options, std::string_view value);
 // -k LAYOUT
 Result<> set_keyboard(Options& options, std::string_view value);
-// -vnc DISPLAY
-Result<> set_vnc(Options& options, std::string_view value);
 
 }  // namespace relic86

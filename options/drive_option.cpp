@@ -322,19 +322,14 @@ Result<> add_drive_option(Options& options, std::string_view value) {
   if (!drive.id.empty() &&
       std::any_of(options.drives.begin(), options.drives.end(), [&](const DriveOption& d) { return d.id == drive.id; }))
     return Error{fmt::format("-drive id={}: another drive has this id; give each its own", drive.id)};
-  if (drive.interface == Interface::None) {
-    if (place.index || place.bus || place.unit)
-      return Error{"-drive if=none: index, bus and unit belong to the -device that uses the drive"};
+  if (drive.interface == Interface::None) {  // the -device says the place; index=, bus= and unit= change nothing
     options.drives.push_back(drive);
     return {};
   }
-  // As QEMU: the first free place, a CD-ROM from the second channel on.
-  if (!place.index && (place.bus || place.unit)) place.index = place.bus.value_or(0) * 2 + place.unit.value_or(0);
-  if (!place.index) {
-    const bool cdrom = drive.media == Media::Cdrom && drive.interface == Interface::Ide;
-    place.index = free_drive_place(options, drive.interface, cdrom ? 2 : 0);
-  }
   const unsigned most = place_count(drive.interface);
+  const u64 first = place.bus.value_or(0) * 2;
+  if (!place.index && place.unit) place.index = first + *place.unit;
+  if (!place.index) place.index = free_drive_place(options, drive.interface, static_cast<unsigned>(first));
   if (*place.index >= most)
     return Error{fmt::format("-drive: index {} is out of range; there are {} places of this kind", *place.index, most)};
   drive.index = static_cast<unsigned>(*place.index);

@@ -42,7 +42,6 @@ constexpr ForeignOption kForeign[] = {
     {"show-cursor", false, Accept, ""},
     {"g", true, Accept, ""},  // a hint to old display adapters
     {"dfilter", true, Warn, "the log is not filtered by address; -d in_asm,exec log every one"},
-    {"trace", true, Warn, "there are no trace events; -d LIST -D FILE logs"},
     {"no-acpi", false, Warn, "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
     {"smbios", true, Warn, "the firmware makes the SMBIOS tables itself; they stay as they are"},
     {"acpitable", true, Refuse, "the firmware makes the ACPI tables itself; leave the option out"},
@@ -62,8 +61,8 @@ constexpr ForeignOption kForeign[] = {
     {"readconfig", true, Refuse, "configuration files are not read; put the options on the command line"},
     {"writeconfig", true, Refuse, "configuration files are not written; put the options on the command line"},
     {"dtb", true, Refuse, "PCs have no device tree; leave the option out"},
-    {"virtfs", true, Refuse, "there is no virtio; put the files into a disk image"},
-    {"fsdev", true, Refuse, "there is no virtio; put the files into a disk image"},
+    {"virtfs", true, Refuse, "there is no 9P device; -drive file=fat:FOLDER shows a folder of the host as a disk"},
+    {"fsdev", true, Refuse, "there is no 9P device; -drive file=fat:FOLDER shows a folder of the host as a disk"},
     {"semihosting", false, Refuse, "x86 has no semihosting; -device isa-debug-exit sets the exit code"},
     {"runas", true, Refuse, "the program does not change its user; start it with sudo -u USER"},
     {"chroot", true, Refuse, "the program does not change its root folder; start it with chroot DIR"},

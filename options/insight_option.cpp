@@ -68,6 +68,39 @@ Result<> set_profile(Options& options, Text value) {
   return {};
 }
 
+Result<> set_trace(Options& options, Text value) {
+  using enum TraceOption::Calls;
+  constexpr u64 kMost = 100'000'000;
+  auto parsed = parse_file("--trace", value);
+  if (!parsed || !parsed.value().file.ends_with(".json")) {
+    options.warnings.push_back(
+        "-trace: there are no trace events of the emulator's own; --trace FILE.json traces the guest's system calls "
+        "and "
+        "interrupts, -d LIST -D FILE logs");
+    return {};
+  }
+  TraceOption& trace = options.insight.trace;
+  trace.file = std::move(parsed.value().file);
+  for (const auto& [key, word] : parsed.value().rest) {
+    if (key == "calls") {
+      if (word != "linux" && word != "raw" && word != "off")
+        return Error{fmt::format("--trace calls={}: give linux (names and arguments), raw (numbers) or off", word)};
+      trace.calls = word == "linux" ? Linux : word == "raw" ? Raw : Off;
+    } else if (key == "interrupts") {
+      if (word != "on" && word != "off") return Error{fmt::format("--trace interrupts={}: give on or off", word)};
+      trace.interrupts = word == "on";
+    } else if (key == "most") {
+      const auto most = parse_number(word);
+      if (!most || most.value() == 0 || most.value() > kMost)
+        return Error{fmt::format("--trace most={}: give the number of spans, 1 to {}", word, kMost)};
+      trace.most = most.value();
+    } else {
+      return unknown("--trace", key, "calls=, interrupts=, most");
+    }
+  }
+  return {};
+}
+
 Result<> set_coverage(Options& options, Text value) {
   using enum InsightOptions::CoverageFormat;
   auto parsed = parse_file("--coverage", value);

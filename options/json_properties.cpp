@@ -48,7 +48,11 @@ class JsonReader {
     } else {
       const auto end = text_.find_first_of(" \t\r\n,}]", at_);
       word = text_.substr(at_, end == std::string_view::npos ? end : end - at_);
-      if (word == "null") return at_ += word.size(), true;
+      if (word == "null") {
+        // Of all values only that of a backing file differs from one that is left out.
+        if (name == "backing" || name.ends_with(".backing")) properties_.emplace_back(name, "");
+        return at_ += word.size(), true;
+      }
       if (word == "true" || word == "false") {
         at_ += word.size();
         word = word == "true" ? "on" : "off";

@@ -32,6 +32,7 @@
 #include "options/speed_option.h"
 #include "options/time_option.h"
 #include "options/version.h"
+#include "options/vnc_option.h"
 
 namespace relic86 {
 
@@ -148,7 +149,7 @@ constexpr OptionRow kRows[] = {
      "what plays the notes of an MPU-401 (sb16, mpu401); soundfont=FILE, gain=G; without it a synthesizer, if there is "
      "one",
      set_midi},
-    {"display", "sdl|none", "window, or none", set_display},
+    {"display", "sdl|vnc=D|none", "window, VNC server, or none", set_display},
     {"full-screen", "", "start with the window in full screen", enable<&Options::full_screen>},
     {"nographic", "", "no window; serial port and monitor on stdio", enable<&Options::nographic>},
     {"nodefaults", "", "no serial port, parallel port, network card, floppy or CD-ROM drive unless asked for",
@@ -174,7 +175,8 @@ constexpr OptionRow kRows[] = {
     {"nic", "TYPE[,model=M]", "a card and its -netdev in one: user,model=e1000,mac=A,hostfwd=..; none: no card",
      add_nic},
     {"net", "nic|TYPE", "the same in QEMU's oldest form, all on one hub; none: no card", add_net},
-    {"vnc", "none", "accepted for scripts", set_vnc},
+    {"vnc", "[HOST]:N|unix:PATH",
+     "a VNC server on display N (port 5900 + N) of this host; password=on, websocket, to=, none ..", set_vnc},
     {"global", "D.P=V",
      "a device property; isa-debugcon.iobase, PIIX4_PM.disable_s3 and _s4, isa-fdc.fdtypeA and .speed have an effect",
      set_global},
@@ -217,6 +219,8 @@ constexpr OptionRow kRows[] = {
     {"profile", "FILE[,every=N]", "where the guest spends its time, as folded stacks; every N microseconds of its time",
      set_profile},
     {"coverage", "FILE[,format=F]", "the code that the guest has run: drcov, or lcov (FILE.info)", set_coverage},
+    {"trace", "FILE.json[,calls=C]", "system calls (calls=linux|raw|off), interrupts and exceptions, for Perfetto",
+     set_trace},
     {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
     {"host-features", "LIST", "host instructions not to use: -sse3,-aes,-avx and others (docs/vendors.md)",
@@ -292,7 +296,7 @@ std::string written_option(std::string_view name) {
                             "state-dir",         "screenshot",    "jit-opt",     "jit-stats", "host-features",
                             "deterministic-fpu", "machine-file",  "new",         "list",      "on-close",
                             "disk-threads",      "fresh",         "speed",       "symbols",   "profile",
-                            "coverage"};
+                            "coverage",          "trace"};
   return (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs) ? "--" : "-") + std::string(name);
 }
 

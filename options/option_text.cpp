@@ -27,6 +27,8 @@ Properties parse_properties(std::string_view text) {
       words.back() += text[i];
     }
   }
+  // As in QEMU, nothing follows a comma at the end.
+  if (words.size() > 1 && words.back().empty()) words.pop_back();
   Properties pairs;
   for (const std::string& word : words) {
     const auto equals = word.find('=');

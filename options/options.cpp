@@ -13,6 +13,7 @@
 #include "options/processors_option.h"
 #include "options/speed_option.h"
 #include "options/version.h"
+#include "options/vnc_option.h"
 
 namespace relic86 {
 namespace {
@@ -26,6 +27,7 @@ Result<> resolve(Options& options) {
   if (auto done = check_memory_backend(options); !done) return done;
   if (auto done = resolve_devices(options); !done) return done;
   if (auto done = resolve_network(options); !done) return done;
+  if (auto done = check_vnc(options); !done) return done;
   if (auto done = check_speed(options); !done) return done;
   return check_audio_names(options);
 }

@@ -216,7 +216,7 @@ struct Options {
   std::string state_dir;
   std::string screenshot;
 
-  InsightOptions insight;  // --symbols, --profile, --coverage
+  InsightOptions insight;  // --symbols, --profile, --coverage, --trace
 
   SmpWords smp;                   // as -smp says it
   ProcessorTopology processors;   // and what that amounts to

@@ -6,10 +6,10 @@
 namespace relic86 {
 
 inline constexpr std::string_view kVersion = "0.1.0";
-// Test harnesses look for the word QEMU in the first line of -help.
-inline constexpr std::string_view kVersionLine = "relic86 emulator version 0.1.0 (QEMU-compatible)";
-
 // The version of QEMU whose protocol and options these are.
 inline constexpr int kQemuMajor = 7, kQemuMinor = 2, kQemuMicro = 0;
+// What -version and -help begin with. Programs that drive QEMU take the first number that they find, or the fourth
+// word, for QEMU's version and choose their options by it (labgrid, os-autoinst, avocado-vt, mkosi, packer).
+inline constexpr std::string_view kVersionLine = "QEMU emulator version 7.2.0 (relic86 0.1.0)";
 
 }  // namespace relic86

@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <functional>
 
+#include "block/disk_throttle.h"
 #include "block/drive_medium.h"
 #include "block/open_image.h"
+#include "control/commands/block_nodes.h"
 #include "control/commands/command.h"
+#include "machine/block_jobs.h"
 #include "machine/board_options.h"
 #include "machine/guest_inputs.h"
 #include "options/blockdev_option.h"
@@ -21,11 +24,6 @@ using Drive = Machine::Drive;
 
 CommandError no_device(const std::string& name) {
   return {"DeviceNotFound", fmt::format("Device '{}' not found", name)};
-}
-
-const DriveMedium* medium_of(Machine& machine, const Drive& drive) {
-  const auto at = machine.media().find(drive.name);
-  return at == machine.media().end() ? nullptr : at->second.get();
 }
 
 // An ImageInfo, with those of the images below.
@@ -55,7 +53,27 @@ Json describe_image(const ImageInfo& image) {
   return info;
 }
 
-// A BlockDeviceInfo. Nothing is throttled, and the host caches writes until the guest flushes them.
+// The members of block_set_io_throttle, and of what tells about it.
+struct LimitRow {
+  const char* name;
+  DiskLimit DiskLimits::*limit;
+};
+constexpr LimitRow kLimits[] = {
+    {"bps", &DiskLimits::bytes},     {"bps_rd", &DiskLimits::read_bytes}, {"bps_wr", &DiskLimits::written_bytes},
+    {"iops", &DiskLimits::requests}, {"iops_rd", &DiskLimits::reads},     {"iops_wr", &DiskLimits::writes}};
+
+void describe_limits(Json& info, const DiskLimits& limits) {
+  for (const LimitRow& row : kLimits) {
+    const DiskLimit& limit = limits.*row.limit;
+    info[row.name] = limit.average;
+    if (limit.burst == 0) continue;
+    info[fmt::format("{}_max", row.name)] = limit.burst;
+    info[fmt::format("{}_max_length", row.name)] = limit.burst_time;
+  }
+  if (limits.request_size != 0) info["iops_size"] = limits.request_size;
+}
+
+// A BlockDeviceInfo. The host caches writes until the guest flushes them.
 Json describe_node(const std::string& name, const std::string& driver, bool read_only, const ImageInfo& image) {
   Json info = {{"iops_rd", 0},
                {"detect_zeroes", "off"},
@@ -96,8 +114,9 @@ CommandReply query_block(Machine& machine, const Arguments&) {
                 {"removable", drive.removable},
                 {"type", "unknown"}};
     if (drive.name.find("-cd") != std::string::npos) row["tray_open"] = drive.tray_open;
-    if (const DriveMedium* medium = medium_of(machine, drive); medium != nullptr) {
+    if (const auto medium = medium_in(machine, drive); medium) {
       row["inserted"] = describe_node(drive.node, medium->info().format, medium->read_only(), medium->info());
+      describe_limits(row["inserted"], medium->limits());
       row["io-status"] = "ok";
     }
     list.push_back(std::move(row));
@@ -105,23 +124,11 @@ CommandReply query_block(Machine& machine, const Arguments&) {
   return list;
 }
 
-// The drive that a node is in, if any.
-std::optional<Drive> drive_of(Machine& machine, const std::string& node) {
-  for (Drive& drive : machine.drives()) {
-    if (drive.node.empty()) continue;
-    for (const BlockNode* at = find_block_node(machine.block_nodes(), drive.node); at != nullptr;
-         at = find_block_node(machine.block_nodes(), at->below)) {
-      if (at->name == node) return drive;
-    }
-  }
-  return std::nullopt;
-}
-
 // What a node holds. One that names a file gives its bytes, which the medium in a drive does not tell about if it is of
 // another format.
 ImageInfo node_image(Machine& machine, const BlockNode& node) {
-  if (const auto drive = drive_of(machine, node.name); drive && drive->node == node.name) {
-    if (const DriveMedium* medium = medium_of(machine, *drive); medium != nullptr) return medium->info();
+  if (const auto drive = drive_of_node(machine, node.name); drive && drive->node == node.name) {
+    if (const DriveMedium* medium = medium_in(machine, *drive).get(); medium != nullptr) return medium->info();
   }
   const ImageSource source = image_source(machine.block_nodes(), node.name, "", "");
   if (source.format != ImageFormat::Raw) {
@@ -166,15 +173,15 @@ CommandReply query_stats(Machine& machine, const Arguments& arguments) {
   Json list = Json::array();
   if (arguments.flag("query-nodes")) {
     for (const BlockNode& node : machine.block_nodes()) {
-      const auto drive = drive_of(machine, node.name);
-      const DriveMedium* medium = drive ? medium_of(machine, *drive) : nullptr;
+      const auto drive = drive_of_node(machine, node.name);
+      const DriveMedium* medium = drive ? medium_in(machine, *drive).get() : nullptr;
       list.push_back(
           {{"node-name", node.name}, {"stats", describe_counts(medium != nullptr ? medium->counts() : none)}});
     }
     return list;
   }
   for (const Drive& drive : machine.drives()) {
-    const DriveMedium* medium = medium_of(machine, drive);
+    const DriveMedium* medium = medium_in(machine, drive).get();
     Json row = {{"device", device_name(drive)},
                 {"qdev", device_path(drive)},
                 {"stats", describe_counts(medium != nullptr ? medium->counts() : none)}};
@@ -234,6 +241,8 @@ CommandReply close_tray(Machine& machine, const Arguments& arguments) {
 }
 CommandReply remove_medium(Machine& machine, const Arguments& arguments) {
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
+    // Our trays close again once `eject` has taken out what was in them; QEMU's stay open.
+    if (medium_in(machine, drive).get() == nullptr) return Json::object();
     const bool tray = !drive.name.starts_with("floppy");
     if (tray && !drive.tray_open)
       return CommandError{.message = fmt::format("Tray of device '{}' is not open", device_of(arguments))};
@@ -245,9 +254,9 @@ CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
   const BlockNode* node = find_block_node(machine.block_nodes(), name);
   if (node == nullptr) return CommandError{.message = fmt::format("Node '{}' not found", name)};
   return with_drive(machine, device_of(arguments), [&](const Drive& drive) -> CommandReply {
-    if (medium_of(machine, drive) != nullptr)
+    if (medium_in(machine, drive).get() != nullptr)
       return CommandError{.message = fmt::format("There already is a medium in device '{}'", device_of(arguments))};
-    if (drive_of(machine, name)) return CommandError{.message = fmt::format("Node '{}' is already in use", name)};
+    if (drive_of_node(machine, name)) return CommandError{.message = fmt::format("Node '{}' is already in use", name)};
     MediumChange change{node->file, "", node->read_only};
     change.node = name;
     return machine.inputs().enter(input::Medium{drive.name, change});
@@ -256,16 +265,29 @@ CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
 
 // --- Nodes ---
 
+Result<> check_node(const std::vector<BlockNode>& nodes, const BlockNode& node) {
+  if (node.below.empty() || node.driver == "raw") {
+    std::error_code failure;
+    if (std::filesystem::exists(node.file, failure)) return {};
+    return Error{fmt::format("Could not open '{}': No such file or directory", node.file)};
+  }
+  ImageSource source = image_source(nodes, node.name, "", "");
+  // The node below may be in a drive, which writes to it.
+  if (source.below == ImageSource::Below::Given) source.below = ImageSource::Below::Nothing;
+  auto opened = open_image(source, HostFile::Access::ReadOnly);
+  return opened ? Result<>() : opened.error();
+}
+
 CommandReply add_node(Machine& machine, const Arguments& arguments) {
   auto properties = parse_json_properties(arguments.all().dump());
   if (!properties) return properties.error();
   auto made = make_block_nodes(machine.block_nodes(), properties.value());
   if (!made) return made.error();
-  // The image is there, or its absence is told now rather than when it is put into a drive.
+  // The image is there, or its absence is told now rather than when it is put into a drive. A node that names a file
+  // may be there for a new image.
   std::vector<BlockNode> nodes = machine.block_nodes();
   for (BlockNode& node : made.value()) nodes.push_back(std::move(node));
-  if (auto opened = open_image(image_source(nodes, nodes.back().name, "", ""), HostFile::Access::ReadOnly); !opened)
-    return opened.error();
+  if (auto there = check_node(nodes, nodes.back()); !there) return there;
   machine.block_nodes() = std::move(nodes);
   return Json::object();
 }
@@ -277,39 +299,50 @@ CommandReply delete_node(Machine& machine, const Arguments& arguments) {
   if (at == nodes.end()) return CommandError{.message = fmt::format("Failed to find node with node-name='{}'", name)};
   const bool below = std::any_of(nodes.begin(), nodes.end(),
                                  [&](const BlockNode& node) { return node.below == name || node.backing == name; });
-  if (below || drive_of(machine, name)) return CommandError{.message = fmt::format("Node {} is in use", name)};
+  if (below || drive_of_node(machine, name) || machine.block_jobs().of_target(name) != nullptr)
+    return CommandError{.message = fmt::format("Node {} is in use", name)};
   nodes.erase(at);
   return Json::object();
 }
 
-// Nothing is throttled: no limits are what there is.
 CommandReply set_throttle(Machine& machine, const Arguments& arguments) {
   const std::string name = device_of(arguments);
-  if (!machine.find_drive(name)) return no_device(name);
+  const auto drive = machine.find_drive(name);
+  if (!drive) return no_device(name);
+  const auto medium = medium_in(machine, *drive);
+  if (!medium) return CommandError{.message = fmt::format("Device '{}' has no medium", name)};
+  DiskLimits limits;
   for (const auto& [key, value] : arguments.all().items()) {
-    if (value.is_number() && value.get<u64>() != 0 && key != "iops_size" && !key.ends_with("_length"))
-      return CommandError{.message =
-                              fmt::format("'{}': disks are not throttled; the host's cgroups limit a process", key)};
+    if (value.is_number_integer() && value.get<i64>() < 0)
+      return CommandError{.message = "bps/iops/max values must be within [0, 1000000000000000]"};
   }
+  for (const LimitRow& row : kLimits) {
+    DiskLimit& limit = limits.*row.limit;
+    limit.average = arguments.number(row.name);
+    limit.burst = arguments.number(fmt::format("{}_max", row.name).c_str());
+    limit.burst_time = std::max<u64>(arguments.number(fmt::format("{}_max_length", row.name).c_str()), 1);
+    if (limit.burst != 0 && limit.burst < limit.average)
+      return CommandError{.message = fmt::format("{}_max must be greater than {}, and needs it", row.name, row.name)};
+  }
+  const auto both = [](const DiskLimit& all, const DiskLimit& one, const DiskLimit& other) {
+    return all.average != 0 && (one.average | other.average) != 0;
+  };
+  if (both(limits.bytes, limits.read_bytes, limits.written_bytes) || both(limits.requests, limits.reads, limits.writes))
+    return CommandError{.message = "bps/iops/max total values and read/write values cannot be used at the same time"};
+  limits.request_size = arguments.number("iops_size");
+  if (limits.any() && machine.options().icount)
+    return CommandError{.message = "with -icount disks answer at once; leave the limits at 0"};
+  medium->set_limits(limits);
   return Json::object();
 }
 
-CommandReply no_jobs(Machine&, const Arguments&) { return Json::array(); }
-CommandReply no_job(Machine&, const Arguments&) { return CommandError{.message = "Job not found"}; }
+CommandReply no_exports(Machine&, const Arguments&) { return Json::array(); }
 
 constexpr Command kCommands[] = {
     {"query-block", "", "[BlockInfo]", query_block},
     {"query-named-block-nodes", "*flat:bool", "[BlockDeviceInfo]", query_nodes},
     {"query-blockstats", "*query-nodes:bool", "[BlockStats]", query_stats},
-    {"query-block-jobs", "", "[any]", no_jobs},
-    {"query-jobs", "", "[any]", no_jobs},
-    {"query-block-exports", "", "[any]", no_jobs},
-    {"job-cancel", "id:str", "", no_job},
-    {"job-complete", "id:str", "", no_job},
-    {"job-dismiss", "id:str", "", no_job},
-    {"job-finalize", "id:str", "", no_job},
-    {"job-pause", "id:str", "", no_job},
-    {"job-resume", "id:str", "", no_job},
+    {"query-block-exports", "", "[any]", no_exports},
     {"eject", "*device:str *id:str *force:bool", "", eject},
     {"blockdev-change-medium",
      "*device:str *id:str filename:str *format:str *force:bool *read-only-mode:BlockdevChangeReadOnlyMode", "",

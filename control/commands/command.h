@@ -76,11 +76,14 @@ using CommandTable = std::span<const Command>;
 // The tables of the folder, by subject.
 CommandTable machine_commands();    // run control, processors, memory
 CommandTable block_commands();      // drives, media, nodes
+CommandTable job_commands();        // copies of disks
+CommandTable snapshot_commands();   // images that change places
 CommandTable object_commands();     // the object tree, types and their properties
 CommandTable option_commands();     // what the command line knows
 CommandTable host_commands();       // keys and pictures, character devices, displays
 CommandTable network_commands();    // cards, back ends, cables
 CommandTable user_commands();       // what people do at a window
+CommandTable remote_commands();     // the VNC server
 CommandTable migration_commands();  // machines that go on elsewhere
 // All of them.
 std::vector<Command> all_commands();
@@ -91,5 +94,8 @@ const Command* find_command(std::span<const Command> commands, std::string_view 
 CommandReply run_command(const Command& command, Machine& machine, const Json& arguments);
 // The same by name, of all_commands().
 CommandReply run_command(std::string_view name, Machine& machine, const Json& arguments = Json::object());
+
+// The data of an event of the remote display's, while it is told.
+Json describe_remote_event(const RemoteDisplay& display);
 
 }  // namespace relic86

@@ -165,7 +165,6 @@ CommandReply query_display(Machine& machine, const Arguments&) {
   const bool window = !options.nographic && options.display != "none";
   return window ? Json{{"type", "sdl"}, {"full-screen", options.full_screen}} : Json{{"type", "none"}};
 }
-CommandReply query_vnc(Machine&, const Arguments&) { return Json{{"enabled", false}}; }
 CommandReply query_spice(Machine&, const Arguments&) {
   return Json{{"enabled", false}, {"migrated", false}, {"mouse-mode", "client"}};
 }
@@ -203,8 +202,6 @@ constexpr Command kCommands[] = {
     {"query-chardev-backends", "", "[ChardevBackendInfo]", query_chardev_backends},
     {"query-yank", "", "[YankInstance]", query_yank},
     {"query-display-options", "", "DisplayOptions", query_display},
-    {"query-vnc", "", "VncInfo", query_vnc},
-    {"query-vnc-servers", "", "[any]", empty_list},
     {"query-spice", "", "SpiceInfo", query_spice},
     {"query-fdsets", "", "[any]", empty_list},
     {"query-tpm", "", "[any]", empty_list},

@@ -2,11 +2,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
+#include "base/output_file.h"
 #include "control/commands/command.h"
 #include "control/commands/object_tree.h"
 #include "cpu/cpu_model_list.h"
 #include "devices/pci_bus.h"
 #include "devices/virtio/virtio_balloon.h"
+#include "machine/guest_dump.h"
 #include "machine/guest_inputs.h"
 #include "machine/guest_memory.h"
 #include "machine/migration.h"
@@ -257,8 +262,42 @@ CommandReply query_dirty_rate(Machine&, const Arguments&) {
 CommandReply query_dump(Machine&, const Arguments&) { return Json{{"total", 0}, {"status", "none"}, {"completed", 0}}; }
 CommandReply query_replay(Machine&, const Arguments&) { return Json{{"icount", 0}, {"mode", "none"}}; }
 
-// A dump in no format: there is none to ask for.
-CommandReply query_dump_formats(Machine&, const Arguments&) { return Json{{"formats", Json::array()}}; }
+CommandReply query_dump_formats(Machine&, const Arguments&) { return Json{{"formats", Json::array({"elf"})}}; }
+
+// Where the dump goes: a file, or a descriptor that getfd has handed over.
+Result<> dump_to(Machine& machine, const std::string& protocol) {
+  if (protocol.starts_with("file:")) {
+    const std::string path = protocol.substr(5);
+    auto file = OutputFile::create(path);
+    if (!file) return Error{fmt::format("could not open '{}': {}", path, file.message())};
+    auto dumped = dump_guest(machine, [&](std::span<const u8> bytes) { return file.value().write(bytes); });
+    return dumped ? file.value().commit() : dumped;
+  }
+  if (!protocol.starts_with("fd:")) return Error{"parameter 'protocol' must start with 'file:' or 'fd:'"};
+  const int fd = machine.take_descriptor(protocol.substr(3));
+  if (fd < 0) return Error{fmt::format("File descriptor named '{}' has not been found", protocol.substr(3))};
+  auto dumped = dump_guest(machine, [&](std::span<const u8> bytes) -> Result<> {
+    while (!bytes.empty()) {
+      const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+      if (put < 0 && errno == EINTR) continue;
+      if (put <= 0) return Error{fmt::format("dump: failed to save memory: {}", std::strerror(errno))};
+      bytes = bytes.subspan(static_cast<std::size_t>(put));
+    }
+    return {};
+  });
+  ::close(fd);
+  return dumped;
+}
+
+// It is complete when this answers. Who wants it in the background is told so afterwards, too.
+CommandReply dump_guest_memory(Machine& machine, const Arguments& arguments) {
+  if (arguments.flag("paging") || arguments.has("begin") || arguments.has("length"))
+    return CommandError{.message = "a dump has all of the physical memory here; leave paging, begin and length out"};
+  auto dumped = dump_to(machine, arguments.text("protocol"));
+  if (dumped && arguments.flag("detach")) machine.post([&machine] { machine.tell_dump(); });
+  return dumped;
+}
+
 CommandReply query_colo(Machine&, const Arguments&) {
   return Json{{"mode", "none"}, {"last-mode", "none"}, {"reason", "none"}};
 }
@@ -381,6 +420,8 @@ constexpr Command kCommands[] = {
     {"query-vcpu-dirty-limit", "", "[any]", empty_list},
     {"query-dump", "", "DumpQueryResult", query_dump},
     {"query-replay", "", "ReplayInfo", query_replay},
+    {"dump-guest-memory", "paging:bool protocol:str *detach:bool *begin:int *length:int *format:DumpGuestMemoryFormat",
+     "", dump_guest_memory},
     {"query-dump-guest-memory-capability", "", "DumpGuestMemoryCapability", query_dump_formats},
     {"query-colo-status", "", "COLOStatus", query_colo},
     {"query-xen-replication-status", "", "ReplicationStatus", query_xen},

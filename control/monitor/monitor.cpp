@@ -126,6 +126,7 @@ std::string joystick(Machine& machine, Words words) {
 }
 
 std::string change(Machine& machine, Words words) {
+  if (words.size() > 1 && words[1] == "vnc") return monitor::change_vnc(machine, words);
   if (words.size() < 3) return "change: a device (floppy0, ide1-cd0 ...) and a file are expected\n";
   Json arguments = {{"device", words[1]}, {"filename", words[2]}};
   if (words.size() > 3) arguments["format"] = words[3];
@@ -288,7 +289,11 @@ constexpr MonitorCommand kCommands[] = {
      monitor::show_translation},
     {"i", "", "/FMT PORT", "read an I/O port", monitor::port_read},
     {"o", "", "/FMT PORT VALUE", "write an I/O port", monitor::port_write},
-    {"change", "", "DEVICE FILE [raw [read-only]]", "put another medium into a drive", change},
+    {"change", "", "DEVICE FILE [raw [read-only]]",
+     "put another medium into a drive; vnc password SECRET: a VNC password", change},
+    {"set_password", "", "vnc SECRET", "the password that VNC clients need", monitor::set_password},
+    {"expire_password", "", "vnc TIME", "when it ends: now, never, +SECONDS or SECONDS since 1970",
+     monitor::expire_password},
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
     {"balloon", "", "SIZE", "ask the guest to keep so much memory (MiB), and give the rest back", balloon},
     {"set_link", "", "NAME on|off", "plug a card's cable in, or pull it out", set_link},

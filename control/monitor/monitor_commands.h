@@ -29,6 +29,12 @@ std::string info(Machine& machine, Words words);
 std::string info_mem(Machine& machine);
 std::string info_tlb(Machine& machine);
 
+// monitor_remote.cpp
+std::string info_vnc(Machine& machine);
+std::string set_password(Machine& machine, Words words);     // set_password vnc SECRET
+std::string expire_password(Machine& machine, Words words);  // expire_password vnc TIME
+std::string change_vnc(Machine& machine, Words words);       // change vnc password SECRET
+
 // A number as the monitor takes it (monitor_expression.cpp): decimal, 0x, 0 octal, 'c', $register, and + - & | ^ * / %
 // ~ and brackets.
 std::optional<u64> evaluate(Machine& machine, std::string_view text);

@@ -157,6 +157,7 @@ constexpr Topic kTopics[] = {
     {"kvm", "whether the host's virtualization is used: never", kvm},
     {"mice", "the mouse that gets host events", mice},
     {"usb", "USB devices", describe_usb},
+    {"vnc", "the VNC server and its clients", info_vnc},
     {"version", "the emulator's version", version},
 };
 

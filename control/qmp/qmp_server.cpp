@@ -4,8 +4,10 @@
 
 #include "base/log.h"
 #include "control/qmp/qmp_commands.h"
+#include "machine/block_jobs.h"
 #include "machine/host_time.h"
 #include "machine/migration.h"
+#include "machine/remote_display.h"
 
 namespace relic86 {
 
@@ -35,6 +37,43 @@ Json error_reply(const std::string& kind, const std::string& text) {
 
 // Seconds and microseconds since 1970.
 Json time_stamp() { return {{"seconds", host_unix_seconds()}, {"microseconds", host_unix_microseconds() % 1'000'000}}; }
+
+const char* event_name(MachineEvent event, Machine& machine) {
+  if (event == MachineEvent::RemoteDisplay) {
+    constexpr const char* kNames[] = {"VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED"};
+    return kNames[static_cast<std::size_t>(machine.remote_display()->event())];
+  }
+  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",     "SHUTDOWN",
+                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",    "DEVICE_TRAY_MOVED",
+                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION", "",
+                                    "DUMP_COMPLETED"};
+  return kNames[static_cast<std::size_t>(event)];
+}
+
+// What the jobs tell of at this moment: "event" and "data".
+Json job_event(Machine& machine) {
+  using What = BlockJobs::Told::What;
+  const auto& [what, job] = machine.block_jobs().told();
+  const NewBlockJob& plan = job->plan;
+  Json data = {{"device", plan.id},
+               {"len", plan.work ? plan.work->total() : job->length},
+               {"offset", plan.work ? plan.work->done() : job->offset},
+               {"speed", plan.speed},
+               {"type", plan.type}};
+  switch (what) {
+    case What::Status:
+      return {{"event", "JOB_STATUS_CHANGE"}, {"data", {{"status", BlockJobs::name(job->status)}, {"id", plan.id}}}};
+    case What::Pending: return {{"event", "BLOCK_JOB_PENDING"}, {"data", {{"type", plan.type}, {"id", plan.id}}}};
+    case What::Error:
+      return {{"event", "BLOCK_JOB_ERROR"},
+              {"data", {{"device", plan.id}, {"operation", "write"}, {"action", "stop"}}}};
+    case What::Ready: return {{"event", "BLOCK_JOB_READY"}, {"data", std::move(data)}};
+    case What::Cancelled: return {{"event", "BLOCK_JOB_CANCELLED"}, {"data", std::move(data)}};
+    case What::Completed: break;
+  }
+  if (job->error) data["error"] = *job->error;
+  return {{"event", "BLOCK_JOB_COMPLETED"}, {"data", std::move(data)}};
+}
 
 }  // namespace
 
@@ -145,11 +184,12 @@ void QmpServer::obey(std::string_view text) {
 
 void QmpServer::tell(MachineEvent event) {
   if (!ready_) return;
+  if (event == MachineEvent::Job) {
+    Json told = job_event(machine_);
+    return send(Json{{"timestamp", time_stamp()}, {"event", told["event"]}, {"data", told["data"]}}.dump());
+  }
   if (event == MachineEvent::Migration && !machine_.migration().tells_events()) return;
-  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",    "SHUTDOWN",
-                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",   "DEVICE_TRAY_MOVED",
-                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION"};
-  Json message = {{"timestamp", time_stamp()}, {"event", kNames[static_cast<std::size_t>(event)]}};
+  Json message = {{"timestamp", time_stamp()}, {"event", event_name(event, machine_)}};
   if (event == MachineEvent::Shutdown) {
     const End end = machine_.end();
     const bool host = end == End::Quit || end == End::ExpectationsMet || end == End::FailureSeen || end == End::TimeUp;
@@ -166,8 +206,13 @@ void QmpServer::tell(MachineEvent event) {
                        {"path", "/machine/peripheral/" + machine_.deleted_device()}};
   } else if (event == MachineEvent::BalloonChange) {
     message["data"] = run_command("query-balloon", machine_).value();
+  } else if (event == MachineEvent::DumpCompleted) {
+    const u64 bytes = machine_.options().ram_bytes;
+    message["data"] = {{"result", {{"total", bytes}, {"status", "completed"}, {"completed", bytes}}}};
   } else if (event == MachineEvent::Migration) {
     message["data"] = {{"status", migration_status_name(machine_.migration().progress().status)}};
+  } else if (event == MachineEvent::RemoteDisplay) {
+    message["data"] = describe_remote_event(*machine_.remote_display());
   } else if (event == MachineEvent::Reset) {
     const bool guest = machine_.reset_by_guest();
     message["data"] = {{"guest", guest}, {"reason", guest ? "guest-reset" : "host-qmp-system-reset"}};

@@ -225,6 +225,11 @@ bool changes_segments(const Insn& insn) {
   return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
 }
 
+bool is_watched_entry(const Insn& insn) {
+  constexpr Handler kHandlers[] = {int_n, int3, int1, into, iret, syscall, sysret, sysenter, sysexit};
+  return std::ranges::find(kHandlers, insn.handler) != std::end(kHandlers);
+}
+
 bool accesses_port(const Insn& insn) {
   constexpr Handler kHandlers[] = {in_immediate_byte,  in_immediate_full,  in_dx_byte,  in_dx_full,
                                    out_immediate_byte, out_immediate_full, out_dx_byte, out_dx_full};

@@ -22,6 +22,8 @@ bool accesses_port(const Insn& insn);
 // Of the cold ones that complete in line: nobody whom they concern looks at the arithmetic flags.
 bool leaves_flags_alone(const Insn& insn);
 
+// What a cpu/entry_watch.h is told of: INT, IRET, SYSCALL, SYSRET, SYSENTER, SYSEXIT.
+bool is_watched_entry(const Insn& insn);
 // MOV and POP to segment registers, VERR, VERW, SYSENTER, SYSEXIT.
 bool changes_segments(const Insn& insn);
 

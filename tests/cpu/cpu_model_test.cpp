@@ -117,6 +117,8 @@ TEST(CpuModels, WhatAModelLacksIsUndefined) {
   EXPECT_EQ(outcome("qemu32", {0x0F, 0x01, 0xC8, 0xF4}), kInvalidOpcode);        // MONITOR
   EXPECT_EQ(outcome("qemu32", {0x0F, 0x01, 0xF9, 0xF4}), kInvalidOpcode);        // RDTSCP
   EXPECT_EQ(outcome("qemu32", {0xF3, 0x0F, 0xB8, 0xC1, 0xF4}), kInvalidOpcode);  // POPCNT
+  EXPECT_EQ(outcome("pentium3", {0x0F, 0x0D, 0x0B, 0xF4}), kInvalidOpcode);      // PREFETCHW
+  for (const char* model : {"qemu64", "max"}) EXPECT_EQ(outcome(model, {0x0F, 0x0D, 0x0B, 0xF4}), -1) << model;
   for (const char* model : {"486", "max"}) EXPECT_EQ(outcome(model, {0x0F, 0xC8, 0xF4}), -1) << model;
   EXPECT_EQ(outcome("max", {0x0F, 0x01, 0xCA, 0x0F, 0x01, 0xF9, 0xF4}), -1);
   EXPECT_EQ(outcome("max", {0x66, 0x0F, 0x01, 0xCA, 0xF4}), kInvalidOpcode);

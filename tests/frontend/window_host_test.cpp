@@ -19,7 +19,8 @@ TEST(MachineWindowHost, KnowsTheDrivesFromItsStart) {
   HostPoller poller;
   auto machine = Machine::create(parsed.value().options, poller);
   ASSERT_TRUE(machine.ok()) << machine.message();
-  MachineWindowHost host(*machine.value());
+  ScreenFeed feed(*machine.value());
+  MachineWindowHost host(*machine.value(), feed);
   const MachineView view = host.view();
   EXPECT_TRUE(std::any_of(view.drives.begin(), view.drives.end(), [](const auto& d) { return d.floppy; }));
   EXPECT_TRUE(std::any_of(view.drives.begin(), view.drives.end(), [](const auto& d) { return !d.floppy; }));

@@ -119,6 +119,16 @@ TEST(UserNetwork, TheHostAnswersArpAtOnceInGuestTime) {
   EXPECT_EQ(guest.got.size(), 1u) << "nobody is there";
 }
 
+// The answer comes while the hub still hands the question out.
+TEST(UserNetwork, AHubPassesAnswersThatComeAtOnce) {
+  if (!user_network_exists()) GTEST_SKIP() << "this build has no libslirp";
+  Guest guest({"-net", "nic", "-net", "user,ipv6=off"});
+  guest.send(arp_request({10, 0, 2, 2}));
+  guest.pass();
+  ASSERT_EQ(guest.got.size(), 1u);
+  EXPECT_EQ(Bytes(guest.got[0].begin() + 28, guest.got[0].begin() + 32), (Bytes{10, 0, 2, 2}));
+}
+
 TEST(UserNetwork, ForwardingIsAddedAndRemoved) {
   if (!user_network_exists()) GTEST_SKIP() << "this build has no libslirp";
   Guest guest({"-netdev", "user,id=u", "-device", "e1000,netdev=u"});

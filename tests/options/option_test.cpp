@@ -7,7 +7,9 @@
 
 #include "cpu/cpu_feature_names.h"
 #include "machine/board_options.h"
+#include "options/option_text.h"
 #include "options/options.h"
+#include "options/version.h"
 
 namespace relic86 {
 namespace {
@@ -131,6 +133,39 @@ TEST(DriveOptions, FreePlacesAreTakenInOrder) {
   EXPECT_EQ(options.drives[1].index, 1u);
   EXPECT_EQ(options.drives[2].index, 2u);
   EXPECT_EQ(options.drives[3].index, 3u);
+}
+
+// As QEMU 7.2's `info block` says it: a CD-ROM drive without a place takes the first free one, too.
+TEST(DriveOptions, CdromDrivesTakeTheFirstFreePlace) {
+  const Options options =
+      parse({"-drive", "file=a,media=cdrom", "-drive", "file=b,media=cdrom", "-drive", "file=c,bus=1"});
+  ASSERT_EQ(options.drives.size(), 3u);
+  EXPECT_EQ(options.drives[0].index, 0u);
+  EXPECT_EQ(options.drives[1].index, 1u);
+  EXPECT_EQ(options.drives[2].index, 2u);
+}
+
+// NixOS's test driver says index= of a drive that its -device attaches.
+TEST(DriveOptions, APlaceOfADriveForADeviceChangesNothing) {
+  const Options options = parse({"-drive", "if=none,index=1,id=d,file=a", "-device", "virtio-blk-pci,drive=d"});
+  ASSERT_EQ(options.drives.size(), 1u);
+  EXPECT_EQ(options.drives[0].interface, DriveOption::Interface::Virtio);
+  EXPECT_EQ(options.drives[0].index, 0u);
+}
+
+TEST(OptionText, NothingFollowsACommaAtTheEnd) {
+  const Properties expected{{"user", ""}, {"id", "n"}};
+  EXPECT_EQ(parse_properties("user,id=n,"), expected);
+  EXPECT_EQ(parse_properties("user,id=n"), expected);
+  EXPECT_EQ(parse_properties(""), (Properties{{"", ""}}));
+}
+
+// What programs that drive QEMU read of `-version`: labgrid and os-autoinst the first number with points, mkosi the
+// fourth word, avocado-vt the first words and what is in parentheses.
+TEST(Version, ReadsAsQemus) {
+  const std::string line(kVersionLine);
+  const std::string version = fmt::format("{}.{}.{}", kQemuMajor, kQemuMinor, kQemuMicro);
+  EXPECT_EQ(line, fmt::format("QEMU emulator version {} (relic86 {})", version, kVersion));
 }
 
 TEST(DriveOptions, WrongOnesAreRefused) {
