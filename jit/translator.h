@@ -65,6 +65,7 @@ struct TranslatorOptions {
   bool long_mode = true;    // code of long mode is translated
   bool quick = true;        // slots of the inline table are filled without C++ for 64-bit code
   bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
+  bool exchange16 = true;   // CMPXCHG16B is the host's
   bool ports = true;        // IN and OUT call their device without their handlers' way through CpuState
 };
 
@@ -224,6 +225,7 @@ class Translator final : public Executor {
   TranslatorOptions options_;
   Interpreter interpreter_;
   CodeCache cache_;
+  CodeScratch scratch_;
   DescriptorCache descriptors_;
   struct RegisterPage {
     u64 entry = 0, flushes = 0;

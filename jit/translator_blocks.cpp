@@ -8,7 +8,9 @@
 
 #include "base/assert.h"
 #include "cpu/access.h"
+#include "cpu/cpuid.h"
 #include "cpu/instruction_table.h"
+#include "cpu/integer_instructions.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/ir/verifier.h"
 #include "jit/listing.h"
@@ -144,6 +146,8 @@ bool closes_loop(const BlockIr& ir) {
   return target == 0;
 }
 
+bool is_compare_exchange16(const Insn& insn) { return insn.handler == cmpxchg8b && insn.operand64(); }
+
 void assert_verified(const BlockIr& ir) {
   const auto broken = broken_rule(ir);
   if (!broken) return;
@@ -160,16 +164,21 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   ir.code64 = mode.code64;
   const CodeBlock& block = *translation.block;
   const bool bits = options_.bits && x64::host_has_bit_instructions();
+  const bool exchange16 = options_.exchange16 && x64::host_has_compare_exchange16() &&
+                          (cpu_.model().instructions & feature_bit(Feature::Cmpxchg16b)) != 0;
+  constexpr std::size_t kUsualNodes = 6;
   u32 offset = 0;
+  ir.insns.reserve(block.insns.size());
   for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
     InsnIr& insn = ir.insns.emplace_back();
+    insn.nodes.reserve(kUsualNodes);
     insn.insn = &block.insns[i];
     insn.offset = offset;
     insn.end = offset + insn.insn->length;
     insn.cold = cold[i] || (!options_.strings && of_strings(*insn.insn)) ||
                 (!options_.segments && changes_segments(*insn.insn)) ||
                 (!options_.system && concerns_system(*insn.insn)) || (!options_.compound && is_compound(*insn.insn)) ||
-                (!bits && manipulates_bits(*insn.insn));
+                (!bits && manipulates_bits(*insn.insn)) || (!exchange16 && is_compare_exchange16(*insn.insn));
     record(insn, mode, cpu_.vendor(), cpu_.host_units());
     offset = insn.end;
     if (insn.leaves && !insn.cold) break;
@@ -189,6 +198,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   if (options_.verify) assert_verified(ir);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
+  const CodeScratch::Loan loan(scratch_, code);
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
   x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
                        {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill,

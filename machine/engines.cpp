@@ -46,7 +46,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"compound", &jit::TranslatorOptions::compound},
                                 {"long", &jit::TranslatorOptions::long_mode},
                                 {"quick", &jit::TranslatorOptions::quick},
-                                {"copies", &jit::TranslatorOptions::copies}};
+                                {"copies", &jit::TranslatorOptions::copies},
+                                {"exchange16", &jit::TranslatorOptions::exchange16}};
 
 std::string switch_names() {
   std::string names;
