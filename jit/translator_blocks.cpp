@@ -9,6 +9,8 @@
 #include "base/assert.h"
 #include "cpu/access.h"
 #include "cpu/instruction_table.h"
+#include "cpu/locked_access.h"
+#include "cpu/simd_instructions.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/ir/verifier.h"
 #include "jit/listing.h"
@@ -26,6 +28,9 @@ namespace {
 u64 lookup_key(const Translation& translation) {
   return translation.code_address + kTlbFast + LookupTable::tag_of(translation.mode);
 }
+
+// What other threads can tell from plain accesses of memory.
+bool orders_memory(const Insn& insn) { return insn.handler == carry_out_locked || insn.handler == simd_fence; }
 
 }  // namespace
 
@@ -169,9 +174,9 @@ void Translator::record_instruction(BlockIr& ir, const Insn& insn, u32 offset, b
   made.insn = &insn;
   made.offset = offset;
   made.end = offset + insn.length;
-  made.cold = cold || (!options_.strings && of_strings(insn)) || (!options_.segments && changes_segments(insn)) ||
-              (!options_.system && concerns_system(insn)) || (!options_.compound && is_compound(insn)) ||
-              (!bits && manipulates_bits(insn));
+  made.cold = cold || (thread_ != nullptr && orders_memory(insn)) || (!options_.strings && of_strings(insn)) ||
+              (!options_.segments && changes_segments(insn)) || (!options_.system && concerns_system(insn)) ||
+              (!options_.compound && is_compound(insn)) || (!bits && manipulates_bits(insn));
   record(made, mode, cpu_.vendor(), cpu_.host_units());
 }
 
