@@ -9,8 +9,8 @@
 //   VHDX          0       "vhdxfile"
 //   Parallels     0       "WithoutFreeSpace", "WithouFreSpacExt"
 //   Bochs growing 0       "Bochs Virtual HD Image"
-//   compressed    0       1Fh 8Bh (gzip), "PK" 03h 04h (zip), FDh "7zXZ" 00h (xz), "BZh" (bzip2),
-//                         28h B5h 2Fh FDh (zstd)
+//   compressed    0       1Fh 8Bh (gzip), "PK" 03h 04h (zip), FDh "7zXZ" 00h (xz), "BZh" (bzip2), 28h B5h 2Fh FDh
+//   (zstd)
 #include "block/image_format.h"
 
 #include <algorithm>

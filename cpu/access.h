@@ -58,8 +58,8 @@ bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
 }
 
 inline bool Cpu::admits_long(SegmentName segment, u64 offset, LinAddr linear, u32 size) {
-  const bool plain = canonical(linear.raw, size) && (state().system_flags & kAC) == 0;
-  if (plain && (segment < kFs || canonical(offset))) [[likely]]
+  const bool plain = state().linear.canonical(linear.raw, size) && (state().system_flags & kAC) == 0;
+  if (plain && (segment < kFs || state().linear.canonical(offset))) [[likely]]
     return true;
   return check_access_long(segment, offset, size);
 }

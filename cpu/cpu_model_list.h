@@ -15,10 +15,8 @@ std::vector<std::string> cpu_model_names();
 // By QEMU's name of the feature; false: relic86 has none of it.
 enum class FeatureState : unsigned char { Off, On };
 bool set_cpu_feature(CpuModel& model, std::string_view flag, FeatureState state);
-// The models that have more than qemu32, coreduo, qemu64 or Nehalem, which must be there.
+// The models that have more than Nehalem, which must be there.
 void add_later_models(std::vector<CpuModel>& models);
-// The features, with blanks between, that QEMU's model of this name has and relic86 does not.
-std::string cpu_model_lacks(std::string_view name);
 
 // Every feature that -cpu MODEL,+F can name, by QEMU's name, and whether the model has it.
 std::vector<std::pair<std::string, bool>> cpu_feature_states(const CpuModel& model);

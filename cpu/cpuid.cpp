@@ -103,6 +103,7 @@ constexpr FeatureRow kFeatures[] = {
     {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
     {"smap", FeatureRow::StructuredEbx, kCpuidSmap, insn(Feature::Smap)},
     {"umip", FeatureRow::StructuredEcx, kCpuidUmip, 0},
+    {"la57", FeatureRow::StructuredEcx, kCpuidLa57, 0},
 };
 
 u32& register_of(CpuModel& model, FeatureRow::Register where) {
@@ -199,6 +200,7 @@ CpuModel make_qemu64() {
   CpuModel model = make("qemu64", "64-bit processor of QEMU's name", Feature::I80486, 15, 107, 1, kP4,
                         kCpuidSse3 | kCpuidCmpxchg16b, kExtended, kAmd, "relic86 Virtual CPU");
   model.extended_ecx = kCpuidLahf64;
+  model.lacks = "svm";
   add_instructions(model);
   return model;
 }
@@ -253,6 +255,7 @@ u64 CpuModel::cr4_bits() const {
   if ((features_edx & kCpuidFxsr) != 0) bits |= kCr4OsFxsr;
   if ((features_edx & kCpuidSse) != 0) bits |= kCr4OsXmmExcpt;
   if ((structured_ecx & kCpuidUmip) != 0) bits |= kCr4Umip;
+  if ((structured_ecx & kCpuidLa57) != 0) bits |= kCr4La57;
   if ((structured_ebx & kCpuidFsgsbase) != 0) bits |= kCr4Fsgsbase;
   if ((features_ecx & kCpuidPcid) != 0) bits |= kCr4Pcide;
   if ((structured_ebx & kCpuidSmep) != 0) bits |= kCr4Smep;
@@ -277,13 +280,23 @@ u64 CpuModel::xcr0_bits() const {
 }
 
 bool CpuModel::has_long_mode() const { return (extended_edx & kCpuidLongMode) != 0; }
+unsigned CpuModel::linear_bits() const {
+  constexpr unsigned kWithoutLongMode = 32;
+  if (!has_long_mode()) return kWithoutLongMode;
+  return (structured_ecx & kCpuidLa57) != 0 ? kWideLinearBits : kLinearBits;
+}
+LinearWidth CpuModel::widest_linear() const { return LinearWidth(std::max(linear_bits(), kLinearBits)); }
 bool CpuModel::has_giant_pages() const { return (extended_edx & kCpuidGiantPages) != 0; }
 unsigned CpuModel::physical_bits() const { return has_long_mode() ? 40 : kPhysicalBits; }
 
 // No higher than the features need: some systems of the time stop at processors with leaves beyond 2 or 3.
 u32 CpuModel::last_basic_leaf() const {
   if (features_edx == 0) return 0;
-  if (has_long_mode() || (features_ecx & kCpuidXsave) != 0) return 13;
+  return std::max(least_last_leaf, last_leaf_of_features());
+}
+
+u32 CpuModel::last_leaf_of_features() const {
+  if ((has_long_mode() && least_last_leaf == 0) || (features_ecx & kCpuidXsave) != 0) return 13;
   // Leaves 4 and 0Bh say how several logical processors lie in their package.
   if (several_in_package() && (features_ecx & kCpuidX2apic) != 0) return 11;
   if ((structured_ebx | structured_ecx) != 0) return 7;
@@ -412,6 +425,17 @@ std::vector<std::string_view> words_of(std::string_view text, char separator) {
   return words;
 }
 
+// The user does not want what is missing.
+void forget_lack(CpuModel& model, std::string_view flag) {
+  std::string left;
+  for (const std::string_view word : words_of(model.lacks, ' ')) {
+    if (word == flag) continue;
+    if (!left.empty()) left += ' ';
+    left += word;
+  }
+  model.lacks = left;
+}
+
 Result<> apply_feature(CpuModel& model, std::string_view word, bool enforce) {
   const auto equals = word.find('=');
   if (equals != std::string_view::npos) {
@@ -428,6 +452,7 @@ Result<> apply_feature(CpuModel& model, std::string_view word, bool enforce) {
   const CpuProperty property = known_cpu_property(flag);
   if (std::find(flags.begin(), flags.end(), flag) == flags.end() && property == CpuProperty::None)
     return unknown_feature(model.name, word, flag);
+  if (!on) forget_lack(model, flag);
   // As QEMU: what the emulator lacks is left out, with a warning, or with enforce it is an error.
   if (property == CpuProperty::Harmless || (!on && !feature.value().assigned) || feature.value().value == "off")
     return {};
@@ -475,29 +500,20 @@ Error unknown_model(std::string_view name) {
                            nearest_word(name, names))};
 }
 
-// "svm" of "-svm" and of "svm=off"; empty: the word takes nothing away.
-std::string taken_away(std::string_view word) {
-  if (word.starts_with('-')) return canonical_cpu_flag(word.substr(1));
-  const auto equals = word.find('=');
-  const bool off = equals != std::string_view::npos && word.substr(equals + 1) == "off";
-  return off ? canonical_cpu_flag(word.substr(0, equals)) : std::string();
-}
-
-// What a model of this name has in QEMU and not here, and the user does not do without: of interest to those who ask
-// (check), or who ask for all of it. A program that was made for AVX-512 wants to know in any case.
-Result<> tell_lacks(const CpuModel& model, const std::vector<std::string_view>& words, bool enforce, bool check) {
-  const std::string all = cpu_model_lacks(model.name);
-  std::vector<std::string_view> lacks = words_of(all, ' ');
-  for (const std::string_view word : words) std::erase(lacks, taken_away(word));
-  if (lacks.empty()) return {};
-  const std::string list = fmt::format("{}", fmt::join(lacks, " "));
-  if (enforce)
+// What a model of this name has in QEMU and not here: of interest to those who ask (check), or who ask for all of it. A
+// program that was made for AVX-512 wants to know in any case.
+Result<> tell_lacks(const CpuModel& model, bool enforce, bool check) {
+  if (model.lacks.empty()) return {};
+  if (enforce) {
+    std::string without = model.lacks;
+    for (std::size_t at = 0; (at = without.find(' ', at)) != std::string::npos; at += 2) without.replace(at, 1, ",-");
     return Error{
         fmt::format("-cpu {}: relic86 lacks {} of this processor and enforce is given; leave it out, or add "
                     "',-{}'",
-                    model.name, list, fmt::join(lacks, ",-"))};
-  const bool large = std::find(lacks.begin(), lacks.end(), "avx512f") != lacks.end();
-  if (check || large) log::warning(fmt::format("-cpu {}: without {}, which relic86 lacks", model.name, list));
+                    model.name, model.lacks, without)};
+  }
+  const bool large = model.lacks.find("avx512f") != std::string::npos;
+  if (check || large) log::warning(fmt::format("-cpu {}: without {}, which relic86 lacks", model.name, model.lacks));
   return {};
 }
 
@@ -520,7 +536,7 @@ Result<CpuModel> make_cpu_model(std::string_view description) {
     if (words[i].empty() || words[i] == "enforce" || words[i].starts_with("enforce=")) continue;
     if (auto done = apply_feature(model, words[i], enforce); !done) return done.error();
   }
-  if (auto done = tell_lacks(model, words, enforce, asks("check")); !done) return done.error();
+  if (auto done = tell_lacks(model, enforce, asks("check")); !done) return done.error();
   return model;
 }
 
@@ -696,7 +712,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       if (model.topology.most > 1 && (model.features_edx & kCpuidTsc) != 0) edx = 1u << 8;
       break;
     case 0x80000008u:  // physical and linear address bits
-      eax = model.physical_bits() | (model.has_long_mode() ? 48 : 32) << 8;
+      eax = model.physical_bits() | model.linear_bits() << 8;
       if (model.several_in_package()) ecx = model.topology.package_bits() << 12 | (model.topology.in_package() - 1);
       break;
     default: break;

@@ -7,6 +7,7 @@
 
 #include "base/processor_topology.h"
 #include "base/result.h"
+#include "cpu/canonical.h"
 #include "cpu/host_units.h"
 #include "cpu/instruction_table.h"
 
@@ -26,6 +27,8 @@ struct CpuModel {
   u32 structured_ebx = 0;       // CPUID 7.0: EBX
   u32 structured_ecx = 0;       // CPUID 7.0: ECX
   u32 xsave_eax = 0;            // CPUID 0Dh.1: EAX
+  u32 least_last_leaf = 0;      // CPUID 0: EAX is at least this; 0: no higher than the features need
+  std::string lacks;            // features that QEMU's model of this name has and relic86 does not, with blanks between
   std::string brand;            // CPUID 80000002h-4h; empty: those leaves do not exist
   FeatureSet instructions = 0;  // what the decoder accepts
   ProcessorTopology topology;   // of the machine's processors
@@ -44,10 +47,14 @@ struct CpuModel {
   u64 efer_bits() const;     // bits of EFER that may be set, LMA among them; 0: there is no EFER
   bool has_long_mode() const;
   bool has_giant_pages() const;    // pages of 1 GiB
+  unsigned linear_bits() const;
+  // What registers that hold addresses can take, whatever paging there is (5-Level Paging white paper 2.2).
+  LinearWidth widest_linear() const;
   u64 xcr0_bits() const;           // bits of XCR0 that may be set; 0: there is no XSAVE
   unsigned physical_bits() const;  // MAXPHYADDR
   bool is_amd() const { return vendor[0] != 'G'; }
   u32 last_basic_leaf() const;  // CPUID 0: EAX
+  u32 last_leaf_of_features() const;
   bool several_in_package() const { return topology.most > 1 && topology.in_package() > 1; }
 };
 
@@ -128,6 +135,7 @@ enum CpuidStructured : u32 {
   kCpuidSmap = 1u << 20,      // EBX
   kCpuidSha = 1u << 29,       // EBX
   kCpuidUmip = 1u << 2,       // ECX
+  kCpuidLa57 = 1u << 16,      // ECX: 5-level paging
 };
 
 enum CpuidXsaveEax : u32 {  // 0Dh.1 EAX

@@ -14,11 +14,25 @@ unsigned IrqJoin::new_wire(unsigned input) {
 void IrqJoin::set_irq(unsigned wire, bool level) {
   RELIC86_ASSERT(wire < lines_.size());
   if ((levels_[wire] != 0) == level) return;
+  const unsigned line = lines_[wire];
+  const bool before = shown(line);
   levels_[wire] = level ? 1 : 0;
-  unsigned& high = high_[lines_[wire]];
-  const bool before = high > 0;
-  high = level ? high + 1 : high - 1;
-  if ((high > 0) != before && sink_ != nullptr) sink_->set_irq(lines_[wire], high > 0);
+  high_[line] = level ? high_[line] + 1 : high_[line] - 1;
+  change(line, before);
+}
+
+bool IrqJoin::shown(unsigned line) const { return claims_[line] ? levels_[*claims_[line]] != 0 : high_[line] > 0; }
+
+void IrqJoin::change(unsigned line, bool before) {
+  if (shown(line) != before && sink_ != nullptr) sink_->set_irq(line, shown(line));
+}
+
+void IrqJoin::claim(unsigned wire, bool claimed) {
+  RELIC86_ASSERT(wire < lines_.size());
+  const unsigned line = lines_[wire];
+  const bool before = shown(line);
+  claims_[line] = claimed ? std::optional(wire) : std::nullopt;
+  change(line, before);
 }
 
 // The sink's own state holds the levels that it sees: loading does not drive it.

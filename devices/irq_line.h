@@ -12,6 +12,8 @@ class IrqSink {
   // A separate wire to this input, to be given to set_irq instead of it. Sinks that OR several wires (IrqJoin) hand out
   // new numbers; others have one wire per input.
   virtual unsigned new_wire(unsigned input) { return input; }
+  // Of wires that share an input, this one alone counts while it claims the input.
+  virtual void claim(unsigned /*wire*/, bool /*claimed*/) {}
 
  protected:
   ~IrqSink() = default;
@@ -30,6 +32,10 @@ class IrqLine {
   void raise() { set(true); }
   void lower() { set(false); }
   void pulse() { set(true), set(false); }
+  // Nobody else who shares the line is heard while it is claimed; one at most claims it.
+  void claim(bool claimed) {
+    if (sink_ != nullptr) sink_->claim(input_, claimed);
+  }
   bool level() const { return level_; }
 
  private:

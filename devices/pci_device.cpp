@@ -1,16 +1,14 @@
 // Standard configuration header (PCI Local Bus Specification 2.1, chapter 6)
 //
-//   offset   width  R/W  bits
-//   00h      2      R    vendor;  02h device;  08h revision;  09h class code (3 bytes);  2Ch, 2Eh subsystem
-//   04h      2      RW   command: 0 I/O space, 1 memory space, 2 bus master, 6 parity, 8 SERR#,
-//                        10 interrupt disable (2.3)
-//   06h      2      RWC  status: 15:11 and 8 cleared by writing ones; 10:9 DEVSEL# timing
-//   0Ch      1      RW   cache line size;  0Dh latency timer
-//   0Eh      1      R    header type: bit 7 multifunction
-//   10h-27h  4      RW   base addresses: bit 0 I/O, bit 2 64 bits (the next one is the upper half), bit 3 prefetchable;
-//                        bits below the size read 0
-//   30h      4      RW   expansion ROM: bit 0 enable
-//   3Ch      1      RW   interrupt line (scratch for the BIOS);  3Dh R interrupt pin
+//   offset  width  R/W  bits
+//   00h     2      R    vendor;  02h device;  08h revision;  09h class code (3 bytes);  2Ch, 2Eh subsystem
+//   04h     2      RW   command: 0 I/O space, 1 memory space, 2 bus master, 6 parity, 8 SERR#, 10 interrupt disable
+//   (2.3) 06h     2      RWC  status: 15:11 and 8 cleared by writing ones; 10:9 DEVSEL# timing 0Ch     1      RW cache
+//   line size;  0Dh latency timer 0Eh     1      R    header type: bit 7 multifunction 10h-27h 4      RW   base
+//   addresses: bit 0 I/O, bit 2 64 bits (the next one is the upper half), bit 3 prefetchable;
+//                       bits below the size read 0
+//   30h     4      RW   expansion ROM: bit 0 enable
+//   3Ch     1      RW   interrupt line (scratch for the BIOS);  3Dh R interrupt pin
 #include "devices/pci_device.h"
 
 #include <algorithm>

@@ -12,7 +12,7 @@
 #include <optional>
 
 #include "devices/chipset/fw_cfg.h"
-#include "loaders/little_endian.h"
+#include "base/little_endian.h"
 #include "roms/firmware.h"
 
 namespace relic86 {

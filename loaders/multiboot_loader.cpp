@@ -9,7 +9,7 @@
 #include "base/comma_list.h"
 #include "devices/chipset/fw_cfg.h"
 #include "loaders/kernel_loader.h"
-#include "loaders/little_endian.h"
+#include "base/little_endian.h"
 #include "roms/firmware.h"
 
 namespace relic86 {

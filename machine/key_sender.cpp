@@ -52,11 +52,6 @@ unsigned KeySender::type_text(std::string_view utf8) {
   return left_out;
 }
 
-void KeySender::pass(KeyCode key, bool down) {
-  if (strokes_.empty() && keyboard_.ready_for_key()) return press_(key, down);
-  strokes_.push_back({.held = {key}, .sequence = {}, .passed = down});
-}
-
 void KeySender::forget() {
   strokes_.clear();
   held_down_ = next_in_sequence_ = 0;
@@ -74,11 +69,6 @@ void KeySender::advance(GuestTime now) {
   }
   waiting_since_ = -1;
   Stroke& stroke = strokes_.front();
-  if (stroke.passed) {
-    press_(stroke.held.front(), *stroke.passed);
-    strokes_.pop_front();
-    return;
-  }
   const auto wait = [&](GuestTime delay) { not_before_ = now + delay; };
   if (held_down_ < stroke.held.size()) {
     press_(stroke.held[held_down_++], true);

@@ -27,11 +27,6 @@ class KeySender {
   // Text typed on a keyboard of the layout; characters it lacks are left out and counted in the result.
   unsigned type_text(std::string_view utf8);
 
-  // A key of somebody's keyboard elsewhere: at once if the guest is ready and nothing waits, else after that. Whoever
-  // passes keys minds how many wait; a key whose release is left out stays down.
-  void pass(KeyCode key, bool down);
-  std::size_t waiting() const { return strokes_.size(); }
-
   // Another machine was loaded, with its own time: nothing more of what was sent is typed, and no key stays down.
   void forget();
 
@@ -45,8 +40,7 @@ class KeySender {
   struct Stroke {
     std::vector<KeyCode> held;
     std::vector<KeyCode> sequence;
-    GuestTime hold = 0;            // how long the last key stays down
-    std::optional<bool> passed{};  // the one key in `held` goes down (true) or up, and no further
+    GuestTime hold = 0;  // how long the last key stays down
   };
   Keyboard& keyboard_;
   Press press_;

@@ -38,7 +38,6 @@ class GuestInputs;
 class IncomingMigration;
 class Migration;
 class RecordedSink;
-class RemoteDisplay;
 class TimeTravel;
 class VideoRecorder;
 struct KeptState;
@@ -71,8 +70,7 @@ enum class MachineEvent : u8 {
   TrayMoved,
   BalloonChange,
   DeviceDeleted,
-  Migration,
-  RemoteDisplay
+  Migration
 };
 
 // A character device, for query-chardev and info chardev.
@@ -211,10 +209,6 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   using GdbService = std::function<Result<>(const std::string& device)>;
   void provide_gdb(GdbService service) { gdb_service_ = std::move(service); }
   Result<> serve_gdb(const std::string& device);
-  // Whoever owns the remote display provides it, for as long as the machine runs. Null: there is none.
-  void provide_remote_display(RemoteDisplay* display) { remote_display_ = display; }
-  RemoteDisplay* remote_display() { return remote_display_; }
-  void tell_remote_display() { announce(MachineEvent::RemoteDisplay); }
 
   // Puts another medium into a drive ("floppy0", "ide1-cd0"), or takes it out.
   Result<> change_medium(const std::string& device, const MediumChange& change);
@@ -360,7 +354,6 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   TrayMove tray_move_;
   std::unique_ptr<Expectations> expectations_;
   GdbService gdb_service_;
-  RemoteDisplay* remote_display_ = nullptr;
 
   // The board is built before its backends are opened.
   struct LateSink final : CharSink {

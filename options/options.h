@@ -17,7 +17,6 @@
 #include "options/sample_format.h"
 #include "options/smp_option.h"
 #include "options/virtio_option.h"
-#include "options/vnc_option.h"
 
 namespace relic86 {
 
@@ -171,7 +170,6 @@ struct Options {
   std::vector<std::string> gdb;  // "tcp::1234"
   std::string display;           // "sdl", "none"; empty: sdl if one can be opened
   std::string display_option;    // as the user wrote it, for messages: "-display gtk"
-  std::optional<VncOption> vnc;  // none: there is no VNC server
   bool full_screen = false;
   bool nographic = false;
   bool no_defaults = false;

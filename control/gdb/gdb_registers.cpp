@@ -192,7 +192,7 @@ bool write_word(Cpu& cpu, const Layout& l, unsigned number, u64 value) {
     const unsigned gpr = gpr_of(l, number);
     state.gpr[gpr] = gpr < 8 ? cut(value) : value;
   } else if (number == l.rip()) {
-    if (state.mode.code64 && !canonical(value)) return false;
+    if (state.mode.code64 && !state.linear.canonical(value)) return false;
     state.rip = cut(value);
   } else if (number == l.eflags()) {
     constexpr u32 kWritable = 0x3D7FD5;  // all but VM

@@ -3,16 +3,12 @@
 //   port      width  R/W  bits
 //   base + 0  1      R    RBR: received character;  W THR: character to send;  DLAB: divisor 7:0
 //   base + 1  1      RW   IER: 0 received data, 1 THRE, 2 line status, 3 modem status;  DLAB: divisor 15:8
-//   base + 2  1      R    IIR: 0 none pending, 3:1 source (3 line status, 2 data, 6 timeout, 1 THRE, 0 modem),
-//                         7:6 FIFOs
-//   base + 2  1      W    FCR: 0 FIFOs on, 1 clear receiver, 2 clear transmitter, 3 DMA mode (no pins here),
-//                         7:6 trigger
-//   base + 3  1      RW   LCR: 1:0 length - 5, 2 stop bits, 5:3 parity, 6 break, 7 DLAB
-//   base + 4  1      RW   MCR: 0 DTR, 1 RTS, 2 OUT1, 3 OUT2 (on PCs: lets the interrupt through), 4 loop
-//   base + 5  1      R    LSR: 0 data ready, 1 overrun, 2 parity, 3 framing, 4 break, 5 THRE, 6 TEMT,
-//                         7 error in FIFO
-//   base + 6  1      R    MSR: 3:0 changes (CTS, DSR, RI's end, DCD), 7:4 CTS DSR RI DCD
-//   base + 7  1      RW   SCR
+//   base + 2  1      R    IIR: 0 none pending, 3:1 source (3 line status, 2 data, 6 timeout, 1 THRE, 0 modem), 7:6
+//   FIFOs base + 2  1      W    FCR: 0 FIFOs on, 1 clear receiver, 2 clear transmitter, 3 DMA mode (no pins here), 7:6
+//   trigger base + 3  1      RW   LCR: 1:0 length - 5, 2 stop bits, 5:3 parity, 6 break, 7 DLAB base + 4  1      RW
+//   MCR: 0 DTR, 1 RTS, 2 OUT1, 3 OUT2 (on PCs: lets the interrupt through), 4 loop base + 5  1      R    LSR: 0 data
+//   ready, 1 overrun, 2 parity, 3 framing, 4 break, 5 THRE, 6 TEMT, 7 error in FIFO base + 6  1      R    MSR: 3:0
+//   changes (CTS, DSR, RI's end, DCD), 7:4 CTS DSR RI DCD base + 7  1      RW   SCR
 //
 //   IRQ: see the board. Clock 1.8432 MHz: divisor 1 is 115200 baud.
 #include "devices/character/uart16550.h"

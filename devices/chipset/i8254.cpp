@@ -4,8 +4,9 @@
 //   40h   RW   counter 0; reads give the latched status, the latched count or the count, in the channel's access order
 //   41h   RW   counter 1
 //   42h   RW   counter 2
-//   43h   W    control word: 7:6 channel (3 = read-back: 5 = 0 count, 4 = 0 status, 3:1 channels),
-//              5:4 access (0 latches the count), 3:1 mode, 0 BCD
+//   43h   W    control word: 7:6 channel (3 = read-back: 5 = 0 count, 4 = 0 status, 3:1 channels), 5:4 access (0
+//   latches
+//              the count), 3:1 mode, 0 BCD
 //
 // The clock is 14.31818 MHz / 12. All counts are computed from guest time: nothing runs between accesses but channel
 // 0's edges.

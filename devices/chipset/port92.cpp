@@ -1,8 +1,8 @@
 // System control port A (IBM PS/2 Model 80 Technical Reference; Intel 82371SB datasheet, Port 92 register)
 //
 //   port  width  R/W  bits
-//   92h   1      RW   0: a change from 0 to 1 pulses the processor's reset;  1: 1 opens the A20 gate;
-//                     the others are kept and have no function
+//   92h   1      RW   bit 0: 0 -> 1 pulses the processor's reset; bit 1: 1 opens the A20 gate; others: kept, no
+//   function
 #include "devices/chipset/port92.h"
 
 namespace relic86 {

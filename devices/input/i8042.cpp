@@ -13,9 +13,8 @@
 //                     AA self test  AB test keyboard port  AC dump  AD/AE keyboard off/on  C0 read input port
 //                     D0/D1 read/write output port  D2/D3 pretend keyboard/auxiliary output  D4 to auxiliary device
 //                     DD/DF A20 off/on  E0 read test inputs  F0-FF pulse output bits 3:0 low where 0 (bit 0: reset)
-//
-// The output port: 0 processor reset (low active), 1 A20, 2 and 3 auxiliary lines, 4 IRQ1, 5 IRQ12, 6 and 7 keyboard
-// lines.
+//   output port: 0 processor reset (low active), 1 A20, 2 and 3 auxiliary lines, 4 IRQ1, 5 IRQ12, 6 and 7 keyboard
+//   lines
 #include "devices/input/i8042.h"
 
 #include "base/log.h"

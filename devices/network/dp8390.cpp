@@ -1,27 +1,25 @@
 // DP8390D Network Interface Controller (National Semiconductor, 1995), in an NE2000's surroundings
 //
-//   page  offset   R/W  register (section 10)
-//   all   00h      RW   CR: 0 stop, 1 start, 2 transmit, 5:3 remote DMA (1 read, 2 write, 3 send packet, 4 abort),
-//                       7:6 page
-//   0     01h      W    PSTART;  02h W PSTOP: first page of the receive ring, and the one after its last, of 256 bytes
-//         01h      R    CLDA0, 02h CLDA1: where the receiver writes next
-//         03h      RW   BNRY: the page that the host has not read yet
-//         04h      R    TSR: 0 sent;                       W  TPSR: page of the frame to send
-//         05h      R    NCR collisions, 06h FIFO;          W  TBCR0, TBCR1: its length
-//         07h      RW   ISR: 0 received, 1 sent, 2 receive error, 3 transmit error, 4 overwrite warning, 5 counter,
-//                       6 remote DMA complete, 7 reset; bits 6:0 cleared by writing ones
-//         08h      R    CRDA0, 09h CRDA1;                  W  RSAR0, RSAR1: address of remote DMA
-//         0Ah      R    identity of an RTL8029AS (50h), 0Bh (43h);  W RBCR0, RBCR1: bytes of remote DMA
-//         0Ch      R    RSR: 0 intact, 5 multicast or broadcast;
-//                                                          W  RCR: 1 runts, 2 broadcast, 3 multicast, 4 promiscuous,
-//                                                             5 monitor
-//         0Dh      R    CNTR0 alignment errors;            W  TCR: 2:1 loopback
-//         0Eh      R    CNTR1 CRC errors;                  W  DCR: 0 words
-//         0Fh      R    CNTR2 missed frames (cleared);     W  IMR
-//   1     01h-06h  RW   PAR0-5 station address
-//         07h      RW   CURR: page that the next frame goes to
-//         08h-0Fh  RW   MAR0-7 multicast hash
-//   2     01h-0Fh  R    the values that page 0 only writes
+//   page  offset  R/W  register (section 10)
+//   all   00h     RW   CR: 0 stop, 1 start, 2 transmit, 5:3 remote DMA (1 read, 2 write, 3 send packet, 4 abort), 7:6
+//   page 0     01h     W    PSTART;  02h W PSTOP: first page of the receive ring, and the one after its last (256 bytes
+//   each)
+//         01h     R    CLDA0, 02h CLDA1: where the receiver writes next
+//         03h     RW   BNRY: the page that the host has not read yet
+//         04h     R    TSR: 0 sent;                       W  TPSR: page of the frame to send
+//         05h     R    NCR collisions, 06h FIFO;          W  TBCR0, TBCR1: its length
+//         07h     RW   ISR: 0 received, 1 sent, 2 receive error, 3 transmit error, 4 overwrite warning, 5 counter,
+//                      6 remote DMA complete, 7 reset; bits 6:0 cleared by writing ones
+//         08h     R    CRDA0, 09h CRDA1;                  W  RSAR0, RSAR1: address of remote DMA
+//         0Ah     R    identity of an RTL8029AS (50h), 0Bh (43h);  W RBCR0, RBCR1: bytes of remote DMA
+//         0Ch     R    RSR: 0 intact, 5 multicast or broadcast;   W RCR: 1 runts, 2 broadcast, 3 multicast, 4
+//         promiscuous,
+//                      5 monitor
+//         0Dh     R    CNTR0 alignment errors;            W  TCR: 2:1 loopback
+//         0Eh     R    CNTR1 CRC errors;                  W  DCR: 0 words
+//         0Fh     R    CNTR2 missed frames (cleared);     W  IMR
+//   1     01h-06h RW   PAR0-5 station address; 07h CURR: page that the next frame goes to; 08h-0Fh MAR0-7 multicast
+//   hash 2     01h-0Fh R    the values that page 0 only writes
 //
 // Local memory: 0000h-001Fh PROM (each byte twice; 0Eh and 0Fh are 57h), 4000h-7FFFh RAM. There is no collision, and a
 // frame is sent as soon as it is told to.

@@ -1,19 +1,13 @@
 // Intel 82540EM (Software Developer's Manual 317453, chapter 13)
 //
 //   BAR0 (128 KiB, dwords); BAR1 (64 ports): 00h RW IOADDR, 04h RW IODATA, the register at IOADDR
-//   0000h  RW   CTRL: 26 reset, 30 VLAN tags stripped, 31 PHY reset
-//   0008h  R    STATUS: 0 full duplex, 1 link, 7:6 speed
-//   0010h  RW   EECD: the EEPROM's wires
-//   0014h  RW   EERD: 0 start, 4 done, 15:8 word, 31:16 data
-//   0020h  RW   MDIC: a PHY register
-//   00C0h  RWC  ICR (reading clears);  00C4h RW ITR (256 ns);  00C8h W ICS
-//   00D0h  RW   IMS sets the mask;  00D8h W IMC clears it
-//   0100h  RW   RCTL;  0400h TCTL
-//   2800h  RW   RDBAL, RDBAH, RDLEN;  2810h RDH;  2818h RDT;  2820h RDTR and 282Ch RADV (1.024 us)
-//   3800h  RW   TDBAL, TDBAH, TDLEN;  3810h TDH;  3818h TDT;  3820h TIDV and 382Ch TADV
-//   4000h  R    64 statistics, cleared by reading
-//   5000h  RW   RXCSUM;  5200h MTA;  5400h RA;  5600h VFTA
-//   The rest of kPlainOffsets holds what is written.
+//   0000h RW  CTRL: 26 reset, 30 VLAN tags stripped, 31 PHY reset       0008h R  STATUS: 0 full duplex, 1 link, 7:6
+//   speed 0010h RW  EECD: the EEPROM's wires                                  0014h RW EERD: 0 start, 4 done, 15:8
+//   word, 31:16 data 0020h RW  MDIC: a PHY register 00C0h RWC ICR (reading clears)  00C4h ITR (256 ns)  00C8h W ICS
+//   00D0h RW IMS sets, 00D8h W IMC clears the mask 0100h RW  RCTL                  0400h RW TCTL 2800h RW  RDBAL RDBAH
+//   RDLEN, 2810h RDH, 2818h RDT, 2820h RDTR and 282Ch RADV (1.024 us) 3800h RW  TDBAL TDBAH TDLEN, 3810h TDH, 3818h
+//   TDT, 3820h TIDV and 382Ch TADV 4000h R   64 statistics, cleared by reading 5000h RW  RXCSUM  5200h MTA  5400h RA
+//   5600h VFTA the rest of kPlainOffsets holds what is written
 //
 // The packet buffer (10000h and up) and diagnostic registers read 0. A cause waits for ITR, and for RDTR, RADV, TIDV
 // and TADV, in guest time.

@@ -1,23 +1,16 @@
 // Am79C970A PCnet-PCI II (AMD publication 19436)
 //
 //   BAR0 (32 ports) and BAR1 (32 bytes):
-//   00h-0Fh     RW   address PROM: 0-5 station address, 12-13 checksum, 14-15 57h
-//   10h word    RW   RDP: the CSR that RAP names;  12h RAP;  14h RESET (reading resets);  16h BDP: the BCR that RAP
-//                    names
-//   10h dword   RW   the same at 10h, 14h, 18h, 1Ch, from the first dword write to 10h on (BCR18 bit 7)
+//   00h-0Fh      RW address PROM: 0-5 station address, 12-13 checksum, 14-15 57h
+//   10h  word    RW RDP: the CSR that RAP names    12h RAP   14h RESET (reading resets)   16h BDP: the BCR that RAP
+//   names 10h  dword   RW the same at 10h, 14h, 18h, 1Ch, from the first dword write to 10h on (BCR18 bit 7)
 //
-//   CSR0        RWC  0 INIT, 1 STRT, 2 STOP, 3 TDMD, 4 TXON, 5 RXON, 6 IENA, 7 INTR, 8 IDON, 9 TINT, 10 RINT, 12 MISS,
-//                    15 ERR
-//   CSR1, 2     RW   address of the initialization block
-//   CSR3        RW   interrupt masks (14, 12:8)
-//   CSR8-11     RW   logical address filter
-//   CSR12-14    RW   physical address
-//   CSR15       RW   mode
-//   CSR58       RW   software style: 0 16-bit structures, 2 and 3 32-bit ones (8 SSIZE32);  BCR20 is the same
-//   CSR72, 74   R    counters of the rings;  76, 78 RW their lengths
-//   CSR88, 89   R    the chip: 0262h 1003h
-//   CSR112      R    missed frames
-//   BCR4        RW   link LED: bit 15 says that the link is up
+//   CSR0   RWC 0 INIT, 1 STRT, 2 STOP, 3 TDMD, 4 TXON, 5 RXON, 6 IENA, 7 INTR, 8 IDON, 9 TINT, 10 RINT, 12 MISS, 15 ERR
+//   CSR1,2 RW  address of the initialization block     CSR3 RW interrupt masks (14, 12:8)
+//   CSR8-11 RW logical address filter    CSR12-14 RW physical address    CSR15 RW mode
+//   CSR58  RW  software style: 0 16-bit structures, 2 and 3 32-bit ones (8 SSIZE32);  BCR20 is the same
+//   CSR72, 74  R  counters of the rings   CSR76, 78 RW their lengths   CSR88, 89 R chip 0262h 1003h   CSR112 R missed
+//   frames BCR4   RW  link LED: bit 15 says that the link is up
 //
 // The chip looks for transmit descriptors when it is told to (TDMD), not by its poll timer: drivers tell it.
 #include "devices/network/pcnet.h"

@@ -1,20 +1,16 @@
 // Realtek RTL8139C+ (datasheet rev. 1.6, chapter 5)
 //
 //   BAR0 (256 ports) and BAR1 (256 bytes) show the same registers:
-//   00h-05h  RW   IDR: station address;  08h-0Fh MAR: multicast hash
-//   10h-1Fh  RW   TSD0-3: 12:0 size, 13 OWN, 15 TOK
-//   20h-2Fh  RW   TSAD0-3;  C+: 20h TNPDS, 28h THPDS (tables of descriptors)
-//   30h      RW   RBSTART
-//   37h      RW   CR: 0 BUFE, 2 TE, 3 RE, 4 RST
-//   38h      RW   CAPR (read pointer - 16);  3Ah R CBR
-//   3Ch      RW   IMR;  3Eh RWC ISR: 0 ROK, 1 RER, 2 TOK, 3 TER, 4 RXOVW, 5 link, 6 FOVW, 7 TDU, 8 SWInt, 14 timer
-//   40h      RW   TCR: 18:17 loopback
-//   44h      RW   RCR: 0 AAP, 1 APM, 2 AM, 3 AB, 7 WRAP, 12:11 RBLEN
-//   48h      RW   TCTR (33 MHz; writing clears);  4Ch MPC: missed frames;  54h TimerInt
-//   50h      RW   9346CR: 7:6 mode (1 auto-load, 2 EEPROM, 3 configuration), 3 EECS, 2 EESK, 1 EEDI, 0 EEDO
-//   51h-5Bh  RW   CONFIG0-4 and MSR (2 link is down);  5Eh R revision;  60h R TSAD status;  62h-6Bh MII registers
-//   D9h      W    TPPoll: 6 normal, 7 high priority queue
-//   E0h      RW   C+CR: 0 transmit, 1 receive, 5 checksums, 6 VLAN;  E4h RDSAR
+//   00h-05h RW IDR station address    08h-0Fh RW MAR multicast hash
+//   10h-1Fh RW TSD0-3: 12:0 size, 13 OWN, 15 TOK     20h-2Fh RW TSAD0-3; C+: 20h TNPDS, 28h THPDS (tables of
+//   descriptors) 30h RW RBSTART   37h RW CR: 0 BUFE, 2 TE, 3 RE, 4 RST   38h RW CAPR (read pointer - 16)   3Ah R CBR
+//   3Ch RW IMR   3Eh RWC ISR: 0 ROK, 1 RER, 2 TOK, 3 TER, 4 RXOVW, 5 link, 6 FOVW, 7 TDU, 8 SWInt, 14 timer
+//   40h RW TCR: 18:17 loopback   44h RW RCR: 0 AAP, 1 APM, 2 AM, 3 AB, 7 WRAP, 12:11 RBLEN
+//   48h RW TCTR (33 MHz; writing clears)   4Ch RW MPC missed frames   54h RW TimerInt
+//   50h RW 9346CR: 7:6 mode (1 auto-load, 2 EEPROM, 3 configuration), 3 EECS, 2 EESK, 1 EEDI, 0 EEDO
+//   51h-5Bh RW CONFIG0-4 and MSR (2 link is down)   5Eh R revision   60h R TSAD status   62h-6Bh MII registers
+//   D9h W TPPoll: 6 normal, 7 high priority queue   E0h RW C+CR: 0 transmit, 1 receive, 5 checksums, 6 VLAN   E4h RW
+//   RDSAR
 //
 // The high priority queue is not sent from: no driver that is known uses it.
 #include "devices/network/rtl8139.h"

@@ -1,13 +1,10 @@
 // The codec's registers (Audio Codec '97, revision 2.2; SigmaTel STAC9700 datasheet), 16 bits each, at BAR 0:
 //
-//   00h      reset when written
-//   02h      master, 04h headphone and 06h mono volume: 15 mute, 12:8 and 4:0 in 1.5 dB down
-//   0Ah-18h  volumes of the inputs, 18h PCM: 15 mute, 8 is 0 dB
-//   1Ah      record source;  1Ch record gain;  20h general purpose;  22h 3D
-//   26h      power: 3:0 what is ready
-//   28h      extended audio: 0 variable rate, 3 variable rate of the microphone;  2Ah the same, switched on
-//   2Ch      rate of output, 32h of input, 34h of the microphone (Hz)
-//   7Ch, 7Eh the vendor
+//   00h      reset when written;  02h, 04h, 06h  master, headphone and mono volume: 15 mute, 12:8 and 4:0 in 1.5 dB
+//   down 0Ah-18h  volumes of the inputs, 18h PCM: 15 mute, 8 is 0 dB 1Ah      record source;  1Ch record gain;  20h
+//   general purpose;  22h 3D 26h      power: 3:0 what is ready 28h      extended audio: 0 variable rate, 3 variable
+//   rate of the microphone;  2Ah  the same, switched on 2Ch      rate of output, 32h of input, 34h of the microphone
+//   (Hz) 7Ch, 7Eh the vendor
 #include <algorithm>
 #include <cmath>
 

@@ -1,15 +1,12 @@
 // Registers (Ensoniq ES1370 AudioPCI specification, 1997), in a BAR of 256 ports:
 //
-//   00h            RW  control: 31 ADC stop, 28:16 divider of DAC 2 and ADC, 13:12 rate of DAC 1,
-//                      6 DAC 1 on, 5 DAC 2 on, 4 ADC on
-//   04h            R   status: 31 interrupt, 9 codec busy, 2 DAC 1, 1 DAC 2, 0 ADC
-//   0Ch            RW  page of 30h-3Fh
-//   10h            W   codec: 15:8 register, 7:0 value
-//   20h            RW  serial: 15, 14, 13 play once (ADC, DAC 2, DAC 1), 12, 11 pause (DAC 2, DAC 1),
-//                      10, 9, 8 interrupt (ADC, DAC 2, DAC 1),
-//                      5:4, 3:2, 1:0 format (ADC, DAC 2, DAC 1): 16 bits, stereo
+//   00h  RW  control: 31 ADC stop, 28:16 divider of DAC 2 and ADC, 13:12 rate of DAC 1, 6 DAC 1 on, 5 DAC 2 on, 4 ADC
+//   on 04h  R   status: 31 interrupt, 9 codec busy, 2 DAC 1, 1 DAC 2, 0 ADC 0Ch  RW  page of 30h-3Fh 10h  W   codec:
+//   15:8 register, 7:0 value 20h  RW  serial: 15, 14, 13 play once (ADC, DAC 2, DAC 1), 12, 11 pause (DAC 2, DAC 1),
+//   10, 9, 8 interrupt (ADC,
+//            DAC 2, DAC 1), 5:4, 3:2, 1:0 format (ADC, DAC 2, DAC 1): 16 bits, stereo
 //   24h, 28h, 2Ch  RW  sample counts of DAC 1, DAC 2, ADC: 31:16 left, 15:0 between interrupts, less one
-//   30h, 34h       RW  page 0Ch: address and size of DAC 1's buffer, 38h, 3Ch DAC 2's;  page 0Dh: the ADC's
+//   30h, 34h page 0Ch: address and size of DAC 1's buffer, 38h, 3Ch DAC 2's; page 0Dh: the ADC's
 //
 // The size: 31:16 dwords moved, 15:0 dwords less one. Codec (AKM AK4531 datasheet): 00h, 01h master left and right,
 // 02h, 03h DAC 2, 04h, 05h DAC 1, 06h, 07h CD: 7 mute, 4:0 in 2 dB down; 0 dB is 0 for the master and 6 for the others.

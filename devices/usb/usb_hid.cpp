@@ -1,7 +1,7 @@
-//   request (HID 1.11, 7.2)             value
-//   01h GET_REPORT, 09h SET_REPORT      15:8 type: 1 input (GET alone), 2 output; 7:0 number of the report
-//   02h GET_IDLE, 0Ah SET_IDLE          15:8 of SET_IDLE: repeat unchanged reports after so many times 4 ms, 0: never
-//   03h GET_PROTOCOL, 0Bh SET_PROTOCOL  0 boot, 1 report
+//   request (HID 1.11, 7.2)                 value
+//   01h GET_REPORT, 09h SET_REPORT          15:8 type: 1 input (GET alone), 2 output; 7:0 number of the report
+//   02h GET_IDLE, 0Ah SET_IDLE              15:8 of SET_IDLE: repeat unchanged reports after so many times 4 ms, 0:
+//   never 03h GET_PROTOCOL, 0Bh SET_PROTOCOL      0 boot, 1 report
 #include "devices/usb/usb_hid.h"
 
 #include <algorithm>

@@ -3,10 +3,11 @@
 //   ports 3B4h-3BAh, 3C0h-3DFh        1, 2  the VGA's (vga_registers.cpp); decoded whatever the PCI command says
 //   ports 1CEh-1D1h                   2     DISPI: 1CEh index, 1CFh or 1D0h data (vbe_dispi.cpp)
 //   memory A0000h-BFFFFh              1-8   the VGA's windows (vga_memory.h); plain memory in mode 13h and, at B8000h,
-//                                           in text modes (vga_text_window.h)
+//   in text
+//                                           modes (vga_text_window.h)
 //   BAR 0, 16 MiB memory, prefetchable      video memory
-//   BAR 2, 4 KiB memory                     0-7Fh R: the monitor's EDID; 400h-41Fh: ports 3C0h-3DFh;
-//                                           500h-515h: DISPI registers, 16 bits each;
+//   BAR 2, 4 KiB memory                     0-7Fh R: the monitor's EDID; 400h-41Fh: ports 3C0h-3DFh; 500h-515h: DISPI
+//   registers, 16 bits each;
 //                                           600h R: bytes of this register block; 604h R: byte order (little)
 //   ROM BAR                                 video BIOS
 // No IRQ: the vertical interrupt of the VGA is not wired on PCI parts.

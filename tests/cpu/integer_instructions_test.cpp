@@ -118,7 +118,7 @@ TEST_F(IntegerInstructions, DoubleShift16ByMoreThan16) {
   set(kEax, 0x1234);
   set(kEdx, 0xABCD);
   step({0x66, 0x0F, 0xA4, 0xD0, 0x14});  // SHLD AX,DX,20
-  EXPECT_EQ(reg(kEax), 0xBCD1u);         // the destination follows the source, as on Intel's parts
+  EXPECT_EQ(reg(kEax), 0xBCD1u);  // the destination follows the source, as on Intel's parts
   set(kEax, 0x1234);
   step({0x66, 0x0F, 0xAC, 0xD0, 0x04});  // SHRD AX,DX,4
   EXPECT_EQ(reg(kEax), 0xD123u);

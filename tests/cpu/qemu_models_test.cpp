@@ -13,140 +13,141 @@ namespace {
 
 using Words = std::set<std::string>;
 
-// What QEMU 7.2's query-cpu-model-expansion says of its models: signature and features, but for
+// What QEMU 7.2's query-cpu-model-expansion says of its models: signature, last basic leaf, and features, but for
 // hypervisor, arat and vme (docs/conformance.md).
 struct QemuModel {
   std::string_view name;
   unsigned family, model, stepping;
   std::string_view vendor;
+  u32 last_leaf;
   std::string_view features;
 };
 constexpr QemuModel kQemuModels[] = {
-    {"athlon", 6, 2, 3, "AuthenticAMD",
+    {"athlon", 6, 2, 3, "AuthenticAMD", 2,
      "3dnow 3dnowext apic cmov cx8 de fpu fxsr mca mce mmx mmxext msr mtrr pae pat pge pse pse36 sep sse sse2 tsc"},
-    {"n270", 6, 28, 2, "GenuineIntel",
+    {"n270", 6, 28, 2, "GenuineIntel", 10,
      "acpi apic clflush cmov cx8 de fpu fxsr lahf-lm mca mce mmx monitor movbe msr mtrr nx pae pat pge pni pse sep ss "
      "sse sse2 ssse3 tsc"},
-    {"kvm64", 15, 6, 1, "GenuineIntel",
+    {"kvm64", 15, 6, 1, "GenuineIntel", 13,
      "apic clflush cmov cx16 cx8 de fpu fxsr lm mca mce mmx msr mtrr nx pae pat pge pni pse pse36 sep sse sse2 syscall "
      "tsc"},
-    {"Opteron_G1", 15, 6, 1, "AuthenticAMD",
+    {"Opteron_G1", 15, 6, 1, "AuthenticAMD", 5,
      "apic clflush cmov cx8 de fpu fxsr lm mca mce mmx msr mtrr nx pae pat pge pni pse pse36 sep sse sse2 syscall tsc"},
-    {"Opteron_G2", 15, 6, 1, "AuthenticAMD",
+    {"Opteron_G2", 15, 6, 1, "AuthenticAMD", 5,
      "apic clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat pge pni pse pse36 sep sse sse2 "
      "svm syscall tsc"},
-    {"Opteron_G3", 16, 2, 3, "AuthenticAMD",
+    {"Opteron_G3", 16, 2, 3, "AuthenticAMD", 5,
      "abm apic clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce misalignsse mmx monitor msr mtrr nx pae pat pge "
      "pni popcnt pse pse36 rdtscp sep sse sse2 sse4a svm syscall tsc"},
-    {"phenom", 16, 2, 3, "AuthenticAMD",
+    {"phenom", 16, 2, 3, "AuthenticAMD", 5,
      "3dnow 3dnowext abm apic clflush cmov cx16 cx8 de fpu fxsr fxsr-opt lahf-lm lm mca mce mmx mmxext monitor msr "
      "mtrr npt nx pae pat pdpe1gb pge pni popcnt pse pse36 rdtscp sep sse sse2 sse4a svm syscall tsc"},
-    {"Opteron_G4", 21, 1, 2, "AuthenticAMD",
+    {"Opteron_G4", 21, 1, 2, "AuthenticAMD", 13,
      "3dnowprefetch abm aes apic avx clflush cmov cx16 cx8 de fma4 fpu fxsr lahf-lm lm mca mce misalignsse mmx msr "
      "mtrr npt nrip-save nx pae pat pclmulqdq pdpe1gb pge pni popcnt pse pse36 rdtscp sep sse sse2 sse4.1 sse4.2 sse4a "
      "ssse3 svm syscall tsc xop xsave"},
-    {"Opteron_G5", 21, 2, 0, "AuthenticAMD",
+    {"Opteron_G5", 21, 2, 0, "AuthenticAMD", 13,
      "3dnowprefetch abm aes apic avx clflush cmov cx16 cx8 de f16c fma fma4 fpu fxsr lahf-lm lm mca mce misalignsse "
      "mmx msr mtrr npt nrip-save nx pae pat pclmulqdq pdpe1gb pge pni popcnt pse pse36 rdtscp sep sse sse2 sse4.1 "
      "sse4.2 sse4a ssse3 svm syscall tbm tsc xop xsave"},
-    {"core2duo", 6, 15, 11, "GenuineIntel",
+    {"core2duo", 6, 15, 11, "GenuineIntel", 10,
      "acpi apic clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce mmx monitor msr mtrr nx pae pat pge pni pse pse36 "
      "sep ss sse sse2 ssse3 syscall tsc"},
-    {"Conroe", 6, 15, 3, "GenuineIntel",
+    {"Conroe", 6, 15, 3, "GenuineIntel", 10,
      "apic clflush cmov cx8 de fpu fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat pge pni pse pse36 sep sse sse2 "
      "ssse3 syscall tsc"},
-    {"Penryn", 6, 23, 3, "GenuineIntel",
+    {"Penryn", 6, 23, 3, "GenuineIntel", 10,
      "apic clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat pge pni pse pse36 sep sse sse2 "
      "sse4.1 ssse3 syscall tsc"},
-    {"Nehalem", 6, 26, 3, "GenuineIntel",
+    {"Nehalem", 6, 26, 3, "GenuineIntel", 11,
      "apic clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat pge pni popcnt pse pse36 sep "
      "sse sse2 sse4.1 sse4.2 ssse3 syscall tsc"},
-    {"Westmere", 6, 44, 1, "GenuineIntel",
+    {"Westmere", 6, 44, 1, "GenuineIntel", 11,
      "aes apic clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat pclmulqdq pge pni popcnt "
      "pse pse36 sep sse sse2 sse4.1 sse4.2 ssse3 syscall tsc"},
-    {"SandyBridge", 6, 42, 1, "GenuineIntel",
+    {"SandyBridge", 6, 42, 1, "GenuineIntel", 13,
      "aes apic avx clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat pclmulqdq pge pni "
      "popcnt pse pse36 rdtscp sep sse sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline x2apic xsave xsaveopt"},
-    {"IvyBridge", 6, 58, 9, "GenuineIntel",
+    {"IvyBridge", 6, 58, 9, "GenuineIntel", 13,
      "aes apic avx clflush cmov cx16 cx8 de erms f16c fpu fsgsbase fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat "
      "pclmulqdq pge pni popcnt pse pse36 rdrand rdtscp sep smep sse sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline "
      "x2apic xsave xsaveopt"},
-    {"Haswell-noTSX", 6, 60, 1, "GenuineIntel",
+    {"Haswell-noTSX", 6, 60, 1, "GenuineIntel", 13,
      "abm aes apic avx avx2 bmi1 bmi2 clflush cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr invpcid lahf-lm lm mca "
      "mce mmx movbe msr mtrr nx pae pat pcid pclmulqdq pge pni popcnt pse pse36 rdrand rdtscp sep smep sse sse2 sse4.1 "
      "sse4.2 ssse3 syscall tsc tsc-deadline x2apic xsave xsaveopt"},
-    {"Haswell", 6, 60, 4, "GenuineIntel",
+    {"Haswell", 6, 60, 4, "GenuineIntel", 13,
      "abm aes apic avx avx2 bmi1 bmi2 clflush cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr hle invpcid lahf-lm lm "
      "mca mce mmx movbe msr mtrr nx pae pat pcid pclmulqdq pge pni popcnt pse pse36 rdrand rdtscp rtm sep smep sse "
      "sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline x2apic xsave xsaveopt"},
-    {"Broadwell-noTSX", 6, 61, 2, "GenuineIntel",
+    {"Broadwell-noTSX", 6, 61, 2, "GenuineIntel", 13,
      "3dnowprefetch abm adx aes apic avx avx2 bmi1 bmi2 clflush cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr "
      "invpcid lahf-lm lm mca mce mmx movbe msr mtrr nx pae pat pcid pclmulqdq pge pni popcnt pse pse36 rdrand rdseed "
      "rdtscp sep smap smep sse sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline x2apic xsave xsaveopt"},
-    {"Broadwell", 6, 61, 2, "GenuineIntel",
+    {"Broadwell", 6, 61, 2, "GenuineIntel", 13,
      "3dnowprefetch abm adx aes apic avx avx2 bmi1 bmi2 clflush cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr hle "
      "invpcid lahf-lm lm mca mce mmx movbe msr mtrr nx pae pat pcid pclmulqdq pge pni popcnt pse pse36 rdrand rdseed "
      "rdtscp rtm sep smap smep sse sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline x2apic xsave xsaveopt"},
-    {"Skylake-Client", 6, 94, 3, "GenuineIntel",
+    {"Skylake-Client", 6, 94, 3, "GenuineIntel", 13,
      "3dnowprefetch abm adx aes apic avx avx2 bmi1 bmi2 clflush cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr hle "
      "invpcid lahf-lm lm mca mce mmx movbe msr mtrr nx pae pat pcid pclmulqdq pge pni popcnt pse pse36 rdrand rdseed "
      "rdtscp rtm sep smap smep sse sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline x2apic xgetbv1 xsave xsavec "
      "xsaveopt"},
-    {"Skylake-Server", 6, 85, 4, "GenuineIntel",
+    {"Skylake-Server", 6, 85, 4, "GenuineIntel", 13,
      "3dnowprefetch abm adx aes apic avx avx2 avx512bw avx512cd avx512dq avx512f avx512vl bmi1 bmi2 clflush clflushopt "
      "clwb cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr hle invpcid lahf-lm lm mca mce mmx movbe msr mtrr nx pae "
      "pat pcid pclmulqdq pdpe1gb pge pku pni popcnt pse pse36 rdrand rdseed rdtscp rtm sep smap smep sse sse2 sse4.1 "
      "sse4.2 ssse3 syscall tsc tsc-deadline x2apic xgetbv1 xsave xsavec xsaveopt"},
-    {"Cascadelake-Server", 6, 85, 6, "GenuineIntel",
+    {"Cascadelake-Server", 6, 85, 6, "GenuineIntel", 13,
      "3dnowprefetch abm adx aes apic avx avx2 avx512bw avx512cd avx512dq avx512f avx512vl avx512vnni bmi1 bmi2 clflush "
      "clflushopt clwb cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr hle invpcid lahf-lm lm mca mce mmx movbe msr "
      "mtrr nx pae pat pcid pclmulqdq pdpe1gb pge pku pni popcnt pse pse36 rdrand rdseed rdtscp rtm sep smap smep "
      "spec-ctrl ssbd sse sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline x2apic xgetbv1 xsave xsavec xsaveopt"},
-    {"Cooperlake", 6, 85, 10, "GenuineIntel",
+    {"Cooperlake", 6, 85, 10, "GenuineIntel", 13,
      "3dnowprefetch abm adx aes apic arch-capabilities avx avx2 avx512-bf16 avx512bw avx512cd avx512dq avx512f "
      "avx512vl avx512vnni bmi1 bmi2 clflush clflushopt clwb cmov cx16 cx8 de erms f16c fma fpu fsgsbase fxsr hle "
      "ibrs-all invpcid lahf-lm lm mca mce mds-no mmx movbe msr mtrr nx pae pat pcid pclmulqdq pdpe1gb pge pku pni "
      "popcnt pschange-mc-no pse pse36 rdctl-no rdrand rdseed rdtscp rtm sep skip-l1dfl-vmentry smap smep spec-ctrl "
      "ssbd sse sse2 sse4.1 sse4.2 ssse3 stibp syscall taa-no tsc tsc-deadline x2apic xgetbv1 xsave xsavec xsaveopt"},
-    {"Icelake-Server", 6, 134, 0, "GenuineIntel",
+    {"Icelake-Server", 6, 134, 0, "GenuineIntel", 13,
      "3dnowprefetch abm adx aes apic avx avx2 avx512-vpopcntdq avx512bitalg avx512bw avx512cd avx512dq avx512f "
      "avx512vbmi avx512vbmi2 avx512vl avx512vnni bmi1 bmi2 clflush clflushopt clwb cmov cx16 cx8 de erms f16c fma fpu "
      "fsgsbase fxsr gfni hle invpcid la57 lahf-lm lm mca mce mmx movbe msr mtrr nx pae pat pcid pclmulqdq pdpe1gb pge "
      "pku pni popcnt pse pse36 rdrand rdseed rdtscp rtm sep smap smep spec-ctrl ssbd sse sse2 sse4.1 sse4.2 ssse3 "
      "syscall tsc tsc-deadline umip vaes vpclmulqdq wbnoinvd x2apic xgetbv1 xsave xsavec xsaveopt"},
-    {"Denverton", 6, 95, 1, "GenuineIntel",
+    {"Denverton", 6, 95, 1, "GenuineIntel", 21,
      "3dnowprefetch aes apic arch-capabilities clflush clflushopt cmov cx16 cx8 de erms fpu fsgsbase fxsr lahf-lm lm "
      "mca mce mmx monitor movbe mpx msr mtrr nx pae pat pclmulqdq pdpe1gb pge pni popcnt pse pse36 rdctl-no rdrand "
      "rdseed rdtscp sep sha-ni skip-l1dfl-vmentry smap smep spec-ctrl ssbd sse sse2 sse4.1 sse4.2 ssse3 syscall tsc "
      "tsc-deadline x2apic xgetbv1 xsave xsavec xsaveopt"},
-    {"Snowridge", 6, 134, 1, "GenuineIntel",
+    {"Snowridge", 6, 134, 1, "GenuineIntel", 27,
      "3dnowprefetch aes apic arch-capabilities cldemote clflush clflushopt clwb cmov core-capability cx16 cx8 de erms "
      "fpu fsgsbase fxsr gfni lahf-lm lm mca mce mmx monitor movbe movdir64b movdiri mpx msr mtrr nx pae pat pclmulqdq "
      "pdpe1gb pge pni popcnt pse pse36 rdrand rdseed rdtscp sep sha-ni smap smep spec-ctrl split-lock-detect ssbd sse "
      "sse2 sse4.1 sse4.2 ssse3 syscall tsc tsc-deadline umip x2apic xgetbv1 xsave xsavec xsaveopt"},
-    {"EPYC", 23, 1, 2, "AuthenticAMD",
+    {"EPYC", 23, 1, 2, "AuthenticAMD", 13,
      "3dnowprefetch abm adx aes apic avx avx2 bmi1 bmi2 clflush clflushopt cmov cr8legacy cx16 cx8 de f16c fma fpu "
      "fsgsbase fxsr fxsr-opt lahf-lm lm mca mce misalignsse mmx mmxext monitor movbe msr mtrr npt nrip-save nx osvw "
      "pae pat pclmulqdq pdpe1gb pge pni popcnt pse pse36 rdrand rdseed rdtscp sep sha-ni smap smep sse sse2 sse4.1 "
      "sse4.2 sse4a ssse3 svm syscall topoext tsc xgetbv1 xsave xsavec xsaveopt"},
-    {"EPYC-Rome", 23, 49, 0, "AuthenticAMD",
+    {"EPYC-Rome", 23, 49, 0, "AuthenticAMD", 13,
      "3dnowprefetch abm adx aes amd-stibp apic avx avx2 bmi1 bmi2 clflush clflushopt clwb clzero cmov cr8legacy cx16 "
      "cx8 de f16c fma fpu fsgsbase fxsr fxsr-opt ibpb lahf-lm lm mca mce misalignsse mmx mmxext monitor movbe msr mtrr "
      "npt nrip-save nx osvw pae pat pclmulqdq pdpe1gb perfctr-core pge pni popcnt pse pse36 rdpid rdrand rdseed rdtscp "
      "sep sha-ni smap smep sse sse2 sse4.1 sse4.2 sse4a ssse3 svm syscall topoext tsc umip wbnoinvd xgetbv1 xsave "
      "xsavec xsaveerptr xsaveopt xsaves"},
-    {"EPYC-Milan", 25, 1, 1, "AuthenticAMD",
+    {"EPYC-Milan", 25, 1, 1, "AuthenticAMD", 13,
      "3dnowprefetch abm adx aes amd-ssbd amd-stibp apic avx avx2 bmi1 bmi2 clflush clflushopt clwb clzero cmov "
      "cr8legacy cx16 cx8 de erms f16c fma fpu fsgsbase fsrm fxsr fxsr-opt ibpb ibrs invpcid lahf-lm lm mca mce "
      "misalignsse mmx mmxext monitor movbe msr mtrr npt nrip-save nx osvw pae pat pcid pclmulqdq pdpe1gb perfctr-core "
      "pge pku pni popcnt pse pse36 rdpid rdrand rdseed rdtscp sep sha-ni smap smep sse sse2 sse4.1 sse4.2 sse4a ssse3 "
      "svm svme-addr-chk syscall topoext tsc umip wbnoinvd xgetbv1 xsave xsavec xsaveerptr xsaveopt xsaves"},
-    {"Dhyana", 24, 0, 1, "HygonGenuine",
+    {"Dhyana", 24, 0, 1, "HygonGenuine", 13,
      "3dnowprefetch abm adx apic avx avx2 bmi1 bmi2 clflush clflushopt cmov cr8legacy cx16 cx8 de f16c fma fpu "
      "fsgsbase fxsr fxsr-opt ibpb lahf-lm lm mca mce misalignsse mmx mmxext monitor movbe msr mtrr npt nrip-save nx "
      "osvw pae pat pdpe1gb pge pni popcnt pse pse36 rdrand rdseed rdtscp sep smap smep sse sse2 sse4.1 sse4.2 sse4a "
      "ssse3 svm syscall topoext tsc xgetbv1 xsave xsavec xsaveopt"},
-    {"qemu64", 15, 107, 1, "AuthenticAMD",
+    {"qemu64", 15, 107, 1, "AuthenticAMD", 13,
      "apic clflush cmov cx16 cx8 de fpu fxsr lahf-lm lm mca mce mmx msr mtrr nx pae pat pge pni pse pse36 sep sse sse2 "
      "svm syscall tsc"},
 };
@@ -188,13 +189,22 @@ TEST(QemuModels, HaveTheirFeaturesOrLackThem) {
     EXPECT_EQ(model->model, row.model);
     EXPECT_EQ(model->stepping, row.stepping);
     EXPECT_EQ(std::string_view(model->vendor.data()), row.vendor);
-    const Words there = words_of(row.features), here = features_of(*model), lacks = words_of(cpu_model_lacks(row.name));
+    const Words there = words_of(row.features), here = features_of(*model), lacks = words_of(model->lacks);
     EXPECT_EQ(difference(here, there), "") << "more than QEMU's";
     EXPECT_EQ(difference(lacks, there), "") << "lacks what QEMU's does not have";
     Words either = here;
     either.insert(lacks.begin(), lacks.end());
     EXPECT_EQ(difference(there, either), "") << "neither there nor said to be missing";
     for (const std::string& word : lacks) EXPECT_EQ(here.count(word), 0u) << word;
+  }
+}
+
+TEST(QemuModels, LastLeaves) {
+  for (const QemuModel& row : kQemuModels) {
+    const CpuModel* const model = find_cpu_model(row.name);
+    ASSERT_NE(model, nullptr) << row.name;
+    // Nehalem stands here with what all models with long mode had before there were others.
+    if (row.name != "Nehalem") EXPECT_EQ(model->last_basic_leaf(), row.last_leaf) << row.name;
   }
 }
 

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "devices/chipset/fw_cfg.h"
-#include "loaders/little_endian.h"
+#include "base/little_endian.h"
 #include "roms/firmware.h"
 
 namespace relic86 {

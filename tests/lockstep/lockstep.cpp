@@ -120,9 +120,6 @@ int run(const Wishes& wishes) {
     }
   }
   if (!differs) print_text(stderr, pair.translator().end_message() + pair.translator().processors().describe_engines());
-  Processors& processors = pair.translator().processors();
-  for (unsigned n = 1; n < processors.count(); n++)
-    print_text(stdout, fmt::format("CPU#{}: {} of them\n", n, processors[n].cpu().instruction_count()));
   print_text(stdout,
              fmt::format("{} run, {} masked, {} differences\n", pair.position(), pair.masked(), differs ? 1 : 0));
   return differs ? kDiffers : 0;

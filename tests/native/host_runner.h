@@ -3,11 +3,10 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "base/result.h"
-#include "tests/native/child_process.h"
 #include "tests/native/layout.h"
-#include "tests/native/shared_memory.h"
 
 namespace relic86::native {
 
@@ -17,25 +16,33 @@ class HostRunner {
 
   // Room for `cases` cases a batch. Refused where the host carries out 64-bit code alone, as some hypervisors do.
   static Result<std::unique_ptr<HostRunner>> create(unsigned cases);
+  ~HostRunner();
+  HostRunner(const HostRunner&) = delete;
+  HostRunner& operator=(const HostRunner&) = delete;
 
-  std::span<u8> code() { return code_.all(); }  // as the child sees it at kCode
-  std::span<CaseInput> inputs() { return inputs_.all(); }
-  std::span<CaseResult> results() { return results_.all(); }
+  std::span<u8> code() { return {code_, kCodeSize}; }  // as the child sees it at kCode
+  std::span<CaseInput> inputs() { return {inputs_, capacity_}; }
+  std::span<CaseResult> results() { return {results_, capacity_}; }
 
   // Starts the first `count` inputs; finish() waits for their results. false: the child died or hangs.
-  void start(unsigned count) { child_.order(count); }
-  bool finish(int patience = kPatience) { return child_.answered(patience); }
+  void start(unsigned count);
+  bool finish(int patience = kPatience);
   bool restart();  // a new child
 
  private:
   HostRunner() = default;
   bool map(unsigned cases);
+  bool fork_child();
   bool runs_legacy_code();
+  void end_child();
 
-  SharedMemory<u8> code_;
-  SharedMemory<CaseInput> inputs_;
-  SharedMemory<CaseResult> results_;
-  ChildProcess child_;
+  u8* code_ = nullptr;
+  CaseInput* inputs_ = nullptr;
+  CaseResult* results_ = nullptr;
+  unsigned capacity_ = 0;
+  int code_file_ = -1;
+  int orders_ = -1, answers_ = -1;
+  int child_ = -1;
 };
 
 }  // namespace relic86::native

@@ -158,12 +158,12 @@ void print_skipped(const Skipped& skipped) {
 }
 
 int run_replay(const CommandLine& line) {
-  auto recording = Recording::open(line.replay, kRecordingKind);
+  auto recording = RecordingReader::open(line.replay);
   if (!recording) {
     fmt::print(stderr, "relic86_native_oracle: {}\n", recording.error().message);
     return 2;
   }
-  const RecordingHeader header = recording.value().header;
+  const RecordingHeader header = recording.value().header();
   fmt::print("recorded on {}\ngroup {} engine {} seed {}\n", header.processor.text(), header.group,
              engine_name(line.oracle.engine), header.seed);
   Replay replay(std::move(recording).value(),
@@ -184,11 +184,15 @@ int run_replay(const CommandLine& line) {
 }
 
 // False after a message.
-bool save_recording(const CommandLine& line, Recording& recording) {
-  const OracleOptions& oracle = line.oracle;
-  recording.header =
-      recording_header(oracle.processor, oracle.group, rows_of_group(oracle.group), oracle.seed, oracle.count);
-  const auto saved = recording.save(line.record, kRecordingKind);
+bool save_recording(const CommandLine& line, const RecordingWriter& writer) {
+  RecordingHeader header;
+  header.processor = line.oracle.processor;
+  header.features = host_features();
+  header.group = line.oracle.group;
+  header.seed = line.oracle.seed;
+  header.count = line.oracle.count;
+  for (const u16 row : rows_of_group(line.oracle.group)) header.rows.push_back(row_name(row));
+  const auto saved = writer.save(line.record, header);
   if (!saved) fmt::print(stderr, "relic86_native_oracle: {}\n", saved.error().message);
   return saved.ok();
 }
@@ -232,15 +236,15 @@ int main(int argc, char** argv) {
   line.oracle.processor = host_processor();
   fmt::print("host {}\ngroup {} engine {} seed {}\n", line.oracle.processor.text(), line.oracle.group,
              engine_name(line.oracle.engine), line.oracle.seed);
-  Recording recording;
-  if (!line.record.empty()) line.oracle.recording = &recording;
+  RecordingWriter writer;
+  if (!line.record.empty()) line.oracle.recording = &writer;
   Oracle oracle(line.oracle, *host.value());
   const OracleOutcome outcome = oracle.run();
   if (line.coverage) fmt::print("{}", oracle.coverage().report(line.oracle.group));
   if (line.coverage) fmt::print("{}", oracle.engine_text());
   fmt::print("{}", oracle.coverage().summary(line.oracle.group));
   print_skipped(outcome.skipped);
-  if (!line.record.empty() && !save_recording(line, recording)) return 2;
+  if (!line.record.empty() && !save_recording(line, writer)) return 2;
   for (const u16 row : outcome.rows) fmt::print("row that differs: {}\n", row_name(row));
   fmt::print("{} run, {} masked, {} differences\n", outcome.run, outcome.masked, outcome.differences);
   return outcome.differences == 0 ? 0 : 1;

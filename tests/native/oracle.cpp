@@ -130,11 +130,11 @@ CaseResult Oracle::host_alone(const CaseInput& input, const CaseResult& emulated
 
 void Oracle::compare_batch(unsigned cases) {
   std::vector<unsigned> failed;
-  if (options_.recording != nullptr) record_batch(*options_.recording, batch_, host_.inputs().first(cases));
+  if (options_.recording != nullptr) options_.recording->begin_batch(batch_, host_.inputs().first(cases));
   for (unsigned i = 0; i < cases; ++i) {
     const GuestCode& code = batch_.code_of(i);
     const CaseResult& host = host_.results()[i];
-    if (options_.recording != nullptr) record_result(*options_.recording, code, host_.inputs()[i], host);
+    if (options_.recording != nullptr) options_.recording->add(code, host_.inputs()[i], host);
     const Verdict verdict = compare(code, host_.inputs()[i], host, results_[i], options_.undefined);
     coverage_.count(code, host, verdict);
     ++outcome_.run;

@@ -21,10 +21,10 @@ struct OracleOptions {
   Engine engine = Engine::Interpreter;
   Processor processor{};  // the host's, which the emulated one behaves as
   HostUnits host_units = present_host_units();
-  u16 mutate = kNoRow;             // this row's results are broken on the emulated side
-  bool undefined = false;          // compare undefined flags too
-  unsigned show = 10;              // failures printed
-  Recording* recording = nullptr;  // takes down what the host does
+  u16 mutate = kNoRow;                   // this row's results are broken on the emulated side
+  bool undefined = false;                // compare undefined flags too
+  unsigned show = 10;                    // failures printed
+  RecordingWriter* recording = nullptr;  // takes down what the host does
 };
 
 struct OracleOutcome {

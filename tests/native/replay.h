@@ -1,4 +1,4 @@
-// Compares the emulated processor with a recording (recording_file.h) instead of a host.
+// Compares the emulated processor with a recording (recording.h) instead of a host.
 #pragma once
 
 #include <map>
@@ -29,7 +29,7 @@ struct ReplayOutcome {
 
 class Replay {
  public:
-  Replay(Recording recording, const ReplayOptions& options);
+  Replay(RecordingReader recording, const ReplayOptions& options);
 
   // Error: the recording is damaged, or too much of it belongs to another generator.
   Result<ReplayOutcome> run();
@@ -40,7 +40,7 @@ class Replay {
   void compare_case(unsigned number, bool same_input);
   std::string other_unit(const GuestCode& code) const;
 
-  Recording recording_;
+  RecordingReader recording_;
   ReplayOptions options_;
   bool same_units_;  // as the recorded host's
   Batches batches_;

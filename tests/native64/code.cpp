@@ -168,7 +168,6 @@ bool CodeGenerator::append(GuestCode& code, u32& undefined) {
   if (!code.pieces.empty() && (!code.pieces.back().masked.empty() || code.pieces.back().masked_registers != 0))
     return false;
   const u16 wanted = random_.pick(rows_);
-  if (wanted == kNoRow) return false;
   const InstructionRow& row = instruction_table()[wanted];
   if ((row.flags_read & undefined) != 0) return false;
   Piece piece = encode(row);

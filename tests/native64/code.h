@@ -49,7 +49,6 @@ struct GuestCode {
 
 class CodeGenerator {
  public:
-  // rows: of the instruction table; kNoRow stands for one that the table no longer has.
   CodeGenerator(std::vector<u16> rows, FeatureSet features, NarrowBranches narrow);
 
   // A sequence for the slot, laid out. The same seed gives the same code.

@@ -6,8 +6,6 @@
 #include <span>
 
 #include "base/result.h"
-#include "tests/native/child_process.h"
-#include "tests/native/shared_memory.h"
 #include "tests/native64/layout.h"
 
 namespace relic86::native64 {
@@ -16,15 +14,15 @@ class HostRunner {
  public:
   static constexpr int kPatience = 5'000, kShortPatience = 50;  // ms
 
-  // Where a paravirtual host answers for the processor, faults and system instructions are the host's own.
-  enum class Hosts : u8 { Real, Paravirtual };
+  // Room for `cases` cases a batch.
+  static Result<std::unique_ptr<HostRunner>> create(unsigned cases);
+  ~HostRunner();
+  HostRunner(const HostRunner&) = delete;
+  HostRunner& operator=(const HostRunner&) = delete;
 
-  // Room for `cases` cases a batch. Hosts::Real refuses paravirtual hosts.
-  static Result<std::unique_ptr<HostRunner>> create(unsigned cases, Hosts hosts = Hosts::Real);
-
-  std::span<u8> code() { return code_.all(); }  // as the child sees it at kCode
-  std::span<CaseInput> inputs() { return inputs_.all(); }
-  std::span<CaseResult> results() { return results_.all(); }
+  std::span<u8> code() { return {code_, kCodeSize}; }  // as the child sees it at kCode
+  std::span<CaseInput> inputs() { return {inputs_, capacity_}; }
+  std::span<CaseResult> results() { return {results_, capacity_}; }
 
   // Runs the first `count` inputs. False: the child died or hangs; it is a new one then.
   bool run(unsigned count, int patience = kPatience);
@@ -32,12 +30,17 @@ class HostRunner {
  private:
   HostRunner() = default;
   bool map(unsigned cases);
-  bool restart();
+  bool fork_child();
+  bool answered(int patience);
+  void end_child();
 
-  native::SharedMemory<u8> code_;
-  native::SharedMemory<CaseInput> inputs_;
-  native::SharedMemory<CaseResult> results_;
-  native::ChildProcess child_;
+  u8* code_ = nullptr;
+  CaseInput* inputs_ = nullptr;
+  CaseResult* results_ = nullptr;
+  unsigned capacity_ = 0;
+  int code_file_ = -1;
+  int orders_ = -1, answers_ = -1;
+  int child_ = -1;
 };
 
 }  // namespace relic86::native64
