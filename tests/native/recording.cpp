@@ -16,18 +16,8 @@ u32 check_of(const Batches& batches, unsigned slot, std::span<const CaseInput> i
   const u32 origin = code.start() - code.lead;
   u32 value = check_bytes(kCheckStart, code.bytes.data() + code.lead, code.end - origin - code.lead);
   value = check_bytes(value, code.segment, sizeof code.segment);
-  for (std::size_t i = slot; i < inputs.size(); i += Batches::kCodes) {
-    const CaseInput& input = inputs[i];
-    value = check_bytes(value, input.gpr, sizeof input.gpr);
-    value = check_bytes(value, &input.eflags, sizeof input.eflags);
-    value = check_bytes(value, input.window, sizeof input.window);
-    if (input.vectors) value = check_bytes(value, input.ymm_high, sizeof input.ymm_high);
-    if (!input.units) continue;
-    value = check_bytes(value, &input.fx.control, sizeof input.fx.control);
-    value = check_bytes(value, &input.fx.mxcsr, sizeof input.fx.mxcsr);
-    value = check_bytes(value, input.fx.st, sizeof input.fx.st);
-    value = check_bytes(value, input.fx.xmm, sizeof input.fx.xmm[0] * kXmmRegisters);
-  }
+  for (std::size_t i = slot; i < inputs.size(); i += Batches::kCodes)
+    value = check_input(value, inputs[i], inputs[i].eflags, kXmmRegisters);
   return value;
 }
 

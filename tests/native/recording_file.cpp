@@ -229,6 +229,14 @@ Result<Recording> Recording::open(const std::string& path, std::string_view kind
   return recording;
 }
 
+Result<> Recording::judge(u64 changed) const {
+  if (damaged()) return Error{"the recording is damaged; record it again"};
+  constexpr u64 kMostChanged = 20;  // percent
+  if (changed * 100 <= header.count * kMostChanged) return {};
+  return Error{fmt::format("{} of {} cases are made otherwise than when they were recorded; record them again", changed,
+                           header.count)};
+}
+
 // Runs of changed bytes: distance from the last run's end, length, bytes.
 void Recording::put_window(const u8* before, const u8* after) {
   struct Run {

@@ -60,6 +60,9 @@ struct Recording {
   // It ended too early, or holds what no recorder writes.
   bool damaged() const { return broken || checks.ended_early() || kinds.ended_early() || values.ended_early(); }
 
+  // After a replay: it was damaged, or `changed` cases, too many of it, are made otherwise than when they were recorded.
+  Result<> judge(u64 changed) const;
+
   // What the window held before and afterwards, as runs of changed bytes.
   void put_window(const u8* before, const u8* after);
   void take_window(u8* window);
@@ -79,5 +82,18 @@ struct Recording {
 // A hash that goes on from `value`.
 inline constexpr u32 kCheckStart = 0x811C9DC5;
 u32 check_bytes(u32 value, const void* from, std::size_t count);
+// Of what a case starts with; flags: its EFLAGS or RFLAGS, xmm: how many XMM registers it has.
+template <typename CaseInput, typename Flags>
+u32 check_input(u32 value, const CaseInput& input, const Flags& flags, unsigned xmm) {
+  value = check_bytes(value, input.gpr, sizeof input.gpr);
+  value = check_bytes(value, &flags, sizeof flags);
+  value = check_bytes(value, input.window, sizeof input.window);
+  if (input.vectors) value = check_bytes(value, input.ymm_high, sizeof input.ymm_high);
+  if (!input.units) return value;
+  value = check_bytes(value, &input.fx.control, sizeof input.fx.control);
+  value = check_bytes(value, &input.fx.mxcsr, sizeof input.fx.mxcsr);
+  value = check_bytes(value, input.fx.st, sizeof input.fx.st);
+  return check_bytes(value, input.fx.xmm, sizeof input.fx.xmm[0] * xmm);
+}
 
 }  // namespace relic86::native

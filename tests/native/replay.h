@@ -38,7 +38,6 @@ class Replay {
  private:
   void run_batch(u64 batch, unsigned cases);
   void compare_case(unsigned number, bool same_input);
-  std::string other_unit(const GuestCode& code) const;
 
   Recording recording_;
   ReplayOptions options_;

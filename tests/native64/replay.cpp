@@ -32,12 +32,7 @@ Result<ReplayOutcome> Replay::run() {
   for (u64 batch = 0; batch * Batches::kCases < count && !recording_.damaged(); ++batch) {
     run_batch(batch, static_cast<unsigned>(std::min<u64>(Batches::kCases, count - batch * Batches::kCases)));
   }
-  if (recording_.damaged()) return Error{"the recording is damaged; record it again"};
-  constexpr u64 kMostChanged = 20;  // percent
-  if (outcome_.changed * 100 > count * kMostChanged) {
-    return Error{fmt::format("{} of {} cases are made otherwise than when they were recorded; record them again",
-                             outcome_.changed, count)};
-  }
+  if (const auto judged = recording_.judge(outcome_.changed); !judged) return judged.error();
   return outcome_;
 }
 
@@ -49,16 +44,6 @@ void Replay::run_batch(u64 batch, unsigned cases) {
     emulated_.place(batches_.codes()[slot]);
   }
   for (unsigned i = 0; i < cases; ++i) compare_case(i, same[i % Batches::kCodes]);
-}
-
-// The first of the code's instructions whose result is the host's own; empty: none.
-std::string Replay::other_unit(const GuestCode& code) const {
-  for (const Piece& piece : code.pieces) {
-    if (same_units_ || piece.row == kNoRow) continue;
-    const std::string_view name = instruction_table()[piece.row].mnemonic;
-    if (native::has_open_result(name)) return std::string(name);
-  }
-  return {};
 }
 
 void Replay::compare_case(unsigned number, bool same_input) {
@@ -79,8 +64,8 @@ void Replay::compare_case(unsigned number, bool same_input) {
   if (verdict == Verdict::Masked) ++outcome_.masked;
   if (verdict == Verdict::Skipped) ++outcome_.skipped;
   if (verdict != Verdict::Different) return;
-  if (const std::string name = other_unit(code); !name.empty()) {
-    ++outcome_.units[name];
+  if (const std::string_view name = same_units_ ? "" : native::open_result_in(code); !name.empty()) {
+    ++outcome_.units[std::string(name)];
     return;
   }
   ++outcome_.differences;
