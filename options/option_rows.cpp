@@ -214,7 +214,7 @@ constexpr OptionRow kRows[] = {
      set_disk_threads},
     {"state-dir", "DIR", "folder of saved machines (default: the first image's)", store<&Options::state_dir>},
     {"screenshot", "FILE.png", "write the screen at exit", store<&Options::screenshot>},
-    {"symbols", "FILE[,offset=N]", "names for --profile and --coverage: an ELF file, or a list as System.map",
+    {"symbols", "FILE[,offset=N]", "names for --profile, --coverage, --trace: an ELF file, or a list as System.map",
      add_symbols},
     {"profile", "FILE[,every=N]", "where the guest spends its time, as folded stacks; every N microseconds of its time",
      set_profile},

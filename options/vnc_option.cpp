@@ -18,7 +18,7 @@ using Text = std::string_view;
 constexpr unsigned kLastPort = 0xFFFF;
 constexpr unsigned kMostConnections = 1000;
 
-// What an argument needs that ends a part of it: "-vnc :1,to=x".
+// An error that begins with the option as the user wrote it: "-vnc :1,to=x: ..".
 Error wrong(const VncOption& vnc, Text what) { return Error{fmt::format("{}: {}", vnc.option, what)}; }
 
 Result<unsigned> parse_port(Text word, unsigned first) {
@@ -189,11 +189,11 @@ Result<> parse(Options& options, Text option, Text value) {
     return {};
   }
   if (options.vnc) {
-    return Error{fmt::format("{} {}: there is one VNC server, and {} is it; clients share it", option, value,
+    return Error{fmt::format("{}{}: there is one VNC server, and {} is it; clients share it", option, value,
                              options.vnc->option)};
   }
   VncOption vnc;
-  vnc.option = fmt::format("{} {}", option, value);
+  vnc.option = fmt::format("{}{}", option, value);
   for (std::size_t i = 1; i < words.size(); i++) {
     if (words[i].first != "reverse") continue;  // decides what the number of the address means
     if (auto done = set_property(vnc, words[i].first, words[i].second); !done) return done;
@@ -214,9 +214,9 @@ Result<> parse(Options& options, Text option, Text value) {
 
 }  // namespace
 
-Result<> set_vnc(Options& options, std::string_view value) { return parse(options, "-vnc", value); }
+Result<> set_vnc(Options& options, std::string_view value) { return parse(options, "-vnc ", value); }
 
-Result<> set_vnc_display(Options& options, std::string_view value) { return parse(options, "-display", value); }
+Result<> set_vnc_display(Options& options, std::string_view value) { return parse(options, "-display vnc=", value); }
 
 Result<> check_vnc(const Options& options) {
   if (!options.vnc || options.vnc->secret.empty()) return {};

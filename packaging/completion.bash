@@ -6,7 +6,7 @@ _relic86() {
     -cpu) mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" -cpu help 2>/dev/null | awk '{ print $1 }')" -- "$word") ;;
     -device) mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" -device help 2>/dev/null | grep -oE 'name "[^"]+"' | cut -d'"' -f2)" -- "$word") ;;
     -accel) mapfile -t COMPREPLY < <(compgen -W 'jit interp' -- "$word") ;;
-    -vnc) mapfile -t COMPREPLY < <(compgen -W ':1 :1,password=on :1,websocket=on unix: none' -- "$word") ;;
+    -vnc) [ -n "$word" ] || mapfile -t COMPREPLY < <(compgen -W ':1 :1,password=on :1,websocket=on unix: none' -- "$word") ;;
     -display) mapfile -t COMPREPLY < <(compgen -W 'sdl vnc=:1 none' -- "$word") ;;
     *)
       if [[ $word = -* ]]; then

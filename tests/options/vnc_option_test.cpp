@@ -56,6 +56,7 @@ TEST(VncOption, RefusesWhatItDoesNotUnderstand) {
   EXPECT_NE(refusal({"-vnc", "unix:"}).find("path is missing"), std::string::npos);
   EXPECT_NE(refusal({"-vnc", ":1,pasword=on"}).find("the nearest is password"), std::string::npos);
   EXPECT_NE(refusal({"-vnc", ":1,tls-creds=t"}).find("there is no TLS"), std::string::npos);
+  EXPECT_EQ(refusal({"-display", "vnc=:1,tls-creds=t"}).find("-display vnc=:1,tls-creds=t: "), 0u);
   EXPECT_NE(refusal({"-vnc", ":1,sasl=on"}).find("known by a password at most"), std::string::npos);
   EXPECT_NE(refusal({"-vnc", ":1,share=me"}).find("force-shared"), std::string::npos);
   EXPECT_NE(refusal({"-vnc", ":1,password-secret=s"}).find("there is no secret 's'"), std::string::npos);
