@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "block/absent_image.h"
 
 namespace relic86 {
 
@@ -30,25 +31,6 @@ class MediumDevice final : public BlockDevice {
 
  private:
   std::shared_ptr<DriveMedium> medium_;
-};
-
-// What stands for an image that another program has.
-class ReleasedImage final : public DiskImage {
- public:
-  ReleasedImage(ImageInfo about, u64 size) : info_(std::move(about)), size_(size) {}
-  u64 size_bytes() const override { return size_; }
-  bool read_only() const override { return false; }
-  Result<> read(u64, std::span<u8>) override { return gone(); }
-  Result<> write(u64, std::span<const u8>) override { return gone(); }
-  // Nothing was written.
-  Result<> flush() override { return {}; }
-  ImageInfo info() const override { return info_; }
-  i64 modified_ns() const override { return 0; }
-
- private:
-  Result<> gone() const { return Error{info_.file + ": belongs to the program to which the machine has migrated"}; }
-  ImageInfo info_;
-  u64 size_;
 };
 
 }  // namespace
@@ -122,7 +104,7 @@ Result<> DriveMedium::release() {
   if (!source_.unlocked) {
     if (auto flushed = flush(); !flushed) return flushed;
   }
-  auto stand_in = std::make_unique<ReleasedImage>(disk_->info(), disk_->size_bytes());
+  auto stand_in = std::make_unique<AbsentImage>(*disk_, "belongs to the program to which the machine has migrated");
   disk_ = stand_in.get();
   image_ = std::move(stand_in);
   released_ = true;

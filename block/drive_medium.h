@@ -89,7 +89,6 @@ class DriveMedium {
   // The source names the same image in other words: what lies below it has changed.
   void set_source(const ImageSource& source) { source_ = source; }
   const ImageSource& source() const { return source_; }
-  bool has_followers() const { return !followers_.empty(); }
 
   // The image is another program's from now on, until acquire(): what is written is on the host's disk, the file is
   // closed, and whoever uses the medium gets an error. Media that are not written through stay as they are.

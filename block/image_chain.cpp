@@ -1,9 +1,13 @@
 #include "block/image_chain.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/log.h"
+#include "block/absent_image.h"
 
 namespace relic86 {
 
@@ -23,13 +27,24 @@ ImageSource layer_source(const DiskImage& image) {
 }
 
 Result<std::shared_ptr<DiskImage>> reopen_below(DiskImage& above, HostFile::Access access) {
+  auto below = above.below();
   // Formats that cannot do it say so before anything has changed.
-  if (auto can = above.stand_on(above.below()); !can) return can.error();
-  const auto before = above.below()->read_only() ? HostFile::Access::ReadOnly : HostFile::Access::ReadWrite;
-  const ImageSource source = layer_source(*above.below());
-  const std::shared_ptr<DiskImage> rest = above.below()->below();
-  // Its locks would be in the way of its own.
-  if (auto left = above.stand_on(nullptr); !left) return left.error();
+  if (auto can = above.stand_on(below); !can) return can.error();
+  const ImageSource source = layer_source(*below);
+  constexpr long kHolders = 2;  // this function and `above`; the locks of another one's would be in the way
+  if (below.use_count() > kHolders)
+    return Error{fmt::format("{}: a job or another image uses it; wait for its end, or cancel it", source.file)};
+  // Closing can only warn of what it cannot write.
+  if (!below->read_only()) {
+    if (auto flushed = below->flush(); !flushed) return flushed.error();
+  }
+  const auto before = below->read_only() ? HostFile::Access::ReadOnly : HostFile::Access::ReadWrite;
+  const std::shared_ptr<DiskImage> rest = below->below();
+  // Its locks would be in the way of its own. Until it is open again, whoever reads there gets an error.
+  auto absent =
+      std::make_shared<AbsentImage>(*below, "cannot be opened again; mend that, and reopen it (blockdev-reopen)", rest);
+  if (auto left = above.stand_on(std::move(absent)); !left) return left.error();
+  below.reset();
   const auto put = [&](HostFile::Access how) {
     auto opened = open_layer(source, how);
     if (!opened) return opened;
@@ -41,6 +56,12 @@ Result<std::shared_ptr<DiskImage>> reopen_below(DiskImage& above, HostFile::Acce
   if (opened) return opened;
   if (auto again = put(before); !again) log::warning("what the disk holds cannot be read any more: " + again.message());
   return opened;
+}
+
+std::string backing_name(const DiskImage& image) {
+  std::error_code failure;
+  const auto path = std::filesystem::absolute(image.info().file, failure);
+  return failure ? image.info().file : path.string();
 }
 
 Result<DiskImage::Extent> chain_extent(DiskImage& top, const DiskImage* end, u64 offset, u64 length) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "block/open_image.h"
 
@@ -12,8 +13,12 @@ Result<std::shared_ptr<DiskImage>> open_layer(ImageSource source, HostFile::Acce
 // How to open it so again.
 ImageSource layer_source(const DiskImage& image);
 
-// The image below `above`, opened anew; whoever else holds it has let go of it. After an error it is there as before.
+// The image below `above`, opened anew; whoever else holds it has let go of it. After an error it is
+// there as before, or reading there fails; no other holder: its locks would be in the way.
 Result<std::shared_ptr<DiskImage>> reopen_below(DiskImage& above, HostFile::Access access);
+
+// The name by which a header may call it, whatever folder that header's image is in.
+std::string backing_name(const DiskImage& image);
 
 // Bytes from an offset on that the images from `top` down to the one over `end` hold, or not. end: null: all of them.
 // What an image has no more room for, none below it shows either.

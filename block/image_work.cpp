@@ -135,6 +135,7 @@ BackupWork::BackupWork(std::shared_ptr<DiskImage> source, std::shared_ptr<DiskIm
       buffer_(static_cast<std::size_t>(ChunkSet::kChunk)) {
   for (u64 chunk = 0; chunk < left_.chunks(); chunk++) left_.add(chunk);
   total_ = source_->size_bytes();
+  only_follows_ = scope_ == Scope::Changes;
 }
 
 Result<> BackupWork::copy(u64 chunk) {
@@ -154,6 +155,7 @@ void BackupWork::changes(u64 offset, u64 length) {
     if (!left_.has(chunk)) continue;
     if (auto copied = copy(chunk); !copied) {
       trouble_ = copied.error();
+      only_follows_ = false;
       return;
     }
     left_.remove(chunk);

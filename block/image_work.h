@@ -23,6 +23,8 @@ class ImageWork {
   // left for now, exhausted() says so.
   virtual Result<u64> step() = 0;
   bool exhausted() const { return exhausted_; }
+  // There is nothing to do but to follow the guest, until that fails or the job is cancelled.
+  bool only_follows() const { return only_follows_; }
   // Bytes, as far as they are known.
   u64 done() const { return done_; }
   u64 total() const { return total_; }
@@ -33,7 +35,7 @@ class ImageWork {
 
  protected:
   static constexpr u64 kPiece = 1u << 20;
-  std::atomic<bool> exhausted_ = false;
+  std::atomic<bool> exhausted_ = false, only_follows_ = false;
   std::atomic<u64> done_ = 0, total_ = 0;
 };
 
@@ -95,7 +97,7 @@ class BackupWork final : public ImageWork, private DriveMedium::Follower {
 
   Result<u64> step() override;
   DriveMedium::Follower* follower() override { return this; }
-  Result<> flush() override { return target_->flush(); }
+  Result<> flush() override { return trouble_ ? Result<>(*trouble_) : target_->flush(); }
 
  private:
   void changes(u64 offset, u64 length) override;

@@ -59,6 +59,7 @@ Result<> Qcow2Image::resize(u64 size) {
   if (auto begun = begin_changes(); !begun) return begun;
   if (entries > header_.l1_entries) {
     if (auto grown = map_.grow_l1(static_cast<std::size_t>(entries)); !grown) return grown;
+    if (auto flushed = file_->flush(); !flushed) return flushed;  // entries before their number
     std::array<u8, 4> number{};
     store_be(std::span(number), 0, static_cast<u32>(entries));
     if (auto written = file_->write(kL1EntriesAt, number); !written) return written;
@@ -67,18 +68,26 @@ Result<> Qcow2Image::resize(u64 size) {
   }
   // What lies beyond the old end in the last cluster may be anything.
   const u64 old_size = header_.size, end = std::min(size, (old_size + cluster - 1) / cluster * cluster);
-  std::array<u8, 8> number{};
-  store_be(std::span(number), 0, size);
-  if (auto written = file_->write(kSizeAt, number); !written) return written;
   header_.size = size;
-  if (end > old_size) {
-    if (auto zeros = BlockDevice::write_zeroes(old_size, end - old_size); !zeros) return zeros;
+  const auto extend = [&]() -> Result<> {
+    if (end > old_size) {
+      if (auto zeros = BlockDevice::write_zeroes(old_size, end - old_size); !zeros) return zeros;
+    }
+    // Nor may what lies below show through.
+    if (backing_ && backing_->size_bytes() > old_size) {
+      if (auto zeros = write_zeroes(old_size, std::min(size, backing_->size_bytes()) - old_size); !zeros) return zeros;
+    }
+    if (auto flushed = flush(); !flushed) return flushed;
+    // In the file the size comes last: until then the old end hides what is not zeros yet.
+    std::array<u8, 8> number{};
+    store_be(std::span(number), 0, size);
+    return file_->write(kSizeAt, number);
+  };
+  if (auto extended = extend(); !extended) {
+    header_.size = old_size;
+    return extended;
   }
-  // Nor may what lies below show through.
-  if (backing_ && backing_->size_bytes() > old_size) {
-    if (auto zeros = write_zeroes(old_size, std::min(size, backing_->size_bytes()) - old_size); !zeros) return zeros;
-  }
-  return flush();
+  return file_->flush();
 }
 
 }  // namespace relic86

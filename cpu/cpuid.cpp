@@ -488,6 +488,12 @@ std::string taken_away(std::string_view word) {
 Result<> tell_lacks(const CpuModel& model, const std::vector<std::string_view>& words, bool enforce, bool check) {
   const std::string all = cpu_model_lacks(model.name);
   std::vector<std::string_view> lacks = words_of(all, ' ');
+  // What the versions of a name add, and take away, that without_version() cuts off.
+  const std::string_view named = words[0];
+  if (named.find("-noTSX") != std::string_view::npos)
+    std::erase_if(lacks, [](std::string_view each) { return each == "hle" || each == "rtm"; });
+  if (named.ends_with("-IBRS")) lacks.push_back("spec-ctrl");
+  if (named.ends_with("-IBPB")) lacks.push_back("ibpb");
   for (const std::string_view word : words) std::erase(lacks, taken_away(word));
   if (lacks.empty()) return {};
   const std::string list = fmt::format("{}", fmt::join(lacks, " "));

@@ -459,7 +459,8 @@ Flow ret_far(Cpu& cpu, const Insn& insn) {
 }
 
 Flow iret(Cpu& cpu, const Insn& insn) {
-  const u64 frame = cpu.linear_address(kSs, cpu.state().gpr[kEsp] & cpu.pointer_mask()).raw;
+  const u64 frame =
+      cpu.entry_watch() == nullptr ? 0 : cpu.linear_address(kSs, cpu.state().gpr[kEsp] & cpu.pointer_mask()).raw;
   const Flow flow = carry_out_iret(cpu, insn);
   if (flow != Flow::Fault && cpu.entry_watch() != nullptr) [[unlikely]]
     cpu.entry_watch()->returned(cpu, frame);

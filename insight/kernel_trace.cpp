@@ -126,6 +126,9 @@ void KernelTrace::describe_linux(Open& open, Cpu& cpu, const KernelEntry& entry)
     open.span.arguments += fmt::format(", \"{}\": ", name);
     switch (kind) {
       case LinuxArgument::Decimal: open.span.arguments += fmt::format("{}", static_cast<i32>(values[i])); break;
+      case LinuxArgument::Long:
+        open.span.arguments += fmt::format("{}", open.wide ? static_cast<i64>(values[i]) : static_cast<i32>(values[i]));
+        break;
       case LinuxArgument::Octal: open.span.arguments += fmt::format("\"{:#o}\"", values[i]); break;
       case LinuxArgument::Hexadecimal: open.span.arguments += fmt::format("\"{:#x}\"", values[i]); break;
       case LinuxArgument::Text: {
@@ -183,8 +186,10 @@ KernelTrace::Open KernelTrace::describe(Cpu& cpu, const KernelEntry& entry) {
 namespace {
 
 u64 address_space(const CpuState& state) {
-  constexpr u64 kContexts = 0xFFF;  // the processor's and the kernel's notes beside the address
-  return state.mode.paging ? state.cr3 & ~kContexts : 0;
+  if (!state.mode.paging) return 0;
+  // The processor's and the kernel's notes stand beside the address; PAE's tables lie on 32 bytes (SDM 3 4.4.1).
+  const bool pae = !state.mode.long_mode && (state.cr4 & kCr4Pae) != 0;
+  return state.cr3 & ~(pae ? u64{0x1F} : u64{0xFFF});
 }
 
 }  // namespace
@@ -259,8 +264,10 @@ void KernelTrace::end_call(Thread& thread, Cpu& cpu) {
   if (!open.call.empty()) {
     const u64 raw = cpu.state().gpr[kEax];
     const i64 value = open.wide ? static_cast<i64>(raw) : static_cast<i32>(raw);
-    open.span.arguments += fmt::format(", \"return\": {}", value);
-    if (value < 0 && value >= kLastError) {
+    const bool failed = value < 0 && value >= kLastError;
+    // Addresses of 32 bits are no negative numbers.
+    open.span.arguments += fmt::format(", \"return\": {}", failed || open.wide ? value : i64{static_cast<u32>(raw)});
+    if (failed) {
       const std::string error = std::generic_category().message(static_cast<int>(-value));
       open.span.arguments += ", \"failure\": " + json_string(error);
     }

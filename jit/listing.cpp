@@ -161,7 +161,7 @@ std::string Translator::listing_of(const Translation& translation, CodeSize size
   const std::vector<bool> cold(translation.count + CodeBlocks::kMaxInstructions, false);
   std::vector<PathStep> path = translation.path;
   BlockIr ir = region ? region_ir(path, cold, mode) : block_ir(*translation.block, cold, mode);
-  if (options_.share && !translation.unshared && !mode.aligned) plan_pages(ir, mode);
+  if (shares_checks(translation) && !mode.aligned) plan_pages(ir, mode);
   for (std::size_t i = 0; i < ir.insns.size(); ++i) {
     const InsnIr& insn = ir.insns[i];
     const u64 place = rip + static_cast<u64>(i64{static_cast<i32>(insn.offset)});

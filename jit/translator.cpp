@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/assert.h"
 #include "cpu/access.h"
@@ -152,22 +153,19 @@ Flow Translator::run_unkept() {
 }
 
 Flow Translator::run_one(CodeBlock& block) {
-  constexpr u64 kTranslation = 30'000;
   const u64 translated = statistics_.translated;
   Translation* const translation = translation_of(block, unshared_);
-  ExitPoint* const from = pending_link_;
-  pending_link_ = nullptr;
+  ExitPoint* const from = std::exchange(pending_link_, nullptr);
+  const bool hot = std::exchange(hot_, nullptr) == from && from != nullptr;
   if (translation != nullptr) {
     Translation* const region = unshared_ ? nullptr : translation->region;
     unshared_ = false;
-    if (from != nullptr && from == hot_) {
-      from->heat = -1;
-      begin_path(*translation);
-    }
+    if (hot) from->heat = -1;
     if (from != nullptr) link(*from, region != nullptr ? *region : *translation);
+    // An event may have led elsewhere than the branch does: that is no loop's head.
+    if (hot && from->linked != nullptr) begin_path(*translation);
     if (statistics_.translated != translated) spend(kTranslation);
     if (recorder_.active()) {
-      hot_ = nullptr;
       if (const auto flow = walk(block)) return *flow;
     }
     for (Translation* const each : {region, translation}) {
@@ -179,7 +177,6 @@ Flow Translator::run_one(CodeBlock& block) {
     if (const auto flow = walk(block)) return *flow;
   }
   unshared_ = false;
-  hot_ = nullptr;
   ++statistics_.interpreted_blocks;
   const u64 before = cpu_.instruction_count();
   const Flow flow = interpreter_.run_block(block.insns.data());

@@ -142,6 +142,7 @@ class Translator final : public Executor {
   Flow run_unkept();
   // In real time a slice is as long as the guest's speed so far says, but new code is decoded, interpreted and
   // translated at a hundredth of it: such a slice ends early, so that devices and time are not kept waiting.
+  static constexpr u64 kTranslation = 30'000;  // ns of a slice that a block's translation is taken for
   void spend(u64 nanoseconds);
   Flow enter(const u8* entry);
   Flow execute(Translation& translation);

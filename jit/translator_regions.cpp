@@ -76,6 +76,7 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
   region->code_address = head.code_address;
   region->path = path;
   const bool good = compile(*region) && region->path.size() >= 2;
+  spend(kTranslation * path.size());  // as for so many blocks
   if (options_.host_nanoseconds != nullptr)
     statistics_.translation_nanoseconds += static_cast<u64>(options_.host_nanoseconds() - start);
   if (!good) {

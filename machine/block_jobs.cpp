@@ -71,6 +71,19 @@ Result<> BlockJobs::allow_leaving() const {
   return {};
 }
 
+Result<> BlockJobs::allow_drive(const std::string& drive) const {
+  const Job* const job = drive.empty() ? nullptr : of_drive(drive);
+  if (job == nullptr) return {};
+  return Error{fmt::format("drive {} is in use by job '{}'; wait for its end, or cancel it", drive, job->plan.id)};
+}
+
+Result<> BlockJobs::allow_start(const std::string& id, const std::string& drive) const {
+  if (auto idle = allow_drive(drive); !idle) return idle;
+  if (id.empty()) return Error{"An explicit job ID is required for this node"};
+  if (find(id) != nullptr) return Error{fmt::format("Job ID '{}' already in use", id)};
+  return {};
+}
+
 DriveMedium* BlockJobs::medium(const Job& job) const {
   const auto at = machine_.media().find(job.plan.drive);
   return at == machine_.media().end() ? nullptr : at->second.get();
@@ -92,11 +105,7 @@ void BlockJobs::set_status(Job& job, Status status) {
 // --- The way of a job ---
 
 Result<> BlockJobs::start(NewBlockJob plan) {
-  if (plan.id.empty()) return Error{"Invalid job ID ''"};
-  if (find(plan.id) != nullptr) return Error{fmt::format("Job ID '{}' already in use", plan.id)};
-  if (const Job* const other = plan.drive.empty() ? nullptr : of_drive(plan.drive); other != nullptr)
-    return Error{
-        fmt::format("drive {} is in use by job '{}'; wait for its end, or cancel it", plan.drive, other->plan.id)};
+  if (auto may = allow_start(plan.id, plan.drive); !may) return may;
   Job& job = jobs_.emplace_back();
   job.plan = std::move(plan);
   job.began = host_monotonic_ns();
@@ -120,7 +129,8 @@ i64 BlockJobs::wait_of(const Job& job) const {
 bool BlockJobs::wants_turn(const Job& job) {
   if (job.status == Status::Null) return true;
   if (job.under_way || (job.status != Status::Running && job.status != Status::Ready)) return false;
-  if (job.error || job.status == Status::Running || job.wants_finish) return true;
+  if (job.error || job.wants_finish) return true;
+  if (job.status == Status::Running) return !job.plan.work || !job.plan.work->only_follows();
   return !job.plan.work->exhausted();
 }
 
@@ -163,7 +173,6 @@ void BlockJobs::piece_done(Job& job, const Result<>& result, u64 cost) {
   if (result) return;
   switch (job.plan.on_error) {
     case NewBlockJob::OnError::Report: job.error = result.message(); return;
-    case NewBlockJob::OnError::Ignore: return;
     case NewBlockJob::OnError::Stop:
       tell(Told::What::Error, job);
       set_status(job, job.status == Status::Ready ? Status::Standby : Status::Paused);
@@ -191,8 +200,7 @@ void BlockJobs::stop_work(Job& job) {
 void BlockJobs::end_well(Job& job, bool changes_places) {
   set_status(job, Status::Waiting);
   if (!changes_places) {
-    const auto abandon = std::exchange(job.plan.abandon, {});
-    job.plan.conclude = [abandon]() -> Result<> {
+    job.plan.conclude = [abandon = job.plan.abandon]() -> Result<> {
       if (abandon) abandon();
       return {};
     };

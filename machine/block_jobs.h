@@ -29,7 +29,7 @@ struct NewBlockJob {
   bool auto_finalize = true, auto_dismiss = true;
   // Goes on keeping source and target alike until it is told to end.
   bool mirrors = false;
-  enum class OnError : u8 { Report, Stop, Ignore } on_error = OnError::Report;
+  enum class OnError : u8 { Report, Stop } on_error = OnError::Report;
   // Images change places, with nothing under way; the follower is gone by then. abandoned: the job has failed, was
   // cancelled, or a mirror ends without a change.
   std::function<Result<>()> conclude;
@@ -72,7 +72,11 @@ class BlockJobs final : private HostPoller::Source {
   const Job* of_target(const std::string& node) const;
   // Null: nothing is done with this drive.
   const Job* of_drive(const std::string& drive) const;
-  // Why the machine cannot be saved, or go elsewhere, now.
+  // An error where a job uses the drive.
+  Result<> allow_drive(const std::string& drive) const;
+  // An error where a job of this name, or one with this drive, cannot begin. Empty drive: it needs none.
+  Result<> allow_start(const std::string& id, const std::string& drive) const;
+  // Why the machine cannot go elsewhere now.
   Result<> allow_leaving() const;
 
   Result<> set_speed(const std::string& id, u64 speed);

@@ -51,14 +51,14 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"copies", &jit::TranslatorOptions::copies},
                                 {"regions", &jit::TranslatorOptions::regions}};
 
-// How often a branch is taken before a region is made of where it leads; 0: regions wherever they can be made.
+// Switches regions on: how often a branch is taken before one is made of where it leads; 0: wherever one can be made.
 constexpr std::string_view kRegionThreshold = "region-threshold=";
 constexpr u32 kMaxRegionThreshold = 1'000'000'000;
 
 std::string switch_names() {
   std::string names;
   for (const Switch& each : kSwitches) names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
-  return names + ", region-threshold=N";
+  return names;
 }
 
 Result<jit::TranslatorOptions> translator_options(std::string_view list) {
@@ -72,6 +72,7 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       const std::string_view number = word.substr(kRegionThreshold.size());
       const char* const end = number.data() + number.size();
       const auto [stopped, failure] = std::from_chars(number.data(), end, options.region_threshold);
+      options.regions = true;
       if (failure == std::errc() && stopped == end && options.region_threshold <= kMaxRegionThreshold) continue;
       return Error{fmt::format("--jit-opt {}: no number from 0 to {}", word, kMaxRegionThreshold)};
     }
@@ -81,7 +82,9 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       options.*each.member = word[0] == '+';
       found = true;
     }
-    if (!found) return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with {}", word, switch_names())};
+    if (!found)
+      return Error{fmt::format("--jit-opt {}: unknown; write +name or -name with {}, or region-threshold=N", word,
+                               switch_names())};
   }
   return options;
 }

@@ -615,8 +615,7 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
   const auto known = find_drive(given);
   const std::string device = known ? known->name : given;
   const std::string& file = change.file;
-  if (const auto* const job = block_jobs_->of_drive(device); job != nullptr)
-    return Error{fmt::format("drive {} is in use by job '{}'; wait for its end, or cancel it", device, job->plan.id)};
+  if (auto idle = block_jobs_->allow_drive(device); !idle) return idle;
   const ImageSource source = image_source(block_nodes(), change.node, file, change.format);
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');

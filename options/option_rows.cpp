@@ -221,7 +221,7 @@ constexpr OptionRow kRows[] = {
     {"coverage", "FILE[,format=F]", "the code that the guest has run: drcov, or lcov (FILE.info)", set_coverage},
     {"trace", "FILE.json[,calls=C]", "system calls (calls=linux|raw|off), interrupts and exceptions, for Perfetto",
      set_trace},
-    {"jit-opt", "LIST", "translator switches: +name,-name", store<&Options::jit_opt>},
+    {"jit-opt", "LIST", "translator switches: +name,-name,region-threshold=N", store<&Options::jit_opt>},
     {"jit-stats", "", "print translator statistics at exit", enable<&Options::jit_stats>},
     {"host-features", "LIST", "host instructions not to use: -sse3,-aes,-avx and others (docs/vendors.md)",
      store<&Options::host_features>},

@@ -10,13 +10,13 @@
 
 namespace relic86 {
 
-namespace {
-
 BlockNode* find_node(Machine& machine, const std::string& name) {
   auto& nodes = machine.block_nodes();
   const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.name == name; });
   return at == nodes.end() || name.empty() ? nullptr : &*at;
 }
+
+namespace {
 
 // Whether `name` is this node or the file under it.
 bool stands_for(Machine& machine, const BlockNode& node, const std::string& name) {

@@ -10,6 +10,8 @@
 
 namespace relic86 {
 
+// Null: there is none of this name.
+BlockNode* find_node(Machine& machine, const std::string& name);
 // The drive that a node is in, at the top or below.
 std::optional<Machine::Drive> drive_of_node(Machine& machine, const std::string& node);
 // Null: the drive is empty.

@@ -26,9 +26,9 @@ NewBlockJob new_job(const Arguments& arguments, const char* type, const DriveIma
   plan.speed = arguments.number("speed");
   plan.auto_finalize = arguments.flag("auto-finalize", true);
   plan.auto_dismiss = arguments.flag("auto-dismiss", true);
-  for (const char* name : {"on-error", "on-target-error"}) {
+  // What fails is tried again and never left out: "ignore" reports, too.
+  for (const char* name : {"on-error", "on-source-error", "on-target-error"}) {
     const std::string word = arguments.text(name, "report");
-    if (word == "ignore") plan.on_error = NewBlockJob::OnError::Ignore;
     if (word == "stop" || word == "enospc") plan.on_error = NewBlockJob::OnError::Stop;
   }
   return plan;
@@ -42,16 +42,6 @@ CommandReply begin(Machine& machine, NewBlockJob plan) {
   return begun;
 }
 
-// Before images are touched.
-Result<> may_begin(Machine& machine, const NewBlockJob& plan) {
-  if (const auto* const other = machine.block_jobs().of_drive(plan.drive); other != nullptr)
-    return Error{
-        fmt::format("drive {} is in use by job '{}'; wait for its end, or cancel it", plan.drive, other->plan.id)};
-  if (plan.id.empty()) return Error{"An explicit job ID is required for this node"};
-  if (machine.block_jobs().find(plan.id) != nullptr) return Error{fmt::format("Job ID '{}' already in use", plan.id)};
-  return {};
-}
-
 // An image of the chain by its node or file; none if neither is given.
 Result<std::optional<std::size_t>> named_image(Machine& machine, const DriveImages& images, const Arguments& arguments,
                                                const char* node, const char* file) {
@@ -60,6 +50,21 @@ Result<std::optional<std::size_t>> named_image(Machine& machine, const DriveImag
   const auto index = arguments.has(node) ? index_of_node(machine, images, name) : index_of_file(images, name);
   if (!index) return Error{fmt::format("'{}' is not in the backing chain of '{}'", name, images.drive.name)};
   return index;
+}
+
+// Where an image between `over` and `end` is shorter than both, it hides what `end` holds beyond it, which would show once
+// it is gone.
+Result<> hides_nothing(const DriveImages& images, std::size_t over, std::size_t end) {
+  const auto below = chain_place(images.top, end).image;
+  if (!below) return {};
+  const u64 shown = std::min(chain_place(images.top, over).image->size_bytes(), below->size_bytes());
+  for (std::size_t index = over + 1; index < end; index++) {
+    const auto image = chain_place(images.top, index).image;
+    if (image->size_bytes() < shown)
+      return Error{fmt::format("{}: is shorter than its neighbours; make it as long first (qemu-img resize)",
+                               image->info().file)};
+  }
+  return {};
 }
 
 // --- block-stream ---
@@ -77,12 +82,13 @@ CommandReply block_stream(Machine& machine, const Arguments& arguments) {
     base = std::optional<std::size_t>(*bottom + 1);
   }
   NewBlockJob plan = new_job(arguments, "stream", images);
-  if (auto may = may_begin(machine, plan); !may) return may;
+  if (auto may = machine.block_jobs().allow_start(plan.id, plan.drive); !may) return may;
   const std::size_t end = base.value().value_or(images.count);
   if (end == 0) return CommandError{.message = "an image cannot be streamed into itself"};
   const std::shared_ptr<DiskImage> below = chain_place(images.top, end).image;
+  if (auto fits = hides_nothing(images, 0, end); !fits) return fits;
   plan.work = std::make_unique<MergeWork>(images.top, below, MergeWork::Into::Top);
-  const std::string name = arguments.text("backing-file", below ? below->info().file : "");
+  const std::string name = arguments.text("backing-file", below ? backing_name(*below) : "");
   plan.conclude = [&machine, drive = images.drive.name, name, end]() -> Result<> {
     auto now = images_of(machine, drive);
     if (!now) return now.error();
@@ -148,6 +154,7 @@ CommandReply commit_active(Machine& machine, NewBlockJob plan, const DriveImages
 
 CommandReply commit_below(Machine& machine, NewBlockJob plan, const DriveImages& images, std::size_t top,
                           std::size_t base, const std::string& given_name) {
+  if (auto fits = hides_nothing(images, top - 1, base); !fits) return fits;
   auto target = reopen_at(images, base, Access::ReadWrite);
   if (!target) return target.error();
   const std::shared_ptr<DiskImage> from = chain_place(images.top, top).image;
@@ -172,7 +179,7 @@ CommandReply commit_below(Machine& machine, NewBlockJob plan, const DriveImages&
     }
     DiskImage& over = *chain_place(chain.top, top - 1).image;
     std::shared_ptr<DiskImage> rest = chain_place(chain.top, base).image;
-    const std::string file = given_name.empty() ? rest->info().file : given_name;
+    const std::string file = given_name.empty() ? backing_name(*rest) : given_name;
     if (auto named = over.name_backing(file, rest->info().format); !named) return named;
     if (auto stands = over.stand_on(rest); !stands) return stands;
     rest.reset();
@@ -200,7 +207,7 @@ CommandReply block_commit(Machine& machine, const Arguments& arguments) {
   const std::size_t from = top.value().value_or(0), into = base.value().value_or(images.count - 1);
   if (into <= from) return CommandError{.message = "the base must lie below the top; there is nothing to commit"};
   NewBlockJob plan = new_job(arguments, "commit", images);
-  if (auto may = may_begin(machine, plan); !may) return may;
+  if (auto may = machine.block_jobs().allow_start(plan.id, plan.drive); !may) return may;
   if (from == 0) return commit_active(machine, std::move(plan), images, into);
   return commit_below(machine, std::move(plan), images, from, into, arguments.text("backing-file"));
 }
@@ -241,7 +248,7 @@ Result<NewBlockJob> plan_mirror(Machine& machine, const Arguments& arguments, co
   const DriveImages& images = found.value();
   if (images.named != 0) return Error{"only what the guest writes to is mirrored"};
   NewBlockJob plan = new_job(arguments, "mirror", images);
-  if (auto may = may_begin(machine, plan); !may) return may.error();
+  if (auto may = machine.block_jobs().allow_start(plan.id, plan.drive); !may) return may.error();
   auto target = open_target(machine, images, target_node);
   if (!target) return target.error();
   const std::string sync = arguments.text("sync");
@@ -278,7 +285,7 @@ Result<NewBlockJob> plan_backup(Machine& machine, const Arguments& arguments, co
     return Error{"dirty bitmaps are not kept up here; use sync=full or sync=top"};
   if (images.named != 0) return Error{"only what the guest writes to is backed up"};
   NewBlockJob plan = new_job(arguments, "backup", images);
-  if (auto may = may_begin(machine, plan); !may) return may.error();
+  if (auto may = machine.block_jobs().allow_start(plan.id, plan.drive); !may) return may.error();
   auto target = open_target(machine, images, target_node);
   if (!target) return target.error();
   const auto scope = sync == "top"    ? BackupWork::Scope::Top
@@ -296,12 +303,23 @@ CommandReply blockdev_backup(Machine& machine, const Arguments& arguments) {
   return begin(machine, std::move(plan).value());
 }
 
-// drive-mirror and drive-backup name a file, which is made a node.
+// A new image, in place of whatever the file held.
+Result<> create_image(const std::string& file, bool raw, const NewQcow2& wanted) {
+  auto opened = HostFile::open_new(file);
+  if (!opened) return opened.error();
+  if (!raw) return create_qcow2(*opened.value(), wanted);
+  if (auto emptied = opened.value()->resize(0); !emptied) return emptied;
+  return opened.value()->resize(wanted.size);
+}
+
+// drive-mirror and drive-backup name a file, which is made a node for as long as the copy takes; a mirror that takes the
+// drive's place keeps its node.
 CommandReply copy_to_file(Machine& machine, const Arguments& arguments,
                           Result<NewBlockJob> (*plan_copy)(Machine&, const Arguments&, const std::string&)) {
   auto found = images_of(machine, arguments.text("device"));
   if (!found) return found.error();
   const DriveImages& images = found.value();
+  if (auto idle = machine.block_jobs().allow_drive(images.drive.name); !idle) return idle;
   BlockNode node;
   node.driver = arguments.text("format", "qcow2");
   node.file = arguments.text("target");
@@ -309,27 +327,35 @@ CommandReply copy_to_file(Machine& machine, const Arguments& arguments,
   if (find_block_node(machine.block_nodes(), node.name) != nullptr)
     return CommandError{.message = fmt::format("node-name '{}' is in use", node.name)};
   if (arguments.text("mode", "absolute-paths") != "existing") {
-    auto file = HostFile::open_new(node.file);
-    if (!file) return file.error();
-    NewQcow2 wanted{.size = images.top->size_bytes()};
-    if (arguments.text("sync") == "top" && images.count > 1) {
-      const ImageInfo below = images.top->below()->info();
-      wanted.backing_file = below.file;
-      wanted.backing_format = below.format;
-    }
     if (node.driver != "qcow2" && node.driver != "raw")
       return CommandError{.message = fmt::format("format={}: new images are qcow2 or raw here; qemu-img create makes "
                                                  "others, for mode=existing",
                                                  node.driver)};
-    auto made = node.driver == "raw" ? file.value()->resize(wanted.size) : create_qcow2(*file.value(), wanted);
-    if (!made) return made;
+    NewQcow2 wanted{.size = images.top->size_bytes()};
+    if (arguments.text("sync") == "top" && images.count > 1) {
+      wanted.backing_file = backing_name(*images.top->below());
+      wanted.backing_format = images.top->below()->info().format;
+    }
+    if (auto made = create_image(node.file, node.driver == "raw", wanted); !made) return made;
   }
+  const auto forget = [&machine, name = node.name] {
+    std::erase_if(machine.block_nodes(), [&](const BlockNode& each) { return each.name == name; });
+  };
   const std::string name = node.name;
   machine.block_nodes().push_back(std::move(node));
   auto plan = plan_copy(machine, arguments, name);
-  if (plan) return begin(machine, std::move(plan).value());
-  std::erase_if(machine.block_nodes(), [&](const BlockNode& each) { return each.name == name; });
-  return plan.error();
+  if (!plan) {
+    forget();
+    return plan.error();
+  }
+  NewBlockJob& job = plan.value();
+  job.abandon = forget;
+  if (!job.conclude)
+    job.conclude = [forget]() -> Result<> {
+      forget();
+      return {};
+    };
+  return begin(machine, std::move(job));
 }
 CommandReply drive_mirror(Machine& machine, const Arguments& arguments) {
   return copy_to_file(machine, arguments, plan_mirror);
@@ -375,11 +401,7 @@ CommandReply blockdev_create(Machine& machine, const Arguments& arguments) {
                   .version = text("version") == "v2" ? 2u : 3u,
                   .backing_file = text("backing-file"),
                   .backing_format = text("backing-fmt")};
-  plan.conclude = [file, driver, wanted]() -> Result<> {
-    auto opened = HostFile::open_new(file);
-    if (!opened) return opened.error();
-    return driver == "file" ? opened.value()->resize(wanted.size) : create_qcow2(*opened.value(), wanted);
-  };
+  plan.conclude = [file, driver, wanted] { return create_image(file, driver == "file", wanted); };
   return begin(machine, std::move(plan));
 }
 

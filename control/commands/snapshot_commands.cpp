@@ -25,12 +25,6 @@ struct Prepared {
   std::function<void()> undo;  // instead; may be null
 };
 
-BlockNode* find_node(Machine& machine, const std::string& name) {
-  auto& nodes = machine.block_nodes();
-  const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const BlockNode& node) { return node.name == name; });
-  return at == nodes.end() || name.empty() ? nullptr : &*at;
-}
-
 // The guest writes to `overlay` from now on, and what it has written so far shows through.
 Result<Prepared> put_over(Machine& machine, const DriveImages& images, std::shared_ptr<DiskImage> overlay,
                           const std::string& overlay_node) {
@@ -40,6 +34,8 @@ Result<Prepared> put_over(Machine& machine, const DriveImages& images, std::shar
   // Formats without backing files say so now.
   if (auto stands = overlay->stand_on(images.top); !stands) return stands.error();
   if (auto apart = overlay->stand_on(nullptr); !apart) return apart.error();
+  // A full host disk refuses it here, before anything has changed.
+  if (auto flushed = images.medium->flush(); !flushed) return flushed.error();
   return Prepared{.carry_out =
                       [&machine, drive = images.drive.name, overlay, overlay_node] {
                         auto now = images_of(machine, drive);
@@ -74,6 +70,9 @@ Result<Prepared> prepare_snapshot(Machine& machine, const Arguments& arguments) 
   if (!found) return found.error();
   const DriveImages& images = found.value();
   if (const auto* const job = machine.block_jobs().of_target(name); job != nullptr) {
+    if (job->plan.drive != images.drive.name)
+      return Error{fmt::format("Node '{}' is the target of job '{}' of drive {}; name a node of that drive", name,
+                               job->plan.id, job->plan.drive)};
     // A copy of the top alone gets what it stands on before it takes the top's place.
     auto stands = job->plan.target->stand_on(chain_place(images.top, images.named).image);
     if (!stands) return stands.error();
@@ -87,8 +86,7 @@ Result<Prepared> prepare_snapshot(Machine& machine, const Arguments& arguments) 
   if (images.named != 0)
     return Error{fmt::format("Node '{}' is not the one that the guest writes to", arguments.text("node"))};
   if (drive_of_node(machine, name)) return Error{"The overlay is already in use"};
-  if (machine.block_jobs().of_drive(images.drive.name) != nullptr)
-    return Error{fmt::format("drive {} is in use by a job; wait for its end, or cancel it", images.drive.name)};
+  if (auto idle = machine.block_jobs().allow_drive(images.drive.name); !idle) return idle.error();
   auto overlay = open_layer(image_source(machine.block_nodes(), name, "", ""), Access::ReadWrite);
   if (!overlay) return overlay.error();
   return put_over(machine, images, std::move(overlay).value(), name);
@@ -103,17 +101,14 @@ Result<Prepared> prepare_snapshot_sync(Machine& machine, const Arguments& argume
     return Error{fmt::format("format={}: snapshots are qcow2 images here", arguments.text("format"))};
   if (!name.empty() && find_node(machine, name) != nullptr) return Error{"New overlay node name is already in use"};
   if (images.named != 0) return Error{"only what the guest writes to gets a snapshot"};
-  if (machine.block_jobs().of_drive(images.drive.name) != nullptr)
-    return Error{fmt::format("drive {} is in use by a job; wait for its end, or cancel it", images.drive.name)};
+  if (auto idle = machine.block_jobs().allow_drive(images.drive.name); !idle) return idle.error();
   if (arguments.text("mode", "absolute-paths") != "existing") {
     auto made = HostFile::open_new(file);
     if (!made) return made.error();
-    const ImageInfo below = images.top->info();
-    if (auto created = create_qcow2(
-            *made.value(),
-            {.size = images.top->size_bytes(), .backing_file = below.file, .backing_format = below.format});
-        !created)
-      return created.error();
+    auto created = create_qcow2(*made.value(), {.size = images.top->size_bytes(),
+                                                .backing_file = backing_name(*images.top),
+                                                .backing_format = images.top->info().format});
+    if (!created) return created.error();
   }
   auto overlay = open_layer({.file = file, .format = ImageFormat::Qcow2}, Access::ReadWrite);
   if (!overlay) return overlay.error();
@@ -212,7 +207,10 @@ CommandReply blockdev_reopen(Machine& machine, const Arguments& arguments) {
       auto found = images_of(machine, drive->name);
       if (!found) return found.error();
       const auto index = index_of_node(machine, found.value(), node->name);
-      if (index && *index > 0) {
+      const bool changes =
+          index && *index > 0 && chain_place(found.value().top, *index).image->read_only() != read_only;
+      if (changes) {
+        if (auto idle = machine.block_jobs().allow_drive(drive->name); !idle) return idle;
         auto reopened = reopen_below(*chain_place(found.value().top, *index - 1).image,
                                      read_only ? Access::ReadOnly : Access::ReadWrite);
         if (!reopened) return reopened.error();
@@ -231,8 +229,7 @@ CommandReply block_resize(Machine& machine, const Arguments& arguments) {
   if (!found) return found.error();
   const DriveImages& images = found.value();
   if (images.named != 0) return CommandError{.message = "only what the guest writes to changes its size"};
-  if (machine.block_jobs().of_drive(images.drive.name) != nullptr)
-    return CommandError{.message = "the drive is in use by a job; wait for its end, or cancel it"};
+  if (auto idle = machine.block_jobs().allow_drive(images.drive.name); !idle) return idle;
   constexpr u64 kSector = 512;
   return images.top->resize((arguments.number("size") + kSector - 1) / kSector * kSector);
 }
@@ -241,6 +238,7 @@ CommandReply change_backing_file(Machine& machine, const Arguments& arguments) {
   auto found = images_of(machine, arguments.text("device"));
   if (!found) return found.error();
   const DriveImages& images = found.value();
+  if (auto idle = machine.block_jobs().allow_drive(images.drive.name); !idle) return idle;
   const auto index = index_of_node(machine, images, arguments.text("image-node-name"));
   if (!index || *index + 1 >= images.count) return CommandError{.message = "not an image with a backing file"};
   if (*index > 0) {

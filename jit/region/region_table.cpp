@@ -4,7 +4,6 @@ namespace relic86::jit {
 
 void RegionTable::add(Translation& region) {
   for (const PathStep& step : region.path) by_block_[step.block].push_back(&region);
-  ++count_;
 }
 
 void RegionTable::remove(Translation& region) {
@@ -14,7 +13,6 @@ void RegionTable::remove(Translation& region) {
     std::erase(at->second, &region);
     if (at->second.empty()) by_block_.erase(at);
   }
-  --count_;
 }
 
 Translation* RegionTable::any_of(const CodeBlock& block) const {

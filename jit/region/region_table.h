@@ -14,11 +14,9 @@ class RegionTable {
   void remove(Translation& region);
   // One of those that hold the block, or null.
   Translation* any_of(const CodeBlock& block) const;
-  std::size_t size() const { return count_; }
 
  private:
   std::unordered_map<const CodeBlock*, std::vector<Translation*>> by_block_;
-  std::size_t count_ = 0;
 };
 
 }  // namespace relic86::jit

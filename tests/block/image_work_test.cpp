@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
@@ -173,6 +175,79 @@ TEST_F(ImageWorkTest, ImagesInTheMiddleAreMergedIntoTheBase) {
   EXPECT_TRUE(before == seen());
   expect_sound("disk");
   EXPECT_EQ(top->info().chain_depth(), 1u);
+}
+
+// What reads there is told so until the image is back, and never gets zeros.
+TEST_F(ImageWorkTest, AnImageThatCannotBeOpenedAgainGivesNoZeros) {
+  const std::vector<u8> pattern(65536, 0xA5);
+  {
+    auto base = make("base");
+    ASSERT_TRUE(base->write(0, pattern).ok());
+    ASSERT_TRUE(base->flush().ok());
+  }
+  auto top = make("top", "base");
+  ASSERT_TRUE(
+      top->stand_on(open_layer({.file = file("base"), .format = ImageFormat::Qcow2}, Access::ReadOnly).value()).ok());
+  std::vector<u8> bytes(pattern.size());
+  {
+    const auto held = top->below();
+    EXPECT_FALSE(reopen_below(*top, Access::ReadWrite).ok());  // its locks would be in the way
+  }
+  ASSERT_TRUE(top->read(0, bytes).ok());
+  EXPECT_EQ(bytes, pattern);
+  std::filesystem::rename(file("base"), file("away"));
+  EXPECT_FALSE(reopen_below(*top, Access::ReadWrite).ok());
+  EXPECT_FALSE(top->read(0, bytes).ok());
+  std::filesystem::rename(file("away"), file("base"));
+  ASSERT_TRUE(reopen_below(*top, Access::ReadOnly).ok());
+  ASSERT_TRUE(top->read(0, bytes).ok());
+  EXPECT_EQ(bytes, pattern);
+}
+
+// An image that takes so many writes, and no more.
+class FullImage final : public DiskImage {
+ public:
+  explicit FullImage(unsigned writes) : left_(writes) {}
+  u64 size_bytes() const override { return kSize; }
+  bool read_only() const override { return false; }
+  Result<> read(u64, std::span<u8> bytes) override {
+    std::fill(bytes.begin(), bytes.end(), u8{0});
+    return {};
+  }
+  Result<> write(u64, std::span<const u8>) override {
+    if (left_ == 0) return Error{"no space left"};
+    left_--;
+    return {};
+  }
+  Result<> flush() override { return {}; }
+  ImageInfo info() const override { return {}; }
+  i64 modified_ns() const override { return 0; }
+
+ private:
+  unsigned left_;
+};
+
+TEST_F(ImageWorkTest, ATargetThatIsFullEndsTheCopyAndNotTheGuest) {
+  make("disk");
+  open_medium("disk");
+  const auto steps_until_error = [](ImageWork& work) {
+    for (int i = 0; i < 1000 && !work.exhausted(); i++) {
+      if (auto stepped = work.step(); !stepped) return true;
+    }
+    return false;
+  };
+  constexpr unsigned kWrites = 2;
+  MirrorWork mirror(medium_->shared_image(), std::make_shared<FullImage>(kWrites), MirrorWork::Scope::All);
+  EXPECT_TRUE(steps_until_error(mirror));
+  BackupWork backup(medium_->shared_image(), std::make_shared<FullImage>(0), BackupWork::Scope::Changes);
+  EXPECT_TRUE(backup.only_follows());
+  medium_->follow(backup.follower());
+  const std::vector<u8> bytes(4096, 0x5A);
+  EXPECT_TRUE(medium_->write(0, bytes).ok());  // spoils the backup
+  medium_->unfollow(backup.follower());
+  EXPECT_FALSE(backup.only_follows());
+  EXPECT_FALSE(backup.step().ok());
+  EXPECT_FALSE(backup.flush().ok());
 }
 
 TEST_F(ImageWorkTest, ABackingFilesNameNeedsRoomInTheHeader) {

@@ -191,7 +191,8 @@ void InputGenerator::avoid_host_selectors(CaseInput& input) {
   }
 }
 
-void InputGenerator::make(const GuestCode& code, CaseInput& input) {
+void InputGenerator::make(const GuestCode& code, u64 seed, CaseInput& input) {
+  random_ = Random(seed);
   input.eip = code.start();
   std::memcpy(input.segment, code.segment, sizeof input.segment);
   input.units = code.units;

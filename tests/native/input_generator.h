@@ -11,9 +11,7 @@ namespace relic86::native {
 class InputGenerator {
  public:
   explicit InputGenerator(u64 seed);
-  void reseed(u64 seed) { random_ = Random(seed); }
-
-  void make(const GuestCode& code, CaseInput& input);
+  void make(const GuestCode& code, u64 seed, CaseInput& input);
 
  private:
   void general(const GuestCode& code, CaseInput& input);

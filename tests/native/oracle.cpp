@@ -36,7 +36,7 @@ Oracle::Oracle(const OracleOptions& options, HostRunner& host)
     : options_(options),
       host_(host),
       emulated_(options.engine, options.processor, options.host_units),
-      batch_(rows_of_group(options.group), options.seed),
+      batch_(options.seed, rows_of_group(options.group), options.seed),
       results_(kBatchCases) {
   const std::vector<u8> stop(kCodeSize, 0xF4);
   std::memcpy(host_.code().data(), stop.data(), stop.size());

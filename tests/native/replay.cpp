@@ -14,7 +14,7 @@ Replay::Replay(Recording recording, const ReplayOptions& options)
     : recording_(std::move(recording)),
       options_(options),
       same_units_(same_units(recording_.header.processor)),
-      batches_(recorded_rows(recording_.header), recording_.header.seed),
+      batches_(recording_.header.seed, recorded_rows(recording_.header), recording_.header.seed),
       emulated_(options.engine, recording_.header.processor, options.host_units),
       inputs_(Batches::kCases) {
   const std::vector<u8> stop(kCodeSize, 0xF4);
