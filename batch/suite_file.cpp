@@ -17,7 +17,7 @@ namespace {
 struct Rules {
   Limits limits{.guest_time = 600'000'000'000,
                 .host_ns = 600'000'000'000,
-                .hang = 20'000'000'000,
+                .hang = 120'000'000'000,
                 .idle = 120'000'000'000,
                 .resets = 3,
                 .output = 16u << 20};
