@@ -7,6 +7,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "cpu/control_bits.h"
 #include "machine/guest_memory.h"
 
 namespace relic86 {
