@@ -206,6 +206,9 @@ TEST(QemuModels, EnforceRefusesWhatIsMissing) {
   EXPECT_TRUE(make_cpu_model("qemu64,enforce,-svm").ok());
   EXPECT_TRUE(make_cpu_model("Penryn,enforce").ok());
   EXPECT_TRUE(make_cpu_model("EPYC,check").ok());
+  // What keeps branch predictors apart (IBRS, IBPB) is missing like any other feature.
+  EXPECT_FALSE(make_cpu_model("Westmere-IBRS,enforce").ok());
+  EXPECT_TRUE(make_cpu_model("Westmere-IBRS,enforce,-spec-ctrl,-ibpb").ok());
 }
 
 TEST(QemuModels, VersionsAreTheirFirst) {
