@@ -24,6 +24,7 @@ class Qmp:
         end = time.monotonic() + PATIENCE
         while True:
             self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(PATIENCE)
             try:
                 self.socket.connect(path)
                 break
@@ -32,15 +33,21 @@ class Qmp:
                 if time.monotonic() > end or process.poll() is not None:
                     raise Failure(f"the machine has no monitor: {error}") from error
                 time.sleep(0.05)
-        self.file = self.socket.makefile("rw")
+        # For reading alone: a text file for both ways drops what it has read ahead when it writes.
+        self.file = self.socket.makefile("r")
+        self.events = []
         self.file.readline()
         self.ask("qmp_capabilities")
 
+    def send(self, command, /, **arguments):
+        self.socket.sendall((json.dumps({"execute": command, "arguments": arguments}) + "\n").encode())
+
     def ask(self, command, /, **arguments):
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
+        self.send(command, **arguments)
         while True:
             answer = json.loads(self.file.readline())
+            if "event" in answer:
+                self.events.append(answer)
             if "error" in answer:
                 raise Failure(f"{command}: {answer['error']}")
             if "return" in answer:
