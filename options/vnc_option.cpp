@@ -182,8 +182,11 @@ Result<> parse(Options& options, Text option, Text value) {
     options.display = "none";
     options.display_option = "-display none";
   }
-  const Properties words = parse_properties(value);
-  const Text first = words.front().first == "vnc" ? words.front().second : words.front().first;
+  // The name of the first word may be left out; the path of a socket may contain '=', too.
+  constexpr Text kName = "vnc=";
+  const Properties words =
+      parse_properties(value.starts_with(kName) ? std::string(value) : fmt::format("{}{}", kName, value));
+  const Text first = words.front().second;
   if (first == "none") {
     options.vnc.reset();
     return {};
@@ -202,10 +205,10 @@ Result<> parse(Options& options, Text option, Text value) {
   for (std::size_t i = 1; i < words.size(); i++) {
     if (auto done = set_property(vnc, words[i].first, words[i].second); !done) return done;
   }
-  if (vnc.web_socket && vnc.web_socket->port == 0) {
-    if (!vnc.path.empty()) return wrong(vnc, "a unix: socket has no display number; write websocket=PORT");
-    if (vnc.reverse) return wrong(vnc, "a viewer that is called is no browser; leave websocket out");
-  }
+  if (vnc.web_socket && vnc.reverse)
+    return wrong(vnc, "reverse=on calls a viewer, and no browser can connect; leave websocket or reverse out");
+  if (vnc.web_socket && vnc.web_socket->port == 0 && !vnc.path.empty())
+    return wrong(vnc, "a unix: socket has no display number; write websocket=PORT");
   if (vnc.to != 0 && (vnc.to < vnc.port || !vnc.path.empty() || vnc.reverse))
     return wrong(vnc, "to= is the number of a later display to listen on");
   options.vnc = std::move(vnc);

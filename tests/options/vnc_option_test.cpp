@@ -28,6 +28,8 @@ TEST(VncOption, NamesWhereToListen) {
   EXPECT_EQ(parsed({"-display", "vnc=box:2,to=9"}).vnc->host, "box");
   EXPECT_EQ(parsed({"-display", "vnc=box:2,to=9"}).vnc->to, 5909u);
   EXPECT_EQ(parsed({"-vnc", "unix:/tmp/x"}).vnc->path, "/tmp/x");
+  EXPECT_EQ(parsed({"-vnc", "unix:/tmp/x=1=,,2,share=ignore"}).vnc->path, "/tmp/x=1=,2");
+  EXPECT_EQ(parsed({"-vnc", "vnc=unix:/tmp/x=1"}).vnc->path, "/tmp/x=1");
   EXPECT_EQ(parsed({"-vnc", "box:5500,reverse=on"}).vnc->port, 5500u);
   EXPECT_FALSE(parsed({"-vnc", "none"}).vnc);
   // As libvirt writes it.
@@ -61,6 +63,11 @@ TEST(VncOption, RefusesWhatItDoesNotUnderstand) {
   EXPECT_NE(refusal({"-vnc", ":1,share=me"}).find("force-shared"), std::string::npos);
   EXPECT_NE(refusal({"-vnc", ":1,password-secret=s"}).find("there is no secret 's'"), std::string::npos);
   EXPECT_NE(refusal({"-vnc", "unix:/tmp/x,websocket"}).find("write websocket=PORT"), std::string::npos);
+  for (const char* web : {"websocket", "websocket=5701"}) {
+    EXPECT_NE(refusal({"-vnc", std::string("box:5500,reverse=on,") + web}).find("leave websocket or reverse out"),
+              std::string::npos);
+    EXPECT_NE(refusal({"-vnc", std::string(web) + ",reverse=on"}).find("names no display"), std::string::npos);
+  }
   EXPECT_NE(refusal({"-vnc", ":5,to=3"}).find("to="), std::string::npos);
   EXPECT_NE(refusal({"-vnc", ":1", "-vnc", ":2"}).find("there is one VNC server"), std::string::npos);
 }
