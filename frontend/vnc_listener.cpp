@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "net/host_socket.h"
 
 namespace relic86 {
 
@@ -70,6 +72,21 @@ RemoteAddress describe(const sockaddr_storage& storage, socklen_t size) {
   return address;
 }
 
+// An earlier server may have left its socket behind. Anything else at the path is the user's, and stays.
+void remove_socket(const std::string& path) {
+  struct stat about {};
+  if (::lstat(path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode)) ::unlink(path.c_str());
+}
+
+// In the form that getaddrinfo() gives.
+addrinfo info_of(net::SocketAddress& address) {
+  addrinfo info{};
+  info.ai_family = address.family();
+  info.ai_addr = &address.any;
+  info.ai_addrlen = address.length;
+  return info;
+}
+
 int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 void send_at_once(int connection) {
@@ -102,7 +119,7 @@ VncListener::~VncListener() {
   poller_.unwatch(socket_);
   ::close(socket_);
   if (spare_ >= 0) ::close(spare_);
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!path_.empty()) remove_socket(path_);
 }
 
 void VncListener::take_connection() {
@@ -154,17 +171,10 @@ Result<std::unique_ptr<VncListener>> VncListener::open_tcp(const VncOption& opti
 }
 
 Result<std::unique_ptr<VncListener>> VncListener::open_unix(const VncOption& option, HostPoller& poller) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (option.path.size() >= sizeof address.sun_path)
-    return wrong(option, fmt::format("the path may have {} bytes at most", sizeof address.sun_path - 1));
-  std::memcpy(address.sun_path, option.path.c_str(), option.path.size() + 1);
-  ::unlink(option.path.c_str());
-  addrinfo info{};
-  info.ai_family = AF_UNIX;
-  info.ai_addr = reinterpret_cast<sockaddr*>(&address);
-  info.ai_addrlen = sizeof address;
-  const int fd = listening_socket(info);
+  auto address = net::path_address(option.path);
+  if (!address) return wrong(option, address.message());
+  remove_socket(option.path);
+  const int fd = listening_socket(info_of(address.value()));
   if (fd < 0) return wrong(option, fmt::format("cannot listen: {}; choose another path", std::strerror(errno)));
   std::unique_ptr<VncListener> listener(new VncListener(fd, local_end(fd), poller));
   listener->path_ = option.path;
@@ -173,7 +183,7 @@ Result<std::unique_ptr<VncListener>> VncListener::open_unix(const VncOption& opt
 
 Result<int> call_viewer(const VncOption& option) {
   Addresses addresses;
-  sockaddr_un local{};
+  net::SocketAddress local;
   addrinfo info{};
   if (option.path.empty()) {
     auto found = resolve(option, listening_host(option.host), option.port);
@@ -181,12 +191,10 @@ Result<int> call_viewer(const VncOption& option) {
     addresses = std::move(found).value();
     info = *addresses;
   } else {
-    if (option.path.size() >= sizeof local.sun_path) return wrong(option, "the path is too long");
-    local.sun_family = AF_UNIX;
-    std::memcpy(local.sun_path, option.path.c_str(), option.path.size() + 1);
-    info.ai_family = AF_UNIX;
-    info.ai_addr = reinterpret_cast<sockaddr*>(&local);
-    info.ai_addrlen = sizeof local;
+    const auto address = net::path_address(option.path);
+    if (!address) return wrong(option, address.message());
+    local = address.value();
+    info = info_of(local);
   }
   const int fd = ::socket(info.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd >= 0 && ::connect(fd, info.ai_addr, info.ai_addrlen) == 0) {

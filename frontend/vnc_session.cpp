@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <system_error>
 
 #include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
@@ -52,10 +53,14 @@ void VncSession::start() {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] {
-    serve_(*this, options_);
-    owner_.client_gone(client_.number);
-  });
+  try {
+    thread_ = std::thread([this] {
+      serve_(*this, options_);
+      owner_.client_gone(client_.number);
+    });
+  } catch (const std::system_error&) {
+    owner_.client_gone(client_.number);  // the host has no thread for it
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
