@@ -12,7 +12,8 @@ CURSOR, DESKTOP_SIZE, EXTENDED_DESKTOP_SIZE = -239, -223, -308
 POINTER_TYPE, EXTENDED_KEYS, LIGHTS = -257, -258, -261
 USUAL = (RAW, CURSOR, DESKTOP_SIZE, POINTER_TYPE, EXTENDED_KEYS, LIGHTS)
 
-SHIFT, CONTROL, ALT, RETURN, F2, F3 = 0xFFE1, 0xFFE3, 0xFFE9, 0xFF0D, 0xFFBF, 0xFFC0
+SHIFT, CONTROL, ALT, RETURN, F2, F3, F4 = 0xFFE1, 0xFFE3, 0xFFE9, 0xFF0D, 0xFFBF, 0xFFC0, 0xFFC1
+STILL = 0x7FFF  # of a pointer that is told by its motion: no way at all
 
 
 class Refused(Exception):
@@ -83,8 +84,10 @@ class Client:
 
     def __init__(self, address=None, shared=True, password=None, encodings=USUAL, version="003.008", web_socket=False,
                  connection=None, patience=1200):
-        self.socket = connection or self._connect(address)
+        self.socket = connection or socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(patience)
+        if connection is None:
+            self._connect(address)
         self.stream = WebSocketStream(self.socket) if web_socket else self.socket
         self.pixels = bytearray()
         self.width = self.height = 0
@@ -102,12 +105,12 @@ class Client:
             self.close()
             raise
 
-    @staticmethod
-    def _connect(address):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-        connection = socket.socket(family)
-        connection.connect(address)
-        return connection
+    def _connect(self, address):
+        try:
+            self.socket.connect(address)
+        except OSError:
+            self.close()
+            raise
 
     def read(self, count):
         data = bytearray()

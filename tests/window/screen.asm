@@ -1,5 +1,6 @@
 ; A boot sector for the window's test. In text mode it shows one white cell in the top left corner and a line of text,
-; then echoes the keys it gets by the BIOS: F2 shows four coloured quarters in mode 13h, F3 goes back to text.
+; then echoes the keys it gets by the BIOS: F2 shows four coloured quarters in mode 13h, F3 goes back to text, F4 shows
+; what the mouse sends, and nothing else from then on.
 bits 16
 org 0x7C00
   xor ax, ax
@@ -26,6 +27,8 @@ key:
   je picture
   cmp ah, 0x3D                     ; F3
   je text
+  cmp ah, 0x3E                     ; F4
+  je mouse
   cmp al, 0
   je other
   cmp al, 0xE0
@@ -67,6 +70,41 @@ print:
   call put
   jmp print
 .done:
+  ret
+
+mouse:                             ; by the 8042's status and data ports; no interrupt takes anything away
+  mov al, 0xFF
+  out 0x21, al
+  out 0xA1, al
+  mov al, 0xA8                     ; the mouse's port is on
+  out 0x64, al
+  mov al, 0xD4                     ; to the mouse:
+  call when_taken
+  out 0x64, al
+  mov al, 0xF4                     ; send
+  call when_taken
+  out 0x60, al
+.next:
+  in al, 0x64
+  mov ah, al
+  test al, 1                       ; something to read
+  jz .next
+  in al, 0x60
+  test ah, 0x20                    ; of the mouse
+  jz .next
+  push ax
+  shr ax, 4
+  call digit
+  pop ax
+  call digit
+  jmp .next
+when_taken:                        ; AL is kept
+  mov ah, al
+.wait:
+  in al, 0x64
+  test al, 2
+  jnz .wait
+  mov al, ah
   ret
 
 picture:
