@@ -204,14 +204,14 @@ TEST_F(ImageWorkTest, AnImageThatCannotBeOpenedAgainGivesNoZeros) {
   EXPECT_EQ(bytes, pattern);
 }
 
-// An image that takes so many writes, and no more.
+// An image that takes so many writes, and no more. It holds no zeros, so that zeros have to be written, too.
 class FullImage final : public DiskImage {
  public:
   explicit FullImage(unsigned writes) : left_(writes) {}
   u64 size_bytes() const override { return kSize; }
   bool read_only() const override { return false; }
   Result<> read(u64, std::span<u8> bytes) override {
-    std::fill(bytes.begin(), bytes.end(), u8{0});
+    std::fill(bytes.begin(), bytes.end(), u8{0xFF});
     return {};
   }
   Result<> write(u64, std::span<const u8>) override {
