@@ -74,9 +74,10 @@ Result<std::vector<u8>> read_boot_file(const char* what, const std::string& path
   std::ifstream file(path, std::ios::binary);
   if (!file) return failure(std::strerror(errno), "make the file readable");
   std::vector<u8> bytes;
-  std::vector<char> piece(1u << 20);
+  if (const u64 size = std::filesystem::file_size(path, error); !error) bytes.reserve(std::min(size, largest));
+  std::vector<u8> piece(std::size_t{256} << 10);
   while (file && bytes.size() <= largest) {
-    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    file.read(reinterpret_cast<char*>(piece.data()), static_cast<std::streamsize>(piece.size()));
     bytes.insert(bytes.end(), piece.begin(), piece.begin() + file.gcount());
   }
   if (file.bad()) return failure("cannot be read", "check the medium");
