@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace relic86 {
 
@@ -22,13 +23,25 @@ u64 granules(u64 first, u64 end) {
 }  // namespace
 
 CodeBlocks::CodeBlocks(BackingStore& store)
-    : store_(store), table_(kSlots, nullptr), sites_(kSites), rewrites_(kRewriteCounts), unkept_runs_(kRewriteCounts) {}
+    : store_(store),
+      table_(kSlots, nullptr),
+      sites_(kSites),
+      rewrites_(kRewriteCounts),
+      unkept_runs_(kRewriteCounts),
+      met_(std::size_t{1} << kMetBits) {}
 
 u8& CodeBlocks::unkept_runs(BackingOffset first) { return unkept_runs_[first.raw / kGranule % kRewriteCounts]; }
 
+bool CodeBlocks::runs_first(BackingOffset first) {
+  constexpr u64 kGoldenRatio = 0x9E3779B97F4A7C15;
+  const u64 hash = first.raw * kGoldenRatio;
+  const u16 name = static_cast<u16>(hash >> (48 - kMetBits) | 1);
+  return std::exchange(met_[hash >> (64 - kMetBits)], name) != name;
+}
+
 bool CodeBlocks::passes_unkept(BackingOffset first) {
   u8& left = unkept_runs(first);
-  if (left == 0) return false;
+  if (left == 0) return runs_first(first);
   --left;
   return true;
 }
@@ -46,7 +59,6 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
   Insn sentinel;
   sentinel.handler = stale;
   block->insns.push_back(sentinel);
-  block->insns.shrink_to_fit();
   instructions_ += block->insns.size();
   ++generation_;
   CodeBlock* const raw = block.get();

@@ -50,6 +50,7 @@ class CodeBlocks {
   CodeBlocks& operator=(const CodeBlocks&) = delete;
 
   static constexpr unsigned kMaxInstructions = 64;  // of one block
+  static constexpr unsigned kSentinels = 1;         // room that insert() wants behind the instructions
 
   // The code size stands above any offset, so that blocks of one size share all of table_.
   static u64 key_of(BackingOffset first, CodeSize size) { return first.raw | u64{static_cast<u8>(size)} << kSizeShift; }
@@ -59,8 +60,9 @@ class CodeBlocks {
     CodeBlock* const block = table_[slot(key)];
     return block != nullptr && block->key == key ? block : find_slow(key);
   }
-  // Whether this code is to run without a block for now: small writes killed the last one here before it had paid.
-  // Counts a run. A guest that makes code, runs it twice and makes it anew is served best so.
+  // Whether this code is to run without a block for now: it runs for the first time, as much of a starting system's
+  // code does for the last time, too; or small writes killed the last block here before it had paid. Counts a run. A
+  // guest that makes code, runs it twice and makes it anew is served best so.
   bool passes_unkept(BackingOffset first);
   // Takes a decoded block in; its granules are watched from now on.
   CodeBlock* insert(std::unique_ptr<CodeBlock> block);
@@ -88,7 +90,8 @@ class CodeBlocks {
   u64 held(BackingOffset page, u64 granules) const;
 
  private:
-  static constexpr std::size_t kSlots = std::size_t{1} << 16;
+  static constexpr unsigned kSlotBits = 17;
+  static constexpr std::size_t kSlots = std::size_t{1} << kSlotBits;
   static constexpr unsigned kSizeShift = 62;
   static CodeSize size_of(u64 key) { return static_cast<CodeSize>(key >> kSizeShift); }
   static constexpr std::size_t kMaxInstructionsHeld = std::size_t{640} << 10;  // 25 MB
@@ -114,9 +117,13 @@ class CodeBlocks {
   static constexpr u8 kRunsUnkept = 48;
   static constexpr u64 kSmallWrite = 16;
   u8& unkept_runs(BackingOffset first);
+  // By a hash of the place, more of its bits: where code has run. Another place may take the entry over.
+  static constexpr unsigned kMetBits = 15;
+  bool runs_first(BackingOffset first);
   bool worth_keeping(const CodeBlock& block) const;
 
-  static std::size_t slot(u64 key) { return (key ^ (key >> 15)) & (kSlots - 1); }
+  // Fibonacci hashing: blocks begin where code has branches, in no part of an address more than in another.
+  static std::size_t slot(u64 key) { return key * 0x9E3779B97F4A7C15 >> (64 - kSlotBits); }
   CodeBlock* find_slow(u64 key);
   void kill(CodeBlock& block);
   void make_room();
@@ -152,6 +159,7 @@ class CodeBlocks {
   std::vector<Site> sites_;
   std::vector<u8> rewrites_;
   std::vector<u8> unkept_runs_;
+  std::vector<u16> met_;
   u64 generation_ = 1;  // grows whenever there are other blocks, or an immediate's place changes
 };
 

@@ -395,16 +395,19 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   const u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
   const u8* const bytes = store_.host(first);
   block->guarded = cuts_[first.raw & (kPageSize - 1)];
-  while (block->bytes < room && block->insns.size() < CodeBlocks::kMaxInstructions) {
+  decoding_.clear();
+  while (block->bytes < room && decoding_.size() < CodeBlocks::kMaxInstructions) {
     if (block->bytes != 0 && cuts_[(first.raw + block->bytes) & (kPageSize - 1)]) break;
     Insn insn;
     if (!decoder_.decode({bytes + block->bytes, room - block->bytes}, size, insn)) break;
     ++decoded_;
-    block->insns.push_back(insn);
+    decoding_.push_back(insn);
     block->bytes += insn.length;
     if (ends_block(insn)) break;
   }
-  if (block->insns.empty()) return decode_straddling(first, size);
+  if (decoding_.empty()) return decode_straddling(first, size);
+  block->insns.reserve(decoding_.size() + CodeBlocks::kSentinels);
+  block->insns.assign(decoding_.begin(), decoding_.end());
   if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {bytes, block->bytes});
   tell_decoded(block->bytes);
   return blocks_.insert(std::move(block));
@@ -439,6 +442,7 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, CodeSize size) {
     return nullptr;
   }
   ++decoded_;
+  block->insns.reserve(1 + CodeBlocks::kSentinels);
   block->insns.push_back(insn);
   block->bytes = insn.length;
   if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {window, insn.length});

@@ -132,6 +132,7 @@ class Interpreter final : public Executor, public CodeWatch {
   CodeBlocks blocks_;
   FetchPage fetch_;
   InstructionMemo memo_;
+  std::vector<Insn> decoding_;  // of the block that is being decoded
   bool uncached_ = false, unkept_ = false;
   bool keeps_next_ = false;  // the next block is to be one, whatever passes_unkept() says
   // Where and when a breakpoint was passed or reported last: it is not met again at that very moment.
