@@ -30,10 +30,11 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ = x64::make_thunks(
-      cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper, &depart_helper,
-               &transfer_helper, &flatten_helper, &time_helper, &identify_helper, &port_helper, &ported_helper,
-               &no_frame_, descriptors_.data(), cpu.host_units().avx, options_.clock ? cpu.clock().line() : nullptr});
+  thunks_ =
+      x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
+                                &depart_helper, &transfer_helper, &flatten_helper, &time_helper, &identify_helper,
+                                &port_helper, &ported_helper, &no_frame_, descriptors_.data(), cpu.host_units().avx,
+                                options_.clock ? cpu.clock().line() : nullptr, options_.fill});
   if (!options_.ports) thunks_.port = thunks_.cold;
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;

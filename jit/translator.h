@@ -69,6 +69,7 @@ struct TranslatorOptions {
   bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
   bool regions = false;     // hot loops over several blocks become one translation
   u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
+  bool exchange16 = true;         // CMPXCHG16B is the host's
   bool ports = true;              // IN and OUT call their device without their handlers' way through CpuState
 };
 
@@ -249,6 +250,7 @@ class Translator final : public Executor {
   TranslatorOptions options_;
   Interpreter interpreter_;
   CodeCache cache_;
+  CodeScratch scratch_;
   DescriptorCache descriptors_;
   struct RegisterPage {
     u64 entry = 0, flushes = 0;

@@ -8,7 +8,9 @@
 
 #include "base/assert.h"
 #include "cpu/access.h"
+#include "cpu/cpuid.h"
 #include "cpu/instruction_table.h"
+#include "cpu/integer_instructions.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/ir/verifier.h"
 #include "jit/listing.h"
@@ -22,6 +24,8 @@
 namespace relic86::jit {
 
 namespace {
+
+constexpr std::size_t kUsualNodes = 6;  // of an instruction
 
 u64 lookup_key(const Translation& translation) {
   return translation.code_address + kTlbFast + LookupTable::tag_of(translation.mode);
@@ -146,6 +150,8 @@ bool closes_loop(const BlockIr& ir) {
   return target == 0;
 }
 
+bool is_compare_exchange16(const Insn& insn) { return insn.handler == cmpxchg8b && insn.operand64(); }
+
 void assert_verified(const BlockIr& ir) {
   const auto broken = broken_rule(ir);
   if (!broken) return;
@@ -165,19 +171,24 @@ BlockIr Translator::empty_ir(const Mode& mode) {
 
 void Translator::record_instruction(BlockIr& ir, const Insn& insn, u32 offset, bool cold, const Mode& mode) const {
   const bool bits = options_.bits && x64::host_has_bit_instructions();
+  const bool exchange16 = options_.exchange16 && x64::host_has_compare_exchange16() &&
+                          (cpu_.model().instructions & feature_bit(Feature::Cmpxchg16b)) != 0;
   InsnIr& made = ir.insns.emplace_back();
+  made.nodes.reserve(kUsualNodes);
   made.insn = &insn;
   made.offset = offset;
   made.end = offset + insn.length;
   made.cold = cold || (!options_.strings && of_strings(insn)) || (!options_.segments && changes_segments(insn)) ||
               (!options_.system && concerns_system(insn)) || (!options_.compound && is_compound(insn)) ||
-              (!bits && manipulates_bits(insn)) || (cpu_.entry_watch() != nullptr && is_watched_entry(insn));
+              (!bits && manipulates_bits(insn)) || (!exchange16 && is_compare_exchange16(insn)) ||
+              (cpu_.entry_watch() != nullptr && is_watched_entry(insn));
   record(made, mode, cpu_.vendor(), cpu_.host_units());
 }
 
 BlockIr Translator::block_ir(const CodeBlock& block, const std::vector<bool>& cold, const Mode& mode) const {
   BlockIr ir = empty_ir(mode);
   u32 offset = 0;
+  ir.insns.reserve(block.insns.size());
   for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
     const Insn& insn = block.insns[i];
     record_instruction(ir, insn, offset, cold[i], mode);
@@ -223,6 +234,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   if (options_.verify) assert_verified(ir);
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
+  const CodeScratch::Loan loan(scratch_, code);
   const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
   using x64::Counted;
   const Counted counted = !options_.regions || !options_.link ? Counted::Nothing

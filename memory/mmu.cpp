@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "memory/long_walk.h"
+
 namespace relic86 {
 
 namespace {
@@ -53,10 +55,20 @@ void Mmu::find_directory() {
   constexpr u32 kAboveFourGigabytes = 0x3FE000;          // bits 39:32 of a large page's address, and a reserved one
   constexpr u32 kDirectory = 0xFFFFF000;
   const u64 addend = bus_.addends()[(tables_.cr3 & kDirectory) >> PhysicalBus::kAddendShift];
-  const bool plain = mode_.enabled && !mode_.pae && bus_.a20() && !tlb_.has_debug_pages() && addend != 0;
+  // Fixed code takes bit 63 of an entry for one that says something.
+  const bool four_levels = mode_.long_mode && !mode_.five_levels && mode_.no_execute && tables_.cr3 >> 32 == 0;
+  const bool plain =
+      mode_.enabled && (four_levels || !mode_.pae) && bus_.a20() && !tlb_.has_debug_pages() && addend != 0;
   const u64 directory = plain ? addend + (tables_.cr3 & kDirectory) : 0;
-  walk_.directory[static_cast<unsigned>(Privilege::User)] = directory;
-  walk_.directory[static_cast<unsigned>(Privilege::Supervisor)] = mode_.smap ? 0 : directory;
+  u64& user = walk_.directory[static_cast<unsigned>(Privilege::User)];
+  u64& supervisor = walk_.directory[static_cast<unsigned>(Privilege::Supervisor)];
+  user = supervisor = directory;
+  if (plain && four_levels) {
+    user |= kWalkFourLevels;
+    supervisor |= kWalkFourLevels | (mode_.smap ? kWalkNoUserPages : 0);
+  } else if (mode_.smap) {
+    supervisor = 0;
+  }
   walk_.granted[static_cast<unsigned>(Privilege::Supervisor)] = mode_.write_protect ? 0 : kWritable;
   walk_.global = mode_.global_pages ? kGlobal : 0;
   walk_.large_reserved = mode_.page_size ? kAboveFourGigabytes : ~0u;

@@ -91,8 +91,8 @@ struct OpInfo {
 namespace op_rows {
 
 // The vocabulary of the columns.
-constexpr u32 W0 = 1u << 0, W1 = 1u << 1, W2 = 1u << 2, W4 = 1u << 4, W6 = 1u << 6, W8 = 1u << 8,
-              UNITS = W2 | W4 | W8 | 1u << 10 | 1u << 16;
+constexpr u32 W0 = 1u << 0, W1 = 1u << 1, W2 = 1u << 2, W4 = 1u << 4, W6 = 1u << 6, W8 = 1u << 8, W16 = 1u << 16,
+              UNITS = W2 | W4 | W8 | 1u << 10 | W16;
 constexpr u32 CF = kCF, OF = kOF, ZF = kZF, OSZAPC = kArithmeticFlags, OSZAP = OSZAPC & ~CF;
 constexpr u8 EAX = 1u << kEax, ECX = 1u << kEcx, EDX = 1u << kEdx, EBX = 1u << kEbx, ESP = 1u << kEsp, EBP = 1u << kEbp,
              ESI = 1u << kEsi, EDI = 1u << kEdi, ALL = 0xFF;

@@ -267,6 +267,11 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
   const Insn& insn = *ir.insn;
   const std::string_view meaning = instruction_table()[insn.row].meaning;
   if (record_flags(ir, mode, meaning)) return true;
+  if (meaning == "cmpxchg8b" && mode.code64 == insn.operand64()) {
+    ir.nodes.push_back(address_of(ir));
+    ir.nodes.push_back({.op = Op::CompareExchange8, .size = static_cast<u8>(mode.code64 ? 16 : 8), .a = kFirst});
+    return true;
+  }
   if (mode.code64) return record_long(ir, mode, meaning);
   if (mode.long_mode) return false;  // descriptors are others there
   const u8 size = insn.operand32() ? 4 : 2;
@@ -278,11 +283,6 @@ bool record_system(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor) 
     return true;
   }
   if (record_segment(ir, mode, vendor, meaning)) return true;
-  if (meaning == "cmpxchg8b") {
-    ir.nodes.push_back(address_of(ir));
-    ir.nodes.push_back({.op = Op::CompareExchange8, .size = 8, .a = kFirst});
-    return true;
-  }
   if (record_far(ir, mode, meaning)) return true;
   if (!mode.user && record_registers(ir, meaning)) return true;
   if (meaning == "arpl") record_adjust(ir);

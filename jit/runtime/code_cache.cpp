@@ -2,7 +2,9 @@
 
 #include <asmjit/core.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace relic86::jit {
 
@@ -49,5 +51,16 @@ void CodeCache::release(const u8* executable, u32 size) {
   (void)allocator_->memory.release(const_cast<u8*>(executable));
   used_ -= size;
 }
+
+// asmjit allocates buffers by malloc() and grows them by realloc().
+CodeScratch::~CodeScratch() { std::free(buffer_.data()); }
+
+CodeScratch::Loan::Loan(CodeScratch& scratch, asmjit::CodeHolder& to) : scratch_(scratch), to_(to) {
+  asmjit::CodeBuffer& buffer = to_.textSection()->buffer();
+  buffer = std::exchange(scratch_.buffer_, {});
+  buffer._size = 0;
+}
+
+CodeScratch::Loan::~Loan() { scratch_.buffer_ = std::exchange(to_.textSection()->buffer(), {}); }
 
 }  // namespace relic86::jit

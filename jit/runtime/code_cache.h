@@ -33,4 +33,29 @@ class CodeCache {
   u64 used_ = 0;
 };
 
+// Memory for the code that is being made, which one CodeHolder after the other takes and gives back.
+class CodeScratch {
+ public:
+  CodeScratch() = default;
+  CodeScratch(const CodeScratch&) = delete;
+  CodeScratch& operator=(const CodeScratch&) = delete;
+  ~CodeScratch();
+
+  // As long as it lives, the initialised holder's first section grows in the scratch memory. No emitter outlives it.
+  class Loan {
+   public:
+    Loan(CodeScratch& scratch, asmjit::CodeHolder& to);
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    ~Loan();
+
+   private:
+    CodeScratch& scratch_;
+    asmjit::CodeHolder& to_;
+  };
+
+ private:
+  asmjit::CodeBuffer buffer_{};
+};
+
 }  // namespace relic86::jit

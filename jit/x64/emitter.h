@@ -247,9 +247,14 @@ class Emitter {
   // A field of the inline table's slot at this offset, of 64-bit code.
   Mem inline_slot(const Gp& slot, std::size_t field) const;
   void take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss);
-  void find_long_page(const Gp& host, bool writable, unsigned bytes, const Label& slow, const Label& over);
+  // Whether a page without an entry gets one, and by what access (as enum Missing says).
+  enum class Walk : u8 { No, Read, Write };
+  static constexpr Walk walk_of(bool write) { return write ? Walk::Write : Walk::Read; }
+  void find_long_page(const Gp& host, bool writable, unsigned bytes, Walk walk, const Label& slow, const Label& over);
   void add_long_base(unsigned segment, const Gp& scratch, const Label& slow);
-  Mem translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned);
+  Mem translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned,
+                     Walk walk);
+  Mem translate_aligned16(unsigned segment, const Label& slow, u8& temporary);
   x86::Mem slot(u32 number, u32 bytes = 4) const;
   x86::Mem area(std::size_t offset, u32 bytes = 4) const;
   x86::Mem state(std::size_t offset, u32 bytes = 8) const;
@@ -430,7 +435,8 @@ class Emitter {
   bool is_counted(const ExitPoint& exit) const;
   void leave_branch(ExitPoint* exit);
   // Code that stands after the block's, made for the instruction at which it is deferred.
-  void defer(std::function<void()> code) {
+  template <class Code>
+  void defer(Code code) {
     deferred_.push_back([this, index = index_, hosts = hosts_, free = free_, code = std::move(code)] {
       index_ = index;
       hosts_ = hosts;

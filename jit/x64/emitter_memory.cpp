@@ -82,8 +82,10 @@ void Emitter::take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, c
   a_.mov(slot, inline_slot(slot, offsetof(InlineTlbSlot, host)));
 }
 
-// The same, by way of the entries where the slot is another page's. Jumps to over if the access lies over two pages.
-void Emitter::find_long_page(const Gp& host, bool writable, unsigned bytes, const Label& slow, const Label& over) {
+// The same, by way of the entries where the slot is another page's, which an access that walks makes if need be. Jumps
+// to over if the access lies over two pages.
+void Emitter::find_long_page(const Gp& host, bool writable, unsigned bytes, Walk walk, const Label& slow,
+                             const Label& over) {
   const QuickKind kind = writable ? kQuickWrite : kQuickRead;
   const Label look = a_.newLabel(), miss = a_.newLabel();
   a_.bind(look);
@@ -96,7 +98,9 @@ void Emitter::find_long_page(const Gp& host, bool writable, unsigned bytes, cons
       a_.ja(over);
     }
     if (options_.quick) {
-      a_.call(thunks_.quick[kind][mode_.user ? 1 : 0]);
+      const unsigned user = mode_.user ? 1 : 0;
+      const bool walks = walk != Walk::No && options_.fill;
+      a_.call(walks ? thunks_.walk[walk == Walk::Write ? 1 : 0][kind][user] : thunks_.quick[kind][user]);
       a_.jz(look);
     }
     a_.jmp(slow);
@@ -113,7 +117,7 @@ void Emitter::add_long_base(unsigned segment, const Gp& scratch, const Label& sl
 }
 
 x86::Mem Emitter::translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                                 bool aligned) {
+                                 bool aligned, Walk walk) {
   temporary = take();
   const Gp host = sized(temporary, 8);
   host_flags(0);
@@ -122,13 +126,16 @@ x86::Mem Emitter::translate_long(unsigned bytes, bool write, unsigned segment, c
     a_.test(kAddress.r8(), static_cast<i32>(multiple - 1));
     a_.jnz(slow);
   }
-  find_long_page(host, write, bytes, slow, slow);
+  find_long_page(host, write, bytes, walk, slow, slow);
   return x86::Mem(kAddress, host, 0, 0, bytes);
 }
 
 x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
                             bool aligned, const Label* split, Missing missing, const Label* missed) {
-  if (mode_.code64) return translate_long(bytes, write, segment, slow, temporary, aligned);
+  if (mode_.code64) {
+    const Walk walk = missing == Missing::Slow ? Walk::No : walk_of(write);
+    return translate_long(bytes, write, segment, slow, temporary, aligned, walk);
+  }
   temporary = take();
   const Gp entry = sized(temporary, 8);
   const Gp address32 = kAddress.r32();
@@ -457,17 +464,41 @@ void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const S
   a_.jmp(call);
 }
 
-// CMPXCHG8B: the host's, since its registers are the guest's. Like there the page is written in either case.
+// Sixteen bytes at an offset in kAddress that are to be aligned, before anything else is asked of them: where they are
+// not, the interpreter raises the exception.
+x86::Mem Emitter::translate_aligned16(unsigned segment, const Label& slow, u8& temporary) {
+  constexpr unsigned kBytes = 16;
+  temporary = take();
+  const Gp host = sized(temporary, 8);
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const Label unaligned = a_.newLabel();
+  host_flags(0);
+  add_long_base(segment, host, slow);
+  a_.test(kAddress.r8(), static_cast<i32>(kBytes - 1));
+  a_.jnz(unaligned);
+  find_long_page(host, true, kBytes, Walk::Write, slow, slow);
+  defer([=, this] {
+    a_.bind(unaligned);
+    leave(exit);
+  });
+  return x86::Mem(kAddress, host, 0, 0, kBytes);
+}
+
+// CMPXCHG8B and CMPXCHG16B: the host's, since their registers are the guest's. Like there the page is written in either
+// case.
 void Emitter::compare_exchange8(u16 id) {
-  constexpr unsigned kBytes = 8;
-  const unsigned segment = segment_of(at(id));
-  ExitPoint* const exit = access_exit(AddressForm::Operand, kBytes, segment);
+  const unsigned bytes = at(id).size, segment = segment_of(at(id));
+  constexpr unsigned kPair = 8;
+  ExitPoint* const exit = access_exit(AddressForm::Operand, bytes, segment);
   const Label slow = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
   lea_address(kAddress, at(id).a);
   u8 temporary = 0;
-  const Mem place = translate(kBytes, true, segment, slow, temporary, false, nullptr, Missing::Walk);
-  a_.cmpxchg8b(place);
+  if (bytes == kPair) {
+    a_.cmpxchg8b(translate(bytes, true, segment, slow, temporary, false, nullptr, Missing::Walk));
+  } else {
+    a_.cmpxchg16b(translate_aligned16(segment, slow, temporary));
+  }
   give(temporary);
   defer([=, this] {
     a_.bind(slow);

@@ -84,7 +84,7 @@ void Emitter::hoist_group(u16 number) {
   lea_address(kAddress, group.address, group.low);
   check_offsets(segment, span, group.writes, pointer, over);
   if (mode_.code64) {
-    find_long_page(pointer, group.writes, span, over, over);
+    find_long_page(pointer, group.writes, span, Walk::No, over, over);
     a_.add(pointer, kAddress);
   } else {
     compare_with_page_end(pointer, span);
@@ -148,7 +148,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0;  // one place: aligned as a rule
   const Label unaligned = a_.newLabel(), within = a_.newLabel();
   if (mode_.code64) {
-    find_long_page(pointer, group.writes, span, miss, over);
+    find_long_page(pointer, group.writes, span, may_wait() ? Walk::No : walk_of(write), miss, over);
     a_.add(pointer, kAddress);
   } else if (alone) {
     if (span > 1) {

@@ -1,6 +1,7 @@
 #include "jit/x64/fill_thunks.h"
 
 #include "jit/x64/answer.h"
+#include "memory/long_walk.h"
 
 namespace relic86::jit::x64 {
 
@@ -81,6 +82,8 @@ class FillThunk {
     a_.mov(x86::rcx, at(kWalk + offsetof(TlbWalk, directory) + user_ * sizeof(u64), 8));
     a_.test(x86::rcx, x86::rcx);
     a_.jz(slow_);
+    a_.test(x86::cl, static_cast<i32>(kWalkFourLevels));
+    a_.jnz(slow_);
     a_.mov(x86::edx, kAddress.r32());
     a_.shr(x86::edx, kDirectoryShift);
     a_.mov(kRights, x86::Mem(x86::rcx, x86::rdx, 2, 0, 4));

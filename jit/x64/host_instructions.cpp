@@ -9,4 +9,6 @@ bool host_has_bit_instructions() {
   return features.hasPOPCNT() && features.hasLZCNT() && features.hasBMI() && features.hasBMI2();
 }
 
+bool host_has_compare_exchange16() { return asmjit::CpuInfo::host().features().x86().hasCMPXCHG16B(); }
+
 }  // namespace relic86::jit::x64

@@ -5,5 +5,7 @@ namespace relic86::jit::x64 {
 
 // POPCNT, LZCNT, BMI1 and BMI2.
 bool host_has_bit_instructions();
+// CMPXCHG16B.
+bool host_has_compare_exchange16();
 
 }  // namespace relic86::jit::x64

@@ -123,11 +123,10 @@ class StringThunk {
 
 }  // namespace
 
-StringThunks emit_string_thunks(x86::Assembler& a, const QuickThunks& quick) {
+StringThunks emit_string_thunks(x86::Assembler& a, const WalkThunks& walk) {
   StringThunks places;
   for (const bool user : {false, true}) {
-    const Label& read = quick.label[kQuickRead][user];
-    const Label& write = quick.label[kQuickWrite][user];
+    const Label &read = walk.keeping[false][user], &write = walk.keeping[true][user];
     for (const bool moves : {false, true}) {
       for (unsigned shift = 0; shift < std::size(places.repeat[0]); ++shift) {
         places.repeat[moves][shift][user] = a.offset();

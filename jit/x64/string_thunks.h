@@ -1,8 +1,8 @@
 // Fixed code for REP MOVS and REP STOS of 64-bit code: one host instruction for each run within a page on both sides.
 #pragma once
 
-#include "jit/x64/quick_thunks.h"
 #include "jit/x64/registers.h"
+#include "jit/x64/walk_thunks.h"
 
 namespace relic86::jit::x64 {
 
@@ -11,6 +11,6 @@ struct StringThunks {
   std::size_t repeat[2][4][2] = {};
 };
 
-StringThunks emit_string_thunks(x86::Assembler& a, const QuickThunks& quick);
+StringThunks emit_string_thunks(x86::Assembler& a, const WalkThunks& walk);
 
 }  // namespace relic86::jit::x64

@@ -13,6 +13,7 @@
 #include "jit/x64/segment_thunks.h"
 #include "jit/x64/split_thunks.h"
 #include "jit/x64/string_thunks.h"
+#include "jit/x64/walk_thunks.h"
 #include "jit/x64/watched_thunks.h"
 
 namespace relic86::jit::x64 {
@@ -366,7 +367,7 @@ void keep_flags(x86::Assembler& a, bool image, u32 undefined = 0) {
 // An INC or DEC on top of the full step: CF is that step's, which `full` gives. Should C++ have computed all flags
 // there, the same is done once more, to no effect.
 void emit_home_partial(x86::Assembler& a, const Label& full, const Label& flatten, bool image) {
-  for (const u8 size : {u8{4}, u8{2}, u8{1}}) {
+  for (const u8 size : {u8{4}, u8{2}, u8{1}, u8{8}}) {
     for (const Op op : {Op::Dec, Op::Inc}) {
       const Label next = a.newLabel();
       FlagStep step;
@@ -378,7 +379,11 @@ void emit_home_partial(x86::Assembler& a, const Label& full, const Label& flatte
       a.sub(x86::rsp, 8);  // C++, should it be called, finds the stack aligned
       a.call(full);
       a.lea(x86::rsp, x86::ptr(x86::rsp, 8));
-      a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_partial_result), 4));
+      if (size == 8) {
+        a.mov(kAddress, area_field(offsetof(EngineArea, home_partial_wide), 8));
+      } else {
+        a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_partial_result), 4));
+      }
       const x86::Gp result = sized(kAddress.id(), size);
       a.emit(op == Op::Dec ? x86::Inst::kIdInc : x86::Inst::kIdDec, result);
       if (image) a.bt(area_field(offsetof(EngineArea, value), 4), 0);
@@ -400,7 +405,9 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
   };
   static constexpr Form kForms[] = {{Op::Sub, 4, false}, {Op::And, 4, true}, {Op::And, 4, false}, {Op::Sub, 1, false},
                                     {Op::And, 1, true},  {Op::Sub, 4, true}, {Op::And, 1, false}, {Op::Add, 4, true},
-                                    {Op::Or, 4, true},   {Op::Xor, 4, true}, {Op::Sub, 2, false}, {Op::And, 2, true}};
+                                    {Op::Or, 4, true},   {Op::Xor, 4, true}, {Op::Sub, 2, false}, {Op::And, 2, true},
+                                    {Op::Sub, 8, false}, {Op::And, 8, true}, {Op::And, 8, false}, {Op::Add, 8, true},
+                                    {Op::Sub, 8, true},  {Op::Or, 8, true},  {Op::Xor, 8, true}};
   const Label partial = a.newLabel(), full = a.newLabel();
   a.cmp(area_field(offsetof(EngineArea, home_partial), 4), 0);
   a.jne(partial);
@@ -424,10 +431,13 @@ void emit_home_flags(x86::Assembler& a, const Label& flatten, bool image) {
     step.size = form.size;
     step.from_result = form.from_result;
     const x86::Gp left = sized(kAddress.id(), form.size);
-    const x86::Mem right = area_field(offsetof(EngineArea, home_operand) + 4, form.size);
+    const bool wide = form.size == 8;
+    const std::size_t operands = wide ? offsetof(EngineArea, home_wide) : offsetof(EngineArea, home_operand);
+    const u32 slot = whole(form.size);
+    const x86::Mem right = area_field(operands + slot, form.size);
     a.cmp(area_field(offsetof(EngineArea, home_step), 4), step.descriptor());
     a.jne(next);
-    a.mov(kAddress.r32(), area_field(offsetof(EngineArea, home_operand), 4));
+    a.mov(sized(kAddress.id(), slot), area_field(operands, slot));
     if (form.op == Op::Add) {
       a.sub(left, right);
       a.add(left, right);
@@ -537,7 +547,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const AsideThunks aside = emit_aside_thunks(a);
   const WatchedThunks watched = emit_watched_thunks(a);
   const QuickThunks quick = emit_quick_thunks(a);
-  const StringThunks strings = emit_string_thunks(a, quick);
+  const WalkThunks walk = emit_walk_thunks(a, quick, helpers.walks);
+  const StringThunks strings = emit_string_thunks(a, walk);
 
   const CodeCache::Placed placed = cache.place(code);
   Thunks thunks;
@@ -578,6 +589,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
     for (unsigned write = 0; write < 2; ++write) {
       thunks.fill[write][user] = base + fill.fill[write][user];
       thunks.aside[write][user] = base + aside.access[write][user];
+      for (unsigned kind = 0; kind < 2; ++kind) thunks.walk[write][kind][user] = base + walk.bring[write][kind][user];
     }
     thunks.aside_store[user] = base + aside.store[user];
     for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];

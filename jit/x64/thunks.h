@@ -36,6 +36,7 @@ struct Helpers {
   const KnownDescriptor* known = nullptr;
   bool avx = false;           // the host's AVX unit may be used
   ClockLine* line = nullptr;  // guest time may follow it; null: `time` is always called
+  bool walks = true;          // string instructions of 64-bit code may walk page tables by fixed code
 };
 
 // Each is called with the selector in rbp, its upper bits 0. Z: done. Else nothing has changed.
@@ -95,6 +96,9 @@ struct Thunks {
   // 64-bit code: the inline table's slot of the page at the linear address in rbp, by QuickKind and by user. Z: it
   // leads to the page now; else nothing has changed. rbp stays.
   u64 quick[3][2] = {};
+  // The same, of reads and writes, for an access that nothing can prevent: the page tables are walked if the page has
+  // no entry. NZ: it may have one now. By whether the access writes, by QuickKind and by user.
+  u64 walk[2][2][2] = {};
   // REP MOVS (1) and REP STOS (0) upwards in 64-bit code, with 64-bit addresses and flat segments, by the logarithm of
   // the element's size and by user. RCX is not 0. Z: done; else what is left of it is the handler's. rbp changes.
   u64 repeat[2][4][2] = {};
