@@ -44,7 +44,7 @@ constexpr PanicText kTexts[] = {
     {"firmware", "boot loader without a system", "This is not a bootable disk"},
     {"firmware", "GRUB in its rescue shell", "grub rescue>", true},
     {"other", "Mach panic", "panic (cpu "},
-    {"other", "MINIX panic", "kernel panic: ", true},
+    {"other", "kernel panic", "kernel panic: ", true},  // MINIX, and many that are at home
     {"other", "Rust panic", "panicked at "},
     {"other", "Zephyr fatal error", ">>> ZEPHYR FATAL ERROR"},
     {"other", "failed assertion", "assertion failed: ", true},

@@ -8,8 +8,9 @@ namespace {
 
 // Nothing but NMI, SMI and RESET ends a HLT with interrupts off; SeaBIOS and others enter SMM now and then.
 constexpr GuestTime kHaltedForGood = 1'000'000'000;
-// A loop that nothing interrupts and that changes no register: it can only wait for what a device or DMA writes.
-constexpr GuestTime kSameLoop = 2'000'000'000;
+// A loop that changes no register: it can only wait for what a device or DMA writes, or, if there are interrupts, for
+// what their handlers write.
+constexpr GuestTime kSameLoop = 2'000'000'000, kSameInterruptedLoop = 5'000'000'000;
 constexpr u32 kLoopBytes = 64;
 
 double seconds(GuestTime time) { return static_cast<double>(time) / 1e9; }
@@ -45,7 +46,8 @@ std::optional<ProgressWatch::Finding> ProgressWatch::look_at_waiting(const Activ
 }
 
 std::optional<ProgressWatch::Finding> ProgressWatch::look_at_running(const Activity& now) {
-  if (!since_ || shown(since_->first, now) || now.decoded - since_->first.decoded > kOldCode) {
+  if (!since_ || shown(since_->first, now) || now.decoded - since_->first.decoded > kOldCode ||
+      now.memory > since_->first.memory + kOldMemory) {
     since_ = Since{now};
     return std::nullopt;
   }
@@ -69,7 +71,12 @@ std::optional<ProgressWatch::Finding> ProgressWatch::look_at_running(const Activ
     return Finding{Outcome::Idle, fmt::format("the guest has done nothing for {:g} s but wait", seconds(time))};
   }
   if (limits_.hang == 0) return std::nullopt;
-  const bool stuck = since_->same_registers && since_->interrupts_on_looks == 0 && !interrupted && time >= kSameLoop;
+  const u64 faults = now.faults - first.faults;
+  if (faults >= kManyFaults && now.instructions - first.instructions < faults * kInstructionsEach)
+    return Finding{Outcome::Hang,
+                   fmt::format("{} exceptions, and hardly an instruction between them; EIP {:08X}", faults, now.eip)};
+  const bool undisturbed = since_->interrupts_on_looks == 0 && !interrupted;
+  const bool stuck = since_->same_registers && time >= (undisturbed ? kSameLoop : kSameInterruptedLoop);
   if (!stuck && time < limits_.hang) return std::nullopt;
   const char* how = since_->interrupts_on_looks == 0 ? "with interrupts off"
                     : interrupted                    ? "with interrupts on"

@@ -1,7 +1,7 @@
-// Whether a guest gets anywhere. Progress is what its user would see or wait for: code that has not run lately, disks
-// read and written, output, another screen. Interrupts and accesses to registers are none: a driver that polls a device
-// for ever makes plenty of them. Nor is code that a guest runs which sleeps nearly always: timers have work of their
-// own.
+// Whether a guest gets anywhere. Progress is what its user would see or wait for: code that has not run lately, memory
+// that was not used before, disks read and written, output, another screen. Interrupts and accesses to registers are
+// none: a driver that polls a device for ever makes plenty of them. Nor is code that a guest runs which sleeps nearly
+// always: timers have work of their own.
 #pragma once
 
 #include <array>
@@ -20,7 +20,9 @@ struct Activity {
   GuestTime time = 0;
   u64 instructions = 0;
   u64 interrupts = 0;
+  u64 faults = 0;       // exceptions
   u64 decoded = 0;      // instructions
+  u64 memory = 0;       // pages of RAM that were ever used
   u64 disk = 0;         // reads and writes
   u64 output = 0;       // bytes
   u64 screen = 0;       // a hash of what it shows
@@ -43,6 +45,12 @@ class ProgressWatch {
   // Instructions that are decoded although their code is not new: the engine's blocks make room for others, and an
   // interrupt that comes in the middle of one makes another of its rest. So many within a hang are none.
   static constexpr u64 kOldCode = 1000;
+  // A kernel that unpacks itself runs one old loop for long, and fills memory with what comes out. So many pages within
+  // a hang are none.
+  static constexpr u64 kOldMemory = 64;
+  // One instruction that faults, is tried again and faults again: so many exceptions, each after a handful of
+  // instructions. It takes the host far longer than the guest, whose time only instructions make.
+  static constexpr u64 kManyFaults = 500'000, kInstructionsEach = 8;
   std::optional<Finding> look(const Activity& now);
   // Something was done to the guest: it gets all of its time again.
   void restart() {

@@ -1,6 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
 #include "base/print.h"
 #include "batch/report.h"
 #include "control/commands/command.h"
@@ -18,6 +22,34 @@ std::string description(std::string text) {
 // A quoted scalar of YAML: JSON's strings are.
 std::string yaml_scalar(const std::string& text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// What the guest said last on COM1, for those who see the terminal's log alone: a block of YAML's.
+std::string last_words(const std::string& folder) {
+  constexpr std::streamoff kMost = 800;
+  constexpr unsigned kLines = 6;
+  std::ifstream log(folder + "/serial.log", std::ios::binary | std::ios::ate);
+  if (!log) return {};
+  const std::streamoff size = log.tellg();
+  log.seekg(std::max<std::streamoff>(0, size - kMost));
+  std::string text{std::istreambuf_iterator<char>(log), {}};
+  text.erase(text.find_last_not_of(" \r\n") + 1);
+  std::size_t begin = text.size();
+  for (unsigned lines = 0; lines < kLines && begin != std::string::npos && begin != 0; lines++)
+    begin = text.rfind('\n', begin - 1);
+  if (begin != std::string::npos && begin != 0) text.erase(0, begin + 1);
+  if (text.empty()) return {};
+  std::string block = "  serial: |2\n    ";
+  for (const char c : text) {
+    const auto byte = static_cast<u8>(c);
+    if (c == '\n')
+      block += "\n    ";
+    else if (byte >= ' ' && byte < 0x7F)
+      block += c;
+    else if (c != '\r')
+      block += '.';
+  }
+  return block + "\n";
 }
 
 class TapReporter final : public Reporter {
@@ -39,6 +71,7 @@ class TapReporter final : public Reporter {
     if (!ok) {
       line += "  ---\n";
       for (const auto& [key, text] : describe(report)) line += fmt::format("  {}: {}\n", key, yaml_scalar(text));
+      line += last_words(report.folder);
       line += "  ...\n";
     } else if (report.attempts.size() > 1) {
       line += fmt::format("# passed in attempt {}; before: {}\n", report.attempts.size(), report.attempts[0].detail);

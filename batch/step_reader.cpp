@@ -237,7 +237,10 @@ Result<Step> read_step(const std::string& file, const TomlValue& table, const Va
         fmt::format("{} '{}'", row.key, number ? fmt::format("{:#x}", written->integer) : excerpt(written->text));
   }
   if (used.empty()) {
-    reader.fail_at(table.line, fmt::format("says nothing to do; write one of {}", fmt::join(names, ", ")));
+    const bool says = !table.members.empty();
+    const std::string meant =
+        says ? fmt::format("; did you mean '{}'?", nearest_word(table.members.front().key, names)) : "";
+    reader.fail_at(table.line, fmt::format("says nothing to do; write one of {}{}", fmt::join(names, ", "), meant));
   }
   step.within = reader.duration("within", 0);
   if (auto read = reader.finish(); !read) return read.error();

@@ -1,6 +1,7 @@
 #include "batch/test_run.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <functional>
@@ -13,8 +14,9 @@ namespace relic86::batch {
 namespace {
 
 constexpr GuestTime kScreenInterval = 50'000'000;
-constexpr GuestTime kShotInterval = 200'000'000;  // of the film
-constexpr GuestTime kLookInterval = 1'000'000;    // slices end more often than that where devices are busy
+constexpr GuestTime kShotInterval = 200'000'000;     // of the film
+constexpr GuestTime kCountInterval = 1'000'000'000;  // of pages of memory: it takes the host a while
+constexpr GuestTime kLookInterval = 1'000'000;       // slices end more often than that where devices are busy
 // What a system prints after the first line of a panic, call traces and dumps, belongs into the log.
 constexpr GuestTime kAfterPanic = 1'000'000'000;
 
@@ -62,6 +64,7 @@ bool TestRun::look() {
   }
   if (!decided_ && now() >= next_screen_) {
     next_screen_ = now() + kScreenInterval;
+    console_.flush();  // for who looks on
     look_at_screen();
   }
   if (!decided_ && !panic_) advance();
@@ -115,12 +118,26 @@ void TestRun::note_panic(std::string_view line, std::string_view medium) {
   panic_ = fmt::format("{} on {}: {}", found->name, medium, shortened(line));
 }
 
+// Pages that the host had to give, because somebody has used them.
+u64 TestRun::used_memory() {
+  if (now() < next_count_) return used_memory_;
+  next_count_ = now() + kCountInterval;
+  BackingStore& store = machine_.bus().store();
+  std::vector<unsigned char> present(store.ram_size() / kPageSize);
+  if (::mincore(store.host(BackingOffset(0)), present.size() * kPageSize, present.data()) != 0) return used_memory_;
+  const auto used = std::ranges::count_if(present, [](unsigned char page) { return (page & 1u) != 0; });
+  return used_memory_ = static_cast<u64>(used);
+}
+
 Activity TestRun::activity(std::size_t screen) {
   Activity activity;
   const CpuState& cpu = machine_.processors().running().cpu().state();
   activity.time = now();
   activity.instructions = machine_.instruction_count();
   activity.interrupts = machine_.interrupts_taken();
+  for (unsigned i = 0; i < machine_.processors().count(); i++)
+    activity.faults += machine_.processors()[i].cpu().faults_taken();
+  activity.memory = used_memory();
   activity.decoded = machine_.processors().decoded_instructions();
   for (const auto& [drive, medium] : machine_.media())
     activity.disk += medium->counts().reads + medium->counts().writes;
@@ -131,6 +148,16 @@ Activity TestRun::activity(std::size_t screen) {
   for (unsigned i = 0; i < activity.registers.size(); i++) activity.registers[i] = static_cast<u32>(cpu.gpr[i]);
   activity.eip = cpu.eip();
   return activity;
+}
+
+std::string TestRun::place() const {
+  const Cpu& cpu = machine_.processors().running().cpu();
+  const u64 address = cpu.linear_address(kCs, cpu.state().rip).raw;
+  for (const SymbolTable& table : symbols_) {
+    if (const Symbol* symbol = table.find(address))
+      return fmt::format(", in {}+{:#x}", symbol->name, address - symbol->address);
+  }
+  return {};
 }
 
 void TestRun::look_at_progress() {
@@ -152,7 +179,7 @@ void TestRun::look_at_progress() {
     if (step_ == test_.steps.size()) decide(Outcome::Passed, "");
     return;
   }
-  decide_waiting(finding->outcome, finding->detail);
+  decide_waiting(finding->outcome, finding->detail + place());
 }
 
 // Most tests show the same all the time, and have no film: the first picture is that of the first change.

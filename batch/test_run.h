@@ -48,6 +48,8 @@ class TestRun {
   void decide_waiting(Outcome outcome, const std::string& why);  // with what was waited for
   void note_panic(std::string_view line, std::string_view medium);
   Activity activity(std::size_t screen);
+  u64 used_memory();
+  std::string place() const;  // where the processor is, by name; empty: nobody knows
   void film(std::size_t screen);
   GuestTime now() const { return machine_.clock().now(); }
   GuestTime since_start() const { return now() - started_; }
@@ -65,6 +67,8 @@ class TestRun {
   GuestTime started_ = 0, step_started_ = 0;
   i64 host_started_ = 0;
   GuestTime next_look_ = 0, next_screen_ = 0, next_progress_ = 0;
+  GuestTime next_count_ = 0;
+  u64 used_memory_ = 0;     // pages, when they were counted last
   u64 searched_bytes_ = 0;  // of the console, by rules
   std::string screen_;      // what the text screen shows
   ScreenFilm film_;

@@ -388,6 +388,13 @@ bool Interpreter::second_page_matches(CodeBlock& block) {
   return second.code.backed && second.code.backing == block.second_page;
 }
 
+namespace {
+// Memory that nobody has written holds zeros, which are an ADD each: whoever runs into it has not come to other code.
+bool is_code(std::span<const u8> bytes) {
+  return std::ranges::any_of(bytes, [](u8 byte) { return byte != 0; });
+}
+}  // namespace
+
 CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   auto block = std::make_unique<CodeBlock>();
   block->key = CodeBlocks::key_of(first, size);
@@ -400,7 +407,7 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
     if (block->bytes != 0 && cuts_[(first.raw + block->bytes) & (kPageSize - 1)]) break;
     Insn insn;
     if (!decoder_.decode({bytes + block->bytes, room - block->bytes}, size, insn)) break;
-    ++decoded_;
+    decoded_ += is_code({bytes + block->bytes, insn.length}) ? 1 : 0;
     decoding_.push_back(insn);
     block->bytes += insn.length;
     if (ends_block(insn)) break;
@@ -441,7 +448,7 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, CodeSize size) {
     cpu_.raise(Vector::GeneralProtection, 0);
     return nullptr;
   }
-  ++decoded_;
+  decoded_ += is_code({window, insn.length}) ? 1 : 0;
   block->insns.reserve(1 + CodeBlocks::kSentinels);
   block->insns.push_back(insn);
   block->bytes = insn.length;

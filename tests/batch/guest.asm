@@ -246,6 +246,10 @@ buffer equ 8000h
   jmp $
 %elifidn GUEST, undefined       ; the firmware's handler returns to the instruction
   ud2
+%elifidn GUEST, zeros           ; into memory that nobody has written: ADD [BX+SI],AL, again and again
+  mov bx, 8000h
+  xor si, si
+  jmp 2000h:0
 %elifidn GUEST, protected       ; into protected mode without tables
   cli
   lgdt [no_table]

@@ -179,6 +179,49 @@ TEST_F(ProgressTest, WhoeverComesToNewCodeIsWell) {
   EXPECT_FALSE(look_for(100 * kSecond));
 }
 
+// A kernel that unpacks itself: one loop, interrupts off, and more and more memory.
+TEST_F(ProgressTest, WhoeverFillsMemoryIsWell) {
+  unsigned looks = 0;
+  change = [this, &looks] {
+    now.instructions += 1000, now.registers[0]++;
+    if (++looks % 20 == 0) now.memory += ProgressWatch::kOldMemory / 5;  // within 20 s more than kOldMemory
+  };
+  EXPECT_FALSE(look_for(100 * kSecond));
+}
+
+TEST_F(ProgressTest, AFewPagesOfMemoryAreNoProgress) {
+  unsigned looks = 0;
+  change = [this, &looks] {
+    now.instructions += 1000, now.registers[0]++;
+    if (++looks % 100 == 0) now.memory++;
+  };
+  const auto found = look_for(22 * kSecond);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->outcome, Outcome::Hang);
+}
+
+TEST_F(ProgressTest, ALoopThatChangesNothingIsAHangInSpiteOfInterrupts) {
+  now.interrupts_on = true;
+  change = [this] { now.instructions += 1000, now.interrupts++, now.eip ^= 2; };
+  EXPECT_FALSE(look_for(4 * kSecond));
+  const auto found = look_for(2 * kSecond);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->outcome, Outcome::Hang);
+}
+
+TEST_F(ProgressTest, AnInstructionThatFaultsForEverIsAHangAtOnce) {
+  change = [this] { now.instructions += 2'000'000, now.faults += 1'000'000, now.registers[0]++; };
+  const auto found = look_for(kSecond);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->outcome, Outcome::Hang);
+}
+
+// A monitor of virtual-8086 mode has as many faults, and works for each.
+TEST_F(ProgressTest, FaultsThatAreWorkedForAreNone) {
+  change = [this] { now.instructions += 50'000'000, now.faults += 1'000'000, now.registers[0]++; };
+  EXPECT_FALSE(look_for(19 * kSecond));
+}
+
 // Blocks of the engine's that made room for others, or that begin where an interrupt came, are decoded now and then.
 TEST_F(ProgressTest, AFewInstructionsDecodedAnewAreNoNewCode) {
   unsigned looks = 0;
