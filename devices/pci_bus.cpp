@@ -17,7 +17,7 @@ constexpr u16 kAddressPort = 0xCF8;
 constexpr u64 kDataOffset = 4;
 constexpr u32 kEnable = 0x80000000u;
 constexpr u32 kAddressBits = 0x80FFFFFCu;
-constexpr unsigned kPirqs = 4;
+constexpr unsigned kWiredPirqs = 4;
 }  // namespace
 
 Result<> PciBus::add(PciDevice& device, unsigned slot, unsigned function) {
@@ -96,16 +96,17 @@ void PciBus::set_interrupt(const PciDevice& device, bool level) {
   drive_pirqs();
 }
 
-// The board's wiring: slot 1's INTA# is PIRQA#, and each further slot is rotated by one. All wires of a PIRQ are ORed.
+// All wires of a PIRQ are ORed.
 void PciBus::drive_pirqs() {
   if (pirq_sink_ == nullptr) return;
   std::array<bool, kPirqs> levels{};
   for (unsigned place = 0; place < functions_.size(); place++) {
     const PciDevice* device = functions_[place];
     if (device == nullptr || interrupt_levels_[place] == 0) continue;
-    levels[(place / kFunctions + kPirqs - 1 + device->identity().interrupt_pin - 1u) % kPirqs] = true;
+    const unsigned slot = place / kFunctions, pin = device->identity().interrupt_pin - 1u;
+    levels[wiring_ ? wiring_(slot, pin) % kPirqs : (slot + kWiredPirqs - 1 + pin) % kWiredPirqs] = true;
   }
-  for (unsigned pirq = 0; pirq < kPirqs; pirq++) pirq_sink_->set_irq(pirq, levels[pirq]);
+  for (unsigned pirq = 0; pirq < (wiring_ ? kPirqs : kWiredPirqs); pirq++) pirq_sink_->set_irq(pirq, levels[pirq]);
 }
 
 std::string PciBus::describe() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <string>
 
 #include "devices/pci_device.h"
@@ -17,8 +18,14 @@ class PciBus final : public Device {
   Result<> add(PciDevice& device, unsigned slot, unsigned function = 0);
   // The lowest free slot from first on; kSlots when the bus is full.
   unsigned free_slot(unsigned first) const;
-  // Where PIRQ A to D (inputs 0 to 3) lead: the ISA bridge.
+  // Where the PIRQs lead: the ISA bridge. Inputs 0 to 3, unless it has another wiring.
   void set_pirq_sink(IrqSink* sink) { pirq_sink_ = sink; }
+  // Which PIRQ, below kPirqs, a slot's pin (0: INTA#) is wired to. Without it slot 1's INTA# is PIRQA#, and each
+  // further slot is rotated by one.
+  static constexpr unsigned kPirqs = 8;
+  using Wiring = std::function<unsigned(unsigned slot, unsigned pin)>;
+  void set_wiring(Wiring wiring) { wiring_ = std::move(wiring); }
+  void drive_pirqs();  // the wiring has changed
   // Accesses to CF8h-CFBh that are not dwords are ordinary I/O (PCI 2.1, 3.7.4.1): the reset control register CF9h
   // lives there. offset 1 is CF9h.
   void set_io_behind_address(RegionHandler* handler, RegionId region) {
@@ -43,10 +50,10 @@ class PciBus final : public Device {
 
  private:
   PciDevice* addressed() const;
-  void drive_pirqs();
 
   std::array<PciDevice*, kSlots * kFunctions> functions_{};
   IrqSink* pirq_sink_ = nullptr;
+  Wiring wiring_;
   RegionHandler* behind_ = nullptr;
   RegionId behind_region_ = 0;
   u32 address_ = 0;

@@ -11,8 +11,8 @@
 #include <fstream>
 #include <optional>
 
+#include "base/little_endian.h"
 #include "devices/chipset/fw_cfg.h"
-#include "loaders/little_endian.h"
 #include "roms/firmware.h"
 
 namespace relic86 {

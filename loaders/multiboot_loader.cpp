@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "base/comma_list.h"
+#include "base/little_endian.h"
 #include "devices/chipset/fw_cfg.h"
 #include "loaders/kernel_loader.h"
-#include "loaders/little_endian.h"
 #include "roms/firmware.h"
 
 namespace relic86 {

@@ -12,28 +12,55 @@ namespace {
 using aml::Bytes;
 using aml::join;
 
-constexpr unsigned kSlots = 32, kPins = 4, kRoutes = 4;
-constexpr u8 kPirqRouting = 0x60;  // of the PIIX3: PIRQRC[A:D]
+constexpr unsigned kSlots = 32, kPins = 4, kRoutes = 4, kMostLinks = 8;
+constexpr u8 kPirqRouting = 0x60, kUpperPirqRouting = 0x68;  // PIRQ A to D, and of the ICH9 E to H
 constexpr unsigned kRoutingDisabled = 0x80;
-constexpr const char* kLinks[kRoutes] = {"LNKA", "LNKB", "LNKC", "LNKD"};
-constexpr const char* kRegisters[kRoutes] = {"PRQA", "PRQB", "PRQC", "PRQD"};
+constexpr const char* kLinks[kMostLinks] = {"LNKA", "LNKB", "LNKC", "LNKD", "LNKE", "LNKF", "LNKG", "LNKH"};
+constexpr const char* kRegisters[kMostLinks] = {"PRQA", "PRQB", "PRQC", "PRQD", "PRQE", "PRQF", "PRQG", "PRQH"};
 // _STA (6.3.7)
 constexpr unsigned kPresent = 0x01, kEnabled = 0x02, kWorks = 0x08;
 
-// Which link each slot's pins lead to (6.2.13): the PIIX3's PIRQs in turn, slot 1's INTA# on PIRQA.
-Bytes routing() {
+// The PIRQ of a slot's pin: the PIIX3's in turn, slot 1's INTA# on PIRQA; the ICH9's E to H in turn, but for its own
+// slots.
+u32 pirq_of(const AcpiBoard& board, u32 slot, u32 pin) {
+  constexpr u32 kFirstOwnSlot = 25;
+  if (!board.q35) return (slot + pin + kRoutes - 1) % kRoutes;
+  return slot < kFirstOwnSlot ? kRoutes + (slot + pin) % kRoutes : pin;
+}
+
+// Which link, or input of the I/O APIC, each slot's pins lead to (6.2.13).
+enum class Controller : u8 { Pic, IoApic };
+Bytes routes(const AcpiBoard& board, Controller controller) {
+  constexpr u32 kFirstInput = 16;
   std::vector<Bytes> rows;
   for (u32 slot = 0; slot < kSlots; slot++) {
     for (u32 pin = 0; pin < kPins; pin++) {
-      const u32 link = (slot + pin + kRoutes - 1) % kRoutes;
-      rows.push_back(aml::package({aml::integer(slot << 16 | 0xFFFF), aml::integer(pin),
-                                   aml::path(std::string("\\_SB_.PCI0.ISA_.") + kLinks[link]), aml::integer(0)}));
+      const u32 pirq = pirq_of(board, slot, pin);
+      const bool links = controller == Controller::Pic;
+      const Bytes source = links ? aml::path(std::string("\\_SB_.PCI0.ISA_.") + kLinks[pirq]) : aml::integer(0);
+      rows.push_back(aml::package({aml::integer(slot << 16 | 0xFFFF), aml::integer(pin), source,
+                                   aml::integer(links ? 0 : kFirstInput + pirq)}));
     }
   }
-  return aml::name("_PRT", aml::package(rows));
+  return aml::package(rows);
 }
 
-// An interrupt link (6.2.13.2): the guest chooses the interrupt of a PIRQ by the PIIX3's register.
+// The ICH9 has inputs of the I/O APIC for its PIRQs; the system says which controllers it uses (5.8.1).
+Bytes routing(const AcpiBoard& board) {
+  if (!board.q35) return aml::name("_PRT", routes(board, Controller::Pic));
+  return join({aml::name("PRTP", routes(board, Controller::Pic)), aml::name("PRTA", routes(board, Controller::IoApic)),
+               aml::method("_PRT", 0,
+                           join({aml::when(aml::path("\\PICF"), aml::give(aml::path("PRTA"))),
+                                 aml::give(aml::path("PRTP"))}))});
+}
+
+Bytes chosen_controller(const AcpiBoard& board) {
+  if (!board.q35) return {};
+  return join({aml::name("\\PICF", aml::integer(0)),
+               aml::method("\\_PIC", 1, aml::store(aml::argument(0), aml::path("\\PICF")))});
+}
+
+// An interrupt link (6.2.13.2): the guest chooses the interrupt of a PIRQ by the bridge's register.
 Bytes link(unsigned number) {
   constexpr unsigned kLineOffset = 5;  // of the interrupt in the descriptor
   const Bytes reg = aml::path(kRegisters[number]), line = aml::path("LINE"), current = aml::path("CURR");
@@ -60,10 +87,17 @@ Bytes host_windows(const AcpiBoard& board) {
   constexpr u16 kConfigFirst = 0xCF8, kConfigLast = 0xCFF;
   constexpr u32 kVgaFirst = 0xA0000, kVgaLast = 0xBFFFF, kLastBar = 0xFEBFFFFF;
   constexpr u64 kFourGiB = u64{1} << 32, kGiB = u64{1} << 30, kHighEnd = u64{1} << 40;
-  Bytes windows =
-      join({aml::bus_numbers(0, 0xFF), aml::io_ports(kConfigFirst, kConfigLast - kConfigFirst + 1),
-            aml::port_window(0, kConfigFirst - 1), aml::port_window(kConfigLast + 1, 0xFFFF),
-            aml::memory_window(kVgaFirst, kVgaLast), aml::memory_window(static_cast<u32>(board.low_ram), kLastBar)});
+  Bytes windows = join({aml::bus_numbers(0, 0xFF), aml::io_ports(kConfigFirst, kConfigLast - kConfigFirst + 1),
+                        aml::port_window(0, kConfigFirst - 1), aml::port_window(kConfigLast + 1, 0xFFFF),
+                        aml::memory_window(kVgaFirst, kVgaLast)});
+  const u32 first = static_cast<u32>(board.low_ram);
+  if (board.q35) {
+    const u32 window = board.q35->first, end = window + board.q35->size;
+    windows = join({windows, aml::memory_window(std::min(first, window), window - 1),
+                    aml::memory_window(std::max(first, end), kLastBar)});
+  } else {
+    windows = join({windows, aml::memory_window(first, kLastBar)});
+  }
   const u64 high = kFourGiB + (board.ram - board.low_ram + kGiB - 1) / kGiB * kGiB;
   if (high < kHighEnd) windows = join({windows, aml::wide_memory_window(high, kHighEnd - 1)});
   return aml::name("_CRS", aml::resources(windows));
@@ -101,18 +135,38 @@ Bytes isa_devices(const AcpiBoard& board) {
   return all;
 }
 
+// The window of configuration space is nobody's else (PCI Firmware Specification 3.0, 4.1.2).
+Bytes configuration_window(const AcpiBoard& board) {
+  if (!board.q35) return {};
+  return aml::device("ECAM",
+                     join({aml::name("_HID", aml::eisa_id("PNP0C02")), aml::name("_UID", aml::integer(1)),
+                           aml::name("_CRS", aml::resources(aml::fixed_memory(board.q35->first, board.q35->size)))}));
+}
+
+Bytes event_timer(const AcpiBoard& board) {
+  constexpr u32 kAddress = 0xFED00000, kSize = 0x400;
+  if (!board.hpet) return {};
+  return isa_device("HPET", "PNP0103", aml::fixed_memory(kAddress, kSize));
+}
+
 }  // namespace
 
 aml::Bytes acpi_namespace(const AcpiBoard& board) {
-  constexpr u64 kIsaBridge = 0x10000;  // slot 1, function 0
+  const bool ich9 = board.q35.has_value();
+  const u64 bridge_place = ich9 ? 0x1F0000 : 0x10000;  // slot 31 or 1, function 0
   Bytes links;
-  for (unsigned n = 0; n < kRoutes; n++) links = join({links, link(n)});
-  const Bytes registers = aml::configuration_bytes("PIRQ", kPirqRouting, {"PRQA", "PRQB", "PRQC", "PRQD"});
+  for (unsigned n = 0; n < (ich9 ? kMostLinks : kRoutes); n++) links = join({links, link(n)});
+  Bytes registers = aml::configuration_bytes("PIRQ", kPirqRouting, {"PRQA", "PRQB", "PRQC", "PRQD"});
+  if (ich9)
+    registers =
+        join({registers, aml::configuration_bytes("PIR2", kUpperPirqRouting, {"PRQE", "PRQF", "PRQG", "PRQH"})});
   const Bytes bridge =
-      aml::device("ISA_", join({aml::name("_ADR", aml::integer(kIsaBridge)), registers, links, isa_devices(board)}));
-  const Bytes host =
-      aml::device("PCI0", join({aml::name("_HID", aml::eisa_id("PNP0A03")), aml::name("_UID", aml::integer(0)),
-                                host_windows(board), bridge, routing()}));
+      aml::device("ISA_", join({aml::name("_ADR", aml::integer(bridge_place)), registers, links, isa_devices(board)}));
+  const Bytes identity =
+      ich9 ? join({aml::name("_HID", aml::eisa_id("PNP0A08")), aml::name("_CID", aml::eisa_id("PNP0A03"))})
+           : aml::name("_HID", aml::eisa_id("PNP0A03"));
+  const Bytes host = aml::device(
+      "PCI0", join({identity, aml::name("_UID", aml::integer(0)), host_windows(board), bridge, routing(board)}));
   Bytes states;
   for (unsigned n = 0; n < board.sleep.size(); n++) {
     if (!board.sleep[n]) continue;
@@ -120,7 +174,8 @@ aml::Bytes acpi_namespace(const AcpiBoard& board) {
     states = join({states, aml::name(fmt::format("\\_S{}_", n + 1),
                                      aml::package({type, type, aml::integer(0), aml::integer(0)}))});
   }
-  return join({aml::scope("\\_SB_", host), states});
+  return join({chosen_controller(board),
+               aml::scope("\\_SB_", join({host, configuration_window(board), event_timer(board)})), states});
 }
 
 }  // namespace relic86

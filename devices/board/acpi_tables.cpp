@@ -75,7 +75,7 @@ class Tables {
 
   // A table with its header (5.2.6); gives its offset in the file. pointers: offsets in the table of pointers.
   std::size_t add(std::string_view signature, u8 revision, const Bytes& body,
-                  std::initializer_list<std::size_t> pointers = {}) {
+                  const std::vector<std::size_t>& pointers = {}) {
     const std::size_t first = bytes_.size(), size = kHeaderSize + body.size();
     append_text(bytes_, signature, 4);
     append(bytes_, size, 4);
@@ -126,17 +126,20 @@ Bytes madt_body(const AcpiBoard& board) {
     append(body, input, 4);
     append(body, flags, 2);
   };
-  override_line(0, 2, 0);                                                   // the timer
-  for (const u8 irq : {5, 9, 10, 11}) override_line(irq, irq, kHighLevel);  // PCI's and the SCI
-  body.insert(body.end(), {4, 6, 0xFF, 0, 0, 1});                           // NMI: LINT1 of every processor
+  override_line(0, 2, 0);                                                                   // the timer
+  for (const u8 irq : {u8{5}, u8{9}, u8{10}, u8{11}}) override_line(irq, irq, kHighLevel);  // PCI's and the SCI
+  body.insert(body.end(), {4, 6, 0xFF, 0, 0, 1});  // NMI: LINT1 of every processor
   return body;
 }
 
 constexpr std::size_t kFadtFacs = 36, kFadtDsdt = 40;
 
 Bytes fadt_body(const AcpiBoard& board, std::size_t facs, std::size_t dsdt) {
-  constexpr u16 kSci = 9, kSmiCommand = 0xB2, kGpe0 = 0xAFE0;
-  constexpr u8 kAcpiEnable = 0xF1, kAcpiDisable = 0xF0, kGpe0Size = 4;
+  constexpr u16 kSci = 9, kSmiCommand = 0xB2;
+  const bool ich9 = board.q35.has_value();
+  const u32 gpe0 = ich9 ? board.power_ports + 0x20u : 0xAFE0u;
+  const u8 gpe0_size = ich9 ? 16 : 4;
+  const u8 acpi_enable = ich9 ? 0x02 : 0xF1, acpi_disable = ich9 ? 0x03 : 0xF0;
   constexpr u16 kNoC2 = 0xFFF, kNoC3 = 0xFFF;
   constexpr u8 kCentury = 0x32;
   constexpr u32 kWbinvd = 1u << 0, kC1 = 1u << 2, kSleepButtonElsewhere = 1u << 5;
@@ -147,21 +150,47 @@ Bytes fadt_body(const AcpiBoard& board, std::size_t facs, std::size_t dsdt) {
   append(body, 1, 2);  // several processors, no profile
   append(body, kSci, 2);
   append(body, kSmiCommand, 4);
-  body.insert(body.end(), {kAcpiEnable, kAcpiDisable, 0, 0});
+  body.insert(body.end(), {acpi_enable, acpi_disable, 0, 0});
   append(body, ports, 4);  // PM1a events, none of b; PM1a control, none of b; no PM2; timer; GPE0, no GPE1
   append(body, 0, 4);
   append(body, ports + 4, 4);
   append(body, 0, 4);
   append(body, 0, 4);
   append(body, ports + 8, 4);
-  append(body, kGpe0, 4);
+  append(body, gpe0, 4);
   append(body, 0, 4);
-  body.insert(body.end(), {4, 2, 0, 4, kGpe0Size, 0, 0, 0});  // their sizes
+  body.insert(body.end(), {4, 2, 0, 4, gpe0_size, 0, 0, 0});  // their sizes
   append(body, kNoC2, 2);
   append(body, kNoC3, 2);
   append(body, 0, 4);                                        // no flushing by size
   body.insert(body.end(), {0, 0, 0, 0, kCentury, 0, 0, 0});  // no duty cycle, no alarm by day or month
   append(body, kWbinvd | kC1 | kSleepButtonElsewhere, 4);
+  return body;
+}
+
+// PCI Firmware Specification 3.0, 4.1.2
+Bytes mcfg_body(const AcpiBoard::ConfigurationWindow& window) {
+  constexpr u32 kBytesPerBus = 1u << 20;
+  Bytes body;
+  append(body, 0, 8);
+  append(body, window.first, 8);
+  append(body, 0, 2);  // segment group, and the first bus
+  body.insert(body.end(), {0, static_cast<u8>(window.size / kBytesPerBus - 1)});
+  append(body, 0, 4);
+  return body;
+}
+
+// IA-PC HPET 1.0a, 3.2.4
+Bytes hpet_body() {
+  constexpr u32 kLowCapabilities = 0x8086A201, kAddress = 0xFED00000;
+  constexpr u16 kLeastTicks = 100;
+  Bytes body;
+  append(body, kLowCapabilities, 4);
+  body.insert(body.end(), {0, 64, 0, 0});  // in memory, registers of 64 bits
+  append(body, kAddress, 8);
+  body.push_back(0);
+  append(body, kLeastTicks, 2);
+  body.push_back(0);
   return body;
 }
 
@@ -177,10 +206,15 @@ AcpiFiles make_acpi_files(const AcpiBoard& board) {
   const std::size_t dsdt = tables.add("DSDT", 1, acpi_namespace(board));
   std::vector<std::size_t> listed{tables.add("FACP", 1, fadt_body(board, facs, dsdt), {kFadtFacs, kFadtDsdt})};
   if (!board.apic_ids.empty()) listed.push_back(tables.add("APIC", 1, madt_body(board)));
+  if (board.q35) listed.push_back(tables.add("MCFG", 1, mcfg_body(*board.q35)));
+  if (board.hpet) listed.push_back(tables.add("HPET", 1, hpet_body()));
   Bytes list;
-  for (const std::size_t table : listed) append(list, table, 4);
-  const std::size_t rsdt = listed.size() == 1 ? tables.add("RSDT", 1, list, {kHeaderSize})
-                                              : tables.add("RSDT", 1, list, {kHeaderSize, kHeaderSize + 4});
+  std::vector<std::size_t> pointers;
+  for (const std::size_t table : listed) {
+    pointers.push_back(kHeaderSize + list.size());
+    append(list, table, 4);
+  }
+  const std::size_t rsdt = tables.add("RSDT", 1, list, pointers);
   AcpiFiles files;
   append_text(files.rsdp, "RSD PTR ", 8);
   files.rsdp.push_back(0);

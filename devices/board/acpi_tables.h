@@ -1,5 +1,5 @@
-// ACPI tables for firmware that takes them from the board (UEFI; SeaBIOS makes its own): RSDP, RSDT, FADT, FACS, MADT
-// and DSDT, and the script by which firmware puts them into memory.
+// ACPI tables for firmware that takes them from the board (UEFI; SeaBIOS makes its own for an i440FX): RSDP, RSDT,
+// FADT, FACS, MADT, DSDT, with a Q35 MCFG, and HPET, and the script by which firmware puts them into memory.
 #pragma once
 
 #include <array>
@@ -15,7 +15,14 @@ struct AcpiBoard {
   std::vector<u8> apic_ids;  // of the processors; empty: there are no local APICs
   u64 low_ram = 0;           // bytes below 4 GiB
   u64 ram = 0;               // bytes in all
-  u16 power_ports = 0;       // where the PIIX4's power management registers are
+  u16 power_ports = 0;       // where the power management registers are
+  // A Q35 has its configuration space in memory; absent: an i440FX.
+  struct ConfigurationWindow {
+    u32 first = 0;
+    u32 size = 0;
+  };
+  std::optional<ConfigurationWindow> q35;
+  bool hpet = false;
   // SLP_TYP of the states that there are, S1 to S5.
   std::array<std::optional<u8>, 5> sleep{};
   std::array<bool, 4> serial_ports{};
@@ -25,7 +32,7 @@ struct AcpiBoard {
 
 struct AcpiFiles {
   // The files of the firmware configuration "etc/acpi/tables", "etc/acpi/rsdp" and "etc/table-loader". Their sizes do
-  // not depend on power_ports.
+  // not depend on power_ports and the place of the configuration window.
   std::vector<u8> tables, rsdp, loader;
 };
 

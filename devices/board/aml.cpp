@@ -195,6 +195,15 @@ Bytes port_window(u16 first, u16 last) { return window(0x88, kPortType, kEntireP
 Bytes memory_window(u32 first, u32 last) { return window(0x87, kMemoryType, kReadWrite, 4, first, last); }
 Bytes wide_memory_window(u64 first, u64 last) { return window(0x8A, kMemoryType, kReadWrite, 8, first, last); }
 
+// 6.4.3.4
+Bytes fixed_memory(u32 first, u32 size) {
+  constexpr u8 kDescriptor = 0x86, kWritable = 1;
+  Bytes bytes{kDescriptor, 9, 0, kWritable};
+  append_number(bytes, first, 4);
+  append_number(bytes, size, 4);
+  return bytes;
+}
+
 Bytes shared_interrupts(std::initializer_list<u32> lines) {
   constexpr u8 kConsumerLevelHighShared = 0x09;
   Bytes bytes{0x89};

@@ -48,6 +48,7 @@ Bytes bus_numbers(u8 first, u8 last);
 Bytes port_window(u16 first, u16 last);
 Bytes memory_window(u32 first, u32 last);
 Bytes wide_memory_window(u64 first, u64 last);
+Bytes fixed_memory(u32 first, u32 size);
 // Level, active high, shared.
 Bytes shared_interrupts(std::initializer_list<u32> lines);
 Bytes resources(const Bytes& descriptors);

@@ -1,4 +1,4 @@
-// Slots and interrupts of the board:
+// Slots and interrupts of the board with an i440FX; devices/board/q35_chipset.cpp has those of a Q35:
 //
 //   PCI 0.0 host bridge, 1.0 ISA bridge, 1.1 IDE, 1.2 USB, 1.3 power management, 2.0 display, 3 and up: cards
 //   IRQ 0 timer, 1 keyboard, 3 COM2, 4 COM1, 6 floppy, 7 parallel port, 8 clock, 9 SCI, 12 mouse, 13 coprocessor,
@@ -18,6 +18,8 @@
 #include "devices/chipset/apic_bus.h"
 #include "devices/chipset/coprocessor_error.h"
 #include "devices/chipset/fw_cfg.h"
+#include "devices/chipset/host_bridge.h"
+#include "devices/chipset/hpet.h"
 #include "devices/chipset/i440fx.h"
 #include "devices/chipset/i8237.h"
 #include "devices/chipset/i8254.h"
@@ -52,7 +54,6 @@
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/storage/cfi_flash.h"
 #include "devices/storage/i82077.h"
-#include "devices/storage/piix3_ide.h"
 #include "devices/usb/piix3_uhci.h"
 #include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
@@ -63,11 +64,10 @@ namespace relic86 {
 
 namespace {
 constexpr unsigned kIsaBridgeSlot = 1;
-constexpr unsigned kIdeFunction = 1;
 constexpr unsigned kUsbFunction = 2;
 constexpr unsigned kPowerFunction = 3;
 constexpr unsigned kDisplaySlot = 2;
-constexpr unsigned kFirstCardSlot = 3;
+constexpr unsigned kQ35DisplaySlot = 1;
 // A console at 9600 baud, which is what systems ask for by default, would slow every boot by seconds.
 constexpr GuestTime kSlowestSerialSend = 4'000;
 constexpr u16 kSerialConsolePort = 0x3F8;
@@ -80,8 +80,8 @@ constexpr SerialPlace kSerialPorts[] = {{0x3F8, 4}, {0x2F8, 3}, {0x3E8, 4}, {0x2
 
 constexpr SerialPlace kParallelPorts[] = {{0x378, 7}, {0x278, 5}, {0x3BC, 7}};
 
-static_assert(CfiFlash::kMostSize <= I440fx::kMostRom);  // which it takes the place of
-static_assert(PcBoard::kExtraMemory >= I440fx::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom &&
+static_assert(CfiFlash::kMostSize <= HostMemory::kMostRom);  // which it takes the place of
+static_assert(PcBoard::kExtraMemory >= HostMemory::kMostRom + Vga::kVideoMemory + 2 * Vga::kMostRom &&
               CirrusVga::kVideoMemory <= Vga::kVideoMemory);
 
 void append_little_endian(std::vector<u8>& to, u64 value, unsigned width) {
@@ -126,6 +126,7 @@ Result<> PcBoard::build() {
   create_character_ports();
   create_debug_devices();
   create_network_cards();
+  if (config_.chipset == BoardConfig::Chipset::I440fx && config_.ahci) create_ahci();  // a card like others
   create_sound();
   create_virtio();
   create_usb();
@@ -251,14 +252,26 @@ Result<> PcBoard::flush_media() {
 
 void PcBoard::create_chipset() {
   pci_ = &add<PciBus>();
+  if (config_.chipset == BoardConfig::Chipset::Q35) {
+    create_q35_chipset();
+  } else {
+    create_i440fx_chipset();
+  }
+  if (config_.hpet) add<Hpet>(irqs_);
+  fw_cfg_ = &add<FwCfg>();
+  add<SystemControlA>(*a20_, *reset_pin_);
+}
+
+void PcBoard::create_i440fx_chipset() {
+  low_ram_ = I440fx::ram_below_4g(memory_.store().ram_size());
   host_bridge_ =
       &add_pci<I440fx>(0, 0, config_.flash[0].image ? std::span<const u8>() : std::span<const u8>(config_.bios));
   create_flash();
-  isa_bridge_ = &add_pci<Piix3>(kIsaBridgeSlot, 0, *pci_, machine_);
-  power_ = &add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
-  isa_bridge_->on_apm_command([this](u8 value) { power_->apm_command(value); });
-  fw_cfg_ = &add<FwCfg>();
-  add<SystemControlA>(*a20_, *reset_pin_);
+  Piix3& bridge = add_pci<Piix3>(kIsaBridgeSlot, 0, *pci_, machine_);
+  Piix4Pm& power = add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
+  power.set_isa_devices(config_.parallel_ports[0], config_.serial_ports[0], config_.serial_ports[1]);
+  bridge.on_apm_command([&power](u8 value) { power.apm_command(value); });
+  power_ = &power;
 }
 
 // What a PCI function writes to the local APICs' addresses are interrupts; anywhere else it is a write like others.
@@ -299,53 +312,21 @@ void PcBoard::create_flash() {
     }
     left -= size;
     flash_.push_back(&add<CfiFlash>(unit, std::move(slot.image), slot.file, end));
-    if (unit == 0 && result_.ok()) result_ = I440fx::map_low_rom(memory_, flash_[0]->backing(), size);
+    if (unit == 0 && result_.ok()) result_ = HostMemory::map_low_rom(memory_, flash_[0]->backing(), size);
     end -= size;
   }
 }
 
 void PcBoard::create_display() {
   using Display = BoardConfig::Display;
-  if (config_.display == Display::Std) display_ = &add_pci<Vga>(kDisplaySlot, 0, config_.vga_bios);
+  const unsigned slot = config_.chipset == BoardConfig::Chipset::Q35 ? kQ35DisplaySlot : kDisplaySlot;
+  if (config_.display == Display::Std) display_ = &add_pci<Vga>(slot, 0, config_.vga_bios);
   if (config_.display != Display::Cirrus) return;
   auto adapter = std::make_unique<CirrusVga>();
   adapter->set_option_rom(config_.vga_bios);
   display_ = adapter.get();
-  place(*adapter, kDisplaySlot, 0);
+  place(*adapter, slot, 0);
   attach(std::move(adapter));
-}
-
-void PcBoard::create_disks() {
-  auto ide = std::make_unique<Piix3Ide>();
-  ide_ = ide.get();
-  for (unsigned unit = 0; unit < config_.ide.size(); unit++) {
-    IdeSlot& slot = config_.ide[unit];
-    const std::string number = std::to_string(unit + 1);
-    if (slot.kind == IdeSlot::Kind::Cdrom) {
-      auto drive = std::make_unique<AtapiCdrom>("R860000000" + number);
-      if (config_.cd_sound != nullptr) drive->connect_sound(*config_.cd_sound);
-      if (slot.image) drive->insert(std::move(slot.image));
-      cdroms_[unit] = drive.get();
-      ide->plug(unit, std::move(drive));
-    } else if (slot.kind == IdeSlot::Kind::Disk) {
-      DiskLayout layout = guess_disk_layout(*slot.image);
-      if (slot.geometry) {
-        auto chosen = chosen_disk_layout(*slot.geometry);
-        if (!chosen && result_.ok()) result_ = chosen.error();
-        if (chosen) layout = chosen.value();
-      }
-      config_.cmos.disks[unit] = layout;
-      AtaDiskOptions options;
-      options.geometry = layout.geometry;
-      options.serial = slot.serial.empty() ? "R860000000" + number : slot.serial;
-      if (!slot.model.empty()) options.model = slot.model;
-      auto drive = std::make_unique<AtaDisk>(std::move(slot.image), options);
-      disks_[unit] = drive.get();
-      ide->plug(unit, std::move(drive));
-    }
-  }
-  place(*ide, kIsaBridgeSlot, kIdeFunction);
-  attach(std::move(ide));
 }
 
 void PcBoard::create_input() {
@@ -364,7 +345,7 @@ void PcBoard::create_input() {
 void PcBoard::create_clock() {
   clock_ = &add<Mc146818>(config_.clock_base, config_.clock_missed_ticks);
   CmosConfig cmos = config_.cmos;
-  cmos.ram_size = I440fx::ram_below_4g(memory_.store().ram_size());
+  cmos.ram_size = low_ram_;
   cmos.high_ram_size = memory_.store().ram_size() - cmos.ram_size;
   cmos.boot_order = config_.boot_order;
   cmos.processors = config_.processors.count;
@@ -394,7 +375,6 @@ void PcBoard::create_character_ports() {
     if (config_.parallel_ports[i])
       parallels_[i] = &add<ParallelPort>(i + 1, kParallelPorts[i].port, kParallelPorts[i].irq);
   }
-  power_->set_isa_devices(parallels_[0] != nullptr, uarts_[0] != nullptr, uarts_[1] != nullptr);
 }
 
 // Cards of other kinds come later; one that names a slot keeps it.
@@ -403,7 +383,7 @@ unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& na
   const auto promised = [](const auto& cards, unsigned slot) {
     return std::any_of(cards.begin(), cards.end(), [slot](const auto& card) { return card.slot == slot; });
   };
-  unsigned slot = pci_->free_slot(kFirstCardSlot);
+  unsigned slot = pci_->free_slot(kDisplaySlot + (config_.chipset == BoardConfig::Chipset::Q35 ? 0 : 1));
   while (slot < PciBus::kSlots && (promised(config_.pci_sound, slot) || promised(config_.virtio, slot)))
     slot = pci_->free_slot(slot + 1);
   if (slot >= PciBus::kSlots && result_.ok())
@@ -529,7 +509,11 @@ void PcBoard::connect_virtio_port(std::size_t port, CharSink* sink) {
 
 void PcBoard::create_usb() {
   if (!config_.usb_controller) return;
-  usb_ = std::make_unique<UsbBoard>(add_pci<Piix3Uhci>(kIsaBridgeSlot, kUsbFunction), *host_keys_, *pointer_);
+  constexpr unsigned kIch9UsbSlot = 29;
+  const bool q35 = config_.chipset == BoardConfig::Chipset::Q35;
+  Piix3Uhci& controller = add_pci<Piix3Uhci>(q35 ? kIch9UsbSlot : kIsaBridgeSlot, q35 ? 0 : kUsbFunction,
+                                             q35 ? Piix3Uhci::Model::Ich9 : Piix3Uhci::Model::Piix3);
+  usb_ = std::make_unique<UsbBoard>(controller, *host_keys_, *pointer_);
   for (UsbDeviceConfig& device : config_.usb_devices) {
     const auto boot_index = device.boot_index;
     const std::string option = fmt::format("-device {}", usb_device_name(device.kind)), drive = device.drive;
@@ -565,7 +549,7 @@ void PcBoard::fill_firmware_config() {
     append_little_endian(map, size, 8);
     append_little_endian(map, 1, 4);
   };
-  const u64 low = I440fx::ram_below_4g(ram);
+  const u64 low = low_ram_;
   add_ram(0, low);
   if (ram != low) add_ram(u64{1} << 32, ram - low);
   add_file("etc/e820", std::move(map));
@@ -587,7 +571,8 @@ void PcBoard::fill_firmware_config() {
   }
   for (auto& [key, bytes] : config_.firmware_items) fw_cfg_->add_item(key, std::move(bytes));
   for (auto& [name, bytes] : config_.firmware_files) add_file(name, std::move(bytes));
-  if (config_.acpi_tables && result_.ok()) offer_acpi_tables();
+  const bool q35 = config_.chipset == BoardConfig::Chipset::Q35;
+  if ((config_.acpi_tables || q35) && result_.ok()) offer_acpi_tables();
 }
 
 // The power management registers are where the firmware has put them by the time it asks for the tables.
@@ -597,8 +582,10 @@ void PcBoard::offer_acpi_tables() {
   for (unsigned n = 0; n < local_apics_.size(); n++)
     about.apic_ids.push_back(static_cast<u8>(config_.processors.apic_id(n)));
   about.ram = memory_.store().ram_size();
-  about.low_ram = I440fx::ram_below_4g(about.ram);
+  about.low_ram = low_ram_;
   about.sleep[4] = kStateS5;
+  about.hpet = config_.hpet;
+  describe_chipset(about);
   about.serial_ports = config_.serial_ports;
   about.parallel_port = config_.parallel_ports[0];
   about.floppy = config_.cmos.floppies[0] != FloppyDriveType::None || config_.cmos.floppies[1] != FloppyDriveType::None;
@@ -610,6 +597,7 @@ void PcBoard::offer_acpi_tables() {
   }
   fw_cfg_->make_when_selected("etc/acpi/tables", [this, about]() mutable {
     about.power_ports = power_->ports();
+    describe_chipset(about);
     return make_acpi_files(about).tables;
   });
 }

@@ -18,12 +18,16 @@
 namespace relic86 {
 
 class A20Gate;
+struct AcpiBoard;
 class ApicBus;
+class AtaDevice;
 class AtaDisk;
 class AtapiCdrom;
 class GamePort;
 class FwCfg;
-class I440fx;
+class HostBridge;
+class Hpet;
+class Ich9Ahci;
 class I8042;
 class CfiFlash;
 class CoprocessorError;
@@ -39,10 +43,9 @@ class Mc146818;
 class ParallelPort;
 class PciBus;
 class PciDevice;
-class Piix3;
-class Piix3Ide;
-class Piix4Pm;
 class Pointer;
+class PowerManagement;
+class Q35Mch;
 class Ps2Keyboard;
 class Ps2Mouse;
 class ResetPin;
@@ -77,11 +80,11 @@ class PcBoard {
   bool render(Frame& frame);
   std::vector<std::string> text_screen() const;
   Mc146818& clock() { return *clock_; }
-  Piix3Ide& ide() { return *ide_; }
-  // Of the IDE place 0 to 3; null: no such drive there.
-  AtaDisk* disk(unsigned unit) { return disks_[unit]; }
+  // The IDE places, then the ports of the AHCI controller. Null: no such drive there.
+  static constexpr unsigned kIdePlaces = 4, kDrivePlaces = kIdePlaces + AhciConfig::kPorts;
+  AtaDisk* disk(unsigned place) { return disks_[place]; }
   GamePort* game_port() { return game_port_; }  // null: there is none
-  AtapiCdrom* cdrom(unsigned unit) { return cdroms_[unit]; }
+  AtapiCdrom* cdrom(unsigned place) { return cdroms_[place]; }
   const std::vector<VirtioBlock*>& virtio_disks() const { return virtio_disks_; }
   VirtioBalloon* balloon() { return balloon_; }  // null: there is none
   // A port of a virtio console, in the order of BoardConfig.
@@ -141,6 +144,8 @@ class PcBoard {
   Result<> build();
   void create_interrupt_controllers();
   void create_chipset();
+  void create_i440fx_chipset();
+  void create_q35_chipset();
   void take_message(u64 address, u32 data);
   void connect_messages(VirtioPci& device);
   VirtioInterfaces with_messages(VirtioInterfaces interfaces) const;
@@ -160,9 +165,13 @@ class PcBoard {
   void connect_cds(Card& card);
   void create_usb();
   void create_disks();
+  void create_ide();
+  void create_ahci();
+  std::unique_ptr<AtaDevice> make_drive(IdeSlot& slot, unsigned place);
   void create_floppies();
   void fill_firmware_config();
   void offer_acpi_tables();
+  void describe_chipset(AcpiBoard& about) const;
 
   // Creates and attaches a device. After a failure nothing more is attached; build() returns it.
   template <class T, class... Args>
@@ -204,11 +213,11 @@ class PcBoard {
   I82077* floppies_ = nullptr;
   CoprocessorError* coprocessor_ = nullptr;
   PciBus* pci_ = nullptr;
-  I440fx* host_bridge_ = nullptr;
-  Piix3* isa_bridge_ = nullptr;
-  Piix3Ide* ide_ = nullptr;
-  std::array<AtaDisk*, 4> disks_{};
-  std::array<AtapiCdrom*, 4> cdroms_{};
+  HostBridge* host_bridge_ = nullptr;
+  Q35Mch* q35_ = nullptr;  // null: an i440FX
+  u64 low_ram_ = 0;        // bytes below 4 GiB
+  std::array<AtaDisk*, kDrivePlaces> disks_{};
+  std::array<AtapiCdrom*, kDrivePlaces> cdroms_{};
   GamePort* game_port_ = nullptr;
   bool cds_connected_ = false;  // to a sound card
   std::vector<VirtioBlock*> virtio_disks_;
@@ -218,7 +227,7 @@ class PcBoard {
     std::size_t index = 0;  // in the device's list
   };
   std::vector<VirtioPortPlace> virtio_ports_;
-  Piix4Pm* power_ = nullptr;
+  PowerManagement* power_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
   std::vector<CfiFlash*> flash_;
   I8042* keyboard_controller_ = nullptr;

@@ -11,7 +11,7 @@
 //   port    width  R/W  bits
 //   B2h     1      RW   APMC: scratch to the guest; a write raises SMI# when the PIIX4 function lets it
 //   B3h     1      RW   APMS: scratch
-//   CF9h    1      RW   RC (2.5.1): bit 1 SRST (1: hard reset, 0: CPU only), bit 2 RCPU: 0 -> 1 resets
+//   CF9h    1      RW   RC (devices/chipset/reset_control.cpp)
 #include "devices/chipset/piix3.h"
 
 namespace relic86 {
@@ -21,7 +21,6 @@ constexpr u8 kPirqRouting = 0x60;
 constexpr u8 kRoutingDisabled = 0x80;
 constexpr u16 kUsableIrqs = 0xDEF8;  // 3-7, 9-12, 14, 15
 constexpr unsigned kNoIrq = 16;
-constexpr u8 kResetHard = 2, kResetNow = 4;
 
 PciIdentity isa_bridge() {
   PciIdentity identity;
@@ -33,7 +32,7 @@ PciIdentity isa_bridge() {
 }
 }  // namespace
 
-Piix3::Piix3(PciBus& bus, MachineControl& machine) : PciDevice(isa_bridge()), bus_(bus), machine_(machine) {
+Piix3::Piix3(PciBus& bus, MachineControl& machine) : PciDevice(isa_bridge()), bus_(bus), reset_control_(machine) {
   declare(kPciCommand, 2, 0x0007, 0);
   declare(0x4C, 1, 0x4D, 0xFF);
   declare(0x4E, 2, 0x0003, 0x01FF);
@@ -59,13 +58,14 @@ Result<> Piix3::attach_function(Attachment& board) {
 }
 
 void Piix3::reset_function(ResetKind) {
-  reset_control_ = apm_control_ = apm_status_ = 0;
+  reset_control_.reset();
+  apm_control_ = apm_status_ = 0;
   drive_routes();
 }
 
 void Piix3::state_function(StateArchive& archive) {
   archive.bytes("pirq_levels", pirq_levels_);
-  archive.field("reset_control", reset_control_);
+  reset_control_.state(archive);
   archive.field("apm_control", apm_control_);
   archive.field("apm_status", apm_status_);
 }
@@ -100,15 +100,7 @@ void Piix3::drive_routes() {
 u64 Piix3::read(RegionId region, u64 offset, unsigned width) {
   switch (region) {
     case kApm: return offset == 0 ? apm_control_ : apm_status_;
-    default: {
-      u64 value = all_ones(width);
-      const u64 position = 1 - offset;
-      if (offset <= 1 && position < width) {
-        value &= ~(u64{0xFF} << (position * 8));
-        value |= u64{reset_control_} << (position * 8);
-      }
-      return value;
-    }
+    default: return reset_control_.read(offset, width);
   }
 }
 
@@ -118,21 +110,7 @@ void Piix3::write(RegionId region, u64 offset, unsigned width, u64 value) {
       (offset == 0 ? apm_control_ : apm_status_) = static_cast<u8>(value);
       if (offset == 0 && apm_command_) apm_command_(apm_control_);
       return;
-    default:
-      if (offset <= 1 && 1 - offset < width) write_reset_control(static_cast<u8>(value >> ((1 - offset) * 8)));
-      return;
-  }
-}
-
-void Piix3::write_reset_control(u8 value) {
-  const bool now = (value & kResetNow) != 0 && (reset_control_ & kResetNow) == 0;
-  reset_control_ = value & (kResetHard | kResetNow);
-  if (!now) return;
-  if ((value & kResetHard) != 0) {
-    machine_.request_reset();
-  } else {
-    machine_.request_cpu_init();
-    reset_control_ &= static_cast<u8>(~kResetNow);
+    default: reset_control_.write(offset, width, value); return;
   }
 }
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <functional>
 
-#include "devices/host_sinks.h"
+#include "devices/chipset/reset_control.h"
 #include "devices/pci_bus.h"
 
 namespace relic86 {
@@ -37,14 +37,12 @@ class Piix3 final : public PciDevice, public IrqSink {
   static constexpr unsigned kPirqs = 4;
   enum Region : RegionId { kApm, kBehindConfigAddress };
   void drive_routes();
-  void write_reset_control(u8 value);
 
   PciBus& bus_;
-  MachineControl& machine_;
+  ResetControl reset_control_;
   std::function<void(u8)> apm_command_;
   std::array<IrqLine, 16> isa_irqs_;
   std::array<u8, kPirqs> pirq_levels_{};
-  u8 reset_control_ = 0;
   u8 apm_control_ = 0;
   u8 apm_status_ = 0;
 };

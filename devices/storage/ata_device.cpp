@@ -44,6 +44,29 @@ void AtaDevice::write_register(unsigned index, u8 value) {
   }
 }
 
+AtaDevice::LinkRegisters AtaDevice::link_registers() const {
+  LinkRegisters registers;
+  registers.status = status_;
+  registers.error = task_.error;
+  registers.features = task_.features;
+  registers.device = task_.device;
+  registers.lba = {task_.lba_low, task_.lba_mid, task_.lba_high};
+  registers.lba_high = {task_.old_low, task_.old_mid, task_.old_high};
+  registers.count = static_cast<u16>(task_.count | task_.old_count << 8);
+  return registers;
+}
+
+void AtaDevice::set_link_registers(const LinkRegisters& registers) {
+  const auto push = [this](unsigned index, u8 older, u8 newer) {
+    write_register(index, older);
+    write_register(index, newer);
+  };
+  push(kErrorFeatures, registers.features_high, registers.features);
+  push(kCount, static_cast<u8>(registers.count >> 8), static_cast<u8>(registers.count));
+  for (unsigned i = 0; i < registers.lba.size(); i++) push(kLbaLow + i, registers.lba_high[i], registers.lba[i]);
+  write_register(kDevice, registers.device);
+}
+
 void AtaDevice::command(u8 code) {
   if (asleep_ && code != kDeviceReset) return;
   if (!obeys_while_busy(code)) {

@@ -61,6 +61,21 @@ class AtaDevice {
   void diagnose(bool interrupts);
   void proceed();  // the time given to schedule() has passed
 
+  // All registers in the two depths they have, as a serial link carries them (Serial ATA 10.3.4, 10.3.5).
+  struct LinkRegisters {
+    u8 status = 0, error = 0, features = 0, features_high = 0, device = 0;
+    std::array<u8, 3> lba{}, lba_high{};
+    u16 count = 0;
+  };
+  LinkRegisters link_registers() const;
+  void set_link_registers(const LinkRegisters& registers);
+
+  // Whether the data port has bytes for the host, or wants some.
+  bool offers_data() const { return phase_ == Phase::DataIn; }
+  bool wants_data() const { return phase_ == Phase::DataOut; }
+  // Bytes until the block ends.
+  u32 block_left() const { return limit_ - position_; }
+
   // --- DMA, from the bus master. ---
   bool dma_wanted() const { return phase_ == Phase::DmaIn || phase_ == Phase::DmaOut; }
   bool dma_to_memory() const { return phase_ == Phase::DmaIn; }

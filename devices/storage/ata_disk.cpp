@@ -405,6 +405,7 @@ void AtaDisk::identify() {
   identity.transfer_mode = transfer_mode_;
   identity.write_cache = write_cache_;
   identity.look_ahead = look_ahead_;
+  identity.serial_link = options_.serial_link;
   const auto bytes = identify_disk(identity);
   std::copy(bytes.begin(), bytes.end(), buffer_.begin());
   transfer_ = Transfer::Identify;

@@ -14,6 +14,7 @@ struct AtaDiskOptions {
   DiskGeometry geometry;                   // from guess_disk_layout() or the user
   std::string serial = "R8600000001";      // up to 20 characters
   std::string model = "RELIC86 HARDDISK";  // up to 40
+  bool serial_link = false;                // Serial ATA
 };
 
 class AtaDisk final : public AtaDevice {

@@ -25,6 +25,12 @@ void IdentifyWords::set_transfer_modes(u8 selected) {
   set(93, 0x6001);  // hardware reset result: 80-wire cable
 }
 
+// Serial ATA 13.2.1: no cable whose wires could be counted, and 1.5 Gb/s.
+void IdentifyWords::set_serial_link() {
+  set(76, 0x0002);
+  set(93, 0);
+}
+
 std::array<u8, 512> IdentifyWords::bytes() const {
   std::array<u8, 512> result{};
   for (unsigned i = 0; i < words_.size(); i++) {
@@ -61,6 +67,7 @@ std::array<u8, 512> identify_disk(const DiskIdentity& disk) {
   words.set(59, disk.multiple != 0 ? 0x0100u | disk.multiple : 0);
   words.set_dword(60, lba28);
   words.set_transfer_modes(disk.transfer_mode);
+  if (disk.serial_link) words.set_serial_link();
   words.set(80, 0x007E);  // ATA-1 to ATA/ATAPI-6
   words.set(82, 0x7068);  // NOP, READ BUFFER, WRITE BUFFER, look-ahead, write cache, power management
   words.set(83, 0x7400);  // FLUSH CACHE EXT, FLUSH CACHE, 48-bit addresses

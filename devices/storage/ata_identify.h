@@ -16,6 +16,8 @@ class IdentifyWords {
   void set_text(unsigned word, unsigned count, std::string_view text);
   // The transfer modes both kinds of drive have: MWDMA 0-2, UDMA 0-5, PIO 0-4; selected: a SET FEATURES mode byte.
   void set_transfer_modes(u8 selected);
+  // Of a drive on a serial link; after set_transfer_modes().
+  void set_serial_link();
   std::array<u8, 512> bytes() const;
 
  private:
@@ -30,6 +32,7 @@ struct DiskIdentity {
   u8 most_multiple = 0, multiple = 0;
   u8 transfer_mode = 0;
   bool write_cache = false, look_ahead = false;
+  bool serial_link = false;
 };
 std::array<u8, 512> identify_disk(const DiskIdentity& disk);
 

@@ -175,6 +175,7 @@ void AtapiCdrom::identify() {
   words.set_text(27, 20, model_);
   words.set(49, 0x0F00);  // IORDY, LBA, DMA
   words.set_transfer_modes(transfer_mode_);
+  if (serial_link_) words.set_serial_link();
   words.set(80, 0x007E);
   words.set(82, 0x4210);  // NOP, DEVICE RESET, PACKET
   words.set(83, 0x4000);

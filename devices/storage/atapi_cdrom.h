@@ -25,6 +25,8 @@ class AtapiCdrom final : public AtaDevice {
   // The tray with what is in it, as by its button; opening is refused as an eject is.
   Result<> open_tray(bool force);
   void close_tray();
+  // It hangs on Serial ATA; before the first reset.
+  void set_serial_link() { serial_link_ = true; }
   // Where the audio tracks are heard; the cable's other end is the mixer of a sound card, if one has an input for it.
   void connect_sound(SoundHost& host) { player_.connect(host); }
   SoundInput& sound_cable() { return player_; }
@@ -112,6 +114,7 @@ class AtapiCdrom final : public AtaDevice {
   Sense not_ready() const { return tray_open_ ? kTrayOpen : kNoMedium; }
 
   std::string serial_, model_;
+  bool serial_link_ = false;
   std::unique_ptr<CdromMedium> medium_;
   CdPlayer player_;
 

@@ -29,18 +29,23 @@ namespace relic86 {
 using namespace uhci;
 
 namespace {
-PciIdentity uhci_identity() {
+PciIdentity uhci_identity(Piix3Uhci::Model model) {
   PciIdentity identity;
   identity.vendor = 0x8086;
   identity.device = 0x7020;
   identity.revision = 1;
   identity.class_code = 0x0C0300;
   identity.interrupt_pin = 4;
+  if (model == Piix3Uhci::Model::Ich9) {
+    identity.device = 0x2934;
+    identity.revision = 3;
+    identity.interrupt_pin = 1;
+  }
   return identity;
 }
 }  // namespace
 
-Piix3Uhci::Piix3Uhci() : PciDevice(uhci_identity()) {
+Piix3Uhci::Piix3Uhci(Model model) : PciDevice(uhci_identity(model)) {
   declare(kPciCommand, 2, 0, 0x0005);
   declare(kPciStatus, 2, 0x0280, 0, 0x3800);
   declare(kSerialBusRelease, 1, 0x10, 0);

@@ -1,4 +1,5 @@
-// Intel 82371SB (PIIX3) function 2: a universal host controller (UHCI) with two ports.
+// Intel 82371SB (PIIX3) function 2: a universal host controller (UHCI) with two ports. The first one of the ICH9
+// (device 29, function 0) has the same registers.
 #pragma once
 
 #include <array>
@@ -14,7 +15,8 @@ class Piix3Uhci final : public PciDevice, public UsbHost, public UsbPorts {
  public:
   static constexpr unsigned kPorts = 2;
 
-  Piix3Uhci();
+  enum class Model : u8 { Piix3, Ich9 };
+  explicit Piix3Uhci(Model model = Model::Piix3);
 
   unsigned port_count() const override { return kPorts; }
   UsbDevice* device_at(unsigned port) const override { return ports_[port].device.get(); }

@@ -71,16 +71,32 @@ class FuzzLink final : public NetworkLink {
 
 constexpr const char* kCirrus = "cirrus-vga";
 
-BoardConfig::Display display_for(const std::string& owner) {
-  return owner.starts_with(kCirrus) ? BoardConfig::Display::Cirrus : BoardConfig::Display::Std;
+// Which board has the owner's registers.
+struct FuzzBoard {
+  BoardConfig::Display display = BoardConfig::Display::Std;
+  BoardConfig::Chipset chipset = BoardConfig::Chipset::I440fx;
+};
+FuzzBoard board_for(const std::string& owner) {
+  FuzzBoard board;
+  if (owner.starts_with(kCirrus)) board.display = BoardConfig::Display::Cirrus;
+  if (owner.starts_with("q35") || owner.starts_with("ich9_lpc") || owner.starts_with("ich9_smbus"))
+    board.chipset = BoardConfig::Chipset::Q35;
+  return board;
 }
 
 class FuzzMachine final : public MachineControl, public GuestClock {
  public:
-  explicit FuzzMachine(BoardConfig::Display display)
+  explicit FuzzMachine(const FuzzBoard& wanted)
       : store_(BackingStore::create(kRam, PcBoard::kExtraMemory).value()), bus_(store_) {
     BoardConfig config;
-    config.display = display;
+    config.display = wanted.display;
+    config.chipset = wanted.chipset;
+    config.hpet = true;
+    config.ahci.emplace();
+    config.ahci->ports[0].kind = IdeSlot::Kind::Disk;
+    config.ahci->ports[0].image = std::make_unique<MemoryDisk>(4u << 20);
+    config.ahci->ports[2].kind = IdeSlot::Kind::Cdrom;
+    config.ahci->ports[2].image = std::make_unique<MemoryDisk>(1u << 20);
     config.bios.assign(65536, 0xF4);
     config.vga_bios.assign(32768, 0);
     config.vga_bios[0] = 0x55;
@@ -143,7 +159,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
     place_cards();
-    start_usb();
+    if (wanted.chipset == BoardConfig::Chipset::I440fx) start_usb();
+    if (wanted.chipset == BoardConfig::Chipset::Q35) place_q35();
   }
 
   GuestTime now() const override { return time_; }
@@ -166,7 +183,10 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   // One random deed to the registers of owner.
   void step(const std::string& owner, std::mt19937& random) {
     const u32 dice = static_cast<u32>(random());
-    if (dice % 64 < 56) return dice % 1024 < 8 ? start_virtio(random) : access(owner, random);
+    if (dice % 64 < 56) {
+      if (dice % 1024 < 8) return start_virtio(random);
+      return dice % 1024 < 16 ? start_ahci(random) : access(owner, random);
+    }
     if (dice % 64 < 60) return pass(static_cast<GuestTime>(random() % (dice % 256 == 57 ? 100'000'000 : 20'000)));
     if (dice % 64 == 60) return host_input(random);
     if (dice % 64 == 61 && intr_) board_->acknowledge_interrupt(0);
@@ -193,7 +213,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   // As firmware does it: every BAR of a card and of the display has a place, and the card is bus master.
   void place_cards() {
     u32 memory = 0xE0000000, ports = 0xC000;
-    constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4, kDisplaySlot = 2;
+    constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4, kDisplaySlot = 2, kAhci = 0x29228086;
     io_.write(IoPort(0xCF8), 4, 0x80000000u | kDisplaySlot << 11 | 0x10);
     io_.write(IoPort(0xCFC), 4, 0xD0000000);
     for (u32 slot = kDisplaySlot; slot < 32; slot++) {
@@ -214,7 +234,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
         if (bar == 0) legacy = ports;
         if (bar == 1) messages = memory;
       }
-      config(0x24, 0);
+      config(0x24, identity == kAhci ? ahci_ = memory += 0x40000 : 0);
       config(4, 7);
       if ((identity & 0xFFFF) == kVirtioVendor) virtio_.push_back({slot, legacy, messages, memory});
     }
@@ -267,6 +287,55 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     bus_.write(at(0x1C), 2, 1);
     bus_.write(at(0x14), 1, 15);
     bus_.write(at(0x3000 + queue * 4), 2, queue);
+  }
+
+  // A Q35's blocks, as firmware places them.
+  void place_q35() {
+    const auto config = [&](u32 place, u32 value) {
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | place);
+      io_.write(IoPort(0xCFC), 4, value);
+    };
+    constexpr u32 kBridge = 31 << 11, kAhciFunction = 2 << 8, kSmbusFunction = 3 << 8;
+    config(0x60, 0xB0000001);
+    config(kBridge | 0x40, 0x600);
+    config(kBridge | 0x44, 0x80);
+    config(kBridge | 0xF0, 0xFED1C001);
+    config(kBridge | kSmbusFunction | 0x20, 0x700);
+    config(kBridge | kSmbusFunction | 0x04, 1);
+    config(kBridge | kAhciFunction | 0x24, ahci_ = 0xFEB00000);
+    config(kBridge | kAhciFunction | 0x04, 6);
+  }
+
+  // A list of commands for AHCI, of which some are what drivers send.
+  void start_ahci(std::mt19937& random) {
+    constexpr u32 kList = 0x20000, kReceived = 0x21000, kTables = 0x22000, kSlots = 32, kTableBytes = 0x100;
+    const auto store = [this](u64 at, u32 value) { bus_.write(PhysAddr(at), 4, value); };
+    constexpr u32 kCodes[] = {0x25, 0x35, 0xEC, 0xA0, 0xA1, 0x24, 0x34, 0xC4, 0x90, 0x08, 0xE7, 0x60};
+    for (u32 slot = 0; slot < kSlots; slot++) {
+      const u32 table = kTables + slot * kTableBytes;
+      store(kList + slot * 32, 5 | static_cast<u32>(random() % 6) << 16 | static_cast<u32>(random() % 2) << 6);
+      store(kList + slot * 32 + 8, random() % 32 == 0 ? static_cast<u32>(random()) : table);
+      store(kList + slot * 32 + 12, 0);
+      const u32 code = kCodes[random() % std::size(kCodes)];
+      store(table, random() % 16 == 0 ? static_cast<u32>(random()) : 0x27 | 0x8000 | code << 16);
+      store(table + 4, 0x40000000 | static_cast<u32>(random() % 9000));
+      store(table + 8, 0);
+      store(table + 12, static_cast<u32>(random() % 40));
+      store(table + 0x40, random() % 2 == 0 ? 0x28 : static_cast<u32>(random()));
+      store(table + 0x44, static_cast<u32>(random() % 64) << 8);
+      for (u32 entry = table + 0x80; entry < table + kTableBytes; entry += 16) {
+        store(entry, random() % 16 == 0 ? static_cast<u32>(random()) : static_cast<u32>(random() % kRam));
+        store(entry + 4, 0);
+        store(entry + 12, static_cast<u32>(random() % 16384));
+      }
+    }
+    const u32 port = ahci_ + 0x100 + static_cast<u32>(random() % 3) * 0x80;
+    store(port + 0x18, 0);
+    store(port, kList);
+    store(port + 0x08, kReceived);
+    store(port + 0x30, ~0u);
+    store(port + 0x18, 0x11);
+    store(port + 0x38, static_cast<u32>(random()));
   }
 
   // MSI-X, with messages to the local APIC, into memory, and to registers of the devices themselves.
@@ -402,6 +471,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   }
 
   std::vector<VirtioPlace> virtio_;
+  u32 ahci_ = 0;  // its registers
   std::array<FuzzLink, kCards> links_;
   // A host that hears and forgets.
   struct Deaf final : SoundHost, SoundSink, LevelSink {
@@ -438,7 +508,9 @@ int run(int argc, char** argv) {
       owners.push_back(word);
   }
   if (owners.empty()) {
-    for (const std::string& owner : FuzzMachine(BoardConfig::Display::Std).owners()) owners.push_back(owner);
+    std::set<std::string> all = FuzzMachine(FuzzBoard{}).owners();
+    all.merge(FuzzMachine(FuzzBoard{.chipset = BoardConfig::Chipset::Q35}).owners());
+    owners.assign(all.begin(), all.end());
     owners.emplace_back(kCirrus);
   }
   for (const std::string& owner : owners) {
@@ -446,7 +518,7 @@ int run(int argc, char** argv) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     u64 steps = 0;
     while (std::chrono::steady_clock::now() < end) {
-      FuzzMachine machine(display_for(owner));
+      FuzzMachine machine(board_for(owner));
       for (unsigned i = 0; i < 20000; i++, steps++) machine.step(owner, random);
     }
     fmt::print("{}: {} steps with seed {}\n", owner, steps, seed);

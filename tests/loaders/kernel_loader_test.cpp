@@ -8,8 +8,8 @@
 #include <map>
 #include <random>
 
+#include "base/little_endian.h"
 #include "devices/chipset/fw_cfg.h"
-#include "loaders/little_endian.h"
 #include "roms/firmware.h"
 
 namespace relic86 {
