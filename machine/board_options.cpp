@@ -8,13 +8,16 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <utility>
 
 #include "base/log.h"
 #include "base/nearest.h"
 #include "block/drive_medium.h"
 #include "block/folder_disk.h"
+#include "devices/board/pc_board.h"
 #include "devices/chipset/fw_cfg.h"
 #include "devices/chipset/i440fx.h"
+#include "devices/chipset/q35_mch.h"
 #include "devices/storage/floppy_image.h"
 #include "loaders/kernel_loader.h"
 #include "machine/host_time.h"
@@ -62,9 +65,17 @@ Result<i64> clock_base(const Options& options) {
   return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
+constexpr unsigned kDefaultCdromPlace = 2;
+
+IdeSlot& slot_at(BoardConfig& config, unsigned place) {
+  if (place < PcBoard::kIdePlaces) return config.ide[place];
+  if (!config.ahci) config.ahci.emplace();
+  return config.ahci->ports[place - PcBoard::kIdePlaces];
+}
+
 Result<> add_drives(const Options& options, BoardPlan& plan) {
   BoardConfig& config = plan.config;
-  std::array<bool, 4> ide_taken{};
+  std::array<bool, PcBoard::kDrivePlaces> ata_taken{};
   std::array<bool, 2> floppy_taken{};
   std::map<unsigned, bool> virtio_taken, flash_taken;
   for (const DriveOption& drive : options.drives) {
@@ -78,7 +89,7 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
                   : virtio ? virtio_taken[drive.index]
                   : flash  ? flash_taken[drive.index]
                   : floppy ? floppy_taken[drive.index]
-                           : ide_taken[drive.index];
+                           : ata_taken[drive_place(options, drive)];
     if (taken)
       return Error{fmt::format("{} {}: there is another drive at this place already; give it another index",
                                drive.option, drive.file)};
@@ -92,7 +103,7 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
           open_medium(drive.option, source, cdrom || drive.read_only, !cdrom && (drive.snapshot || options.snapshot));
       if (!opened) return opened.error();
       image = DriveMedium::device(opened.value());
-      plan.media[drive_name(drive)] = std::move(opened).value();
+      plan.media[drive_name(options, drive)] = std::move(opened).value();
     }
     if (floppy) {
       config.floppies[drive.index].present = true;
@@ -111,7 +122,8 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
       config.virtio.push_back(virtio_disk(drive, std::move(image)));
       continue;
     }
-    IdeSlot& slot = config.ide[drive.index];
+    IdeSlot& slot = slot_at(config, drive_place(options, drive));
+    slot.boot_index = drive.boot_index;
     slot.kind = cdrom ? IdeSlot::Kind::Cdrom : IdeSlot::Kind::Disk;
     slot.image = std::move(image);
     slot.serial = drive.serial;
@@ -119,7 +131,10 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
     if (drive.geometry) slot.geometry = DiskGeometry{(*drive.geometry)[0], (*drive.geometry)[1], (*drive.geometry)[2]};
   }
   if (!options.no_defaults) {
-    if (options.default_cdrom && !ide_taken[2]) config.ide[2].kind = IdeSlot::Kind::Cdrom;
+    DriveOption default_cdrom;
+    default_cdrom.index = kDefaultCdromPlace;
+    const unsigned place = drive_place(options, default_cdrom);
+    if (options.default_cdrom && !ata_taken[place]) slot_at(config, place).kind = IdeSlot::Kind::Cdrom;
     if (options.default_floppy && !options.floppy_drive_a_absent) config.floppies[0].present = true;
   }
   return {};
@@ -159,6 +174,24 @@ Result<> add_test_device(const DeviceOption&, BoardConfig& config) {
   return {};
 }
 
+// A SATA controller on a pc. Its drives may have been there before it.
+Result<> add_ahci(const DeviceOption& device, BoardConfig& config) {
+  if (config.chipset == BoardConfig::Chipset::Q35)
+    return Error{"-device ich9-ahci: a q35 has one already; attach drives to its buses ide.0 to ide.5"};
+  if (std::exchange(config.ahci_card, true)) return Error{"-device ich9-ahci: only one is possible; leave one out"};
+  if (!config.ahci) config.ahci.emplace();
+  for (const auto& [key, text] : device.properties) {
+    if (key == "id" || key == "bus" || key == "multifunction") continue;
+    if (key != "addr")
+      return Error{fmt::format("-device ich9-ahci: unknown property '{}'; id and addr are known", key)};
+    constexpr u64 kMostSlots = 31;
+    const auto number = property_number(device.name, key, text, kMostSlots);
+    if (!number) return number.error();
+    config.ahci->slot = static_cast<unsigned>(number.value());
+  }
+  return {};
+}
+
 // Devices that only test harnesses ask for and whose absence they tolerate.
 Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
 
@@ -175,8 +208,12 @@ struct DeviceRow {
   Result<> (*add)(const DeviceOption&, BoardConfig&);  // null: the command line's parser has carried it out
 };
 constexpr DeviceRow kDevices[] = {
-    {Category::Storage, "ide-hd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk", nullptr},
-    {Category::Storage, "ide-cd", "IDE", "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive", nullptr},
+    {Category::Storage, "ide-hd", "IDE", 
+     "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk; a q35 has ide.0 to ide.5", nullptr},
+    {Category::Storage, "ide-cd", "IDE", 
+     "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive; a q35 has ide.0 to ide.5", nullptr},
+    {Category::Storage, "ich9-ahci", "PCI",
+     "id=ID,addr=SLOT: a SATA controller of six ports, buses ID.0 to ID.5; a q35 has its own", add_ahci},
     {Category::Storage, "virtio-blk-pci", "PCI",
      "drive=ID,addr=SLOT,bootindex=N,serial=S: a virtio disk, legacy and modern", nullptr},
     {Category::Misc, "virtio-rng-pci", "PCI", "rng=ID,max-bytes=N,period=MS: random numbers for the guest", nullptr},
@@ -257,8 +294,10 @@ void add_boot_order(const Options& options, BoardConfig& config) {
         drive.interface == DriveOption::Interface::Usb || drive.interface == DriveOption::Interface::Flash ||
         drive.interface == DriveOption::Interface::Virtio)  // the board knows its slot, or port
       continue;
+    const bool floppy = drive.interface == DriveOption::Interface::Floppy;
+    if (!floppy && drive_place(options, drive) >= PcBoard::kIdePlaces) continue;  // so it does of AHCI
     config.boot_indexes.emplace(
-        *drive.boot_index, drive.interface == DriveOption::Interface::Floppy
+        *drive.boot_index, floppy
                                ? fmt::format("/pci@i0cf8/isa@1/fdc@03f0/floppy@{}", drive.index)
                                : fmt::format("/pci@i0cf8/ide@1,1/drive@{}/disk@{}", drive.index / 2, drive.index % 2));
   }
@@ -334,8 +373,10 @@ Result<> add_kernel(const Options& options, BoardConfig& config) {
     if (!options.append.empty()) return Error{"-append only allowed with -kernel option"};
     return {};
   }
-  auto loaded = load_kernel({options.kernel, options.initrd, options.append, I440fx::ram_below_4g(options.ram_bytes),
-                             config.display != BoardConfig::Display::None});
+  const bool q35 = options.board == Options::Board::Q35;
+  const u64 low = q35 ? Q35Mch::ram_below_4g(options.ram_bytes) : I440fx::ram_below_4g(options.ram_bytes);
+  auto loaded =
+      load_kernel({options.kernel, options.initrd, options.append, low, config.display != BoardConfig::Display::None});
   if (!loaded) return loaded.error();
   LoadedKernel kernel = std::move(loaded).value();
   for (auto& item : kernel.items) config.firmware_items.push_back(std::move(item));
@@ -414,17 +455,30 @@ Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, cons
   return medium;
 }
 
-std::string ide_drive_name(unsigned unit, DriveOption::Media media) {
-  return fmt::format("ide{}-{}{}", unit / 2, media == DriveOption::Media::Cdrom ? "cd" : "hd", unit % 2);
+unsigned drive_place(const Options& options, const DriveOption& drive) {
+  const bool ahci = options.board == Options::Board::Q35 || drive.interface == DriveOption::Interface::Ahci;
+  return drive.index + (ahci ? PcBoard::kIdePlaces : 0);
 }
 
-std::string drive_name(const DriveOption& drive) {
+DriveOption::Interface interface_of_place(const Options& options, unsigned place) {
+  const bool ide = options.board == Options::Board::Q35 || place < PcBoard::kIdePlaces;
+  return ide ? DriveOption::Interface::Ide : DriveOption::Interface::Ahci;
+}
+
+std::string drive_place_name(const Options& options, unsigned place, DriveOption::Media media) {
+  const char* const kind = media == DriveOption::Media::Cdrom ? "cd" : "hd";
+  if (place < PcBoard::kIdePlaces) return fmt::format("ide{}-{}{}", place / 2, kind, place % 2);
+  const char* const bus = options.board == Options::Board::Q35 ? "ide" : "ahci";
+  return fmt::format("{}{}-{}0", bus, place - PcBoard::kIdePlaces, kind);
+}
+
+std::string drive_name(const Options& options, const DriveOption& drive) {
   switch (drive.interface) {
     case DriveOption::Interface::Floppy: return fmt::format("floppy{}", drive.index);
     case DriveOption::Interface::Virtio: return fmt::format("virtio{}", drive.index);
     case DriveOption::Interface::Usb: return fmt::format("usb{}", drive.index);
     case DriveOption::Interface::Flash: return fmt::format("pflash{}", drive.index);
-    default: return ide_drive_name(drive.index, drive.media);
+    default: return drive_place_name(options, drive_place(options, drive), drive.media);
   }
 }
 
@@ -442,6 +496,10 @@ Result<CpuModel> cpu_model_for(const Options& options) {
 Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   BoardPlan plan;
   BoardConfig& config = plan.config;
+  const bool q35 = options.board == Options::Board::Q35;
+  config.chipset = q35 ? BoardConfig::Chipset::Q35 : BoardConfig::Chipset::I440fx;
+  config.hpet = options.hpet.value_or(q35);
+  if (q35) config.ahci.emplace();
   const Firmware firmware(options.firmware_dirs);
   const bool flash = std::any_of(options.drives.begin(), options.drives.end(), [](const DriveOption& drive) {
     return drive.interface == DriveOption::Interface::Flash;
@@ -522,6 +580,7 @@ std::vector<std::string> device_property_names(const std::string& name) {
   if (names.empty()) names = virtio_device_properties(name);
   if (names.empty()) names = usb_device_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
+  if (names.empty() && name == "ich9-ahci") names = "id bus addr multifunction";
   return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
 }
 

@@ -26,10 +26,13 @@ ImageSource image_source(const std::vector<BlockNode>& nodes, const std::string&
 // A medium for a drive: opened, locked, with an overlay for -snapshot. read_only: a CD-ROM, or readonly=on.
 Result<std::shared_ptr<DriveMedium>> open_medium(const std::string& option, const ImageSource& source, bool read_only,
                                                  bool snapshot);
-// The name of a drive in an IDE place, 0 to 3: "ide0-hd0", "ide1-cd0".
-std::string ide_drive_name(unsigned unit, DriveOption::Media media);
+// The board's place (PcBoard::disk()) of a drive on IDE or AHCI, and its name as QEMU calls it: "ide0-hd0", "ide1-cd0",
+// "ide2-cd0" of a q35; "ahci0-hd0" on the ich9-ahci of a pc.
+unsigned drive_place(const Options& options, const DriveOption& drive);
+std::string drive_place_name(const Options& options, unsigned place, DriveOption::Media media);
+DriveOption::Interface interface_of_place(const Options& options, unsigned place);
 // Of any drive in its place: "floppy0", "virtio0" and the above.
-std::string drive_name(const DriveOption& drive);
+std::string drive_name(const Options& options, const DriveOption& drive);
 
 // The text of -device help.
 std::string device_help_text();

@@ -153,7 +153,7 @@ Result<> Machine::build() {
 void Machine::note_nodes() {
   for (const DriveOption& drive : options_.drives) {
     if (drive.node.empty() || drive.interface == DriveOption::Interface::None) continue;
-    drive_nodes_[drive_name(drive)] = drive.node;
+    drive_nodes_[drive_name(options_, drive)] = drive.node;
   }
 }
 
@@ -632,9 +632,9 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
     if (inserted && !change.node.empty()) drive_nodes_[device] = change.node;
     return inserted;
   }
-  for (unsigned unit = 0; unit < 4; unit++) {
+  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces; unit++) {
     AtapiCdrom* drive = board_->cdrom(unit);
-    if (drive == nullptr || device != ide_drive_name(unit, DriveOption::Media::Cdrom)) continue;
+    if (drive == nullptr || device != drive_place_name(options_, unit, DriveOption::Media::Cdrom)) continue;
     if (file.empty()) {
       const bool was_open = drive->tray_open();
       auto ejected = drive->eject(change.force);
@@ -659,8 +659,8 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
 
 AtapiCdrom* Machine::find_cdrom(const std::string& name) {
   const auto known = find_drive(name);
-  for (unsigned unit = 0; unit < 4 && known; unit++) {
-    if (known->name == ide_drive_name(unit, DriveOption::Media::Cdrom)) return board_->cdrom(unit);
+  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces && known; unit++) {
+    if (known->name == drive_place_name(options_, unit, DriveOption::Media::Cdrom)) return board_->cdrom(unit);
   }
   return nullptr;
 }
@@ -700,17 +700,20 @@ std::vector<Machine::Drive> Machine::drives() {
     if (const auto node = drive_nodes_.find(drive.name); node != drive_nodes_.end()) drive.node = node->second;
     list.push_back(std::move(drive));
   };
-  for (unsigned unit = 0; unit < 4; unit++) {
-    const std::string disk = ide_drive_name(unit, DriveOption::Media::Disk);
-    if (media_.contains(disk)) add({disk, ""}, DriveOption::Interface::Ide, unit);
-    if (const AtapiCdrom* drive = board_->cdrom(unit); drive != nullptr)
-      add({ide_drive_name(unit, DriveOption::Media::Cdrom), "", true, drive->locked(), drive->tray_open()},
-          DriveOption::Interface::Ide, unit);
+  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces; unit++) {
+    const std::string disk = drive_place_name(options_, unit, DriveOption::Media::Disk);
+    const AtapiCdrom* const cdrom = board_->cdrom(unit);
+    const DriveOption::Interface interface = interface_of_place(options_, unit);
+    const unsigned index = unit < PcBoard::kIdePlaces ? unit : unit - PcBoard::kIdePlaces;
+    if (media_.contains(disk)) add({disk, ""}, interface, index);
+    if (cdrom != nullptr)
+      add({drive_place_name(options_, unit, DriveOption::Media::Cdrom), "", true, cdrom->locked(), cdrom->tray_open()},
+          interface, index);
   }
   for (const DriveOption& option : options_.drives) {
     if (option.interface == DriveOption::Interface::Virtio || option.interface == DriveOption::Interface::Usb ||
         option.interface == DriveOption::Interface::Flash)
-      add({drive_name(option), ""}, option.interface, option.index);
+      add({drive_name(options_, option), ""}, option.interface, option.index);
   }
   for (unsigned n = 0; n < 2; n++) {
     if (board_->floppy_present(n)) add({fmt::format("floppy{}", n), "", true}, DriveOption::Interface::Floppy, n);

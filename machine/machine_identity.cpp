@@ -28,11 +28,16 @@ std::string machine_identity(Machine& machine) {
   if (const ProcessorTopology& topology = machine.options().processors; topology.most > 1)
     text += fmt::format("processors={} of {} ({} sockets, {} dies, {} cores, {} threads)\n", topology.count,
                         topology.most, topology.sockets, topology.dies, topology.cores, topology.threads);
-  for (unsigned unit = 0; unit < 4; unit++) {
+  for (unsigned unit = 0; unit < PcBoard::kIdePlaces; unit++) {
     const char* const kind = machine.board().cdrom(unit) != nullptr  ? "CD-ROM drive"
                              : machine.board().disk(unit) != nullptr ? "disk"
                                                                      : "none";
     text += fmt::format("ide{}-{}={}\n", unit / 2, unit % 2, kind);
+  }
+  // Machines without the controller know no such lines.
+  for (unsigned place = PcBoard::kIdePlaces; place < PcBoard::kDrivePlaces; place++) {
+    const bool cdrom = machine.board().cdrom(place) != nullptr, disk = machine.board().disk(place) != nullptr;
+    if (cdrom || disk) text += fmt::format("sata{}={}\n", place - PcBoard::kIdePlaces, cdrom ? "CD-ROM drive" : "disk");
   }
   text += "devices=";
   for (const auto& device : machine.board().devices()) text += fmt::format("{} ", device->name());

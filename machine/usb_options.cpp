@@ -115,11 +115,11 @@ Result<std::optional<UsbDeviceConfig>> usb_device_config(const Options& options,
   const auto drive = std::find_if(options.drives.begin(), options.drives.end(), [&](const DriveOption& each) {
     return each.interface == DriveOption::Interface::Usb && (each.id == config.drive || each.node == config.drive);
   });
-  const auto medium = drive == options.drives.end() ? media.end() : media.find(drive_name(*drive));
+  const auto medium = drive == options.drives.end() ? media.end() : media.find(drive_name(options, *drive));
   if (config.drive.empty() || medium == media.end())
     return Error{fmt::format("-device {}: drive={}: name the id of a -drive with if=none and a file", device.name,
                              config.drive)};
-  config.drive = drive_name(*drive);
+  config.drive = drive_name(options, *drive);
   config.image = DriveMedium::device(medium->second);
   return std::optional(std::move(config));
 }

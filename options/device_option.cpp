@@ -86,6 +86,7 @@ Result<> add_usb_device(Options& options, Text value) {
 Result<> resolve_devices(Options& options) {
   std::vector<DeviceOption> others;
   options.all_devices = options.devices;
+  if (auto resolved = resolve_drive_places(options); !resolved) return resolved;
   for (const DeviceOption& device : options.devices) {
     const bool wants_help = std::any_of(device.properties.begin(), device.properties.end(),
                                         [](const auto& property) { return asks_for_help(property.first); });

@@ -17,6 +17,8 @@ using Text = std::string_view;
 using Interface = DriveOption::Interface;
 using Media = DriveOption::Media;
 
+constexpr unsigned kIdePlaces = 4, kSataPorts = 6;
+
 unsigned place_count(Interface interface) {
   constexpr unsigned kVirtioDisks = 28;  // slots of the PCI bus, about
   constexpr unsigned kUsbDisks = 127;    // addresses
@@ -25,7 +27,9 @@ unsigned place_count(Interface interface) {
     case Interface::Flash: return 2;
     case Interface::Virtio: return kVirtioDisks;
     case Interface::Usb: return kUsbDisks;
-    default: return 4;
+    case Interface::Ide:  // of the larger board; resolve_drive_places() looks at which it is
+    case Interface::Ahci: return kSataPorts;
+    default: return kIdePlaces;
   }
 }
 
@@ -149,6 +153,7 @@ Result<> set_geometry(DriveOption& drive, const std::array<u32, 3>& chs, Text op
 // What -device says about a drive.
 struct DriveDevice {
   std::string drive, id;
+  std::string bus_name;  // "ide" of "ide.1"
   std::optional<u64> bus, unit;
   std::optional<unsigned> boot_index;
   std::string serial, model;
@@ -187,10 +192,11 @@ Result<> read_device_property(DriveDevice& result, const DeviceOption& device, T
   if (key == "bus") {
     // "ide.1", "floppy-bus.0": what comes after the last point counts.
     const auto number = parse_number(Text(word).substr(word.rfind('.') + 1));
-    const u64 most = device.name == "floppy" ? 0 : 1;
-    if (!number || number.value() > most || (most == 1 && !word.starts_with("ide.")))
-      return wrong(most == 1 ? "unknown bus; ide.0 and ide.1 exist" : "unknown bus; floppy-bus.0 exists");
+    const u64 most = device.name == "floppy" ? 0 : kSataPorts - 1;
+    if (!number || number.value() > most)
+      return wrong(most != 0 ? "unknown bus; 'info qtree' names them" : "unknown bus; floppy-bus.0 exists");
     result.bus = number.value();
+    result.bus_name = word.substr(0, word.rfind('.'));
   }
   constexpr Text kNumbers[] = {"unit", "bootindex", "cyls", "heads", "secs", "logical_block_size"};
   const auto* at = std::find(std::begin(kNumbers), std::end(kNumbers), key);
@@ -328,14 +334,65 @@ Result<> add_drive_option(Options& options, std::string_view value) {
   }
   const unsigned most = place_count(drive.interface);
   const u64 first = place.bus.value_or(0) * 2;
+  const bool by_bus = !place.index && (place.bus || place.unit);
   if (!place.index && place.unit) place.index = first + *place.unit;
   if (!place.index) place.index = free_drive_place(options, drive.interface, static_cast<unsigned>(first));
+  if (by_bus && drive.interface == Interface::Ide) {
+    // How many units a bus has depends on the board, which another option may choose later.
+    using BusPlace = DriveOption::BusPlace;
+    drive.bus_place = *place.index < most ? BusPlace{*place.index / 2, *place.index % 2}
+                                          : BusPlace{place.bus.value_or(0), place.unit.value_or(0)};
+    place.index = std::min<u64>(*place.index, most - 1);
+  }
   if (*place.index >= most)
     return Error{fmt::format("-drive: index {} is out of range; there are {} places of this kind", *place.index, most)};
   drive.index = static_cast<unsigned>(*place.index);
   options.drives.push_back(drive);
   return {};
 }
+
+Result<> resolve_drive_places(Options& options) {
+  const bool q35 = options.board == Options::Board::Q35;
+  for (DriveOption& drive : options.drives) {
+    if (drive.interface != Interface::Ide) continue;
+    // A channel has two units, a port of AHCI one.
+    const unsigned most = q35 ? kSataPorts : kIdePlaces;
+    if (drive.bus_place) {
+      const auto [bus, unit] = *drive.bus_place;
+      const u64 units = q35 ? 1 : 2;
+      if (unit >= units || bus >= most / units)
+        return Error{fmt::format("{}: bus={},unit={}: there are {} buses of {} of this kind", drive.option, bus, unit,
+                                 most / units, units == 1 ? "one unit" : "two units")};
+      drive.index = static_cast<unsigned>(bus * units + unit);
+    }
+    if (drive.index >= most)
+      return Error{fmt::format("{}: index {} is out of range; there are {} places of this kind", drive.option,
+                               drive.index, most)};
+  }
+  return {};
+}
+
+namespace {
+
+// Where -device ide-hd and ide-cd put a drive: the board's own IDE or SATA, or the ports of an ich9-ahci that has an
+// id.
+struct AtaBuses {
+  Interface interface = Interface::Ide;
+  unsigned places = kIdePlaces, units = 2;  // of a bus
+};
+Result<AtaBuses> ata_buses(const Options& options, const DeviceOption& device, const std::string& name) {
+  const bool card = std::any_of(options.all_devices.begin(), options.all_devices.end(), [&](const DeviceOption& d) {
+    return d.name == "ich9-ahci" && !name.empty() && d.property("id") == name;
+  });
+  if (card) return AtaBuses{Interface::Ahci, kSataPorts, 1};
+  const bool q35 = options.board == Options::Board::Q35;
+  if (!name.empty() && name != "ide")
+    return Error{fmt::format("-device {}: bus={}: unknown bus; {} exist", device.name, device.property("bus"),
+                             q35 ? "ide.0 to ide.5" : "ide.0 and ide.1")};
+  return q35 ? AtaBuses{Interface::Ide, kSataPorts, 1} : AtaBuses{};
+}
+
+}  // namespace
 
 Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   if (device.name == "usb-storage") return take_usb_drive(options, device);
@@ -353,13 +410,27 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   auto found = find_drive(options, device, wanted.drive);
   if (!found) return found.error();
   DriveOption& drive = *found.value();
-  const Interface interface = floppy ? Interface::Floppy : virtio ? Interface::Virtio : Interface::Ide;
-  const unsigned first = floppy ? 0 : static_cast<unsigned>(wanted.bus.value_or(0) * 2);
+  AtaBuses buses;
+  if (floppy || virtio) {
+    buses.interface = floppy ? Interface::Floppy : Interface::Virtio;
+    buses.places = place_count(buses.interface);
+  } else {
+    const auto found_buses = ata_buses(options, device, wanted.bus_name);
+    if (!found_buses) return found_buses.error();
+    buses = found_buses.value();
+    if (wanted.bus && *wanted.bus >= buses.places / buses.units)
+      return Error{fmt::format("-device {}: bus={}: unknown bus; the last one is {}.{}", device.name,
+                               device.property("bus"), wanted.bus_name, buses.places / buses.units - 1)};
+  }
+  const Interface interface = buses.interface;
+  const unsigned first = floppy ? 0 : static_cast<unsigned>(wanted.bus.value_or(0)) * buses.units;
   unsigned place =
       wanted.unit ? first + static_cast<unsigned>(*wanted.unit) : free_drive_place(options, interface, first);
-  if (place >= place_count(interface) || (wanted.bus && !floppy && place / 2 != *wanted.bus))
-    return Error{
-        fmt::format("-device {}: there is no free place left{}", device.name, virtio ? "" : "; a channel has two")};
+  if (place >= buses.places || (wanted.bus && !floppy && place / buses.units != *wanted.bus))
+    return Error{fmt::format("-device {}: there is no free place left{}", device.name,
+                             virtio             ? ""
+                             : buses.units == 1 ? "; a bus has one"
+                                                : "; a channel has two")};
   if (auto set = set_geometry(drive, wanted.geometry, "-device " + device.name); !set) return set.error();
   drive.interface = interface;
   drive.index = place;

@@ -18,6 +18,9 @@ Result<> set_drive_property(DriveOption& drive, const std::string& key, const st
 // Every property of -drive.
 std::vector<std::string> drive_property_names();
 
+// Once the board is known: which place the bus and unit of a -drive mean, and whether there are as many.
+Result<> resolve_drive_places(Options& options);
+
 // The next free place of a kind, from first on; the number of places when none is free.
 unsigned free_drive_place(const Options& options, DriveOption::Interface interface, unsigned first);
 

@@ -66,8 +66,6 @@ constexpr Row kRows[] = {
     {"mptsas", kNoScsi},
     {"pvscsi", kNoScsi},
     {"scsi-", kNoScsi},
-    {"ahci", kNoSata},
-    {"ich9-ahci", kNoSata},
     {"nvme", kNoSata},
     {"sdhci", "there is no SD card slot; use -hda FILE"},
     {"sd-card", "there is no SD card slot; use -hda FILE"},

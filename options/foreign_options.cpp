@@ -10,7 +10,6 @@ using enum ForeignOption::Answer;
 
 // Accept: what the option asks for is so anyway, or is about the host only and cannot be noticed by the guest.
 constexpr ForeignOption kForeign[] = {
-    {"no-hpet", false, Accept, ""},
     {"no-user-config", false, Accept, ""},
     {"nodefconfig", false, Accept, ""},
     {"win2k-hack", false, Accept, ""},

@@ -50,21 +50,32 @@ constexpr Text kAccelProperties[] = {"thread",         "tb-size",        "split-
                                      "kernel-irqchip", "kvm-shadow-mem", "dirty-ring-size", "notify-vmexit",
                                      "notify-window",  "igd-passthru"};
 
-// "pc-i440fx-7.2": QEMU's machines differ in what migrates between its versions, not in what a guest of ours sees.
-bool is_pc(Text type) {
-  if (type == "pc" || type == "none") return true;
-  constexpr Text kVersioned = "pc-i440fx-";
-  if (!type.starts_with(kVersioned)) return false;
-  type.remove_prefix(kVersioned.size());
-  const auto parts = split_words(type, '.');
+bool is_version(Text text) {
+  const auto parts = split_words(text, '.');
   return parts.size() >= 2 && parts.size() <= 3 &&
          std::all_of(parts.begin(), parts.end(), [](const std::string& part) { return parse_number(part).ok(); });
 }
 
+// "pc-i440fx-7.2": QEMU's machines differ in what migrates between its versions, not in what a guest of ours sees.
+std::optional<Options::Board> board_of(Text type) {
+  using Board = Options::Board;
+  struct Row {
+    Text name, versioned;
+    Board board;
+  };
+  constexpr Row kRows[] = {{"pc", "pc-i440fx-", Board::Pc}, {"none", "", Board::Pc}, {"q35", "pc-q35-", Board::Q35}};
+  for (const Row& row : kRows) {
+    if (type == row.name) return row.board;
+    if (!row.versioned.empty() && type.starts_with(row.versioned) && is_version(type.substr(row.versioned.size())))
+      return row.board;
+  }
+  return std::nullopt;
+}
+
 // Machines of QEMU's that relic86 does not have.
 bool is_other_machine(Text type) {
-  constexpr Text kNames[] = {"q35", "isapc", "microvm", "xenfv", "xenpv", "x-remote"};
-  return type.starts_with("pc-q35-") || type.starts_with("pc-0.") || type.starts_with("pc-1.") ||
+  constexpr Text kNames[] = {"isapc", "microvm", "xenfv", "xenpv", "x-remote"};
+  return type.starts_with("pc-0.") || type.starts_with("pc-1.") ||
          std::find(std::begin(kNames), std::end(kNames), type) != std::end(kNames);
 }
 
@@ -93,9 +104,8 @@ constexpr FixedProperty kFixed[] = {
     {"i8042", "on", "the keyboard controller is there in any case"},
     {"acpi", "on auto", "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
     {"smbus", "on", "the power management's bus is there in any case"},
-    {"hpet", "off", "there is no HPET"},
     {"vmport", "off auto", "there is no VMware port"},
-    {"sata", "off", "there is no SATA controller; disks are IDE"},
+    {"sata", "on", "a q35 has its SATA controller in any case, and -device ich9-ahci gives a pc one"},
     {"nvdimm", "off", "there is no NVDIMM"},
     {"hmat", "off", "there are no NUMA nodes"},
     {"igd-passthru", "off", "nothing of the host is passed through"},
@@ -120,7 +130,9 @@ void take_fixed(Options& options, const FixedProperty& property, Text word) {
 constexpr Text kMachineHelp =
     "Supported machines are:\n"
     "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
-    "pc-i440fx-N.M        the same, for QEMU's versions N.M\n";
+    "pc-i440fx-N.M        the same, for QEMU's versions N.M\n"
+    "q35                  Standard PC (Q35 + ICH9, 2009)\n"
+    "pc-q35-N.M           the same, for QEMU's versions N.M\n";
 
 // Processors take turns on one host thread, whichever way is asked for: it is what QEMU's users see with thread=single.
 Result<> set_threads(Options& options, Text accel, Text value) {
@@ -154,8 +166,8 @@ Result<> set_accel(Options& options, std::string_view value) {
 }
 
 std::vector<std::string> machine_property_names() {
-  std::vector<std::string> names{"type",           "accel",          "smm", "firmware", "fd-bootchk",
-                                 "pcspk-audiodev", "memory-backend", "usb", "pflash0",  "pflash1"};
+  std::vector<std::string> names{"type",           "accel",          "smm", "hpet",    "firmware", "fd-bootchk",
+                                 "pcspk-audiodev", "memory-backend", "usb", "pflash0", "pflash1"};
   for (const FixedProperty& property : kFixed) names.emplace_back(property.name);
   return names;
 }
@@ -190,6 +202,10 @@ Result<> set_machine(Options& options, std::string_view value) {
       const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
       if (!on) return Error{fmt::format("-machine smm={}: {}; auto, on and off exist", word, on.error().message)};
       options.smm = on.value();
+    } else if (key == "hpet") {
+      const auto on = parse_switch(word);
+      if (!on) return Error{fmt::format("-machine hpet={}: {}", word, on.message())};
+      options.hpet = on.value();
     } else if (key == "usb") {
       const auto on = parse_switch(word);
       if (!on) return Error{fmt::format("-machine usb={}: {}", word, on.message())};
@@ -208,9 +224,11 @@ Result<> set_machine(Options& options, std::string_view value) {
       take_fixed(options, *fixed, word);
     } else if (key == "type" || word.empty()) {
       const Text type = key == "type" ? Text(word) : Text(key);
-      if (!is_pc(type))
-        return Error{fmt::format("-machine {}: {}; pc (i440FX + PIIX3) exists", type,
+      const auto board = board_of(type);
+      if (!board)
+        return Error{fmt::format("-machine {}: {}; pc (i440FX + PIIX3) and q35 (Q35 + ICH9) exist", type,
                                  is_other_machine(type) ? "relic86 does not build this machine" : "unknown machine")};
+      options.board = *board;
     } else {
       const auto known = machine_property_names();
       const std::vector<Text> names(known.begin(), known.end());

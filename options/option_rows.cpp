@@ -76,8 +76,13 @@ constexpr OptionRow kRows[] = {
     {"m", "SIZE", "guest RAM, in MiB or with K, M, G (default 128M, at most 512G)", set_ram},
     {"cpu", "MODEL[,+F,-F]", "processor model; 'help' lists them", store<&Options::cpu_model>},
     {"accel", "jit|interp", "execution engine (tcg is the faster one of the two)", set_accel},
-    {"M", "pc", "machine type", set_machine},
-    {"machine", "pc[,accel=..]", "machine type and properties", set_machine},
+    {"M", "pc|q35", "machine type", set_machine},
+    {"machine", "pc|q35[,accel=..]", "machine type and properties", set_machine},
+    {"no-hpet", "", "as -machine hpet=off",
+     [](Options& options, Text) -> Result<> {
+       options.hpet = false;
+       return {};
+     }},
     {"smp", "N[,cores=..]", "number of processors (1, at most 32) and how they lie", set_smp},
     {"fda", "FILE", "floppy image in drive A", floppy<0>},
     {"fdb", "FILE", "floppy image in drive B", floppy<1>},

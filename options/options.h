@@ -24,14 +24,20 @@ namespace relic86 {
 // -drive, -hda.., -fda.., -cdrom: one attached medium.
 struct DriveOption {
   // None: if=none, waits for a -device that gives it a place. Usb: the same, and the machine has USB, so that a device
-  // may come later.
-  enum class Interface : u8 { Ide, Floppy, Virtio, Usb, Flash, None };
+  // may come later. Ahci: on the ich9-ahci of a machine whose own disks are IDE.
+  enum class Interface : u8 { Ide, Floppy, Virtio, Usb, Flash, Ahci, None };
   enum class Media : u8 { Disk, Cdrom };
   std::string option;  // as the user wrote it, for messages: "-hda"
   std::string file;    // empty: a drive without a medium
   Interface interface = Interface::Ide;
   Media media = Media::Disk;
-  unsigned index = 0;  // IDE 0-3: primary master, slave, secondary master, slave; floppy 0-1; virtio, USB: as they come
+  // IDE 0-3: primary master, slave, secondary master, slave; AHCI, and IDE of a q35: the port, 0-5; floppy 0-1; virtio,
+  // USB: as they come
+  unsigned index = 0;
+  struct BusPlace {
+    u64 bus = 0, unit = 0;
+  };
+  std::optional<BusPlace> bus_place;  // bus= and unit= where these say the index, which means different places by board
   bool snapshot = false;
   bool read_only = false;
   std::string format;                          // format=; empty: by the file's signature
@@ -118,7 +124,9 @@ struct Options {
   std::vector<std::string> warnings;  // about the command line; told when it is whole and right
   std::string print_and_exit;         // a text that was asked for instead of a machine: "-machine help"
   u64 ram_bytes = 128ull << 20;
-  std::string cpu_model;  // empty: the default; "MODEL,+feature,-feature"
+  enum class Board : u8 { Pc, Q35 } board = Board::Pc;
+  std::optional<bool> hpet;  // -machine hpet=; absent: as the board has it
+  std::string cpu_model;     // empty: the default; "MODEL,+feature,-feature"
   // Default is Fastest when nothing was said, which a later -accel may still change.
   enum class Accel : u8 { Default, Fastest, Interpreter, Jit } accel = Accel::Default;
   std::string refused_accel;  // what the last -accel says that named no engine of ours

@@ -42,6 +42,15 @@ struct IdeSlot {
   std::unique_ptr<BlockDevice> image;    // a disk always has one; a CD-ROM drive may be empty
   std::optional<DiskGeometry> geometry;  // a disk's, set by the user; else guessed
   std::string serial, model;             // a disk's; empty: the board's own
+  std::optional<unsigned> boot_index;    // of a drive on AHCI, whose place the board knows
+};
+
+// A SATA controller with the AHCI interface, whose ports take drives as IDE places do.
+struct AhciConfig {
+  static constexpr unsigned kPorts = 6;
+  std::string name = "ich9_ahci";  // unique in the machine
+  std::optional<unsigned> slot;    // of an i440FX's PCI bus; else the first free one
+  std::array<IdeSlot, kPorts> ports;
 };
 
 // Floppy drives A and B.
@@ -124,6 +133,9 @@ struct UsbDeviceConfig {
 std::string_view usb_device_name(UsbDeviceConfig::Kind kind);
 
 struct BoardConfig {
+  // I440fx: with PIIX3 and the PIIX4's power management. Q35: with ICH9.
+  enum class Chipset : u8 { I440fx, Q35 } chipset = Chipset::I440fx;
+  bool hpet = false;
   std::vector<u8> bios;              // 1 byte to 16 MiB; not used where there is flash memory
   std::array<FlashSlot, 2> flash{};  // the second only with the first
   bool acpi_tables = false;          // the firmware takes ACPI tables from the board
@@ -137,7 +149,9 @@ struct BoardConfig {
   std::optional<LocalApicConfig> local_apic;
   ProcessorTopology processors;  // several need local APICs
 
-  std::array<IdeSlot, 4> ide;
+  std::array<IdeSlot, 4> ide;      // of an i440FX
+  std::optional<AhciConfig> ahci;  // a Q35 has one in any case
+  bool ahci_card = false;          // the user has asked for one on an i440FX's bus
   std::array<FloppySlot, 2> floppies;
   FloppySpeed floppy_speed = FloppySpeed::Fast;
 
