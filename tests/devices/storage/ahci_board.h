@@ -95,7 +95,8 @@ struct AhciBoard : TestBoard {
     store_little_endian<u16>(fis, 12, static_cast<u16>(command.count));
     put_fis(number, slot, fis, command);
   }
-  void put_fis(u32 number, u32 slot, std::span<const u8> fis, const Command& command = {}) {
+  void put_fis(u32 number, u32 slot, std::span<const u8> fis) { put_fis(number, slot, fis, Command()); }
+  void put_fis(u32 number, u32 slot, std::span<const u8> fis, const Command& command) {
     const u64 where = table(number, slot);
     memory.write_block(PhysAddr(where), fis);
     memory.write_block(PhysAddr(where + 0x40), command.packet);
