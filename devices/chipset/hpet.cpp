@@ -87,8 +87,7 @@ void Hpet::state(StateArchive& archive) {
   control_ &= kEnable | kLegacyReplacement;
   interrupt_status_ &= kAllStatus;
   for (Comparator& each : comparators_)
-    each.control =
-        (each.control & kComparatorWritable & ~u64{kSetValue}) | kPossibleInputs | kPeriodicCapable | kSize64;
+    each.control = (each.control & kComparatorWritable) | kPossibleInputs | kPeriodicCapable | kSize64;
   drive_lines();  // the scheduler knows when the comparators are due
 }
 
