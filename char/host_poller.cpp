@@ -35,7 +35,7 @@ void HostPoller::watch_output(int fd, std::function<void()> on_writable, std::fu
 
 void HostPoller::unwatch_output(int fd) { writers_.erase(fd); }
 
-void HostPoller::poll(i64 timeout) {
+std::vector<pollfd> HostPoller::watched() const {
   std::vector<pollfd> fds{{wake_fd_, POLLIN, 0}};
   const auto add = [&fds](const Watches& watches, short events) {
     for (const auto& [fd, watch] : watches) {
@@ -44,6 +44,46 @@ void HostPoller::poll(i64 timeout) {
   };
   add(readers_, POLLIN);
   add(writers_, POLLOUT);
+  return fds;
+}
+
+void HostPoller::take_wake_up(const pollfd& wake) {
+  if (wake.revents == 0) return;
+  u64 count = 0;
+  [[maybe_unused]] const auto drained = read(wake.fd, &count, sizeof count);
+}
+
+HostPoller::Wait HostPoller::prepare(i64 timeout, Sources sources) const {
+  Wait wait{watched(), 0, timeout};
+  wait.own = wait.fds.size();
+  if (sources == Sources::Included) {
+    for (Source* source : sources_) source->prepare(wait.fds, wait.timeout);
+  }
+  return wait;
+}
+
+bool HostPoller::wait(Wait& wait) {
+  const timespec limit{wait.timeout / 1'000'000'000, wait.timeout % 1'000'000'000};
+  if (ppoll(wait.fds.data(), wait.fds.size(), wait.timeout < 0 ? nullptr : &limit, nullptr) <= 0) return false;
+  take_wake_up(wait.fds[0]);
+  return std::any_of(wait.fds.begin() + 1, wait.fds.begin() + static_cast<std::ptrdiff_t>(wait.own),
+                     [](const pollfd& each) { return each.revents != 0; });
+}
+
+void HostPoller::poll_sources() {
+  const std::vector<Source*> sources = sources_;
+  for (Source* source : sources) {
+    i64 timeout = 0;
+    std::vector<pollfd> fds;
+    source->prepare(fds, timeout);
+    const timespec at_once{};
+    const int count = ppoll(fds.data(), fds.size(), &at_once, nullptr);
+    source->dispatch(fds, count < 0);
+  }
+}
+
+void HostPoller::poll(i64 timeout) {
+  std::vector<pollfd> fds = watched();
   const std::size_t own = fds.size();
   std::vector<std::size_t> ends;  // of each source's descriptors
   for (Source* source : sources_) {
@@ -58,10 +98,7 @@ void HostPoller::poll(i64 timeout) {
       sources[i]->dispatch(std::span(fds).subspan(begin, ends[i] - begin), ready_count < 0);
   }
   if (ready_count <= 0) return;
-  if (fds[0].revents != 0) {
-    u64 count = 0;
-    [[maybe_unused]] const auto drained = read(wake_fd_, &count, sizeof count);
-  }
+  take_wake_up(fds[0]);
   for (const pollfd& ready : std::span(fds).first(own)) {
     if (ready.fd == wake_fd_ || ready.revents == 0) continue;
     const Watches& watches = ready.events == POLLIN ? readers_ : writers_;

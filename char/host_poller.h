@@ -45,6 +45,19 @@ class HostPoller {
   // Runs the callbacks of everything readable or writable; waits at most timeout nanoseconds for the first (0: not at
   // all, -1: for ever).
   void poll(i64 timeout);
+  // A wait in two steps, the second of which needs no lock of the caller: prepare() collects what poll() would wait for,
+  // wait() waits, runs nothing, and says whether poll() would find a watched descriptor. Wake-ups are taken. Sources end
+  // the wait only if they are included: nobody else may use them meanwhile.
+  enum class Sources : u8 { Included, LeftOut };
+  struct Wait {
+    std::vector<pollfd> fds;  // the wake-up, the watched descriptors, those of sources
+    std::size_t own = 0;      // without the sources'
+    i64 timeout = 0;
+  };
+  Wait prepare(i64 timeout, Sources sources) const;
+  static bool wait(Wait& wait);
+  // What poll(0) does with the sources alone.
+  void poll_sources();
   // In a process that has just been forked: the wake-up is its own from now on, not one with the process that it was.
   void forked();
   // Ends a wait; safe from any thread and from signal handlers.
@@ -56,6 +69,8 @@ class HostPoller {
     std::function<bool()> wants;
   };
   using Watches = std::map<int, Watch>;
+  std::vector<pollfd> watched() const;
+  static void take_wake_up(const pollfd& wake);
   Watches readers_, writers_;
   std::vector<Source*> sources_;
   int wake_fd_ = -1;

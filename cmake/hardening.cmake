@@ -20,7 +20,7 @@ foreach(word ${RELIC86_HARDENING})
   endif()
 endforeach()
 set(RELIC86_HARDENING_IN_USE ${RELIC86_HARDENING})
-if(RELIC86_SANITIZE OR RELIC86_FUZZ)
+if(RELIC86_SANITIZE OR RELIC86_SANITIZE_THREADS OR RELIC86_FUZZ)
   list(REMOVE_ITEM RELIC86_HARDENING_IN_USE stack fortify assertions)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Debug")
   list(REMOVE_ITEM RELIC86_HARDENING_IN_USE fortify)  # the library warns where nothing is optimized

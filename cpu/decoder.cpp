@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "cpu/cpu.h"
+#include "cpu/locked_access.h"
 
 namespace relic86 {
 
@@ -496,6 +497,7 @@ bool Decoder::decode(std::span<const u8> window, CodeSize size, Insn& insn) cons
   }
   insn.row = front.row;
   insn.handler = handlers_of(front.row).of(insn);
+  if (atomic_locks_ && locks_memory(insn)) insn.handler = carry_out_locked;
   return true;
 }
 

@@ -31,12 +31,16 @@ class Decoder {
   // that the processor does not have get a handler that raises #UD, too long ones #GP(0); their row is kNoRow. false:
   // the instruction goes on behind the window, which is shorter than 15 bytes.
   bool decode(std::span<const u8> window, CodeSize size, Insn& insn) const;
+  // From now on locked instructions, XCHG with memory among them, get a handler that other threads cannot come between
+  // (cpu/locked_access.h).
+  void make_locks_atomic() { atomic_locks_ = true; }
 
  private:
   struct Engine;  // keeps Zydis out of this header
   FeatureSet features_;
   Reading reading_;
   NarrowBranches narrow_;
+  bool atomic_locks_ = false;
   std::unique_ptr<Engine> engine_;
 };
 

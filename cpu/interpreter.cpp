@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
 
 #include "base/log.h"
@@ -11,6 +13,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/interrupt_delivery.h"
+#include "cpu/processor_thread.h"
 #include "cpu/system_instructions.h"
 #include "cpu/system_management.h"
 #include "cpu/trace.h"
@@ -30,7 +33,7 @@ bool suppresses_single_step(const Insn& insn, Flow flow) {
 
 }  // namespace
 
-Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
+Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus, ProcessorThread* thread)
     : cpu_(cpu),
       state_(cpu.state()),
       bus_(bus),
@@ -38,8 +41,10 @@ Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus)
       decoder_(cpu.model().instructions, Decoder::Reading::CommonHere,
                cpu.vendor().narrows_near_branches ? NarrowBranches::With66 : NarrowBranches::Never),
       blocks_(bus.store()),
-      memo_(decoder_) {
+      memo_(decoder_),
+      thread_(thread) {
   store_.add_code_watch(*this);
+  if (thread_ != nullptr) decoder_.make_locks_atomic();
   patch_in_place(true);
 }
 
@@ -56,9 +61,30 @@ void Interpreter::flush_code() {
   if (breakpoints_.empty()) cuts_ = wanted_cuts();
   blocks_.clear();
   forget_fetch_page();
+  foreign_writes_.clear();
+  doubtful_.clear();
+}
+
+// Another thread's write: this engine's may be in the middle of a block.
+void Interpreter::take_foreign_writes() {
+  for (const ForeignWrite& write : std::exchange(foreign_writes_, {}))
+    blocks_.invalidate(write.first, write.length, std::nullopt);
+  std::erase_if(doubtful_, [this](const Doubtful& each) {
+    if (!thread_->have_passed(each.passages)) return false;
+    if (std::memcmp(store_.host(each.first), each.bytes.data(), each.bytes.size()) != 0)
+      blocks_.invalidate(each.first, each.bytes.size(), std::nullopt);
+    return true;
+  });
+}
+
+// Who stores directly may do so for as long as it has not come out of translated code, whatever its TLB says by now.
+void Interpreter::doubt(BackingOffset first, std::span<const u8> bytes) {
+  auto passages = thread_->others_outside();
+  if (!passages.empty()) doubtful_.push_back({first, {bytes.begin(), bytes.end()}, std::move(passages)});
 }
 
 void Interpreter::code_written(BackingOffset first, u64 length) {
+  if (thread_ != nullptr && !thread_->here()) return foreign_writes_.push_back({first, length});
   const LinAddr linear(linear_rip());
   const u64 code = cpu_.mmu().tlb().code_entry(linear, cpu_.privilege());
   std::optional<BackingOffset> writer;
@@ -123,6 +149,7 @@ bool Interpreter::meets_breakpoint() {
 
 ExitReason Interpreter::single_step() {
   begin(1);
+  notice_foreign_writes();
   blocks_.collect();
   if (const auto reason = boundary()) return *reason;
   step();
@@ -143,6 +170,7 @@ template <bool traced>
 ExitReason Interpreter::run_blocks(u64 budget) {
   begin(budget);
   for (;;) {
+    notice_foreign_writes();
     blocks_.collect();
     if (const auto reason = boundary()) return *reason;
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
@@ -349,9 +377,10 @@ CodeBlock* Interpreter::block_at_rip() {
   return block;
 }
 
-// Whoever wants to see blocks, or to stop within them, needs them.
+// Whoever wants to see blocks, or to stop within them, needs them; so do threads, which are told of writes to them.
 bool Interpreter::may_run_unkept() const {
-  return cuts_.none() && !tracing_execution() && !log::enabled(log::Channel::Disassembly) && !decode_listener_;
+  return thread_ == nullptr && cuts_.none() && !tracing_execution() && !log::enabled(log::Channel::Disassembly) &&
+         !decode_listener_;
 }
 
 // Up to a branch, a stop, the end of the budget or of the page. Nothing is kept of the code but what its bytes mean,
@@ -399,8 +428,14 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   auto block = std::make_unique<CodeBlock>();
   block->key = CodeBlocks::key_of(first, size);
   block->first = first;
-  const u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
-  const u8* const bytes = store_.host(first);
+  u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
+  const u8* bytes = store_.host(first);
+  std::array<u8, CodeBlocks::kMaxInstructions * kMaxInstructionLength> copy;
+  if (thread_ != nullptr) {  // what is decoded is what doubt() compares
+    room = std::min<u32>(room, copy.size());
+    std::memcpy(copy.data(), bytes, room);
+    bytes = copy.data();
+  }
   block->guarded = cuts_[first.raw & (kPageSize - 1)];
   decoding_.clear();
   while (block->bytes < room && decoding_.size() < CodeBlocks::kMaxInstructions) {
@@ -417,6 +452,7 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   block->insns.assign(decoding_.begin(), decoding_.end());
   if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {bytes, block->bytes});
   tell_decoded(block->bytes);
+  if (thread_ != nullptr) doubt(first, {bytes, block->bytes});
   return blocks_.insert(std::move(block));
 }
 
@@ -456,6 +492,11 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, CodeSize size) {
   tell_decoded(insn.length);
   block->straddles = insn.length > room;
   block->second_page = second.code.backing;
+  if (thread_ != nullptr) {
+    const u32 in_first = std::min<u32>(room, insn.length);
+    doubt(first, {window, in_first});
+    if (block->straddles) doubt(second.code.backing, {window + in_first, insn.length - in_first});
+  }
   return blocks_.insert(std::move(block));
 }
 

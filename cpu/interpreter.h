@@ -13,6 +13,7 @@
 #include <bitset>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "cpu/code_blocks.h"
@@ -25,10 +26,13 @@
 
 namespace relic86 {
 
+class ProcessorThread;  // cpu/processor_thread.h
+
 class Interpreter final : public Executor, public CodeWatch {
  public:
   // Decodes what cpu.model() has. Registers itself as a code watch of the backing store. Both must outlive it.
-  Interpreter(Cpu& cpu, PhysicalBus& bus);
+  // thread: of the processor, if each has a host thread of its own.
+  Interpreter(Cpu& cpu, PhysicalBus& bus, ProcessorThread* thread = nullptr);
   ~Interpreter();
 
   ExitReason run(u64 budget) override;
@@ -36,6 +40,12 @@ class Interpreter final : public Executor, public CodeWatch {
   std::string describe() const override;
   CodeListing listing(BackingOffset, CodeSize, u64) override { return {}; }
   void code_written(BackingOffset first, u64 length) override;
+  // With threads: what others have written over code of this engine is taken notice of. Between two instructions, or
+  // while an instruction that ends in a look at the dead is carried out.
+  void notice_foreign_writes() {
+    if (!foreign_writes_.empty() || !doubtful_.empty()) [[unlikely]]
+      take_foreign_writes();
+  }
   u64 code_held(BackingOffset page, u64 granules) const override { return blocks_.held(page, granules); }
 
   void set_breakpoints(const std::vector<LinAddr>& addresses) override;
@@ -111,6 +121,8 @@ class Interpreter final : public Executor, public CodeWatch {
   CodeBlock* decode_straddling(BackingOffset first, CodeSize size);
   bool second_page_matches(CodeBlock& block);
   bool may_run_unkept() const;
+  void take_foreign_writes();
+  void doubt(BackingOffset first, std::span<const u8> bytes);
   // One instruction outside any block: unbacked code, or one that the segment limit cuts.
   bool fetch_uncached(Insn& insn);
 
@@ -146,6 +158,19 @@ class Interpreter final : public Executor, public CodeWatch {
   DecodeListener decode_listener_;
   std::bitset<kPageSize> cuts_;  // offsets in a page at which blocks end
   u64 decoded_ = 0;
+  ProcessorThread* const thread_;  // null: all processors share one
+  struct ForeignWrite {
+    BackingOffset first{};
+    u64 length = 0;
+  };
+  std::vector<ForeignWrite> foreign_writes_;
+  // Bytes that were decoded while another thread may have been storing to them without a look at the code watch.
+  struct Doubtful {
+    BackingOffset first{};
+    std::vector<u8> bytes;
+    std::vector<u64> passages;  // ProcessorThread::Passages
+  };
+  std::vector<Doubtful> doubtful_;
   u64 last_delivery_ = ~u64{0};  // instruction count at the last fault
   unsigned deliveries_ = 0;      // since an instruction completed, that one not counted
 };

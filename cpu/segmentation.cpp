@@ -1,6 +1,7 @@
 #include "cpu/segmentation.h"
 
 #include "cpu/access.h"
+#include "cpu/locked_access.h"
 #include "cpu/long_mode.h"
 
 namespace relic86 {
@@ -72,7 +73,7 @@ bool set_accessed(Cpu& cpu, Selector selector, Descriptor& descriptor) {
   LinAddr address{};
   if (!locate_descriptor(cpu.state(), selector, address)) return true;
   descriptor.high |= 0x100;
-  return cpu.write_system(address + 5, static_cast<u8>(descriptor.high >> 8));
+  return change_bits(cpu, address + 5, 0, 1);
 }
 
 void set_segment(Cpu& cpu, SegmentName name, Selector selector, const Descriptor& descriptor) {

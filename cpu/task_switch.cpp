@@ -1,6 +1,7 @@
 // Hardware task switches (SDM 3A chapter 7).
 #include "base/log.h"
 #include "cpu/access.h"
+#include "cpu/locked_access.h"
 #include "cpu/transfer.h"
 
 namespace relic86 {
@@ -83,9 +84,8 @@ bool load_image(Cpu& cpu, u32 base, bool wide, TaskImage& image) {
 
 bool set_busy(Cpu& cpu, Selector selector, bool busy) {
   const LinAddr at(static_cast<u32>(cpu.state().gdtr.base + selector.table_offset() + 5));
-  u8 byte = 0;
-  if (!cpu.read_system(at, byte)) return false;
-  return cpu.write_system(at, static_cast<u8>(busy ? byte | 2 : byte & ~2));
+  constexpr u8 kBusy = 2;
+  return busy ? change_bits(cpu, at, 0, kBusy) : change_bits(cpu, at, kBusy, 0);
 }
 
 // --- After the commit point: faults belong to the new task (SDM 3A 7.3) ---

@@ -10,6 +10,7 @@
 #include "cpu/access.h"
 #include "cpu/canonical.h"
 #include "cpu/instruction_table.h"
+#include "cpu/processor_thread.h"
 #include "cpu/segmentation.h"
 #include "cpu/system_instructions.h"
 #include "cpu/trace.h"
@@ -23,19 +24,18 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       store_(bus.store()),
       area_(engine_area(cpu.state())),
       options_(options),
-      interpreter_(cpu, bus),
+      interpreter_(cpu, bus, options.thread),
+      thread_(options.thread),
       cache_(options.code_limit, options.one_mapping),
       lookups_(reinterpret_cast<VcpuMemory&>(state_)) {
   lookups_.clear();
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());
-  thunks_ =
-      x64::make_thunks(cache_, {this, &load_helper, &store_helper, &probe_helper, &touch_helper, &cold_helper,
-                                &depart_helper, &transfer_helper, &flatten_helper, &time_helper, &identify_helper,
-                                &port_helper, &ported_helper, &no_frame_, descriptors_.data(), cpu.host_units().avx,
-                                options_.clock ? cpu.clock().line() : nullptr, options_.fill});
+  if (thread_ != nullptr) leave_out_what_threads_disturb();
+  thunks_ = x64::make_thunks(cache_, helpers());
   if (!options_.ports) thunks_.port = thunks_.cold;
+  if (thread_ != nullptr) thunks_.time = thunks_.identify = thunks_.cold;
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   interpreter_.patch_in_place(options_.patches);
@@ -57,6 +57,7 @@ ExitReason Translator::run(u64 budget) {
   spent_ = 0;
   const HostTraps::Running running(traps_);
   for (;;) {
+    interpreter_.notice_foreign_writes();
     collect();
     if (const auto reason = interpreter_.boundary()) return *reason;
     if (state_.remaining <= 0) return ExitReason::BudgetSpent;
@@ -183,6 +184,7 @@ Flow Translator::run_one(CodeBlock& block) {
   const Flow flow = interpreter_.run_block(block.insns.data());
   statistics_.interpreted_instructions += cpu_.instruction_count() - before;
   spend(kInterpretedBlock);
+  if (thread_ != nullptr) thread_->give_way();
   return flow;
 }
 
@@ -193,7 +195,12 @@ Flow Translator::enter(const u8* entry) {
   settle_page();
   area_.home_step = area_.home_partial = 0;
   outcome_set_ = false;
+  if (thread_ != nullptr) thread_->enter_guest();
   thunks_.enter(entry, &state_);
+  if (thread_ != nullptr) {
+    thread_->leave_guest();
+    interpreter_.notice_foreign_writes();
+  }
   return leave(*reinterpret_cast<ExitPoint*>(area_.exit_point));
 }
 

@@ -36,6 +36,7 @@ inline constexpr bool kVerifies = false;
 #endif
 
 struct TranslatorOptions {
+  ProcessorThread* thread = nullptr;    // of the processor, if each has a host thread of its own
   i64 (*host_nanoseconds)() = nullptr;  // times translation for --jit-stats; null: not timed
   u32 threshold = 24;                   // entries after which a block is translated
   u64 code_limit = u64{24} << 20;       // bytes of host code, with records of twice that; above, all is forgotten
@@ -134,6 +135,12 @@ class Translator final : public Executor {
     area_.page_eip = i64{state_.eip()} - static_cast<i64>((code.base + state_.rip) & (kPageSize - 1));
     area_.page_end = i64{last} + 1 - area_.page_eip;
   }
+  // With threads (cpu/processor_thread.h): a helper that translated code calls without the machine's lock.
+  template <x64::Helper kHelper>
+  static u64 with_lock(void* context, void* exit_point);
+  bool is_asked() const;
+  x64::Helpers helpers();
+  void leave_out_what_threads_disturb();
   // Something is to be looked at before the next block.
   bool due() {
     return state_.pending != 0 || state_.halted || state_.shutdown || state_.remaining <= 0 || !dead_.empty() ||
@@ -249,6 +256,7 @@ class Translator final : public Executor {
   EngineArea& area_;
   TranslatorOptions options_;
   Interpreter interpreter_;
+  ProcessorThread* const thread_;  // null: nobody else runs meanwhile
   CodeCache cache_;
   CodeScratch scratch_;
   DescriptorCache descriptors_;

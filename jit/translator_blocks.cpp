@@ -11,6 +11,8 @@
 #include "cpu/cpuid.h"
 #include "cpu/instruction_table.h"
 #include "cpu/integer_instructions.h"
+#include "cpu/locked_access.h"
+#include "cpu/simd_instructions.h"
 #include "jit/analyse/page_plan.h"
 #include "jit/ir/verifier.h"
 #include "jit/listing.h"
@@ -30,6 +32,9 @@ constexpr std::size_t kUsualNodes = 6;  // of an instruction
 u64 lookup_key(const Translation& translation) {
   return translation.code_address + kTlbFast + LookupTable::tag_of(translation.mode);
 }
+
+// What other threads can tell from plain accesses of memory.
+bool orders_memory(const Insn& insn) { return insn.handler == carry_out_locked || insn.handler == simd_fence; }
 
 }  // namespace
 
@@ -178,10 +183,10 @@ void Translator::record_instruction(BlockIr& ir, const Insn& insn, u32 offset, b
   made.insn = &insn;
   made.offset = offset;
   made.end = offset + insn.length;
-  made.cold = cold || (!options_.strings && of_strings(insn)) || (!options_.segments && changes_segments(insn)) ||
-              (!options_.system && concerns_system(insn)) || (!options_.compound && is_compound(insn)) ||
-              (!bits && manipulates_bits(insn)) || (!exchange16 && is_compare_exchange16(insn)) ||
-              (cpu_.entry_watch() != nullptr && is_watched_entry(insn));
+  made.cold = cold || (thread_ != nullptr && orders_memory(insn)) || (!options_.strings && of_strings(insn)) ||
+              (!options_.segments && changes_segments(insn)) || (!options_.system && concerns_system(insn)) ||
+              (!options_.compound && is_compound(insn)) || (!bits && manipulates_bits(insn)) ||
+              (!exchange16 && is_compare_exchange16(insn)) || (cpu_.entry_watch() != nullptr && is_watched_entry(insn));
   record(made, mode, cpu_.vendor(), cpu_.host_units());
 }
 

@@ -1,13 +1,16 @@
 // What translated code calls. The guest's registers are in CpuState; CpuState::remaining holds what is left behind the
 // running block, so that exit->undone must be added for the exact count.
+#include <atomic>
 #include <cstring>
 #include <span>
 
+#include "base/whole_copy.h"
 #include "cpu/access.h"
 #include "cpu/canonical.h"
 #include "cpu/debug_registers.h"
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
+#include "cpu/processor_thread.h"
 #include "cpu/system_instructions.h"
 #include "jit/record/system_forms.h"
 #include "jit/translator.h"
@@ -200,7 +203,7 @@ u64 Translator::load_helper(void* context, void* exit_point) {
   self.area_.value = 0;
   if (const u8* const from = self.cpu_.mmu().readable_run(LinAddr(linear), self.cpu_.privilege());
       from != nullptr && (linear & (kPageSize - 1)) + exit.size <= kPageSize) {
-    std::memcpy(&self.area_.value, from, exit.size);
+    copy_whole(&self.area_.value, from, exit.size);
     return 0;
   }
   (void)self.cpu_.mmu().read_bytes(LinAddr(linear), &self.area_.value, exit.size, self.cpu_.privilege());
@@ -340,6 +343,7 @@ u64 Translator::cold_helper(void* context, void* exit_point) {
   const u64 flushes = self.cpu_.mmu().tlb().flushes();
   self.cpu_.mmu().tlb().forget_replaced();
   self.code_died_ = false;
+  self.interpreter_.notice_foreign_writes();  // the instruction may be one that serializes (SDM 3A 8.3)
   const Insn& insn = *exit.insn;
   const u8 length = insn.length;
   Flow flow = insn.handler(self.cpu_, insn);
@@ -416,6 +420,7 @@ u64 Translator::ported_helper(void* context, void* exit_point) {
 }
 
 u64 Translator::depart_helper(void* context, void* exit_point) {
+  translator(context).interpreter_.notice_foreign_writes();
   return translator(context).depart(*static_cast<ExitPoint*>(exit_point));
 }
 
@@ -427,6 +432,82 @@ u64 Translator::flatten_helper(void* context, void* exit_point) {
   self.settle_flags(exit);
   self.area_.value = u64{self.state_.flags.eflags()} | kFixed1 | kIF;
   return 0;
+}
+
+// --- Helpers of a processor with a host thread of its own ---
+
+template <x64::Helper kHelper>
+u64 Translator::with_lock(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  ProcessorThread& thread = *self.thread_;
+  thread.leave_guest();
+  // What has been asked of the processor meanwhile is looked at after this block.
+  if (self.cpu_.work_pending()) self.cpu_.shorten_slice(0);
+  const u64 answer = kHelper(context, exit_point);
+  thread.enter_guest();
+  return answer;
+}
+
+// Cpu::work_pending() without the lock.
+bool Translator::is_asked() const {
+  const u32 pending = std::atomic_ref(state_.pending).load(std::memory_order_relaxed);
+  return pending != 0 && (pending != kPendingIntr || (state_.system_flags & kIF) != 0);
+}
+
+x64::Helpers Translator::helpers() {
+  ClockLine* const line = options_.clock ? cpu_.clock().line() : nullptr;
+  if (thread_ == nullptr) {
+    return {this,
+            &load_helper,
+            &store_helper,
+            &probe_helper,
+            &touch_helper,
+            &cold_helper,
+            &depart_helper,
+            &transfer_helper,
+            &flatten_helper,
+            &time_helper,
+            &identify_helper,
+            &port_helper,
+            &ported_helper,
+            &no_frame_,
+            descriptors_.data(),
+            cpu_.host_units().avx,
+            line,
+            options_.fill};
+  }
+  // PAUSE takes nothing of the machine, unless something has been asked of the processor that it can act on.
+  const x64::Helper cold = [](void* context, void* exit_point) {
+    Translator& self = translator(context);
+    if (static_cast<const ExitPoint*>(exit_point)->insn->handler != &pause || self.is_asked())
+      return with_lock<&cold_helper>(context, exit_point);
+    self.thread_->spin();
+    return u64{0};
+  };
+  return {this,
+          &with_lock<&load_helper>,
+          &with_lock<&store_helper>,
+          &with_lock<&probe_helper>,
+          &with_lock<&touch_helper>,
+          cold,
+          &with_lock<&depart_helper>,
+          &with_lock<&transfer_helper>,
+          &with_lock<&flatten_helper>,
+          &with_lock<&time_helper>,
+          &with_lock<&identify_helper>,
+          &with_lock<&port_helper>,
+          &with_lock<&ported_helper>,
+          &no_frame_,
+          descriptors_.data(),
+          cpu_.host_units().avx,
+          line,
+          options_.fill};
+}
+
+// What translated code does with tables that other threads change: TLB entries are made, the guest's clock is read, and
+// devices are called, by C++ under the lock alone.
+void Translator::leave_out_what_threads_disturb() {
+  options_.fill = options_.quick = options_.clock = options_.ports = options_.strings = options_.regions = false;
 }
 
 }  // namespace relic86::jit

@@ -79,7 +79,10 @@ u64 Translator::transfer_helper(void* context, void* exit_point) {
   ++self.statistics_.transfers;
   // The count holds as it is: the instruction is the block's last.
   self.state_.rip = self.rip_of(exit.eip);
-  if (self.transfer(exit)) return self.enter_next(exit);
+  if (self.transfer(exit)) {
+    self.interpreter_.notice_foreign_writes();
+    return self.enter_next(exit);
+  }
   const u64 entry = cold_helper(context, exit_point);
   RELIC86_ASSERT(entry != 0);
   return entry;

@@ -93,13 +93,15 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
 }  // namespace
 #endif
 
-Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus) {
+Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus,
+                                              ProcessorThread* thread) {
   using Accel = Options::Accel;
 #ifdef RELIC86_JIT
   if (options.accel != Accel::Interpreter) {
     auto parsed = translator_options(options.jit_opt);
     if (!parsed) return parsed.error();
     jit::TranslatorOptions jit_options = parsed.value();
+    jit_options.thread = thread;
     jit_options.host_nanoseconds = host_monotonic_ns;
     // perf looks into its map for code in anonymous memory only.
     if (jit_options.perf_map) jit_options.one_mapping = true;
@@ -112,7 +114,7 @@ Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, 
 #else
   if (options.accel == Accel::Jit) return Error{"-accel jit: this build has no translator; use -accel interp"};
 #endif
-  return std::unique_ptr<Executor>(std::make_unique<Interpreter>(cpu, bus));
+  return std::unique_ptr<Executor>(std::make_unique<Interpreter>(cpu, bus, thread));
 }
 
 }  // namespace relic86

@@ -10,7 +10,11 @@
 
 namespace relic86 {
 
-// The engine that -accel asks for; by default the best that this build has.
-Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus);
+class ProcessorThread;
+
+// The engine that -accel asks for; by default the best that this build has. thread: of the processor, if each has a host
+// thread of its own.
+Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus,
+                                              ProcessorThread* thread);
 
 }  // namespace relic86

@@ -1,5 +1,8 @@
 #include "machine/host_time.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <ctime>
 #include <memory>
@@ -41,12 +44,22 @@ i64 host_unix_microseconds() {
   return now.tv_sec * i64{1'000'000} + now.tv_nsec / 1'000;
 }
 
-i64 host_thread_wait_ns() {
+pid_t host_thread() { return gettid(); }
+
+i64 host_thread_wait_ns(pid_t thread) {
   const auto close = [](std::FILE* file) { std::fclose(file); };
-  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen("/proc/thread-self/schedstat", "re"));
+  const std::unique_ptr<std::FILE, decltype(close)> file(
+      std::fopen(fmt::format("/proc/self/task/{}/schedstat", thread).c_str(), "re"), close);
   long long ran = 0, waited = 0;  // Documentation/scheduler/sched-stats.rst: time run, time waited, slices
   if (file == nullptr || std::fscanf(file.get(), "%lld %lld", &ran, &waited) != 2) return 0;
   return waited;
+}
+
+i64 host_thread_work_ns(pthread_t thread) {
+  clockid_t clock{};
+  timespec time{};
+  if (pthread_getcpuclockid(thread, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return i64{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 i64 host_utc_offset_seconds(i64 unix_seconds) {

@@ -21,8 +21,10 @@
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/incoming_migration.h"
+#include "machine/machine_tasks.h"
 #include "machine/migration.h"
 #include "machine/network_options.h"
+#include "machine/processor_threads.h"
 #include "machine/recorded_sink.h"
 #include "machine/saved_machine.h"
 #include "machine/sound_options.h"
@@ -37,12 +39,6 @@ constexpr GuestTime kFrameInterval = 16'666'667;       // guest ns between pictu
 constexpr GuestTime kPromptCheckInterval = 1'000'000;  // serial expectations: soon after the text
 constexpr i64 kLongestSleep = 100'000'000;             // host ns; time limits and windows are served in between
 }  // namespace
-
-struct Machine::Tasks {
-  std::mutex mutex;
-  std::vector<std::function<void()>> list;
-  std::atomic<bool> waiting = false;
-};
 
 Machine::Machine(const Options& options, HostPoller& poller)
     : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
@@ -162,6 +158,7 @@ void Machine::note_nodes() {
 End Machine::run() {
   if (!options_.start_paused && hold_ != Hold::Incoming) resume();
   while (end_ == End::None) turn(~u64{0});
+  threads_.reset();
   close_inputs();
   clock_->stop();
   debugger_->ended(exit_code());
@@ -188,10 +185,12 @@ End Machine::run_to(u64 limit, GuestTime longest_halt) {
 End Machine::run_until(const std::function<bool()>& done) {
   if (!options_.start_paused) resume();
   while (end_ == End::None && !done()) turn(~u64{0});
+  threads_.reset();
   return end_;
 }
 
 void Machine::turn(u64 limit) {
+  if (has_threads(options_)) return turn_of_threads();
   if (travel_->asked() && paused_) return travel_->carry_out();
   pass_stride();
   const bool was_paused = paused_;
@@ -228,6 +227,7 @@ void Machine::follow_clock() {
 }
 
 void Machine::take_sample() {
+  stop_threads();
   const auto intervals = static_cast<u64>((clock_->now() - next_sample_) / sample_interval_) + 1;
   next_sample_ += static_cast<GuestTime>(intervals) * sample_interval_;
   sampler_(intervals);
@@ -333,6 +333,7 @@ void Machine::idle() {
 
 void Machine::carry_out_requests() {
   if (end_ != End::None) return;
+  if (power_off_requested_ || reset_requested_ || wake_requested_) stop_threads();
   if (power_off_requested_) {
     power_off_requested_ = false;
     if (!options_.no_shutdown) return finish(End::PowerOff);
@@ -349,6 +350,7 @@ void Machine::carry_out_requests() {
   }
   if (wake_requested_ && board_->suspended()) reset(ResetKind::Resume);
   wake_requested_ = false;
+  if (threads_) return;  // they see to the rest
   processors_->carry_out_inits();
   if (!paused_) running().state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done
 }
@@ -359,22 +361,14 @@ void Machine::serve_host() {
   const bool due = now - last_served_ >= kServeInterval;
   if (due) {
     last_served_ = now;
-    poller_.poll(0);
+    serve_descriptors();
   }
-  if (due || tasks_->waiting.load(std::memory_order_relaxed)) {
-    std::vector<std::function<void()>> tasks;
-    {
-      std::lock_guard lock(tasks_->mutex);
-      tasks.swap(tasks_->list);
-      tasks_->waiting.store(false, std::memory_order_relaxed);
-    }
-    for (const auto& task : tasks) task();
-  }
+  if (due || tasks_->waiting.load(std::memory_order_relaxed)) carry_out_tasks();
   if (due) {
     if (!clock_->deterministic() || paused_) serve_input();
     // A busy host's other work does not count: what ends a run is the guest's time, not the neighbours'.
     if (host_deadline_ != 0 && (!clock_->deterministic() || paused_) && now >= host_deadline_ &&
-        now >= host_deadline_ + host_thread_wait_ns()) {
+        now >= host_deadline_ + std::max(host_thread_wait_ns(), threads_ ? threads_->longest_host_wait() : 0)) {
       finish(End::TimeUp);
     }
   }
@@ -384,6 +378,7 @@ void Machine::serve_host() {
   const GuestTime guest_now = clock_->now();
   if ((frame_callback_ || video_) && guest_now >= next_frame_) {
     next_frame_ = guest_now + kFrameInterval;
+    stop_threads();  // no store to the screen is on its way when its pages are watched anew
     if (frame_callback_) frame_callback_();
     if (video_) record_picture(guest_now);
   }
@@ -394,6 +389,28 @@ void Machine::serve_host() {
       guest_now >= static_cast<GuestTime>(options_.timeout_seconds * 1e9)) {
     finish(End::TimeUp);
   }
+}
+
+void Machine::serve_descriptors() {
+  if (threads_ && !threads_->stopped()) {
+    HostPoller::Wait at_once = poller_.prepare(0, HostPoller::Sources::LeftOut);
+    if (!HostPoller::wait(at_once)) return poller_.poll_sources();
+    stop_threads();
+  }
+  poller_.poll(0);
+}
+
+void Machine::carry_out_tasks() {
+  std::vector<std::function<void()>> deliveries, tasks;
+  {
+    std::lock_guard lock(tasks_->mutex);
+    deliveries.swap(tasks_->deliveries);
+    tasks.swap(tasks_->list);
+    tasks_->waiting.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& delivery : deliveries) delivery();
+  if (!tasks.empty()) stop_threads();
+  for (const auto& task : tasks) task();
 }
 
 void Machine::serve_input() {
@@ -422,7 +439,7 @@ void Machine::pause() {
   drain_disks();
   paused_ = true;
   clock_->stop();
-  running().request(kPendingStop);
+  processors_->running().request(kPendingStop);
   debugger_->paused();
   announce(MachineEvent::Stop);
 }
@@ -467,6 +484,9 @@ void Machine::reset(ResetKind kind) {
 }
 
 Result<> Machine::forked() {
+  if (has_threads(options_))
+    return Error{
+        "-accel thread=multi: a process that is forked has the threads of its processors no more; say thread=single"};
   poller_.forked();
   for (const auto& [drive, medium] : media_) {
     if (auto own = medium->forked(); !own) return Error{fmt::format("{}: {}", drive, own.message())};
@@ -489,11 +509,7 @@ std::string Machine::status() const {
 }
 
 void Machine::post(std::function<void()> task) {
-  {
-    std::lock_guard lock(tasks_->mutex);
-    tasks_->list.push_back(std::move(task));
-    tasks_->waiting.store(true, std::memory_order_relaxed);
-  }
+  tasks_->add(tasks_->list, std::move(task));
   poller_.wake();
 }
 
@@ -509,16 +525,16 @@ void Machine::finish(End end) {
     end_ = end;
     announce(MachineEvent::Shutdown);
   }
-  if (processors_) running().request(kPendingStop);
+  if (processors_) processors_->running().request(kPendingStop);
 }
 
 void Machine::request_reset() {
   reset_requested_ = true;
-  running().request(kPendingStop);
+  processors_->running().request(kPendingStop);
 }
 void Machine::request_power_off() {
   power_off_requested_ = true;
-  running().request(kPendingStop);
+  processors_->running().request(kPendingStop);
 }
 void Machine::request_exit(u32 exit_code) {
   if (end_ == End::None) debug_exit_code_ = exit_code;  // the first write is final
@@ -526,11 +542,15 @@ void Machine::request_exit(u32 exit_code) {
 }
 void Machine::request_cpu_init() { processors_->request_init(); }
 
-void Machine::request_suspend() { running().request(kPendingStop); }
+void Machine::request_suspend() { processors_->running().request(kPendingStop); }
 
 void Machine::deadline_moved_earlier(GuestTime deadline) {
   if (!processors_) return;
   clock_->expect_event(deadline);
+  if (threads_) {
+    if (deadline < sleeps_until_) poller_.wake();
+    return;
+  }
   // In real time a slice is short anyway; an event that is due now ends it.
   if (clock_->deterministic() || deadline <= clock_->now() + kServeInterval) {
     const GuestTime now = clock_->now();
@@ -594,9 +614,10 @@ void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium>
 void Machine::serve_medium(const std::shared_ptr<DriveMedium>& medium) {
   if (!disk_workers_) return;
   const auto wake = [this, served = std::weak_ptr(medium)] {
-    post([served] {
+    tasks_->add(tasks_->deliveries, [served] {
       if (const auto alive = served.lock()) alive->deliver();
     });
+    poller_.wake();
   };
   medium->serve_with({disk_workers_.get(), wake, host_monotonic_ns});
 }

@@ -39,6 +39,7 @@ class GuestInputs;
 class IncomingMigration;
 class Migration;
 class RecordedSink;
+class ProcessorThreads;
 class RemoteDisplay;
 class TimeTravel;
 class VideoRecorder;
@@ -324,6 +325,13 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
   void run_step();  // for a debugger
+  // With has_threads(), machine/machine_threads.cpp.
+  void turn_of_threads();
+  void run_threads();
+  void look_at_time();  // on any of the threads
+  void stop_threads();  // all processors stand; nothing to do where they share this thread
+  void serve_descriptors();
+  void carry_out_tasks();
   void act_on(ExitReason reason);
   void idle();  // HLT: sleep until the next event or host input
   void carry_out_requests();
@@ -409,6 +417,10 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   i64 host_deadline_ = 0;        // --timeout in host time; 0: none
   GuestTime next_check_ = 0;     // expectations
   GuestTime next_frame_ = 0;
+  std::unique_ptr<ProcessorThreads> threads_;
+  // With threads: until when the machine's thread sleeps, where guest time is held, and when that was decided last.
+  GuestTime sleeps_until_ = 0, held_at_ = 0;
+  i64 held_since_ = 0;
   std::unique_ptr<BlockJobs> block_jobs_;  // goes first: it uses the media
 };
 

@@ -31,6 +31,7 @@ GuestTime MachineClock::now() const {
   const i64 repaid = std::min(passed, kLongestStep) * std::min(lent_, kMostRepayment * kRepaymentTime) / kRepaymentTime;
   i64 due = std::min(passed + std::min(lent_, repaid), kLongestStep);
   if (next_event_ - base_ < due - kLatestEvent) due = std::max<i64>(0, next_event_ + kLatestEvent - base_);
+  due = std::clamp<i64>(held_at_ - base_, 0, due);
   lent_ += passed - due;
   base_ += due;
   line_.span = 0;
@@ -77,6 +78,7 @@ void MachineClock::calibrate(u64 ticks) const {
 void MachineClock::draw_line(u64 ticks) const {
   GuestTime longest = kLongestStep;
   if (next_event_ != Scheduler::kNever) longest = std::min(longest, next_event_ + kLatestEvent - base_);
+  longest = std::min(longest, held_at_ - base_);
   if (longest <= 0) return;
   constexpr double kOne = 4294967296.0;
   const double slope = ns_per_tick_ * pace();

@@ -62,6 +62,14 @@ class MachineClock final : public GuestClock {
     next_event_ = deadline;
     line_.span = 0;
   }
+  // Real time: guest time stands at this moment until the caller names a later one. Whoever lets processors run on
+  // threads of their own keeps it from running away from one whose thread the host does not run.
+  void hold_at(GuestTime moment) {
+    held_at_ = moment;
+    line_.span = 0;
+  }
+  // Guest nanoseconds per host nanosecond while the guest runs and nothing holds guest time.
+  double pace() const;
   // Real time: how far guest time is behind the host's, in nanoseconds.
   i64 lent() const { return lent_; }
   void slept(GuestTime wanted);
@@ -72,7 +80,6 @@ class MachineClock final : public GuestClock {
   void state(StateArchive& archive);
 
  private:
-  double pace() const;  // real time: guest nanoseconds per host nanosecond while the guest runs
   void draw_line(u64 ticks) const;
   void calibrate(u64 ticks) const;
 
@@ -99,6 +106,7 @@ class MachineClock final : public GuestClock {
   // Short slices not yet in speed_.
   u64 measured_instructions_ = 0;
   i64 measured_ns_ = 0;
+  GuestTime held_at_ = Scheduler::kNever;
 };
 
 }  // namespace relic86

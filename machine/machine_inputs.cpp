@@ -192,7 +192,7 @@ bool Machine::retrace(u64 instructions) {
   if (!paused_) {
     paused_ = true;
     clock_->stop();
-    running().request(kPendingStop);
+    processors_->running().request(kPendingStop);
   }
   return there;
 }

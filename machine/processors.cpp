@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "machine/engines.h"
 
@@ -11,6 +12,7 @@ namespace relic86 {
 Result<std::unique_ptr<Processors>> Processors::create(const Wiring& wiring) {
   std::unique_ptr<Processors> made(new Processors(wiring.board));
   const ProcessorTopology& topology = wiring.options.processors;
+  if (has_threads(wiring.options)) made->lock_ = std::make_unique<MachineLock>();
   for (unsigned number = 0; number < topology.count; number++) {
     CpuModel model = wiring.model;
     model.topology = topology;
@@ -24,13 +26,17 @@ Result<std::unique_ptr<Processors>> Processors::create(const Wiring& wiring) {
     lines.clock = &wiring.clock;
     lines.host_units = wiring.host_units;
     lines.random_seed = wiring.random_seed + number;
+    if (made->lock_ != nullptr) {
+      vcpu.set_thread(
+          std::make_unique<ProcessorThread>(*made->lock_, [all = made.get(), &vcpu] { all->take_turn(vcpu); }));
+    }
     vcpu.connect(std::move(lines), wiring.options.smm);
-    auto engine = make_engine(wiring.options, vcpu.cpu(), wiring.bus);
+    auto engine = make_engine(wiring.options, vcpu.cpu(), wiring.bus, vcpu.thread());
     if (!engine) return engine.error();
     vcpu.set_engine(std::move(engine).value());
     wiring.board.connect_processor(
-        number, {.intr = [&cpu = vcpu.cpu()](bool level) { cpu.set_intr(level); },
-                 .nmi = [&cpu = vcpu.cpu()] { cpu.request_nmi(); },
+        number, {.intr = [&vcpu](bool level) { vcpu.set_intr(level); },
+                 .nmi = [&vcpu] { vcpu.request(kPendingNmi); },
                  .init = [all = made.get(), number] { all->request_init(number); },
                  .startup = [all = made.get(), number](u8 vector) { all->start_up(number, vector); }});
   }
@@ -64,6 +70,12 @@ bool Processors::can_run(const Vcpu& vcpu) const {
   return !vcpu.waits_for_startup && (!vcpu.cpu().state().halted || vcpu.cpu().work_pending());
 }
 
+u64 Processors::counted_by_all() const {
+  u64 sum = 0;
+  for (const auto& vcpu : all_) sum += vcpu->cpu().instruction_count();
+  return sum;
+}
+
 // Of the others' instructions: no one carries them out meanwhile.
 void Processors::settle() {
   settled_ = 0;
@@ -75,11 +87,16 @@ void Processors::settle() {
 void Processors::switch_to(unsigned number) {
   Vcpu& next = *all_[number];
   if (&next == running_) return;
+  take_turn(next);
+  settle();
+}
+
+void Processors::take_turn(Vcpu& next) {
+  if (&next == running_) return;
   // SMRAM shows to the processors in system management mode alone (82441FX datasheet, SMIACT#).
   const bool was = running_->cpu().state().in_smm, is = next.cpu().state().in_smm;
   running_ = &next;
-  settle();
-  board_.set_running_processor(number);
+  board_.set_running_processor(next.number());
   if (was != is) board_.set_system_management_mode(is);
 }
 
@@ -141,6 +158,7 @@ ExitReason Processors::single_step(unsigned number) {
   }
   if (running_->waits_for_startup) return ExitReason::Halted;
   const u64 before = running_->cpu().instruction_count();
+  const ProcessorThread::Acting acting(running_->thread());
   const ExitReason reason = running_->engine().single_step();
   account(before);
   return reason;
@@ -153,6 +171,7 @@ ExitReason Processors::let_others_run(unsigned number) {
     switch_to(other);
     quantum_left_ = kQuantum;
     const u64 before = running_->cpu().instruction_count();
+    const ProcessorThread::Acting acting(running_->thread());
     const ExitReason reason = running_->engine().run(kQuantum);
     account(before);
     if (reason != ExitReason::BudgetSpent && reason != ExitReason::Halted) return reason;
@@ -170,6 +189,7 @@ void Processors::reset() {
     vcpu->cpu().reset();
     vcpu->engine().flush_code();
     vcpu->init_requested = false;
+    vcpu->startup_after_init.reset();
     vcpu->waits_for_startup = vcpu->number() != 0;
   }
   switch_to(0);
@@ -177,15 +197,18 @@ void Processors::reset() {
 }
 
 void Processors::request_init() {
-  for (const auto& vcpu : all_) vcpu->init_requested = true;
-  running_->cpu().request(kPendingStop);
+  for (const auto& vcpu : all_) {
+    vcpu->init_requested = true;
+    if (lock_ != nullptr) vcpu->request(kPendingStop);
+  }
+  running_->request(kPendingStop);
 }
 
 void Processors::request_init(unsigned number) {
   Vcpu& vcpu = *all_[number];
   vcpu.init_requested = true;
   // It is in the middle of an instruction.
-  if (&vcpu == running_) return vcpu.cpu().request(kPendingStop);
+  if (&vcpu == running_ || lock_ != nullptr) return vcpu.request(kPendingStop);
   carry_out_init(vcpu);
 }
 
@@ -200,13 +223,20 @@ void Processors::carry_out_init(Vcpu& vcpu) {
   board_.init_processor(vcpu.number());
   vcpu.cpu().init();
   vcpu.waits_for_startup = vcpu.number() != 0;
+  if (const auto vector = std::exchange(vcpu.startup_after_init, std::nullopt)) start_up(vcpu.number(), *vector);
 }
 
 void Processors::start_up(unsigned number, u8 vector) {
   Vcpu& vcpu = *all_[number];
+  // INIT# that the processor's thread has not come to yet, unless system management mode holds it back.
+  if (lock_ != nullptr && vcpu.init_requested && !vcpu.cpu().state().in_smm) {
+    vcpu.startup_after_init = vector;
+    return;
+  }
   if (!vcpu.waits_for_startup) return;
   vcpu.waits_for_startup = false;
   vcpu.cpu().start_up(vector);
+  if (lock_ != nullptr) vcpu.thread()->notify();
 }
 
 // --- Derived caches, state ---

@@ -9,10 +9,14 @@
 #include "cpu/cpu.h"
 #include "cpu/cpuid.h"
 #include "cpu/executor.h"
+#include "cpu/processor_thread.h"
 #include "machine/vcpu.h"
 #include "options/options.h"
 
 namespace relic86 {
+
+// Whether every processor has a host thread of its own (-accel ..,thread=multi).
+inline bool has_threads(const Options& options) { return options.asks_for_threads && options.processors.count > 1; }
 
 class Processors final {
  public:
@@ -26,7 +30,8 @@ class Processors final {
     HostUnits host_units;
     u64 random_seed = 0;  // the bootstrap processor's; each has its own
   };
-  // As many as options.processors says. What the wiring names must outlive them.
+  // As many as options.processors says. What the wiring names must outlive them. With has_threads() each has a
+  // ProcessorThread (machine/processor_threads.h), and the functions that run processors are for the debugger alone.
   static Result<std::unique_ptr<Processors>> create(const Wiring& wiring);
 
   unsigned count() const { return static_cast<unsigned>(all_.size()); }
@@ -35,7 +40,9 @@ class Processors final {
   Vcpu& running() { return *running_; }
   const Vcpu& running() const { return *running_; }
   // Instructions carried out since power-on, by all of them together: what counted time counts.
-  u64 instruction_count() const { return settled_ + running_->cpu().instruction_count(); }
+  u64 instruction_count() const {
+    return lock_ == nullptr ? settled_ + running_->cpu().instruction_count() : counted_by_all();
+  }
   u64 interrupts_taken() const;
   u64 decoded_instructions() const;
   std::string describe_engines() const;
@@ -57,6 +64,12 @@ class Processors final {
   void request_init();
   void request_init(unsigned number);
   void carry_out_inits();
+  void carry_out_init(Vcpu& vcpu);
+  bool can_run(const Vcpu& vcpu) const;
+  // With threads: this one is running() from now on, for the machine's thread.
+  void attend(unsigned number) { take_turn(*all_[number]); }
+  // With threads: null if all share one.
+  MachineLock* lock() { return lock_.get(); }
   void start_up(unsigned number, u8 vector);
 
   void flush_code();
@@ -75,10 +88,10 @@ class Processors final {
 
  private:
   Processors(PcBoard& board) : board_(board) {}
-  bool can_run(const Vcpu& vcpu) const;
   bool next_turn();
   void switch_to(unsigned number);
-  void carry_out_init(Vcpu& vcpu);
+  void take_turn(Vcpu& vcpu);
+  u64 counted_by_all() const;
   void settle();
   void account(u64 before);
 
@@ -97,7 +110,8 @@ class Processors final {
   Vcpu* running_ = nullptr;
   u64 quantum_left_ = 0;  // of the running one's turn
   u64 settled_ = 0;       // instructions of the others
-  u64 run_end_ = 0;       // the instruction_count() at which run() ends
+  std::unique_ptr<MachineLock> lock_;
+  u64 run_end_ = 0;  // the instruction_count() at which run() ends
 };
 
 }  // namespace relic86

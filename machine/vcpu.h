@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "cpu/cpu.h"
 #include "cpu/cpuid.h"
 #include "cpu/executor.h"
+#include "cpu/processor_thread.h"
 #include "devices/board/pc_board.h"
 #include "devices/smi_sink.h"
 #include "machine/apic_port.h"
@@ -19,13 +21,19 @@ class Vcpu final : private InterruptAcknowledge, private SmiSink {
 
   // Connects both ways: wiring is completed with what is this processor's own.
   void connect(Cpu::Wiring wiring, bool system_management);
+  void set_thread(std::unique_ptr<ProcessorThread> thread) { thread_ = std::move(thread); }
   void set_engine(std::unique_ptr<Executor> engine) { engine_ = std::move(engine); }
 
   unsigned number() const { return number_; }
+  ProcessorThread* thread() { return thread_.get(); }  // null: all processors share the machine's
   Cpu& cpu() { return *cpu_; }
   const Cpu& cpu() const { return *cpu_; }
   Executor& engine() { return *engine_; }
   const Executor& engine() const { return *engine_; }
+  // Whoever asks something of the processor in the middle of what another one does, asks here: of one that is in
+  // translated code on a thread of its own, the slice cannot be shortened, and one that sleeps there wakes up.
+  void request(u32 pending_bits);
+  void set_intr(bool level);
   u64 interrupts_taken() const { return interrupts_taken_; }  // INTA cycles
 
   bool init_requested = false;     // INIT# came and is not carried out yet
@@ -36,7 +44,7 @@ class Vcpu final : private InterruptAcknowledge, private SmiSink {
     interrupts_taken_++;
     return board_.acknowledge_interrupt(number_);
   }
-  void raise_smi() override { cpu_->request(kPendingSmi); }
+  void raise_smi() override { request(kPendingSmi); }
 
   unsigned number_;
   CpuModel model_;
@@ -45,6 +53,11 @@ class Vcpu final : private InterruptAcknowledge, private SmiSink {
   std::unique_ptr<Cpu> cpu_;
   std::unique_ptr<Executor> engine_;
   u64 interrupts_taken_ = 0;
+  std::unique_ptr<ProcessorThread> thread_;
+
+ public:
+  // The start-up message has come before INIT# was carried out, which the processor's thread does.
+  std::optional<u8> startup_after_init;
 };
 
 }  // namespace relic86

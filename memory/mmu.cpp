@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/whole_copy.h"
 #include "memory/long_walk.h"
 
 namespace relic86 {
@@ -125,12 +126,12 @@ void Mmu::fill(LinAddr address, Access access, Privilege privilege, const WalkRe
 void Mmu::read_page(u64 linear, u8* into, u32 size, Privilege privilege) {
   const u64 entry = tlb_.read_entry(LinAddr(linear), privilege);
   if ((entry & kTlbFast) != 0) {
-    std::memcpy(into, reinterpret_cast<const u8*>(linear + entry - kTlbFast), size);
+    copy_whole(into, reinterpret_cast<const u8*>(linear + entry - kTlbFast), size);
     return;
   }
   if (!watchpoints_.empty()) note_access(linear, size, false);
   if ((entry & kTlbDebug) != 0) {
-    std::memcpy(into, bus_.store().host(BackingOffset((entry & kPageMask) + (linear & (kPageSize - 1)))), size);
+    copy_whole(into, bus_.store().host(BackingOffset((entry & kPageMask) + (linear & (kPageSize - 1)))), size);
     return;
   }
   const PhysAddr physical((entry & kPageMask) + (linear & (kPageSize - 1)));
@@ -145,14 +146,14 @@ void Mmu::read_page(u64 linear, u8* into, u32 size, Privilege privilege) {
 void Mmu::write_page(u64 linear, const u8* from, u32 size, Privilege privilege) {
   const u64 entry = tlb_.write_entry(LinAddr(linear), privilege);
   if ((entry & kTlbFast) != 0) {
-    std::memcpy(reinterpret_cast<u8*>(linear + entry - kTlbFast), from, size);
+    copy_whole(reinterpret_cast<u8*>(linear + entry - kTlbFast), from, size);
     return;
   }
   if (!watchpoints_.empty()) note_access(linear, size, true);
   if ((entry & kTlbDebug) != 0) {
     BackingStore& store = bus_.store();
     const BackingOffset at((entry & kPageMask) + (linear & (kPageSize - 1)));
-    std::memcpy(store.host(at), from, size);
+    copy_whole(store.host(at), from, size);
     if (store.watched(at)) store.note_write(at, size);
     return;
   }
@@ -163,7 +164,7 @@ void Mmu::write_page(u64 linear, const u8* from, u32 size, Privilege privilege) 
     if (std::memcmp(host, from, size) == 0) {  // programs that make code write much of it over again
       store.note_rewrite(at, size);
     } else {
-      std::memcpy(host, from, size);
+      copy_whole(host, from, size);
       store.note_write(at, size);
     }
     if (!store.watched(at)) tlb_.unwatch(LinAddr(linear), privilege);

@@ -36,8 +36,31 @@ Entry load(PhysicalBus& bus, PhysAddr at, unsigned width) {
   return {at, value, width};
 }
 
-void set(PhysicalBus& bus, const Entry& entry, u64 bits) {
-  if ((entry.value & bits) != bits) bus.write(entry.at, entry.width, entry.value | bits);
+template <class T>
+bool exchange_if_equal(u8* place, u64 before, u64 after) {
+  T expected = static_cast<T>(before);
+  return __atomic_compare_exchange_n(reinterpret_cast<T*>(place), &expected, static_cast<T>(after), false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+// A locked access (SDM 3A 8.1.2.1): other processors may be writing the entry. False: one has.
+bool set(PhysicalBus& bus, const Entry& entry, u64 bits) {
+  if ((entry.value & bits) == bits) return true;
+  const u64 wanted = entry.value | bits, in_page = entry.at.raw & (kPageSize - 1);
+  const PageTarget& source = bus.page(entry.at).read;
+  const PageTarget& target = bus.page(entry.at).write;
+  const bool memory = source.kind == PageTarget::Kind::Backing && target.kind == PageTarget::Kind::Backing &&
+                      source.backing == target.backing;
+  if (!memory || in_page % entry.width != 0) [[unlikely]] {
+    bus.write(entry.at, entry.width, wanted);
+    return true;
+  }
+  const BackingOffset at = target.backing + in_page;
+  u8* const host = bus.store().host(at);
+  const bool done = entry.width == sizeof(u64) ? exchange_if_equal<u64>(host, entry.value, wanted)
+                                               : exchange_if_equal<u32>(host, entry.value, wanted);
+  if (done && bus.store().watched(at)) bus.store().note_write(at, entry.width);
+  return done;
 }
 
 u32 base_code(const PagingMode& mode, const WalkRequest& request) {
@@ -47,8 +70,12 @@ u32 base_code(const PagingMode& mode, const WalkRequest& request) {
   return code;
 }
 
-WalkResult fail(const PagingMode& mode, const WalkRequest& request, u32 bits) {
-  WalkResult result;
+struct Walk : WalkResult {
+  bool again = false;  // another processor has changed an entry meanwhile
+};
+
+Walk fail(const PagingMode& mode, const WalkRequest& request, u32 bits) {
+  Walk result;
   result.error_code = base_code(mode, request) | bits;
   return result;
 }
@@ -65,26 +92,26 @@ bool allowed(const PagingMode& mode, const WalkRequest& request, const WalkResul
 }
 
 // The leaf and the entries above it are known: check rights, set bits.
-WalkResult finish(PhysicalBus& bus, const PagingMode& mode, const WalkRequest& request, WalkResult page,
-                  std::span<const Entry> upper, const Entry& leaf, bool set_bits) {
+Walk finish(PhysicalBus& bus, const PagingMode& mode, const WalkRequest& request, Walk page,
+            std::span<const Entry> upper, const Entry& leaf, bool set_bits) {
   if (!allowed(mode, request, page)) return fail(mode, request, kFaultPresent);
   page.ok = true;
   page.global = mode.global_pages && (leaf.value & kG) != 0;
   const bool write = request.access == Access::Write;
   page.dirty = (leaf.value & kD) != 0 || (write && set_bits);
   if (set_bits) {
-    for (const Entry& each : upper) set(bus, each, kA);
-    set(bus, leaf, write ? kA | kD : kA);
+    for (const Entry& each : upper) page.again = page.again || !set(bus, each, kA);
+    page.again = page.again || !set(bus, leaf, write ? kA | kD : kA);
   }
   return page;
 }
 
-WalkResult walk_32bit(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
-                      bool set_bits) {
+Walk walk_32bit(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
+                bool set_bits) {
   const u32 linear = static_cast<u32>(request.address.raw);
   const Entry directory = load(bus, PhysAddr((tables.cr3 & 0xFFFFF000u) + (linear >> 22) * 4), 4);
   if ((directory.value & kP) == 0) return fail(mode, request, 0);
-  WalkResult page;
+  Walk page;
   page.writable = (directory.value & kW) != 0;
   page.user = (directory.value & kU) != 0;
   if (mode.page_size && (directory.value & kPs) != 0) {
@@ -103,8 +130,8 @@ WalkResult walk_32bit(PhysicalBus& bus, const PagingMode& mode, const PageTables
   return finish(bus, mode, request, page, {&directory, 1}, leaf, set_bits);
 }
 
-WalkResult walk_pae(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
-                    bool set_bits) {
+Walk walk_pae(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
+              bool set_bits) {
   const u32 linear = static_cast<u32>(request.address.raw);
   const u64 pointer = tables.pdptes[linear >> 30];
   if ((pointer & kP) == 0) return fail(mode, request, 0);
@@ -112,7 +139,7 @@ WalkResult walk_pae(PhysicalBus& bus, const PagingMode& mode, const PageTables& 
   const u64 reserved = kAbove | beyond(mode.physical_bits) | (mode.no_execute ? 0 : kNx);
   const Entry directory = load(bus, PhysAddr((pointer & kWideAddress) + (linear >> 21 & 0x1FF) * 8), 8);
   if ((directory.value & kP) == 0) return fail(mode, request, 0);
-  WalkResult page;
+  Walk page;
   page.writable = (directory.value & kW) != 0;
   page.user = (directory.value & kU) != 0;
   page.no_execute = (directory.value & kNx) != 0;
@@ -134,14 +161,14 @@ WalkResult walk_pae(PhysicalBus& bus, const PagingMode& mode, const PageTables& 
 }
 
 // 4-level and 5-level paging (SDM 3A 4.5). Bits 62:52 of entries are ignored.
-WalkResult walk_long(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
-                     bool set_bits) {
+Walk walk_long(PhysicalBus& bus, const PagingMode& mode, const PageTables& tables, const WalkRequest& request,
+               bool set_bits) {
   constexpr unsigned kBits = 9, kMostLevels = 5, kDirectoryLevel = 2, kPointerLevel = 3;
   const u64 linear = request.address.raw;
   const u64 reserved = beyond(mode.physical_bits) | (mode.no_execute ? 0 : kNx);
   std::array<Entry, kMostLevels> used;
   unsigned count = 0;
-  WalkResult page;
+  Walk page;
   page.writable = page.user = true;
   u64 table = tables.cr3 & kWideAddress;
   for (unsigned level = mode.five_levels ? 5 : 4;; --level) {
@@ -181,8 +208,13 @@ WalkResult walk_pages(PhysicalBus& bus, const PagingMode& mode, const PageTables
     identity.physical = PhysAddr(request.address.raw & 0xFFFFF000u);
     return identity;
   }
-  if (mode.long_mode) return walk_long(bus, mode, tables, request, set_bits);
-  return mode.pae ? walk_pae(bus, mode, tables, request, set_bits) : walk_32bit(bus, mode, tables, request, set_bits);
+  for (;;) {
+    const Walk found = mode.long_mode ? walk_long(bus, mode, tables, request, set_bits)
+                       : mode.pae     ? walk_pae(bus, mode, tables, request, set_bits)
+                                      : walk_32bit(bus, mode, tables, request, set_bits);
+    if (!found.again) [[likely]]
+      return found;
+  }
 }
 
 bool load_pdptes(PhysicalBus& bus, u64 cr3, unsigned physical_bits, std::array<u64, 4>& pdptes) {

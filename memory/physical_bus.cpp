@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/whole_copy.h"
 
 namespace relic86 {
 
@@ -233,7 +234,7 @@ u64 PhysicalBus::read(PhysAddr address, unsigned width) {
   switch (target.kind) {
     case PageTarget::Kind::Backing: {
       u64 value = 0;
-      std::memcpy(&value, store_.host(target.backing + in_page), width);
+      copy_whole(&value, store_.host(target.backing + in_page), width);
       return value;
     }
     case PageTarget::Kind::Mmio: return mmio_read(target, in_page, width);
@@ -249,7 +250,7 @@ void PhysicalBus::write(PhysAddr address, unsigned width, u64 value) {
   switch (target.kind) {
     case PageTarget::Kind::Backing: {
       const BackingOffset at = target.backing + in_page;
-      std::memcpy(store_.host(at), &value, width);
+      copy_whole(store_.host(at), &value, width);
       if (store_.watched(at)) store_.note_write(at, width);
       return;
     }

@@ -29,9 +29,6 @@ Result<> resolve_processors(Options& options) {
   if (!options.asks_for_threads) return {};
   if (options.icount)
     return Error{"-accel thread=multi: No MTTCG when icount is enabled; say thread=single, or leave -icount out"};
-  if (options.processors.count > 1)
-    options.warnings.emplace_back(
-        "-accel thread=multi: processors take turns on one host thread, as with thread=single");
   return {};
 }
 

@@ -172,6 +172,23 @@ TEST(MachineClock, WaitsForAnEventThatIsNotCarriedOut) {
               0.1 * kMillisecond);
 }
 
+TEST(MachineClock, StandsWhereItIsHeldAndMakesUpForIt) {
+  MachineClock clock = started_clock();
+  clock.hold_at(3 * kMillisecond);
+  for (int i = 0; i < 10; i++) {
+    host_now() += kMillisecond;
+    EXPECT_LE(clock.now(), 3 * kMillisecond);
+    (void)clock.now_on_line();
+    EXPECT_LE(clock.line()->start + static_cast<GuestTime>(clock.line()->span * clock.line()->rate >> 32),
+              3 * kMillisecond);
+  }
+  EXPECT_EQ(clock.now(), 3 * kMillisecond);
+  EXPECT_EQ(clock.lent(), 7 * kMillisecond);
+  clock.hold_at(Scheduler::kNever);
+  host_now() += kMillisecond;
+  EXPECT_GT(clock.now(), 4 * kMillisecond);
+}
+
 TEST(MachineClock, ASlowHostsPauseKeepsWhatIsLent) {
   MachineClock clock = started_clock();
   host_now() += 100 * kMillisecond;

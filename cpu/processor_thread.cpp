@@ -1,0 +1,122 @@
+#include "cpu/processor_thread.h"
+
+#include <thread>
+#include <utility>
+
+namespace relic86 {
+
+void MachineLock::lock() {
+  if (!mutex_.try_lock()) {
+    waiting_.fetch_add(1, std::memory_order_relaxed);
+    mutex_.lock();
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  taken_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// A mutex goes to whoever runs, which is the caller: it stands aside until another has had it.
+void MachineLock::give_way() {
+  if (waiting_.load(std::memory_order_relaxed) == 0) return;
+  constexpr unsigned kPatience = 100;
+  const u64 taken = taken_.load(std::memory_order_relaxed);
+  unlock();
+  for (unsigned i = 0; i < kPatience && taken_.load(std::memory_order_relaxed) == taken; ++i) std::this_thread::yield();
+  lock();
+}
+
+namespace {
+
+// The house has no mutable globals; which processor a thread of the host is, belongs to the thread.
+thread_local ProcessorThread* current_thread = nullptr;
+
+}  // namespace
+
+ProcessorThread* ProcessorThread::current() { return current_thread; }
+
+ProcessorThread::Acting::Acting(ProcessorThread* thread) : acted_for_(thread) {
+  if (thread == nullptr) return;
+  current_thread = thread;
+  thread->take();
+}
+
+ProcessorThread::Acting::~Acting() {
+  if (acted_for_ == nullptr) return;
+  current_thread = nullptr;
+  acted_for_->here_ = false;
+}
+
+ProcessorThread::ProcessorThread(MachineLock& lock, std::function<void()> on_turn)
+    : lock_(lock), on_turn_(std::move(on_turn)) {
+  lock_.threads_.push_back(this);
+}
+
+void ProcessorThread::take() {
+  here_ = true;
+  on_turn_();
+}
+
+void ProcessorThread::begin() {
+  current_thread = this;
+  lock_.lock();
+  take();
+}
+
+void ProcessorThread::end() {
+  here_ = false;
+  lock_.unlock();
+}
+
+void ProcessorThread::leave_guest() {
+  // Before the wait for the lock: who holds it may wait for this.
+  outside_.store(false, std::memory_order_release);
+  lock_.lock();
+  ++passages_;
+  if (before_turn_) before_turn_();
+  take();
+}
+
+void ProcessorThread::give_way() {
+  here_ = false;
+  lock_.give_way();
+  take();
+}
+
+void ProcessorThread::wait() {
+  here_ = false;
+  std::unique_lock held(lock_.mutex(), std::adopt_lock);
+  wake_.wait(held);
+  held.release();
+  take();
+}
+
+void ProcessorThread::spin() {
+  constexpr u32 kPatience = 32;
+  if (++spins_ % kPatience == 0) std::this_thread::yield();
+}
+
+void ProcessorThread::stop_others() {
+  for (const ProcessorThread* other : lock_.threads_) {
+    while (other != this && other->outside()) std::this_thread::yield();
+  }
+}
+
+ProcessorThread::Passages ProcessorThread::others_outside() const {
+  Passages passages;
+  for (std::size_t i = 0; i < lock_.threads_.size(); ++i) {
+    const ProcessorThread* const other = lock_.threads_[i];
+    if (other == this || !other->outside()) continue;
+    passages.resize(lock_.threads_.size(), kNone);
+    passages[i] = other->passages_;
+  }
+  return passages;
+}
+
+bool ProcessorThread::have_passed(const Passages& passages) const {
+  for (std::size_t i = 0; i < passages.size(); ++i) {
+    const ProcessorThread& other = *lock_.threads_[i];
+    if (passages[i] == other.passages_ && other.outside()) return false;
+  }
+  return true;
+}
+
+}  // namespace relic86

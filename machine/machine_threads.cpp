@@ -1,0 +1,98 @@
+// The machine's turns where every processor has a host thread of its own (machine/processor_threads.h): this thread
+// carries out the devices' events and serves the host, and sleeps in between.
+#include <algorithm>
+
+#include "machine/host_time.h"
+#include "machine/machine.h"
+#include "machine/processor_threads.h"
+
+namespace relic86 {
+
+namespace {
+constexpr i64 kLongestSleep = 100'000'000;    // host ns; time limits and windows are served in between
+constexpr GuestTime kShortestSleep = 50'000;  // while processors run: they want the lock
+constexpr GuestTime kLook = 1'000'000;        // guest ns between looks at the host and the clock while processors run
+}  // namespace
+
+void Machine::stop_threads() {
+  if (threads_) threads_->stop();
+}
+
+void Machine::turn_of_threads() {
+  if (!threads_)
+    threads_ = std::make_unique<ProcessorThreads>(
+        *processors_, [this] { poller_.wake(); }, [this] { look_at_time(); });
+  const bool was_paused = paused_;
+  serve_host();
+  if (end_ != End::None || paused_) stop_threads();
+  if (end_ != End::None) return;
+  if (paused_) {
+    poller_.poll(kLongestSleep);
+    last_served_ = 0;
+    return;
+  }
+  if (was_paused) return;
+  if (debugger_->stepping() && !board_->suspended()) [[unlikely]] {
+    stop_threads();
+    run_step();
+  } else {
+    look_at_time();
+    if (!board_->suspended()) {
+      run_threads();
+    } else if (!wake_requested_) {
+      stop_threads();
+      idle();
+    }
+  }
+  carry_out_requests();
+}
+
+// Whoever has the lock sees to what is due, so that a guest that polls a device waits for nobody's turn on the host.
+void Machine::look_at_time() {
+  constexpr i64 kSoonest = 50'000;  // host ns: looks at all threads' processor time cost system calls
+  const GuestTime now = clock_->now();
+  const i64 host = host_monotonic_ns();
+  if (now + TimeCredit::kMost / 2 >= held_at_ && host - held_since_ >= kSoonest) {
+    held_since_ = host;
+    held_at_ = threads_->limit(now, clock_->pace());
+    clock_->hold_at(held_at_);
+  }
+  // An event after which a processor has not run yet, as its thread had no turn on the host, comes before the next one:
+  // guest time stands meanwhile, so that a busy host loses no ticks, and a guest that polls loses no time.
+  if (scheduler_->next_deadline() > now) {
+    clock_->expect_event(scheduler_->next_deadline());
+  } else if (threads_->have_looked()) {
+    carry_out_events();
+    threads_->note_looks();
+  } else {
+    held_at_ = now;
+    clock_->hold_at(now);
+  }
+}
+
+void Machine::run_threads() {
+  threads_->run();
+  const bool idle = threads_->idle();
+  const GuestTime stop = std::min(next_stop(), next_sample_), now = clock_->now();
+  const GuestTime longest = idle ? GuestTime{kLongestSleep} : kLook;
+  const GuestTime soonest = idle ? 0 : kShortestSleep;
+  const GuestTime wait = stop == Scheduler::kNever ? longest : std::clamp<GuestTime>(stop - now, soonest, longest);
+  if (wait > 0) {
+    sleeps_until_ = now + wait;
+    const auto sources = idle ? HostPoller::Sources::Included : HostPoller::Sources::LeftOut;
+    const auto host_wait = static_cast<i64>(static_cast<double>(wait) / clock_->pace());
+    HostPoller::Wait asleep = poller_.prepare(idle ? clock_->sleep_for(wait) : host_wait, sources);
+    threads_->sleep([&] {
+      if (HostPoller::wait(asleep)) last_served_ = 0;
+    });
+    sleeps_until_ = 0;
+    if (idle) clock_->slept(wait);
+  }
+  while (const auto report = threads_->take_report()) {
+    threads_->stop();
+    processors_->attend(report->number);
+    act_on(report->reason);
+  }
+}
+
+}  // namespace relic86

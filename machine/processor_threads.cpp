@@ -1,0 +1,155 @@
+#include "machine/processor_threads.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "machine/host_time.h"
+
+namespace relic86 {
+
+ProcessorThreads::ProcessorThreads(Processors& processors, std::function<void()> wake_machine,
+                                   std::function<void()> look_at_time)
+    : processors_(processors),
+      lock_(*processors.lock()),
+      wake_machine_(std::move(wake_machine)),
+      look_at_time_(std::move(look_at_time)),
+      credit_(processors.count()) {
+  lock_.lock();
+  slots_.resize(processors_.count());
+  for (unsigned number = 0; number < processors_.count(); number++) {
+    slots_[number].vcpu = &processors_[number];
+    slots_[number].vcpu->thread()->before_turns([this] {
+      if (!stopping_) look_at_time_();
+    });
+    slots_[number].thread = std::thread([this, &slot = slots_[number]] { body(slot); });
+  }
+  stop();
+}
+
+ProcessorThreads::~ProcessorThreads() {
+  stop();
+  ending_ = true;
+  for (Slot& slot : slots_) slot.vcpu->thread()->notify();
+  lock_.unlock();
+  for (Slot& slot : slots_) {
+    slot.thread.join();
+    slot.vcpu->thread()->before_turns({});
+  }
+}
+
+void ProcessorThreads::run() {
+  if (!std::exchange(stopping_, false)) return;
+  for (Slot& slot : slots_) {
+    if (slot.stands || processors_.can_run(*slot.vcpu)) slot.vcpu->thread()->notify();
+  }
+}
+
+bool ProcessorThreads::all_stand() const {
+  return std::ranges::all_of(slots_, [](const Slot& slot) { return slot.stands || slot.waits; });
+}
+
+void ProcessorThreads::stop() {
+  stopping_ = true;
+  std::unique_lock held(lock_.mutex(), std::adopt_lock);
+  standing_changed_.wait(held, [this] { return all_stand(); });
+  held.release();
+  // What another has asked of one that stood already.
+  processors_.carry_out_inits();
+}
+
+bool ProcessorThreads::idle() const {
+  return !stopping_ && std::ranges::all_of(slots_, [this](const Slot& slot) { return has_nothing_to_do(slot); });
+}
+
+void ProcessorThreads::note_looks() {
+  for (Slot& slot : slots_) slot.noted_looks = slot.looks;
+}
+
+bool ProcessorThreads::owes_a_look(const Slot& slot) const {
+  if ((slot.vcpu->cpu().state().pending & kPendingIntr) == 0 || has_nothing_to_do(slot)) return false;
+  return (slot.vcpu->cpu().state().system_flags & kIF) != 0 && slot.looks - slot.noted_looks < kMostLooks;
+}
+
+GuestTime ProcessorThreads::limit(GuestTime now, double pace) {
+  std::vector<TimeCredit::Work> work;
+  for (Slot& slot : slots_) work.push_back({host_thread_work_ns(slot.thread.native_handle()), has_nothing_to_do(slot)});
+  return credit_.limit(now, pace, work);
+}
+
+bool ProcessorThreads::have_looked() const {
+  return stopping_ || std::ranges::none_of(slots_, [this](const Slot& slot) { return owes_a_look(slot); });
+}
+
+i64 ProcessorThreads::longest_host_wait() const {
+  i64 longest = 0;
+  for (const Slot& slot : slots_) longest = std::max(longest, host_thread_wait_ns(slot.host_thread));
+  return longest;
+}
+
+void ProcessorThreads::sleep(const std::function<void()>& wait) {
+  lock_.unlock();
+  wait();
+  lock_.lock();
+}
+
+std::optional<ProcessorThreads::Report> ProcessorThreads::take_report() {
+  for (Slot& slot : slots_) {
+    if (const auto reason = std::exchange(slot.report, std::nullopt)) return Report{slot.vcpu->number(), *reason};
+  }
+  return std::nullopt;
+}
+
+// --- On the processors' threads ---
+
+void ProcessorThreads::body(Slot& slot) {
+  slot.vcpu->thread()->begin();
+  slot.host_thread = host_thread();
+  while (!ending_) turn(slot);
+  slot.vcpu->thread()->end();
+}
+
+void ProcessorThreads::stand(Slot& slot) {
+  slot.stands = true;
+  standing_changed_.notify_one();
+  while (stopping_ && !ending_) slot.vcpu->thread()->wait();
+  slot.stands = false;
+}
+
+// INIT stopped the processor, and nothing else has to be seen to.
+bool ProcessorThreads::carry_out_init(Vcpu& vcpu) {
+  if (!vcpu.init_requested) return false;
+  processors_.carry_out_init(vcpu);
+  if (!vcpu.init_requested) vcpu.cpu().state().pending &= ~u32{kPendingStop};
+  return !vcpu.init_requested;
+}
+
+void ProcessorThreads::turn(Slot& slot) {
+  Vcpu& vcpu = *slot.vcpu;
+  carry_out_init(vcpu);
+  if (stopping_) return stand(slot);
+  if (!processors_.can_run(vcpu)) {
+    slot.waits = true;
+    vcpu.thread()->wait();
+    slot.waits = false;
+    return;
+  }
+  look_at_time_();
+  const ExitReason reason = vcpu.engine().run(kQuantum);
+  ++slot.looks;
+  const bool spins = vcpu.cpu().take_yield();
+  if (reason == ExitReason::Stopped) {
+    if (carry_out_init(vcpu)) return;
+    vcpu.cpu().state().pending &= ~u32{kPendingStop};
+  }
+  if (reason != ExitReason::BudgetSpent && reason != ExitReason::Halted) {
+    slot.report = reason;
+    stopping_ = true;
+    wake_machine_();
+    return;
+  }
+  if (spins) vcpu.thread()->spin();
+  vcpu.thread()->give_way();
+}
+
+}  // namespace relic86
