@@ -203,6 +203,9 @@ class Cpu {
   // whoever sets it (Executor::flush_code). Null: nobody. ---
   void watch_entries(EntryWatch* watch) { entry_watch_ = watch; }
   EntryWatch* entry_watch() const { return entry_watch_; }
+  // Exceptions delivered since power-on; not state.
+  u64 faults_taken() const { return faults_taken_; }
+  void count_fault() { ++faults_taken_; }
   KernelEntry::From origin() const { return {state().mode.cpl, state().mode.v86, state().mode.code64}; }
 
   // --- Budget (docs/architecture.md, Time) ---
@@ -232,6 +235,7 @@ class Cpu {
   std::array<u64, 5> breakpoints_{};  // DR0-DR3 and DR7's enables and conditions that are provided for
   bool yielded_ = false;
   EntryWatch* entry_watch_ = nullptr;
+  u64 faults_taken_ = 0;
 };
 
 }  // namespace relic86

@@ -320,6 +320,7 @@ void take(Cpu& cpu, const Event& event, std::optional<Vector> exception) {
 
 void deliver_fault(Cpu& cpu) {
   CpuState& state = cpu.state();
+  cpu.count_fault();
   const Fault fault = cpu.fault();
   if (fault.vector == Vector::PageFault) note_page_fault(cpu, fault);
   if (fault.vector == Vector::Debug) state.dr[7] &= ~u64{1u << 13};  // GD is cleared on entry

@@ -49,8 +49,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"long", &jit::TranslatorOptions::long_mode},
                                 {"quick", &jit::TranslatorOptions::quick},
                                 {"copies", &jit::TranslatorOptions::copies},
-                                 {"regions", &jit::TranslatorOptions::regions},
-                                 {"exchange16", &jit::TranslatorOptions::exchange16}};
+                                {"regions", &jit::TranslatorOptions::regions},
+                                {"exchange16", &jit::TranslatorOptions::exchange16}};
 
 // Switches regions on: how often a branch is taken before one is made of where it leads; 0: wherever one can be made.
 constexpr std::string_view kRegionThreshold = "region-threshold=";
