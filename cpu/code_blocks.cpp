@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 namespace relic86 {
 
@@ -33,10 +32,14 @@ CodeBlocks::CodeBlocks(BackingStore& store)
 u8& CodeBlocks::unkept_runs(BackingOffset first) { return unkept_runs_[first.raw / kGranule % kRewriteCounts]; }
 
 bool CodeBlocks::runs_first(BackingOffset first) {
-  constexpr u64 kGoldenRatio = 0x9E3779B97F4A7C15;
-  const u64 hash = first.raw * kGoldenRatio;
-  const u16 name = static_cast<u16>(hash >> (48 - kMetBits) | 1);
-  return std::exchange(met_[hash >> (64 - kMetBits)], name) != name;
+  const std::size_t place = hash(first.raw, kMetBits);
+  if (met_[place]) return false;
+  if (++met_count_ > kMostMet) {
+    met_.assign(met_.size(), false);
+    met_count_ = 1;
+  }
+  met_[place] = true;
+  return true;
 }
 
 bool CodeBlocks::passes_unkept(BackingOffset first) {

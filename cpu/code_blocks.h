@@ -117,13 +117,16 @@ class CodeBlocks {
   static constexpr u8 kRunsUnkept = 48;
   static constexpr u64 kSmallWrite = 16;
   u8& unkept_runs(BackingOffset first);
-  // By a hash of the place, more of its bits: where code has run. Another place may take the entry over.
-  static constexpr unsigned kMetBits = 15;
+  // By a hash of the place: whether code has run there. Places share bits, so that some code gets its block at once; none
+  // goes without one for long, whatever else runs. When many bits are set, all are forgotten.
+  static constexpr unsigned kMetBits = 19;
+  static constexpr u32 kMostMet = 1u << (kMetBits - 2);
   bool runs_first(BackingOffset first);
   bool worth_keeping(const CodeBlock& block) const;
 
   // Fibonacci hashing: blocks begin where code has branches, in no part of an address more than in another.
-  static std::size_t slot(u64 key) { return key * 0x9E3779B97F4A7C15 >> (64 - kSlotBits); }
+  static constexpr std::size_t hash(u64 key, unsigned bits) { return key * 0x9E3779B97F4A7C15 >> (64 - bits); }
+  static std::size_t slot(u64 key) { return hash(key, kSlotBits); }
   CodeBlock* find_slow(u64 key);
   void kill(CodeBlock& block);
   void make_room();
@@ -159,7 +162,8 @@ class CodeBlocks {
   std::vector<Site> sites_;
   std::vector<u8> rewrites_;
   std::vector<u8> unkept_runs_;
-  std::vector<u16> met_;
+  std::vector<bool> met_;
+  u32 met_count_ = 0;   // bits that are set
   u64 generation_ = 1;  // grows whenever there are other blocks, or an immediate's place changes
 };
 

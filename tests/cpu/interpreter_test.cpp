@@ -43,6 +43,25 @@ TEST_F(InterpreterTest, DecodesUnmodifiedCodeOnce) {
   EXPECT_EQ(decoded[2], decoded[1]);
 }
 
+// Whatever else runs, and however its places are hashed, each piece of a loop has its block soon.
+TEST_F(InterpreterTest, AllPiecesOfALongLoopGetBlocks) {
+  constexpr u32 kStart = 0x1000, kPieces = 50'000, kJump = 5;
+  constexpr u64 kRounds = 4;
+  for (u32 i = 0; i + 1 < kPieces; ++i) {  // JMP to the next
+    machine.poke<u8>(kStart + i * kJump, 0xE9);
+    machine.poke<u32>(kStart + i * kJump + 1, 0);
+  }
+  const u32 last = kStart + (kPieces - 1) * kJump;
+  machine.poke<u8>(last, 0xE9);
+  machine.poke<u32>(last + 1, kStart - (last + kJump));
+  machine.flat32(kStart, 0x800000);
+  EXPECT_EQ(machine.run(kRounds * kPieces), ExitReason::BudgetSpent);
+  const u64 decoded = machine.interpreter().decoded_instructions();
+  EXPECT_EQ(decoded, kPieces);
+  machine.run(kPieces);
+  EXPECT_EQ(machine.interpreter().decoded_instructions(), decoded);
+}
+
 TEST_F(InterpreterTest, WriteToTheNextInstructionIsSeenAtOnce) {
   // MOV byte [1007],43h (INC EBX); INC EAX at 1007 becomes INC EBX.
   machine.code({0xC6, 0x05, 0x07, 0x10, 0x00, 0x00, 0x43, 0x40, 0xF4});
