@@ -192,8 +192,6 @@ class WalkThunk {
 
   // kLeaf is the entry of a page of 2 MiB.
   void walk_large() {
-    constexpr unsigned kRegionShift = 10, kGiantShift = 18;  // pages of 4 MiB and of 1 GiB (memory/tlb.cpp)
-    const Label high = a_.newLabel();
     a_.test(kLeaf.r32(), static_cast<i32>(kLargeReserved));
     a_.jnz(slow_);
     check_below_4g(kLeaf);
@@ -204,20 +202,6 @@ class WalkThunk {
     a_.or_(x86::edi, x86::edx);
     addend(kHost, x86::rdi, x86::rdx);
     a_.add(kHost, x86::rdi);
-    a_.mov(x86::rdx, kPage);
-    a_.cmp(kPage, static_cast<i32>(kLinearPages));
-    a_.jae(high);
-    a_.shr(x86::edx, kRegionShift);
-    a_.mov(x86::Mem(kState, x86::rdx, 0, static_cast<i32>(kTlb + offsetof(TlbTables, large)), 1), 1);
-    a_.xor_(x86::edi, x86::edi);
-    a_.jmp(walked_);
-    a_.bind(high);
-    a_.mov(x86::rdi, kPage);
-    a_.shr(x86::rdx, kGiantShift);
-    a_.shr(x86::rdi, kGiantShift + 8);
-    a_.xor_(x86::edx, x86::edi);
-    a_.movzx(x86::edx, x86::dl);  // HighTlb::large_index
-    a_.mov(x86::Mem(kState, x86::rdx, 0, static_cast<i32>(kHigh + offsetof(HighTlbTable, large)), 1), 1);
     a_.mov(x86::edi, TlbRing::kLarge);
     a_.jmp(walked_);
   }
@@ -268,8 +252,33 @@ class WalkThunk {
     a_.bind(space_);
   }
 
+  // INVLPG looks for entries made from large pages where one is noted. Not before the page is sure to get its entry:
+  // below 4 GiB, whatever lies near such a place goes. There the ring does not say which pages are large.
+  void note_large() {
+    constexpr unsigned kRegionShift = 10, kGiantShift = 18;  // pages of 4 MiB and of 1 GiB (memory/tlb.cpp)
+    const Label high = a_.newLabel(), done = a_.newLabel();
+    a_.test(kRights.r32(), static_cast<i32>(TlbRing::kLarge));
+    a_.jz(done);
+    a_.mov(x86::rdx, kPage);
+    a_.cmp(kPage, static_cast<i32>(kLinearPages));
+    a_.jae(high);
+    a_.xor_(kRights.r32(), static_cast<i32>(TlbRing::kLarge));
+    a_.shr(x86::edx, kRegionShift);
+    a_.mov(x86::Mem(kState, x86::rdx, 0, static_cast<i32>(kTlb + offsetof(TlbTables, large)), 1), 1);
+    a_.jmp(done);
+    a_.bind(high);
+    a_.mov(x86::rdi, kPage);
+    a_.shr(x86::rdx, kGiantShift);
+    a_.shr(x86::rdi, kGiantShift + 8);
+    a_.xor_(x86::edx, x86::edi);
+    a_.movzx(x86::edx, x86::dl);  // HighTlb::large_index
+    a_.mov(x86::Mem(kState, x86::rdx, 0, static_cast<i32>(kHigh + offsetof(HighTlbTable, large)), 1), 1);
+    a_.bind(done);
+  }
+
   void list() {
     const Label high = a_.newLabel(), done = a_.newLabel();
+    note_large();
     a_.mov(x86::edx, ring_field(offsetof(TlbRing, fills), 4));
     a_.and_(x86::edx, TlbRing::kMask);
     a_.add(ring_field(offsetof(TlbRing, fills), 8), 1);
