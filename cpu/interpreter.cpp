@@ -84,7 +84,11 @@ void Interpreter::doubt(BackingOffset first, std::span<const u8> bytes) {
 }
 
 void Interpreter::code_written(BackingOffset first, u64 length) {
-  if (thread_ != nullptr && !thread_->here()) return foreign_writes_.push_back({first, length});
+  if (thread_ != nullptr && !thread_->here()) {
+    // A processor that sleeps for long would gather writes without end, each of which found the code still there.
+    if (thread_->rests()) return blocks_.invalidate(first, length, std::nullopt);
+    return foreign_writes_.push_back({first, length});
+  }
   const LinAddr linear(linear_rip());
   const u64 code = cpu_.mmu().tlb().code_entry(linear, cpu_.privilege());
   std::optional<BackingOffset> writer;

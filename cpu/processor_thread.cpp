@@ -1,5 +1,6 @@
 #include "cpu/processor_thread.h"
 
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -14,13 +15,21 @@ void MachineLock::lock() {
   taken_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// A mutex goes to whoever runs, which is the caller: it stands aside until another has had it.
+// A mutex goes to whoever runs, which is the caller: it stands aside until another has had it. On a busy host that one
+// may have to wait for its turn, and would find the lock taken each time if the caller's patience ended before.
 void MachineLock::give_way() {
   if (waiting_.load(std::memory_order_relaxed) == 0) return;
-  constexpr unsigned kPatience = 100;
+  constexpr unsigned kYields = 100;
+  constexpr std::chrono::microseconds kNap{50};
   const u64 taken = taken_.load(std::memory_order_relaxed);
   unlock();
-  for (unsigned i = 0; i < kPatience && taken_.load(std::memory_order_relaxed) == taken; ++i) std::this_thread::yield();
+  for (unsigned i = 0; taken_.load(std::memory_order_relaxed) == taken; ++i) {
+    if (i < kYields) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(kNap);
+    }
+  }
   lock();
 }
 
@@ -67,9 +76,12 @@ void ProcessorThread::end() {
 }
 
 void ProcessorThread::leave_guest() {
+  // A guest that asks a device over and over has the lock nearly all the time.
+  constexpr u32 kReturnsAtOnce = 64;
   // Before the wait for the lock: who holds it may wait for this.
   outside_.store(false, std::memory_order_release);
   lock_.lock();
+  if (++returns_ % kReturnsAtOnce == 0) lock_.give_way();
   ++passages_;
   if (before_turn_) before_turn_();
   take();
@@ -83,9 +95,17 @@ void ProcessorThread::give_way() {
 
 void ProcessorThread::wait() {
   here_ = false;
-  std::unique_lock held(lock_.mutex(), std::adopt_lock);
-  wake_.wait(held);
-  held.release();
+  rests_ = true;
+  wake_.wait(lock_);
+  rests_ = false;
+  take();
+}
+
+void ProcessorThread::stand_aside() {
+  here_ = false;
+  lock_.unlock();
+  spin();
+  lock_.lock();
   take();
 }
 
@@ -95,6 +115,7 @@ void ProcessorThread::spin() {
 }
 
 void ProcessorThread::stop_others() {
+  const MachineLock::Summons summons(lock_);
   for (const ProcessorThread* other : lock_.threads_) {
     while (other != this && other->outside()) std::this_thread::yield();
   }

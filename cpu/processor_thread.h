@@ -24,16 +24,28 @@ class MachineLock {
  public:
   void lock();
   void unlock() { mutex_.unlock(); }
-  // Whoever waits has it before the caller has it again.
+  // Somebody who waits has it before the caller has it again. Those that condition variables wake up wait like others:
+  // they are of the kind that takes any lock.
   void give_way();
-  // For condition variables: the lock is held before and after.
-  std::mutex& mutex() { return mutex_; }
+  // While one exists, processors that only wait for another one (PAUSE) come out of translated code at once: somebody
+  // wants all of them to.
+  class Summons {
+   public:
+    explicit Summons(MachineLock& lock) : lock_(lock) { lock_.summons_.fetch_add(1, std::memory_order_relaxed); }
+    ~Summons() { lock_.summons_.fetch_sub(1, std::memory_order_relaxed); }
+    Summons(const Summons&) = delete;
+    Summons& operator=(const Summons&) = delete;
+
+   private:
+    MachineLock& lock_;
+  };
 
  private:
   friend class ProcessorThread;
   std::mutex mutex_;
   std::atomic<u32> waiting_{0};
   std::atomic<u64> taken_{0};  // how often
+  std::atomic<u32> summons_{0};
   std::vector<ProcessorThread*> threads_;
 };
 
@@ -71,14 +83,17 @@ class ProcessorThread final : public Exclusion {
   // on; here() is still false. Null: nothing.
   void before_turns(std::function<void()> hook) { before_turn_ = std::move(hook); }
   void give_way();
-  void wait();  // until notify(), without the lock
-  void spin();  // PAUSE, in translated code: now and then the host may run somebody else
+  void wait();         // until notify(), without the lock
+  void spin();         // PAUSE, in translated code: now and then the host may run somebody else
+  void stand_aside();  // the same with the lock held, which somebody else may have meanwhile
+  bool summoned() const { return lock_.summons_.load(std::memory_order_relaxed) != 0; }
   void stop_others() override;
   u8* copy_page() override { return copies_->bytes; }
 
   // --- With the lock held, on any thread ---
   bool here() const { return here_; }  // this thread holds it
   bool outside() const { return outside_.load(std::memory_order_acquire); }
+  bool rests() const { return rests_; }  // in wait(): the processor stands between two instructions
   void notify() { wake_.notify_one(); }
   u64 passages() const { return passages_; }  // ways out of translated code
   // The processor is in translated code: what it does meanwhile is not in CpuState.
@@ -96,11 +111,13 @@ class ProcessorThread final : public Exclusion {
 
   MachineLock& lock_;
   std::function<void()> on_turn_;
-  std::condition_variable wake_;
+  std::condition_variable_any wake_;
   bool here_ = false;
+  bool rests_ = false;
   std::atomic<bool> outside_{false};
   u64 passages_ = 0;
   u32 spins_ = 0;
+  u32 returns_ = 0;  // out of translated code since others were asked whether they want the lock
   struct alignas(kPageSize) CopyPage {
     u8 bytes[kPageSize];
   };

@@ -476,10 +476,12 @@ x64::Helpers Translator::helpers() {
             line,
             options_.fill};
   }
-  // PAUSE takes nothing of the machine, unless something has been asked of the processor that it can act on.
+  // PAUSE takes nothing of the machine, unless something has been asked of the processor that it can act on, or others
+  // wait for it to come out of translated code.
   const x64::Helper cold = [](void* context, void* exit_point) {
     Translator& self = translator(context);
-    if (static_cast<const ExitPoint*>(exit_point)->insn->handler != &pause || self.is_asked())
+    if (static_cast<const ExitPoint*>(exit_point)->insn->handler != &pause || self.is_asked() ||
+        self.thread_->summoned())
       return with_lock<&cold_helper>(context, exit_point);
     self.thread_->spin();
     return u64{0};

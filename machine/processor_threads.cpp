@@ -1,7 +1,6 @@
 #include "machine/processor_threads.h"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include "machine/host_time.h"
@@ -51,9 +50,10 @@ bool ProcessorThreads::all_stand() const {
 
 void ProcessorThreads::stop() {
   stopping_ = true;
-  std::unique_lock held(lock_.mutex(), std::adopt_lock);
-  standing_changed_.wait(held, [this] { return all_stand(); });
-  held.release();
+  {
+    const MachineLock::Summons summons(lock_);
+    standing_changed_.wait(lock_, [this] { return all_stand(); });
+  }
   // What another has asked of one that stood already.
   processors_.carry_out_inits();
 }
@@ -98,6 +98,10 @@ std::optional<ProcessorThreads::Report> ProcessorThreads::take_report() {
     if (const auto reason = std::exchange(slot.report, std::nullopt)) return Report{slot.vcpu->number(), *reason};
   }
   return std::nullopt;
+}
+
+void ProcessorThreads::forget_reports() {
+  for (Slot& slot : slots_) slot.report.reset();
 }
 
 // --- On the processors' threads ---
@@ -148,7 +152,7 @@ void ProcessorThreads::turn(Slot& slot) {
     wake_machine_();
     return;
   }
-  if (spins) vcpu.thread()->spin();
+  if (spins) vcpu.thread()->stand_aside();
   vcpu.thread()->give_way();
 }
 

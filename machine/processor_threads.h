@@ -47,6 +47,7 @@ class ProcessorThreads {
     ExitReason reason = ExitReason::Stopped;
   };
   std::optional<Report> take_report();
+  void forget_reports();
 
  private:
   struct Slot {
@@ -77,7 +78,7 @@ class ProcessorThreads {
   MachineLock& lock_;
   std::function<void()> wake_machine_, look_at_time_;
   std::vector<Slot> slots_;
-  std::condition_variable standing_changed_;
+  std::condition_variable_any standing_changed_;
   TimeCredit credit_;
   bool stopping_ = true;
   bool ending_ = false;
