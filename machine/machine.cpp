@@ -350,7 +350,7 @@ void Machine::carry_out_requests() {
   }
   if (wake_requested_ && board_->suspended()) reset(ResetKind::Resume);
   wake_requested_ = false;
-  if (threads_) return;  // they see to the rest
+  if (threads_ && !threads_->stopped()) return;  // they see to the rest
   processors_->carry_out_inits();
   if (!paused_) running().state().pending &= ~u32{kPendingStop};  // what the engine stopped for is done
 }
@@ -392,6 +392,8 @@ void Machine::serve_host() {
 }
 
 void Machine::serve_descriptors() {
+  // A migration looks for pages that are written, and watches them anew: no store is on its way meanwhile.
+  if (migration_->under_way()) stop_threads();
   if (threads_ && !threads_->stopped()) {
     HostPoller::Wait at_once = poller_.prepare(0, HostPoller::Sources::LeftOut);
     if (!HostPoller::wait(at_once)) return poller_.poll_sources();
@@ -420,7 +422,10 @@ void Machine::serve_input() {
 
 void Machine::check_expectations() {
   next_check_ = clock_->now() + (expectations_->watches_screen() ? kCheckInterval : kPromptCheckInterval);
-  if (expectations_->watches_screen()) expectations_->screen(board_->text_screen());
+  if (expectations_->watches_screen()) {
+    stop_threads();  // as for a picture
+    expectations_->screen(board_->text_screen());
+  }
   switch (expectations_->check()) {
     case Expectations::Verdict::Pending: break;
     case Expectations::Verdict::AllSeen: return finish(End::ExpectationsMet);
@@ -436,6 +441,7 @@ void Machine::announce(MachineEvent event) {
 
 void Machine::pause() {
   if (paused_) return;
+  if (ProcessorThread::current() == nullptr) stop_threads();
   drain_disks();
   paused_ = true;
   clock_->stop();
@@ -472,6 +478,7 @@ void Machine::resume() {
 }
 
 void Machine::reset(ResetKind kind) {
+  if (threads_) threads_->forget_reports();
   board_->reset(kind);
   processors_->reset();
   powered_off_ = wake_requested_ = false;
@@ -809,6 +816,7 @@ void Machine::forget_derived() {
 
 void Machine::after_load() {
   forget_derived();
+  if (threads_) threads_->forget_reports();
   reset_requested_ = power_off_requested_ = false;
   processors_->forget_requests();
   follow_clock();

@@ -34,6 +34,9 @@ void Machine::turn_of_threads() {
   if (was_paused) return;
   if (debugger_->stepping() && !board_->suspended()) [[unlikely]] {
     stop_threads();
+    // Nobody's host thread falls behind while the debugger steps, and a step takes time.
+    held_at_ = clock_->now() + TimeCredit::kMost;
+    clock_->hold_at(held_at_);
     run_step();
   } else {
     look_at_time();
@@ -70,7 +73,23 @@ void Machine::look_at_time() {
   }
 }
 
+// What has stopped all processors comes before they go on. The reports that are left once the machine is paused come
+// when it goes on.
+bool Machine::act_on_reports() {
+  bool acted = false;
+  while (!paused_ && end_ == End::None) {
+    const auto report = threads_->take_report();
+    if (!report) break;
+    threads_->stop();
+    processors_->attend(report->number);
+    act_on(report->reason);
+    acted = true;
+  }
+  return acted;
+}
+
 void Machine::run_threads() {
+  if (act_on_reports() || paused_ || end_ != End::None) return;
   threads_->run();
   const bool idle = threads_->idle();
   const GuestTime stop = std::min(next_stop(), next_sample_), now = clock_->now();
@@ -88,11 +107,7 @@ void Machine::run_threads() {
     sleeps_until_ = 0;
     if (idle) clock_->slept(wait);
   }
-  while (const auto report = threads_->take_report()) {
-    threads_->stop();
-    processors_->attend(report->number);
-    act_on(report->reason);
-  }
+  act_on_reports();
 }
 
 }  // namespace relic86
