@@ -21,7 +21,7 @@ struct Activity {
   u64 instructions = 0;
   u64 interrupts = 0;
   u64 faults = 0;       // exceptions
-  u64 decoded = 0;      // instructions
+  u64 decoded = 0;      // instructions, when their code runs for the second time
   u64 memory = 0;       // pages of RAM that were ever used
   u64 disk = 0;         // reads and writes
   u64 output = 0;       // bytes

@@ -43,6 +43,15 @@ TEST_F(InterpreterTest, DecodesUnmodifiedCodeOnce) {
   EXPECT_EQ(decoded[2], decoded[1]);
 }
 
+// Whoever runs into empty memory has not come to other code.
+TEST_F(InterpreterTest, ZerosCountAsNoDecodedInstructions) {
+  constexpr u32 kAdds = 8, kRound = kAdds + 1;
+  machine.poke<u16>(0x1000 + 2 * kAdds, 0xEEEB);  // eight times ADD [EAX],AL, then JMP to the first
+  machine.reg(kEax) = 0x700000;
+  EXPECT_EQ(machine.run(3 * kRound), ExitReason::BudgetSpent);
+  EXPECT_EQ(machine.interpreter().decoded_instructions(), 1u);
+}
+
 // Whatever else runs, and however its places are hashed, each piece of a loop has its block soon.
 TEST_F(InterpreterTest, AllPiecesOfALongLoopGetBlocks) {
   constexpr u32 kStart = 0x1000, kPieces = 50'000, kJump = 5;
