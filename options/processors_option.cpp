@@ -29,6 +29,8 @@ Result<> resolve_processors(Options& options) {
   if (!options.asks_for_threads) return {};
   if (options.icount)
     return Error{"-accel thread=multi: No MTTCG when icount is enabled; say thread=single, or leave -icount out"};
+  if (options.speed != 0 && options.processors.count > 1)
+    return Error{"--speed: processors with threads of their own run as fast as they can; say -accel thread=single"};
   return {};
 }
 

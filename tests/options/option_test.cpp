@@ -345,6 +345,9 @@ TEST(Smp, ThreadsOfTheAccelerator) {
   EXPECT_NE(refusal({"-accel", "tcg,thread=foo"}).find("Invalid 'thread' setting foo"), std::string::npos);
   EXPECT_NE(refusal({"-accel", "tcg,thread=multi", "-icount", "shift=3"}).find("No MTTCG when icount is enabled"),
             std::string::npos);
+  EXPECT_NE(refusal({"-accel", "tcg,thread=multi", "-smp", "2", "--speed", "386-33"}).find("thread=single"),
+            std::string::npos);
+  parse({"-accel", "tcg,thread=multi", "--speed", "386-33"});  // one processor runs as ever
 }
 
 // -icount counts by instructions: another speed beside it would be silently without effect.
