@@ -15,7 +15,10 @@
 // real time clock (IRQ 8), of which nothing is heard then. Else they have inputs 16 to 23 of the I/O APIC.
 #include "devices/chipset/hpet.h"
 
+#include <algorithm>
 #include <string>
+
+#include "base/state_loading.h"
 
 namespace relic86 {
 
@@ -42,7 +45,7 @@ enum Register : u64 { kCapabilitiesAt = 0x000, kControlAt = 0x010, kStatusAt = 0
 enum ComparatorRegister : u64 { kConfigurationAt = 0x00, kValueAt = 0x08 };
 constexpr u32 kAllStatus = (1u << Hpet::kComparators) - 1;
 constexpr unsigned kTimerLine = 0, kClockLine = 8, kFirstInput = 16;
-// A periodic comparator faster than this would keep the machine from doing anything else.
+// Periodic interrupts closer together than this would keep the machine from doing anything else.
 constexpr GuestTime kShortestDelay = 1'000;
 
 u64 all_bits(u64 comparator_control) { return (comparator_control & kMode32) != 0 ? 0xFFFFFFFF : ~u64{0}; }
@@ -75,7 +78,7 @@ void Hpet::state(StateArchive& archive) {
   archive.field("control", control_);
   archive.field("interrupt_status", interrupt_status_);
   archive.field("counter", counter_);
-  archive.field("counts_from", counts_from_);
+  moment_field(archive, "counts_from", counts_from_);
   for (unsigned i = 0; i < kComparators; i++) {
     archive.group("comparator" + std::to_string(i), [&] {
       archive.field("control", comparators_[i].control);
@@ -110,14 +113,21 @@ GuestTime Hpet::time_of(u64 distance) const {
 
 // --- Comparators ---
 
+// Periodic, and the guest has said the period.
+bool Hpet::repeats(const Comparator& comparator) const {
+  return (comparator.control & kPeriodic) != 0 && comparator.period != 0;
+}
+
 // A comparator that is not periodic meets the counter once, and again when that has wrapped. Periodic interrupts that
 // are late come one by one.
 void Hpet::rearm(const Comparator& comparator) {
   if (!running()) return scheduler_->cancel(comparator.timer);
   const u64 all = all_bits(comparator.control);
   const u64 distance = (comparator.value - counter()) & all;
-  const bool late = (comparator.control & kPeriodic) != 0 && distance > all / 2;
-  scheduler_->schedule_at(comparator.timer, late ? scheduler_->now() + kShortestDelay : time_of(distance));
+  if (!repeats(comparator)) return scheduler_->schedule_at(comparator.timer, time_of(distance));
+  const GuestTime earliest = scheduler_->now() + kShortestDelay;
+  const bool late = distance > all / 2;
+  scheduler_->schedule_at(comparator.timer, late ? earliest : std::max(earliest, time_of(distance)));
 }
 
 void Hpet::rearm_all() {
@@ -137,11 +147,13 @@ void Hpet::event(u32 id, GuestTime) {
       set_line(*line, false);
     }
   }
-  if ((comparator.control & kPeriodic) != 0 && comparator.period != 0) {
+  if (repeats(comparator)) {
     comparator.value = (comparator.value + comparator.period) & all;
     return rearm(comparator);
   }
-  scheduler_->schedule_at(comparator.timer, all == ~u64{0} ? Scheduler::kNever : time_of(all + 1));
+  // The next match is one turn of the counter after this one, which may have been noticed late.
+  const u64 to_next_match = ((comparator.value - counter() - 1) & all) + 1;
+  scheduler_->schedule_at(comparator.timer, to_next_match == 0 ? Scheduler::kNever : time_of(to_next_match));
 }
 
 std::optional<unsigned> Hpet::line_of(unsigned number) const {

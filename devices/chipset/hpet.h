@@ -45,11 +45,11 @@ class Hpet final : public Device {
   void write_control(u64 value);
   void write_comparator_register(unsigned number, u64 offset, u64 value, u64 mask);
   void write_comparator(Comparator& comparator, u64 value, u64 mask);
+  bool repeats(const Comparator& comparator) const;
   void rearm(const Comparator& comparator);
   void rearm_all();
   void drive_lines();
   std::optional<unsigned> line_of(unsigned number) const;
-
   void set_line(unsigned line, bool level);
 
   IrqJoin& join_;

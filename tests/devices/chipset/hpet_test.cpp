@@ -92,6 +92,18 @@ TEST_F(HpetBoard, NarrowComparatorsMeetTheCounterAgainWhenItHasWrapped) {
   EXPECT_EQ(lines.rises[16], 2u);
 }
 
+TEST_F(HpetBoard, AMatchThatWasNoticedLateDoesNotMoveTheNextOne) {
+  set(0x10, kEnable);
+  control(0, kInterrupts | kNarrow | 16 << 9);
+  compare(0, 50);
+  board.pass(60 * kTick);
+  EXPECT_EQ(lines.rises[16], 1u);
+  board.pass(((GuestTime{1} << 32) - 11) * kTick);
+  EXPECT_EQ(lines.rises[16], 1u);
+  board.pass(kTick);
+  EXPECT_EQ(lines.rises[16], 2u);
+}
+
 TEST_F(HpetBoard, PeriodicAsLinuxSetsIt) {
   set(0x10, kEnable);
   board.pass(5000 * kTick);
@@ -113,6 +125,24 @@ TEST_F(HpetBoard, ATickThatIsLateIsNotLost) {
   board.pass(1'000'000 * kTick);  // ten of them, all at once
   for (int i = 0; i < 30; i++) board.pass(1'000);
   EXPECT_EQ(lines.rises[17], 10u);
+}
+
+TEST_F(HpetBoard, ThereIsNoPeriodicInterruptBeforeThePeriodIsSaid) {
+  set(0x10, kEnable);
+  control(0, kInterrupts | kPeriodic | kSetValue | 16 << 9);
+  control(1, kInterrupts | kPeriodic | kSetValue | kNarrow | 17 << 9);
+  for (int i = 0; i < 100; i++) board.pass(1'000);
+  EXPECT_EQ(lines.rises[16], 0u);
+  EXPECT_EQ(lines.rises[17], 0u);
+}
+
+TEST_F(HpetBoard, APeriodOfOneTickDoesNotFloodTheMachine) {
+  set(0x10, kEnable);
+  control(0, kInterrupts | kPeriodic | kSetValue | 16 << 9);
+  compare(0, 1);
+  for (int i = 0; i < 10'000; i++) board.pass(kTick);
+  EXPECT_GE(lines.rises[16], 50u);
+  EXPECT_LE(lines.rises[16], 100u);
 }
 
 TEST_F(HpetBoard, LevelsStandUntilTheStatusIsCleared) {
