@@ -255,6 +255,11 @@ AhciPort::Step AhciPort::start_command() {
     issued_ &= ~(1u << slot);
     return fis[0] == kFisToDevice ? take_control(fis[15]) : Step::Again;
   }
+  const u8 code = fis[2];
+  if (drive_->asleep() && code != kDeviceReset) {  // no answer comes, so that BSY stands until a reset
+    task_file_ = kBsy;
+    return Step::Wait;
+  }
   AtaDevice::LinkRegisters registers;
   registers.features = fis[3];
   registers.lba = {fis[4], fis[5], fis[6]};
@@ -262,7 +267,6 @@ AhciPort::Step AhciPort::start_command() {
   registers.lba_high = {fis[8], fis[9], fis[10]};
   registers.features_high = fis[11];
   registers.count = static_cast<u16>(fis[12] | fis[13] << 8);
-  const u8 code = fis[2];
   drive_->set_link_registers(registers);
   regions_.start(table_ + kRegionsAt, load_little_endian<u16>(header, 2));
   transferred_ = 0;

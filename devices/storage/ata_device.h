@@ -43,6 +43,7 @@ class AtaDevice {
   u8 status() const { return status_; }
   void command(u8 code);
   bool interrupt() const { return interrupt_; }
+  bool asleep() const { return asleep_; }  // SLEEP: it obeys resets alone
   // A host that does not poll goes on while BSY is set: with the command, the task file or the data of what it wants
   // next. The step that is due (a command's start, a block's end, a reset's) is carried out now, so that nothing of it
   // is lost. DMA and a reset that is still held go on as they are. Reading the status has no such effect: hosts that

@@ -177,6 +177,22 @@ TEST_F(Ahci, LinkResetAndHostReset) {
   EXPECT_EQ(port(kDisk, 0x20), 0x0150u);
 }
 
+TEST_F(Ahci, ADriveThatSleepsAnswersAfterAReset) {
+  start(kDisk);
+  run(kDisk, {.code = 0xE6});
+  EXPECT_EQ(port(kDisk, 0x38), 0u);
+  run(kDisk, {.code = 0x25, .lba = 1, .count = 1, .regions = {{kTo, 512}}});
+  EXPECT_EQ(port(kDisk, 0x38), 1u);
+  EXPECT_EQ(port(kDisk, 0x20) & 0x80, 0x80u);
+  set_port(kDisk, 0x18, 0x10);
+  set_port(kDisk, 0x2C, 0x301);
+  set_port(kDisk, 0x2C, 0x300);
+  pass(1'000'000);
+  start(kDisk);
+  run(kDisk, {.code = 0x25, .lba = 1, .count = 1, .regions = {{kTo, 512}}});
+  EXPECT_EQ(bytes(kTo, 512), sectors(disk, 1, 1, 512));
+}
+
 TEST_F(Ahci, IndexAndDataPair) {
   set_config(3, 0, 0x20, 4, 0xC000);
   set_config(3, 0, 0x04, 2, 7);
