@@ -56,7 +56,8 @@ void PciBus::state(StateArchive& archive) {
   if (archive.loading()) {
     address_ &= kAddressBits;
     for (u8& level : interrupt_levels_) level &= 1;
-    drive_pirqs();
+    // A bridge with a wiring of its own loads that, and its PIRQs, after the bus: until then the way is the old one.
+    if (!wiring_) drive_pirqs();
   }
 }
 

@@ -99,6 +99,7 @@ void Ich9Lpc::reset(ResetKind kind) {
   set_config(kPmBase, 4, base);
   set_config(kAcpiControl, 1, control);
   move_blocks();
+  move_sci();
 }
 
 void Ich9Lpc::reset_function(ResetKind kind) {

@@ -13,8 +13,12 @@ constexpr unsigned kSouth = 31, kSmbusFunction = 3;
 constexpr u16 kPm = 0x600;
 
 struct Lines final : IrqSink {
-  void set_irq(unsigned input, bool level) override { levels[input] = level; }
+  void set_irq(unsigned input, bool level) override {
+    if (level && !levels[input]) rises[input]++;
+    levels[input] = level;
+  }
   std::array<bool, 24> levels{};
+  std::array<unsigned, 24> rises{};
 };
 
 struct SmiCounter final : SmiSink {
@@ -171,6 +175,18 @@ TEST_F(Ich9, PowerManagementPorts) {
   EXPECT_EQ(board.control.suspends, 1u);
 }
 
+TEST_F(Ich9, ResumingKeepsThePowerManagementBlockAndItsInterrupt) {
+  enable_pm();
+  set_lpc(0x44, 1, 0x84);
+  lpc.reset(ResetKind::Resume);
+  EXPECT_EQ(lpc.ports(), kPm);
+  board.out(kPm + 2, 0x100, 2);
+  board.out(kPm + 4, 1, 2);
+  lpc.press_power_button();
+  EXPECT_TRUE(lines.levels[20]);
+  EXPECT_FALSE(lines.levels[9]);
+}
+
 TEST_F(Ich9, SystemManagementInterrupts) {
   enable_pm();
   board.out(0xB2, 0x42);
@@ -233,6 +249,22 @@ TEST_F(Ich9, StateGoesOnWhereItWas) {
   EXPECT_EQ(at(0xB0000000), 0x29C08086u);
   EXPECT_EQ(at(0xFED1C000 + 0x3148, 2), 0x0123u);
   EXPECT_TRUE(lines.levels[10]);
+}
+
+// The bus is loaded first. Its levels must not go the way that the bridge had before.
+TEST_F(Ich9, LoadingDrivesNoOtherInput) {
+  set_lpc(0xF0, 4, 0xFED1C001);
+  put(0xFED1C000 + 0x3148, 0x3270, 2);
+  own.interrupt(true);  // slot 27, INTB#: PIRQH
+  ASSERT_TRUE(lines.levels[23]);
+  std::vector<std::vector<u8>> states;
+  for (Device* device : all()) states.push_back(test::saved(*device));
+  for (Device* device : all()) device->reset(ResetKind::Hard);
+  lines.rises = {};
+  for (std::size_t i = 0; i < states.size(); i++) ASSERT_TRUE(test::load(*all()[i], states[i]));
+  EXPECT_TRUE(lines.levels[23]);
+  EXPECT_EQ(lines.rises[17], 0u);
+  EXPECT_EQ(lines.rises[23], 1u);
 }
 
 }  // namespace
