@@ -6,7 +6,6 @@
 #include <cstring>
 #include <vector>
 
-#include "devices/chipset/i440fx.h"
 #include "machine/guest_memory.h"
 
 namespace relic86 {
@@ -95,7 +94,7 @@ struct Range {
 };
 
 std::vector<Range> memory_of(Machine& machine) {
-  const u64 ram = machine.options().ram_bytes, low = I440fx::ram_below_4g(ram);
+  const u64 ram = machine.options().ram_bytes, low = machine.board().low_ram();
   std::vector<Range> ranges{{0, low}};
   if (ram > low) ranges.push_back({kAbove4G, ram - low});
   return ranges;
@@ -143,7 +142,7 @@ Result<> dump_guest(Machine& machine, const std::function<Result<>(std::span<con
   const bool wide = machine.cpu().model().has_long_mode();
   const std::vector<u8> notes = notes_of(machine, wide);
   // What does not fit into 32 bits makes the wide form necessary for any processor.
-  const bool large = wide || machine.options().ram_bytes > I440fx::ram_below_4g(machine.options().ram_bytes);
+  const bool large = wide || machine.options().ram_bytes > machine.board().low_ram();
   const std::vector<u8> headers = large ? headers_of<Elf64_Ehdr, Elf64_Phdr>(machine, wide, notes.size())
                                         : headers_of<Elf32_Ehdr, Elf32_Phdr>(machine, wide, notes.size());
   if (auto put = sink(headers); !put) return put;

@@ -384,7 +384,8 @@ unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& na
     return std::any_of(cards.begin(), cards.end(), [slot](const auto& card) { return card.slot == slot; });
   };
   unsigned slot = pci_->free_slot(kDisplaySlot + (config_.chipset == BoardConfig::Chipset::Q35 ? 0 : 1));
-  while (slot < PciBus::kSlots && (promised(config_.pci_sound, slot) || promised(config_.virtio, slot)))
+  while (slot < PciBus::kSlots && (promised(config_.pci_sound, slot) || promised(config_.virtio, slot) ||
+                                   (config_.ahci && config_.ahci->slot == slot)))
     slot = pci_->free_slot(slot + 1);
   if (slot >= PciBus::kSlots && result_.ok())
     result_ = Error{"the PCI bus has no free slot for " + name + "; leave a card out"};

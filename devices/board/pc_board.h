@@ -133,6 +133,7 @@ class PcBoard {
   void connect_smi(unsigned number, SmiSink* sink);
   void set_system_management_mode(bool active);
 
+  u64 low_ram() const { return low_ram_; }  // bytes below 4 GiB; the rest begins there
   std::string describe_pci() const;
   UsbBoard* usb() const { return usb_.get(); }  // null: there is no controller
   const PciBus& pci() const { return *pci_; }
@@ -215,7 +216,7 @@ class PcBoard {
   PciBus* pci_ = nullptr;
   HostBridge* host_bridge_ = nullptr;
   Q35Mch* q35_ = nullptr;  // null: an i440FX
-  u64 low_ram_ = 0;        // bytes below 4 GiB
+  u64 low_ram_ = 0;
   std::array<AtaDisk*, kDrivePlaces> disks_{};
   std::array<AtapiCdrom*, kDrivePlaces> cdroms_{};
   GamePort* game_port_ = nullptr;

@@ -126,6 +126,38 @@ TEST(AcpiTables, TellWhereTheRegistersAre) {
   EXPECT_EQ(now.loader, before.loader);
 }
 
+// MCFG (PCI Firmware Specification 3.0, 4.1.2) and HPET (IA-PC HPET 1.0a, 3.2.4), and GPE0 with the ICH9's ports.
+TEST(AcpiTables, OfAQ35TellOfItsWindowAndTimer) {
+  AcpiBoard board = two_processors();
+  EXPECT_FALSE(find_tables(load(make_acpi_files(board))).contains("MCFG"));
+  EXPECT_FALSE(find_tables(load(make_acpi_files(board))).contains("HPET"));
+  board.low_ram = u64{2} << 30;
+  board.power_ports = 0x600;
+  board.hpet = true;
+  board.q35 = {0xB0000000, 256u << 20};
+  const AcpiFiles files = make_acpi_files(board);
+  const Loaded loaded = load(files);
+  const auto found = find_tables(loaded);
+  for (const char* signature : {"RSDT", "FACP", "APIC", "DSDT", "MCFG", "HPET"}) {
+    ASSERT_TRUE(found.contains(signature)) << signature;
+    const std::size_t at = found.at(signature);
+    EXPECT_TRUE(sums_to_zero(loaded.tables, at, number(loaded.tables, at + 4, 4))) << signature;
+  }
+  const std::size_t window = found.at("MCFG") + 44, timer = found.at("HPET"), fadt = found.at("FACP");
+  EXPECT_EQ(number(loaded.tables, window, 8), 0xB0000000u);
+  EXPECT_EQ(number(loaded.tables, window + 8, 4), 0xFF000000u) << "segment group 0, buses 0 to 255";
+  EXPECT_EQ(number(loaded.tables, timer + 44, 8), 0xFED00000u);
+  EXPECT_EQ(number(loaded.tables, fadt + 80, 4), 0x620u);
+  // Firmware places the files before it asks for them, so that their sizes stay.
+  board.q35 = {0xE0000000, 128u << 20};
+  const AcpiFiles moved = make_acpi_files(board);
+  EXPECT_EQ(moved.tables.size(), files.tables.size());
+  EXPECT_EQ(moved.loader, files.loader);
+  const Loaded moved_tables = load(moved);
+  EXPECT_EQ(number(moved_tables.tables, window, 8), 0xE0000000u);
+  EXPECT_EQ(number(moved_tables.tables, window + 8, 4), 0x7F000000u);
+}
+
 TEST(AcpiTables, ListTheProcessors) {
   AcpiBoard board = two_processors();
   board.apic_ids = {0, 2, 5};

@@ -5,7 +5,9 @@
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
 #include "devices/chipset/fw_cfg.h"
+#include "devices/chipset/hpet.h"
 #include "devices/chipset/mc146818.h"
+#include "tests/devices/network/card_board.h"
 #include "tests/devices/test_board.h"
 
 namespace relic86 {
@@ -101,6 +103,77 @@ TEST_F(Board, SaveLoadSaveIsByteEqualInAnotherMachine) {
   other->state(reader.value());
   EXPECT_EQ(reader.value().complaint(), "");
   EXPECT_EQ(saved(*other), state);
+}
+
+struct Q35Board : ::testing::Test {
+  Q35Board() { board = make(parts); }
+  static std::unique_ptr<PcBoard> make(test::TestBoard& on) {
+    BoardConfig config;
+    config.bios = std::vector<u8>(0x10000, 0xF4);
+    config.chipset = BoardConfig::Chipset::Q35;
+    config.hpet = true;
+    auto made = PcBoard::create(std::move(config), on.scheduler, on.io, on.memory, on.control);
+    EXPECT_TRUE(made.ok()) << made.message();
+    made.value()->reset(ResetKind::PowerOn);
+    return std::move(made).value();
+  }
+  static constexpr u64 kRam = u64{2} << 20;
+  test::TestBoard parts{kRam, PcBoard::kExtraMemory};
+  std::unique_ptr<PcBoard> board;
+};
+
+TEST_F(Q35Board, HasTheChipsetAtItsPlaces) {
+  EXPECT_EQ(parts.config(0, 0, 0, 4), 0x29C08086u);
+  EXPECT_EQ(parts.config(31, 0, 0, 4), 0x29188086u);
+  EXPECT_EQ(parts.config(31, 2, 0, 4), 0x29228086u);
+  EXPECT_EQ(parts.config(31, 3, 0, 4), 0x29308086u);
+  EXPECT_EQ(parts.config(1, 1, 0, 4), ~0u) << "there is no IDE";
+  EXPECT_EQ(parts.memory.read(PhysAddr(Hpet::kAddress), 4), 0x8086A201u);
+  EXPECT_EQ(board->low_ram(), kRam);
+}
+
+TEST_F(Q35Board, SaveLoadSaveIsByteEqualInAnotherMachine) {
+  constexpr u32 kWindow = 0xB0000000, kRootComplex = 0xFED1C000, kBridge = 31 << 15, kAhciFunction = 2 << 12;
+  parts.set_config(0, 0, 0x60, 4, kWindow | 1);
+  parts.set_config(31, 0, 0xF0, 4, kRootComplex | 1);
+  std::mt19937 random(7);
+  const auto store = [&](u32 address) { parts.memory.write(PhysAddr(address), 4, random()); };
+  for (unsigned i = 0; i < 3000; i++) {
+    parts.out(static_cast<u16>(random() % 0x600), static_cast<u32>(random()), 1);
+    store(kWindow + kBridge + static_cast<u32>(random() % 0x60 + 0x90) / 4 * 4);
+    store(kWindow + kBridge + kAhciFunction + static_cast<u32>(random() % 0x40) / 4 * 4);
+    store(kRootComplex + 0x3140 + static_cast<u32>(random() % 0x14) / 4 * 4);
+    store(Hpet::kAddress + static_cast<u32>(random() % 0x160) / 4 * 4);
+    if (i % 8 == 0) parts.pass(static_cast<GuestTime>(random() % 1000000));
+  }
+  const auto state = saved(*board);
+  test::TestBoard other_parts{kRam, PcBoard::kExtraMemory};
+  auto other = make(other_parts);
+  other_parts.clock.time = parts.clock.time;
+  auto reader = StateReader::parse(state);
+  ASSERT_TRUE(reader.ok());
+  other->state(reader.value());
+  EXPECT_EQ(reader.value().complaint(), "");
+  EXPECT_EQ(saved(*other), state);
+}
+
+// The controller is created after the network cards, which take any slot that is free.
+TEST(BoardSlots, AnAhciControllerHasTheSlotThatItNames) {
+  constexpr u64 kRam = u64{2} << 20;
+  test::TestBoard parts{kRam, PcBoard::kExtraMemory};
+  test::FakeLink link;
+  BoardConfig config;
+  config.bios = std::vector<u8>(0x10000, 0xF4);
+  config.ahci.emplace().slot = 3;
+  NetworkCardConfig card;
+  card.name = "e1000.0";
+  card.link = &link;
+  config.network_cards.push_back(card);
+  const auto made = PcBoard::create(std::move(config), parts.scheduler, parts.io, parts.memory, parts.control);
+  ASSERT_TRUE(made.ok()) << made.message();
+  made.value()->reset(ResetKind::PowerOn);
+  EXPECT_EQ(parts.config(3, 0, 0, 4), 0x29228086u);
+  EXPECT_EQ(parts.config(4, 0, 0, 2), 0x8086u);
 }
 
 TEST_F(Board, RandomPortsAndResetsAreContained) {
