@@ -208,9 +208,9 @@ struct DeviceRow {
   Result<> (*add)(const DeviceOption&, BoardConfig&);  // null: the command line's parser has carried it out
 };
 constexpr DeviceRow kDevices[] = {
-    {Category::Storage, "ide-hd", "IDE", 
+    {Category::Storage, "ide-hd", "IDE",
      "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a disk; a q35 has ide.0 to ide.5", nullptr},
-    {Category::Storage, "ide-cd", "IDE", 
+    {Category::Storage, "ide-cd", "IDE",
      "drive=ID,bus=ide.0|ide.1,unit=0|1,bootindex=N: a CD-ROM drive; a q35 has ide.0 to ide.5", nullptr},
     {Category::Storage, "ich9-ahci", "PCI",
      "id=ID,addr=SLOT: a SATA controller of six ports, buses ID.0 to ID.5; a q35 has its own", add_ahci},
@@ -333,9 +333,11 @@ Result<std::vector<u8>> read_whole_file(const std::string& path) {
   return bytes;
 }
 
-// SeaBIOS writes what the machine can do into its ACPI tables: bit 7 of byte n says that state Sn exists, the lower
-// bits are its value in PM1_CNT (SLP_TYP). S4 is a power-off that the guest has prepared.
+// SeaBIOS writes what a pc can do into its ACPI tables: bit 7 of byte n says that state Sn exists, the lower bits are
+// its value in PM1_CNT (SLP_TYP). S4 is a power-off that the guest has prepared.
 void add_sleep_states(const Options& options, BoardConfig& config) {
+  config.suspend_to_ram = options.suspend_to_ram;
+  config.suspend_to_disk = options.suspend_to_disk;
   if (options.suspend_to_ram && options.suspend_to_disk) return;  // as SeaBIOS takes it to be
   constexpr u8 kExists = 0x80, kSuspend = 1;
   std::vector<u8> states{kExists, 0, 0, kSuspend, 0, kExists};

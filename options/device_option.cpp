@@ -25,6 +25,9 @@ namespace {
 
 using Text = std::string_view;
 
+// QEMU knows some devices by two names.
+std::string device_name(const std::string& word) { return word == "ahci" ? "ich9-ahci" : word; }
+
 }  // namespace
 
 Result<> set_property(Options& options, Text value) {
@@ -58,7 +61,7 @@ Result<> add_device(Options& options, Text value) {
   DeviceOption device;
   for (const auto& [key, word] : properties.value()) {
     if (key == "driver") {
-      device.name = word;
+      device.name = device_name(word);
     } else {
       device.properties.emplace_back(key, word);
     }

@@ -421,6 +421,9 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
     if (wanted.bus && *wanted.bus >= buses.places / buses.units)
       return Error{fmt::format("-device {}: bus={}: unknown bus; the last one is {}.{}", device.name,
                                device.property("bus"), wanted.bus_name, buses.places / buses.units - 1)};
+    if (wanted.unit && *wanted.unit >= buses.units)
+      return Error{
+          fmt::format("-device {}: unit={}: a SATA bus has unit 0 alone; say bus=", device.name, *wanted.unit)};
   }
   const Interface interface = buses.interface;
   const unsigned first = floppy ? 0 : static_cast<unsigned>(wanted.bus.value_or(0)) * buses.units;

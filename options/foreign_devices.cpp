@@ -17,7 +17,8 @@ constexpr Text kNoVirtio =
     "virtio-serial-pci exist";
 constexpr Text kNoSound = "there is no such sound card; sb16, adlib, mpu401, AC97 and ES1370 exist";
 constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
-constexpr Text kNoSata = "there is no SATA controller; disks are IDE: -hda FILE, or -device ide-hd";
+constexpr Text kNoNvme =
+    "there is no NVMe controller; disks are IDE or SATA (-hda FILE), or virtio (-device virtio-blk-pci)";
 constexpr Text kNoDisplay = "there is no such display adapter; -vga std and -vga cirrus exist";
 constexpr Text kNoBridge = "there is one PCI bus; leave the option out";
 constexpr Text kNoPci = "it does not exist here; leave the option out";
@@ -66,7 +67,7 @@ constexpr Row kRows[] = {
     {"mptsas", kNoScsi},
     {"pvscsi", kNoScsi},
     {"scsi-", kNoScsi},
-    {"nvme", kNoSata},
+    {"nvme", kNoNvme},
     {"sdhci", "there is no SD card slot; use -hda FILE"},
     {"sd-card", "there is no SD card slot; use -hda FILE"},
     {"isa-cirrus-vga", kNoDisplay},

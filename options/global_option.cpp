@@ -43,6 +43,8 @@ Result<> set_global(Options& options, Text value) {
       {"isa-debugcon", "iobase", set_debugcon_port},
       {"PIIX4_PM", "disable_s3", set_sleep_state<&Options::suspend_to_ram>},
       {"PIIX4_PM", "disable_s4", set_sleep_state<&Options::suspend_to_disk>},
+      {"ICH9-LPC", "disable_s3", set_sleep_state<&Options::suspend_to_ram>},
+      {"ICH9-LPC", "disable_s4", set_sleep_state<&Options::suspend_to_disk>},
       {"isa-fdc", "fdtypeA",
        [](Options& given, Text word) -> Result<> {
          given.floppy_drive_a_absent = word == "none";

@@ -183,7 +183,8 @@ constexpr OptionRow kRows[] = {
     {"vnc", "[HOST]:N|unix:PATH",
      "a VNC server on display N (port 5900 + N) of this host; password=on, websocket, to=, none ..", set_vnc},
     {"global", "D.P=V",
-     "a device property; isa-debugcon.iobase, PIIX4_PM.disable_s3 and _s4, isa-fdc.fdtypeA and .speed have an effect",
+     "a device property; isa-debugcon.iobase, PIIX4_PM or ICH9-LPC.disable_s3 and _s4, isa-fdc.fdtypeA and .speed have "
+     "an effect",
      set_global},
     {"compat", "POLICY", "accepted: nothing is deprecated", set_compatibility},
     {"seed", "N", "where RDRAND and RDSEED begin", set_seed},

@@ -143,8 +143,8 @@ struct Options {
   bool default_floppy = true;  // drive A and an empty CD-ROM drive are there unless -device places such drives
   bool default_cdrom = true;
   bool floppy_drive_a_absent = false;  // -global isa-fdc.fdtypeA=none
-  bool suspend_to_ram = true;          // -global PIIX4_PM.disable_s3=
-  bool suspend_to_disk = true;         // -global PIIX4_PM.disable_s4=
+  bool suspend_to_ram = true;          // -global PIIX4_PM.disable_s3=, ICH9-LPC.disable_s3=
+  bool suspend_to_disk = true;         // -global PIIX4_PM.disable_s4=, ICH9-LPC.disable_s4=
   std::string boot_order;              // letters a, c, d, n; empty: c, d, a by what is attached
   std::string boot_once;               // until the first reset
   bool boot_menu = false;

@@ -136,9 +136,10 @@ struct BoardConfig {
   // I440fx: with PIIX3 and the PIIX4's power management. Q35: with ICH9.
   enum class Chipset : u8 { I440fx, Q35 } chipset = Chipset::I440fx;
   bool hpet = false;
-  std::vector<u8> bios;              // 1 byte to 16 MiB; not used where there is flash memory
-  std::array<FlashSlot, 2> flash{};  // the second only with the first
-  bool acpi_tables = false;          // the firmware takes ACPI tables from the board
+  bool suspend_to_ram = true, suspend_to_disk = true;  // in a Q35's ACPI tables
+  std::vector<u8> bios;                                // 1 byte to 16 MiB; not used where there is flash memory
+  std::array<FlashSlot, 2> flash{};                    // the second only with the first
+  bool acpi_tables = false;                            // the firmware takes ACPI tables from the board
   enum class Display : u8 { None, Std, Cirrus } display = Display::Std;
   std::vector<u8> vga_bios;  // its option ROM; may be empty
   // What the processors' local APICs have; absent: there are none.

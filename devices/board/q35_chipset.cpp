@@ -33,8 +33,8 @@ void PcBoard::describe_chipset(AcpiBoard& about) const {
     about.q35 = {static_cast<u32>(window.first), static_cast<u32>(window.size)};
   if (config_.acpi_tables) return;  // UEFI firmware has no suspend to RAM here
   constexpr u8 kSuspendToRam = 1, kSuspendToDisk = 2;
-  about.sleep[2] = kSuspendToRam;
-  about.sleep[3] = kSuspendToDisk;
+  if (config_.suspend_to_ram) about.sleep[2] = kSuspendToRam;
+  if (config_.suspend_to_disk) about.sleep[3] = kSuspendToDisk;
 }
 
 }  // namespace relic86

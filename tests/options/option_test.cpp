@@ -145,6 +145,66 @@ TEST(DriveOptions, CdromDrivesTakeTheFirstFreePlace) {
   EXPECT_EQ(options.drives[2].index, 2u);
 }
 
+// A channel of a pc has two units; a port of a q35 is a bus with one. The board may be named after the drives.
+TEST(DriveOptions, ThePlacesOfAQ35AreItsPorts) {
+  const Options options = parse({"-hda", "a", "-cdrom", "b", "-drive", "file=c,bus=5", "-drive", "file=d,bus=1,unit=0",
+                                 "-drive", "file=e,if=none,id=e", "-device", "ide-hd,drive=e,bus=ide.4", "-M", "q35"});
+  const Words names{"ide0-hd0", "ide2-cd0", "ide5-hd0", "ide1-hd0", "ide4-hd0"};
+  ASSERT_EQ(options.drives.size(), names.size());
+  for (std::size_t i = 0; i < names.size(); i++) EXPECT_EQ(drive_name(options, options.drives[i]), names[i]);
+  EXPECT_EQ(parse({"-drive", "file=a,bus=1,unit=1"}).drives[0].index, 3u);
+  EXPECT_NE(refusal({"-M", "q35", "-drive", "file=a,bus=1,unit=1"}).find("6 buses of one unit"), std::string::npos);
+  EXPECT_NE(refusal({"-M", "q35", "-drive", "file=a,index=6"}).find("there are 6 places"), std::string::npos);
+  EXPECT_NE(refusal({"-drive", "file=a,index=4"}).find("there are 4 places"), std::string::npos);
+  EXPECT_NE(refusal({"-drive", "file=a,bus=2"}).find("2 buses of two units"), std::string::npos);
+  const Words second_unit{"-M", "q35", "-drive", "file=a,if=none,id=a", "-device", "ide-hd,drive=a,unit=1"};
+  EXPECT_NE(refusal(second_unit).find("unit 0 alone"), std::string::npos);
+}
+
+TEST(DriveOptions, AnAhciCardOfAPcHasBusesOfItsName) {
+  const Words card{"-device", "ahci,id=sata,addr=0x7"}, drive{"-drive", "file=a,if=none,id=a"};
+  const auto with = [&](const Words& more) {
+    Words words = card;
+    words.insert(words.end(), drive.begin(), drive.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const Options options = parse(with({"-device", "ide-hd,drive=a,bus=sata.5"}));
+  ASSERT_EQ(options.drives.size(), 1u);
+  EXPECT_EQ(options.drives[0].interface, DriveOption::Interface::Ahci);
+  EXPECT_EQ(drive_name(options, options.drives[0]), "ahci5-hd0");
+  ASSERT_EQ(options.devices.size(), 1u);
+  EXPECT_EQ(options.devices[0].name, "ich9-ahci");
+  EXPECT_NE(refusal(with({"-device", "ide-hd,drive=a,bus=sata.6"})).find("unknown bus"), std::string::npos);
+  EXPECT_NE(refusal(with({"-device", "ide-hd,drive=a,bus=stat.0"})).find("ide.0 and ide.1 exist"), std::string::npos);
+  Options plain;
+  plain.vga = "none";
+  plain.devices = options.devices;
+  const auto plan = board_plan_for(plain);
+  ASSERT_TRUE(plan.ok()) << plan.message();
+  EXPECT_EQ(plan.value().config.ahci.value().slot, 7u);
+  plain.devices.push_back(options.devices[0]);
+  EXPECT_NE(board_plan_for(plain).message().find("only one is possible"), std::string::npos);
+  plain.devices.pop_back();
+  plain.board = Options::Board::Q35;
+  EXPECT_NE(board_plan_for(plain).message().find("a q35 has one already"), std::string::npos);
+}
+
+TEST(MachineOption, AQ35HasAnEventTimerAndAPcGetsOne) {
+  const auto has_timer = [](const Words& words) {
+    Options options = parse(words);
+    options.vga = "none";
+    const auto plan = board_plan_for(options);
+    EXPECT_TRUE(plan.ok()) << plan.message();
+    return plan.ok() && plan.value().config.hpet;
+  };
+  EXPECT_FALSE(has_timer({}));
+  EXPECT_TRUE(has_timer({"-M", "pc,hpet=on"}));
+  EXPECT_TRUE(has_timer({"-M", "pc-q35-7.2"}));
+  EXPECT_FALSE(has_timer({"-M", "q35", "-no-hpet"}));
+  EXPECT_FALSE(has_timer({"-M", "q35,hpet=off"}));
+}
+
 // NixOS's test driver says index= of a drive that its -device attaches.
 TEST(DriveOptions, APlaceOfADriveForADeviceChangesNothing) {
   const Options options = parse({"-drive", "if=none,index=1,id=d,file=a", "-device", "virtio-blk-pci,drive=d"});
