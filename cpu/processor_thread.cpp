@@ -18,7 +18,7 @@ void MachineLock::lock() {
 // A mutex goes to whoever runs, which is the caller: it stands aside until another has had it. On a busy host that one
 // may have to wait for its turn, and would find the lock taken each time if the caller's patience ended before.
 void MachineLock::give_way() {
-  if (waiting_.load(std::memory_order_relaxed) == 0) return;
+  if (!wanted()) return;
   constexpr unsigned kYields = 100;
   constexpr std::chrono::microseconds kNap{50};
   const u64 taken = taken_.load(std::memory_order_relaxed);
@@ -71,6 +71,7 @@ void ProcessorThread::begin() {
 }
 
 void ProcessorThread::end() {
+  current_thread = nullptr;
   here_ = false;
   lock_.unlock();
 }

@@ -24,6 +24,7 @@ class MachineLock {
  public:
   void lock();
   void unlock() { mutex_.unlock(); }
+  bool wanted() const { return waiting_.load(std::memory_order_relaxed) != 0; }  // somebody waits for it
   // Somebody who waits has it before the caller has it again. Those that condition variables wake up wait like others:
   // they are of the kind that takes any lock.
   void give_way();

@@ -1,0 +1,123 @@
+// The machine's lock and the processors' threads that share it. No test goes by time: each waits until the others have
+// come to where they are to be.
+#include "cpu/processor_thread.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace relic86 {
+
+namespace {
+
+void wait_until_wanted(const MachineLock& lock) {
+  while (!lock.wanted()) std::this_thread::yield();
+}
+
+}  // namespace
+
+TEST(MachineLock, GivingWayLetsTheOneThatWaitsHaveIt) {
+  MachineLock lock;
+  bool had = false;
+  lock.lock();
+  std::thread other([&] {
+    lock.lock();
+    had = true;
+    lock.unlock();
+  });
+  wait_until_wanted(lock);
+  EXPECT_FALSE(had);
+  lock.give_way();
+  EXPECT_TRUE(had);
+  lock.unlock();
+  other.join();
+}
+
+TEST(MachineLock, NobodyWaitsForOneThatNobodyWants) {
+  MachineLock lock;
+  lock.lock();
+  EXPECT_FALSE(lock.wanted());
+  lock.give_way();
+  lock.unlock();
+}
+
+TEST(ProcessorThread, OneThatIsWokenUpWaitsForTheLockLikeOthers) {
+  MachineLock lock;
+  ProcessorThread processor(lock, [] {});
+  bool asked = false, woken = false;
+  std::thread host([&] {
+    processor.begin();
+    while (!asked) processor.wait();
+    woken = true;
+    processor.end();
+  });
+  lock.lock();
+  while (!processor.rests()) {
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+  }
+  asked = true;
+  processor.notify();
+  wait_until_wanted(lock);
+  EXPECT_FALSE(woken);
+  lock.give_way();
+  EXPECT_TRUE(woken);
+  EXPECT_FALSE(processor.rests());
+  lock.unlock();
+  host.join();
+}
+
+TEST(ProcessorThread, WhoWantsAllOutOfTranslatedCodeSummonsThem) {
+  MachineLock lock;
+  ProcessorThread one(lock, [] {}), other(lock, [] {});
+  std::thread host([&] {
+    other.begin();
+    other.enter_guest();
+    while (!other.summoned()) std::this_thread::yield();
+    other.leave_guest();
+    other.end();
+  });
+  one.begin();
+  EXPECT_EQ(ProcessorThread::current(), &one);
+  one.enter_guest();
+  while (!other.outside()) std::this_thread::yield();
+  one.leave_guest();
+  EXPECT_TRUE(other.elsewhere());
+  one.stop_others();
+  EXPECT_FALSE(other.outside());
+  EXPECT_FALSE(other.summoned());
+  EXPECT_EQ(other.passages(), 0u);  // it has come out, and waits for the lock
+  one.end();
+  EXPECT_EQ(ProcessorThread::current(), nullptr);
+  host.join();
+  EXPECT_EQ(other.passages(), 1u);
+}
+
+TEST(ProcessorThread, StoresOnTheirWayHaveEndedWhenTheirProcessorHasComeOut) {
+  MachineLock lock;
+  ProcessorThread one(lock, [] {}), other(lock, [] {});
+  std::atomic<bool> goes_on = false;
+  std::thread host([&] {
+    other.begin();
+    other.enter_guest();
+    while (!goes_on) std::this_thread::yield();
+    other.leave_guest();
+    other.end();
+  });
+  one.begin();
+  one.enter_guest();
+  while (!other.outside()) std::this_thread::yield();
+  one.leave_guest();
+  const auto passages = one.others_outside();
+  ASSERT_FALSE(passages.empty());
+  EXPECT_FALSE(one.have_passed(passages));
+  goes_on = true;
+  one.stop_others();
+  EXPECT_TRUE(one.have_passed(passages));
+  one.end();
+  host.join();
+}
+
+}  // namespace relic86
