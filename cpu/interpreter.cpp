@@ -78,9 +78,9 @@ void Interpreter::take_foreign_writes() {
 }
 
 // Who stores directly may do so for as long as it has not come out of translated code, whatever its TLB says by now.
-void Interpreter::doubt(BackingOffset first, std::span<const u8> bytes) {
-  auto passages = thread_->others_outside();
-  if (!passages.empty()) doubtful_.push_back({first, {bytes.begin(), bytes.end()}, std::move(passages)});
+// passages: from before the bytes were read, as one that has come out meanwhile may have stored in between.
+void Interpreter::doubt(BackingOffset first, std::span<const u8> bytes, const std::vector<u64>& passages) {
+  if (!passages.empty()) doubtful_.push_back({first, {bytes.begin(), bytes.end()}, passages});
 }
 
 void Interpreter::code_written(BackingOffset first, u64 length) {
@@ -435,7 +435,9 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   u32 room = kPageSize - static_cast<u32>(first.raw & (kPageSize - 1));
   const u8* bytes = store_.host(first);
   std::array<u8, CodeBlocks::kMaxInstructions * kMaxInstructionLength> copy;
+  ProcessorThread::Passages passages;
   if (thread_ != nullptr) {  // what is decoded is what doubt() compares
+    passages = thread_->others_outside();
     room = std::min<u32>(room, copy.size());
     std::memcpy(copy.data(), bytes, room);
     bytes = copy.data();
@@ -456,7 +458,7 @@ CodeBlock* Interpreter::decode_block(BackingOffset first, CodeSize size) {
   block->insns.assign(decoding_.begin(), decoding_.end());
   if (log::enabled(log::Channel::Disassembly)) trace_decoded(cpu_, {bytes, block->bytes});
   tell_decoded(block->bytes);
-  if (thread_ != nullptr) doubt(first, {bytes, block->bytes});
+  doubt(first, {bytes, block->bytes}, passages);
   return blocks_.insert(std::move(block));
 }
 
@@ -474,6 +476,8 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, CodeSize size) {
     uncached_ = true;
     return nullptr;
   }
+  ProcessorThread::Passages passages;
+  if (thread_ != nullptr) passages = thread_->others_outside();
   u8 window[kMaxInstructionLength];
   const u32 most = static_cast<u32>(std::min<u64>(left, sizeof window));
   const u8* const head = store_.host(first);
@@ -496,11 +500,9 @@ CodeBlock* Interpreter::decode_straddling(BackingOffset first, CodeSize size) {
   tell_decoded(insn.length);
   block->straddles = insn.length > room;
   block->second_page = second.code.backing;
-  if (thread_ != nullptr) {
-    const u32 in_first = std::min<u32>(room, insn.length);
-    doubt(first, {window, in_first});
-    if (block->straddles) doubt(second.code.backing, {window + in_first, insn.length - in_first});
-  }
+  const u32 in_first = std::min<u32>(room, insn.length);
+  doubt(first, {window, in_first}, passages);
+  if (block->straddles) doubt(second.code.backing, {window + in_first, insn.length - in_first}, passages);
   return blocks_.insert(std::move(block));
 }
 

@@ -122,7 +122,7 @@ class Interpreter final : public Executor, public CodeWatch {
   bool second_page_matches(CodeBlock& block);
   bool may_run_unkept() const;
   void take_foreign_writes();
-  void doubt(BackingOffset first, std::span<const u8> bytes);
+  void doubt(BackingOffset first, std::span<const u8> bytes, const std::vector<u64>& passages);
   // One instruction outside any block: unbacked code, or one that the segment limit cuts.
   bool fetch_uncached(Insn& insn);
 
