@@ -58,8 +58,8 @@ class Hpet final : public Device {
   std::array<Comparator, kComparators> comparators_;
   u64 control_ = 0;
   u32 interrupt_status_ = 0;
-  u64 counter_ = 0;            // while it is halted
-  GuestTime counts_from_ = 0;  // when it was 0, or would have been; while it runs
+  u64 counter_ = 0;            // the counter's value at counts_from_, or while it is halted
+  GuestTime counts_from_ = 0;  // when it was started, or written while it ran
 };
 
 }  // namespace relic86

@@ -308,7 +308,8 @@ AhciPort::Step AhciPort::go_on() {
   return Step::Again;
 }
 
-// What finds no room in memory is dropped; for what the drive wants there must be something.
+// Data from the drive that the regions have no room for is dropped. Data for the drive is never made up: the command
+// fails.
 AhciPort::Step AhciPort::move_dma() {
   const bool to_memory = drive_->dma_to_memory();
   for (std::size_t moved = 0; drive_->dma_wanted() && moved < kBurstBytes;) {
@@ -411,7 +412,7 @@ void AhciPort::fill_registers(std::span<u8> fis) const {
   store_little_endian<u16>(fis, 12, registers.count);
 }
 
-// Nobody is told that there is no memory for received FISes: what comes next in the table will say so.
+// A FIS is lost where nothing answers at the address for received FISes; that is no error of the command.
 void AhciPort::post_registers(u8 flags) {
   if (!enabled(kReceiveEnable)) return;
   std::array<u8, kFisSize> fis{kFisToHost, flags};

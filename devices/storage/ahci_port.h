@@ -34,7 +34,7 @@ class AhciPort final : public AtaBus {
   void reset_by_host();        // GHC.HR: lists stay where they are, and the link is set up anew
   void state(StateArchive& archive);
   void event(Timer timer);
-  // Commands may have become possible: the bus is mastered.
+  // Soon looks for something to do: commands may have become possible, such as by the bus master bit.
   void look_soon();
 
   u32 read(u32 offset) const;

@@ -200,7 +200,7 @@ TEST_F(Ahci, IndexAndDataPair) {
   EXPECT_EQ(in(0xC014, 4), 0x00010300u);
 }
 
-// --- Guests that mean no good ---
+// --- Guests that misbehave ---
 
 TEST_F(Ahci, WithoutBusMasteringNothingIsFetched) {
   start(kDisk);
