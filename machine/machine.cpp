@@ -222,7 +222,7 @@ void Machine::on_sample(GuestTime interval, Sampler sampler) {
 }
 
 void Machine::follow_clock() {
-  next_check_ = next_frame_ = 0;
+  next_check_ = next_frame_ = held_at_ = 0;
   if (sampler_) next_sample_ = clock_->now() + sample_interval_;
 }
 

@@ -98,6 +98,8 @@ void Machine::run_threads() {
   const GuestTime wait = stop == Scheduler::kNever ? longest : std::clamp<GuestTime>(stop - now, soonest, longest);
   if (wait > 0) {
     sleeps_until_ = now + wait;
+    const u64 count_before = instruction_count();
+    const i64 host_before = host_monotonic_ns();
     const auto sources = idle ? HostPoller::Sources::Included : HostPoller::Sources::LeftOut;
     const auto host_wait = static_cast<i64>(static_cast<double>(wait) / clock_->pace());
     HostPoller::Wait asleep = poller_.prepare(idle ? clock_->sleep_for(wait) : host_wait, sources);
@@ -105,7 +107,13 @@ void Machine::run_threads() {
       if (HostPoller::wait(asleep)) last_served_ = 0;
     });
     sleeps_until_ = 0;
-    if (idle) clock_->slept(wait);
+    // A processor in the middle of a block may have counted all of it already.
+    const u64 count = std::max(instruction_count(), count_before) - count_before;
+    if (idle) {
+      clock_->slept(wait);
+    } else {
+      clock_->measure(count, host_monotonic_ns() - host_before);
+    }
   }
   act_on_reports();
 }
