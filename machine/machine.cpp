@@ -391,30 +391,6 @@ void Machine::serve_host() {
   }
 }
 
-void Machine::serve_descriptors() {
-  // A migration looks for pages that are written, and watches them anew: no store is on its way meanwhile.
-  if (migration_->under_way()) stop_threads();
-  if (threads_ && !threads_->stopped()) {
-    HostPoller::Wait at_once = poller_.prepare(0, HostPoller::Sources::LeftOut);
-    if (!HostPoller::wait(at_once)) return poller_.poll_sources();
-    stop_threads();
-  }
-  poller_.poll(0);
-}
-
-void Machine::carry_out_tasks() {
-  std::vector<std::function<void()>> deliveries, tasks;
-  {
-    std::lock_guard lock(tasks_->mutex);
-    deliveries.swap(tasks_->deliveries);
-    tasks.swap(tasks_->list);
-    tasks_->waiting.store(false, std::memory_order_relaxed);
-  }
-  for (const auto& delivery : deliveries) delivery();
-  if (!tasks.empty()) stop_threads();
-  for (const auto& task : tasks) task();
-}
-
 void Machine::serve_input() {
   for (CharBackend* backend : backends_) backend->pump();
   keys_->advance(clock_->now());
@@ -513,11 +489,6 @@ std::string Machine::status() const {
   if (migration_->status() == MigrationStatus::Device) return "paused (finish-migrate)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
   return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
-}
-
-void Machine::post(std::function<void()> task) {
-  tasks_->add(tasks_->list, std::move(task));
-  poller_.wake();
 }
 
 void Machine::finish(End end) {

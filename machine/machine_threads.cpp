@@ -1,9 +1,15 @@
 // The machine's turns where every processor has a host thread of its own (machine/processor_threads.h): this thread
 // carries out the devices' events and serves the host, and sleeps in between.
 #include <algorithm>
+#include <functional>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "machine/host_time.h"
 #include "machine/machine.h"
+#include "machine/machine_tasks.h"
+#include "machine/migration.h"
 #include "machine/processor_threads.h"
 
 namespace relic86 {
@@ -116,6 +122,37 @@ void Machine::run_threads() {
     }
   }
   act_on_reports();
+}
+
+// --- What comes from the host, with threads or without ---
+
+void Machine::serve_descriptors() {
+  // A migration looks for pages that are written, and watches them anew: no store is on its way meanwhile.
+  if (migration_->under_way()) stop_threads();
+  if (threads_ && !threads_->stopped()) {
+    HostPoller::Wait at_once = poller_.prepare(0, HostPoller::Sources::LeftOut);
+    if (!HostPoller::wait(at_once)) return poller_.poll_sources();
+    stop_threads();
+  }
+  poller_.poll(0);
+}
+
+void Machine::carry_out_tasks() {
+  std::vector<std::function<void()>> deliveries, tasks;
+  {
+    std::lock_guard lock(tasks_->mutex);
+    deliveries.swap(tasks_->deliveries);
+    tasks.swap(tasks_->list);
+    tasks_->waiting.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& delivery : deliveries) delivery();
+  if (!tasks.empty()) stop_threads();
+  for (const auto& task : tasks) task();
+}
+
+void Machine::post(std::function<void()> task) {
+  tasks_->add(tasks_->list, std::move(task));
+  poller_.wake();
 }
 
 }  // namespace relic86

@@ -47,8 +47,9 @@ CommandReply set_speed(Machine& machine, const Arguments& arguments) {
   if (machine.clock().deterministic() && speed.value() != 0)
     return CommandError{.message = "-icount sets the processor's speed; start the machine without it"};
   if (has_threads(machine.options()) && speed.value() != 0)
-    return CommandError{.message = "Processors with threads of their own run as fast as they can; start the machine "
-                                   "with -accel thread=single"};
+    return CommandError{.message =
+                            "Processors with threads of their own run as fast as they can; start the machine "
+                            "with -accel thread=single"};
   machine.speed_limit().set(speed.value());
   return Json::object();
 }
