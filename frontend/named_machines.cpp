@@ -102,8 +102,8 @@ std::string list_machines() {
   return text;
 }
 
-Result<MachineLock> MachineLock::take(const Options& options) {
-  MachineLock lock;
+Result<NamedMachineLock> NamedMachineLock::take(const Options& options) {
+  NamedMachineLock lock;
   if (options.machine_name.empty()) return lock;
   lock.file_ = ::open(options.machine_file.c_str(), O_RDONLY | O_CLOEXEC);
   if (lock.file_ >= 0 && ::flock(lock.file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
@@ -111,9 +111,9 @@ Result<MachineLock> MachineLock::take(const Options& options) {
   return lock;
 }
 
-MachineLock::MachineLock(MachineLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+NamedMachineLock::NamedMachineLock(NamedMachineLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
 
-MachineLock::~MachineLock() {
+NamedMachineLock::~NamedMachineLock() {
   if (file_ >= 0) ::close(file_);
 }
 

@@ -14,16 +14,16 @@ Result<std::string> make_machine(const Options& options);
 std::string list_machines();
 
 // Held while a machine with a name runs.
-class MachineLock {
+class NamedMachineLock {
  public:
   // A machine without a name has no lock. The error says that it runs already.
-  static Result<MachineLock> take(const Options& options);
-  MachineLock(MachineLock&& other) noexcept;
-  MachineLock& operator=(MachineLock&&) = delete;
-  ~MachineLock();
+  static Result<NamedMachineLock> take(const Options& options);
+  NamedMachineLock(NamedMachineLock&& other) noexcept;
+  NamedMachineLock& operator=(NamedMachineLock&&) = delete;
+  ~NamedMachineLock();
 
  private:
-  MachineLock() = default;
+  NamedMachineLock() = default;
   int file_ = -1;
 };
 

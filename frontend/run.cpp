@@ -175,7 +175,7 @@ int run_program(std::span<const std::string> arguments, const char* program) {
   }
   auto pid_file = PidFile::create(options.pid_file);
   if (!pid_file) return fail(pid_file.message());
-  const auto lock = MachineLock::take(options);
+  const auto lock = NamedMachineLock::take(options);
   if (!lock) return fail(lock.message());
   HostPoller poller;
   auto machine = Machine::create(options, poller);
