@@ -1,6 +1,5 @@
 #include "cpu/processor_thread.h"
 
-#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -13,23 +12,16 @@ void MachineLock::lock() {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
   }
   taken_.fetch_add(1, std::memory_order_relaxed);
+  taken_.notify_all();
 }
 
 // A mutex goes to whoever runs, which is the caller: it stands aside until another has had it. On a busy host that one
 // may have to wait for its turn, and would find the lock taken each time if the caller's patience ended before.
 void MachineLock::give_way() {
   if (!wanted()) return;
-  constexpr unsigned kYields = 100;
-  constexpr std::chrono::microseconds kNap{50};
   const u64 taken = taken_.load(std::memory_order_relaxed);
   unlock();
-  for (unsigned i = 0; taken_.load(std::memory_order_relaxed) == taken; ++i) {
-    if (i < kYields) {
-      std::this_thread::yield();
-    } else {
-      std::this_thread::sleep_for(kNap);
-    }
-  }
+  taken_.wait(taken, std::memory_order_relaxed);
   lock();
 }
 

@@ -329,8 +329,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void turn_of_threads();
   void run_threads();
   bool act_on_reports();  // of the processors' threads; false: there were none
-  void look_at_time();  // on any of the threads
-  void stop_threads();  // all processors stand; nothing to do where they share this thread
+  void look_at_time();    // on any of the threads
+  void stop_threads();    // all processors stand; nothing to do where they share this thread
   void serve_descriptors();
   void carry_out_tasks();
   void act_on(ExitReason reason);
