@@ -170,9 +170,10 @@ Flow Translator::run_one(CodeBlock& block) {
     if (recorder_.active()) {
       if (const auto flow = walk(block)) return *flow;
     }
-    for (Translation* const each : {region, translation}) {
-      if (each != nullptr && state_.remaining >= static_cast<i64>(each->count)) return execute(*each);
-    }
+    // A region may be shorter than its head's own translation, and leads to it where its checks fail: with room for the
+    // region alone the two would lead back and forth for ever.
+    const auto has_room = [this](const Translation& each) { return state_.remaining >= static_cast<i64>(each.count); };
+    if (has_room(*translation)) return execute(region != nullptr && has_room(*region) ? *region : *translation);
     if (state_.remaining <= 0) return Flow::Branched;
   } else if (recorder_.active()) {
     unshared_ = false;

@@ -194,7 +194,8 @@ Result<> read_device_property(DriveDevice& result, const DeviceOption& device, T
     const auto number = parse_number(Text(word).substr(word.rfind('.') + 1));
     const u64 most = device.name == "floppy" ? 0 : kSataPorts - 1;
     if (!number || number.value() > most)
-      return wrong(most != 0 ? "unknown bus; 'info qtree' names them" : "unknown bus; floppy-bus.0 exists");
+      return wrong(most != 0 ? "unknown bus; a pc has ide.0 and ide.1, a q35 ide.0 to ide.5"
+                             : "unknown bus; floppy-bus.0 exists");
     result.bus = number.value();
     result.bus_name = word.substr(0, word.rfind('.'));
   }

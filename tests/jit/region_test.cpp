@@ -102,6 +102,29 @@ TEST_P(Region, AccessesOverTwoPages) {
   }
 }
 
+// 1000: mov eax, [ebx+8]
+// 1003: test al, 7
+// 1005: jnz 1009
+// 1007: add edi, eax
+// 1009: mov ebx, [ebx]
+// 100B: dec ecx
+// 100C: jnz 1000
+// 100E: hlt
+// The region, which leaves out the ADD, is shorter than the head's own translation, and leads to it whenever the two
+// accesses lie in two pages. Where the slice has room for the one and not for the other, the interpreter goes on.
+TEST_P(Region, IsLeftForALongerBlockAtTheEndOfASlice) {
+  constexpr u32 kNode = kData - 4;
+  machine_.code({0x8B, 0x43, 0x08, 0xA8, 0x07, 0x75, 0x02, 0x01, 0xC7, 0x8B, 0x1B, 0x49, 0x75, 0xF2, 0xF4});
+  machine_.reg(kEbx) = kNode;
+  machine_.reg(kEdi) = 0;
+  machine_.poke<u32>(kNode, kNode);
+  machine_.poke<u32>(kNode + 8, 1);
+  run();
+  EXPECT_EQ(machine_.state().gpr32(kEdi), 0u);
+  EXPECT_EQ(machine_.state().gpr32(kEax), 1u);
+  EXPECT_EQ(translator_->statistics().regions != 0, GetParam().regions);
+}
+
 // A bus master changes an instruction in the middle of the region while it is hot.
 TEST_P(Region, DiesWithAnyOfItsBlocks) {
   for (unsigned i = 0; i < 40; ++i) ASSERT_EQ(translator_->run(171), ExitReason::BudgetSpent);
