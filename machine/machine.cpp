@@ -659,7 +659,8 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
 AtapiCdrom* Machine::find_cdrom(const std::string& name) {
   const auto known = find_drive(name);
   for (unsigned unit = 0; unit < PcBoard::kDrivePlaces && known; unit++) {
-    if (known->name == drive_place_name(options_, unit, DriveOption::Media::Cdrom)) return board_->cdrom(unit);
+    AtapiCdrom* const drive = board_->cdrom(unit);  // a q35 has none on IDE, whose names are those of its ports
+    if (drive != nullptr && known->name == drive_place_name(options_, unit, DriveOption::Media::Cdrom)) return drive;
   }
   return nullptr;
 }
@@ -700,11 +701,11 @@ std::vector<Machine::Drive> Machine::drives() {
     list.push_back(std::move(drive));
   };
   for (unsigned unit = 0; unit < PcBoard::kDrivePlaces; unit++) {
-    const std::string disk = drive_place_name(options_, unit, DriveOption::Media::Disk);
     const AtapiCdrom* const cdrom = board_->cdrom(unit);
     const DriveOption::Interface interface = interface_of_place(options_, unit);
     const unsigned index = unit < PcBoard::kIdePlaces ? unit : unit - PcBoard::kIdePlaces;
-    if (media_.contains(disk)) add({disk, ""}, interface, index);
+    if (board_->disk(unit) != nullptr)
+      add({drive_place_name(options_, unit, DriveOption::Media::Disk), ""}, interface, index);
     if (cdrom != nullptr)
       add({drive_place_name(options_, unit, DriveOption::Media::Cdrom), "", true, cdrom->locked(), cdrom->tray_open()},
           interface, index);

@@ -283,6 +283,32 @@ TEST_F(CommandTest, ImagesOfOtherFormatsAreNodes) {
   std::remove(above.c_str());
 }
 
+// Its ports have names that a pc's places on IDE have, too.
+TEST(Q35Drives, AreThereOnceAndHaveTrays) {
+  const std::string image = ::testing::TempDir() + "command_test.q35.img";
+  std::ofstream(image) << std::string(1474560, '\0');
+  const std::vector<std::string> words{"-m",          "16",
+                                       "-display",    "none",
+                                       "-nodefaults", "-S",
+                                       "-machine",    "q35",
+                                       "-drive",      "if=none,id=d,format=raw,file=" + image,
+                                       "-device",     "ide-hd,drive=d,bus=ide.1",
+                                       "-device",     "ide-cd,bus=ide.0"};
+  HostPoller poller;
+  auto parsed = parse_command_line(words);
+  ASSERT_TRUE(parsed.ok()) << parsed.message();
+  auto built = Machine::create(parsed.value().options, poller);
+  ASSERT_TRUE(built.ok()) << built.message();
+  Machine& machine = *built.value();
+  std::multiset<std::string> names;
+  for (const Machine::Drive& drive : machine.drives()) names.insert(drive.name);
+  EXPECT_EQ(names.count("ide0-cd0"), 1u);
+  EXPECT_EQ(names.count("ide1-hd0"), 1u);
+  EXPECT_TRUE(machine.open_tray("ide0-cd0", true).ok());
+  built.value().reset();
+  std::remove(image.c_str());
+}
+
 TEST_F(CommandTest, PciIsWhatTheGuestSees) {
   const Json devices = run("query-pci")[0]["devices"];
   ASSERT_GE(devices.size(), 4u);
