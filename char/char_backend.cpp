@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "base/print.h"
+#include "base/socket_file.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -179,7 +180,7 @@ class ServerBackend final : public DescriptorBackend {
     poller_.unwatch(listener_);
     ::close(listener_);
     if (spare_ >= 0) ::close(spare_);
-    if (!unlink_at_end_.empty()) ::unlink(unlink_at_end_.c_str());
+    if (!unlink_at_end_.empty()) remove_socket(unlink_at_end_);
   }
 
   bool on_client(std::function<void()> listener) override {
@@ -377,7 +378,7 @@ Result<std::unique_ptr<CharBackend>> open_unix(const std::string& option, const 
     return Error{fmt::format("{} {}: the path must have 1 to {} bytes", option, spec, sizeof address.sun_path - 1)};
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  if (how.value().server) ::unlink(path.c_str());
+  if (how.value().server) remove_socket(path);
   return open_socket(option, spec, AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address, how.value(),
                      poller, how.value().server ? path : "");
 }

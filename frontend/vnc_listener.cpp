@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/socket_file.h"
 #include "net/host_socket.h"
 
 namespace relic86 {
@@ -70,12 +70,6 @@ RemoteAddress describe(const sockaddr_storage& storage, socklen_t size) {
   address.host = host;
   address.service = service;
   return address;
-}
-
-// An earlier server may have left its socket behind. Anything else at the path is the user's, and stays.
-void remove_socket(const std::string& path) {
-  struct stat about {};
-  if (::lstat(path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode)) ::unlink(path.c_str());
 }
 
 // In the form that getaddrinfo() gives.

@@ -163,7 +163,6 @@ Result<MigrationChannel> open_incoming(const std::string& uri, const NamedDescri
   if (place.kind == "file") return open_file(uri, rest, Direction::Incoming);
   const auto address = address_of(place);
   if (!address) return address.error();
-  if (place.kind == "unix") ::unlink(rest.substr(0, rest.find(',')).c_str());
   auto socket = net::listen_at(address.value());
   if (!socket) return socket.error();
   listens = true;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/socket_file.h"
 #include "options/option_text.h"
 
 namespace relic86::net {
@@ -102,7 +103,7 @@ Result<HostSocket> inherited_socket(const std::string& number, int type) {
 Result<HostSocket> listen_at(const SocketAddress& address) {
   auto made = new_socket(address.family(), SOCK_STREAM);
   if (!made) return made;
-  if (address.family() == AF_UNIX) (void)::unlink(address.path.sun_path);
+  if (address.family() == AF_UNIX) remove_socket(address.path.sun_path);
   set_option(made.value(), SOL_SOCKET, SO_REUSEADDR, 1);
   if (::bind(made.value().fd(), &address.any, address.length) != 0 || ::listen(made.value().fd(), 1) != 0)
     return trouble(fmt::format("cannot listen at {}", address.text()));
@@ -142,7 +143,7 @@ Result<HostSocket> datagram_socket(int family, const SocketAddress* own) {
   auto made = new_socket(family, SOCK_DGRAM);
   if (!made) return made;
   if (own != nullptr) {
-    if (family == AF_UNIX) (void)::unlink(own->path.sun_path);
+    if (family == AF_UNIX) remove_socket(own->path.sun_path);
     set_option(made.value(), SOL_SOCKET, SO_REUSEADDR, 1);
     if (::bind(made.value().fd(), &own->any, own->length) != 0)
       return trouble(fmt::format("cannot take the address {}", own->text()));
