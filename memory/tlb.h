@@ -54,10 +54,10 @@ struct TlbRing {
   u32 places[kSize];
 };
 
-// How translated code walks the page tables of 32-bit paging without C++, where they and the page are RAM, and stores
-// to watched pages.
+// How translated code walks the page tables of 32-bit and 4-level paging without C++, where they and the page are RAM,
+// and stores to watched pages.
 struct TlbWalk {
-  u64 directory[2];    // by Privilege: host address of the page directory; 0: C++ walks
+  u64 directory[2];    // by Privilege: host address of the topmost table, and marks (long_walk.h); 0: C++ walks
   u32 granted[2];      // the W bit where writing needs no right
   u32 global;          // the G bit if it is honoured
   u32 large_reserved;  // bits of a directory entry with PS set that need C++

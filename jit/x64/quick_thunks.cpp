@@ -52,17 +52,10 @@ class QuickThunk {
     return x86::Mem(kState, kPlace, 0, static_cast<i32>(kTlb + kSlots + field), 8);
   }
 
-  // HighTlb::home. An entry that stands elsewhere is C++'s to bring home.
+  // An entry that stands elsewhere is C++'s to bring home.
   void find_home() {
     a_.lea(kScratch, x86::ptr(kPlace, kPlace, 0, user_ ? 1 : 0));
-    a_.mov(kPlace, kScratch);
-    for (const unsigned shift : {15u, 23u}) {
-      a_.mov(kEntry, kScratch);
-      a_.shr(kEntry, shift);
-      a_.xor_(kPlace, kEntry);
-    }
-    a_.and_(kPlace.r32(), HighTlbTable::kMask);
-    a_.shl(kPlace.r32(), std::countr_zero(sizeof(HighTlbSlot)));
+    emit_high_home(a_, kPlace, kScratch, kEntry);
     a_.cmp(kScratch, high_field(offsetof(HighTlbSlot, tag)));
     a_.jne(slow_);
   }
@@ -94,6 +87,17 @@ class QuickThunk {
 };
 
 }  // namespace
+
+void emit_high_home(x86::Assembler& a, const x86::Gp& at, const x86::Gp& tag, const x86::Gp& scratch) {
+  a.mov(at, tag);
+  for (const unsigned shift : {15u, 23u}) {
+    a.mov(scratch, tag);
+    a.shr(scratch, shift);
+    a.xor_(at, scratch);
+  }
+  a.and_(at.r32(), HighTlbTable::kMask);
+  a.shl(at.r32(), std::countr_zero(sizeof(HighTlbSlot)));
+}
 
 x86::Mem quick_slot(const x86::Gp& slot, bool user, std::size_t field) {
   constexpr std::size_t kSlots = kTlb + offsetof(TlbTables, quick) + offsetof(InlineTlbTable, slots);

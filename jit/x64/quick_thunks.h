@@ -11,6 +11,8 @@ namespace relic86::jit::x64 {
 // By QuickKind.
 inline constexpr std::size_t kQuickFields[3] = {offsetof(InlineTlbSlot, read), offsetof(InlineTlbSlot, write),
                                                 offsetof(InlineTlbSlot, code)};
+// at := how many bytes into the table of high pages the home of a tag lies (HighTlb::home). The tag stays.
+void emit_high_home(x86::Assembler& a, const x86::Gp& at, const x86::Gp& tag, const x86::Gp& scratch);
 // A field of the slot that lies so many bytes into the table of supervisor's or user's pages.
 x86::Mem quick_slot(const x86::Gp& slot, bool user, std::size_t field);
 

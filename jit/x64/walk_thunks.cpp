@@ -83,18 +83,6 @@ class WalkThunk {
   i32 user_bit() const { return user_ ? 1 : 0; }
   std::size_t user_table() const { return user_ ? sizeof(u64) * kLinearPages : 0; }
 
-  // at := where the table of high pages has the home of a tag (HighTlb::home). tag is kept.
-  void find_home(const x86::Gp& at, const x86::Gp& tag, const x86::Gp& scratch) {
-    a_.mov(at, tag);
-    for (const unsigned shift : {15u, 23u}) {
-      a_.mov(scratch, tag);
-      a_.shr(scratch, shift);
-      a_.xor_(at, scratch);
-    }
-    a_.and_(at.r32(), HighTlbTable::kMask);
-    a_.shl(at.r32(), std::countr_zero(sizeof(HighTlbSlot)));
-  }
-
   // The page has no entry, and its address is canonical. A home that is taken is C++'s to look behind.
   void check_absent() {
     const Label high = a_.newLabel(), absent = a_.newLabel();
@@ -113,7 +101,7 @@ class WalkThunk {
     a_.jmp(absent);
     a_.bind(high);
     a_.lea(x86::rdx, x86::ptr(kPage, kPage, 0, user_bit()));
-    find_home(x86::rcx, x86::rdx, x86::rdi);
+    emit_high_home(a_, x86::rcx, x86::rdx, x86::rdi);
     a_.cmp(high_entry(x86::rcx, offsetof(HighTlbSlot, tag)), 0);
     a_.jne(slow_);
     a_.bind(absent);
@@ -295,7 +283,7 @@ class WalkThunk {
     a_.mov(place_of(x86::rdx), kRights.r32());
     a_.lea(kPage, x86::ptr(kPage, kPage, 0, user_bit()));
     a_.mov(tag_of_place(x86::rdx), kPage);
-    find_home(x86::rdx, kPage, x86::rdi);
+    emit_high_home(a_, x86::rdx, kPage, x86::rdi);
     a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, tag)), kPage);
     a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, read)), kHost);
     a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, write)), kWritable);
@@ -345,7 +333,7 @@ class WalkThunk {
 
     a_.bind(high);
     a_.mov(kOther, tag_of_place(x86::rdx));
-    find_home(x86::rax, kOther, x86::rdi);
+    emit_high_home(a_, x86::rax, kOther, x86::rdi);
     a_.mov(x86::rdi, high_entry(x86::rax, offsetof(HighTlbSlot, tag)));
     a_.cmp(x86::rdi, kOther);
     a_.je(listed);

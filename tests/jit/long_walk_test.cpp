@@ -204,7 +204,7 @@ TEST_P(LongWalk, MakesTheEntriesThatTheInterpreterMakes) {
     right.bus().read_block(PhysAddr(0), other_memory);
     ASSERT_TRUE(memory == other_memory);
   }
-  EXPECT_GT(whole, 0u);
+  EXPECT_GT(whole, kScenes / 4);  // not most of them end at a fault
 }
 
 // Pages whose entries nothing has to be set in: C++ is asked for none of them, or for each of them in every round.
