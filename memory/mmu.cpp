@@ -10,6 +10,7 @@ namespace relic86 {
 namespace {
 
 constexpr u64 kPageMask = ~u64{kPageSize - 1};
+constexpr std::size_t kMostOpened = 256;  // more pages are dropped together with everything else
 
 // The naturally largest piece of a slow access at this address: 8, 4, 2 or 1 bytes.
 u32 piece(u64 linear, u32 left) {
@@ -78,7 +79,10 @@ void Mmu::find_directory() {
 void Mmu::set_smap_override(bool on) {
   if (on == smap_override_) return;
   smap_override_ = on;
-  if (mode_.smap) flush_all();
+  if (on) return;  // faults leave nothing behind
+  if (opened_.size() > kMostOpened) return flush_all();
+  for (const u64 page : opened_) tlb_.drop(LinAddr(page), Privilege::Supervisor);
+  opened_.clear();
 }
 
 bool Mmu::walk_implicit(LinAddr address, u32 size, Access access) {
@@ -121,6 +125,8 @@ void Mmu::fill(LinAddr address, Access access, Privilege privilege, const WalkRe
   fill.large = page.large;
   fill.giant = page.giant;
   tlb_.fill(fill);
+  if (!user && page.user && mode_.smap && smap_override_ && opened_.size() <= kMostOpened)
+    opened_.push_back(address.raw);
 }
 
 void Mmu::read_page(u64 linear, u8* into, u32 size, Privilege privilege) {

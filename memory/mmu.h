@@ -9,7 +9,8 @@
 //     without CR4.PGE: everything                      MmuFlush.LoadCr3WithoutPgeDropsAll
 //     refused PDPTEs: nothing                          MmuFlush.RefusedPointersChangeNothing
 //   a PagingMode that differs: flush_all               MmuFlush.ModeChangeFlushes
-//   EFLAGS.AC under SMAP: flush_all                    MmuFlush.SmapOverrideFlushes
+//   EFLAGS.AC falls under SMAP: what it opened         MmuFlush.WhatSmapOverrideOpenedGoesWithIt
+//     more pages than are kept: flush_all              MmuFlush.SmapOverrideThatOpenedMuch
 //   INVLPG: the page, global or not                    MmuFlush.LoadCr3KeepsGlobalPages
 //     every entry of a large page                      MmuFlush.InvlpgDropsLargePage, InvlpgDropsTwoMegabytePage
 //   A20, PAM, SMRAM, BAR, VGA window: flush_all        MmuFlush.RemapFlushes
@@ -49,7 +50,7 @@ class Mmu {
   void set_code64(bool on) { goes_on_ = on; }
   u64 cr3() const { return tables_.cr3; }
   std::array<u64, 4>& pdptes() { return tables_.pdptes; }
-  void set_smap_override(bool on);  // EFLAGS.AC with SMAP enabled
+  void set_smap_override(bool on);  // EFLAGS.AC, whatever CR4.SMAP says (SDM 3A 4.6.1)
   // To be asked before descriptor tables and the TSS are accessed: EFLAGS.AC opens no user page to such accesses (SDM
   // 3A 4.6.1). False: fault() tells.
   bool allows_implicit(LinAddr address, u32 size, Access access) {
@@ -57,6 +58,7 @@ class Mmu {
   }
 
   void flush_all() {
+    opened_.clear();
     tlb_.flush_all();
     find_directory();
   }
@@ -221,6 +223,7 @@ class Mmu {
   PagingMode mode_;
   PageTables tables_;
   bool smap_override_ = false;
+  std::vector<u64> opened_;  // linear addresses of the supervisor's entries of user pages that EFLAGS.AC let be made
   bool goes_on_ = false;
   PageFault fault_;
   std::vector<Watchpoint> watchpoints_;

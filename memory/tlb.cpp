@@ -235,6 +235,11 @@ void Tlb::flush_page(LinAddr address) {
   flush_large(page);
 }
 
+void Tlb::drop(LinAddr address, Privilege privilege) {
+  clear(page_of(address), index(privilege));
+  flushes_++;
+}
+
 void Tlb::flush_large(u64 page) {
   const auto flush_region = [&](u64 region) {
     if (tables_.large[region] == 0) return;

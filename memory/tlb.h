@@ -131,6 +131,7 @@ class Tlb {
   void flush_all();
   void flush_non_global();
   void flush_page(LinAddr address);  // every entry made from the page that maps address, of any size
+  void drop(LinAddr address, Privilege privilege);  // the 4 KiB page's entries of one privilege alone
 
   // The inline table says what the page's entries say, if the wanted one is a fast one; else nothing happens.
   void bring_inline(LinAddr address, Privilege privilege, u64 HighTlbSlot::*kind);

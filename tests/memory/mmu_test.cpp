@@ -491,16 +491,41 @@ TEST(MmuFlush, ModeChangeFlushes) {
   }
 }
 
-TEST(MmuFlush, SmapOverrideFlushes) {
+TEST(MmuFlush, WhatSmapOverrideOpenedGoesWithIt) {
   MemoryBoard board;
   PagingMode mode = board.paging_mode();
   mode.smap = true;
   board.page32(mode);
-  board.map(0x401000, 0x801000 | kP | kU);
+  board.map(0x401000, 0x801000 | kP | kW | kU);
+  board.map(0x402000, 0x802000 | kP);
+  ASSERT_TRUE(board.can_read(0x402000));
   board.mmu.set_smap_override(true);
+  EXPECT_NE(board.read_entry(0x402000), 0u);
   EXPECT_TRUE(board.can_read(0x401000));
+  EXPECT_TRUE(board.write<u8>(0x401000, 1));
+  ASSERT_TRUE(board.can_read(0x401000, kUser));
   board.mmu.set_smap_override(false);
   EXPECT_FALSE(board.can_read(0x401000));
+  EXPECT_FALSE(board.write<u8>(0x401000, 1));
+  EXPECT_NE(board.read_entry(0x401000, kUser), 0u);
+  EXPECT_NE(board.read_entry(0x402000), 0u);
+  // Again, after a round in which nothing was opened.
+  board.mmu.set_smap_override(true);
+  board.mmu.set_smap_override(false);
+  EXPECT_FALSE(board.can_read(0x401000));
+}
+
+TEST(MmuFlush, SmapOverrideThatOpenedMuch) {
+  constexpr u32 kPages = 300;
+  MemoryBoard board;
+  PagingMode mode = board.paging_mode();
+  mode.smap = true;
+  board.page32(mode);
+  for (u32 page = 0; page < kPages; page++) board.map(0x401000 + page * kPageSize, 0x801000 | kP | kU);
+  board.mmu.set_smap_override(true);
+  for (u32 page = 0; page < kPages; page++) ASSERT_TRUE(board.can_read(0x401000 + page * kPageSize));
+  board.mmu.set_smap_override(false);
+  for (u32 page = 0; page < kPages; page++) EXPECT_FALSE(board.can_read(0x401000 + page * kPageSize)) << page;
 }
 
 TEST(MmuFlush, InvlpgDropsLargePage) {
