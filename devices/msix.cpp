@@ -54,7 +54,7 @@ u32 MsixTable::read(u32 offset, unsigned width) const {
       case kAddressLow: value = entries_[entry].address_low; break;
       case kAddressHigh: value = entries_[entry].address_high; break;
       case kData: value = entries_[entry].data; break;
-      default: value = entries_[entry].control; break;
+      case kVectorControl: value = entries_[entry].control; break;
     }
   } else if (place >= kPendingOffset) {
     const std::size_t first = std::size_t{place - kPendingOffset} * 8;
@@ -71,7 +71,7 @@ void MsixTable::write(u32 offset, unsigned width, u32 value) {
     case kAddressLow: entry.address_low = value & kAddressBits; return;
     case kAddressHigh: entry.address_high = value; return;
     case kData: entry.data = value; return;
-    default: entry.control = value & kMask; return send_pending(number);
+    case kVectorControl: entry.control = value & kMask; return send_pending(number);
   }
 }
 
