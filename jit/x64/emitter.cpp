@@ -309,19 +309,19 @@ void Emitter::lea_address(const Gp& to, u16 address, i32 extra) {
   const Node& named = at(address);
   const Node& n = named.op == Op::BitAddress ? at(named.a) : named;
   if (mode_.code64) return lea_long_address(to, n, extra);
-  narrow_ = n.address_size == 2;
+  offset_ = width_of_offset(n.address_size);
   const bool base = n.base != kNoRegister, index = n.index != kNoRegister;
   const u32 constant = static_cast<u32>(n.immediate) + static_cast<u32>(extra);
   if (!base && !index) {
-    a_.mov(to.r32(), narrow_ ? constant & 0xFFFF : constant);
+    a_.mov(to.r32(), narrow() ? constant & 0xFFFF : constant);
     return;
   }
   const i32 displacement = static_cast<i32>(constant);
-  if (!narrow_ && n.immediate == 0 && extra == 0 && !index) {
+  if (!narrow() && n.immediate == 0 && extra == 0 && !index) {
     a_.mov(to.r32(), guest(n.base, 4));
     return;
   }
-  if (narrow_ && displacement == 0 && base != index) {
+  if (narrow() && displacement == 0 && base != index) {
     a_.movzx(to.r32(), guest(base ? n.base : n.index, 2));
     return;
   }
@@ -333,13 +333,13 @@ void Emitter::lea_address(const Gp& to, u16 address, i32 extra) {
   } else {
     a_.lea(to.r32(), x86::ptr(u64{0}, guest(n.index, 8), n.scale).cloneAdjusted(displacement));
   }
-  if (narrow_) a_.movzx(to.r32(), to.r16());
+  if (narrow()) a_.movzx(to.r32(), to.r16());
 }
 
 // Offsets of 64-bit code, and of 32 bits if the instruction says so. kAddress may be needed besides `to`. No flags
 // change.
 void Emitter::lea_long_address(const Gp& to, const Node& n, i32 extra) {
-  narrow_ = false;
+  offset_ = Offset::Full;
   const Gp offset = n.address_size == 8 ? to : to.r32();
   i64 displacement = static_cast<i64>(n.immediate) + extra;
   if (n.base == kRipRegister) {
@@ -348,6 +348,7 @@ void Emitter::lea_long_address(const Gp& to, const Node& n, i32 extra) {
     return;
   }
   const bool based = n.base != kNoRegister, indexed = n.index != kNoRegister;
+  if (!based && !indexed && displacement == static_cast<i32>(displacement)) offset_ = Offset::Constant;
   const bool plain = insn().native == nullptr;  // of units the address may be made anew, on one of two ways
   if (based && plain) hold_for_reads(n.base);
   const bool base_stored = based && !has_host(n.base);

@@ -249,6 +249,11 @@ class Emitter {
   void take_inline_slot(const Gp& slot, QuickKind kind, unsigned bytes, const Label& miss);
   // Whether a page without an entry gets one, and by what access (as enum Missing says).
   enum class Walk : u8 { No, Read, Write };
+  // What kAddress holds before a segment's base is added: an offset of 16 bits, one of 32 or 64, or a displacement
+  // alone, which is canonical.
+  enum class Offset : u8 { Full, Narrow, Constant };
+  static Offset width_of_offset(unsigned address_size) { return address_size == 2 ? Offset::Narrow : Offset::Full; }
+  bool narrow() const { return offset_ == Offset::Narrow; }
   static constexpr Walk walk_of(bool write) { return write ? Walk::Write : Walk::Read; }
   void find_long_page(const Gp& host, bool writable, unsigned bytes, Walk walk, const Label& slow, const Label& over);
   void add_long_base(unsigned segment, const Gp& scratch, const Label& slow);
@@ -298,6 +303,7 @@ class Emitter {
   // Canonical addresses (emitter_canonical.cpp)
   void check_canonical(const Gp& address, const Label& beyond);
   void leave_unless_canonical();
+  void leave_unless_returning();
   void check_canonical_target(const Node& n);
   void check_canonical_place(i32 target, unsigned bytes);
   void jump_to(u16 id);
@@ -488,8 +494,8 @@ class Emitter {
   std::vector<std::function<void()>> deferred_;
 
   bool counting_ = false;  // a jump that counts ECX down first
-  bool narrow_ = false;    // kAddress holds a 16-bit offset
-  u32 host_flags_ = 0;     // guest flags that the host's EFLAGS hold
+  Offset offset_ = Offset::Full;
+  u32 host_flags_ = 0;  // guest flags that the host's EFLAGS hold
   bool from_home_ = true;
   u16 first_step_ = 0;
   u32 next_slot_ = 0;

@@ -27,10 +27,31 @@ void Emitter::leave_unless_canonical() {
   });
 }
 
+// The same for the target of a return in kAddress: what the last call left on the host's stack is canonical.
+void Emitter::leave_unless_returning() {
+  const Label other = a_.newLabel(), beyond = a_.newLabel(), good = a_.newLabel();
+  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  host_flags(0);
+  a_.cmp(kAddress, x86::qword_ptr(x86::rsp, 8));
+  a_.jne(other);
+  a_.bind(good);
+  defer([=, this] {
+    a_.bind(other);
+    check_canonical(kAddress, beyond);
+    a_.jmp(good);
+    a_.bind(beyond);
+    leave(exit);
+  });
+}
+
 void Emitter::check_canonical_target(const Node& n) {
   if (at(n.a).op != Op::TargetOf) {
     move_to(kAddress, n.a, n.size);
-    leave_unless_canonical();
+    if (insn().nodes.back().op == Op::Return && frames_apply(n.size)) {
+      leave_unless_returning();
+    } else {
+      leave_unless_canonical();
+    }
   } else if (insn().nodes.back().op == Op::Call) {
     check_canonical_place(place(static_cast<i32>(at(n.a).immediate)), n.size);
   }

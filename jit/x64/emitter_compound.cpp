@@ -51,7 +51,7 @@ Emitter::Mem Emitter::piece(unsigned bytes, unsigned unit, bool write, unsigned 
   const Label slow = a_.newLabel();
   const Gp pointer = sized(take(), 8);
   host_flags(0);
-  if (narrow_) {  // what wraps around at 64 KiB is not one piece
+  if (narrow()) {  // what wraps around at 64 KiB is not one piece
     a_.cmp(kAddress.r32(), 0x10000 - bytes);
     a_.ja(slow);
   }
@@ -127,10 +127,10 @@ void Emitter::table_load(u16 id) {
   const unsigned segment = at(id).segment;
   ExitPoint* const exit = access_exit(AddressForm::Table, 1, segment);
   const Label slow = a_.newLabel();
-  narrow_ = at(id).address_size == 2;
+  offset_ = width_of_offset(at(id).address_size);
   a_.movzx(kAddress.r32(), x86::al);
   a_.lea(kAddress.r32(), x86::ptr(kAddress, guest(kEbx, 8)));
-  if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
+  if (narrow()) a_.movzx(kAddress.r32(), kAddress.r16());
   u8 temporary = 0;
   const Mem from = translate(1, false, segment, slow, temporary);
   finish_load(id, 1, from, temporary, slow, a_.newLabel(), exit);

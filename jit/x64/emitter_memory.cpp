@@ -65,7 +65,11 @@ void Emitter::add_bit_unit(const Node& n) {
   a_.sar(unit, std::countr_zero(8u * n.size));
   a_.lea(sized(kAddress.id(), whole(at(n.a).address_size)),
          x86::ptr(kAddress, unit.r64(), static_cast<u32>(std::countr_zero(u32{n.size}))));
-  if (narrow_) a_.movzx(kAddress.r32(), kAddress.r16());
+  if (narrow()) {
+    a_.movzx(kAddress.r32(), kAddress.r16());
+  } else {
+    offset_ = Offset::Full;
+  }
   give(host);
 }
 
@@ -111,8 +115,10 @@ void Emitter::find_long_page(const Gp& host, bool writable, unsigned bytes, Walk
 // page; of FS and GS the offset is to be canonical as well.
 void Emitter::add_long_base(unsigned segment, const Gp& scratch, const Label& slow) {
   if (mode_.flat(segment)) return;
-  a_.mov(scratch, kAddress);
-  check_canonical(scratch, slow);
+  if (offset_ != Offset::Constant) {
+    a_.mov(scratch, kAddress);
+    check_canonical(scratch, slow);
+  }
   a_.add(kAddress, segment_field(segment, offsetof(Segment, base), 8));
 }
 
@@ -141,7 +147,7 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
   const Gp address32 = kAddress.r32();
   host_flags(0);
   const bool words = bytes <= 4 && !aligned;
-  if (narrow_ && bytes == 10) {
+  if (narrow() && bytes == 10) {
     // An 80-bit number is two accesses: the second one's offset wraps, whatever the limit.
     a_.cmp(address32, 0x10000 - bytes);
     a_.ja(slow);
@@ -161,7 +167,7 @@ x86::Mem Emitter::translate(unsigned bytes, bool write, unsigned segment, const 
     a_.test(kAddress.r8(), static_cast<i32>(bytes - 1));
     a_.jnz(unaligned);
     a_.bind(within);
-    defer([=, this, narrow = narrow_, over = split != nullptr && bytes <= 4 ? *split : slow] {
+    defer([=, this, narrow = narrow(), over = split != nullptr && bytes <= 4 ? *split : slow] {
       a_.bind(unaligned);
       if (later) check_unaligned(segment, bytes, narrow, entry, slow);
       compare_with_page_end(entry, bytes);
@@ -189,11 +195,11 @@ bool Emitter::check_limit(unsigned segment, unsigned bytes, bool write, bool wor
     return false;
   }
   const Mem end = segment_field(segment, offsetof(Segment, end), 8);
-  bool later = words && mode_.roomy(segment, narrow_);
+  bool later = words && mode_.roomy(segment, narrow());
   if (mode_.expands_down(segment)) {
     a_.cmp(kAddress, end);
     a_.jb(slow);
-    const bool below_top = narrow_ || mode_.top_is_4g(segment);
+    const bool below_top = narrow() || mode_.top_is_4g(segment);
     later = words && below_top;
     if (!later) check_top(segment, bytes, scratch, slow);
   } else if (!later) {
@@ -208,7 +214,7 @@ bool Emitter::check_limit(unsigned segment, unsigned bytes, bool write, bool wor
 // So many bytes from the offset in kAddress on, in a segment that expands down: below its top. Uses scratch.
 void Emitter::check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow) {
   if (mode_.top_is_4g(segment)) {
-    if (narrow_) return;
+    if (narrow()) return;
     a_.mov(scratch.r32(), kAddress.r32());
     a_.add(scratch.r32(), bytes - 1);
     a_.jc(slow);
@@ -519,12 +525,12 @@ void Emitter::compare_exchange8(u16 id) {
 // kAddress := ESP + displacement under the stack size.
 void Emitter::stack_address(i32 displacement) {
   if (mode_.code64) {
-    narrow_ = false;
+    offset_ = Offset::Full;
     a_.lea(kAddress, x86::ptr(guest(kEsp, 8), displacement));
     return;
   }
-  narrow_ = !mode_.stack32;
-  if (narrow_ && displacement == 0) {
+  offset_ = mode_.stack32 ? Offset::Full : Offset::Narrow;
+  if (narrow() && displacement == 0) {
     a_.movzx(kAddress.r32(), guest(kEsp, 2));
     return;
   }
@@ -631,8 +637,8 @@ void Emitter::peek(u16 id) {
   }
   ExitPoint* const exit = access_exit(form, n.size, kSs);
   const Label slow = a_.newLabel(), split = a_.newLabel();
-  narrow_ = !mode_.stack32;
-  if (narrow_) {
+  offset_ = mode_.stack32 ? Offset::Full : Offset::Narrow;
+  if (narrow()) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
     a_.mov(code_register(kAddress), guest(n.reg, mode_.pointer_bytes()));

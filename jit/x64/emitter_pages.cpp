@@ -105,11 +105,11 @@ void Emitter::hoist_group(u16 number) {
 // A group of offsets from kAddress on lies within the segment; adds the base.
 void Emitter::check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over) {
   if (mode_.code64) return add_long_base(segment, scratch, over);
-  if (narrow_) {
+  if (narrow()) {
     a_.cmp(kAddress.r32(), 0x10000 - span);
     a_.ja(over);
   }
-  const bool within = narrow_ && mode_.roomy(segment, narrow_);
+  const bool within = narrow() && mode_.roomy(segment, narrow());
   (void)check_limit(segment, span, write, within, scratch, over);
 }
 
@@ -141,7 +141,7 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   if (form == AddressForm::Operand) {
     lea_address(kAddress, n.a, -below);
   } else {
-    narrow_ = false;  // on a 32-bit stack alone
+    offset_ = Offset::Full;  // on a 32-bit stack alone
     a_.lea(code_register(kAddress), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
   }
   check_offsets(segment, span, group.writes, pointer, over);

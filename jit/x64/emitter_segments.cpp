@@ -119,7 +119,7 @@ void Emitter::load_far(u16 id) {
   host_flags(0);
   lea_address(kAddress, n.a);
   const u32 bytes = n.size + 2u;
-  if (narrow_) {
+  if (narrow()) {
     a_.cmp(kAddress.r32(), 0x10000 - bytes);  // the selector's offset wraps by itself
     a_.ja(slow);
   }

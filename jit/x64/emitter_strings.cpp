@@ -8,8 +8,8 @@ namespace relic86::jit::x64 {
 
 // kAddress := the offset that an index register holds.
 void Emitter::string_address(const Node& n) {
-  narrow_ = n.address_size == 2;
-  if (narrow_) {
+  offset_ = width_of_offset(n.address_size);
+  if (narrow()) {
     a_.movzx(kAddress.r32(), guest(n.reg, 2));
   } else {
     a_.mov(sized(kAddress.id(), n.address_size), guest(n.reg, n.address_size));

@@ -54,7 +54,7 @@ void Emitter::take_pointer(const Gp& to, const Mem& place) {
 
 // Slots that lie next to each other are one access here: those that wrap at 64 KiB are not.
 void Emitter::check_wrap(unsigned bytes, const Label& slow) {
-  if (!narrow_) return;
+  if (!narrow()) return;
   host_flags(0);
   a_.cmp(kAddress.r32(), 0x10000 - bytes);
   a_.ja(slow);
