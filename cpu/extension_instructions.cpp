@@ -20,7 +20,7 @@ Flow set_alignment_flag(Cpu& cpu, bool on) {
   CpuState& state = cpu.state();
   if (state.mode.cpl != 0) return cpu.raise(Vector::InvalidOpcode);
   state.system_flags = on ? state.system_flags | kAC : state.system_flags & ~u32{kAC};
-  cpu.update_access_checks();
+  cpu.mmu().set_smap_override(on);  // in ring 0 the flag checks no alignment
   return Flow::Stop;
 }
 

@@ -77,12 +77,12 @@ void Mmu::find_directory() {
 }
 
 void Mmu::set_smap_override(bool on) {
-  if (on == smap_override_) return;
-  smap_override_ = on;
-  if (on) return;  // faults leave nothing behind
+  walk_.user_access = on ? 1 : 0;
+  if (on || opened_.empty()) return;  // what faulted before has left nothing behind
   if (opened_.size() > kMostOpened) return flush_all();
   for (const u64 page : opened_) tlb_.drop(LinAddr(page), Privilege::Supervisor);
   opened_.clear();
+  walk_.opened = 0;
 }
 
 bool Mmu::walk_implicit(LinAddr address, u32 size, Access access) {
@@ -108,7 +108,7 @@ bool Mmu::ensure(u64 linear, Access access, Privilege privilege) {
 }
 
 bool Mmu::walk(LinAddr address, Access access, Privilege privilege, WalkResult& page) {
-  page = walk_pages(bus_, mode_, tables_, {address, access, privilege == Privilege::User, smap_override_}, true);
+  page = walk_pages(bus_, mode_, tables_, {address, access, privilege == Privilege::User, smap_override()}, true);
   if (!page.ok) fault_ = {address, page.error_code};
   return page.ok;
 }
@@ -125,8 +125,10 @@ void Mmu::fill(LinAddr address, Access access, Privilege privilege, const WalkRe
   fill.large = page.large;
   fill.giant = page.giant;
   tlb_.fill(fill);
-  if (!user && page.user && mode_.smap && smap_override_ && opened_.size() <= kMostOpened)
+  if (!user && page.user && mode_.smap && smap_override() && opened_.size() <= kMostOpened) {
     opened_.push_back(address.raw);
+    walk_.opened++;
+  }
 }
 
 void Mmu::read_page(u64 linear, u8* into, u32 size, Privilege privilege) {
@@ -260,7 +262,7 @@ bool Mmu::fetch_page(LinAddr address, Privilege privilege, CodePage& page) {
   WalkResult found;
   if (!walk(at, Access::Execute, privilege, found)) return false;
   // SMAP forbids data accesses to user pages, not fetches (SDM 3A 4.6.1): an entry would open the page to both.
-  if (mode_.enabled && mode_.smap && !smap_override_ && privilege == Privilege::Supervisor && found.user) {
+  if (mode_.enabled && mode_.smap && !smap_override() && privilege == Privilege::Supervisor && found.user) {
     page = code_page(found.physical);
     return true;
   }
@@ -276,7 +278,7 @@ bool Mmu::peek_code(LinAddr address, Privilege privilege, CodePage& page) {
     return true;
   }
   const WalkResult found =
-      walk_pages(bus_, mode_, tables_, {at, Access::Execute, privilege == Privilege::User, smap_override_}, false);
+      walk_pages(bus_, mode_, tables_, {at, Access::Execute, privilege == Privilege::User, smap_override()}, false);
   if (!found.ok) return false;
   page = code_page(found.physical);
   return true;

@@ -54,11 +54,12 @@ class Mmu {
   // To be asked before descriptor tables and the TSS are accessed: EFLAGS.AC opens no user page to such accesses (SDM
   // 3A 4.6.1). False: fault() tells.
   bool allows_implicit(LinAddr address, u32 size, Access access) {
-    return !(mode_.smap && smap_override_) || walk_implicit(address, size, access);
+    return !(mode_.smap && smap_override()) || walk_implicit(address, size, access);
   }
 
   void flush_all() {
     opened_.clear();
+    walk_.opened = 0;
     tlb_.flush_all();
     find_directory();
   }
@@ -194,6 +195,7 @@ class Mmu {
     }
     return write_slow(address, value, privilege);
   }
+  bool smap_override() const { return walk_.user_access != 0; }
   // The address as wide as linear addresses are now.
   u64 linear(LinAddr address) const { return tlb_.wide() ? address.raw : static_cast<u32>(address.raw); }
   // What follows so many bytes after an address.
@@ -222,7 +224,6 @@ class Mmu {
   TlbWalk& walk_;
   PagingMode mode_;
   PageTables tables_;
-  bool smap_override_ = false;
   std::vector<u64> opened_;  // linear addresses of the supervisor's entries of user pages that EFLAGS.AC let be made
   bool goes_on_ = false;
   PageFault fault_;

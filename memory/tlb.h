@@ -66,6 +66,8 @@ struct TlbWalk {
   const u64* code;     // BackingStore::code_bits
   const u64* addends;  // PhysicalBus::addends
   u32 watchpoints;     // 1: a debugger has some, and is told of what it watches by C++ alone
+  u32 user_access;     // 1: EFLAGS.AC is set, so that SMAP keeps the supervisor's accesses from no page
+  u32 opened;          // supervisor's entries of user pages that were made so
 };
 
 // 48 MiB of address space: supervisor and user reads, writes, code; translated code knows the order.
@@ -130,7 +132,7 @@ class Tlb {
   void set_cap(u32 cap);  // and flushes
   void flush_all();
   void flush_non_global();
-  void flush_page(LinAddr address);  // every entry made from the page that maps address, of any size
+  void flush_page(LinAddr address);                 // every entry made from the page that maps address, of any size
   void drop(LinAddr address, Privilege privilege);  // the 4 KiB page's entries of one privilege alone
 
   // The inline table says what the page's entries say, if the wanted one is a fast one; else nothing happens.

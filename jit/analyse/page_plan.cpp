@@ -139,6 +139,7 @@ class Planner {
         break;
       default:
         if (info(n.op).has(kOpReloads)) forget_segments();
+        if (info(n.op).has(kOpRemaps)) open_.clear();
         return fresh();  // what it writes, run() loses
     }
     return {};

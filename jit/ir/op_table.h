@@ -72,6 +72,7 @@ enum OpTraits : u32 {
   kOpAddressed = 1u << 15,
   kOpSegment = 1u << 16,
   kOpShares = 1u << 17,
+  kOpRemaps = 1u << 18,
 };
 
 struct OpInfo {
@@ -99,7 +100,8 @@ constexpr u8 EAX = 1u << kEax, ECX = 1u << kEcx, EDX = 1u << kEdx, EBX = 1u << k
 constexpr u32 FAULTS = kOpFaults, LEAVES = kOpLeaves, EXITS_LATE = kOpExitsLate, ENDS = kOpEnds, LOADS = kOpLoads,
               STORES = kOpStores, CHANGES = kOpChanges, RELOADS = kOpReloads, NO_LOOP = kOpNoLoop, SETTLES = kOpSettles,
               MAYBE_FLAGS = kOpMaybeFlags, LOGIC = kOpLogic, COMMUTES = kOpCommutes, SILENT = kOpSilent,
-              FLAGS_ONLY = kOpFlagsOnly, ADDRESSED = kOpAddressed, SEGMENT = kOpSegment, SHARES = kOpShares;
+              FLAGS_ONLY = kOpFlagsOnly, ADDRESSED = kOpAddressed, SEGMENT = kOpSegment, SHARES = kOpShares,
+              REMAPS = kOpRemaps;
 
 #define RELIC86_SLOTS(a, b, c) \
   { Slot::a, Slot::b, Slot::c }

@@ -190,7 +190,7 @@ bool record_flags(InsnIr& ir, const Mode& mode, std::string_view meaning) {
   return !ir.nodes.empty();
 }
 
-// MOV from a segment register; SYSCALL, SYSRET and SWAPGS of 64-bit code in the rings that they are for.
+// MOV from a segment register; SYSCALL, SYSRET, SWAPGS, STAC and CLAC of 64-bit code in the rings that they are for.
 bool record_long(InsnIr& ir, const Mode& mode, std::string_view meaning) {
   constexpr u8 kR11 = 11;
   const Insn& insn = *ir.insn;
@@ -206,6 +206,8 @@ bool record_long(InsnIr& ir, const Mode& mode, std::string_view meaning) {
     }
   } else if (meaning == "swapgs" && !mode.user) {
     ir.nodes.push_back({.op = Op::SwapGs, .size = 8});
+  } else if ((meaning == "stac" || meaning == "clac") && !mode.user) {
+    ir.nodes.push_back({.op = Op::SetUserAccess, .size = 4, .immediate = meaning == "stac" ? 1u : 0u});
   } else if (mode.down || mode.aligned) {
     return false;
   } else if (meaning == "syscall" && mode.user) {
@@ -244,6 +246,8 @@ bool concerns_system(const Insn& insn) {
   constexpr Handler kHandlers[] = {arpl,
                                    cli,
                                    sti,
+                                   stac,
+                                   clac,
                                    pushf,
                                    popf,
                                    lgdt,

@@ -230,6 +230,7 @@ void Emitter::node(u16 id) {
     case Op::SystemCall: system_call(id); break;
     case Op::SystemReturn: system_return(id); break;
     case Op::SwapGs: swap_gs(); break;
+    case Op::SetUserAccess: set_user_access(id); break;
     case Op::FarTransfer: far_transfer(id); break;
     case Op::DirectTransfer: direct_transfer(id); break;
     case Op::TableRegister: table_register(id); break;

@@ -399,6 +399,7 @@ class Emitter {
   void system_call(u16 id);
   void system_return(u16 id);
   void swap_gs();
+  void set_user_access(u16 id);
   void check_quiet(u32 flags, const Label& slow);
   void set_home_image(const Gp& image);
   void enter_ring(const Gp& rip, u8 cpl);
