@@ -2,6 +2,7 @@
 // TLB hit. Everything else (wrong type, expand-down, limits, alignment, data breakpoints, page walks) is out of line.
 #pragma once
 
+#include "cpu/alignment.h"
 #include "cpu/canonical.h"
 #include "cpu/cpu.h"
 
@@ -58,7 +59,7 @@ bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
 }
 
 inline bool Cpu::admits_long(SegmentName segment, u64 offset, LinAddr linear, u32 size) {
-  const bool plain = canonical(linear.raw, size) && (state().system_flags & kAC) == 0;
+  const bool plain = canonical(linear.raw, size) && !checks_alignment(state());
   if (plain && (segment < kFs || canonical(offset))) [[likely]]
     return true;
   return check_access_long(segment, offset, size);

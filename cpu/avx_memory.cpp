@@ -24,11 +24,11 @@ u64 offset_at(const Insn& insn, u64 offset, u64 distance) {
   return insn.code64() ? offset + distance : masked_offset(insn, offset + distance);
 }
 
-// Elements of masked moves and gathers are never #AC (seen on an AMD part): with EFLAGS.AC they are reached byte by
-// byte.
+// Elements of masked moves and gathers are never #AC (seen on an AMD part): where alignment is checked they are reached
+// byte by byte.
 template <class Access>
 bool unchecked(const Cpu& cpu, unsigned bytes, Access access) {
-  if ((cpu.state().system_flags & kAC) == 0) return access(0, bytes);
+  if (!checks_alignment(cpu.state())) return access(0, bytes);
   for (unsigned i = 0; i < bytes; i++) {
     if (!access(i, 1)) return false;
   }

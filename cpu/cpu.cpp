@@ -209,7 +209,7 @@ bool Cpu::check_access(SegmentName name, u32 offset, u32 size, MemoryAccess acce
   }
   const LinAddr linear(static_cast<u32>(segment.base + offset));
   const u32 alignment = alignment_of(*vendor_, size);
-  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 && (linear.raw & (alignment - 1)) != 0) {
+  if (checks_alignment(s) && (linear.raw & (alignment - 1)) != 0) {
     raise(Vector::AlignmentCheck, 0);
     return false;
   }
@@ -232,8 +232,7 @@ bool Cpu::check_access_long(SegmentName name, u64 offset, u32 size) {
     raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
     return false;
   }
-  if ((s.cr0 & kCr0Am) != 0 && (s.system_flags & kAC) != 0 && s.mode.cpl == 3 &&
-      (linear.raw & (alignment_of(*vendor_, size) - 1)) != 0) {
+  if (checks_alignment(s) && (linear.raw & (alignment_of(*vendor_, size) - 1)) != 0) {
     raise(Vector::AlignmentCheck, 0);
     return false;
   }

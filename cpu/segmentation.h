@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "cpu/alignment.h"
 #include "cpu/cpu.h"
 
 namespace relic86 {
@@ -135,14 +136,12 @@ inline u8 kind_of(const Segment& segment) {
 
 // The inline limits (Segment::read_end, write_end) from type and limit; for translated code end and kind.
 inline void derive_limits(const CpuState& state, Segment& segment) {
-  constexpr u32 kCr0Am = 1u << 18;
   const unsigned kind = kind_of(segment);
   const u64 end = segment.usable() ? u64{segment.limit} + 1 : 0;
   segment.kind = kind;
   segment.end = end;
   // Alignment checks look at every access: no inline path. Nor has an expand-down segment one.
-  const bool alignment = (state.system_flags & kAC) != 0 && (state.cr0 & kCr0Am) != 0 && state.mode.cpl == 3;
-  const bool plain = !alignment && (kind & kSegmentExpandsDown) == 0;
+  const bool plain = !checks_alignment(state) && (kind & kSegmentExpandsDown) == 0;
   segment.read_end = plain && (kind & kSegmentReads) != 0 ? end : 0;
   segment.write_end = plain && (kind & kSegmentWrites) != 0 ? end : 0;
 }

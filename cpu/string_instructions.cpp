@@ -67,7 +67,7 @@ struct Side {
 // element.
 u64 end_of(const CpuState& state, u64 segment_end) {
   if (!state.mode.code64) return segment_end;
-  return (state.system_flags & kAC) != 0 ? 0 : ~u64{0};
+  return checks_alignment(state) ? 0 : ~u64{0};
 }
 Side<const u8> source_side(Cpu& cpu, const StringState& string, SegmentName name, Gpr index, u32 width) {
   const u64 end = end_of(cpu.state(), cpu.state().segment[name].read_end);

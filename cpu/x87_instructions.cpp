@@ -36,11 +36,6 @@ u64 linear_of(const Cpu& cpu, const Insn& insn) {
   return cpu.linear_address(segment_of(insn), offset_of(cpu.state(), insn)).raw;
 }
 
-bool alignment_checked(Cpu& cpu) {
-  constexpr u32 kCr0Am = 1u << 18;
-  return (cpu.state().cr0 & kCr0Am) != 0 && (cpu.eflags() & kAC) != 0 && cpu.state().mode.cpl == 3;
-}
-
 // #NM before anything else (SDM 3A 2.5: EM and TS).
 bool unavailable(const CpuState& state) { return (state.cr0 & (kCr0Em | kCr0Ts)) != 0; }
 
@@ -445,7 +440,7 @@ bool begin_image(Cpu& cpu, const Insn& insn, unsigned size, bool write) {
   const u64 offset = offset_of(cpu.state(), insn);
   const u64 end = masked_offset(insn, offset + size - 1);
   const unsigned word = insn.operand32() ? 4 : 2;
-  if (alignment_checked(cpu) && (linear_of(cpu, insn) & (word - 1)) != 0) {
+  if (checks_alignment(cpu.state()) && (linear_of(cpu, insn) & (word - 1)) != 0) {
     const MemoryAccess access = write ? MemoryAccess::Write : MemoryAccess::Read;
     if (cpu.check_access(segment_of(insn), offset, word, access) &&
         cpu.check_access(segment_of(insn), end, 1, access)) {
@@ -554,7 +549,8 @@ bool begin_fx_image(Cpu& cpu, const Insn& insn, bool write) {
   if (!cpu.check_access(segment_of(insn), offset, 4, write ? MemoryAccess::Write : MemoryAccess::Read)) return false;
   const u64 linear = linear_of(cpu, insn);
   if ((linear & 15) != 0) {
-    cpu.raise(alignment_checked(cpu) && (linear & 3) != 0 ? Vector::AlignmentCheck : Vector::GeneralProtection, 0);
+    cpu.raise(checks_alignment(cpu.state()) && (linear & 3) != 0 ? Vector::AlignmentCheck : Vector::GeneralProtection,
+              0);
     return false;
   }
   u8 byte = 0;

@@ -45,7 +45,7 @@ bool Translator::allowed(SegmentName name, u64 place, u32 size, bool write) cons
   if (state_.mode.code64) {
     const u64 address = cpu_.linear_address(name, place).raw;
     if (!canonical(address, size) || (name >= kFs && !canonical(place))) return false;
-    return !Mode::checks_alignment(state_) || address % Mode::alignment_of(size) == 0;
+    return !checks_alignment(state_) || address % Mode::alignment_of(size) == 0;
   }
   const u32 offset = static_cast<u32>(place);
   if (u64{offset} + size <= (write ? segment.write_end : segment.read_end)) return true;
@@ -57,7 +57,7 @@ bool Translator::allowed(SegmentName name, u64 place, u32 size, bool write) cons
     return false;
   }
   const u32 linear = static_cast<u32>(segment.base + offset);
-  return !Mode::checks_alignment(state_) || linear % Mode::alignment_of(size) == 0;
+  return !checks_alignment(state_) || linear % Mode::alignment_of(size) == 0;
 }
 
 // Nobody answers there: writes to ROM, and memory that is not mapped.

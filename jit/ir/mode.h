@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "cpu/alignment.h"
 #include "cpu/cpu.h"
 
 namespace relic86::jit {
@@ -83,10 +84,6 @@ struct Mode {
     return static_cast<u8>(0xFFu & ~u32{kSegmentReaches64K} & ~(of_a_thread ? u32{kSegmentReaches4G} : 0u));
   }
 
-  static bool checks_alignment(const CpuState& state) {
-    constexpr u32 kAm = 1u << 18;
-    return (state.cr0 & kAm) != 0 && (state.system_flags & kAC) != 0 && state.mode.cpl == 3;
-  }
   // What an operand's address must be a multiple of then (SDM 3A table 6-7).
   static constexpr u32 alignment_of(u32 bytes) {
     return bytes == 10 ? 8 : bytes <= 16 && (bytes & (bytes - 1)) == 0 ? bytes : 1;
