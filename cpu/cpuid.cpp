@@ -29,7 +29,17 @@ constexpr FeatureSet up_to(Feature generation) { return (feature_bit(generation)
 // CPUID bits and the instructions that come with them.
 struct FeatureRow {
   std::string_view name;
-  enum Register : u8 { Edx, Ecx, ExtendedEdx, ExtendedEcx, StructuredEbx, StructuredEcx, XsaveEax } where;
+  enum Register : u8 {
+    Edx,
+    Ecx,
+    ExtendedEdx,
+    ExtendedEcx,
+    StructuredEbx,
+    StructuredEcx,
+    StructuredEdx,
+    Immunities,
+    XsaveEax
+  } where;
   u32 bit;
   FeatureSet instructions;
 };
@@ -103,6 +113,12 @@ constexpr FeatureRow kFeatures[] = {
     {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
     {"smap", FeatureRow::StructuredEbx, kCpuidSmap, insn(Feature::Smap)},
     {"umip", FeatureRow::StructuredEcx, kCpuidUmip, 0},
+    {"arch-capabilities", FeatureRow::StructuredEdx, kCpuidArchCapabilities, 0},
+    {"rdctl-no", FeatureRow::Immunities, kRdctlNo, 0},
+    {"skip-l1dfl-vmentry", FeatureRow::Immunities, kSkipL1dFlush, 0},
+    {"mds-no", FeatureRow::Immunities, kMdsNo, 0},
+    {"pschange-mc-no", FeatureRow::Immunities, kPageSizeMcNo, 0},
+    {"taa-no", FeatureRow::Immunities, kTaaNo, 0},
 };
 
 u32& register_of(CpuModel& model, FeatureRow::Register where) {
@@ -113,6 +129,8 @@ u32& register_of(CpuModel& model, FeatureRow::Register where) {
     case FeatureRow::ExtendedEcx: return model.extended_ecx;
     case FeatureRow::StructuredEbx: return model.structured_ebx;
     case FeatureRow::StructuredEcx: return model.structured_ecx;
+    case FeatureRow::StructuredEdx: return model.structured_edx;
+    case FeatureRow::Immunities: return model.immunities;
     default: return model.xsave_eax;
   }
 }
@@ -180,6 +198,9 @@ CpuModel make_max() {
   model.structured_ebx = kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx |
                          kCpuidSmap | kCpuidSha | kCpuidBmi1 | kCpuidBmi2 | kCpuidAvx2 | kCpuidErms;
   model.structured_ecx = kCpuidUmip;
+  // Detours around leaks of real parts (Meltdown, MDS) protect nothing here, and cost dearly.
+  model.structured_edx = kCpuidArchCapabilities;
+  model.immunities = kRdctlNo | kSkipL1dFlush | kMdsNo | kPageSizeMcNo | kTaaNo;
   add_instructions(model);
   return model;
 }
@@ -286,7 +307,7 @@ u32 CpuModel::last_basic_leaf() const {
   if (has_long_mode() || (features_ecx & kCpuidXsave) != 0) return 13;
   // Leaves 4 and 0Bh say how several logical processors lie in their package.
   if (several_in_package() && (features_ecx & kCpuidX2apic) != 0) return 11;
-  if ((structured_ebx | structured_ecx) != 0) return 7;
+  if ((structured_ebx | structured_ecx | structured_edx) != 0) return 7;
   if ((features_ecx & kCpuidMonitor) != 0) return 5;
   if (several_in_package() && (features_ecx & kCpuidSse3) != 0) return 4;
   return family >= 6 ? 2 : 1;
@@ -649,6 +670,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       if (state.gpr32(kEcx) != 0) break;
       ebx = model.structured_ebx;
       ecx = model.structured_ecx;
+      edx = model.structured_edx;
       break;
     case 13: extended_states(model, state, eax, ebx, ecx, edx); break;
     case 11:  // threads in a core, then logical processors in a package (SDM 3A 8.9.1)

@@ -25,6 +25,8 @@ struct CpuModel {
   u32 extended_ecx = 0;
   u32 structured_ebx = 0;       // CPUID 7.0: EBX
   u32 structured_ecx = 0;       // CPUID 7.0: ECX
+  u32 structured_edx = 0;       // CPUID 7.0: EDX
+  u32 immunities = 0;           // IA32_ARCH_CAPABILITIES (SDM 4)
   u32 xsave_eax = 0;            // CPUID 0Dh.1: EAX
   std::string brand;            // CPUID 80000002h-4h; empty: those leaves do not exist
   FeatureSet instructions = 0;  // what the decoder accepts
@@ -128,6 +130,19 @@ enum CpuidStructured : u32 {
   kCpuidSmap = 1u << 20,      // EBX
   kCpuidSha = 1u << 29,       // EBX
   kCpuidUmip = 1u << 2,       // ECX
+};
+
+enum CpuidStructuredEdx : u32 {
+  kCpuidArchCapabilities = 1u << 29,
+};
+// Of IA32_ARCH_CAPABILITIES: which leaks of speculative execution a part does not have, so that systems need no detours
+// around them (SDM 4, MSR 10Ah).
+enum Immunity : u32 {
+  kRdctlNo = 1u << 0,
+  kSkipL1dFlush = 1u << 3,
+  kMdsNo = 1u << 5,
+  kPageSizeMcNo = 1u << 6,
+  kTaaNo = 1u << 8,
 };
 
 enum CpuidXsaveEax : u32 {  // 0Dh.1 EAX

@@ -22,10 +22,10 @@ constexpr std::string_view kAvx512 = "avx512f avx512dq avx512bw avx512cd avx512v
 
 constexpr std::string_view kAtom =
     "x2apic tsc-deadline xsave erms xsaveopt xsavec xgetbv1 3dnowprefetch monitor movbe rdrand pdpe1gb rdtscp fsgsbase "
-    "rdseed sha-ni smep smap";
+    "rdseed sha-ni smep smap arch-capabilities rdctl-no skip-l1dfl-vmentry";
 constexpr std::string_view kSnowridge =
     "x2apic tsc-deadline xsave erms xsaveopt xsavec xgetbv1 3dnowprefetch monitor movbe rdrand pdpe1gb rdtscp fsgsbase "
-    "rdseed sha-ni smep smap umip";
+    "rdseed sha-ni smep smap umip arch-capabilities";
 
 constexpr Row kRows[] = {
     {"athlon", "AMD Athlon with SSE2", kAmd, 6, 2, 3, "qemu32", "-pni -clflush", "mmxext 3dnow 3dnowext"},
@@ -56,16 +56,15 @@ constexpr Row kRows[] = {
     {"Skylake-Server", "Intel Xeon (Skylake), without AVX-512", kIntel, 6, 85, 4, "Skylake-Client", "pdpe1gb", kAvx512},
     {"Cascadelake-Server", "Intel Xeon (Cascade Lake), without AVX-512", kIntel, 6, 85, 6, "Skylake-Server", "",
      "avx512vnni spec-ctrl ssbd"},
-    {"Cooperlake", "Intel Xeon (Cooper Lake), without AVX-512", kIntel, 6, 85, 10, "Skylake-Server", "",
-     "avx512vnni avx512-bf16 spec-ctrl ssbd stibp arch-capabilities rdctl-no ibrs-all skip-l1dfl-vmentry mds-no "
-     "pschange-mc-no taa-no"},
+    {"Cooperlake", "Intel Xeon (Cooper Lake), without AVX-512", kIntel, 6, 85, 10, "Skylake-Server",
+     "arch-capabilities rdctl-no skip-l1dfl-vmentry mds-no pschange-mc-no taa-no",
+     "avx512vnni avx512-bf16 spec-ctrl ssbd stibp ibrs-all"},
     {"Icelake-Server", "Intel Xeon (Icelake), without AVX-512", kIntel, 6, 134, 0, "Skylake-Server", "umip",
      "la57 avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq gfni vaes vpclmulqdq wbnoinvd spec-ctrl "
      "ssbd"},
-    {"Denverton", "Intel Atom (Denverton)", kIntel, 6, 95, 1, "Westmere", kAtom,
-     "clflushopt mpx spec-ctrl ssbd arch-capabilities rdctl-no skip-l1dfl-vmentry"},
+    {"Denverton", "Intel Atom (Denverton)", kIntel, 6, 95, 1, "Westmere", kAtom, "clflushopt mpx spec-ctrl ssbd"},
     {"Snowridge", "Intel Atom (Snowridge)", kIntel, 6, 134, 1, "Westmere", kSnowridge,
-     "clflushopt mpx spec-ctrl ssbd arch-capabilities clwb cldemote gfni movdiri movdir64b split-lock-detect "
+     "clflushopt mpx spec-ctrl ssbd clwb cldemote gfni movdiri movdir64b split-lock-detect "
      "core-capability"},
     {"EPYC", "AMD EPYC: x86-64-v3", kAmd, 23, 1, 2, "Nehalem",
      "aes pclmulqdq monitor movbe rdrand xsave xsaveopt xsavec xgetbv1 avx avx2 f16c fma rdtscp pdpe1gb fxsr-opt abm "

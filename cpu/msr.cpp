@@ -32,6 +32,7 @@ enum MsrNumber : u32 {
   kTscAdjust = 0x3B,
   kMicrocode = 0x8B,
   kMtrrCap = 0xFE,
+  kArchCapabilities = 0x10A,
   kSysenterCs = 0x174,
   kSysenterEsp = 0x175,
   kSysenterEip = 0x176,
@@ -203,6 +204,7 @@ bool read_msr(Cpu& cpu, u32 number, u64& value) {
     case kPlatformId:
     case kMicrocode:
     case kDebugControl: return model.family >= 6;
+    case kArchCapabilities: return value = model.immunities, (model.structured_edx & kCpuidArchCapabilities) != 0;
     case kTscAdjust: return value = state.tsc_adjust, (model.structured_ebx & kCpuidTscAdjust) != 0;
     case kTscAux: return value = state.tsc_aux, (model.extended_edx & kCpuidRdtscp) != 0;
     case kSysenterCs: return value = state.sysenter_cs, (model.features_edx & kCpuidSep) != 0;

@@ -115,6 +115,7 @@ class Tree {
     word(1, "ECX", model.features_ecx);
     word(7, "EBX", model.structured_ebx);
     word(7, "ECX", model.structured_ecx);
+    word(7, "EDX", model.structured_edx);
     word(0x80000001, "EDX", model.extended_edx);
     return words;
   }

@@ -81,6 +81,19 @@ TEST(CpuModels, FeaturesGoOnAndOffWithTheirInstructions) {
   EXPECT_EQ(made("pentium3").last_basic_leaf(), 2u);
 }
 
+// Which leaks of speculative execution a model does not have (SDM 4, IA32_ARCH_CAPABILITIES).
+TEST(CpuModels, ArchCapabilitiesNameWhatNeedsNoDetour) {
+  constexpr u32 kArchCapabilities = 0x10A;
+  Msrs most("max");
+  const u64 immunities = most.value(kArchCapabilities);
+  EXPECT_EQ(immunities, u64{kRdctlNo | kSkipL1dFlush | kMdsNo | kPageSizeMcNo | kTaaNo});
+  EXPECT_FALSE(most.write(kArchCapabilities, immunities));
+  EXPECT_EQ(made("max").structured_edx, u32{kCpuidArchCapabilities});
+  EXPECT_EQ(made("max,-rdctl-no,-mds-no").immunities & (kRdctlNo | kMdsNo), 0u);
+  u64 value = 0;
+  EXPECT_FALSE(Msrs("qemu64").read(kArchCapabilities, value));
+}
+
 // How software tells the generations before CPUID (Intel AP-485): which of EFLAGS.AC and ID can be set.
 TEST(CpuModels, FlagsThatTellTheGenerations) {
   struct Row {
