@@ -217,7 +217,8 @@ void Emitter::find_long_code(const Gp& rip, const Label& other) {
       return;
     }
     a_.mov(kAddress, rip);
-    a_.call(thunks_.quick[kQuickCode][mode_.user ? 1 : 0]);
+    const unsigned user = mode_.user ? 1 : 0;
+    a_.call(options_.fill ? thunks_.fetch[user] : thunks_.quick[kQuickCode][user]);
     a_.jz(look);
     a_.jmp(other);
   });

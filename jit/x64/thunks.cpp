@@ -594,6 +594,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
     thunks.aside_store[user] = base + aside.store[user];
     for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];
     for (unsigned kind = 0; kind < 3; ++kind) thunks.quick[kind][user] = base + quick.bring[kind][user];
+    thunks.fetch[user] = base + walk.fetch[user];
     for (unsigned shift = 0; shift < 4; ++shift) {
       for (unsigned moves = 0; moves < 2; ++moves)
         thunks.repeat[moves][shift][user] = base + strings.repeat[moves][shift][user];

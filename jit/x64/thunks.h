@@ -99,6 +99,9 @@ struct Thunks {
   // The same, of reads and writes, for an access that nothing can prevent: the page tables are walked if the page has
   // no entry. NZ: it may have one now. By whether the access writes, by QuickKind and by user.
   u64 walk[2][2][2] = {};
+  // The same of the code at the address in rbp, to which control goes whatever happens, unless the slice ends here. By
+  // user.
+  u64 fetch[2] = {};
   // REP MOVS (1) and REP STOS (0) upwards in 64-bit code, with 64-bit addresses and flat segments, by the logarithm of
   // the element's size and by user. RCX is not 0. Z: done; else what is left of it is the handler's. rbp changes.
   u64 repeat[2][4][2] = {};

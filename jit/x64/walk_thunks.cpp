@@ -40,12 +40,13 @@ x86::Mem tag_of_place(const x86::Gp& number) {
 }
 
 enum class Room : u8 { Replaces, Keeps };
+enum class For : u8 { Read, Write, Fetch };
 
 class WalkThunk {
  public:
-  WalkThunk(x86::Assembler& a, bool write, bool user, Room room)
+  WalkThunk(x86::Assembler& a, For access, bool user, Room room)
       : a_(a),
-        write_(write),
+        access_(access),
         user_(user),
         room_(room),
         slow_(a.newLabel()),
@@ -56,6 +57,7 @@ class WalkThunk {
 
   void emit() {
     keep(a_, kKept);
+    if (access_ == For::Fetch) check_due();
     check_absent();
     walk();
     make_entries();
@@ -82,6 +84,12 @@ class WalkThunk {
 
   i32 user_bit() const { return user_ ? 1 : 0; }
   std::size_t user_table() const { return user_ ? sizeof(u64) * kLinearPages : 0; }
+
+  // Where the slice ends an event may come first: nothing is fetched then.
+  void check_due() {
+    a_.test(kRemaining, kRemaining);
+    a_.jle(slow_);
+  }
 
   // The page has no entry, and its address is canonical. A home that is taken is C++'s to look behind.
   void check_absent() {
@@ -142,6 +150,10 @@ class WalkThunk {
     a_.and_(x86::edx, static_cast<i32>(wanted));
     a_.cmp(x86::edx, static_cast<i32>(wanted));
     a_.jne(slow_);
+    if (access_ == For::Fetch) {
+      a_.test(kLeaf, kLeaf);  // bit 63: no-execute
+      a_.js(slow_);
+    }
   }
 
   // kLeaf: the entry of the page; kRights: what all entries allow; kHost: the page. Reserved bits are those of
@@ -167,7 +179,10 @@ class WalkThunk {
     }
     a_.xor_(x86::edi, x86::edi);  // of the place in the ring: no large page
     a_.bind(walked_);
-    if (!user_) {
+    if (!user_ && access_ == For::Fetch) {  // SMEP and SMAP have their say in C++
+      a_.test(kRights.r8(), static_cast<i32>(kU));
+      a_.jnz(slow_);
+    } else if (!user_) {
       const Label allowed = a_.newLabel();
       a_.test(walk_field(offsetof(TlbWalk, directory), 1), static_cast<i32>(kWalkNoUserPages));
       a_.jz(allowed);
@@ -197,29 +212,37 @@ class WalkThunk {
   // kHost := the read entry, kWritable := the write entry, kRights := flags of the page's place in the ring, of which
   // edi has some.
   void make_entries() {
+    const Label quiet = a_.newLabel();
+    if (access_ == For::Write) {
+      a_.test(kRights.r8(), static_cast<i32>(kW));
+      a_.jz(slow_);
+      a_.test(kLeaf.r8(), static_cast<i32>(kD));
+      a_.jz(slow_);
+    } else {
+      static_assert(kD >> 5 == kW);
+      a_.mov(x86::edx, kLeaf.r32());
+      a_.shr(x86::edx, 5);
+      a_.and_(x86::edx, kRights.r32());
+      a_.and_(x86::edx, static_cast<i32>(kW));
+      a_.mov(kWritable, x86::rdx);
+      a_.jz(quiet);
+    }
+    // Stores to pages with code, or of a display, are to be seen.
     a_.mov(x86::rdx, kHost);
     a_.sub(x86::rdx, walk_field(offsetof(TlbWalk, memory), 8));
     a_.shr(x86::rdx, kPageShift);
     a_.add(x86::rdx, walk_field(offsetof(TlbWalk, watch), 8));
     a_.cmp(x86::Mem(x86::rdx, 0, 1), 0);
     a_.jne(slow_);
+    a_.bind(quiet);
     a_.mov(x86::rdx, kAddress);
     a_.and_(x86::rdx, -static_cast<i32>(kPageSize));
     a_.sub(kHost, x86::rdx);
     a_.or_(kHost, static_cast<i32>(kTlbFast));
-    if (write_) {
-      a_.test(kRights.r8(), static_cast<i32>(kW));
-      a_.jz(slow_);
-      a_.test(kLeaf.r8(), static_cast<i32>(kD));
-      a_.jz(slow_);
+    if (access_ == For::Write) {
       a_.mov(kWritable, kHost);
     } else {
-      static_assert(kD >> 5 == kW);
-      a_.mov(x86::edx, kLeaf.r32());
-      a_.shr(x86::edx, 5);
-      a_.and_(x86::edx, kRights.r32());
-      a_.xor_(kWritable.r32(), kWritable.r32());
-      a_.test(x86::dl, static_cast<i32>(kW));
+      a_.test(kWritable, kWritable);
       a_.cmovnz(kWritable, kHost);
     }
     static_assert(kG << 14 == TlbRing::kGlobal);
@@ -277,6 +300,7 @@ class WalkThunk {
     a_.mov(place_of(x86::rdx), x86::edi);
     a_.mov(low_entry(kPage, offsetof(TlbTables, read) + user_table()), kHost);
     a_.mov(low_entry(kPage, offsetof(TlbTables, write) + user_table()), kWritable);
+    if (access_ == For::Fetch) a_.mov(low_entry(kPage, offsetof(TlbTables, code) + user_table()), kHost);
     a_.jmp(done);
     a_.bind(high);
     a_.or_(kRights.r32(), static_cast<i32>(TlbRing::kListed | TlbRing::kHigh));
@@ -287,7 +311,11 @@ class WalkThunk {
     a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, tag)), kPage);
     a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, read)), kHost);
     a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, write)), kWritable);
-    a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, code)), 0);
+    if (access_ == For::Fetch) {
+      a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, code)), kHost);
+    } else {
+      a_.mov(high_entry(x86::rdx, offsetof(HighTlbSlot, code)), 0);
+    }
     a_.bind(done);
   }
 
@@ -379,7 +407,8 @@ class WalkThunk {
   }
 
   x86::Assembler& a_;
-  bool write_, user_;
+  For access_;
+  bool user_;
   Room room_;
   Label slow_, large_, walked_, evict_, space_;
 };
@@ -403,9 +432,9 @@ WalkThunks emit_walk_thunks(x86::Assembler& a, const QuickThunks& quick, bool ke
     for (const bool write : {false, true}) {
       const Label replaces = a.newLabel(), keeps = a.newLabel();
       a.bind(replaces);
-      WalkThunk(a, write, user, Room::Replaces).emit();
+      WalkThunk(a, write ? For::Write : For::Read, user, Room::Replaces).emit();
       a.bind(keeps);
-      WalkThunk(a, write, user, Room::Keeps).emit();
+      WalkThunk(a, write ? For::Write : For::Read, user, Room::Keeps).emit();
       for (const QuickKind kind : {kQuickRead, kQuickWrite}) {
         places.bring[write][kind][user] = a.offset();
         emit_bring(a, quick.label[kind][user], replaces);
@@ -416,6 +445,11 @@ WalkThunks emit_walk_thunks(x86::Assembler& a, const QuickThunks& quick, bool ke
       a.bind(places.keeping[write][user]);
       emit_bring(a, bring, keeps);
     }
+    const Label fetch = a.newLabel();
+    a.bind(fetch);
+    WalkThunk(a, For::Fetch, user, Room::Replaces).emit();
+    places.fetch[user] = a.offset();
+    emit_bring(a, quick.label[kQuickCode][user], fetch);
   }
   return places;
 }

@@ -11,6 +11,7 @@ namespace relic86::jit::x64 {
 // Places in the assembler's code: see Thunks::walk. By what the access is and what the slot is filled for, and by user.
 struct WalkThunks {
   std::size_t bring[2][2][2] = {};
+  std::size_t fetch[2] = {};  // see Thunks::fetch
   // For code that keeps host addresses where no thunk sees them: these replace no entry, and walk only if
   // keeping_walks. By whether the access writes, and by user.
   asmjit::Label keeping[2][2];
