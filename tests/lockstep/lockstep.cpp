@@ -1,5 +1,5 @@
 // relic86_lockstep [--inject N[,TARGET]] [--limit N] [--interval N] [--mask FIELD] -- OPTIONS
-// Runs the machine that OPTIONS describe on both engines, side by side, and compares everything at intervals: all
+// Runs the machine that OPTIONS describe, with -loadvm a saved one, on both engines, side by side, and compares everything at intervals: all
 // state of processor, devices and events, all memory, the number of TLB entries. The first difference is narrowed down
 // to the instruction after which it shows, by copies of the process from the last equal point.
 // Prints `N run, M masked, D differences`; exit code 1 when D > 0, 2 when it could not run.
@@ -103,11 +103,12 @@ int run(const Wishes& wishes) {
   }
   MachinePair& pair = *made.value();
   constexpr u64 kProgress = 100'000'000;
-  u64 reported = 0;
+  const u64 start = pair.position(), end = start + wishes.limit;
+  u64 reported = start;
   bool differs = false;
-  while (!differs && pair.position() < wishes.limit && !pair.ended()) {
+  while (!differs && pair.position() < end && !pair.ended()) {
     const u64 before = pair.position();
-    const u64 next = std::min(before + wishes.interval, wishes.limit);
+    const u64 next = std::min(before + wishes.interval, end);
     Checkpoint checkpoint([&] { return narrow(pair, next); });
     pair.run_to(next);
     differs = !pair.equal();
@@ -116,15 +117,15 @@ int run(const Wishes& wishes) {
     if (!differs && pair.position() < next) break;  // the guest has ended or sleeps for good
     if (pair.position() - reported >= kProgress) {
       reported = pair.position();
-      print_text(stderr, fmt::format("{} million equal\n", reported / 1'000'000));
+      print_text(stderr, fmt::format("{} million equal\n", (reported - start) / 1'000'000));
     }
   }
   if (!differs) print_text(stderr, pair.translator().end_message() + pair.translator().processors().describe_engines());
   Processors& processors = pair.translator().processors();
   for (unsigned n = 1; n < processors.count(); n++)
     print_text(stdout, fmt::format("CPU#{}: {} of them\n", n, processors[n].cpu().instruction_count()));
-  print_text(stdout,
-             fmt::format("{} run, {} masked, {} differences\n", pair.position(), pair.masked(), differs ? 1 : 0));
+  print_text(stdout, fmt::format("{} run, {} masked, {} differences\n", pair.position() - start, pair.masked(),
+                                 differs ? 1 : 0));
   return differs ? kDiffers : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 
+#include "machine/saved_machine.h"
 #include "tests/lockstep/state_fields.h"
 
 namespace relic86 {
@@ -83,6 +84,7 @@ Result<std::unique_ptr<MachinePair>> MachinePair::create(Options options, std::o
   options.accel = Options::Accel::Jit;
   options.jit_opt += options.jit_opt.empty() ? "+one-mapping,+verify" : ",+one-mapping,+verify";
   if (auto built = build(pair->translator_, options); !built) return built.error();
+  pair->position_ = pair->interpreter().instruction_count();  // not 0 after -loadvm
   return pair;
 }
 
@@ -94,6 +96,9 @@ Result<> MachinePair::build(Side& side, const Options& options) {
   auto consoles = Consoles::create(side.options, *side.machine, side.poller);
   if (!consoles) return consoles.error();
   side.consoles = std::move(consoles).value();
+  if (options.load_vm.empty()) return {};
+  if (auto loaded = load_machine(*side.machine, options.load_vm); !loaded) return loaded.error();
+  side.machine->resume();
   return {};
 }
 
