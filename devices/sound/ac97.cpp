@@ -19,6 +19,9 @@
 
 #include <algorithm>
 
+#include "devices/sound/driver_reaction.h"
+#include "devices/sound/pcm_frames.h"
+
 namespace relic86 {
 
 namespace {
@@ -33,6 +36,7 @@ constexpr u32 kColdResetOff = 2, kWarmReset = 4, kGlobalControlBits = 0x3F;
 constexpr u32 kCodecReady = 1u << 8;
 constexpr u32 kInterruptBit[] = {1u << 5, 1u << 6, 1u << 7};
 constexpr u32 kLeastRate = 4000, kMostRate = 48000;
+constexpr std::size_t kFrameBytes = 4;  // of PCM out
 
 PciIdentity ac97_identity() {
   PciIdentity identity;
@@ -122,7 +126,8 @@ void Ac97::write(RegionId region, u64 offset, unsigned width, u64 value) {
 u8 Ac97::read_byte(unsigned offset) {
   const auto byte_of = [&](u32 value) { return static_cast<u8>(value >> (offset % 4 * 8)); };
   if (offset / kMasterSize < kChannels && offset < kGlobalControl) {
-    const BusMaster& master = masters_[offset / kMasterSize];
+    const unsigned channel = offset / kMasterSize;
+    const BusMaster& master = masters_[channel];
     switch (offset % kMasterSize) {
       case 0:
       case 1:
@@ -131,8 +136,8 @@ u8 Ac97::read_byte(unsigned offset) {
       case 4: return master.current;
       case 5: return master.last_valid;
       case 6: return static_cast<u8>(master.status);
-      case 8: return static_cast<u8>(master.left);
-      case 9: return static_cast<u8>(master.left >> 8);
+      case 8: return static_cast<u8>(samples_left(channel));
+      case 9: return static_cast<u8>(samples_left(channel) >> 8);
       case 10: return master.prefetched;
       case 11: return master.control;
       default: return 0;
@@ -224,6 +229,15 @@ void Ac97::update_interrupt() {
 
 // --- Buffers ---
 
+// A driver that measures the codec's clock looks at it twice, 50 ms apart: steps of a millisecond would be too coarse.
+u16 Ac97::samples_left(unsigned channel) const {
+  const BusMaster& master = masters_[channel];
+  const GuestTime sounding = master.run.next() - scheduler_->now();
+  if ((master.control & kRun) == 0 || (master.status & kHalted) != 0 || sounding <= 0) return master.left;
+  const u64 samples = std::min<u64>(master.run.rate().frames_in(sounding), master.run.piece()) * frame_samples(channel);
+  return static_cast<u16>(std::min<u64>(master.left + samples, kLengthMask));
+}
+
 void Ac97::fetch(BusMaster& master) {
   std::array<u8, 8> bytes{};
   memory_->read_block(PhysAddr(master.list + u32{master.current} * 8), bytes);
@@ -257,8 +271,13 @@ void Ac97::event(u32 channel, GuestTime late) {
   if ((master.control & kRun) == 0 || (master.status & kHalted) != 0) return;
   master.run.resume(scheduler_->now(), late, rate_of(channel));
   // The buffer is over when its last sample has sounded.
-  if (master.left == 0) end_buffer(channel);
-  if ((master.status & kHalted) == 0) move_piece(channel);
+  if (master.left == 0) {
+    const bool interrupts = (master.descriptor & kInterruptOnCompletion) != 0;
+    end_buffer(channel);
+    if ((master.status & kHalted) != 0) return;
+    if (interrupts && master.left != 0) return scheduler_->schedule_at(timers_[channel], after_reaction(master.run));
+  }
+  move_piece(channel);
 }
 
 void Ac97::end_buffer(unsigned channel) {
@@ -293,13 +312,7 @@ void Ac97::move_piece(unsigned channel) {
 
 void Ac97::play(const BusMaster& master, u32 count) {
   if (sink_ == nullptr) return;
-  const StereoFrame volume = gain();
-  const auto sample = [&](std::size_t at) {
-    return static_cast<float>(static_cast<i16>(bytes_[at] | static_cast<unsigned>(bytes_[at + 1]) << 8)) / 32768.0f;
-  };
-  frames_.clear();
-  for (std::size_t i = 0; i < count; i++)
-    frames_.push_back({sample(i * 4) * volume.left, sample(i * 4 + 2) * volume.right});
+  decode_pcm(std::span(bytes_).first(std::size_t{count} * kFrameBytes), {}, gain(), frames_);
   sink_->play(master.run.next(), master.run.rate(), frames_);
 }
 

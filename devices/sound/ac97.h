@@ -60,6 +60,7 @@ class Ac97 final : public PciDevice {
   void write_byte(unsigned offset, u8 value);
   void write_control(unsigned channel, u8 value);
   void reset_channel(unsigned channel);
+  u16 samples_left(unsigned channel) const;  // PICB, which counts while a piece sounds
   void fetch(BusMaster& master);
   void next_buffer(unsigned channel);
   void restart_run(unsigned channel);

@@ -18,6 +18,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "devices/sound/driver_reaction.h"
+#include "devices/sound/pcm_frames.h"
+
 namespace relic86 {
 
 namespace {
@@ -249,6 +252,7 @@ void Es1370::event(u32 index, GuestTime late) {
       control_ &= ~kEnable[index];
       return;
     }
+    return scheduler_->schedule_at(timers_[index], after_reaction(channel.run));
   }
   move_piece(index);
 }
@@ -314,15 +318,8 @@ void Es1370::play(unsigned index) {
   if (sink == nullptr) return;
   const Channel& channel = channels_[index];
   const u32 format = serial_ >> kFormatShift[index];
-  const StereoFrame volume = gain(index);
-  const std::size_t width = (format & kWords) != 0 ? 2 : 1, frame = frame_bytes(index);
-  const auto sample = [&](std::size_t at) {
-    if (width == 1) return static_cast<float>(bytes_[at] - 128) / 128.0f;
-    return static_cast<float>(static_cast<i16>(bytes_[at] | static_cast<unsigned>(bytes_[at + 1]) << 8)) / 32768.0f;
-  };
-  frames_.clear();
-  for (std::size_t at = 0; at + frame <= bytes_.size(); at += frame)
-    frames_.push_back({sample(at) * volume.left, sample((format & kStereo) != 0 ? at + width : at) * volume.right});
+  const bool words = (format & kWords) != 0;
+  decode_pcm(bytes_, pcm_layout(words ? 2 : 1, words, (format & kStereo) != 0), gain(index), frames_);
   sink->play(channel.run.next(), channel.run.rate(), frames_);
 }
 

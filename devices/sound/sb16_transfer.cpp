@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "devices/sound/driver_reaction.h"
+#include "devices/sound/pcm_frames.h"
 #include "devices/sound/sb16.h"
 
 namespace relic86 {
@@ -47,6 +49,8 @@ void Sb16::event(u32, GuestTime late) {
     const auto source = transfer_.words ? Ct1745::kDma16 : Ct1745::kDma8;
     if (!transfer_.automatic) stop();
     interrupt(source);
+    if (transfer_.kind != Transfer::Kind::None) scheduler_->schedule_at(timer_, after_reaction(transfer_.run));
+    return;
   }
   if (transfer_.kind != Transfer::Kind::None) move_piece();
 }
@@ -100,28 +104,14 @@ void Sb16::play(std::span<const u8> bytes) {
     for (const u8 byte : bytes) adpcm_.decode(byte, unpacked_);
     bytes = unpacked_;
   }
-  const std::size_t width = transfer_.words ? 2 : 1;
-  const std::size_t frame_bytes = width * (transfer_.stereo ? 2 : 1);
-  const std::size_t count = bytes.size() / frame_bytes;
-  const StereoFrame gain = mixer_.voice_gain();
-  const auto sample = [&](std::size_t at) {
-    if (!transfer_.words) {
-      const int value = transfer_.is_signed ? static_cast<i8>(bytes[at]) : bytes[at] - 128;
-      return static_cast<float>(value) / 128.0f;
-    }
-    const unsigned word = bytes[at] | static_cast<unsigned>(bytes[at + 1]) << 8;
-    const int value = static_cast<i16>(transfer_.is_signed ? word : word ^ 0x8000u);
-    return static_cast<float>(value) / 32768.0f;
-  };
-  frames_.clear();
-  for (std::size_t i = 0; i < count; i++) {
-    const float left = sample(i * frame_bytes);
-    const float right = transfer_.stereo ? sample(i * frame_bytes + width) : left;
-    frames_.push_back({left * gain.left, right * gain.right});
-  }
-  rest_count_ = static_cast<u8>(bytes.size() - count * frame_bytes);
+  const PcmLayout layout = pcm_layout(transfer_.words ? 2 : 1, transfer_.is_signed, transfer_.stereo);
+  const std::size_t count = bytes.size() / layout.frame_bytes();
+  rest_count_ = static_cast<u8>(bytes.size() - count * layout.frame_bytes());
   std::copy(bytes.end() - rest_count_, bytes.end(), rest_.begin());
-  if (samples_ != nullptr) samples_->play(transfer_.run.next(), transfer_.run.rate(), frames_);
+  if (samples_ != nullptr) {
+    decode_pcm(bytes, layout, mixer_.voice_gain(), frames_);
+    samples_->play(transfer_.run.next(), transfer_.run.rate(), frames_);
+  }
   transfer_.run.moved(count);
 }
 

@@ -1,10 +1,10 @@
 // AC97 and ES1370, as Linux's drivers use them.
 #include <cstring>
+#include <functional>
 
-#include "devices/pci_bus.h"
 #include "devices/sound/ac97.h"
 #include "devices/sound/es1370.h"
-#include "tests/devices/sound/sound_board.h"
+#include "tests/devices/sound/pci_sound_board.h"
 
 namespace relic86 {
 namespace {
@@ -13,40 +13,16 @@ using test::kMillisecond;
 constexpr u16 kBase0 = 0xC000, kBase1 = 0xD000;
 constexpr u32 kList = 0x1000, kBuffer = 0x20000;
 
-struct Pirqs final : IrqSink {
-  void set_irq(unsigned input, bool level) override { levels[input & 3] = level; }
-  std::array<bool, 4> levels{};
-  bool any() const { return levels[0] || levels[1] || levels[2] || levels[3]; }
-};
-
 template <class Card>
-struct PciSoundBoard : test::SoundBoard {
-  PciSoundBoard() : card(&host) {
-    pci.set_pirq_sink(&pirqs);
-    EXPECT_TRUE(pci.add(card, 3, 0).ok());
-    EXPECT_TRUE(pci.attach(attachment).ok());
-    EXPECT_TRUE(card.attach(attachment).ok());
-    pci.reset(ResetKind::PowerOn);
-    card.reset(ResetKind::PowerOn);
-    set_config(3, 0, 0x10, 4, kBase0);
-    set_config(3, 0, 0x14, 4, kBase1);
-    set_config(3, 0, 0x04, 2, 5);
+struct PortSoundBoard : test::PciSoundBoard<Card> {
+  PortSoundBoard() {
+    this->place(0, kBase0);
+    this->place(1, kBase1);
   }
-  std::vector<u8> words(std::initializer_list<i16> values) {
-    std::vector<u8> bytes;
-    for (const i16 value : values) {
-      bytes.push_back(static_cast<u8>(value));
-      bytes.push_back(static_cast<u8>(value >> 8));
-    }
-    return bytes;
-  }
-  Pirqs pirqs;
-  PciBus pci;
-  Card card;
-  test::HeardVoice& voice(unsigned n = 0) { return host.voices[n]; }
+  std::vector<u8> words(std::initializer_list<i16> values) { return test::words(values); }
 };
 
-struct Ac97Board : PciSoundBoard<Ac97> {
+struct Ac97Board : PortSoundBoard<Ac97> {
   void mixer(u16 index, u32 value) { out(static_cast<u16>(kBase0 + index), value, 2); }
   void descriptor(unsigned n, u32 address, u32 samples, bool interrupts) {
     std::vector<u8> bytes(8);
@@ -132,6 +108,39 @@ TEST(Ac97, PlaysItsListAndInterrupts) {
   EXPECT_EQ(board.status(), 1u);
 }
 
+// What drivers measure the codec's clock by.
+TEST(Ac97, PositionMovesSampleBySample) {
+  Ac97Board board;
+  for (unsigned i = 0; i < 32; i++) board.descriptor(i, kBuffer, 9600, true);
+  board.start(31);
+  u32 left = board.in(kBase1 + 0x18, 2);
+  for (int step = 0; step < 400; step++) {
+    board.run(kMillisecond / 5);
+    const u32 now = board.in(kBase1 + 0x18, 2);
+    // Where a buffer begins it counts from the top again.
+    if (now < left) {
+      EXPECT_NEAR(left - now, 2 * 48000 / 5000.0, 2.5) << step;
+    }
+    left = now;
+  }
+}
+
+// A driver that stops the card at an interrupt finds that nothing of the next buffer has been played.
+template <class Board>
+void expect_nothing_beyond(Board& board, unsigned voice, std::size_t frames, const std::function<void()>& stop) {
+  while (!board.pirqs.any()) board.run(kMillisecond / 100);
+  stop();
+  board.run(10 * kMillisecond);
+  EXPECT_EQ(board.voice(voice).frames.size(), frames);
+}
+
+TEST(Ac97, StopsWhereItInterrupts) {
+  Ac97Board board;
+  for (unsigned i = 0; i < 32; i++) board.descriptor(i, kBuffer, 960, true);
+  board.start(31);
+  expect_nothing_beyond(board, 0, 480, [&] { board.out(kBase1 + 0x1B, 0); });
+}
+
 TEST(Ac97, RecordsSilence) {
   Ac97Board board;
   board.store(kBuffer, std::vector<u8>(100, 0x55));
@@ -145,7 +154,7 @@ TEST(Ac97, RecordsSilence) {
   EXPECT_NE(board.in(kBase1 + 0x30, 4) & 0x20, 0u);
 }
 
-struct Es1370Board : PciSoundBoard<Es1370> {
+struct Es1370Board : PortSoundBoard<Es1370> {
   void codec(u32 index, u32 value) { out(kBase0 + 0x10, index << 8 | value, 2); }
   void buffer(unsigned channel, u32 address, u32 dwords) {
     out(kBase0 + 0x0C, channel == 2 ? 0xD : 0xC, 4);
@@ -202,6 +211,15 @@ TEST(Es1370, Dac1HasFixedRatesAndPlaysOnce) {
   ASSERT_EQ(board.voice(0).frames.size(), 400u);
   EXPECT_EQ(board.voice(0).frames[1], (StereoFrame{0.5f, 0.5f}));
   EXPECT_EQ(board.in(kBase0, 4) & 0x40, 0u);
+}
+
+TEST(Es1370, StopsWhereItInterrupts) {
+  Es1370Board board;
+  board.buffer(1, kBuffer, 441);
+  board.out(kBase0 + 0x28, 441 - 1, 4);
+  board.out(kBase0 + 0x20, 0x20Cu, 4);
+  board.out(kBase0 + 0x00, 30u << 16 | 0x20, 4);
+  expect_nothing_beyond(board, 1, 441, [&] { board.out(kBase0, 0, 4); });
 }
 
 TEST(Es1370, RecordsSilence) {
