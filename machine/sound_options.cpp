@@ -14,6 +14,8 @@ namespace {
 
 using Text = std::string_view;
 
+constexpr unsigned kHdaAddresses = 15;  // of codecs on a link (High Definition Audio Specification 1.0a, 4.4.1.2)
+
 constexpr struct {
   Text name, properties;
 } kCards[] = {
@@ -23,6 +25,11 @@ constexpr struct {
     {"gameport", "id"},
     {"AC97", "addr audiodev bus id"},
     {"ES1370", "addr audiodev bus id"},
+    {"intel-hda", "addr bus debug id msi"},
+    {"ich9-intel-hda", "addr bus debug id msi"},
+    {"hda-output", "audiodev bus cad debug id mixer use-timer"},
+    {"hda-duplex", "audiodev bus cad debug id mixer use-timer"},
+    {"hda-micro", "audiodev bus cad debug id mixer use-timer"},
 };
 
 // A property's value, of those that the card can be set to; empty: any up to most.
@@ -48,18 +55,24 @@ Result<> add_pci_card(const DeviceOption& device, BoardConfig& config, PciSoundC
   PciSoundCardConfig card;
   card.model = model;
   for (const auto& [key, word] : device.properties) {
-    if (key == "audiodev") {
+    if (key == "audiodev" && !card.is_hda()) {
       card.audiodev = word;
     } else if (key == "addr") {
       const auto slot = choice(device, key, word.starts_with("0x") ? word : "0x" + word, {}, 31);
       if (!slot) return slot.error();
       card.slot = static_cast<unsigned>(slot.value());
-    } else if (key != "id" && key != "bus") {
+    } else if (key == "id") {
+      card.id = word;
+    } else if (key == "msi" && card.is_hda()) {
+      if (word == "on")
+        return Error{fmt::format("-device {}: msi=on: it has INTA# alone; leave msi= out", device.name)};
+    } else if (key != "bus" && (key != "debug" || !card.is_hda())) {
       return unknown_property(device, key, word);
     }
   }
-  const bool twice = std::any_of(config.pci_sound.begin(), config.pci_sound.end(),
-                                 [&](const PciSoundCardConfig& other) { return other.model == model; });
+  const bool twice = std::any_of(
+      config.pci_sound.begin(), config.pci_sound.end(),
+      [&](const PciSoundCardConfig& other) { return other.model == model || (other.is_hda() && card.is_hda()); });
   if (twice) return Error{fmt::format("-device {}: there is one already; only one is possible", device.name)};
   config.pci_sound.push_back(std::move(card));
   return {};
@@ -163,6 +176,51 @@ Result<> add_es1370(const DeviceOption& device, BoardConfig& config) {
   return add_pci_card(device, config, PciSoundCardConfig::Model::Es1370);
 }
 
+Result<> add_hda_controller(const DeviceOption& device, BoardConfig& config) {
+  const bool ich9 = device.name == pci_sound_card_name(PciSoundCardConfig::Model::Ich9Hda);
+  return add_pci_card(device, config, ich9 ? PciSoundCardConfig::Model::Ich9Hda : PciSoundCardConfig::Model::Ich6Hda);
+}
+
+Result<> add_hda_codec(const DeviceOption& device, BoardConfig& config) {
+  const auto controller = std::find_if(config.pci_sound.begin(), config.pci_sound.end(),
+                                       [](const PciSoundCardConfig& card) { return card.is_hda(); });
+  if (controller == config.pci_sound.end())
+    return Error{
+        fmt::format("-device {}: there is no controller for it; write -device intel-hda before it", device.name)};
+  HdaCodecConfig codec;
+  codec.model = device.name == "hda-output"   ? HdaCodec::Model::Output
+                : device.name == "hda-duplex" ? HdaCodec::Model::Duplex
+                                              : HdaCodec::Model::Micro;
+  const auto taken = [&](u64 address) {
+    return std::any_of(controller->codecs.begin(), controller->codecs.end(),
+                       [&](const HdaCodecConfig& other) { return other.address == address; });
+  };
+  while (taken(codec.address)) codec.address++;
+  for (const auto& [key, word] : device.properties) {
+    if (key == "audiodev") {
+      codec.audiodev = word;
+    } else if (key == "cad") {
+      const auto address = choice(device, key, word, {}, kHdaAddresses - 1);
+      if (!address) return address.error();
+      if (taken(address.value()))
+        return Error{
+            fmt::format("-device {}: cad={}: another codec has this address; give each its own", device.name, word)};
+      codec.address = static_cast<unsigned>(address.value());
+    } else if (key == "bus") {
+      const std::string buses[] = {controller->id + ".0", "hda.0"};
+      if (std::find(std::begin(buses), std::end(buses), word) == std::end(buses))
+        return Error{fmt::format("-device {}: bus={}: there is no such bus; the controller's is {}", device.name, word,
+                                 buses[controller->id.empty() ? 1 : 0])};
+    } else if (key != "id" && key != "debug" && key != "mixer" && key != "use-timer") {
+      return unknown_property(device, key, word);
+    }
+  }
+  if (codec.address >= kHdaAddresses)
+    return Error{fmt::format("-device {}: the link has {} codecs already; leave one out", device.name, kHdaAddresses)};
+  controller->codecs.push_back(std::move(codec));
+  return {};
+}
+
 void connect_sound(BoardConfig& config, AudioSystem& audio) {
   const auto connect = [&](SoundCardConfig& card) { card.host = audio.host(card.audiodev); };
   if (config.adlib) connect(*config.adlib);
@@ -171,7 +229,11 @@ void connect_sound(BoardConfig& config, AudioSystem& audio) {
     config.sb16->instrument = &audio.instrument(config.sb16->audiodev);
   }
   if (config.mpu401) config.mpu401->instrument = &audio.instrument(config.mpu401->audiodev);
-  for (PciSoundCardConfig& card : config.pci_sound) connect(card);
+  for (PciSoundCardConfig& card : config.pci_sound) {
+    for (HdaCodecConfig& codec : card.codecs) connect(codec);
+    connect(card);
+    if (!card.codecs.empty()) card.host = card.codecs.front().host;
+  }
   // A drive is heard where the card is that its cable leads to, else by itself.
   config.cd_sound = config.sb16                 ? config.sb16->host
                     : !config.pci_sound.empty() ? config.pci_sound.front().host

@@ -16,7 +16,7 @@ namespace {
 using Text = std::string_view;
 
 constexpr Text kHelp = "Available audio drivers:\nnone\nsdl\nwav\n";
-constexpr Text kModels = "Valid audio device models:\npcspk ac97 adlib es1370 sb16\n";
+constexpr Text kModels = "Valid audio device models:\npcspk ac97 adlib es1370 hda sb16\n";
 
 // Drivers of QEMU's, and what does their work here.
 struct DriverRow {
@@ -168,16 +168,17 @@ Result<> set_audio(Options& options, std::string_view value) {
   AudioDeviceOption& back_end = device.value();
   if (back_end.id.empty()) back_end.id = "audiodev0";
   static constexpr std::pair<Text, Text> kCards[] = {
-      {"ac97", "AC97"}, {"adlib", "adlib"}, {"es1370", "ES1370"}, {"sb16", "sb16"}};
+      {"ac97", "AC97"}, {"adlib", "adlib"}, {"es1370", "ES1370"}, {"hda", "hda-duplex"}, {"sb16", "sb16"}};
   const auto* card =
       std::find_if(std::begin(kCards), std::end(kCards), [&](const auto& row) { return row.first == model; });
   if (card != std::end(kCards)) {
+    if (model == "hda") options.devices.push_back({"intel-hda", {}});
     options.devices.push_back({std::string(card->second), {{"audiodev", back_end.id}}});
   } else if (model == "pcspk" || model.empty()) {
     options.speaker_audio = back_end.id;
   } else {
     return Error{
-        fmt::format("-audio model={}: there is no such card; pcspk, ac97, adlib, es1370 and sb16 exist", model)};
+        fmt::format("-audio model={}: there is no such card; pcspk, ac97, adlib, es1370, hda and sb16 exist", model)};
   }
   return add(options, "-audio", std::move(back_end));
 }

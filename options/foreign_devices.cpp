@@ -15,7 +15,7 @@ constexpr Text kNoUsbController = "there is no such USB controller; -usb adds a 
 constexpr Text kNoVirtio =
     "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci and "
     "virtio-serial-pci exist";
-constexpr Text kNoSound = "there is no such sound card; sb16, adlib, mpu401, AC97 and ES1370 exist";
+constexpr Text kNoSound = "there is no such sound card; sb16, adlib, mpu401, AC97, ES1370 and intel-hda exist";
 constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
 constexpr Text kNoNvme =
     "there is no NVMe controller; disks are IDE or SATA (-hda FILE), or virtio (-device virtio-blk-pci)";
@@ -57,9 +57,7 @@ constexpr Row kRows[] = {
     {"es1370", "the device is written ES1370"},
     {"cs4231a", kNoSound},
     {"gus", kNoSound},
-    {"intel-hda", kNoSound},
-    {"ich9-intel-hda", kNoSound},
-    {"hda-", kNoSound},
+    {"hda-", "there is no such codec; hda-output, hda-duplex and hda-micro exist"},
     {"am53c974", kNoScsi},
     {"dc390", kNoScsi},
     {"lsi", kNoScsi},

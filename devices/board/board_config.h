@@ -15,6 +15,7 @@
 #include "devices/chipset/mc146818.h"
 #include "devices/host_sinks.h"
 #include "devices/network_link.h"
+#include "devices/sound/hda_codec.h"
 #include "devices/sound/mpu401_card.h"
 #include "devices/sound/sb16.h"
 #include "devices/sound_sinks.h"
@@ -113,10 +114,21 @@ struct MidiCardConfig {
   Mpu401CardConfig card;
   MidiInstrument* instrument = nullptr;
 };
-struct PciSoundCardConfig : SoundCardConfig {
-  enum class Model : u8 { Ac97, Es1370 } model = Model::Ac97;
-  std::optional<unsigned> slot;  // absent: the next one that is free
+// A codec of a High Definition Audio controller.
+struct HdaCodecConfig : SoundCardConfig {
+  HdaCodec::Model model = HdaCodec::Model::Output;
+  unsigned address = 0;  // on the link
 };
+struct PciSoundCardConfig : SoundCardConfig {
+  enum class Model : u8 { Ac97, Es1370, Ich6Hda, Ich9Hda } model = Model::Ac97;
+  std::optional<unsigned> slot;        // absent: the next one that is free
+  std::string id;                      // the user's name for it; may be empty
+  std::vector<HdaCodecConfig> codecs;  // of an HDA controller, which itself makes no sound
+
+  bool is_hda() const { return model == Model::Ich6Hda || model == Model::Ich9Hda; }
+};
+// "AC97": what -device calls it.
+std::string_view pci_sound_card_name(PciSoundCardConfig::Model model);
 
 // A device on USB.
 struct UsbDeviceConfig {

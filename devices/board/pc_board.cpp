@@ -48,6 +48,7 @@
 #include "devices/network/rtl8139.h"
 #include "devices/sound/ac97.h"
 #include "devices/sound/es1370.h"
+#include "devices/sound/intel_hda.h"
 #include "devices/sound/opl.h"
 #include "devices/sound/sb16.h"
 #include "devices/storage/ata_disk.h"
@@ -441,6 +442,11 @@ void PcBoard::connect_cds(Card& card) {
   }
 }
 
+std::string_view pci_sound_card_name(PciSoundCardConfig::Model model) {
+  static constexpr std::string_view kNames[] = {"AC97", "ES1370", "intel-hda", "ich9-intel-hda"};
+  return kNames[static_cast<unsigned>(model)];
+}
+
 void PcBoard::create_sound() {
   if (config_.sb16) {
     const Sb16CardConfig& card = *config_.sb16;
@@ -452,12 +458,18 @@ void PcBoard::create_sound() {
   if (config_.sb16 || config_.game_port) game_port_ = &add<GamePort>();
   if (config_.mpu401) add<Mpu401Card>(config_.mpu401->card, config_.mpu401->instrument);
   for (const PciSoundCardConfig& card : config_.pci_sound) {
-    const bool ac97 = card.model == PciSoundCardConfig::Model::Ac97;
-    const unsigned slot = card_slot(card.slot, ac97 ? "AC97" : "ES1370");
-    if (ac97)
-      connect_cds(add_pci<Ac97>(slot, 0, card.host));
-    else
-      connect_cds(add_pci<Es1370>(slot, 0, card.host));
+    const unsigned slot = card_slot(card.slot, std::string(pci_sound_card_name(card.model)));
+    using Model = PciSoundCardConfig::Model;
+    switch (card.model) {
+      case Model::Ac97: connect_cds(add_pci<Ac97>(slot, 0, card.host)); break;
+      case Model::Es1370: connect_cds(add_pci<Es1370>(slot, 0, card.host)); break;
+      case Model::Ich6Hda:
+      case Model::Ich9Hda:
+        auto& controller =
+            add_pci<IntelHda>(slot, 0, card.model == Model::Ich6Hda ? IntelHda::Model::Ich6 : IntelHda::Model::Ich9);
+        for (const HdaCodecConfig& codec : card.codecs) controller.add_codec(codec.address, codec.model, codec.host);
+        break;
+    }
   }
 }
 

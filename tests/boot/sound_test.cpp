@@ -211,6 +211,19 @@ TEST_P(Sound, Es1370) {
   expect_tone(right[1], 11025 / 96.0, kTriangle);
 }
 
+TEST_P(Sound, HighDefinitionAudio) {
+  EXPECT_EQ(play("sound_hda.bin", {"-device", "intel-hda", "-device", "hda-output,audiodev=a"}), "01120504");
+  const auto left = tones(recording, recording.left), right = tones(recording, recording.right);
+  constexpr double kRates[] = {48000, 22050, 96000};
+  ASSERT_EQ(left.size(), std::size(kRates));
+  for (std::size_t i = 0; i < left.size(); i++) {
+    SCOPED_TRACE(kRates[i]);
+    expect_tone(left[i], kRates[i] / 96, kTriangle);
+    expect_tone(right[i], kRates[i] / 48, kTriangle);
+    EXPECT_NEAR(left[i].end - left[i].begin, 11 * 0.0549, 0.06);
+  }
+}
+
 // Whether and how somebody listens, no guest can tell.
 TEST_P(Sound, IsNothingToTheGuest) {
   const std::string loud = play("sound_sb16.bin", {"-device", "sb16,audiodev=a", "-machine", "pcspk-audiodev=a"});
@@ -229,14 +242,22 @@ TEST_P(Sound, IsNothingToTheGuest) {
 TEST(LinuxSound, DriversFindAndPlayEachCard) {
   const char* cache = std::getenv("RELIC86_CACHE");
   const std::string guest = std::string(cache != nullptr ? cache : RELIC86_DEFAULT_CACHE) + "/guests/linuxsound";
-  if (!std::filesystem::exists(guest + "/done")) GTEST_SKIP() << "scripts/guests linuxsound makes the guest";
+  if (!std::filesystem::exists(guest + "/done2")) GTEST_SKIP() << "scripts/guests linuxsound makes the guest";
   test::TemporaryFolder folder;
   const std::string wav = folder.path("sound.wav"), serial = folder.path("serial");
   {
-    BootMachine machine({"-m", "128", "-kernel", guest + "/vmlinuz", "-initrd", guest + "/initrd.gz", "-append",
-                         "console=ttyS0 quiet", "-serial", "file:" + serial, "-audiodev", "wav,id=a,path=" + wav,
-                         "-device", "sb16,audiodev=a", "-device", "AC97,audiodev=a", "-device", "ES1370,audiodev=a"},
-                        120);
+    BootMachine machine({"-m",        "128",
+                         "-kernel",   guest + "/vmlinuz",
+                         "-initrd",   guest + "/initrd.gz",
+                         "-append",   "console=ttyS0 quiet",
+                         "-serial",   "file:" + serial,
+                         "-audiodev", "wav,id=a,path=" + wav,
+                         "-device",   "sb16,audiodev=a",
+                         "-device",   "AC97,audiodev=a",
+                         "-device",   "ES1370,audiodev=a",
+                         "-device",   "intel-hda",
+                         "-device",   "hda-duplex,audiodev=a"},
+                        300);
     auto consoles = Consoles::create(machine->options(), *machine, machine.poller);
     ASSERT_TRUE(consoles.ok());
     EXPECT_EQ(machine->run(), End::PowerOff);
@@ -245,8 +266,8 @@ TEST(LinuxSound, DriversFindAndPlayEachCard) {
   const std::string said = folder.read("serial");
   const Recording recording = test::read_wav(wav);
   const auto left = tones(recording, recording.left), right = tones(recording, recording.right);
-  ASSERT_EQ(left.size(), 3u) << said;
-  for (std::size_t card = 0; card < 3; card++) {
+  ASSERT_EQ(left.size(), 4u) << said;
+  for (std::size_t card = 0; card < 4; card++) {
     EXPECT_NE(said.find("card " + std::to_string(card) + " played"), std::string::npos) << said;
     const double frequency = 441.0 * static_cast<double>(card + 1);
     EXPECT_NEAR(left[card].frequency, frequency, frequency * kPitch);

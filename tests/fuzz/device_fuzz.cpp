@@ -144,6 +144,15 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       config.pci_sound.emplace_back().model = model;
       config.pci_sound.back().host = &sound_;
     }
+    PciSoundCardConfig& hda = config.pci_sound.emplace_back();
+    hda.model = PciSoundCardConfig::Model::Ich6Hda;
+    for (const auto model : {HdaCodec::Model::Output, HdaCodec::Model::Duplex, HdaCodec::Model::Micro}) {
+      const auto address = static_cast<unsigned>(hda.codecs.size());
+      HdaCodecConfig& codec = hda.codecs.emplace_back();
+      codec.host = &sound_;
+      codec.model = model;
+      codec.address = address;
+    }
     config.usb_controller = true;
     for (const char* port : {"1", "2", "2.1", "2.2", "2.3"}) {
       using Kind = UsbDeviceConfig::Kind;
@@ -185,7 +194,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     const u32 dice = static_cast<u32>(random());
     if (dice % 64 < 56) {
       if (dice % 1024 < 8) return start_virtio(random);
-      return dice % 1024 < 16 ? start_ahci(random) : access(owner, random);
+      if (dice % 1024 < 16) return start_ahci(random);
+      return dice % 2048 < 24 ? start_hda(random) : access(owner, random);
     }
     if (dice % 64 < 60) return pass(static_cast<GuestTime>(random() % (dice % 256 == 57 ? 100'000'000 : 20'000)));
     if (dice % 64 == 60) return host_input(random);
@@ -213,7 +223,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   // As firmware does it: every BAR of a card and of the display has a place, and the card is bus master.
   void place_cards() {
     u32 memory = 0xE0000000, ports = 0xC000;
-    constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4, kDisplaySlot = 2, kAhci = 0x29228086;
+    constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4, kDisplaySlot = 2, kAhci = 0x29228086, kHda = 0x26688086;
     io_.write(IoPort(0xCF8), 4, 0x80000000u | kDisplaySlot << 11 | 0x10);
     io_.write(IoPort(0xCFC), 4, 0xD0000000);
     for (u32 slot = kDisplaySlot; slot < 32; slot++) {
@@ -232,6 +242,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
         const bool io = (mask & 1) != 0;
         config(0x10 + bar * 4, io ? ports += 0x100 : memory += 0x40000);
         if (bar == 0) legacy = ports;
+        if (bar == 0 && identity == kHda) hda_ = memory;
         if (bar == 1) messages = memory;
       }
       config(0x24, identity == kAhci ? ahci_ = memory += 0x40000 : 0);
@@ -336,6 +347,41 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     store(port + 0x30, ~0u);
     store(port + 0x18, 0x11);
     store(port + 0x38, static_cast<u32>(random()));
+  }
+
+  // Streams that run over a list of buffers, of which some are the controller's own registers, and commands in a ring.
+  void start_hda(std::mt19937& random) {
+    if (hda_ == 0) return;
+    constexpr u32 kList = 0x30000, kCommands = 0x31000, kResponses = 0x31800, kPositions = 0x32000, kEntries = 256;
+    const auto store = [this](u64 at, u32 value) { bus_.write(PhysAddr(at), 4, value); };
+    const auto pick = [&](u32 count) { return static_cast<u32>(random() % count); };
+    for (u32 at = kList; at < kList + kEntries * 16; at += 16) {
+      store(at, pick(32) == 0 ? hda_ + pick(0x400) * 4 : pick(64) == 0 ? static_cast<u32>(random()) : pick(kRam));
+      store(at + 4, pick(256) == 0 ? static_cast<u32>(random()) : 0);
+      store(at + 8, pick(8) == 0 ? pick(4) : pick(64) == 0 ? static_cast<u32>(random()) : pick(4096));
+      store(at + 12, pick(2));
+    }
+    constexpr u32 kVerbs[] = {0xF0000, 0x70600, 0x70700, 0x70500, 0x20000, 0x30000, 0xB0000, 0xA0000, 0xF0200, 0x7FF00};
+    for (u32 at = kCommands; at < kCommands + kEntries * 4; at += 4) {
+      const u32 node = pick(4) << 28 | pick(8) << 20;
+      store(at, pick(16) == 0 ? static_cast<u32>(random()) : node | kVerbs[pick(std::size(kVerbs))] | pick(256));
+    }
+    store(hda_ + 0x08, 1);
+    store(hda_ + 0x20, static_cast<u32>(random()));
+    store(hda_ + 0x40, kCommands);
+    store(hda_ + 0x50, kResponses);
+    store(hda_ + 0x70, pick(16) == 0 ? hda_ | 0x81 : kPositions | 1);
+    bus_.write(PhysAddr(hda_ + 0x4C), 1, 2);
+    bus_.write(PhysAddr(hda_ + 0x5C), 1, 3);
+    bus_.write(PhysAddr(hda_ + 0x48), 2, pick(kEntries));
+    const u32 stream = hda_ + 0x80 + pick(8) * 0x20;
+    store(stream, 1);
+    store(stream, 0);
+    store(stream + 0x08, pick(16) == 0 ? static_cast<u32>(random()) : pick(65536));
+    store(stream + 0x0C, pick(kEntries));
+    bus_.write(PhysAddr(stream + 0x12), 2, pick(4) == 0 ? random() : 0x11);
+    store(stream + 0x18, kList);
+    store(stream, 0x1E | pick(16) << 20);
   }
 
   // MSI-X, with messages to the local APIC, into memory, and to registers of the devices themselves.
@@ -472,6 +518,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
 
   std::vector<VirtioPlace> virtio_;
   u32 ahci_ = 0;  // its registers
+  u32 hda_ = 0;   // its registers; 0: the board has none of ours
   std::array<FuzzLink, kCards> links_;
   // A host that hears and forgets.
   struct Deaf final : SoundHost, SoundSink, LevelSink {

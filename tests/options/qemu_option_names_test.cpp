@@ -307,7 +307,7 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 TEST(ForeignDevices, AreRefusedWithAReason) {
   for (const char* device :
        {"e1000", "virtio-scsi-pci", "usb-audio", "usb-ehci", "piix4-usb-uhci", "gus", "lsi53c895a", "nvme", "pvpanic",
-        "isa-cirrus-vga", "i6300esb", "qemu-xhci", "intel-hda", "vfio-pci", "isa-fdc"}) {
+        "isa-cirrus-vga", "i6300esb", "qemu-xhci", "hda-input", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});
     const auto plan = board_plan_for(options);
@@ -397,6 +397,36 @@ TEST(SoundCards, TakeQemusProperties) {
   EXPECT_EQ(answer("AC97", {{"addr", "5"}, {"bus", "pci.0"}}), "");
   EXPECT_NE(answer("AC97", {{"addr", "99"}}).find("addr="), std::string::npos);
   EXPECT_EQ(answer("ES1370", {}), "");
+}
+
+TEST(SoundCards, HdaCodecsHangOnTheirController) {
+  using Properties = std::vector<std::pair<std::string, std::string>>;
+  const auto answer = [](const std::vector<std::pair<const char*, Properties>>& devices) {
+    Options options;
+    options.vga = "none";
+    for (const auto& [name, properties] : devices) options.devices.push_back({name, properties});
+    const auto plan = board_plan_for(options);
+    return plan.ok() ? std::string() : plan.message();
+  };
+  EXPECT_EQ(answer({{"intel-hda", {{"id", "sound0"}, {"bus", "pci.0"}, {"addr", "0x4"}, {"msi", "off"}}},
+                    {"hda-micro", {{"id", "sound0-codec0"}, {"bus", "sound0.0"}, {"cad", "0"}, {"audiodev", "a"}}},
+                    {"hda-output", {}}}),
+            "");
+  EXPECT_EQ(answer({{"ich9-intel-hda", {}}, {"hda-duplex", {{"bus", "hda.0"}, {"cad", "14"}}}}), "");
+  EXPECT_NE(answer({{"hda-duplex", {}}}).find("write -device intel-hda before it"), std::string::npos);
+  EXPECT_NE(answer({{"intel-hda", {}}, {"ich9-intel-hda", {}}}).find("only one is possible"), std::string::npos);
+  EXPECT_NE(answer({{"intel-hda", {{"audiodev", "a"}}}}).find("audiodev=a: unknown property"), std::string::npos);
+  EXPECT_NE(answer({{"intel-hda", {{"msi", "on"}}}}).find("leave msi= out"), std::string::npos);
+  EXPECT_NE(answer({{"intel-hda", {}}, {"hda-output", {{"bus", "pci.0"}}}}).find("the controller's is hda.0"),
+            std::string::npos);
+  EXPECT_NE(answer({{"intel-hda", {}}, {"hda-output", {}}, {"hda-micro", {{"cad", "0"}}}}).find("cad=0: another codec"),
+            std::string::npos);
+  EXPECT_NE(answer({{"intel-hda", {}}, {"hda-output", {{"cad", "15"}}}}).find("cad=15"), std::string::npos);
+  const std::vector<std::string> both{"-audio", "none,model=hda"};
+  const auto parsed = parse_command_line(both);
+  ASSERT_TRUE(parsed.ok());
+  ASSERT_EQ(parsed.value().options.devices.size(), 2u);
+  EXPECT_EQ(parsed.value().options.devices[1].name, "hda-duplex");
 }
 
 TEST(Processors, OfQemuHaveAnAnswer) {
