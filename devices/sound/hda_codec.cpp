@@ -26,7 +26,7 @@ namespace relic86 {
 
 namespace {
 
-constexpr unsigned kRoot = 0, kGroup = 1, kFirstWidget = 2, kOutput = 2, kOutputPin = 3, kInput = 4, kInputPin = 5;
+constexpr unsigned kRoot = 0, kGroup = 1, kFirstWidget = 2, kOutput = 2, kOutputPin = 3, kInputPin = 5;
 
 enum Verb : u32 {
   kSetFormat = 0x2,

@@ -224,6 +224,29 @@ TEST_P(Sound, HighDefinitionAudio) {
   }
 }
 
+// The same tones, without gaps, while the guest draws and reads its disk.
+TEST_P(Sound, VideoAndDiskAreNotHeard) {
+  const std::pair<const char*, std::vector<std::string>> kCards[] = {
+      {"sound_speaker", {"-machine", "pcspk-audiodev=a"}},
+      {"sound_opl", {"-device", "sb16,audiodev=a"}},
+      {"sound_sb16", {"-device", "sb16,audiodev=a"}},
+      {"sound_ac97", {"-device", "AC97,audiodev=a"}},
+      {"sound_es1370", {"-device", "ES1370,audiodev=a"}},
+      {"sound_hda", {"-device", "intel-hda", "-device", "hda-output,audiodev=a"}}};
+  for (const auto& [guest, options] : kCards) {
+    SCOPED_TRACE(guest);
+    const std::string said = play(std::string(guest) + ".bin", options);
+    const auto alone = tones(recording, recording.left);
+    EXPECT_EQ(play(std::string(guest) + "_load.bin", options), said);
+    const auto loaded = tones(recording, recording.left);
+    ASSERT_EQ(loaded.size(), alone.size());
+    for (std::size_t i = 0; i < alone.size(); i++) {
+      SCOPED_TRACE(i);
+      expect_tone(loaded[i], alone[i].frequency, alone[i].level);
+    }
+  }
+}
+
 // Whether and how somebody listens, no guest can tell.
 TEST_P(Sound, IsNothingToTheGuest) {
   const std::string loud = play("sound_sb16.bin", {"-device", "sb16,audiodev=a", "-machine", "pcspk-audiodev=a"});
