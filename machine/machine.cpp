@@ -267,8 +267,10 @@ void Machine::run_slice(u64 limit) {
     return end_replay(inputs_->diverged("the processor runs where it waited"));
   if (!clock_->deterministic()) {
     const u64 count = instruction_count() - count_before;
-    if (const i64 wait = speed_limit_.wait_after(count, host_monotonic_ns()); wait > 0) {
-      poller_.poll(wait);
+    // In guest time: what the host keeps from the machine must not make its processor look faster.
+    const i64 wait = speed_limit_.instructions_per_second() == 0 ? 0 : speed_limit_.wait_after(count, clock_->now());
+    if (wait > 0) {
+      poller_.poll(static_cast<i64>(static_cast<double>(wait) / clock_->pace()));
       last_served_ = 0;
     }
     // The wait belongs to the speed that is measured: the next slice is a millisecond of the slower processor's time.

@@ -1,5 +1,5 @@
-// A processor as slow as those of the past, for programs that go by its speed (in real time; -icount has its own). What
-// is limited is the number of instructions a second, because that is what loops count.
+// A processor as slow as those of the past, for programs that go by its speed (-icount has its own). What is limited is
+// the number of instructions in a second of guest time, because that is what loops count.
 #pragma once
 
 #include "base/types.h"
@@ -14,14 +14,14 @@ class SpeedLimit {
 
   // Instructions that may run without a wait: a millisecond's.
   u64 most_at_once() const { return most_at_once_; }
-  // Host nanoseconds to wait, by now, after so many more instructions. Time that the guest slept, or in which the host
-  // was too slow, is not made up for.
+  // Nanoseconds of guest time to wait after so many more instructions; now: guest time. Time that the guest slept, or in
+  // which the host was too slow, is not made up for.
   i64 wait_after(u64 instructions, i64 now);
 
  private:
   double rate_ = 0;
   u64 most_at_once_ = ~u64{0};
-  double due_ = 0;  // host time at which a processor of this speed is through with what was run
+  double due_ = 0;  // when a processor of this speed is through with what was run
 };
 
 }  // namespace relic86

@@ -1,5 +1,6 @@
 // Guests of our own that use devices as real software does, on both engines.
 #include "frontend/consoles.h"
+#include "options/speed_option.h"
 #include "roms/firmware.h"
 #include "tests/boot/boot_machine.h"
 
@@ -88,6 +89,20 @@ TEST_P(DeviceGuests, NetworkBootsFromVirtioCards) {
 
 TEST_P(DeviceGuests, MultibootVideoMode) {
   EXPECT_EQ(output({"-kernel", guest_file("multiboot_video.bin")}), "3 800 600 32 1 16 1 ");
+}
+
+// "Runtime error 200" comes of processors that are faster than any that --speed names.
+TEST_P(DeviceGuests, BorlandsDelayLoopFitsEachNamedSpeed) {
+  const auto loops_of_a_millisecond = [this](unsigned shift) {
+    return output({"-hda", make_disk(folder, "disk.img", "delay_loop.bin"), "-icount",
+                   "shift=" + std::to_string(shift) + ",sleep=off"});
+  };
+  constexpr unsigned kFastest = 3, kTooFast = 1;  // instructions of 8 and of 2 ns
+  constexpr double kInstructions = 1e9 / (1u << kFastest), kOfALoop = 5, kTick = 65536 / 1193181.8, kMilliseconds = 55;
+  for (const SpeedPreset& preset : speed_presets()) EXPECT_LT(preset.instructions_per_second, kInstructions);
+  const double counted = std::stoi(loops_of_a_millisecond(kFastest), nullptr, 16);
+  EXPECT_NEAR(counted, kInstructions / kOfALoop * kTick / kMilliseconds, counted * 0.01);
+  EXPECT_EQ(loops_of_a_millisecond(kTooFast), "R");
 }
 
 #ifdef RELIC86_JIT

@@ -78,11 +78,11 @@ TEST_F(UserCommands, Speed) {
   EXPECT_EQ(run("x-query-speed")["limit"], 0);
   run("x-set-speed", {{"speed", "386-33"}});
   const Json speed = run("x-query-speed");
-  EXPECT_EQ(speed["limit"], 6'000'000);
+  EXPECT_EQ(speed["limit"], 4'800'000);
   EXPECT_EQ(speed["presets"].size(), 4u);
   EXPECT_EQ(monitor("speed 8088 4.77 MHz"), "");
-  EXPECT_EQ(run("x-query-speed")["limit"], 300'000);
-  EXPECT_TRUE(monitor("speed").starts_with("300000 instructions a second\n"));
+  EXPECT_EQ(run("x-query-speed")["limit"], 242'000);
+  EXPECT_TRUE(monitor("speed").starts_with("242000 instructions a second\n"));
   EXPECT_NE(refusal("x-set-speed", {{"speed", "warp"}}).find("'warp' is no speed"), std::string::npos);
   run("x-set-speed", {{"speed", "free"}});
   EXPECT_TRUE(monitor("speed").starts_with("free\n"));

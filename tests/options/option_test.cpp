@@ -413,7 +413,7 @@ TEST(Smp, ThreadsOfTheAccelerator) {
 
 // -icount counts by instructions: another speed beside it would be silently without effect.
 TEST(SpeedOption, ExcludesIcount) {
-  EXPECT_EQ(parse({"--speed", "386-33"}).speed, 6e6);
+  EXPECT_EQ(parse({"--speed", "386-33"}).speed, 4.8e6);
   EXPECT_NE(refusal({"-icount", "3", "--speed", "386-33"}).find("-icount sets the processor's speed"),
             std::string::npos);
   EXPECT_EQ(parse({"--speed", "386-33", "-icount", "3", "--speed", "free"}).speed, 0);
