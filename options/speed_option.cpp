@@ -12,7 +12,7 @@ namespace relic86 {
 // How many instructions a real processor carries out in a second depends on the program. These are the counts at which
 // the part "3-D games" of TOPBENCH 0.97 (Jim Leonard; the mix of instructions of nine games of 1990, 447 of them as they
 // are counted here) takes as long as on real machines, by the benchmark's own collection of results (DATABASE.INI of
-// 2022, median of the machines of that kind): 1848, 93, 33.5 and 6 microseconds.
+// 2022, median of the machines of that kind, of the Pentium the one desktop): 1848, 93, 33.5 and 6 microseconds.
 std::span<const SpeedPreset> speed_presets() {
   static constexpr SpeedPreset kPresets[] = {
       {"8088 4.77 MHz", 242e3}, {"386-33", 4.8e6}, {"486DX2-66", 13.4e6}, {"Pentium 133", 74e6}};
