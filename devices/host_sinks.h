@@ -38,6 +38,8 @@ class MachineControl {
   virtual void request_suspend() = 0;            // ACPI S3: the processor stops before its next instruction
   virtual void request_wake() = 0;               // the end of that: ResetKind::Resume
   virtual void request_cpu_init() = 0;           // INIT# of the processor only (port 92h bit 0, 8042 pulse)
+  virtual void watchdog_expired() {}             // what becomes of it is the user's choice, as it is with the next
+  virtual void guest_panicked() {}               // the guest says so (pvpanic)
 
  protected:
   ~MachineControl() = default;

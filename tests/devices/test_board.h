@@ -34,6 +34,9 @@ class RecordingControl final : public MachineControl {
   void request_suspend() override { suspends++; }
   void request_wake() override { wakes++; }
   void request_cpu_init() override { cpu_inits++; }
+  void watchdog_expired() override { watchdogs++; }
+  void guest_panicked() override { panics++; }
+  unsigned watchdogs = 0, panics = 0;
   unsigned resets = 0, power_offs = 0, suspends = 0, wakes = 0, cpu_inits = 0;
   u32 exit_code = 0;
 };

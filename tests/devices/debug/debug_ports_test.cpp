@@ -4,6 +4,7 @@
 
 #include "devices/debug/isa_debug_exit.h"
 #include "devices/debug/post_port.h"
+#include "devices/debug/pvpanic.h"
 #include "tests/devices/test_board.h"
 
 namespace relic86 {
@@ -63,6 +64,18 @@ TEST(PostPort, KeepsTheLastCode) {
   EXPECT_EQ(device.last_code(), 0u);
   EXPECT_TRUE(test::load(device, state));
   EXPECT_EQ(device.last_code(), 0x5Cu);
+}
+
+TEST(Pvpanic, TellsOfPanicsAlone) {
+  test::TestBoard board;
+  Pvpanic device(board.control, 0x505);
+  ASSERT_TRUE(device.attach(board.attachment).ok());
+  EXPECT_EQ(board.in(0x505), 1u);
+  board.out(0x505, 2);
+  board.out(0x505, 0xFE);
+  EXPECT_EQ(board.control.panics, 0u);
+  board.out(0x505, 1);
+  EXPECT_EQ(board.control.panics, 1u);
 }
 
 }  // namespace
