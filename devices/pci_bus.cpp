@@ -37,6 +37,12 @@ Result<> PciBus::add(PciDevice& device, unsigned slot, unsigned function) {
   return {};
 }
 
+void PciBus::remove(PciDevice& device) {
+  RELIC86_ASSERT(at(device.slot_, device.function_) == &device);
+  set_interrupt(device, false);
+  functions_[device.slot_ * kFunctions + device.function_] = nullptr;
+}
+
 unsigned PciBus::free_slot(unsigned first) const {
   for (unsigned slot = first; slot < kSlots; slot++) {
     bool free = true;
@@ -91,6 +97,7 @@ void PciBus::write(RegionId, u64 offset, unsigned width, u64 value) {
 }
 
 void PciBus::set_interrupt(const PciDevice& device, bool level) {
+  if (at(device.slot_, device.function_) != &device) return;  // it has been taken out
   u8& wire = interrupt_levels_[device.slot_ * kFunctions + device.function_];
   if ((wire != 0) == level) return;
   wire = level ? 1 : 0;

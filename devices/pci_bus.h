@@ -16,6 +16,9 @@ class PciBus final : public Device {
 
   // Puts a function into slot 0 to 31, function 0 to 7; before it is attached. A taken place is an error naming both.
   Result<> add(PciDevice& device, unsigned slot, unsigned function = 0);
+  // Takes a function out, which has been reset: nothing of it is mapped or drives a line. What it does from now on does
+  // not reach the bus.
+  void remove(PciDevice& device);
   // The lowest free slot from first on; kSlots when the bus is full.
   unsigned free_slot(unsigned first) const;
   // Where the PIRQs lead: the ISA bridge. Inputs 0 to 3, unless it has another wiring.

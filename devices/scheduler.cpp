@@ -9,8 +9,18 @@ namespace relic86 {
 
 TimerId Scheduler::create(std::string_view name, EventHandler* handler, u32 event_id) {
   for (const Timer& timer : timers_) RELIC86_ASSERT(timer.name != name);
-  timers_.push_back({std::string(name), handler, event_id, kNever});
-  return static_cast<TimerId>(timers_.size() - 1);
+  auto place =
+      std::find_if(timers_.begin(), timers_.end(), [](const Timer& timer) { return timer.handler == nullptr; });
+  if (place == timers_.end()) place = timers_.emplace(place);
+  *place = {std::string(name), handler, event_id, kNever};
+  return static_cast<TimerId>(place - timers_.begin());
+}
+
+void Scheduler::remove(const EventHandler& handler) {
+  for (Timer& timer : timers_) {
+    if (timer.handler == &handler) timer = {.name = "", .handler = nullptr, .event_id = 0, .deadline = kNever};
+  }
+  find_next();
 }
 
 void Scheduler::schedule_at(TimerId timer, GuestTime deadline) {
@@ -42,7 +52,9 @@ void Scheduler::run_due() {
 }
 
 void Scheduler::state(StateArchive& archive) {
-  for (Timer& timer : timers_) moment_field(archive, timer.name, timer.deadline, kNever);
+  for (Timer& timer : timers_) {
+    if (timer.handler != nullptr) moment_field(archive, timer.name, timer.deadline, kNever);
+  }
   if (archive.loading()) find_next();
 }
 

@@ -33,6 +33,8 @@ class Scheduler {
   void schedule_in(TimerId timer, GuestTime delay) { schedule_at(timer, now() + delay); }
   void cancel(TimerId timer) { schedule_at(timer, kNever); }
   GuestTime deadline(TimerId timer) const;  // kNever: not scheduled
+  // All timers of a device that leaves the machine. Not from within its event().
+  void remove(const EventHandler& handler);
 
   GuestTime now() const { return clock_.now(); }
   GuestTime next_deadline() const { return next_; }  // kNever: nothing is scheduled
@@ -54,7 +56,7 @@ class Scheduler {
  private:
   struct Timer {
     std::string name;
-    EventHandler* handler;
+    EventHandler* handler;  // null: its device has left, and the next timer that is made takes the place
     u32 event_id;
     GuestTime deadline;
   };

@@ -45,6 +45,33 @@ TEST(Scheduler, ATimerFasterThanItsHandlingDoesNotKeepTheMachine) {
   EXPECT_GT(timer.deadline, 160'000);
 }
 
+TEST(Scheduler, WhatLeavesTakesItsTimersAlong) {
+  struct Counter final : EventHandler {
+    void event(u32, GuestTime) override { events++; }
+    unsigned events = 0;
+  };
+  SlowClock clock;
+  Scheduler scheduler(clock);
+  Counter stays, goes, comes;
+  const TimerId first = scheduler.create("first", &goes, 0);
+  scheduler.schedule_at(scheduler.create("second", &stays, 0), 3000);
+  scheduler.schedule_at(first, 2000);
+  scheduler.remove(goes);
+  EXPECT_EQ(scheduler.next_deadline(), 3000);
+  StateWriter without;
+  scheduler.state(without);
+  // The name and the place are free again.
+  EXPECT_EQ(scheduler.create("first", &comes, 0), first);
+  StateWriter with;
+  scheduler.state(with);
+  EXPECT_GT(with.data().size(), without.data().size());
+  clock.time = 10'000;
+  scheduler.run_due();
+  EXPECT_EQ(goes.events, 0u);
+  EXPECT_EQ(stays.events, 1u);
+  EXPECT_EQ(comes.events, 0u);
+}
+
 TEST(Scheduler, EventsComeInTheOrderOfTheirDeadlines) {
   struct Recorder final : EventHandler {
     void event(u32 id, GuestTime) override { order.push_back(id); }
