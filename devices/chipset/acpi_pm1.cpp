@@ -65,9 +65,18 @@ void AcpiPm1::catch_timer() {
   timer_half_ = half;
 }
 
-void AcpiPm1::update_sci() {
-  const bool level = (status_ & enable_ & kEnableBits) != 0 && sci_enabled();
+void AcpiPm1::drive_sci() {
+  const bool level = ((status_ & enable_ & kEnableBits) != 0 || general_event_) && sci_enabled();
   if (level != sci_->level()) sci_->set(level);
+}
+
+void AcpiPm1::set_general_event(bool pending) {
+  general_event_ = pending;
+  drive_sci();
+}
+
+void AcpiPm1::update_sci() {
+  drive_sci();
   schedule_overflow();
   if (suspended_ && (status_ & enable_ & (kPowerButton | kRtc)) != 0) machine_.request_wake();
 }

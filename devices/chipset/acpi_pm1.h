@@ -36,6 +36,8 @@ class AcpiPm1 {
   bool sci_enabled() const { return (control_ & kSciEnable) != 0; }
   bool enabled(Event event) const { return (enable_ & event) != 0; }
   void update_sci();
+  // A general purpose event that is enabled pends: the other reason for an SCI.
+  void set_general_event(bool pending);
 
   void wake();
   bool suspended() const { return suspended_; }
@@ -43,6 +45,7 @@ class AcpiPm1 {
  private:
   enum Control : u16 { kSciEnable = 1 };
   u64 ticks() const;  // of the PM timer, not wrapped
+  void drive_sci();
   void schedule_overflow();
   void write_control(u16 value);
 
@@ -57,6 +60,7 @@ class AcpiPm1 {
   u16 control_ = 0;
   u64 timer_half_ = 0;  // ticks / 2^23 when the overflow status was last brought up to date
   bool suspended_ = false;
+  bool general_event_ = false;
 };
 
 }  // namespace relic86

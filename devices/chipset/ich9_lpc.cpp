@@ -59,7 +59,7 @@ u8 route_offset(unsigned pirq) {
 }  // namespace
 
 Ich9Lpc::Ich9Lpc(PciBus& bus, MachineControl& machine)
-    : PciDevice(isa_bridge()), bus_(bus), pm1_("ich9_lpc", machine), reset_control_(machine) {
+    : PciDevice(isa_bridge()), AcpiPower("ich9_lpc", machine), bus_(bus), reset_control_(machine) {
   declare(kPciCommand, 2, 0x0007, 0);
   declare(kPciStatus, 2, 0x0200, 0, 0xF900);
   declare(kPmBase, 4, 1, kPmBaseBits);
@@ -195,11 +195,6 @@ void Ich9Lpc::drive_routes() {
 }
 
 // --- Registers ---
-
-void Ich9Lpc::press_power_button() {
-  pm1_.raise(AcpiPm1::kPowerButton);
-  wake();  // enabled or not: a suspended machine must not be out of reach
-}
 
 void Ich9Lpc::apm_command(u8 value) {
   constexpr u8 kEnableCommand = 2, kDisableCommand = 3;

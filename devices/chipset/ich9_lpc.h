@@ -5,14 +5,13 @@
 #include <array>
 #include <functional>
 
-#include "devices/chipset/acpi_pm1.h"
-#include "devices/chipset/power_management.h"
+#include "devices/chipset/acpi_power.h"
 #include "devices/chipset/reset_control.h"
 #include "devices/pci_bus.h"
 
 namespace relic86 {
 
-class Ich9Lpc final : public PciDevice, public IrqSink, public PowerManagement {
+class Ich9Lpc final : public PciDevice, public IrqSink, public AcpiPower {
  public:
   // IrqSink: PIRQ A# to H# (inputs 0 to 7), active = true.
   Ich9Lpc(PciBus& bus, MachineControl& machine);
@@ -21,12 +20,6 @@ class Ich9Lpc final : public PciDevice, public IrqSink, public PowerManagement {
   // Which PIRQ a slot's pin is wired to: those from 25 on as the guest says, the others rotated over E to H.
   unsigned pirq_of(unsigned slot, unsigned pin) const;
 
-  void clock_interrupt() override { pm1_.raise(AcpiPm1::kRtc); }
-  void on_suspend(std::function<void()> listener) override { pm1_.on_suspend(std::move(listener)); }
-  void wake() override { pm1_.wake(); }
-  bool suspended() const override { return pm1_.suspended(); }
-  void press_power_button() override;
-  bool hears_power_button() const override { return pm1_.enabled(AcpiPm1::kPowerButton) && pm1_.sci_enabled(); }
   // SMI#, if APMC_EN and GBL_SMI_EN are set. 2 and 3 are the tables' ACPI_ENABLE and ACPI_DISABLE: they switch SCI_EN
   // here, because SeaBIOS's handler leaves that to the virtual board.
   void apm_command(u8 value) override;
@@ -59,7 +52,6 @@ class Ich9Lpc final : public PciDevice, public IrqSink, public PowerManagement {
   u16* route_register(u64 offset);
 
   PciBus& bus_;
-  AcpiPm1 pm1_;
   ResetControl reset_control_;
   SmiSink* smi_ = nullptr;
   IoSpace* io_ = nullptr;

@@ -22,8 +22,8 @@
 //   registers at SMBBA: devices/chipset/idle_smbus.h
 //
 //   fixed ports that the ACPI tables of the BIOS name
-//   AFE0h   4      RW   GPE0: status (write ones to clear), enable
-//   AE00h   16     R    PCI hot plug: nothing comes, nothing goes, nothing can be ejected: all 0
+//   AFE0h   4      RW   GPE0: status (write ones to clear), enable. Bit 1: PCI devices come or are to go
+//   AE00h   24     RW   PCI hot plug: devices/chipset/pci_hotplug.cpp
 //   AF00h   32     R    processors present: bit 0
 //
 //   IRQ: 9 (SCI), level.
@@ -39,6 +39,7 @@ constexpr u32 kApmEnable = 1u << 25;
 constexpr u32 kApmStatus = 1u << 5, kSmiEnable = 1u << 0, kBiosRelease = 1u << 1;
 constexpr u32 kPmPorts = 64, kSmbusPorts = 16;
 constexpr u16 kGpeBase = 0xAFE0, kHotplugBase = 0xAE00, kProcessorsBase = 0xAF00;
+constexpr u16 kHotplugEvent = 1u << 1;
 constexpr unsigned kSciIrq = 9;
 
 constexpr u32 kPmBaseBits = 0xFFC0;
@@ -54,7 +55,7 @@ PciIdentity power_management() {
 }
 }  // namespace
 
-Piix4Pm::Piix4Pm(MachineControl& machine) : PciDevice(power_management()), pm1_("piix4_pm", machine) {
+Piix4Pm::Piix4Pm(MachineControl& machine) : PciDevice(power_management()), AcpiPower("piix4_pm", machine) {
   declare(kPciStatus, 2, 0x0280, 0, 0xF900);
   declare(kPciCommand, 2, 0, 0x0001);
   declare(kPmBase, 4, 1, 0xFFC0);
@@ -79,6 +80,16 @@ void Piix4Pm::set_isa_devices(bool parallel, bool serial1, bool serial2) {
   declare(0x64, 4, (serial1 ? 0x08000000u : 0) | (serial2 ? 0x90000000u : 0), 0xFFFFFFFF);
 }
 
+void Piix4Pm::connect_hotplug(std::function<void(unsigned slot)> eject, std::function<u32()> removable) {
+  const auto happened = [this] {
+    gpe_status_ |= kHotplugEvent;
+    update_general_event();
+  };
+  hotplug_.connect({happened, std::move(eject), std::move(removable)});
+}
+
+void Piix4Pm::update_general_event() { pm1_.set_general_event((gpe_status_ & gpe_enable_) != 0); }
+
 u16 Piix4Pm::ports() const { return static_cast<u16>(config(kPmBase, 2) & kPmBaseBits); }
 
 Result<> Piix4Pm::attach_function(Attachment& board) {
@@ -88,7 +99,7 @@ Result<> Piix4Pm::attach_function(Attachment& board) {
   pm_key_ = io_->new_key();
   smbus_key_ = io_->new_key();
   if (auto done = board.ports(*this, kGpe, kGpeBase, 4); !done) return done;
-  if (auto done = board.ports(*this, kHotplug, kHotplugBase, 16, 4); !done) return done;
+  if (auto done = board.ports(*this, kHotplug, kHotplugBase, PciHotplug::kPorts, 4); !done) return done;
   return board.ports(*this, kProcessors, kProcessorsBase, 32, 4);
 }
 
@@ -107,7 +118,9 @@ void Piix4Pm::reset_function(ResetKind kind) {
   gpe_status_ = gpe_enable_ = 0;
   general_output_ = global_status_ = global_control_ = 0;
   smbus_.reset();
+  hotplug_.reset();
   pm1_.reset(kind);
+  update_general_event();
 }
 
 void Piix4Pm::state_function(StateArchive& archive) {
@@ -118,9 +131,11 @@ void Piix4Pm::state_function(StateArchive& archive) {
   archive.field("global_status", global_status_);
   archive.field("global_control", global_control_);
   smbus_.state(archive);
+  archive.group("hotplug", [&] { hotplug_.state(archive); });
   if (archive.loading()) {
     global_status_ &= kApmStatus;
     global_control_ &= kSmiEnable;
+    update_general_event();
   }
 }
 
@@ -154,11 +169,6 @@ void Piix4Pm::apm_command(u8 value) {
   if ((global_control_ & kSmiEnable) != 0 && smi_ != nullptr) smi_->raise_smi();
 }
 
-void Piix4Pm::press_power_button() {
-  pm1_.raise(AcpiPm1::kPowerButton);
-  wake();  // enabled or not: a suspended machine must not be out of reach
-}
-
 u32 Piix4Pm::pm_register(u64 dword) const {
   switch (dword) {
     case 6: return global_status_;
@@ -177,6 +187,7 @@ u64 Piix4Pm::read(RegionId region, u64 offset, unsigned width) {
       return both >> (offset % 4 * 8) & all_ones(width);
     }
     case kGpe: return (gpe_status_ | static_cast<u32>(gpe_enable_) << 16) >> (offset * 8) & 0xFF;
+    case kHotplug: return hotplug_.read(offset, width);
     case kProcessors: return offset == 0 ? 1 : 0;
     case kSmbus: return smbus_.read(offset);
     default: return 0;
@@ -184,6 +195,7 @@ u64 Piix4Pm::read(RegionId region, u64 offset, unsigned width) {
 }
 
 void Piix4Pm::write(RegionId region, u64 offset, unsigned width, u64 value) {
+  if (region == kHotplug) return hotplug_.write(offset, width, static_cast<u32>(value));
   if (width > 1) {
     for (unsigned i = 0; i < width; i++) write(region, offset + i, 1, value >> (i * 8) & 0xFF);
     return;
@@ -199,6 +211,7 @@ void Piix4Pm::write(RegionId region, u64 offset, unsigned width, u64 value) {
     } else {
       gpe_enable_ = merged(gpe_enable_, shift);
     }
+    update_general_event();
   } else if (region == kSmbus) {
     smbus_.write(offset, byte);
   } else if (region == kPm) {

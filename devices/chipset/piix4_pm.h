@@ -1,23 +1,17 @@
 // Intel 82371AB (PIIX4) function 3: ACPI power management and SMBus, as PCI 8086:7113.
 #pragma once
 
-#include "devices/chipset/acpi_pm1.h"
+#include "devices/chipset/acpi_power.h"
 #include "devices/chipset/idle_smbus.h"
-#include "devices/chipset/power_management.h"
+#include "devices/chipset/pci_hotplug.h"
 #include "devices/pci_device.h"
 
 namespace relic86 {
 
-class Piix4Pm final : public PciDevice, public PowerManagement {
+class Piix4Pm final : public PciDevice, public AcpiPower {
  public:
   explicit Piix4Pm(MachineControl& machine);
 
-  void clock_interrupt() override { pm1_.raise(AcpiPm1::kRtc); }
-  void on_suspend(std::function<void()> listener) override { pm1_.on_suspend(std::move(listener)); }
-  void wake() override { pm1_.wake(); }
-  bool suspended() const override { return pm1_.suspended(); }
-  void press_power_button() override;
-  bool hears_power_button() const override { return pm1_.enabled(AcpiPm1::kPowerButton) && pm1_.sci_enabled(); }
   // SMI#, if APMC_EN (58h bit 25) and SMI_EN (GLBCTL bit 0) are set. SeaBIOS's tables name F1h as ACPI_ENABLE and F0h
   // as ACPI_DISABLE (FADT, SMI_CMD), but its system management handler leaves them to the virtual board: they switch
   // SCI_EN here.
@@ -27,6 +21,9 @@ class Piix4Pm final : public PciDevice, public PowerManagement {
   void set_smi_sink(SmiSink* sink) override;
   // Which ISA devices the board has: the BIOS's ACPI tables show those whose decode enables are set. Before the reset.
   void set_isa_devices(bool parallel, bool serial1, bool serial2);
+  // PCI devices that come and go. eject and removable: as in PciHotplug.
+  void connect_hotplug(std::function<void(unsigned slot)> eject, std::function<u32()> removable);
+  PciHotplug& hotplug() { return hotplug_; }
 
   void reset(ResetKind kind) override;
   std::string_view name() const override { return "piix4_pm"; }
@@ -44,9 +41,10 @@ class Piix4Pm final : public PciDevice, public PowerManagement {
   enum Region : RegionId { kPm, kGpe, kHotplug, kProcessors, kSmbus };
   void move_blocks();
   u32 pm_register(u64 dword) const;
+  void update_general_event();
 
-  AcpiPm1 pm1_;
   IdleSmbus smbus_;
+  PciHotplug hotplug_;
   SmiSink* smi_ = nullptr;
   IoSpace* io_ = nullptr;
   IrqLine sci_;
