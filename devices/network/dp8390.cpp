@@ -240,18 +240,25 @@ void Dp8390::advance_remote(unsigned bytes) {
   update_interrupt();
 }
 
+// A transfer of words moves a word at a time, and the other byte of it is lost on a narrower access.
+unsigned Dp8390::moved_by(unsigned width) const {
+  constexpr u8 kWords = 1u << 0;
+  constexpr unsigned kWordBytes = 2;
+  return (data_configuration_ & kWords) != 0 ? std::max(width, kWordBytes) : width;
+}
+
 u32 Dp8390::read_data(unsigned width) {
   if (((command_ >> kRemoteShift) & kRemoteMask) != kRemoteRead || remote_count_ == 0) return 0;
   u32 value = 0;
   for (unsigned i = 0; i < width; i++) value |= u32{memory_read(remote_address_ + i)} << (i * 8);
-  advance_remote(width);
+  advance_remote(moved_by(width));
   return value;
 }
 
 void Dp8390::write_data(unsigned width, u32 value) {
   if (((command_ >> kRemoteShift) & kRemoteMask) != kRemoteWrite || remote_count_ == 0) return;
   for (unsigned i = 0; i < width; i++) memory_write(remote_address_ + i, static_cast<u8>(value >> (i * 8)));
-  advance_remote(width);
+  advance_remote(moved_by(width));
 }
 
 // --- Receiver ---

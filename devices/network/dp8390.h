@@ -51,6 +51,7 @@ class Dp8390 final : public NetworkReceiver {
   u8 memory_read(u32 address) const;
   void memory_write(u32 address, u8 value);
   void advance_remote(unsigned bytes);
+  unsigned moved_by(unsigned width) const;
   bool accepts(std::span<const u8> frame) const;
   unsigned free_pages() const;
   unsigned pages_for(std::size_t length) const;
