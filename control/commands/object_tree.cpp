@@ -18,7 +18,8 @@ namespace {
 constexpr const char* kMachine = "/machine";
 constexpr const char* kPeripheral = "/machine/peripheral";
 constexpr const char* kUnattached = "/machine/unattached";
-constexpr const char* kMachineType = "pc-i440fx-7.2-machine";
+constexpr const char* kPcType = "pc-i440fx-7.2-machine";
+constexpr const char* kQ35Type = "pc-q35-7.2-machine";
 
 // Devices of the board that libvirt and others look up by their types, besides what -device takes.
 constexpr const char* kBoardTypes[] = {"PIIX4_PM",       "piix3-ide", "PIIX3", "i440FX",
@@ -26,6 +27,10 @@ constexpr const char* kBoardTypes[] = {"PIIX4_PM",       "piix3-ide", "PIIX3", "
 
 // As QEMU numbers what belongs to nobody: the bootstrap processor is first, the other processors come after one device.
 constexpr unsigned kSecondProcessor = 2;
+
+const char* machine_type(const Machine& machine) {
+  return machine.options().board == Options::Board::Q35 ? kQ35Type : kPcType;
+}
 
 std::string unattached_path(unsigned number) { return fmt::format("{}/device[{}]", kUnattached, number); }
 
@@ -60,7 +65,7 @@ class Tree {
 
   void build_machine() {
     const Options& options = machine_.options();
-    ObjectNode& machine = add(kMachine, kMachineType);
+    ObjectNode& machine = add(kMachine, machine_type(machine_));
     const auto set = [&](const char* name, const char* type, Json value) {
       machine.properties.push_back({name, type, std::move(value)});
     };
@@ -171,10 +176,12 @@ std::string processor_type(Machine& machine, std::string_view model) {
 }
 
 std::vector<ObjectTypeRow> object_type_table(Machine& machine) {
-  std::vector<ObjectTypeRow> types{{"object", "", true},        {"container", "object"},   {"device", "object", true},
-                                   {"accel", "object", true},   {"tcg-accel", "accel"},    {"interp-accel", "accel"},
-                                   {"machine", "object", true}, {kMachineType, "machine"}, {"none-machine", "machine"},
-                                   {"chardev", "object", true}, {"cpu", "device", true}};
+  std::vector<ObjectTypeRow> types{{"object", "", true},        {"container", "object"},
+                                   {"device", "object", true},  {"accel", "object", true},
+                                   {"tcg-accel", "accel"},      {"interp-accel", "accel"},
+                                   {"machine", "object", true}, {machine_type(machine), "machine"},
+                                   {"none-machine", "machine"}, {"chardev", "object", true},
+                                   {"cpu", "device", true}};
   for (const std::string& name : device_names()) types.push_back({name, "device", false, true});
   for (const char* name : kBoardTypes) types.push_back({name, "device", false, true});
   for (const ObjectType& type : object_types()) types.push_back({std::string(type.name), "object"});
