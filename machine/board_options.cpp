@@ -119,7 +119,7 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
       continue;
     }
     if (virtio) {
-      config.virtio.push_back(virtio_disk(drive, std::move(image)));
+      config.virtio.push_back(virtio_disk(drive, drive_name(options, drive), std::move(image)));
       continue;
     }
     IdeSlot& slot = slot_at(config, drive_place(options, drive));
@@ -192,6 +192,42 @@ Result<> add_ahci(const DeviceOption& device, BoardConfig& config) {
   return {};
 }
 
+Result<> add_ib700(const DeviceOption& device, BoardConfig& config) {
+  for (const auto& [key, text] : device.properties) {
+    if (key != "id") return Error{fmt::format("-device ib700: unknown property '{}'; id is known", key)};
+  }
+  if (std::exchange(config.watchdogs.ib700, true)) return Error{"-device ib700: only one is possible; leave one out"};
+  return {};
+}
+
+Result<> add_i6300esb(const DeviceOption& device, BoardConfig& config) {
+  if (config.watchdogs.i6300esb) return Error{"-device i6300esb: only one is possible; leave one out"};
+  config.watchdogs.i6300esb.emplace();
+  for (const auto& [key, text] : device.properties) {
+    if (key == "id" || key == "bus" || key == "multifunction") continue;
+    if (key != "addr") return Error{fmt::format("-device i6300esb: unknown property '{}'; id and addr are known", key)};
+    const auto slot = parse_pci_slot("-device i6300esb", text);
+    if (!slot) return slot.error();
+    config.watchdogs.i6300esb->slot = slot.value();
+  }
+  return {};
+}
+
+Result<> add_pvpanic(const DeviceOption& device, BoardConfig& config) {
+  if (config.panic_port) return Error{"-device pvpanic: only one is possible; leave one out"};
+  constexpr u16 kUsualPort = 0x505;
+  config.panic_port = kUsualPort;
+  for (const auto& [key, text] : device.properties) {
+    if (key == "id" || key == "events") continue;
+    if (key != "ioport")
+      return Error{fmt::format("-device pvpanic: unknown property '{}'; ioport and events are known", key)};
+    const auto port = property_number(device.name, key, text, 0xFFFF);
+    if (!port) return port.error();
+    config.panic_port = static_cast<u16>(port.value());
+  }
+  return {};
+}
+
 // Devices that only test harnesses ask for and whose absence they tolerate.
 Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
 
@@ -256,6 +292,11 @@ constexpr DeviceRow kDevices[] = {
     {Category::Controller, "usb-hub", "usb-bus", "port=P: a hub of eight ports: 1.1 to 1.8 on port 1", nullptr},
     {Category::Storage, "usb-storage", "usb-bus", "drive=ID,port=P,removable=on|off,serial=S,bootindex=N: a disk",
      nullptr},
+    {Category::Misc, "i6300esb", "PCI", "addr=SLOT: the watchdog timer of Intel's 6300ESB; -watchdog-action",
+     add_i6300esb},
+    {Category::Misc, "ib700", "ISA", "the watchdog timer of iBase's IB700; -watchdog-action", add_ib700},
+    {Category::Misc, "pvpanic", "ISA",
+     "ioport=PORT: by which the guest says that it has panicked; -action panic=", add_pvpanic},
     {Category::Misc, "pc-testdev", "ISA", "scratch ports, memory and interrupt lines of kvm-unit-tests",
      add_test_device},
     {Category::Misc, "pci-testdev", "PCI", "accepted for test harnesses", accept},
@@ -591,7 +632,9 @@ std::vector<std::string> device_property_names(const std::string& name) {
   if (names.empty()) names = virtio_device_properties(name);
   if (names.empty()) names = usb_device_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
-  if (names.empty() && name == "ich9-ahci") names = "id bus addr multifunction";
+  if (names.empty() && (name == "ich9-ahci" || name == "i6300esb")) names = "id bus addr multifunction";
+  if (names.empty() && name == "ib700") names = "id";
+  if (names.empty() && name == "pvpanic") names = "id ioport events";
   return names.empty() ? std::vector<std::string>() : split_words(names, ' ');
 }
 

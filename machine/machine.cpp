@@ -13,7 +13,6 @@
 #include "cpu/exact_functions.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
-#include "devices/storage/atapi_cdrom.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "display/video_recorder.h"
 #include "machine/block_jobs.h"
@@ -116,6 +115,10 @@ Result<> Machine::build() {
   if (SoundHost* host = audio_->host(options_.speaker_audio); host != nullptr && !options_.speaker_audio.empty())
     board_->connect_speaker(*host);
 
+  board_->on_eject([this] {
+    ejected_ = true;
+    if (processors_) processors_->running().request(kPendingStop);
+  });
   if (VirtioBalloon* balloon = board_->balloon(); balloon != nullptr)
     balloon->on_change([this] { announce(MachineEvent::BalloonChange); });
   auto host_units = masked_host_units(present_host_units(), options_.host_features);
@@ -335,7 +338,12 @@ void Machine::idle() {
 
 void Machine::carry_out_requests() {
   if (end_ != End::None) return;
-  if (power_off_requested_ || reset_requested_ || wake_requested_) stop_threads();
+  if (power_off_requested_ || reset_requested_ || wake_requested_ || ejected_ || watchdog_expired_ || guest_panicked_)
+    stop_threads();
+  if (ejected_) carry_out_ejections();
+  if (guest_panicked_) carry_out_panic();
+  if (watchdog_expired_) carry_out_watchdog();
+  if (end_ != End::None) return;
   if (power_off_requested_) {
     power_off_requested_ = false;
     if (!options_.no_shutdown) return finish(End::PowerOff);
@@ -443,6 +451,7 @@ void Machine::resume() {
     if (auto acquired = acquire_disks(); !acquired) return log::warning(acquired.message());
   }
   hold_ = Hold::None;
+  stop_cause_ = StopCause::Other;
   if (at_replay_end_) return debugger_->stop_at({DebugStop::Cause::ReplayEnd});
   if (!has_run_) {
     if (auto begun = inputs_->begin(); !begun) return end_replay(begun.error());
@@ -458,6 +467,7 @@ void Machine::resume() {
 void Machine::reset(ResetKind kind) {
   if (threads_) threads_->forget_reports();
   board_->reset(kind);
+  carry_out_ejections();
   processors_->reset();
   powered_off_ = wake_requested_ = false;
   if (kind == ResetKind::Resume) return announce(MachineEvent::Wakeup);
@@ -489,6 +499,8 @@ std::string Machine::status() const {
   if (hold_ == Hold::Incoming) return "paused (inmigrate)";
   if (hold_ == Hold::Migrated) return "paused (postmigrate)";
   if (migration_->status() == MigrationStatus::Device) return "paused (finish-migrate)";
+  if (paused_ && stop_cause_ == StopCause::Watchdog) return "paused (watchdog)";
+  if (paused_ && stop_cause_ == StopCause::Panic) return "paused (guest-panicked)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
   return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
 }
@@ -544,6 +556,10 @@ int Machine::exit_code() const {
   switch (end_) {
     case End::None:
     case End::Quit: return 0;
+    case End::GuestPanic:
+      if (options_.panic_action == Options::PanicAction::ExitFailure) return 1;
+      [[fallthrough]];
+    case End::Watchdog:
     case End::PowerOff:
     case End::Reset: return expectations_->expects() ? 3 : 0;
     case End::TripleFault: return 6;
@@ -573,6 +589,8 @@ std::string Machine::end_message() {
                          last_state());
     case End::FailureSeen:
       return fmt::format("relic86: --fail-serial '{}': seen\n{}", expectations_->seen_text(), last_state());
+    case End::GuestPanic:
+    case End::Watchdog:
     case End::PowerOff:
     case End::Reset:
       if (!expectations_->expects()) return replay_report_;
@@ -582,169 +600,6 @@ std::string Machine::end_message() {
     default: return replay_report_;
   }
 }
-
-// --- Media ---
-
-void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {
-  serve_medium(medium);
-  media_[drive] = std::move(medium);
-  attach_journals(*this);
-}
-
-void Machine::serve_medium(const std::shared_ptr<DriveMedium>& medium) {
-  if (!disk_workers_) return;
-  const auto wake = [this, served = std::weak_ptr(medium)] {
-    tasks_->add(tasks_->deliveries, [served] {
-      if (const auto alive = served.lock()) alive->deliver();
-    });
-    poller_.wake();
-  };
-  medium->serve_with({disk_workers_.get(), wake, host_monotonic_ns});
-}
-
-void Machine::put_node(const std::string& drive, const std::string& node) {
-  drive_nodes_.erase(drive);
-  if (!node.empty()) drive_nodes_[drive] = node;
-}
-
-// No device waits for the host afterwards, so that a state has all that there is of it.
-void Machine::drain_disks() {
-  for (const auto& [drive, medium] : media_) medium->drain();
-}
-
-Result<> Machine::change_medium(const std::string& given, const MediumChange& change) {
-  const auto known = find_drive(given);
-  const std::string device = known ? known->name : given;
-  const std::string& file = change.file;
-  if (auto idle = block_jobs_->allow_drive(device); !idle) return idle;
-  const ImageSource source = image_source(block_nodes(), change.node, file, change.format);
-  if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
-    const unsigned number = static_cast<unsigned>(device[6] - '0');
-    drive_nodes_.erase(device);
-    if (file.empty()) {
-      board_->eject_floppy(number);
-      media_.erase(device);
-      return {};
-    }
-    auto medium = open_medium(device, source, change.read_only, options_.snapshot);
-    if (!medium) return medium.error();
-    auto inserted = board_->insert_floppy(number, DriveMedium::device(medium.value()), file, false);
-    if (inserted) note_medium(device, std::move(medium).value());
-    if (inserted && !change.node.empty()) drive_nodes_[device] = change.node;
-    return inserted;
-  }
-  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces; unit++) {
-    AtapiCdrom* drive = board_->cdrom(unit);
-    if (drive == nullptr || device != drive_place_name(options_, unit, DriveOption::Media::Cdrom)) continue;
-    if (file.empty()) {
-      const bool was_open = drive->tray_open();
-      auto ejected = drive->eject(change.force);
-      if (!ejected) return ejected;
-      if (was_open) (void)drive->open_tray(true);  // it stays out; an unlocked tray never refuses
-      media_.erase(device);
-      drive_nodes_.erase(device);
-      return ejected;
-    }
-    auto medium = open_medium(device, source, true, false);
-    if (!medium) return medium.error();
-    const bool was_open = drive->tray_open();
-    drive->insert(DriveMedium::device(medium.value()));
-    note_medium(device, std::move(medium).value());
-    drive_nodes_.erase(device);
-    if (!change.node.empty()) drive_nodes_[device] = change.node;
-    if (was_open && !drive->tray_open()) tell_tray(device, false);
-    return {};
-  }
-  return Error{fmt::format("Device '{}' not found; 'info block' lists the drives", device)};
-}
-
-AtapiCdrom* Machine::find_cdrom(const std::string& name) {
-  const auto known = find_drive(name);
-  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces && known; unit++) {
-    AtapiCdrom* const drive = board_->cdrom(unit);  // a q35 has none on IDE, whose names are those of its ports
-    if (drive != nullptr && known->name == drive_place_name(options_, unit, DriveOption::Media::Cdrom)) return drive;
-  }
-  return nullptr;
-}
-
-void Machine::tell_tray(const std::string& name, bool open) {
-  const auto known = find_drive(name);
-  tray_move_ = {name, known ? known->device_id : "", open};
-  announce(MachineEvent::TrayMoved);
-}
-
-Result<> Machine::open_tray(const std::string& name, bool force) {
-  AtapiCdrom* drive = find_cdrom(name);
-  if (drive == nullptr) return Error{fmt::format("Device '{}' does not have a tray", name)};
-  if (drive->tray_open()) return {};
-  auto opened = drive->open_tray(force);
-  if (opened) tell_tray(name, true);
-  return opened;
-}
-
-Result<> Machine::close_tray(const std::string& name) {
-  AtapiCdrom* drive = find_cdrom(name);
-  if (drive == nullptr) return Error{fmt::format("Device '{}' does not have a tray", name)};
-  if (!drive->tray_open()) return {};
-  drive->close_tray();
-  tell_tray(name, false);
-  return {};
-}
-
-std::vector<Machine::Drive> Machine::drives() {
-  std::vector<Drive> list;
-  const auto add = [&](Drive drive, DriveOption::Interface interface, unsigned index) {
-    for (const DriveOption& option : options_.drives) {
-      if (option.interface != interface || option.index != index) continue;
-      drive.id = option.id;
-      drive.device_id = option.device_id;
-    }
-    if (const auto node = drive_nodes_.find(drive.name); node != drive_nodes_.end()) drive.node = node->second;
-    list.push_back(std::move(drive));
-  };
-  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces; unit++) {
-    const AtapiCdrom* const cdrom = board_->cdrom(unit);
-    const DriveOption::Interface interface = interface_of_place(options_, unit);
-    const unsigned index = unit < PcBoard::kIdePlaces ? unit : unit - PcBoard::kIdePlaces;
-    if (board_->disk(unit) != nullptr)
-      add({drive_place_name(options_, unit, DriveOption::Media::Disk), ""}, interface, index);
-    if (cdrom != nullptr)
-      add({drive_place_name(options_, unit, DriveOption::Media::Cdrom), "", true, cdrom->locked(), cdrom->tray_open()},
-          interface, index);
-  }
-  for (const DriveOption& option : options_.drives) {
-    if (option.interface == DriveOption::Interface::Virtio || option.interface == DriveOption::Interface::Usb ||
-        option.interface == DriveOption::Interface::Flash)
-      add({drive_name(options_, option), ""}, option.interface, option.index);
-  }
-  for (unsigned n = 0; n < 2; n++) {
-    if (board_->floppy_present(n)) add({fmt::format("floppy{}", n), "", true}, DriveOption::Interface::Floppy, n);
-  }
-  return list;
-}
-
-std::optional<Machine::Drive> Machine::find_drive(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  for (Drive& drive : drives()) {
-    if (drive.name == name || drive.id == name || drive.device_id == name) return drive;
-  }
-  return std::nullopt;
-}
-
-std::string Machine::describe_drives() {
-  std::string text;
-  for (const Drive& drive : drives()) {
-    const auto medium = media_.find(drive.name);
-    text += drive.name + (drive.id.empty() ? "" : " (" + drive.id + ")") + ": ";
-    text += medium == media_.end() ? "[not inserted]\n" : medium->second->describe() + "\n";
-    if (drive.removable)
-      text += fmt::format("    Removable device: {}locked, tray {}\n", drive.locked ? "" : "not ",
-                          drive.tray_open ? "open" : "closed");
-  }
-  return text.empty() ? "no drives\n" : text;
-}
-
-Result<> Machine::flush_disks() { return board_->flush_media(); }
 
 // --- State ---
 

@@ -59,6 +59,8 @@ enum class End : u8 {
   ReplayEnd,        // what was recorded has been replayed
   ReplayFailed,     // the run is not the recorded one
   ArrivalFailed,    // the machine that was to come (-incoming) did not
+  Watchdog,         // a watchdog that powers off
+  GuestPanic,       // a panic of the guest that ends the run
 };
 
 // What clients of the machine protocol (QMP) are told of.
@@ -73,6 +75,8 @@ enum class MachineEvent : u8 {
   TrayMoved,
   BalloonChange,
   DeviceDeleted,
+  Watchdog,
+  GuestPanicked,
   Migration,
   Job,
   DumpCompleted,
@@ -121,6 +125,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void quit() { finish(End::Quit); }
   void power_button();
   void wake() { board_->wake(); }  // system_wakeup
+  // Rather than to end: what a panic of the guest leads to, unless that is nothing.
+  bool pauses_at_panic() const;
   // "running", "paused", ... as info status says it.
   std::string status() const;
 
@@ -140,9 +146,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   // While MachineEvent::DeviceDeleted is told: its id.
   const std::string& deleted_device() const { return deleted_device_; }
 
-  // A device on USB comes, or goes with all that hangs on it, by its id. Errors give cause and mend.
-  Result<> plug_usb(const DeviceOption& device);
-  Result<> unplug_usb(const std::string& id);
+  // A device on USB, or a card of the PCI bus, comes. Errors give cause and mend.
+  Result<> plug(const DeviceOption& device);
+  // By its id: a USB device goes, with all that hangs on it; the guest is asked to let go of a card.
+  Result<> unplug(const std::string& id);
+  // Of -drive if=none, or as the monitor's drive_add: a drive that waits for its device.
+  Result<> add_drive(const std::string& words);
 
   // Safe from any thread: runs the task on the machine's thread, between two instructions.
   void post(std::function<void()> task);
@@ -159,6 +168,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   // -action reboot= and shutdown=, changed while the machine runs.
   void end_at_reset(bool on) { options_.no_reboot = on; }
   void pause_at_power_off(bool on) { options_.no_shutdown = on; }
+  // -action watchdog= and panic=, changed while the machine runs.
+  void set_watchdog_action(Options::WatchdogAction action) { options_.watchdog_action = action; }
+  void set_panic_action(Options::PanicAction action) { options_.panic_action = action; }
   // --on-close, decided anew.
   void set_on_close(Options::OnClose what) { options_.on_close = what; }
   // The processor's speed in real time, which a slower one of the past can be (machine/speed_limit.h).
@@ -290,6 +302,14 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   Result<> build();
   Result<> await_arrival();
   void note_nodes();  // the block nodes in the drives
+  Result<> plug_usb(const DeviceOption& device);
+  Result<> plug_disk(const DeviceOption& device);
+  Result<> plug_network_card(const DeviceOption& device);
+  Result<> plug_other(const DeviceOption& device);
+  void forget_device(const std::string& id);
+  void carry_out_ejections();
+  void carry_out_watchdog();
+  void carry_out_panic();
   void announce(MachineEvent event);
   void serve_medium(const std::shared_ptr<DriveMedium>& medium);
   void drain_disks();
@@ -304,6 +324,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void request_cpu_init() override;
   void request_suspend() override;
   void request_wake() override { wake_requested_ = true; }
+  void watchdog_expired() override;
+  void guest_panicked() override;
   // Scheduler::Listener
   void deadline_moved_earlier(GuestTime deadline) override;
 
@@ -414,9 +436,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   bool reset_by_guest_ = false;
   bool power_off_requested_ = false;
   bool wake_requested_ = false;  // out of suspend to RAM
-  i64 last_served_ = 0;          // host time of the last look at host input
-  i64 host_deadline_ = 0;        // --timeout in host time; 0: none
-  GuestTime next_check_ = 0;     // expectations
+  bool ejected_ = false;         // cards, by the guest
+  bool watchdog_expired_ = false, guest_panicked_ = false;
+  enum class StopCause : u8 { Other, Watchdog, Panic } stop_cause_ = StopCause::Other;
+  i64 last_served_ = 0;       // host time of the last look at host input
+  i64 host_deadline_ = 0;     // --timeout in host time; 0: none
+  GuestTime next_check_ = 0;  // expectations
   GuestTime next_frame_ = 0;
   std::unique_ptr<ProcessorThreads> threads_;
   // With threads: until when the machine's thread sleeps, where guest time is held, and when that was decided last.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "devices/board/usb_board.h"
 #include "machine/machine.h"
@@ -39,8 +40,11 @@ std::string machine_identity(Machine& machine) {
     const bool cdrom = machine.board().cdrom(place) != nullptr, disk = machine.board().disk(place) != nullptr;
     if (cdrom || disk) text += fmt::format("sata{}={}\n", place - PcBoard::kIdePlaces, cdrom ? "CD-ROM drive" : "disk");
   }
+  // When a card came does not matter.
+  std::set<std::string_view> names;
+  for (const auto& device : machine.board().devices()) names.insert(device->name());
   text += "devices=";
-  for (const auto& device : machine.board().devices()) text += fmt::format("{} ", device->name());
+  for (const std::string_view name : names) text += fmt::format("{} ", name);
   text += "\n";
   // None at all is the same as no controller: machines that were saved before there were any know no such line.
   if (const UsbBoard* usb = machine.board().usb(); usb != nullptr && !usb->layout().empty())

@@ -1,24 +1,62 @@
-// Devices on USB that come and go while the machine runs.
-#include "machine/machine_usb.h"
-
+// Devices that come and go while the machine runs: on USB at once, cards of the PCI bus when the guest lets go of them.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "devices/board/usb_board.h"
+#include "devices/virtio/virtio_block.h"
+#include "machine/block_jobs.h"
+#include "machine/board_options.h"
 #include "machine/guest_inputs.h"
 #include "machine/machine.h"
+#include "machine/machine_usb.h"
+#include "machine/migration.h"
+#include "machine/network_options.h"
 #include "machine/usb_options.h"
+#include "machine/virtio_options.h"
+#include "options/drive_option.h"
+#include "options/network_option.h"
 
 namespace relic86 {
 
 namespace {
 
+using Interface = DriveOption::Interface;
+
 Error recorded() {
   return Error{"a recorded run, or its replay, keeps the devices that it began with; name them on the command line"};
 }
 
+bool is_virtio(const DeviceOption& device, std::string_view base) {
+  VirtioOption ignored;
+  return virtio_base_name(device.name, ignored) == base;
+}
+
+bool has_id(const DriveOption& drive, std::string_view id) {
+  return !id.empty() && (drive.id == id || drive.node == id);
+}
+
 }  // namespace
+
+// --- They come ---
+
+Result<> Machine::plug(const DeviceOption& device) {
+  if (inputs_->repeatable()) return recorded();
+  if (migration_->under_way()) return Error{"device_add not allowed while migrating"};
+  const std::string id(device.property("id"));
+  if (!id.empty() && std::any_of(options_.all_devices.begin(), options_.all_devices.end(),
+                                 [&](const DeviceOption& each) { return each.property("id") == id; }))
+    return Error{fmt::format("Duplicate device ID '{}'", id)};
+  const auto plug_it = [&] {
+    if (!usb_device_properties(device.name).empty()) return plug_usb(device);
+    if (!network_device_properties(device.name).empty()) return plug_network_card(device);
+    return is_virtio(device, "virtio-blk") ? plug_disk(device) : plug_other(device);
+  };
+  if (auto plugged = plug_it(); !plugged) return plugged;
+  options_.all_devices.push_back(device);
+  return {};
+}
 
 Result<> Machine::plug_usb(const DeviceOption& device) {
   auto config = usb_device_config(options_, device, media_);
@@ -26,32 +64,139 @@ Result<> Machine::plug_usb(const DeviceOption& device) {
   if (!config.value()) return Error{fmt::format("{} cannot be plugged in while the machine exists", device.name)};
   if (board_->usb() == nullptr)
     return Error{fmt::format("{}: there is no USB controller; start the machine with -usb", device.name)};
-  if (inputs_->repeatable()) return recorded();
-  const std::string id(device.property("id"));
-  if (!id.empty() && std::any_of(options_.all_devices.begin(), options_.all_devices.end(),
-                                 [&](const DeviceOption& each) { return each.property("id") == id; }))
-    return Error{fmt::format("Duplicate device ID '{}'", id)};
-  if (auto plugged = board_->usb()->plug(std::move(*config.value())); !plugged)
-    return Error{fmt::format("{}: {}", device.name, plugged.message())};
-  options_.all_devices.push_back(device);
+  auto plugged = board_->usb()->plug(std::move(*config.value()));
+  return plugged ? Result<>() : Error{fmt::format("{}: {}", device.name, plugged.message())};
+}
+
+Result<> Machine::plug_disk(const DeviceOption& device) {
+  const std::vector<DriveOption> before = options_.drives;
+  const auto refuse = [&](const Error& why) {
+    options_.drives = before;
+    return why;
+  };
+  const std::string_view named = device.property("drive");
+  // A drive that waits for usb-storage does as well.
+  for (DriveOption& drive : options_.drives) {
+    const bool waits = drive.interface == Interface::Usb && has_id(drive, named) && board_->usb() != nullptr &&
+                       board_->usb()->boot_path(drive_name(options_, drive)).empty();
+    if (!waits) continue;
+    media_.erase(drive_name(options_, drive));
+    drive.interface = Interface::None;
+  }
+  if (auto attached = attach_drive_device(options_, device); !attached) return refuse(attached.error());
+  const auto drive = std::find_if(options_.drives.begin(), options_.drives.end(), [&](const DriveOption& each) {
+    return each.interface == Interface::Virtio && has_id(each, named);
+  });
+  if (drive->file.empty()) return refuse(Error{fmt::format("{}: a disk needs a file; name an image", drive->option)});
+  auto medium = open_medium(drive->option, image_source(options_.block_nodes, drive->node, drive->file, drive->format),
+                            drive->read_only, drive->snapshot || options_.snapshot);
+  if (!medium) return refuse(medium.error());
+  const std::string name = drive_name(options_, *drive);
+  if (auto plugged = board_->plug(virtio_disk(*drive, name, DriveMedium::device(medium.value()))); !plugged)
+    return refuse(Error{fmt::format("{}: {}", device.name, plugged.message())});
+  note_medium(name, std::move(medium).value());
+  put_node(name, drive->node);
   return {};
 }
 
-Result<> Machine::unplug_usb(const std::string& id) {
-  if (inputs_->repeatable()) return recorded();
-  if (board_->usb() != nullptr) {
-    if (auto flushed = board_->usb()->flush(); !flushed) return flushed;
-  }
-  const std::vector<std::string> gone =
-      board_->usb() == nullptr ? std::vector<std::string>() : board_->usb()->unplug(id);
-  if (gone.empty()) return Error{fmt::format("Device '{}' cannot be unplugged", id)};
-  for (const std::string& name : gone) {
-    if (name.empty()) continue;  // a hub that the machine put there by itself
-    std::erase_if(options_.all_devices, [&](const DeviceOption& each) { return each.property("id") == name; });
-    deleted_device_ = name;
-    announce(MachineEvent::DeviceDeleted);
+Result<> Machine::plug_network_card(const DeviceOption& device) {
+  std::vector<NicOption>& nics = options_.network.nics;
+  if (auto attached = attach_network_device(options_, device); !attached) return attached.error();
+  const auto refuse = [&](const std::string& why) {
+    nics.pop_back();
+    return Error{fmt::format("{}: {}", device.name, why)};
+  };
+  give_addresses(options_.network);
+  const NicOption& nic = nics.back();
+  if (!board_->has_hotplug() || nic.model == "ne2k_isa") return refuse("its bus does not support hotplugging");
+  auto port = network_->add_card(nic);
+  if (!port) return refuse(port.message());
+  // Firmware has run its ROMs already.
+  NetworkCardConfig card = network_card(nic, *port.value());
+  if (auto plugged = board_->plug(std::move(card)); !plugged) {
+    network_->remove_card(port.value()->id());
+    return refuse(plugged.message());
   }
   return {};
+}
+
+Result<> Machine::plug_other(const DeviceOption& device) {
+  BoardConfig config;
+  if (!is_virtio(device, "virtio-rng"))
+    return Error{fmt::format("Device '{}' cannot be plugged in while the machine exists", device.name)};
+  auto made = add_virtio_device(options_, device, options_.icount ? nullptr : &random_, config);
+  if (!made) return made.error();
+  auto plugged = board_->plug(std::move(config.virtio.front()));
+  return plugged ? Result<>() : Error{fmt::format("{}: {}", device.name, plugged.message())};
+}
+
+Result<> Machine::add_drive(const std::string& words) {
+  Options next = options_;
+  if (auto added = add_drive_option(next, words); !added) return added;
+  const DriveOption& drive = next.drives.back();
+  if (drive.interface != Interface::None)
+    return Error{"a drive that comes while the machine exists needs if=none; device_add gives it its place"};
+  if (drive.file.empty() || drive.id.empty()) return Error{"file= and id= are needed"};
+  // What is wrong with the image is told now.
+  auto medium = open_medium("drive_add", image_source(options_.block_nodes, "", drive.file, drive.format),
+                            drive.read_only, drive.snapshot || options_.snapshot);
+  if (!medium) return medium.error();
+  options_.drives = std::move(next.drives);
+  return {};
+}
+
+// --- They go ---
+
+Result<> Machine::unplug(const std::string& id) {
+  if (inputs_->repeatable()) return recorded();
+  if (migration_->under_way()) return Error{"device_del not allowed while migrating"};
+  for (const auto& [slot, card] : board_->cards()) {
+    if (card.id != id || id.empty() || !board_->has_hotplug()) continue;
+    if (auto idle = block_jobs_->allow_drive(card.kind == PciCard::Kind::Disk ? card.key : ""); !idle) return idle;
+    board_->request_unplug(slot);
+    return {};
+  }
+  if (board_->usb() == nullptr) return Error{fmt::format("Device '{}' cannot be unplugged", id)};
+  if (auto flushed = board_->usb()->flush(); !flushed) return flushed;
+  const std::vector<std::string> gone = board_->usb()->unplug(id);
+  if (gone.empty()) return Error{fmt::format("Device '{}' cannot be unplugged", id)};
+  for (const std::string& name : gone) forget_device(name);
+  return {};
+}
+
+void Machine::forget_device(const std::string& id) {
+  if (id.empty()) return;  // a hub that the machine put there by itself, or one that the user gave no name
+  std::erase_if(options_.all_devices, [&](const DeviceOption& each) { return each.property("id") == id; });
+  deleted_device_ = id;
+  announce(MachineEvent::DeviceDeleted);
+}
+
+void Machine::carry_out_ejections() {
+  ejected_ = false;
+  for (PcBoard::EjectedCard& gone : board_->take_ejected()) {
+    const std::string key = gone.card.key;
+    if (gone.card.kind == PciCard::Kind::Disk) {
+      if (const auto* const job = block_jobs_->of_drive(key); job != nullptr)
+        (void)block_jobs_->cancel(job->plan.id, true);
+      media_.at(key)->drain();
+      if (auto flushed = static_cast<VirtioBlock&>(*gone.device).image().flush(); !flushed)
+        log::warning(flushed.message());
+    }
+    gone.device.reset();
+    if (gone.card.kind == PciCard::Kind::Disk) {
+      media_.at(key)->stop_serving();
+      media_.erase(key);
+      put_node(key, "");
+      std::erase_if(options_.drives, [&](const DriveOption& drive) {
+        return drive.interface == Interface::Virtio && drive_name(options_, drive) == key;
+      });
+    } else if (gone.card.kind == PciCard::Kind::Network) {
+      const MacAddress address = network_->remove_card(key);
+      std::erase_if(options_.network.nics,
+                    [&](const NicOption& nic) { return nic.mac == address && nic.id == gone.card.id; });
+    }
+    forget_device(gone.card.id);
+  }
 }
 
 std::string describe_usb(Machine& machine) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -51,22 +50,30 @@ Result<std::vector<u8>> boot_rom(const Options& options, const NicOption& nic) {
 
 }  // namespace
 
-Result<> add_network_cards(const Options& options, net::Network& network, BoardConfig& config) {
+NetworkCardConfig network_card(const NicOption& nic, net::CardPort& port) {
   constexpr unsigned kVirtioNetVectors = 4;  // as QEMU's: two queues, control, configuration
-  std::map<std::string, unsigned> numbers;
+  NetworkCardConfig card;
+  card.model = model_of(nic.model);
+  card.name = nic.model;
+  card.id = nic.id;
+  card.key = port.id();
+  card.address = *nic.mac;
+  card.link = &port;
+  card.slot = nic.slot;
+  card.interfaces = virtio_interfaces(nic.virtio, kVirtioNetVectors);
+  card.boot_index = nic.boot_index;
+  card.port = nic.port;
+  card.irq = nic.irq;
+  return card;
+}
+
+Result<> add_network_cards(const Options& options, net::Network& network, BoardConfig& config) {
+  unsigned on_isa = 0;
   for (std::size_t i = 0; i < options.network.nics.size(); i++) {
     const NicOption& nic = options.network.nics[i];
-    NetworkCardConfig card;
-    card.model = model_of(nic.model);
+    NetworkCardConfig card = network_card(nic, network.card(i));
     // Saved machines know the card by this name, whatever the user calls it.
-    card.name = fmt::format("{}.{}", nic.model, numbers[nic.model]++);
-    card.address = *nic.mac;
-    card.link = &network.card(i);
-    card.slot = nic.slot;
-    card.interfaces = virtio_interfaces(nic.virtio, kVirtioNetVectors);
-    card.boot_index = nic.boot_index;
-    card.port = nic.port;
-    card.irq = nic.irq;
+    if (card.model == NetworkCardConfig::Model::Ne2000Isa) card.name += fmt::format(".{}", on_isa++);
     auto rom = boot_rom(options, nic);
     if (!rom) return rom.error();
     card.rom = std::move(rom).value();

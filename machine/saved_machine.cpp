@@ -32,6 +32,20 @@ constexpr std::size_t kLongestTag = 100;
 
 StateFolder files_of(const Machine& machine) { return {state_folder(machine.options())}; }
 
+// The media by the names that a saved machine has for its drives: virtio disks come and go, so that they are numbered by
+// their slots.
+DriveMedia saved_media(Machine& machine) {
+  DriveMedia media = machine.media();
+  std::vector<std::shared_ptr<DriveMedium>> disks;
+  for (const auto& [slot, card] : machine.board().cards()) {
+    if (card.kind != PciCard::Kind::Disk) continue;
+    disks.push_back(media.at(card.key));
+    media.erase(card.key);
+  }
+  for (std::size_t i = 0; i < disks.size(); i++) media[fmt::format("virtio{}", i)] = std::move(disks[i]);
+  return media;
+}
+
 Result<> check_tag(const std::string& tag) {
   const bool sound = !tag.empty() && tag.size() <= kLongestTag && tag[0] != '.' && tag[0] != '-' &&
                      std::all_of(tag.begin(), tag.end(), [](char c) { return c != '/' && static_cast<u8>(c) >= 32; });
@@ -86,7 +100,7 @@ Result<> load_checked(Machine& machine, const StateFolder& folder, const std::st
   if (!state) return state.error();
   BackingStore& store = machine.bus().store();
   if (auto checked = check_memory(file.value(), store); !checked) return checked;
-  auto drives = SavedDrives::open(file.value(), machine.media(), folder, tag);
+  auto drives = SavedDrives::open(file.value(), saved_media(machine), folder, tag);
   if (!drives) return drives.error();
   if (auto loaded = machine.load_state(state.value()); !loaded) {
     return Error{fmt::format("{}: does not fit this relic86 ({}); use the relic86 that saved it", file.value().path(),
@@ -175,7 +189,7 @@ Result<> save_machine(Machine& machine, const StateFolder& folder, const std::st
   // Guest time stands still while the host writes.
   const bool was_paused = machine.paused();
   machine.pause();
-  auto result = start_journals(machine.media(), folder, tag, generation);
+  auto result = start_journals(saved_media(machine), folder, tag, generation);
   if (result) {
     writer.begin(kAboutTag);
     writer.put_number(host_unix_seconds());
@@ -186,13 +200,13 @@ Result<> save_machine(Machine& machine, const StateFolder& folder, const std::st
     writer.end();
     save_state(writer, machine);
     save_memory(writer, machine.bus().store());
-    result = save_drives(writer, machine.media(), generation);
+    result = save_drives(writer, saved_media(machine), generation);
     if (result) result = writer.commit();
     if (result) {
-      delete_journals(machine.media(), folder, tag, generation);
+      delete_journals(saved_media(machine), folder, tag, generation);
       save_picture(machine, picture_of(folder, tag));
     } else {
-      drop_journals(machine.media(), folder, tag, generation);
+      drop_journals(saved_media(machine), folder, tag, generation);
     }
   }
   machine.forget_derived();  // so that this machine and the loaded one go on alike
@@ -223,7 +237,7 @@ Result<> delete_saved_machine(Machine& machine, const std::string& tag) {
   unlink(saved_picture(machine, tag).c_str());
   // What a savevm left that the host cut short goes, too: then there may be journals without a machine.
   const bool gone = failure == 0 || failure == ENOENT;
-  if (gone && delete_journals(machine.media(), folder, tag, 0) + (failure == 0 ? 1 : 0) > 0) return {};
+  if (gone && delete_journals(saved_media(machine), folder, tag, 0) + (failure == 0 ? 1 : 0) > 0) return {};
   return Error{fmt::format("{}: cannot be deleted ({}); 'info snapshots' lists the saved machines", path,
                            std::strerror(failure))};
 }
@@ -234,7 +248,7 @@ bool is_saved(const Options& options, const std::string& tag) {
 }
 
 bool would_undo_writes(Machine& machine, const std::string& tag) {
-  return has_journals(machine.media(), files_of(machine), tag);
+  return has_journals(saved_media(machine), files_of(machine), tag);
 }
 
 std::string saved_picture(Machine& machine, const std::string& tag) { return picture_of(files_of(machine), tag); }

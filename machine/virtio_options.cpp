@@ -157,12 +157,13 @@ VirtioInterfaces virtio_interfaces(const VirtioOption& option, unsigned vectors)
           .vectors = option.vectors.value_or(vectors)};
 }
 
-VirtioConfig virtio_disk(const DriveOption& drive, std::unique_ptr<BlockDevice> image) {
+VirtioConfig virtio_disk(const DriveOption& drive, std::string name, std::unique_ptr<BlockDevice> image) {
   constexpr unsigned kVectors = 2;  // as QEMU's: the queue and configuration
   VirtioConfig disk;
   disk.kind = Kind::Block;
-  // Saved machines know it by this name, whatever the user calls it.
-  disk.name = fmt::format("virtio-blk-pci.{}", drive.index);
+  disk.name = "virtio-blk-pci";
+  disk.id = drive.device_id;
+  disk.key = std::move(name);
   disk.slot = drive.virtio.slot;
   disk.boot_index = drive.boot_index;
   disk.interfaces = virtio_interfaces(drive.virtio, kVectors);
@@ -204,7 +205,8 @@ Result<bool> add_virtio_device(const Options& options, const DeviceOption& devic
   made.kind = row->kind;
   const auto number_of_kind = std::count_if(config.virtio.begin(), config.virtio.end(),
                                             [&](const VirtioConfig& each) { return each.kind == row->kind; });
-  made.name = fmt::format("{}-pci.{}", row->name, number_of_kind);
+  made.name = fmt::format("{}-pci", row->name);
+  made.id = device.property("id");
   made.slot = virtio.slot;
   made.interfaces = virtio_interfaces(virtio, row->vectors);
   made.random.source = random;

@@ -10,7 +10,7 @@ namespace relic86 {
 
 // vectors: of MSI-X, where the option does not say how many.
 VirtioInterfaces virtio_interfaces(const VirtioOption& option, unsigned vectors);
-VirtioConfig virtio_disk(const DriveOption& drive, std::unique_ptr<BlockDevice> image);
+VirtioConfig virtio_disk(const DriveOption& drive, std::string name, std::unique_ptr<BlockDevice> image);
 
 // Puts a virtio device that is no disk and no network card, or a port of one, into the board's configuration. False:
 // the -device is none. random: where entropy devices have their numbers from; null: from themselves.

@@ -47,22 +47,11 @@ Result<> Network::build(const NetworkOptions& options, const std::vector<ObjectO
     if (option.type != "hubport") continue;
     if (auto added = add_hub_port(option); !added) return added;
   }
-  std::map<std::string, unsigned> numbers;
-  const auto deliver_in = [this](GuestTime delay) {
-    const GuestTime wanted = scheduler_.now() + delay;
-    if (wanted < scheduler_.deadline(delivery_)) scheduler_.schedule_at(delivery_, wanted);
-  };
   for (const NicOption& nic : options.nics) {
-    const unsigned number = numbers[nic.model]++;
-    const std::string id = nic.id.empty() ? fmt::format("{}.{}", nic.model, number) : nic.id;
-    cards_.push_back(std::make_unique<CardPort>(id, nic.model, *nic.mac, deliver_in));
-    cards_.back()->watch(static_cast<u32>(cards_.size() - 1), arrivals_);
-    Endpoint* const other = nic.netdev.empty() ? nullptr : find(nic.netdev);
-    if (other == nullptr) continue;
-    if (other->peer() != nullptr)
-      return Error{fmt::format("{}: netdev={}: something else is plugged in there; -netdev hubport makes a hub",
-                               nic.option, nic.netdev)};
-    Endpoint::connect(*cards_.back(), *other);
+    // A back end that nobody asked for may be missing.
+    NicOption card = nic;
+    if (find(card.netdev) == nullptr) card.netdev.clear();
+    if (auto added = add_card(card); !added) return added.error();
   }
   for (const ObjectOption& object : objects) {
     if (object.type != "filter-dump") continue;
@@ -82,6 +71,38 @@ Result<> Network::add_backend(const NetdevOption& option) {
   if (!backend) return backend.error();
   backends_.push_back(std::move(backend).value());
   return {};
+}
+
+Result<CardPort*> Network::add_card(const NicOption& nic) {
+  Endpoint* const other = nic.netdev.empty() ? nullptr : find(nic.netdev);
+  if (other == nullptr && !nic.netdev.empty())
+    return Error{fmt::format("netdev={}: there is no network back end with this id; netdev_add makes one", nic.netdev)};
+  if (other != nullptr && other->peer() != nullptr)
+    return Error{fmt::format("{}: netdev={}: something else is plugged in there; -netdev hubport makes a hub",
+                             nic.option, nic.netdev)};
+  // Those without a name are numbered.
+  const auto cards = [&](auto member, const std::string& word) {
+    return std::count_if(cards_.begin(), cards_.end(), [&](const auto& card) { return (*card.*member)() == word; });
+  };
+  std::string id = nic.id;
+  for (auto number = cards(&CardPort::model, nic.model); id.empty() || (nic.id.empty() && cards(&CardPort::id, id) > 0);
+       number++)
+    id = fmt::format("{}.{}", nic.model, number);
+  const auto deliver_in = [this](GuestTime delay) {
+    const GuestTime wanted = scheduler_.now() + delay;
+    if (wanted < scheduler_.deadline(delivery_)) scheduler_.schedule_at(delivery_, wanted);
+  };
+  cards_.push_back(std::make_unique<CardPort>(id, nic.model, *nic.mac, deliver_in));
+  cards_.back()->watch(static_cast<u32>(cards_.size() - 1), arrivals_);
+  if (other != nullptr) Endpoint::connect(*cards_.back(), *other);
+  return cards_.back().get();
+}
+
+MacAddress Network::remove_card(const std::string& id) {
+  const auto card = std::find_if(cards_.begin(), cards_.end(), [&](const auto& each) { return each->id() == id; });
+  const MacAddress address = (*card)->address();
+  cards_.erase(card);
+  return address;
 }
 
 Hub& Network::hub(int number) {

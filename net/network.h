@@ -33,6 +33,9 @@ class Network final : private EventHandler {
   // --- What is asked for while the machine runs. Names are ids of -netdev, or of cards. ---
   Result<> add_backend(const NetdevOption& option);
   Result<> remove_backend(const std::string& id);
+  // A card comes, and goes. A port lasts until its card has gone.
+  Result<CardPort*> add_card(const NicOption& nic);
+  MacAddress remove_card(const std::string& id);
   Result<> set_link(const std::string& name, bool up);
   // backend: empty: the only one that can.
   Result<> add_forward(const std::string& backend, const std::string& rule);

@@ -365,6 +365,20 @@ Result<bool> attach_network_device(Options& options, const DeviceOption& device)
   return true;
 }
 
+// As QEMU counts them: 52:54:00:12:34:56 and up.
+void give_addresses(NetworkOptions& network) {
+  std::set<std::array<u8, 6>> addresses;
+  for (const NicOption& nic : network.nics) {
+    if (nic.mac) addresses.insert(*nic.mac);
+  }
+  std::array<u8, 6> next{0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+  for (NicOption& nic : network.nics) {
+    while (!nic.mac && addresses.contains(next)) next.back()++;
+    if (!nic.mac) nic.mac = next;
+    addresses.insert(*nic.mac);
+  }
+}
+
 Result<> resolve_network(Options& options) {
   NetworkOptions& network = options.network;
   if (!network.said && !options.no_defaults) {
@@ -383,10 +397,8 @@ Result<> resolve_network(Options& options) {
     if (!ids.insert(netdev.id).second)
       return Error{fmt::format("{},id={}: another back end has this id; give each its own", netdev.option, netdev.id)};
   }
-  std::set<std::array<u8, 6>> addresses;
   std::set<std::string> used;
   for (const NicOption& nic : network.nics) {
-    if (nic.mac) addresses.insert(*nic.mac);
     if (nic.netdev.empty()) continue;
     if (!ids.contains(nic.netdev))
       return Error{fmt::format("{}: netdev={}: there is no -netdev with id={}", nic.option, nic.netdev, nic.netdev)};
@@ -394,13 +406,7 @@ Result<> resolve_network(Options& options) {
       return Error{fmt::format("{}: netdev={}: another card is plugged in there; -netdev hubport makes a hub",
                                nic.option, nic.netdev)};
   }
-  // As QEMU counts them: 52:54:00:12:34:56 and up.
-  std::array<u8, 6> next{0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
-  for (NicOption& nic : network.nics) {
-    while (!nic.mac && addresses.contains(next)) next.back()++;
-    if (!nic.mac) nic.mac = next;
-    addresses.insert(*nic.mac);
-  }
+  give_addresses(network);
   for (const NetdevOption& netdev : network.netdevs) {
     if (netdev.type == "hubport") {
       const std::string to = property_value(netdev.properties, "netdev");

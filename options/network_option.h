@@ -65,6 +65,9 @@ std::string_view network_device_properties(std::string_view name);
 // When the line is whole: the card that a PC has when nothing was said, addresses, names that refer to each other.
 Result<> resolve_network(Options& options);
 
+// Cards without an address get the next free ones.
+void give_addresses(NetworkOptions& network);
+
 std::vector<std::string> netdev_property_names();
 std::string netdev_help_text();
 

@@ -190,7 +190,12 @@ constexpr OptionRow kRows[] = {
     {"seed", "N", "where RDRAND and RDSEED begin", set_seed},
     {"no-reboot", "", "a guest reset ends the run", enable<&Options::no_reboot>},
     {"no-shutdown", "", "a guest power-off pauses instead of ending the run", enable<&Options::no_shutdown>},
-    {"action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause", set_action},
+    {"action", "EVENT=ACTION",
+     "reboot=reset|shutdown, shutdown=poweroff|pause, panic=pause|shutdown|exit-failure|none, "
+     "watchdog=reset|shutdown|poweroff|inject-nmi|pause|debug|none",
+     set_action},
+    {"watchdog-action", "ACTION", "what a watchdog that nobody resets does: as -action watchdog=ACTION",
+     set_watchdog_action},
     {"daemonize", "", "go to the background once the machine is ready", enable<&Options::daemonize>},
     {"pidfile", "FILE", "write the process number to a file", store<&Options::pid_file>},
     {"sandbox", "on|off[,..]",

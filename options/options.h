@@ -191,6 +191,18 @@ struct Options {
   bool start_paused = false;  // -S
   bool no_reboot = false;
   bool no_shutdown = false;
+  // -action watchdog=, -watchdog-action
+  enum class WatchdogAction : u8 {
+    Reset,
+    Shutdown,
+    PowerOff,
+    InjectNmi,
+    Pause,
+    Debug,
+    None
+  } watchdog_action = WatchdogAction::Reset;
+  // -action panic=
+  enum class PanicAction : u8 { Pause, Shutdown, ExitFailure, None } panic_action = PanicAction::Shutdown;
   std::string name;
   std::string uuid;
   std::string pid_file;

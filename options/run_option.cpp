@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "options/option_text.h"
 #include "options/options.h"
@@ -12,6 +14,17 @@ namespace relic86 {
 namespace {
 
 using Text = std::string_view;
+
+// In the order of Options::WatchdogAction and PanicAction.
+constexpr std::array kWatchdogActions =
+    std::to_array<Text>({"reset", "shutdown", "poweroff", "inject-nmi", "pause", "debug", "none"});
+constexpr std::array kPanicActions = std::to_array<Text>({"pause", "shutdown", "exit-failure", "none"});
+
+template <class Action>
+std::optional<Action> find_word(std::span<const Text> words, Text word) {
+  const auto at = std::find(words.begin(), words.end(), word);
+  return at == words.end() ? std::nullopt : std::optional(static_cast<Action>(at - words.begin()));
+}
 
 }  // namespace
 
@@ -26,27 +39,47 @@ Result<> set_name(Options& options, Text value) {
   return {};
 }
 
-// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown. A panic device and a watchdog do not exist,
-// so that their actions are never taken.
+std::string_view watchdog_action_name(Options::WatchdogAction action) {
+  return kWatchdogActions[static_cast<std::size_t>(action)];
+}
+std::optional<Options::WatchdogAction> watchdog_action(Text word) {
+  return find_word<Options::WatchdogAction>(kWatchdogActions, word);
+}
+std::optional<Options::PanicAction> panic_action(Text word) {
+  return find_word<Options::PanicAction>(kPanicActions, word);
+}
+
+// -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown.
 Result<> set_action(Options& options, Text value) {
   struct Row {
-    Text event, actions;
+    Text event;
+    std::span<const Text> actions;
   };
-  constexpr Row kEvents[] = {{"reboot", "reset shutdown"},
-                             {"shutdown", "poweroff pause"},
-                             {"panic", "pause shutdown exit-failure none"},
-                             {"watchdog", "reset shutdown poweroff inject-nmi pause debug none"}};
+  static constexpr std::array kReboot = std::to_array<Text>({"reset", "shutdown"});
+  static constexpr std::array kShutdown = std::to_array<Text>({"poweroff", "pause"});
+  constexpr Row kEvents[] = {
+      {"reboot", kReboot}, {"shutdown", kShutdown}, {"panic", kPanicActions}, {"watchdog", kWatchdogActions}};
   for (const auto& [key, word] : parse_properties(value)) {
     const Row* row =
         std::find_if(std::begin(kEvents), std::end(kEvents), [&event = key](const Row& r) { return r.event == event; });
     if (row == std::end(kEvents))
       return Error{fmt::format("-action {}: unknown event; reboot, shutdown, panic and watchdog exist", key)};
-    const auto actions = split_words(row->actions, ' ');
-    if (std::find(actions.begin(), actions.end(), word) == actions.end())
-      return Error{fmt::format("-action {}={}: unknown action; {} exist", key, word, fmt::join(actions, ", "))};
+    if (std::find(row->actions.begin(), row->actions.end(), word) == row->actions.end())
+      return Error{fmt::format("-action {}={}: unknown action; {} exist", key, word, fmt::join(row->actions, ", "))};
     if (key == "reboot") options.no_reboot = word == "shutdown";
     if (key == "shutdown") options.no_shutdown = word == "pause";
+    if (key == "panic") options.panic_action = *panic_action(word);
+    if (key == "watchdog") options.watchdog_action = *watchdog_action(word);
   }
+  return {};
+}
+
+Result<> set_watchdog_action(Options& options, Text value) {
+  const auto action = watchdog_action(value);
+  if (!action)
+    return Error{
+        fmt::format("-watchdog-action {}: unknown action; {} exist", value, fmt::join(kWatchdogActions, ", "))};
+  options.watchdog_action = *action;
   return {};
 }
 

@@ -2,17 +2,23 @@
 // which changes nothing.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
+#include "options/options.h"
 
 namespace relic86 {
-
-struct Options;
 
 Result<> set_name(Options& options, std::string_view value);
 // -action EVENT=ACTION: QEMU's general form of -no-reboot and -no-shutdown.
 Result<> set_action(Options& options, std::string_view value);
+// -watchdog-action ACTION: an older form of -action watchdog=ACTION.
+Result<> set_watchdog_action(Options& options, std::string_view value);
+// QEMU's words for the actions.
+std::string_view watchdog_action_name(Options::WatchdogAction action);
+std::optional<Options::WatchdogAction> watchdog_action(std::string_view word);
+std::optional<Options::PanicAction> panic_action(std::string_view word);
 Result<> set_on_close(Options& options, std::string_view value);
 Result<> set_compatibility(Options& options, std::string_view value);
 Result<> set_seed(Options& options, std::string_view value);

@@ -96,6 +96,9 @@ Json describe_node(const std::string& name, const std::string& driver, bool read
 }
 
 std::string device_path(const Drive& drive) {
+  // The drive of QEMU's virtio device is at a part of it that has no id.
+  if (!drive.device_id.empty() && drive.name.starts_with("virtio"))
+    return "/machine/peripheral/" + drive.device_id + "/virtio-backend";
   return drive.device_id.empty() ? "/machine/unattached/" + drive.name : drive.device_id;
 }
 // A drive that a -blockdev fills has no name of its own.

@@ -15,6 +15,7 @@
 #include "machine/guest_inputs.h"
 #include "machine/guest_memory.h"
 #include "machine/migration.h"
+#include "options/run_option.h"
 #include "options/smp_option.h"
 #include "options/version.h"
 
@@ -28,6 +29,8 @@ CommandReply query_status(Machine& machine, const Arguments&) {
                      : status == "paused (shutdown)"       ? "shutdown"
                      : status == "paused (suspended)"      ? "suspended"
                      : status == "paused (prelaunch)"      ? "prelaunch"
+                     : status == "paused (watchdog)"       ? "watchdog"
+                     : status == "paused (guest-panicked)" ? "guest-panicked"
                      : status == "paused (inmigrate)"      ? "inmigrate"
                      : status == "paused (postmigrate)"    ? "postmigrate"
                      : status == "paused (finish-migrate)" ? "finish-migrate"
@@ -80,13 +83,16 @@ CommandReply system_powerdown(Machine& machine, const Arguments&) {
 CommandReply system_wakeup(Machine& machine, const Arguments&) { return machine.inputs().enter(input::Wake{}); }
 CommandReply inject_nmi(Machine& machine, const Arguments&) { return machine.inputs().enter(input::Nmi{}); }
 CommandReply set_action(Machine& machine, const Arguments& arguments) {
-  // There is no panic device and no watchdog whose actions could be taken.
   if (arguments.has("reboot")) machine.end_at_reset(arguments.text("reboot") == "shutdown");
   if (arguments.has("shutdown")) machine.pause_at_power_off(arguments.text("shutdown") == "pause");
+  if (arguments.has("panic")) machine.set_panic_action(*panic_action(arguments.text("panic")));
+  if (arguments.has("watchdog")) machine.set_watchdog_action(*watchdog_action(arguments.text("watchdog")));
   return Json::object();
 }
-// As above.
-CommandReply watchdog_set_action(Machine&, const Arguments&) { return Json::object(); }
+CommandReply watchdog_set_action(Machine& machine, const Arguments& arguments) {
+  machine.set_watchdog_action(*watchdog_action(arguments.text("action")));
+  return Json::object();
+}
 // "rtc-reset-reinjection": the guest has set its clock.
 CommandReply reset_reinjection(Machine& machine, const Arguments&) {
   machine.board().forget_missed_ticks();

@@ -5,7 +5,6 @@
 
 #include "control/commands/command.h"
 #include "control/commands/object_tree.h"
-#include "machine/usb_options.h"
 #include "options/json_properties.h"
 
 namespace relic86 {
@@ -139,8 +138,6 @@ CommandReply add_device(Machine& machine, const Arguments& arguments) {
   if (const auto types = object_type_table(machine);
       std::none_of(types.begin(), types.end(), [&](const ObjectTypeRow& row) { return row.name == driver; }))
     return CommandError{.message = fmt::format("'{}' is not a valid device model name", driver)};
-  if (usb_device_properties(driver).empty())
-    return CommandError{.message = fmt::format("Device '{}' cannot be plugged in while the machine exists", driver)};
   auto properties = parse_json_properties(arguments.all().dump());
   if (!properties) return properties.error();
   DeviceOption device;
@@ -148,13 +145,13 @@ CommandReply add_device(Machine& machine, const Arguments& arguments) {
   for (auto& property : properties.value()) {
     if (property.first != "driver") device.properties.push_back(std::move(property));
   }
-  return machine.plug_usb(device);
+  return machine.plug(device);
 }
 CommandReply delete_device(Machine& machine, const Arguments& arguments) {
   const std::string id = arguments.text("id");
   const auto nodes = object_tree(machine);
   if (find(nodes, "/machine/peripheral/" + id) == nullptr) return no_object(id);
-  return machine.unplug_usb(id);
+  return machine.unplug(id);
 }
 
 constexpr Command kCommands[] = {

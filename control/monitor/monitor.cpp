@@ -191,6 +191,13 @@ std::string device_del(Machine& machine, Words words) {
   return said(run_command("device_del", machine, {{"id", words[1]}}));
 }
 
+// The slot that stands first is a relic of QEMU's: device_add says the place.
+std::string drive_add(Machine& machine, Words words) {
+  if (words.size() < 2 || words.size() > 4) return "drive_add: SLOT if=none,id=ID,file=FILE[,..] is expected\n";
+  const auto added = machine.add_drive(words[words.size() - 1]);
+  return added ? "OK\n" : added.message() + "\n";
+}
+
 std::string with_tag(Machine& machine, Words words, const char* command) {
   if (words.size() != 2) return fmt::format("{}: one tag is expected: the saved machine's name\n", words[0]);
   return said(run_command(command, machine, {{"tag", words[1]}}));
@@ -297,8 +304,10 @@ constexpr MonitorCommand kCommands[] = {
     {"eject", "", "[-f] DEVICE", "take the medium out of a drive", eject},
     {"balloon", "", "SIZE", "ask the guest to keep so much memory (MiB), and give the rest back", balloon},
     {"set_link", "", "NAME on|off", "plug a card's cable in, or pull it out", set_link},
-    {"device_add", "", "NAME,id=ID[,P=V..]", "plug a USB device in, as -device", device_add},
-    {"device_del", "", "ID", "unplug a USB device, and what hangs on it", device_del},
+    {"device_add", "", "NAME,id=ID[,P=V..]", "plug a USB device or a PCI card in, as -device", device_add},
+    {"device_del", "", "ID", "unplug a USB device, and what hangs on it; ask the guest to let go of a PCI card",
+     device_del},
+    {"drive_add", "", "SLOT if=none,id=ID,file=FILE[,..]", "a drive that device_add can name, as -drive", drive_add},
     {"netdev_add", "", "TYPE,id=ID[,..]", "a network back end, as -netdev", netdev_add},
     {"netdev_del", "", "ID", "take a network back end away", netdev_del},
     {"hostfwd_add", "", "[ID] tcp|udp:[HOST]:PORT-[GUEST]:PORT", "lead a port of the host to the guest", hostfwd_add},

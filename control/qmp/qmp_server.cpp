@@ -8,6 +8,7 @@
 #include "machine/host_time.h"
 #include "machine/migration.h"
 #include "machine/remote_display.h"
+#include "options/run_option.h"
 
 namespace relic86 {
 
@@ -43,9 +44,13 @@ const char* event_name(MachineEvent event, Machine& machine) {
     constexpr const char* kNames[] = {"VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED"};
     return kNames[static_cast<std::size_t>(machine.remote_display()->event())];
   }
-  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",     "SHUTDOWN",
-                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",    "DEVICE_TRAY_MOVED",
-                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION", "",
+  constexpr const char* kNames[] = {"STOP",           "RESUME",
+                                    "RESET",          "SHUTDOWN",
+                                    "POWERDOWN",      "SUSPEND",
+                                    "WAKEUP",         "DEVICE_TRAY_MOVED",
+                                    "BALLOON_CHANGE", "DEVICE_DELETED",
+                                    "WATCHDOG",       "GUEST_PANICKED",
+                                    "MIGRATION",      "",
                                     "DUMP_COMPLETED"};
   return kNames[static_cast<std::size_t>(event)];
 }
@@ -196,6 +201,7 @@ void QmpServer::tell(MachineEvent event) {
     message["data"] = {{"guest", !host},
                        {"reason", host                                           ? "host-qmp-quit"
                                   : end == End::Reset || end == End::TripleFault ? "guest-reset"
+                                  : end == End::GuestPanic                       ? "guest-panic"
                                                                                  : "guest-shutdown"}};
   } else if (event == MachineEvent::TrayMoved) {
     const Machine::TrayMove& move = machine_.tray_move();
@@ -204,6 +210,11 @@ void QmpServer::tell(MachineEvent event) {
   } else if (event == MachineEvent::DeviceDeleted) {
     message["data"] = {{"device", machine_.deleted_device()},
                        {"path", "/machine/peripheral/" + machine_.deleted_device()}};
+  } else if (event == MachineEvent::Watchdog) {
+    message["data"] = {{"action", watchdog_action_name(machine_.options().watchdog_action)}};
+  } else if (event == MachineEvent::GuestPanicked) {
+    const bool goes_on = machine_.options().panic_action == Options::PanicAction::None;
+    message["data"] = {{"action", goes_on ? "run" : machine_.pauses_at_panic() ? "pause" : "poweroff"}};
   } else if (event == MachineEvent::BalloonChange) {
     message["data"] = run_command("query-balloon", machine_).value();
   } else if (event == MachineEvent::DumpCompleted) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace relic86 {
 
@@ -103,6 +104,32 @@ Bytes host_windows(const AcpiBoard& board) {
   return aml::name("_CRS", aml::resources(windows));
 }
 
+// Slots whose cards come and go (6.1.5 _SUN, 6.3.3 _EJ0), by the registers of devices/chipset/pci_hotplug.cpp, and the
+// method that looks for news.
+Bytes card_slots(const AcpiBoard& board) {
+  constexpr u16 kFirstRegister = 0xAE00;
+  constexpr u8 kDeviceCheck = 1, kEjectRequest = 3;  // 5.6.6
+  if (board.removable_slots == 0) return {};
+  Bytes slots, news;
+  for (u32 slot = 0; slot < kSlots; slot++) {
+    const Bytes bit = aml::integer(1u << slot);
+    if ((board.removable_slots >> slot & 1) == 0) continue;
+    const std::string name = fmt::format("S{:02X}_", slot);
+    slots = join({slots, aml::device(name, join({aml::name("_ADR", aml::integer(slot << 16)),
+                                                 aml::name("_SUN", aml::integer(slot)),
+                                                 aml::method("_EJ0", 1, aml::store(bit, aml::path("B0EJ")))}))});
+    for (const auto& [reg, event] : {std::pair{"PCIU", kDeviceCheck}, {"PCID", kEjectRequest}})
+      news = join({news, aml::when(aml::both(aml::path(reg), bit), aml::notify(aml::path(name), event))});
+  }
+  return join(
+      {aml::port_dwords("HPRG", kFirstRegister, {"PCIU", "PCID", "B0EJ"}), slots, aml::method("PCNT", 0, news)});
+}
+// General purpose event 1 (5.6.4.1).
+Bytes card_event(const AcpiBoard& board) {
+  if (board.removable_slots == 0) return {};
+  return aml::scope("\\_GPE", aml::method("_E01", 0, aml::path("\\_SB_.PCI0.PCNT")));
+}
+
 Bytes isa_device(std::string_view name, std::string_view id, const Bytes& resources, unsigned unit = 0) {
   Bytes body = join({aml::name("_HID", aml::eisa_id(id)), aml::name("_CRS", aml::resources(resources))});
   if (unit != 0) body = join({body, aml::name("_UID", aml::integer(unit))});
@@ -151,6 +178,13 @@ Bytes event_timer(const AcpiBoard& board) {
 
 }  // namespace
 
+aml::Bytes panic_device(u16 port) {
+  constexpr u8 kShown = 0x04;
+  return aml::device("PEVT", join({aml::name("_HID", aml::string("QEMU0001")),
+                                   aml::name("_CRS", aml::resources(aml::io_ports(port, 1))),
+                                   aml::name("_STA", aml::integer(kPresent | kEnabled | kShown | kWorks))}));
+}
+
 aml::Bytes acpi_namespace(const AcpiBoard& board) {
   const bool ich9 = board.q35.has_value();
   const u64 bridge_place = ich9 ? 0x1F0000 : 0x10000;  // slot 31 or 1, function 0
@@ -165,8 +199,8 @@ aml::Bytes acpi_namespace(const AcpiBoard& board) {
   const Bytes identity =
       ich9 ? join({aml::name("_HID", aml::eisa_id("PNP0A08")), aml::name("_CID", aml::eisa_id("PNP0A03"))})
            : aml::name("_HID", aml::eisa_id("PNP0A03"));
-  const Bytes host = aml::device(
-      "PCI0", join({identity, aml::name("_UID", aml::integer(0)), host_windows(board), bridge, routing(board)}));
+  const Bytes host = aml::device("PCI0", join({identity, aml::name("_UID", aml::integer(0)), host_windows(board),
+                                               bridge, card_slots(board), routing(board)}));
   Bytes states;
   for (unsigned n = 0; n < board.sleep.size(); n++) {
     if (!board.sleep[n]) continue;
@@ -175,7 +209,9 @@ aml::Bytes acpi_namespace(const AcpiBoard& board) {
                                      aml::package({type, type, aml::integer(0), aml::integer(0)}))});
   }
   return join({chosen_controller(board),
-               aml::scope("\\_SB_", join({host, configuration_window(board), event_timer(board)})), states});
+               aml::scope("\\_SB_", join({host, configuration_window(board), event_timer(board),
+                                          board.panic_port ? panic_device(*board.panic_port) : Bytes()})),
+               card_event(board), states});
 }
 
 }  // namespace relic86

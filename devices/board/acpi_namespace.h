@@ -8,4 +8,7 @@ namespace relic86 {
 
 aml::Bytes acpi_namespace(const AcpiBoard& board);
 
+// A pvpanic device, in the scope of the system bus.
+aml::Bytes panic_device(u16 port);
+
 }  // namespace relic86

@@ -69,22 +69,27 @@ class Script {
   Bytes script_;
 };
 
+// A table's header (5.2.6), whose checksum is left out.
+void append_header(Bytes& to, std::string_view signature, u8 revision, std::size_t size) {
+  append_text(to, signature, 4);
+  append(to, size, 4);
+  append(to, revision, 2);  // and the checksum
+  append_text(to, "RELIC", 6);
+  append_text(to, "RELIC86", 8);
+  append(to, 1, 4);
+  append_text(to, "RLIC", 4);
+  append(to, 1, 4);
+}
+
 class Tables {
  public:
   explicit Tables(Script& script) : script_(script) {}
 
-  // A table with its header (5.2.6); gives its offset in the file. pointers: offsets in the table of pointers.
+  // A table with its header; gives its offset in the file. pointers: offsets in the table of pointers.
   std::size_t add(std::string_view signature, u8 revision, const Bytes& body,
                   const std::vector<std::size_t>& pointers = {}) {
     const std::size_t first = bytes_.size(), size = kHeaderSize + body.size();
-    append_text(bytes_, signature, 4);
-    append(bytes_, size, 4);
-    append(bytes_, revision, 2);  // and the checksum
-    append_text(bytes_, "RELIC", 6);
-    append_text(bytes_, "RELIC86", 8);
-    append(bytes_, 1, 4);
-    append_text(bytes_, "RLIC", 4);
-    append(bytes_, 1, 4);
+    append_header(bytes_, signature, revision, size);
     bytes_.insert(bytes_.end(), body.begin(), body.end());
     for (const std::size_t pointer : pointers) script_.add_pointer(kTablesFile, first + pointer);
     script_.add_checksum(kTablesFile, first + kChecksumOffset, first, size);
@@ -227,6 +232,15 @@ AcpiFiles make_acpi_files(const AcpiBoard& board) {
   files.tables = tables.take();
   files.loader = script.take();
   return files;
+}
+
+std::vector<u8> make_panic_table(u16 port) {
+  const aml::Bytes body = aml::scope("\\_SB_", panic_device(port));
+  Bytes table;
+  append_header(table, "SSDT", 1, kHeaderSize + body.size());
+  table.insert(table.end(), body.begin(), body.end());
+  table[kChecksumOffset] = static_cast<u8>(-std::accumulate(table.begin(), table.end(), 0));
+  return table;
 }
 
 }  // namespace relic86

@@ -28,6 +28,8 @@ struct AcpiBoard {
   std::array<bool, 4> serial_ports{};
   bool parallel_port = false;
   bool floppy = false;
+  std::optional<u16> panic_port;  // of a pvpanic device
+  u32 removable_slots = 0;        // of the PCI bus, by bits: cards can come and go there
 };
 
 struct AcpiFiles {
@@ -37,5 +39,8 @@ struct AcpiFiles {
 };
 
 AcpiFiles make_acpi_files(const AcpiBoard& board);
+
+// A whole SSDT that describes a pvpanic device, for firmware that makes the other tables itself.
+std::vector<u8> make_panic_table(u16 port);
 
 }  // namespace relic86

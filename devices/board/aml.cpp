@@ -27,13 +27,14 @@ enum Op : u8 {
   kStore = 0x70,
   kAnd = 0x7B,
   kOr = 0x7D,
+  kNotify = 0x86,
   kCreateDwordField = 0x8A,
   kIf = 0xA0,
   kReturn = 0xA4,
 };
 enum ExtendedOp : u8 { kRegion = 0x80, kField = 0x81, kDevice = 0x82 };
-constexpr u8 kPciConfig = 2;  // a region's space
-constexpr u8 kByteAccess = 1;
+constexpr u8 kSystemIo = 1, kPciConfig = 2;  // a region's space
+constexpr u8 kByteAccess = 1, kDwordAccess = 3;
 
 void append(Bytes& to, const Bytes& more) { to.insert(to.end(), more.begin(), more.end()); }
 
@@ -153,19 +154,36 @@ Bytes method(std::string_view name, unsigned arguments, const Bytes& body) {
   return sized({kMethod}, join({path(name), {static_cast<u8>(arguments | kSerialized)}, body}));
 }
 
-Bytes configuration_bytes(std::string_view region, u8 offset, std::initializer_list<std::string_view> names) {
-  constexpr u8 kBits = 8;
-  Bytes fields = join({path(region), {kByteAccess}});
-  for (const std::string_view each : names) append(fields, join({path(each), {kBits}}));
+namespace {
+
+struct Place {
+  u8 space = 0;
+  u64 first = 0;
+  unsigned width = 1;  // of a variable, in bytes
+  u8 access = 0;
+};
+Bytes variables(std::string_view region, const Place& place, std::initializer_list<std::string_view> names) {
+  Bytes fields = join({path(region), {place.access}});
+  for (const std::string_view each : names) append(fields, join({path(each), {static_cast<u8>(place.width * 8)}}));
   return join({{kExtended, kRegion},
                path(region),
-               {kPciConfig},
-               integer(offset),
-               integer(names.size()),
+               {place.space},
+               integer(place.first),
+               integer(names.size() * place.width),
                sized({kExtended, kField}, fields)});
 }
 
+}  // namespace
+
+Bytes configuration_bytes(std::string_view region, u8 offset, std::initializer_list<std::string_view> names) {
+  return variables(region, {kPciConfig, offset, 1, kByteAccess}, names);
+}
+Bytes port_dwords(std::string_view region, u16 first, std::initializer_list<std::string_view> names) {
+  return variables(region, {kSystemIo, first, 4, kDwordAccess}, names);
+}
+
 Bytes argument(unsigned number) { return {static_cast<u8>(kArgument0 + number)}; }
+Bytes notify(const Bytes& device, u8 event) { return join({{kNotify}, device, integer(event)}); }
 Bytes give(const Bytes& value) { return join({{kReturn}, value}); }
 Bytes store(const Bytes& value, const Bytes& target) { return join({{kStore}, value, target}); }
 Bytes both(const Bytes& a, const Bytes& b) { return join({{kAnd}, a, b, null_target()}); }

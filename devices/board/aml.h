@@ -30,6 +30,8 @@ Bytes device(std::string_view name, const Bytes& body);
 Bytes method(std::string_view name, unsigned arguments, const Bytes& body);
 // Bytes of PCI configuration space as variables of eight bits each.
 Bytes configuration_bytes(std::string_view region, u8 offset, std::initializer_list<std::string_view> names);
+// Dwords in I/O space, from an address on, as variables.
+Bytes port_dwords(std::string_view region, u16 first, std::initializer_list<std::string_view> names);
 
 // In methods.
 Bytes argument(unsigned number);
@@ -38,6 +40,7 @@ Bytes store(const Bytes& value, const Bytes& target);               // target = 
 Bytes both(const Bytes& a, const Bytes& b);                         // a & b
 Bytes either(const Bytes& a, const Bytes& b, const Bytes& target);  // target = a | b
 Bytes when(const Bytes& condition, const Bytes& body);              // If
+Bytes notify(const Bytes& device, u8 event);                        // Notify
 Bytes dword_field(const Bytes& buffer, unsigned offset, std::string_view name);
 
 // Resource descriptors (6.4), to be joined and closed by resources().

@@ -72,7 +72,10 @@ struct FlashSlot {
 // A network card. The link must outlive the board.
 struct NetworkCardConfig {
   enum class Model : u8 { E1000, Ne2000Isa, Pcnet, Rtl8029, Rtl8139, Virtio } model = Model::E1000;
-  std::string name;  // unique in the machine: "e1000.0"
+  // "e1000", to which the board adds the slot; of a card on the ISA bus unique in the machine: "ne2k_isa.0".
+  std::string name;
+  std::string id;   // the user's name for it; may be empty
+  std::string key;  // by which the link's owner knows it
   MacAddress address{};
   NetworkLink* link = nullptr;
   std::optional<unsigned> slot;  // of the PCI bus; else the first free one
@@ -86,7 +89,9 @@ struct NetworkCardConfig {
 // A virtio device on the PCI bus. Which members count depends on its kind.
 struct VirtioConfig {
   enum class Kind : u8 { Block, Random, Balloon, Serial } kind = Kind::Block;
-  std::string name;              // unique in the machine: "virtio-blk-pci.0"
+  std::string name;              // "virtio-blk-pci", to which the board adds the slot
+  std::string id;                // the user's name for it; may be empty
+  std::string key;               // of a disk: the machine's name for the drive
   std::optional<unsigned> slot;  // else the first free one
   std::optional<unsigned> boot_index;
   VirtioInterfaces interfaces;
@@ -144,6 +149,15 @@ struct UsbDeviceConfig {
 // "usb-tablet".
 std::string_view usb_device_name(UsbDeviceConfig::Kind kind);
 
+// Watchdog timers. slot: of the PCI bus, else the first free one.
+struct WatchdogConfig {
+  bool ib700 = false;
+  struct Esb6300 {
+    std::optional<unsigned> slot;
+  };
+  std::optional<Esb6300> i6300esb;
+};
+
 struct BoardConfig {
   // I440fx: with PIIX3 and the PIIX4's power management. Q35: with ICH9.
   enum class Chipset : u8 { I440fx, Q35 } chipset = Chipset::I440fx;
@@ -200,6 +214,9 @@ struct BoardConfig {
   SoundHost* cd_sound = nullptr;  // where the audio tracks of CDs are heard; null: nowhere
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
+
+  WatchdogConfig watchdogs;
+  std::optional<u16> panic_port;  // of a pvpanic device
 
   bool usb_controller = false;  // function 2 of the PIIX3
   std::vector<UsbDeviceConfig> usb_devices;

@@ -21,9 +21,11 @@
 #include "devices/chipset/host_bridge.h"
 #include "devices/chipset/hpet.h"
 #include "devices/chipset/i440fx.h"
+#include "devices/chipset/i6300esb.h"
 #include "devices/chipset/i8237.h"
 #include "devices/chipset/i8254.h"
 #include "devices/chipset/i8259.h"
+#include "devices/chipset/ib700.h"
 #include "devices/chipset/io_apic.h"
 #include "devices/chipset/isa_interrupts.h"
 #include "devices/chipset/local_apic.h"
@@ -36,16 +38,14 @@
 #include "devices/debug/isa_debug_exit.h"
 #include "devices/debug/pc_testdev.h"
 #include "devices/debug/post_port.h"
+#include "devices/debug/pvpanic.h"
 #include "devices/input/game_port.h"
 #include "devices/input/i8042.h"
 #include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
-#include "devices/network/e1000.h"
 #include "devices/network/ne2000.h"
-#include "devices/network/pcnet.h"
-#include "devices/network/rtl8139.h"
 #include "devices/sound/ac97.h"
 #include "devices/sound/es1370.h"
 #include "devices/sound/intel_hda.h"
@@ -59,7 +59,6 @@
 #include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
-#include "devices/virtio/virtio_net.h"
 
 namespace relic86 {
 
@@ -130,6 +129,7 @@ Result<> PcBoard::build() {
   if (config_.chipset == BoardConfig::Chipset::I440fx && config_.ahci) create_ahci();  // a card like others
   create_sound();
   create_virtio();
+  create_watchdogs();
   create_usb();
   fill_firmware_config();
   return result_;
@@ -272,6 +272,8 @@ void PcBoard::create_i440fx_chipset() {
   Piix4Pm& power = add_pci<Piix4Pm>(kIsaBridgeSlot, kPowerFunction, machine_);
   power.set_isa_devices(config_.parallel_ports[0], config_.serial_ports[0], config_.serial_ports[1]);
   bridge.on_apm_command([&power](u8 value) { power.apm_command(value); });
+  power.connect_hotplug([this](unsigned slot) { eject(slot); }, [this] { return removable_slots(); });
+  hotplug_ = &power.hotplug();
   power_ = &power;
 }
 
@@ -386,7 +388,8 @@ unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& na
   };
   unsigned slot = pci_->free_slot(kDisplaySlot + (config_.chipset == BoardConfig::Chipset::Q35 ? 0 : 1));
   while (slot < PciBus::kSlots && (promised(config_.pci_sound, slot) || promised(config_.virtio, slot) ||
-                                   (config_.ahci && config_.ahci->slot == slot)))
+                                   (config_.ahci && config_.ahci->slot == slot) ||
+                                   (config_.watchdogs.i6300esb && config_.watchdogs.i6300esb->slot == slot)))
     slot = pci_->free_slot(slot + 1);
   if (slot >= PciBus::kSlots && result_.ok())
     result_ = Error{"the PCI bus has no free slot for " + name + "; leave a card out"};
@@ -395,31 +398,19 @@ unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& na
 
 // A card that names a slot has it before one that takes any.
 void PcBoard::create_network_cards() {
-  std::vector<NetworkCardConfig> cards = config_.network_cards;
+  std::vector<NetworkCardConfig> cards = std::exchange(config_.network_cards, {});
   std::stable_partition(cards.begin(), cards.end(),
                         [](const NetworkCardConfig& card) { return card.slot.has_value(); });
-  for (const NetworkCardConfig& card : cards) {
-    using Model = NetworkCardConfig::Model;
-    if (card.model == Model::Ne2000Isa) {
+  for (NetworkCardConfig& card : cards) {
+    if (card.model == NetworkCardConfig::Model::Ne2000Isa) {
       add<Ne2000Isa>(card.name, *card.link, card.address, card.port, card.irq);
       continue;
     }
     const unsigned slot = card_slot(card.slot, card.name);
     if (slot >= PciBus::kSlots) return;
-    std::unique_ptr<PciDevice> device;
-    switch (card.model) {
-      case Model::Pcnet: device = std::make_unique<Pcnet>(card.name, *card.link, card.address); break;
-      case Model::Rtl8029: device = std::make_unique<Rtl8029>(card.name, *card.link, card.address); break;
-      case Model::Virtio: {
-        auto virtio = std::make_unique<VirtioNet>(card.name, with_messages(card.interfaces), *card.link, card.address);
-        connect_messages(*virtio);
-        device = std::move(virtio);
-        break;
-      }
-      case Model::Rtl8139: device = std::make_unique<Rtl8139>(card.name, *card.link, card.address); break;
-      default: device = std::make_unique<E1000>(card.name, *card.link, card.address); break;
-    }
-    device->set_option_rom(card.rom);
+    std::unique_ptr<PciDevice> device = make_network_card(card, slot);
+    device->set_option_rom(std::move(card.rom));
+    cards_[slot] = {PciCard::Kind::Network, device.get(), card.id, card.key, card.link};
     place(*device, slot, 0);
     attach(std::move(device));
     if (card.boot_index) config_.boot_indexes.emplace(*card.boot_index, fmt::format("/pci@i0cf8/ethernet@{:x}", slot));
@@ -430,6 +421,7 @@ void PcBoard::create_debug_devices() {
   add<PostPort>();
   for (const DebugConsoleConfig& console : config_.debug_consoles) add<DebugConsole>(console.port, console.sink);
   if (config_.test_device) add<PcTestdev>(*isa_interrupts_);
+  if (config_.panic_port) add<Pvpanic>(machine_, *config_.panic_port);
   for (const DebugExitConfig& exit : config_.debug_exits) add<IsaDebugExit>(machine_, exit.port, exit.size);
 }
 
@@ -480,36 +472,15 @@ void PcBoard::create_virtio() {
   for (VirtioConfig& device : config_.virtio) {
     const unsigned slot = card_slot(device.slot, device.name);
     if (slot >= PciBus::kSlots) return;
-    device.interfaces = with_messages(device.interfaces);
-    switch (device.kind) {
-      case VirtioConfig::Kind::Block: create_virtio_disk(slot, device); break;
-      case VirtioConfig::Kind::Random:
-        connect_messages(add_pci<VirtioRandom>(slot, 0, device.name, device.interfaces, device.random));
-        break;
-      case VirtioConfig::Kind::Balloon:
-        balloon_ = &add_pci<VirtioBalloon>(slot, 0, device.name, device.interfaces, device.balloon);
-        connect_messages(*balloon_);
-        break;
-      case VirtioConfig::Kind::Serial:
-        auto& serial = add_pci<VirtioSerial>(slot, 0, device.name, device.interfaces, device.ports);
-        connect_messages(serial);
-        for (std::size_t i = 0; i < device.ports.size(); i++) virtio_ports_[device.ports[i].order] = {&serial, i};
-        break;
-    }
+    std::unique_ptr<PciDevice> made = make_virtio(device, slot);
+    const bool disk = device.kind == VirtioConfig::Kind::Block;
+    if (disk || device.kind == VirtioConfig::Kind::Random)
+      cards_[slot] = {disk ? PciCard::Kind::Disk : PciCard::Kind::Other, made.get(), device.id, device.key, nullptr};
+    if (disk && device.boot_index)
+      config_.boot_indexes.emplace(*device.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
+    place(*made, slot, 0);
+    attach(std::move(made));
   }
-}
-
-void PcBoard::create_virtio_disk(unsigned slot, VirtioConfig& disk) {
-  const DiskGeometry geometry = disk.geometry.value_or(guess_disk_layout(*disk.image).geometry);
-  constexpr u32 kMostCylinders = 0xFFFF, kMostHeads = 255, kMostSectors = 255;
-  const VirtioBlockGeometry shown{static_cast<u16>(std::min(geometry.cylinders, kMostCylinders)),
-                                  static_cast<u8>(std::min(geometry.heads, kMostHeads)),
-                                  static_cast<u8>(std::min(geometry.sectors, kMostSectors))};
-  virtio_disks_.push_back(&add_pci<VirtioBlock>(slot, 0, disk.name, disk.interfaces, std::move(disk.image),
-                                                VirtioBlockOptions{shown, disk.serial}));
-  connect_messages(*virtio_disks_.back());
-  if (disk.boot_index)
-    config_.boot_indexes.emplace(*disk.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
 }
 
 CharSource& PcBoard::virtio_port_input(std::size_t port) {
@@ -518,6 +489,14 @@ CharSource& PcBoard::virtio_port_input(std::size_t port) {
 
 void PcBoard::connect_virtio_port(std::size_t port, CharSink* sink) {
   virtio_ports_[port].device->connect(virtio_ports_[port].index, sink);
+}
+
+void PcBoard::create_watchdogs() {
+  if (config_.watchdogs.ib700) add<Ib700>(machine_);
+  if (config_.watchdogs.i6300esb) {
+    const unsigned slot = card_slot(config_.watchdogs.i6300esb->slot, "i6300esb");
+    if (slot < PciBus::kSlots) add_pci<I6300esb>(slot, 0, machine_);
+  }
 }
 
 void PcBoard::create_usb() {
@@ -585,7 +564,11 @@ void PcBoard::fill_firmware_config() {
   for (auto& [key, bytes] : config_.firmware_items) fw_cfg_->add_item(key, std::move(bytes));
   for (auto& [name, bytes] : config_.firmware_files) add_file(name, std::move(bytes));
   const bool q35 = config_.chipset == BoardConfig::Chipset::Q35;
-  if ((config_.acpi_tables || q35) && result_.ok()) offer_acpi_tables();
+  if ((config_.acpi_tables || q35) && result_.ok()) {
+    offer_acpi_tables();
+  } else if (config_.panic_port) {
+    add_file("acpi/pvpanic", make_panic_table(*config_.panic_port));  // SeaBIOS adds it to its own
+  }
 }
 
 // The power management registers are where the firmware has put them by the time it asks for the tables.
@@ -598,6 +581,8 @@ void PcBoard::offer_acpi_tables() {
   about.low_ram = low_ram_;
   about.sleep[4] = kStateS5;
   about.hpet = config_.hpet;
+  about.panic_port = config_.panic_port;
+  if (hotplug_ != nullptr) about.removable_slots = removable_slots();
   describe_chipset(about);
   about.serial_ports = config_.serial_ports;
   about.parallel_port = config_.parallel_ports[0];
@@ -615,7 +600,11 @@ void PcBoard::offer_acpi_tables() {
   });
 }
 
+// What the guest has been asked to let go of goes now, as with a power switch.
 void PcBoard::reset(ResetKind kind) {
+  for (unsigned slot = 0; hotplug_ != nullptr && slot < PciBus::kSlots; slot++) {
+    if (hotplug_->asked_to_unplug(slot)) eject(slot);
+  }
   for (const auto& device : devices_) device->reset(kind);
 }
 

@@ -3,9 +3,11 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "devices/attachment.h"
@@ -41,6 +43,7 @@ class Keyboard;
 class LocalApic;
 class Mc146818;
 class ParallelPort;
+class PciHotplug;
 class PciBus;
 class PciDevice;
 class Pointer;
@@ -56,6 +59,14 @@ class VirtioBalloon;
 class VirtioBlock;
 class VirtioPci;
 class VirtioSerial;
+
+// A card of the PCI bus that can be taken out while the machine runs.
+struct PciCard {
+  enum class Kind : u8 { Disk, Network, Other } kind = Kind::Other;
+  PciDevice* device = nullptr;
+  std::string id, key;          // as in its configuration
+  NetworkLink* link = nullptr;  // of a network card
+};
 
 class PcBoard {
  public:
@@ -133,6 +144,22 @@ class PcBoard {
   void connect_smi(unsigned number, SmiSink* sink);
   void set_system_management_mode(bool active);
 
+  // --- PCI cards that come and go while the machine runs (devices/board/card_slots.cpp), only with an i440FX. ---
+  bool has_hotplug() const { return hotplug_ != nullptr; }
+  const std::map<unsigned, PciCard>& cards() const { return cards_; }  // by slot
+  // The card is there at once and the guest is told of it.
+  Result<> plug(NetworkCardConfig card);
+  Result<> plug(VirtioConfig device);  // a disk or a source of random numbers
+  // The guest is asked to let go of it. What the guest, or a reset, has ejected is out of its sight at once; it waits
+  // for take_ejected(), of which the listener is told in the middle of an instruction.
+  void request_unplug(unsigned slot);
+  void on_eject(std::function<void()> listener) { ejecting_ = std::move(listener); }
+  struct EjectedCard {
+    PciCard card;
+    std::unique_ptr<Device> device;
+  };
+  std::vector<EjectedCard> take_ejected() { return std::exchange(ejected_, {}); }
+
   u64 low_ram() const { return low_ram_; }  // bytes below 4 GiB; the rest begins there
   std::string describe_pci() const;
   UsbBoard* usb() const { return usb_.get(); }  // null: there is no controller
@@ -156,7 +183,14 @@ class PcBoard {
   void create_clock();
   void create_network_cards();
   void create_virtio();
-  void create_virtio_disk(unsigned slot, VirtioConfig& disk);
+  void create_watchdogs();
+  std::unique_ptr<PciDevice> make_network_card(NetworkCardConfig& card, unsigned slot);
+  std::unique_ptr<PciDevice> make_virtio(VirtioConfig& device, unsigned slot);
+  std::unique_ptr<VirtioBlock> make_virtio_disk(VirtioConfig& disk);
+  Result<> plug(unsigned slot, PciCard card, std::unique_ptr<PciDevice> device);
+  Result<unsigned> slot_for(std::optional<unsigned> named) const;
+  u32 removable_slots() const;
+  void eject(unsigned slot);
   // The slot of a card, by the one that it names; an error ends up in result_ and gives PciBus::kSlots.
   unsigned card_slot(std::optional<unsigned> named, const std::string& name);
   void create_character_ports();
@@ -220,7 +254,11 @@ class PcBoard {
   std::array<AtaDisk*, kDrivePlaces> disks_{};
   std::array<AtapiCdrom*, kDrivePlaces> cdroms_{};
   GamePort* game_port_ = nullptr;
-  bool cds_connected_ = false;  // to a sound card
+  bool cds_connected_ = false;     // to a sound card
+  PciHotplug* hotplug_ = nullptr;  // null: cards stay
+  std::map<unsigned, PciCard> cards_;
+  std::vector<EjectedCard> ejected_;
+  std::function<void()> ejecting_;
   std::vector<VirtioBlock*> virtio_disks_;
   VirtioBalloon* balloon_ = nullptr;
   struct VirtioPortPlace {

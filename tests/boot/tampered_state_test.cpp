@@ -122,7 +122,7 @@ TEST_F(TamperedState, VirtioDevices) {
                                     60.0);
   run(100'000);
   const auto state = machine->state();
-  const std::string board = "board.virtio-blk-pci.0.", card = "board.virtio-net-pci.0.";
+  const std::string board = "board.virtio-blk-pci.4.", card = "board.virtio-net-pci.3.";
   refuses(with_number<u16>(state, board + "queue0.size", 3), board + "queue0.size");
   refuses(with_number<u16>(state, board + "queue0.size", 0), board + "queue0.size");
   refuses(with_number<u16>(state, board + "queue0.size", 0x8000), board + "queue0.size");

@@ -1,5 +1,5 @@
 ; A boot sector that libvirt's test manages: says "guest ready" on COM1, sends back what it gets there in capitals, and
-; powers off when the power button was pressed (PIIX4 datasheet, 7.1: the power management block).
+; powers off when the power button was pressed (PIIX4 datasheet, 7.1: the power management block). At a '!' it panics.
 	bits 16
 	org 7C00h
 
@@ -8,6 +8,8 @@ PM_ENABLE	equ 2		; bit 8 as in the status: the button sets that only when it is 
 PM_CONTROL	equ 4		; bit 13: sleep enable; sleep type 0: soft off
 POWER_BUTTON	equ 100h	; of the status, at offset 0
 COM1		equ 3F8h
+
+PANIC_PORT	equ 505h	; pvpanic; bit 0: the guest has panicked
 
 start:
 	xor ax, ax
@@ -49,6 +51,8 @@ main:
 	jz main
 	mov dx, COM1
 	in al, dx
+	cmp al, '!'
+	je panic
 	cmp al, 'a'
 	jb .back
 	cmp al, 'z'
@@ -57,6 +61,12 @@ main:
 .back:
 	call send
 	jmp .input
+
+panic:
+	mov dx, PANIC_PORT
+	mov al, 1
+	out dx, al
+	jmp main
 
 power_off:
 	mov ax, POWER_BUTTON	; written ones clear

@@ -115,25 +115,9 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       slot.present = true;
       slot.image = std::make_unique<MemoryDisk>(1474560);
     }
-    using Model = NetworkCardConfig::Model;
-    constexpr Model kModels[] = {Model::E1000,   Model::Ne2000Isa, Model::Pcnet,
-                                 Model::Rtl8029, Model::Rtl8139,   Model::Virtio};
-    static_assert(std::size(kModels) == kCards);
-    for (std::size_t i = 0; i < kCards; i++) {
-      NetworkCardConfig card;
-      card.model = kModels[i];
-      card.name = fmt::format("card.{}", i);
-      card.address = {0x52, 0x54, 0, 0x12, 0x34, static_cast<u8>(i)};
-      card.link = &links_[i];
-      card.interfaces.vectors = kVectors;
-      config.network_cards.push_back(card);
-    }
+    for (std::size_t i = 0; i < kCards; i++) config.network_cards.push_back(network_card(i));
     for (std::size_t i = 0; i < kVirtio; i++) {
-      VirtioConfig device;
-      device.kind = kVirtioKinds[i];
-      device.name = fmt::format("virtio.{}", i);
-      device.image = std::make_unique<MemoryDisk>(1u << 20);
-      device.interfaces.vectors = kVectors;
+      VirtioConfig device = virtio_device(i);
       if (device.kind == VirtioConfig::Kind::Serial) device.ports = {{true, 0, "", 0}, {false, 1, "port", 1}};
       config.virtio.push_back(std::move(device));
     }
@@ -153,6 +137,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       codec.model = model;
       codec.address = address;
     }
+    config.watchdogs = {.ib700 = true, .i6300esb = {{.slot = {}}}};
     config.usb_controller = true;
     for (const char* port : {"1", "2", "2.1", "2.2", "2.3"}) {
       using Kind = UsbDeviceConfig::Kind;
@@ -219,6 +204,46 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
                                                         VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial};
   static constexpr std::size_t kVirtio = std::size(kVirtioKinds);
+
+  NetworkCardConfig network_card(std::size_t i) {
+    using Model = NetworkCardConfig::Model;
+    constexpr Model kModels[] = {Model::E1000,   Model::Ne2000Isa, Model::Pcnet,
+                                 Model::Rtl8029, Model::Rtl8139,   Model::Virtio};
+    static_assert(std::size(kModels) == kCards);
+    NetworkCardConfig card;
+    card.model = kModels[i];
+    card.name = card.key = fmt::format("card.{}", i);
+    card.address = {0x52, 0x54, 0, 0x12, 0x34, static_cast<u8>(i)};
+    card.link = &links_[i];
+    card.interfaces.vectors = kVectors;
+    return card;
+  }
+  VirtioConfig virtio_device(std::size_t i) {
+    VirtioConfig device;
+    device.kind = kVirtioKinds[i];
+    device.name = device.key = fmt::format("virtio.{}", i);
+    device.image = std::make_unique<MemoryDisk>(1u << 20);
+    device.interfaces.vectors = kVectors;
+    return device;
+  }
+
+  // A card is asked to go, or one that has gone comes again.
+  void change_cards(std::mt19937& random) {
+    board_->take_ejected();
+    if (!board_->has_hotplug()) return;
+    for (const auto& [slot, card] : board_->cards()) {
+      if (random() % 16 == 0) board_->request_unplug(slot);
+    }
+    const auto missing = [&](const std::string& key) {
+      return std::none_of(board_->cards().begin(), board_->cards().end(),
+                          [&](const auto& card) { return card.second.key == key; });
+    };
+    NetworkCardConfig card = network_card(random() % kCards);
+    if (card.model != NetworkCardConfig::Model::Ne2000Isa && missing(card.key)) (void)board_->plug(std::move(card));
+    VirtioConfig device = virtio_device(random() % kVirtio);
+    const bool comes = device.kind == VirtioConfig::Kind::Block || device.kind == VirtioConfig::Kind::Random;
+    if (comes && missing(device.key)) (void)board_->plug(std::move(device));
+  }
 
   // As firmware does it: every BAR of a card and of the display has a place, and the card is bus master.
   void place_cards() {
@@ -478,7 +503,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   }
 
   void host_input(std::mt19937& random) {
-    switch (random() % 7) {
+    switch (random() % 8) {
+      case 7: change_cards(random); break;
       case 0: board_->keyboard().key(static_cast<KeyCode>(random() % 100), random() % 2 == 0); break;
       case 1:
         board_->mouse().move(static_cast<int>(random() % 600) - 300, static_cast<int>(random() % 600) - 300, 1);

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <numeric>
 #include <string>
 
+#include "devices/board/acpi_namespace.h"
 #include "devices/board/aml.h"
 
 namespace relic86 {
@@ -171,6 +173,37 @@ TEST(AcpiTables, ListTheProcessors) {
   EXPECT_EQ(ids, board.apic_ids);
   board.apic_ids.clear();
   EXPECT_FALSE(find_tables(load(make_acpi_files(board))).contains("APIC"));
+}
+
+bool holds(const Bytes& bytes, const Bytes& part) {
+  return std::search(bytes.begin(), bytes.end(), part.begin(), part.end()) != bytes.end();
+}
+bool holds(const Bytes& bytes, std::string_view text) { return holds(bytes, Bytes(text.begin(), text.end())); }
+
+// What a removable slot has to have for an operating system to take a card out (6.3.3), and no other slot.
+TEST(AcpiTables, LetCardsComeAndGoInTheSlotsThatCan) {
+  AcpiBoard board = two_processors();
+  EXPECT_FALSE(holds(make_acpi_files(board).tables, "_E01"));
+  board.removable_slots = 1u << 5 | 1u << 31;
+  const Bytes tables = make_acpi_files(board).tables;
+  EXPECT_TRUE(holds(tables, "_E01"));
+  EXPECT_TRUE(holds(tables, "S05_"));
+  EXPECT_TRUE(holds(tables, "S1F_"));
+  EXPECT_FALSE(holds(tables, "S04_"));
+  EXPECT_TRUE(holds(tables, aml::name("_ADR", aml::integer(0x1F0000))));
+  EXPECT_TRUE(holds(tables, aml::method("_EJ0", 1, aml::store(aml::integer(1u << 5), aml::path("B0EJ")))));
+  const Bytes check = aml::when(aml::both(aml::path("PCIU"), aml::integer(1u << 5)), aml::notify(aml::path("S05_"), 1));
+  EXPECT_TRUE(holds(tables, check));
+}
+
+TEST(AcpiTables, TellOfAPanicDevice) {
+  AcpiBoard board = two_processors();
+  EXPECT_FALSE(holds(make_acpi_files(board).tables, "QEMU0001"));
+  board.panic_port = 0x505;
+  EXPECT_TRUE(holds(make_acpi_files(board).tables, panic_device(0x505)));
+  const Bytes alone = make_panic_table(0x506);
+  EXPECT_TRUE(alone.size() == number(alone, 4, 4) && sums_to_zero(alone, 0, alone.size()));
+  EXPECT_TRUE(holds(alone, panic_device(0x506)));
 }
 
 // ACPI 6.4, 20.2, and 6.1.5, which has the first of them.

@@ -1,0 +1,166 @@
+// Cards of the PCI bus: how they are made, and how they come and go while the machine runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "devices/board/pc_board.h"
+#include "devices/chipset/pci_hotplug.h"
+#include "devices/network/e1000.h"
+#include "devices/network/ne2000.h"
+#include "devices/network/pcnet.h"
+#include "devices/network/rtl8139.h"
+#include "devices/pci_bus.h"
+#include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_block.h"
+#include "devices/virtio/virtio_net.h"
+#include "devices/virtio/virtio_random.h"
+#include "devices/virtio/virtio_serial.h"
+
+namespace relic86 {
+
+namespace {
+
+constexpr unsigned kFirstCardSlot = 3;  // of an i440FX: bridges and display come before
+
+// Saved machines know a card by this name: whenever it came, and whatever came before it, it is the same.
+std::string name_at(const std::string& name, unsigned slot) { return fmt::format("{}.{}", name, slot); }
+
+}  // namespace
+
+std::unique_ptr<PciDevice> PcBoard::make_network_card(NetworkCardConfig& card, unsigned slot) {
+  using Model = NetworkCardConfig::Model;
+  const std::string name = name_at(card.name, slot);
+  switch (card.model) {
+    case Model::Pcnet: return std::make_unique<Pcnet>(name, *card.link, card.address);
+    case Model::Rtl8029: return std::make_unique<Rtl8029>(name, *card.link, card.address);
+    case Model::Rtl8139: return std::make_unique<Rtl8139>(name, *card.link, card.address);
+    case Model::Virtio: {
+      auto device = std::make_unique<VirtioNet>(name, with_messages(card.interfaces), *card.link, card.address);
+      connect_messages(*device);
+      return device;
+    }
+    default: return std::make_unique<E1000>(name, *card.link, card.address);
+  }
+}
+
+std::unique_ptr<PciDevice> PcBoard::make_virtio(VirtioConfig& device, unsigned slot) {
+  device.interfaces = with_messages(device.interfaces);
+  device.name = name_at(device.name, slot);
+  std::unique_ptr<VirtioPci> made;
+  switch (device.kind) {
+    case VirtioConfig::Kind::Block: {
+      auto disk = make_virtio_disk(device);
+      virtio_disks_.push_back(disk.get());
+      made = std::move(disk);
+      break;
+    }
+    case VirtioConfig::Kind::Random:
+      made = std::make_unique<VirtioRandom>(device.name, device.interfaces, device.random);
+      break;
+    case VirtioConfig::Kind::Balloon: {
+      auto balloon = std::make_unique<VirtioBalloon>(device.name, device.interfaces, device.balloon);
+      balloon_ = balloon.get();
+      made = std::move(balloon);
+      break;
+    }
+    case VirtioConfig::Kind::Serial: {
+      auto serial = std::make_unique<VirtioSerial>(device.name, device.interfaces, device.ports);
+      for (std::size_t i = 0; i < device.ports.size(); i++) virtio_ports_[device.ports[i].order] = {serial.get(), i};
+      made = std::move(serial);
+      break;
+    }
+  }
+  connect_messages(*made);
+  return made;
+}
+
+std::unique_ptr<VirtioBlock> PcBoard::make_virtio_disk(VirtioConfig& disk) {
+  const DiskGeometry geometry = disk.geometry.value_or(guess_disk_layout(*disk.image).geometry);
+  constexpr u32 kMostCylinders = 0xFFFF, kMostHeads = 255, kMostSectors = 255;
+  const VirtioBlockGeometry shown{static_cast<u16>(std::min(geometry.cylinders, kMostCylinders)),
+                                  static_cast<u8>(std::min(geometry.heads, kMostHeads)),
+                                  static_cast<u8>(std::min(geometry.sectors, kMostSectors))};
+  return std::make_unique<VirtioBlock>(disk.name, disk.interfaces, std::move(disk.image),
+                                       VirtioBlockOptions{shown, disk.serial});
+}
+
+Result<unsigned> PcBoard::slot_for(std::optional<unsigned> named) const {
+  if (hotplug_ == nullptr) return Error{"Bus 'pcie.0' does not support hotplugging; -machine pc has a bus that does"};
+  if (!named) {
+    const unsigned slot = pci_->free_slot(kFirstCardSlot);
+    return slot < PciBus::kSlots ? Result<unsigned>(slot) : Error{"the PCI bus has no free slot; take a card out"};
+  }
+  for (unsigned function = 0; function < PciBus::kFunctions; function++) {
+    if (const PciDevice* const there = pci_->at(*named, function); there != nullptr)
+      return Error{fmt::format("addr={:x}: slot {} is in use by {}; give another one", *named, *named, there->name())};
+  }
+  return *named;
+}
+
+Result<> PcBoard::plug(unsigned slot, PciCard card, std::unique_ptr<PciDevice> device) {
+  if (auto added = pci_->add(*device, slot); !added) return added;
+  if (auto attached = device->attach(attachment_); !attached) {
+    attachment_.scheduler().remove(*device);
+    pci_->remove(*device);
+    return attached;
+  }
+  device->reset(ResetKind::PowerOn);
+  card.device = device.get();
+  cards_[slot] = std::move(card);
+  devices_.push_back(std::move(device));
+  hotplug_->plugged(slot);
+  return {};
+}
+
+Result<> PcBoard::plug(NetworkCardConfig card) {
+  const auto slot = slot_for(card.slot);
+  if (!slot) return slot.error();
+  return plug(slot.value(), {PciCard::Kind::Network, nullptr, card.id, card.key, card.link},
+              make_network_card(card, slot.value()));
+}
+
+Result<> PcBoard::plug(VirtioConfig device) {
+  const auto slot = slot_for(device.slot);
+  if (!slot) return slot.error();
+  const bool disk = device.kind == VirtioConfig::Kind::Block;
+  RELIC86_ASSERT(disk || device.kind == VirtioConfig::Kind::Random);
+  auto made = make_virtio(device, slot.value());
+  return plug(slot.value(),
+              {disk ? PciCard::Kind::Disk : PciCard::Kind::Other, nullptr, device.id, device.key, nullptr},
+              std::move(made));
+}
+
+void PcBoard::request_unplug(unsigned slot) {
+  RELIC86_ASSERT(hotplug_ != nullptr && cards_.contains(slot));
+  hotplug_->request_unplug(slot);
+}
+
+// Firmware makes an _EJ0 for an empty slot, too, because a card may come there.
+u32 PcBoard::removable_slots() const {
+  u32 slots = 0;
+  for (unsigned slot = 0; slot < PciBus::kSlots; slot++) {
+    if (cards_.contains(slot) || pci_->at(slot, 0) == nullptr) slots |= 1u << slot;
+  }
+  return slots;
+}
+
+void PcBoard::eject(unsigned slot) {
+  const auto card = cards_.find(slot);
+  if (card == cards_.end()) return;
+  PciDevice& device = *card->second.device;
+  device.reset(ResetKind::PowerOn);
+  pci_->remove(device);
+  attachment_.scheduler().remove(device);
+  if (card->second.link != nullptr) card->second.link->connect(nullptr);
+  const auto place =
+      std::find_if(devices_.begin(), devices_.end(), [&](const auto& each) { return each.get() == &device; });
+  std::erase_if(virtio_disks_, [&](const VirtioBlock* disk) { return disk == &device; });
+  ejected_.push_back({std::move(card->second), std::move(*place)});
+  devices_.erase(place);
+  cards_.erase(card);
+  hotplug_->gone(slot);
+  if (ejecting_) ejecting_();
+}
+
+}  // namespace relic86
