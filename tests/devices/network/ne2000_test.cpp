@@ -114,7 +114,7 @@ TEST_F(Ne2000Test, ReceivesIntoTheRingAndInterrupts) {
   EXPECT_EQ(reg(7) & 1, 1);
   EXPECT_NE(config(kSlot, 0, 6, 2) & 8, 0u) << "INTA# is low";
   EXPECT_EQ(current(), kRingBegin + 3);
-  const Bytes header = read_remote((kRingBegin + 1) << 8, 4, 1);
+  const Bytes header = read_remote((kRingBegin + 1) << 8, 4, 2);
   EXPECT_EQ(header, (Bytes{0x01, kRingBegin + 3, 304 & 0xFF, 304 >> 8}));
   EXPECT_EQ(read_remote(((kRingBegin + 1) << 8) + 4, 300, 2), frame);
   reg(7, 0x41);  // reading it was remote DMA, which is complete, too
@@ -155,7 +155,7 @@ TEST_F(Ne2000Test, TheRingGoesRound) {
     const u8 page = current();
     const Bytes frame = make_frame(kCardAddress, 400, static_cast<u8>(i));
     ASSERT_TRUE(offer(frame)) << i;
-    const Bytes header = read_remote(static_cast<u16>(page << 8), 4, 1);
+    const Bytes header = read_remote(static_cast<u16>(page << 8), 4, 2);
     EXPECT_EQ(read_remote(static_cast<u16>((page << 8) + 4), 400, 2), frame) << i;
     EXPECT_EQ(header[1], current());
     // As Linux: the page before the next one, even where that is outside of the ring.
