@@ -88,8 +88,10 @@ class Victim {
     }
     if (input[1] / 32 % 4 == 0) look();
     machine_->pause();
-    state();
+    whole_ = fuzz::SeedState(state()).number(kCard).has_value();
   }
+  // No card has been ejected: without it the seed does not load any more.
+  bool whole() const { return whole_; }
 
   // --- The seeds ---
 
@@ -255,6 +257,7 @@ class Victim {
   // Of AtaDevice: the phases of a transfer.
   static constexpr u64 kDataIn = 2, kDataOut = 3, kDmaIn = 6, kDmaOut = 7;
   static constexpr u8 kReadMultiple = 0xC4, kWriteMultiple = 0xC5, kWriteDma = 0xCA, kSetMultiple = 0xC6;
+  static constexpr std::string_view kCard = "board.e1000.3.config";
   const std::string kDisk = "board.piix3_ide.primary.drive0.", kCdrom = "board.piix3_ide.secondary.drive0.";
 
   HostPoller poller_;
@@ -263,21 +266,25 @@ class Victim {
   std::unique_ptr<fuzz::SeedState> home_;  // what the machine saves once it is back: all keys are up
   std::vector<u8> memory_;
   bool left_ = false;  // an input was taken: the machine is somewhere else
+  bool whole_ = true;
 };
 
 // One machine for each seed: a refused input costs no way back.
 class Victims {
  public:
   Victims() {
-    for (const auto prepare : {&Victim::early, &Victim::transfers_in, &Victim::transfers_out, &Victim::protected_mode,
-                               &Victim::transfers_by_dma})
-      list_.push_back(std::make_unique<Victim>(prepare));
+    for (const auto prepare : kSeeds) list_.push_back(std::make_unique<Victim>(prepare));
   }
   void run(std::span<const u8> input) {
-    if (!input.empty()) list_[input[0] % list_.size()]->run(input);
+    if (input.empty()) return;
+    const std::size_t seed = input[0] % list_.size();
+    list_[seed]->run(input);
+    if (!list_[seed]->whole()) list_[seed] = std::make_unique<Victim>(kSeeds[seed]);
   }
 
  private:
+  static constexpr void (Victim::*kSeeds[])() = {&Victim::early, &Victim::transfers_in, &Victim::transfers_out,
+                                                 &Victim::protected_mode, &Victim::transfers_by_dma};
   std::vector<std::unique_ptr<Victim>> list_;
 };
 
