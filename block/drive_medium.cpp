@@ -7,14 +7,19 @@
 
 #include "base/log.h"
 #include "block/absent_image.h"
+#include "block/image_chain.h"
+#include "block/nbd_file.h"
 
 namespace relic86 {
 
-namespace {
-
 class MediumDevice final : public BlockDevice {
  public:
-  explicit MediumDevice(std::shared_ptr<DriveMedium> medium) : medium_(std::move(medium)) {}
+  explicit MediumDevice(std::shared_ptr<DriveMedium> medium) : medium_(std::move(medium)) {
+    medium_->devices_.push_back(this);
+  }
+  ~MediumDevice() override { std::erase(medium_->devices_, this); }
+  MediumDevice(const MediumDevice&) = delete;
+  MediumDevice& operator=(const MediumDevice&) = delete;
   u64 size_bytes() const override { return medium_->size_bytes(); }
   bool read_only() const override { return medium_->read_only(); }
   Result<> read(u64 offset, std::span<u8> bytes) override { return medium_->read(offset, bytes); }
@@ -28,12 +33,18 @@ class MediumDevice final : public BlockDevice {
   void submit(BlockRequest request, BlockDone done) override { medium_->submit(std::move(request), std::move(done)); }
   void drain() override { medium_->drain(); }
   CompactDisc* disc() override { return medium_->disc(); }
+  ErrorAction failed(BlockRequest::Kind kind, const std::string& message) override {
+    return medium_->failed(kind, message);
+  }
+  void retry_with(std::function<void()> retry) override { retry_ = std::move(retry); }
+  void retry() {
+    if (retry_) retry_();
+  }
 
  private:
   std::shared_ptr<DriveMedium> medium_;
+  std::function<void()> retry_;
 };
-
-}  // namespace
 
 Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source, Access access) {
   const std::string& file = source.file;
@@ -44,6 +55,7 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source
                          writes && !source.unlocked ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
   if (!disk) return disk.error();
   medium->disk_ = disk.value().get();
+  medium->remote_ = names_nbd(file) || (source.given && names_nbd(source.given->file));
   if (access != Access::Overlay) {
     medium->image_ = std::move(disk).value();
     return medium;
@@ -151,6 +163,11 @@ std::shared_ptr<DiskImage> DriveMedium::shared_image() {
   return std::static_pointer_cast<DiskImage>(image_);
 }
 
+Result<DiskImage::Extent> DriveMedium::extent(u64 offset, u64 length) {
+  if (overlay_ != nullptr) return DiskImage::Extent{true, length};
+  return chain_extent(*disk_, nullptr, offset, length);
+}
+
 void DriveMedium::replace_image(std::shared_ptr<DiskImage> image, const ImageSource& source) {
   drain();
   RELIC86_ASSERT(overlay_ == nullptr && !released_);
@@ -161,6 +178,38 @@ void DriveMedium::replace_image(std::shared_ptr<DiskImage> image, const ImageSou
   journals_.clear();
 }
 
+// --- Requests that have failed ---
+
+void DriveMedium::set_error_policy(const ErrorPolicy& policy, std::function<void(const Failure&)> tell) {
+  policy_ = policy;
+  tell_failure_ = std::move(tell);
+}
+
+ErrorAction DriveMedium::failed(BlockRequest::Kind kind, const std::string& message) {
+  if (!tell_failure_) return ErrorAction::Report;  // nobody would stop the machine
+  Failure failure{.kind = kind, .message = message};
+  const bool reads = kind == BlockRequest::Kind::Read;
+  failure.host_is_full = !reads && image_->host_is_full();
+  switch (reads ? policy_.read : policy_.write) {
+    case OnError::Report: break;
+    case OnError::Ignore: failure.action = ErrorAction::Ignore; break;
+    case OnError::Stop: failure.action = ErrorAction::Stop; break;
+    case OnError::StopIfFull:
+      if (failure.host_is_full) failure.action = ErrorAction::Stop;
+      break;
+  }
+  if (failure.action == ErrorAction::Stop)
+    condition_ = failure.host_is_full ? Condition::HostIsFull : Condition::Failed;
+  tell_failure_(failure);
+  return failure.action;
+}
+
+void DriveMedium::retry() {
+  condition_ = Condition::Good;
+  // A retry can fail, which changes nothing of who is there.
+  for (MediumDevice* const device : devices_) device->retry();
+}
+
 // --- Requests ---
 
 void DriveMedium::serve_with(BlockQueue::Host host) {
@@ -169,7 +218,7 @@ void DriveMedium::serve_with(BlockQueue::Host host) {
 
 bool DriveMedium::defers(BlockRequest::Kind kind, u64 offset, u64 length) {
   if (!queue_) return false;
-  if (!queue_->idle() || throttle_) return true;  // requests keep their order
+  if (!queue_->idle() || throttle_ || remote_) return true;  // requests keep their order
   switch (kind) {
     case BlockRequest::Kind::Read: return queue_->slow() || !image_->ready_to_read(offset, length);
     // The host takes it into memory, and writes it later.
@@ -184,6 +233,12 @@ void DriveMedium::submit(BlockRequest request, BlockDone done) {
     waiting_.emplace_back(std::move(request), std::move(done));
     return take_turns();
   }
+  if (queue_) return queue_->submit(std::move(request), std::move(done));
+  auto result = carry_out(request);
+  done(std::move(request), std::move(result));
+}
+
+void DriveMedium::submit_beside(BlockRequest request, BlockDone done) {
   if (queue_) return queue_->submit(std::move(request), std::move(done));
   auto result = carry_out(request);
   done(std::move(request), std::move(result));

@@ -18,6 +18,8 @@
 
 namespace relic86 {
 
+class MediumDevice;
+
 class DriveMedium {
  public:
   // Overlay: what is written goes to a temporary overlay. The error names the file.
@@ -54,6 +56,8 @@ class DriveMedium {
   // As BlockDevice has them.
   bool defers(BlockRequest::Kind kind, u64 offset, u64 length);
   void submit(BlockRequest request, BlockDone done);
+  // The same on behalf of somebody else than the guest: limits and counts are the guest's.
+  void submit_beside(BlockRequest request, BlockDone done);
   // What waits for its turn does not wait any longer.
   void drain();
   void deliver() {
@@ -81,6 +85,9 @@ class DriveMedium {
   void unfollow(Follower* follower);
   // Does something with the image after what was submitted before, while the guest goes on, and tells.
   void run(std::function<Result<>()> work, std::function<void(Result<>)> done);
+  // Which bytes from an offset on are alike, as DiskImage::extent has it of what the guest sees; whichever thread has the
+  // image (run).
+  Result<DiskImage::Extent> extent(u64 offset, u64 length);
   // The image that the guest's requests go to; null: it is not shared out, as there is an overlay, or it is another
   // program's. Nothing is under way when this returns.
   std::shared_ptr<DiskImage> shared_image();
@@ -98,6 +105,23 @@ class DriveMedium {
 
   // In a process that has just been forked (OverlayImage::forked). Error: what is written would go to the file itself.
   Result<> forked();
+
+  // --- Requests of the guest's that the host fails ---
+  struct Failure {
+    BlockRequest::Kind kind = BlockRequest::Kind::Read;
+    ErrorAction action = ErrorAction::Report;
+    bool host_is_full = false;
+    std::string message;
+  };
+  // tell: who hears of each failure; on any thread that has the device.
+  void set_error_policy(const ErrorPolicy& policy, std::function<void(const Failure&)> tell);
+  const ErrorPolicy& error_policy() const { return policy_; }
+  ErrorAction failed(BlockRequest::Kind kind, const std::string& message);
+  // The machine goes on after a stop.
+  void retry();
+  // What stopped the machine last, until it goes on.
+  enum class Condition : u8 { Good, Failed, HostIsFull };
+  Condition condition() const { return condition_; }
 
   // What has been done with it since it was opened.
   struct Counts {
@@ -135,6 +159,12 @@ class DriveMedium {
   DiskImage* disk_ = nullptr;  // what image_ is or stands on
   OverlayImage* overlay_ = nullptr;
   std::shared_ptr<BlockDevice> image_;
+  ErrorPolicy policy_{};
+  std::function<void(const Failure&)> tell_failure_;
+  Condition condition_ = Condition::Good;
+  friend class MediumDevice;
+  std::vector<MediumDevice*> devices_;  // that are over it
+  bool remote_ = false;                 // a server has the image: no access is as quick as one to memory
   std::vector<Follower*> followers_;
   std::vector<std::unique_ptr<DiskJournal>> journals_;
   std::optional<DiskThrottle> throttle_;

@@ -127,7 +127,8 @@ Result<std::unique_ptr<HostFile>> HostFile::open_new(const std::string& path) {
 
 HostFile::~HostFile() { close(file_); }
 
-Error HostFile::trouble(std::string_view what, int error) const {
+Error HostFile::trouble(std::string_view what, int error) {
+  full_ = error == ENOSPC;
   const std::string_view mend = error == ENOSPC || error == EDQUOT ? "free some space on the host's disk"
                                                                    : "check the host's disk and its kernel log";
   return Error{fmt::format("{}: {} failed ({}); {}", path_, what, std::strerror(error), mend)};
@@ -222,6 +223,22 @@ bool HostFile::punch_hole(u64 offset, u64 length) {
   if (read_only() || offset > kLongest || length > kLongest - offset) return false;
   return fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                    static_cast<off_t>(length)) == 0;
+}
+
+// Block devices of the host may know how to do it, too; they are few, and writing zeros is never wrong.
+bool HostFile::write_zeroes(u64 offset, u64 length) {
+  if (read_only() || offset > size_ || length > size_ - offset) return false;
+  return fallocate(file_, FALLOC_FL_ZERO_RANGE, static_cast<off_t>(offset), static_cast<off_t>(length)) == 0;
+}
+
+// A file system that does not know its holes says that all is data.
+ImageFile::Run HostFile::run_at(u64 offset, u64 length) {
+  if (offset >= size_ || length == 0) return {true, length};
+  const off_t data = lseek(file_, static_cast<off_t>(offset), SEEK_DATA);
+  if (data < 0) return {errno != ENXIO, length};  // ENXIO: there is no data from here on
+  if (static_cast<u64>(data) > offset) return {false, std::min(length, static_cast<u64>(data) - offset)};
+  const off_t hole = lseek(file_, static_cast<off_t>(offset), SEEK_HOLE);
+  return {true, hole < 0 ? length : std::min(length, static_cast<u64>(hole) - offset)};
 }
 
 u64 HostFile::allocated_bytes() const {

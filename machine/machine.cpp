@@ -18,6 +18,7 @@
 #include "display/video_recorder.h"
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
+#include "machine/disk_exports.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/incoming_migration.h"
@@ -92,7 +93,10 @@ Result<> Machine::build() {
   // Counted time is the same in every run only if nothing depends on when the host's disk answers.
   if (options_.disk_threads > 0 && !options_.icount)
     disk_workers_ = std::make_unique<BlockWorkers>(options_.disk_threads);
-  for (const auto& [drive, medium] : media_) serve_medium(medium);
+  for (const auto& [drive, medium] : media_) {
+    watch_failures(drive, *medium);
+    serve_medium(medium);
+  }
   note_nodes();
   if (auto recordable = check_recordable(); !recordable) return recordable;
   auto inputs = GuestInputs::create(
@@ -143,6 +147,7 @@ Result<> Machine::build() {
     host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
   migration_ = std::make_unique<Migration>(*this, poller_);
   block_jobs_ = std::make_unique<BlockJobs>(*this, poller_);
+  exports_ = std::make_unique<DiskExports>(*this, poller_);
   return options_.incoming.empty() ? Result<>() : await_arrival();
 }
 
@@ -445,12 +450,13 @@ void Machine::resume() {
   if (!has_run_) {
     if (auto begun = inputs_->begin(); !begun) return end_replay(begun.error());
   }
-  paused_ = false;
+  paused_ = disk_stopped_ = false;
   has_run_ = true;
   running().state().pending &= ~u32{kPendingStop};
   debugger_->resuming();
   clock_->start();
   announce(MachineEvent::Resume);
+  retry_disks();
 }
 
 void Machine::reset(ResetKind kind) {
@@ -488,6 +494,7 @@ std::string Machine::status() const {
   if (hold_ == Hold::Migrated) return "paused (postmigrate)";
   if (migration_->status() == MigrationStatus::Device) return "paused (finish-migrate)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
+  if (paused_ && disk_stopped_) return "paused (io-error)";
   return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
 }
 
@@ -581,169 +588,6 @@ std::string Machine::end_message() {
   }
 }
 
-// --- Media ---
-
-void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {
-  serve_medium(medium);
-  media_[drive] = std::move(medium);
-  attach_journals(*this);
-}
-
-void Machine::serve_medium(const std::shared_ptr<DriveMedium>& medium) {
-  if (!disk_workers_) return;
-  const auto wake = [this, served = std::weak_ptr(medium)] {
-    tasks_->add(tasks_->deliveries, [served] {
-      if (const auto alive = served.lock()) alive->deliver();
-    });
-    poller_.wake();
-  };
-  medium->serve_with({disk_workers_.get(), wake, host_monotonic_ns});
-}
-
-void Machine::put_node(const std::string& drive, const std::string& node) {
-  drive_nodes_.erase(drive);
-  if (!node.empty()) drive_nodes_[drive] = node;
-}
-
-// No device waits for the host afterwards, so that a state has all that there is of it.
-void Machine::drain_disks() {
-  for (const auto& [drive, medium] : media_) medium->drain();
-}
-
-Result<> Machine::change_medium(const std::string& given, const MediumChange& change) {
-  const auto known = find_drive(given);
-  const std::string device = known ? known->name : given;
-  const std::string& file = change.file;
-  if (auto idle = block_jobs_->allow_drive(device); !idle) return idle;
-  const ImageSource source = image_source(block_nodes(), change.node, file, change.format);
-  if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
-    const unsigned number = static_cast<unsigned>(device[6] - '0');
-    drive_nodes_.erase(device);
-    if (file.empty()) {
-      board_->eject_floppy(number);
-      media_.erase(device);
-      return {};
-    }
-    auto medium = open_medium(device, source, change.read_only, options_.snapshot);
-    if (!medium) return medium.error();
-    auto inserted = board_->insert_floppy(number, DriveMedium::device(medium.value()), file, false);
-    if (inserted) note_medium(device, std::move(medium).value());
-    if (inserted && !change.node.empty()) drive_nodes_[device] = change.node;
-    return inserted;
-  }
-  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces; unit++) {
-    AtapiCdrom* drive = board_->cdrom(unit);
-    if (drive == nullptr || device != drive_place_name(options_, unit, DriveOption::Media::Cdrom)) continue;
-    if (file.empty()) {
-      const bool was_open = drive->tray_open();
-      auto ejected = drive->eject(change.force);
-      if (!ejected) return ejected;
-      if (was_open) (void)drive->open_tray(true);  // it stays out; an unlocked tray never refuses
-      media_.erase(device);
-      drive_nodes_.erase(device);
-      return ejected;
-    }
-    auto medium = open_medium(device, source, true, false);
-    if (!medium) return medium.error();
-    const bool was_open = drive->tray_open();
-    drive->insert(DriveMedium::device(medium.value()));
-    note_medium(device, std::move(medium).value());
-    drive_nodes_.erase(device);
-    if (!change.node.empty()) drive_nodes_[device] = change.node;
-    if (was_open && !drive->tray_open()) tell_tray(device, false);
-    return {};
-  }
-  return Error{fmt::format("Device '{}' not found; 'info block' lists the drives", device)};
-}
-
-AtapiCdrom* Machine::find_cdrom(const std::string& name) {
-  const auto known = find_drive(name);
-  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces && known; unit++) {
-    AtapiCdrom* const drive = board_->cdrom(unit);  // a q35 has none on IDE, whose names are those of its ports
-    if (drive != nullptr && known->name == drive_place_name(options_, unit, DriveOption::Media::Cdrom)) return drive;
-  }
-  return nullptr;
-}
-
-void Machine::tell_tray(const std::string& name, bool open) {
-  const auto known = find_drive(name);
-  tray_move_ = {name, known ? known->device_id : "", open};
-  announce(MachineEvent::TrayMoved);
-}
-
-Result<> Machine::open_tray(const std::string& name, bool force) {
-  AtapiCdrom* drive = find_cdrom(name);
-  if (drive == nullptr) return Error{fmt::format("Device '{}' does not have a tray", name)};
-  if (drive->tray_open()) return {};
-  auto opened = drive->open_tray(force);
-  if (opened) tell_tray(name, true);
-  return opened;
-}
-
-Result<> Machine::close_tray(const std::string& name) {
-  AtapiCdrom* drive = find_cdrom(name);
-  if (drive == nullptr) return Error{fmt::format("Device '{}' does not have a tray", name)};
-  if (!drive->tray_open()) return {};
-  drive->close_tray();
-  tell_tray(name, false);
-  return {};
-}
-
-std::vector<Machine::Drive> Machine::drives() {
-  std::vector<Drive> list;
-  const auto add = [&](Drive drive, DriveOption::Interface interface, unsigned index) {
-    for (const DriveOption& option : options_.drives) {
-      if (option.interface != interface || option.index != index) continue;
-      drive.id = option.id;
-      drive.device_id = option.device_id;
-    }
-    if (const auto node = drive_nodes_.find(drive.name); node != drive_nodes_.end()) drive.node = node->second;
-    list.push_back(std::move(drive));
-  };
-  for (unsigned unit = 0; unit < PcBoard::kDrivePlaces; unit++) {
-    const AtapiCdrom* const cdrom = board_->cdrom(unit);
-    const DriveOption::Interface interface = interface_of_place(options_, unit);
-    const unsigned index = unit < PcBoard::kIdePlaces ? unit : unit - PcBoard::kIdePlaces;
-    if (board_->disk(unit) != nullptr)
-      add({drive_place_name(options_, unit, DriveOption::Media::Disk), ""}, interface, index);
-    if (cdrom != nullptr)
-      add({drive_place_name(options_, unit, DriveOption::Media::Cdrom), "", true, cdrom->locked(), cdrom->tray_open()},
-          interface, index);
-  }
-  for (const DriveOption& option : options_.drives) {
-    if (option.interface == DriveOption::Interface::Virtio || option.interface == DriveOption::Interface::Usb ||
-        option.interface == DriveOption::Interface::Flash)
-      add({drive_name(options_, option), ""}, option.interface, option.index);
-  }
-  for (unsigned n = 0; n < 2; n++) {
-    if (board_->floppy_present(n)) add({fmt::format("floppy{}", n), "", true}, DriveOption::Interface::Floppy, n);
-  }
-  return list;
-}
-
-std::optional<Machine::Drive> Machine::find_drive(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  for (Drive& drive : drives()) {
-    if (drive.name == name || drive.id == name || drive.device_id == name) return drive;
-  }
-  return std::nullopt;
-}
-
-std::string Machine::describe_drives() {
-  std::string text;
-  for (const Drive& drive : drives()) {
-    const auto medium = media_.find(drive.name);
-    text += drive.name + (drive.id.empty() ? "" : " (" + drive.id + ")") + ": ";
-    text += medium == media_.end() ? "[not inserted]\n" : medium->second->describe() + "\n";
-    if (drive.removable)
-      text += fmt::format("    Removable device: {}locked, tray {}\n", drive.locked ? "" : "not ",
-                          drive.tray_open ? "open" : "closed");
-  }
-  return text.empty() ? "no drives\n" : text;
-}
-
-Result<> Machine::flush_disks() { return board_->flush_media(); }
-
 // --- State ---
 
 void Machine::state(StateArchive& archive) {
@@ -795,6 +639,7 @@ void Machine::after_load() {
   audio_->restart(clock_->now());
   if (video_) video_->restart(clock_->now());
   keys_->forget();
+  disk_stopped_ = false;
 }
 
 }  // namespace relic86

@@ -35,6 +35,7 @@
 namespace relic86 {
 
 class BlockJobs;
+class DiskExports;
 class GuestInputs;
 class IncomingMigration;
 class Migration;
@@ -76,7 +77,9 @@ enum class MachineEvent : u8 {
   Migration,
   Job,
   DumpCompleted,
-  RemoteDisplay
+  RemoteDisplay,
+  DiskFailed,
+  ExportDeleted
 };
 
 // A character device, for query-chardev and info chardev.
@@ -137,6 +140,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
     bool open = false;
   };
   const TrayMove& tray_move() const { return tray_move_; }
+  // While MachineEvent::DiskFailed is told.
+  struct DiskFailure {
+    std::string drive;  // its name in drives()
+    DriveMedium::Failure failure;
+  };
+  const DiskFailure& disk_failure() const { return disk_failure_; }
   // While MachineEvent::DeviceDeleted is told: its id.
   const std::string& deleted_device() const { return deleted_device_; }
 
@@ -250,6 +259,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void tell_job() { announce(MachineEvent::Job); }
   void tell_dump() { announce(MachineEvent::DumpCompleted); }  // dump-guest-memory with detach
 
+  // Requests to a medium are carried out while the guest goes on.
+  void serve_medium(const std::shared_ptr<DriveMedium>& medium);
+  // What programs on other machines read and write of the disks (docs/disks.md).
+  DiskExports& exports() { return *exports_; }
+  void tell_export() { announce(MachineEvent::ExportDeleted); }
+
   // --- Migration (docs/migration.md) ---
   Migration& migration() { return *migration_; }
   // Null: the machine does not wait for another one.
@@ -291,7 +306,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   Result<> await_arrival();
   void note_nodes();  // the block nodes in the drives
   void announce(MachineEvent event);
-  void serve_medium(const std::shared_ptr<DriveMedium>& medium);
+  void watch_failures(const std::string& drive, DriveMedium& medium);
+  void disk_failed(const DiskFailure& failure);
+  void retry_disks();  // what failures of the host's have stopped
   void drain_disks();
   void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
   AtapiCdrom* find_cdrom(const std::string& drive);  // null: no CD-ROM drive
@@ -377,6 +394,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   std::vector<CharDeviceInfo> char_devices_;
   std::map<std::string, std::string> drive_nodes_;  // the block node in a drive, by the drive's name
   TrayMove tray_move_;
+  DiskFailure disk_failure_;
   std::unique_ptr<Expectations> expectations_;
   GdbService gdb_service_;
   RemoteDisplay* remote_display_ = nullptr;
@@ -408,8 +426,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   bool paused_ = true;
   // Why nothing may run here: the machine is on its way, or has gone.
   enum class Hold : u8 { None, Incoming, Migrated } hold_ = Hold::None;
-  bool has_run_ = false;      // false: still waits as -S asks
-  bool powered_off_ = false;  // with -no-shutdown
+  bool has_run_ = false;       // false: still waits as -S asks
+  bool powered_off_ = false;   // with -no-shutdown
+  bool disk_stopped_ = false;  // paused by a failure of the host's disk
   bool reset_requested_ = false;
   bool reset_by_guest_ = false;
   bool power_off_requested_ = false;
@@ -423,6 +442,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   GuestTime sleeps_until_ = 0, held_at_ = 0;
   i64 held_since_ = 0;
   std::unique_ptr<BlockJobs> block_jobs_;  // goes first: it uses the media
+  std::unique_ptr<DiskExports> exports_;   // as the jobs do
 };
 
 // The machine's commands look at this processor as long as the guard lives, then at the one that they looked at before.

@@ -22,11 +22,13 @@ constexpr unsigned kIdePlaces = 4, kSataPorts = 6;
 unsigned place_count(Interface interface) {
   constexpr unsigned kVirtioDisks = 28;  // slots of the PCI bus, about
   constexpr unsigned kUsbDisks = 127;    // addresses
+  constexpr unsigned kScsiDisks = 1024;  // of all buses
   switch (interface) {
     case Interface::Floppy:
     case Interface::Flash: return 2;
     case Interface::Virtio: return kVirtioDisks;
     case Interface::Usb: return kUsbDisks;
+    case Interface::Scsi: return kScsiDisks;
     case Interface::Ide:  // of the larger board; resolve_drive_places() looks at which it is
     case Interface::Ahci: return kSataPorts;
     default: return kIdePlaces;
@@ -45,8 +47,6 @@ constexpr HostProperty kHostProperties[] = {
     {"cache.no-flush", "on off"},
     {"cache.writeback", "on off"},
     {"aio", "threads native io_uring"},
-    {"werror", "ignore enospc report stop"},
-    {"rerror", "ignore report stop"},
     {"discard", "ignore unmap on off"},
     {"detect-zeroes", "on off unmap"},
     {"copy-on-read", "on off"},
@@ -54,8 +54,9 @@ constexpr HostProperty kHostProperties[] = {
     {"node-name", ""},
     {"serial", ""},
 };
-constexpr Text kOwnProperties[] = {"file",     "format",    "driver", "if",   "id",   "media", "snapshot", "index",
-                                   "readonly", "read-only", "bus",    "unit", "cyls", "heads", "secs"};
+constexpr Text kOwnProperties[] = {"file",     "format", "driver",   "if",        "id",    "media",
+                                   "snapshot", "index",  "readonly", "read-only", "bus",   "unit",
+                                   "cyls",     "heads",  "secs",     "werror",    "rerror"};
 
 Error bad(Text key, Text word, Text mend) { return Error{fmt::format("-drive {}={}: {}", key, word, mend)}; }
 
@@ -72,6 +73,33 @@ Result<> check_host_property(Text key, Text word) {
   for (const HostProperty& row : kHostProperties) names.push_back(row.name);
   return bad(key, word,
              fmt::format("unknown property; the nearest is {}; known are {}", nearest_word(key, names), known));
+}
+
+// werror= and rerror=, which a -device may have, too. auto: QEMU's word for its defaults.
+bool is_error_property(Text key) { return key == "werror" || key == "rerror"; }
+
+Result<> read_error_policy(DriveOption& drive, Text key, const std::string& word) {
+  const bool writes = key == "werror";
+  constexpr Text kWriteWords[] = {"report", "ignore", "enospc", "stop", "auto"};
+  constexpr Text kReadWords[] = {"report", "ignore", "stop", "auto"};
+  const std::span<const Text> words = writes ? std::span<const Text>(kWriteWords) : kReadWords;
+  if (std::find(words.begin(), words.end(), word) == words.end())
+    return Error{fmt::format("unknown word; {} are known", fmt::join(words, ", "))};
+  (writes ? drive.write_error : drive.read_error) = word == "auto" ? "" : word;
+  return {};
+}
+
+// What other interfaces do with an error is up to the guest.
+Result<> check_error_policy(const DriveOption& drive) {
+  const bool watched =
+      drive.interface != Interface::Floppy && drive.interface != Interface::Flash && drive.interface != Interface::Usb;
+  const auto told = [](const std::string& word) { return word.empty() || word == "report"; };
+  if (watched || (told(drive.write_error) && told(drive.read_error))) return {};
+  const Text key = told(drive.write_error) ? "rerror" : "werror";
+  return Error{
+      fmt::format("{} {}={}: this kind of drive reports every error to the guest; leave it off, or use a disk "
+                  "on IDE or virtio",
+                  drive.option, key, key == "werror" ? drive.write_error : drive.read_error)};
 }
 
 // Where on the command line's numbers a drive goes, as far as it says so.
@@ -97,7 +125,8 @@ Result<> read_number(Place& place, Text key, Text word) {
 // QEMU's interfaces that a PC of the time does not have.
 Text missing_interface(Text word) {
   if (word == "scsi")
-    return "there is no such controller; if=ide (or no if=) attaches the image to IDE, if=virtio to the PCI bus";
+    return "there is no such controller by itself; if=ide (or no if=) attaches the image to IDE, if=virtio to the PCI "
+           "bus, and if=none with -device virtio-scsi-pci and scsi-hd to SCSI";
   if (word == "sd") return "there is no SD card slot; if=ide attaches the image to IDE";
   if (word == "mtd") return "there is no such memory; if=pflash is flash memory with firmware";
   if (word == "xen") return "relic86 never uses Xen; if=ide attaches the image to IDE";
@@ -113,6 +142,8 @@ Result<> read_property(DriveOption& drive, Place& place, const std::string& key,
     if (!is_image_format(word))
       return bad(key, word, fmt::format("unknown format; {} can be opened", fmt::join(image_formats(), ", ")));
     drive.format = word;
+  } else if (is_error_property(key)) {
+    if (auto read = read_error_policy(drive, key, word); !read) return bad(key, word, read.message());
   } else if (key == "if") {
     if (word == "floppy") {
       drive.interface = Interface::Floppy;
@@ -159,6 +190,7 @@ struct DriveDevice {
   std::string serial, model;
   std::array<u32, 3> geometry{};
   VirtioOption virtio;
+  DriveOption errors{};  // werror= and rerror= alone
 };
 
 bool is_virtio(Text name) {
@@ -181,6 +213,10 @@ Result<> read_device_property(DriveDevice& result, const DeviceOption& device, T
     auto taken = set_virtio_property(result.virtio, "-device " + device.name, key, word);
     if (!taken) return taken.error();
     if (taken.value()) return {};
+  }
+  if (is_error_property(key)) {
+    auto read = read_error_policy(result.errors, key, word);
+    return read ? read : wrong(read.message());
   }
   if (key == "drive") result.drive = word;
   if (key == "id") result.id = word;
@@ -221,8 +257,17 @@ constexpr Text kVirtioDiskProperties =
     "drive id bootindex serial cyls heads secs logical_block_size physical_block_size min_io_size opt_io_size "
     "discard_granularity write-cache share-rw rerror werror config-wce scsi discard write-zeroes num-queues queue-size "
     "seg-max-adjust request-merging iothread max-discard-sectors max-write-zeroes-sectors lcyls lheads lsecs ";
+constexpr Text kScsiDiskProperties =
+    "drive id bus channel scsi-id lun bootindex serial ver vendor product device_id wwn port_wwn port_index "
+    "scsi_version rotation_rate removable dpofua max_unmap_size max_io_size logical_block_size physical_block_size "
+    "min_io_size opt_io_size discard_granularity write-cache share-rw rerror werror";
 constexpr Text kFloppyProperties =
     "drive id bus unit bootindex drive-type logical_block_size physical_block_size write-cache share-rw rerror werror";
+
+void take_error_policy(DriveOption& drive, const DriveOption& said) {
+  if (!said.write_error.empty()) drive.write_error = said.write_error;
+  if (!said.read_error.empty()) drive.read_error = said.read_error;
+}
 
 // The drive that a -device names, or a new one without a medium.
 Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, const std::string& id) {
@@ -261,6 +306,63 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
                            device.name, id, id)};
 }
 
+bool is_scsi_disk(Text name) { return name == "scsi-hd" || name == "scsi-disk"; }
+
+Result<u64> scsi_number(const DeviceOption& device, Text key, u64 most, u64 otherwise) {
+  const std::string word(device.property(key));
+  if (word.empty()) return otherwise;
+  const auto number = parse_number(word);
+  if (number && number.value() <= most) return number;
+  return Error{fmt::format("-device {}: {}={}: a number from 0 to {} is expected", device.name, key, word, most)};
+}
+
+// A disk on a SCSI bus. Without scsi-id= it is the first target that has no such unit yet.
+Result<bool> attach_scsi_disk(Options& options, const DeviceOption& device) {
+  constexpr u64 kMostTarget = 255, kMostUnit = 16383, kMostBootIndex = 0xFFFF, kAnyTarget = kMostTarget + 1;
+  DriveDevice wanted;
+  for (const auto& [key, word] : device.properties) {
+    if (key == "bus" || key == "product" || key == "vendor") continue;
+    if (auto read = read_device_property(wanted, device, kScsiDiskProperties, key, word); !read) return read.error();
+  }
+  if (wanted.drive.empty())
+    return Error{fmt::format("-device {}: drive= is missing; name the id of a -drive with if=none", device.name)};
+  const auto channel = scsi_number(device, "channel", 0, 0),
+             target = scsi_number(device, "scsi-id", kMostTarget, kAnyTarget),
+             unit = scsi_number(device, "lun", kMostUnit, 0),
+             boot_index = scsi_number(device, "bootindex", kMostBootIndex, 0);
+  for (const auto* number : {&channel, &target, &unit, &boot_index}) {
+    if (!*number) return number->error();
+  }
+  auto found = find_drive(options, device, wanted.drive);
+  if (!found) return found.error();
+  DriveOption& drive = *found.value();
+  if (drive.media == Media::Cdrom)
+    return Error{fmt::format("-device {}: drive={}: a disk is needed; CD-ROM drives exist on IDE (-device ide-cd)",
+                             device.name, wanted.drive)};
+  DriveOption::ScsiPlace place{
+      .bus = std::string(device.property("bus")), .target = 0, .unit = static_cast<unsigned>(unit.value())};
+  const auto taken = [&](unsigned at) {
+    return std::any_of(options.drives.begin(), options.drives.end(), [&](const DriveOption& other) {
+      return other.scsi_place && other.scsi_place->bus == place.bus && other.scsi_place->target == at &&
+             other.scsi_place->unit == place.unit;
+    });
+  };
+  place.target = static_cast<unsigned>(target.value() == kAnyTarget ? 0 : target.value());
+  while (target.value() == kAnyTarget && place.target < kMostTarget && taken(place.target)) place.target++;
+  if (taken(place.target))
+    return Error{fmt::format("-device {}: scsi-id={},lun={}: another disk is there; give each its own", device.name,
+                             place.target, place.unit)};
+  drive.index = free_drive_place(options, Interface::Scsi, 0);
+  drive.interface = Interface::Scsi;
+  drive.scsi_place = std::move(place);
+  drive.device_id = wanted.id;
+  if (drive.id.empty()) drive.id = wanted.id;
+  drive.boot_index = wanted.boot_index;
+  drive.serial = wanted.serial;
+  take_error_policy(drive, wanted.errors);
+  return true;
+}
+
 // The drive of a -device usb-storage. The device itself is the machine's.
 Result<bool> take_usb_drive(Options& options, const DeviceOption& device) {
   const std::string named(device.property("drive"));
@@ -286,6 +388,7 @@ bool keep_for_usb(const Options& options, DriveOption& drive) {
 
 std::string_view drive_device_properties(std::string_view name) {
   if (name == "ide-hd" || name == "ide-cd") return kDiskProperties;
+  if (is_scsi_disk(name)) return kScsiDiskProperties;
   static const std::string virtio = std::string(kVirtioDiskProperties) + std::string(virtio_property_names());
   VirtioOption ignored;
   if (virtio_base_name(name, ignored) == "virtio-blk") return virtio;
@@ -329,6 +432,7 @@ Result<> add_drive_option(Options& options, std::string_view value) {
   if (!drive.id.empty() &&
       std::any_of(options.drives.begin(), options.drives.end(), [&](const DriveOption& d) { return d.id == drive.id; }))
     return Error{fmt::format("-drive id={}: another drive has this id; give each its own", drive.id)};
+  if (auto checked = check_error_policy(drive); !checked) return checked;
   if (drive.interface == Interface::None) {  // the -device says the place; index=, bus= and unit= change nothing
     options.drives.push_back(drive);
     return {};
@@ -397,6 +501,7 @@ Result<AtaBuses> ata_buses(const Options& options, const DeviceOption& device, c
 
 Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   if (device.name == "usb-storage") return take_usb_drive(options, device);
+  if (is_scsi_disk(device.name)) return attach_scsi_disk(options, device);
   const Text known = drive_device_properties(device.name);
   if (known.empty()) return false;
   DriveDevice wanted;
@@ -445,6 +550,8 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   drive.serial = wanted.serial;
   drive.model = wanted.model;
   drive.virtio = wanted.virtio;
+  take_error_policy(drive, wanted.errors);
+  if (auto checked = check_error_policy(drive); !checked) return checked.error();
   if (!virtio) (floppy ? options.default_floppy : options.default_cdrom) = false;
   return true;
 }

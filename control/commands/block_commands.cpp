@@ -7,11 +7,13 @@
 
 #include "block/disk_throttle.h"
 #include "block/drive_medium.h"
+#include "block/nbd_file.h"
 #include "block/open_image.h"
 #include "control/commands/block_nodes.h"
 #include "control/commands/command.h"
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
+#include "machine/disk_exports.h"
 #include "machine/guest_inputs.h"
 #include "options/blockdev_option.h"
 #include "options/json_properties.h"
@@ -117,7 +119,8 @@ CommandReply query_block(Machine& machine, const Arguments&) {
     if (const auto medium = medium_in(machine, drive); medium) {
       row["inserted"] = describe_node(drive.node, medium->info().format, medium->read_only(), medium->info());
       describe_limits(row["inserted"], medium->limits());
-      row["io-status"] = "ok";
+      constexpr const char* kConditions[] = {"ok", "failed", "nospace"};
+      row["io-status"] = kConditions[static_cast<std::size_t>(medium->condition())];
     }
     list.push_back(std::move(row));
   }
@@ -268,7 +271,8 @@ CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
 Result<> check_node(const std::vector<BlockNode>& nodes, const BlockNode& node) {
   if (node.below.empty() || node.driver == "raw") {
     std::error_code failure;
-    if (std::filesystem::exists(node.file, failure)) return {};
+    // A server tells whether it has the export when something is done with it; waiting for it here would stop the guest.
+    if (names_nbd(node.file) || std::filesystem::exists(node.file, failure)) return {};
     return Error{fmt::format("Could not open '{}': No such file or directory", node.file)};
   }
   ImageSource source = image_source(nodes, node.name, "", "");
@@ -301,6 +305,7 @@ CommandReply delete_node(Machine& machine, const Arguments& arguments) {
                                  [&](const BlockNode& node) { return node.below == name || node.backing == name; });
   if (below || drive_of_node(machine, name) || machine.block_jobs().of_target(name) != nullptr)
     return CommandError{.message = fmt::format("Node {} is in use", name)};
+  if (auto unused = machine.exports().allow_node(name); !unused) return unused;
   nodes.erase(at);
   return Json::object();
 }
@@ -336,13 +341,10 @@ CommandReply set_throttle(Machine& machine, const Arguments& arguments) {
   return Json::object();
 }
 
-CommandReply no_exports(Machine&, const Arguments&) { return Json::array(); }
-
 constexpr Command kCommands[] = {
     {"query-block", "", "[BlockInfo]", query_block},
     {"query-named-block-nodes", "*flat:bool", "[BlockDeviceInfo]", query_nodes},
     {"query-blockstats", "*query-nodes:bool", "[BlockStats]", query_stats},
-    {"query-block-exports", "", "[any]", no_exports},
     {"eject", "*device:str *id:str *force:bool", "", eject},
     {"blockdev-change-medium",
      "*device:str *id:str filename:str *format:str *force:bool *read-only-mode:BlockdevChangeReadOnlyMode", "",
@@ -362,6 +364,19 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+
+Json describe_disk_failure(Machine& machine) {
+  const auto& [drive_name, failure] = machine.disk_failure();
+  const auto drive = machine.find_drive(drive_name);
+  constexpr const char* kActions[] = {"report", "ignore", "stop"};
+  Json data = {{"device", drive ? device_name(*drive) : drive_name},
+               {"operation", failure.kind == BlockRequest::Kind::Read ? "read" : "write"},
+               {"action", kActions[static_cast<std::size_t>(failure.action)]},
+               {"nospace", failure.host_is_full},
+               {"reason", failure.message}};
+  if (drive && !drive->node.empty()) data["node-name"] = drive->node;
+  return data;
+}
 
 CommandTable block_commands() { return kCommands; }
 

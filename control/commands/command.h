@@ -77,6 +77,7 @@ using CommandTable = std::span<const Command>;
 CommandTable machine_commands();    // run control, processors, memory
 CommandTable block_commands();      // drives, media, nodes
 CommandTable job_commands();        // copies of disks
+CommandTable export_commands();     // disks that other programs use
 CommandTable snapshot_commands();   // images that change places
 CommandTable object_commands();     // the object tree, types and their properties
 CommandTable option_commands();     // what the command line knows
@@ -95,6 +96,8 @@ CommandReply run_command(const Command& command, Machine& machine, const Json& a
 // The same by name, of all_commands().
 CommandReply run_command(std::string_view name, Machine& machine, const Json& arguments = Json::object());
 
+// The data of BLOCK_IO_ERROR, while MachineEvent::DiskFailed is told.
+Json describe_disk_failure(Machine& machine);
 // The data of an event of the remote display's, while it is told.
 Json describe_remote_event(const RemoteDisplay& display);
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/qmp/qmp_commands.h"
 #include "machine/block_jobs.h"
+#include "machine/disk_exports.h"
 #include "machine/host_time.h"
 #include "machine/migration.h"
 #include "machine/remote_display.h"
@@ -43,10 +44,14 @@ const char* event_name(MachineEvent event, Machine& machine) {
     constexpr const char* kNames[] = {"VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED"};
     return kNames[static_cast<std::size_t>(machine.remote_display()->event())];
   }
-  constexpr const char* kNames[] = {"STOP",           "RESUME",         "RESET",     "SHUTDOWN",
-                                    "POWERDOWN",      "SUSPEND",        "WAKEUP",    "DEVICE_TRAY_MOVED",
-                                    "BALLOON_CHANGE", "DEVICE_DELETED", "MIGRATION", "",
-                                    "DUMP_COMPLETED"};
+  constexpr const char* kNames[] = {"STOP",           "RESUME",
+                                    "RESET",          "SHUTDOWN",
+                                    "POWERDOWN",      "SUSPEND",
+                                    "WAKEUP",         "DEVICE_TRAY_MOVED",
+                                    "BALLOON_CHANGE", "DEVICE_DELETED",
+                                    "MIGRATION",      "",
+                                    "DUMP_COMPLETED", "",
+                                    "BLOCK_IO_ERROR", "BLOCK_EXPORT_DELETED"};
   return kNames[static_cast<std::size_t>(event)];
 }
 
@@ -204,6 +209,10 @@ void QmpServer::tell(MachineEvent event) {
   } else if (event == MachineEvent::DeviceDeleted) {
     message["data"] = {{"device", machine_.deleted_device()},
                        {"path", "/machine/peripheral/" + machine_.deleted_device()}};
+  } else if (event == MachineEvent::ExportDeleted) {
+    message["data"] = {{"id", machine_.exports().deleted()}};
+  } else if (event == MachineEvent::DiskFailed) {
+    message["data"] = describe_disk_failure(machine_);
   } else if (event == MachineEvent::BalloonChange) {
     message["data"] = run_command("query-balloon", machine_).value();
   } else if (event == MachineEvent::DumpCompleted) {

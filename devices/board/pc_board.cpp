@@ -59,6 +59,7 @@
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
 #include "devices/virtio/virtio_net.h"
+#include "devices/virtio/virtio_scsi.h"
 
 namespace relic86 {
 
@@ -246,6 +247,11 @@ Result<> PcBoard::flush_media() {
   }
   for (VirtioBlock* const disk : virtio_disks_) {
     if (auto flushed = disk->image().flush(); !flushed) return flushed;
+  }
+  for (const VirtioScsi* const controller : scsi_) {
+    for (const VirtioScsiUnit& each : controller->units()) {
+      if (auto flushed = each.disk->image().flush(); !flushed) return flushed;
+    }
   }
   return usb_ ? usb_->flush() : Result<>();
 }
@@ -471,6 +477,7 @@ void PcBoard::create_virtio() {
     device.interfaces = with_messages(device.interfaces);
     switch (device.kind) {
       case VirtioConfig::Kind::Block: create_virtio_disk(slot, device); break;
+      case VirtioConfig::Kind::Scsi: create_virtio_scsi(slot, device); break;
       case VirtioConfig::Kind::Random:
         connect_messages(add_pci<VirtioRandom>(slot, 0, device.name, device.interfaces, device.random));
         break;
@@ -498,6 +505,20 @@ void PcBoard::create_virtio_disk(unsigned slot, VirtioConfig& disk) {
   connect_messages(*virtio_disks_.back());
   if (disk.boot_index)
     config_.boot_indexes.emplace(*disk.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
+}
+
+void PcBoard::create_virtio_scsi(unsigned slot, VirtioConfig& controller) {
+  std::vector<VirtioScsiUnit> units;
+  for (ScsiUnitConfig& each : controller.units) {
+    units.push_back(
+        {each.target, each.unit,
+         std::make_unique<ScsiDisk>(std::move(each.image), ScsiDiskOptions{false, each.serial, "HARDDISK"})});
+    if (each.boot_index)
+      config_.boot_indexes.emplace(
+          *each.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/channel@0/disk@{:x},{:x}", slot, each.target, each.unit));
+  }
+  scsi_.push_back(&add_pci<VirtioScsi>(slot, 0, controller.name, controller.interfaces, std::move(units)));
+  connect_messages(*scsi_.back());
 }
 
 CharSource& PcBoard::virtio_port_input(std::size_t port) {

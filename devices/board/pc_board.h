@@ -55,6 +55,7 @@ class UsbBoard;
 class VirtioBalloon;
 class VirtioBlock;
 class VirtioPci;
+class VirtioScsi;
 class VirtioSerial;
 
 class PcBoard {
@@ -157,6 +158,7 @@ class PcBoard {
   void create_network_cards();
   void create_virtio();
   void create_virtio_disk(unsigned slot, VirtioConfig& disk);
+  void create_virtio_scsi(unsigned slot, VirtioConfig& controller);
   // The slot of a card, by the one that it names; an error ends up in result_ and gives PciBus::kSlots.
   unsigned card_slot(std::optional<unsigned> named, const std::string& name);
   void create_character_ports();
@@ -222,6 +224,7 @@ class PcBoard {
   GamePort* game_port_ = nullptr;
   bool cds_connected_ = false;  // to a sound card
   std::vector<VirtioBlock*> virtio_disks_;
+  std::vector<VirtioScsi*> scsi_;
   VirtioBalloon* balloon_ = nullptr;
   struct VirtioPortPlace {
     VirtioSerial* device = nullptr;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <set>
 
@@ -22,24 +23,35 @@
 namespace relic86 {
 namespace {
 
+// The host's disk, as all devices see it: it fails for a while, and the machine would stop.
+struct HostDisk {
+  bool fails = false;
+  ErrorAction action = ErrorAction::Report;
+  std::vector<std::function<void()>> retries;
+};
+
 class MemoryDisk final : public BlockDevice {
  public:
-  explicit MemoryDisk(u64 size) : content_(size) {}
+  MemoryDisk(HostDisk& host, u64 size) : host_(host), content_(size) {}
   u64 size_bytes() const override { return content_.size(); }
   bool read_only() const override { return false; }
   Result<> read(u64 offset, std::span<u8> bytes) override {
-    if (offset > content_.size() || bytes.size() > content_.size() - offset) return Error{"beyond the end"};
+    if (host_.fails || offset > content_.size() || bytes.size() > content_.size() - offset) return failure();
     if (!bytes.empty()) std::memcpy(bytes.data(), content_.data() + offset, bytes.size());
     return {};
   }
   Result<> write(u64 offset, std::span<const u8> bytes) override {
-    if (offset > content_.size() || bytes.size() > content_.size() - offset) return Error{"beyond the end"};
+    if (host_.fails || offset > content_.size() || bytes.size() > content_.size() - offset) return failure();
     if (!bytes.empty()) std::memcpy(content_.data() + offset, bytes.data(), bytes.size());
     return {};
   }
-  Result<> flush() override { return {}; }
+  Result<> flush() override { return host_.fails ? failure() : Result<>(); }
+  ErrorAction failed(BlockRequest::Kind, const std::string&) override { return host_.action; }
+  void retry_with(std::function<void()> retry) override { host_.retries.push_back(std::move(retry)); }
 
  private:
+  static Error failure() { return Error{"the fuzzer's disk fails"}; }
+  HostDisk& host_;
   std::vector<u8> content_;
 };
 
@@ -94,9 +106,9 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.hpet = true;
     config.ahci.emplace();
     config.ahci->ports[0].kind = IdeSlot::Kind::Disk;
-    config.ahci->ports[0].image = std::make_unique<MemoryDisk>(4u << 20);
+    config.ahci->ports[0].image = std::make_unique<MemoryDisk>(host_disk_, 4u << 20);
     config.ahci->ports[2].kind = IdeSlot::Kind::Cdrom;
-    config.ahci->ports[2].image = std::make_unique<MemoryDisk>(1u << 20);
+    config.ahci->ports[2].image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
     config.bios.assign(65536, 0xF4);
     config.vga_bios.assign(32768, 0);
     config.vga_bios[0] = 0x55;
@@ -106,14 +118,14 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.test_device = true;
     config.debug_consoles.push_back({});
     config.debug_exits.push_back({});
-    for (FlashSlot& chip : config.flash) chip.image = std::make_unique<MemoryDisk>(u64{64} << 10);
+    for (FlashSlot& chip : config.flash) chip.image = std::make_unique<MemoryDisk>(host_disk_, u64{64} << 10);
     config.ide[0].kind = IdeSlot::Kind::Disk;
-    config.ide[0].image = std::make_unique<MemoryDisk>(4u << 20);
+    config.ide[0].image = std::make_unique<MemoryDisk>(host_disk_, 4u << 20);
     config.ide[2].kind = IdeSlot::Kind::Cdrom;
-    config.ide[2].image = std::make_unique<MemoryDisk>(1u << 20);
+    config.ide[2].image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
     for (FloppySlot& slot : config.floppies) {
       slot.present = true;
-      slot.image = std::make_unique<MemoryDisk>(1474560);
+      slot.image = std::make_unique<MemoryDisk>(host_disk_, 1474560);
     }
     using Model = NetworkCardConfig::Model;
     constexpr Model kModels[] = {Model::E1000,   Model::Ne2000Isa, Model::Pcnet,
@@ -132,8 +144,10 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       VirtioConfig device;
       device.kind = kVirtioKinds[i];
       device.name = fmt::format("virtio.{}", i);
-      device.image = std::make_unique<MemoryDisk>(1u << 20);
+      device.image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
       device.interfaces.vectors = kVectors;
+      for (unsigned unit = 0; device.kind == VirtioConfig::Kind::Scsi && unit < 2; unit++)
+        device.units.push_back({0, unit, std::make_unique<MemoryDisk>(host_disk_, 1u << 20), "", {}});
       if (device.kind == VirtioConfig::Kind::Serial) device.ports = {{true, 0, "", 0}, {false, 1, "port", 1}};
       config.virtio.push_back(std::move(device));
     }
@@ -151,7 +165,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       UsbDeviceConfig device;
       device.kind = kKinds[config.usb_devices.size()];
       device.port = port;
-      if (device.kind == Kind::Storage) device.image = std::make_unique<MemoryDisk>(1u << 20);
+      if (device.kind == Kind::Storage) device.image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
       config.usb_devices.push_back(std::move(device));
     }
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
@@ -188,7 +202,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       return dice % 1024 < 16 ? start_ahci(random) : access(owner, random);
     }
     if (dice % 64 < 60) return pass(static_cast<GuestTime>(random() % (dice % 256 == 57 ? 100'000'000 : 20'000)));
-    if (dice % 64 == 60) return host_input(random);
+    if (dice % 64 == 60) return dice % 1024 < 128 ? host_disk_event(random) : host_input(random);
     if (dice % 64 == 61 && intr_) board_->acknowledge_interrupt(0);
     if (dice % 4096 == 62) save_and_load(random);
     if (dice % 8192 == 63 || wants_reset_) {
@@ -207,7 +221,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   static constexpr std::size_t kCards = 6;
   static constexpr u32 kVectors = 3;  // of MSI-X
   static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
-                                                        VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial};
+                                                        VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial,
+                                                        VirtioConfig::Kind::Scsi};
   static constexpr std::size_t kVirtio = std::size(kVirtioKinds);
 
   // As firmware does it: every BAR of a card and of the display has a place, and the card is bus master.
@@ -240,6 +255,16 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     }
   }
 
+  // The head of a request to a SCSI host, with a command that disks know.
+  void put_scsi_command(u64 address, std::mt19937& random) {
+    constexpr u8 kOperations[] = {0x00, 0x03, 0x12, 0x1A, 0x25, 0x28, 0x2A, 0x35, 0x88, 0x8A, 0x9E, 0xA0};
+    std::array<u8, 51> head{1, 0, 0x40, static_cast<u8>(random() % 3)};
+    head[19] = kOperations[random() % std::size(kOperations)];
+    for (std::size_t at = 23; at < 35; at++) head[at] = random() % 4 == 0 ? static_cast<u8>(random()) : u8{0};
+    head[26] = head[27] = static_cast<u8>(random() % 4);
+    bus_.write_block(PhysAddr(address), head);
+  }
+
   // A driver that means well for a while: a virtio device with a queue in memory, in which anything may stand.
   void start_virtio(std::mt19937& random) {
     const VirtioPlace& place = virtio_[random() % virtio_.size()];
@@ -252,7 +277,9 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (random() % 2 == 0) aim_messages(place, random);
     for (u32 i = 0; i < kDescriptors; i++) {
       const bool wild = random() % 64 == 0;
-      store(kQueue + i * 16, wild ? u64{random()} << 32 | random() : random() % kRam, 8);
+      const u64 address = wild ? u64{random()} << 32 | random() : random() % kRam;
+      store(kQueue + i * 16, address, 8);
+      if (!wild && random() % 2 == 0) put_scsi_command(address, random);
       store(kQueue + i * 16 + 8, wild ? random() : random() % 2048, 4);
       store(kQueue + i * 16 + 12, random() % 16 == 0 ? random() % 8 : random() % 4, 2);
       store(kQueue + i * 16 + 14, wild ? random() : (i + random() % 3) % kDescriptors, 2);
@@ -431,6 +458,14 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     scheduler_.run_due();
   }
 
+  // The host's disk begins to fail or is mended; the machine goes on after a stop.
+  void host_disk_event(std::mt19937& random) {
+    constexpr ErrorAction kActions[] = {ErrorAction::Report, ErrorAction::Ignore, ErrorAction::Stop};
+    host_disk_.fails = random() % 2 == 0;
+    host_disk_.action = kActions[random() % std::size(kActions)];
+    for (const auto& retry : host_disk_.retries) retry();
+  }
+
   void host_input(std::mt19937& random) {
     switch (random() % 7) {
       case 0: board_->keyboard().key(static_cast<KeyCode>(random() % 100), random() % 2 == 0); break;
@@ -482,6 +517,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   };
 
   Deaf sound_;
+  HostDisk host_disk_;
   BackingStore store_;
   PhysicalBus bus_;
   IoSpace io_;
