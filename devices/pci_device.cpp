@@ -87,62 +87,32 @@ void PciDevice::attach_option_rom() {
 }
 
 void PciDevice::reset(ResetKind kind) {
-  config_ = reset_values_;
+  config_.reset();
   update_bars();
-  config_written(0, static_cast<unsigned>(config_.size()));
+  config_written(0, kConfigSize);
   interrupt_ = false;
   drive_interrupt();
   reset_function(kind);
 }
 
 void PciDevice::state(StateArchive& archive) {
-  archive.bytes("config", config_);
+  config_.state(archive, "config", kPciStatus);
   archive.field("interrupt", interrupt_);
-  if (archive.loading()) {
-    // The saved bytes come from a file: what the guest could not have written is put back.
-    for (unsigned i = 0; i < kPciStatus; i++) {
-      if (writable_[i] == 0) config_[i] = reset_values_[i];
-    }
-    update_bars();
-  }
+  if (archive.loading()) update_bars();
   state_function(archive);
   if (archive.loading()) {
-    config_written(0, static_cast<unsigned>(config_.size()));
+    config_written(0, kConfigSize);
     drive_interrupt();
   }
 }
 
-u32 PciDevice::config_read(u8 offset, unsigned width) const {
-  u32 value = 0;
-  for (unsigned i = 0; i < width; i++) value |= u32{config_[(offset + i) & 0xFFu]} << (i * 8);
-  return value;
-}
-
 void PciDevice::config_write(u8 offset, unsigned width, u32 value) {
-  for (unsigned i = 0; i < width; i++) {
-    const auto at = static_cast<u8>(offset + i);
-    const auto byte = static_cast<u8>(value >> (i * 8));
-    config_[at] = static_cast<u8>((config_[at] & ~writable_[at]) | (byte & writable_[at]));
-    config_[at] = static_cast<u8>(config_[at] & ~(byte & write_one_clears_[at]));
-  }
+  for (unsigned i = 0; i < width; i++) config_.write_byte(offset + i, static_cast<u8>(value >> (i * 8)));
   const unsigned end = offset + width;
   const bool command = offset < kPciStatus && end > kPciCommand;
   if (command || (offset < 0x34 && end > kPciBar0)) update_bars();
   if (command) drive_interrupt();
   config_written(offset, width);
-}
-
-void PciDevice::set_config(u8 offset, unsigned width, u32 value) {
-  for (unsigned i = 0; i < width; i++) config_[(offset + i) & 0xFFu] = static_cast<u8>(value >> (i * 8));
-}
-
-void PciDevice::declare(u8 offset, unsigned width, u32 reset_value, u32 writable, u32 write_one_clears) {
-  RELIC86_ASSERT(offset + width <= config_.size());
-  for (unsigned i = 0; i < width; i++) {
-    reset_values_[offset + i] = static_cast<u8>(reset_value >> (i * 8));
-    writable_[offset + i] = static_cast<u8>(writable >> (i * 8));
-    write_one_clears_[offset + i] = static_cast<u8>(write_one_clears >> (i * 8));
-  }
 }
 
 PciDevice::Bar& PciDevice::add_bar(unsigned bar, Bar::Kind kind, u32 size, u32 flags) {

@@ -7,6 +7,7 @@
 
 #include "devices/attachment.h"
 #include "devices/device.h"
+#include "devices/register_file.h"
 
 namespace relic86 {
 
@@ -53,7 +54,7 @@ class PciDevice : public Device {
 
   // Configuration cycles, from the bus. width 1, 2 or 4; offset + width stays within 256 (and within one dword).
   // config_read looks without being a cycle.
-  u32 config_read(u8 offset, unsigned width) const;
+  u32 config_read(u8 offset, unsigned width) const { return config_.read(offset, width); }
   u32 config_cycle_read(u8 offset, unsigned width) {
     config_reading(offset, width);
     return config_read(offset, width);
@@ -75,6 +76,7 @@ class PciDevice : public Device {
 
  protected:
   static constexpr unsigned kRomBar = 6;
+  static constexpr unsigned kConfigSize = 256;
 
   virtual Result<> attach_function(Attachment& board) = 0;
   virtual void reset_function(ResetKind kind) = 0;
@@ -87,9 +89,12 @@ class PciDevice : public Device {
 
   // --- Declarations, before the first reset. Everything not declared reads 0 and ignores writes. ---
   // A register of width 1, 2 or 4 bytes: value at reset, bits the guest can write, bits cleared by writing ones.
-  void declare(u8 offset, unsigned width, u32 reset_value, u32 writable, u32 write_one_clears = 0);
+  void declare(u8 offset, unsigned width, u32 reset_value, u32 writable, u32 write_one_clears = 0) {
+    const RegisterFile::Row row{offset, static_cast<u8>(width), reset_value, writable, write_one_clears};
+    config_.declare({&row, 1});
+  }
   // Changes which bits the guest can write from now on: lock bits. Undone by the owner in config_written().
-  void declare_writable(u8 offset, u8 writable) { writable_[offset] = writable; }
+  void declare_writable(u8 offset, u8 writable) { config_.declare_writable(offset, writable); }
   // BARs 0 to 5. size: a power of two; memory: at least 4 KiB, I/O: 4 bytes to 64 KiB. max_width as in the bus.
   void declare_memory_bar(unsigned bar, u32 size, RegionId region, unsigned max_width, bool prefetchable = false);
   // Of 64 bits and prefetchable: it takes two registers, BAR n and n + 1.
@@ -102,7 +107,7 @@ class PciDevice : public Device {
   // The register's value (declared or not), for behaviour in the derived device.
   u32 config(u8 offset, unsigned width) const { return config_read(offset, width); }
   // Changes a register from the device's side: status bits, read-only fields.
-  void set_config(u8 offset, unsigned width, u32 value);
+  void set_config(u8 offset, unsigned width, u32 value) { config_.set(offset, width, value); }
   bool bus_master_enabled() const { return (config(kPciCommand, 2) & 4) != 0; }
   bool io_enabled() const { return (config(kPciCommand, 2) & 1) != 0; }
   // INTx#, level. Goes to the bus unless the command register's interrupt disable is set.
@@ -137,10 +142,7 @@ class PciDevice : public Device {
   u8 function_ = 0;
   IoSpace* io_ = nullptr;
   PhysicalBus* memory_ = nullptr;
-  std::array<u8, 256> config_{};
-  std::array<u8, 256> reset_values_{};
-  std::array<u8, 256> writable_{};
-  std::array<u8, 256> write_one_clears_{};
+  RegisterFile config_{kConfigSize};
   std::array<Bar, 7> bars_{};
   bool interrupt_ = false;
   std::vector<u8> option_rom_;

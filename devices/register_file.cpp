@@ -48,6 +48,13 @@ void RegisterFile::set(unsigned offset, unsigned width, u32 value) {
   for (unsigned i = 0; i < width; i++) bytes_[offset + i] = static_cast<u8>(value >> (i * 8));
 }
 
+void RegisterFile::state(StateArchive& archive, std::string_view name, unsigned fixed) {
+  archive.bytes(name, bytes_);
+  for (unsigned i = 0; archive.loading() && i < fixed; i++) {
+    if (writable_[i] == 0) bytes_[i] = reset_[i];
+  }
+}
+
 void RegisterFile::state(StateArchive& archive, std::string_view name) {
   archive.bytes(name, bytes_);
   if (!archive.loading()) return;

@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "base/nearest.h"
+#include "devices/sound/intel_hda.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -13,8 +14,6 @@ namespace relic86 {
 namespace {
 
 using Text = std::string_view;
-
-constexpr unsigned kHdaAddresses = 15;  // of codecs on a link (High Definition Audio Specification 1.0a, 4.4.1.2)
 
 constexpr struct {
   Text name, properties;
@@ -200,7 +199,7 @@ Result<> add_hda_codec(const DeviceOption& device, BoardConfig& config) {
     if (key == "audiodev") {
       codec.audiodev = word;
     } else if (key == "cad") {
-      const auto address = choice(device, key, word, {}, kHdaAddresses - 1);
+      const auto address = choice(device, key, word, {}, IntelHda::kCodecs - 1);
       if (!address) return address.error();
       if (taken(address.value()))
         return Error{
@@ -215,8 +214,9 @@ Result<> add_hda_codec(const DeviceOption& device, BoardConfig& config) {
       return unknown_property(device, key, word);
     }
   }
-  if (codec.address >= kHdaAddresses)
-    return Error{fmt::format("-device {}: the link has {} codecs already; leave one out", device.name, kHdaAddresses)};
+  if (codec.address >= IntelHda::kCodecs)
+    return Error{
+        fmt::format("-device {}: the link has {} codecs already; leave one out", device.name, IntelHda::kCodecs)};
   controller->codecs.push_back(std::move(codec));
   return {};
 }

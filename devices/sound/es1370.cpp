@@ -319,7 +319,8 @@ void Es1370::play(unsigned index) {
   const Channel& channel = channels_[index];
   const u32 format = serial_ >> kFormatShift[index];
   const bool words = (format & kWords) != 0;
-  decode_pcm(bytes_, pcm_layout(words ? 2 : 1, words, (format & kStereo) != 0), gain(index), frames_);
+  const auto channels = (format & kStereo) != 0 ? PcmChannels::Stereo : PcmChannels::Mono;
+  decode_pcm(bytes_, pcm_layout(channels, words ? 2 : 1, words), gain(index), frames_);
   sink->play(channel.run.next(), channel.run.rate(), frames_);
 }
 

@@ -121,7 +121,7 @@ void IntelHda::reset_function(ResetKind) {
 
 // Everything but what tells software of wake-ups.
 void IntelHda::reset_link() {
-  const u32 wake = registers_.get(kWakeEnable, 2), changes = registers_.get(kStateChange, 2);
+  const u32 wake = registers_.read(kWakeEnable, 2), changes = registers_.read(kStateChange, 2);
   registers_.reset();
   registers_.set(kWakeEnable, 2, wake);
   registers_.set(kStateChange, 2, changes);
@@ -194,9 +194,9 @@ void IntelHda::write(RegionId, u64 offset, unsigned width, u64 value) {
 void IntelHda::write_byte(unsigned offset, u8 value) {
   if (offset >= kStoredSize) return;
   // In reset there is only what leads out of it.
-  const bool in_reset = (registers_.get(kGlobalControl, 1) & kOutOfReset) == 0;
+  const bool in_reset = (registers_.read(kGlobalControl, 1) & kOutOfReset) == 0;
   if (in_reset && (offset < kGlobalControl || offset >= kGlobalStatus)) return;
-  const u8 before = static_cast<u8>(registers_.get(offset, 1));
+  const u8 before = static_cast<u8>(registers_.read(offset, 1));
   registers_.write_byte(offset, value);
   // Bits that are commands and are not stored.
   if (offset == kGlobalControl && (value & kFlush) != 0) registers_.raise(kGlobalStatus, kFlushed);
@@ -209,7 +209,7 @@ void IntelHda::write_byte(unsigned offset, u8 value) {
 }
 
 void IntelHda::register_written(unsigned offset, u8 before) {
-  const auto value = static_cast<u8>(registers_.get(offset, 1));
+  const auto value = static_cast<u8>(registers_.read(offset, 1));
   switch (offset) {
     case kGlobalControl:
       if (((before ^ value) & kOutOfReset) == 0) break;
@@ -232,16 +232,14 @@ void IntelHda::register_written(unsigned offset, u8 before) {
 }
 
 void IntelHda::update_interrupt() {
-  const auto any = [this](unsigned causes, unsigned enables, unsigned width) {
-    return (registers_.get(causes, width) & registers_.get(enables, width)) != 0;
-  };
-  const bool responses = (registers_.get(kRirbStatus, 1) & registers_.get(kRirbControl, 1) & kResponseInterrupt) != 0;
-  u32 status = responses || any(kStateChange, kWakeEnable, 2) ? kControllerInterrupt : 0;
+  const bool responses = (registers_.read(kRirbStatus, 1) & registers_.read(kRirbControl, 1) & kResponseInterrupt) != 0;
+  const bool woken = (registers_.read(kStateChange, 2) & registers_.read(kWakeEnable, 2)) != 0;
+  u32 status = responses || woken ? kControllerInterrupt : 0;
   for (unsigned i = 0; i < kStreams; i++) {
-    const u32 causes = registers_.get(base_of(i) + kStreamStatus, 1) & registers_.get(base_of(i) + kStreamControl, 1);
+    const u32 causes = registers_.read(base_of(i) + kStreamStatus, 1) & registers_.read(base_of(i) + kStreamControl, 1);
     if ((causes & kStreamCauses) != 0) status |= 1u << i;
   }
-  const u32 enabled = registers_.get(kInterruptControl, 4);
+  const u32 enabled = registers_.read(kInterruptControl, 4);
   if ((status & enabled) != 0) status |= kAllInterrupts;
   registers_.set(kInterruptStatus, 4, status);
   set_interrupt((status & enabled & kAllInterrupts) != 0);

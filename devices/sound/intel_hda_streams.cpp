@@ -2,6 +2,7 @@
 // most a millisecond of frames is moved at once, when the first of them sounds.
 #include <algorithm>
 
+#include "base/little_endian.h"
 #include "devices/sound/intel_hda.h"
 
 namespace relic86 {
@@ -19,8 +20,8 @@ constexpr unsigned kPositionBytes = 8;
 }  // namespace
 
 bool IntelHda::runs(unsigned stream) const {
-  return (registers_.get(base_of(stream) + kStreamControl, 1) & kStreamRuns) != 0 &&
-         (registers_.get(kStreamSync, 4) >> stream & 1) == 0;
+  return (registers_.read(base_of(stream) + kStreamControl, 1) & kStreamRuns) != 0 &&
+         (registers_.read(kStreamSync, 4) >> stream & 1) == 0;
 }
 
 u32 IntelHda::running() const {
@@ -30,7 +31,7 @@ u32 IntelHda::running() const {
 }
 
 HdaFormat IntelHda::format_of(unsigned stream) const {
-  return {static_cast<u16>(registers_.get(base_of(stream) + kStreamFormat, 2))};
+  return {static_cast<u16>(registers_.read(base_of(stream) + kStreamFormat, 2))};
 }
 
 void IntelHda::reset_stream(unsigned stream) {
@@ -42,7 +43,7 @@ void IntelHda::reset_stream(unsigned stream) {
 void IntelHda::stream_written(unsigned stream, unsigned offset, u8 before) {
   if (offset != kStreamControl) return;
   const unsigned base = base_of(stream);
-  const auto value = static_cast<u8>(registers_.get(base + kStreamControl, 1));
+  const auto value = static_cast<u8>(registers_.read(base + kStreamControl, 1));
   if ((value & kStreamReset) != 0) {
     if ((before & kStreamReset) == 0) reset_stream(stream);
     registers_.set(base + kStreamControl, 1, kStreamReset);  // nothing else is there until it ends
@@ -78,7 +79,7 @@ void IntelHda::move_piece(unsigned index) {
   const std::size_t moved = move_bytes(index, bytes_) / format.frame_bytes();
   if (moved == 0) return fail(index);
   const auto piece = std::span<const u8>(bytes_).first(moved * format.frame_bytes());
-  const u32 number = registers_.get(base_of(index) + kStreamNumber, 1) >> 4;
+  const u32 number = registers_.read(base_of(index) + kStreamNumber, 1) >> 4;
   if (is_output(index) && number != 0) {
     for (const auto& codec : codecs_) {
       if (codec) codec->play(number, stream.run.next(), format, piece);
@@ -111,8 +112,8 @@ std::size_t IntelHda::move_bytes(unsigned index, std::span<u8> bytes) {
     stream.address += count;
     stream.left -= static_cast<u32>(count);
     done += count;
-    const u64 position = u64{registers_.get(base + kStreamPosition, 4)} + count;
-    const u32 length = registers_.get(base + kBufferLength, 4);
+    const u64 position = u64{registers_.read(base + kStreamPosition, 4)} + count;
+    const u32 length = registers_.read(base + kBufferLength, 4);
     registers_.set(base + kStreamPosition, 4, static_cast<u32>(length == 0 ? position : position % length));
     if (stream.left != 0 || !stream.interrupts) continue;
     stream.completed = true;
@@ -124,18 +125,15 @@ std::size_t IntelHda::move_bytes(unsigned index, std::span<u8> bytes) {
 void IntelHda::next_entry(unsigned index) {
   Stream& stream = streams_[index];
   const unsigned base = base_of(index);
-  const u32 last = registers_.get(base + kLastEntry, 1);
+  const u32 last = registers_.read(base + kLastEntry, 1);
   if (stream.begun) stream.entry = stream.entry >= last ? u8{0} : static_cast<u8>(stream.entry + 1);
   stream.begun = true;
   std::array<u8, kEntryBytes> bytes{};
-  const u64 list = registers_.get(base + kListBase, 4) | u64{registers_.get(base + kListBase + 4, 4)} << 32;
+  const u64 list = registers_.read(base + kListBase, 4) | u64{registers_.read(base + kListBase + 4, 4)} << 32;
   memory_->read_block(PhysAddr(list + u64{stream.entry} * kEntryBytes), bytes);
-  const auto word = [&](unsigned at) {
-    return bytes[at] | u32{bytes[at + 1]} << 8 | u32{bytes[at + 2]} << 16 | u32{bytes[at + 3]} << 24;
-  };
-  stream.address = word(0) | u64{word(4)} << 32;
-  stream.left = word(8);
-  stream.interrupts = (word(12) & kInterruptOnCompletion) != 0;
+  stream.address = load_little_endian<u64>(bytes, 0);
+  stream.left = load_little_endian<u32>(bytes, 8);
+  stream.interrupts = (load_little_endian<u32>(bytes, 12) & kInterruptOnCompletion) != 0;
 }
 
 // Software has to reset the stream.
@@ -148,12 +146,11 @@ void IntelHda::fail(unsigned index) {
 }
 
 void IntelHda::report_position(unsigned index) {
-  const u32 low = registers_.get(kPositionBase, 4);
+  const u32 low = registers_.read(kPositionBase, 4);
   if ((low & kPositionsEnabled) == 0) return;
   std::array<u8, kPositionBytes> bytes{};
-  const u32 position = registers_.get(base_of(index) + kStreamPosition, 4);
-  for (unsigned i = 0; i < 4; i++) bytes[i] = static_cast<u8>(position >> (i * 8));
-  const u64 base = (low & ~kPositionsEnabled) | u64{registers_.get(kPositionBase + 4, 4)} << 32;
+  store_little_endian<u32>(bytes, 0, registers_.read(base_of(index) + kStreamPosition, 4));
+  const u64 base = (low & ~kPositionsEnabled) | u64{registers_.read(kPositionBase + 4, 4)} << 32;
   memory_->write_block(PhysAddr(base + u64{index} * kPositionBytes), bytes);
 }
 

@@ -16,12 +16,12 @@ float sample(const u8* at, const PcmLayout& layout) {
 
 }  // namespace
 
-PcmLayout pcm_layout(unsigned sample_bytes, bool is_signed, bool stereo) {
+PcmLayout pcm_layout(PcmChannels channels, unsigned sample_bytes, bool is_signed) {
   return {.sample_bytes = static_cast<u8>(sample_bytes),
           .is_signed = is_signed,
-          .channels = static_cast<u8>(stereo ? 2 : 1),
+          .channels = static_cast<u8>(channels),
           .left = 0,
-          .right = static_cast<u8>(stereo ? 1 : 0)};
+          .right = static_cast<u8>(static_cast<u8>(channels) - 1)};
 }
 
 void decode_pcm(std::span<const u8> bytes, const PcmLayout& layout, StereoFrame gain,

@@ -17,8 +17,9 @@ struct PcmLayout {
   std::size_t frame_bytes() const { return std::size_t{sample_bytes} * channels; }
 };
 
-// One channel, or left and right.
-PcmLayout pcm_layout(unsigned sample_bytes, bool is_signed, bool stereo);
+// The whole frame is heard: one channel on both sides, or left and right.
+enum class PcmChannels : u8 { Mono = 1, Stereo = 2 };
+PcmLayout pcm_layout(PcmChannels channels, unsigned sample_bytes, bool is_signed);
 
 // Replaces what is in frames; a frame that is not whole at the end is left out.
 void decode_pcm(std::span<const u8> bytes, const PcmLayout& layout, StereoFrame gain, std::vector<StereoFrame>& frames);

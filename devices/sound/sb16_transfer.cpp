@@ -104,7 +104,8 @@ void Sb16::play(std::span<const u8> bytes) {
     for (const u8 byte : bytes) adpcm_.decode(byte, unpacked_);
     bytes = unpacked_;
   }
-  const PcmLayout layout = pcm_layout(transfer_.words ? 2 : 1, transfer_.is_signed, transfer_.stereo);
+  const PcmLayout layout = pcm_layout(transfer_.stereo ? PcmChannels::Stereo : PcmChannels::Mono,
+                                      transfer_.words ? 2 : 1, transfer_.is_signed);
   const std::size_t count = bytes.size() / layout.frame_bytes();
   rest_count_ = static_cast<u8>(bytes.size() - count * layout.frame_bytes());
   std::copy(bytes.end() - rest_count_, bytes.end(), rest_.begin());

@@ -10,7 +10,6 @@ namespace {
 using asmjit::Label;
 
 constexpr std::size_t kTlb = offsetof(VcpuMemory, tlb);
-constexpr std::size_t kWalk = kTlb + offsetof(TlbTables, walk);
 
 x86::Mem at(std::size_t offset, u32 bytes) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
 x86::Mem area(std::size_t offset, u32 bytes) { return at(offsetof(VcpuMemory, engine) + offset, bytes); }
@@ -46,7 +45,7 @@ void emit_aside(x86::Assembler& a, bool write, bool store, bool user) {
   a.mov(x86::rax, x86::Mem(kState, x86::rax, 3, static_cast<i32>(kTlb + table), 8));
   a.test(x86::al, static_cast<i32>(store ? kTlbDebug | kTlbIgnored : kTlbDebug));
   a.jz(other);
-  a.cmp(at(kWalk + offsetof(TlbWalk, watchpoints), 4), 0);
+  a.cmp(at(kTlbWalk + offsetof(TlbWalk, watchpoints), 4), 0);
   a.jne(other);
   emit_breakpoints(a, other);
   if (store) {
@@ -58,11 +57,11 @@ void emit_aside(x86::Assembler& a, bool write, bool store, bool user) {
   if (write) {
     a.mov(x86::rcx, x86::rax);
     a.shr(x86::rcx, kPageShift);
-    a.add(x86::rcx, at(kWalk + offsetof(TlbWalk, watch), 8));
+    a.add(x86::rcx, at(kTlbWalk + offsetof(TlbWalk, watch), 8));
     a.cmp(x86::Mem(x86::rcx, 0, 1), 0);
     a.jne(other);
   }
-  a.add(x86::rax, at(kWalk + offsetof(TlbWalk, memory), 8));
+  a.add(x86::rax, at(kTlbWalk + offsetof(TlbWalk, memory), 8));
   a.mov(x86::ecx, kAddress.r32());
   a.and_(x86::ecx, -static_cast<i32>(kPageSize));
   a.sub(x86::rax, x86::rcx);

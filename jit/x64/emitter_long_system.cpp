@@ -148,14 +148,13 @@ void Emitter::swap_gs() {
 // STAC and CLAC in ring 0, where EFLAGS.AC checks no alignment. What STAC let into the TLB C++ drops at CLAC.
 void Emitter::set_user_access(u16 id) {
   const bool opens = at(id).immediate != 0;
-  constexpr std::size_t kWalk = offsetof(VcpuMemory, tlb) + offsetof(TlbTables, walk);
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
   host_flags(0);
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
   if (!opens) {
-    a_.cmp(state(kWalk + offsetof(TlbWalk, opened), 4), 0);
+    a_.cmp(state(kTlbWalk + offsetof(TlbWalk, opened), 4), 0);
     a_.jne(slow);
   }
   const Mem flags = state(offsetof(CpuState, system_flags), 4);
@@ -164,7 +163,7 @@ void Emitter::set_user_access(u16 id) {
   } else {
     a_.and_(flags, ~static_cast<i32>(kAC));
   }
-  a_.mov(state(kWalk + offsetof(TlbWalk, user_access), 4), opens ? 1 : 0);
+  a_.mov(state(kTlbWalk + offsetof(TlbWalk, user_access), 4), opens ? 1 : 0);
   a_.bind(done);
 }
 

@@ -15,7 +15,7 @@ constexpr u32 kFrame = 0xFFFFF000, kLargeFrame = 0xFFC00000;
 constexpr unsigned kDirectoryShift = 22, kTableMask = 0x3FF;
 
 constexpr std::size_t kTlb = offsetof(VcpuMemory, tlb);
-constexpr std::size_t kWalk = kTlb + offsetof(TlbTables, walk), kRing = kTlb + offsetof(TlbTables, ring);
+constexpr std::size_t kRing = kTlb + offsetof(TlbTables, ring);
 
 x86::Mem at(std::size_t offset, u32 bytes) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
 x86::Mem entry_of(const x86::Gp& index, std::size_t table) {
@@ -60,7 +60,7 @@ class FillThunk {
   void frame(const x86::Gp& host, const x86::Gp& from, const x86::Gp& scratch) {
     a_.mov(scratch.r32(), from.r32());
     a_.shr(scratch.r32(), PhysicalBus::kAddendShift);
-    a_.mov(host, at(kWalk + offsetof(TlbWalk, addends), 8));
+    a_.mov(host, at(kTlbWalk + offsetof(TlbWalk, addends), 8));
     a_.mov(host, x86::Mem(host, scratch, 3, 0, 8));
     a_.test(host, host);
     a_.jz(slow_);
@@ -79,7 +79,7 @@ class FillThunk {
 
   // edx := the entry of the page; kRights: what both entries allow; kHost: the page.
   void walk() {
-    a_.mov(x86::rcx, at(kWalk + offsetof(TlbWalk, directory) + user_ * sizeof(u64), 8));
+    a_.mov(x86::rcx, at(kTlbWalk + offsetof(TlbWalk, directory) + user_ * sizeof(u64), 8));
     a_.test(x86::rcx, x86::rcx);
     a_.jz(slow_);
     a_.test(x86::cl, static_cast<i32>(kWalkFourLevels));
@@ -98,12 +98,12 @@ class FillThunk {
     a_.and_(kRights, x86::edx);
     frame(kHost, x86::rdx, x86::rdi);
     a_.bind(walked_);
-    a_.or_(kRights, at(kWalk + offsetof(TlbWalk, granted) + user_ * sizeof(u32), 4));
+    a_.or_(kRights, at(kTlbWalk + offsetof(TlbWalk, granted) + user_ * sizeof(u32), 4));
   }
 
   // The directory's entry, kRights, is of a page of 4 MiB.
   void walk_large() {
-    a_.test(at(kWalk + offsetof(TlbWalk, large_reserved), 4), kRights);
+    a_.test(at(kTlbWalk + offsetof(TlbWalk, large_reserved), 4), kRights);
     a_.jnz(slow_);
     a_.mov(x86::edx, kAddress.r32());
     a_.shr(x86::edx, kDirectoryShift);
@@ -121,9 +121,9 @@ class FillThunk {
   // kHost := the read entry, kWritable := the write entry, ecx := the page's place in the ring.
   void make_entries() {
     a_.mov(x86::rdi, kHost);
-    a_.sub(x86::rdi, at(kWalk + offsetof(TlbWalk, memory), 8));
+    a_.sub(x86::rdi, at(kTlbWalk + offsetof(TlbWalk, memory), 8));
     a_.shr(x86::rdi, kPageShift);
-    a_.add(x86::rdi, at(kWalk + offsetof(TlbWalk, watch), 8));
+    a_.add(x86::rdi, at(kTlbWalk + offsetof(TlbWalk, watch), 8));
     a_.cmp(x86::Mem(x86::rdi, 0, 1), 0);
     a_.jne(slow_);
     a_.mov(x86::edi, kAddress.r32());
@@ -145,7 +145,7 @@ class FillThunk {
       a_.test(x86::cl, kW);
       a_.cmovnz(kWritable, kHost);
     }
-    a_.and_(x86::edx, at(kWalk + offsetof(TlbWalk, global), 4));
+    a_.and_(x86::edx, at(kTlbWalk + offsetof(TlbWalk, global), 4));
     a_.shl(x86::edx, 14);
     static_assert(1u << 8 << 14 == TlbRing::kGlobal);
     a_.lea(x86::ecx,

@@ -6,6 +6,8 @@
 
 #include <asmjit/x86.h>
 
+#include <cstddef>
+
 #include "cpu/state.h"
 
 namespace relic86::jit::x64 {
@@ -34,5 +36,8 @@ inline constexpr unsigned kTemporaries[4] = {10, 11, 12, 13};
 inline const x86::Gp kAddress = x86::rbp;
 inline const x86::Gp kRemaining = x86::r14;  // CpuState::remaining less the running block's instructions
 inline const x86::Gp kState = x86::r15;
+
+// Where TlbWalk stands, from kState on.
+inline constexpr std::size_t kTlbWalk = offsetof(VcpuMemory, tlb) + offsetof(TlbTables, walk);
 
 }  // namespace relic86::jit::x64

@@ -18,11 +18,11 @@ constexpr u32 kFrame = 0xFFFFF000, kLargeFrame = 0xFFE00000, kLargeReserved = 0x
 constexpr unsigned kIndexBits = 9, kIndexMask = (1u << kIndexBits) - 1;
 
 constexpr std::size_t kTlb = offsetof(VcpuMemory, tlb);
-constexpr std::size_t kWalk = kTlb + offsetof(TlbTables, walk), kRing = kTlb + offsetof(TlbTables, ring);
+constexpr std::size_t kRing = kTlb + offsetof(TlbTables, ring);
 constexpr std::size_t kHigh = kTlb + offsetof(TlbTables, high);
 
 x86::Mem at(std::size_t offset, u32 bytes) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
-x86::Mem walk_field(std::size_t field, u32 bytes) { return at(kWalk + field, bytes); }
+x86::Mem walk_field(std::size_t field, u32 bytes) { return at(kTlbWalk + field, bytes); }
 x86::Mem ring_field(std::size_t field, u32 bytes) { return at(kRing + field, bytes); }
 // Of the page whose number, and for user mode the table's length more, is in index.
 x86::Mem low_entry(const x86::Gp& index, std::size_t table) {
@@ -430,11 +430,12 @@ WalkThunks emit_walk_thunks(x86::Assembler& a, const QuickThunks& quick, bool ke
   WalkThunks places;
   for (const bool user : {false, true}) {
     for (const bool write : {false, true}) {
+      const For access = write ? For::Write : For::Read;
       const Label replaces = a.newLabel(), keeps = a.newLabel();
       a.bind(replaces);
-      WalkThunk(a, write ? For::Write : For::Read, user, Room::Replaces).emit();
+      WalkThunk(a, access, user, Room::Replaces).emit();
       a.bind(keeps);
-      WalkThunk(a, write ? For::Write : For::Read, user, Room::Keeps).emit();
+      WalkThunk(a, access, user, Room::Keeps).emit();
       for (const QuickKind kind : {kQuickRead, kQuickWrite}) {
         places.bring[write][kind][user] = a.offset();
         emit_bring(a, quick.label[kind][user], replaces);

@@ -9,7 +9,6 @@ namespace {
 
 using asmjit::Label;
 
-constexpr std::size_t kTlb = offsetof(VcpuMemory, tlb), kWalk = kTlb + offsetof(TlbTables, walk);
 constexpr unsigned kGranuleShift = 6;  // BackingStore::code_bits
 
 x86::Mem at(std::size_t offset, u32 bytes) { return x86::Mem(kState, static_cast<i32>(offset), bytes); }
@@ -29,7 +28,8 @@ void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
   const x86::Mem value = at(offsetof(VcpuMemory, engine) + offsetof(EngineArea, value), bytes);
   const x86::Gp bits = sized(x86::rsi.id(), bytes);
   const x86::Mem place(x86::rax, 0, bytes);
-  const std::size_t table = kTlb + offsetof(TlbTables, write) + (user ? sizeof(u64) * kLinearPages : 0);
+  const std::size_t table =
+      offsetof(VcpuMemory, tlb) + offsetof(TlbTables, write) + (user ? sizeof(u64) * kLinearPages : 0);
   const Label slow = a.newLabel(), done = a.newLabel();
   keep(a, kept);
   a.mov(x86::eax, kAddress.r32());
@@ -41,16 +41,16 @@ void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
   a.mov(x86::ecx, kAddress.r32());
   a.add(x86::rax, x86::rcx);
   a.mov(x86::rcx, x86::rax);
-  a.sub(x86::rcx, at(kWalk + offsetof(TlbWalk, memory), 8));
+  a.sub(x86::rcx, at(kTlbWalk + offsetof(TlbWalk, memory), 8));
   a.mov(x86::rdx, x86::rcx);
   a.shr(x86::rdx, kPageShift);
-  a.mov(x86::rsi, at(kWalk + offsetof(TlbWalk, watch), 8));
+  a.mov(x86::rsi, at(kTlbWalk + offsetof(TlbWalk, watch), 8));
   a.cmp(x86::Mem(x86::rsi, x86::rdx, 0, 0, 1), static_cast<i32>(BackingStore::kWatchCode));
   a.jne(slow);  // a display's page, or one that a saved machine waits for
   a.mov(bits, value);
   a.cmp(place, bits);
   a.je(done);
-  a.mov(x86::rsi, at(kWalk + offsetof(TlbWalk, code), 8));
+  a.mov(x86::rsi, at(kTlbWalk + offsetof(TlbWalk, code), 8));
   a.mov(x86::rsi, x86::Mem(x86::rsi, x86::rdx, 3, 0, 8));
   require_no_code(a, 0, slow);
   if (bytes > 1) require_no_code(a, static_cast<i32>(bytes) - 1, slow);
