@@ -6,7 +6,6 @@
 #include <initializer_list>
 
 #include "base/nearest.h"
-#include "devices/sound/intel_hda.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -199,7 +198,7 @@ Result<> add_hda_codec(const DeviceOption& device, BoardConfig& config) {
     if (key == "audiodev") {
       codec.audiodev = word;
     } else if (key == "cad") {
-      const auto address = choice(device, key, word, {}, IntelHda::kCodecs - 1);
+      const auto address = choice(device, key, word, {}, HdaCodec::kAddresses - 1);
       if (!address) return address.error();
       if (taken(address.value()))
         return Error{
@@ -214,9 +213,9 @@ Result<> add_hda_codec(const DeviceOption& device, BoardConfig& config) {
       return unknown_property(device, key, word);
     }
   }
-  if (codec.address >= IntelHda::kCodecs)
+  if (codec.address >= HdaCodec::kAddresses)
     return Error{
-        fmt::format("-device {}: the link has {} codecs already; leave one out", device.name, IntelHda::kCodecs)};
+        fmt::format("-device {}: the link has {} codecs already; leave one out", device.name, HdaCodec::kAddresses)};
   controller->codecs.push_back(std::move(codec));
   return {};
 }

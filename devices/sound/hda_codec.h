@@ -15,6 +15,7 @@ class HdaCodec {
  public:
   // Output: a line out. Duplex: a line in besides. Micro: a loudspeaker and a microphone.
   enum class Model : u8 { Output, Duplex, Micro };
+  static constexpr unsigned kAddresses = 15;  // of codecs on a link: STATESTS has a bit for each
 
   // host: null: nothing is heard.
   HdaCodec(Model model, SoundHost* host);

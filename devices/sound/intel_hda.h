@@ -15,7 +15,7 @@ namespace relic86 {
 
 class IntelHda final : public PciDevice {
  public:
-  static constexpr unsigned kCodecs = 15;  // addresses on the link
+  static constexpr unsigned kCodecs = HdaCodec::kAddresses;
   enum class Model : u8 { Ich6, Ich9 };
 
   explicit IntelHda(Model model);
