@@ -18,7 +18,7 @@ struct Mode {
   bool user = false;
   bool flat_code = false;  // 32-bit code, base 0, limit FFFFFFFFh; 64-bit code
   // The code page may reach over CS's limit, or holds other code than 16-bit code below 64 KiB: blocks look at
-  // EngineArea::page_end (jit/x64/emitter_limits.cpp).
+  // EngineArea::page_end (jit/x64/branches_limits.cpp).
   bool limited = false;
   bool down = false;     // DF
   bool aligned = false;  // CR0.AM and EFLAGS.AC at CPL 3: unaligned accesses raise #AC

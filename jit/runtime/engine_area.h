@@ -26,7 +26,7 @@ struct EngineArea {
   u64 saved_temporaries[4] = {};
   u64 aside = 0;        // as a TLB entry, for one access to a page that has no fast one (x64/aside_thunks.h)
   u64 dropped[2] = {};  // where stores go that nobody takes
-  // The host's stack while translated code runs (x64/emitter_calls.cpp): as it was found, the first frame, how far
+  // The host's stack while translated code runs (x64/branches_calls.cpp): as it was found, the first frame, how far
   // frames may reach.
   u64 host_stack = 0, first_frame = 0, frame_limit = 0;
   // Offset in CS of the first byte of the code page: 32 bits, but for limited code, where it is negative if offset 0

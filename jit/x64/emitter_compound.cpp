@@ -3,7 +3,6 @@
 
 #include "cpu/integer_instructions.h"
 #include "cpu/semantics/condition.h"
-#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {
@@ -47,26 +46,26 @@ const std::array<u16, 256>& decimal_digits() {
 // page that may be accessed directly. Else the interpreter carries the instruction out. Gives their host address, in a
 // temporary.
 Emitter::Mem Emitter::piece(unsigned bytes, unsigned unit, bool write, unsigned segment) {
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label slow = a_.newLabel();
-  const Gp pointer = sized(take(), 8);
-  host_flags(0);
-  if (narrow()) {  // what wraps around at 64 KiB is not one piece
+  const Gp pointer = sized(registers_.take(), 8);
+  flags_.host_lost();
+  if (addresses_.narrow()) {  // what wraps around at 64 KiB is not one piece
     a_.cmp(kAddress.r32(), 0x10000 - bytes);
     a_.ja(slow);
   }
-  (void)check_limit(segment, bytes, write, false, pointer, slow);
+  (void)memory_.check_limit(segment, bytes, write, false, pointer, slow);
   if (mode_.aligned) {
     a_.test(kAddress.r8(), static_cast<i32>(unit - 1));
     a_.jnz(slow);
   }
-  compare_with_page_end(pointer, bytes);
+  memory_.compare_with_page_end(pointer, bytes);
   a_.ja(slow);
-  find_page(pointer, write, write, slow);
+  memory_.find_page(pointer, write, write, slow);
   a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   defer([=, this] {
     a_.bind(slow);
-    leave(exit);
+    exits_.leave(exit);
   });
   return Mem(pointer, 0);
 }
@@ -83,24 +82,25 @@ x86::Mem part(const x86::Mem& place, i32 offset, u32 bytes) {
 
 void Emitter::push_all(u16 id) {
   const i32 size = at(id).size;
-  stack_address(-8 * size);
+  memory_.stack_address(-8 * size);
   const Mem place = piece(static_cast<unsigned>(8 * size), at(id).size, true, kSs);
   for (i32 i = 0; i < 8; ++i) {
-    a_.mov(part(place, (7 - i) * size, at(id).size), guest(static_cast<unsigned>(i), at(id).size));
+    a_.mov(part(place, (7 - i) * size, at(id).size), registers_.guest(static_cast<unsigned>(i), at(id).size));
   }
   move_stack_pointer(-8 * size);
-  give(static_cast<u8>(place.baseId()));
+  registers_.give(static_cast<u8>(place.baseId()));
 }
 
 void Emitter::pop_all(u16 id) {
   const i32 size = at(id).size;
-  stack_address(0);
+  memory_.stack_address(0);
   const Mem place = piece(static_cast<unsigned>(8 * size), at(id).size, false, kSs);
   for (i32 i = 0; i < 8; ++i) {
-    if (i != kEsp) a_.mov(guest(static_cast<unsigned>(i), at(id).size), part(place, (7 - i) * size, at(id).size));
+    if (i != kEsp)
+      a_.mov(registers_.guest(static_cast<unsigned>(i), at(id).size), part(place, (7 - i) * size, at(id).size));
   }
   move_stack_pointer(8 * size);
-  give(static_cast<u8>(place.baseId()));
+  registers_.give(static_cast<u8>(place.baseId()));
 }
 
 // The saved EBP and the new top of the stack, which must be writable as well.
@@ -109,60 +109,60 @@ void Emitter::enter(u16 id) {
   const i32 size = n.size, locals = static_cast<i32>(n.immediate);
   // Both accesses must be aligned where that is checked.
   if (mode_.aligned && locals % size != 0) failed_ = true;
-  stack_address(-size - locals);
+  memory_.stack_address(-size - locals);
   const Mem place = piece(static_cast<unsigned>(size + locals), n.size, true, kSs);
-  a_.mov(part(place, locals, n.size), guest(kEbp, n.size));
-  give(static_cast<u8>(place.baseId()));
+  a_.mov(part(place, locals, n.size), registers_.guest(kEbp, n.size));
+  registers_.give(static_cast<u8>(place.baseId()));
   if (mode_.stack32) {
-    a_.lea(kAddress.r32(), x86::ptr(guest(kEsp, 8), -size));
+    a_.lea(kAddress.r32(), x86::ptr(registers_.guest(kEsp, 8), -size));
   } else {
-    a_.mov(kAddress.r32(), guest(kEsp, 4));
+    a_.mov(kAddress.r32(), registers_.guest(kEsp, 4));
     a_.sub(kAddress.r16(), size);
   }
-  a_.mov(guest(kEbp, n.size), sized(kAddress.id(), n.size));
+  a_.mov(registers_.guest(kEbp, n.size), sized(kAddress.id(), n.size));
   move_stack_pointer(-size - locals);
 }
 
 void Emitter::table_load(u16 id) {
   const unsigned segment = at(id).segment;
-  ExitPoint* const exit = access_exit(AddressForm::Table, 1, segment);
+  ExitPoint* const exit = memory_.access_exit(AddressForm::Table, 1, segment);
   const Label slow = a_.newLabel();
-  offset_ = width_of_offset(at(id).address_size);
+  addresses_.set_width(at(id).address_size);
   a_.movzx(kAddress.r32(), x86::al);
-  a_.lea(kAddress.r32(), x86::ptr(kAddress, guest(kEbx, 8)));
-  if (narrow()) a_.movzx(kAddress.r32(), kAddress.r16());
+  a_.lea(kAddress.r32(), x86::ptr(kAddress, registers_.guest(kEbx, 8)));
+  if (addresses_.narrow()) a_.movzx(kAddress.r32(), kAddress.r16());
   u8 temporary = 0;
-  const Mem from = translate(1, false, segment, slow, temporary);
+  const Mem from = memory_.translate(1, false, segment, slow, temporary);
   finish_load(id, 1, from, temporary, slow, a_.newLabel(), exit);
 }
 
 void Emitter::check_bounds(u16 id) {
   const Node& n = at(id);
   const unsigned bytes = n.size;
-  lea_address(kAddress, n.a);
-  const Mem place = piece(2 * bytes, bytes, false, segment_of(n));
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  addresses_.load(kAddress, n.a);
+  const Mem place = piece(2 * bytes, bytes, false, memory_.segment_of(n));
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label outside = a_.newLabel();
-  const Gp index = guest(n.reg, bytes);
+  const Gp index = registers_.guest(n.reg, bytes);
   a_.cmp(index, part(place, 0, bytes));
   a_.jl(outside);
   a_.cmp(index, part(place, static_cast<i32>(bytes), bytes));
   a_.jg(outside);
-  give(static_cast<u8>(place.baseId()));
+  registers_.give(static_cast<u8>(place.baseId()));
   defer([=, this] {
     a_.bind(outside);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
 void Emitter::check_overflow() {
   const Label overflow = a_.newLabel();
-  const x86::CondCode code = condition_code(static_cast<u32>(Condition::Overflow));
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  const x86::CondCode code = flags_.condition_code(static_cast<u32>(Condition::Overflow));
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   a_.j(code, overflow);
   defer([=, this] {
     a_.bind(overflow);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
@@ -171,9 +171,9 @@ void Emitter::decimal_adjust(u16 id) {
   const Node& n = at(id);
   const auto kind = static_cast<Decimal>(n.immediate);
   const bool unpacked = kind == Decimal::Aaa || kind == Decimal::Aas;
-  const u8 host = in_temporary(n.a, 4);
+  const u8 host = registers_.in_temporary(n.a, 4);
   const Gp entry = sized(host, 4), scratch = kAddress.r32();
-  host_flags(0);
+  flags_.host_lost();
   a_.mov(scratch, entry);
   a_.and_(scratch, static_cast<i32>(kCF));
   a_.shl(scratch, kCarryIndex);
@@ -192,18 +192,18 @@ void Emitter::decimal_adjust(u16 id) {
   }
   FlagStep step;
   step.op = Op::Image;
-  if (need(kArithmeticFlags).needed()) {
+  if (flags_.need(kArithmeticFlags).needed()) {
     a_.shr(entry, kImageShift);
-    step.a = new_slot();
-    a_.mov(slot(step.a.value), entry);
+    step.a = flags_.new_slot();
+    a_.mov(flags_.slot(step.a.value), entry);
   }
-  add_step(step, true);
+  flags_.add_step(step, true);
 }
 
 void Emitter::divide_digits(u16 id) {
   // Ten, as a rule: then a look into a table saves the division.
-  const u8 host = take();
-  host_flags(0);
+  const u8 host = registers_.take();
+  flags_.host_lost();
   if (at(id).immediate == 10) {
     a_.mov(kAddress, reinterpret_cast<u64>(decimal_digits().data()));
     a_.movzx(sized(host, 4), x86::al);
@@ -215,15 +215,15 @@ void Emitter::divide_digits(u16 id) {
     a_.div(sized(host, 1));
     a_.xchg(x86::al, x86::ah);
   }
-  give(host);
+  registers_.give(host);
 }
 
 void Emitter::multiply_digits(u16 id) {
-  const u8 host = take();
-  host_flags(0);
+  const u8 host = registers_.take();
+  flags_.host_lost();
   a_.movzx(kAddress.r32(), x86::ah);
   a_.imul(sized(host, 4), kAddress.r32(), static_cast<i32>(at(id).immediate));
-  set_temporary(id, host);
+  registers_.set_temporary(id, host);
 }
 
 }  // namespace relic86::jit::x64

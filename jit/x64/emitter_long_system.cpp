@@ -2,6 +2,7 @@
 // interpreter's functions, from the start.
 #include "cpu/long_mode.h"
 #include "jit/runtime/engine_area.h"
+#include "jit/x64/canonical_check.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {
@@ -32,37 +33,31 @@ void Emitter::set_home_image(const Gp& image) {
   step.op = Op::Image;
   a_.mov(area(offsetof(EngineArea, home_operand), 4), image);
   a_.mov(area(offsetof(EngineArea, home_step), 8), static_cast<i32>(step.descriptor()));
-  from_home_ = home_current_ = true;
-  entry_home_ = false;
-  record_ = 0;
-  first_step_ = static_cast<u16>(translation_.steps.size());
+  flags_.settle();
 }
 
 // On to RIP in another ring: the frames of calls are those of this one.
 void Emitter::enter_ring(const Gp& rip, u8 cpl) {
   a_.mov(state(kCpl, 1), cpl);
   a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
-  const Mode source = mode_;
-  mode_.user = cpl == 3;
-  tag_ = tag_of_(mode_);
-  indirect_exit(rip, 0);
-  mode_ = source;
-  tag_ = tag_of_(mode_);
+  Mode after = mode_;
+  after.user = cpl == 3;
+  branches_.exit_to_mode(after, rip);
   ended_ = true;
 }
 
 void Emitter::system_call(u16 id) {
-  store_x87_pointers();
-  write_home();
-  const u8 host = take();
-  arithmetic_image(sized(host, 4));
+  units_.store_pointers();
+  flags_.write_home();
+  const u8 host = registers_.take();
+  flags_.load_image(sized(host, 4));
   const Mem image = area(offsetof(EngineArea, value), 4);
   a_.mov(image, sized(host, 4));
-  give(host);
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  registers_.give(host);
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   exit->settles_flags = true;
   const Label slow = a_.newLabel();
-  host_flags(0);
+  flags_.host_lost();
   check_quiet(kTF | kRF | kAC, slow);
   a_.mov(x86::r10d, state(offsetof(CpuState, star) + 4, 4));
   a_.and_(x86::r10d, kSelectorMask);
@@ -79,23 +74,23 @@ void Emitter::system_call(u16 id) {
   a_.and_(x86::r11d, x86::r12d);
   a_.mov(system_flags, x86::r11d);
   set_home_image(x86::r10d);
-  load_eip(guest(kEcx, 8), next_eip());
+  addresses_.load_eip(registers_.guest(kEcx, 8), next_eip());
   a_.mov(x86::r10, state(offsetof(CpuState, lstar), 8));
   enter_ring(x86::r10, 0);
   defer([=, this] {
     a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    leave(exit);  // not reached: the handler goes on elsewhere
+    exits_.call_thunk(thunks_.cold, exit);
+    exits_.leave(exit);  // not reached: the handler goes on elsewhere
   });
 }
 
 void Emitter::system_return(u16 id) {
-  store_x87_pointers();
-  write_home();
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  units_.store_pointers();
+  flags_.write_home();
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   exit->settles_flags = true;
   const Label slow = a_.newLabel();
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
   check_quiet(kTF | kRF | kAC, slow);
@@ -103,8 +98,8 @@ void Emitter::system_return(u16 id) {
   const Mem saved = gpr(at(id).reg, 4);
   a_.test(saved, static_cast<i32>(~(kArithmeticFlags | kIF | kFixed1)));
   a_.jnz(slow);
-  a_.mov(x86::r10, guest(kEcx, 8));
-  check_canonical(x86::r10, slow);
+  a_.mov(x86::r10, registers_.guest(kEcx, 8));
+  check_canonical(a_, x86::r10, slow);
   a_.movzx(x86::r10d, state(offsetof(CpuState, star) + 6, 2));
   a_.and_(x86::r10d, kSelectorMask);
   set_fixed_segment(kCs, 16 | 3, kLongCode3);
@@ -115,12 +110,12 @@ void Emitter::system_return(u16 id) {
   a_.and_(x86::r11d, static_cast<i32>(kIF));
   a_.mov(state(offsetof(CpuState, system_flags), 4), x86::r11d);
   set_home_image(x86::r10d);
-  a_.mov(x86::r10, guest(kEcx, 8));
+  a_.mov(x86::r10, registers_.guest(kEcx, 8));
   enter_ring(x86::r10, 3);
   defer([=, this] {
     a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    leave(exit);  // not reached: the handler goes on elsewhere
+    exits_.call_thunk(thunks_.cold, exit);
+    exits_.leave(exit);  // not reached: the handler goes on elsewhere
   });
 }
 
@@ -128,20 +123,20 @@ void Emitter::system_return(u16 id) {
 void Emitter::swap_gs() {
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
-  host_flags(0);
+  flags_.host_lost();
   constexpr std::size_t kSegment = offsetof(CpuState, segment) + kGs * sizeof(Segment);
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
   a_.cmp(state(kSegment + offsetof(Segment, attributes), 2), 0);
   a_.jne(slow);
-  const u8 first = take(), second = take();
+  const u8 first = registers_.take(), second = registers_.take();
   const Mem base = state(kSegment + offsetof(Segment, base), 8), other = state(offsetof(CpuState, kernel_gs_base), 8);
   a_.mov(sized(first, 8), base);
   a_.mov(sized(second, 8), other);
   a_.mov(base, sized(second, 8));
   a_.mov(other, sized(first, 8));
-  give(first);
-  give(second);
+  registers_.give(first);
+  registers_.give(second);
   a_.bind(done);
 }
 
@@ -150,7 +145,7 @@ void Emitter::set_user_access(u16 id) {
   const bool opens = at(id).immediate != 0;
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
   if (!opens) {

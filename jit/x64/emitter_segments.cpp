@@ -27,38 +27,38 @@ constexpr u16 kCode0 = 0xC09B, kData0 = 0xC093, kCode3 = 0xC0FB, kData3 = 0xC0F3
 void Emitter::selector_operand(u16 id, const Label& slow) {
   const Node& n = at(id);
   if (at(n.a).op != Op::Address) {
-    a_.movzx(kAddress.r32(), in_register(n.a, 2));
+    a_.movzx(kAddress.r32(), registers_.in_register(n.a, 2));
     return;
   }
-  lea_address(kAddress, n.a);
-  take_selector(2, segment_of(n), slow);
+  addresses_.load(kAddress, n.a);
+  take_selector(2, memory_.segment_of(n), slow);
 }
 
 // kAddress := the selector at the offset in kAddress, where so many bytes are read.
 void Emitter::take_selector(unsigned bytes, unsigned segment, const Label& slow) {
   u8 temporary = 0;
-  Mem from = translate(bytes, false, segment, slow, temporary);
+  Mem from = memory_.translate(bytes, false, segment, slow, temporary);
   from.setSize(2);
   a_.movzx(kAddress.r32(), from);
-  give(temporary);
+  registers_.give(temporary);
 }
 
 void Emitter::load_segment(u16 id) {
-  data_segment_ = kSegmentCount;
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  units_.forget_data_segment();
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel();
-  host_flags(0);
+  flags_.host_lost();
   selector_operand(id, slow);
   load_selected(id, exit, slow, 0);
 }
 
 void Emitter::pop_segment(u16 id) {
   const Node& n = at(id);
-  data_segment_ = kSegmentCount;
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  units_.forget_data_segment();
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel();
-  host_flags(0);
-  stack_address(0);
+  flags_.host_lost();
+  memory_.stack_address(0);
   take_selector(n.immediate == kPopSelector ? 2 : n.size, kSs, slow);
   load_selected(id, exit, slow, n.size);
 }
@@ -70,9 +70,9 @@ void Emitter::load_selected(u16 id, ExitPoint* exit, const Label& slow, i32 popp
   a_.jne(other);
   if (popped != 0) move_stack_pointer(popped);
   a_.bind(done);
-  defer([=, this, snapshot = chain()] {
+  defer([=, this, snapshot = exits_.moment()] {
     a_.bind(other);
-    restore(snapshot);
+    exits_.restore(snapshot);
     a_.jnc(slow);
     load_other_kind(id, slow, popped);
   });
@@ -96,36 +96,36 @@ void Emitter::load_other_kind(u16 id, const Label& slow, i32 popped) {
     a_.je(modes.emplace_back(likely, a_.newLabel()).second);
   }
   a_.jmp(slow);
-  const Chain snapshot = chain();
+  const Exits::Moment moment = exits_.moment();
   for (const auto& [likely, label] : modes) {
     a_.bind(label);
-    restore(snapshot);
+    exits_.restore(moment);
     a_.call(thunks_.segments.take[segment]);
-    write_home();
-    store_x87_pointers();
+    flags_.write_home();
+    units_.store_pointers();
     if (popped != 0) move_stack_pointer(popped);
     Mode after = mode_;
     after.segments[segment] = likely;
-    enter_next_in(after, undone_after());
+    branches_.enter_next_in(after, undone_after());
   }
 }
 
 // LES and its like: the offset, then the selector that follows it.
 void Emitter::load_far(u16 id) {
   const Node& n = at(id);
-  data_segment_ = kSegmentCount;
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  units_.forget_data_segment();
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel(), done = a_.newLabel();
-  host_flags(0);
-  lea_address(kAddress, n.a);
+  flags_.host_lost();
+  addresses_.load(kAddress, n.a);
   const u32 bytes = n.size + 2u;
-  if (narrow()) {
+  if (addresses_.narrow()) {
     a_.cmp(kAddress.r32(), 0x10000 - bytes);  // the selector's offset wraps by itself
     a_.ja(slow);
   }
   u8 temporary = 0;
-  const Mem from = translate(bytes, false, segment_of(n), slow, temporary);
-  const u8 host = take();
+  const Mem from = memory_.translate(bytes, false, memory_.segment_of(n), slow, temporary);
+  const u8 host = registers_.take();
   Mem offset = from, selector = from.cloneAdjusted(n.size);
   offset.setSize(n.size);
   selector.setSize(2);
@@ -135,11 +135,11 @@ void Emitter::load_far(u16 id) {
     a_.mov(sized(host, 4), offset);
   }
   a_.movzx(kAddress.r32(), selector);
-  give(temporary);
+  registers_.give(temporary);
   a_.call(thunks_.segments.load[n.segment][mode_.code32 ? 1 : 0]);
   a_.jne(slow);
-  a_.mov(guest(n.reg, n.size), sized(host, n.size));
-  give(host);
+  a_.mov(registers_.guest(n.reg, n.size), sized(host, n.size));
+  registers_.give(host);
   a_.bind(done);
   defer_to_handler(slow, exit, done);
 }
@@ -147,32 +147,32 @@ void Emitter::load_far(u16 id) {
 // LAR, LSL. EngineArea::value as below.
 void Emitter::describe_segment(u16 id) {
   const Node& n = at(id);
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label unread = a_.newLabel(), slow = a_.newLabel(), invisible = a_.newLabel();
-  host_flags(0);
+  flags_.host_lost();
   selector_operand(id, unread);
   a_.call(n.immediate != 0 ? thunks_.segments.limit : thunks_.segments.rights);
   a_.jne(slow);
-  const u8 host = take();
+  const u8 host = registers_.take();
   a_.setnc(sized(host, 1));
   a_.movzx(sized(host, 4), sized(host, 1));
   a_.jc(invisible);
-  a_.mov(guest(n.reg, n.size), sized(kAddress.id(), n.size));
+  a_.mov(registers_.guest(n.reg, n.size), sized(kAddress.id(), n.size));
   a_.bind(invisible);
-  if (need(kZF).needed()) {
+  if (flags_.need(kZF).needed()) {
     FlagStep step;
     step.op = Op::SetZero;
-    step.a = new_slot();
-    a_.mov(slot(step.a.value), sized(host, 4));
-    add_step(step, false);
+    step.a = flags_.new_slot();
+    a_.mov(flags_.slot(step.a.value), sized(host, 4));
+    flags_.add_step(step, false);
   }
-  give(host);
+  registers_.give(host);
   defer([=, this] {
     a_.bind(unread);
     a_.xor_(kAddress.r32(), kAddress.r32());
     a_.bind(slow);
     a_.mov(area(offsetof(EngineArea, value), 8), kAddress);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
@@ -181,14 +181,14 @@ void Emitter::check_protected() {
   if (mode_.code64) return;
   static_assert(offsetof(CpuMode, v86) == offsetof(CpuMode, protected_mode) + 1);
   constexpr i32 kProtected = 1;  // and not virtual-8086 mode
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label other = a_.newLabel();
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kProtectedMode, 2), kProtected);
   a_.jne(other);
   defer([=, this] {
     a_.bind(other);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
@@ -197,22 +197,22 @@ void Emitter::adjust_level(u16 id) {
   constexpr i32 kLevel = 3;
   const Node& n = at(id);
   const Gp raise = kAddress.r32();
-  const u8 host = take();
+  const u8 host = registers_.take();
   const Gp own = sized(host, 4);
-  host_flags(0);
-  a_.mov(own, in_register(n.a, 4));
-  a_.mov(raise, in_register(n.b, 4));
+  flags_.host_lost();
+  a_.mov(own, registers_.in_register(n.a, 4));
+  a_.mov(raise, registers_.in_register(n.b, 4));
   a_.and_(own, kLevel);
   a_.and_(raise, kLevel);
   a_.sub(raise, own);
   if (n.reg == kNoRegister) {
-    ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+    ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
     const Label weaker = a_.newLabel();
     a_.jg(weaker);
     a_.xor_(own, own);
     defer([=, this] {
       a_.bind(weaker);
-      leave(exit);
+      exits_.leave(exit);
     });
   } else {
     a_.setg(sized(host, 1));
@@ -220,40 +220,40 @@ void Emitter::adjust_level(u16 id) {
     a_.neg(own);
     a_.and_(raise, own);
     a_.neg(own);
-    before_write(n.reg, id);
-    a_.add(guest(n.reg, 2), kAddress.r16());
+    registers_.before_write(n.reg, id);
+    a_.add(registers_.guest(n.reg, 2), kAddress.r16());
   }
-  if (need(kZF).needed()) {
+  if (flags_.need(kZF).needed()) {
     FlagStep step;
     step.op = Op::SetZero;
-    step.a = new_slot();
-    a_.mov(slot(step.a.value), own);
-    add_step(step, false);
+    step.a = flags_.new_slot();
+    a_.mov(flags_.slot(step.a.value), own);
+    flags_.add_step(step, false);
   }
-  give(host);
+  registers_.give(host);
 }
 
 // EngineArea::value: the selector, for the descriptor to be remembered.
 void Emitter::verify_segment(u16 id) {
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label unread = a_.newLabel(), slow = a_.newLabel();
-  host_flags(0);
+  flags_.host_lost();
   selector_operand(id, unread);
   a_.call(at(id).immediate != 0 ? thunks_.segments.verify_write : thunks_.segments.verify_read);
   a_.jne(slow);
-  if (need(kZF).needed()) {
+  if (flags_.need(kZF).needed()) {
     FlagStep step;
     step.op = Op::SetZero;
-    step.a = new_slot();
-    a_.mov(slot(step.a.value), kAddress.r32());
-    add_step(step, false);
+    step.a = flags_.new_slot();
+    a_.mov(flags_.slot(step.a.value), kAddress.r32());
+    flags_.add_step(step, false);
   }
   defer([=, this] {
     a_.bind(unread);
     a_.xor_(kAddress.r32(), kAddress.r32());
     a_.bind(slow);
     a_.mov(area(offsetof(EngineArea, value), 8), kAddress);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
@@ -279,12 +279,12 @@ void Emitter::set_fixed_segment(unsigned segment, u32 add, u16 attributes) {
 // The mode after the instruction is known: the next block is looked up as after an indirect branch.
 void Emitter::fast_transfer(u16 id) {
   const bool leaves = at(id).immediate != 0;
-  store_x87_pointers();
-  write_home();
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  units_.store_pointers();
+  flags_.write_home();
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   exit->settles_flags = true;
   const Label slow = a_.newLabel();
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kProtectedMode, 2), 1);  // and not virtual-8086 mode
   a_.jne(slow);
   if (leaves) {
@@ -306,29 +306,26 @@ void Emitter::fast_transfer(u16 id) {
   a_.mov(state(kCode32, 2), 0x101);  // and the stack
   a_.mov(state(kCpl, 1), leaves ? 3 : 0);
   if (leaves) {
-    a_.mov(guest(kEsp, 4), guest(kEcx, 4));
-    a_.mov(x86::r10d, guest(kEdx, 4));
+    a_.mov(registers_.guest(kEsp, 4), registers_.guest(kEcx, 4));
+    a_.mov(x86::r10d, registers_.guest(kEdx, 4));
   } else {
     a_.and_(system_flags, ~static_cast<i32>(kVM | kIF | kRF));
-    a_.mov(guest(kEsp, 4), state(offsetof(CpuState, sysenter_esp), 4));
+    a_.mov(registers_.guest(kEsp, 4), state(offsetof(CpuState, sysenter_esp), 4));
     a_.mov(x86::r10d, state(offsetof(CpuState, sysenter_eip), 4));
   }
   a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));  // the frames are those of the other privilege
-  const Mode source = mode_;
-  mode_.user = leaves;
-  mode_.aligned = false;
-  mode_.code32 = mode_.stack32 = true;
-  mode_.segments[kCs] = kCodeKind & Mode::known_kinds(kCs, true);
-  mode_.segments[kSs] = kDataKind & Mode::known_kinds(kSs, true);
-  tag_ = tag_of_(mode_);
-  indirect_exit(x86::r10, 0);
-  mode_ = source;
-  tag_ = tag_of_(mode_);
+  Mode after = mode_;
+  after.user = leaves;
+  after.aligned = false;
+  after.code32 = after.stack32 = true;
+  after.segments[kCs] = kCodeKind & Mode::known_kinds(kCs, true);
+  after.segments[kSs] = kDataKind & Mode::known_kinds(kSs, true);
+  branches_.exit_to_mode(after, x86::r10);
   ended_ = true;
   defer([=, this] {
     a_.bind(slow);
-    call_thunk(thunks_.cold, exit);
-    leave(exit);  // not reached: the handler goes on elsewhere
+    exits_.call_thunk(thunks_.cold, exit);
+    exits_.leave(exit);  // not reached: the handler goes on elsewhere
   });
 }
 

@@ -8,37 +8,37 @@ namespace relic86::jit::x64 {
 
 // kAddress := the offset that an index register holds.
 void Emitter::string_address(const Node& n) {
-  offset_ = width_of_offset(n.address_size);
-  if (narrow()) {
-    a_.movzx(kAddress.r32(), guest(n.reg, 2));
+  addresses_.set_width(n.address_size);
+  if (addresses_.narrow()) {
+    a_.movzx(kAddress.r32(), registers_.guest(n.reg, 2));
   } else {
-    a_.mov(sized(kAddress.id(), n.address_size), guest(n.reg, n.address_size));
+    a_.mov(sized(kAddress.id(), n.address_size), registers_.guest(n.reg, n.address_size));
   }
 }
 
 void Emitter::string_load(u16 id) {
   const Node& n = at(id);
   const AddressForm form = n.reg == kEsi ? AddressForm::Source : AddressForm::Destination;
-  ExitPoint* const exit = access_exit(form, n.size, n.segment);
+  ExitPoint* const exit = memory_.access_exit(form, n.size, n.segment);
   const Label slow = a_.newLabel(), split = a_.newLabel();
   string_address(n);
   u8 temporary = 0;
-  const Mem from = translate(n.size, false, n.segment, slow, temporary, false, &split, Missing::Walk);
+  const Mem from = memory_.translate(n.size, false, n.segment, slow, temporary, false, &split, Missing::Walk);
   finish_load(id, n.size, from, temporary, slow, split, exit);
 }
 
 void Emitter::string_store(u16 id) {
   const Node& n = at(id);
-  const asmjit::Operand value = source(n.b, n.size);
-  ExitPoint* const exit = access_exit(AddressForm::Destination, n.size, n.segment);
+  const asmjit::Operand value = registers_.source(n.b, n.size);
+  ExitPoint* const exit = memory_.access_exit(AddressForm::Destination, n.size, n.segment);
   const StoreLabels labels = store_labels();
   string_address(n);
   u8 temporary = 0;
-  const Mem to =
-      translate(n.size, true, n.segment, labels.slow, temporary, false, &labels.split, Missing::Store, &labels.missed);
+  const Mem to = memory_.translate(n.size, true, n.segment, labels.slow, temporary, false, &labels.split,
+                                   Missing::Store, &labels.missed);
   a_.emit(x86::Inst::kIdMov, to, value);
   a_.bind(labels.done);
-  give(temporary);
+  registers_.give(temporary);
   defer([=, this] { finish_store(n.size, value, labels, exit); });
 }
 
@@ -48,10 +48,11 @@ void Emitter::advance(u16 id) {
   for (const u8 index : {u8{kEsi}, u8{kEdi}}) {
     if ((n.immediate >> index & 1) == 0) continue;
     if (n.address_size >= 4) {
-      a_.lea(guest(index, n.address_size), x86::ptr(guest(index, 8), by));
+      a_.lea(registers_.guest(index, n.address_size), x86::ptr(registers_.guest(index, 8), by));
     } else {
-      a_.add(guest(index, 2), by);  // faster than LEA at this size; the access before has used up the host's flags
-      host_flags(0);
+      a_.add(registers_.guest(index, 2),
+             by);  // faster than LEA at this size; the access before has used up the host's flags
+      flags_.host_lost();
     }
   }
 }
@@ -62,12 +63,12 @@ u8 Emitter::run_distance(const Node& n, u8 index, const Label& slow) {
   const bool write = index == kEdi;
   const unsigned segment = write ? unsigned{kEs} : n.segment;
   const bool wide = n.address_size == 4, flat = mode_.flat(segment);
-  const u8 host = take(), other = take();
+  const u8 host = registers_.take(), other = registers_.take();
   const Gp place = sized(host, 8), scratch = sized(other, 8);
   if (wide) {
-    a_.mov(place.r32(), guest(index, 4));
+    a_.mov(place.r32(), registers_.guest(index, 4));
   } else {
-    a_.movzx(place.r32(), guest(index, 2));
+    a_.movzx(place.r32(), registers_.guest(index, 2));
   }
   if (!flat || !wide) a_.lea(scratch, x86::ptr(place, kAddress));
   if (!wide) {
@@ -84,16 +85,16 @@ u8 Emitter::run_distance(const Node& n, u8 index, const Label& slow) {
   a_.add(scratch, kAddress);
   a_.cmp(scratch, kPageSize);
   a_.ja(slow);
-  tlb_entry(scratch, place, write, slow);
+  memory_.tlb_entry(scratch, place, write, slow);
   a_.lea(place, x86::ptr(place, scratch, 0, -static_cast<i32>(kTlbFast)));
-  a_.sub(place, guest(index, 8));
-  give(other);
+  a_.sub(place, registers_.guest(index, 8));
+  registers_.give(other);
   return host;
 }
 
 void Emitter::repeat_long_string(const Node& n, ExitPoint* exit, const Label& slow, const Label& done) {
-  host_flags(0);
-  a_.test(guest(kEcx, 8), guest(kEcx, 8));
+  flags_.host_lost();
+  a_.test(registers_.guest(kEcx, 8), registers_.guest(kEcx, 8));
   a_.jz(done);
   a_.call(thunks_.repeat[n.op == Op::RepeatMove ? 1 : 0][std::countr_zero(u32{n.size})][mode_.user ? 1 : 0]);
   a_.jnz(slow);
@@ -106,15 +107,15 @@ void Emitter::repeat_long_string(const Node& n, ExitPoint* exit, const Label& sl
 void Emitter::repeat_string(u16 id) {
   const Node& n = at(id);
   const bool moves = n.op == Op::RepeatMove, wide = n.address_size == 4;
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   const Label slow = a_.newLabel(), done = a_.newLabel();
   if (mode_.code64) return repeat_long_string(n, exit, slow, done);
   const Mem count = area(offsetof(EngineArea, value), 4);
-  host_flags(0);
+  flags_.host_lost();
   if (wide) {
-    a_.mov(kAddress.r32(), guest(kEcx, 4));
+    a_.mov(kAddress.r32(), registers_.guest(kEcx, 4));
   } else {
-    a_.movzx(kAddress.r32(), guest(kEcx, 2));
+    a_.movzx(kAddress.r32(), registers_.guest(kEcx, 2));
   }
   a_.sub(kAddress.r32(), 1);
   a_.jb(done);  // nothing to do
@@ -124,13 +125,13 @@ void Emitter::repeat_string(u16 id) {
   const u8 to = run_distance(n, kEdi, slow);
   const u8 from = moves ? run_distance(n, kEsi, slow) : u8{0};
   if (!wide) {
-    a_.mov(count, guest(kEcx, 4));
-    a_.movzx(guest(kEcx, 4), guest(kEcx, 2));
+    a_.mov(count, registers_.guest(kEcx, 4));
+    a_.movzx(registers_.guest(kEcx, 4), registers_.guest(kEcx, 2));
   }
-  a_.lea(kAddress, x86::ptr(guest(kEcx, 8), -1));
+  a_.lea(kAddress, x86::ptr(registers_.guest(kEcx, 8), -1));
   a_.sub(kRemaining, kAddress);
-  a_.add(guest(kEdi, 8), sized(to, 8));
-  if (moves) a_.add(guest(kEsi, 8), sized(from, 8));
+  a_.add(registers_.guest(kEdi, 8), sized(to, 8));
+  if (moves) a_.add(registers_.guest(kEsi, 8), sized(from, 8));
   a_.rep();
   const Mem destination(x86::rdi, 0, n.size);
   if (moves) {
@@ -139,15 +140,15 @@ void Emitter::repeat_string(u16 id) {
     a_.stos(destination, sized(kHostOfGuest[kEax], n.size));
   }
   const auto back = [&](u8 index, u8 distance) {
-    a_.sub(guest(index, 8), sized(distance, 8));
-    a_.mov(guest(index, 4), guest(index, 4));
-    give(distance);
+    a_.sub(registers_.guest(index, 8), sized(distance, 8));
+    a_.mov(registers_.guest(index, 4), registers_.guest(index, 4));
+    registers_.give(distance);
   };
   back(kEdi, to);
   if (moves) back(kEsi, from);
   if (!wide) {
-    a_.mov(guest(kEcx, 4), count);
-    a_.mov(guest(kEcx, 2), 0);
+    a_.mov(registers_.guest(kEcx, 4), count);
+    a_.mov(registers_.guest(kEcx, 2), 0);
   }
   a_.bind(done);
   defer_to_handler(slow, exit, done);

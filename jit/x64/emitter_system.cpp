@@ -3,7 +3,6 @@
 #include <bit>
 
 #include "cpu/semantics/condition.h"
-#include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {
@@ -15,22 +14,15 @@ constexpr std::size_t kCpl = offsetof(CpuState, mode) + offsetof(CpuMode, cpl);
 }  // namespace
 
 void Emitter::selector(u16 id) {
-  const u8 host = take();
-  set_temporary(id, host);
+  const u8 host = registers_.take();
+  registers_.set_temporary(id, host);
   const std::size_t at_segment = offsetof(CpuState, segment) + at(id).segment * sizeof(Segment);
   a_.movzx(sized(host, 4), state(at_segment + offsetof(Segment, selector), 2));
 }
 
-// AND, OR and XOR clear AF; the host leaves it undefined.
-bool Emitter::logic_left_flags() const {
-  const auto& steps = translation_.steps;
-  if (host_flags_ != (kArithmeticFlags & ~u32{kAF}) || steps.size() <= first_step_) return false;
-  return info(steps.back().op).has(kOpLogic);
-}
-
 // Jumps to other unless IF is the program's to change: CPL 0, or, outside rings 0 to 2, IOPL 3.
 void Emitter::check_trusted(const Label& other) {
-  host_flags(0);
+  flags_.host_lost();
   if (mode_.user) {
     a_.mov(kAddress.r32(), state(offsetof(CpuState, system_flags), 4));
     a_.and_(kAddress.r32(), static_cast<i32>(kIOPL));
@@ -47,38 +39,9 @@ void Emitter::check_not_v86(const Label& other) {
   a_.jnz(other);
 }
 
-// The host's flags are the guest's, or can be made so.
-bool Emitter::flags_at_hand() {
-  const auto here = [this] { return (kArithmeticFlags & ~host_flags_) == 0; };
-  return here() || (rebuild(kArithmeticFlags) && here());
-}
-
-// image := the arithmetic flags.
-void Emitter::arithmetic_image(const Gp& image) {
-  if (flags_at_hand()) {
-    a_.pushfq();
-    a_.pop(image.r64());
-  } else if (logic_left_flags()) {
-    a_.pushfq();
-    a_.pop(image.r64());
-    a_.and_(image, ~static_cast<i32>(kAF));
-  } else if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
-    if (entry_home_) entry_exposed_ = true;
-    call_thunk(thunks_.home_image, new_exit(ExitKind::Before, undone_before()));
-    a_.mov(image, area(offsetof(EngineArea, value)));
-  } else if (join_steps()) {
-    a_.mov(image, slot(translation_.steps.back().a.value));
-  } else {
-    flatten();
-    a_.mov(image, area(offsetof(EngineArea, value)));
-  }
-  host_flags(0);
-  a_.and_(image, static_cast<i32>(kArithmeticFlags));
-}
-
 // In virtual-8086 mode with less IOPL than 3 the instruction is the handler's, before it has touched anything.
 void Emitter::check_v86_trusted() {
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label less = a_.newLabel(), other = a_.newLabel(), fine = a_.newLabel();
   check_trusted(less);
   a_.bind(fine);
@@ -87,16 +50,16 @@ void Emitter::check_v86_trusted() {
     check_not_v86(other);
     a_.jmp(fine);
     a_.bind(other);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
 void Emitter::flags_image(u16 id) {
   if (mode_.user && at(id).op == Op::FlagsImage) check_v86_trusted();
-  const u8 host = take();
-  set_temporary(id, host);
+  const u8 host = registers_.take();
+  registers_.set_temporary(id, host);
   const Gp image = sized(host, 4);
-  if (at(id).op == Op::FlagsByte && flags_at_hand()) {  // PUSHFQ and POP would go through memory
+  if (at(id).op == Op::FlagsByte && flags_.at_hand()) {  // PUSHFQ and POP would go through memory
     a_.mov(image.r64(), x86::rax);
     a_.lahf();
     a_.movzx(kAddress.r32(), x86::ah);  // AH goes with no register that needs REX
@@ -104,7 +67,7 @@ void Emitter::flags_image(u16 id) {
     a_.mov(image, kAddress.r32());
     return;
   }
-  arithmetic_image(image);
+  flags_.load_image(image);
   a_.or_(image, state(offsetof(CpuState, system_flags), 4));
   a_.and_(image, ~static_cast<i32>(kVM | kRF));
   a_.or_(image, static_cast<i32>(kFixed1));
@@ -114,9 +77,9 @@ void Emitter::flags_image(u16 id) {
 // the first 64-bit parts of 2003 to 2005 lack it.)
 void Emitter::set_flags_byte() {
   constexpr u32 kByte = kSF | kZF | kAF | kPF | kCF;
-  if (!need(kArithmeticFlags).needed()) return;
-  const x86::CondCode overflow = condition_code(static_cast<u32>(Condition::Overflow));
-  const u8 host = take();
+  if (!flags_.need(kArithmeticFlags).needed()) return;
+  const x86::CondCode overflow = flags_.condition_code(static_cast<u32>(Condition::Overflow));
+  const u8 host = registers_.take();
   const Gp image = sized(host, 4);
   a_.set(overflow, sized(host, 1));
   a_.movzx(image, sized(host, 1));
@@ -126,12 +89,12 @@ void Emitter::set_flags_byte() {
   a_.or_(image, kAddress.r32());
   FlagStep step;
   step.op = Op::Image;
-  step.a = new_slot();
-  a_.mov(slot(step.a.value), image);
-  give(host);
-  add_step(step, true);
+  step.a = flags_.new_slot();
+  a_.mov(flags_.slot(step.a.value), image);
+  registers_.give(host);
+  flags_.add_step(step, true);
   a_.sahf();
-  host_flags(kByte);
+  flags_.host_holds(kByte);
 }
 
 // IF becomes that of a register with flags. Jumps to other, with nothing changed, if one of the fixed flags would
@@ -159,9 +122,9 @@ void Emitter::take_interrupt_flag(const Gp& flags, u32 fixed, const Label& other
 // handler's.
 void Emitter::set_flags(u16 id) {
   const Node& n = at(id);
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label other = a_.newLabel();
-  const u8 host = in_temporary(n.a, 4);
+  const u8 host = registers_.in_temporary(n.a, 4);
   const Gp value = sized(host, 4), scratch = kAddress.r32();
   if (n.size == 2) a_.movzx(value, value.r16());
   const u32 fixed = u32{kTF} | kNT | kDF | (mode_.user ? 0u : u32{kIOPL}) | (n.size >= 4 ? u32{kAC} | kID : 0u);
@@ -183,23 +146,23 @@ void Emitter::set_flags(u16 id) {
     check_trusted(other);
   }
   take_interrupt_flag(value, fixed, other);
-  host_flags(0);
-  if (need(kArithmeticFlags).needed()) {
+  flags_.host_lost();
+  if (flags_.need(kArithmeticFlags).needed()) {
     FlagStep step;
     step.op = Op::Image;
-    step.a = new_slot();
-    a_.mov(slot(step.a.value), value);
-    add_step(step, true);
+    step.a = flags_.new_slot();
+    a_.mov(flags_.slot(step.a.value), value);
+    flags_.add_step(step, true);
   }
   defer([=, this] {
     a_.bind(other);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
 // The handler, out of the way; goes on at done.
 void Emitter::cold_aside(const Label& slow, const Label& done) {
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   exit->settles_flags = true;
   defer_to_handler(slow, exit, done);
 }
@@ -234,16 +197,16 @@ void Emitter::table_register(u16 id) {
   const bool loads = move != TableMove::Store;
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
-  lea_address(kAddress, n.a);
+  addresses_.load(kAddress, n.a);
   u8 temporary = 0;
-  Mem limit = translate(n.size, !loads, segment_of(n), slow, temporary);
+  Mem limit = memory_.translate(n.size, !loads, memory_.segment_of(n), slow, temporary);
   Mem base = limit.cloneAdjusted(2);
   limit.setSize(2);
   base.setSize(4);
-  const u8 host = take();
+  const u8 host = registers_.take();
   const Gp value = sized(host, 4);
   const std::size_t at_table = n.reg != 0 ? offsetof(CpuState, idtr) : offsetof(CpuState, gdtr);
   const Mem limit_field = state(at_table + offsetof(DescriptorTable, limit), 4);
@@ -261,8 +224,8 @@ void Emitter::table_register(u16 id) {
     a_.mov(value, state(at_base, 4));
     a_.mov(base, value);
   }
-  give(host);
-  give(temporary);
+  registers_.give(host);
+  registers_.give(temporary);
   a_.bind(done);
 }
 
@@ -272,7 +235,7 @@ void Emitter::system_register(u16 id) {
   const SystemSource source = static_cast<SystemSource>(n.immediate);
   const Label slow = a_.newLabel(), done = a_.newLabel();
   cold_aside(slow, done);
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
   const auto selector_of = [&](SegmentName name) {
@@ -289,8 +252,8 @@ void Emitter::system_register(u16 id) {
     case SystemSource::Ldtr: selector_of(kLdtr); break;
     case SystemSource::Tr: selector_of(kTr); break;
   }
-  before_write(n.reg, id);
-  a_.mov(guest(n.reg, n.size), sized(kAddress.id(), n.size));
+  registers_.before_write(n.reg, id);
+  a_.mov(registers_.guest(n.reg, n.size), sized(kAddress.id(), n.size));
   a_.bind(done);
 }
 

@@ -19,7 +19,7 @@ std::size_t code_field(std::size_t offset) { return offsetof(CpuState, segment) 
 // Jumps to slow unless set_segment_real() would change no more than selector and base of CS.
 void Emitter::check_real_code(const Label& slow) {
   constexpr i32 kProtected = 1, kData = 0x93, kData3 = 0xF3, kSizes = 0xF000, kHighest = 0xFFFF;
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kProtectedMode, 2), kProtected);
   a_.je(slow);
   a_.cmp(state(code_field(offsetof(Segment, limit)), 4), kHighest);
@@ -37,9 +37,9 @@ void Emitter::check_real_code(const Label& slow) {
 void Emitter::load_pointer(const Gp& to, const Label& slow, unsigned segment) {
   u8 temporary = 0;
   check_wrap(4, slow);
-  Mem place = translate(4, false, segment, slow, temporary);
+  Mem place = memory_.translate(4, false, segment, slow, temporary);
   take_pointer(to, place);
-  give(temporary);
+  registers_.give(temporary);
 }
 
 void Emitter::take_pointer(const Gp& to, const Mem& place) {
@@ -54,27 +54,27 @@ void Emitter::take_pointer(const Gp& to, const Mem& place) {
 
 // Slots that lie next to each other are one access here: those that wrap at 64 KiB are not.
 void Emitter::check_wrap(unsigned bytes, const Label& slow) {
-  if (!narrow()) return;
-  host_flags(0);
+  if (!addresses_.narrow()) return;
+  flags_.host_lost();
   a_.cmp(kAddress.r32(), 0x10000 - bytes);
   a_.ja(slow);
 }
 
 void Emitter::push_return_address(const Label& slow) {
-  const u8 host = take();
+  const u8 host = registers_.take();
   const Gp pointer = sized(host, 4);
-  load_eip(pointer, next_eip());
+  addresses_.load_eip(pointer, next_eip());
   a_.movzx(pointer, pointer.r16());
   a_.movzx(kAddress.r32(), state(code_field(offsetof(Segment, selector)), 2));
   a_.shl(kAddress.r32(), 16);
   a_.or_(pointer, kAddress.r32());
-  stack_address(-4);
+  memory_.stack_address(-4);
   check_wrap(4, slow);
   u8 temporary = 0;
-  const Mem place = translate(4, true, kSs, slow, temporary);
+  const Mem place = memory_.translate(4, true, kSs, slow, temporary);
   a_.mov(place, pointer);
-  give(temporary);
-  give(host);
+  registers_.give(temporary);
+  registers_.give(host);
 }
 
 // flags: what IRET has popped. IF and the arithmetic flags change, nothing else.
@@ -84,14 +84,14 @@ void Emitter::take_flags(const Gp& flags, const Label& slow) {
   a_.mov(state(offsetof(CpuState, nmi_blocked), 1), 0);
   FlagStep step;
   step.op = Op::Image;
-  step.a = new_slot();
-  a_.mov(slot(step.a.value), flags);
-  add_step(step, true);
+  step.a = flags_.new_slot();
+  a_.mov(flags_.slot(step.a.value), flags);
+  flags_.add_step(step, true);
 }
 
 // The flags are where the helper looks for them.
 ExitPoint* Emitter::transfer_exit(FarKind kind) {
-  ExitPoint* const exit = new_exit(ExitKind::Done, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Done, undone_before());
   exit->settles_flags = true;
   exit->far = kind;
   exit->from_home = true;
@@ -106,13 +106,13 @@ void Emitter::leave_to_transfer(ExitPoint* exit) {
 
 void Emitter::direct_transfer(u16 id) {
   const FarKind kind = static_cast<FarKind>(at(id).immediate);
-  store_x87_pointers();
+  units_.store_pointers();
   ended_ = true;
   if (kind == FarKind::Interrupt) {
     interrupt();
     return;
   }
-  write_home();
+  flags_.write_home();
   if (sets_unit_flags(kind)) {
     unit_flags(id);
     return;
@@ -142,23 +142,23 @@ void Emitter::known_transfer(u16 id, const Label& slow) {
   const FarKind kind = static_cast<FarKind>(n.immediate);
   const unsigned size = n.size;
   const Mem selector = area(offsetof(EngineArea, value), 4);
-  host_flags(0);
-  shared_ = {};  // the block is over: all temporaries are free
-  free_ = 0;
-  for (const unsigned host : kTemporaries) free_ |= 1u << host;
+  flags_.host_lost();
+  pages_.forget();  // the block is over: all temporaries are free
+  registers_.free_temporaries();
   if (n.c != kNoValue) {
     a_.mov(x86::r10d, at(n.b).immediate);
     a_.mov(kAddress.r32(), at(n.c).immediate);
   } else {
     u8 temporary = 0;
     if (kind == FarKind::Return) {
-      stack_address(0);
+      memory_.stack_address(0);
     } else {
-      lea_address(kAddress, n.a);
+      addresses_.load(kAddress, n.a);
     }
     const unsigned bytes = kind == FarKind::Return ? 2 * size : size + 2;
     check_wrap(bytes, slow);
-    Mem place = translate(bytes, false, kind == FarKind::Return ? unsigned{kSs} : segment_of(n), slow, temporary);
+    Mem place = memory_.translate(bytes, false, kind == FarKind::Return ? unsigned{kSs} : memory_.segment_of(n), slow,
+                                  temporary);
     Mem upper = place.cloneAdjusted(size);
     upper.setSize(2);
     place.setSize(size);
@@ -177,17 +177,17 @@ void Emitter::known_transfer(u16 id, const Label& slow) {
            0xFFFF);
     a_.jb(slow);
   }
-  free_ &= ~(1u << x86::r10.id() | 1u << x86::r11.id());
+  for (const Gp& host : {x86::r10, x86::r11}) registers_.reserve(host);
   if (kind == FarKind::Call) {
     a_.mov(selector, kAddress.r32());
-    stack_address(-2 * static_cast<i32>(size));
+    memory_.stack_address(-2 * static_cast<i32>(size));
     check_wrap(2 * size, slow);
     u8 temporary = 0;
-    Mem place = translate(2 * size, true, kSs, slow, temporary);
+    Mem place = memory_.translate(2 * size, true, kSs, slow, temporary);
     Mem upper = place.cloneAdjusted(size);
     upper.setSize(size);
     place.setSize(size);
-    load_eip(x86::r13, next_eip());
+    addresses_.load_eip(x86::r13, next_eip());
     if (!mode_.code32) a_.movzx(x86::r13d, x86::r13w);
     a_.mov(place, sized(x86::r13.id(), size));
     a_.movzx(x86::r13d, state(code_field(offsetof(Segment, selector)), 2));
@@ -200,19 +200,19 @@ void Emitter::known_transfer(u16 id, const Label& slow) {
     a_.mov(kAddress.r32(), selector);
   }
   a_.call(thunks_.code.load);
-  indirect_exit(x86::r10, 0);
+  branches_.indirect_exit(x86::r10, 0);
 }
 
 // The helper finds the flags in EngineArea::value if the host's are the guest's, else at home.
 void Emitter::interrupt() {
-  const bool image = flags_at_hand();
+  const bool image = flags_.at_hand();
   if (image) {
-    const u8 host = take();
-    arithmetic_image(sized(host, 4));
+    const u8 host = registers_.take();
+    flags_.load_image(sized(host, 4));
     a_.mov(area(offsetof(EngineArea, value)), sized(host, 4));
-    give(host);
+    registers_.give(host);
   } else {
-    write_home();
+    flags_.write_home();
   }
   ExitPoint* const exit = transfer_exit(FarKind::Interrupt);
   exit->flags_in_value = image;
@@ -222,23 +222,23 @@ void Emitter::interrupt() {
 void Emitter::far_transfer(u16 id) {
   const Node& n = at(id);
   const FarKind kind = static_cast<FarKind>(n.immediate);
-  store_x87_pointers();
-  write_home();
+  units_.store_pointers();
+  flags_.write_home();
   ExitPoint* const exit = transfer_exit(kind);
   const Label slow = a_.newLabel();
   if (knows_transfer(kind)) {
     const Label protected_mode = a_.newLabel();
-    host_flags(0);
+    flags_.host_lost();
     a_.cmp(state(kProtectedMode, 2), 1);
     a_.je(protected_mode);
-    defer([=, this, snapshot = chain()] {
+    defer([=, this, snapshot = exits_.moment()] {
       a_.bind(protected_mode);
-      restore(snapshot);
+      exits_.restore(snapshot);
       known_transfer(id, slow);
     });
   }
   check_real_code(slow);
-  const u8 host = take();
+  const u8 host = registers_.take();
   const Gp target = sized(host, 4);  // CS above IP
   switch (kind) {
     case FarKind::Jump:
@@ -246,8 +246,8 @@ void Emitter::far_transfer(u16 id) {
       if (n.a == kNoValue) {
         a_.mov(target, at(n.c).immediate << 16 | at(n.b).immediate);
       } else {
-        lea_address(kAddress, n.a);
-        load_pointer(target, slow, segment_of(n));
+        addresses_.load(kAddress, n.a);
+        load_pointer(target, slow, memory_.segment_of(n));
       }
       if (kind == FarKind::Call) {
         push_return_address(slow);
@@ -255,27 +255,27 @@ void Emitter::far_transfer(u16 id) {
       }
       break;
     case FarKind::Return:
-      stack_address(0);
+      memory_.stack_address(0);
       load_pointer(target, slow, kSs);
       move_stack_pointer(static_cast<i32>(4 + at(n.b).immediate));
       break;
     case FarKind::InterruptReturn: {
       constexpr unsigned kFrame = 6;
       if (mode_.user) check_trusted(slow);
-      stack_address(0);
+      memory_.stack_address(0);
       check_wrap(kFrame, slow);
       u8 temporary = 0;
-      Mem place = translate(kFrame, false, kSs, slow, temporary);
-      const u8 flags = take();
+      Mem place = memory_.translate(kFrame, false, kSs, slow, temporary);
+      const u8 flags = registers_.take();
       Mem flags_place = place.cloneAdjusted(4);
       flags_place.setSize(2);
       a_.movzx(sized(flags, 4), flags_place);
       take_pointer(target, place);
-      give(temporary);
+      registers_.give(temporary);
       take_flags(sized(flags, 4), slow);
-      give(flags);
+      registers_.give(flags);
       move_stack_pointer(kFrame);
-      write_home();
+      flags_.write_home();
       break;
     }
     default: failed_ = true; break;  // never recorded like this
@@ -286,7 +286,7 @@ void Emitter::far_transfer(u16 id) {
   a_.shl(kAddress.r32(), 4);
   a_.mov(state(code_field(offsetof(Segment, base)), 8), kAddress);
   a_.movzx(x86::r10d, target.r16());
-  indirect_exit(x86::r10, 0);
+  branches_.indirect_exit(x86::r10, 0);
   ended_ = true;
   defer([=, this] {
     a_.bind(slow);

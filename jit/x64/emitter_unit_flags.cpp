@@ -26,25 +26,14 @@ void Emitter::next_cr0(const Node& n, const Gp& next) {
   if (kind == FarKind::MachineStatus) {
     a_.mov(next, cr0);
     a_.and_(next, ~static_cast<i32>(kCr0MachineStatus & ~kCr0Pe));
-    a_.mov(x86::r10d, in_register(n.b, 4));
+    a_.mov(x86::r10d, registers_.in_register(n.b, 4));
     a_.and_(x86::r10d, static_cast<i32>(kCr0MachineStatus));
     a_.or_(next, x86::r10d);
   } else {
-    a_.mov(next, in_register(n.b, 4));
+    a_.mov(next, registers_.in_register(n.b, 4));
   }
   a_.and_(next, static_cast<i32>(kCr0Known));
   a_.or_(next, static_cast<i32>(kCr0Et));
-}
-
-// Looked up, as after an indirect branch. Calls of the guest's that are not over return to code of the mode that they
-// were made in: their frames are dropped.
-void Emitter::enter_next_in(const Mode& mode, unsigned undone) {
-  const u64 tag = tag_;
-  tag_ = tag_of_(mode);
-  if (options_.returns) a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
-  load_eip(x86::r10, next_eip());
-  indirect_exit(x86::r10, undone);
-  tag_ = tag;
 }
 
 // The flags are at home.
@@ -53,7 +42,7 @@ void Emitter::unit_flags(u16 id) {
   const Label slow = a_.newLabel(), same = a_.newLabel(), usable = a_.newLabel();
   const Mem cr0 = state(offsetof(CpuState, cr0), 4);
   const Gp next = kAddress.r32(), change = x86::r11d;
-  host_flags(0);
+  flags_.host_lost();
   a_.cmp(state(kCpl, 1), 0);
   a_.jne(slow);
   next_cr0(at(id), next);
@@ -69,7 +58,7 @@ void Emitter::unit_flags(u16 id) {
   a_.jz(same);
   Mode after = mode_;
   after.x87 = after.sse = after.avx = after.traps = false;
-  enter_next_in(after);
+  branches_.enter_next_in(after);
   a_.bind(usable);
   // What the units' registers say is in memory.
   constexpr i32 kX87Masks = 0x3F, kX87Summary = 0x80, kSseMasks = 0x1F80, kMxcsr = static_cast<i32>(0xFFFF0000u);
@@ -100,19 +89,19 @@ void Emitter::unit_flags(u16 id) {
     a_.jz(without_sse);
     after.x87 = after.sse = true;
     after.traps = trapping;
-    enter_next_in(after);
+    branches_.enter_next_in(after);
     a_.bind(without_sse);
     after.sse = false;
-    enter_next_in(after);
+    branches_.enter_next_in(after);
   }
   a_.bind(waiting);  // an x87 exception is pending
   a_.test(state(offsetof(CpuState, cr4), 4), kOsFxsr);
   a_.jnz(slow);
   a_.mov(cr0, next);
   after.x87 = after.sse = after.traps = false;
-  enter_next_in(after);
+  branches_.enter_next_in(after);
   a_.bind(same);
-  fall_through_exit();
+  branches_.fall_through_exit();
   defer_to_handler(slow, exit, same);
 }
 

@@ -21,82 +21,26 @@ constexpr Condition kMoveConditions[4] = {Condition::Below, Condition::Equal, Co
 
 }  // namespace
 
-bool Emitter::units_used_from(std::size_t index) const {
-  for (std::size_t i = index; i < ir_.insns.size(); ++i) {
-    const NativeForm* const form = ir_.insns[i].native;
-    if (form == nullptr || form->special == Special::Nothing) continue;
-    if (form->special != Special::Wait || mode_.traps) return true;
-  }
-  return false;
-}
-
-void Emitter::hold_units() {
-  if (units_held_) return;
-  units_held_ = true;
-  const Label absent = a_.newLabel(), present = a_.newLabel();
-  a_.cmp(area(offsetof(EngineArea, units)), 0);
-  host_flags(0);
-  a_.je(absent);
-  a_.bind(present);
-  defer([=, this] {
-    a_.bind(absent);
-    a_.call(thunks_.load_units);
-    a_.jmp(present);
-  });
-}
-
-// The exit for exceptions that the host's unit raises at this instruction, or has pending there: the interpreter
-// carries it out, and delivers what comes of it.
-void Emitter::expect_trap() {
-  if (!mode_.traps || !insn().native->traps) return;
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
-  trap_exits_[index_] = exit;
-  defer([=, this] {
-    exit->stub_offset = static_cast<u32>(a_.offset());
-    leave(exit);
-  });
-}
-
-// The host's instruction that follows at once may trap.
-void Emitter::trap_here() {
-  if (const ExitPoint* const exit = trap_exits_[index_]; exit != nullptr)
-    translation_.trap_sites.push_back({static_cast<u32>(a_.offset()), exit});
-}
-
-bool Emitter::may_wait() const {
-  using Unit = NativeForm::Unit;
-  const Unit unit = insn().native->unit;
-  return trap_exits_[index_] != nullptr && unit != Unit::Sse && unit != Unit::Avx;
-}
-
-// Before a slow access of an x87 or MMX instruction, which may fault or fill a TLB entry: a pending exception goes
-// first.
-void Emitter::wait_here() {
-  if (!may_wait()) return;
-  trap_here();
-  a_.fwait();
-}
-
 void Emitter::native() {
   const NativeForm& form = *insn().native;
   if (form.special == Special::Nothing || (form.special == Special::Wait && !mode_.traps)) return;
-  hold_units();
-  if (insn().flags_read != 0) (void)condition_code(static_cast<u32>(kMoveConditions[insn().operands.reg & 3]));
-  expect_trap();
+  units_.hold();
+  if (insn().flags_read != 0) (void)flags_.condition_code(static_cast<u32>(kMoveConditions[insn().operands.reg & 3]));
+  units_.expect_trap();
   switch (form.special) {
-    case Special::Wait: wait_here(); return;
+    case Special::Wait: units_.wait_here(); return;
     case Special::LoadControl: load_unit_control(0x3F, 0, false); return;
     case Special::LoadMxcsr: load_unit_control(0x1F80, 0xFFFF0000, true); return;
     case Special::Initialise: initialise_x87(); return;
     case Special::EmptyMmx:
-      trap_here();
+      units_.trap_here();
       a_.movd(kAddress.r32(), x86::mm0);  // TOP becomes 0 on hosts where EMMS leaves it
       a_.emms();
       return;
     case Special::ZeroUpper: zero_upper(); return;
     default: break;
   }
-  if (form.writes_vector && insn().operands.vector256) note_upper(Upper::Used);
+  if (form.writes_vector && insn().operands.vector256) units_.note_upper(Upper::Used);
   load_general();
   if (insn().nodes.back().a != kNoValue) {
     native_memory();
@@ -105,7 +49,7 @@ void Emitter::native() {
     store_general();
   }
   if (form.compares) capture_comparison();
-  if (form.tracked) point_x87_here();
+  if (form.tracked) units_.point_here();
 }
 
 // Operands that the fast path does not reach: up to eight bytes are fetched by the load helper; of the others the whole
@@ -113,18 +57,18 @@ void Emitter::native() {
 void Emitter::native_memory() {
   const NativeForm& form = *insn().native;
   const Node& access = insn().nodes.back();
-  const unsigned segment = segment_of(access);
+  const unsigned segment = memory_.segment_of(access);
   Mem place;
   // A store that its unmasked exception keeps from storing may not look at memory: the first check of a page would.
   const bool may_skip = mode_.traps && form.store && form.tracked;
-  const SharedPage* const checked = shared_page(access.group);
+  const SharedPage* const checked = pages_.find(access.group);
   const bool shares = !may_skip || (checked != nullptr && checked->writable);
-  if (shares && shared_place(access, form.store, AddressForm::Operand, 0, segment, place)) {
+  if (shares && memory_.shared_place(access, form.store, AddressForm::Operand, 0, segment, place)) {
     encode_memory(place);
     store_general();
     if (form.tracked) {
-      lea_address(kAddress, access.a);
-      point_data_here(segment);
+      addresses_.load(kAddress, access.a);
+      units_.point_data_here(segment);
     }
     return;
   }
@@ -133,37 +77,37 @@ void Emitter::native_memory() {
   const bool fetched = !form.store && bytes <= kFetchedBytes;
   ExitPoint* exit = nullptr;
   if (fetched) {
-    exit = access_exit(AddressForm::Operand, bytes, segment);
+    exit = memory_.access_exit(AddressForm::Operand, bytes, segment);
   } else {
-    exit = new_exit(ExitKind::Done, undone_before());
+    exit = exits_.add(ExitKind::Done, undone_before());
     exit->settles_flags = false;
   }
-  lea_address(kAddress, access.a);
+  addresses_.load(kAddress, access.a);
   u8 temporary = 0;
-  const Missing missing = fetched && !may_wait() ? Missing::Walk : Missing::Slow;
-  encode_memory(translate(bytes, form.store, segment, slow, temporary, form.aligned, nullptr, missing));
-  give(temporary);
+  const Missing missing = fetched && !units_.may_wait() ? Missing::Walk : Missing::Slow;
+  encode_memory(memory_.translate(bytes, form.store, segment, slow, temporary, form.aligned, nullptr, missing));
+  registers_.give(temporary);
   a_.bind(join);
   store_general();
   if (form.tracked) {
     // Of 32-bit code with a flat segment it is there still.
-    if (mode_.code64 || !mode_.flat(segment)) lea_address(kAddress, access.a);
-    point_data_here(segment);
+    if (mode_.code64 || !mode_.flat(segment)) addresses_.load(kAddress, access.a);
+    units_.point_data_here(segment);
   }
   a_.bind(done);
   defer([=, this, index = index_, general = general_] {
     a_.bind(slow);
     index_ = index;
     if (!fetched) {
-      call_thunk(thunks_.cold, exit);
+      exits_.call_thunk(thunks_.cold, exit);
       a_.jmp(done);
       return;
     }
-    wait_here();
-    call_thunk(thunks_.load, exit);
+    units_.wait_here();
+    exits_.call_thunk(thunks_.load, exit);
     general_ = general;
     encode_memory(area(offsetof(EngineArea, value), bytes));
-    if (insn().native->tracked) lea_address(kAddress, insn().nodes.back().a);
+    if (insn().native->tracked) addresses_.load(kAddress, insn().nodes.back().a);
     a_.jmp(join);
   });
 }
@@ -172,12 +116,12 @@ void Emitter::native_memory() {
 // mode expects that.
 void Emitter::load_unit_control(u32 masks, u32 reserved, bool mxcsr) {
   const Node& access = insn().nodes.back();
-  const unsigned bytes = mxcsr ? 4 : 2, segment = segment_of(access);
-  ExitPoint* const exit = access_exit(AddressForm::Operand, bytes, segment);
+  const unsigned bytes = mxcsr ? 4 : 2, segment = memory_.segment_of(access);
+  ExitPoint* const exit = memory_.access_exit(AddressForm::Operand, bytes, segment);
   const Label slow = a_.newLabel(), join = a_.newLabel(), other = a_.newLabel();
-  lea_address(kAddress, access.a);
+  addresses_.load(kAddress, access.a);
   u8 temporary = 0;
-  const Mem from = translate(bytes, false, segment, slow, temporary);
+  const Mem from = memory_.translate(bytes, false, segment, slow, temporary);
   const Gp value = sized(temporary, 4);
   const auto fetch = [=, this](const Mem& source) {
     if (mxcsr) {
@@ -207,26 +151,25 @@ void Emitter::load_unit_control(u32 masks, u32 reserved, bool mxcsr) {
     a_.and_(value, 0x1F3F);
     a_.or_(value, 0x40);
     a_.mov(image, value.r16());
-    trap_here();
+    units_.trap_here();
     a_.fldcw(image);
   }
-  give(temporary);
+  registers_.give(temporary);
   defer([=, this, index = index_] {
     a_.bind(slow);
     index_ = index;
-    wait_here();
-    call_thunk(thunks_.load, exit);
+    units_.wait_here();
+    exits_.call_thunk(thunks_.load, exit);
     fetch(area(offsetof(EngineArea, value), bytes));
     a_.jmp(join);
     a_.bind(other);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
 void Emitter::initialise_x87() {
   a_.fninit();
-  x87_pending_ = 0;
-  data_segment_ = kSegmentCount;
+  units_.forget_pointers();
   a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), 0);
   for (const std::size_t field : {offsetof(FxState, instruction), offsetof(FxState, data)}) {
     a_.mov(state(fx_offset(field), 8), 0);
@@ -239,7 +182,7 @@ void Emitter::initialise_x87() {
 
 // Prefix, REX, escape bytes, opcode.
 void Emitter::encode_opcode(unsigned rex) {
-  trap_here();
+  units_.trap_here();
   const NativeForm& form = *insn().native;
   if (form.vex) return encode_vex(rex);
   if (form.prefix != 0) a_.db(form.prefix);
@@ -270,22 +213,15 @@ void Emitter::encode_vex(unsigned rex) {
   a_.db(form.opcode);
 }
 
-// No flags change.
-void Emitter::note_upper(Upper upper) {
-  if (upper == Upper::Used && upper_noted_) return;
-  upper_noted_ = upper == Upper::Used;
-  a_.mov(area(offsetof(EngineArea, upper)), static_cast<u32>(upper));
-}
-
 // Outside of 64-bit code the upper halves of eight registers alone.
 void Emitter::zero_upper() {
   if (mode_.code64) {
-    note_upper(Upper::Cleared);
+    units_.note_upper(Upper::Cleared);
     a_.vzeroupper();
     return;
   }
   constexpr u32 kRegisters = 8;
-  note_upper(Upper::Used);
+  units_.note_upper(Upper::Used);
   for (u32 i = 0; i < kRegisters; ++i) a_.vmovaps(x86::xmm(i), x86::xmm(i));
 }
 
@@ -302,18 +238,18 @@ void Emitter::load_general() {
   const u8 reg = general_operand();
   if (reg == kNoRegister || reg < kPinned) return;
   const bool read = !insn().native->general_reg && !insn().native->store;
-  if (read) hold_for_reads(reg);
-  if (read && has_host(reg)) {
-    general_ = static_cast<u8>(guest(reg, 8).id());
+  if (read) registers_.hold_for_reads(reg);
+  if (read && registers_.has_host(reg)) {
+    general_ = static_cast<u8>(registers_.guest(reg, 8).id());
     return;
   }
-  general_ = take();
+  general_ = registers_.take();
   if (read) a_.mov(sized(general_, 8), gpr(reg, 8));
 }
 
 void Emitter::store_general() {
   if (general_ == 0 || (!insn().native->general_reg && !insn().native->store)) return;
-  drop(general_operand());
+  registers_.drop(general_operand());
   a_.mov(gpr(general_operand(), 8), sized(general_, 8));
 }
 
@@ -354,54 +290,16 @@ void Emitter::encode_memory(const Mem& operand) {
 
 // The comparison's flags are kept as they are: nothing that computes them again is left.
 void Emitter::capture_comparison() {
-  host_flags(kZF | kPF | kCF);
-  if (!need(kArithmeticFlags).needed()) return;
-  const FlagOperand kept = new_slot();
+  flags_.host_holds(kZF | kPF | kCF);
+  if (!flags_.need(kArithmeticFlags).needed()) return;
+  const FlagOperand kept = flags_.new_slot();
   a_.pushfq();
   a_.pop(kAddress);
-  a_.mov(slot(kept.value), kAddress.r32());
+  a_.mov(flags_.slot(kept.value), kAddress.r32());
   FlagStep step;
   step.op = Op::Literal;
   step.a = kept;
-  add_step(step, true);
-}
-
-// FDP, FDS: the offset is in kAddress.
-void Emitter::point_data_here(unsigned segment) {
-  if (mode_.code64) {
-    a_.mov(area(offsetof(EngineArea, long_fdp), 8), kAddress);
-  } else {
-    a_.mov(state(fx_offset(offsetof(FxState, data)), 4), kAddress.r32());
-  }
-  if (data_segment_ == segment) return;
-  data_segment_ = segment;
-  a_.movzx(kAddress.r32(),
-           state(offsetof(CpuState, segment) + segment * sizeof(Segment) + offsetof(Segment, selector), 2));
-  a_.mov(state(fx_offset(offsetof(FxState, data_selector)), 4), kAddress.r32());
-}
-
-// FIP, FCS, FOP are written for the block's last x87 instruction only; exits before it carry the instruction.
-void Emitter::point_x87_here() {
-  x87_pending_ = index_ + 1;
-  for (std::size_t i = index_ + 1; i < ir_.insns.size(); ++i) {
-    if (ir_.insns[i].native != nullptr && ir_.insns[i].native->tracked) return;
-  }
-  store_x87_pointers();
-}
-
-void Emitter::store_x87_pointers() {
-  if (x87_pending_ == 0) return;
-  const std::size_t at_index = x87_pending_ - 1;
-  x87_pending_ = 0;
-  load_eip(kAddress, eip_of(at_index));
-  if (mode_.code64) {
-    a_.mov(area(offsetof(EngineArea, long_fip), 8), kAddress);
-  } else {
-    a_.mov(state(fx_offset(offsetof(FxState, instruction)), 4), kAddress.r32());
-  }
-  a_.movzx(kAddress.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, selector), 2));
-  a_.mov(state(fx_offset(offsetof(FxState, instruction_selector)), 4), kAddress.r32());
-  a_.mov(state(fx_offset(offsetof(FxState, opcode)), 2), ir_.insns[at_index].operands.x87_opcode);
+  flags_.add_step(step, true);
 }
 
 }  // namespace relic86::jit::x64

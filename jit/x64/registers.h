@@ -1,7 +1,7 @@
 // Which host register holds what while translated code runs. EAX to EBX, ESI and EDI stand on their own numbers, so
 // that AH to BH, CL shifts, MUL and DIV map one to one. RBP alone can address memory in an instruction that names AH to
 // BH (no REX prefix), so it is the address temporary. R8 to R15 of 64-bit code stand in CpuState, and have copies in
-// temporaries (emitter_registers.cpp).
+// temporaries (register_allocator.h).
 #pragma once
 
 #include <asmjit/x86.h>

@@ -22,7 +22,7 @@ namespace {
 
 using asmjit::Label;
 
-// What calls of the guest may take of the host's stack (emitter_calls.cpp).
+// What calls of the guest may take of the host's stack (branches_calls.cpp).
 constexpr i32 kFrameBytes = 512 * 1024;
 
 constexpr i32 kEngine = static_cast<i32>(offsetof(VcpuMemory, engine));

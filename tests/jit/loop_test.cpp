@@ -1,4 +1,4 @@
-// Loops whose accesses stay in place: their pages are checked before the loop (jit/x64/emitter_pages.cpp).
+// Loops whose accesses stay in place: their pages are checked before the loop (jit/x64/memory_sharing.cpp).
 #include <gtest/gtest.h>
 
 #include "jit/translator.h"

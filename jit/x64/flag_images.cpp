@@ -1,9 +1,10 @@
-// Chains of steps that the home cannot name (emitter_flags.cpp): a rotation, a bit test or another step that defines
+// Chains of steps that the home cannot name (flag_chain.cpp): a rotation, a bit test or another step that defines
 // few flags, on top of others. They become an image of all flags here, without a call of C++.
 #include <bit>
 
 #include "jit/runtime/engine_area.h"
-#include "jit/x64/emitter.h"
+#include "jit/x64/exits.h"
+#include "jit/x64/flag_chain.h"
 
 namespace relic86::jit::x64 {
 
@@ -30,21 +31,21 @@ bool appends(const FlagStep& step) {
 }  // namespace
 
 // The image's low bit from kAddress's becomes this flag.
-void Emitter::put_in_image(const Mem& image, u32 flag) {
+void FlagChain::put_in_image(const Mem& image, u32 flag) {
   a_.and_(image, ~static_cast<i32>(flag));
   if (flag != kCF) a_.shl(kAddress.r32(), std::countr_zero(flag));
   a_.or_(image, kAddress.r32());
 }
 
 // image := the flags before step `next`, where the rest begins. False: that cannot be done here.
-bool Emitter::begin_image(const Mem& image, std::size_t& next) {
+bool FlagChain::begin_image(const Mem& image, std::size_t& next) {
   next = first_step_;
   u32 mask = kArithmeticFlags;
   if (from_home_) {
     if (entry_home_) entry_exposed_ = true;
-    ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
+    ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
     exit->last_step = exit->first_step;  // C++ is to see no more than the home
-    call_thunk(thunks_.home_image, exit);
+    exits_.call_thunk(thunks_.home_image, exit);
     a_.mov(kAddress.r32(), area(offsetof(EngineArea, value)));
   } else {
     const FlagStep step = translation_.steps[next++];
@@ -55,8 +56,8 @@ bool Emitter::begin_image(const Mem& image, std::size_t& next) {
     if (step.op == Op::Image) {
       fetch_operand(step.a, 4);
     } else {
-      if (!rebuild(step, kArithmeticFlags) || (kArithmeticFlags & ~kAF & ~host_flags_) != 0) return false;
-      mask &= host_flags_;  // where the host leaves AF undefined it is 0
+      if (!rebuild(step, kArithmeticFlags) || (kArithmeticFlags & ~kAF & ~host_) != 0) return false;
+      mask &= host_;  // where the host leaves AF undefined it is 0
       a_.pushfq();
       a_.pop(kAddress);
     }
@@ -66,7 +67,7 @@ bool Emitter::begin_image(const Mem& image, std::size_t& next) {
   return true;
 }
 
-void Emitter::append_to_image(const Mem& image, const FlagStep& step) {
+void FlagChain::append_to_image(const Mem& image, const FlagStep& step) {
   const Gp value = sized(kAddress.id(), step.size);
   const Mem overflow = area(offsetof(EngineArea, value), 1), carry = area(offsetof(EngineArea, value) + 1, 1);
   if (dead(step)) return;
@@ -91,7 +92,7 @@ void Emitter::append_to_image(const Mem& image, const FlagStep& step) {
       if (step.b.kind == FlagOperand::Immediate) {
         a_.bt(value, asmjit::Imm(step.b.value & (step.size * 8u - 1)));
       } else {
-        a_.bt(value, guest(step.b.value, step.size));
+        a_.bt(value, registers_.guest(step.b.value, step.size));
       }
       a_.setc(kAddress.r8());
       a_.movzx(kAddress.r32(), kAddress.r8());
@@ -115,7 +116,7 @@ void Emitter::append_to_image(const Mem& image, const FlagStep& step) {
 }
 
 // The chain becomes one step, an image in a slot; the host's flags go. False: C++ has to run the steps.
-bool Emitter::join_steps() {
+bool FlagChain::join_steps() {
   const auto& steps = translation_.steps;
   const std::size_t partial = first_step_ + (from_home_ ? 0u : 1u);
   if (!options_.lazy_flags || partial >= steps.size()) return false;
@@ -131,8 +132,44 @@ bool Emitter::join_steps() {
   step.op = Op::Image;
   step.a = kept;
   add_step(step, true);
-  host_flags(0);
+  host_lost();
   return true;
+}
+
+// AND, OR and XOR clear AF; the host leaves it undefined.
+bool FlagChain::logic_left_flags() const {
+  const auto& steps = translation_.steps;
+  if (host_ != (kArithmeticFlags & ~u32{kAF}) || steps.size() <= first_step_) return false;
+  return info(steps.back().op).has(kOpLogic);
+}
+
+// The host's flags are the guest's, or can be made so.
+bool FlagChain::at_hand() {
+  const auto here = [this] { return (kArithmeticFlags & ~host_) == 0; };
+  return here() || (rebuild(kArithmeticFlags) && here());
+}
+
+// image := the arithmetic flags.
+void FlagChain::load_image(const Gp& image) {
+  if (at_hand()) {
+    a_.pushfq();
+    a_.pop(image.r64());
+  } else if (logic_left_flags()) {
+    a_.pushfq();
+    a_.pop(image.r64());
+    a_.and_(image, ~static_cast<i32>(kAF));
+  } else if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
+    if (entry_home_) entry_exposed_ = true;
+    exits_.call_thunk(thunks_.home_image, exits_.add(ExitKind::Before, undone_before()));
+    a_.mov(image, area(offsetof(EngineArea, value)));
+  } else if (join_steps()) {
+    a_.mov(image, slot(translation_.steps.back().a.value));
+  } else {
+    flatten();
+    a_.mov(image, area(offsetof(EngineArea, value)));
+  }
+  host_lost();
+  a_.and_(image, static_cast<i32>(kArithmeticFlags));
 }
 
 }  // namespace relic86::jit::x64

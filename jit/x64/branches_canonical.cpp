@@ -1,52 +1,44 @@
 // Canonical addresses of 64-bit code. Before anything of their instructions is done, CALL, LOOP and indirect branches
 // look whether their target is one; other direct branches have nothing to undo, and leave translated code with their
 // target (Translator::left_canonical). Data addresses that are not canonical have no TLB entry.
-#include "cpu/canonical.h"
-#include "jit/x64/emitter.h"
+#include "jit/x64/branches.h"
+#include "jit/x64/canonical_check.h"
 
 namespace relic86::jit::x64 {
 
-// Jumps if the address is not canonical; it is used up.
-void Emitter::check_canonical(const Gp& address, const Label& beyond) {
-  host_flags(0);
-  a_.sar(address, kLinearBits - 1);
-  a_.add(address, 1);
-  a_.cmp(address, 1);
-  a_.ja(beyond);
-}
-
 // Leaves the instruction to its handler, which raises the fault, if the address in kAddress, which is used up, is not
 // canonical.
-void Emitter::leave_unless_canonical() {
+void Branches::leave_unless_canonical() {
   const Label beyond = a_.newLabel();
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
-  check_canonical(kAddress, beyond);
-  defer([=, this] {
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
+  flags_.host_lost();
+  check_canonical(a_, kAddress, beyond);
+  deferred_.add([=, this] {
     a_.bind(beyond);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
 // The same for the target of a return in kAddress: what the last call left on the host's stack is canonical.
-void Emitter::leave_unless_returning() {
+void Branches::leave_unless_returning() {
   const Label other = a_.newLabel(), beyond = a_.newLabel(), good = a_.newLabel();
-  ExitPoint* const exit = new_exit(ExitKind::Before, undone_before());
-  host_flags(0);
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
+  flags_.host_lost();
   a_.cmp(kAddress, x86::qword_ptr(x86::rsp, 8));
   a_.jne(other);
   a_.bind(good);
-  defer([=, this] {
+  deferred_.add([=, this] {
     a_.bind(other);
-    check_canonical(kAddress, beyond);
+    check_canonical(a_, kAddress, beyond);
     a_.jmp(good);
     a_.bind(beyond);
-    leave(exit);
+    exits_.leave(exit);
   });
 }
 
-void Emitter::check_canonical_target(const Node& n) {
+void Branches::check_canonical_target(const Node& n) {
   if (at(n.a).op != Op::TargetOf) {
-    move_to(kAddress, n.a, n.size);
+    registers_.move_to(kAddress, n.a, n.size);
     if (insn().nodes.back().op == Op::Return && frames_apply(n.size)) {
       leave_unless_returning();
     } else {
@@ -58,9 +50,9 @@ void Emitter::check_canonical_target(const Node& n) {
 }
 
 // Of a direct branch.
-void Emitter::check_canonical_place(i32 target, unsigned bytes) {
+void Branches::check_canonical_place(i32 target, unsigned bytes) {
   if (linkable(target, bytes)) return;
-  load_eip(kAddress, target);
+  addresses_.load_eip(kAddress, target);
   leave_unless_canonical();
 }
 

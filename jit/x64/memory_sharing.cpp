@@ -4,49 +4,28 @@
 #include <algorithm>
 
 #include "jit/runtime/engine_area.h"
-#include "jit/x64/emitter.h"
+#include "jit/x64/memory_access.h"
 
 namespace relic86::jit::x64 {
 
-Emitter::SharedPage* Emitter::shared_page(u16 group) {
-  for (SharedPage& page : shared_) {
-    if (page.host != 0 && page.group == group) return &page;
-  }
-  return nullptr;
-}
-
-// A temporary is needed: a shared page that the present instruction does not use gives its own.
-bool Emitter::evict_page() {
-  if (deferring_ && mode_.code64) return false;  // the block goes on with its pages
-  SharedPage* victim = nullptr;
-  for (SharedPage& page : shared_) {
-    if (page.host == 0 || page.fixed || (pinned_ >> page.host & 1) != 0) continue;
-    if (victim == nullptr || left_[page.group] < left_[victim->group]) victim = &page;
-  }
-  if (victim == nullptr) return false;
-  give(victim->host);
-  victim->host = 0;
-  return true;
-}
-
-bool Emitter::shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment,
-                           Mem& place) {
+bool MemoryAccess::shared_place(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment,
+                                Mem& place) {
   if (!options_.share || translation_.unshared || n.group == kNoGroup) return false;
   const PageGroup& group = ir_.groups[n.group];
-  const u32 left = left_[n.group]--;
-  const SharedPage* page = shared_page(n.group);
+  const u32 left = pages_.count_down(n.group);
+  const SharedPage* page = pages_.find(n.group);
   if (page == nullptr || (write && !page->writable)) {
     if (left < 2) return false;
     page = &share(n, write, form, displacement, segment);
   }
-  pinned_ |= 1u << page->host;
+  pages_.pin(*page);
   place = Mem(sized(page->host, 8), n.offset - group.low, n.size);
   return true;
 }
 
 // The groups whose addresses stay are checked before the loop: by entries that are there, else the other variant runs
 // an iteration (a check must not touch a page before the guest does).
-void Emitter::hoist() {
+void MemoryAccess::hoist() {
   if (!options_.share || translation_.unshared) return;
   std::vector<u16> fixed;
   unsigned moving = 0;
@@ -62,26 +41,20 @@ void Emitter::hoist() {
   if (const std::size_t most = moving < 2 ? most_of_all : 1; fixed.size() > most) fixed.resize(most);
   if (fixed.empty()) return;
   for (const u16 each : fixed) hoist_group(each);
-  drop_copies();  // an iteration begins without any
+  registers_.drop_copies();  // an iteration begins without any
   translation_.loop_offset = static_cast<u32>(a_.offset());
 }
 
-void Emitter::hoist_group(u16 number) {
+void MemoryAccess::hoist_group(u16 number) {
   const PageGroup& group = ir_.groups[number];
   const Label over = a_.newLabel();
-  free_ = 0;
-  for (const unsigned host : kTemporaries) free_ |= 1u << host;
-  SharedPage* page = &shared_[0];
-  for (SharedPage& each : shared_) {
-    if (each.host != 0) free_ &= ~(1u << each.host);
-    if (each.host == 0) page = &each;
-  }
-  *page = {number, take(), group.writes, true};
+  registers_.free_temporaries();
+  const SharedPage& page = pages_.add({number, registers_.take(), group.writes, true});
   index_ = group.insn;
   const unsigned segment = at(group.address).segment;
   const u32 span = static_cast<u32>(group.high - group.low);
-  const Gp pointer = sized(page->host, 8);
-  lea_address(kAddress, group.address, group.low);
+  const Gp pointer = sized(page.host, 8);
+  addresses_.load(kAddress, group.address, group.low);
   check_offsets(segment, span, group.writes, pointer, over);
   if (mode_.code64) {
     find_long_page(pointer, group.writes, span, Walk::No, over, over);
@@ -93,41 +66,36 @@ void Emitter::hoist_group(u16 number) {
     a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   }
   index_ = 0;
-  defer([=, this, snapshot = chain()] {
+  deferred_.add([=, this, snapshot = exits_.moment()] {
     a_.bind(over);
-    restore(snapshot);
-    ExitPoint* const other = branch_exit(eip_of(0), Way::RunsOn);
+    exits_.restore(snapshot);
+    ExitPoint* const other = exits_.add_branch(eip_of(0), Way::RunsOn);
     other->unshared = true;
-    passing_jump(other);
+    exits_.jump_passing(other);
   });
 }
 
 // A group of offsets from kAddress on lies within the segment; adds the base.
-void Emitter::check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over) {
+void MemoryAccess::check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over) {
   if (mode_.code64) return add_long_base(segment, scratch, over);
-  if (narrow()) {
+  if (addresses_.narrow()) {
     a_.cmp(kAddress.r32(), 0x10000 - span);
     a_.ja(over);
   }
-  const bool within = narrow() && mode_.roomy(segment, narrow());
+  const bool within = addresses_.narrow() && mode_.roomy(segment, addresses_.narrow());
   (void)check_limit(segment, span, write, within, scratch, over);
 }
 
 // displacement: from the stack pointer, for the stack's forms.
-Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment) {
+SharedPage& MemoryAccess::share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment) {
   const PageGroup& group = ir_.groups[n.group];
   const i32 below = n.offset - group.low;
   const u32 span = static_cast<u32>(group.high - group.low);
-  SharedPage* page = shared_page(n.group);
+  SharedPage* page = pages_.find(n.group);
   if (page == nullptr) {
-    const u8 host = take();
-    page = &shared_[0];
-    for (SharedPage& each : shared_) {
-      if (each.host == 0) page = &each;
-    }
-    *page = {n.group, host, false};
+    page = &pages_.add({n.group, registers_.take(), false});
   }
-  pinned_ |= 1u << page->host;  // the address below may need a temporary
+  pages_.pin(*page);  // the address below may need a temporary
   // A group that is written somewhere wants a writable page at once, so that one check is enough.
   page->writable = group.writes;
   const Gp pointer = sized(page->host, 8);
@@ -137,18 +105,19 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   exit->held &= static_cast<u8>(~(1u << (page->host - kTemporaries[0])));  // this page's is made anew
   const Label over = a_.newLabel(), miss = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
-  host_flags(0);
+  flags_.host_lost();
   if (form == AddressForm::Operand) {
-    lea_address(kAddress, n.a, -below);
+    addresses_.load(kAddress, n.a, -below);
   } else {
-    offset_ = Offset::Full;  // on a 32-bit stack alone
-    a_.lea(code_register(kAddress), x86::ptr(guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
+    addresses_.set_offset(Offset::Full);  // on a 32-bit stack alone
+    a_.lea(code_register(kAddress),
+           x86::ptr(registers_.guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
   }
   check_offsets(segment, span, group.writes, pointer, over);
   const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0;  // one place: aligned as a rule
   const Label unaligned = a_.newLabel(), within = a_.newLabel();
   if (mode_.code64) {
-    find_long_page(pointer, group.writes, span, may_wait() ? Walk::No : walk_of(write), miss, over);
+    find_long_page(pointer, group.writes, span, units_.may_wait() ? Walk::No : walk_of(write), miss, over);
     a_.add(pointer, kAddress);
   } else if (alone) {
     if (span > 1) {
@@ -162,13 +131,13 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
   }
   if (mode_.code64) {
     // Done.
-  } else if (may_wait()) {
+  } else if (units_.may_wait()) {
     tlb_entry(pointer, kAddress, group.writes, miss);
   } else {
     find_page(pointer, write, group.writes, miss);
   }
   if (!mode_.code64) a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
-  defer([=, this, snapshot = chain()] {
+  deferred_.add([=, this, snapshot = exits_.moment()] {
     a_.bind(miss);
     // No plain accesses: the other variant asks for each of them. Registers, which touch_helper counts, are not among
     // these.
@@ -178,8 +147,8 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
       a_.jnz(over);
     }
     index_ = snapshot.index;
-    wait_here();
-    call_thunk(thunks_.touch, exit);
+    units_.wait_here();
+    exits_.call_thunk(thunks_.touch, exit);
     a_.cmp(area(offsetof(EngineArea, value)), 0);
     a_.jne(again);
     if (alone && span > 1 && !mode_.code64) {
@@ -189,17 +158,17 @@ Emitter::SharedPage& Emitter::share(const Node& n, bool write, AddressForm form,
       a_.jbe(within);
     }
     a_.bind(over);
-    restore(snapshot);
-    const bool passes = entry_home_ && from_home_ && home_current_;
-    if (!passes && !leave_record()) write_home();
-    store_x87_pointers();
+    exits_.restore(snapshot);
+    const bool passes = flags_.passes();
+    if (!passes && !flags_.leave_record()) flags_.write_home();
+    units_.store_pointers();
     a_.add(kRemaining, undone_before());
-    ExitPoint* const other = branch_exit(eip_of(index_), Way::RunsOn);
+    ExitPoint* const other = exits_.add_branch(eip_of(index_), Way::RunsOn);
     other->unshared = true;
     if (passes) {
-      passing_jump(other);
+      exits_.jump_passing(other);
     } else {
-      patched_jump(other);
+      exits_.jump(other);
     }
   });
   return *page;

@@ -4,23 +4,23 @@
 // looks the target up. The frames end with translated code: leaving it resets the stack, so that no mapping and no
 // translation behind them can have changed.
 #include "jit/runtime/engine_area.h"
-#include "jit/x64/emitter.h"
+#include "jit/x64/branches.h"
 
 namespace relic86::jit::x64 {
 
-bool Emitter::frames_apply(unsigned bytes) const {
+bool Branches::frames_apply(unsigned bytes) const {
   return options_.returns && mode_.flat_code && bytes == code_bytes();
 }
 
 // The frame of a call that follows at once; before page_eip changes. Uses scratch.
-void Emitter::push_frame(const Gp& scratch) {
+void Branches::push_frame(const Gp& scratch) {
   const Label deep = a_.newLabel(), room = a_.newLabel();
-  load_eip(scratch, next_eip());
+  addresses_.load_eip(scratch, next_eip());
   a_.cmp(x86::rsp, area(offsetof(EngineArea, frame_limit), 8));
   a_.jb(deep);
   a_.bind(room);
   a_.push(scratch.r64());
-  defer([=, this] {
+  deferred_.add([=, this] {
     a_.bind(deep);  // the oldest frames are forgotten, with all others
     a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
     a_.jmp(room);
@@ -28,22 +28,19 @@ void Emitter::push_frame(const Gp& scratch) {
 }
 
 // Where the host's call returns to: r10 holds EIP, the flags are home.
-void Emitter::after_call() {
-  drop_copies();
-  from_home_ = home_current_ = true;
-  entry_home_ = false;
-  record_ = 0;
-  first_step_ = static_cast<u16>(translation_.steps.size());
+void Branches::after_call() {
+  registers_.drop_copies();
+  flags_.settle();
   a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
   a_.lea(code_register(x86::r10), x86::ptr(x86::r10, -next_eip()));
   store_page_eip(x86::r10);
   direct_exit(next_eip(), code_bytes(), 0, Way::RunsOn);
 }
 
-void Emitter::direct_call(i32 target) {
-  if (!leave_record()) write_home();
-  drop_copies();
-  ExitPoint* const exit = branch_exit(target, Way::Branches);
+void Branches::direct_call(i32 target) {
+  if (!flags_.leave_record()) flags_.write_home();
+  registers_.drop_copies();
+  ExitPoint* const exit = exits_.add_branch(target, Way::Branches);
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
   if (linkable(target, code_bytes())) {
     push_frame(x86::r13);
@@ -54,12 +51,12 @@ void Emitter::direct_call(i32 target) {
     store_page_eip(x86::r10);
   }
   a_.call(stub);
-  note_jump(exit, stub, elsewhere);
+  exits_.note_jump(exit, stub, elsewhere);
   after_call();
 }
 
 // r10: where the guest says it returns to.
-void Emitter::return_jump() {
+void Branches::return_jump() {
   const Label other = a_.newLabel(), none = a_.newLabel();
   a_.cmp(x86::r10, x86::qword_ptr(x86::rsp, 8));
   a_.jne(other);

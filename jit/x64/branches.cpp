@@ -1,0 +1,233 @@
+#include "jit/x64/branches.h"
+
+#include <bit>
+
+#include "jit/runtime/engine_area.h"
+#include "jit/runtime/lookup_table.h"
+
+namespace relic86::jit::x64 {
+
+// Within the page a branch keeps EngineArea::page_eip, and its target stays below CS's limit.
+bool Branches::linkable(i32 target, unsigned bytes) const {
+  return target >= 0 && target < static_cast<i32>(kPageSize) && bytes == code_bytes();
+}
+
+void Branches::store_page_eip(const Gp& page_eip) {
+  const Gp whole = code_register(page_eip);
+  a_.mov(area(offsetof(EngineArea, page_eip), whole.size()), whole);
+}
+
+// r10 := EIP of the page that lies `pages` behind this one. Jumps to `other` unless its TLB entry leads to the host
+// address that `expected` (patched, or known) says, less one. Uses kAddress and r11.
+u32 Branches::check_page(i32 pages, u64 expected, const Label& other) {
+  registers_.drop_copies();
+  addresses_.load_eip(x86::r10, pages * static_cast<i32>(kPageSize));
+  if (mode_.code64) {
+    find_long_code(x86::r10, other);
+    a_.lea(kAddress, x86::ptr(x86::r11, static_cast<i32>(kTlbFast)));
+    a_.movabs(x86::r11, expected);
+    const u32 at = static_cast<u32>(a_.offset()) - 8;
+    a_.cmp(kAddress, x86::r11);
+    a_.jne(other);
+    return at;
+  }
+  a_.mov(kAddress.r32(), x86::r10d);
+  if (!mode_.flat_code) {
+    a_.add(kAddress.r32(), segment_field(kCs, offsetof(Segment, base), 4));
+    a_.mov(x86::r11d, kAddress.r32());
+  }
+  a_.shr(kAddress.r32(), kPageShift);
+  a_.mov(kAddress, Mem(kState, kAddress, 3, memory_.code_table(), 8));
+  a_.add(kAddress, mode_.flat_code ? x86::r10 : x86::r11);
+  a_.movabs(x86::r11, expected);
+  const u32 at = static_cast<u32>(a_.offset()) - 8;
+  a_.cmp(kAddress, x86::r11);
+  a_.jne(other);
+  return at;
+}
+
+// r11 := the host address of the page of 64-bit code that holds RIP, kAddress := its offset there. Jumps to other if
+// there is no such page.
+void Branches::find_long_code(const Gp& rip, const Label& other) {
+  const Gp slot = x86::r11;
+  const Label look = a_.newLabel(), miss = a_.newLabel();
+  a_.bind(look);
+  a_.mov(kAddress, rip);
+  memory_.take_inline_slot(slot, kQuickCode, 1, miss);
+  deferred_.add([=, this] {
+    a_.bind(miss);
+    if (!options_.quick) {
+      a_.jmp(other);
+      return;
+    }
+    a_.mov(kAddress, rip);
+    const unsigned user = mode_.user ? 1 : 0;
+    a_.call(options_.fill ? thunks_.fetch[user] : thunks_.quick[kQuickCode][user]);
+    a_.jz(look);
+    a_.jmp(other);
+  });
+}
+
+// A direct branch to another page: a patched jump, taken as long as that page is mapped to where the target was found.
+void Branches::cross_page_exit(i32 target, Way way) {
+  ExitPoint* const exit = exits_.add_branch(target, way);
+  exit->crosses = true;
+  const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
+  exit->check_offset = check_page(target >> static_cast<i32>(kPageShift), ~u64{0}, elsewhere);
+  store_page_eip(x86::r10);
+  a_.long_().jmp(stub);
+  exits_.note_jump(exit, stub, elsewhere);
+}
+
+// target: relative to the page.
+void Branches::direct_exit(i32 target, unsigned bytes, unsigned undone, Way way) {
+  if (undone != 0) a_.add(kRemaining, undone);
+  const bool crosses = options_.cross_page && mode_.flat_code && bytes == code_bytes();
+  if (linkable(target, bytes)) {
+    if (!flags_.leave_record()) flags_.write_home();
+    exits_.jump(exits_.add_branch(target, way));
+    return;
+  }
+  if (crosses) {
+    if (!flags_.leave_record()) flags_.write_home();
+    cross_page_exit(target, way);
+    return;
+  }
+  if (mode_.limited && options_.cross_page) {
+    if (!flags_.leave_record()) flags_.write_home();
+    limited_exit(target, bytes == 2 ? 0xFFFFu : 0xFFFFFFFFu);
+    return;
+  }
+  flags_.write_home();
+  const Gp eip = x86::r10;
+  addresses_.load_eip(eip, target);
+  if (bytes == 2) a_.movzx(eip.r32(), eip.r16());
+  indirect_exit(eip, 0);
+}
+
+// A jump to EIP in r10: the TLB gives the host address of the code, a hash table the translation. A code page without
+// an entry, or one that is not translated, is left to the dispatcher.
+void Branches::indirect_exit(const Gp& eip, unsigned undone, bool call) {
+  if (undone != 0) a_.add(kRemaining, undone);
+  registers_.drop_copies();
+  ExitPoint* const exit = exits_.add(ExitKind::Indirect, 0);
+  exit->from_home = true;
+  exit->first_step = exit->last_step;
+  const Label miss = a_.newLabel();
+  const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress, page_eip = x86::r13;
+  if (mode_.code64) {
+    a_.mov(page_eip, eip.r64());
+    a_.and_(page_eip, ~static_cast<i32>(kPageSize - 1));
+    find_long_code(eip.r64(), miss);
+    a_.add(host, linear);
+    a_.mov(linear, tag_ + kTlbFast);
+    a_.add(host, linear);
+    look_up_entry(exit, page_eip, miss, call);
+    return;
+  }
+  a_.mov(linear.r32(), eip.r32());
+  if (!mode_.flat_code) {
+    a_.add(linear.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, base), 4));
+  }
+  a_.mov(slot_register.r32(), linear.r32());
+  a_.shr(slot_register.r32(), kPageShift);
+  a_.mov(host, Mem(kState, slot_register, 3, memory_.code_table(), 8));
+  a_.add(host, linear);
+  a_.mov(page_eip.r32(), eip.r32());
+  if (mode_.flat_code) {
+    a_.and_(page_eip.r32(), ~static_cast<i32>(kPageSize - 1));
+  } else if (mode_.limited) {
+    a_.and_(linear.r32(), kPageSize - 1);
+    a_.sub(page_eip, linear);
+  } else {
+    a_.and_(linear.r32(), kPageSize - 1);
+    a_.sub(page_eip.r32(), linear.r32());
+    // All of the page must lie below CS's limit, FFFFh at least.
+    a_.lea(linear.r32(), x86::ptr(page_eip, static_cast<i32>(kPageSize - 1)));
+    a_.cmp(linear.r32(), 0xFFFF);
+    a_.ja(miss);
+  }
+  a_.mov(linear, tag_);
+  a_.add(host, linear);
+  look_up_entry(exit, page_eip, miss, call);
+}
+
+// The same where the processor is in another mode by now.
+void Branches::exit_to_mode(const Mode& mode, const Gp& eip, unsigned undone) {
+  const Mode here = mode_;
+  block_.mode = mode;
+  tag_ = tag_of_(mode);
+  indirect_exit(eip, undone);
+  block_.mode = here;
+  tag_ = tag_of_(here);
+}
+
+// Calls of the guest's that are not over return to code of the mode that they were made in: their frames are dropped.
+void Branches::enter_next_in(const Mode& mode, unsigned undone) {
+  if (options_.returns) a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
+  addresses_.load_eip(x86::r10, next_eip());
+  exit_to_mode(mode, x86::r10, undone);
+}
+
+// The rest of it: kAddress is the key. r10 is EIP still.
+void Branches::look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call) {
+  const Gp scratch = x86::r11, slot_register = x86::r12, host = kAddress;
+  a_.mov(slot_register.r32(), host.r32());
+  a_.shr(slot_register.r32(), kPageShift);
+  a_.xor_(slot_register.r32(), host.r32());
+  a_.and_(slot_register.r32(), LookupTable::kSlots - 1);
+  a_.shl(slot_register.r32(), std::countr_zero(sizeof(LookupTable::Slot)));
+  constexpr i32 kLookup = static_cast<i32>(offsetof(VcpuMemory, lookup));
+  const Mem key(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, key)), 8);
+  const Mem entry(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, entry)), 8);
+  const Label other = a_.newLabel(), found = a_.newLabel();
+  a_.cmp(host, key);
+  a_.jne(other);
+  a_.bind(found);
+  if (call) push_frame(scratch);
+  if (mode_.limited) {
+    store_page(page_eip, scratch);
+  } else {
+    store_page_eip(page_eip);
+  }
+  if (call) {
+    a_.call(entry);
+  } else {
+    a_.jmp(entry);
+  }
+  deferred_.add([=, this] {
+    a_.bind(other);
+    a_.xor_(slot_register.r32(), static_cast<i32>(sizeof(LookupTable::Slot)));
+    a_.cmp(host, key);
+    a_.je(found);
+    a_.bind(miss);
+    const Gp target = code_register(x86::r10);
+    a_.mov(area(offsetof(EngineArea, target), target.size()), target);
+    exits_.leave(exit);
+  });
+  if (call) after_call();
+}
+
+void Branches::fall_through_exit() {
+  if (mode_.limited) {
+    // EIP does not wrap at 64 KB here.
+    if (!flags_.leave_record()) flags_.write_home();
+    if (next_eip() >= static_cast<i32>(kPageSize)) {
+      limited_exit(next_eip(), 0xFFFFFFFF);
+      return;
+    }
+    ExitPoint* const exit = exits_.add_branch(next_eip(), Way::RunsOn);
+    exit->eip_mask = 0xFFFFFFFF;
+    exits_.jump(exit);
+    return;
+  }
+  if (mode_.code32 || linkable(next_eip(), 2)) {
+    direct_exit(next_eip(), code_bytes(), 0, Way::RunsOn);
+    return;
+  }
+  flags_.write_home();
+  addresses_.load_eip(x86::r10, next_eip());  // EIP does not wrap at 64 KB here
+  indirect_exit(x86::r10, 0);
+}
+
+}  // namespace relic86::jit::x64
