@@ -54,14 +54,13 @@ void Branches::find_long_code(const Gp& rip, const Label& other) {
   a_.bind(look);
   a_.mov(kAddress, rip);
   memory_.take_inline_slot(slot, kQuickCode, 1, miss);
-  deferred_.add([=, this] {
+  deferred_.add([=, this, user = mode_.user ? 1u : 0u] {  // exit_to_mode() has another mode by then
     a_.bind(miss);
     if (!options_.quick) {
       a_.jmp(other);
       return;
     }
     a_.mov(kAddress, rip);
-    const unsigned user = mode_.user ? 1 : 0;
     a_.call(options_.fill ? thunks_.fetch[user] : thunks_.quick[kQuickCode][user]);
     a_.jz(look);
     a_.jmp(other);
