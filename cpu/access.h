@@ -59,8 +59,9 @@ bool Cpu::read_for_write(SegmentName segment, u32 offset, T& value) {
 }
 
 inline bool Cpu::admits_long(SegmentName segment, u64 offset, LinAddr linear, u32 size) {
-  const bool plain = canonical(linear.raw, size) && !checks_alignment(state());
-  if (plain && (segment < kFs || canonical(offset))) [[likely]]
+  const LinearWidth width = state().linear;
+  const bool plain = width.canonical(linear.raw, size) && !checks_alignment(state());
+  if (plain && (segment < kFs || width.canonical(offset))) [[likely]]
     return true;
   return check_access_long(segment, offset, size);
 }

@@ -18,6 +18,7 @@ enum Cr4Bits : u64 {
   kCr4OsFxsr = 1u << 9,
   kCr4OsXmmExcpt = 1u << 10,
   kCr4Umip = 1u << 11,
+  kCr4La57 = 1u << 12,
   kCr4Fsgsbase = 1u << 16,
   kCr4Pcide = 1u << 17,
   kCr4OsXsave = 1u << 18,

@@ -74,8 +74,9 @@ bool set_cr4(Cpu& cpu, u64 value) {
   if ((value & ~cpu.model().cr4_bits()) != 0) return false;
   if (state.mode.long_mode && (value & kCr4Pae) == 0) return false;
   const u64 old = state.cr4;
+  if (state.mode.long_mode && ((value ^ old) & kCr4La57) != 0) return false;
   if ((value & ~old & kCr4Pcide) != 0 && (!state.mode.long_mode || (state.cr3 & kPcidMask) != 0)) return false;
-  constexpr u64 kFlushing = kCr4Pse | kCr4Pae | kCr4Pge | kCr4Pcide | kCr4Smep | kCr4Smap;
+  constexpr u64 kFlushing = kCr4Pse | kCr4Pae | kCr4Pge | kCr4Pcide | kCr4Smep | kCr4Smap | kCr4La57;
   if (state.mode.paging && !state.mode.long_mode && (value & kCr4Pae) != 0 &&
       ((value ^ old) & (kCr4Pae | kCr4Pge | kCr4Pse | kCr4Smep)) != 0 && !cpu.mmu().reload_pdptes())
     return false;
@@ -247,7 +248,7 @@ Flow invpcid(Cpu& cpu, const Insn& insn) {
   const bool named = type == kAddress || type == kContext;
   if (type > kAll || (descriptor.pcid & ~kPcidMask) != 0 ||
       (named && descriptor.pcid != 0 && (state.cr4 & kCr4Pcide) == 0) ||
-      (type == kAddress && !canonical(descriptor.linear)))
+      (type == kAddress && !cpu.model().widest_linear().canonical(descriptor.linear)))
     return cpu.raise(Vector::GeneralProtection, 0);
   if (type == kAddress) {
     cpu.mmu().flush_page(LinAddr(descriptor.linear));

@@ -132,6 +132,8 @@ void Cpu::update_mode() {
   paging.smep = (s.cr4 & kCr4Smep) != 0;
   paging.smap = (s.cr4 & kCr4Smap) != 0;
   paging.long_mode = mode.long_mode;
+  paging.five_levels = mode.long_mode && (s.cr4 & kCr4La57) != 0;
+  s.linear = LinearWidth(paging.five_levels ? kWideLinearBits : kLinearBits);
   paging.giant_pages = model().has_giant_pages();
   paging.physical_bits = static_cast<u8>(model().physical_bits());
   mmu_->set_mode(paging);
@@ -228,7 +230,7 @@ bool Cpu::check_access_long(SegmentName name, u64 offset, u32 size) {
   CpuState& s = state();
   const LinAddr linear = long_address(name, offset);
   const bool checks_offset = name >= kFs && vendor_->checks_canonical_offsets;
-  if (!canonical(linear.raw, size) || (checks_offset && !canonical(offset))) {
+  if (!s.linear.canonical(linear.raw, size) || (checks_offset && !s.linear.canonical(offset))) {
     raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
     return false;
   }
@@ -507,7 +509,8 @@ void Cpu::sanitize_loaded_state() {
   const bool long_mode = (s.efer & kEferLme) != 0 && (s.cr0 & kLongPaging) == kLongPaging && (s.cr4 & kCr4Pae) != 0;
   s.efer = long_mode ? s.efer | kEferLma : s.efer & ~kEferLma;
   const bool wide = (efer_bits & kEferLme) != 0;
-  const auto cut = [&](u64& value) { value = long_mode && canonical(value) ? value : value & kLow; };
+  const LinearWidth linear = model().widest_linear();
+  const auto cut = [&](u64& value) { value = long_mode && linear.canonical(value) ? value : value & kLow; };
   if (!wide) {
     for (auto& value : s.gpr) value &= kLow;
   }
@@ -515,7 +518,7 @@ void Cpu::sanitize_loaded_state() {
   s.cr0 &= kLow;
   for (u64* value : {&s.rip, &s.cr2, &s.gdtr.base, &s.idtr.base}) cut(*value);
   for (u64* value : {&s.lstar, &s.cstar, &s.kernel_gs_base})
-    *value = wide && canonical(*value) ? *value : *value & kLow;
+    *value = wide && linear.canonical(*value) ? *value : *value & kLow;
   if (!wide) s.cr3 &= kLow;
   s.cr3 &= (u64{1} << model().physical_bits()) - 1;
   s.gdtr.limit &= 0xFFFF;

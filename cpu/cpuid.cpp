@@ -113,6 +113,7 @@ constexpr FeatureRow kFeatures[] = {
     {"smep", FeatureRow::StructuredEbx, kCpuidSmep, 0},
     {"smap", FeatureRow::StructuredEbx, kCpuidSmap, insn(Feature::Smap)},
     {"umip", FeatureRow::StructuredEcx, kCpuidUmip, 0},
+    {"la57", FeatureRow::StructuredEcx, kCpuidLa57, 0},
     {"arch-capabilities", FeatureRow::StructuredEdx, kCpuidArchCapabilities, 0},
     {"rdctl-no", FeatureRow::Immunities, kRdctlNo, 0},
     {"skip-l1dfl-vmentry", FeatureRow::Immunities, kSkipL1dFlush, 0},
@@ -197,7 +198,7 @@ CpuModel make_max() {
   model.xsave_eax = kCpuidXsaveopt | kCpuidXsavec | kCpuidXgetbv1;
   model.structured_ebx = kCpuidFsgsbase | kCpuidTscAdjust | kCpuidSmep | kCpuidInvpcid | kCpuidRdseed | kCpuidAdx |
                          kCpuidSmap | kCpuidSha | kCpuidBmi1 | kCpuidBmi2 | kCpuidAvx2 | kCpuidErms;
-  model.structured_ecx = kCpuidUmip;
+  model.structured_ecx = kCpuidUmip | kCpuidLa57;
   // Detours around leaks of real parts (Meltdown, MDS) protect nothing here, and cost dearly.
   model.structured_edx = kCpuidArchCapabilities;
   model.immunities = kRdctlNo | kSkipL1dFlush | kMdsNo | kPageSizeMcNo | kTaaNo;
@@ -274,6 +275,7 @@ u64 CpuModel::cr4_bits() const {
   if ((features_edx & kCpuidFxsr) != 0) bits |= kCr4OsFxsr;
   if ((features_edx & kCpuidSse) != 0) bits |= kCr4OsXmmExcpt;
   if ((structured_ecx & kCpuidUmip) != 0) bits |= kCr4Umip;
+  if ((structured_ecx & kCpuidLa57) != 0) bits |= kCr4La57;
   if ((structured_ebx & kCpuidFsgsbase) != 0) bits |= kCr4Fsgsbase;
   if ((features_ecx & kCpuidPcid) != 0) bits |= kCr4Pcide;
   if ((structured_ebx & kCpuidSmep) != 0) bits |= kCr4Smep;
@@ -298,6 +300,12 @@ u64 CpuModel::xcr0_bits() const {
 }
 
 bool CpuModel::has_long_mode() const { return (extended_edx & kCpuidLongMode) != 0; }
+unsigned CpuModel::linear_bits() const {
+  constexpr unsigned kWithoutLongMode = 32;
+  if (!has_long_mode()) return kWithoutLongMode;
+  return (structured_ecx & kCpuidLa57) != 0 ? kWideLinearBits : kLinearBits;
+}
+LinearWidth CpuModel::widest_linear() const { return LinearWidth(std::max(linear_bits(), kLinearBits)); }
 bool CpuModel::has_giant_pages() const { return (extended_edx & kCpuidGiantPages) != 0; }
 unsigned CpuModel::physical_bits() const { return has_long_mode() ? 40 : kPhysicalBits; }
 
@@ -724,7 +732,7 @@ Flow cpuid(Cpu& cpu, const Insn&) {
       if (model.topology.most > 1 && (model.features_edx & kCpuidTsc) != 0) edx = 1u << 8;
       break;
     case 0x80000008u:  // physical and linear address bits
-      eax = model.physical_bits() | (model.has_long_mode() ? 48 : 32) << 8;
+      eax = model.physical_bits() | model.linear_bits() << 8;
       if (model.several_in_package()) ecx = model.topology.package_bits() << 12 | (model.topology.in_package() - 1);
       break;
     default: break;

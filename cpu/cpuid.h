@@ -7,6 +7,7 @@
 
 #include "base/processor_topology.h"
 #include "base/result.h"
+#include "cpu/canonical.h"
 #include "cpu/host_units.h"
 #include "cpu/instruction_table.h"
 
@@ -45,6 +46,9 @@ struct CpuModel {
   u64 cr4_bits() const;      // bits of CR4 that may be set; 0: there is no CR4
   u64 efer_bits() const;     // bits of EFER that may be set, LMA among them; 0: there is no EFER
   bool has_long_mode() const;
+  unsigned linear_bits() const;  // that can be translated
+  // What registers that hold addresses can take, whatever paging there is (5-Level Paging white paper 2.2).
+  LinearWidth widest_linear() const;
   bool has_giant_pages() const;    // pages of 1 GiB
   u64 xcr0_bits() const;           // bits of XCR0 that may be set; 0: there is no XSAVE
   unsigned physical_bits() const;  // MAXPHYADDR
@@ -130,6 +134,7 @@ enum CpuidStructured : u32 {
   kCpuidSmap = 1u << 20,      // EBX
   kCpuidSha = 1u << 29,       // EBX
   kCpuidUmip = 1u << 2,       // ECX
+  kCpuidLa57 = 1u << 16,      // ECX: 5-level paging
 };
 
 enum CpuidStructuredEdx : u32 {

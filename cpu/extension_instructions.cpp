@@ -144,7 +144,7 @@ Flow write_segment_base(Cpu& cpu, const Insn& insn) {
   CpuState& state = cpu.state();
   if ((state.cr4 & kCr4Fsgsbase) == 0) return cpu.raise(Vector::InvalidOpcode);
   const u64 base = insn.operand64() ? state.gpr[insn.rm] : state.gpr32(insn.rm);
-  if (!canonical(base)) return cpu.raise(Vector::GeneralProtection, 0);
+  if (!cpu.model().widest_linear().canonical(base)) return cpu.raise(Vector::GeneralProtection, 0);
   Segment& segment = named_segment(state, insn);
   segment.base = base;
   derive_limits(state, segment);

@@ -106,8 +106,9 @@ u64 Interpreter::linear_after(u32 bytes) const {
 u64 Interpreter::code_limit() const {
   if (!state_.mode.code64) [[likely]]
     return state_.segment[kCs].limit;
-  if (!canonical(state_.rip)) return 0;
-  return state_.rip < kLowerHalfEnd ? kLowerHalfEnd - 1 : ~u64{0};
+  if (!state_.linear.canonical(state_.rip)) return 0;
+  const u64 end = state_.linear.lower_half_end();
+  return state_.rip < end ? end - 1 : ~u64{0};
 }
 
 void Interpreter::begin(u64 budget) {

@@ -59,8 +59,8 @@ constexpr Row kRows[] = {
     {"Cooperlake", "Intel Xeon (Cooper Lake), without AVX-512", kIntel, 6, 85, 10, "Skylake-Server",
      "arch-capabilities rdctl-no skip-l1dfl-vmentry mds-no pschange-mc-no taa-no",
      "avx512vnni avx512-bf16 spec-ctrl ssbd stibp ibrs-all"},
-    {"Icelake-Server", "Intel Xeon (Icelake), without AVX-512", kIntel, 6, 134, 0, "Skylake-Server", "umip",
-     "la57 avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq gfni vaes vpclmulqdq wbnoinvd spec-ctrl "
+    {"Icelake-Server", "Intel Xeon (Icelake), without AVX-512", kIntel, 6, 134, 0, "Skylake-Server", "umip la57",
+     "avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq gfni vaes vpclmulqdq wbnoinvd spec-ctrl "
      "ssbd"},
     {"Denverton", "Intel Atom (Denverton)", kIntel, 6, 95, 1, "Westmere", kAtom, "clflushopt mpx spec-ctrl ssbd"},
     {"Snowridge", "Intel Atom (Snowridge)", kIntel, 6, 134, 1, "Westmere", kSnowridge,

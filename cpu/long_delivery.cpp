@@ -50,7 +50,7 @@ bool push_long_frame(Cpu& cpu, u64& pointer, std::span<const u64> values, unsign
   u64 top = pointer;
   for (const u64 value : values) {
     top -= sizeof value;
-    if (!canonical(top, sizeof value)) {
+    if (!cpu.state().linear.canonical(top, sizeof value)) {
       cpu.raise(Vector::StackFault, external);
       return false;
     }
@@ -81,7 +81,7 @@ bool deliver_long(Cpu& cpu, const DeliveredEvent& event) {
   } else if (privilege < cpl) {
     if (!read_long_tss_stack(cpu, tss_stack_offset(privilege), external, pointer)) return false;
   }
-  if (!canonical(gate.wide_offset())) {
+  if (!cpu.state().linear.canonical(gate.wide_offset())) {
     cpu.raise(Vector::GeneralProtection, external);
     return false;
   }

@@ -92,7 +92,7 @@ bool call_inner(Cpu& cpu, const WideDescriptor& gate, Descriptor& code, u64 retu
   const unsigned privilege = code.dpl();
   u64 pointer = 0;
   if (!read_long_tss_stack(cpu, tss_stack_offset(privilege), 0, pointer)) return false;
-  if (!canonical(gate.wide_offset())) return cpu.raise(Vector::GeneralProtection, 0), false;
+  if (!cpu.state().linear.canonical(gate.wide_offset())) return cpu.raise(Vector::GeneralProtection, 0), false;
   const u64 frame[] = {state.segment[kSs].selector.raw, state.gpr[kEsp], state.segment[kCs].selector.raw, return_rip};
   if (!push_long_frame(cpu, pointer, frame, privilege, 0)) return false;
   if (!enter_long_code(cpu, gate.gate_selector(), code, privilege, gate.wide_offset(), 0)) return false;
@@ -168,7 +168,7 @@ bool fetch_gate_code(Cpu& cpu, Selector selector, u32 external, Descriptor& code
 }
 
 bool enter_long_code(Cpu& cpu, Selector selector, Descriptor& code, unsigned privilege, u64 offset, u32 external) {
-  if (code.long_code() ? !canonical(offset) : offset > code.limit()) {
+  if (code.long_code() ? !cpu.state().linear.canonical(offset) : offset > code.limit()) {
     cpu.raise(Vector::GeneralProtection, external);
     return false;
   }

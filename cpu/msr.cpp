@@ -134,9 +134,10 @@ LongRegister long_register(CpuState& state, const CpuModel& model, u32 number) {
   }
 }
 
-bool write_long_register(CpuState& state, LongRegister target, u64 value) {
+bool write_long_register(CpuState& state, const CpuModel& model, LongRegister target, u64 value) {
   constexpr u64 kFlags = 0xFFFFFFFF;  // bits 63:32 of FMASK are reserved
-  if (target.address ? !canonical(value) : target.value == &state.fmask && (value & ~kFlags) != 0) return false;
+  if (target.address ? !model.widest_linear().canonical(value) : target.value == &state.fmask && (value & ~kFlags) != 0)
+    return false;
   *target.value = value;
   for (const SegmentName name : {kFs, kGs}) {
     if (target.value == &state.segment[name].base) derive_limits(state, state.segment[name]);
@@ -234,7 +235,7 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
   }
   if (u64* kept = kept_register(state, model, number)) return *kept = value, true;
   if (const LongRegister target = long_register(state, model, number); target.value != nullptr)
-    return write_long_register(state, target, value);
+    return write_long_register(state, model, target, value);
   if (inert_register(model, number)) return true;
   if ((model.features_edx & kCpuidMtrr) != 0) {
     if (number >= kMtrrPhysBase0 && number <= kMtrrPhysLast) {
@@ -281,7 +282,7 @@ bool write_msr(Cpu& cpu, u32 number, u64 value) {
     case kSysenterEsp:
     case kSysenterEip:
       if (!model.has_long_mode()) value &= 0xFFFFFFFFu;
-      if (!canonical(value)) return false;
+      if (!model.widest_linear().canonical(value)) return false;
       (number == kSysenterEsp ? state.sysenter_esp : state.sysenter_eip) = value;
       return true;
     case kMcgStatus: state.mcg_status = value; return true;

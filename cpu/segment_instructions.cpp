@@ -148,7 +148,8 @@ namespace {
 bool fetch_system_descriptor(Cpu& cpu, Selector selector, WideDescriptor& descriptor) {
   if (!cpu.state().mode.long_mode) return fetch_descriptor(cpu, selector, descriptor, Vector::GeneralProtection);
   if (!fetch_wide_descriptor(cpu, selector, descriptor, Vector::GeneralProtection)) return false;
-  if (!descriptor.code_or_data() && (!descriptor.continues() || !canonical(descriptor.wide_base()))) {
+  if (!descriptor.code_or_data() &&
+      (!descriptor.continues() || !cpu.model().widest_linear().canonical(descriptor.wide_base()))) {
     cpu.raise(Vector::GeneralProtection, selector_error(selector));
     return false;
   }
@@ -261,7 +262,7 @@ Flow load_table(Cpu& cpu, const Insn& insn, DescriptorTable& table) {
   u64 base = 0;
   std::memcpy(&limit, image, 2);
   std::memcpy(&base, image + 2, 8);
-  if (code64 && !canonical(base)) return cpu.raise(Vector::GeneralProtection, 0);
+  if (code64 && !cpu.model().widest_linear().canonical(base)) return cpu.raise(Vector::GeneralProtection, 0);
   table.limit = limit;
   table.base = code64 || insn.operand32() ? base : base & 0x00FFFFFFu;  // a 16-bit operand size takes 24 bits
   return Flow::Stop;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/types.h"
+#include "cpu/canonical.h"
 #include "cpu/lazy_flags.h"
 #include "memory/tlb.h"
 
@@ -190,6 +191,8 @@ struct alignas(64) CpuState {
   // XSAVE and AVX: the states that are enabled (SDM 1 13.3), and bits 255:128 of YMM0 to YMM15.
   u64 xcr0 = 1;
   std::array<FxState::Slot, 16> ymm_high{};
+
+  LinearWidth linear{};  // derived by Cpu::update_mode(), as mode is
 
   u32 gpr32(unsigned index) const { return static_cast<u32>(gpr[index]); }
   void set_gpr32(unsigned index, u32 value) { gpr[index] = value; }

@@ -74,7 +74,8 @@ Side<const u8> source_side(Cpu& cpu, const StringState& string, SegmentName name
   const u64 offset = string.get(index);
   const LinAddr address = cpu.linear_address(name, offset);
   const u32 reach = string_runs::reach(address.raw, end, offset, string.mask(), string.down(), width);
-  const bool plain = canonical(address.raw) && canonical(offset);
+  const LinearWidth& linear = cpu.state().linear;
+  const bool plain = linear.canonical(address.raw) && linear.canonical(offset);
   return {reach, plain ? cpu.mmu().readable_run(address, cpu.privilege()) : nullptr, address};
 }
 Side<u8> destination_side(Cpu& cpu, const StringState& string, u32 width) {
@@ -82,7 +83,8 @@ Side<u8> destination_side(Cpu& cpu, const StringState& string, u32 width) {
   const u64 offset = string.get(kEdi);
   const LinAddr address = cpu.linear_address(kEs, offset);
   const u32 reach = string_runs::reach(address.raw, end, offset, string.mask(), string.down(), width);
-  const bool plain = canonical(address.raw) && canonical(offset);
+  const LinearWidth& linear = cpu.state().linear;
+  const bool plain = linear.canonical(address.raw) && linear.canonical(offset);
   return {reach, plain ? cpu.mmu().writable_run(address, cpu.privilege()) : nullptr, address};
 }
 

@@ -67,7 +67,7 @@ Flow sysret(Cpu& cpu, const Insn& insn) {
   if (!available(cpu)) return cpu.raise(Vector::InvalidOpcode);
   if (state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
   const bool from64 = state.mode.code64, to64 = insn.operand64();
-  if (to64 && !canonical(state.gpr[kEcx]) && cpu.vendor().sysret_checks_target)
+  if (to64 && !state.linear.canonical(state.gpr[kEcx]) && cpu.vendor().sysret_checks_target)
     return cpu.raise(Vector::GeneralProtection, 0);
   const u32 base = selector_of(state.star, kSysretSelector);
   const u64 target = to64 ? state.gpr[kEcx] : state.gpr32(kEcx);

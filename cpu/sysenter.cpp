@@ -44,7 +44,8 @@ Flow sysexit(Cpu& cpu, const Insn& insn) {
   if (!state.mode.protected_mode || cs == 0 || state.mode.cpl != 0) return cpu.raise(Vector::GeneralProtection, 0);
   const bool to64 = insn.operand64();
   const u64 rsp = to64 ? state.gpr[kEcx] : state.gpr32(kEcx), rip = to64 ? state.gpr[kEdx] : state.gpr32(kEdx);
-  if (to64 && (!canonical(rsp) || !canonical(rip))) return cpu.raise(Vector::GeneralProtection, 0);
+  if (to64 && (!state.linear.canonical(rsp) || !state.linear.canonical(rip)))
+    return cpu.raise(Vector::GeneralProtection, 0);
   set_flat_segment(cpu, kCs, (cs + (to64 ? 32 : 16)) | 3, to64 ? kLongCode3 : kCode3);
   set_flat_segment(cpu, kSs, (cs + (to64 ? 40 : 24)) | 3, kData3);
   cpu.update_mode();

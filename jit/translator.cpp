@@ -128,7 +128,8 @@ const u8* Translator::known_entry() {
   u64 page = tlb.code_entry(linear, privilege);
   if (page == 0) {
     Mmu::CodePage code;
-    const bool within = state_.mode.code64 ? canonical(state_.rip) : state_.rip <= state_.segment[kCs].limit;
+    const bool within =
+        state_.mode.code64 ? state_.linear.canonical(state_.rip) : state_.rip <= state_.segment[kCs].limit;
     if (!within || !cpu_.mmu().fetch_page(linear, privilege, code)) return nullptr;
     page = tlb.code_entry(linear, privilege);
   }
@@ -242,7 +243,7 @@ Flow Translator::leave(ExitPoint& exit) {
       return Flow::Branched;
     case ExitKind::Branch:
       unshared_ = exit.unshared;
-      if (state_.mode.code64 && !canonical(state_.rip)) [[unlikely]]
+      if (state_.mode.code64 && !state_.linear.canonical(state_.rip)) [[unlikely]]
         return left_canonical(exit);
       // Where IP 0 lies within a page, a branch back over it goes on below 64 KB, and not within the page.
       if (state_.eip() > exit.eip_mask) {

@@ -44,7 +44,7 @@ bool Translator::allowed(SegmentName name, u64 place, u32 size, bool write) cons
   const Segment& segment = state_.segment[name];
   if (state_.mode.code64) {
     const u64 address = cpu_.linear_address(name, place).raw;
-    if (!canonical(address, size) || (name >= kFs && !canonical(place))) return false;
+    if (!state_.linear.canonical(address, size) || (name >= kFs && !state_.linear.canonical(place))) return false;
     return !checks_alignment(state_) || address % Mode::alignment_of(size) == 0;
   }
   const u32 offset = static_cast<u32>(place);

@@ -1,5 +1,5 @@
-// How TlbWalk::directory names the page tables of 4-level paging: the address of the topmost one, which is a multiple
-// of 4096, and marks in its lowest bits. Only code that knows the marks may use it (jit/x64/walk_thunks.h).
+// How TlbWalk::directory names the page tables of 4-level and 5-level paging: the address of the topmost one, which is
+// a multiple of 4096, and marks in its lowest bits. Only code that knows the marks may use it (jit/x64/walk_thunks.h).
 #pragma once
 
 #include "base/types.h"
@@ -7,6 +7,7 @@
 namespace relic86 {
 
 inline constexpr u64 kWalkFourLevels = 1;   // else the directory is one of 32-bit paging
+inline constexpr u64 kWalkFiveLevels = 4;   // besides: of 5-level paging
 inline constexpr u64 kWalkNoUserPages = 2;  // of the supervisor's accesses: SMAP keeps them from pages of user mode
 
 }  // namespace relic86

@@ -58,16 +58,16 @@ void Mmu::find_directory() {
   constexpr u32 kDirectory = 0xFFFFF000;
   const u64 addend = bus_.addends()[(tables_.cr3 & kDirectory) >> PhysicalBus::kAddendShift];
   // Fixed code takes bit 63 of an entry for one that says something.
-  const bool four_levels = mode_.long_mode && !mode_.five_levels && mode_.no_execute && tables_.cr3 >> 32 == 0;
-  const bool plain =
-      mode_.enabled && (four_levels || !mode_.pae) && bus_.a20() && !tlb_.has_debug_pages() && addend != 0;
+  const bool long_walk = mode_.long_mode && mode_.no_execute && tables_.cr3 >> 32 == 0;
+  const bool plain = mode_.enabled && (long_walk || !mode_.pae) && bus_.a20() && !tlb_.has_debug_pages() && addend != 0;
   const u64 directory = plain ? addend + (tables_.cr3 & kDirectory) : 0;
   u64& user = walk_.directory[static_cast<unsigned>(Privilege::User)];
   u64& supervisor = walk_.directory[static_cast<unsigned>(Privilege::Supervisor)];
   user = supervisor = directory;
-  if (plain && four_levels) {
-    user |= kWalkFourLevels;
-    supervisor |= kWalkFourLevels | (mode_.smap ? kWalkNoUserPages : 0);
+  if (plain && long_walk) {
+    const u64 levels = kWalkFourLevels | (mode_.five_levels ? kWalkFiveLevels : 0);
+    user |= levels;
+    supervisor |= levels | (mode_.smap ? kWalkNoUserPages : 0);
   } else if (mode_.smap) {
     supervisor = 0;
   }

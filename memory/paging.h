@@ -22,7 +22,7 @@ struct PagingMode {
   bool no_execute = false;           // EFER.NXE
   bool smep = false;                 // CR4.SMEP
   bool smap = false;                 // CR4.SMAP
-  bool long_mode = false;            // EFER.LMA: 4-level paging
+  bool long_mode = false;            // EFER.LMA: 4-level paging, or 5-level
   bool five_levels = false;          // CR4.LA57
   bool giant_pages = false;          // 1 GiB pages: CPUID 80000001h, EDX bit 26
   u8 physical_bits = kPhysicalBits;  // MAXPHYADDR

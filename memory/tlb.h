@@ -54,8 +54,8 @@ struct TlbRing {
   u32 places[kSize];
 };
 
-// How translated code walks the page tables of 32-bit and 4-level paging without C++, where they and the page are RAM,
-// and stores to watched pages.
+// How translated code walks the page tables of 32-bit, 4-level and 5-level paging without C++, where they and the page
+// are RAM, and stores to watched pages.
 struct TlbWalk {
   u64 directory[2];    // by Privilege: host address of the topmost table, and marks (long_walk.h); 0: C++ walks
   u32 granted[2];      // the W bit where writing needs no right

@@ -192,7 +192,7 @@ bool write_word(Cpu& cpu, const Layout& l, unsigned number, u64 value) {
     const unsigned gpr = gpr_of(l, number);
     state.gpr[gpr] = gpr < 8 ? cut(value) : value;
   } else if (number == l.rip()) {
-    if (state.mode.code64 && !canonical(value)) return false;
+    if (state.mode.code64 && !state.linear.canonical(value)) return false;
     state.rip = cut(value);
   } else if (number == l.eflags()) {
     constexpr u32 kWritable = 0x3D7FD5;  // all but VM
@@ -230,9 +230,10 @@ constexpr Field kMxcsrFields[] = {{"IE", 0},  {"DE", 1},  {"ZE", 2},  {"OE", 3},
                                   {"OM", 10}, {"UM", 11}, {"PM", 12}, {"RC", 13, 14}, {"FZ", 15}};
 constexpr Field kCr0Fields[] = {{"PE", 0},  {"MP", 1},  {"EM", 2},  {"TS", 3},  {"ET", 4}, {"NE", 5},
                                 {"WP", 16}, {"AM", 18}, {"NW", 29}, {"CD", 30}, {"PG", 31}};
-constexpr Field kCr4Fields[] = {{"VME", 0},         {"PVI", 1},   {"TSD", 2},   {"DE", 3},   {"PSE", 4},
-                                {"PAE", 5},         {"MCE", 6},   {"PGE", 7},   {"PCE", 8},  {"OSFXSR", 9},
-                                {"OSXMMEXCPT", 10}, {"UMIP", 11}, {"SMEP", 20}, {"SMAP", 21}};
+constexpr Field kCr4Fields[] = {{"VME", 0},         {"PVI", 1},   {"TSD", 2},   {"DE", 3},        {"PSE", 4},
+                                {"PAE", 5},         {"MCE", 6},   {"PGE", 7},   {"PCE", 8},       {"OSFXSR", 9},
+                                {"OSXMMEXCPT", 10}, {"UMIP", 11}, {"LA57", 12}, {"FSGSBASE", 16}, {"PCIDE", 17},
+                                {"OSXSAVE", 18},    {"SMEP", 20}, {"SMAP", 21}};
 constexpr Field kEferFields[] = {{"SCE", 0}, {"LME", 8}, {"LMA", 10}, {"NXE", 11}};
 
 std::string flags_type(std::string_view id, std::span<const Field> fields, unsigned size = 4) {

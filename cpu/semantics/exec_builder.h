@@ -624,7 +624,7 @@ class ExecBuilderOf {
     if constexpr (!kLong)
       return target <= state_.segment[kCs].limit;
     else
-      return sizeof(W) < 8 || canonical(target);
+      return sizeof(W) < 8 || state_.linear.canonical(target);
   }
 
   template <class W>

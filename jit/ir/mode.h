@@ -6,6 +6,7 @@
 #include <array>
 
 #include "cpu/alignment.h"
+#include "cpu/control_bits.h"
 #include "cpu/cpu.h"
 
 namespace relic86::jit {
@@ -15,6 +16,7 @@ struct Mode {
   bool stack32 = false;    // and in 64-bit code
   bool long_mode = false;  // 64-bit code, and 16- and 32-bit code in compatibility mode
   bool code64 = false;
+  bool wide_linear = false;  // of 64-bit code: CR4.LA57, linear addresses of 57 bits
   bool user = false;
   bool flat_code = false;  // 32-bit code, base 0, limit FFFFFFFFh; 64-bit code
   // The code page may reach over CS's limit, or holds other code than 16-bit code below 64 KiB: blocks look at
@@ -40,6 +42,7 @@ struct Mode {
   bool checks_target(unsigned bytes) const { return code64 ? bytes == 8 : !flat_code && (limited || bytes == 4); }
   // Of addresses and the stack pointer, as registers hold them: 16-bit code cuts them elsewhere.
   u8 pointer_bytes() const { return code64 ? 8 : 4; }
+  unsigned linear_bits() const { return wide_linear ? kWideLinearBits : kLinearBits; }
   bool expands_down(unsigned segment) const { return has(segment, kSegmentExpandsDown); }
   bool top_is_4g(unsigned segment) const { return has(segment, kSegmentTop4G); }
   // Whether only an unaligned access may reach over the limit, with offsets of 16 bits or 32.
@@ -51,8 +54,9 @@ struct Mode {
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= Key{segments[i]} << (8 * i);
     return key | (code32 ? kCode32 : 0) | (stack32 ? kStack32 : 0) | (user ? kUser : 0) | (flat_code ? kFlatCode : 0) |
-           (limited ? kLimited : 0) | (long_mode ? kLong : 0) | (code64 ? kCode64 : 0) | (down ? kDown : 0) |
-           (aligned ? kAligned : 0) | (x87 ? kX87 : 0) | (sse ? kSse : 0) | (traps ? kTraps : 0) | (avx ? kAvx : 0);
+           (limited ? kLimited : 0) | (long_mode ? kLong : 0) | (code64 ? kCode64 : 0) |
+           (wide_linear ? kWideLinear : 0) | (down ? kDown : 0) | (aligned ? kAligned : 0) | (x87 ? kX87 : 0) |
+           (sse ? kSse : 0) | (traps ? kTraps : 0) | (avx ? kAvx : 0);
   }
   static Mode of_key(Key key) {
     Mode mode;
@@ -61,6 +65,7 @@ struct Mode {
     mode.stack32 = (key & kStack32) != 0;
     mode.long_mode = (key & kLong) != 0;
     mode.code64 = (key & kCode64) != 0;
+    mode.wide_linear = (key & kWideLinear) != 0;
     mode.user = (key & kUser) != 0;
     mode.flat_code = (key & kFlatCode) != 0;
     mode.limited = (key & kLimited) != 0;
@@ -104,7 +109,7 @@ struct Mode {
     const Key levels = (state.mode.cpl == 3 ? kUser : 0) | ((state.system_flags & kDF) != 0 ? kDown : 0) |
                        (checks_alignment(state) ? kAligned : 0) | (state.mode.long_mode ? kLong : 0);
     if (state.mode.code64) [[unlikely]]
-      return long_code() | levels;
+      return long_code() | levels | ((state.cr4 & kCr4La57) != 0 ? kWideLinear : 0);
     const Segment& code = state.segment[kCs];
     Key key = 0;
     for (unsigned i = 0; i < kSegmentRegisters; ++i) key |= state.segment[i].kind << (8 * i);
@@ -136,7 +141,7 @@ struct Mode {
 
   static constexpr Key kCode32 = Key{1} << 48, kStack32 = Key{1} << 49, kUser = Key{1} << 50, kFlatCode = Key{1} << 51,
                        kDown = Key{1} << 52, kAligned = Key{1} << 55, kLimited = Key{1} << 56, kCode64 = Key{1} << 58,
-                       kLong = Key{1} << 59;
+                       kLong = Key{1} << 59, kWideLinear = Key{1} << 61;
   // 64-bit code looks at no segment but for the bases of FS and GS, which have all 64 bits.
   static constexpr Key long_code() {
     constexpr Key kOpen = kSegmentReads | kSegmentWrites;

@@ -12,7 +12,7 @@ void Branches::leave_unless_canonical() {
   const Label beyond = a_.newLabel();
   ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   flags_.host_lost();
-  check_canonical(a_, kAddress, beyond);
+  check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
   deferred_.add([=, this] {
     a_.bind(beyond);
     exits_.leave(exit);
@@ -29,7 +29,7 @@ void Branches::leave_unless_returning() {
   a_.bind(good);
   deferred_.add([=, this] {
     a_.bind(other);
-    check_canonical(a_, kAddress, beyond);
+    check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
     a_.jmp(good);
     a_.bind(beyond);
     exits_.leave(exit);

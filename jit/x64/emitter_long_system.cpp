@@ -99,7 +99,7 @@ void Emitter::system_return(u16 id) {
   a_.test(saved, static_cast<i32>(~(kArithmeticFlags | kIF | kFixed1)));
   a_.jnz(slow);
   a_.mov(x86::r10, registers_.guest(kEcx, 8));
-  check_canonical(a_, x86::r10, slow);
+  check_canonical(a_, mode_.linear_bits(), x86::r10, slow);
   a_.movzx(x86::r10d, state(offsetof(CpuState, star) + 6, 2));
   a_.and_(x86::r10d, kSelectorMask);
   set_fixed_segment(kCs, 16 | 3, kLongCode3);

@@ -325,7 +325,7 @@ void MemoryAccess::add_long_base(unsigned segment, const Gp& scratch, const Labe
   if (mode_.flat(segment)) return;
   if (addresses_.offset() != Offset::Constant) {
     a_.mov(scratch, kAddress);
-    check_canonical(a_, scratch, slow);
+    check_canonical(a_, mode_.linear_bits(), scratch, slow);
   }
   a_.add(kAddress, segment_field(segment, offsetof(Segment, base), 8));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "cpu/canonical.h"
 #include "jit/x64/answer.h"
 #include "memory/long_walk.h"
 
@@ -82,6 +83,7 @@ class WalkThunk {
   // Of the page that is replaced: its address, and its privilege.
   static inline const x86::Gp kOther = x86::r12, kOwner = x86::r13;
 
+  x86::Mem directory(u32 bytes) const { return walk_field(offsetof(TlbWalk, directory) + user_ * sizeof(u64), bytes); }
   i32 user_bit() const { return user_ ? 1 : 0; }
   std::size_t user_table() const { return user_ ? sizeof(u64) * kLinearPages : 0; }
 
@@ -93,11 +95,19 @@ class WalkThunk {
 
   // The page has no entry, and its address is canonical. A home that is taken is C++'s to look behind.
   void check_absent() {
-    const Label high = a_.newLabel(), absent = a_.newLabel();
-    constexpr unsigned kNotAddress = 64 - 48;
+    const Label high = a_.newLabel(), absent = a_.newLabel(), wide = a_.newLabel(), extended = a_.newLabel();
+    const auto extend = [this](unsigned linear_bits) {
+      a_.shl(x86::rcx, 64 - linear_bits);
+      a_.sar(x86::rcx, 64 - linear_bits);
+    };
     a_.mov(x86::rcx, kAddress);
-    a_.shl(x86::rcx, kNotAddress);
-    a_.sar(x86::rcx, kNotAddress);
+    a_.test(directory(1), static_cast<i32>(kWalkFiveLevels));
+    a_.jnz(wide);
+    extend(kLinearBits);
+    a_.jmp(extended);
+    a_.bind(wide);
+    extend(kWideLinearBits);
+    a_.bind(extended);
     a_.cmp(x86::rcx, kAddress);
     a_.jne(slow_);
     a_.mov(kPage, kAddress);
@@ -159,18 +169,22 @@ class WalkThunk {
   // kLeaf: the entry of the page; kRights: what all entries allow; kHost: the page. Reserved bits are those of
   // addresses beyond 4 GiB; bit 63 is none (Mmu::find_directory).
   void walk() {
-    constexpr unsigned kTop = 4, kLarge = 2;
-    a_.mov(kHost, walk_field(offsetof(TlbWalk, directory) + user_ * sizeof(u64), 8));
+    constexpr unsigned kMostLevels = 5, kLarge = 2;
+    const Label five = a_.newLabel(), four = a_.newLabel();
+    a_.mov(kHost, directory(8));
     a_.test(x86::cl, static_cast<i32>(kWalkFourLevels));
     a_.jz(slow_);
+    a_.mov(kRights.r32(), -1);
+    a_.test(x86::cl, static_cast<i32>(kWalkFiveLevels));
+    a_.jnz(five);
     a_.and_(kHost, -static_cast<i32>(kPageSize));
-    for (unsigned level = kTop; level > 0; --level) {
+    a_.jmp(four);
+    a_.bind(five);
+    a_.and_(kHost, -static_cast<i32>(kPageSize));
+    for (unsigned level = kMostLevels; level > 0; --level) {
+      if (level + 1 == kMostLevels) a_.bind(four);
       take_entry(level);
-      if (level == kTop) {
-        a_.mov(kRights.r32(), kLeaf.r32());
-      } else {
-        a_.and_(kRights.r32(), kLeaf.r32());
-      }
+      a_.and_(kRights.r32(), kLeaf.r32());
       if (level > 1) {
         a_.test(kLeaf.r32(), static_cast<i32>(kPs));
         a_.jnz(level == kLarge ? large_ : slow_);
@@ -184,7 +198,7 @@ class WalkThunk {
       a_.jnz(slow_);
     } else if (!user_) {
       const Label allowed = a_.newLabel();
-      a_.test(walk_field(offsetof(TlbWalk, directory), 1), static_cast<i32>(kWalkNoUserPages));
+      a_.test(directory(1), static_cast<i32>(kWalkNoUserPages));
       a_.jz(allowed);
       a_.test(kRights.r8(), static_cast<i32>(kU));
       a_.jnz(slow_);

@@ -1,6 +1,6 @@
-// Fixed code that walks the guest's page tables of 4-level paging and fills the TLB, as Mmu and Tlb::fill do, for what
-// is common: tables and page in RAM below 4 GiB, pages of 4 KiB and 2 MiB, A and D set already, and a replaced page
-// that nobody holds. For translated 64-bit code.
+// Fixed code that walks the guest's page tables of 4-level and 5-level paging and fills the TLB, as Mmu and Tlb::fill
+// do, for what is common: tables and page in RAM below 4 GiB, pages of 4 KiB and 2 MiB, A and D set already, and a
+// replaced page that nobody holds. For translated 64-bit code.
 #pragma once
 
 #include "jit/x64/quick_thunks.h"

@@ -174,7 +174,7 @@ TEST(CpuModels, Cr4HasTheBitsOfTheFeatures) {
   EXPECT_EQ(find_cpu_model("386")->cr4_bits(), 0u);
   EXPECT_EQ(find_cpu_model("pentium")->cr4_bits(), 0x5Fu);
   EXPECT_EQ(find_cpu_model("pentium3")->cr4_bits(), 0x7FFu);
-  EXPECT_EQ(find_cpu_model("max")->cr4_bits(), 0x370FFFu);
+  EXPECT_EQ(find_cpu_model("max")->cr4_bits(), 0x371FFFu);
   EXPECT_EQ(outcome("qemu32", {0x0F, 0x22, 0xE0, 0xF4}, 0, 1u << 11), kGeneralProtection);
   EXPECT_EQ(outcome("max", {0x0F, 0x22, 0xE0, 0xF4}, 0, 1u << 11), -1);
 }

@@ -1,11 +1,12 @@
-// Page tables of 4-level paging, walked by the interpreter's C++ and by the fixed code of translated 64-bit code
-// (jit/x64/walk_thunks.h): the same pages must have entries afterwards, come in the same order, and the tables must
-// have the same A and D bits.
+// Page tables of 4-level and 5-level paging, walked by the interpreter's C++ and by the fixed code of translated 64-bit
+// code (jit/x64/walk_thunks.h): the same pages must have entries afterwards, come in the same order, and the tables
+// must have the same A and D bits.
 #include <gtest/gtest.h>
 
 #include <random>
 #include <vector>
 
+#include "cpu/control_bits.h"
 #include "jit/translator.h"
 #include "tests/cpu/long_machine.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr u64 kP = 1, kW = 2, kU = 4, kA = 1u << 5, kD = 1u << 6, kPs = 1u << 7, kG = 1u << 8, kNx = u64{1} << 63;
 constexpr u32 kTables = 0xA00000, kData = 0x200000, kDataBytes = 0x400000, kList = 0x600000, kListBytes = 0x4000;
+constexpr u32 kWideTop = 0x900000;  // of five levels: the four of LongMachine are below its first and its last entry
 constexpr u64 kListAt = 0xFFFFC90000000000;
 constexpr u32 kLargeBytes = 0x200000;
 
@@ -32,7 +34,7 @@ struct Scene {
   Access access{};
   u64 source = 0;
   u32 cap = kDefaultTlbCap;
-  bool user = false, smap = false, write_protect = false, invalidates = false;
+  bool user = false, smap = false, write_protect = false, invalidates = false, wide = false;
 };
 
 class Numbers {
@@ -46,9 +48,13 @@ class Numbers {
 };
 
 Scene draw(u64 seed) {
-  constexpr u64 kRegions[] = {0x40000000, 0xC0000000, 0x7F0000000000, 0xFFFF888000000000, 0xFFFFFFFF80000000};
+  constexpr u64 kRegions[] = {0x40000000,         0xC0000000,         0x7F0000000000,
+                              0xFFFF888000000000, 0xFFFFFFFF80000000, 0x0001000040000000,
+                              0x00FFFF8000000000, 0xFF11000000000000};  // the last need 57 bits
+  constexpr u64 kOfFourLevels = 5;
   Numbers n(seed);
   Scene scene;
+  scene.wide = n.one_in(3);
   scene.user = n.one_in(2);
   scene.smap = n.one_in(2);
   scene.write_protect = !n.one_in(4);
@@ -60,7 +66,8 @@ Scene draw(u64 seed) {
     page.large = n.one_in(4);
     const u64 size = page.large ? kLargeBytes : kPageSize;
     // The first 2 MiB of a region have small pages, and below 4 GiB the TLB treats them and the next 2 MiB alike.
-    page.linear = kRegions[n.below(std::size(kRegions))] + (page.large ? 1 + n.below(4) : n.below(32) * 16) * size;
+    page.linear = kRegions[n.below(scene.wide ? std::size(kRegions) : kOfFourLevels)] +
+                  (page.large ? 1 + n.below(4) : n.below(32) * 16) * size;
     page.physical = kData + static_cast<u32>(n.below(kDataBytes / size) * size);
     const bool user = scene.user != n.one_in(rare);
     page.upper = (n.one_in(rare) ? 0 : kW) | (user ? kU : 0) | (n.one_in(3) ? 0 : kA) | kP;
@@ -83,6 +90,13 @@ Scene draw(u64 seed) {
 class Guest : public LongMachine {
  public:
   explicit Guest(const Scene& scene) : scene_(scene) {
+    if (scene.wide) {
+      for (const u32 entry : {0u, 511u}) poke<u64>(kWideTop + entry * 8, kTop | kP | kW | kU | kA);
+      state().cr4 |= kCr4La57;
+      state().cr3 = kWideTop;
+      cpu().update_mode();
+      (void)cpu().mmu().load_cr3(kWideTop);
+    }
     for (const Scene::Page& page : scene.pages) map(page);
     const u64 flags = kP | kW | (scene.user ? kU : 0);
     for (u32 at = 0; at < kListBytes; at += kPageSize) map({kListAt + at, flags, flags, kList + at, false});
@@ -96,7 +110,7 @@ class Guest : public LongMachine {
       state().mode.cpl = 3;
       state().segment[kCs].attributes = 0xA0FB;
     }
-    state().gpr[8] = kTop;
+    state().gpr[8] = state().cr3;
     state().gpr[9] = kListAt;
     state().gpr[10] = scene.list.size();
     state().gpr[11] = 6;  // rounds
@@ -108,8 +122,8 @@ class Guest : public LongMachine {
 
  private:
   void map(const Scene::Page& page) {
-    u32 table = kTop;
-    for (unsigned level = 4;; --level) {
+    u32 table = static_cast<u32>(state().cr3);
+    for (unsigned level = scene_.wide ? 5 : 4;; --level) {
       const u32 at = table + static_cast<u32>(page.linear >> (3 + 9 * level) & 511) * 8;
       if (level == (page.large ? 2u : 1u)) return poke<u64>(at, page.physical | page.flags);
       const u64 entry = peek<u64>(at);
@@ -208,9 +222,11 @@ TEST_P(LongWalk, MakesTheEntriesThatTheInterpreterMakes) {
 }
 
 // Pages whose entries nothing has to be set in: C++ is asked for none of them, or for each of them in every round.
-TEST_P(LongWalk, AsksNobodyForPagesThatWereUsedBefore) {
+void expect_asked(bool wide, bool fixed) {
+  SCOPED_TRACE(wide);
   constexpr u64 kPages = 32, kFrom = 0xFFFF888000000000, kUsed = kP | kW | kA;
   Scene scene;
+  scene.wide = wide;
   scene.access = kLoad;
   for (u64 i = 0; i < kPages; ++i) {
     const u32 physical = kData + static_cast<u32>(i) * kPageSize;
@@ -221,16 +237,20 @@ TEST_P(LongWalk, AsksNobodyForPagesThatWereUsedBefore) {
   jit::TranslatorOptions options;
   options.verify = true;
   options.threshold = 2;
-  options.fill = GetParam();
+  options.fill = fixed;
   jit::Translator translator(guest.cpu(), guest.bus(), options);
   ASSERT_EQ(translator.run(10'000), ExitReason::Halted);
   const jit::TranslatorStatistics& statistics = translator.statistics();
   const u64 asked = statistics.loads + statistics.touches;
-  if (GetParam()) {
+  if (fixed) {
     EXPECT_LT(asked, kPages);
   } else {
     EXPECT_GT(asked, 3 * kPages);
   }
+}
+
+TEST_P(LongWalk, AsksNobodyForPagesThatWereUsedBefore) {
+  for (const bool wide : {false, true}) expect_asked(wide, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Switch, LongWalk, testing::Bool(),

@@ -59,7 +59,8 @@ u32 masked_of(const GuestCode& code) {
 
 // Of the upper half the host's kernel tells a program that every page is protected.
 u32 error_of(const CaseResult& result) {
-  return result.vector == 14 && result.cr2 >= kLowerHalfEnd ? result.error_code & ~1u : result.error_code;
+  return result.vector == 14 && result.cr2 >= LinearWidth().lower_half_end() ? result.error_code & ~1u
+                                                                             : result.error_code;
 }
 
 bool skipped(const GuestCode& code, const CaseResult& host, const CaseResult& emulated) {
@@ -67,7 +68,7 @@ bool skipped(const GuestCode& code, const CaseResult& host, const CaseResult& em
   const bool fault = emulated.vector == 14;
   if (fault && place >= kStub && place < kStub + kStubSize) return true;
   // Where the host's program, libraries and stack are.
-  if (fault && place >= 0x500000000000 && place < kLowerHalfEnd) return true;
+  if (fault && place >= 0x500000000000 && place < LinearWidth().lower_half_end()) return true;
   const auto left = [&](const CaseResult& result) {
     if (result.vector == kCompleted || result.vector == kHung) return false;
     const u64 offset = result.rip - kCode;

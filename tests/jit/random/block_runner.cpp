@@ -79,7 +79,8 @@ bool BlockRunner::locate(const ExitPoint& exit, LinAddr& linear) {
     return true;
   }
   linear = machine_.cpu().linear_address(static_cast<SegmentName>(exit.segment), offset);
-  return canonical(offset) && canonical(linear.raw, exit.size);
+  const LinearWidth& width = machine_.state().linear;
+  return width.canonical(offset) && width.canonical(linear.raw, exit.size);
 }
 
 // Only a page of RAM gets an entry that the access may use; else the block is left before the instruction.
