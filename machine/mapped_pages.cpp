@@ -1,5 +1,6 @@
 #include "machine/mapped_pages.h"
 
+#include "cpu/canonical.h"
 #include "cpu/control_bits.h"
 
 namespace relic86 {
@@ -13,7 +14,11 @@ class Tables {
 
   void walk(const CpuState& state) {
     if ((state.cr4 & kCr4Pae) == 0) return directory32(state.cr3 & ~u64{kPageSize - 1}, (state.cr4 & kCr4Pse) != 0);
-    if (state.mode.long_mode) return level4(address(state.cr3));
+    if (state.mode.long_mode) {
+      const bool five = (state.cr4 & kCr4La57) != 0;
+      linear_bits_ = five ? kWideLinearBits : kLinearBits;
+      return five ? level5(address(state.cr3)) : level4(0, address(state.cr3), kPageRights);
+    }
     for (u64 i = 0; i < 4; i++) {
       const u64 pointer = read<u64>((state.cr3 & ~u64{31}) + i * 8);
       if ((pointer & kPagePresent) != 0) directory_pae(i << 30, address(pointer), kPageRights);
@@ -46,13 +51,24 @@ class Tables {
     }
   }
 
-  // Long mode: 512 entries of 512 GiB, each with 512 of 1 GiB. Linear addresses are canonical.
-  void level4(u64 base) {
-    constexpr u64 kUpperHalf = 256;
+  // Linear addresses of long mode are canonical.
+  u64 canonical(u64 linear) const {
+    const unsigned beyond = 64 - linear_bits_;
+    return static_cast<u64>(static_cast<i64>(linear << beyond) >> beyond);
+  }
+
+  // 512 entries of 256 TiB, each with 512 of 512 GiB, each with 512 of 1 GiB.
+  void level5(u64 base) {
     for (u64 i = 0; i < 512; i++) {
       const u64 entry = read<u64>(base + i * 8);
-      const u64 sign = i < kUpperHalf ? 0 : ~u64{0} << 48;
-      if ((entry & kPagePresent) != 0) level3(sign | i << 39, address(entry), entry & kPageRights);
+      if ((entry & kPagePresent) != 0) level4(i << 48, address(entry), entry & kPageRights);
+    }
+  }
+
+  void level4(u64 linear, u64 base, u64 rights) {
+    for (u64 i = 0; i < 512; i++) {
+      const u64 entry = read<u64>(base + i * 8);
+      if ((entry & kPagePresent) != 0) level3(canonical(linear | i << 39), address(entry), entry & rights);
     }
   }
 
@@ -85,6 +101,7 @@ class Tables {
     }
   }
 
+  unsigned linear_bits_ = kLinearBits;
   PhysicalBus& bus_;
   const Visitor& visit_;
 };

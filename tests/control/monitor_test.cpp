@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "control/gdb/gdb_server.h"
+#include "cpu/control_bits.h"
 #include "devices/chipset/mc146818.h"
 #include "options/options.h"
 
@@ -145,6 +146,18 @@ TEST_F(MonitorSession, PageTablesOfLongModeAreListed) {
   machine->bus().write(PhysAddr(0x200000), 8, 0x1122334455667788);
   EXPECT_EQ(run("gva2gpa 0xffffffff81000010"), "gpa: 0x200010\n");
   EXPECT_TRUE(run("x /1xg 0xffffffff81000000").ends_with(": 0x1122334455667788\n"));
+  // 5-level paging: the last 512 GiB, of the lower half and of the upper one.
+  state.cr4 |= kCr4La57;
+  state.cr3 = 0x20000;
+  machine->cpu().update_mode();
+  EXPECT_TRUE(machine->cpu().mmu().load_cr3(state.cr3));
+  put(0x20000 + 255 * 8, 0x21007);
+  put(0x20000 + 511 * 8, 0x21001);
+  put(0x21000 + 511 * 8, 0x12003);
+  EXPECT_EQ(run("info mem"),
+            "00ffffff81000000-00ffffff81200000 0000000000200000 -rw\n"
+            "ffffffff81000000-ffffffff81200000 0000000000200000 -r-\n");
+  EXPECT_EQ(run("gva2gpa 0xffffff81000010"), "gpa: 0x200010\n");
 }
 
 TEST_F(MonitorSession, ServesGdbWhereItIsTold) {
