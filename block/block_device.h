@@ -2,13 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/types.h"
 #include "block/block_request.h"
+#include "block/error_policy.h"
 
 namespace relic86 {
 
@@ -58,6 +61,17 @@ class BlockDevice {
   virtual void drain() {}
   // As far as known, the host has these bytes in memory.
   virtual bool ready_to_read(u64 /*offset*/, u64 /*length*/) { return true; }
+
+  // --- Requests that have failed ---
+  // Whether the last failure was that the host's disk is full.
+  virtual bool host_is_full() const { return false; }
+  // Asked by a controller, on whose behalf a request has failed, what it is to do. Stop: the machine is about to stop,
+  // and retry_with()'s function is called when it goes on; until then nobody else is told of the request.
+  virtual ErrorAction failed(BlockRequest::Kind /*kind*/, const std::string& /*message*/) {
+    return ErrorAction::Report;
+  }
+  // Called between two instructions whenever the machine goes on after such a stop.
+  virtual void retry_with(std::function<void()> /*retry*/) {}
 
  protected:
   Result<> carry_out(BlockRequest& request) {

@@ -10,11 +10,14 @@
 
 namespace relic86 {
 
-namespace {
-
 class MediumDevice final : public BlockDevice {
  public:
-  explicit MediumDevice(std::shared_ptr<DriveMedium> medium) : medium_(std::move(medium)) {}
+  explicit MediumDevice(std::shared_ptr<DriveMedium> medium) : medium_(std::move(medium)) {
+    medium_->devices_.push_back(this);
+  }
+  ~MediumDevice() override { std::erase(medium_->devices_, this); }
+  MediumDevice(const MediumDevice&) = delete;
+  MediumDevice& operator=(const MediumDevice&) = delete;
   u64 size_bytes() const override { return medium_->size_bytes(); }
   bool read_only() const override { return medium_->read_only(); }
   Result<> read(u64 offset, std::span<u8> bytes) override { return medium_->read(offset, bytes); }
@@ -28,12 +31,18 @@ class MediumDevice final : public BlockDevice {
   void submit(BlockRequest request, BlockDone done) override { medium_->submit(std::move(request), std::move(done)); }
   void drain() override { medium_->drain(); }
   CompactDisc* disc() override { return medium_->disc(); }
+  ErrorAction failed(BlockRequest::Kind kind, const std::string& message) override {
+    return medium_->failed(kind, message);
+  }
+  void retry_with(std::function<void()> retry) override { retry_ = std::move(retry); }
+  void retry() {
+    if (retry_) retry_();
+  }
 
  private:
   std::shared_ptr<DriveMedium> medium_;
+  std::function<void()> retry_;
 };
-
-}  // namespace
 
 Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source, Access access) {
   const std::string& file = source.file;
@@ -159,6 +168,38 @@ void DriveMedium::replace_image(std::shared_ptr<DiskImage> image, const ImageSou
   source_ = source;
   file_ = source.file;
   journals_.clear();
+}
+
+// --- Requests that have failed ---
+
+void DriveMedium::set_error_policy(const ErrorPolicy& policy, std::function<void(const Failure&)> tell) {
+  policy_ = policy;
+  tell_failure_ = std::move(tell);
+}
+
+ErrorAction DriveMedium::failed(BlockRequest::Kind kind, const std::string& message) {
+  if (!tell_failure_) return ErrorAction::Report;  // nobody would stop the machine
+  Failure failure{.kind = kind, .message = message};
+  const bool reads = kind == BlockRequest::Kind::Read;
+  failure.host_is_full = !reads && image_->host_is_full();
+  switch (reads ? policy_.read : policy_.write) {
+    case OnError::Report: break;
+    case OnError::Ignore: failure.action = ErrorAction::Ignore; break;
+    case OnError::Stop: failure.action = ErrorAction::Stop; break;
+    case OnError::StopIfFull:
+      if (failure.host_is_full) failure.action = ErrorAction::Stop;
+      break;
+  }
+  if (failure.action == ErrorAction::Stop)
+    condition_ = failure.host_is_full ? Condition::HostIsFull : Condition::Failed;
+  tell_failure_(failure);
+  return failure.action;
+}
+
+void DriveMedium::retry() {
+  condition_ = Condition::Good;
+  // A retry can fail, which changes nothing of who is there.
+  for (MediumDevice* const device : devices_) device->retry();
 }
 
 // --- Requests ---

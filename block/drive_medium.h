@@ -18,6 +18,8 @@
 
 namespace relic86 {
 
+class MediumDevice;
+
 class DriveMedium {
  public:
   // Overlay: what is written goes to a temporary overlay. The error names the file.
@@ -99,6 +101,23 @@ class DriveMedium {
   // In a process that has just been forked (OverlayImage::forked). Error: what is written would go to the file itself.
   Result<> forked();
 
+  // --- Requests of the guest's that the host fails ---
+  struct Failure {
+    BlockRequest::Kind kind = BlockRequest::Kind::Read;
+    ErrorAction action = ErrorAction::Report;
+    bool host_is_full = false;
+    std::string message;
+  };
+  // tell: who hears of each failure; on any thread that has the device.
+  void set_error_policy(const ErrorPolicy& policy, std::function<void(const Failure&)> tell);
+  const ErrorPolicy& error_policy() const { return policy_; }
+  ErrorAction failed(BlockRequest::Kind kind, const std::string& message);
+  // The machine goes on after a stop.
+  void retry();
+  // What stopped the machine last, until it goes on.
+  enum class Condition : u8 { Good, Failed, HostIsFull };
+  Condition condition() const { return condition_; }
+
   // What has been done with it since it was opened.
   struct Counts {
     u64 reads = 0, writes = 0, flushes = 0;
@@ -135,6 +154,11 @@ class DriveMedium {
   DiskImage* disk_ = nullptr;  // what image_ is or stands on
   OverlayImage* overlay_ = nullptr;
   std::shared_ptr<BlockDevice> image_;
+  ErrorPolicy policy_{};
+  std::function<void(const Failure&)> tell_failure_;
+  Condition condition_ = Condition::Good;
+  friend class MediumDevice;
+  std::vector<MediumDevice*> devices_;  // that are over it
   std::vector<Follower*> followers_;
   std::vector<std::unique_ptr<DiskJournal>> journals_;
   std::optional<DiskThrottle> throttle_;

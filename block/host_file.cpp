@@ -127,7 +127,8 @@ Result<std::unique_ptr<HostFile>> HostFile::open_new(const std::string& path) {
 
 HostFile::~HostFile() { close(file_); }
 
-Error HostFile::trouble(std::string_view what, int error) const {
+Error HostFile::trouble(std::string_view what, int error) {
+  full_ = error == ENOSPC;
   const std::string_view mend = error == ENOSPC || error == EDQUOT ? "free some space on the host's disk"
                                                                    : "check the host's disk and its kernel log";
   return Error{fmt::format("{}: {} failed ({}); {}", path_, what, std::strerror(error), mend)};

@@ -1,6 +1,7 @@
 // A host file, or host block device, that holds an image: opened and locked.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -40,6 +41,7 @@ class HostFile final : public ImageFile {
   Result<> flush() override;
   Result<> resize(u64 size) override;
   bool punch_hole(u64 offset, u64 length) override;
+  bool is_full() const override { return full_; }
   u64 allocated_bytes() const override;
   i64 modified_ns() const override;
 
@@ -51,12 +53,13 @@ class HostFile final : public ImageFile {
   enum class Empty : u8 { Allowed, Refused };
   Result<> find_size(Empty empty);
   Result<> lock();
-  Error trouble(std::string_view what, int error) const;
+  Error trouble(std::string_view what, int error);
 
   std::string path_;
   int file_;
   Access access_;
   u64 size_ = 0;
+  std::atomic<bool> full_ = false;
 };
 
 }  // namespace relic86

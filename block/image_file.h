@@ -31,6 +31,8 @@ class ImageFile {
   virtual Result<> resize(u64 size) = 0;
   // Gives a range's space back to the host; it reads as zeros afterwards. False: the file system cannot.
   virtual bool punch_hole(u64 offset, u64 length) = 0;
+  // Whether the last failure was that there is no room for more.
+  virtual bool is_full() const { return false; }
   // What the file takes on the host's disk.
   virtual u64 allocated_bytes() const = 0;
   // When the content was last changed, in nanoseconds since 1970; 0 if the host cannot tell.

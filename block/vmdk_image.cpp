@@ -208,6 +208,12 @@ Result<> VmdkImage::flush() {
   return descriptor_file().flush();
 }
 
+bool VmdkImage::host_is_full() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) {
+    return part.sparse ? part.sparse->file().is_full() : part.flat && part.flat->is_full();
+  });
+}
+
 ImageInfo VmdkImage::info() const {
   ImageInfo info;
   info.file = path_;

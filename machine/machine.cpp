@@ -91,7 +91,10 @@ Result<> Machine::build() {
   // Counted time is the same in every run only if nothing depends on when the host's disk answers.
   if (options_.disk_threads > 0 && !options_.icount)
     disk_workers_ = std::make_unique<BlockWorkers>(options_.disk_threads);
-  for (const auto& [drive, medium] : media_) serve_medium(medium);
+  for (const auto& [drive, medium] : media_) {
+    watch_failures(drive, *medium);
+    serve_medium(medium);
+  }
   note_nodes();
   if (auto recordable = check_recordable(); !recordable) return recordable;
   auto inputs = GuestInputs::create(
@@ -456,12 +459,13 @@ void Machine::resume() {
   if (!has_run_) {
     if (auto begun = inputs_->begin(); !begun) return end_replay(begun.error());
   }
-  paused_ = false;
+  paused_ = disk_stopped_ = false;
   has_run_ = true;
   running().state().pending &= ~u32{kPendingStop};
   debugger_->resuming();
   clock_->start();
   announce(MachineEvent::Resume);
+  retry_disks();
 }
 
 void Machine::reset(ResetKind kind) {
@@ -502,6 +506,7 @@ std::string Machine::status() const {
   if (paused_ && stop_cause_ == StopCause::Watchdog) return "paused (watchdog)";
   if (paused_ && stop_cause_ == StopCause::Panic) return "paused (guest-panicked)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
+  if (paused_ && disk_stopped_) return "paused (io-error)";
   return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
 }
 
@@ -652,6 +657,7 @@ void Machine::after_load() {
   audio_->restart(clock_->now());
   if (video_) video_->restart(clock_->now());
   keys_->forget();
+  disk_stopped_ = false;
 }
 
 }  // namespace relic86

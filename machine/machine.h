@@ -80,7 +80,8 @@ enum class MachineEvent : u8 {
   Migration,
   Job,
   DumpCompleted,
-  RemoteDisplay
+  RemoteDisplay,
+  DiskFailed
 };
 
 // A character device, for query-chardev and info chardev.
@@ -143,6 +144,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
     bool open = false;
   };
   const TrayMove& tray_move() const { return tray_move_; }
+  // While MachineEvent::DiskFailed is told.
+  struct DiskFailure {
+    std::string drive;  // its name in drives()
+    DriveMedium::Failure failure;
+  };
+  const DiskFailure& disk_failure() const { return disk_failure_; }
   // While MachineEvent::DeviceDeleted is told: its id.
   const std::string& deleted_device() const { return deleted_device_; }
 
@@ -312,6 +319,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void carry_out_panic();
   void announce(MachineEvent event);
   void serve_medium(const std::shared_ptr<DriveMedium>& medium);
+  void watch_failures(const std::string& drive, DriveMedium& medium);
+  void disk_failed(const DiskFailure& failure);
+  void retry_disks();  // what failures of the host's have stopped
   void drain_disks();
   void note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium);
   AtapiCdrom* find_cdrom(const std::string& drive);  // null: no CD-ROM drive
@@ -399,6 +409,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   std::vector<CharDeviceInfo> char_devices_;
   std::map<std::string, std::string> drive_nodes_;  // the block node in a drive, by the drive's name
   TrayMove tray_move_;
+  DiskFailure disk_failure_;
   std::unique_ptr<Expectations> expectations_;
   GdbService gdb_service_;
   RemoteDisplay* remote_display_ = nullptr;
@@ -430,8 +441,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   bool paused_ = true;
   // Why nothing may run here: the machine is on its way, or has gone.
   enum class Hold : u8 { None, Incoming, Migrated } hold_ = Hold::None;
-  bool has_run_ = false;      // false: still waits as -S asks
-  bool powered_off_ = false;  // with -no-shutdown
+  bool has_run_ = false;       // false: still waits as -S asks
+  bool powered_off_ = false;   // with -no-shutdown
+  bool disk_stopped_ = false;  // paused by a failure of the host's disk
   bool reset_requested_ = false;
   bool reset_by_guest_ = false;
   bool power_off_requested_ = false;

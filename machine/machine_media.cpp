@@ -1,5 +1,8 @@
-// The media in a machine's drives: they change, are served by other threads, and are told of.
+// The media in a machine's drives: who carries requests out, what becomes of those that the host fails, and what is
+// changed while the machine runs.
 #include <fmt/format.h>
+
+#include <utility>
 
 #include "devices/storage/atapi_cdrom.h"
 #include "machine/block_jobs.h"
@@ -12,6 +15,7 @@
 namespace relic86 {
 
 void Machine::note_medium(const std::string& drive, std::shared_ptr<DriveMedium> medium) {
+  watch_failures(drive, *medium);
   serve_medium(medium);
   media_[drive] = std::move(medium);
   attach_journals(*this);
@@ -168,6 +172,9 @@ std::string Machine::describe_drives() {
     const auto medium = media_.find(drive.name);
     text += drive.name + (drive.id.empty() ? "" : " (" + drive.id + ")") + ": ";
     text += medium == media_.end() ? "[not inserted]\n" : medium->second->describe() + "\n";
+    if (medium != media_.end() && medium->second->condition() != DriveMedium::Condition::Good)
+      text += fmt::format("    I/O status:       {}\n",
+                          medium->second->condition() == DriveMedium::Condition::HostIsFull ? "nospace" : "failed");
     if (drive.removable)
       text += fmt::format("    Removable device: {}locked, tray {}\n", drive.locked ? "" : "not ",
                           drive.tray_open ? "open" : "closed");
@@ -176,5 +183,54 @@ std::string Machine::describe_drives() {
 }
 
 Result<> Machine::flush_disks() { return board_->flush_media(); }
+
+// --- Failures of the host's ---
+
+namespace {
+
+OnError on_error(const std::string& word, OnError otherwise) {
+  constexpr std::pair<std::string_view, OnError> kWords[] = {{"report", OnError::Report},
+                                                             {"ignore", OnError::Ignore},
+                                                             {"enospc", OnError::StopIfFull},
+                                                             {"stop", OnError::Stop}};
+  for (const auto& [known, policy] : kWords) {
+    if (word == known) return policy;
+  }
+  return otherwise;
+}
+
+}  // namespace
+
+// Floppies, flash memory and disks on USB tell the guest of every failure: it tries again itself.
+void Machine::watch_failures(const std::string& drive, DriveMedium& medium) {
+  for (const DriveOption& option : options_.drives) {
+    using Interface = DriveOption::Interface;
+    const bool watched = option.interface == Interface::Ide || option.interface == Interface::Ahci ||
+                         option.interface == Interface::Virtio;
+    if (!watched || drive_name(options_, option) != drive) continue;
+    const ErrorPolicy defaults;
+    medium.set_error_policy(
+        {.write = on_error(option.write_error, defaults.write), .read = on_error(option.read_error, defaults.read)},
+        [this, drive](const DriveMedium::Failure& failure) {
+          tasks_->add(tasks_->list, [this, drive, failure] { disk_failed({drive, failure}); });
+          poller_.wake();
+        });
+  }
+}
+
+void Machine::disk_failed(const DiskFailure& failure) {
+  disk_failure_ = failure;
+  announce(MachineEvent::DiskFailed);
+  if (failure.failure.action != ErrorAction::Stop) return;
+  disk_stopped_ = true;
+  pause();
+}
+
+void Machine::retry_disks() {
+  tasks_->add(tasks_->deliveries, [this] {
+    for (const auto& [drive, medium] : media_) medium->retry();
+  });
+  poller_.wake();
+}
 
 }  // namespace relic86

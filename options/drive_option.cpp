@@ -45,8 +45,6 @@ constexpr HostProperty kHostProperties[] = {
     {"cache.no-flush", "on off"},
     {"cache.writeback", "on off"},
     {"aio", "threads native io_uring"},
-    {"werror", "ignore enospc report stop"},
-    {"rerror", "ignore report stop"},
     {"discard", "ignore unmap on off"},
     {"detect-zeroes", "on off unmap"},
     {"copy-on-read", "on off"},
@@ -54,8 +52,9 @@ constexpr HostProperty kHostProperties[] = {
     {"node-name", ""},
     {"serial", ""},
 };
-constexpr Text kOwnProperties[] = {"file",     "format",    "driver", "if",   "id",   "media", "snapshot", "index",
-                                   "readonly", "read-only", "bus",    "unit", "cyls", "heads", "secs"};
+constexpr Text kOwnProperties[] = {"file",     "format", "driver",   "if",        "id",    "media",
+                                   "snapshot", "index",  "readonly", "read-only", "bus",   "unit",
+                                   "cyls",     "heads",  "secs",     "werror",    "rerror"};
 
 Error bad(Text key, Text word, Text mend) { return Error{fmt::format("-drive {}={}: {}", key, word, mend)}; }
 
@@ -72,6 +71,33 @@ Result<> check_host_property(Text key, Text word) {
   for (const HostProperty& row : kHostProperties) names.push_back(row.name);
   return bad(key, word,
              fmt::format("unknown property; the nearest is {}; known are {}", nearest_word(key, names), known));
+}
+
+// werror= and rerror=, which a -device may have, too. auto: QEMU's word for its defaults.
+bool is_error_property(Text key) { return key == "werror" || key == "rerror"; }
+
+Result<> read_error_policy(DriveOption& drive, Text key, const std::string& word) {
+  const bool writes = key == "werror";
+  constexpr Text kWriteWords[] = {"report", "ignore", "enospc", "stop", "auto"};
+  constexpr Text kReadWords[] = {"report", "ignore", "stop", "auto"};
+  const std::span<const Text> words = writes ? std::span<const Text>(kWriteWords) : kReadWords;
+  if (std::find(words.begin(), words.end(), word) == words.end())
+    return Error{fmt::format("unknown word; {} are known", fmt::join(words, ", "))};
+  (writes ? drive.write_error : drive.read_error) = word == "auto" ? "" : word;
+  return {};
+}
+
+// What other interfaces do with an error is up to the guest.
+Result<> check_error_policy(const DriveOption& drive) {
+  const bool watched =
+      drive.interface != Interface::Floppy && drive.interface != Interface::Flash && drive.interface != Interface::Usb;
+  const auto told = [](const std::string& word) { return word.empty() || word == "report"; };
+  if (watched || (told(drive.write_error) && told(drive.read_error))) return {};
+  const Text key = told(drive.write_error) ? "rerror" : "werror";
+  return Error{
+      fmt::format("{} {}={}: this kind of drive reports every error to the guest; leave it off, or use a disk "
+                  "on IDE or virtio",
+                  drive.option, key, key == "werror" ? drive.write_error : drive.read_error)};
 }
 
 // Where on the command line's numbers a drive goes, as far as it says so.
@@ -113,6 +139,8 @@ Result<> read_property(DriveOption& drive, Place& place, const std::string& key,
     if (!is_image_format(word))
       return bad(key, word, fmt::format("unknown format; {} can be opened", fmt::join(image_formats(), ", ")));
     drive.format = word;
+  } else if (is_error_property(key)) {
+    if (auto read = read_error_policy(drive, key, word); !read) return bad(key, word, read.message());
   } else if (key == "if") {
     if (word == "floppy") {
       drive.interface = Interface::Floppy;
@@ -159,6 +187,7 @@ struct DriveDevice {
   std::string serial, model;
   std::array<u32, 3> geometry{};
   VirtioOption virtio;
+  DriveOption errors{};  // werror= and rerror= alone
 };
 
 bool is_virtio(Text name) {
@@ -181,6 +210,10 @@ Result<> read_device_property(DriveDevice& result, const DeviceOption& device, T
     auto taken = set_virtio_property(result.virtio, "-device " + device.name, key, word);
     if (!taken) return taken.error();
     if (taken.value()) return {};
+  }
+  if (is_error_property(key)) {
+    auto read = read_error_policy(result.errors, key, word);
+    return read ? read : wrong(read.message());
   }
   if (key == "drive") result.drive = word;
   if (key == "id") result.id = word;
@@ -223,6 +256,11 @@ constexpr Text kVirtioDiskProperties =
     "seg-max-adjust request-merging iothread max-discard-sectors max-write-zeroes-sectors lcyls lheads lsecs ";
 constexpr Text kFloppyProperties =
     "drive id bus unit bootindex drive-type logical_block_size physical_block_size write-cache share-rw rerror werror";
+
+void take_error_policy(DriveOption& drive, const DriveOption& said) {
+  if (!said.write_error.empty()) drive.write_error = said.write_error;
+  if (!said.read_error.empty()) drive.read_error = said.read_error;
+}
 
 // The drive that a -device names, or a new one without a medium.
 Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, const std::string& id) {
@@ -329,6 +367,7 @@ Result<> add_drive_option(Options& options, std::string_view value) {
   if (!drive.id.empty() &&
       std::any_of(options.drives.begin(), options.drives.end(), [&](const DriveOption& d) { return d.id == drive.id; }))
     return Error{fmt::format("-drive id={}: another drive has this id; give each its own", drive.id)};
+  if (auto checked = check_error_policy(drive); !checked) return checked;
   if (drive.interface == Interface::None) {  // the -device says the place; index=, bus= and unit= change nothing
     options.drives.push_back(drive);
     return {};
@@ -445,6 +484,8 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   drive.serial = wanted.serial;
   drive.model = wanted.model;
   drive.virtio = wanted.virtio;
+  take_error_policy(drive, wanted.errors);
+  if (auto checked = check_error_policy(drive); !checked) return checked.error();
   if (!virtio) (floppy ? options.default_floppy : options.default_cdrom) = false;
   return true;
 }

@@ -48,6 +48,7 @@ struct DriveOption {
   std::optional<unsigned> boot_index;          // -device ..,bootindex=: lower ones are tried first
   std::string serial, model;                   // of a disk; empty: the board's own
   VirtioOption virtio;                         // of a virtio disk
+  std::string write_error, read_error;         // werror=, rerror=: QEMU's words; empty: its defaults
 };
 
 // -monitor, -qmp, -mon: who commands the machine.

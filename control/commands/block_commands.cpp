@@ -120,7 +120,8 @@ CommandReply query_block(Machine& machine, const Arguments&) {
     if (const auto medium = medium_in(machine, drive); medium) {
       row["inserted"] = describe_node(drive.node, medium->info().format, medium->read_only(), medium->info());
       describe_limits(row["inserted"], medium->limits());
-      row["io-status"] = "ok";
+      constexpr const char* kConditions[] = {"ok", "failed", "nospace"};
+      row["io-status"] = kConditions[static_cast<std::size_t>(medium->condition())];
     }
     list.push_back(std::move(row));
   }
@@ -365,6 +366,19 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+
+Json describe_disk_failure(Machine& machine) {
+  const auto& [drive_name, failure] = machine.disk_failure();
+  const auto drive = machine.find_drive(drive_name);
+  constexpr const char* kActions[] = {"report", "ignore", "stop"};
+  Json data = {{"device", drive ? device_name(*drive) : drive_name},
+               {"operation", failure.kind == BlockRequest::Kind::Read ? "read" : "write"},
+               {"action", kActions[static_cast<std::size_t>(failure.action)]},
+               {"nospace", failure.host_is_full},
+               {"reason", failure.message}};
+  if (drive && !drive->node.empty()) data["node-name"] = drive->node;
+  return data;
+}
 
 CommandTable block_commands() { return kCommands; }
 

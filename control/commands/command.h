@@ -95,6 +95,8 @@ CommandReply run_command(const Command& command, Machine& machine, const Json& a
 // The same by name, of all_commands().
 CommandReply run_command(std::string_view name, Machine& machine, const Json& arguments = Json::object());
 
+// The data of BLOCK_IO_ERROR, while MachineEvent::DiskFailed is told.
+Json describe_disk_failure(Machine& machine);
 // The data of an event of the remote display's, while it is told.
 Json describe_remote_event(const RemoteDisplay& display);
 

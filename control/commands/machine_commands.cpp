@@ -33,6 +33,7 @@ CommandReply query_status(Machine& machine, const Arguments&) {
                      : status == "paused (guest-panicked)" ? "guest-panicked"
                      : status == "paused (inmigrate)"      ? "inmigrate"
                      : status == "paused (postmigrate)"    ? "postmigrate"
+                     : status == "paused (io-error)"       ? "io-error"
                      : status == "paused (finish-migrate)" ? "finish-migrate"
                                                            : "paused";
   return Json{{"status", word}, {"singlestep", false}, {"running", status == "running"}};

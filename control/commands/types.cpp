@@ -214,6 +214,8 @@ constexpr EventRow kEvents[] = {
     {"BLOCK_JOB_READY", "type:JobType device:str len:int offset:int speed:int"},
     {"BLOCK_JOB_PENDING", "type:JobType id:str"},
     {"BLOCK_JOB_ERROR", "device:str operation:IoOperationType action:BlockErrorAction"},
+    {"BLOCK_IO_ERROR",
+     "device:str *node-name:str operation:IoOperationType action:BlockErrorAction *nospace:bool reason:str"},
     {"DUMP_COMPLETED", "result:DumpQueryResult *error:str"},
     {"DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool"},
 };

@@ -51,7 +51,8 @@ const char* event_name(MachineEvent event, Machine& machine) {
                                     "BALLOON_CHANGE", "DEVICE_DELETED",
                                     "WATCHDOG",       "GUEST_PANICKED",
                                     "MIGRATION",      "",
-                                    "DUMP_COMPLETED"};
+                                    "DUMP_COMPLETED", "",
+                                    "BLOCK_IO_ERROR"};
   return kNames[static_cast<std::size_t>(event)];
 }
 
@@ -215,6 +216,8 @@ void QmpServer::tell(MachineEvent event) {
   } else if (event == MachineEvent::GuestPanicked) {
     const bool goes_on = machine_.options().panic_action == Options::PanicAction::None;
     message["data"] = {{"action", goes_on ? "run" : machine_.pauses_at_panic() ? "pause" : "poweroff"}};
+  } else if (event == MachineEvent::DiskFailed) {
+    message["data"] = describe_disk_failure(machine_);
   } else if (event == MachineEvent::BalloonChange) {
     message["data"] = run_command("query-balloon", machine_).value();
   } else if (event == MachineEvent::DumpCompleted) {

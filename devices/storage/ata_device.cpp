@@ -204,6 +204,17 @@ u64 AtaDevice::wait_for_host() {
 
 bool AtaDevice::answered(u64 number) { return phase_ == Phase::Waiting && waits_ == number; }
 
+void AtaDevice::await_retry(u32 kept) {
+  phase_ = Phase::ToBeRetried;
+  position_ = 0;
+  limit_ = kept;
+  status_ = kBsy;
+}
+
+void AtaDevice::retry() {
+  if (phase_ == Phase::ToBeRetried) retry_step();
+}
+
 void AtaDevice::set_interrupt(bool level) {
   if (interrupt_ == level) return;
   interrupt_ = level;
@@ -282,8 +293,9 @@ void AtaDevice::state(StateArchive& archive) {
   archive.resizable("buffer", used);
   if (archive.loading()) {
     const bool moves = phase_ == Phase::DataIn || phase_ == Phase::DataOut || dma_wanted();
-    const bool sound = phase_ <= Phase::HeldInReset && limit_ <= kBufferSize && used.size() == limit_ &&
-                       (moves ? position_ < limit_ : position_ <= limit_);
+    const bool known = phase_ <= Phase::HeldInReset || phase_ == Phase::ToBeRetried;
+    const bool sound =
+        known && limit_ <= kBufferSize && used.size() == limit_ && (moves ? position_ < limit_ : position_ <= limit_);
     if (sound) {
       std::copy(used.begin(), used.end(), buffer_.begin());
     } else {

@@ -92,7 +92,8 @@ class AtaDevice {
   static constexpr GuestTime kBlockTime = 2'000;
   static constexpr GuestTime kResetTime = 50'000;
 
-  // Waiting: for the host's disk. A saved machine is never in it.
+  // Waiting: for the host's disk. A saved machine is never in it. ToBeRetried: the host's disk has failed, and the step
+  // is carried out again when the machine goes on.
   enum class Phase : u8 {
     Idle,
     Executing,
@@ -104,7 +105,8 @@ class AtaDevice {
     DmaOut,
     Resetting,
     HeldInReset,
-    Waiting
+    Waiting,
+    ToBeRetried
   };
 
   // --- For derived drives. ---
@@ -116,6 +118,8 @@ class AtaDevice {
   virtual bool last_block_in() const = 0;
   virtual void block_written() = 0;  // the host filled the whole block
   virtual void stop_waiting() {}  // what wait_for_host() waits for comes now: answered() is called before this returns
+  // The step that a failure of the host's has cut short is carried out again.
+  virtual void retry_step() = 0;
   virtual void set_signature() = 0;
   virtual u8 status_after_reset() const = 0;
   virtual void reset_drive(ResetKind kind) = 0;
@@ -133,6 +137,10 @@ class AtaDevice {
   // BSY until the host has answered; the number is for answered(), which says whether the drive still waits for that.
   u64 wait_for_host();
   bool answered(u64 number);
+  // BSY until the machine goes on after a failure of the host's; then retry_step(). kept: bytes of the buffer that the
+  // step needs.
+  void await_retry(u32 kept);
+  void retry();  // what images call (BlockDevice::retry_with)
   void set_interrupt(bool level);
   // The user hears of trouble with an image once per kind, however often the guest tries.
   static void report_host_error(const std::string& message);

@@ -27,6 +27,7 @@ AtaDisk::AtaDisk(std::unique_ptr<BlockDevice> image, AtaDiskOptions options)
     : image_(std::move(image)), options_(std::move(options)), sectors_(image_->size_bytes() / kSector) {
   if (!chosen_disk_layout(options_.geometry)) options_.geometry = guess_disk_layout(*image_).geometry;
   current_ = options_.geometry;
+  image_->retry_with([this] { retry(); });
 }
 
 void AtaDisk::set_signature() { task_.count = task_.lba_low = 1; }
@@ -233,16 +234,13 @@ void AtaDisk::next_block() {
   if (transfer_ == Transfer::ReadDma && image_->defers(BlockRequest::Kind::Read, lba_ * kSector, size)) {
     image_->submit({BlockRequest::Kind::Read, lba_ * kSector, size, std::vector<u8>(size)},
                    [this, number = wait_for_host()](BlockRequest&& request, const Result<>& result) {
-                     if (!answered(number)) return;
-                     if (!result) return failed_to_read(result.message());
+                     if (!answered(number) || !goes_on(BlockRequest::Kind::Read, result)) return;
                      std::copy(request.bytes.begin(), request.bytes.end(), buffer_.begin());
                      offer();
                    });
     return;
   }
-  if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(size)); !result)
-    return failed_to_read(result.message());
-  offer();
+  if (goes_on(BlockRequest::Kind::Read, image_->read(lba_ * kSector, std::span(buffer_).first(size)))) offer();
 }
 
 void AtaDisk::offer() {
@@ -251,19 +249,30 @@ void AtaDisk::offer() {
   offer_dma(size);
 }
 
-void AtaDisk::failed_to_read(const std::string& message) {
-  report_host_error(message);
-  fail_at(lba_, kUncorrectable);
+bool AtaDisk::goes_on(BlockRequest::Kind kind, const Result<>& result) {
+  if (result) return true;
+  report_host_error(result.message());
+  switch (image_->failed(kind, result.message())) {
+    case ErrorAction::Ignore: return true;
+    case ErrorAction::Stop: await_retry(kind == BlockRequest::Kind::Write ? in_block_ * kSector : 0); return false;
+    case ErrorAction::Report: break;
+  }
+  if (kind == BlockRequest::Kind::Flush) return fail(kAbort), false;
+  fail_at(lba_, kind == BlockRequest::Kind::Read ? kUncorrectable : kAbort | kIdNotFound);
+  return false;
 }
 
-void AtaDisk::failed_to_write(const std::string& message) {
-  report_host_error(message);
-  fail_at(lba_, kAbort | kIdNotFound);
-}
-
-void AtaDisk::failed_to_flush(const std::string& message) {
-  report_host_error(message);
-  fail(kAbort);
+void AtaDisk::retry_step() {
+  if (transfer_ != Transfer::None && remaining_ == 0) return fail(kAbort);  // a saved machine may say anything
+  switch (transfer_) {
+    case Transfer::ReadPio:
+    case Transfer::ReadDma: return next_block();
+    case Transfer::WritePio:
+    case Transfer::WriteDma: return block_written();
+    default: break;
+  }
+  if (command_ == kVerify || command_ == kVerifyOnce || command_ == kVerifyExt) return verify_rest();
+  flush();
 }
 
 void AtaDisk::block_read() {
@@ -298,15 +307,11 @@ void AtaDisk::block_written() {
   if (transfer_ == Transfer::WriteDma && image_->defers(BlockRequest::Kind::Write, lba_ * kSector, size)) {
     image_->submit({BlockRequest::Kind::Write, lba_ * kSector, size, {buffer_.begin(), buffer_.begin() + size}},
                    [this, number = wait_for_host()](BlockRequest&&, const Result<>& result) {
-                     if (!answered(number)) return;
-                     if (!result) return failed_to_write(result.message());
-                     wrote_block();
+                     if (answered(number) && goes_on(BlockRequest::Kind::Write, result)) wrote_block();
                    });
     return;
   }
-  if (auto result = image_->write(lba_ * kSector, std::span(buffer_).first(size)); !result)
-    return failed_to_write(result.message());
-  wrote_block();
+  if (goes_on(BlockRequest::Kind::Write, image_->write(lba_ * kSector, std::span(buffer_).first(size)))) wrote_block();
 }
 
 void AtaDisk::wrote_block() {
@@ -331,12 +336,14 @@ void AtaDisk::wrote_block() {
 void AtaDisk::verify(bool extended) {
   if (!locate(extended)) return;
   if (remaining_ > sectors_ - lba_) return fail_at(sectors_, kIdNotFound);
+  verify_rest();
+}
+
+void AtaDisk::verify_rest() {
   while (remaining_ > 0) {
     const u32 count = std::min(remaining_, kDmaSectors);
-    if (auto result = image_->read(lba_ * kSector, std::span(buffer_).first(count * kSector)); !result) {
-      report_host_error(result.message());
-      return fail_at(lba_, kUncorrectable);
-    }
+    if (!goes_on(BlockRequest::Kind::Read, image_->read(lba_ * kSector, std::span(buffer_).first(count * kSector))))
+      return;
     lba_ += count;
     remaining_ -= count;
   }
@@ -349,14 +356,11 @@ void AtaDisk::flush() {
   if (image_->defers(BlockRequest::Kind::Flush, 0, 0)) {
     image_->submit({.kind = BlockRequest::Kind::Flush},
                    [this, number = wait_for_host()](BlockRequest&&, const Result<>& result) {
-                     if (!answered(number)) return;
-                     if (!result) return failed_to_flush(result.message());
-                     finish();
+                     if (answered(number) && goes_on(BlockRequest::Kind::Flush, result)) finish();
                    });
     return;
   }
-  if (auto result = image_->flush(); !result) return failed_to_flush(result.message());
-  finish();
+  if (goes_on(BlockRequest::Kind::Flush, image_->flush())) finish();
 }
 
 // --- Other commands ---

@@ -28,6 +28,7 @@ class AtaDisk final : public AtaDevice {
   void block_read() override;
   bool last_block_in() const override;
   void block_written() override;
+  void retry_step() override;
   void stop_waiting() override { image_->drain(); }
   void set_signature() override;
   u8 status_after_reset() const override { return ata::kReady; }
@@ -46,9 +47,10 @@ class AtaDisk final : public AtaDevice {
   void next_block();
   void offer();        // the block that has been read
   void wrote_block();  // and go on
-  void failed_to_read(const std::string& message);
-  void failed_to_write(const std::string& message);
-  void failed_to_flush(const std::string& message);
+  // Whether the command goes on: nothing has failed, or that is to be ignored. Otherwise it has ended with an error, or
+  // waits to be tried again.
+  bool goes_on(BlockRequest::Kind kind, const Result<>& result);
+  void verify_rest();
   bool locate(bool extended);   // lba_ and remaining_ from the task file; false: it failed
   void show_position(u64 lba);  // lba and remaining_ into the task file
   void fail_at(u64 lba, u8 error);

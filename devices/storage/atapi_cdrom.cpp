@@ -29,6 +29,7 @@ void AtapiCdrom::insert(std::unique_ptr<BlockDevice> image) {
   player_.insert(nullptr);
   medium_ = std::make_unique<CdromMedium>(std::move(image));
   player_.insert(medium_.get());
+  medium_->image().retry_with([this] { retry(); });
   tray_open_ = false;
   attention_ = Attention::Gone;
   media_event_ = 2;
@@ -251,7 +252,10 @@ void AtapiCdrom::next_block_in() {
   block_ = dma_ ? static_cast<u32>(std::min<u64>(left, kDmaBlock)) : pio_block(left);
   if (auto result = fill(std::span(buffer_).first(block_)); !result) {
     report_host_error(result.message());
-    return check(kReadError);
+    const auto action =
+        medium_ == nullptr ? ErrorAction::Report : medium_->image().failed(BlockRequest::Kind::Read, result.message());
+    if (action == ErrorAction::Stop) return await_retry(0);
+    if (action == ErrorAction::Report) return check(kReadError);
   }
   stage_ = Stage::DataIn;
   task_.count = kReasonToHost;

@@ -40,6 +40,7 @@ class AtapiCdrom final : public AtaDevice {
   void block_read() override;
   bool last_block_in() const override { return stage_ != Stage::DataIn; }  // a packet command ends with its status
   void block_written() override;
+  void retry_step() override { done_ < length_ ? next_block_in() : good(); }
   void set_signature() override;
   u8 status_after_reset() const override { return 0; }
   void reset_drive(ResetKind kind) override;

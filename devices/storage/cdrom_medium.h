@@ -26,6 +26,7 @@ class CdromMedium {
   // All 2352 bytes of a mode 1 sector: sync, header, user data, EDC and ECC (ECMA-130, clause 14); or of sound.
   Result<> read_raw(u32 lba, std::span<u8> into);
 
+  BlockDevice& image() { return *image_; }
   const std::vector<DiscTrack>& tracks() const { return tracks_; }
   const DiscTrack& track_at(u32 lba) const;  // beyond the disc: the last one
   // All these sectors are sound, or all are data; nothing: some of each.

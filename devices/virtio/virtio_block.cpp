@@ -66,19 +66,36 @@ VirtioBlock::VirtioBlock(std::string name, const VirtioInterfaces& interfaces, s
       image_(std::move(image)),
       options_(std::move(options)),
       sectors_(image_->size_bytes() / kSector),
-      piece_(kPiece) {}
+      piece_(kPiece) {
+  image_->retry_with([this] { retry(); });
+}
 
 void VirtioBlock::reset_device() {
   write_cache_ = true;
   life_++;
   held_back_ = false;
+  to_be_retried_.clear();
 }
 
 void VirtioBlock::state_device(StateArchive& archive) {
   archive.field("write_cache", write_cache_);
+  std::vector<u8> failed(to_be_retried_.size() * sizeof(Failed));
+  for (std::size_t i = 0; i < to_be_retried_.size(); i++) {
+    store_little(failed, i * sizeof(Failed), 2, to_be_retried_[i].queue);
+    store_little(failed, i * sizeof(Failed) + 2, 2, to_be_retried_[i].head);
+  }
+  archive.resizable("to_be_retried", failed);
   if (!archive.loading()) return;
   life_++;
   held_back_ = false;
+  to_be_retried_.clear();
+  // A driver has no more chains under way than there are descriptors.
+  for (std::size_t at = 0; at + sizeof(Failed) <= failed.size() && to_be_retried_.size() < kQueueSize;
+       at += sizeof(Failed)) {
+    const Failed request{static_cast<u16>(load_little(failed, at, 2)),
+                         static_cast<u16>(load_little(failed, at + 2, 2))};
+    if (request.queue < queue_count()) to_be_retried_.push_back(request);
+  }
 }
 
 u64 VirtioBlock::device_features() const {
@@ -124,17 +141,41 @@ void VirtioBlock::serve(unsigned number) {
     }
     const auto chain = take(number);
     if (!chain) break;
-    if (chain->readable_bytes() < kHeaderBytes || chain->writable_bytes() < 1)
-      return fail("a request has no header, or no room for its status");
-    u64 written = 0;
-    const Outcome outcome = execute(*chain, written);
-    work_ += chain->readable_bytes() + chain->writable_bytes();
-    if (outcome == Outcome::Submitted) continue;
-    served = true;
-    if (!finish(number, *chain, outcome, written)) return;
+    if (!carry_out(number, *chain, served)) return;
   }
   if (served) interrupt(number);
   if (!held_back_ && waiting(number) != 0) serve_later(number);
+}
+
+bool VirtioBlock::carry_out(unsigned number, const DescriptorChain& chain, bool& served) {
+  if (chain.readable_bytes() < kHeaderBytes || chain.writable_bytes() < 1) {
+    fail("a request has no header, or no room for its status");
+    return false;
+  }
+  u64 written = 0;
+  const Outcome outcome = execute(chain, written);
+  work_ += chain.readable_bytes() + chain.writable_bytes();
+  if (outcome == Outcome::Submitted) return true;
+  if (outcome == Outcome::ToBeRetried) {
+    to_be_retried_.push_back({static_cast<u16>(number), chain.head()});
+    return true;
+  }
+  served = true;
+  return finish(number, chain, outcome, written);
+}
+
+// The driver has left the buffers of a request alone that it was not told of yet: it is carried out from its start.
+void VirtioBlock::retry() {
+  const auto failed = std::exchange(to_be_retried_, {});
+  const BusMastering moving(bus_mastering());
+  for (const Failed& request : failed) {
+    const auto chain = taken(request.queue, request.head);
+    if (!chain) return;
+    serving_ = request.queue;
+    bool served = false;
+    if (!carry_out(request.queue, *chain, served)) return;
+    if (served) interrupt(request.queue);
+  }
 }
 
 bool VirtioBlock::finish(unsigned number, const DescriptorChain& chain, Outcome outcome, u64 written) {
@@ -173,7 +214,12 @@ void VirtioBlock::complete(unsigned number, const DescriptorChain& chain, BlockR
   }
   const BusMastering moving(bus_mastering());
   serving_ = number;
-  Outcome outcome = result ? Outcome::Good : host_error(result.message());
+  Outcome outcome = result ? Outcome::Good : host_error(request.kind, result.message());
+  if (outcome == Outcome::ToBeRetried) {
+    to_be_retried_.push_back({static_cast<u16>(number), chain.head()});
+    if (std::exchange(held_back_, false)) serve_again(number);
+    return;
+  }
   u64 written = 0;
   const bool reads = request.kind == BlockRequest::Kind::Read, flushes = request.kind == BlockRequest::Kind::Flush;
   if (outcome == Outcome::Good && reads) {
@@ -211,9 +257,14 @@ bool VirtioBlock::within_medium(u64 sector, u64 bytes) const {
          bytes / kSector <= sectors_ - sector;
 }
 
-VirtioBlock::Outcome VirtioBlock::host_error(const std::string& message) const {
+VirtioBlock::Outcome VirtioBlock::host_error(BlockRequest::Kind kind, const std::string& message) {
   if (log::first_time(message)) log::warning(message);
-  return Outcome::IoError;
+  switch (image_->failed(kind, message)) {
+    case ErrorAction::Report: return Outcome::IoError;
+    case ErrorAction::Ignore: return Outcome::Good;
+    case ErrorAction::Stop: break;
+  }
+  return Outcome::ToBeRetried;
 }
 
 VirtioBlock::Outcome VirtioBlock::read_sectors(const DescriptorChain& chain, u64 sector, u64& written) {
@@ -223,7 +274,10 @@ VirtioBlock::Outcome VirtioBlock::read_sectors(const DescriptorChain& chain, u64
     return submit(chain, {BlockRequest::Kind::Read, sector * kSector, bytes, std::vector<u8>(bytes)});
   for (u64 done = 0; done < bytes;) {
     const auto piece = std::span(piece_).first(static_cast<std::size_t>(std::min<u64>(bytes - done, kPiece)));
-    if (auto result = image_->read(sector * kSector + done, piece); !result) return host_error(result.message());
+    if (auto result = image_->read(sector * kSector + done, piece); !result) {
+      const Outcome outcome = host_error(BlockRequest::Kind::Read, result.message());
+      if (outcome != Outcome::Good) return outcome;
+    }
     if (!chain.write(memory(), done, piece)) return Outcome::Broken;
     done += piece.size();
     written = done;
@@ -242,7 +296,10 @@ VirtioBlock::Outcome VirtioBlock::write_sectors(const DescriptorChain& chain, u6
   for (u64 done = 0; done < bytes;) {
     const auto piece = std::span(piece_).first(static_cast<std::size_t>(std::min<u64>(bytes - done, kPiece)));
     if (!chain.read(memory(), kHeaderBytes + done, piece)) return Outcome::Broken;
-    if (auto result = image_->write(sector * kSector + done, piece); !result) return host_error(result.message());
+    if (auto result = image_->write(sector * kSector + done, piece); !result) {
+      const Outcome outcome = host_error(BlockRequest::Kind::Write, result.message());
+      if (outcome != Outcome::Good) return outcome;
+    }
     done += piece.size();
   }
   return written_through();
@@ -255,7 +312,7 @@ VirtioBlock::Outcome VirtioBlock::written_through() { return cached() ? Outcome:
 
 VirtioBlock::Outcome VirtioBlock::flush() {
   work_ += kFlushWork;
-  if (auto result = image_->flush(); !result) return host_error(result.message());
+  if (auto result = image_->flush(); !result) return host_error(BlockRequest::Kind::Flush, result.message());
   return Outcome::Good;
 }
 
@@ -284,7 +341,7 @@ VirtioBlock::Outcome VirtioBlock::change_range(const DescriptorChain& chain, Ran
   // There are no bytes to it that would take room while it waits.
   if (image_->defers(kind, at, length)) return submit(chain, {.kind = kind, .offset = at, .length = length});
   if (auto done = discards ? image_->discard(at, length) : image_->write_zeroes(at, length); !done)
-    return host_error(done.message());
+    return host_error(kind, done.message());
   return written_through();
 }
 

@@ -38,9 +38,13 @@ class VirtioBlock final : public VirtioPci {
 
  private:
   static constexpr std::size_t kPiece = 128u << 10;  // bytes that are moved at once
-  // Submitted: the image tells later what became of it.
-  enum class Outcome : u8 { Good, IoError, Unsupported, Broken, Submitted };
+  // Submitted: the image tells later what became of it. ToBeRetried: the host has failed it, and it is carried out again
+  // when the machine goes on.
+  enum class Outcome : u8 { Good, IoError, Unsupported, Broken, Submitted, ToBeRetried };
 
+  // A chain that was taken: false: the device is broken.
+  bool carry_out(unsigned queue, const DescriptorChain& chain, bool& served);
+  void retry();
   // One request: its status, and how many bytes of data were written into its buffers.
   Outcome execute(const DescriptorChain& chain, u64& written);
   Outcome read_sectors(const DescriptorChain& chain, u64 sector, u64& written);
@@ -57,7 +61,7 @@ class VirtioBlock final : public VirtioPci {
   Outcome flush();
   Outcome written_through();  // what was written is on the medium if the driver counts on it
   bool within_medium(u64 sector, u64 bytes) const;
-  Outcome host_error(const std::string& message) const;
+  Outcome host_error(BlockRequest::Kind kind, const std::string& message);
 
   std::unique_ptr<BlockDevice> image_;
   const VirtioBlockOptions options_;
@@ -71,6 +75,10 @@ class VirtioBlock final : public VirtioPci {
   bool held_back_ = false;
   u64 life_ = 0;
   unsigned serving_ = 0;  // the queue
+  struct Failed {
+    u16 queue = 0, head = 0;  // of its chain
+  };
+  std::vector<Failed> to_be_retried_;
 };
 
 }  // namespace relic86

@@ -253,6 +253,13 @@ std::optional<DescriptorChain> VirtioPci::take(unsigned number) {
   return chain;
 }
 
+std::optional<DescriptorChain> VirtioPci::taken(unsigned number, u16 head) {
+  if (!running()) return std::nullopt;
+  auto chain = queues_[number].taken(memory_, head);
+  if (!check(number)) return std::nullopt;
+  return chain;
+}
+
 std::optional<DescriptorChain> VirtioPci::look(unsigned number) {
   if (!running()) return std::nullopt;
   auto chain = queues_[number].peek(memory_);

@@ -65,7 +65,9 @@ class VirtioPci : public PciDevice {
   std::size_t queue_count() const { return queues_.size(); }
   // The next chain of a queue; nothing: none is there, or the device does not run.
   std::optional<DescriptorChain> take(unsigned queue);
-  // The same chain, which stays in the queue.
+  // A chain that was taken before and not given back, by its head.
+  std::optional<DescriptorChain> taken(unsigned queue, u16 head);
+  // The same chain as take() gives, which stays in the queue.
   std::optional<DescriptorChain> look(unsigned queue);
   u16 waiting(unsigned queue);
   bool offers(unsigned queue) const { return queues_[queue].offers(memory_); }  // a look that changes nothing

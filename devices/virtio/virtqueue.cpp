@@ -164,6 +164,13 @@ std::optional<DescriptorChain> Virtqueue::peek(const VirtioMemory& memory, u16 s
   return chain;
 }
 
+std::optional<DescriptorChain> Virtqueue::taken(const VirtioMemory& memory, u16 head) {
+  DescriptorChain chain;
+  chain.head_ = head;
+  if (!trouble_.empty() || !walk(memory, chain)) return std::nullopt;
+  return chain;
+}
+
 std::optional<DescriptorChain> Virtqueue::take(VirtioMemory& memory) {
   auto chain = peek(memory);
   if (!chain) return std::nullopt;

@@ -69,6 +69,8 @@ class Virtqueue {
   std::optional<DescriptorChain> take(VirtioMemory& memory);
   // The chain that take() would give after `skipped` others; it stays in the queue.
   std::optional<DescriptorChain> peek(const VirtioMemory& memory, u16 skipped = 0);
+  // A chain that was taken and not given back yet, by its head; nothing: trouble.
+  std::optional<DescriptorChain> taken(const VirtioMemory& memory, u16 head);
   // The last chains that were taken are offered again.
   void put_back(u16 chains) { next_available_ = static_cast<u16>(next_available_ - chains); }
   // What waits is not enough: the driver is to notify of the next chain.

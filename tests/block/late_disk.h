@@ -2,8 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "block/block_device.h"
 
@@ -18,6 +20,11 @@ struct LateAnswers {
   std::deque<Waiting> waiting;
   bool late = true;  // false: nothing is deferred
   BlockDevice* content = nullptr;
+  // While the host fails: what each request that was carried out meanwhile becomes.
+  bool fails = false;
+  ErrorAction action = ErrorAction::Report;
+  std::vector<BlockRequest::Kind> told;  // the failures that the drive has asked about
+  std::function<void()> retry;           // what the drive wants to have called
   // The first request that waits is carried out.
   void answer();
 };
@@ -30,9 +37,18 @@ class LateDisk final : public BlockDevice {
   }
   u64 size_bytes() const override { return content_->size_bytes(); }
   bool read_only() const override { return content_->read_only(); }
-  Result<> read(u64 offset, std::span<u8> bytes) override { return content_->read(offset, bytes); }
-  Result<> write(u64 offset, std::span<const u8> bytes) override { return content_->write(offset, bytes); }
-  Result<> flush() override { return content_->flush(); }
+  Result<> read(u64 offset, std::span<u8> bytes) override {
+    return answers_.fails ? failure() : content_->read(offset, bytes);
+  }
+  Result<> write(u64 offset, std::span<const u8> bytes) override {
+    return answers_.fails ? failure() : content_->write(offset, bytes);
+  }
+  Result<> flush() override { return answers_.fails ? failure() : content_->flush(); }
+  ErrorAction failed(BlockRequest::Kind kind, const std::string&) override {
+    answers_.told.push_back(kind);
+    return answers_.action;
+  }
+  void retry_with(std::function<void()> retry) override { answers_.retry = std::move(retry); }
   bool defers(BlockRequest::Kind, u64, u64) override { return answers_.late; }
   void submit(BlockRequest request, BlockDone done) override {
     answers_.waiting.push_back({std::move(request), std::move(done)});
@@ -42,6 +58,7 @@ class LateDisk final : public BlockDevice {
   }
 
  private:
+  static Error failure() { return Error{"late disk: the host's disk has failed, as the test wants"}; }
   std::unique_ptr<BlockDevice> content_;
   LateAnswers& answers_;
 };
@@ -49,6 +66,8 @@ class LateDisk final : public BlockDevice {
 inline void LateAnswers::answer() {
   auto next = std::move(waiting.front());
   waiting.pop_front();
+  if (fails)
+    return next.done(std::move(next.request), Error{"late disk: the host's disk has failed, as the test wants"});
   content->submit(std::move(next.request), std::move(next.done));
 }
 

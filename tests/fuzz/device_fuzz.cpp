@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <set>
 
@@ -22,24 +23,35 @@
 namespace relic86 {
 namespace {
 
+// The host's disk, as all devices see it: it fails for a while, and the machine would stop.
+struct HostDisk {
+  bool fails = false;
+  ErrorAction action = ErrorAction::Report;
+  std::vector<std::function<void()>> retries;
+};
+
 class MemoryDisk final : public BlockDevice {
  public:
-  explicit MemoryDisk(u64 size) : content_(size) {}
+  MemoryDisk(HostDisk& host, u64 size) : host_(host), content_(size) {}
   u64 size_bytes() const override { return content_.size(); }
   bool read_only() const override { return false; }
   Result<> read(u64 offset, std::span<u8> bytes) override {
-    if (offset > content_.size() || bytes.size() > content_.size() - offset) return Error{"beyond the end"};
+    if (host_.fails || offset > content_.size() || bytes.size() > content_.size() - offset) return failure();
     if (!bytes.empty()) std::memcpy(bytes.data(), content_.data() + offset, bytes.size());
     return {};
   }
   Result<> write(u64 offset, std::span<const u8> bytes) override {
-    if (offset > content_.size() || bytes.size() > content_.size() - offset) return Error{"beyond the end"};
+    if (host_.fails || offset > content_.size() || bytes.size() > content_.size() - offset) return failure();
     if (!bytes.empty()) std::memcpy(content_.data() + offset, bytes.data(), bytes.size());
     return {};
   }
-  Result<> flush() override { return {}; }
+  Result<> flush() override { return host_.fails ? failure() : Result<>(); }
+  ErrorAction failed(BlockRequest::Kind, const std::string&) override { return host_.action; }
+  void retry_with(std::function<void()> retry) override { host_.retries.push_back(std::move(retry)); }
 
  private:
+  static Error failure() { return Error{"the fuzzer's disk fails"}; }
+  HostDisk& host_;
   std::vector<u8> content_;
 };
 
@@ -94,9 +106,9 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.hpet = true;
     config.ahci.emplace();
     config.ahci->ports[0].kind = IdeSlot::Kind::Disk;
-    config.ahci->ports[0].image = std::make_unique<MemoryDisk>(4u << 20);
+    config.ahci->ports[0].image = std::make_unique<MemoryDisk>(host_disk_, 4u << 20);
     config.ahci->ports[2].kind = IdeSlot::Kind::Cdrom;
-    config.ahci->ports[2].image = std::make_unique<MemoryDisk>(1u << 20);
+    config.ahci->ports[2].image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
     config.bios.assign(65536, 0xF4);
     config.vga_bios.assign(32768, 0);
     config.vga_bios[0] = 0x55;
@@ -106,14 +118,14 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.test_device = true;
     config.debug_consoles.push_back({});
     config.debug_exits.push_back({});
-    for (FlashSlot& chip : config.flash) chip.image = std::make_unique<MemoryDisk>(u64{64} << 10);
+    for (FlashSlot& chip : config.flash) chip.image = std::make_unique<MemoryDisk>(host_disk_, u64{64} << 10);
     config.ide[0].kind = IdeSlot::Kind::Disk;
-    config.ide[0].image = std::make_unique<MemoryDisk>(4u << 20);
+    config.ide[0].image = std::make_unique<MemoryDisk>(host_disk_, 4u << 20);
     config.ide[2].kind = IdeSlot::Kind::Cdrom;
-    config.ide[2].image = std::make_unique<MemoryDisk>(1u << 20);
+    config.ide[2].image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
     for (FloppySlot& slot : config.floppies) {
       slot.present = true;
-      slot.image = std::make_unique<MemoryDisk>(1474560);
+      slot.image = std::make_unique<MemoryDisk>(host_disk_, 1474560);
     }
     for (std::size_t i = 0; i < kCards; i++) config.network_cards.push_back(network_card(i));
     for (std::size_t i = 0; i < kVirtio; i++) {
@@ -145,7 +157,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       UsbDeviceConfig device;
       device.kind = kKinds[config.usb_devices.size()];
       device.port = port;
-      if (device.kind == Kind::Storage) device.image = std::make_unique<MemoryDisk>(1u << 20);
+      if (device.kind == Kind::Storage) device.image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
       config.usb_devices.push_back(std::move(device));
     }
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
@@ -183,7 +195,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       return dice % 2048 < 24 ? start_hda(random) : access(owner, random);
     }
     if (dice % 64 < 60) return pass(static_cast<GuestTime>(random() % (dice % 256 == 57 ? 100'000'000 : 20'000)));
-    if (dice % 64 == 60) return host_input(random);
+    if (dice % 64 == 60) return dice % 1024 < 128 ? host_disk_event(random) : host_input(random);
     if (dice % 64 == 61 && intr_) board_->acknowledge_interrupt(0);
     if (dice % 4096 == 62) save_and_load(random);
     if (dice % 8192 == 63 || wants_reset_) {
@@ -222,7 +234,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     VirtioConfig device;
     device.kind = kVirtioKinds[i];
     device.name = device.key = fmt::format("virtio.{}", i);
-    device.image = std::make_unique<MemoryDisk>(1u << 20);
+    device.image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
     device.interfaces.vectors = kVectors;
     return device;
   }
@@ -288,7 +300,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (random() % 2 == 0) aim_messages(place, random);
     for (u32 i = 0; i < kDescriptors; i++) {
       const bool wild = random() % 64 == 0;
-      store(kQueue + i * 16, wild ? u64{random()} << 32 | random() : random() % kRam, 8);
+      const u64 address = wild ? u64{random()} << 32 | random() : random() % kRam;
+      store(kQueue + i * 16, address, 8);
       store(kQueue + i * 16 + 8, wild ? random() : random() % 2048, 4);
       store(kQueue + i * 16 + 12, random() % 16 == 0 ? random() % 8 : random() % 4, 2);
       store(kQueue + i * 16 + 14, wild ? random() : (i + random() % 3) % kDescriptors, 2);
@@ -502,6 +515,14 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     scheduler_.run_due();
   }
 
+  // The host's disk begins to fail or is mended; the machine goes on after a stop.
+  void host_disk_event(std::mt19937& random) {
+    constexpr ErrorAction kActions[] = {ErrorAction::Report, ErrorAction::Ignore, ErrorAction::Stop};
+    host_disk_.fails = random() % 2 == 0;
+    host_disk_.action = kActions[random() % std::size(kActions)];
+    for (const auto& retry : host_disk_.retries) retry();
+  }
+
   void host_input(std::mt19937& random) {
     switch (random() % 8) {
       case 7: change_cards(random); break;
@@ -555,6 +576,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   };
 
   Deaf sound_;
+  HostDisk host_disk_;
   BackingStore store_;
   PhysicalBus bus_;
   IoSpace io_;

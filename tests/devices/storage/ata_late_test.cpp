@@ -47,6 +47,76 @@ TEST(AtaLate, AReadEndsWhenTheHostAnswers) {
   EXPECT_EQ(late.board.ram(kBuffer, 8 * kSector), late.board.sectors(40, 8));
 }
 
+TEST(AtaLate, AReadThatFailsIsTriedAgainWhenTheMachineGoesOn) {
+  for (const bool defers : {true, false}) {
+    LateBoard late;
+    late.answers.late = defers;
+    late.answers.fails = true;
+    late.answers.action = ErrorAction::Stop;
+    late.start_dma(kReadDma, 40, 8);
+    if (defers) late.answers.answer();
+    late.pass();
+    EXPECT_EQ(late.answers.told, std::vector{BlockRequest::Kind::Read});
+    EXPECT_TRUE(late.busy());
+    EXPECT_FALSE(late.board.irqs.levels[14]);
+    late.answers.retry();  // and fails again
+    if (defers) late.answers.answer();
+    EXPECT_EQ(late.answers.told.size(), 2u);
+    EXPECT_TRUE(late.busy());
+    late.answers.fails = false;
+    late.answers.retry();
+    if (defers) late.answers.answer();
+    late.pass();
+    EXPECT_EQ(late.board.status(), 0x50);
+    EXPECT_EQ(late.board.ram(kBuffer, 8 * kSector), late.board.sectors(40, 8));
+    late.answers.retry();  // nothing waits any more
+    EXPECT_EQ(late.board.status(), 0x50);
+  }
+}
+
+TEST(AtaLate, AWriteThatFailsKeepsItsBytesUntilItIsTriedAgain) {
+  LateBoard late;
+  late.board.memory.write_block(PhysAddr(kBuffer), std::vector<u8>(kSector, 0x5A));
+  late.answers.fails = true;
+  late.answers.action = ErrorAction::Stop;
+  late.start_dma(kWriteDma, 7, 1);
+  late.answers.answer();
+  EXPECT_TRUE(late.busy());
+  late.board.memory.write_block(PhysAddr(kBuffer), std::vector<u8>(kSector, 0));  // the drive has them already
+  late.answers.fails = false;
+  late.answers.retry();
+  late.answers.answer();
+  late.pass();
+  EXPECT_EQ(late.board.status(), 0x50);
+  EXPECT_EQ(late.board.disk.bytes[7 * kSector], 0x5A);
+}
+
+TEST(AtaLate, AFailureThatIsIgnoredIsNone) {
+  LateBoard late;
+  late.answers.late = false;
+  late.answers.fails = true;
+  late.answers.action = ErrorAction::Ignore;
+  late.start_dma(kWriteDma, 7, 1);
+  EXPECT_EQ(late.board.status(), 0x50);
+  EXPECT_EQ(late.answers.told, std::vector{BlockRequest::Kind::Write});
+}
+
+TEST(AtaLate, AResetForgetsWhatWasToBeTriedAgain) {
+  LateBoard late;
+  late.answers.late = false;
+  late.answers.fails = true;
+  late.answers.action = ErrorAction::Stop;
+  late.board.set_reg(7, kFlushCache);
+  late.pass();
+  ASSERT_TRUE(late.busy());
+  late.board.set_reg(0x206, 4);
+  late.board.set_reg(0x206, 0);
+  late.pass();
+  EXPECT_FALSE(late.busy());
+  late.answers.retry();
+  EXPECT_EQ(late.answers.told.size(), 1u);
+}
+
 TEST(AtaLate, AWriteAndAFlushEndWhenTheHostAnswers) {
   LateBoard late;
   late.board.memory.write_block(PhysAddr(kBuffer), std::vector<u8>(kSector, 0x5A));

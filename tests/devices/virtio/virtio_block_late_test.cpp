@@ -124,5 +124,65 @@ TEST_P(VirtioBlockLate, ManyWaitAtOnce) {
   for (const u64 place : statuses) EXPECT_EQ(status_at(place), kGood);
 }
 
+TEST_P(VirtioBlockLate, RequestsThatFailAreTriedAgainWhenTheMachineGoesOn) {
+  for (const bool defers : {true, false}) {
+    answers.late = defers;
+    start(kFlushFeature, 1);
+    answers.fails = true;
+    answers.action = ErrorAction::Stop;
+    Bytes bytes(kSector, 0x5A);
+    const u64 write = ask({reads(header(kWrite, 5)), reads(bytes)});
+    const u64 read = ask_read(2);
+    const u64 data = places[1];
+    const u64 flush = ask({reads(header(kFlush, 0))});
+    while (!answers.waiting.empty()) answers.answer();
+    EXPECT_EQ(answers.told.size(), 3u);
+    for (const u64 place : {write, read, flush}) EXPECT_EQ(status_at(place), kUntouched);
+    // A saved machine has them.
+    StateWriter saved;
+    disk->state(saved);
+    StateReader reader = StateReader::parse(saved.data()).value();
+    disk->state(reader);
+    EXPECT_EQ(reader.complaint(), "");
+    answers.retry();  // and fails again
+    while (!answers.waiting.empty()) answers.answer();
+    EXPECT_EQ(answers.told.size(), 6u);
+    EXPECT_EQ(status_at(write), kUntouched);
+    answers.fails = false;
+    answers.retry();
+    while (!answers.waiting.empty()) answers.answer();
+    for (const u64 place : {write, read, flush}) EXPECT_EQ(status_at(place), kGood);
+    EXPECT_EQ(content.bytes[5 * kSector], 0x5A);
+    EXPECT_EQ(memory_at(data, kSector),
+              Bytes(content.bytes.begin() + 2 * kSector, content.bytes.begin() + 3 * kSector));
+    answers.retry();  // nothing waits any more
+    EXPECT_EQ(finished(0).size() % 3, 0u);
+    answers.told.clear();
+  }
+}
+
+TEST_P(VirtioBlockLate, FailuresAreReportedOrIgnoredAsTheUserSays) {
+  answers.late = false;
+  answers.fails = true;
+  start(kFlushFeature, 1);
+  const u64 reported = ask_read(2);
+  EXPECT_EQ(status_at(reported), kIoError);
+  answers.action = ErrorAction::Ignore;
+  const u64 ignored = ask({reads(header(kWrite, 5)), reads(Bytes(kSector, 1))});
+  EXPECT_EQ(status_at(ignored), kGood);
+}
+
+TEST_P(VirtioBlockLate, AResetForgetsWhatWasToBeTriedAgain) {
+  answers.late = false;
+  answers.fails = true;
+  answers.action = ErrorAction::Stop;
+  start(kFlushFeature, 1);
+  const u64 place = ask_read(2);
+  disk->reset(ResetKind::Hard);
+  answers.fails = false;
+  answers.retry();
+  EXPECT_EQ(status_at(place), kUntouched);
+}
+
 }  // namespace
 }  // namespace relic86
