@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "block/absent_image.h"
+#include "block/image_chain.h"
+#include "block/nbd_file.h"
 
 namespace relic86 {
 
@@ -53,6 +55,7 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source
                          writes && !source.unlocked ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
   if (!disk) return disk.error();
   medium->disk_ = disk.value().get();
+  medium->remote_ = names_nbd(file) || (source.given && names_nbd(source.given->file));
   if (access != Access::Overlay) {
     medium->image_ = std::move(disk).value();
     return medium;
@@ -160,6 +163,11 @@ std::shared_ptr<DiskImage> DriveMedium::shared_image() {
   return std::static_pointer_cast<DiskImage>(image_);
 }
 
+Result<DiskImage::Extent> DriveMedium::extent(u64 offset, u64 length) {
+  if (overlay_ != nullptr) return DiskImage::Extent{true, length};
+  return chain_extent(*disk_, nullptr, offset, length);
+}
+
 void DriveMedium::replace_image(std::shared_ptr<DiskImage> image, const ImageSource& source) {
   drain();
   RELIC86_ASSERT(overlay_ == nullptr && !released_);
@@ -210,7 +218,7 @@ void DriveMedium::serve_with(BlockQueue::Host host) {
 
 bool DriveMedium::defers(BlockRequest::Kind kind, u64 offset, u64 length) {
   if (!queue_) return false;
-  if (!queue_->idle() || throttle_) return true;  // requests keep their order
+  if (!queue_->idle() || throttle_ || remote_) return true;  // requests keep their order
   switch (kind) {
     case BlockRequest::Kind::Read: return queue_->slow() || !image_->ready_to_read(offset, length);
     // The host takes it into memory, and writes it later.
@@ -225,6 +233,12 @@ void DriveMedium::submit(BlockRequest request, BlockDone done) {
     waiting_.emplace_back(std::move(request), std::move(done));
     return take_turns();
   }
+  if (queue_) return queue_->submit(std::move(request), std::move(done));
+  auto result = carry_out(request);
+  done(std::move(request), std::move(result));
+}
+
+void DriveMedium::submit_beside(BlockRequest request, BlockDone done) {
   if (queue_) return queue_->submit(std::move(request), std::move(done));
   auto result = carry_out(request);
   done(std::move(request), std::move(result));

@@ -56,6 +56,8 @@ class DriveMedium {
   // As BlockDevice has them.
   bool defers(BlockRequest::Kind kind, u64 offset, u64 length);
   void submit(BlockRequest request, BlockDone done);
+  // The same on behalf of somebody else than the guest: limits and counts are the guest's.
+  void submit_beside(BlockRequest request, BlockDone done);
   // What waits for its turn does not wait any longer.
   void drain();
   void deliver() {
@@ -83,6 +85,9 @@ class DriveMedium {
   void unfollow(Follower* follower);
   // Does something with the image after what was submitted before, while the guest goes on, and tells.
   void run(std::function<Result<>()> work, std::function<void(Result<>)> done);
+  // Which bytes from an offset on are alike, as DiskImage::extent has it of what the guest sees; whichever thread has the
+  // image (run).
+  Result<DiskImage::Extent> extent(u64 offset, u64 length);
   // The image that the guest's requests go to; null: it is not shared out, as there is an overlay, or it is another
   // program's. Nothing is under way when this returns.
   std::shared_ptr<DiskImage> shared_image();
@@ -159,6 +164,7 @@ class DriveMedium {
   Condition condition_ = Condition::Good;
   friend class MediumDevice;
   std::vector<MediumDevice*> devices_;  // that are over it
+  bool remote_ = false;                 // a server has the image: no access is as quick as one to memory
   std::vector<Follower*> followers_;
   std::vector<std::unique_ptr<DiskJournal>> journals_;
   std::optional<DiskThrottle> throttle_;

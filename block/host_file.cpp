@@ -225,6 +225,22 @@ bool HostFile::punch_hole(u64 offset, u64 length) {
                    static_cast<off_t>(length)) == 0;
 }
 
+// Block devices of the host may know how to do it, too; they are few, and writing zeros is never wrong.
+bool HostFile::write_zeroes(u64 offset, u64 length) {
+  if (read_only() || offset > size_ || length > size_ - offset) return false;
+  return fallocate(file_, FALLOC_FL_ZERO_RANGE, static_cast<off_t>(offset), static_cast<off_t>(length)) == 0;
+}
+
+// A file system that does not know its holes says that all is data.
+ImageFile::Run HostFile::run_at(u64 offset, u64 length) {
+  if (offset >= size_ || length == 0) return {true, length};
+  const off_t data = lseek(file_, static_cast<off_t>(offset), SEEK_DATA);
+  if (data < 0) return {errno != ENXIO, length};  // ENXIO: there is no data from here on
+  if (static_cast<u64>(data) > offset) return {false, std::min(length, static_cast<u64>(data) - offset)};
+  const off_t hole = lseek(file_, static_cast<off_t>(offset), SEEK_HOLE);
+  return {true, hole < 0 ? length : std::min(length, static_cast<u64>(hole) - offset)};
+}
+
 u64 HostFile::allocated_bytes() const {
   constexpr u64 kStatUnit = 512;
   struct stat status {};

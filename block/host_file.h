@@ -41,6 +41,8 @@ class HostFile final : public ImageFile {
   Result<> flush() override;
   Result<> resize(u64 size) override;
   bool punch_hole(u64 offset, u64 length) override;
+  bool write_zeroes(u64 offset, u64 length) override;
+  Run run_at(u64 offset, u64 length) override;
   bool is_full() const override { return full_; }
   u64 allocated_bytes() const override;
   i64 modified_ns() const override;

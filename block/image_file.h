@@ -31,6 +31,14 @@ class ImageFile {
   virtual Result<> resize(u64 size) = 0;
   // Gives a range's space back to the host; it reads as zeros afterwards. False: the file system cannot.
   virtual bool punch_hole(u64 offset, u64 length) = 0;
+  // The range reads as zeros afterwards, without their bytes having been moved. False: it cannot be done so.
+  virtual bool write_zeroes(u64 /*offset*/, u64 /*length*/) { return false; }
+  // How many bytes from an offset on, of so many, are alike: data, or a hole, which reads as zeros.
+  struct Run {
+    bool data = true;
+    u64 length = 0;
+  };
+  virtual Run run_at(u64 /*offset*/, u64 length) { return {true, length}; }
   // Whether the last failure was that there is no room for more.
   virtual bool is_full() const { return false; }
   // What the file takes on the host's disk.

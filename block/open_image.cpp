@@ -10,6 +10,7 @@
 
 #include "block/cue_image.h"
 #include "block/folder_disk.h"
+#include "block/nbd_file.h"
 #include "block/neighbours.h"
 #include "block/qcow2_image.h"
 #include "block/raw_image.h"
@@ -61,6 +62,8 @@ class Chain {
   Opened open(const ImageSource& source, Access access);
 
  private:
+  Result<std::unique_ptr<ImageFile>> open_file(const ImageSource& source, Access access, HostFile::Locks locks,
+                                               std::pair<u64, u64>& identity) const;
   Opened open_backing(const ImageSource& above, const std::string& name, const std::string& format);
   std::vector<std::pair<u64, u64>> files_;
 };
@@ -70,6 +73,20 @@ std::string beside(const std::string& file, const std::string& name) {
   return path.is_absolute() ? path.string() : (std::filesystem::path(file).parent_path() / path).string();
 }
 
+Result<std::unique_ptr<ImageFile>> Chain::open_file(const ImageSource& source, Access access, HostFile::Locks locks,
+                                                    std::pair<u64, u64>& identity) const {
+  if (names_nbd(source.file)) {
+    // Nobody can tell exports apart: each counts as another one, and the chain's length is limited all the same.
+    constexpr u64 kNoDevice = ~u64{0};
+    identity = {kNoDevice, files_.size()};
+    return open_nbd(source.file, access, source.reconnect_seconds);
+  }
+  auto opened = HostFile::open(source.file, access, locks);
+  if (!opened) return opened.error();
+  identity = opened.value()->identity();
+  return std::unique_ptr<ImageFile>(std::move(opened).value());
+}
+
 Opened Chain::open(const ImageSource& source, Access access) {
   if (names_folder_disk(source.file)) {
     auto disk = open_folder_disk(source.file);
@@ -77,9 +94,9 @@ Opened Chain::open(const ImageSource& source, Access access) {
     return std::unique_ptr<DiskImage>(std::make_unique<RawImage>(std::move(disk).value(), RawImage::Origin::Said));
   }
   const auto locks = source.unlocked ? HostFile::Locks::None : HostFile::Locks::Taken;
-  auto opened = HostFile::open(source.file, access, locks);
+  std::pair<u64, u64> identity;
+  auto opened = open_file(source, access, locks, identity);
   if (!opened) return opened.error();
-  const auto identity = opened.value()->identity();
   if (std::find(files_.begin(), files_.end(), identity) != files_.end() || files_.size() == kDeepestChain) {
     return Error{fmt::format("{}: {}; give it another backing file (qemu-img rebase -u)", source.file,
                              files_.size() == kDeepestChain ? "stands at the end of too long a chain of backing files"
@@ -132,10 +149,10 @@ Opened Chain::open_backing(const ImageSource& above, const std::string& name, co
   if (above.below == ImageSource::Below::Given) return open(*above.given, Access::ReadOnly);
   if (name.empty()) return std::unique_ptr<DiskImage>();
   ImageSource source;
-  source.file = beside(above.file, name);
+  source.file = names_nbd(name) ? name : beside(above.file, name);
   std::error_code failure;
   const auto colon = name.find(':');
-  if (colon != std::string::npos && !name.starts_with("file:") && name.find('/') > colon &&
+  if (!names_nbd(name) && colon != std::string::npos && !name.starts_with("file:") && name.find('/') > colon &&
       !std::filesystem::exists(source.file, failure)) {
     return Error{
         fmt::format("{}: is not a file of this host; make a copy of it here and name that (qemu-img rebase -u "

@@ -19,6 +19,8 @@ struct ImageSource {
   std::shared_ptr<const ImageSource> given{};
   // Another program still writes to the file: it is not locked, and is there to tell its size.
   bool unlocked = false;
+  // Of an image that a server has: for so long a lost connection is taken up again before what is asked of it fails.
+  unsigned reconnect_seconds = 0;
 };
 
 // The error message is "FILE: cause; mend": the caller puts the option's name before it.

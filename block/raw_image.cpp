@@ -67,6 +67,18 @@ Result<> RawImage::discard(u64 offset, u64 length) {
   return {};
 }
 
+Result<> RawImage::write_zeroes(u64 offset, u64 length) {
+  const bool inside = offset <= file_->size_bytes() && length <= file_->size_bytes() - offset;
+  // A first sector of zeros has no signature.
+  if (!read_only() && inside && file_->write_zeroes(offset, length)) return {};
+  return DiskImage::write_zeroes(offset, length);
+}
+
+Result<DiskImage::Extent> RawImage::extent(u64 offset, u64 length) {
+  const ImageFile::Run run = file_->run_at(offset, length);
+  return Extent{run.data, run.length};
+}
+
 Result<> RawImage::resize(u64 size) {
   if (size % kSector != 0) return Error{fmt::format("{}: {} is no multiple of 512 bytes", file_->path(), size)};
   if (size == size_) return {};

@@ -27,12 +27,14 @@ class RawImage final : public DiskImage {
   Result<> write(u64 offset, std::span<const u8> bytes) override;
   Result<> flush() override { return file_->flush(); }
   Result<> discard(u64 offset, u64 length) override;
+  Result<> write_zeroes(u64 offset, u64 length) override;
   bool host_is_full() const override { return file_->is_full(); }
   bool ready_to_read(u64 offset, u64 length) override { return file_->ready_to_read(offset, length); }
 
   ImageInfo info() const override;
   i64 modified_ns() const override { return file_->modified_ns(); }
   Result<> resize(u64 size) override;
+  Result<Extent> extent(u64 offset, u64 length) override;
 
  private:
   Result<> check_first_sector(u64 offset, std::span<const u8> bytes);

@@ -65,10 +65,25 @@ const BlockJobs::Job* BlockJobs::of_target(const std::string& node) const {
 Result<> BlockJobs::allow_leaving() const {
   for (const Job& job : jobs_) {
     if (job.status == Status::Concluded || job.status == Status::Null) continue;
+    if (job.plan.mirrors && job.status == Status::Ready) continue;
     return Error{fmt::format("job '{}' is at work on drive {}; wait for its end, or cancel it (block-job-cancel)",
                              job.plan.id, job.plan.drive)};
   }
   return {};
+}
+
+Result<> BlockJobs::settle_mirrors() {
+  for (const Job& job : jobs_) {
+    if (!job.plan.mirrors || !job.plan.work) continue;
+    if (DriveMedium* const used = medium(job); used != nullptr) used->drain();
+    if (auto flushed = job.plan.work->flush(); !flushed) return flushed;
+  }
+  return {};
+}
+
+bool BlockJobs::mirrors(const std::string& drive) const {
+  const Job* const job = of_drive(drive);
+  return job != nullptr && job->plan.mirrors;
 }
 
 Result<> BlockJobs::allow_drive(const std::string& drive) const {

@@ -76,8 +76,11 @@ class BlockJobs final : private HostPoller::Source {
   Result<> allow_drive(const std::string& drive) const;
   // An error where a job of this name, or one with this drive, cannot begin. Empty drive: it needs none.
   Result<> allow_start(const std::string& id, const std::string& drive) const;
-  // Why the machine cannot go elsewhere now.
+  // Why the machine cannot go elsewhere now. Mirrors that are ready may go on: the other machine's disk is their target.
   Result<> allow_leaving() const;
+  // With the machine paused: what mirrors copy to is on the other side's disk.
+  Result<> settle_mirrors();
+  bool mirrors(const std::string& drive) const;
 
   Result<> set_speed(const std::string& id, u64 speed);
   Result<> pause(const std::string& id);

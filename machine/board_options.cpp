@@ -14,6 +14,7 @@
 #include "base/nearest.h"
 #include "block/drive_medium.h"
 #include "block/folder_disk.h"
+#include "block/nbd_file.h"
 #include "devices/board/pc_board.h"
 #include "devices/chipset/fw_cfg.h"
 #include "devices/chipset/i440fx.h"
@@ -447,7 +448,6 @@ struct ImageProtocol {
   std::string_view mend;
 };
 constexpr ImageProtocol kProtocols[] = {
-    {"nbd", "there is no NBD client; attach the export to the host with nbd-client and name its /dev node"},
     {"http", "images are not fetched; download the file first"},
     {"https", "images are not fetched; download the file first"},
     {"ftp", "images are not fetched; download the file first"},
@@ -468,6 +468,7 @@ Result<std::string> local_file(const std::string& option, const std::string& fil
   if (colon == std::string::npos || file.find('/') < colon || std::filesystem::exists(file, failure)) return file;
   const std::string_view prefix = std::string_view(file).substr(0, colon);
   if (prefix == "file") return file.substr(colon + 1);
+  if (names_nbd(file)) return file;
   for (const ImageProtocol& row : kProtocols) {
     if (prefix == row.prefix || (prefix.starts_with(row.prefix) && prefix[row.prefix.size()] == '+'))
       return Error{fmt::format("{} {}: {}", option, file, row.mend)};
@@ -483,7 +484,9 @@ ImageSource image_source(const std::vector<BlockNode>& nodes, const std::string&
   ImageSource source{.file = file, .format = image_format(format).value_or(ImageFormat::Probe)};
   const BlockNode* const found = find_block_node(nodes, node);
   if (found == nullptr) return source;
-  source = {.file = found->file, .format = image_format(found->driver).value_or(ImageFormat::Raw)};
+  source = {.file = found->file,
+            .format = image_format(found->driver).value_or(ImageFormat::Raw),
+            .reconnect_seconds = found->reconnect_seconds};
   if (found->backing == kNoBacking) source.below = ImageSource::Below::Nothing;
   if (found->backing.empty() || found->backing == kNoBacking) return source;
   source.below = ImageSource::Below::Given;

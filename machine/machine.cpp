@@ -17,6 +17,7 @@
 #include "display/video_recorder.h"
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
+#include "machine/disk_exports.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/incoming_migration.h"
@@ -149,6 +150,7 @@ Result<> Machine::build() {
     host_deadline_ = host_monotonic_ns() + static_cast<i64>(options_.timeout_seconds * 1e9);
   migration_ = std::make_unique<Migration>(*this, poller_);
   block_jobs_ = std::make_unique<BlockJobs>(*this, poller_);
+  exports_ = std::make_unique<DiskExports>(*this, poller_);
   return options_.incoming.empty() ? Result<>() : await_arrival();
 }
 

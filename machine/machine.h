@@ -35,6 +35,7 @@
 namespace relic86 {
 
 class BlockJobs;
+class DiskExports;
 class GuestInputs;
 class IncomingMigration;
 class Migration;
@@ -81,7 +82,8 @@ enum class MachineEvent : u8 {
   Job,
   DumpCompleted,
   RemoteDisplay,
-  DiskFailed
+  DiskFailed,
+  ExportDeleted
 };
 
 // A character device, for query-chardev and info chardev.
@@ -269,6 +271,12 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void tell_job() { announce(MachineEvent::Job); }
   void tell_dump() { announce(MachineEvent::DumpCompleted); }  // dump-guest-memory with detach
 
+  // Requests to a medium are carried out while the guest goes on.
+  void serve_medium(const std::shared_ptr<DriveMedium>& medium);
+  // What programs on other machines read and write of the disks (docs/disks.md).
+  DiskExports& exports() { return *exports_; }
+  void tell_export() { announce(MachineEvent::ExportDeleted); }
+
   // --- Migration (docs/migration.md) ---
   Migration& migration() { return *migration_; }
   // Null: the machine does not wait for another one.
@@ -318,7 +326,6 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void carry_out_watchdog();
   void carry_out_panic();
   void announce(MachineEvent event);
-  void serve_medium(const std::shared_ptr<DriveMedium>& medium);
   void watch_failures(const std::string& drive, DriveMedium& medium);
   void disk_failed(const DiskFailure& failure);
   void retry_disks();  // what failures of the host's have stopped
@@ -460,6 +467,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   GuestTime sleeps_until_ = 0, held_at_ = 0;
   i64 held_since_ = 0;
   std::unique_ptr<BlockJobs> block_jobs_;  // goes first: it uses the media
+  std::unique_ptr<DiskExports> exports_;   // as the jobs do
 };
 
 // The machine's commands look at this processor as long as the guard lives, then at the one that they looked at before.

@@ -7,6 +7,7 @@
 #include "devices/storage/atapi_cdrom.h"
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
+#include "machine/disk_exports.h"
 #include "machine/host_time.h"
 #include "machine/machine.h"
 #include "machine/machine_tasks.h"
@@ -47,6 +48,7 @@ Result<> Machine::change_medium(const std::string& given, const MediumChange& ch
   const std::string device = known ? known->name : given;
   const std::string& file = change.file;
   if (auto idle = block_jobs_->allow_drive(device); !idle) return idle;
+  if (auto alone = exports_->allow_drive(device); !alone) return alone;
   const ImageSource source = image_source(block_nodes(), change.node, file, change.format);
   if (device.starts_with("floppy") && device.size() == 7 && (device[6] == '0' || device[6] == '1')) {
     const unsigned number = static_cast<unsigned>(device[6] - '0');

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "machine/block_jobs.h"
 #include "machine/guest_inputs.h"
 #include "machine/incoming_migration.h"
 #include "machine/machine.h"
@@ -28,13 +29,14 @@ Result<> Machine::await_arrival() {
 
 Result<> Machine::release_disks() {
   for (const auto& [drive, medium] : media_) {
+    if (block_jobs_->mirrors(drive)) continue;  // the other machine has a disk of its own
     if (auto released = medium->release(); !released) return released;
   }
   return {};
 }
 
 Result<> Machine::acquire_disks() {
-  bool were_released = false;
+  bool were_released = hold_ == Hold::Incoming;  // some may have been exported meanwhile
   for (const auto& [drive, medium] : media_) {
     were_released = were_released || medium->released();
     if (auto acquired = medium->acquire(); !acquired) return acquired;

@@ -208,6 +208,7 @@ Result<> Migration::stop_guest() {
   stopped_at_ = host_monotonic_ns();
   machine_.pause();
   stopped_by_us_ = was_running_;
+  if (auto settled = machine_.block_jobs().settle_mirrors(); !settled) return settled;
   return machine_.flush_disks();
 }
 

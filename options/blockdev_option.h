@@ -15,11 +15,12 @@ struct Options;
 
 struct BlockNode {
   std::string name;     // node-name
-  std::string driver;   // "file", "host_device", "raw", "qcow2"
-  std::string file;     // of the image, as the node or the one below it names it
+  std::string driver;   // "file", "host_device", "nbd", "raw", "qcow2"
+  std::string file;     // of the image, as the node or the one below it names it; "nbd://HOST/EXPORT" of a server's
   std::string below;    // the node that a format stands on; empty: none
   std::string backing;  // the node that its backing file is; empty: what the image itself says
   bool read_only = false;
+  unsigned reconnect_seconds = 0;  // reconnect-delay= of driver=nbd
 };
 
 // One node from its properties; an inner node ("file.driver", "file.filename") is made together with the one over it,

@@ -7,11 +7,13 @@
 
 #include "block/disk_throttle.h"
 #include "block/drive_medium.h"
+#include "block/nbd_file.h"
 #include "block/open_image.h"
 #include "control/commands/block_nodes.h"
 #include "control/commands/command.h"
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
+#include "machine/disk_exports.h"
 #include "machine/guest_inputs.h"
 #include "options/blockdev_option.h"
 #include "options/json_properties.h"
@@ -272,7 +274,8 @@ CommandReply insert_medium(Machine& machine, const Arguments& arguments) {
 Result<> check_node(const std::vector<BlockNode>& nodes, const BlockNode& node) {
   if (node.below.empty() || node.driver == "raw") {
     std::error_code failure;
-    if (std::filesystem::exists(node.file, failure)) return {};
+    // A server tells whether it has the export when something is done with it; waiting for it here would stop the guest.
+    if (names_nbd(node.file) || std::filesystem::exists(node.file, failure)) return {};
     return Error{fmt::format("Could not open '{}': No such file or directory", node.file)};
   }
   ImageSource source = image_source(nodes, node.name, "", "");
@@ -305,6 +308,7 @@ CommandReply delete_node(Machine& machine, const Arguments& arguments) {
                                  [&](const BlockNode& node) { return node.below == name || node.backing == name; });
   if (below || drive_of_node(machine, name) || machine.block_jobs().of_target(name) != nullptr)
     return CommandError{.message = fmt::format("Node {} is in use", name)};
+  if (auto unused = machine.exports().allow_node(name); !unused) return unused;
   nodes.erase(at);
   return Json::object();
 }
@@ -340,13 +344,10 @@ CommandReply set_throttle(Machine& machine, const Arguments& arguments) {
   return Json::object();
 }
 
-CommandReply no_exports(Machine&, const Arguments&) { return Json::array(); }
-
 constexpr Command kCommands[] = {
     {"query-block", "", "[BlockInfo]", query_block},
     {"query-named-block-nodes", "*flat:bool", "[BlockDeviceInfo]", query_nodes},
     {"query-blockstats", "*query-nodes:bool", "[BlockStats]", query_stats},
-    {"query-block-exports", "", "[any]", no_exports},
     {"eject", "*device:str *id:str *force:bool", "", eject},
     {"blockdev-change-medium",
      "*device:str *id:str filename:str *format:str *force:bool *read-only-mode:BlockdevChangeReadOnlyMode", "",

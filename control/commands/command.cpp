@@ -10,9 +10,9 @@ namespace relic86 {
 
 std::vector<Command> all_commands() {
   std::vector<Command> commands;
-  for (const CommandTable table :
-       {machine_commands(), block_commands(), job_commands(), snapshot_commands(), object_commands(), option_commands(),
-        host_commands(), network_commands(), user_commands(), remote_commands(), migration_commands()})
+  for (const CommandTable table : {machine_commands(), block_commands(), job_commands(), export_commands(),
+                                   snapshot_commands(), object_commands(), option_commands(), host_commands(),
+                                   network_commands(), user_commands(), remote_commands(), migration_commands()})
     commands.insert(commands.end(), table.begin(), table.end());
   return commands;
 }

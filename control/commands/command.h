@@ -77,6 +77,7 @@ using CommandTable = std::span<const Command>;
 CommandTable machine_commands();    // run control, processors, memory
 CommandTable block_commands();      // drives, media, nodes
 CommandTable job_commands();        // copies of disks
+CommandTable export_commands();     // disks that other programs use
 CommandTable snapshot_commands();   // images that change places
 CommandTable object_commands();     // the object tree, types and their properties
 CommandTable option_commands();     // what the command line knows

@@ -101,7 +101,7 @@ constexpr TypeRow kTypes[] = {
      "regions:[PciMemoryRegion]"},
     {"PciInfo", Object, "bus:int devices:[PciDeviceInfo]"},
     // --- Drives ---
-    {"BlockdevDriver", Enum, "file host_cdrom host_device qcow2 raw vdi vhdx vmdk vpc"},
+    {"BlockdevDriver", Enum, "file host_cdrom host_device nbd qcow2 raw vdi vhdx vmdk vpc"},
     {"BlockdevOptions", Object, "driver:BlockdevDriver *node-name:str *read-only:bool .."},
     {"BlockdevChangeReadOnlyMode", Enum, "retain read-only read-write"},
     {"BlockDeviceIoStatus", Enum, "ok failed nospace"},
@@ -128,6 +128,11 @@ constexpr TypeRow kTypes[] = {
      "account_failed:bool timed_stats:[any]"},
     {"BlockStats", Object, "*device:str *qdev:str *node-name:str stats:BlockDeviceStats"},
     // --- Copies of disks ---
+    {"SocketAddressType", Enum, "inet unix vsock fd"},
+    {"SocketAddressLegacy", Object, "type:SocketAddressType data:any"},
+    {"BlockExportType", Enum, "nbd vhost-user-blk fuse"},
+    {"BlockExportRemoveMode", Enum, "safe hard"},
+    {"BlockExportInfo", Object, "id:str type:BlockExportType node-name:str shutting-down:bool"},
     {"BlockdevOnError", Enum, "report ignore enospc stop auto"},
     {"MirrorSyncMode", Enum, "top full none incremental bitmap"},
     {"MirrorCopyMode", Enum, "background write-blocking"},
@@ -216,6 +221,7 @@ constexpr EventRow kEvents[] = {
     {"BLOCK_JOB_ERROR", "device:str operation:IoOperationType action:BlockErrorAction"},
     {"BLOCK_IO_ERROR",
      "device:str *node-name:str operation:IoOperationType action:BlockErrorAction *nospace:bool reason:str"},
+    {"BLOCK_EXPORT_DELETED", "id:str"},
     {"DUMP_COMPLETED", "result:DumpQueryResult *error:str"},
     {"DEVICE_TRAY_MOVED", "device:str id:str tray-open:bool"},
 };

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/qmp/qmp_commands.h"
 #include "machine/block_jobs.h"
+#include "machine/disk_exports.h"
 #include "machine/host_time.h"
 #include "machine/migration.h"
 #include "machine/remote_display.h"
@@ -52,7 +53,7 @@ const char* event_name(MachineEvent event, Machine& machine) {
                                     "WATCHDOG",       "GUEST_PANICKED",
                                     "MIGRATION",      "",
                                     "DUMP_COMPLETED", "",
-                                    "BLOCK_IO_ERROR"};
+                                    "BLOCK_IO_ERROR", "BLOCK_EXPORT_DELETED"};
   return kNames[static_cast<std::size_t>(event)];
 }
 
@@ -216,6 +217,8 @@ void QmpServer::tell(MachineEvent event) {
   } else if (event == MachineEvent::GuestPanicked) {
     const bool goes_on = machine_.options().panic_action == Options::PanicAction::None;
     message["data"] = {{"action", goes_on ? "run" : machine_.pauses_at_panic() ? "pause" : "poweroff"}};
+  } else if (event == MachineEvent::ExportDeleted) {
+    message["data"] = {{"id", machine_.exports().deleted()}};
   } else if (event == MachineEvent::DiskFailed) {
     message["data"] = describe_disk_failure(machine_);
   } else if (event == MachineEvent::BalloonChange) {
