@@ -84,13 +84,14 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
     const bool virtio = drive.interface == DriveOption::Interface::Virtio;
     const bool usb = drive.interface == DriveOption::Interface::Usb;
+    const bool scsi = drive.interface == DriveOption::Interface::Scsi;
     const bool flash = drive.interface == DriveOption::Interface::Flash;
     bool nowhere = false;
-    bool& taken = usb      ? nowhere
-                  : virtio ? virtio_taken[drive.index]
-                  : flash  ? flash_taken[drive.index]
-                  : floppy ? floppy_taken[drive.index]
-                           : ata_taken[drive_place(options, drive)];
+    bool& taken = usb || scsi ? nowhere
+                  : virtio    ? virtio_taken[drive.index]
+                  : flash     ? flash_taken[drive.index]
+                  : floppy    ? floppy_taken[drive.index]
+                              : ata_taken[drive_place(options, drive)];
     if (taken)
       return Error{fmt::format("{} {}: there is another drive at this place already; give it another index",
                                drive.option, drive.file)};
@@ -115,6 +116,11 @@ Result<> add_drives(const Options& options, BoardPlan& plan) {
     }
     if ((!cdrom || virtio) && !image) return Error{fmt::format("{}: a disk needs a file; name an image", drive.option)};
     if (usb) continue;  // its -device takes the medium
+    if (scsi) {
+      plan.scsi_disks.emplace_back(drive, ScsiUnitConfig{drive.scsi_place->target, drive.scsi_place->unit,
+                                                         std::move(image), drive.serial, drive.boot_index});
+      continue;
+    }
     if (flash) {
       config.flash[drive.index] = {std::move(image), drive.option + " " + drive.file};
       continue;
@@ -253,6 +259,8 @@ constexpr DeviceRow kDevices[] = {
      "id=ID,addr=SLOT: a SATA controller of six ports, buses ID.0 to ID.5; a q35 has its own", add_ahci},
     {Category::Storage, "virtio-blk-pci", "PCI",
      "drive=ID,addr=SLOT,bootindex=N,serial=S: a virtio disk, legacy and modern", nullptr},
+    {Category::Storage, "virtio-scsi-pci", "PCI", "id=ID,addr=SLOT: a virtio SCSI controller, bus ID.0", nullptr},
+    {Category::Storage, "scsi-hd", "SCSI", "drive=ID,bus=ID.0,scsi-id=N,lun=N,bootindex=N,serial=S: a disk", nullptr},
     {Category::Misc, "virtio-rng-pci", "PCI", "rng=ID,max-bytes=N,period=MS: random numbers for the guest", nullptr},
     {Category::Misc, "virtio-balloon-pci", "PCI", "deflate-on-oom=on: memory that the guest gives back", nullptr},
     {Category::Input, "virtio-serial-pci", "PCI", "id=ID: a bus for the two that follow", nullptr},
@@ -328,6 +336,9 @@ Result<> add_devices(const Options& options, RandomSource* random, BoardPlan& pl
     }
     if (!found) return unknown_device(device.name);
   }
+  for (auto& [drive, unit] : plan.scsi_disks) {
+    if (auto added = add_scsi_disk(drive, std::move(unit), config); !added) return added;
+  }
   return {};
 }
 
@@ -343,7 +354,8 @@ void add_boot_order(const Options& options, BoardConfig& config) {
   for (const DriveOption& drive : options.drives) {
     if (!drive.boot_index || drive.interface == DriveOption::Interface::None ||
         drive.interface == DriveOption::Interface::Usb || drive.interface == DriveOption::Interface::Flash ||
-        drive.interface == DriveOption::Interface::Virtio)  // the board knows its slot, or port
+        drive.interface == DriveOption::Interface::Virtio ||
+        drive.interface == DriveOption::Interface::Scsi)  // the board knows its slot, or port
       continue;
     const bool floppy = drive.interface == DriveOption::Interface::Floppy;
     if (!floppy && drive_place(options, drive) >= PcBoard::kIdePlaces) continue;  // so it does of AHCI
@@ -532,6 +544,7 @@ std::string drive_name(const Options& options, const DriveOption& drive) {
     case DriveOption::Interface::Floppy: return fmt::format("floppy{}", drive.index);
     case DriveOption::Interface::Virtio: return fmt::format("virtio{}", drive.index);
     case DriveOption::Interface::Usb: return fmt::format("usb{}", drive.index);
+    case DriveOption::Interface::Scsi: return fmt::format("scsi{}", drive.index);
     case DriveOption::Interface::Flash: return fmt::format("pflash{}", drive.index);
     default: return drive_place_name(options, drive_place(options, drive), drive.media);
   }

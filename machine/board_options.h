@@ -14,6 +14,8 @@ namespace relic86 {
 struct BoardPlan {
   BoardConfig config;
   DriveMedia media;
+  // Disks on SCSI buses, whose controllers come later.
+  std::vector<std::pair<DriveOption, ScsiUnitConfig>> scsi_disks{};
 };
 // random: the host's numbers for entropy devices; null: runs are to be alike.
 Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random = nullptr);

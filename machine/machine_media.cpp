@@ -146,7 +146,7 @@ std::vector<Machine::Drive> Machine::drives() {
   }
   for (const DriveOption& option : options_.drives) {
     if (option.interface == DriveOption::Interface::Virtio || option.interface == DriveOption::Interface::Usb ||
-        option.interface == DriveOption::Interface::Flash)
+        option.interface == DriveOption::Interface::Scsi || option.interface == DriveOption::Interface::Flash)
       add({drive_name(options_, option), ""}, option.interface, option.index);
   }
   for (unsigned n = 0; n < 2; n++) {
@@ -208,7 +208,7 @@ void Machine::watch_failures(const std::string& drive, DriveMedium& medium) {
   for (const DriveOption& option : options_.drives) {
     using Interface = DriveOption::Interface;
     const bool watched = option.interface == Interface::Ide || option.interface == Interface::Ahci ||
-                         option.interface == Interface::Virtio;
+                         option.interface == Interface::Virtio || option.interface == Interface::Scsi;
     if (!watched || drive_name(options_, option) != drive) continue;
     const ErrorPolicy defaults;
     medium.set_error_policy(

@@ -26,6 +26,8 @@ constexpr Row kRows[] = {
     {"virtio-balloon", Kind::Balloon, 0,
      "id deflate-on-oom free-page-reporting free-page-hint page-poison guest-stats-polling-interval iothread "},
     {"virtio-serial", Kind::Serial, 2, "id max_ports emergency-write "},
+    {"virtio-scsi", Kind::Scsi, 4,
+     "id num_queues virtqueue_size seg_max_adjust max_sectors cmd_per_lun hotplug param_change iothread "},
 };
 constexpr Text kPortProperties = "id bus nr chardev name";
 
@@ -101,6 +103,17 @@ Result<> set_serial(const DeviceOption& device, VirtioConfig& config) {
     if (key != "max_ports") continue;
     const auto most = number(device, key, word, VirtioSerial::kMostPorts);
     if (!most) return most.error();
+  }
+  return {};
+}
+
+// Its disks come from the drives that name it, by its id or its number, which are opened already.
+Result<> set_scsi(const Options&, const DeviceOption& device, VirtioConfig& config) {
+  for (const auto& [key, word] : device.properties) {
+    if (key == "id") config.bus = word;
+    if (key == "num_queues" && word != "1" && word != "auto")
+      return Error{
+          fmt::format("-device {}: num_queues={}: there is one queue of requests; leave it out", device.name, word)};
   }
   return {};
 }
@@ -210,15 +223,35 @@ Result<bool> add_virtio_device(const Options& options, const DeviceOption& devic
   made.slot = virtio.slot;
   made.interfaces = virtio_interfaces(virtio, row->vectors);
   made.random.source = random;
-  made.default_bus = "virtio-serial-bus";
+  made.default_bus = made.kind == Kind::Scsi ? fmt::format("scsi.{}", number_of_kind) : "virtio-serial-bus";
   if (made.kind == Kind::Balloon && number_of_kind > 0)
     return Error{fmt::format("{}: there is a balloon already; only one is possible", option)};
   auto set = made.kind == Kind::Random    ? set_random(options, device, made)
              : made.kind == Kind::Balloon ? set_balloon(device, made)
+             : made.kind == Kind::Scsi    ? set_scsi(options, device, made)
                                           : set_serial(device, made);
   if (!set) return set.error();
   config.virtio.push_back(std::move(made));
   return true;
+}
+
+Result<> add_scsi_disk(const DriveOption& drive, ScsiUnitConfig unit, BoardConfig& config) {
+  const std::string& bus = drive.scsi_place->bus;
+  const auto at = std::find_if(config.virtio.begin(), config.virtio.end(), [&](const VirtioConfig& each) {
+    return each.kind == Kind::Scsi &&
+           (bus.empty() || (!each.bus.empty() && each.bus + ".0" == bus) || each.default_bus == bus);
+  });
+  if (at == config.virtio.end())
+    return Error{fmt::format("-device scsi-hd: there is no SCSI bus{}; -device virtio-scsi-pci,id=scsi0 makes scsi0.0",
+                             bus.empty() ? "" : " " + bus)};
+  const bool taken = std::any_of(at->units.begin(), at->units.end(), [&](const ScsiUnitConfig& other) {
+    return other.target == unit.target && other.unit == unit.unit;
+  });
+  if (taken)
+    return Error{fmt::format("-device scsi-hd: scsi-id={},lun={}: another disk is there; give each its own",
+                             unit.target, unit.unit)};
+  at->units.push_back(std::move(unit));
+  return {};
 }
 
 std::vector<std::string> virtio_port_backends(const Options& options) {

@@ -22,11 +22,13 @@ constexpr unsigned kIdePlaces = 4, kSataPorts = 6;
 unsigned place_count(Interface interface) {
   constexpr unsigned kVirtioDisks = 28;  // slots of the PCI bus, about
   constexpr unsigned kUsbDisks = 127;    // addresses
+  constexpr unsigned kScsiDisks = 1024;  // of all buses
   switch (interface) {
     case Interface::Floppy:
     case Interface::Flash: return 2;
     case Interface::Virtio: return kVirtioDisks;
     case Interface::Usb: return kUsbDisks;
+    case Interface::Scsi: return kScsiDisks;
     case Interface::Ide:  // of the larger board; resolve_drive_places() looks at which it is
     case Interface::Ahci: return kSataPorts;
     default: return kIdePlaces;
@@ -123,7 +125,8 @@ Result<> read_number(Place& place, Text key, Text word) {
 // QEMU's interfaces that a PC of the time does not have.
 Text missing_interface(Text word) {
   if (word == "scsi")
-    return "there is no such controller; if=ide (or no if=) attaches the image to IDE, if=virtio to the PCI bus";
+    return "there is no such controller by itself; if=ide (or no if=) attaches the image to IDE, if=virtio to the PCI "
+           "bus, and if=none with -device virtio-scsi-pci and scsi-hd to SCSI";
   if (word == "sd") return "there is no SD card slot; if=ide attaches the image to IDE";
   if (word == "mtd") return "there is no such memory; if=pflash is flash memory with firmware";
   if (word == "xen") return "relic86 never uses Xen; if=ide attaches the image to IDE";
@@ -254,6 +257,10 @@ constexpr Text kVirtioDiskProperties =
     "drive id bootindex serial cyls heads secs logical_block_size physical_block_size min_io_size opt_io_size "
     "discard_granularity write-cache share-rw rerror werror config-wce scsi discard write-zeroes num-queues queue-size "
     "seg-max-adjust request-merging iothread max-discard-sectors max-write-zeroes-sectors lcyls lheads lsecs ";
+constexpr Text kScsiDiskProperties =
+    "drive id bus channel scsi-id lun bootindex serial ver vendor product device_id wwn port_wwn port_index "
+    "scsi_version rotation_rate removable dpofua max_unmap_size max_io_size logical_block_size physical_block_size "
+    "min_io_size opt_io_size discard_granularity write-cache share-rw rerror werror";
 constexpr Text kFloppyProperties =
     "drive id bus unit bootindex drive-type logical_block_size physical_block_size write-cache share-rw rerror werror";
 
@@ -299,6 +306,63 @@ Result<DriveOption*> find_drive(Options& options, const DeviceOption& device, co
                            device.name, id, id)};
 }
 
+bool is_scsi_disk(Text name) { return name == "scsi-hd" || name == "scsi-disk"; }
+
+Result<u64> scsi_number(const DeviceOption& device, Text key, u64 most, u64 otherwise) {
+  const std::string word(device.property(key));
+  if (word.empty()) return otherwise;
+  const auto number = parse_number(word);
+  if (number && number.value() <= most) return number;
+  return Error{fmt::format("-device {}: {}={}: a number from 0 to {} is expected", device.name, key, word, most)};
+}
+
+// A disk on a SCSI bus. Without scsi-id= it is the first target that has no such unit yet.
+Result<bool> attach_scsi_disk(Options& options, const DeviceOption& device) {
+  constexpr u64 kMostTarget = 255, kMostUnit = 16383, kMostBootIndex = 0xFFFF, kAnyTarget = kMostTarget + 1;
+  DriveDevice wanted;
+  for (const auto& [key, word] : device.properties) {
+    if (key == "bus" || key == "product" || key == "vendor") continue;
+    if (auto read = read_device_property(wanted, device, kScsiDiskProperties, key, word); !read) return read.error();
+  }
+  if (wanted.drive.empty())
+    return Error{fmt::format("-device {}: drive= is missing; name the id of a -drive with if=none", device.name)};
+  const auto channel = scsi_number(device, "channel", 0, 0),
+             target = scsi_number(device, "scsi-id", kMostTarget, kAnyTarget),
+             unit = scsi_number(device, "lun", kMostUnit, 0),
+             boot_index = scsi_number(device, "bootindex", kMostBootIndex, 0);
+  for (const auto* number : {&channel, &target, &unit, &boot_index}) {
+    if (!*number) return number->error();
+  }
+  auto found = find_drive(options, device, wanted.drive);
+  if (!found) return found.error();
+  DriveOption& drive = *found.value();
+  if (drive.media == Media::Cdrom)
+    return Error{fmt::format("-device {}: drive={}: a disk is needed; CD-ROM drives exist on IDE (-device ide-cd)",
+                             device.name, wanted.drive)};
+  DriveOption::ScsiPlace place{
+      .bus = std::string(device.property("bus")), .target = 0, .unit = static_cast<unsigned>(unit.value())};
+  const auto taken = [&](unsigned at) {
+    return std::any_of(options.drives.begin(), options.drives.end(), [&](const DriveOption& other) {
+      return other.scsi_place && other.scsi_place->bus == place.bus && other.scsi_place->target == at &&
+             other.scsi_place->unit == place.unit;
+    });
+  };
+  place.target = static_cast<unsigned>(target.value() == kAnyTarget ? 0 : target.value());
+  while (target.value() == kAnyTarget && place.target < kMostTarget && taken(place.target)) place.target++;
+  if (taken(place.target))
+    return Error{fmt::format("-device {}: scsi-id={},lun={}: another disk is there; give each its own", device.name,
+                             place.target, place.unit)};
+  drive.index = free_drive_place(options, Interface::Scsi, 0);
+  drive.interface = Interface::Scsi;
+  drive.scsi_place = std::move(place);
+  drive.device_id = wanted.id;
+  if (drive.id.empty()) drive.id = wanted.id;
+  drive.boot_index = wanted.boot_index;
+  drive.serial = wanted.serial;
+  take_error_policy(drive, wanted.errors);
+  return true;
+}
+
 // The drive of a -device usb-storage. The device itself is the machine's.
 Result<bool> take_usb_drive(Options& options, const DeviceOption& device) {
   const std::string named(device.property("drive"));
@@ -324,6 +388,7 @@ bool keep_for_usb(const Options& options, DriveOption& drive) {
 
 std::string_view drive_device_properties(std::string_view name) {
   if (name == "ide-hd" || name == "ide-cd") return kDiskProperties;
+  if (is_scsi_disk(name)) return kScsiDiskProperties;
   static const std::string virtio = std::string(kVirtioDiskProperties) + std::string(virtio_property_names());
   VirtioOption ignored;
   if (virtio_base_name(name, ignored) == "virtio-blk") return virtio;
@@ -436,6 +501,7 @@ Result<AtaBuses> ata_buses(const Options& options, const DeviceOption& device, c
 
 Result<bool> attach_drive_device(Options& options, const DeviceOption& device) {
   if (device.name == "usb-storage") return take_usb_drive(options, device);
+  if (is_scsi_disk(device.name)) return attach_scsi_disk(options, device);
   const Text known = drive_device_properties(device.name);
   if (known.empty()) return false;
   DriveDevice wanted;

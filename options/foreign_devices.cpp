@@ -16,7 +16,7 @@ constexpr Text kNoVirtio =
     "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci and "
     "virtio-serial-pci exist";
 constexpr Text kNoSound = "there is no such sound card; sb16, adlib, mpu401, AC97, ES1370 and intel-hda exist";
-constexpr Text kNoScsi = "there is no SCSI controller; disks are IDE: -hda FILE, or -device ide-hd";
+constexpr Text kNoScsi = "there is no such SCSI controller; -device virtio-scsi-pci is one, with -device scsi-hd";
 constexpr Text kNoNvme =
     "there is no NVMe controller; disks are IDE or SATA (-hda FILE), or virtio (-device virtio-blk-pci)";
 constexpr Text kNoDisplay = "there is no such display adapter; -vga std and -vga cirrus exist";
@@ -64,7 +64,9 @@ constexpr Row kRows[] = {
     {"megasas", kNoScsi},
     {"mptsas", kNoScsi},
     {"pvscsi", kNoScsi},
-    {"scsi-", kNoScsi},
+    {"scsi-cd", "there is no SCSI CD-ROM drive; -device ide-cd is one on IDE"},
+    {"scsi-block", "no device of the host is passed through; -device scsi-hd takes an image"},
+    {"scsi-generic", "no device of the host is passed through; -device scsi-hd takes an image"},
     {"nvme", kNoNvme},
     {"sdhci", "there is no SD card slot; use -hda FILE"},
     {"sd-card", "there is no SD card slot; use -hda FILE"},

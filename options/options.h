@@ -25,7 +25,7 @@ namespace relic86 {
 struct DriveOption {
   // None: if=none, waits for a -device that gives it a place. Usb: the same, and the machine has USB, so that a device
   // may come later. Ahci: on the ich9-ahci of a machine whose own disks are IDE.
-  enum class Interface : u8 { Ide, Floppy, Virtio, Usb, Flash, Ahci, None };
+  enum class Interface : u8 { Ide, Floppy, Virtio, Usb, Flash, Ahci, Scsi, None };
   enum class Media : u8 { Disk, Cdrom };
   std::string option;  // as the user wrote it, for messages: "-hda"
   std::string file;    // empty: a drive without a medium
@@ -48,7 +48,12 @@ struct DriveOption {
   std::optional<unsigned> boot_index;          // -device ..,bootindex=: lower ones are tried first
   std::string serial, model;                   // of a disk; empty: the board's own
   VirtioOption virtio;                         // of a virtio disk
-  std::string write_error, read_error;         // werror=, rerror=: QEMU's words; empty: its defaults
+  struct ScsiPlace {
+    std::string bus;  // the id of its controller, or the number of one without
+    unsigned target = 0, unit = 0;
+  };
+  std::optional<ScsiPlace> scsi_place;  // of a disk on a SCSI bus
+  std::string write_error, read_error;  // werror=, rerror=: QEMU's words; empty: its defaults
 };
 
 // -monitor, -qmp, -mon: who commands the machine.

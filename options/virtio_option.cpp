@@ -97,7 +97,8 @@ Result<> check_virtio(const VirtioOption& virtio, const std::string& option) {
 }
 
 std::string_view virtio_base_name(std::string_view name, VirtioOption& virtio) {
-  constexpr Text kBases[] = {"virtio-blk", "virtio-net", "virtio-rng", "virtio-balloon", "virtio-serial"};
+  constexpr Text kBases[] = {"virtio-blk",     "virtio-net",    "virtio-rng",
+                             "virtio-balloon", "virtio-serial", "virtio-scsi"};
   struct Ending {
     Text text;
     bool legacy;

@@ -86,9 +86,17 @@ struct NetworkCardConfig {
   std::vector<u8> rom;          // expansion ROM of a PCI card, at most PciDevice::kMostOptionRom; may be empty
 };
 
+// A disk on a SCSI bus.
+struct ScsiUnitConfig {
+  unsigned target = 0, unit = 0;
+  std::unique_ptr<BlockDevice> image;
+  std::string serial;  // may be empty
+  std::optional<unsigned> boot_index;
+};
+
 // A virtio device on the PCI bus. Which members count depends on its kind.
 struct VirtioConfig {
-  enum class Kind : u8 { Block, Random, Balloon, Serial } kind = Kind::Block;
+  enum class Kind : u8 { Block, Random, Balloon, Serial, Scsi } kind = Kind::Block;
   std::string name;              // "virtio-blk-pci", to which the board adds the slot
   std::string id;                // the user's name for it; may be empty
   std::string key;               // of a disk: the machine's name for the drive
@@ -101,8 +109,10 @@ struct VirtioConfig {
   std::string serial;                    // may be empty
   VirtioRandomOptions random;
   VirtioBalloonOptions balloon;
-  std::string bus, default_bus;  // what ports call a Serial: by the user's id, which may be empty, or as QEMU does
+  // What ports call a Serial, and disks a Scsi: by the user's id, which may be empty, or as QEMU does.
+  std::string bus, default_bus;
   std::vector<VirtioPortConfig> ports;
+  std::vector<ScsiUnitConfig> units;  // of a Scsi
 };
 
 // Sound cards. audiodev: the name by which the user calls the host's side; host: that side, null: nothing is heard.

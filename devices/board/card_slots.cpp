@@ -15,6 +15,7 @@
 #include "devices/virtio/virtio_block.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_random.h"
+#include "devices/virtio/virtio_scsi.h"
 #include "devices/virtio/virtio_serial.h"
 
 namespace relic86 {
@@ -70,6 +71,12 @@ std::unique_ptr<PciDevice> PcBoard::make_virtio(VirtioConfig& device, unsigned s
       made = std::move(serial);
       break;
     }
+    case VirtioConfig::Kind::Scsi: {
+      auto controller = make_virtio_scsi(device, slot);
+      scsi_.push_back(controller.get());
+      made = std::move(controller);
+      break;
+    }
   }
   connect_messages(*made);
   return made;
@@ -83,6 +90,19 @@ std::unique_ptr<VirtioBlock> PcBoard::make_virtio_disk(VirtioConfig& disk) {
                                   static_cast<u8>(std::min(geometry.sectors, kMostSectors))};
   return std::make_unique<VirtioBlock>(disk.name, disk.interfaces, std::move(disk.image),
                                        VirtioBlockOptions{shown, disk.serial});
+}
+
+std::unique_ptr<VirtioScsi> PcBoard::make_virtio_scsi(VirtioConfig& controller, unsigned slot) {
+  std::vector<VirtioScsiUnit> units;
+  for (ScsiUnitConfig& each : controller.units) {
+    units.push_back(
+        {each.target, each.unit,
+         std::make_unique<ScsiDisk>(std::move(each.image), ScsiDiskOptions{false, each.serial, "HARDDISK"})});
+    if (each.boot_index)
+      config_.boot_indexes.emplace(
+          *each.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/channel@0/disk@{:x},{:x}", slot, each.target, each.unit));
+  }
+  return std::make_unique<VirtioScsi>(controller.name, controller.interfaces, std::move(units));
 }
 
 Result<unsigned> PcBoard::slot_for(std::optional<unsigned> named) const {

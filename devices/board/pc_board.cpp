@@ -60,6 +60,7 @@
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
 
+#include "devices/virtio/virtio_scsi.h"
 namespace relic86 {
 
 namespace {
@@ -247,6 +248,11 @@ Result<> PcBoard::flush_media() {
   }
   for (VirtioBlock* const disk : virtio_disks_) {
     if (auto flushed = disk->image().flush(); !flushed) return flushed;
+  }
+  for (const VirtioScsi* const controller : scsi_) {
+    for (const VirtioScsiUnit& each : controller->units()) {
+      if (auto flushed = each.disk->image().flush(); !flushed) return flushed;
+    }
   }
   return usb_ ? usb_->flush() : Result<>();
 }

@@ -58,6 +58,7 @@ class UsbBoard;
 class VirtioBalloon;
 class VirtioBlock;
 class VirtioPci;
+class VirtioScsi;
 class VirtioSerial;
 
 // A card of the PCI bus that can be taken out while the machine runs.
@@ -187,6 +188,7 @@ class PcBoard {
   std::unique_ptr<PciDevice> make_network_card(NetworkCardConfig& card, unsigned slot);
   std::unique_ptr<PciDevice> make_virtio(VirtioConfig& device, unsigned slot);
   std::unique_ptr<VirtioBlock> make_virtio_disk(VirtioConfig& disk);
+  std::unique_ptr<VirtioScsi> make_virtio_scsi(VirtioConfig& controller, unsigned slot);
   Result<> plug(unsigned slot, PciCard card, std::unique_ptr<PciDevice> device);
   Result<unsigned> slot_for(std::optional<unsigned> named) const;
   u32 removable_slots() const;
@@ -260,6 +262,7 @@ class PcBoard {
   std::vector<EjectedCard> ejected_;
   std::function<void()> ejecting_;
   std::vector<VirtioBlock*> virtio_disks_;
+  std::vector<VirtioScsi*> scsi_;
   VirtioBalloon* balloon_ = nullptr;
   struct VirtioPortPlace {
     VirtioSerial* device = nullptr;

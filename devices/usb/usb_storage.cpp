@@ -139,6 +139,7 @@ void UsbStorage::take_command(std::span<const u8> wrapper) {
   const bool to_host = (wrapper[kFlagsAt] & kToHost) != 0;
   const ScsiDisk::Transfer transfer =
       disk_.begin(wrapper.subspan(kBlockAt, wrapper[kSizeAt]), static_cast<u8>(wrapper[kUnitAt] & 0xF));
+  if (transfer.medium && transfer.medium->kind == BlockRequest::Kind::Flush) disk_.flush();
   using Direction = ScsiDisk::Transfer::Direction;
   const bool agreed =
       transfer.direction == Direction::None || (expected_ != 0 && to_host == (transfer.direction == Direction::ToHost));

@@ -1,7 +1,7 @@
 // A disk on USB: SCSI commands over the bulk-only transport (USB Mass Storage Class, Bulk-Only Transport 1.0).
 #pragma once
 
-#include "devices/usb/scsi_disk.h"
+#include "devices/storage/scsi_disk.h"
 #include "devices/usb/usb_device.h"
 
 namespace relic86 {

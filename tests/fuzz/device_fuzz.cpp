@@ -214,7 +214,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   static constexpr std::size_t kCards = 6;
   static constexpr u32 kVectors = 3;  // of MSI-X
   static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
-                                                        VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial};
+                                                        VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial,
+                                                        VirtioConfig::Kind::Scsi};
   static constexpr std::size_t kVirtio = std::size(kVirtioKinds);
 
   NetworkCardConfig network_card(std::size_t i) {
@@ -236,6 +237,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     device.name = device.key = fmt::format("virtio.{}", i);
     device.image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
     device.interfaces.vectors = kVectors;
+    for (unsigned unit = 0; device.kind == VirtioConfig::Kind::Scsi && unit < 2; unit++)
+      device.units.push_back({0, unit, std::make_unique<MemoryDisk>(host_disk_, 1u << 20), "", {}});
     return device;
   }
 
@@ -288,6 +291,16 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     }
   }
 
+  // The head of a request to a SCSI host, with a command that disks know.
+  void put_scsi_command(u64 address, std::mt19937& random) {
+    constexpr u8 kOperations[] = {0x00, 0x03, 0x12, 0x1A, 0x25, 0x28, 0x2A, 0x35, 0x88, 0x8A, 0x9E, 0xA0};
+    std::array<u8, 51> head{1, 0, 0x40, static_cast<u8>(random() % 3)};
+    head[19] = kOperations[random() % std::size(kOperations)];
+    for (std::size_t at = 23; at < 35; at++) head[at] = random() % 4 == 0 ? static_cast<u8>(random()) : u8{0};
+    head[26] = head[27] = static_cast<u8>(random() % 4);
+    bus_.write_block(PhysAddr(address), head);
+  }
+
   // A driver that means well for a while: a virtio device with a queue in memory, in which anything may stand.
   void start_virtio(std::mt19937& random) {
     const VirtioPlace& place = virtio_[random() % virtio_.size()];
@@ -302,6 +315,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       const bool wild = random() % 64 == 0;
       const u64 address = wild ? u64{random()} << 32 | random() : random() % kRam;
       store(kQueue + i * 16, address, 8);
+      if (!wild && random() % 2 == 0) put_scsi_command(address, random);
       store(kQueue + i * 16 + 8, wild ? random() : random() % 2048, 4);
       store(kQueue + i * 16 + 12, random() % 16 == 0 ? random() % 8 : random() % 4, 2);
       store(kQueue + i * 16 + 14, wild ? random() : (i + random() % 3) % kDescriptors, 2);

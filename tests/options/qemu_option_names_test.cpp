@@ -305,7 +305,7 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 }
 
 TEST(ForeignDevices, AreRefusedWithAReason) {
-  for (const char* device : {"e1000", "virtio-scsi-pci", "usb-audio", "usb-ehci", "piix4-usb-uhci", "gus", "lsi53c895a",
+  for (const char* device : {"e1000", "scsi-cd", "usb-audio", "usb-ehci", "piix4-usb-uhci", "gus", "lsi53c895a",
                              "nvme", "isa-cirrus-vga", "qemu-xhci", "hda-input", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});

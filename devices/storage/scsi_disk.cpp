@@ -4,12 +4,13 @@
 //   1Ah 5Ah MODE SENSE: pages 08h caching, 3Fh all                    25h, 9Eh-10h READ CAPACITY
 //   1Bh START STOP UNIT              1Eh PREVENT ALLOW MEDIUM REMOVAL 23h READ FORMAT CAPACITIES
 //   2Fh VERIFY                       35h SYNCHRONIZE CACHE            A0h REPORT LUNS
-#include "devices/usb/scsi_disk.h"
+#include "devices/storage/scsi_disk.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/log.h"
 #include "block/byte_order.h"
@@ -159,7 +160,9 @@ ScsiDisk::Transfer ScsiDisk::carry_out(std::span<const u8> command) {
       if (!ready()) return fail(no_medium);
       return block > blocks_ || count > blocks_ - block ? fail({kIllegalRequest, 0x21, 0}) : done();
     }
-    case kSynchronizeCache: return ready() ? flush() : fail(no_medium);
+    case kSynchronizeCache:
+      if (!ready()) return fail(no_medium);
+      return {.medium = Transfer::Medium{.kind = BlockRequest::Kind::Flush}};
     default: return fail({kIllegalRequest, 0x20, 0});
   }
 }
@@ -177,7 +180,7 @@ ScsiDisk::Transfer ScsiDisk::inquiry(std::span<const u8> command) {
     bytes[3] = 2;  // the layout of this answer
     bytes[4] = static_cast<u8>(bytes.size() - 5);
     put_text(bytes, 8, "relic86", 8);
-    put_text(bytes, 16, "USB DISK", 16);
+    put_text(bytes, 16, options_.product, 16);
     put_text(bytes, 32, "1.0", 4);
     return answer(std::move(bytes), room);
   }
@@ -200,15 +203,21 @@ ScsiDisk::Transfer ScsiDisk::inquiry(std::span<const u8> command) {
   }
 }
 
-ScsiDisk::Transfer ScsiDisk::request_sense(std::span<const u8> command, const Sense& sense) {
+std::vector<u8> ScsiDisk::sense_bytes(const Sense& sense) {
   std::vector<u8> bytes(kSenseBytes);
   bytes[0] = kFixedSense;
   bytes[2] = sense.key;
   bytes[7] = kSenseBytes - 8;
   bytes[12] = sense.code;
   bytes[13] = sense.qualifier;
-  return answer(std::move(bytes), command[4]);
+  return bytes;
 }
+
+ScsiDisk::Transfer ScsiDisk::request_sense(std::span<const u8> command, const Sense& sense) {
+  return answer(sense_bytes(sense), command[4]);
+}
+
+std::vector<u8> ScsiDisk::take_sense() { return sense_bytes(std::exchange(sense_, {})); }
 
 ScsiDisk::Transfer ScsiDisk::mode_sense(std::span<const u8> command) {
   constexpr u8 kWriteProtected = 0x80, kCachingPage = 0x08, kAllPages = 0x3F, kCacheOn = 0x04, kPageControl = 0xC0;
@@ -267,9 +276,8 @@ ScsiDisk::Transfer ScsiDisk::start_or_stop(u8 what) {
   return done();
 }
 
-ScsiDisk::Transfer ScsiDisk::flush() {
-  if (auto flushed = image_->flush(); !flushed) host_error(flushed.message(), {kMediumError, 0x0C, 0});
-  return {};
+void ScsiDisk::flush() {
+  if (auto flushed = image_->flush(); !flushed) host_error(flushed.message(), BlockRequest::Kind::Flush);
 }
 
 ScsiDisk::Transfer ScsiDisk::move_blocks(Kind kind, u64 block, u64 count) {
@@ -279,12 +287,19 @@ ScsiDisk::Transfer ScsiDisk::move_blocks(Kind kind, u64 block, u64 count) {
   kind_ = kind;
   next_ = block * kBlock;
   left_ = count * kBlock;
-  return {kind == Kind::Read ? Transfer::Direction::ToHost : Transfer::Direction::FromHost, left_};
+  if (kind == Kind::Read)
+    return {Transfer::Direction::ToHost, left_, Transfer::Medium{BlockRequest::Kind::Read, next_}};
+  return {Transfer::Direction::FromHost, left_, Transfer::Medium{BlockRequest::Kind::Write, next_}};
 }
 
-void ScsiDisk::host_error(const std::string& message, const Sense& sense) {
+void ScsiDisk::fail_medium(BlockRequest::Kind kind) {
+  constexpr u8 kUnrecoveredRead = 0x11, kWriteError = 0x0C;
+  sense_ = {kMediumError, kind == BlockRequest::Kind::Read ? kUnrecoveredRead : kWriteError, 0};
+}
+
+void ScsiDisk::host_error(const std::string& message, BlockRequest::Kind kind) {
   if (log::first_time(message)) log::warning(message);
-  sense_ = sense;
+  fail_medium(kind);
 }
 
 // After an error nothing more of the medium is read or written by this command.
@@ -292,7 +307,7 @@ void ScsiDisk::load_piece() {
   piece_.assign(static_cast<std::size_t>(std::min<u64>(left_, kPiece)), 0);
   moved_ = 0;
   if (good()) {
-    if (auto read = image_->read(next_, piece_); !read) host_error(read.message(), {kMediumError, 0x11, 0});
+    if (auto read = image_->read(next_, piece_); !read) host_error(read.message(), BlockRequest::Kind::Read);
   }
   next_ += piece_.size();
   left_ -= piece_.size();
@@ -300,7 +315,7 @@ void ScsiDisk::load_piece() {
 
 void ScsiDisk::store_piece() {
   if (good()) {
-    if (auto written = image_->write(next_, piece_); !written) host_error(written.message(), {kMediumError, 0x0C, 0});
+    if (auto written = image_->write(next_, piece_); !written) host_error(written.message(), BlockRequest::Kind::Write);
   }
   next_ += piece_.size();
   piece_.clear();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,8 +14,9 @@
 namespace relic86 {
 
 struct ScsiDiskOptions {
-  bool removable = false;  // the medium can be taken out; the drive says so, and obeys START STOP UNIT
-  std::string serial;      // up to 20 characters
+  bool removable = false;            // the medium can be taken out; the drive says so, and obeys START STOP UNIT
+  std::string serial;                // up to 20 characters
+  std::string product = "USB DISK";  // up to 16
 };
 
 class ScsiDisk {
@@ -30,6 +32,13 @@ class ScsiDisk {
   struct Transfer {
     enum class Direction : u8 { None, ToHost, FromHost } direction = Direction::None;
     u64 bytes = 0;
+    // What it does with the medium, if anything. Who carries the commands may do that itself, from offset on; a flush
+    // it must, by flush().
+    struct Medium {
+      BlockRequest::Kind kind = BlockRequest::Kind::Read;
+      u64 offset = 0;
+    };
+    std::optional<Medium> medium{};
   };
   // Begins a command; what an earlier one has not moved is dropped. unit: its logical unit, of which there is one, 0.
   Transfer begin(std::span<const u8> command, u8 unit);
@@ -37,6 +46,11 @@ class ScsiDisk {
   // nowhere, and the status says so.
   void to_host(std::span<u8> bytes);
   void from_host(std::span<const u8> bytes);
+  void flush();
+  // The host has failed what the command does with the medium.
+  void fail_medium(BlockRequest::Kind kind);
+  // The sense data, as REQUEST SENSE would give them; they are told once.
+  std::vector<u8> take_sense();
   // The command's end. False: CHECK CONDITION; the sense data waits for REQUEST SENSE.
   bool good() const { return sense_.key == 0; }
 
@@ -54,6 +68,7 @@ class ScsiDisk {
   Transfer done() { return {}; }
   Transfer carry_out(std::span<const u8> command);
   Transfer inquiry(std::span<const u8> command);
+  static std::vector<u8> sense_bytes(const Sense& sense);
   Transfer request_sense(std::span<const u8> command, const Sense& sense);
   Transfer mode_sense(std::span<const u8> command);
   Transfer read_capacity();
@@ -61,12 +76,11 @@ class ScsiDisk {
   Transfer format_capacities(std::span<const u8> command);
   Transfer move_blocks(Kind kind, u64 block, u64 count);
   Transfer start_or_stop(u8 what);
-  Transfer flush();
   bool ready() const { return !ejected_; }
   u64 last_block() const { return blocks_ == 0 ? 0 : blocks_ - 1; }
   void load_piece();
   void store_piece();
-  void host_error(const std::string& message, const Sense& sense);
+  void host_error(const std::string& message, BlockRequest::Kind kind);
 
   std::unique_ptr<BlockDevice> image_;
   const ScsiDiskOptions options_;
