@@ -461,7 +461,7 @@ void Machine::resume() {
   if (!has_run_) {
     if (auto begun = inputs_->begin(); !begun) return end_replay(begun.error());
   }
-  paused_ = disk_stopped_ = false;
+  paused_ = false;
   has_run_ = true;
   running().state().pending &= ~u32{kPendingStop};
   debugger_->resuming();
@@ -507,8 +507,8 @@ std::string Machine::status() const {
   if (migration_->status() == MigrationStatus::Device) return "paused (finish-migrate)";
   if (paused_ && stop_cause_ == StopCause::Watchdog) return "paused (watchdog)";
   if (paused_ && stop_cause_ == StopCause::Panic) return "paused (guest-panicked)";
+  if (paused_ && stop_cause_ == StopCause::DiskError) return "paused (io-error)";
   if (board_->suspended() && !paused_) return "paused (suspended)";
-  if (paused_ && disk_stopped_) return "paused (io-error)";
   return !paused_ ? "running" : has_run_ ? "paused" : "paused (prelaunch)";
 }
 
@@ -659,7 +659,7 @@ void Machine::after_load() {
   audio_->restart(clock_->now());
   if (video_) video_->restart(clock_->now());
   keys_->forget();
-  disk_stopped_ = false;
+  stop_cause_ = StopCause::Other;
 }
 
 }  // namespace relic86

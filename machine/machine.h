@@ -448,16 +448,15 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   bool paused_ = true;
   // Why nothing may run here: the machine is on its way, or has gone.
   enum class Hold : u8 { None, Incoming, Migrated } hold_ = Hold::None;
-  bool has_run_ = false;       // false: still waits as -S asks
-  bool powered_off_ = false;   // with -no-shutdown
-  bool disk_stopped_ = false;  // paused by a failure of the host's disk
+  bool has_run_ = false;      // false: still waits as -S asks
+  bool powered_off_ = false;  // with -no-shutdown
   bool reset_requested_ = false;
   bool reset_by_guest_ = false;
   bool power_off_requested_ = false;
   bool wake_requested_ = false;  // out of suspend to RAM
   bool ejected_ = false;         // cards, by the guest
   bool watchdog_expired_ = false, guest_panicked_ = false;
-  enum class StopCause : u8 { Other, Watchdog, Panic } stop_cause_ = StopCause::Other;
+  enum class StopCause : u8 { Other, Watchdog, Panic, DiskError } stop_cause_ = StopCause::Other;
   i64 last_served_ = 0;       // host time of the last look at host input
   i64 host_deadline_ = 0;     // --timeout in host time; 0: none
   GuestTime next_check_ = 0;  // expectations

@@ -224,7 +224,7 @@ void Machine::disk_failed(const DiskFailure& failure) {
   disk_failure_ = failure;
   announce(MachineEvent::DiskFailed);
   if (failure.failure.action != ErrorAction::Stop) return;
-  disk_stopped_ = true;
+  stop_cause_ = StopCause::DiskError;
   pause();
 }
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-PATIENCE = 240  # seconds until something that does not happen is a failure
+PATIENCE = 1200  # seconds until something that does not happen is a failure; a busy host takes its time
 
 
 class Failed(SystemExit):
