@@ -579,7 +579,8 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   config.bios = std::move(bios).value();
   if (config.bios.size() > kMostSystemRom) return Error{fmt::format("-bios {}: larger than 16 MiB", options.bios)};
   using Display = BoardConfig::Display;
-  config.display = options.vga == "none" ? Display::None : options.vga == "cirrus" ? Display::Cirrus : Display::Std;
+  const bool none = options.vga == "none" || (options.vga.empty() && options.no_defaults);
+  config.display = none ? Display::None : options.vga == "cirrus" ? Display::Cirrus : Display::Std;
   if (config.display != Display::None) {
     auto vga_bios = firmware.vga_bios(config.display == Display::Cirrus ? kCirrusBios : kVgaBios);
     // A machine with its own system ROM may well do without a video BIOS.

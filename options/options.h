@@ -181,7 +181,7 @@ struct Options {
   bool full_screen = false;
   bool nographic = false;
   bool no_defaults = false;
-  std::string vga = "std";
+  std::string vga;              // "std", "cirrus" or "none"; empty: std, with -nodefaults none
   std::string keyboard_layout;  // -k: the guest's, for text that is typed into it; empty: en-us
   NetworkOptions network;
   std::vector<DeviceOption> devices;      // those that the command line's parser has not carried out

@@ -305,8 +305,8 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 }
 
 TEST(ForeignDevices, AreRefusedWithAReason) {
-  for (const char* device : {"e1000", "scsi-cd", "usb-audio", "usb-ehci", "piix4-usb-uhci", "gus", "lsi53c895a",
-                             "nvme", "isa-cirrus-vga", "qemu-xhci", "hda-input", "vfio-pci", "isa-fdc"}) {
+  for (const char* device : {"e1000", "scsi-cd", "usb-audio", "usb-ehci", "piix4-usb-uhci", "gus", "lsi53c895a", "nvme",
+                             "isa-cirrus-vga", "qemu-xhci", "hda-input", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});
     const auto plan = board_plan_for(options);
@@ -343,6 +343,17 @@ TEST(UsbDevices, TakeQemusProperties) {
   EXPECT_NE(answer(true, {{"usb-kbd", {{"serial", std::string(127, 'x')}}}}).find("at most 126"), std::string::npos);
   EXPECT_NE(answer(true, {{"usb-storage", {}}}).find("name the id of a -drive"), std::string::npos);
   EXPECT_NE(answer(true, {{"usb-tablet", {{"prot", "1"}}}}).find("the nearest is port"), std::string::npos);
+}
+
+TEST(Nodefaults, LeavesTheDisplayOut) {
+  using Display = BoardConfig::Display;
+  const auto display = [](const std::vector<std::string>& words) {
+    return board_plan_for(parse_command_line(words).value().options).value().config.display;
+  };
+  EXPECT_EQ(display({"-S"}), Display::Std);
+  EXPECT_EQ(display({"-nodefaults"}), Display::None);
+  EXPECT_EQ(display({"-nodefaults", "-vga", "cirrus"}), Display::Cirrus);
+  EXPECT_EQ(display({"-device", "VGA", "-nodefaults"}), Display::Std);
 }
 
 TEST(UsbDevices, DisksHaveDrives) {
