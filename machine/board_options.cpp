@@ -295,6 +295,12 @@ constexpr DeviceRow kDevices[] = {
     {Category::Sound, "hda-micro", "HDA", "audiodev=ID,cad=N,bus=ID.0: a codec with a loudspeaker and a microphone",
      add_hda_codec},
     {Category::Usb, "piix3-usb-uhci", "PCI", "the USB controller of -usb", add_usb_controller},
+    {Category::Usb, "ich9-usb-ehci1", "PCI", "id=ID,addr=SLOT.7: an EHCI of an ICH9, with the companions that follow",
+     add_usb_controller},
+    {Category::Usb, "ich9-usb-uhci1", "PCI", "masterbus=ID.0,firstport=0,addr=SLOT: its first companion, two ports",
+     add_usb_controller},
+    {Category::Usb, "ich9-usb-uhci2", "PCI", "masterbus=ID.0,firstport=2,addr=SLOT.1: its second", add_usb_controller},
+    {Category::Usb, "ich9-usb-uhci3", "PCI", "masterbus=ID.0,firstport=4,addr=SLOT.2: its third", add_usb_controller},
     {Category::Input, "usb-tablet", "usb-bus", "port=P: a pointer that follows the host's and needs no grab", nullptr},
     {Category::Input, "usb-mouse", "usb-bus", "port=P: a mouse", nullptr},
     {Category::Input, "usb-kbd", "usb-bus", "port=P: a keyboard", nullptr},
@@ -336,6 +342,7 @@ Result<> add_devices(const Options& options, RandomSource* random, BoardPlan& pl
     }
     if (!found) return unknown_device(device.name);
   }
+  if (auto checked = check_usb_controllers(config); !checked) return checked;
   for (auto& [drive, unit] : plan.scsi_disks) {
     if (auto added = add_scsi_disk(drive, std::move(unit), config); !added) return added;
   }

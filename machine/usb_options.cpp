@@ -16,8 +16,22 @@ using Text = std::string_view;
 
 using Kind = UsbDeviceConfig::Kind;
 
-constexpr Text kController = "piix3-usb-uhci";
-constexpr Text kControllerProperties = "addr bus id multifunction";
+// What changes nothing here is QEMU's for the speed of its emulation.
+struct ControllerRow {
+  Text name;
+  enum class Role : u8 { Chipset, Ehci, Companion } role;
+  unsigned function;  // of its slot
+  Text properties;
+};
+using Role = ControllerRow::Role;
+constexpr Text kUhciProperties = "addr bandwidth bus firstport id masterbus maxframes multifunction";
+constexpr ControllerRow kControllers[] = {
+    {"piix3-usb-uhci", Role::Chipset, 2, "addr bandwidth bus id maxframes multifunction"},
+    {"ich9-usb-ehci1", Role::Ehci, 7, "addr bus id maxframes multifunction"},
+    {"ich9-usb-uhci1", Role::Companion, 0, kUhciProperties},
+    {"ich9-usb-uhci2", Role::Companion, 1, kUhciProperties},
+    {"ich9-usb-uhci3", Role::Companion, 2, kUhciProperties},
+};
 constexpr std::size_t kMostDiskSerial = 20, kMostSerial = 126;  // a string descriptor has 255 bytes
 
 // Properties that change nothing here are QEMU's for hosts and faster buses.
@@ -36,11 +50,12 @@ constexpr Row kRows[] = {
      "removable rerror serial share-rw usb_version werror write-cache"},
 };
 
-const Row* find_row(Text name) {
-  const auto* row =
-      std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& each) { return each.name == name; });
-  return row == std::end(kRows) ? nullptr : row;
+template <class Table>
+auto find_in(const Table& rows, Text name) {
+  const auto* const row = std::find_if(std::begin(rows), std::end(rows), [&](const auto& r) { return r.name == name; });
+  return row == std::end(rows) ? nullptr : row;
 }
+const Row* find_row(Text name) { return find_in(kRows, name); }
 
 Error unknown_property(const DeviceOption& device, Text key, Text word) {
   const auto known = split_words(usb_device_properties(device.name), ' ');
@@ -54,31 +69,89 @@ bool knows(const DeviceOption& device, const std::string& key) {
   return std::find(known.begin(), known.end(), key) != known.end();
 }
 
-// The controller is a function of the PIIX3, as management programs write it, too.
-bool is_its_place(Text address) {
-  constexpr Text kWays[] = {"1.2", "01.2", "0x1.2", "0x1.0x2", "0x01.0x2", "0x01.2"};
-  return std::find(std::begin(kWays), std::end(kWays), address) != std::end(kWays);
+// "SLOT" or "SLOT.FUNCTION", both hexadecimal. Nothing: neither.
+struct PciPlace {
+  u64 slot = 0, function = 0;
+};
+std::optional<PciPlace> parse_place(const std::string& word) {
+  const auto part = [](const std::string& text) { return parse_number(text.starts_with("0x") ? text : "0x" + text); };
+  const std::size_t dot = word.find('.');
+  const auto slot = part(word.substr(0, dot));
+  const auto function = dot == std::string::npos ? Result<u64>(0) : part(word.substr(dot + 1));
+  constexpr u64 kSlots = 32, kFunctions = 8;
+  if (!slot || !function || slot.value() >= kSlots || function.value() >= kFunctions) return std::nullopt;
+  return PciPlace{slot.value(), function.value()};
+}
+
+Result<> add_companion(const DeviceOption& device, unsigned number, BoardConfig& config) {
+  if (!config.usb_controller || !config.usb_controller->ehci)
+    return Error{fmt::format("-device {}: it is a companion of an EHCI; add -device ich9-usb-ehci1,id=usb before it",
+                             device.name)};
+  UsbControllerConfig& controller = *config.usb_controller;
+  if (const Text bus = device.property("masterbus"); controller.id.empty() || bus != controller.id + ".0")
+    return Error{
+        fmt::format("-device {}: masterbus={}: it is a companion of an EHCI; give that one an id, ID, and "
+                    "write masterbus=ID.0",
+                    device.name, bus)};
+  if (controller.companions != number)
+    return Error{fmt::format("-device {}: ich9-usb-uhci{} is the next companion", device.name,
+                             std::min(controller.companions + 1, 3u))};
+  const std::string first(device.property("firstport"));
+  const auto port = first.empty() ? Result<u64>(0) : parse_number(first);
+  if (!port || port.value() != number * 2)
+    return Error{fmt::format("-device {}: firstport={}: this companion has the ports from {} on", device.name, first,
+                             number * 2)};
+  controller.companions++;
+  return {};
 }
 
 }  // namespace
 
 Text usb_device_properties(Text name) {
-  if (name == kController) return kControllerProperties;
+  if (const ControllerRow* const row = find_in(kControllers, name); row != nullptr) return row->properties;
   const Row* const row = find_row(name);
   return row == nullptr ? Text{} : row->properties;
 }
 
 Result<> add_usb_controller(const DeviceOption& device, BoardConfig& config) {
+  const ControllerRow& row = *find_in(kControllers, device.name);
+  std::optional<unsigned> slot;
   for (const auto& [key, word] : device.properties) {
     if (!knows(device, key)) return unknown_property(device, key, word);
-    if (key == "addr" && !is_its_place(word))
+    if (key != "addr") continue;
+    const auto place = parse_place(word);
+    if (row.role == Role::Chipset && (!place || place->slot != 1 || place->function != row.function))
       return Error{fmt::format("-device {}: addr={}: it is function 2 of the PIIX3; write addr=1.2 or leave it out",
                                device.name, word)};
+    if (!place || place->function != row.function)
+      return Error{fmt::format("-device {}: addr={}: it is function {} of a slot; write addr=SLOT.{}", device.name,
+                               word, row.function, row.function)};
+    slot = static_cast<unsigned>(place->slot);
+  }
+  if (row.role == Role::Companion) {
+    if (auto added = add_companion(device, row.function, config); !added) return added;
+    if (slot && config.usb_controller->slot && slot != config.usb_controller->slot)
+      return Error{fmt::format("-device {}: addr={}: it is in the slot of its EHCI, {:x}", device.name,
+                               device.property("addr"), *config.usb_controller->slot)};
+    if (slot) config.usb_controller->slot = slot;
+    return {};
   }
   if (config.usb_controller)
-    return Error{fmt::format("-device {}: there is one already (-usb); only one is possible", device.name)};
-  config.usb_controller = true;
+    return Error{
+        fmt::format("-device {}: there is a USB controller already (-usb, or another -device); only one is "
+                    "possible",
+                    device.name)};
+  config.usb_controller.emplace();
+  if (row.role == Role::Ehci)
+    config.usb_controller = {.ehci = true, .id = std::string(device.property("id")), .slot = slot, .companions = 0};
   return {};
+}
+
+Result<> check_usb_controllers(const BoardConfig& config) {
+  if (!config.usb_controller || !config.usb_controller->ehci || config.usb_controller->companions > 0) return {};
+  return Error{
+      "-device ich9-usb-ehci1: all devices are of USB 1.1, and an EHCI leaves them to its companions; add "
+      "-device ich9-usb-uhci1,masterbus=ID.0,firstport=0"};
 }
 
 Result<std::optional<UsbDeviceConfig>> usb_device_config(const Options& options, const DeviceOption& device,

@@ -1,4 +1,4 @@
-// -device piix3-usb-uhci, usb-tablet and the like: what the user gave, as the board takes it.
+// -device piix3-usb-uhci, ich9-usb-ehci1, usb-tablet and the like: what the user gave, as the board takes it.
 #pragma once
 
 #include <string_view>
@@ -12,6 +12,8 @@
 namespace relic86 {
 
 Result<> add_usb_controller(const DeviceOption& device, BoardConfig& config);
+// When all are there.
+Result<> check_usb_controllers(const BoardConfig& config);
 
 // A device on USB; its disk, if it is one, is among the media. Nullopt: it is none.
 Result<std::optional<UsbDeviceConfig>> usb_device_config(const Options& options, const DeviceOption& device,

@@ -101,8 +101,9 @@ Result<> resolve_devices(Options& options) {
   }
   options.devices = std::move(others);
   if (auto resolved = resolve_flash(options); !resolved) return resolved;
-  const bool usb = std::any_of(options.devices.begin(), options.devices.end(),
-                               [](const DeviceOption& device) { return device.name == "piix3-usb-uhci"; });
+  const bool usb = std::any_of(options.devices.begin(), options.devices.end(), [](const DeviceOption& device) {
+    return device.name == "piix3-usb-uhci" || device.name == "ich9-usb-ehci1";
+  });
   for (DriveOption& drive : options.drives) {
     if (drive.interface != DriveOption::Interface::None) continue;
     if (usb && keep_for_usb(options, drive)) continue;

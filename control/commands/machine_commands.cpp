@@ -175,7 +175,9 @@ CommandReply expand_cpu_model(Machine&, const Arguments& arguments) {
 }
 
 CommandReply query_machines(Machine& machine, const Arguments&) {
-  const std::string default_type = processor_type(machine, kDefaultCpuModel);
+  constexpr std::string_view kLongModeModel = "qemu64";  // of the program called as relic86-system-x86_64
+  const bool long_mode = machine.cpu().model().has_long_mode();
+  const std::string default_type = processor_type(machine, long_mode ? kLongModeModel : kDefaultCpuModel);
   const auto row = [&](const char* name) {
     return Json{{"hotpluggable-cpus", false},           {"name", name},
                 {"numa-mem-supported", false},          {"default-cpu-type", default_type},

@@ -156,6 +156,14 @@ struct UsbDeviceConfig {
   bool removable = false;              // of a disk: its medium can be taken out
   std::optional<unsigned> boot_index;  // of a disk
 };
+// The controllers of the USB, of which a machine has one: the chipset's UHCI, or the EHCI of an ICH9 as a card, with UHCIs
+// of two ports each as its companions.
+struct UsbControllerConfig {
+  bool ehci = false;
+  std::string id;                // of the EHCI: how companions name it; may be empty
+  std::optional<unsigned> slot;  // of the EHCI and its companions; else the first free one
+  unsigned companions = 0;       // 1 to 3
+};
 // "usb-tablet".
 std::string_view usb_device_name(UsbDeviceConfig::Kind kind);
 
@@ -228,7 +236,7 @@ struct BoardConfig {
   WatchdogConfig watchdogs;
   std::optional<u16> panic_port;  // of a pvpanic device
 
-  bool usb_controller = false;  // function 2 of the PIIX3
+  std::optional<UsbControllerConfig> usb_controller;
   std::vector<UsbDeviceConfig> usb_devices;
 };
 

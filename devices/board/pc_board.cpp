@@ -55,12 +55,13 @@
 #include "devices/storage/atapi_cdrom.h"
 #include "devices/storage/cfi_flash.h"
 #include "devices/storage/i82077.h"
+#include "devices/usb/ich9_ehci.h"
 #include "devices/usb/piix3_uhci.h"
 #include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
-
 #include "devices/virtio/virtio_scsi.h"
+
 namespace relic86 {
 
 namespace {
@@ -395,6 +396,7 @@ unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& na
   unsigned slot = pci_->free_slot(kDisplaySlot + (config_.chipset == BoardConfig::Chipset::Q35 ? 0 : 1));
   while (slot < PciBus::kSlots && (promised(config_.pci_sound, slot) || promised(config_.virtio, slot) ||
                                    (config_.ahci && config_.ahci->slot == slot) ||
+                                   (config_.usb_controller && config_.usb_controller->slot == slot) ||
                                    (config_.watchdogs.i6300esb && config_.watchdogs.i6300esb->slot == slot)))
     slot = pci_->free_slot(slot + 1);
   if (slot >= PciBus::kSlots && result_.ok())
@@ -505,13 +507,28 @@ void PcBoard::create_watchdogs() {
   }
 }
 
+std::vector<Piix3Uhci*> PcBoard::create_usb_controllers(const UsbControllerConfig& wanted) {
+  constexpr unsigned kIch9UsbSlot = 29, kEhciFunction = 7;
+  using Model = Piix3Uhci::Model;
+  if (!wanted.ehci) {
+    const bool q35 = config_.chipset == BoardConfig::Chipset::Q35;
+    return {q35 ? &add_pci<Piix3Uhci>(kIch9UsbSlot, 0, Model::Ich9First)
+                : &add_pci<Piix3Uhci>(kIsaBridgeSlot, kUsbFunction, Model::Piix3)};
+  }
+  constexpr Model kCompanions[] = {Model::Companion1, Model::Companion2, Model::Companion3};
+  const unsigned slot = card_slot(wanted.slot, "ich9-usb-ehci1");
+  std::vector<Piix3Uhci*> companions;
+  if (slot >= PciBus::kSlots) return companions;
+  for (unsigned i = 0; i < wanted.companions; i++) companions.push_back(&add_pci<Piix3Uhci>(slot, i, kCompanions[i]));
+  add_pci<Ich9Ehci>(slot, kEhciFunction, companions);
+  return companions;
+}
+
 void PcBoard::create_usb() {
   if (!config_.usb_controller) return;
-  constexpr unsigned kIch9UsbSlot = 29;
-  const bool q35 = config_.chipset == BoardConfig::Chipset::Q35;
-  Piix3Uhci& controller = add_pci<Piix3Uhci>(q35 ? kIch9UsbSlot : kIsaBridgeSlot, q35 ? 0 : kUsbFunction,
-                                             q35 ? Piix3Uhci::Model::Ich9 : Piix3Uhci::Model::Piix3);
-  usb_ = std::make_unique<UsbBoard>(controller, *host_keys_, *pointer_);
+  const std::vector<Piix3Uhci*> controllers = create_usb_controllers(*config_.usb_controller);
+  if (controllers.empty()) return;
+  usb_ = std::make_unique<UsbBoard>(controllers, *host_keys_, *pointer_);
   for (UsbDeviceConfig& device : config_.usb_devices) {
     const auto boot_index = device.boot_index;
     const std::string option = fmt::format("-device {}", usb_device_name(device.kind)), drive = device.drive;

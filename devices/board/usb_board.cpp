@@ -52,8 +52,26 @@ std::string_view usb_device_name(UsbDeviceConfig::Kind kind) {
   return {};
 }
 
-UsbBoard::UsbBoard(Piix3Uhci& controller, Keyboard& keyboard, Pointer& pointer)
-    : controller_(controller), keyboard_(keyboard), pointer_(pointer) {}
+// The ports of all controllers as one row.
+class UsbBoard::RootPorts final : public UsbPorts {
+ public:
+  explicit RootPorts(std::span<Piix3Uhci* const> controllers) : controllers_(controllers.begin(), controllers.end()) {}
+  Piix3Uhci& controller_of(unsigned port) const { return *controllers_[port / Piix3Uhci::kPorts]; }
+  static unsigned local(unsigned port) { return port % Piix3Uhci::kPorts; }
+
+  unsigned port_count() const override { return static_cast<unsigned>(controllers_.size()) * Piix3Uhci::kPorts; }
+  UsbDevice* device_at(unsigned port) const override { return controller_of(port).device_at(local(port)); }
+  void plug(unsigned port, std::unique_ptr<UsbDevice> device) override {
+    controller_of(port).plug(local(port), std::move(device));
+  }
+  void unplug(unsigned port) override { controller_of(port).unplug(local(port)); }
+
+ private:
+  std::vector<Piix3Uhci*> controllers_;
+};
+
+UsbBoard::UsbBoard(std::span<Piix3Uhci* const> controllers, Keyboard& keyboard, Pointer& pointer)
+    : root_(std::make_unique<RootPorts>(controllers)), keyboard_(keyboard), pointer_(pointer) {}
 
 UsbBoard::~UsbBoard() = default;
 
@@ -65,7 +83,7 @@ const UsbBoard::Entry* UsbBoard::at(std::span<const unsigned> path) const {
 }
 
 UsbPorts* UsbBoard::ports_of(std::span<const unsigned> path) const {
-  if (path.size() == 1) return &controller_;
+  if (path.size() == 1) return root_.get();
   const Entry* const hub = at(path.first(path.size() - 1));
   return hub == nullptr ? nullptr : hub->device->ports();
 }
@@ -80,7 +98,7 @@ std::vector<UsbBoard::Path> UsbBoard::free_ports() const {
       free.back().push_back(port + 1);
     }
   };
-  add({}, controller_);
+  add({}, *root_);
   for (const Entry& entry : entries_) {
     if (entry.path.size() < kDeepest && entry.device->ports() != nullptr) add(entry.path, *entry.device->ports());
   }
@@ -200,9 +218,13 @@ std::string UsbBoard::boot_path(const std::string& drive) const {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.drive == drive; });
   if (found == entries_.end()) return {};
-  std::string path = fmt::format("/pci@i0cf8/usb@{:x},{:x}", controller_.slot(), controller_.function());
-  for (std::size_t i = 0; i + 1 < found->path.size(); i++) path += fmt::format("/hub@{:x}", found->path[i]);
-  return path + fmt::format("/storage@{:x}/channel@0/disk@0,0", found->path.back());
+  const unsigned root = found->path.front() - 1;
+  const Piix3Uhci& controller = root_->controller_of(root);
+  std::string path = fmt::format("/pci@i0cf8/usb@{:x},{:x}", controller.slot(), controller.function());
+  for (std::size_t i = 0; i < found->path.size(); i++)
+    path += fmt::format("/{}@{:x}", i + 1 < found->path.size() ? "hub" : "storage",
+                        i == 0 ? RootPorts::local(root) + 1 : found->path[i]);
+  return path + "/channel@0/disk@0,0";
 }
 
 }  // namespace relic86

@@ -2,6 +2,7 @@
 // runs.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,8 +20,9 @@ class UsbPorts;
 
 class UsbBoard {
  public:
-  // All three must outlive it. The host's keys and pointer go to what is plugged in.
-  UsbBoard(Piix3Uhci& controller, Keyboard& keyboard, Pointer& pointer);
+  // All must outlive it. The ports of the controllers are numbered in their order. The host's keys and pointer go to
+  // what is plugged in.
+  UsbBoard(std::span<Piix3Uhci* const> controllers, Keyboard& keyboard, Pointer& pointer);
   ~UsbBoard();
 
   // Without a port: the next one that is free. As in QEMU a hub goes into the last one that is free, and the device
@@ -56,7 +58,8 @@ class UsbBoard {
   void put(const Path& path, UsbDeviceConfig config);
   void lead_input();
 
-  Piix3Uhci& controller_;
+  class RootPorts;
+  std::unique_ptr<RootPorts> root_;
   Keyboard& keyboard_;
   Pointer& pointer_;
   std::vector<Entry> entries_;  // as they were plugged in; a hub before what hangs on it

@@ -20,6 +20,7 @@
 #include "devices/usb/piix3_uhci.h"
 
 #include <string>
+#include <utility>
 
 #include "base/assert.h"
 #include "devices/usb/uhci_registers.h"
@@ -29,23 +30,32 @@ namespace relic86 {
 using namespace uhci;
 
 namespace {
+struct ModelRow {
+  std::string_view name;
+  u16 device;
+  u8 revision, interrupt_pin;
+  bool multifunction = false;
+};
+constexpr ModelRow kModels[] = {
+    {"piix3_uhci", 0x7020, 1, 4}, {"piix3_uhci", 0x2934, 3, 1}, {"ich9_uhci1", 0x2934, 3, 1, true},
+    {"ich9_uhci2", 0x2935, 3, 2}, {"ich9_uhci3", 0x2936, 3, 3},
+};
+
+const ModelRow& row_of(Piix3Uhci::Model model) { return kModels[static_cast<std::size_t>(model)]; }
+
 PciIdentity uhci_identity(Piix3Uhci::Model model) {
   PciIdentity identity;
   identity.vendor = 0x8086;
-  identity.device = 0x7020;
-  identity.revision = 1;
+  identity.device = row_of(model).device;
+  identity.revision = row_of(model).revision;
   identity.class_code = 0x0C0300;
-  identity.interrupt_pin = 4;
-  if (model == Piix3Uhci::Model::Ich9) {
-    identity.device = 0x2934;
-    identity.revision = 3;
-    identity.interrupt_pin = 1;
-  }
+  identity.interrupt_pin = row_of(model).interrupt_pin;
+  identity.multifunction = row_of(model).multifunction;
   return identity;
 }
 }  // namespace
 
-Piix3Uhci::Piix3Uhci(Model model) : PciDevice(uhci_identity(model)) {
+Piix3Uhci::Piix3Uhci(Model model) : PciDevice(uhci_identity(model)), model_(model) {
   declare(kPciCommand, 2, 0, 0x0005);
   declare(kPciStatus, 2, 0x0280, 0, 0x3800);
   declare(kSerialBusRelease, 1, 0x10, 0);
@@ -53,20 +63,37 @@ Piix3Uhci::Piix3Uhci(Model model) : PciDevice(uhci_identity(model)) {
   declare_io_bar(kBar, kPortCount, 0, 4);
 }
 
+std::string_view Piix3Uhci::name() const { return row_of(model_).name; }
+
 void Piix3Uhci::plug(unsigned port, std::unique_ptr<UsbDevice> device) {
   RELIC86_ASSERT(port < kPorts && ports_[port].device == nullptr);
   device->set_host(this);
   ports_[port].device = std::move(device);
+  if (owner_ != nullptr) owner_->device_came_or_went(*this, port);
+  if (!ports_[port].here) return;
   connect(ports_[port]);
   notice_change();
 }
 
 void Piix3Uhci::unplug(unsigned port) {
   RELIC86_ASSERT(port < kPorts && ports_[port].device != nullptr);
-  Port& left = ports_[port];
-  const u16 disabled = (left.status & kEnabled) != 0 ? kEnableChanged : u16{0};
-  left.device.reset();
-  left.status = kConnectChanged | disabled;
+  const bool was_here = ports_[port].here;
+  ports_[port].device.reset();
+  if (was_here) take_away(ports_[port]);
+  if (owner_ != nullptr) owner_->device_came_or_went(*this, port);
+}
+
+void Piix3Uhci::take_away(Port& port) {
+  const u16 disabled = (port.status & kEnabled) != 0 ? kEnableChanged : u16{0};
+  port.status = kConnectChanged | disabled;
+  notice_change();
+}
+
+void Piix3Uhci::route(unsigned port, bool here) {
+  Port& routed = ports_[port];
+  if (std::exchange(routed.here, here) == here || routed.device == nullptr) return;
+  if (!here) return take_away(routed);
+  connect(routed);
   notice_change();
 }
 
@@ -100,7 +127,7 @@ void Piix3Uhci::reset_controller() {
 // The port sees its device come: the driver is to reset and enable it.
 void Piix3Uhci::connect(Port& port) {
   port.status = 0;
-  if (port.device == nullptr) return;
+  if (!port.occupied()) return;
   port.status = kConnected | kConnectChanged;
   port.device->bus_reset();
 }
@@ -117,10 +144,11 @@ void Piix3Uhci::state_function(StateArchive& archive) {
     Port& port = ports_[i];
     archive.group("port" + std::to_string(i), [&] {
       archive.field("status", port.status);
+      if (owner_ != nullptr) archive.field("here", port.here);
       if (port.device) archive.group("device", [&] { port.device->state(archive); });
     });
     port.status &= kPortBits;
-    port.status = static_cast<u16>(port.device ? port.status | kConnected : port.status & ~(kConnected | kEnabled));
+    port.status = static_cast<u16>(port.occupied() ? port.status | kConnected : port.status & ~(kConnected | kEnabled));
   }
   if (!archive.loading()) return;
   command_ &= kCommandBits & static_cast<u16>(~kHostReset);
@@ -150,7 +178,7 @@ u16 Piix3Uhci::register_at(unsigned index) const {
     case kPort0:
     case kPort0 + 2: {
       const Port& port = ports_[(index - kPort0) / 2];
-      const bool idle = port.device && (port.status & kPortReset) == 0;
+      const bool idle = port.occupied() && (port.status & kPortReset) == 0;
       return static_cast<u16>(port.status | kAlwaysOne | (idle ? kLinePlus : 0));
     }
     // What looks for more ports finds that bit 7 is not one.
@@ -219,9 +247,9 @@ void Piix3Uhci::write_port(Port& port, u16 value) {
   const bool resumes = (value & kPortResume) == 0 && (port.status & kPortResume) != 0;
   port.status &= static_cast<u16>(~(value & kPortClears));
   port.status = static_cast<u16>((port.status & ~kPortWritable) | (value & kPortWritable));
-  if (resets && port.device) port.device->bus_reset();
+  if (resets && port.occupied()) port.device->bus_reset();
   if (resumes) port.status &= static_cast<u16>(~kPortSuspend);
-  if (port.device == nullptr || (port.status & kPortReset) != 0) port.status &= static_cast<u16>(~kEnabled);
+  if (!port.occupied() || (port.status & kPortReset) != 0) port.status &= static_cast<u16>(~kEnabled);
 }
 
 // --- Time and interrupts ---

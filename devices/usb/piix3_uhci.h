@@ -1,5 +1,5 @@
-// Intel 82371SB (PIIX3) function 2: a universal host controller (UHCI) with two ports. The first one of the ICH9
-// (device 29, function 0) has the same registers.
+// Intel 82371SB (PIIX3) function 2: a universal host controller (UHCI) with two ports. The three of the ICH9 (device 29,
+// functions 0 to 2) have the same registers.
 #pragma once
 
 #include <array>
@@ -11,19 +11,36 @@
 
 namespace relic86 {
 
+class Piix3Uhci;
+
+// An EHCI, which has the ports of its companions first (EHCI 1.0, 4.2).
+class UhciPortOwner {
+ public:
+  virtual void device_came_or_went(const Piix3Uhci& companion, unsigned port) = 0;
+
+ protected:
+  ~UhciPortOwner() = default;
+};
+
 class Piix3Uhci final : public PciDevice, public UsbHost, public UsbPorts {
  public:
   static constexpr unsigned kPorts = 2;
 
-  enum class Model : u8 { Piix3, Ich9 };
+  // Ich9First: the board's own. Companion1 to 3: of an EHCI on a card, and of the same kind.
+  enum class Model : u8 { Piix3, Ich9First, Companion1, Companion2, Companion3 };
   explicit Piix3Uhci(Model model = Model::Piix3);
+
+  // Before attach.
+  void set_owner(UhciPortOwner* owner) { owner_ = owner; }
+  // The driver sees the device at the port come, or go: its owner has it now.
+  void route(unsigned port, bool here);
 
   unsigned port_count() const override { return kPorts; }
   UsbDevice* device_at(unsigned port) const override { return ports_[port].device.get(); }
   void plug(unsigned port, std::unique_ptr<UsbDevice> device) override;
   void unplug(unsigned port) override;
 
-  std::string_view name() const override { return "piix3_uhci"; }
+  std::string_view name() const override;
   u64 read(RegionId region, u64 offset, unsigned width) override;
   void write(RegionId region, u64 offset, unsigned width, u64 value) override;
   void event(u32 id, GuestTime late) override;
@@ -40,6 +57,8 @@ class Piix3Uhci final : public PciDevice, public UsbHost, public UsbPorts {
   struct Port {
     std::unique_ptr<UsbDevice> device;
     u16 status = 0;
+    bool here = true;  // not its owner's
+    bool occupied() const { return device != nullptr && here; }
   };
   // What became of a transfer descriptor.
   enum class Outcome : u8 {
@@ -74,6 +93,10 @@ class Piix3Uhci final : public PciDevice, public UsbHost, public UsbPorts {
   UsbAnswer transact(const Descriptor& descriptor, UsbToken token, std::size_t size);
   UsbDevice* addressed(u8 address) const;
 
+  void take_away(Port& port);
+
+  const Model model_;
+  UhciPortOwner* owner_ = nullptr;
   Scheduler* scheduler_ = nullptr;
   PhysicalBus* memory_ = nullptr;
   TimerId frame_timer_ = 0;

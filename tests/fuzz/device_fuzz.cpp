@@ -87,12 +87,14 @@ constexpr const char* kCirrus = "cirrus-vga";
 struct FuzzBoard {
   BoardConfig::Display display = BoardConfig::Display::Std;
   BoardConfig::Chipset chipset = BoardConfig::Chipset::I440fx;
+  bool ehci = false;
 };
 FuzzBoard board_for(const std::string& owner) {
   FuzzBoard board;
   if (owner.starts_with(kCirrus)) board.display = BoardConfig::Display::Cirrus;
   if (owner.starts_with("q35") || owner.starts_with("ich9_lpc") || owner.starts_with("ich9_smbus"))
     board.chipset = BoardConfig::Chipset::Q35;
+  board.ehci = owner.starts_with("ich9_ehci") || owner.starts_with("ich9_uhci");
   return board;
 }
 
@@ -150,7 +152,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       codec.address = address;
     }
     config.watchdogs = {.ib700 = true, .i6300esb = {{.slot = {}}}};
-    config.usb_controller = true;
+    config.usb_controller.emplace();
+    if (wanted.ehci) config.usb_controller = {.ehci = true, .id = "", .slot = kEhciSlot, .companions = 3};
     for (const char* port : {"1", "2", "2.1", "2.2", "2.3"}) {
       using Kind = UsbDeviceConfig::Kind;
       constexpr Kind kKinds[] = {Kind::Tablet, Kind::Hub, Kind::Keyboard, Kind::Mouse, Kind::Storage};
@@ -165,7 +168,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
     place_cards();
-    if (wanted.chipset == BoardConfig::Chipset::I440fx) start_usb();
+    if (wanted.ehci) place_ehci();
+    if (wanted.chipset == BoardConfig::Chipset::I440fx) start_usb(wanted.ehci ? kEhciSlot << 11 : 1 << 11 | 2 << 8);
     if (wanted.chipset == BoardConfig::Chipset::Q35) place_q35();
   }
 
@@ -212,6 +216,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     u32 legacy, messages, modern;  // a port, addresses
   };
   static constexpr std::size_t kCards = 6;
+  static constexpr u32 kEhciSlot = 28;
   static constexpr u32 kVectors = 3;  // of MSI-X
   static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
                                                         VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial,
@@ -455,11 +460,10 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   }
 
   // The controller runs over a list of random structures that refer to each other: it has RAM's first pages.
-  void start_usb() {
-    constexpr u32 kUsb = 0x80000000u | 1 << 11 | 2 << 8;
+  void start_usb(u32 place) {
     constexpr u16 kUsbPorts = 0xB000;
     const auto config = [&](u32 offset, u32 value) {
-      io_.write(IoPort(0xCF8), 4, kUsb | offset);
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | place | offset);
       io_.write(IoPort(0xCFC), 4, value);
     };
     config(0x20, kUsbPorts);
@@ -578,6 +582,18 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   }
 
   std::vector<VirtioPlace> virtio_;
+  void place_ehci() {
+    constexpr u32 kEhci = 7, kRegisters = 0xEF000000, kSecondPorts = 0xB100, kThirdPorts = 0xB200;
+    const auto config = [&](u32 function, u32 offset, u32 value) {
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | kEhciSlot << 11 | function << 8 | offset);
+      io_.write(IoPort(0xCFC), 4, value);
+    };
+    config(1, 0x20, kSecondPorts);
+    config(2, 0x20, kThirdPorts);
+    config(kEhci, 0x10, kRegisters);
+    for (const u32 function : {1u, 2u, kEhci}) config(function, 4, 7);
+  }
+
   u32 ahci_ = 0;  // its registers
   u32 hda_ = 0;   // its registers; 0: the board has none of ours
   std::array<FuzzLink, kCards> links_;
@@ -620,6 +636,7 @@ int run(int argc, char** argv) {
     std::set<std::string> all = FuzzMachine(FuzzBoard{}).owners();
     all.merge(FuzzMachine(FuzzBoard{.chipset = BoardConfig::Chipset::Q35}).owners());
     owners.assign(all.begin(), all.end());
+    all.merge(FuzzMachine(FuzzBoard{.ehci = true}).owners());
     owners.emplace_back(kCirrus);
   }
   for (const std::string& owner : owners) {

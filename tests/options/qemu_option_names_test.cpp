@@ -356,6 +356,37 @@ TEST(Nodefaults, LeavesTheDisplayOut) {
   EXPECT_EQ(display({"-device", "VGA", "-nodefaults"}), Display::Std);
 }
 
+// As libvirt names them.
+TEST(UsbDevices, EhciHasCompanions) {
+  using Row = std::pair<const char*, std::vector<std::pair<std::string, std::string>>>;
+  const auto answer = [](const std::vector<Row>& devices) {
+    Options options;
+    options.vga = "none";
+    for (const auto& [name, properties] : devices) options.devices.push_back({name, properties});
+    const auto plan = board_plan_for(options);
+    if (!plan.ok()) return plan.message();
+    const UsbControllerConfig& usb = *plan.value().config.usb_controller;
+    return fmt::format("{} {} {}", usb.ehci, usb.slot.value_or(0), usb.companions);
+  };
+  const Row ehci{"ich9-usb-ehci1", {{"id", "usb"}, {"bus", "pci.0"}, {"addr", "0x4.0x7"}}};
+  const Row first{
+      "ich9-usb-uhci1",
+      {{"masterbus", "usb.0"}, {"firstport", "0"}, {"bus", "pci.0"}, {"multifunction", "on"}, {"addr", "0x4"}}};
+  const Row second{"ich9-usb-uhci2",
+                   {{"masterbus", "usb.0"}, {"firstport", "2"}, {"bus", "pci.0"}, {"addr", "0x4.0x1"}}};
+  const Row third{"ich9-usb-uhci3", {{"masterbus", "usb.0"}, {"firstport", "4"}}};
+  EXPECT_EQ(answer({ehci, first, second, third}), "true 4 3");
+  EXPECT_EQ(answer({{"ich9-usb-ehci1", {{"id", "usb"}}}, first}), "true 4 1");
+  EXPECT_NE(answer({ehci}).find("add -device ich9-usb-uhci1"), std::string::npos);
+  EXPECT_NE(answer({first}).find("it is a companion of an EHCI"), std::string::npos);
+  EXPECT_NE(answer({ehci, second}).find("ich9-usb-uhci1 is the next companion"), std::string::npos);
+  EXPECT_NE(answer({ehci, ehci}).find("only one is possible"), std::string::npos);
+  EXPECT_NE(answer({ehci, {"ich9-usb-uhci1", {{"masterbus", "other.0"}}}}).find("masterbus=ID.0"), std::string::npos);
+  EXPECT_NE(answer({ehci, {"ich9-usb-uhci1", {{"masterbus", "usb.0"}, {"addr", "5"}}}}).find("the slot of its EHCI"),
+            std::string::npos);
+  EXPECT_NE(answer({{"ich9-usb-ehci1", {{"addr", "4"}}}}).find("it is function 7"), std::string::npos);
+}
+
 TEST(UsbDevices, DisksHaveDrives) {
   const auto refusal = [](const std::vector<std::string>& given) { return parse_command_line(given).message(); };
   const std::vector<std::string> words{"-usb",

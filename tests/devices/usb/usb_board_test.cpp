@@ -40,7 +40,8 @@ struct UsbBoardTest : public testing::Test {
   Ps2Mouse ps2_mouse;
   Keyboard keyboard{ps2_keyboard};
   Pointer pointer{ps2_mouse};
-  UsbBoard usb{board.uhci, keyboard, pointer};
+  std::array<Piix3Uhci*, 1> controllers{&board.uhci};
+  UsbBoard usb{controllers, keyboard, pointer};
 };
 
 TEST_F(UsbBoardTest, ThirdDeviceBringsAHub) {
