@@ -15,6 +15,7 @@ constexpr Row kRows[] = {
     {Outcome::Hang, "hang"},
     {Outcome::Halted, "halted"},
     {Outcome::Idle, "idle"},
+    {Outcome::Stopped, "stopped"},
     {Outcome::TripleFault, "triple-fault"},
     {Outcome::ResetLoop, "reset-loop"},
     {Outcome::EndlessOutput, "endless-output"},

@@ -18,6 +18,7 @@ enum class Outcome : u8 {
   Hang,           // the guest runs, and gets nowhere
   Halted,         // HLT with interrupts off: nothing wakes it any more
   Idle,           // the guest waits for something that does not come
+  Stopped,        // the machine was paused: the host's disk is full, a watchdog's or a panic's action says so, or a step
   TripleFault,    //
   ResetLoop,      // it resets itself again and again
   EndlessOutput,  // the same lines again and again, or more than the limit

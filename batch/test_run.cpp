@@ -66,6 +66,12 @@ void TestRun::note(MachineEvent event) {
       panic_until_ = now() + kAfterPanic;
       return;
     case MachineEvent::Watchdog: watchdog_expired_ = true; return;
+    case MachineEvent::DiskFailed: {
+      const auto& failed = machine_.disk_failure();
+      if (failed.failure.action == ErrorAction::Stop)
+        disk_failure_ = fmt::format(": {}: {}", failed.drive, failed.failure.message);
+      return;
+    }
     case MachineEvent::Shutdown: powered_off_ = true; return;
     default: return;
   }
@@ -96,12 +102,14 @@ bool TestRun::look() {
 
 // Guest time stands still.
 bool TestRun::look_at_pause() {
+  look_at_serial();
   if (panic_ || watchdog_expired_ || powered_off_) {
     met_end(panic_ ? End::GuestPanic : watchdog_expired_ ? End::Watchdog : End::PowerOff);
-  } else {
-    advance();  // a step may let it go on
-    if (!decided_) look_at_limits();
+    return decided_;
   }
+  if (!decided_) advance();  // a step may let it go on
+  if (!decided_ && machine_.paused())
+    decide_waiting(Outcome::Stopped, fmt::format("the machine has stopped, {}{}", machine_.status(), disk_failure_));
   return decided_;
 }
 

@@ -62,6 +62,7 @@ class TestRun {
   Console& console_;
   const TestPlan& test_;
   const std::vector<SymbolTable>& symbols_;
+  std::string disk_failure_;  // that has stopped the machine
   ProgressWatch progress_;
   ProgramLoop program_loop_;
   std::optional<GuestTime> program_quiet_since_;
