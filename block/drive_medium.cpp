@@ -140,6 +140,19 @@ Result<> DriveMedium::acquire() {
   return {};
 }
 
+Result<> DriveMedium::withdraw() {
+  drain();
+  if (auto flushed = flush(); !flushed) return flushed;
+  auto stand_in = std::make_unique<AbsentImage>(*disk_, "was taken out of the drive (drive_del)");
+  disk_ = stand_in.get();
+  overlay_ = nullptr;
+  image_ = std::move(stand_in);
+  access_ = Access::ReadOnly;  // there is nothing that migrates
+  policy_ = {.write = OnError::Report, .read = OnError::Report};
+  journals_.clear();
+  return {};
+}
+
 // --- What goes on beside the guest's requests ---
 
 void DriveMedium::follow(Follower* follower) {

@@ -102,6 +102,8 @@ class DriveMedium {
   Result<> release();
   Result<> acquire();
   bool released() const { return released_; }
+  // The image is closed for good: accesses fail from now on, and the machine does not stop for them.
+  Result<> withdraw();
 
   // In a process that has just been forked (OverlayImage::forked). Error: what is written would go to the file itself.
   Result<> forked();

@@ -161,6 +161,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   Result<> unplug(const std::string& id);
   // Of -drive if=none, or as the monitor's drive_add: a drive that waits for its device.
   Result<> add_drive(const std::string& words);
+  // As drive_del: one that waits goes; one that a device has loses its image, and accesses of the guest's fail.
+  Result<> remove_drive(const std::string& id);
 
   // Safe from any thread: runs the task on the machine's thread, between two instructions.
   void post(std::function<void()> task);

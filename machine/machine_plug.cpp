@@ -9,6 +9,7 @@
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
 #include "machine/guest_inputs.h"
+#include "machine/disk_exports.h"
 #include "machine/machine.h"
 #include "machine/machine_usb.h"
 #include "machine/migration.h"
@@ -205,3 +206,22 @@ std::string describe_usb(Machine& machine) {
 }
 
 }  // namespace relic86
+Result<> Machine::remove_drive(const std::string& id) {
+  const auto drive = std::find_if(options_.drives.begin(), options_.drives.end(),
+                                  [&](const DriveOption& each) { return !id.empty() && each.id == id; });
+  if (drive == options_.drives.end()) return Error{fmt::format("Device '{}' not found", id)};
+  const std::string name = drive_name(options_, *drive);
+  const bool has_device = drive->interface == Interface::Usb
+                              ? board_->usb() != nullptr && !board_->usb()->boot_path(name).empty()
+                              : drive->interface != Interface::None;
+  if (!has_device) {
+    media_.erase(name);
+    options_.drives.erase(drive);
+    return {};
+  }
+  if (auto idle = block_jobs_->allow_drive(name); !idle) return idle;
+  if (auto alone = exports_->allow_drive(name); !alone) return alone;
+  const auto medium = media_.find(name);
+  return medium == media_.end() ? Result<>() : medium->second->withdraw();
+}
+

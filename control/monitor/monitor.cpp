@@ -198,6 +198,12 @@ std::string drive_add(Machine& machine, Words words) {
   return added ? "OK\n" : added.message() + "\n";
 }
 
+std::string drive_del(Machine& machine, Words words) {
+  if (words.size() != 2) return "drive_del: the id of a drive is expected\n";
+  const auto removed = machine.remove_drive(words[1]);
+  return removed ? "" : "Error: " + removed.message() + "\n";
+}
+
 std::string with_tag(Machine& machine, Words words, const char* command) {
   if (words.size() != 2) return fmt::format("{}: one tag is expected: the saved machine's name\n", words[0]);
   return said(run_command(command, machine, {{"tag", words[1]}}));
@@ -307,6 +313,7 @@ constexpr MonitorCommand kCommands[] = {
     {"device_add", "", "NAME,id=ID[,P=V..]", "plug a USB device or a PCI card in, as -device", device_add},
     {"device_del", "", "ID", "unplug a USB device, and what hangs on it; ask the guest to let go of a PCI card",
      device_del},
+    {"drive_del", "", "ID", "a drive goes, or its device loses the image", drive_del},
     {"drive_add", "", "SLOT if=none,id=ID,file=FILE[,..]", "a drive that device_add can name, as -drive", drive_add},
     {"netdev_add", "", "TYPE,id=ID[,..]", "a network back end, as -netdev", netdev_add},
     {"netdev_del", "", "ID", "take a network back end away", netdev_del},

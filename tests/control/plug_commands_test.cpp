@@ -133,6 +133,26 @@ TEST_F(PlugCommands, TheMonitorsLinesDoTheSame) {
   EXPECT_EQ(monitor("drive_add 0 if=none,id=b,format=raw,file=" + file), "OK\n");
 }
 
+TEST_F(PlugCommands, DrivesAreDeleted) {
+  const std::string file = folder_.path("disk.img");
+  EXPECT_EQ(monitor("drive_add 0 if=none,id=b,format=raw,file=" + file), "OK\n");
+  EXPECT_EQ(monitor("drive_del b"), "");
+  EXPECT_NE(monitor("drive_del b").find("'b' not found"), std::string::npos);
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}}, "there is no -drive"));
+  // One that a device has: the file is free, and what the guest asks for fails.
+  EXPECT_EQ(monitor("drive_add 0 if=none,id=b,format=raw,file=" + file), "OK\n");
+  EXPECT_EQ(monitor("device_add virtio-blk-pci,drive=b,id=d,addr=1f"), "");
+  DriveMedium& medium = *machine_->media().begin()->second;
+  std::vector<u8> sector(512);
+  EXPECT_TRUE(medium.read(0, sector).ok());
+  EXPECT_EQ(monitor("drive_del b"), "");
+  EXPECT_NE(medium.read(0, sector).message().find("drive_del"), std::string::npos);
+  EXPECT_TRUE(medium.flush().ok());
+  EXPECT_EQ(monitor("device_del d"), "");
+  run("system_reset");
+  EXPECT_EQ(gone_, std::vector<std::string>{"d"});
+}
+
 TEST_F(PlugCommands, ADriveThatWaitsForUsbFitsACardToo) {
   start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
   run("device_add", {{"driver", "virtio-blk-pci"}, {"id", "d"}, {"drive", "b"}});
