@@ -266,6 +266,14 @@ Result<> DiskExports::remove(const std::string& id, Removal removal) {
   return {};
 }
 
+void DiskExports::forget_drive(const std::string& drive) {
+  for (auto at = exports_.begin(); at != exports_.end();) {
+    const auto next = std::next(at);
+    if (at->wanted.drive == drive) delete_export(at);
+    at = next;
+  }
+}
+
 void DiskExports::delete_export(std::list<Export>::iterator at) {
   std::erase_if(clients_, [&](const auto& client) { return client->export_id == at->wanted.id; });
   deleted_ = at->wanted.id;

@@ -47,6 +47,8 @@ class DiskExports final : private HostPoller::Source {
   // Hard: clients that use it are let go. Otherwise an export that is used stays, and that is an error.
   enum class Removal : u8 { Safe, Hard };
   Result<> remove(const std::string& id, Removal removal);
+  // What is in this drive goes: so do its exports, with their clients.
+  void forget_drive(const std::string& drive);
   const std::list<Export>& exports() const { return exports_; }
   const Export* find(const std::string& id) const;
   // The id of the one with this name for clients; empty: there is none.

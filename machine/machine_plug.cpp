@@ -6,10 +6,11 @@
 #include "base/log.h"
 #include "devices/board/usb_board.h"
 #include "devices/virtio/virtio_block.h"
+#include "devices/virtio/virtio_scsi.h"
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
-#include "machine/guest_inputs.h"
 #include "machine/disk_exports.h"
+#include "machine/guest_inputs.h"
 #include "machine/machine.h"
 #include "machine/machine_usb.h"
 #include "machine/migration.h"
@@ -34,6 +35,70 @@ bool is_virtio(const DeviceOption& device, std::string_view base) {
   return virtio_base_name(device.name, ignored) == base;
 }
 
+VirtioScsi* scsi_controller(const PciCard& card) { return dynamic_cast<VirtioScsi*>(card.device); }
+
+// The controller whose bus a disk names.
+VirtioScsi* scsi_bus(const PcBoard& board, std::string_view bus) {
+  for (const auto& [slot, card] : board.cards()) {
+    VirtioScsi* const controller = scsi_controller(card);
+    if (controller != nullptr && controller->answers_to(bus)) return controller;
+  }
+  return nullptr;
+}
+
+bool is_on(const DriveOption& drive, const VirtioScsi& controller) {
+  return drive.interface == Interface::Scsi && controller.answers_to(drive.scsi_place->bus) &&
+         controller.has(drive.scsi_place->target, drive.scsi_place->unit);
+}
+
+Result<> plug_scsi_disk(const PcBoard& board, const DriveOption& drive, std::unique_ptr<BlockDevice> image) {
+  const auto& [bus, target, unit] = *drive.scsi_place;
+  VirtioScsi* const controller = scsi_bus(board, bus);
+  if (controller == nullptr)
+    return Error{fmt::format("there is no SCSI bus {}; device_add virtio-scsi-pci,id=scsi0 makes scsi0.0", bus)};
+  if (controller->has(target, unit))
+    return Error{fmt::format("scsi-id={},lun={}: another disk is there; give each its own", target, unit)};
+  controller->plug(
+      {target, unit, std::make_unique<ScsiDisk>(std::move(image), ScsiDiskOptions{false, drive.serial, "HARDDISK"})});
+  return {};
+}
+
+// What a machine knows of the drives whose devices go.
+struct LeavingDrives {
+  BlockJobs& jobs;
+  DiskExports& exports;
+  DriveMedia& media;
+  std::map<std::string, std::string>& nodes;
+  Options& options;
+
+  // While the device is there.
+  void settle(const std::string& name) const {
+    if (const auto* const job = jobs.of_drive(name); job != nullptr) (void)jobs.cancel(job->plan.id, true);
+    exports.forget_drive(name);
+    media.at(name)->drain();
+    if (auto flushed = media.at(name)->flush(); !flushed) log::warning(flushed.message());
+  }
+  // After that.
+  void forget(const std::string& name) const {
+    media.at(name)->stop_serving();
+    media.erase(name);
+    nodes.erase(name);
+    std::erase_if(options.drives, [&](const DriveOption& drive) {
+      const bool card = drive.interface == Interface::Virtio || drive.interface == Interface::Scsi;
+      return card && drive_name(options, drive) == name;
+    });
+  }
+};
+
+// The disks of a controller: the machine's names for the drives, and the user's for the devices.
+std::vector<std::pair<std::string, std::string>> disks_of(const VirtioScsi& controller, const Options& options) {
+  std::vector<std::pair<std::string, std::string>> disks;
+  for (const DriveOption& drive : options.drives) {
+    if (is_on(drive, controller)) disks.emplace_back(drive_name(options, drive), drive.device_id);
+  }
+  return disks;
+}
+
 bool has_id(const DriveOption& drive, std::string_view id) {
   return !id.empty() && (drive.id == id || drive.node == id);
 }
@@ -52,7 +117,8 @@ Result<> Machine::plug(const DeviceOption& device) {
   const auto plug_it = [&] {
     if (!usb_device_properties(device.name).empty()) return plug_usb(device);
     if (!network_device_properties(device.name).empty()) return plug_network_card(device);
-    return is_virtio(device, "virtio-blk") ? plug_disk(device) : plug_other(device);
+    const bool disk = is_virtio(device, "virtio-blk") || device.name == "scsi-hd" || device.name == "scsi-disk";
+    return disk ? plug_disk(device) : plug_other(device);
   };
   if (auto plugged = plug_it(); !plugged) return plugged;
   options_.all_devices.push_back(device);
@@ -86,15 +152,17 @@ Result<> Machine::plug_disk(const DeviceOption& device) {
   }
   if (auto attached = attach_drive_device(options_, device); !attached) return refuse(attached.error());
   const auto drive = std::find_if(options_.drives.begin(), options_.drives.end(), [&](const DriveOption& each) {
-    return each.interface == Interface::Virtio && has_id(each, named);
+    return (each.interface == Interface::Virtio || each.interface == Interface::Scsi) && has_id(each, named);
   });
   if (drive->file.empty()) return refuse(Error{fmt::format("{}: a disk needs a file; name an image", drive->option)});
   auto medium = open_medium(drive->option, image_source(options_.block_nodes, drive->node, drive->file, drive->format),
                             drive->read_only, drive->snapshot || options_.snapshot);
   if (!medium) return refuse(medium.error());
   const std::string name = drive_name(options_, *drive);
-  if (auto plugged = board_->plug(virtio_disk(*drive, name, DriveMedium::device(medium.value()))); !plugged)
-    return refuse(Error{fmt::format("{}: {}", device.name, plugged.message())});
+  auto image = DriveMedium::device(medium.value());
+  auto plugged = drive->interface == Interface::Scsi ? plug_scsi_disk(*board_, *drive, std::move(image))
+                                                     : board_->plug(virtio_disk(*drive, name, std::move(image)));
+  if (!plugged) return refuse(Error{fmt::format("{}: {}", device.name, plugged.message())});
   note_medium(name, std::move(medium).value());
   put_node(name, drive->node);
   return {};
@@ -123,7 +191,7 @@ Result<> Machine::plug_network_card(const DeviceOption& device) {
 
 Result<> Machine::plug_other(const DeviceOption& device) {
   BoardConfig config;
-  if (!is_virtio(device, "virtio-rng"))
+  if (!is_virtio(device, "virtio-rng") && !is_virtio(device, "virtio-scsi"))
     return Error{fmt::format("Device '{}' cannot be plugged in while the machine exists", device.name)};
   auto made = add_virtio_device(options_, device, options_.icount ? nullptr : &random_, config);
   if (!made) return made.error();
@@ -146,6 +214,25 @@ Result<> Machine::add_drive(const std::string& words) {
   return {};
 }
 
+Result<> Machine::remove_drive(const std::string& id) {
+  const auto drive = std::find_if(options_.drives.begin(), options_.drives.end(),
+                                  [&](const DriveOption& each) { return !id.empty() && each.id == id; });
+  if (drive == options_.drives.end()) return Error{fmt::format("Device '{}' not found", id)};
+  const std::string name = drive_name(options_, *drive);
+  const bool has_device = drive->interface == Interface::Usb
+                              ? board_->usb() != nullptr && !board_->usb()->boot_path(name).empty()
+                              : drive->interface != Interface::None;
+  if (!has_device) {
+    media_.erase(name);
+    options_.drives.erase(drive);
+    return {};
+  }
+  if (auto idle = block_jobs_->allow_drive(name); !idle) return idle;
+  if (auto alone = exports_->allow_drive(name); !alone) return alone;
+  const auto medium = media_.find(name);
+  return medium == media_.end() ? Result<>() : medium->second->withdraw();
+}
+
 // --- They go ---
 
 Result<> Machine::unplug(const std::string& id) {
@@ -154,7 +241,25 @@ Result<> Machine::unplug(const std::string& id) {
   for (const auto& [slot, card] : board_->cards()) {
     if (card.id != id || id.empty() || !board_->has_hotplug()) continue;
     if (auto idle = block_jobs_->allow_drive(card.kind == PciCard::Kind::Disk ? card.key : ""); !idle) return idle;
+    if (const VirtioScsi* const controller = scsi_controller(card); controller != nullptr) {
+      for (const auto& [name, device] : disks_of(*controller, options_)) {
+        if (auto idle = block_jobs_->allow_drive(name); !idle) return idle;
+      }
+    }
     board_->request_unplug(slot);
+    return {};
+  }
+  // Its controller tells the guest, which is not asked.
+  for (const DriveOption& drive : options_.drives) {
+    if (drive.interface != Interface::Scsi || id.empty() || drive.device_id != id) continue;
+    const std::string name = drive_name(options_, drive);
+    if (auto idle = block_jobs_->allow_drive(name); !idle) return idle;
+    const LeavingDrives leaving{*block_jobs_, *exports_, media_, drive_nodes_, options_};
+    const auto [bus, target, unit] = *drive.scsi_place;
+    leaving.settle(name);
+    scsi_bus(*board_, bus)->unplug(target, unit);
+    leaving.forget(name);
+    forget_device(id);
     return {};
   }
   if (board_->usb() == nullptr) return Error{fmt::format("Device '{}' cannot be unplugged", id)};
@@ -176,22 +281,18 @@ void Machine::carry_out_ejections() {
   ejected_ = false;
   for (PcBoard::EjectedCard& gone : board_->take_ejected()) {
     const std::string key = gone.card.key;
-    if (gone.card.kind == PciCard::Kind::Disk) {
-      if (const auto* const job = block_jobs_->of_drive(key); job != nullptr)
-        (void)block_jobs_->cancel(job->plan.id, true);
-      media_.at(key)->drain();
-      if (auto flushed = static_cast<VirtioBlock&>(*gone.device).image().flush(); !flushed)
-        log::warning(flushed.message());
-    }
+    std::vector<std::pair<std::string, std::string>> disks;
+    if (gone.card.kind == PciCard::Kind::Disk) disks.emplace_back(key, "");
+    if (const VirtioScsi* const controller = scsi_controller(gone.card); controller != nullptr)
+      disks = disks_of(*controller, options_);
+    const LeavingDrives leaving{*block_jobs_, *exports_, media_, drive_nodes_, options_};
+    for (const auto& [name, device] : disks) leaving.settle(name);
     gone.device.reset();
-    if (gone.card.kind == PciCard::Kind::Disk) {
-      media_.at(key)->stop_serving();
-      media_.erase(key);
-      put_node(key, "");
-      std::erase_if(options_.drives, [&](const DriveOption& drive) {
-        return drive.interface == Interface::Virtio && drive_name(options_, drive) == key;
-      });
-    } else if (gone.card.kind == PciCard::Kind::Network) {
+    for (const auto& [name, device] : disks) {
+      leaving.forget(name);
+      forget_device(device);
+    }
+    if (gone.card.kind == PciCard::Kind::Network) {
       const MacAddress address = network_->remove_card(key);
       std::erase_if(options_.network.nics,
                     [&](const NicOption& nic) { return nic.mac == address && nic.id == gone.card.id; });
@@ -206,22 +307,3 @@ std::string describe_usb(Machine& machine) {
 }
 
 }  // namespace relic86
-Result<> Machine::remove_drive(const std::string& id) {
-  const auto drive = std::find_if(options_.drives.begin(), options_.drives.end(),
-                                  [&](const DriveOption& each) { return !id.empty() && each.id == id; });
-  if (drive == options_.drives.end()) return Error{fmt::format("Device '{}' not found", id)};
-  const std::string name = drive_name(options_, *drive);
-  const bool has_device = drive->interface == Interface::Usb
-                              ? board_->usb() != nullptr && !board_->usb()->boot_path(name).empty()
-                              : drive->interface != Interface::None;
-  if (!has_device) {
-    media_.erase(name);
-    options_.drives.erase(drive);
-    return {};
-  }
-  if (auto idle = block_jobs_->allow_drive(name); !idle) return idle;
-  if (auto alone = exports_->allow_drive(name); !alone) return alone;
-  const auto medium = media_.find(name);
-  return medium == media_.end() ? Result<>() : medium->second->withdraw();
-}
-

@@ -102,7 +102,10 @@ std::unique_ptr<VirtioScsi> PcBoard::make_virtio_scsi(VirtioConfig& controller, 
       config_.boot_indexes.emplace(
           *each.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/channel@0/disk@{:x},{:x}", slot, each.target, each.unit));
   }
-  return std::make_unique<VirtioScsi>(controller.name, controller.interfaces, std::move(units));
+  auto made = std::make_unique<VirtioScsi>(controller.name, controller.interfaces, std::move(units));
+  made->set_bus_names(
+      {controller.bus.empty() ? controller.default_bus : controller.bus + ".0", controller.default_bus});
+  return made;
 }
 
 Result<unsigned> PcBoard::slot_for(std::optional<unsigned> named) const {
@@ -144,7 +147,8 @@ Result<> PcBoard::plug(VirtioConfig device) {
   const auto slot = slot_for(device.slot);
   if (!slot) return slot.error();
   const bool disk = device.kind == VirtioConfig::Kind::Block;
-  RELIC86_ASSERT(disk || device.kind == VirtioConfig::Kind::Random);
+  using Kind = VirtioConfig::Kind;
+  RELIC86_ASSERT(disk || device.kind == Kind::Random || device.kind == Kind::Scsi);
   auto made = make_virtio(device, slot.value());
   return plug(slot.value(),
               {disk ? PciCard::Kind::Disk : PciCard::Kind::Other, nullptr, device.id, device.key, nullptr},
@@ -176,6 +180,7 @@ void PcBoard::eject(unsigned slot) {
   const auto place =
       std::find_if(devices_.begin(), devices_.end(), [&](const auto& each) { return each.get() == &device; });
   std::erase_if(virtio_disks_, [&](const VirtioBlock* disk) { return disk == &device; });
+  std::erase_if(scsi_, [&](const VirtioScsi* controller) { return controller == &device; });
   ejected_.push_back({std::move(card->second), std::move(*place)});
   devices_.erase(place);
   cards_.erase(card);

@@ -482,7 +482,7 @@ void PcBoard::create_virtio() {
     if (slot >= PciBus::kSlots) return;
     std::unique_ptr<PciDevice> made = make_virtio(device, slot);
     const bool disk = device.kind == VirtioConfig::Kind::Block;
-    if (disk || device.kind == VirtioConfig::Kind::Random)
+    if (disk || device.kind == VirtioConfig::Kind::Random || device.kind == VirtioConfig::Kind::Scsi)
       cards_[slot] = {disk ? PciCard::Kind::Disk : PciCard::Kind::Other, made.get(), device.id, device.key, nullptr};
     if (disk && device.boot_index)
       config_.boot_indexes.emplace(*device.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));

@@ -1,7 +1,8 @@
 // SCSI host (virtio 1.0, 5.6)
 //
 //   queue 0  control: task management functions, and events that are asked for
-//   queue 1  events: none are told, the driver's buffers stay there
+//   queue 1  events: 0-3 type (1: a disk has come or gone; bit 31: others were missed), 4-11 logical unit, 12-15 reason (1
+//            come, 2 gone)
 //   queue 2  requests: 0-7 logical unit (01h, target, 40h + unit high, low), 8-15 id, 16-18, 19 on the command; data out
 //            answer: 0-3 bytes of sense, 4-7 residue, 10 status (0 good, 2 check condition), 11 response (0 carried out,
 //            1 overrun, 3 no such target), 12 on the sense data; data in
@@ -17,6 +18,7 @@
 #include <array>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "block/byte_order.h"
 #include "devices/bus_mastering.h"
@@ -35,6 +37,9 @@ constexpr u8 kCheckCondition = 2;
 constexpr u8 kCarriedOut = 0, kOverrun = 1, kBadTarget = 3;
 constexpr u8 kReportUnits = 0xA0;
 constexpr u32 kTaskManagement = 0;
+constexpr unsigned kHotPlug = 1;  // a feature
+constexpr std::size_t kEventBytes = 16;
+constexpr u32 kNoEvent = 0, kTransportReset = 1, kEventsMissed = 1u << 31, kRescan = 1, kRemoved = 2;
 
 constexpr unsigned kRequestsAtOnce = 64;
 constexpr u64 kBytesAtOnce = u64{4} << 20;
@@ -52,18 +57,49 @@ VirtioScsi::VirtioScsi(std::string name, const VirtioInterfaces& interfaces, std
   for (const VirtioScsiUnit& each : units_) each.disk->image().retry_with([this] { retry(); });
 }
 
+u64 VirtioScsi::device_features() const { return u64{1} << kHotPlug; }
+
+bool VirtioScsi::has(unsigned target, unsigned unit) const {
+  return std::any_of(units_.begin(), units_.end(),
+                     [&](const VirtioScsiUnit& each) { return each.target == target && each.unit == unit; });
+}
+
+bool VirtioScsi::answers_to(std::string_view bus) const {
+  return bus.empty() || std::find(bus_names_.begin(), bus_names_.end(), bus) != bus_names_.end();
+}
+
+void VirtioScsi::plug(VirtioScsiUnit unit) {
+  RELIC86_ASSERT(!has(unit.target, unit.unit));
+  drain();  // requests know their unit by its place in the list
+  unit.disk->image().retry_with([this] { retry(); });
+  units_.push_back(std::move(unit));
+  tell({kTransportReset, kRescan, units_.back().target, units_.back().unit});
+}
+
+void VirtioScsi::unplug(unsigned target, unsigned unit) {
+  RELIC86_ASSERT(has(target, unit));
+  drain();
+  std::erase_if(units_, [&](const VirtioScsiUnit& each) { return each.target == target && each.unit == unit; });
+  tell({kTransportReset, kRemoved, target, unit});
+}
+
+void VirtioScsi::drain() {
+  for (const VirtioScsiUnit& each : units_) each.disk->image().drain();
+}
+
 void VirtioScsi::reset_device() {
   for (const VirtioScsiUnit& each : units_) each.disk->reset();
   command_bytes_ = kCommandBytes;
   sense_bytes_ = kSenseBytes;
   life_++;
-  held_back_ = false;
+  held_back_ = events_missed_ = false;
   to_be_retried_.clear();
 }
 
 void VirtioScsi::state_device(StateArchive& archive) {
   archive.field("command_bytes", command_bytes_);
   archive.field("sense_bytes", sense_bytes_);
+  archive.field("events_missed", events_missed_);
   for (const VirtioScsiUnit& each : units_)
     archive.group("unit" + std::to_string(each.target) + "_" + std::to_string(each.unit),
                   [&] { each.disk->state(archive); });
@@ -91,7 +127,7 @@ void VirtioScsi::fill_config(std::span<u8> config) const {
   store_le<u32>(config, 0x04, kMostBuffers);
   store_le<u32>(config, 0x08, 0xFFFF);
   store_le<u32>(config, 0x0C, kQueueSize / 2);
-  store_le<u32>(config, 0x10, 16);
+  store_le<u32>(config, 0x10, kEventBytes);
   store_le<u32>(config, kSenseBytesAt, sense_bytes_);
   store_le<u32>(config, kCommandBytesAt, command_bytes_);
   store_le<u16>(config, 0x1E, kMostTargets - 1);
@@ -114,7 +150,10 @@ u64 VirtioScsi::data_out_bytes(const DescriptorChain& chain) const { return chai
 // --- Queues ---
 
 void VirtioScsi::serve(unsigned number) {
-  if (number == kEventQueue) return;
+  if (number == kEventQueue) {
+    if (events_missed_) tell({kNoEvent, 0, 0, 0});
+    return;
+  }
   bool answered = false;
   work_ = 0;
   for (unsigned count = 0; count < kRequestsAtOnce && work_ < kBytesAtOnce; count++) {
@@ -314,14 +353,36 @@ void VirtioScsi::control(const DescriptorChain& chain) {
   constexpr std::size_t kFunctionAnswer = 1, kEventAnswer = 5;
   if (!chain.read(memory(), 0, type)) return fail("a control request has no type");
   const bool function = load_le<u32>(type, 0) == kTaskManagement;
-  if (function) {
-    for (const VirtioScsiUnit& each : units_) each.disk->image().drain();
-  }
+  if (function) drain();
   const std::vector<u8> answer(function ? kFunctionAnswer : kEventAnswer);  // done; no event is ever told
   const u64 written = std::min<u64>(answer.size(), chain.writable_bytes());
   if (!chain.write(memory(), 0, std::span(answer).first(static_cast<std::size_t>(written))))
     return fail("a control request's buffer has an address where nothing is");
   give_back(kControlQueue, chain, written);
+}
+
+// What finds no buffer is told of when there is one: that something was missed (5.6.6.3).
+void VirtioScsi::tell(const Event& event) {
+  if (!running() || !negotiated(kHotPlug)) return;
+  const BusMastering moving(bus_mastering());
+  const auto chain = take(kEventQueue);
+  if (!chain) {
+    events_missed_ = events_missed_ || running();
+    return;
+  }
+  std::vector<u8> bytes(kEventBytes);
+  store_le<u32>(bytes, 0, event.type | (std::exchange(events_missed_, false) ? kEventsMissed : 0));
+  if (event.type == kTransportReset) {
+    bytes[4] = 1;
+    bytes[5] = static_cast<u8>(event.target);
+    bytes[6] = static_cast<u8>(event.unit > 0xFF ? 0x40 | event.unit >> 8 : 0);
+    bytes[7] = static_cast<u8>(event.unit);
+  }
+  store_le<u32>(bytes, 12, event.reason);
+  if (!chain->write(memory(), 0, std::span(bytes).first(std::min<u64>(bytes.size(), chain->writable_bytes()))))
+    return fail("an event's buffer has an address where nothing is");
+  give_back(kEventQueue, *chain, std::min<u64>(bytes.size(), chain->writable_bytes()));
+  interrupt(kEventQueue);
 }
 
 }  // namespace relic86

@@ -4,6 +4,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "devices/storage/scsi_disk.h"
@@ -24,9 +26,17 @@ class VirtioScsi final : public VirtioPci {
   VirtioScsi(std::string name, const VirtioInterfaces& interfaces, std::vector<VirtioScsiUnit> units);
 
   std::span<const VirtioScsiUnit> units() const { return units_; }
+  bool has(unsigned target, unsigned unit) const;
+  // The driver is told. The place must be free, or there must be a disk at it; that one's requests end first.
+  void plug(VirtioScsiUnit unit);
+  void unplug(unsigned target, unsigned unit);
+
+  // What users may call its bus, as a disk names it; an empty name is that of any.
+  void set_bus_names(std::vector<std::string> names) { bus_names_ = std::move(names); }
+  bool answers_to(std::string_view bus) const;
 
  protected:
-  u64 device_features() const override { return 0; }
+  u64 device_features() const override;
   void fill_config(std::span<u8> config) const override;
   void config_bytes_written(unsigned offset, std::span<const u8> bytes) override;
   void serve(unsigned queue) override;
@@ -68,8 +78,15 @@ class VirtioScsi final : public VirtioPci {
   Outcome list_units(Request& request, unsigned target, std::span<const u8> command);
   void control(const DescriptorChain& chain);
   void retry();
+  void drain();
+  struct Event {
+    u32 type = 0, reason = 0;
+    unsigned target = 0, unit = 0;
+  };
+  void tell(const Event& event);
 
   std::vector<VirtioScsiUnit> units_;
+  std::vector<std::string> bus_names_;
   std::vector<u8> piece_;
   u32 command_bytes_, sense_bytes_;  // of each request, as the driver says
   u64 work_ = 0;                     // bytes moved since a queue began to be served
@@ -77,6 +94,7 @@ class VirtioScsi final : public VirtioPci {
   bool held_back_ = false;           // more wait in the queue for that
   u64 life_ = 0;                     // changes when nobody wants to know any more what becomes of them
   std::vector<Failed> to_be_retried_;
+  bool events_missed_ = false;  // the driver had left no buffer for one
 };
 
 }  // namespace relic86

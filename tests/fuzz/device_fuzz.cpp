@@ -261,7 +261,8 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     NetworkCardConfig card = network_card(random() % kCards);
     if (card.model != NetworkCardConfig::Model::Ne2000Isa && missing(card.key)) (void)board_->plug(std::move(card));
     VirtioConfig device = virtio_device(random() % kVirtio);
-    const bool comes = device.kind == VirtioConfig::Kind::Block || device.kind == VirtioConfig::Kind::Random;
+    using Kind = VirtioConfig::Kind;
+    const bool comes = device.kind == Kind::Block || device.kind == Kind::Random || device.kind == Kind::Scsi;
     if (comes && missing(device.key)) (void)board_->plug(std::move(device));
   }
 
@@ -581,7 +582,6 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     if (reader) board_->state(reader.value());
   }
 
-  std::vector<VirtioPlace> virtio_;
   void place_ehci() {
     constexpr u32 kEhci = 7, kRegisters = 0xEF000000, kSecondPorts = 0xB100, kThirdPorts = 0xB200;
     const auto config = [&](u32 function, u32 offset, u32 value) {
@@ -594,6 +594,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     for (const u32 function : {1u, 2u, kEhci}) config(function, 4, 7);
   }
 
+  std::vector<VirtioPlace> virtio_;
   u32 ahci_ = 0;  // its registers
   u32 hda_ = 0;   // its registers; 0: the board has none of ours
   std::array<FuzzLink, kCards> links_;
@@ -635,8 +636,8 @@ int run(int argc, char** argv) {
   if (owners.empty()) {
     std::set<std::string> all = FuzzMachine(FuzzBoard{}).owners();
     all.merge(FuzzMachine(FuzzBoard{.chipset = BoardConfig::Chipset::Q35}).owners());
-    owners.assign(all.begin(), all.end());
     all.merge(FuzzMachine(FuzzBoard{.ehci = true}).owners());
+    owners.assign(all.begin(), all.end());
     owners.emplace_back(kCirrus);
   }
   for (const std::string& owner : owners) {
