@@ -358,8 +358,8 @@ TEST(Nodefaults, LeavesTheDisplayOut) {
 
 // As libvirt names them.
 TEST(UsbDevices, EhciHasCompanions) {
-  using Row = std::pair<const char*, std::vector<std::pair<std::string, std::string>>>;
-  const auto answer = [](const std::vector<Row>& devices) {
+  using Named = std::pair<const char*, std::vector<std::pair<std::string, std::string>>>;
+  const auto answer = [](const std::vector<Named>& devices) {
     Options options;
     options.vga = "none";
     for (const auto& [name, properties] : devices) options.devices.push_back({name, properties});
@@ -368,13 +368,13 @@ TEST(UsbDevices, EhciHasCompanions) {
     const UsbControllerConfig& usb = *plan.value().config.usb_controller;
     return fmt::format("{} {} {}", usb.ehci, usb.slot.value_or(0), usb.companions);
   };
-  const Row ehci{"ich9-usb-ehci1", {{"id", "usb"}, {"bus", "pci.0"}, {"addr", "0x4.0x7"}}};
-  const Row first{
+  const Named ehci{"ich9-usb-ehci1", {{"id", "usb"}, {"bus", "pci.0"}, {"addr", "0x4.0x7"}}};
+  const Named first{
       "ich9-usb-uhci1",
       {{"masterbus", "usb.0"}, {"firstport", "0"}, {"bus", "pci.0"}, {"multifunction", "on"}, {"addr", "0x4"}}};
-  const Row second{"ich9-usb-uhci2",
-                   {{"masterbus", "usb.0"}, {"firstport", "2"}, {"bus", "pci.0"}, {"addr", "0x4.0x1"}}};
-  const Row third{"ich9-usb-uhci3", {{"masterbus", "usb.0"}, {"firstport", "4"}}};
+  const Named second{"ich9-usb-uhci2",
+                     {{"masterbus", "usb.0"}, {"firstport", "2"}, {"bus", "pci.0"}, {"addr", "0x4.0x1"}}};
+  const Named third{"ich9-usb-uhci3", {{"masterbus", "usb.0"}, {"firstport", "4"}}};
   EXPECT_EQ(answer({ehci, first, second, third}), "true 4 3");
   EXPECT_EQ(answer({{"ich9-usb-ehci1", {{"id", "usb"}}}, first}), "true 4 1");
   EXPECT_NE(answer({ehci}).find("add -device ich9-usb-uhci1"), std::string::npos);

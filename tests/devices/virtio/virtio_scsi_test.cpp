@@ -101,7 +101,7 @@ TEST_P(VirtioScsiTest, TheBusHasWhatIsOnIt) {
 // The driver is told of disks that come and go, and that it was told of too little where it had left no room.
 TEST_P(VirtioScsiTest, DisksComeAndGo) {
   constexpr unsigned kEvents = 1, kHotPlug = 1, kEventBytes = 16;
-  const auto restart = [&](u64 features) { start(features, 3); };
+  const auto restart = [&](u64 wanted) { start(wanted, 3); };
   const auto buffer = [&] {
     const u64 place = offer(kEvents, {room(kEventBytes)}).front();
     put(place, Bytes(kEventBytes, kUntouched));
@@ -228,7 +228,9 @@ TEST_P(VirtioScsiTest, TaskManagementWaitsForWhatIsUnderWay) {
 TEST_P(VirtioScsiTest, ARequestWithoutRoomForItsAnswerBreaksTheDevice) {
   (void)offer(kRequests, {reads(Bytes(51)), room(20)});
   notify(kRequests);
-  if (modern()) EXPECT_NE(VirtioBoard::status() & kNeedsReset, 0);
+  if (modern()) {
+    EXPECT_NE(VirtioBoard::status() & kNeedsReset, 0);
+  }
   EXPECT_EQ(status(ask(1, 0, {0x00})), kUntouched) << "it does nothing more";
 }
 
