@@ -23,16 +23,21 @@
 namespace relic86 {
 namespace {
 
+class MemoryDisk;
+
 // The host's disk, as all devices see it: it fails for a while, and the machine would stop.
 struct HostDisk {
   bool fails = false;
   ErrorAction action = ErrorAction::Report;
-  std::vector<std::function<void()>> retries;
+  std::vector<MemoryDisk*> images;
 };
 
 class MemoryDisk final : public BlockDevice {
  public:
-  MemoryDisk(HostDisk& host, u64 size) : host_(host), content_(size) {}
+  MemoryDisk(HostDisk& host, u64 size) : host_(host), content_(size) { host_.images.push_back(this); }
+  ~MemoryDisk() override { std::erase(host_.images, this); }
+  MemoryDisk(const MemoryDisk&) = delete;
+  MemoryDisk& operator=(const MemoryDisk&) = delete;
   u64 size_bytes() const override { return content_.size(); }
   bool read_only() const override { return false; }
   Result<> read(u64 offset, std::span<u8> bytes) override {
@@ -47,12 +52,16 @@ class MemoryDisk final : public BlockDevice {
   }
   Result<> flush() override { return host_.fails ? failure() : Result<>(); }
   ErrorAction failed(BlockRequest::Kind, const std::string&) override { return host_.action; }
-  void retry_with(std::function<void()> retry) override { host_.retries.push_back(std::move(retry)); }
+  void retry_with(std::function<void()> retry) override { retry_ = std::move(retry); }
+  void retry() {
+    if (retry_) retry_();
+  }
 
  private:
   static Error failure() { return Error{"the fuzzer's disk fails"}; }
   HostDisk& host_;
   std::vector<u8> content_;
+  std::function<void()> retry_;
 };
 
 // A cable that brings frames of any kind.
@@ -539,7 +548,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     constexpr ErrorAction kActions[] = {ErrorAction::Report, ErrorAction::Ignore, ErrorAction::Stop};
     host_disk_.fails = random() % 2 == 0;
     host_disk_.action = kActions[random() % std::size(kActions)];
-    for (const auto& retry : host_disk_.retries) retry();
+    for (MemoryDisk* const image : host_disk_.images) image->retry();
   }
 
   void host_input(std::mt19937& random) {
