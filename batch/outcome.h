@@ -12,15 +12,15 @@ namespace relic86::batch {
 
 // What happened in the machine. The names are part of the suite's format (docs/batch.md).
 enum class Outcome : u8 {
-  Passed,         // every step was carried out
-  FailureText,    // a text of `fail` was seen
-  Panic,          // a text of the library of panics was seen
-  Hang,           // the guest runs, and gets nowhere
-  Halted,         // HLT with interrupts off: nothing wakes it any more
-  Idle,           // the guest waits for something that does not come
-  Stopped,        // the machine was paused: the host's disk is full, a watchdog's or a panic's action says so, or a step
-  TripleFault,    //
-  ResetLoop,      // it resets itself again and again
+  Passed,       // every step was carried out
+  FailureText,  // a text of `fail` was seen
+  Panic,        // a text of the library of panics was seen
+  Hang,         // the guest runs, and gets nowhere
+  Halted,       // HLT with interrupts off: nothing wakes it any more
+  Idle,         // the guest waits for something that does not come
+  Stopped,      // the machine was paused: the host's disk is full, a watchdog's or a panic's action says so, or a step
+  TripleFault,  //
+  ResetLoop,    // it resets itself again and again
   EndlessOutput,  // the same lines again and again, or more than the limit
   WrongPicture,   // the screen is not the expected picture
   PowerOff,       // it powered off while a step waited for something else

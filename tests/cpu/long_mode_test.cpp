@@ -163,7 +163,7 @@ TEST(LongMode, SegmentBasesByInstructions) {
     m->state().cr4 |= cr4;
     m->state().gpr[kEbx] = LongMachine::kHigh + 0x3000;
     m->state().gpr[kEcx] = ~u64{0};
-    m->state().gpr[kEsi] = u64{1} << 47;
+    m->state().gpr[kEsi] = u64{1} << 56;
     m->state().segment[kGs].base = 0x123456789A;
     m->poke<u64>(0x3008, 0x1122334455667788);
     m->code({0xF3, 0x48, 0x0F, 0xAE, 0xD3});                                                       // WRFSBASE RBX
@@ -220,8 +220,10 @@ TEST(LongMode, ProcessContextIdentifiers) {
   EXPECT_FALSE(accepted(invpcid, 4, descriptor(0, 0)));
   EXPECT_FALSE(accepted(invpcid, 2, descriptor(0x1000, 0)));
   EXPECT_FALSE(accepted(invpcid, 1, descriptor(1, 0)));
-  EXPECT_FALSE(accepted(invpcid, 0, descriptor(0, u64{1} << 47)));
-  EXPECT_TRUE(accepted(invpcid, 1, descriptor(0, u64{1} << 47)));
+  constexpr u64 kNotCanonical = u64{1} << 56;  // of a processor that has LA57, whatever paging is in force
+  EXPECT_FALSE(accepted(invpcid, 0, descriptor(0, kNotCanonical)));
+  EXPECT_TRUE(accepted(invpcid, 1, descriptor(0, kNotCanonical)));
+  EXPECT_TRUE(accepted(invpcid, 0, descriptor(0, u64{1} << 47)));
 }
 
 // The same numbers after the same seed, other ones each time, and CF: there always is one.
