@@ -258,10 +258,16 @@ TEST(QemuImages, ChainsThatDoNotEndAreErrors) {
   image = open_image({.file = two}, Access::ReadOnly);
   ASSERT_FALSE(image.ok());
   EXPECT_NE(image.message().find(folder.path("gone.img") + ": not found"), std::string::npos) << image.message();
-  RELIC86_RUN("qemu-img rebase -u -b ssh://host/disk -F raw {}", one);
+  RELIC86_RUN("qemu-img rebase -u -b https://host/disk -F raw {}", one);
   image = open_image({.file = two}, Access::ReadOnly);
   ASSERT_FALSE(image.ok());
-  EXPECT_NE(image.message().find("ssh://host/disk: is not a file of this host"), std::string::npos) << image.message();
+  EXPECT_NE(image.message().find("https://host/disk: is not a file of this host"), std::string::npos)
+      << image.message();
+  // A server that is not there.
+  RELIC86_RUN("qemu-img rebase -u -b 'nbd+unix:///disk?socket={}' -F raw {}", folder.path("none"), one);
+  image = open_image({.file = two}, Access::ReadOnly);
+  ASSERT_FALSE(image.ok());
+  EXPECT_NE(image.message().find("its backing file nbd+unix:///disk?socket="), std::string::npos) << image.message();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Every option that QEMU 7.2 for i386 has ('qemu-system-i386 -help', 7.2.22) has an answer of its own kind here: it is
 // served, accepted because nothing could differ, warned of, or refused with the reason and with what to do instead.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
