@@ -42,7 +42,9 @@ Opl::Opl(const OplConfig& config, SoundHost* host) : config_(config) {
 
 Result<> Opl::attach(Attachment& board) {
   scheduler_ = &board.scheduler();
-  if (auto done = board.ports(*this, kChip, kAdlibPort, 4); !done) return done;
+  // Without a second array the ports after these are not the card's: programs take two chips there for a dual OPL2.
+  const u32 ports = config_.model == OplConfig::Model::Opl3 ? 4 : 2;
+  if (auto done = board.ports(*this, kChip, kAdlibPort, ports); !done) return done;
   if (!config_.card) return {};
   if (auto done = board.ports(*this, kChip, *config_.card, 4); !done) return done;
   return board.ports(*this, kChip, static_cast<u16>(*config_.card + 8), 2);
@@ -82,7 +84,7 @@ u64 Opl::read(RegionId, u64 offset, unsigned) { return offset % 2 == 0 ? status(
 
 void Opl::write(RegionId, u64 offset, unsigned, u64 value) {
   const u8 byte = static_cast<u8>(value);
-  const bool second = (offset & 2) != 0 && config_.model == OplConfig::Model::Opl3;
+  const bool second = (offset & 2) != 0;
   if (offset % 2 == 0)
     address_ = static_cast<u16>(byte | (second ? kSecondArray : 0));
   else

@@ -64,6 +64,7 @@ TEST(Opl, TimersAsProgramsLookForThem) {
 TEST(Opl, ModelsAndPlaces) {
   Chip opl2(OplConfig{OplConfig::Model::Opl2, {}});
   EXPECT_EQ(opl2.status() & 6, 6u);
+  EXPECT_EQ(opl2.in(0x38A), 0xFFu) << "a second chip, for programs that look for a dual OPL2";
   Chip opl3(OplConfig{OplConfig::Model::Opl3, 0x240});
   EXPECT_EQ(opl3.status() & 6, 0u);
   opl3.out(0x240, 2), opl3.out(0x241, 0xFF);
