@@ -5,10 +5,10 @@
 namespace relic86 {
 
 namespace {
-constexpr u64 kLongestLoop = 16;                      // instructions
+constexpr u64 kLongestLoop = 16;                       // instructions
 constexpr u64 kFewestLooks = 1000, kFewestMore = 100;  // to find a wait, and to see that it goes on
 constexpr u64 kShortSlice = 20'000, kShortestSlice = kFewestMore * kLongestLoop;  // instructions
-constexpr u32 kOften = 2000;                          // slices
+constexpr u32 kOften = 2000;                                                      // slices
 }  // namespace
 
 u64 RetraceWatch::most_at_once() const {
