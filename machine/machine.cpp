@@ -14,9 +14,11 @@
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
 #include "devices/virtio/virtio_balloon.h"
+#include "display/retrace_wait.h"
 #include "display/video_recorder.h"
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
+#include "machine/engines.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/incoming_migration.h"
@@ -36,6 +38,7 @@ constexpr i64 kServeInterval = 1'000'000;              // host ns between looks 
 constexpr GuestTime kCheckInterval = 50'000'000;       // guest ns between looks at the screen for expectations
 constexpr GuestTime kFrameInterval = 16'666'667;       // guest ns between pictures for the window
 constexpr GuestTime kPromptCheckInterval = 1'000'000;  // serial expectations: soon after the text
+constexpr GuestTime kShortestRetraceWait = 50'000;     // guest ns that are worth a sleep
 constexpr i64 kLongestSleep = 100'000'000;             // host ns; time limits and windows are served in between
 }  // namespace
 
@@ -264,7 +267,12 @@ void Machine::run_slice(u64 limit) {
   if (replayed) limit = std::max(count_before, std::min(limit, replayed->instructions));
   if (inputs_->repeatable()) limit = std::min(limit, (count_before / TimeTravel::kStride + 1) * TimeTravel::kStride);
   u64 budget = std::min(clock_->budget(std::min(next_stop(), next_sample_)), limit - count_before);
+  // A program that goes by the processor's speed may count how often it looks for the retrace; several processors share
+  // the time.
+  const bool sleeps = !clock_->deterministic() && speed_limit_.instructions_per_second() == 0 &&
+                      processors_->count() == 1 && sleeps_until_retrace(options_);
   if (!clock_->deterministic()) budget = std::min(budget, speed_limit_.most_at_once());
+  if (sleeps) budget = std::min(budget, most_between_retrace_looks(*board_));
   const ExitReason reason = processors_->run(budget);
   if (replayed && limit == count_before && reason == ExitReason::BudgetSpent)
     return end_replay(inputs_->diverged("the processor runs where it waited"));
@@ -278,6 +286,16 @@ void Machine::run_slice(u64 limit) {
     }
     // The wait belongs to the speed that is measured: the next slice is a millisecond of the slower processor's time.
     clock_->measure(count, host_monotonic_ns() - host_before);
+    const auto wait_ends = sleeps ? end_of_retrace_wait(*board_, count) : std::nullopt;
+    if (wait_ends && reason == ExitReason::BudgetSpent) {
+      const GuestTime now = clock_->now();
+      const GuestTime idle = std::min({next_stop(), next_sample_, *wait_ends, now + kLongestSleep}) - now;
+      if (idle >= kShortestRetraceWait) {
+        poller_.poll(clock_->sleep_for(idle));
+        last_served_ = 0;
+        clock_->slept(idle);
+      }
+    }
   }
   act_on(reason);
 }

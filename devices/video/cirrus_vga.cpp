@@ -150,6 +150,7 @@ void CirrusVga::write_byte(RegionId region, u32 offset, u8 value) {
 
 u8 CirrusVga::read_port(u16 port) {
   const bool status = port == 0x3BA || port == 0x3DA;
+  if (status) retrace_watch_.look();
   return registers_.read(port, status ? timing().status(scheduler_->now()) : 0, planes_.latch(), blitter_.busy());
 }
 
@@ -293,5 +294,7 @@ const VgaTiming& CirrusVga::timing() {
   }
   return timing_;
 }
+
+GuestTime CirrusVga::next_retrace_change() { return timing().next_retrace_change(scheduler_->now()); }
 
 }  // namespace relic86

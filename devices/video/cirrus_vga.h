@@ -34,6 +34,8 @@ class CirrusVga final : public PciDevice, public DisplayAdapter {
 
   bool render(Frame& frame) override;
   Rows changed_rows() const override { return changed_rows_; }
+  RetraceWatch& retrace_watch() override { return retrace_watch_; }
+  GuestTime next_retrace_change() override;
   bool text_mode() const override { return !vga_.graphics_mode(); }
   std::vector<std::string> text_lines() override;
   std::string mode_name() const override;
@@ -97,6 +99,7 @@ class CirrusVga final : public PciDevice, public DisplayAdapter {
   BackingOffset video_memory_{};
 
   VgaTiming timing_;
+  RetraceWatch retrace_watch_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from
   bool drawn_ = false;
   PicturePages dirty_pages_;

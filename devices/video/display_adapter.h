@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "devices/host_sinks.h"
+#include "devices/video/retrace_watch.h"
 
 namespace relic86 {
 
@@ -22,6 +23,9 @@ class DisplayAdapter {
     unsigned end = 0;
   };
   virtual Rows changed_rows() const = 0;
+  // Whether the guest waits for the vertical retrace, and when it sees that begin or end next.
+  virtual RetraceWatch& retrace_watch() = 0;
+  virtual GuestTime next_retrace_change() = 0;
   virtual bool text_mode() const = 0;
   // The text screen in UTF-8, trailing blanks stripped; empty in graphics modes and before a mode is set.
   virtual std::vector<std::string> text_lines() = 0;

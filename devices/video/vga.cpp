@@ -149,6 +149,7 @@ bool Vga::copy_run(RegionId region, u64 from, u64 to, unsigned width, u32 count)
 
 u8 Vga::read_port(u16 port) {
   const bool status = port == 0x3BA || port == 0x3DA;
+  if (status) retrace_watch_.look();
   return registers_.read(port, status ? timing().status(scheduler_->now()) : 0);
 }
 
@@ -260,6 +261,8 @@ const VgaTiming& Vga::timing() {
   }
   return timing_;
 }
+
+GuestTime Vga::next_retrace_change() { return timing().next_retrace_change(scheduler_->now()); }
 
 bool Vga::take_dirty_pages() {
   const u32 start = dispi_.enabled() ? dispi_.picture_start() : 0;

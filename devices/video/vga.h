@@ -35,6 +35,8 @@ class Vga final : public PciDevice, public DisplayAdapter {
 
   bool render(Frame& frame) override;
   Rows changed_rows() const override { return changed_rows_; }
+  RetraceWatch& retrace_watch() override { return retrace_watch_; }
+  GuestTime next_retrace_change() override;
   bool text_mode() const override { return !dispi_.enabled() && !registers_.graphics_mode(); }
   std::vector<std::string> text_lines() override;
   std::string mode_name() const override;
@@ -100,6 +102,7 @@ class Vga final : public PciDevice, public DisplayAdapter {
   std::size_t linear_accesses_ = 0;   // bytes
 
   VgaTiming timing_;
+  RetraceWatch retrace_watch_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from
   bool drawn_ = false;
   PicturePages dirty_pages_;

@@ -64,4 +64,14 @@ u8 VgaTiming::status(GuestTime now) const {
   return status;
 }
 
+GuestTime VgaTiming::next_retrace_change(GuestTime now) const {
+  const u64 time = static_cast<u64>(std::max<GuestTime>(now, 0));
+  const u64 phase = time - frame_.quotient(time) * frame_.value();
+  const auto at_line = [&](u64 line) { return (frame_.value() * line + lines_ - 1) / lines_; };
+  const u64 begin = at_line(std::min(retrace_start_, lines_));
+  const u64 end = at_line(std::min(retrace_start_ + retrace_lines_, lines_));
+  const u64 change = phase < begin ? begin : phase < end ? end : frame_.value() + begin;
+  return static_cast<GuestTime>(time - phase + change);
+}
+
 }  // namespace relic86
