@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "machine/closed_media.h"
 #include "machine/saved_machine.h"
 
 namespace relic86 {
@@ -22,7 +23,7 @@ Result<> resume_closed(Machine& machine) {
                     other ? "-loadvm " + options.load_vm : "a start with --on-close quit",
                     other ? "leave -loadvm out" : "say --on-close save")};
   }
-  if (auto loaded = load_machine(machine, kClosedTag); !loaded)
+  if (auto loaded = load_with_its_media(machine, kClosedTag); !loaded)
     return Error{loaded.message() + "; --fresh starts the machine anew"};
   return delete_saved_machine(machine, kClosedTag);
 }

@@ -5,8 +5,11 @@
 
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
+
+#include "snapshot/saved_drive_files.h"
 
 namespace relic86 {
 
@@ -148,6 +151,19 @@ bool has_saved_machine(const StateFolder& folder, const std::string& journal_nam
     if (!keys || !number_of(*keys, "generation", saved, 16) || saved == generation) return true;
   }
   return false;
+}
+
+Result<std::map<std::string, std::string>> saved_drive_files(const std::string& path) {
+  const auto file = StateFileReader::open_unchecked(path);
+  if (!file) return file.error();
+  std::map<std::string, std::string> files;
+  for (const StateSection& section : file.value().sections()) {
+    if (section.tag != kTag) continue;
+    auto keys = drive_keys(file.value(), section);
+    if (!keys) return file.value().damaged("drives");
+    files[(*keys)["drive"]] = (*keys)["file"];
+  }
+  return files;
 }
 
 Result<> save_drives(StateFileWriter& file, const DriveMedia& media, u64 generation) {
