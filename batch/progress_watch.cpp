@@ -22,6 +22,7 @@ bool ProgressWatch::shown(const Activity& before, const Activity& now) {
 }
 
 std::optional<ProgressWatch::Finding> ProgressWatch::look(const Activity& now) {
+  if (!shown_ || shown(*shown_, now)) shown_ = now;
   if (auto found = look_at_running(now)) return found;
   return look_at_waiting(now);
 }

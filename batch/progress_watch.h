@@ -52,10 +52,13 @@ class ProgressWatch {
   // instructions. It takes the host far longer than the guest, whose time only instructions make.
   static constexpr u64 kManyFaults = 500'000, kInstructionsEach = 8;
   std::optional<Finding> look(const Activity& now);
+  // Since when its user has seen nothing new of it; nothing: it was not looked at yet.
+  std::optional<GuestTime> quiet_since() const { return shown_ ? std::optional(shown_->time) : std::nullopt; }
   // Something was done to the guest: it gets all of its time again.
   void restart() {
     since_.reset();
     waiting_.reset();
+    shown_.reset();
   }
 
  private:
@@ -77,6 +80,7 @@ class ProgressWatch {
   const Limits limits_;
   std::optional<Since> since_;
   std::optional<Waiting> waiting_;
+  std::optional<Activity> shown_;  // when something was seen of it last
 };
 
 }  // namespace relic86::batch

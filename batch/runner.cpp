@@ -303,8 +303,9 @@ void Runner::lose(std::size_t test) {
       process.status ? death_of(*process.status) : "the process of the point that it started from has died";
   if (!process.finished) {
     Attempt attempt;
-    attempt.outcome = Outcome::Crashed;
-    attempt.detail = how + last_words(process.folder);
+    attempt.outcome = process.overdue ? Outcome::HostTimeout : Outcome::Crashed;
+    attempt.detail = (process.overdue ? "the emulator's process did not end when its host time was up" : how) +
+                     last_words(process.folder);
     attempt.host_seconds = static_cast<double>(host_monotonic_ns() - process.started) / 1e9;
     take_result(test, std::move(attempt));
   } else if (process.frozen) {
@@ -317,6 +318,7 @@ void Runner::end_what_hangs() {
   for (auto& [test, process] : processes_) {
     const i64 limit = suite_.tests[test].limits.host_ns;
     if (process.finished || limit == 0 || process.id == 0 || now - process.started < limit + kGrace) continue;
+    process.overdue = true;
     ::kill(process.id, SIGKILL);
   }
 }

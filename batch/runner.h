@@ -48,6 +48,7 @@ class Runner {
     std::optional<int> status;          // once it has ended
     bool finished = false;              // it has told what came of its test
     bool frozen = false;
+    bool overdue = false;  // we have ended it, because it did not end itself in time
     i64 started = 0;
   };
 

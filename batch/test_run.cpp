@@ -38,11 +38,7 @@ Attempt TestRun::run() {
   next_look_ = next_screen_ = next_progress_ = started_;
   machine_.end_at_triple_fault(test_.end_at_triple_fault);
   machine_.on_frame([] {});  // an idle guest's time goes on in steps of a frame
-  machine_.on_event([this](MachineEvent event) {
-    if (event != MachineEvent::Reset || !machine_.reset_by_guest()) return;
-    resets_++;
-    reset_at_ = console_.end();
-  });
+  machine_.on_event([this](MachineEvent event) { note(event); });
   begin_step();
   const End end = machine_.run_until([this] { return look(); });
   if (!decided_) met_end(end);
@@ -55,7 +51,28 @@ Attempt TestRun::run() {
   return attempt_;
 }
 
+void TestRun::note(MachineEvent event) {
+  switch (event) {
+    case MachineEvent::Reset:
+      if (!machine_.reset_by_guest()) return;
+      resets_++;
+      reset_at_ = console_.end();
+      look_at_serial();
+      if (panic_) panic_until_ = now();  // all that it had to say about it is out
+      return;
+    case MachineEvent::GuestPanicked:
+      if (panic_ || test_.panics.empty()) return;
+      panic_ = "the guest told its panic device (pvpanic)";
+      panic_until_ = now() + kAfterPanic;
+      return;
+    case MachineEvent::Watchdog: watchdog_expired_ = true; return;
+    case MachineEvent::Shutdown: powered_off_ = true; return;
+    default: return;
+  }
+}
+
 bool TestRun::look() {
+  if (machine_.paused()) return look_at_pause();
   if (now() < next_look_) return false;
   next_look_ = now() + kLookInterval;
   if (console_.bytes() != searched_bytes_) {
@@ -72,7 +89,19 @@ bool TestRun::look() {
     next_progress_ = now() + ProgressWatch::kInterval;
     look_at_progress();
   }
+  if (!decided_ && !panic_) look_at_program();
   if (!decided_) look_at_limits();
+  return decided_;
+}
+
+// Guest time stands still.
+bool TestRun::look_at_pause() {
+  if (panic_ || watchdog_expired_ || powered_off_) {
+    met_end(panic_ ? End::GuestPanic : watchdog_expired_ ? End::Watchdog : End::PowerOff);
+  } else {
+    advance();  // a step may let it go on
+    if (!decided_) look_at_limits();
+  }
   return decided_;
 }
 
@@ -143,8 +172,10 @@ Activity TestRun::activity(std::size_t screen) {
     activity.disk += medium->counts().reads + medium->counts().writes;
   activity.output = console_.bytes();
   activity.screen = screen;
-  activity.halted = cpu.halted;
-  activity.interrupts_on = (cpu.system_flags & kIF) != 0;
+  // Suspended to RAM it waits for what wakes it, whatever its processor was at.
+  const bool suspended = machine_.board().suspended();
+  activity.halted = cpu.halted || suspended;
+  activity.interrupts_on = (cpu.system_flags & kIF) != 0 || suspended;
   for (unsigned i = 0; i < activity.registers.size(); i++) activity.registers[i] = static_cast<u32>(cpu.gpr[i]);
   activity.eip = cpu.eip();
   return activity;
@@ -180,6 +211,21 @@ void TestRun::look_at_progress() {
     return;
   }
   decide_waiting(finding->outcome, finding->detail + place());
+}
+
+void TestRun::look_at_program() {
+  if (test_.limits.hang == 0) return;
+  const auto quiet = progress_.quiet_since();
+  if (quiet != program_quiet_since_) program_loop_.restart();
+  program_quiet_since_ = quiet;
+  if (!quiet) return;
+  const auto looped = program_loop_.look(now(), program_sample(machine_), [this] { return program_memory(machine_); });
+  if (!looped) return;
+  decide_waiting(Outcome::Hang,
+                 fmt::format("a program is in a loop: after {:g} s its registers and all its memory are what they "
+                             "were, and nothing was seen of it; EIP {:08X}",
+                             seconds(*looped), machine_.processors().running().cpu().state().eip()) +
+                     place());
 }
 
 // Most tests show the same all the time, and have no film: the first picture is that of the first change.
@@ -254,6 +300,7 @@ void TestRun::met_end(End end) {
     case End::DebugExit:
       return decide_waiting(Outcome::Exit,
                             fmt::format("the guest wrote to the exit port: code {}", machine_.exit_code()));
+    case End::Watchdog: return decide_waiting(Outcome::Hang, "the guest's watchdog timer has expired");
     default: return decide_waiting(Outcome::StepFailed, "the machine was told to end");
   }
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "batch/console.h"
+#include "batch/program_loop.h"
 #include "batch/progress_watch.h"
 #include "batch/suite.h"
 #include "display/screen_film.h"
@@ -28,9 +29,12 @@ class TestRun {
 
  private:
   bool look();  // true: there is a verdict
+  bool look_at_pause();
+  void note(MachineEvent event);
   void look_at_serial();
   void look_at_screen();
   void look_at_progress();
+  void look_at_program();
   void look_at_limits();
   void begin_step();
   // Whether the present step is done. Waiting steps look for what they wait for, the others act when they begin.
@@ -59,6 +63,8 @@ class TestRun {
   const TestPlan& test_;
   const std::vector<SymbolTable>& symbols_;
   ProgressWatch progress_;
+  ProgramLoop program_loop_;
+  std::optional<GuestTime> program_quiet_since_;
   Attempt attempt_;
   bool decided_ = false;
 
@@ -78,6 +84,7 @@ class TestRun {
   std::string memory_why_;       // what stands where the present step looks
   unsigned resets_ = 0;          // by the guest, since the last step that was done
   std::optional<u64> reset_at_;  // the last reset that no step has waited for yet: where the console's text was then
+  bool watchdog_expired_ = false, powered_off_ = false;
   // A panic is told of when what the guest has to say about it is out.
   std::optional<std::string> panic_;
   std::string panic_line_;

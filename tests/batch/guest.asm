@@ -8,6 +8,7 @@ COM1_STATUS equ COM1 + 5
 EXIT_PORT equ 0F4h
 PM_BASE equ 80000B40h           ; configuration address: PIIX4, function 3 of device 1, register 40h
 SLEEP_OFF equ 2000h             ; SLP_EN, SLP_TYP 0: S5
+TABLES equ 10000h               ; for page tables
 
 %macro say 1
   mov si, %%text
@@ -275,6 +276,122 @@ no_table: dw 0
   int 16h
   call put
   jmp .key
+%elifidn GUEST, protected_fault ; a debugger's breakpoint in 32-bit protected mode, without a handler
+  call enter_protected
+bits 32
+  lidt [no_table]
+  int3
+bits 16
+no_table: dw 0
+  dd 0
+%elifidn GUEST, paging_fault    ; paging on, by a directory of zeros
+  call enter_protected
+bits 32
+  mov edi, TABLES
+  mov ecx, 1024
+  xor eax, eax
+  rep stosd
+  mov eax, TABLES
+  mov cr3, eax
+  mov eax, cr0
+  or eax, 1 << 31
+  mov cr0, eax
+  jmp $
+bits 16
+%elifidn GUEST, long_fault      ; an undefined instruction in 64-bit mode, without a handler
+  cli
+  mov edi, TABLES
+  mov cx, 3 * 1024
+  xor eax, eax
+  rep stosd
+  mov dword [TABLES], TABLES + 1003h          ; present, writable
+  mov dword [TABLES + 1000h], TABLES + 2003h
+  mov dword [TABLES + 2000h], 83h             ; the first 2 MiB as one page
+  mov eax, cr4
+  or al, 20h                                  ; PAE
+  mov cr4, eax
+  mov eax, TABLES
+  mov cr3, eax
+  mov ecx, 0C0000080h                         ; EFER
+  rdmsr
+  or ah, 1                                    ; LME
+  wrmsr
+  lidt [no_table]
+  lgdt [gdt_register]
+  mov eax, cr0
+  or eax, 80000001h
+  mov cr0, eax
+  jmp 18h:.long
+bits 64
+.long:
+  ud2
+bits 16
+no_table: dw 0
+  dd 0
+%elifidn GUEST, blue_screen     ; as Windows NT draws it, in text mode
+  push 0B800h
+  pop es
+  xor di, di
+  mov ax, 1F20h
+  mov cx, 80 * 25
+  rep stosw
+  mov si, .text
+  mov di, 2 * 80 * 2
+.next:
+  lodsb
+  test al, al
+  jz .drawn
+  stosw
+  jmp .next
+.drawn:
+  cli
+  jmp $
+.text: db "*** STOP: 0x0000007B (0xF201B84C,0xC0000034,0x00000000,0x00000000)", 0
+%elifidn GUEST, windows_9x      ; waits for a key that nobody presses
+  mov si, .text
+.next:
+  lodsb
+  mov ah, 0Eh
+  xor bx, bx
+  int 10h
+  test al, al
+  jnz .next
+.wait:
+  hlt
+  jmp .wait
+.text: db "A fatal exception 0E has occurred at 0028:C0011E36 in VXD VMM(01) + 00010E36.", 0
+%elifidn GUEST, bsd_trap        ; FreeBSD: the trap, and after it the reset
+  say "Fatal trap 12: page fault while in kernel mode"
+  say "Automatic reboot in 15 seconds - press a key on the console to abort"
+  mov al, 0FEh
+  out 64h, al
+  jmp $
+%elifidn GUEST, panic_device    ; says so to the host alone
+  mov dx, 505h
+  mov al, 1
+  out dx, al
+  jmp $
+%elifidn GUEST, watchdog        ; hangs, and a watchdog resets it: two seconds
+  mov dx, 443h
+  mov al, 0Eh
+  out dx, al
+  jmp $
+%elifidn GUEST, no_ticks        ; all interrupts masked, and then it waits for one
+  mov al, 0FFh
+  out 21h, al
+  out 0A1h, al
+.wait:
+  hlt
+  jmp .wait
+%elifidn GUEST, long_loop       ; turns for ever through a table, with interrupts on
+  xor bx, bx
+.next:
+  mov al, [bx + 8000h]
+  add bl, 16
+  call .nothing
+  jmp .next
+.nothing:
+  ret
 %elifidn GUEST, disk_full       ; a log that fills its disk
   mov cl, 5
 .write:
@@ -314,6 +431,43 @@ power_off:
   out dx, ax
   cli
   hlt
+
+%ifidn GUEST, protected_fault
+%define USES_PROTECTED_MODE
+%elifidn GUEST, paging_fault
+%define USES_PROTECTED_MODE
+%elifidn GUEST, long_fault
+%define USES_PROTECTED_MODE
+%endif
+%ifdef USES_PROTECTED_MODE
+; Returns in 32-bit code with flat segments.
+enter_protected:
+  cli
+  lgdt [gdt_register]
+  mov eax, cr0
+  or al, 1
+  mov cr0, eax
+  jmp 8:.flat
+bits 32
+.flat:
+  mov ax, 10h
+  mov ds, ax
+  mov es, ax
+  mov ss, ax
+  pop dx                        ; the return address is a word
+  movzx edx, dx
+  jmp edx
+bits 16
+gdt:
+  dq 0
+  dq 00CF9B000000FFFFh          ; 8: 32-bit code
+  dq 00CF93000000FFFFh          ; 10h: data
+  dq 00AF9B000000FFFFh          ; 18h: 64-bit code
+gdt_end:
+gdt_register:
+  dw gdt_end - gdt - 1
+  dd gdt
+%endif
 
 print:
   lodsb

@@ -46,6 +46,8 @@ TEST(Panics, AreKnownByGroup) {
   EXPECT_EQ(find_panic(line, bsd), nullptr);
   EXPECT_NE(find_panic("panic: free: freeing free block", bsd), nullptr);
   EXPECT_EQ(find_panic("do not panic: all is well", bsd), nullptr);
+  EXPECT_EQ(find_panic("[    9.630000] reboot: System halted", linux), nullptr);
+  EXPECT_EQ(find_panic("reboot: System halted", std::vector<std::string>{"dos"}), nullptr);
   EXPECT_EQ(find_panic("kernel command line: console=ttyS0 panic=-1", linux), nullptr);
 }
 
