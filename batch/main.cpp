@@ -1,4 +1,5 @@
 // relic86-batch: the command line in, the exit code out.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -264,6 +265,10 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our output that goes away is no reason to die
   std::signal(SIGXFSZ, SIG_IGN);
+  // Were one of them closed, the next file to be opened would get what is meant for the terminal.
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(standard, F_GETFD) < 0) (void)!::open("/dev/null", O_RDWR);
+  }
   try {
     return relic86::batch::run({argv + 1, argv + argc});
   } catch (const std::bad_alloc&) {

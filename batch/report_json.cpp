@@ -4,8 +4,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <fstream>
 
+#include "base/log.h"
 #include "base/output_file.h"
 #include "batch/report.h"
 #include "control/commands/command.h"
@@ -84,35 +86,53 @@ class JsonReporter final : public Reporter {
 
   Result<> begin(const std::string& suite, std::size_t tests) override {
     document_ = {{"suite", suite}, {"tests", tests}, {"results", Json::array()}};
+    ::unlink(whole_.c_str());  // of another run, for whose end it would be taken if this one has none
     file_ = ::open(lines_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
-    return file_ < 0 ? trouble() : Result<>();
+    return file_ < 0 ? trouble(errno) : Result<>();
   }
 
   Result<> add(const TestReport& report) override {
     const Json json = json_of(document_["suite"].get<std::string>(), report);
     document_["results"].push_back(json);
-    // One system call a line: whatever ends this process, each line is there or not.
-    const std::string line = text_of(json, -1) + "\n";
-    if (::write(file_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return trouble();
-    return {};
+    waiting_.push_back(text_of(json, -1) + "\n");
+    return write_waiting();
   }
 
   Result<> end() override {
+    auto lines = write_waiting();
     const std::string text = text_of(document_, 1) + "\n";
     auto file = OutputFile::create(whole_);
     if (!file) return Error{fmt::format("{}: {}", whole_, file.message())};
     auto written = file.value().write(std::span(reinterpret_cast<const u8*>(text.data()), text.size()));
     if (written) written = file.value().commit();
     if (!written) return Error{fmt::format("{}: {}", whole_, written.message())};
-    return {};
+    return lines;
   }
 
  private:
-  Error trouble() const {
+  // One system call a line: whatever ends this process, each line is there or not. What finds no room is tried again
+  // with the next line, and leaves no piece behind.
+  Result<> write_waiting() {
+    while (!waiting_.empty()) {
+      const std::string& line = waiting_.front();
+      const off_t before = ::lseek(file_, 0, SEEK_END);
+      const ssize_t written = ::write(file_, line.data(), line.size());
+      if (written != static_cast<ssize_t>(line.size())) {
+        const Error error = trouble(written < 0 ? errno : ENOSPC);
+        if (written > 0 && ::ftruncate(file_, before) != 0) log::warning(lines_ + ": its last line is cut off");
+        return error;
+      }
+      waiting_.pop_front();
+    }
+    return {};
+  }
+
+  Error trouble(int cause) const {
     return {fmt::format("{}: cannot be written: {}; make room, or choose another folder (--results)", lines_,
-                        std::strerror(errno == 0 ? ENOSPC : errno))};
+                        std::strerror(cause))};
   }
   std::string lines_, whole_;
+  std::deque<std::string> waiting_;  // lines that are not written yet
   int file_ = -1;
   Json document_;
 };
@@ -132,6 +152,7 @@ Result<KeptResults> read_results(const std::string& folder) {
       kept.suite = json.at("suite").get<std::string>();
       kept.reports.push_back(report_of(json));
     } catch (const Json::exception& problem) {
+      if (lines.eof()) break;  // the last line has no end: who wrote it was killed before this test was done
       return Error{fmt::format("{}:{}: no result of a test: {}; delete the line", file, number, problem.what())};
     }
   }

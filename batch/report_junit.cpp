@@ -56,6 +56,7 @@ class JunitReporter final : public Reporter {
 
   Result<> begin(const std::string& suite, std::size_t) override {
     suite_ = suite;
+    ::unlink(file_.c_str());  // of another run, for whose end it would be taken if this one has none
     return {};
   }
 

@@ -83,11 +83,7 @@ Result<Runner::Ended> Runner::run() {
 
   bool interrupted = false;
   while (!interrupted && !done()) {
-    if (auto started = start_what_can(); !started) {
-      kill_all();
-      ::close(signals);
-      return started.error();
-    }
+    start_what_can();
     std::vector<pollfd> fds{{signals, POLLIN, 0}};
     std::vector<std::size_t> tests_of;
     for (const auto& [test, process] : processes_) {
@@ -149,13 +145,19 @@ std::optional<std::size_t> Runner::next_job() const {
   return root;
 }
 
-Result<> Runner::start_what_can() {
+void Runner::start_what_can() {
   while (running() < options_.jobs) {
     const auto test = next_job();
     if (!test) break;
-    if (auto started = start(*test); !started) return started;
+    auto started = start(*test);
+    if (started) continue;
+    // The host's trouble is this test's alone: the others' results are told and kept.
+    Attempt attempt;
+    attempt.outcome = Outcome::NotStarted;
+    attempt.detail = started.message();
+    jobs_[*test].state = State::Running;
+    take_result(*test, std::move(attempt));
   }
-  return {};
 }
 
 Result<std::string> Runner::make_folder(std::size_t test) const {

@@ -52,7 +52,7 @@ class Runner {
     i64 started = 0;
   };
 
-  Result<> start_what_can();
+  void start_what_can();
   std::optional<std::size_t> next_job() const;
   Result<> start(std::size_t test);
   void hear(std::size_t test);
