@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <new>
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -114,6 +115,8 @@ Result<CommandLine> parse(const std::vector<std::string>& words) {
       line.shards = parts.value();
     }
   }
+  if (!line.suite.empty() && !line.merged.empty())
+    return Error{fmt::format("{}: with --merge no suite is run; leave one of them out", line.suite)};
   if (line.print.empty() && line.suite.empty() && line.merged.empty()) return Error{"no suite was named; see --help"};
   line.repeat = fmt::format("relic86-batch{} {} --test ", line.repeat, shell_word(line.suite));
   return line;
@@ -135,6 +138,13 @@ Result<std::vector<bool>> choose(const Suite& suite, const CommandLine& line) {
     std::vector<std::string_view> names;
     for (const TestPlan& test : suite.tests) names.push_back(test.name);
     return Error{fmt::format("--test {}: no test has this name; did you mean '{}'?", name, nearest_word(name, names))};
+  }
+  std::set<std::string_view> tags;
+  for (const TestPlan& test : suite.tests) tags.insert(test.tags.begin(), test.tags.end());
+  for (const std::string& tag : line.tags) {
+    if (tags.contains(tag)) continue;
+    const std::string known = tags.empty() ? "the suite has none" : fmt::format("there are: {}", fmt::join(tags, ", "));
+    return Error{fmt::format("--tag {}: no test has this tag; {}", tag, known)};
   }
   unsigned number = 0;
   for (std::size_t test = 0; test < wanted.size(); test++) {
@@ -221,6 +231,7 @@ int run(const std::vector<std::string>& words) {
       line.points.empty() ? std::string() : std::filesystem::absolute(line.points, failure).string();
   // Paths in a suite begin at its folder.
   const std::filesystem::path file(line.suite);
+  if (std::filesystem::is_directory(file, failure)) return fail(line.suite + ": a folder; name a suite file in it");
   if (!file.parent_path().empty()) std::filesystem::current_path(file.parent_path(), failure);
   if (failure) return fail(fmt::format("{}: {}; name a suite file", line.suite, failure.message()));
   auto suite = load_suite(file.filename().string(), line.variables);
