@@ -37,12 +37,14 @@ Attempt TestRun::run() {
   host_started_ = host_monotonic_ns();
   next_look_ = next_screen_ = next_progress_ = started_;
   machine_.end_at_triple_fault(test_.end_at_triple_fault);
+  ends_at_reset_ = machine_.options().no_reboot;
   machine_.on_frame([] {});  // an idle guest's time goes on in steps of a frame
   machine_.on_event([this](MachineEvent event) { note(event); });
   begin_step();
   const End end = machine_.run_until([this] { return look(); });
   if (!decided_) met_end(end);
   if (!machine_.ended()) machine_.pause();
+  machine_.end_at_reset(ends_at_reset_);
   machine_.forget_listeners();
   console_.flush();
   if (!console_.log_trouble().empty() && attempt_.outcome == Outcome::Passed) attempt_.detail = console_.log_trouble();
@@ -278,6 +280,7 @@ void TestRun::decide_waiting(Outcome outcome, const std::string& why) {
 }
 
 void TestRun::met_end(End end) {
+  if (end == End::TripleFault && !test_.end_at_triple_fault && !ends_at_reset_) end = End::Reset;
   // What was printed last comes first: a panic before a power-off is a panic.
   look_at_serial();
   if (!panic_ && !decided_) look_at_screen();
@@ -293,7 +296,9 @@ void TestRun::met_end(End end) {
   }
   switch (end) {
     case End::PowerOff: return decide_waiting(Outcome::PowerOff, "the guest powered off");
-    case End::Reset: return decide_waiting(Outcome::Reset, "the guest reset itself");
+    case End::Reset:
+      if (ends_at_reset_) return decide_waiting(Outcome::Reset, "the guest reset itself");
+      return decide_waiting(Outcome::ResetLoop, fmt::format("the guest has reset itself {} times", resets_ + 1));
     case End::TripleFault:
       return decide_waiting(Outcome::TripleFault, fmt::format("triple fault at EIP {:08X}",
                                                               machine_.processors().running().cpu().state().eip()));

@@ -40,6 +40,7 @@ class TestRun {
   // Whether the present step is done. Waiting steps look for what they wait for, the others act when they begin.
   bool step_done();
   bool take_reset();
+  bool reset_decides() const;
   bool memory_holds(const WaitMemory& wait);
   bool check_file(const CheckFile& check);
   bool failed(const std::string& why);  // of the present step; false
@@ -82,6 +83,7 @@ class TestRun {
   GuestTime next_shot_ = 0;
   std::string picture_why_;      // why the present picture is not the expected one
   std::string memory_why_;       // what stands where the present step looks
+  bool ends_at_reset_ = false;   // the machine's own -no-reboot
   unsigned resets_ = 0;          // by the guest, since the last step that was done
   std::optional<u64> reset_at_;  // the last reset that no step has waited for yet: where the console's text was then
   bool watchdog_expired_ = false, powered_off_ = false;
