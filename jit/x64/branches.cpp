@@ -126,7 +126,7 @@ void Branches::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   }
   a_.mov(linear.r32(), eip.r32());
   if (!mode_.flat_code) {
-    a_.add(linear.r32(), state(offsetof(CpuState, segment) + kCs * sizeof(Segment) + offsetof(Segment, base), 4));
+    a_.add(linear.r32(), segment_field(kCs, offsetof(Segment, base), 4));
   }
   a_.mov(slot_register.r32(), linear.r32());
   a_.shr(slot_register.r32(), kPageShift);

@@ -1,9 +1,5 @@
 #include "jit/x64/emitter.h"
 
-#include <bit>
-
-#include "base/assert.h"
-
 namespace relic86::jit::x64 {
 
 namespace {

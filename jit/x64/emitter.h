@@ -29,6 +29,7 @@
 //   emitter_segments.cpp    MOV and POP of segment registers, VERR, VERW, SYSENTER, SYSEXIT
 #pragma once
 
+#include "base/assert.h"
 #include "jit/x64/branches.h"
 
 namespace relic86::jit::x64 {
@@ -127,11 +128,8 @@ class Emitter : BlockHolder, BlockPart {
   void set_carry(u16 id);
 
   // --- Branches ---
-  struct Truth {
-    bool ready = false;
-    x86::CondCode code{};
-  };
-  Truth truth_of(u16 id);
+  // The host's condition under which value id is true; its flags are ready for it.
+  x86::CondCode condition_of(u16 id);
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);

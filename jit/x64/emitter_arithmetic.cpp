@@ -460,15 +460,15 @@ void Emitter::select(u16 id) {
   u8 reg = 0;
   const bool direct = registers_.destination(id, reg) && n.size >= 4;
   const Gp yes = registers_.in_register(n.b, bytes), no = registers_.in_register(n.c, bytes);
-  const Truth truth = truth_of(n.a);  // last: the moves above leave the flags alone
+  const x86::CondCode condition = condition_of(n.a);  // last: the moves above leave the flags alone
   if (direct && registers_.is_guest(n.c, reg)) {
-    a_.cmov(truth.code, registers_.guest(reg, bytes), yes);
+    a_.cmov(condition, registers_.guest(reg, bytes), yes);
   } else if (direct && registers_.is_guest(n.b, reg)) {
-    a_.cmov(x86::negateCond(truth.code), registers_.guest(reg, bytes), no);
+    a_.cmov(x86::negateCond(condition), registers_.guest(reg, bytes), no);
   } else {
     const Gp to = sized(registers_.take(), bytes);
     a_.mov(to, no);
-    a_.cmov(truth.code, to, yes);
+    a_.cmov(condition, to, yes);
     registers_.set_temporary(id, static_cast<u8>(to.id()));
     return;
   }
@@ -476,15 +476,15 @@ void Emitter::select(u16 id) {
 }
 
 void Emitter::truth(u16 id) {
-  const Truth truth = truth_of(at(id).a);
+  const x86::CondCode condition = condition_of(at(id).a);
   u8 reg = 0;
   if (registers_.destination(id, reg)) {
-    a_.set(truth.code, registers_.guest(reg, 1));
+    a_.set(condition, registers_.guest(reg, 1));
     registers_.set_guest(id, reg);
     return;
   }
   const u8 host = registers_.take();
-  a_.set(truth.code, sized(host, 1));
+  a_.set(condition, sized(host, 1));
   registers_.set_temporary(id, host);
 }
 

@@ -1,14 +1,11 @@
-#include <bit>
-
-#include "jit/runtime/lookup_table.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {
 
-Emitter::Truth Emitter::truth_of(u16 id) {
+x86::CondCode Emitter::condition_of(u16 id) {
   const Node& n = at(id);
   switch (n.op) {
-    case Op::Condition: return {true, flags_.condition_code(static_cast<u32>(n.immediate))};
+    case Op::Condition: return flags_.condition_code(static_cast<u32>(n.immediate));
     case Op::ZeroCount: {
       const Gp count = registers_.guest(kEcx, n.size);
       if (counting_) {
@@ -17,24 +14,24 @@ Emitter::Truth Emitter::truth_of(u16 id) {
         a_.test(count, count);
       }
       flags_.host_lost();
-      return {true, x86::CondCode::kZ};
+      return x86::CondCode::kZ;
     }
     case Op::Invert: {
-      const Truth inner = truth_of(n.a);
-      return {true, x86::negateCond(inner.code)};
+      const x86::CondCode inner = condition_of(n.a);
+      return x86::negateCond(inner);
     }
     case Op::Both: {  // the count first asks for the flags, then goes down
-      const Truth second = truth_of(n.b);
-      a_.set(second.code, kAddress.r8());
+      const x86::CondCode second = condition_of(n.b);
+      a_.set(second, kAddress.r8());
       const u8 host = registers_.take();
-      const Truth first = truth_of(n.a);
-      a_.set(first.code, sized(host, 1));
+      const x86::CondCode first = condition_of(n.a);
+      a_.set(first, sized(host, 1));
       a_.test(sized(host, 1), kAddress.r8());
       registers_.give(host);
       flags_.host_lost();
-      return {true, x86::CondCode::kNZ};
+      return x86::CondCode::kNZ;
     }
-    default: failed_ = true; return {true, x86::CondCode::kZ};
+    default: failed_ = true; return x86::CondCode::kZ;
   }
 }
 
@@ -73,14 +70,14 @@ void Emitter::jump_if(u16 id) {
   const Op asks = at(n.a).op == Op::Invert ? at(at(n.a).a).op : at(n.a).op;
   if (undone == 0 && asks == Op::ZeroCount && !flags_.leave_record()) flags_.write_home();
   if (undone == 0 && asks != Op::ZeroCount && (!options_.lazy_flags || flags_.from_home())) flags_.write_home();
-  const Truth truth = truth_of(n.a);
+  const x86::CondCode condition = condition_of(n.a);
   if (undone == 0 && asks != Op::ZeroCount && !flags_.leave_record()) flags_.write_home();
   if (undone == 0 && branches_.linkable(target, n.size)) {
-    exits_.jump_if(truth.code, exits_.add_branch(target, way));
+    exits_.jump_if(condition, exits_.add_branch(target, way));
     return;
   }
   const Label taken = a_.newLabel();
-  a_.j(truth.code, taken);
+  a_.j(condition, taken);
   defer([=, this, snapshot = exits_.moment()] {
     a_.bind(taken);
     exits_.restore(snapshot);

@@ -1,8 +1,5 @@
-#include <bit>
-
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/emitter.h"
-#include "jit/x64/quick_thunks.h"
 
 namespace relic86::jit::x64 {
 

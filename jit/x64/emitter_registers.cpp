@@ -112,15 +112,15 @@ void Emitter::set_register_if(u16 id) {
   const u8 reg = register_of(n);
   registers_.before_write(reg, id);
   const Gp value = sized(registers_.in_temporary(n.b, n.size), 8);  // its upper half is empty
-  const Truth truth = truth_of(n.a);
+  const x86::CondCode condition = condition_of(n.a);
   if (registers_.has_host(reg)) {
-    a_.cmov(truth.code, registers_.guest(reg, 8), value);
+    a_.cmov(condition, registers_.guest(reg, 8), value);
     if (reg >= kPinned) a_.mov(gpr(reg, 8), registers_.guest(reg, 8));
     return;
   }
   const u8 host = registers_.take();
   a_.mov(sized(host, 8), gpr(reg, 8));
-  a_.cmov(truth.code, sized(host, 8), value);
+  a_.cmov(condition, sized(host, 8), value);
   a_.mov(gpr(reg, 8), sized(host, 8));
   registers_.give(host);
 }

@@ -79,7 +79,7 @@ void FlagChain::add_step(const FlagStep& step, bool full) {
 x86::CondCode FlagChain::condition_code(u32 condition) {
   const u32 mask = flags_read_by(static_cast<Condition>(condition));
   if ((mask & ~host_) != 0 && !(rebuild(mask) && (mask & ~host_) == 0)) {
-    if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
+    if (is_home()) {
       if (entry_home_) entry_exposed_ = true;
       exits_.call_thunk(thunks_.home_flags, exits_.add(ExitKind::Before, undone_before()));
       host_holds(kArithmeticFlags & ~kAF);
@@ -94,6 +94,9 @@ x86::CondCode FlagChain::condition_code(u32 condition) {
       x86::CondCode::kL, x86::CondCode::kNL, x86::CondCode::kLE, x86::CondCode::kNLE};
   return kCodes[condition];
 }
+
+// No step since.
+bool FlagChain::is_home() const { return from_home_ && home_current_ && translation_.steps.size() == first_step_; }
 
 void FlagChain::carry_in() { (void)condition_code(static_cast<u32>(Condition::Below)); }
 

@@ -158,7 +158,7 @@ void FlagChain::load_image(const Gp& image) {
     a_.pushfq();
     a_.pop(image.r64());
     a_.and_(image, ~static_cast<i32>(kAF));
-  } else if (from_home_ && home_current_ && translation_.steps.size() == first_step_) {
+  } else if (is_home()) {
     if (entry_home_) entry_exposed_ = true;
     exits_.call_thunk(thunks_.home_image, exits_.add(ExitKind::Before, undone_before()));
     a_.mov(image, area(offsetof(EngineArea, value)));
