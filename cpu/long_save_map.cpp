@@ -1,11 +1,14 @@
 // The save map of processors with long mode (APM 2 10.2.3, table 10-1), at SMBASE + 8000h like the other:
 //
-//   7E00h ES  7E10h CS  7E20h SS  7E30h DS  7E40h FS  7E50h GS  7E70h LDTR  7E90h TR: selector and attributes (words),
-//   limit (dword), base (quadword)
-//   7E60h GDTR, 7E80h IDTR: limit (word) at +4, base (quadword) at +8
-//   7EC9h auto HALT restart (byte)       7ED0h EFER          7EFCh revision 00020064h: SMBASE relocation, no I/O
-//   restart 7F00h SMBASE (dword)                 7F48h CR4  7F50h CR3  7F58h CR0  7F60h DR7  7F68h DR6  7F70h RFLAGS
-//   7F78h RIP 7F80h R15 and so on down to 7FB8h R8;  7FC0h RDI RSI RBP RSP RBX RDX RCX, 7FF8h RAX
+//   7E00h  ES; 7E10h CS, 7E20h SS, 7E30h DS, 7E40h FS, 7E50h GS, 7E70h LDTR, 7E90h TR:
+//          selector and attributes (words), limit (dword), base (quadword)
+//   7E60h  GDTR; 7E80h IDTR: limit (word) at +4, base (quadword) at +8
+//   7EC9h  auto HALT restart (byte)
+//   7ED0h  EFER
+//   7EFCh  revision 00020064h: SMBASE relocation, no I/O restart
+//   7F00h  SMBASE (dword)
+//   7F48h  CR4; 7F50h CR3, 7F58h CR0, 7F60h DR7, 7F68h DR6, 7F70h RFLAGS, 7F78h RIP
+//   7F80h  R15 and so on down to R8 at 7FB8h; from 7FC0h on RDI, RSI, RBP, RSP, RBX, RDX, RCX, RAX
 //
 // Attributes are descriptor bits 47:40 in 7:0 and 55:52 in 11:8.
 #include "cpu/cpuid.h"

@@ -17,11 +17,11 @@ class Tables {
     if (state.mode.long_mode) {
       const bool five = (state.cr4 & kCr4La57) != 0;
       linear_bits_ = five ? kWideLinearBits : kLinearBits;
-      return five ? level5(address(state.cr3)) : level4(0, address(state.cr3), kPageRights);
+      return table(five ? 5 : 4, 0, address(state.cr3), kPageRights);
     }
     for (u64 i = 0; i < 4; i++) {
       const u64 pointer = read<u64>((state.cr3 & ~u64{31}) + i * 8);
-      if ((pointer & kPagePresent) != 0) directory_pae(i << 30, address(pointer), kPageRights);
+      if ((pointer & kPagePresent) != 0) table(2, i << 30, address(pointer), kPageRights);
     }
   }
 
@@ -57,47 +57,21 @@ class Tables {
     return static_cast<u64>(static_cast<i64>(linear << beyond) >> beyond);
   }
 
-  // 512 entries of 256 TiB, each with 512 of 512 GiB, each with 512 of 1 GiB.
-  void level5(u64 base) {
-    for (u64 i = 0; i < 512; i++) {
-      const u64 entry = read<u64>(base + i * 8);
-      if ((entry & kPagePresent) != 0) level4(i << 48, address(entry), entry & kPageRights);
-    }
-  }
-
-  void level4(u64 linear, u64 base, u64 rights) {
-    for (u64 i = 0; i < 512; i++) {
-      const u64 entry = read<u64>(base + i * 8);
-      if ((entry & kPagePresent) != 0) level3(canonical(linear | i << 39), address(entry), entry & rights);
-    }
-  }
-
-  void level3(u64 linear, u64 base, u64 rights) {
-    constexpr u64 kSize = u64{1} << 30;
-    for (u64 i = 0; i < 512; i++) {
+  // A table of entries of eight bytes. Level 1 has pages; rights: of the levels above.
+  void table(unsigned level, u64 linear, u64 base, u64 rights) {
+    constexpr unsigned kIndexBits = 9, kLargestPage = 3;
+    const unsigned shift = kPageShift + kIndexBits * (level - 1);
+    const u64 size = u64{1} << shift;
+    for (u64 i = 0; i < u64{1} << kIndexBits; i++) {
       const u64 entry = read<u64>(base + i * 8);
       if ((entry & kPagePresent) == 0) continue;
-      if ((entry & kPageLarge) != 0)
-        visit_({linear | i << 30, kSize, address(entry) & ~(kSize - 1), entry, entry & rights});
+      const u64 at = canonical(linear | i << shift);
+      if (level == 1)
+        visit_({at, size, address(entry), entry & ~u64{kPageLarge}, entry & rights});
+      else if (level <= kLargestPage && (entry & kPageLarge) != 0)
+        visit_({at, size, address(entry) & ~(size - 1), entry, entry & rights});
       else
-        directory_pae(linear | i << 30, address(entry), entry & rights);
-    }
-  }
-
-  // rights: of the levels above.
-  void directory_pae(u64 linear, u64 base, u64 rights) {
-    for (u64 i = 0; i < 512; i++) {
-      const u64 entry = read<u64>(base + i * 8);
-      if ((entry & kPagePresent) == 0) continue;
-      if ((entry & kPageLarge) != 0) {
-        visit_({linear | i << 21, 2u << 20, address(entry) & ~u64{0x1FFFFF}, entry, entry & rights});
-        continue;
-      }
-      for (u64 k = 0; k < 512; k++) {
-        const u64 page = read<u64>(address(entry) + k * 8);
-        if ((page & kPagePresent) == 0) continue;
-        visit_({linear | i << 21 | k << 12, kPageSize, address(page), page & ~u64{kPageLarge}, page & entry & rights});
-      }
+        table(level - 1, at, address(entry), entry & rights);
     }
   }
 

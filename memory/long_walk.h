@@ -6,8 +6,8 @@
 
 namespace relic86 {
 
-inline constexpr u64 kWalkFourLevels = 1;   // else the directory is one of 32-bit paging
-inline constexpr u64 kWalkFiveLevels = 4;   // besides: of 5-level paging
+inline constexpr u64 kWalkLong = 1;         // else the directory is one of 32-bit paging
 inline constexpr u64 kWalkNoUserPages = 2;  // of the supervisor's accesses: SMAP keeps them from pages of user mode
+inline constexpr u64 kWalkFiveLevels = 4;   // of long ones: else there are four
 
 }  // namespace relic86

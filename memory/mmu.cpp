@@ -65,7 +65,7 @@ void Mmu::find_directory() {
   u64& supervisor = walk_.directory[static_cast<unsigned>(Privilege::Supervisor)];
   user = supervisor = directory;
   if (plain && long_walk) {
-    const u64 levels = kWalkFourLevels | (mode_.five_levels ? kWalkFiveLevels : 0);
+    const u64 levels = kWalkLong | (mode_.five_levels ? kWalkFiveLevels : 0);
     user |= levels;
     supervisor |= levels | (mode_.smap ? kWalkNoUserPages : 0);
   } else if (mode_.smap) {

@@ -82,7 +82,7 @@ class FillThunk {
     a_.mov(x86::rcx, at(kTlbWalk + offsetof(TlbWalk, directory) + user_ * sizeof(u64), 8));
     a_.test(x86::rcx, x86::rcx);
     a_.jz(slow_);
-    a_.test(x86::cl, static_cast<i32>(kWalkFourLevels));
+    a_.test(x86::cl, static_cast<i32>(kWalkLong));
     a_.jnz(slow_);
     a_.mov(x86::edx, kAddress.r32());
     a_.shr(x86::edx, kDirectoryShift);

@@ -170,17 +170,15 @@ class WalkThunk {
   // addresses beyond 4 GiB; bit 63 is none (Mmu::find_directory).
   void walk() {
     constexpr unsigned kMostLevels = 5, kLarge = 2;
-    const Label five = a_.newLabel(), four = a_.newLabel();
+    const Label four = a_.newLabel();
     a_.mov(kHost, directory(8));
-    a_.test(x86::cl, static_cast<i32>(kWalkFourLevels));
+    a_.test(x86::cl, static_cast<i32>(kWalkLong));
     a_.jz(slow_);
     a_.mov(kRights.r32(), -1);
-    a_.test(x86::cl, static_cast<i32>(kWalkFiveLevels));
-    a_.jnz(five);
+    a_.mov(x86::edx, x86::ecx);
     a_.and_(kHost, -static_cast<i32>(kPageSize));
-    a_.jmp(four);
-    a_.bind(five);
-    a_.and_(kHost, -static_cast<i32>(kPageSize));
+    a_.test(x86::dl, static_cast<i32>(kWalkFiveLevels));
+    a_.jz(four);
     for (unsigned level = kMostLevels; level > 0; --level) {
       if (level + 1 == kMostLevels) a_.bind(four);
       take_entry(level);
