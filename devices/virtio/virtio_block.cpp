@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "block/byte_order.h"
 #include "devices/bus_mastering.h"
 
 namespace relic86 {
@@ -47,16 +48,6 @@ enum Feature : unsigned {
 };
 constexpr unsigned kConfigCacheByte = 0x20;
 constexpr u32 kUnmap = 1;  // flag of a range to write zeroes to
-
-u64 load_little(std::span<const u8> bytes, std::size_t at, unsigned width) {
-  u64 value = 0;
-  for (unsigned i = 0; i < width; i++) value |= u64{bytes[at + i]} << (i * 8);
-  return value;
-}
-
-void store_little(std::span<u8> bytes, std::size_t at, unsigned width, u64 value) {
-  for (unsigned i = 0; i < width; i++) bytes[at + i] = static_cast<u8>(value >> (i * 8));
-}
 }  // namespace
 
 VirtioBlock::VirtioBlock(std::string name, const VirtioInterfaces& interfaces, std::unique_ptr<BlockDevice> image,
@@ -79,23 +70,10 @@ void VirtioBlock::reset_device() {
 
 void VirtioBlock::state_device(StateArchive& archive) {
   archive.field("write_cache", write_cache_);
-  std::vector<u8> failed(to_be_retried_.size() * sizeof(Failed));
-  for (std::size_t i = 0; i < to_be_retried_.size(); i++) {
-    store_little(failed, i * sizeof(Failed), 2, to_be_retried_[i].queue);
-    store_little(failed, i * sizeof(Failed) + 2, 2, to_be_retried_[i].head);
-  }
-  archive.resizable("to_be_retried", failed);
+  to_be_retried_.state(archive, 0, queue_count(), kQueueSize);
   if (!archive.loading()) return;
   life_++;
   held_back_ = false;
-  to_be_retried_.clear();
-  // A driver has no more chains under way than there are descriptors.
-  for (std::size_t at = 0; at + sizeof(Failed) <= failed.size() && to_be_retried_.size() < kQueueSize;
-       at += sizeof(Failed)) {
-    const Failed request{static_cast<u16>(load_little(failed, at, 2)),
-                         static_cast<u16>(load_little(failed, at + 2, 2))};
-    if (request.queue < queue_count()) to_be_retried_.push_back(request);
-  }
 }
 
 u64 VirtioBlock::device_features() const {
@@ -108,19 +86,19 @@ u64 VirtioBlock::device_features() const {
 }
 
 void VirtioBlock::fill_config(std::span<u8> config) const {
-  store_little(config, 0x00, 8, sectors_);
-  store_little(config, 0x0C, 4, kMostBuffers);
-  store_little(config, 0x10, 2, options_.geometry.cylinders);
+  store_le<u64>(config, 0x00, sectors_);
+  store_le<u32>(config, 0x0C, kMostBuffers);
+  store_le<u16>(config, 0x10, options_.geometry.cylinders);
   config[0x12] = options_.geometry.heads;
   config[0x13] = options_.geometry.sectors;
-  store_little(config, 0x14, 4, kSector);
+  store_le<u32>(config, 0x14, kSector);
   config[kConfigCacheByte] = write_cache_ ? 1 : 0;
-  store_little(config, 0x22, 2, queue_count());
-  store_little(config, 0x24, 4, kMostRangeSectors);
-  store_little(config, 0x28, 4, 1);
-  store_little(config, 0x2C, 4, 1);
-  store_little(config, 0x30, 4, kMostRangeSectors);
-  store_little(config, 0x34, 4, 1);
+  store_le<u16>(config, 0x22, queue_count());
+  store_le<u32>(config, 0x24, kMostRangeSectors);
+  store_le<u32>(config, 0x28, 1);
+  store_le<u32>(config, 0x2C, 1);
+  store_le<u32>(config, 0x30, kMostRangeSectors);
+  store_le<u32>(config, 0x34, 1);
   config[0x38] = 1;
 }
 
@@ -157,7 +135,7 @@ bool VirtioBlock::carry_out(unsigned number, const DescriptorChain& chain, bool&
   work_ += chain.readable_bytes() + chain.writable_bytes();
   if (outcome == Outcome::Submitted) return true;
   if (outcome == Outcome::ToBeRetried) {
-    to_be_retried_.push_back({static_cast<u16>(number), chain.head()});
+    to_be_retried_.add(number, chain.head());
     return true;
   }
   served = true;
@@ -166,9 +144,9 @@ bool VirtioBlock::carry_out(unsigned number, const DescriptorChain& chain, bool&
 
 // The driver has left the buffers of a request alone that it was not told of yet: it is carried out from its start.
 void VirtioBlock::retry() {
-  const auto failed = std::exchange(to_be_retried_, {});
+  const auto failed = to_be_retried_.take();
   const BusMastering moving(bus_mastering());
-  for (const Failed& request : failed) {
+  for (const FailedChains::Chain& request : failed) {
     const auto chain = taken(request.queue, request.head);
     if (!chain) return;
     serving_ = request.queue;
@@ -216,7 +194,7 @@ void VirtioBlock::complete(unsigned number, const DescriptorChain& chain, BlockR
   serving_ = number;
   Outcome outcome = result ? Outcome::Good : host_error(request.kind, result.message());
   if (outcome == Outcome::ToBeRetried) {
-    to_be_retried_.push_back({static_cast<u16>(number), chain.head()});
+    to_be_retried_.add(number, chain.head());
     if (std::exchange(held_back_, false)) serve_again(number);
     return;
   }
@@ -237,8 +215,8 @@ void VirtioBlock::complete(unsigned number, const DescriptorChain& chain, BlockR
 VirtioBlock::Outcome VirtioBlock::execute(const DescriptorChain& chain, u64& written) {
   std::array<u8, kHeaderBytes> header{};
   if (!chain.read(memory(), 0, header)) return Outcome::Broken;
-  const auto type = static_cast<u32>(load_little(header, 0, 4));
-  const u64 sector = load_little(header, 8, 8);
+  const auto type = load_le<u32>(header, 0);
+  const u64 sector = load_le<u64>(header, 8);
   switch (type) {
     case kRead: return read_sectors(chain, sector, written);
     case kWrite: return write_sectors(chain, sector);
@@ -330,8 +308,8 @@ VirtioBlock::Outcome VirtioBlock::change_range(const DescriptorChain& chain, Ran
   if (chain.readable_bytes() > kHeaderBytes + kRangeBytes) return Outcome::Unsupported;  // one range at a time
   std::array<u8, kRangeBytes> range{};
   if (!chain.read(memory(), kHeaderBytes, range)) return Outcome::Broken;
-  const u64 sector = load_little(range, 0, 8), count = load_little(range, 8, 4);
-  const auto flags = static_cast<u32>(load_little(range, 12, 4));
+  const u64 sector = load_le<u64>(range, 0), count = load_le<u32>(range, 8);
+  const auto flags = load_le<u32>(range, 12);
   const bool discards = what == Range::Discard;
   if ((flags & ~(discards ? 0 : kUnmap)) != 0) return Outcome::Unsupported;
   if (count > kMostRangeSectors || !within_medium(sector, count * kSector)) return Outcome::IoError;

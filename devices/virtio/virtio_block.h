@@ -6,6 +6,7 @@
 #include <string>
 
 #include "block/block_device.h"
+#include "devices/virtio/failed_chains.h"
 #include "devices/virtio/virtio_pci.h"
 
 namespace relic86 {
@@ -75,10 +76,7 @@ class VirtioBlock final : public VirtioPci {
   bool held_back_ = false;
   u64 life_ = 0;
   unsigned serving_ = 0;  // the queue
-  struct Failed {
-    u16 queue = 0, head = 0;  // of its chain
-  };
-  std::vector<Failed> to_be_retried_;
+  FailedChains to_be_retried_;
 };
 
 }  // namespace relic86

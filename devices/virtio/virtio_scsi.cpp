@@ -45,6 +45,12 @@ constexpr unsigned kRequestsAtOnce = 64;
 constexpr u64 kBytesAtOnce = u64{4} << 20;
 constexpr u64 kMostSubmitted = u64{16} << 20;  // bytes of requests that wait for the host; at least one may
 constexpr u64 kLongestSubmitted = u64{4} << 20;
+
+// A unit's number in an address of eight bytes (SAM-3, 4.9): flat space beyond 255.
+void put_unit(std::span<u8> bytes, std::size_t at, unsigned unit) {
+  constexpr u16 kFlatSpace = 0x4000;
+  store_be(bytes, at, static_cast<u16>(unit > 0xFF ? kFlatSpace | unit : unit));
+}
 }  // namespace
 
 VirtioScsi::VirtioScsi(std::string name, const VirtioInterfaces& interfaces, std::vector<VirtioScsiUnit> units)
@@ -54,14 +60,17 @@ VirtioScsi::VirtioScsi(std::string name, const VirtioInterfaces& interfaces, std
       piece_(kPiece),
       command_bytes_(kCommandBytes),
       sense_bytes_(kSenseBytes) {
-  for (const VirtioScsiUnit& each : units_) each.disk->image().retry_with([this] { retry(); });
+  for (const VirtioScsiUnit& each : units_)
+    each.disk->image().retry_with([this, target = each.target, unit = each.unit] { retry(target, unit); });
 }
 
 u64 VirtioScsi::device_features() const { return u64{1} << kHotPlug; }
 
-bool VirtioScsi::has(unsigned target, unsigned unit) const {
-  return std::any_of(units_.begin(), units_.end(),
-                     [&](const VirtioScsiUnit& each) { return each.target == target && each.unit == unit; });
+const VirtioScsiUnit* VirtioScsi::find(unsigned target, unsigned unit) const {
+  const auto found = std::find_if(units_.begin(), units_.end(), [&](const VirtioScsiUnit& each) {
+    return each.target == target && each.unit == unit;
+  });
+  return found == units_.end() ? nullptr : &*found;
 }
 
 bool VirtioScsi::answers_to(std::string_view bus) const {
@@ -70,21 +79,24 @@ bool VirtioScsi::answers_to(std::string_view bus) const {
 
 void VirtioScsi::plug(VirtioScsiUnit unit) {
   RELIC86_ASSERT(!has(unit.target, unit.unit));
-  drain();  // requests know their unit by its place in the list
-  unit.disk->image().retry_with([this] { retry(); });
+  unit.disk->image().retry_with([this, target = unit.target, number = unit.unit] { retry(target, number); });
   units_.push_back(std::move(unit));
   tell({kTransportReset, kRescan, units_.back().target, units_.back().unit});
 }
 
 void VirtioScsi::unplug(unsigned target, unsigned unit) {
   RELIC86_ASSERT(has(target, unit));
-  drain();
+  drain();  // requests know their unit by its place in the list
   std::erase_if(units_, [&](const VirtioScsiUnit& each) { return each.target == target && each.unit == unit; });
+  retry(target, unit);  // which fails now
   tell({kTransportReset, kRemoved, target, unit});
 }
 
+// What ends may make room for others, whose disk was asked before.
 void VirtioScsi::drain() {
-  for (const VirtioScsiUnit& each : units_) each.disk->image().drain();
+  while (submitted_ != 0) {
+    for (const VirtioScsiUnit& each : units_) each.disk->image().drain();
+  }
 }
 
 void VirtioScsi::reset_device() {
@@ -103,23 +115,12 @@ void VirtioScsi::state_device(StateArchive& archive) {
   for (const VirtioScsiUnit& each : units_)
     archive.group("unit" + std::to_string(each.target) + "_" + std::to_string(each.unit),
                   [&] { each.disk->state(archive); });
-  std::vector<u8> failed(to_be_retried_.size() * sizeof(Failed));
-  for (std::size_t i = 0; i < to_be_retried_.size(); i++) {
-    store_le(failed, i * sizeof(Failed), to_be_retried_[i].queue);
-    store_le(failed, i * sizeof(Failed) + 2, to_be_retried_[i].head);
-  }
-  archive.resizable("to_be_retried", failed);
+  to_be_retried_.state(archive, kEventQueue + 1, queue_count(), kQueueSize);
   if (!archive.loading()) return;
   life_++;
   held_back_ = false;
-  to_be_retried_.clear();
   command_bytes_ = std::clamp(command_bytes_, kLeastCommandBytes, kMostFieldBytes);
   sense_bytes_ = std::min(sense_bytes_, kMostFieldBytes);
-  for (std::size_t at = 0; at + sizeof(Failed) <= failed.size() && to_be_retried_.size() < kQueueSize;
-       at += sizeof(Failed)) {
-    const Failed request{load_le<u16>(failed, at), load_le<u16>(failed, at + 2)};
-    if (request.queue > kEventQueue && request.queue < queue_count()) to_be_retried_.push_back(request);
-  }
 }
 
 void VirtioScsi::fill_config(std::span<u8> config) const {
@@ -171,7 +172,7 @@ void VirtioScsi::serve(unsigned number) {
     }
   }
   if (answered && running()) interrupt(number);
-  if (!held_back_ && waiting(number) != 0) serve_later(number);
+  if ((number == kControlQueue || !held_back_) && waiting(number) != 0) serve_later(number);
 }
 
 bool VirtioScsi::carry_out(unsigned number, const DescriptorChain& chain, bool& answered) {
@@ -183,7 +184,7 @@ bool VirtioScsi::carry_out(unsigned number, const DescriptorChain& chain, bool& 
   work_ += chain.readable_bytes() + chain.writable_bytes();
   switch (begin(request)) {
     case Outcome::Submitted: return true;
-    case Outcome::ToBeRetried: to_be_retried_.push_back({static_cast<u16>(number), chain.head()}); return true;
+    case Outcome::ToBeRetried: to_be_retried_.add(number, chain.head()); return true;
     case Outcome::Answered: answered = true; return true;
     case Outcome::Broken: break;
   }
@@ -192,34 +193,44 @@ bool VirtioScsi::carry_out(unsigned number, const DescriptorChain& chain, bool& 
 }
 
 // The driver has left the buffers of a request alone that it was not told of yet: it is carried out from its start.
-void VirtioScsi::retry() {
-  const auto failed = std::exchange(to_be_retried_, {});
+void VirtioScsi::retry(unsigned target, unsigned unit) {
+  const auto failed = to_be_retried_.take();
   const BusMastering moving(bus_mastering());
-  for (const Failed& request : failed) {
+  for (const FailedChains::Chain& request : failed) {
     const auto chain = taken(request.queue, request.head);
+    if (!chain) return;
+    std::vector<u8> header(kCommandAt);
+    const Address address = chain->read(memory(), 0, header) ? address_of(header) : Address{};
+    if (address.valid && (address.target != target || address.unit != unit)) {
+      to_be_retried_.add(request);
+      continue;
+    }
     bool answered = false;
-    if (!chain || !carry_out(request.queue, *chain, answered)) return;
+    if (!carry_out(request.queue, *chain, answered)) return;
     if (answered) interrupt(request.queue);
   }
 }
 
 // --- Requests ---
 
+VirtioScsi::Address VirtioScsi::address_of(std::span<const u8> header) {
+  constexpr u8 kFormat = 1, kUnitHigh = 0x3F;
+  return {header[0] == kFormat, header[1], (header[2] & u32{kUnitHigh}) << 8 | header[3]};
+}
+
 VirtioScsi::Outcome VirtioScsi::begin(Request& request) {
   std::vector<u8> header(header_bytes());
   if (!request.chain.read(memory(), 0, header)) return Outcome::Broken;
-  constexpr u8 kFormat = 1, kUnitHigh = 0x3F;
-  const unsigned target = header[1], unit = (header[2] & kUnitHigh) << 8 | header[3];
+  const auto [valid, target, unit] = address_of(header);
   const auto command = std::span<const u8>(header).subspan(kCommandAt, ScsiDisk::kMostCommand);
   const auto first =
-      std::find_if(units_.begin(), units_.end(), [&](const auto& each) { return each.target == target; });
-  if (header[0] != kFormat || first == units_.end()) return answer(request, kBadTarget, true);
+      std::find_if(units_.begin(), units_.end(), [&, of = target](const auto& each) { return each.target == of; });
+  if (!valid || first == units_.end()) return answer(request, kBadTarget, true);
   if (command[0] == kReportUnits) return list_units(request, target, command);
-  const auto exact = std::find_if(units_.begin(), units_.end(),
-                                  [&](const auto& each) { return each.target == target && each.unit == unit; });
   // Another unit of the target tells that this one is not there.
-  const bool there = exact != units_.end();
-  request.unit = static_cast<std::size_t>((there ? exact : first) - units_.begin());
+  const VirtioScsiUnit* const exact = find(target, unit);
+  const bool there = exact != nullptr;
+  request.unit = static_cast<std::size_t>((there ? exact : &*first) - units_.data());
   request.transfer = units_[request.unit].disk->begin(command, there ? u8{0} : u8{1});
   return request.transfer.medium ? move_medium(request) : send_answer(request);
 }
@@ -242,8 +253,7 @@ VirtioScsi::Outcome VirtioScsi::list_units(Request& request, unsigned target, st
     if (each.target != target) continue;
     list.resize(list.size() + kEntry);
     const std::size_t at = list.size() - kEntry;
-    list[at] = static_cast<u8>((each.unit > 0xFF ? 0x40 : 0) | each.unit >> 8);
-    list[at + 1] = static_cast<u8>(each.unit);
+    put_unit(list, at, each.unit);
   }
   store_be(list, 0, static_cast<u32>(list.size() - kHead));
   const u64 room = std::min<u64>(load_be<u32>(command, 6), data_in_bytes(request.chain));
@@ -315,9 +325,11 @@ VirtioScsi::Outcome VirtioScsi::move_medium(Request& request) {
 }
 
 VirtioScsi::Outcome VirtioScsi::submit(Request request, BlockRequest what) {
+  submitted_++;
   submitted_bytes_ += what.bytes.size();
   BlockDevice& image = units_[request.unit].disk->image();
   image.submit(std::move(what), [this, mine = std::move(request), life = life_](BlockRequest&& done, Result<> result) {
+    submitted_--;
     submitted_bytes_ -= done.bytes.size();
     if (life == life_) return complete(mine, std::move(done), result);
     if (submitted_bytes_ < kMostSubmitted && std::exchange(held_back_, false)) serve_again(mine.queue);
@@ -331,7 +343,7 @@ void VirtioScsi::complete(Request request, BlockRequest what, const Result<>& re
   const BusMastering moving(bus_mastering());
   const After state = after(request, what.kind, result);
   if (state == After::ToBeRetried) {
-    to_be_retried_.push_back({static_cast<u16>(request.queue), request.chain.head()});
+    to_be_retried_.add(request.queue, request.chain.head());
   } else {
     const bool reads = what.kind == BlockRequest::Kind::Read && state == After::GoOn;
     if (reads && !request.chain.write(memory(), response_bytes(), what.content()))
@@ -375,8 +387,7 @@ void VirtioScsi::tell(const Event& event) {
   if (event.type == kTransportReset) {
     bytes[4] = 1;
     bytes[5] = static_cast<u8>(event.target);
-    bytes[6] = static_cast<u8>(event.unit > 0xFF ? 0x40 | event.unit >> 8 : 0);
-    bytes[7] = static_cast<u8>(event.unit);
+    put_unit(bytes, 6, event.unit);
   }
   store_le<u32>(bytes, 12, event.reason);
   if (!chain->write(memory(), 0, std::span(bytes).first(std::min<u64>(bytes.size(), chain->writable_bytes()))))

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "devices/storage/scsi_disk.h"
+#include "devices/virtio/failed_chains.h"
 #include "devices/virtio/virtio_pci.h"
 
 namespace relic86 {
@@ -26,7 +27,7 @@ class VirtioScsi final : public VirtioPci {
   VirtioScsi(std::string name, const VirtioInterfaces& interfaces, std::vector<VirtioScsiUnit> units);
 
   std::span<const VirtioScsiUnit> units() const { return units_; }
-  bool has(unsigned target, unsigned unit) const;
+  bool has(unsigned target, unsigned unit) const { return find(target, unit) != nullptr; }
   // The driver is told. The place must be free, or there must be a disk at it; that one's requests end first.
   void plug(VirtioScsiUnit unit);
   void unplug(unsigned target, unsigned unit);
@@ -56,8 +57,10 @@ class VirtioScsi final : public VirtioPci {
     ScsiDisk::Transfer transfer{};
     u64 moved = 0;  // bytes of data
   };
-  struct Failed {
-    u16 queue = 0, head = 0;
+  // What a request is for, as its header says.
+  struct Address {
+    bool valid = false;
+    unsigned target = 0, unit = 0;
   };
 
   std::size_t header_bytes() const;
@@ -77,7 +80,10 @@ class VirtioScsi final : public VirtioPci {
   Outcome answer(const Request& request, u8 response, bool good);
   Outcome list_units(Request& request, unsigned target, std::span<const u8> command);
   void control(const DescriptorChain& chain);
-  void retry();
+  static Address address_of(std::span<const u8> header);
+  const VirtioScsiUnit* find(unsigned target, unsigned unit) const;
+  // Of what waits to be carried out again, what is for this unit.
+  void retry(unsigned target, unsigned unit);
   void drain();
   struct Event {
     u32 type = 0, reason = 0;
@@ -90,10 +96,11 @@ class VirtioScsi final : public VirtioPci {
   std::vector<u8> piece_;
   u32 command_bytes_, sense_bytes_;  // of each request, as the driver says
   u64 work_ = 0;                     // bytes moved since a queue began to be served
-  u64 submitted_bytes_ = 0;          // of requests that wait for the host, which a saved machine never has
-  bool held_back_ = false;           // more wait in the queue for that
-  u64 life_ = 0;                     // changes when nobody wants to know any more what becomes of them
-  std::vector<Failed> to_be_retried_;
+  // Of requests that wait for the host, which a saved machine never has.
+  u64 submitted_ = 0, submitted_bytes_ = 0;
+  bool held_back_ = false;  // more wait in the queue for that
+  u64 life_ = 0;            // changes when nobody wants to know any more what becomes of them
+  FailedChains to_be_retried_;
   bool events_missed_ = false;  // the driver had left no buffer for one
 };
 
