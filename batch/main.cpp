@@ -1,5 +1,4 @@
 // relic86-batch: the command line in, the exit code out.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 
 #include "base/nearest.h"
 #include "base/print.h"
+#include "base/standard_streams.h"
 #include "batch/runner.h"
 #include "options/option_text.h"
 #include "options/version.h"
@@ -276,10 +276,7 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our output that goes away is no reason to die
   std::signal(SIGXFSZ, SIG_IGN);
-  // Were one of them closed, the next file to be opened would get what is meant for the terminal.
-  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(standard, F_GETFD) < 0) (void)!::open("/dev/null", O_RDWR);
-  }
+  relic86::fill_standard_streams();
   try {
     return relic86::batch::run({argv + 1, argv + argc});
   } catch (const std::bad_alloc&) {

@@ -19,7 +19,6 @@ void mix(StateHasher& hasher, const T& value) {
 
 void ProgramLoop::take_mark(const Sample& sample) {
   mark_ = sample;
-  marked_ = true;
   known_.reset();
   looks_ = 0;
 }
@@ -33,12 +32,12 @@ std::optional<GuestTime> ProgramLoop::look(GuestTime now, const Sample& sample, 
     return std::nullopt;
   }
   if (!sample.program || now < rest_until_) return std::nullopt;
-  if (!marked_ || sample.space != mark_.space) {
+  if (!mark_ || sample.space != mark_->space) {
     take_mark(sample);
     return std::nullopt;
   }
   looks_++;
-  if (sample.registers != mark_.registers) {
+  if (sample.registers != mark_->registers) {
     if (!known_ && looks_ >= patience_) {
       take_mark(sample);
       patience_ *= 2;

@@ -34,8 +34,7 @@ class ProgramLoop {
   void take_mark(const Sample& sample);
 
   // The registers that are waited for, and since when memory has been known beside them.
-  Sample mark_;
-  bool marked_ = false;
+  std::optional<Sample> mark_;
   struct Known {
     GuestTime since = 0;
     u64 memory = 0;

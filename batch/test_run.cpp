@@ -65,14 +65,6 @@ void TestRun::note(MachineEvent event) {
       panic_ = "the guest told its panic device (pvpanic)";
       panic_until_ = now() + kAfterPanic;
       return;
-    case MachineEvent::Watchdog: watchdog_expired_ = true; return;
-    case MachineEvent::DiskFailed: {
-      const auto& failed = machine_.disk_failure();
-      if (failed.failure.action == ErrorAction::Stop)
-        disk_failure_ = fmt::format(": {}: {}", failed.drive, failed.failure.message);
-      return;
-    }
-    case MachineEvent::Shutdown: powered_off_ = true; return;
     default: return;
   }
 }
@@ -102,14 +94,19 @@ bool TestRun::look() {
 
 // Guest time stands still.
 bool TestRun::look_at_pause() {
+  using enum Machine::StopCause;
   look_at_serial();
-  if (panic_ || watchdog_expired_ || powered_off_) {
-    met_end(panic_ ? End::GuestPanic : watchdog_expired_ ? End::Watchdog : End::PowerOff);
+  const Machine::StopCause cause = machine_.stop_cause();
+  if (panic_ || cause == Watchdog || cause == PowerOff) {
+    met_end(panic_ ? End::GuestPanic : cause == Watchdog ? End::Watchdog : End::PowerOff);
     return decided_;
   }
   if (!decided_) advance();  // a step may let it go on
-  if (!decided_ && machine_.paused())
-    decide_waiting(Outcome::Stopped, fmt::format("the machine has stopped, {}{}", machine_.status(), disk_failure_));
+  if (decided_ || !machine_.paused()) return decided_;
+  std::string why = "the machine has stopped, " + machine_.status();
+  if (const auto& failed = machine_.disk_failure(); cause == DiskError)
+    why += fmt::format(": {}: {}", failed.drive, failed.failure.message);
+  decide_waiting(Outcome::Stopped, why);
   return decided_;
 }
 

@@ -62,7 +62,6 @@ class TestRun {
   Console& console_;
   const TestPlan& test_;
   const std::vector<SymbolTable>& symbols_;
-  std::string disk_failure_;  // that has stopped the machine
   ProgressWatch progress_;
   ProgramLoop program_loop_;
   std::optional<GuestTime> program_quiet_since_;
@@ -85,7 +84,6 @@ class TestRun {
   std::string memory_why_;       // what stands where the present step looks
   unsigned resets_ = 0;          // by the guest, since the last step that was done
   std::optional<u64> reset_at_;  // the last reset that no step has waited for yet: where the console's text was then
-  bool watchdog_expired_ = false, powered_off_ = false;
   // A panic is told of when what the guest has to say about it is out.
   std::optional<std::string> panic_;
   std::string panic_line_;

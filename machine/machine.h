@@ -132,6 +132,9 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   bool pauses_at_panic() const;
   // "running", "paused", ... as info status says it.
   std::string status() const;
+  // Why it was paused last, until it goes on. PowerOff: with -no-shutdown. Other: somebody asked for it.
+  enum class StopCause : u8 { Other, Watchdog, Panic, DiskError, PowerOff };
+  StopCause stop_cause() const { return powered_off_ ? StopCause::PowerOff : stop_cause_; }
 
   // Called on the machine's thread when such a thing has happened. The listener lives as long as the machine runs.
   void on_event(std::function<void(MachineEvent)> listener) { listeners_.push_back(std::move(listener)); }
@@ -146,7 +149,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
     bool open = false;
   };
   const TrayMove& tray_move() const { return tray_move_; }
-  // While MachineEvent::DiskFailed is told.
+  // The last one.
   struct DiskFailure {
     std::string drive;  // its name in drives()
     DriveMedium::Failure failure;
@@ -458,7 +461,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   bool wake_requested_ = false;  // out of suspend to RAM
   bool ejected_ = false;         // cards, by the guest
   bool watchdog_expired_ = false, guest_panicked_ = false;
-  enum class StopCause : u8 { Other, Watchdog, Panic, DiskError } stop_cause_ = StopCause::Other;
+  StopCause stop_cause_ = StopCause::Other;
   i64 last_served_ = 0;       // host time of the last look at host input
   i64 host_deadline_ = 0;     // --timeout in host time; 0: none
   GuestTime next_check_ = 0;  // expectations

@@ -3,7 +3,7 @@
 ; eighth time; and mixes four voices for a Sound Blaster 16 (220h, IRQ 5, DMA 1; 22050 Hz, 8 bits, auto-initialized) in
 ; its interrupt. After FRAMES pictures it tells how many ticks of 54.9 ms they took.
 ;
-; nasm -f bin -D FRAMES=4205 -D BOOT: a floppy that tells it to port E9h and ends the machine by port F4h.
+; nasm -f bin -D FRAMES=4270 -D BOOT: a floppy that tells it to port E9h and ends the machine by port F4h.
 ; Without BOOT: a DOS program that writes it to TICKS.TXT.
 bits 16
 cpu 386
