@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "build_features.h"
 #include "cpu/interpreter.h"
 #include "machine/host_time.h"
 #ifdef RELIC86_JIT

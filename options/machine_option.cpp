@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/nearest.h"
+#include "build_features.h"
 #include "options/option_text.h"
 
 namespace relic86 {

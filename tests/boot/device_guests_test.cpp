@@ -1,4 +1,5 @@
 // Guests of our own that use devices as real software does, on both engines.
+#include "build_features.h"
 #include "frontend/consoles.h"
 #include "options/speed_option.h"
 #include "roms/firmware.h"

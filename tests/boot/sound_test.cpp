@@ -6,6 +6,7 @@
 #include <fstream>
 #include <numbers>
 
+#include "build_features.h"
 #include "frontend/consoles.h"
 #include "tests/audio/recording.h"
 #include "tests/audio/soundfont.h"

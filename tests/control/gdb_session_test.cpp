@@ -1,4 +1,5 @@
 // The remote serial protocol on a machine: framing, registers, memory, points, running. tests/gdb runs the real gdb.
+#include "build_features.h"
 #include "control/gdb/gdb_session.h"
 
 #include <fmt/format.h>

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "build_features.h"
 #include "control/commands/command.h"
 #include "control/gdb/gdb_session.h"
 #include "control/monitor/monitor.h"

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "build_features.h"
 #include "cpu/segmentation.h"
 #ifdef RELIC86_JIT
 #include "jit/translator.h"

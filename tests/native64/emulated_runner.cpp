@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "build_features.h"
 #include "cpu/long_mode.h"
 #include "cpu/vendor_behaviour.h"
 #ifdef RELIC86_JIT

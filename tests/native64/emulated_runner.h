@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "build_features.h"
 #include "tests/cpu/cpu_test_machine.h"
 #include "tests/native/data_area.h"
 #include "tests/native/processor.h"

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "build_features.h"
 #include "tests/cpu/cpu_test_machine.h"
 #include "tests/vectors/exclusions.h"
 #ifdef RELIC86_JIT
