@@ -6,6 +6,15 @@
 
 namespace relic86 {
 
+namespace {
+
+// A run whose counters have left a moment behind never comes to it.
+bool past(const GuestMoment& now, const GuestMoment& moment) {
+  return now.instructions > moment.instructions || now.time > moment.time;
+}
+
+}  // namespace
+
 // What comes from a character device of the host. A replay takes nothing from it.
 class GuestInputs::Line final : public CharSource {
  public:
@@ -94,13 +103,15 @@ Result<> GuestInputs::replay_due() {
   while (replaying() && next_input_ < recording_.inputs.size()) {
     const RecordedInput& entry = recording_.inputs[next_input_];
     const GuestMoment now = guest_.moment();
-    if (now.instructions > entry.moment.instructions || now.time > entry.moment.time)
-      return diverged("the moment of an input has passed");
+    if (past(now, entry.moment)) return diverged("the moment of an input has passed");
     if (now != entry.moment) break;
     if (guest_.registers() != entry.registers) return diverged("the registers differ");
     next_input_++;
     if (auto applied = guest_.apply(entry.input); !applied) return diverged(applied.message());
   }
+  const bool only_end_left = replaying() && next_input_ == recording_.inputs.size() && recording_.end;
+  if (only_end_left && past(guest_.moment(), recording_.end->moment))
+    return diverged("the moment of the recording's end has passed");
   return {};
 }
 

@@ -187,7 +187,6 @@ ExitReason Processors::let_others_run(unsigned number) {
 void Processors::reset() {
   for (const auto& vcpu : all_) {
     vcpu->cpu().reset();
-    vcpu->engine().flush_code();
     vcpu->init_requested = false;
     vcpu->startup_after_init.reset();
     vcpu->waits_for_startup = vcpu->number() != 0;
