@@ -77,6 +77,7 @@ void AtaDisk::state_drive(StateArchive& archive) {
 
 void AtaDisk::execute(u8 code) {
   power_ = code == kCheckPower || code == kCheckPowerOld ? power_ : u8{0xFF};
+  transfer_ = Transfer::None;  // the host may have given one up in the middle
   if (execute_transfer(code) || execute_power(code)) return;
   if ((code & 0xF0) == kRecalibrate) {
     task_.lba_mid = task_.lba_high = 0;
@@ -213,7 +214,6 @@ void AtaDisk::fail_at(u64 lba, u8 error) {
 // --- Transfers ---
 
 void AtaDisk::start_transfer(Transfer transfer, u32 block_sectors, bool extended) {
-  transfer_ = Transfer::None;
   if (block_sectors == 0) return fail(kAbort);  // READ/WRITE MULTIPLE without SET MULTIPLE MODE
   if (!locate(extended)) return;
   const bool writes = transfer == Transfer::WritePio || transfer == Transfer::WriteDma;

@@ -27,6 +27,8 @@ AtapiCdrom::AtapiCdrom(std::string serial, std::string model) : serial_(std::mov
 
 void AtapiCdrom::insert(std::unique_ptr<BlockDevice> image) {
   player_.insert(nullptr);
+  medium_.reset();
+  retry();  // of the medium that was there, which fails now
   medium_ = std::make_unique<CdromMedium>(std::move(image));
   player_.insert(medium_.get());
   medium_->image().retry_with([this] { retry(); });
@@ -45,6 +47,7 @@ Result<> AtapiCdrom::eject(bool force) {
   medium_.reset();
   tray_open_ = locked_ = false;
   attention_ = Attention::None;  // NOT READY says it all
+  retry();
   return {};
 }
 
@@ -58,6 +61,7 @@ Result<> AtapiCdrom::open_tray(bool force) {
   tray_open_ = true;
   locked_ = false;
   attention_ = Attention::None;
+  retry();
   return {};
 }
 
@@ -250,10 +254,10 @@ void AtapiCdrom::set_byte_count(u32 count) {
 void AtapiCdrom::next_block_in() {
   const u64 left = length_ - done_;
   block_ = dma_ ? static_cast<u32>(std::min<u64>(left, kDmaBlock)) : pio_block(left);
+  if (source_ != Source::Response && !ready()) return check(not_ready());  // taken out during the read
   if (auto result = fill(std::span(buffer_).first(block_)); !result) {
     report_host_error(result.message());
-    const auto action =
-        medium_ == nullptr ? ErrorAction::Report : medium_->image().failed(BlockRequest::Kind::Read, result.message());
+    const auto action = medium_->image().failed(BlockRequest::Kind::Read, result.message());
     if (action == ErrorAction::Stop) return await_retry(0);
     if (action == ErrorAction::Report) return check(kReadError);
   }
@@ -282,7 +286,6 @@ Result<> AtapiCdrom::fill(std::span<u8> into) {
     std::copy_n(response_.begin() + static_cast<std::ptrdiff_t>(done_), into.size(), into.begin());
     return {};
   }
-  if (medium_ == nullptr) return Error{"CD-ROM: the medium was taken out during a read"};
   const u32 size = source_ == Source::Sectors ? CdromMedium::kSector : CdromMedium::kRawSector;
   std::array<u8, CdromMedium::kRawSector> sector{};
   u64 at = done_;

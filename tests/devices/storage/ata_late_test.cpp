@@ -91,6 +91,27 @@ TEST(AtaLate, AWriteThatFailsKeepsItsBytesUntilItIsTriedAgain) {
   EXPECT_EQ(late.board.disk.bytes[7 * kSector], 0x5A);
 }
 
+// What is tried again is the command that has failed, not a transfer that the host gave up for it.
+TEST(AtaLate, AFailedCommandAfterATransferThatWasGivenUpIsTriedAgain) {
+  constexpr u8 kReadSectors = 0x20, kReadVerify = 0x40;
+  for (const u8 code : {kFlushCache, kReadVerify}) {
+    LateBoard late;
+    late.answers.late = false;
+    late.board.lba28(9, 2);
+    late.board.command(kReadSectors);
+    ASSERT_EQ(late.board.alternate() & 0x08, 0x08) << "DRQ";
+    late.answers.fails = true;
+    late.answers.action = ErrorAction::Stop;
+    late.board.set_reg(7, code);
+    late.pass();
+    ASSERT_TRUE(late.busy());
+    late.answers.fails = false;
+    late.answers.retry();
+    EXPECT_EQ(late.board.status(), 0x50);
+    EXPECT_EQ(late.board.disk.flushes, code == kFlushCache ? 1u : 0u);
+  }
+}
+
 TEST(AtaLate, AFailureThatIsIgnoredIsNone) {
   LateBoard late;
   late.answers.late = false;

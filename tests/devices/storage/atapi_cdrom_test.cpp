@@ -6,6 +6,8 @@ namespace relic86 {
 namespace {
 
 using test::IdeBoard;
+using test::LateAnswers;
+using test::LateDisk;
 using test::MemoryDisk;
 using Codes = std::vector<int>;
 constexpr u16 kBase = 0x170;
@@ -176,6 +178,37 @@ TEST(AtapiCdrom, MediaChange) {
   EXPECT_FALSE(board.packet({0x00}).good);
   EXPECT_EQ(board.sense(), (Codes{2, 0x3A, 0}));
   EXPECT_FALSE(board.packet({0x25}).good);
+}
+
+// A read that waits until the host's disk is mended belongs to its medium.
+TEST(AtapiCdrom, AMediumThatGoesEndsTheReadThatWaitsForIt) {
+  enum class Goes { Ejected, Replaced, TrayOpened };
+  for (const Goes goes : {Goes::Ejected, Goes::Replaced, Goes::TrayOpened}) {
+    LateAnswers answers;
+    test::MemoryDiskContent other(300 * 2048);
+    IdeBoard board;
+    answers.late = false;
+    board.cdrom->insert(std::make_unique<LateDisk>(std::make_unique<MemoryDisk>(board.iso), answers));
+    board.clear_attention();
+    answers.fails = true;
+    answers.action = ErrorAction::Stop;
+    board.set_reg(6, 0xA0, kBase), board.set_reg(4, 0xFE, kBase), board.set_reg(5, 0xFF, kBase);
+    board.command(0xA0, kBase);
+    board.write_words(std::vector<u8>{0x28, 0, 0, 0, 0, 16, 0, 0, 1, 0, 0, 0}, kBase);
+    board.pass(5'000'000);
+    ASSERT_EQ(board.alternate(kBase), 0x80);
+    answers.fails = false;
+    switch (goes) {
+      case Goes::Ejected: EXPECT_TRUE(board.cdrom->eject(false).ok()); break;
+      case Goes::Replaced: board.cdrom->insert(std::make_unique<MemoryDisk>(other)); break;
+      case Goes::TrayOpened: EXPECT_TRUE(board.cdrom->open_tray(false).ok()); break;
+    }
+    EXPECT_TRUE(board.irqs.levels[15]);
+    EXPECT_EQ(board.status(kBase), 0x51);
+    EXPECT_EQ(board.sense(), (Codes{2, 0x3A, goes == Goes::TrayOpened ? 2 : 0}));
+    if (goes == Goes::TrayOpened) answers.retry();  // nothing waits any more
+    EXPECT_EQ(board.alternate(kBase), 0x50);
+  }
 }
 
 TEST(AtapiCdrom, GuestOpensAndClosesTheTray) {
