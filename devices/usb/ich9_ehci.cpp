@@ -116,7 +116,10 @@ void Ich9Ehci::state_function(StateArchive& archive) {
   async_list_ &= kAsyncListBits;
   counted_ &= kFrameIndexBits;
   counted_since_ = std::clamp<GuestTime>(counted_since_, 0, scheduler_->now());
-  for (u32& port : ports_) port &= kConnectChanged | kReset | kOwner | kKept;
+  for (u32& port : ports_) port &= kConnectChanged | kReset | kKept;
+  // The companions, which are loaded before, know whose each port is; without CONFIGFLAG all are theirs.
+  for (unsigned port = 0; !configured_ && port < port_count(); port++)
+    companion_of(port).route(port % Piix3Uhci::kPorts, true);
   update_interrupt();
 }
 
@@ -127,15 +130,17 @@ void Ich9Ehci::route(bool here) {
   for (unsigned port = 0; port < port_count(); port++) give(port, here);
 }
 
+bool Ich9Ehci::has(unsigned port) const { return !companion_of(port).has(port % Piix3Uhci::kPorts); }
+
 void Ich9Ehci::give(unsigned port, bool here) {
-  const bool was_here = (ports_[port] & kOwner) == 0;
-  ports_[port] = (ports_[port] & ~(kOwner | kReset)) | (here ? 0 : kOwner);
+  const bool was_here = has(port);
+  ports_[port] &= ~kReset;
   companion_of(port).route(port % Piix3Uhci::kPorts, !here);
   if (here != was_here && device_at(port) != nullptr) note_change(port);
 }
 
 void Ich9Ehci::note_change(unsigned port) {
-  if ((ports_[port] & kOwner) != 0) return;
+  if (!has(port)) return;
   ports_[port] |= kConnectChanged;
   status_ |= kPortChanged;
   update_interrupt();
@@ -145,7 +150,7 @@ void Ich9Ehci::note_change(unsigned port) {
 void Ich9Ehci::device_came_or_went(const Piix3Uhci& companion, unsigned port) {
   const auto at = std::find(companions_.begin(), companions_.end(), &companion);
   const unsigned number = static_cast<unsigned>(at - companions_.begin()) * Piix3Uhci::kPorts + port;
-  if ((ports_[number] & kOwner) == 0) {
+  if (has(number)) {
     ports_[number] &= ~kReset;
     note_change(number);
   } else if (configured_ && device_at(number) == nullptr) {
@@ -154,8 +159,8 @@ void Ich9Ehci::device_came_or_went(const Piix3Uhci& companion, unsigned port) {
 }
 
 u32 Ich9Ehci::read_port(unsigned port) const {
-  const u32 value = ports_[port] | kPower;
-  if ((value & kOwner) != 0 || device_at(port) == nullptr) return value;
+  const u32 value = ports_[port] | kPower | (has(port) ? 0 : kOwner);
+  if (!has(port) || device_at(port) == nullptr) return value;
   return value | kConnected | ((value & kReset) == 0 ? kLineJ : 0);
 }
 
@@ -165,8 +170,9 @@ void Ich9Ehci::write_port(unsigned port, u32 value, u32 written) {
   const u32 changing = written & (kReset | kKept);
   const bool resets = (value & changing & kReset) != 0 && (status & kReset) == 0;
   status = (status & ~changing) | (value & changing);
-  if (resets && (status & kOwner) == 0 && device_at(port) != nullptr) device_at(port)->bus_reset();
-  if (configured_ && ((status ^ value) & written & kOwner) != 0) give(port, (value & kOwner) == 0);
+  if (resets && has(port) && device_at(port) != nullptr) device_at(port)->bus_reset();
+  const bool wanted = (value & kOwner) == 0;
+  if (configured_ && (written & kOwner) != 0 && wanted != has(port)) give(port, wanted);
 }
 
 // --- Registers ---
@@ -234,8 +240,9 @@ void Ich9Ehci::write_operational(u32 offset, u32 value, u32 written) {
 void Ich9Ehci::write_command(u32 value) {
   if ((value & kHostReset) != 0) return reset_controller();
   const u32 counted = micro_frame();
+  const bool was_running = running();
   command_ = value & kCommandBits;
-  count_from(counted);
+  if (running() != was_running) count_from(counted);
   watch_rollover();
   // Nothing of the asynchronous list is ever kept, so that whatever the driver has taken out of it is unused at once.
   if ((value & kDoorbell) != 0 && running() && (command_ & kAsyncOn) != 0) {
@@ -253,11 +260,11 @@ u32 Ich9Ehci::status() const {
   return status_ | ((command_ & kPeriodicOn) != 0 ? kPeriodicRuns : 0) | ((command_ & kAsyncOn) != 0 ? kAsyncRuns : 0);
 }
 
-u32 Ich9Ehci::micro_frame() const {
-  if (!running()) return counted_;
-  const auto passed = static_cast<u64>((scheduler_->now() - counted_since_) / kMicroFrame);
-  return static_cast<u32>(counted_ + passed) & kFrameIndexBits;
+u64 Ich9Ehci::micro_frames_passed() const {
+  return running() ? static_cast<u64>((scheduler_->now() - counted_since_) / kMicroFrame) : 0;
 }
+
+u32 Ich9Ehci::micro_frame() const { return static_cast<u32>(counted_ + micro_frames_passed()) & kFrameIndexBits; }
 
 void Ich9Ehci::count_from(u32 micro_frame) {
   counted_ = micro_frame;
@@ -268,8 +275,8 @@ void Ich9Ehci::count_from(u32 micro_frame) {
 void Ich9Ehci::watch_rollover() {
   if (!running() || (interrupts_ & kRollover) == 0) return scheduler_->cancel(rollover_timer_);
   if (scheduler_->deadline(rollover_timer_) != Scheduler::kNever) return;
-  const u32 left = kListMicroFrames - micro_frame() % kListMicroFrames;
-  scheduler_->schedule_in(rollover_timer_, left * kMicroFrame);
+  const u64 end = micro_frames_passed() + kListMicroFrames - micro_frame() % kListMicroFrames;
+  scheduler_->schedule_at(rollover_timer_, counted_since_ + static_cast<GuestTime>(end) * kMicroFrame);
 }
 
 void Ich9Ehci::event(u32, GuestTime) {

@@ -43,10 +43,12 @@ class Ich9Ehci final : public PciDevice, public UhciPortOwner {
   void write_port(unsigned port, u32 value, u32 written);
   void reset_controller();
   void route(bool here);
+  bool has(unsigned port) const;  // not the companion
   void give(unsigned port, bool here);
   void note_change(unsigned port);
   bool running() const;
   u32 status() const;
+  u64 micro_frames_passed() const;  // since counted_since_
   u32 micro_frame() const;
   void count_from(u32 micro_frame);
   void watch_rollover();

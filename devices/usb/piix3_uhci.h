@@ -34,6 +34,7 @@ class Piix3Uhci final : public PciDevice, public UsbHost, public UsbPorts {
   void set_owner(UhciPortOwner* owner) { owner_ = owner; }
   // The driver sees the device at the port come, or go: its owner has it now.
   void route(unsigned port, bool here);
+  bool has(unsigned port) const { return ports_[port].here; }
 
   unsigned port_count() const override { return kPorts; }
   UsbDevice* device_at(unsigned port) const override { return ports_[port].device.get(); }

@@ -167,6 +167,34 @@ TEST_F(EhciTest, CountsMicroFramesWhileItRuns) {
   EXPECT_EQ(scheduler.next_deadline(), Scheduler::kNever);
 }
 
+// A command that leaves the controller running leaves its counter alone, however often it comes.
+TEST_F(EhciTest, CommandsDoNotHoldTheCounterUp) {
+  set_reg(kFrameIndex, 0x1FFE);
+  set_reg(kInterrupts, kRollover);
+  set_reg(kCommand, 1);
+  for (unsigned i = 0; i < 3; i++) {
+    pass(kMicroFrame / 2);
+    set_reg(kCommand, 0x11 | (i % 2) << 5);
+  }
+  EXPECT_EQ(reg(kFrameIndex), 0x1FFFu);
+  EXPECT_FALSE(interrupted());
+  pass(kMicroFrame / 2);
+  EXPECT_EQ(reg(kFrameIndex), 0x2000u);
+  EXPECT_TRUE(interrupted());
+  set_reg(kStatus, kRollover);
+  pass(100 * kMicroFrame);
+  EXPECT_FALSE(interrupted()) << "it was told of";
+  // The next time comes on the micro-frame too, whenever the board looked.
+  pass(kMicroFrame / 4);
+  set_reg(kInterrupts, 0);
+  set_reg(kInterrupts, kRollover);
+  pass((0x2000 - 101) * kMicroFrame);
+  EXPECT_FALSE(interrupted());
+  pass(kMicroFrame - kMicroFrame / 4);
+  EXPECT_EQ(reg(kFrameIndex), 0u);
+  EXPECT_TRUE(interrupted());
+}
+
 TEST_F(EhciTest, SchedulesRunAndTheDoorbellIsAnswered) {
   set_reg(kInterrupts, kAsyncAdvance);
   set_reg(kCommand, 0x60);  // it is halted
@@ -179,7 +207,25 @@ TEST_F(EhciTest, SchedulesRunAndTheDoorbellIsAnswered) {
   EXPECT_TRUE(interrupted());
 }
 
-// Whatever is written, each device is seen by one of the two, and a saved state is the same after it was loaded.
+// Whose a port is, is known in one place: states that do not fit together leave no device without anybody to see it.
+TEST_F(EhciTest, LoadedPortsBelongToOneOfTheTwo) {
+  const auto unconfigured = test::saved(ehci), seen_there = test::saved(companions[1]);
+  set_reg(kConfigFlag, 1);
+  const auto configured = test::saved(ehci), seen_here = test::saved(companions[1]);
+  for (const auto& state : {unconfigured, configured}) {
+    for (const auto& companion : {seen_there, seen_here}) {
+      ASSERT_TRUE(test::load(companions[1], companion));
+      ASSERT_TRUE(test::load(ehci, state));
+      EXPECT_EQ(companion_has(2) + ((port(2) & kConnected) != 0), 1);
+      EXPECT_EQ(companion_has(2), (port(2) & kOwner) != 0);
+      if (reg(kConfigFlag) == 0) {
+        EXPECT_TRUE(companion_has(2));
+      }
+    }
+  }
+}
+
+// Whatever is written, each device is seen by one of the two, and a machine that is loaded is the one that was saved.
 TEST_F(EhciTest, RandomAccessesKeepItWhole) {
   std::mt19937 random(1);
   for (unsigned step = 0; step < 20'000; step++) {
@@ -201,10 +247,18 @@ TEST_F(EhciTest, RandomAccessesKeepItWhole) {
     ASSERT_EQ(companion_has(2) + ((port(2) & kConnected) != 0), there ? 1 : 0) << step;
     if (step % 100 != 0) continue;
     const auto state = test::saved(ehci), companion = test::saved(companions[1]);
+    const bool level = interrupted();
+    StateWriter timers;
+    scheduler.state(timers);
+    for (Piix3Uhci& each : companions) each.reset(ResetKind::PowerOn);
+    ehci.reset(ResetKind::PowerOn);
+    StateReader reader = StateReader::parse(timers.data()).value();
+    scheduler.state(reader);
     ASSERT_TRUE(test::load(companions[1], companion));
     ASSERT_TRUE(test::load(ehci, state));
     ASSERT_EQ(test::saved(ehci), state) << step;
     ASSERT_EQ(test::saved(companions[1]), companion) << step;
+    ASSERT_EQ(interrupted(), level) << step;
   }
 }
 
