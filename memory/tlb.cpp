@@ -241,30 +241,42 @@ void Tlb::drop(LinAddr address, Privilege privilege) {
 }
 
 void Tlb::flush_large(u64 page) {
-  const auto flush_region = [&](u64 region) {
-    if (tables_.large[region] == 0) return;
+  if (page >= kLinearPages) return flush_large_above(page);
+  constexpr unsigned kRegions = 1u << (kGiantShift - kRegionShift);
+  u8& giant = tables_.giant[page >> kGiantShift];
+  if (giant == 0) return flush_region(page >> kRegionShift);
+  for (u64 i = 0; i < kRegions; ++i) flush_region((page >> kGiantShift) * kRegions + i);
+  giant = 0;
+}
+
+void Tlb::flush_region(u64 region) {
+  if (tables_.large[region] == 0) return;
+  for (unsigned privilege = 0; privilege < 2; privilege++) {
+    const u64* const read = tables_.read[privilege];
     for (u64 each = region << kRegionShift; each < (region + 1) << kRegionShift; each++) {
-      for (unsigned privilege = 0; privilege < 2; privilege++) clear(each, privilege);
+      if (read[each] != 0) clear(each, privilege);
     }
-    tables_.large[region] = 0;
-  };
-  if (page < kLinearPages) {
-    constexpr unsigned kRegions = 1u << (kGiantShift - kRegionShift);
-    u8& giant = tables_.giant[page >> kGiantShift];
-    if (giant == 0) return flush_region(page >> kRegionShift);
-    for (u64 i = 0; i < kRegions; ++i) flush_region((page >> kGiantShift) * kRegions + i);
-    giant = 0;
-    return;
   }
+  tables_.large[region] = 0;
+}
+
+void Tlb::flush_large_above(u64 page) {
   if (tables_.high.large[HighTlb::large_index(page)] == 0) return;
-  for (u64 number = since(flushed_all_); number < ring_.fills; ++number) {
+  u64 oldest_left = ring_.fills;
+  for (u64 number = std::max(since(flushed_all_), oldest_large_); number < ring_.fills; ++number) {
     const u32 flags = place(number);
     if ((flags & TlbRing::kHigh) == 0 || (flags & TlbRing::kLarge) == 0) continue;
     constexpr unsigned kLargeShift = 9;  // pages in 2 MiB
     const unsigned shift = (flags & TlbRing::kGiant) != 0 ? kGiantShift : kLargeShift;
     const Listed each = listed(number);
-    if (each.page >> shift == page >> shift) clear(each.page, each.privilege);
+    if (each.page >> shift == page >> shift) {
+      clear(each.page, each.privilege);
+      place(number) = 0;
+    } else {
+      oldest_left = std::min(oldest_left, number);
+    }
   }
+  oldest_large_ = oldest_left;
 }
 
 void Tlb::watch(BackingOffset first, u64 size) {

@@ -212,6 +212,8 @@ class Tlb {
   bool executing(u64 page) const;
   void clear(u64 page, unsigned privilege);
   void flush_large(u64 page);                    // what is made from a large page that maps it
+  void flush_region(u64 region);                 // of 4 MiB, if there may be such
+  void flush_large_above(u64 page);              // 4 GiB
   void slow_down(u64 page, unsigned privilege);  // for the debugger
   void speed_up(u64 page, unsigned privilege);
 
@@ -221,6 +223,7 @@ class Tlb {
   HighTlb high_;
   bool wide_ = false;
   u64 flushed_all_ = 0, flushed_non_global_ = 0;  // the numbers that came next then
+  u64 oldest_large_ = 0;  // no page before this number is above 4 GiB, made from a large page and still listed
   const u64* code_offset_ = nullptr;
   const u64* code_base_ = nullptr;
   Replaced replaced_;
