@@ -134,6 +134,63 @@ TEST(HighTlb, InvlpgDropsEveryEntryOfALargePage) {
   }
 }
 
+// INVLPG of one large page after the other, while entries of others stay, come again and go with their turn.
+TEST(HighTlb, LargePagesMatchAModel) {
+  constexpr u32 kCap = 64;
+  // The first page of each, and the number of bits of a page's number within it.
+  constexpr std::pair<u64, unsigned> kMapped[] = {{0xFFFF888000000, 9}, {0xFFFF888000200, 9}, {0xFFFF888000400, 0},
+                                                  {0x7F0000000, 18},    {0x7F0040000, 0},     {0x123400000, 9}};
+  MemoryBoard board(kCap);
+  board.mmu.tlb().flush_all();
+  Tlb& tlb = board.mmu.tlb();
+  tlb.set_wide(true);
+  std::mt19937_64 random(11);
+  struct Came {
+    u64 page;
+    bool dropped;
+  };
+  std::deque<Came> came;  // what the cap counts
+  std::map<u64, u64> model;
+  const auto drop = [&](u64 first, unsigned bits, bool uncount) {
+    std::erase_if(model, [&](const auto& each) { return each.first >> bits == first >> bits; });
+    for (Came& each : came) each.dropped = each.dropped || (uncount && each.page >> bits == first >> bits);
+  };
+  for (unsigned step = 0; step < 20'000; step++) {
+    const auto [first, bits] = kMapped[random() % std::size(kMapped)];
+    const u64 page = first + (random() % 4 << (bits - std::min(bits, 2u)));
+    if (random() % 4 == 0) {
+      tlb.flush_page(LinAddr(page << kPageShift));
+      drop(page, bits, bits != 0);
+    } else {
+      TlbFill fill;
+      fill.page = LinAddr(page << kPageShift);
+      fill.physical = PhysAddr(random() % 64 * kPageSize);
+      fill.large = bits != 0;
+      fill.giant = bits == 18;
+      if (!model.contains(page)) {
+        came.push_back({page, false});
+        if (came.size() > kCap) {
+          if (!came.front().dropped) model.erase(came.front().page);
+          came.pop_front();
+        }
+      }
+      model[page] = fill.physical.raw;
+      tlb.fill(fill);
+    }
+    ASSERT_EQ(tlb.live_entries(), model.size()) << step;
+    for (const auto& [first_page, page_bits] : kMapped) {
+      for (u64 i = 0; i < 4; i++) {
+        const LinAddr linear((first_page + (i << (page_bits - std::min(page_bits, 2u)))) << kPageShift);
+        const auto found = model.find(linear.raw >> kPageShift);
+        const u64 entry = tlb.read_entry(linear, kSupervisor);
+        ASSERT_EQ(entry != 0, found != model.end()) << step;
+        if (entry == 0) continue;
+        ASSERT_EQ(entry + linear.raw - kTlbFast, reinterpret_cast<u64>(board.store.host(BackingOffset(found->second))));
+      }
+    }
+  }
+}
+
 TEST(HighTlb, LeavingLongModeForgetsTheHighPages) {
   LongBoard board;
   board.page_long();
