@@ -103,6 +103,18 @@ bool has_id(const DriveOption& drive, std::string_view id) {
   return !id.empty() && (drive.id == id || drive.node == id);
 }
 
+// One that waits for usb-storage has none.
+bool has_device(PcBoard& board, const Options& options, const DriveOption& drive) {
+  if (drive.interface != Interface::Usb) return true;
+  return board.usb() != nullptr && !board.usb()->boot_path(drive_name(options, drive)).empty();
+}
+
+// An error where a job or an export uses the drive.
+Result<> unused_drive(Machine& machine, const std::string& drive) {
+  auto idle = machine.block_jobs().allow_drive(drive);
+  return idle ? machine.exports().allow_drive(drive) : idle;
+}
+
 }  // namespace
 
 // --- They come ---
@@ -142,12 +154,13 @@ Result<> Machine::plug_disk(const DeviceOption& device) {
     return why;
   };
   const std::string_view named = device.property("drive");
-  // A drive that waits for usb-storage does as well.
+  // A drive that waits for usb-storage does as well, with the medium that is in it.
+  std::string waited_as;
   for (DriveOption& drive : options_.drives) {
-    const bool waits = drive.interface == Interface::Usb && has_id(drive, named) && board_->usb() != nullptr &&
-                       board_->usb()->boot_path(drive_name(options_, drive)).empty();
-    if (!waits) continue;
-    media_.erase(drive_name(options_, drive));
+    if (drive.interface != Interface::Usb || !has_id(drive, named) || has_device(*board_, options_, drive)) continue;
+    waited_as = drive_name(options_, drive);
+    if (auto unused = unused_drive(*this, waited_as); !unused)
+      return Error{fmt::format("{}: {}", device.name, unused.message())};
     drive.interface = Interface::None;
   }
   if (auto attached = attach_drive_device(options_, device); !attached) return refuse(attached.error());
@@ -155,15 +168,25 @@ Result<> Machine::plug_disk(const DeviceOption& device) {
     return (each.interface == Interface::Virtio || each.interface == Interface::Scsi) && has_id(each, named);
   });
   if (drive->file.empty()) return refuse(Error{fmt::format("{}: a disk needs a file; name an image", drive->option)});
-  auto medium = open_medium(drive->option, image_source(options_.block_nodes, drive->node, drive->file, drive->format),
-                            drive->read_only, drive->snapshot || options_.snapshot);
+  const auto waiting = media_.find(waited_as);
+  using Opened = Result<std::shared_ptr<DriveMedium>>;
+  const Opened medium =
+      waiting != media_.end()
+          ? Opened(waiting->second)
+          : open_medium(drive->option, image_source(options_.block_nodes, drive->node, drive->file, drive->format),
+                        drive->read_only, drive->snapshot || options_.snapshot);
   if (!medium) return refuse(medium.error());
   const std::string name = drive_name(options_, *drive);
   auto image = DriveMedium::device(medium.value());
   auto plugged = drive->interface == Interface::Scsi ? plug_scsi_disk(*board_, *drive, std::move(image))
                                                      : board_->plug(virtio_disk(*drive, name, std::move(image)));
   if (!plugged) return refuse(Error{fmt::format("{}: {}", device.name, plugged.message())});
-  note_medium(name, std::move(medium).value());
+  if (waiting != media_.end()) {
+    medium.value()->drain();
+    media_.erase(waiting);
+    drive_nodes_.erase(waited_as);
+  }
+  note_medium(name, medium.value());
   put_node(name, drive->node);
   return {};
 }
@@ -215,20 +238,24 @@ Result<> Machine::add_drive(const std::string& words) {
 }
 
 Result<> Machine::remove_drive(const std::string& id) {
+  if (inputs_->repeatable()) return recorded();
+  if (migration_->under_way()) return Error{"drive_del not allowed while migrating"};
   const auto drive = std::find_if(options_.drives.begin(), options_.drives.end(),
                                   [&](const DriveOption& each) { return !id.empty() && each.id == id; });
   if (drive == options_.drives.end()) return Error{fmt::format("Device '{}' not found", id)};
-  const std::string name = drive_name(options_, *drive);
-  const bool has_device = drive->interface == Interface::Usb
-                              ? board_->usb() != nullptr && !board_->usb()->boot_path(name).empty()
-                              : drive->interface != Interface::None;
-  if (!has_device) {
-    media_.erase(name);
+  // Without a place there is no medium yet.
+  if (drive->interface == Interface::None) {
     options_.drives.erase(drive);
     return {};
   }
-  if (auto idle = block_jobs_->allow_drive(name); !idle) return idle;
-  if (auto alone = exports_->allow_drive(name); !alone) return alone;
+  const std::string name = drive_name(options_, *drive);
+  if (auto unused = unused_drive(*this, name); !unused) return unused;
+  if (!has_device(*board_, options_, *drive)) {
+    media_.erase(name);
+    drive_nodes_.erase(name);
+    options_.drives.erase(drive);
+    return {};
+  }
   const auto medium = media_.find(name);
   return medium == media_.end() ? Result<>() : medium->second->withdraw();
 }

@@ -153,6 +153,55 @@ TEST_F(PlugCommands, DrivesAreDeleted) {
   EXPECT_EQ(gone_, std::vector<std::string>{"d"});
 }
 
+TEST_F(PlugCommands, ADriveWithoutADeviceStaysWhileItIsUsed) {
+  const std::string file = folder_.path("disk.img");
+  start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + file});
+  run("drive-mirror",
+      {{"job-id", "copy"}, {"device", "b"}, {"target", folder_.path("copy.img")}, {"format", "raw"}, {"sync", "full"}});
+  EXPECT_NE(monitor("drive_del b").find("in use by job 'copy'"), std::string::npos);
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}}, "in use by job 'copy'"));
+  run("job-cancel", {{"id", "copy"}});
+  run("nbd-server-start", {{"addr", {{"type", "unix"}, {"data", {{"path", folder_.path("socket")}}}}}});
+  run("nbd-server-add", {{"device", "b"}});
+  EXPECT_NE(monitor("drive_del b").find("exported as 'b'"), std::string::npos);
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}}, "exported as 'b'"));
+  run("nbd-server-stop");
+  EXPECT_EQ(monitor("drive_del b"), "");
+}
+
+TEST_F(PlugCommands, ADriveWithoutAPlaceHasNoMediumToLose) {
+  start({"-drive", "if=ide,format=raw,file=" + folder_.path("disk.img")});
+  std::ofstream(folder_.path("b.img")) << std::string(512, 'b');
+  EXPECT_EQ(monitor("drive_add 0 if=none,id=b,format=raw,file=" + folder_.path("b.img")), "OK\n");
+  EXPECT_EQ(monitor("drive_del b"), "");
+  EXPECT_EQ(machine_->media().size(), 1u);
+}
+
+// What refuses the device leaves the drive as it was.
+TEST_F(PlugCommands, ADriveThatWaitsForUsbKeepsItsMedium) {
+  start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}, {"addr", "1"}}, ""));
+  EXPECT_EQ(machine_->media().count("usb0"), 1u);
+  run("device_add", {{"driver", "usb-storage"}, {"id", "d"}, {"drive", "b"}});
+}
+
+TEST_F(PlugCommands, ADriveStaysWhileTheMachineMigrates) {
+  start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
+  run("migrate", {{"uri", "exec:cat > " + folder_.path("stream")}});
+  EXPECT_NE(monitor("drive_del b").find("not allowed while migrating"), std::string::npos);
+  EXPECT_EQ(machine_->media().size(), 1u);
+  run("migrate_cancel");
+  EXPECT_EQ(monitor("drive_del b"), "");
+}
+
+TEST_F(PlugCommands, ARecordedRunKeepsItsDrives) {
+  start({"-icount", "shift=0,rr=record,rrfile=" + folder_.path("record"), "-drive",
+         "if=virtio,id=b,format=raw,snapshot=on,file=" + folder_.path("disk.img")});
+  EXPECT_NE(monitor("drive_del b").find("a recorded run"), std::string::npos);
+  std::vector<u8> sector(512);
+  EXPECT_TRUE(machine_->media().begin()->second->read(0, sector).ok());
+}
+
 TEST_F(PlugCommands, ADriveThatWaitsForUsbFitsACardToo) {
   start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
   run("device_add", {{"driver", "virtio-blk-pci"}, {"id", "d"}, {"drive", "b"}});
