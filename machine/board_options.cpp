@@ -343,9 +343,8 @@ Result<> add_devices(const Options& options, RandomSource* random, BoardPlan& pl
     if (!found) return unknown_device(device.name);
   }
   if (auto checked = check_usb_controllers(config); !checked) return checked;
-  for (auto& [drive, unit] : plan.scsi_disks) {
-    if (auto added = add_scsi_disk(drive, std::move(unit), config); !added) return added;
-  }
+  if (auto named = name_scsi_buses(options, config); !named) return named;
+  for (auto& [drive, unit] : plan.scsi_disks) add_scsi_disk(drive, std::move(unit), config);
   return {};
 }
 

@@ -19,6 +19,7 @@
 #include "machine/virtio_options.h"
 #include "options/drive_option.h"
 #include "options/network_option.h"
+#include "options/scsi_buses.h"
 
 namespace relic86 {
 
@@ -41,23 +42,21 @@ VirtioScsi* scsi_controller(const PciCard& card) { return dynamic_cast<VirtioScs
 VirtioScsi* scsi_bus(const PcBoard& board, std::string_view bus) {
   for (const auto& [slot, card] : board.cards()) {
     VirtioScsi* const controller = scsi_controller(card);
-    if (controller != nullptr && controller->answers_to(bus)) return controller;
+    if (controller != nullptr && controller->bus() == bus) return controller;
   }
   return nullptr;
 }
 
 bool is_on(const DriveOption& drive, const VirtioScsi& controller) {
-  return drive.interface == Interface::Scsi && controller.answers_to(drive.scsi_place->bus) &&
-         controller.has(drive.scsi_place->target, drive.scsi_place->unit);
+  return drive.interface == Interface::Scsi && drive.scsi_place->bus == controller.bus();
 }
 
 Result<> plug_scsi_disk(const PcBoard& board, const DriveOption& drive, std::unique_ptr<BlockDevice> image) {
   const auto& [bus, target, unit] = *drive.scsi_place;
   VirtioScsi* const controller = scsi_bus(board, bus);
-  if (controller == nullptr)
-    return Error{fmt::format("there is no SCSI bus {}; device_add virtio-scsi-pci,id=scsi0 makes scsi0.0", bus)};
-  if (controller->has(target, unit))
-    return Error{fmt::format("scsi-id={},lun={}: another disk is there; give each its own", target, unit)};
+  if (controller == nullptr)  // one without an id, which the guest has thrown out
+    return Error{
+        fmt::format("there is no SCSI bus {} any more; device_add virtio-scsi-pci,id=scsi0 makes scsi0.0", bus)};
   controller->plug(
       {target, unit, std::make_unique<ScsiDisk>(std::move(image), ScsiDiskOptions{false, drive.serial, "HARDDISK"})});
   return {};
@@ -218,7 +217,15 @@ Result<> Machine::plug_other(const DeviceOption& device) {
     return Error{fmt::format("Device '{}' cannot be plugged in while the machine exists", device.name)};
   auto made = add_virtio_device(options_, device, options_.icount ? nullptr : &random_, config);
   if (!made) return made.error();
-  auto plugged = board_->plug(std::move(config.virtio.front()));
+  VirtioConfig& card = config.virtio.front();
+  if (card.kind == VirtioConfig::Kind::Scsi) {
+    std::vector<DeviceOption> devices = options_.all_devices;
+    devices.push_back(device);
+    const auto buses = scsi_buses(devices);
+    if (!buses) return buses.error();
+    card.default_bus = buses.value().back();
+  }
+  auto plugged = board_->plug(std::move(card));
   return plugged ? Result<>() : Error{fmt::format("{}: {}", device.name, plugged.message())};
 }
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/nearest.h"
 #include "options/json_properties.h"
 #include "options/option_text.h"
+#include "options/scsi_buses.h"
 
 namespace relic86 {
 
@@ -107,10 +109,9 @@ Result<> set_serial(const DeviceOption& device, VirtioConfig& config) {
   return {};
 }
 
-// Its disks come from the drives that name it, by its id or its number, which are opened already.
-Result<> set_scsi(const Options&, const DeviceOption& device, VirtioConfig& config) {
+// The machine names its bus, and its disks come from the drives that are on it.
+Result<> check_scsi(const DeviceOption& device) {
   for (const auto& [key, word] : device.properties) {
-    if (key == "id") config.bus = word;
     if (key == "num_queues" && word != "1" && word != "auto")
       return Error{
           fmt::format("-device {}: num_queues={}: there is one queue of requests; leave it out", device.name, word)};
@@ -216,42 +217,41 @@ Result<bool> add_virtio_device(const Options& options, const DeviceOption& devic
   if (auto checked = check_virtio(virtio, option); !checked) return checked.error();
   VirtioConfig made;
   made.kind = row->kind;
-  const auto number_of_kind = std::count_if(config.virtio.begin(), config.virtio.end(),
-                                            [&](const VirtioConfig& each) { return each.kind == row->kind; });
   made.name = fmt::format("{}-pci", row->name);
   made.id = device.property("id");
   made.slot = virtio.slot;
   made.interfaces = virtio_interfaces(virtio, row->vectors);
   made.random.source = random;
-  made.default_bus = made.kind == Kind::Scsi ? fmt::format("scsi.{}", number_of_kind) : "virtio-serial-bus";
-  if (made.kind == Kind::Balloon && number_of_kind > 0)
+  if (made.kind == Kind::Serial) made.default_bus = "virtio-serial-bus";
+  const bool another = std::any_of(config.virtio.begin(), config.virtio.end(),
+                                   [&](const VirtioConfig& each) { return each.kind == row->kind; });
+  if (made.kind == Kind::Balloon && another)
     return Error{fmt::format("{}: there is a balloon already; only one is possible", option)};
   auto set = made.kind == Kind::Random    ? set_random(options, device, made)
              : made.kind == Kind::Balloon ? set_balloon(device, made)
-             : made.kind == Kind::Scsi    ? set_scsi(options, device, made)
+             : made.kind == Kind::Scsi    ? check_scsi(device)
                                           : set_serial(device, made);
   if (!set) return set.error();
   config.virtio.push_back(std::move(made));
   return true;
 }
 
-Result<> add_scsi_disk(const DriveOption& drive, ScsiUnitConfig unit, BoardConfig& config) {
-  const std::string& bus = drive.scsi_place->bus;
-  const auto at = std::find_if(config.virtio.begin(), config.virtio.end(), [&](const VirtioConfig& each) {
-    return each.kind == Kind::Scsi &&
-           (bus.empty() || (!each.bus.empty() && each.bus + ".0" == bus) || each.default_bus == bus);
-  });
-  if (at == config.virtio.end())
-    return Error{fmt::format("-device scsi-hd: there is no SCSI bus{}; -device virtio-scsi-pci,id=scsi0 makes scsi0.0",
-                             bus.empty() ? "" : " " + bus)};
-  const bool taken = std::any_of(at->units.begin(), at->units.end(), [&](const ScsiUnitConfig& other) {
-    return other.target == unit.target && other.unit == unit.unit;
-  });
-  if (taken)
-    return Error{fmt::format("-device scsi-hd: scsi-id={},lun={}: another disk is there; give each its own",
-                             unit.target, unit.unit)};
-  at->units.push_back(std::move(unit));
+Result<> name_scsi_buses(const Options& options, BoardConfig& config) {
+  const auto buses = scsi_buses(options.all_devices);
+  if (!buses) return buses.error();
+  auto name = buses.value().begin();
+  for (VirtioConfig& each : config.virtio) {
+    if (each.kind == Kind::Scsi) each.default_bus = *name++;
+  }
   return {};
+}
+
+void add_scsi_disk(const DriveOption& drive, ScsiUnitConfig unit, BoardConfig& config) {
+  const auto at = std::find_if(config.virtio.begin(), config.virtio.end(), [&](const VirtioConfig& each) {
+    return each.kind == Kind::Scsi && each.default_bus == drive.scsi_place->bus;
+  });
+  RELIC86_ASSERT(at != config.virtio.end());  // the drive's bus was looked up
+  at->units.push_back(std::move(unit));
 }
 
 std::vector<std::string> virtio_port_backends(const Options& options) {

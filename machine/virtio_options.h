@@ -17,8 +17,10 @@ VirtioConfig virtio_disk(const DriveOption& drive, std::string name, std::unique
 Result<bool> add_virtio_device(const Options& options, const DeviceOption& device, RandomSource* random,
                                BoardConfig& config);
 
-// Puts a disk on the bus of a SCSI controller that is there already: the one that it names, or the first one.
-Result<> add_scsi_disk(const DriveOption& drive, ScsiUnitConfig unit, BoardConfig& config);
+// Once every controller is there: what the disks call their buses.
+Result<> name_scsi_buses(const Options& options, BoardConfig& config);
+// Puts a disk on the bus that it names, which is there.
+void add_scsi_disk(const DriveOption& drive, ScsiUnitConfig unit, BoardConfig& config);
 
 // The properties of such a device, separated by blanks; empty: it is none.
 std::string_view virtio_device_properties(std::string_view name);

@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "options/blockdev_option.h"
 #include "options/option_text.h"
+#include "options/scsi_buses.h"
 
 namespace relic86 {
 
@@ -339,8 +340,9 @@ Result<bool> attach_scsi_disk(Options& options, const DeviceOption& device) {
   if (drive.media == Media::Cdrom)
     return Error{fmt::format("-device {}: drive={}: a disk is needed; CD-ROM drives exist on IDE (-device ide-cd)",
                              device.name, wanted.drive)};
-  DriveOption::ScsiPlace place{
-      .bus = std::string(device.property("bus")), .target = 0, .unit = static_cast<unsigned>(unit.value())};
+  auto bus = find_scsi_bus(options.all_devices, device);
+  if (!bus) return bus.error();
+  DriveOption::ScsiPlace place{.bus = std::move(bus).value(), .target = 0, .unit = static_cast<unsigned>(unit.value())};
   const auto taken = [&](unsigned at) {
     return std::any_of(options.drives.begin(), options.drives.end(), [&](const DriveOption& other) {
       return other.scsi_place && other.scsi_place->bus == place.bus && other.scsi_place->target == at &&

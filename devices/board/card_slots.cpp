@@ -103,8 +103,7 @@ std::unique_ptr<VirtioScsi> PcBoard::make_virtio_scsi(VirtioConfig& controller, 
           *each.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/channel@0/disk@{:x},{:x}", slot, each.target, each.unit));
   }
   auto made = std::make_unique<VirtioScsi>(controller.name, controller.interfaces, std::move(units));
-  made->set_bus_names(
-      {controller.bus.empty() ? controller.default_bus : controller.bus + ".0", controller.default_bus});
+  made->set_bus(controller.default_bus);
   return made;
 }
 

@@ -73,10 +73,6 @@ const VirtioScsiUnit* VirtioScsi::find(unsigned target, unsigned unit) const {
   return found == units_.end() ? nullptr : &*found;
 }
 
-bool VirtioScsi::answers_to(std::string_view bus) const {
-  return bus.empty() || std::find(bus_names_.begin(), bus_names_.end(), bus) != bus_names_.end();
-}
-
 void VirtioScsi::plug(VirtioScsiUnit unit) {
   RELIC86_ASSERT(!has(unit.target, unit.unit));
   unit.disk->image().retry_with([this, target = unit.target, number = unit.unit] { retry(target, number); });

@@ -4,7 +4,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,9 +31,9 @@ class VirtioScsi final : public VirtioPci {
   void plug(VirtioScsiUnit unit);
   void unplug(unsigned target, unsigned unit);
 
-  // What users may call its bus, as a disk names it; an empty name is that of any.
-  void set_bus_names(std::vector<std::string> names) { bus_names_ = std::move(names); }
-  bool answers_to(std::string_view bus) const;
+  // What a disk calls its bus: "scsi0.0".
+  void set_bus(std::string name) { bus_ = std::move(name); }
+  const std::string& bus() const { return bus_; }
 
  protected:
   u64 device_features() const override;
@@ -92,7 +91,7 @@ class VirtioScsi final : public VirtioPci {
   void tell(const Event& event);
 
   std::vector<VirtioScsiUnit> units_;
-  std::vector<std::string> bus_names_;
+  std::string bus_;
   std::vector<u8> piece_;
   u32 command_bytes_, sense_bytes_;  // of each request, as the driver says
   u64 work_ = 0;                     // bytes moved since a queue began to be served

@@ -5,6 +5,7 @@
 #include "control/monitor/monitor.h"
 #include "control/qmp/qmp_commands.h"
 #include "devices/pci_bus.h"
+#include "devices/virtio/virtio_scsi.h"
 #include "tests/block/temporary_folder.h"
 
 namespace relic86 {
@@ -206,6 +207,66 @@ TEST_F(PlugCommands, ADriveThatWaitsForUsbFitsACardToo) {
   start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
   run("device_add", {{"driver", "virtio-blk-pci"}, {"id", "d"}, {"drive", "b"}});
   EXPECT_TRUE(refuses("device_add", {{"driver", "usb-storage"}, {"drive", "b"}}, "name the id of a -drive"));
+}
+
+class ScsiPlugCommands : public PlugCommands {
+ protected:
+  ScsiPlugCommands() {
+    for (const char* name : {"a.img", "b.img", "c.img"}) {
+      std::ofstream(folder_.path(name)).close();
+      std::filesystem::resize_file(folder_.path(name), 1 << 20);
+    }
+  }
+  std::string drive(const std::string& id) {
+    return "if=none,id=" + id + ",format=raw,file=" + folder_.path(id + ".img");
+  }
+  // The targets of the disks that the controller in a slot has.
+  std::vector<unsigned> targets(unsigned slot) {
+    std::vector<unsigned> found;
+    for (const VirtioScsiUnit& unit : dynamic_cast<VirtioScsi&>(*machine_->board().pci().at(slot, 0)).units())
+      found.push_back(unit.target);
+    return found;
+  }
+  using Targets = std::vector<unsigned>;
+};
+
+// The second controller is in the lower slot.
+TEST_F(ScsiPlugCommands, ADiskWithoutABusIsOnTheFirstController) {
+  start({"-device", "virtio-scsi-pci,id=s,addr=9", "-device", "virtio-scsi-pci,id=t,addr=8", "-drive", drive("a"),
+         "-device", "scsi-hd,drive=a,id=disk-a", "-drive", drive("b"), "-device", "scsi-hd,drive=b,bus=s.0,id=disk-b"});
+  EXPECT_EQ(targets(9), (Targets{0, 1}));
+  EXPECT_EQ(monitor("drive_add 0 " + drive("c")), "OK\n");
+  run("device_add", {{"driver", "scsi-hd"}, {"drive", "c"}, {"id", "disk-c"}});
+  EXPECT_EQ(targets(9), (Targets{0, 1, 2}));
+  EXPECT_EQ(targets(8), Targets{});
+  run("device_del", {{"id", "disk-a"}});
+  EXPECT_EQ(targets(9), (Targets{1, 2}));
+  // The other controller takes no disk of this one's along.
+  run("device_del", {{"id", "t"}});
+  run("system_reset");
+  EXPECT_EQ(gone_, (std::vector<std::string>{"disk-a", "t"}));
+  EXPECT_EQ(targets(9), (Targets{1, 2}));
+  run("device_del", {{"id", "s"}});
+  run("system_reset");
+  EXPECT_TRUE(machine_->media().empty());
+}
+
+// Without an id they are counted, those of the command line first.
+TEST_F(ScsiPlugCommands, ControllersThatComeHaveNamesOfTheirOwn) {
+  start({"-device", "virtio-scsi-pci,id=s,addr=8", "-device", "virtio-scsi-pci,addr=9"});
+  run("device_add", {{"driver", "virtio-scsi-pci"}, {"addr", "7"}});
+  run("device_add", {{"driver", "virtio-scsi-pci"}, {"addr", "6"}, {"id", "u"}});
+  const std::pair<const char*, const char*> places[] = {{"a", "scsi.1"}, {"b", "scsi.0"}, {"c", "u.0"}};
+  for (const auto& [id, bus] : places) {
+    EXPECT_EQ(monitor("drive_add 0 " + drive(id)), "OK\n");
+    run("device_add", {{"driver", "scsi-hd"}, {"drive", id}, {"bus", bus}});
+  }
+  EXPECT_EQ(targets(7), Targets{0});
+  EXPECT_EQ(targets(9), Targets{0});
+  EXPECT_EQ(targets(6), Targets{0});
+  EXPECT_EQ(targets(8), Targets{});
+  EXPECT_EQ(monitor("drive_add 0 if=none,id=d,format=raw,file=" + folder_.path("disk.img")), "OK\n");
+  EXPECT_TRUE(refuses("device_add", {{"driver", "scsi-hd"}, {"drive", "d"}, {"bus", "scsi.2"}}, "no SCSI bus scsi.2"));
 }
 
 TEST_F(PlugCommands, WhatCannotComeIsRefused) {
