@@ -11,6 +11,7 @@
 #include "cpu/effective_address.h"
 #include "cpu/instruction_table.h"
 #include "cpu/processor_thread.h"
+#include "cpu/register_port.h"
 #include "cpu/system_instructions.h"
 #include "jit/record/system_forms.h"
 #include "jit/translator.h"
@@ -393,6 +394,7 @@ u64 Translator::port_helper(void* context, void* exit_point) {
   CpuState& state = self.state_;
   if (state.mode.protected_mode && (state.mode.v86 || state.mode.cpl > (state.system_flags >> 12 & 3)))
     return kForHandler;
+  if (static_cast<u16>(state.gpr[kEdx]) == kRegisterPort) return kForHandler;
   ++self.statistics_.ports;
   state.rip = self.rip_of(exit.eip);
   state.remaining += exit.undone;

@@ -604,6 +604,7 @@ Result<BoardPlan> board_plan_for(const Options& options, RandomSource* random) {
   if (!base) return base.error();
   config.clock_base = base.value();
   config.floppy_speed = options.real_floppy_speed ? FloppySpeed::Real : FloppySpeed::Fast;
+  config.vmware_port = options.vmware_port;
   config.clock_missed_ticks = options.rtc_slew ? MissedTicks::Reinjected : MissedTicks::Lost;
   if (!options.boot_order.empty()) config.boot_order = options.boot_order;
   if (!options.boot_once.empty()) config.boot_order = options.boot_once;

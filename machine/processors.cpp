@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu/register_port.h"
+#include "devices/input/vmware_port.h"
 #include "machine/engines.h"
 
 namespace relic86 {
+
+static_assert(kRegisterPort == VmwarePort::kPort);
 
 Result<std::unique_ptr<Processors>> Processors::create(const Wiring& wiring) {
   std::unique_ptr<Processors> made(new Processors(wiring.board));
@@ -38,7 +42,8 @@ Result<std::unique_ptr<Processors>> Processors::create(const Wiring& wiring) {
         number, {.intr = [&vcpu](bool level) { vcpu.set_intr(level); },
                  .nmi = [&vcpu] { vcpu.request(kPendingNmi); },
                  .init = [all = made.get(), number] { all->request_init(number); },
-                 .startup = [all = made.get(), number](u8 vector) { all->start_up(number, vector); }});
+                 .startup = [all = made.get(), number](u8 vector) { all->start_up(number, vector); },
+                 .registers = &vcpu});
   }
   made->running_ = made->all_.front().get();
   wiring.bus.on_topology_change([all = made.get()] { all->flush_tlbs(); });

@@ -9,12 +9,13 @@
 #include "cpu/executor.h"
 #include "cpu/processor_thread.h"
 #include "devices/board/pc_board.h"
+#include "devices/processor_registers.h"
 #include "devices/smi_sink.h"
 #include "machine/apic_port.h"
 
 namespace relic86 {
 
-class Vcpu final : private InterruptAcknowledge, private SmiSink {
+class Vcpu final : public ProcessorRegisters, private InterruptAcknowledge, private SmiSink {
  public:
   // model: this processor's, with its APIC ID. The board must outlive it.
   Vcpu(unsigned number, CpuModel model, PcBoard& board) : number_(number), model_(std::move(model)), board_(board) {}
@@ -35,6 +36,9 @@ class Vcpu final : private InterruptAcknowledge, private SmiSink {
   void request(u32 pending_bits);
   void set_intr(bool level);
   u64 interrupts_taken() const { return interrupts_taken_; }  // INTA cycles
+
+  u32 read_register(Register number) const override { return cpu_->state().gpr32(number); }
+  void write_register(Register number, u32 value) override { cpu_->state().gpr[number] = value; }
 
   bool init_requested = false;     // INIT# came and is not carried out yet
   bool waits_for_startup = false;  // an application processor between INIT and the start-up message (SDM 3A 8.4)

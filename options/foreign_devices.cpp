@@ -104,7 +104,7 @@ constexpr Row kRows[] = {
     {"pci-ipmi", kNoPci},
     {"smbus", kNoPci},
     {"xen", "relic86 never uses Xen; leave the option out"},
-    {"vmmouse", "there is no VMware mouse; -usb -device usb-tablet is a pointer that needs no grab"},
+    {"vmmouse", "VMware's mouse is on the board already (-machine vmport=on); leave the option out"},
     {"isa-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},
     {"piix3-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},
     {"piix4-ide", "the board's IDE controller is there already; -device ide-hd attaches a disk to it"},

@@ -105,7 +105,6 @@ constexpr FixedProperty kFixed[] = {
     {"i8042", "on", "the keyboard controller is there in any case"},
     {"acpi", "on auto", "the machine keeps its ACPI tables; a Linux guest takes acpi=off on its command line"},
     {"smbus", "on", "the power management's bus is there in any case"},
-    {"vmport", "off auto", "there is no VMware port"},
     {"sata", "on", "a q35 has its SATA controller in any case, and -device ich9-ahci gives a pc one"},
     {"nvdimm", "off", "there is no NVDIMM"},
     {"hmat", "off", "there are no NUMA nodes"},
@@ -168,7 +167,7 @@ Result<> set_accel(Options& options, std::string_view value) {
 
 std::vector<std::string> machine_property_names() {
   std::vector<std::string> names{"type",           "accel",          "smm", "hpet",    "firmware", "fd-bootchk",
-                                 "pcspk-audiodev", "memory-backend", "usb", "pflash0", "pflash1"};
+                                 "pcspk-audiodev", "memory-backend", "usb", "pflash0", "pflash1",  "vmport"};
   for (const FixedProperty& property : kFixed) names.emplace_back(property.name);
   return names;
 }
@@ -203,6 +202,10 @@ Result<> set_machine(Options& options, std::string_view value) {
       const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
       if (!on) return Error{fmt::format("-machine smm={}: {}; auto, on and off exist", word, on.error().message)};
       options.smm = on.value();
+    } else if (key == "vmport") {
+      const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
+      if (!on) return Error{fmt::format("-machine vmport={}: {}; auto, on and off exist", word, on.error().message)};
+      options.vmware_port = on.value();
     } else if (key == "hpet") {
       const auto on = parse_switch(word);
       if (!on) return Error{fmt::format("-machine hpet={}: {}", word, on.message())};

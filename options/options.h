@@ -192,6 +192,7 @@ struct Options {
   std::array<std::string, 2> flash_nodes;  // -machine pflash0=, pflash1=
   std::vector<AudioDeviceOption> audio_devices;
   std::string speaker_audio;  // -machine pcspk-audiodev=
+  bool vmware_port = true;    // -machine vmport=
   MidiOption midi;
 
   bool start_paused = false;  // -S

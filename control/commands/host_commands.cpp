@@ -106,7 +106,7 @@ CommandReply send_event(Machine& machine, const Arguments& arguments) {
       sent = send_key_event(machine, data);
     } else if (type == "btn") {
       sent = send_button_event(machine, buttons, motion, data);
-    } else if (type == "abs" && !pointer.has_tablet()) {
+    } else if (type == "abs" && !pointer.takes_positions()) {
       return CommandError{.message =
                               "there is no tablet (-usb -device usb-tablet); the mouse takes relative motion (rel)"};
     } else if (data.is_object() && data.contains("axis") && data.contains("value") && data["axis"].is_string() &&
@@ -127,12 +127,17 @@ CommandReply send_event(Machine& machine, const Arguments& arguments) {
 }
 
 CommandReply query_mice(Machine& machine, const Arguments&) {
-  const bool absolute = machine.board().pointer().absolute();
-  Json mouse{{"name", "QEMU PS/2 Mouse"}, {"index", 0}, {"current", !absolute}, {"absolute", false}};
-  if (!machine.board().pointer().has_tablet()) return Json::array({std::move(mouse)});
-  Json tablet{{"name", "QEMU HID Tablet"}, {"index", 1}, {"current", absolute}, {"absolute", true}};
-  if (absolute) return Json::array({std::move(tablet), std::move(mouse)});
-  return Json::array({std::move(mouse), std::move(tablet)});
+  const Pointer& pointer = machine.board().pointer();
+  const bool tablet = pointer.uses_tablet(), vmware = pointer.uses_vmware_mouse();
+  Json mice = Json::array();
+  mice.push_back({{"name", "QEMU PS/2 Mouse"}, {"index", 0}, {"current", !tablet && !vmware}, {"absolute", false}});
+  const auto list = [&](const char* name, unsigned index, bool current, bool absolute) {
+    const auto at = current ? mice.begin() : mice.end();  // the one that is used is the first
+    mice.insert(at, {{"name", name}, {"index", index}, {"current", current}, {"absolute", absolute}});
+  };
+  if (pointer.has_tablet()) list("QEMU HID Tablet", 1, tablet, true);
+  if (vmware) list("vmmouse", 2, true, pointer.absolute());
+  return mice;
 }
 
 // --- Character devices ---

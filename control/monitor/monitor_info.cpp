@@ -81,8 +81,11 @@ std::string kvm(Machine&) { return "kvm support: disabled\n"; }
 std::string mice(Machine& machine) {
   const Pointer& pointer = machine.board().pointer();
   const std::string mouse = "Mouse #0: PS/2 Mouse\n", tablet = "Mouse #1: HID Tablet (absolute)\n";
-  if (pointer.absolute()) return "* " + tablet + "  " + mouse;
-  return "* " + mouse + (pointer.has_tablet() ? "  " + tablet : "");
+  const std::string vmware = pointer.absolute() ? "Mouse #2: vmmouse (absolute)\n" : "Mouse #2: vmmouse\n";
+  if (pointer.uses_tablet()) return "* " + tablet + "  " + mouse;
+  const std::string others = pointer.has_tablet() ? "  " + tablet : "";
+  if (pointer.uses_vmware_mouse()) return "* " + vmware + "  " + mouse + others;
+  return "* " + mouse + others;
 }
 
 std::string uuid(Machine& machine) {

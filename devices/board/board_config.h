@@ -235,6 +235,7 @@ struct BoardConfig {
 
   WatchdogConfig watchdogs;
   std::optional<u16> panic_port;  // of a pvpanic device
+  bool vmware_port = true;
 
   std::optional<UsbControllerConfig> usb_controller;
   std::vector<UsbDeviceConfig> usb_devices;

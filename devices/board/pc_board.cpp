@@ -45,6 +45,7 @@
 #include "devices/input/pointer.h"
 #include "devices/input/ps2_keyboard.h"
 #include "devices/input/ps2_mouse.h"
+#include "devices/input/vmware_port.h"
 #include "devices/network/ne2000.h"
 #include "devices/sound/ac97.h"
 #include "devices/sound/es1370.h"
@@ -164,6 +165,7 @@ void PcBoard::create_interrupt_controllers() {
 void PcBoard::connect_speaker(SoundHost& host) { system_control_->set_speaker(&host.add_level(system_control_)); }
 
 void PcBoard::connect_processor(unsigned number, ProcessorLines lines) {
+  if (vmware_port_ != nullptr) vmware_port_->connect_processor(number, lines.registers);
   LocalApic* const apic = local_apic(number);
   if (apic == nullptr) {
     nmi_ = std::move(lines.nmi);
@@ -186,6 +188,7 @@ void PcBoard::init_processor(unsigned number) {
 
 void PcBoard::set_running_processor(unsigned number) {
   if (apic_bus_) apic_bus_->set_running(number);
+  if (vmware_port_ != nullptr) vmware_port_->set_running_processor(number);
 }
 
 void PcBoard::forget_missed_ticks() { clock_->forget_missed_ticks(); }
@@ -349,7 +352,10 @@ void PcBoard::create_input() {
   keyboard_controller_->plug_mouse(mouse_);
   host_keys_ = std::make_unique<Keyboard>(*keyboard_);
   host_keys_->on_press([this] { power_->wake(); });
-  pointer_ = std::make_unique<Pointer>(*mouse_);
+  // The PS/2 mouse's driver is told by its interrupt that VMware's has something: it reports a count.
+  if (config_.vmware_port)
+    vmware_port_ = &add<VmwarePort>(memory_.store().ram_size(), [this] { mouse_->move(1, 0, 0); });
+  pointer_ = std::make_unique<Pointer>(*mouse_, vmware_port_ != nullptr ? &vmware_port_->mouse() : nullptr);
 }
 
 void PcBoard::create_clock() {

@@ -48,6 +48,7 @@ class PciBus;
 class PciDevice;
 class Pointer;
 class PowerManagement;
+class ProcessorRegisters;
 class Q35Mch;
 class Ps2Keyboard;
 class Ps2Mouse;
@@ -61,6 +62,7 @@ class VirtioBlock;
 class VirtioPci;
 class VirtioScsi;
 class VirtioSerial;
+class VmwarePort;
 
 // A card of the PCI bus that can be taken out while the machine runs.
 struct PciCard {
@@ -117,6 +119,7 @@ class PcBoard {
     std::function<void()> nmi{};
     std::function<void()> init{};
     std::function<void(u8)> startup{};
+    ProcessorRegisters* registers = nullptr;  // for VMware's port
   };
   void connect_processor(unsigned number, ProcessorLines lines);
   u8 acknowledge_interrupt(unsigned number);
@@ -277,6 +280,7 @@ class PcBoard {
   I8042* keyboard_controller_ = nullptr;
   Ps2Keyboard* keyboard_ = nullptr;
   Ps2Mouse* mouse_ = nullptr;
+  VmwarePort* vmware_port_ = nullptr;
   DisplayAdapter* display_ = nullptr;
   Mc146818* clock_ = nullptr;
   std::array<Uart16550*, 4> uarts_{};

@@ -18,6 +18,7 @@
 #include "devices/character/uart16550.h"
 #include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
+#include "devices/processor_registers.h"
 #include "devices/virtio/virtio_balloon.h"
 
 namespace relic86 {
@@ -107,6 +108,23 @@ FuzzBoard board_for(const std::string& owner) {
   return board;
 }
 
+// What a guest that knows VMware's port, or does not, has in its registers.
+class FuzzRegisters final : public ProcessorRegisters {
+ public:
+  u32 read_register(Register number) const override {
+    constexpr u32 kMagic = 0x564D5868, kMouse[] = {0x45414552, 0x53424152, 0x4C455252, 0xF5, 1, 4, 6};
+    const u32 dice = static_cast<u32>(random_());
+    if (dice % 8 == 0) return static_cast<u32>(random_());
+    if (number == kEax) return kMagic;
+    if (number == kEcx) return dice % 4 == 0 ? dice >> 8 & 0x7F : 39 + dice / 8 % 3;
+    return kMouse[dice / 8 % std::size(kMouse)];
+  }
+  void write_register(Register, u32) override {}
+
+ private:
+  mutable std::mt19937 random_{1};
+};
+
 class FuzzMachine final : public MachineControl, public GuestClock {
  public:
   explicit FuzzMachine(const FuzzBoard& wanted)
@@ -173,7 +191,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       config.usb_devices.push_back(std::move(device));
     }
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
-    board_->connect_processor(0, {.intr = [this](bool level) { intr_ = level; }});
+    board_->connect_processor(0, {.intr = [this](bool level) { intr_ = level; }, .registers = &registers_});
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
     place_cards();
@@ -625,6 +643,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   std::unique_ptr<PcBoard> board_;
   Frame frame_;
   bool intr_ = false;
+  FuzzRegisters registers_;
   bool wants_reset_ = false;
   bool wants_resume_ = false;
 };

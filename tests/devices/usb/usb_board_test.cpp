@@ -39,7 +39,7 @@ struct UsbBoardTest : public testing::Test {
   Ps2Keyboard ps2_keyboard;
   Ps2Mouse ps2_mouse;
   Keyboard keyboard{ps2_keyboard};
-  Pointer pointer{ps2_mouse};
+  Pointer pointer{ps2_mouse, nullptr};
   std::array<Piix3Uhci*, 1> controllers{&board.uhci};
   UsbBoard usb{controllers, keyboard, pointer};
 };
