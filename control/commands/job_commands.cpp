@@ -252,13 +252,14 @@ Result<NewBlockJob> plan_mirror(Machine& machine, const Arguments& arguments, co
   auto target = open_target(machine, images, target_node);
   if (!target) return target.error();
   const std::string sync = arguments.text("sync");
-  const auto scope = sync == "top"    ? MirrorWork::Scope::Above
-                     : sync == "none" ? MirrorWork::Scope::Changes
-                                      : MirrorWork::Scope::All;
+  const auto below = images.top->below();
+  const auto scope = sync == "top" && below ? MirrorWork::Scope::Above
+                     : sync == "none"       ? MirrorWork::Scope::Changes
+                                            : MirrorWork::Scope::All;
   plan.mirrors = true;
   plan.target = target.value();
   plan.target_node = target_node;
-  plan.work = std::make_unique<MirrorWork>(images.top, target.value(), scope, images.top->below().get());
+  plan.work = std::make_unique<MirrorWork>(images.top, target.value(), scope, below.get());
   plan.conclude = [&machine, drive = images.drive.name, target_node,
                    image = std::weak_ptr<DiskImage>(target.value())]() -> Result<> {
     auto now = images_of(machine, drive);
@@ -288,9 +289,9 @@ Result<NewBlockJob> plan_backup(Machine& machine, const Arguments& arguments, co
   if (auto may = machine.block_jobs().allow_start(plan.id, plan.drive); !may) return may.error();
   auto target = open_target(machine, images, target_node);
   if (!target) return target.error();
-  const auto scope = sync == "top"    ? BackupWork::Scope::Top
-                     : sync == "none" ? BackupWork::Scope::Changes
-                                      : BackupWork::Scope::All;
+  const auto scope = sync == "top" && images.top->below() ? BackupWork::Scope::Top
+                     : sync == "none"                     ? BackupWork::Scope::Changes
+                                                          : BackupWork::Scope::All;
   plan.target = target.value();
   plan.target_node = target_node;
   plan.work = std::make_unique<BackupWork>(images.top, target.value(), scope);
