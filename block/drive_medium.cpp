@@ -46,6 +46,19 @@ class MediumDevice final : public BlockDevice {
   std::function<void()> retry_;
 };
 
+namespace {
+
+// Whether a server has one of the images that lie one on the other.
+bool stands_on_server(const DiskImage& top) {
+  const ImageInfo first = top.info();
+  for (const ImageInfo* image = &first; image != nullptr; image = image->backing.get()) {
+    if (names_nbd(image->file)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source, Access access) {
   const std::string& file = source.file;
   std::shared_ptr<DriveMedium> medium(new DriveMedium(source, access));
@@ -55,7 +68,7 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source
                          writes && !source.unlocked ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
   if (!disk) return disk.error();
   medium->disk_ = disk.value().get();
-  medium->remote_ = names_nbd(file) || (source.given && names_nbd(source.given->file));
+  medium->remote_ = stands_on_server(*medium->disk_);
   if (access != Access::Overlay) {
     medium->image_ = std::move(disk).value();
     return medium;
@@ -106,7 +119,7 @@ Result<> DriveMedium::forked() {
 DiskJournal::Image DriveMedium::identity() const {
   wait();
   std::error_code failure;
-  const auto path = std::filesystem::weakly_canonical(file_, failure);
+  const auto path = names_nbd(file_) ? std::filesystem::path(file_) : std::filesystem::weakly_canonical(file_, failure);
   return {failure ? file_ : path.string(), disk_->size_bytes(), disk_->modified_ns()};
 }
 
@@ -135,6 +148,7 @@ Result<> DriveMedium::acquire() {
     return Error{fmt::format("{}: has another size than before", file_)};
   source_ = std::move(mine);
   disk_ = disk.value().get();
+  remote_ = stands_on_server(*disk_);
   image_ = std::move(disk).value();
   released_ = false;
   return {};
@@ -185,6 +199,7 @@ void DriveMedium::replace_image(std::shared_ptr<DiskImage> image, const ImageSou
   drain();
   RELIC86_ASSERT(overlay_ == nullptr && !released_);
   disk_ = image.get();
+  remote_ = stands_on_server(*disk_);
   image_ = std::move(image);
   source_ = source;
   file_ = source.file;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "block/absent_image.h"
+#include "block/nbd_file.h"
 
 namespace relic86 {
 
@@ -59,9 +60,11 @@ Result<std::shared_ptr<DiskImage>> reopen_below(DiskImage& above, HostFile::Acce
 }
 
 std::string backing_name(const DiskImage& image) {
+  const std::string file = image.info().file;
+  if (names_nbd(file)) return file;
   std::error_code failure;
-  const auto path = std::filesystem::absolute(image.info().file, failure);
-  return failure ? image.info().file : path.string();
+  const auto path = std::filesystem::absolute(file, failure);
+  return failure ? file : path.string();
 }
 
 Result<DiskImage::Extent> chain_extent(DiskImage& top, const DiskImage* end, u64 offset, u64 length) {

@@ -68,9 +68,25 @@ class Chain {
   std::vector<std::pair<u64, u64>> files_;
 };
 
-std::string beside(const std::string& file, const std::string& name) {
+// What an image calls `name`. A relative name is that of a file beside it.
+Result<std::string> beside(const std::string& file, const std::string& name) {
   const std::filesystem::path path(name.starts_with("file:") ? name.substr(5) : name);
-  return path.is_absolute() ? path.string() : (std::filesystem::path(file).parent_path() / path).string();
+  if (path.is_absolute()) return path.string();
+  if (names_nbd(file))
+    return Error{
+        fmt::format("{}: names {} beside it, and an export has no folder; give it a name that does not depend on one "
+                    "(qemu-img rebase -u), or a node as backing=",
+                    file, name)};
+  return (std::filesystem::path(file).parent_path() / path).string();
+}
+
+Result<std::unique_ptr<ImageFile>> open_beside(const std::string& file, const std::string& name, Access access,
+                                               HostFile::Locks locks) {
+  const auto path = beside(file, name);
+  if (!path) return path.error();
+  auto part = HostFile::open(path.value(), access, locks);
+  if (!part) return part.error();
+  return std::unique_ptr<ImageFile>(std::move(part).value());
 }
 
 Result<std::unique_ptr<ImageFile>> Chain::open_file(const ImageSource& source, Access access, HostFile::Locks locks,
@@ -106,12 +122,9 @@ Opened Chain::open(const ImageSource& source, Access access) {
   ImageFormat format = source.format;
   if (format == ImageFormat::Probe && names_cue_sheet(source.file)) {
     // Read-only: what it names are files of the user's, which no guest is to choose.
-    auto image =
-        CueImage::open(std::move(opened).value(), [&](const std::string& name) -> Result<std::unique_ptr<ImageFile>> {
-          auto part = HostFile::open(beside(source.file, name), Access::ReadOnly);
-          if (!part) return part.error();
-          return std::unique_ptr<ImageFile>(std::move(part).value());
-        });
+    auto image = CueImage::open(std::move(opened).value(), [&](const std::string& name) {
+      return open_beside(source.file, name, Access::ReadOnly, HostFile::Locks::Taken);
+    });
     if (!image) return image.error();
     return std::unique_ptr<DiskImage>(std::move(image).value());
   }
@@ -132,11 +145,7 @@ Opened Chain::open(const ImageSource& source, Access access) {
   }
   const Neighbours neighbours{
       [&](const std::string& name, const std::string& word) { return open_backing(source, name, word); },
-      [&](const std::string& name) -> Result<std::unique_ptr<ImageFile>> {
-        auto part = HostFile::open(beside(source.file, name), access, locks);
-        if (!part) return part.error();
-        return std::unique_ptr<ImageFile>(std::move(part).value());
-      }};
+      [&](const std::string& name) { return open_beside(source.file, name, access, locks); }};
   const auto* row =
       std::find_if(kFormats.begin(), kFormats.end(), [&](const Row& known) { return known.format == format; });
   RELIC86_ASSERT(row != kFormats.end());
@@ -149,7 +158,9 @@ Opened Chain::open_backing(const ImageSource& above, const std::string& name, co
   if (above.below == ImageSource::Below::Given) return open(*above.given, Access::ReadOnly);
   if (name.empty()) return std::unique_ptr<DiskImage>();
   ImageSource source;
-  source.file = names_nbd(name) ? name : beside(above.file, name);
+  auto place = names_nbd(name) ? Result<std::string>(name) : beside(above.file, name);
+  if (!place) return place.error();
+  source.file = std::move(place).value();
   std::error_code failure;
   const auto colon = name.find(':');
   if (!names_nbd(name) && colon != std::string::npos && !name.starts_with("file:") && name.find('/') > colon &&
