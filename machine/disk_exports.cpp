@@ -3,21 +3,34 @@
 #include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
 
+#include "base/socket_file.h"
 #include "machine/board_options.h"
+#include "machine/host_time.h"
 #include "machine/machine.h"
 
 namespace relic86 {
 
+namespace {
+
+constexpr i64 kSecond = 1'000'000'000;
+// A client that says nothing keeps others out. Who means it well needs milliseconds.
+constexpr i64 kLongestHandshake = 20 * kSecond;
+
+bool changes(BlockRequest::Kind kind) { return kind != BlockRequest::Kind::Read && kind != BlockRequest::Kind::Flush; }
+
+}  // namespace
+
 // A program at the other end. What it has asked for may be answered after it has gone.
 struct DiskExports::Client final : NbdSession::Disks, std::enable_shared_from_this<Client> {
-  Client(DiskExports& exports, net::HostSocket connection) : owner(exports), socket(std::move(connection)) {}
+  Client(DiskExports& exports, net::HostSocket connection) : owner(exports), socket(std::move(connection)) {
+    owner.places_.push_back(place);
+  }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client() = default;
@@ -29,7 +42,12 @@ struct DiskExports::Client final : NbdSession::Disks, std::enable_shared_from_th
 
   void receive();
   void send();
-  bool over() const { return gone || (session.ended() && session.output().empty()); }
+  bool over() const { return gone || (session.ended() && session.output().empty()) || until_deadline() == 0; }
+  // Nanoseconds that it may still take to choose an export; nothing: it has one.
+  std::optional<i64> until_deadline() const {
+    if (session.used() != nullptr) return std::nullopt;
+    return std::max<i64>(0, since + kLongestHandshake - host_monotonic_ns());
+  }
   short events() const {
     return static_cast<short>((session.takes_input() ? POLLIN : 0) | (session.output().empty() ? 0 : POLLOUT));
   }
@@ -39,13 +57,16 @@ struct DiskExports::Client final : NbdSession::Disks, std::enable_shared_from_th
   bool gone = false;
   std::string export_id;                // the one that it uses; empty: none yet
   std::shared_ptr<DriveMedium> medium;  // of that one
+  const i64 since = host_monotonic_ns();
+  // One of kMostClients, for as long as the client, or a request of its, is there.
+  std::shared_ptr<Place> place = std::make_shared<Place>();
   NbdSession session{*this};
 };
 
 std::vector<NbdSession::Export> DiskExports::Client::exports() {
   std::vector<NbdSession::Export> list;
   for (const Export& each : owner.exports_)
-    list.push_back({each.wanted.name, each.wanted.description, each.medium->size_bytes(), each.wanted.writable});
+    list.push_back({each.wanted.name, each.wanted.description, each.medium->size_bytes(), owner.may_write(each)});
   return list;
 }
 
@@ -58,18 +79,22 @@ bool DiskExports::Client::open(const std::string& name) {
 }
 
 void DiskExports::Client::submit(BlockRequest request, BlockDone done) {
-  medium->submit_beside(std::move(request),
-                        [client = weak_from_this(), told = std::move(done)](BlockRequest&& answered, Result<> result) {
-                          const auto alive = client.lock();
-                          if (!alive) return;
-                          told(std::move(answered), std::move(result));
-                          alive->send();
-                        });
+  const Export* const mine = owner.find(export_id);
+  if (changes(request.kind) && (mine == nullptr || !owner.may_write(*mine)))
+    return done(std::move(request), Error{"the machine has come, and its guest writes to the disk"});
+  medium->submit_beside(std::move(request), [client = weak_from_this(), kept = place, told = std::move(done)](
+                                                BlockRequest&& answered, Result<> result) {
+    const auto alive = client.lock();
+    if (!alive) return;
+    told(std::move(answered), std::move(result));
+    alive->send();
+  });
 }
 
 void DiskExports::Client::extents(u64 offset, u64 length, unsigned most, NbdSession::ExtentsDone done) {
   const auto found = std::make_shared<std::vector<DiskImage::Extent>>();
-  const auto look = [image = medium, found, offset, length, most]() -> Result<> {
+  // The work waits in the medium's own queue, which ends before the medium does.
+  const auto look = [image = medium.get(), found, offset, length, most]() -> Result<> {
     for (u64 at = offset; at < offset + length;) {
       auto extent = image->extent(at, offset + length - at);
       if (!extent) return extent.error();
@@ -85,7 +110,7 @@ void DiskExports::Client::extents(u64 offset, u64 length, unsigned most, NbdSess
     }
     return {};
   };
-  medium->run(look, [client = weak_from_this(), found, told = std::move(done)](const Result<>& result) {
+  medium->run(look, [client = weak_from_this(), kept = place, found, told = std::move(done)](const Result<>& result) {
     const auto alive = client.lock();
     if (!alive) return;
     told(result ? Result(std::move(*found)) : Result<std::vector<DiskImage::Extent>>(result.error()));
@@ -149,11 +174,15 @@ void DiskExports::close() {
   poller_.remove_source(this);
   clients_.clear();
   listener_.close();
-  if (!socket_path_.empty()) ::unlink(socket_path_.c_str());
+  if (!socket_path_.empty()) remove_socket(socket_path_);
 }
 
-void DiskExports::prepare(std::vector<pollfd>& fds, i64&) {
-  if (clients_.size() < most_clients_) fds.push_back({listener_.fd(), POLLIN, 0});
+void DiskExports::prepare(std::vector<pollfd>& fds, i64& timeout) {
+  std::erase_if(places_, [](const auto& place) { return place.expired(); });
+  for (const auto& client : clients_) {
+    if (const auto left = client->until_deadline(); left) timeout = timeout < 0 ? *left : std::min(timeout, *left);
+  }
+  if (places_.size() < most_clients_) fds.push_back({listener_.fd(), POLLIN, 0});
   for (const auto& client : clients_) fds.push_back({client->socket.fd(), client->events(), 0});
 }
 
@@ -250,6 +279,11 @@ Result<> DiskExports::add(Wanted wanted) {
   if (wanted.writable && medium.value()->read_only()) return Error{"Cannot export read-only node as writable"};
   exports_.push_back({std::move(wanted), std::move(medium).value()});
   return {};
+}
+
+// The disk of a machine that is on its way here is its source's to write. From its arrival on it is the guest's alone.
+bool DiskExports::may_write(const Export& which) const {
+  return which.wanted.writable && (which.wanted.drive.empty() || machine_.incoming() != nullptr);
 }
 
 bool DiskExports::used(const Export& which) const {

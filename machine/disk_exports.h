@@ -61,12 +61,14 @@ class DiskExports final : private HostPoller::Source {
 
  private:
   struct Client;
+  struct Place {};
   void prepare(std::vector<pollfd>& fds, i64& timeout) override;
   void dispatch(std::span<const pollfd> fds, bool failed) override;
   void close();
   void accept_client();
   void forget_ended();
   Result<std::shared_ptr<DriveMedium>> medium_of(const Wanted& wanted);
+  bool may_write(const Export& which) const;
   bool used(const Export& which) const;
   void delete_export(std::list<Export>::iterator at);
 
@@ -77,6 +79,7 @@ class DiskExports final : private HostPoller::Source {
   std::size_t most_clients_ = kMostClients;
   std::list<Export> exports_;
   std::list<std::shared_ptr<Client>> clients_;
+  std::list<std::weak_ptr<Place>> places_;  // those of kMostClients that are taken
   std::string deleted_;
 };
 
