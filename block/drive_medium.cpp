@@ -156,7 +156,8 @@ Result<> DriveMedium::acquire() {
 
 Result<> DriveMedium::withdraw() {
   drain();
-  if (auto flushed = flush(); !flushed) return flushed;
+  // The user wants to be rid of it, and a disk that fails is a reason for that.
+  if (auto flushed = flush(); !flushed) log::warning(flushed.message());
   auto stand_in = std::make_unique<AbsentImage>(*disk_, "was taken out of the drive (drive_del)");
   disk_ = stand_in.get();
   overlay_ = nullptr;

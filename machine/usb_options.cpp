@@ -6,6 +6,7 @@
 
 #include "base/nearest.h"
 #include "machine/board_options.h"
+#include "options/drive_option.h"
 #include "options/option_text.h"
 
 namespace relic86 {
@@ -192,6 +193,7 @@ Result<std::optional<UsbDeviceConfig>> usb_device_config(const Options& options,
   if (config.drive.empty() || medium == media.end())
     return Error{fmt::format("-device {}: drive={}: name the id of a -drive with if=none and a file", device.name,
                              config.drive)};
+  if (auto checked = check_error_policy(*drive); !checked) return checked.error();
   config.drive = drive_name(options, *drive);
   config.image = DriveMedium::device(medium->second);
   return std::optional(std::move(config));

@@ -90,19 +90,6 @@ Result<> read_error_policy(DriveOption& drive, Text key, const std::string& word
   return {};
 }
 
-// What other interfaces do with an error is up to the guest.
-Result<> check_error_policy(const DriveOption& drive) {
-  const bool watched =
-      drive.interface != Interface::Floppy && drive.interface != Interface::Flash && drive.interface != Interface::Usb;
-  const auto told = [](const std::string& word) { return word.empty() || word == "report"; };
-  if (watched || (told(drive.write_error) && told(drive.read_error))) return {};
-  const Text key = told(drive.write_error) ? "rerror" : "werror";
-  return Error{
-      fmt::format("{} {}={}: this kind of drive reports every error to the guest; leave it off, or use a disk "
-                  "on IDE or virtio",
-                  drive.option, key, key == "werror" ? drive.write_error : drive.read_error)};
-}
-
 // Where on the command line's numbers a drive goes, as far as it says so.
 struct Place {
   std::optional<u64> index, bus, unit;
@@ -380,6 +367,19 @@ Result<bool> take_usb_drive(Options& options, const DeviceOption& device) {
 }
 
 }  // namespace
+
+// What other interfaces do with an error is up to the guest.
+Result<> check_error_policy(const DriveOption& drive) {
+  const bool watched =
+      drive.interface != Interface::Floppy && drive.interface != Interface::Flash && drive.interface != Interface::Usb;
+  const auto told = [](const std::string& word) { return word.empty() || word == "report"; };
+  if (watched || (told(drive.write_error) && told(drive.read_error))) return {};
+  const Text key = told(drive.write_error) ? "rerror" : "werror";
+  return Error{
+      fmt::format("{} {}={}: this kind of drive reports every error to the guest; leave it off, or use a disk "
+                  "on IDE or virtio",
+                  drive.option, key, key == "werror" ? drive.write_error : drive.read_error)};
+}
 
 bool keep_for_usb(const Options& options, DriveOption& drive) {
   if (drive.file.empty() || drive.media != Media::Disk) return false;

@@ -30,6 +30,9 @@ Result<bool> attach_drive_device(Options& options, const DeviceOption& device);
 // A drive that no -device has taken waits for a USB disk that is plugged in later. False: it cannot be one.
 bool keep_for_usb(const Options& options, DriveOption& drive);
 
+// An error where the drive has werror= or rerror=, and its interface reports every error to the guest.
+Result<> check_error_policy(const DriveOption& drive);
+
 // The properties of such a device, for '-device NAME,help'; empty: no such device.
 std::string_view drive_device_properties(std::string_view name);
 

@@ -186,6 +186,13 @@ TEST_F(PlugCommands, ADriveThatWaitsForUsbKeepsItsMedium) {
   run("device_add", {{"driver", "usb-storage"}, {"id", "d"}, {"drive", "b"}});
 }
 
+// USB reports every error to the guest.
+TEST_F(PlugCommands, UsbKnowsNoErrorPolicy) {
+  start({"-usb", "-drive", "if=none,id=b,format=raw,werror=stop,file=" + folder_.path("disk.img")});
+  EXPECT_TRUE(refuses("device_add", {{"driver", "usb-storage"}, {"drive", "b"}}, "werror=stop"));
+  run("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}});
+}
+
 TEST_F(PlugCommands, ADriveStaysWhileTheMachineMigrates) {
   start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
   run("migrate", {{"uri", "exec:cat > " + folder_.path("stream")}});
