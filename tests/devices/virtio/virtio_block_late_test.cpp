@@ -139,11 +139,7 @@ TEST_P(VirtioBlockLate, RequestsThatFailAreTriedAgainWhenTheMachineGoesOn) {
     EXPECT_EQ(answers.told.size(), 3u);
     for (const u64 place : {write, read, flush}) EXPECT_EQ(status_at(place), kUntouched);
     // A saved machine has them.
-    StateWriter saved;
-    disk->state(saved);
-    StateReader reader = StateReader::parse(saved.data()).value();
-    disk->state(reader);
-    EXPECT_EQ(reader.complaint(), "");
+    reload(*disk);
     answers.retry();  // and fails again
     while (!answers.waiting.empty()) answers.answer();
     EXPECT_EQ(answers.told.size(), 6u);

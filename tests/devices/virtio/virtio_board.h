@@ -53,6 +53,18 @@ struct VirtioBoard : TestBoard {
     set_config(kSlot, 0, 0x04, 2, 7);
   }
 
+  // Saves the device, and loads it as a machine that starts anew does.
+  void reload(VirtioPci& device) {
+    const auto state = saved(device);
+    StateWriter timers;
+    scheduler.state(timers);
+    device.reset(ResetKind::PowerOn);
+    StateReader reader = StateReader::parse(timers.data()).value();
+    scheduler.state(reader);
+    EXPECT_TRUE(load(device, state));
+    EXPECT_EQ(saved(device), state);
+  }
+
   // --- Guest memory ---
   Bytes memory_at(u64 address, std::size_t size) {
     Bytes bytes(size);

@@ -63,8 +63,7 @@ TEST_P(VirtioRandomTest, GivesNoMoreThanTheLimit) {
   EXPECT_TRUE(ask(8).empty());
   pass(1'000'000);
   EXPECT_EQ(finished(0), (std::vector<u32>{8, 2}));
-  const auto state = saved(*device);
-  EXPECT_TRUE(load_state(state, [&](StateArchive& archive) { device->state(archive); }).ok());
+  reload(*device);
 }
 
 INSTANTIATE_TEST_SUITE_P(Interfaces, VirtioRandomTest, testing::Values(Interface::Legacy, Interface::Modern),

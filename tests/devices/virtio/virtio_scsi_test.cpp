@@ -12,9 +12,10 @@ namespace {
 using namespace test;
 using namespace virtio;
 
-constexpr unsigned kRequests = 2;
+constexpr unsigned kControl = 0, kRequests = 2;
 constexpr u32 kBlock = 512, kSense = 96, kAnswer = 12 + kSense;
 constexpr u8 kUntouched = 0xEE, kGood = 0, kCheckCondition = 2;
+const Bytes kReadOne{0x28, 0, 0, 0, 0, 3, 0, 0, 1};
 constexpr u8 kCarriedOut = 0, kOverrun = 1, kBadTarget = 3;
 
 class VirtioScsiTest : public ::testing::TestWithParam<Interface>, protected VirtioBoard {
@@ -55,6 +56,17 @@ class VirtioScsiTest : public ::testing::TestWithParam<Interface>, protected Vir
     put(reply.answer, Bytes(kAnswer, kUntouched));
     notify(kRequests);
     return reply;
+  }
+  // LOGICAL UNIT RESET; what it is answered.
+  u8 reset_unit() {
+    Bytes reset(24);
+    reset[4] = 5;
+    reset[8] = 1;
+    reset[9] = 1;
+    const auto places = offer(kControl, {reads(reset), room(1)});
+    put(places.back(), {kUntouched});
+    notify(kControl);
+    return memory_at(places.back(), 1)[0];
   }
   u8 status(const Reply& reply) { return memory_at(reply.answer + 10, 1)[0]; }
   u8 response(const Reply& reply) { return memory_at(reply.answer + 11, 1)[0]; }
@@ -193,11 +205,7 @@ TEST_P(VirtioScsiTest, WhatFailsIsTriedAgainWhenTheMachineGoesOn) {
     const Reply read = ask(1, 0, {0x28, 0, 0, 0, 0, 3, 0, 0, 1}, {}, kBlock);
     while (!answers.waiting.empty()) answers.answer();
     EXPECT_EQ(status(written), kUntouched);
-    StateWriter saved;
-    host->state(saved);
-    StateReader reader = StateReader::parse(saved.data()).value();
-    host->state(reader);
-    EXPECT_EQ(reader.complaint(), "");
+    reload(*host);
     answers.retry();
     while (!answers.waiting.empty()) answers.answer();
     EXPECT_EQ(status(read), kUntouched) << "it fails again";
@@ -211,17 +219,166 @@ TEST_P(VirtioScsiTest, WhatFailsIsTriedAgainWhenTheMachineGoesOn) {
   }
 }
 
+// Each disk goes on by itself: what waits for another one's host goes on waiting.
+TEST_P(VirtioScsiTest, WhatWaitsForAnotherDiskGoesOnWaiting) {
+  for (const bool late : {false, true}) {
+    LateAnswers other;
+    other.late = answers.late = late;
+    host->plug({2, 5, disk(std::make_unique<LateDisk>(std::make_unique<MemoryDisk>(second), other))});
+    const auto carry_out = [&] {
+      while (!answers.waiting.empty()) answers.answer();
+      while (!other.waiting.empty()) other.answer();
+    };
+    answers.fails = other.fails = true;
+    answers.action = other.action = ErrorAction::Stop;
+    const Reply first = ask(1, 0, kReadOne, {}, kBlock);
+    const Reply theirs = ask(2, 5, kReadOne, {}, kBlock);
+    const Reply last = ask(1, 0, kReadOne, {}, kBlock);
+    carry_out();
+    reload(*host);
+    answers.fails = other.fails = false;
+    answers.retry();
+    carry_out();
+    EXPECT_EQ(status(first), kGood);
+    EXPECT_EQ(status(last), kGood);
+    EXPECT_EQ(status(theirs), kUntouched);
+    EXPECT_EQ(answers.told.size(), 2u);
+    reload(*host);
+    answers.retry();  // nothing of it waits any more
+    EXPECT_EQ(status(theirs), kUntouched);
+    other.retry();
+    carry_out();
+    EXPECT_EQ(status(theirs), kGood);
+    EXPECT_EQ(finished(kRequests).size(), 3u);
+    host->unplug(2, 5);
+    answers.told.clear();
+  }
+}
+
+// Nothing can be tried again on a disk that has gone: what waited for it is answered, and nothing else is.
+TEST_P(VirtioScsiTest, DiskThatGoesAnswersWhatWaitsForItsHost) {
+  LateAnswers other;
+  other.late = false;
+  host->plug({2, 5, disk(std::make_unique<LateDisk>(std::make_unique<MemoryDisk>(second), other))});
+  answers.fails = other.fails = true;
+  answers.action = other.action = ErrorAction::Stop;
+  const Reply kept = ask(1, 0, kReadOne, {}, kBlock);
+  const Reply alone = ask(2, 5, kReadOne, {}, kBlock);
+  reload(*host);
+  host->unplug(2, 5);
+  EXPECT_EQ(response(alone), kBadTarget);
+  EXPECT_EQ(status(kept), kUntouched);
+  host->unplug(1, 0);
+  EXPECT_EQ(status(kept), kCheckCondition) << "another unit of the target answers";
+  EXPECT_EQ(sense(kept), Bytes({5, 0x25, 0}));
+  EXPECT_EQ(finished(kRequests).size(), 2u);
+}
+
+// Four requests of four mebibytes each wait for the host; one more is held back until one of them has come back.
+class VirtioScsiFull : public VirtioScsiTest {
+ protected:
+  static constexpr u32 kBig = u32{4} << 20, kPart = u32{1} << 20, kRoom = 0xC0000;
+  static constexpr unsigned kMost = 4;
+  static constexpr u8 kTarget = 2;
+
+  VirtioScsiFull() {
+    start(0, 3);
+    host->plug({kTarget, 0, disk(std::make_unique<LateDisk>(std::make_unique<MemoryDisk>(big), hosts))});
+    answers.late = true;
+    for (unsigned i = 0; i < kMost; i++) filling.push_back(ask_big());
+    EXPECT_EQ(hosts.waiting.size(), kMost);
+    held_back = ask(1, 0, kReadOne, {}, kBlock);
+    EXPECT_TRUE(answers.waiting.empty());
+  }
+  // The four parts of its data share a place in memory.
+  u64 ask_big() {
+    constexpr u32 kBlocks = kBig / kBlock;
+    Bytes head(51);
+    head[0] = 1;
+    head[1] = kTarget;
+    head[2] = 0x40;
+    head[19] = 0x28;
+    head[19 + 7] = static_cast<u8>(kBlocks >> 8);
+    head[19 + 8] = static_cast<u8>(kBlocks);
+    Ring& ring = rings[kRequests];
+    const u16 first = ring.next_descriptor;
+    const auto add = [&](u64 address, u32 length, u16 flags) {
+      const u16 index = ring.next_descriptor++;
+      write_descriptor(ring.descriptors, index, address, length, flags, ring.next_descriptor);
+    };
+    const u64 request = buffers, reply = buffers + 64;
+    buffers += 256;
+    put(request, head);
+    put(reply, Bytes(kAnswer, kUntouched));
+    add(request, static_cast<u32>(head.size()), kDescriptorNext);
+    add(reply, kAnswer, kDescriptorNext | kDescriptorWritable);
+    for (u32 left = kBig; left > 0; left -= kPart)
+      add(kRoom, kPart, static_cast<u16>(kDescriptorWritable | (left > kPart ? kDescriptorNext : 0)));
+    offer_head(kRequests, first);
+    notify(kRequests);
+    return reply;
+  }
+  bool all_done() {
+    for (const u64 reply : filling) {
+      if (memory_at(reply + 11, 1)[0] != kCarriedOut) return false;
+    }
+    return status(held_back) == kGood;
+  }
+
+  MemoryDiskContent big{kBig};
+  LateAnswers hosts;
+  std::vector<u64> filling;
+  Reply held_back;
+};
+
+INSTANTIATE_TEST_SUITE_P(Either, VirtioScsiFull, ::testing::Values(Interface::Legacy, Interface::Modern),
+                         interface_name);
+
+TEST_P(VirtioScsiFull, WhatIsHeldBackGoesOnWhenThereIsRoom) {
+  hosts.answer();
+  EXPECT_EQ(answers.waiting.size(), 1u);
+  answers.answer();
+  EXPECT_EQ(status(held_back), kGood);
+  while (!hosts.waiting.empty()) hosts.answer();
+  EXPECT_TRUE(all_done());
+}
+
+TEST_P(VirtioScsiFull, ControlIsServedMeanwhile) {
+  constexpr unsigned kMany = 100;  // more than are served at once
+  Bytes query(20);
+  query[0] = 1;  // which events are told
+  std::vector<u64> places;
+  for (unsigned i = 0; i < kMany; i++) {
+    places.push_back(offer(kControl, {reads(query), room(5)}).back());
+    put(places.back(), Bytes(5, kUntouched));
+  }
+  notify(kControl);
+  for (int i = 0; i < 10; i++) pass(1'000'000);
+  EXPECT_EQ(finished(kControl).size(), kMany);
+  EXPECT_EQ(memory_at(places.back(), 5), Bytes(5));
+  EXPECT_EQ(hosts.waiting.size(), kMost);
+  EXPECT_TRUE(answers.waiting.empty());
+}
+
+// What its end makes room for is under way too, though its disk had nothing to do before.
+TEST_P(VirtioScsiFull, TaskManagementCarriesOutWhatWasHeldBack) {
+  EXPECT_EQ(reset_unit(), 0);
+  EXPECT_TRUE(all_done());
+  EXPECT_TRUE(hosts.waiting.empty() && answers.waiting.empty());
+  reload(*host);
+  EXPECT_EQ(finished(kRequests).size(), kMost + 1);
+}
+
+TEST_P(VirtioScsiFull, DiskThatGoesCarriesOutWhatWasHeldBack) {
+  host->unplug(kTarget, 0);
+  EXPECT_TRUE(all_done());
+  EXPECT_TRUE(hosts.waiting.empty() && answers.waiting.empty());
+}
+
 TEST_P(VirtioScsiTest, TaskManagementWaitsForWhatIsUnderWay) {
   answers.late = true;
-  const Reply read = ask(1, 0, {0x28, 0, 0, 0, 0, 3, 0, 0, 1}, {}, kBlock);
-  Bytes reset(24);
-  reset[4] = 5;  // LOGICAL UNIT RESET
-  reset[8] = 1;
-  reset[9] = 1;
-  const auto places = offer(0, {reads(reset), room(1)});
-  put(places.back(), {kUntouched});
-  notify(0);
-  EXPECT_EQ(memory_at(places.back(), 1)[0], 0);
+  const Reply read = ask(1, 0, kReadOne, {}, kBlock);
+  EXPECT_EQ(reset_unit(), 0);
   EXPECT_EQ(status(read), kGood);
 }
 

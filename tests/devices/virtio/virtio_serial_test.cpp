@@ -153,8 +153,7 @@ TEST_P(VirtioSerialTest, StateIsKept) {
   start_device();
   open_ports();
   send(1, "waiting");
-  const auto state = saved(device);
-  EXPECT_TRUE(load_state(state, [&](StateArchive& archive) { device.state(archive); }).ok());
+  reload(device);
   const u64 at = offer(kInput1, {room(10)})[0];
   notify(kInput1);
   EXPECT_EQ(memory_at(at, 7), bytes_of("waiting"));
