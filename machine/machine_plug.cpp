@@ -58,7 +58,7 @@ Result<> plug_scsi_disk(const PcBoard& board, const DriveOption& drive, std::uni
     return Error{
         fmt::format("there is no SCSI bus {} any more; device_add virtio-scsi-pci,id=scsi0 makes scsi0.0", bus)};
   controller->plug(
-      {target, unit, std::make_unique<ScsiDisk>(std::move(image), ScsiDiskOptions{false, drive.serial, "HARDDISK"})});
+      {target, unit, std::make_unique<ScsiDisk>(std::move(image), ScsiDiskOptions{.serial = drive.serial})});
   return {};
 }
 

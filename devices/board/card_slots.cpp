@@ -27,6 +27,19 @@ constexpr unsigned kFirstCardSlot = 3;  // of an i440FX: bridges and display com
 // Saved machines know a card by this name: whenever it came, and whatever came before it, it is the same.
 std::string name_at(const std::string& name, unsigned slot) { return fmt::format("{}.{}", name, slot); }
 
+// The device as a card that comes and goes. Nothing: one of its kind stays as long as the board.
+std::optional<PciCard> removable_card(const VirtioConfig& device) {
+  PciCard card{.id = device.id, .key = device.key};
+  switch (device.kind) {
+    case VirtioConfig::Kind::Block: card.kind = PciCard::Kind::Disk; return card;
+    case VirtioConfig::Kind::Random:
+    case VirtioConfig::Kind::Scsi: card.kind = PciCard::Kind::Other; return card;
+    case VirtioConfig::Kind::Balloon:
+    case VirtioConfig::Kind::Serial: break;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::unique_ptr<PciDevice> PcBoard::make_network_card(NetworkCardConfig& card, unsigned slot) {
@@ -82,6 +95,25 @@ std::unique_ptr<PciDevice> PcBoard::make_virtio(VirtioConfig& device, unsigned s
   return made;
 }
 
+void PcBoard::create_virtio() {
+  virtio_ports_.resize(config_.virtio_ports);
+  std::stable_partition(config_.virtio.begin(), config_.virtio.end(),
+                        [](const VirtioConfig& device) { return device.slot.has_value(); });
+  for (VirtioConfig& device : config_.virtio) {
+    const unsigned slot = card_slot(device.slot, device.name);
+    if (slot >= PciBus::kSlots) return;
+    std::unique_ptr<PciDevice> made = make_virtio(device, slot);
+    if (auto card = removable_card(device); card) {
+      card->device = made.get();
+      cards_[slot] = *std::move(card);
+    }
+    if (device.kind == VirtioConfig::Kind::Block && device.boot_index)
+      config_.boot_indexes.emplace(*device.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
+    place(*made, slot, 0);
+    attach(std::move(made));
+  }
+}
+
 std::unique_ptr<VirtioBlock> PcBoard::make_virtio_disk(VirtioConfig& disk) {
   const DiskGeometry geometry = disk.geometry.value_or(guess_disk_layout(*disk.image).geometry);
   constexpr u32 kMostCylinders = 0xFFFF, kMostHeads = 255, kMostSectors = 255;
@@ -95,9 +127,8 @@ std::unique_ptr<VirtioBlock> PcBoard::make_virtio_disk(VirtioConfig& disk) {
 std::unique_ptr<VirtioScsi> PcBoard::make_virtio_scsi(VirtioConfig& controller, unsigned slot) {
   std::vector<VirtioScsiUnit> units;
   for (ScsiUnitConfig& each : controller.units) {
-    units.push_back(
-        {each.target, each.unit,
-         std::make_unique<ScsiDisk>(std::move(each.image), ScsiDiskOptions{false, each.serial, "HARDDISK"})});
+    units.push_back({each.target, each.unit,
+                     std::make_unique<ScsiDisk>(std::move(each.image), ScsiDiskOptions{.serial = each.serial})});
     if (each.boot_index)
       config_.boot_indexes.emplace(
           *each.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/channel@0/disk@{:x},{:x}", slot, each.target, each.unit));
@@ -145,13 +176,10 @@ Result<> PcBoard::plug(NetworkCardConfig card) {
 Result<> PcBoard::plug(VirtioConfig device) {
   const auto slot = slot_for(device.slot);
   if (!slot) return slot.error();
-  const bool disk = device.kind == VirtioConfig::Kind::Block;
-  using Kind = VirtioConfig::Kind;
-  RELIC86_ASSERT(disk || device.kind == Kind::Random || device.kind == Kind::Scsi);
+  auto card = removable_card(device);
+  RELIC86_ASSERT(card.has_value());
   auto made = make_virtio(device, slot.value());
-  return plug(slot.value(),
-              {disk ? PciCard::Kind::Disk : PciCard::Kind::Other, nullptr, device.id, device.key, nullptr},
-              std::move(made));
+  return plug(slot.value(), *std::move(card), std::move(made));
 }
 
 void PcBoard::request_unplug(unsigned slot) {

@@ -479,24 +479,6 @@ void PcBoard::create_sound() {
   }
 }
 
-void PcBoard::create_virtio() {
-  virtio_ports_.resize(config_.virtio_ports);
-  std::stable_partition(config_.virtio.begin(), config_.virtio.end(),
-                        [](const VirtioConfig& device) { return device.slot.has_value(); });
-  for (VirtioConfig& device : config_.virtio) {
-    const unsigned slot = card_slot(device.slot, device.name);
-    if (slot >= PciBus::kSlots) return;
-    std::unique_ptr<PciDevice> made = make_virtio(device, slot);
-    const bool disk = device.kind == VirtioConfig::Kind::Block;
-    if (disk || device.kind == VirtioConfig::Kind::Random || device.kind == VirtioConfig::Kind::Scsi)
-      cards_[slot] = {disk ? PciCard::Kind::Disk : PciCard::Kind::Other, made.get(), device.id, device.key, nullptr};
-    if (disk && device.boot_index)
-      config_.boot_indexes.emplace(*device.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
-    place(*made, slot, 0);
-    attach(std::move(made));
-  }
-}
-
 CharSource& PcBoard::virtio_port_input(std::size_t port) {
   return virtio_ports_[port].device->source(virtio_ports_[port].index);
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/little_endian.h"
 #include "devices/bus_mastering.h"
 #include "devices/network/e1000.h"
 #include "devices/network/ethernet.h"
@@ -24,14 +25,6 @@ constexpr std::size_t kMostFrame = 16288;  // 3.3.1
 // One look at the ring: a guest that fills the longest ring with the longest buffers gets no long silence by it.
 constexpr unsigned kMostDescriptors = 256;
 constexpr GuestTime kResume = 2'000;
-
-u16 load16(std::span<const u8> bytes, std::size_t at) { return static_cast<u16>(bytes[at] | bytes[at + 1] << 8); }
-
-u64 load_little(std::span<const u8> bytes, std::size_t at, unsigned width) {
-  u64 value = 0;
-  for (unsigned i = 0; i < width; i++) value |= u64{bytes[at + i]} << (i * 8);
-  return value;
-}
 
 // The checksum over [start, end], end 0: to the last byte, goes to offset, which holds what it starts from (3.5.2).
 void put_checksum(std::span<u8> frame, std::size_t start, std::size_t offset, std::size_t last) {
@@ -82,9 +75,9 @@ void E1000::take_descriptor(std::span<const u8> descriptor) {
                descriptor[1],
                descriptor[4],
                descriptor[5],
-               load16(descriptor, 2),
-               load16(descriptor, 6),
-               load16(descriptor, kSpecial),
+               load_little_endian<u16>(descriptor, 2),
+               load_little_endian<u16>(descriptor, 6),
+               load_little_endian<u16>(descriptor, kSpecial),
                descriptor[kOptions],
                command};
     return;
@@ -96,9 +89,9 @@ void E1000::take_descriptor(std::span<const u8> descriptor) {
     legacy_checksum_ = false;
   }
   constexpr u32 kLengthMask = 0xFFFFF;
-  take_data(
-      load_little(descriptor, kAddress, 8),
-      extended ? static_cast<u32>(load_little(descriptor, kLength, 3)) & kLengthMask : load16(descriptor, kLength));
+  take_data(load_little_endian<u64>(descriptor, kAddress),
+            extended ? load_little_endian<u32>(descriptor, kLength) & kLengthMask
+                     : load_little_endian<u16>(descriptor, kLength));
   if ((command & kTxEnd) == 0) return;
   if (!extended && (command & kTxInsertChecksum) != 0) {
     legacy_checksum_ = true;
@@ -106,7 +99,7 @@ void E1000::take_descriptor(std::span<const u8> descriptor) {
     legacy_start_ = descriptor[kOptions];
   }
   insert_vlan_ = (command & kTxVlan) != 0 && (control_ & kCtrlVlanMode) != 0;
-  vlan_ = load16(descriptor, kSpecial);
+  vlan_ = load_little_endian<u16>(descriptor, kSpecial);
   finish_packet();
   packet_.clear();
   packet_started_ = false;

@@ -1,5 +1,6 @@
-// A disk that speaks SCSI (SPC-3, SBC-2): commands in, data either way, a status and sense data. Who carries the
-// commands moves the data at its own pace.
+// A disk that speaks SCSI (SPC-3, SBC-2): commands in, data either way, a status and sense data. The controller that
+// hands it commands moves their data: bytes of an answer by way of this class, blocks of the medium by way of it or of
+// the image itself.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ namespace relic86 {
 struct ScsiDiskOptions {
   bool removable = false;            // the medium can be taken out; the drive says so, and obeys START STOP UNIT
   std::string serial;                // up to 20 characters
-  std::string product = "USB DISK";  // up to 16
+  std::string product = "HARDDISK";  // up to 16
 };
 
 class ScsiDisk {
@@ -32,8 +33,9 @@ class ScsiDisk {
   struct Transfer {
     enum class Direction : u8 { None, ToHost, FromHost } direction = Direction::None;
     u64 bytes = 0;
-    // What it does with the medium, if anything. Who carries the commands may do that itself, from offset on; a flush
-    // it must, by flush().
+    // What it does with the medium, if anything. The controller may move these bytes between image() and the host
+    // itself, from offset on, and tells of failures by fail_medium(). A flush it must carry out in any case: by flush(),
+    // or by the image's and fail_medium().
     struct Medium {
       BlockRequest::Kind kind = BlockRequest::Kind::Read;
       u64 offset = 0;

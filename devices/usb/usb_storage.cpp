@@ -22,6 +22,7 @@ namespace relic86 {
 namespace {
 
 constexpr std::string_view kProduct = "relic86 USB Disk";
+constexpr const char* kScsiProduct = "USB DISK";
 constexpr std::string_view kStrings[] = {"relic86", kProduct, "000000000001"};  // 4.1.1: 12 digits at least
 
 constexpr u8 kDeviceDescriptor[] = {
@@ -54,10 +55,15 @@ enum Status : u8 { kGood = 0, kFailed = 1, kPhaseError = 2 };
 
 constexpr u8 kClassToInterface = 0x21, kClassFromInterface = 0xA1, kReset = 0xFF, kLastUnit = 0xFE;
 
+ScsiDiskOptions on_usb(ScsiDiskOptions options) {
+  options.product = kScsiProduct;
+  return options;
+}
+
 }  // namespace
 
 UsbStorage::UsbStorage(std::unique_ptr<BlockDevice> image, const ScsiDiskOptions& options)
-    : UsbDevice({kDeviceDescriptor, kConfigurationDescriptor, kStrings}), disk_(std::move(image), options) {
+    : UsbDevice({kDeviceDescriptor, kConfigurationDescriptor, kStrings}), disk_(std::move(image), on_usb(options)) {
   set_serial_number(options.serial);
 }
 

@@ -13,6 +13,7 @@
 #include <array>
 
 #include "base/assert.h"
+#include "base/little_endian.h"
 #include "devices/bus_mastering.h"
 
 namespace relic86 {
@@ -39,12 +40,6 @@ enum Event : u16 {
   kIsOpen = 6,
   kHasName = 7,
 };
-
-u32 load_little(std::span<const u8> bytes, std::size_t at, unsigned width) {
-  u32 value = 0;
-  for (unsigned i = 0; i < width; i++) value |= u32{bytes[at + i]} << (i * 8);
-  return value;
-}
 
 // Queues for as many ports as the driver is told of.
 std::vector<u16> queue_sizes() {
@@ -133,7 +128,7 @@ void VirtioSerial::state_device(StateArchive& archive) {
   archive.resizable("commands", commands_);
   if (!archive.loading()) return;
   std::size_t at = 0;
-  while (at + 2 + kCommandBytes <= commands_.size()) at += 2 + load_little(commands_, at, 2);
+  while (at + 2 + kCommandBytes <= commands_.size()) at += std::size_t{2} + load_little_endian<u16>(commands_, at);
   if (at != commands_.size() || at > kMostCommandBytes) commands_.clear();
 }
 
@@ -224,8 +219,8 @@ void VirtioSerial::receive_command() {
     std::array<u8, kCommandBytes> command{};
     if (chain->readable_bytes() >= command.size()) {
       if (!chain->read(memory(), 0, command)) return fail("a command has an address where nothing is");
-      obey(load_little(command, 0, 4), static_cast<u16>(load_little(command, 4, 2)),
-           static_cast<u16>(load_little(command, 6, 2)));
+      obey(load_little_endian<u32>(command, 0), load_little_endian<u16>(command, 4),
+           load_little_endian<u16>(command, 6));
     }
     give_back(kCommandsFromDriver, *chain, 0);
   }
@@ -271,7 +266,7 @@ void VirtioSerial::send_commands() {
     const auto chain = take(kCommandsToDriver);
     if (!chain) break;
     served = true;
-    const std::size_t size = load_little(commands_, 0, 2);
+    const std::size_t size = load_little_endian<u16>(commands_, 0);
     const auto part =
         std::span(commands_).subspan(2, static_cast<std::size_t>(std::min<u64>(size, chain->writable_bytes())));
     if (!chain->write(memory(), 0, part)) return fail("a buffer for commands has an address where nothing is");

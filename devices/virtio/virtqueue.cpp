@@ -11,6 +11,7 @@
 #include <array>
 #include <bit>
 
+#include "base/little_endian.h"
 #include "devices/virtio/virtio_registers.h"
 
 namespace relic86 {
@@ -18,12 +19,6 @@ namespace relic86 {
 using namespace virtio;
 
 namespace {
-
-u64 load_little(std::span<const u8> bytes, std::size_t at, unsigned width) {
-  u64 value = 0;
-  for (unsigned i = 0; i < width; i++) value |= u64{bytes[at + i]} << (i * 8);
-  return value;
-}
 
 // Calls move(address, piece) for each part of [offset, offset + bytes.size()) of the buffers.
 template <class Buffers, class Bytes, class Move>
@@ -108,8 +103,8 @@ bool Virtqueue::offers(const VirtioMemory& memory) const {
 }
 
 bool Virtqueue::add_buffer(DescriptorChain& chain, std::span<const u8> descriptor, u16 flags) {
-  const PhysAddr address(load_little(descriptor, 0, 8));
-  const auto length = static_cast<u32>(load_little(descriptor, 8, 4));
+  const PhysAddr address(load_little_endian<u64>(descriptor, 0));
+  const auto length = load_little_endian<u32>(descriptor, 8);
   if (length == 0) return fail("a buffer is empty");
   if (chain.readable_.size() + chain.writable_.size() >= DescriptorChain::kMostBuffers)
     return fail("a chain is longer than any queue");
@@ -134,21 +129,21 @@ bool Virtqueue::walk(const VirtioMemory& memory, DescriptorChain& chain) {
     std::array<u8, kDescriptorBytes> bytes{};
     if (!memory.load(table.at + u64{index} * kDescriptorBytes, bytes))
       return fail("a descriptor does not lie in memory");
-    const auto flags = static_cast<u16>(load_little(bytes, 12, 2));
+    const auto flags = load_little_endian<u16>(bytes, 12);
     if ((flags & kDescriptorIndirect) != 0) {
-      const auto length = static_cast<u32>(load_little(bytes, 8, 4));
+      const auto length = load_little_endian<u32>(bytes, 8);
       if (table.indirect) return fail("an indirect table holds another one");
       if (length == 0 || length % kDescriptorBytes != 0) return fail("an indirect table has no whole descriptors");
       const auto entries =
           static_cast<u32>(std::min<std::size_t>(length / kDescriptorBytes, DescriptorChain::kMostBuffers));
-      table = {PhysAddr(load_little(bytes, 0, 8)), entries, true};
+      table = {PhysAddr(load_little_endian<u64>(bytes, 0)), entries, true};
       index = 0;
       left = entries + 1;
       continue;
     }
     if (!add_buffer(chain, bytes, flags)) return false;
     if ((flags & kDescriptorNext) == 0) return true;
-    index = static_cast<u32>(load_little(bytes, 14, 2));
+    index = load_little_endian<u16>(bytes, 14);
   }
 }
 

@@ -29,12 +29,20 @@ struct LateAnswers {
   void answer();
 };
 
-class LateDisk final : public BlockDevice {
+class LateDisk : public BlockDevice {
  public:
   LateDisk(std::unique_ptr<BlockDevice> content, LateAnswers& answers)
       : content_(std::move(content)), answers_(answers) {
     answers_.content = content_.get();
   }
+  // What waits is nobody's any more.
+  ~LateDisk() override {
+    answers_.waiting.clear();
+    answers_.content = nullptr;
+    answers_.retry = nullptr;
+  }
+  LateDisk(const LateDisk&) = delete;
+  LateDisk& operator=(const LateDisk&) = delete;
   u64 size_bytes() const override { return content_->size_bytes(); }
   bool read_only() const override { return content_->read_only(); }
   Result<> read(u64 offset, std::span<u8> bytes) override {

@@ -20,49 +20,38 @@
 #include "devices/input/pointer.h"
 #include "devices/processor_registers.h"
 #include "devices/virtio/virtio_balloon.h"
+#include "tests/block/late_disk.h"
+#include "tests/block/memory_disk.h"
 
 namespace relic86 {
 namespace {
 
-class MemoryDisk;
+using test::LateAnswers;
+using test::LateDisk;
 
-// The host's disk, as all devices see it: it fails for a while, and the machine would stop.
+// The host's disk, as all devices see it: it fails for a while or answers late, and the machine would stop.
 struct HostDisk {
-  bool fails = false;
-  ErrorAction action = ErrorAction::Report;
-  std::vector<MemoryDisk*> images;
+  std::vector<LateAnswers*> images;
 };
 
-class MemoryDisk final : public BlockDevice {
+struct FuzzDiskParts {
+  explicit FuzzDiskParts(u64 size) : content(size) { answers.late = false; }
+  test::MemoryDiskContent content;
+  LateAnswers answers;
+};
+
+class FuzzDisk final : private FuzzDiskParts, public LateDisk {
  public:
-  MemoryDisk(HostDisk& host, u64 size) : host_(host), content_(size) { host_.images.push_back(this); }
-  ~MemoryDisk() override { std::erase(host_.images, this); }
-  MemoryDisk(const MemoryDisk&) = delete;
-  MemoryDisk& operator=(const MemoryDisk&) = delete;
-  u64 size_bytes() const override { return content_.size(); }
-  bool read_only() const override { return false; }
-  Result<> read(u64 offset, std::span<u8> bytes) override {
-    if (host_.fails || offset > content_.size() || bytes.size() > content_.size() - offset) return failure();
-    if (!bytes.empty()) std::memcpy(bytes.data(), content_.data() + offset, bytes.size());
-    return {};
+  FuzzDisk(HostDisk& host, u64 size)
+      : FuzzDiskParts(size), LateDisk(std::make_unique<test::MemoryDisk>(content), answers), host_(host) {
+    host_.images.push_back(&answers);
   }
-  Result<> write(u64 offset, std::span<const u8> bytes) override {
-    if (host_.fails || offset > content_.size() || bytes.size() > content_.size() - offset) return failure();
-    if (!bytes.empty()) std::memcpy(content_.data() + offset, bytes.data(), bytes.size());
-    return {};
-  }
-  Result<> flush() override { return host_.fails ? failure() : Result<>(); }
-  ErrorAction failed(BlockRequest::Kind, const std::string&) override { return host_.action; }
-  void retry_with(std::function<void()> retry) override { retry_ = std::move(retry); }
-  void retry() {
-    if (retry_) retry_();
-  }
+  ~FuzzDisk() override { std::erase(host_.images, &answers); }
+  FuzzDisk(const FuzzDisk&) = delete;
+  FuzzDisk& operator=(const FuzzDisk&) = delete;
 
  private:
-  static Error failure() { return Error{"the fuzzer's disk fails"}; }
   HostDisk& host_;
-  std::vector<u8> content_;
-  std::function<void()> retry_;
 };
 
 // A cable that brings frames of any kind.
@@ -135,9 +124,9 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.hpet = true;
     config.ahci.emplace();
     config.ahci->ports[0].kind = IdeSlot::Kind::Disk;
-    config.ahci->ports[0].image = std::make_unique<MemoryDisk>(host_disk_, 4u << 20);
+    config.ahci->ports[0].image = std::make_unique<FuzzDisk>(host_disk_, 4u << 20);
     config.ahci->ports[2].kind = IdeSlot::Kind::Cdrom;
-    config.ahci->ports[2].image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
+    config.ahci->ports[2].image = std::make_unique<FuzzDisk>(host_disk_, 1u << 20);
     config.bios.assign(65536, 0xF4);
     config.vga_bios.assign(32768, 0);
     config.vga_bios[0] = 0x55;
@@ -147,14 +136,14 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     config.test_device = true;
     config.debug_consoles.push_back({});
     config.debug_exits.push_back({});
-    for (FlashSlot& chip : config.flash) chip.image = std::make_unique<MemoryDisk>(host_disk_, u64{64} << 10);
+    for (FlashSlot& chip : config.flash) chip.image = std::make_unique<FuzzDisk>(host_disk_, u64{64} << 10);
     config.ide[0].kind = IdeSlot::Kind::Disk;
-    config.ide[0].image = std::make_unique<MemoryDisk>(host_disk_, 4u << 20);
+    config.ide[0].image = std::make_unique<FuzzDisk>(host_disk_, 4u << 20);
     config.ide[2].kind = IdeSlot::Kind::Cdrom;
-    config.ide[2].image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
+    config.ide[2].image = std::make_unique<FuzzDisk>(host_disk_, 1u << 20);
     for (FloppySlot& slot : config.floppies) {
       slot.present = true;
-      slot.image = std::make_unique<MemoryDisk>(host_disk_, 1474560);
+      slot.image = std::make_unique<FuzzDisk>(host_disk_, 1474560);
     }
     for (std::size_t i = 0; i < kCards; i++) config.network_cards.push_back(network_card(i));
     for (std::size_t i = 0; i < kVirtio; i++) {
@@ -187,7 +176,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       UsbDeviceConfig device;
       device.kind = kKinds[config.usb_devices.size()];
       device.port = port;
-      if (device.kind == Kind::Storage) device.image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
+      if (device.kind == Kind::Storage) device.image = std::make_unique<FuzzDisk>(host_disk_, 1u << 20);
       config.usb_devices.push_back(std::move(device));
     }
     board_ = PcBoard::create(std::move(config), scheduler_, io_, bus_, *this).value();
@@ -267,10 +256,10 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     VirtioConfig device;
     device.kind = kVirtioKinds[i];
     device.name = device.key = fmt::format("virtio.{}", i);
-    device.image = std::make_unique<MemoryDisk>(host_disk_, 1u << 20);
+    device.image = std::make_unique<FuzzDisk>(host_disk_, 1u << 20);
     device.interfaces.vectors = kVectors;
     for (unsigned unit = 0; device.kind == VirtioConfig::Kind::Scsi && unit < 2; unit++)
-      device.units.push_back({0, unit, std::make_unique<MemoryDisk>(host_disk_, 1u << 20), "", {}});
+      device.units.push_back({0, unit, std::make_unique<FuzzDisk>(host_disk_, 1u << 20), "", {}});
     return device;
   }
 
@@ -561,12 +550,28 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     scheduler_.run_due();
   }
 
-  // The host's disk begins to fail or is mended; the machine goes on after a stop.
+  // The host's disk begins to fail, or is mended, or answers late; the machine goes on after a stop.
   void host_disk_event(std::mt19937& random) {
     constexpr ErrorAction kActions[] = {ErrorAction::Report, ErrorAction::Ignore, ErrorAction::Stop};
-    host_disk_.fails = random() % 2 == 0;
-    host_disk_.action = kActions[random() % std::size(kActions)];
-    for (MemoryDisk* const image : host_disk_.images) image->retry();
+    const bool fails = random() % 2 == 0, late = random() % 2 == 0;
+    const ErrorAction action = kActions[random() % std::size(kActions)];
+    for (LateAnswers* const image : host_disk_.images) {
+      image->fails = fails;
+      image->late = late;
+      image->action = action;
+      image->told.clear();
+      if (image->retry) image->retry();
+      if (!image->waiting.empty()) image->answer();
+    }
+  }
+  // As a machine does before it is saved.
+  void drain_host_disk() {
+    const auto waits = [](const LateAnswers* image) { return !image->waiting.empty(); };
+    while (std::any_of(host_disk_.images.begin(), host_disk_.images.end(), waits)) {
+      for (LateAnswers* const image : host_disk_.images) {
+        while (!image->waiting.empty()) image->answer();
+      }
+    }
   }
 
   void host_input(std::mt19937& random) {
@@ -596,6 +601,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
 
   // A saved state comes back, sometimes with damage.
   void save_and_load(std::mt19937& random) {
+    drain_host_disk();
     StateWriter writer;
     board_->state(writer);
     std::vector<u8> bytes = writer.data();

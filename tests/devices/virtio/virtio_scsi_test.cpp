@@ -32,7 +32,7 @@ class VirtioScsiTest : public ::testing::TestWithParam<Interface>, protected Vir
     start(0, 3);
   }
   static std::unique_ptr<ScsiDisk> disk(std::unique_ptr<BlockDevice> image) {
-    return std::make_unique<ScsiDisk>(std::move(image), ScsiDiskOptions{false, "serial", "HARDDISK"});
+    return std::make_unique<ScsiDisk>(std::move(image), ScsiDiskOptions{.serial = "serial"});
   }
 
   struct Reply {
@@ -289,6 +289,9 @@ class VirtioScsiFull : public VirtioScsiTest {
     EXPECT_EQ(hosts.waiting.size(), kMost);
     held_back = ask(1, 0, kReadOne, {}, kBlock);
     EXPECT_TRUE(answers.waiting.empty());
+  }
+  ~VirtioScsiFull() override {  // its disk knows hosts
+    if (host->has(kTarget, 0)) host->unplug(kTarget, 0);
   }
   // The four parts of its data share a place in memory.
   u64 ask_big() {
