@@ -38,12 +38,12 @@ Result<std::unique_ptr<Processors>> Processors::create(const Wiring& wiring) {
     auto engine = make_engine(wiring.options, vcpu.cpu(), wiring.bus, vcpu.thread());
     if (!engine) return engine.error();
     vcpu.set_engine(std::move(engine).value());
-    wiring.board.connect_processor(
-        number, {.intr = [&vcpu](bool level) { vcpu.set_intr(level); },
-                 .nmi = [&vcpu] { vcpu.request(kPendingNmi); },
-                 .init = [all = made.get(), number] { all->request_init(number); },
-                 .startup = [all = made.get(), number](u8 vector) { all->start_up(number, vector); },
-                 .registers = &vcpu});
+    wiring.board.connect_processor(number,
+                                   {.intr = [&vcpu](bool level) { vcpu.set_intr(level); },
+                                    .nmi = [&vcpu] { vcpu.request(kPendingNmi); },
+                                    .init = [all = made.get(), number] { all->request_init(number); },
+                                    .startup = [all = made.get(), number](u8 vector) { all->start_up(number, vector); },
+                                    .registers = &vcpu});
   }
   made->running_ = made->all_.front().get();
   wiring.bus.on_topology_change([all = made.get()] { all->flush_tlbs(); });

@@ -1,5 +1,4 @@
 // The remote serial protocol on a machine: framing, registers, memory, points, running. tests/gdb runs the real gdb.
-#include "build_features.h"
 #include "control/gdb/gdb_session.h"
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include <fstream>
 #include <random>
 
+#include "build_features.h"
 #include "control/gdb/gdb_registers.h"
 #include "options/options.h"
 #include "tests/cpu/cpu_test_machine.h"
