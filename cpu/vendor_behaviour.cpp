@@ -75,12 +75,23 @@ constexpr VendorBehaviour amd_before_26() {
   return row;
 }
 constexpr VendorBehaviour kAmd = amd_before_26();
+// QEMU's own model, which no part is, has Intel's far pointers under QEMU.
+constexpr VendorBehaviour qemu64() {
+  VendorBehaviour row = kAmd;
+  row.far_pointers_of_64_bits = true;
+  return row;
+}
+constexpr VendorBehaviour kQemu64 = qemu64();
 
 }  // namespace
 
 const VendorBehaviour& vendor_behaviour(const CpuModel& model) {
   const std::string_view vendor = model.vendor.data();
-  if (vendor == "AuthenticAMD" || vendor == "HygonGenuine") return model.family >= 26 ? kAmd26 : kAmd;
+  if (vendor == "AuthenticAMD" || vendor == "HygonGenuine") {
+    constexpr unsigned kQemuFamily = 15, kQemuModel = 107;  // others are meant to be a part
+    const bool no_part = model.name == "qemu64" && model.family == kQemuFamily && model.model == kQemuModel;
+    return model.family >= 26 ? kAmd26 : no_part ? kQemu64 : kAmd;
+  }
   constexpr unsigned kFirstCore = 14;  // family 6: the Core models; those below are Pentium Pro to Pentium M
   if (model.family < 5) return kIntelP6;
   if (model.family == 5) return kIntelPentium;

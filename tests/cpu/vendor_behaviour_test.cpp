@@ -23,6 +23,9 @@ TEST(VendorBehaviour, FollowsVendorFamilyAndModel) {
   EXPECT_FALSE(behaviour("pentium").selectors_take_2_bytes);
   EXPECT_TRUE(behaviour("qemu32").selectors_take_2_bytes);
   EXPECT_FALSE(behaviour("qemu64").selectors_take_2_bytes);
+  EXPECT_TRUE(behaviour("qemu64").far_pointers_of_64_bits);
+  EXPECT_FALSE(behaviour("qemu64,model=106").far_pointers_of_64_bits);
+  EXPECT_FALSE(behaviour("Opteron_G1").far_pointers_of_64_bits);
   EXPECT_EQ(behaviour(kAmd25).compare_order, CompareOrder::DestinationFirst);
   EXPECT_EQ(behaviour(kAmd26).compare_order, CompareOrder::SourceFirst);
 }

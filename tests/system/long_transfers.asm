@@ -170,9 +170,9 @@ main:
   mov es, eax
 
   ; --- Far JMP, CALL, RET ---
-  probe64 "far JMP through m16:64 (AMD's take m16:32)"
+  probe64 "far JMP through m16:64 (AMD's parts take m16:32)"
   mov qword [abs WINDOW], .far1
-  mov dword [abs WINDOW + 4], CODE64
+  mov word [abs WINDOW + 8], CODE64
   db 0x48
   jmp far [abs WINDOW]
 .far1:
