@@ -377,7 +377,7 @@ Result<> check_error_policy(const DriveOption& drive) {
   const Text key = told(drive.write_error) ? "rerror" : "werror";
   return Error{
       fmt::format("{} {}={}: this kind of drive reports every error to the guest; leave it off, or use a disk "
-                  "on IDE or virtio",
+                  "on IDE, virtio or SCSI",
                   drive.option, key, key == "werror" ? drive.write_error : drive.read_error)};
 }
 

@@ -13,8 +13,8 @@ constexpr Text kNoNetwork =
 constexpr Text kNoUsb = "there is no such USB device; usb-tablet, usb-mouse, usb-kbd, usb-hub and usb-storage exist";
 constexpr Text kNoUsbController = "there is no such USB controller; -usb adds a UHCI";
 constexpr Text kNoVirtio =
-    "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci and "
-    "virtio-serial-pci exist";
+    "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci, "
+    "virtio-serial-pci and virtio-scsi-pci exist";
 constexpr Text kNoSound = "there is no such sound card; sb16, adlib, mpu401, AC97, ES1370 and intel-hda exist";
 constexpr Text kNoScsi = "there is no such SCSI controller; -device virtio-scsi-pci is one, with -device scsi-hd";
 constexpr Text kNoNvme =

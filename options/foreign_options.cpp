@@ -69,7 +69,7 @@ constexpr ForeignOption kForeign[] = {
     {"numa", true, Refuse, "all memory is one node; leave the option out"},
     {"iscsi", true, Refuse, "there is no iSCSI initiator; attach the target to the host and name its /dev node"},
     {"plugin", true, Refuse, "there are no plugins; -d LIST -D FILE logs, -gdb serves a debugger"},
-    {"dump-vmstate", true, Refuse, "machines do not migrate; 'info state' in the monitor prints a machine's state"},
+    {"dump-vmstate", true, Refuse, "a state is not QEMU's here; 'info state' in the monitor prints a machine's state"},
     {"xen-domid", true, Refuse, "relic86 is pure software and never uses Xen; leave the option out"},
     {"xen-attach", false, Refuse, "relic86 is pure software and never uses Xen; leave the option out"},
     {"xen-domid-restrict", false, Refuse, "relic86 is pure software and never uses Xen; leave the option out"},
