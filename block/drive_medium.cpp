@@ -64,11 +64,13 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source
   std::shared_ptr<DriveMedium> medium(new DriveMedium(source, access));
   const bool writes = access == Access::ReadWrite;
   if (!writes) medium->source_.unlocked = false;
+  medium->source_.interruption = medium->interruption_;
   auto disk = open_image(medium->source_,
                          writes && !source.unlocked ? HostFile::Access::ReadWrite : HostFile::Access::ReadOnly);
   if (!disk) return disk.error();
   medium->disk_ = disk.value().get();
   medium->remote_ = stands_on_server(*medium->disk_);
+  medium->told_ = medium->disk_->info();
   if (access != Access::Overlay) {
     medium->image_ = std::move(disk).value();
     return medium;
@@ -81,20 +83,26 @@ Result<std::shared_ptr<DriveMedium>> DriveMedium::open(const ImageSource& source
 }
 
 DriveMedium::~DriveMedium() {
+  const Interruption::Request request(*interruption_);
   stop_serving();
-  if (disk_ == nullptr || journals_.empty() || released_) return;
-  // What the format keeps back until the end is written before the journals are told when that was.
-  if (auto flushed = image_->flush(); !flushed) log::warning(flushed.message());
-  note_modified();
+  if (disk_ != nullptr && !journals_.empty() && !released_) {
+    // What the format keeps back until the end is written before the journals are told when that was.
+    if (auto flushed = image_->flush(); !flushed) log::warning(flushed.message());
+    note_modified();
+  }
+  image_.reset();  // which may write to a server, too
 }
 
 std::unique_ptr<BlockDevice> DriveMedium::device(std::shared_ptr<DriveMedium> medium) {
   return std::make_unique<MediumDevice>(std::move(medium));
 }
 
+// A server may take its time.
 ImageInfo DriveMedium::info() const {
+  if (remote_ && queue_ && !queue_->idle()) return told_;
   wait();
-  return disk_->info();
+  told_ = disk_->info();
+  return told_;
 }
 
 OverlayImage* DriveMedium::overlay() {
@@ -200,11 +208,18 @@ void DriveMedium::replace_image(std::shared_ptr<DiskImage> image, const ImageSou
   drain();
   RELIC86_ASSERT(overlay_ == nullptr && !released_);
   disk_ = image.get();
-  remote_ = stands_on_server(*disk_);
   image_ = std::move(image);
-  source_ = source;
   file_ = source.file;
+  set_source(source);
   journals_.clear();
+}
+
+void DriveMedium::set_source(const ImageSource& source) {
+  wait();
+  source_ = source;
+  source_.interruption = interruption_;
+  remote_ = stands_on_server(*disk_);
+  told_ = disk_->info();
 }
 
 // --- Requests that have failed ---
@@ -219,6 +234,8 @@ ErrorAction DriveMedium::failed(BlockRequest::Kind kind, const std::string& mess
   Failure failure{.kind = kind, .message = message};
   const bool reads = kind == BlockRequest::Kind::Read;
   failure.host_is_full = !reads && image_->host_is_full();
+  // Given up because the machine has to stand still: it is carried out when the machine goes on.
+  const bool given_up = interruption_->used();
   switch (reads ? policy_.read : policy_.write) {
     case OnError::Report: break;
     case OnError::Ignore: failure.action = ErrorAction::Ignore; break;
@@ -227,6 +244,7 @@ ErrorAction DriveMedium::failed(BlockRequest::Kind kind, const std::string& mess
       if (failure.host_is_full) failure.action = ErrorAction::Stop;
       break;
   }
+  if (given_up) failure.action = ErrorAction::Stop;
   if (failure.action == ErrorAction::Stop)
     condition_ = failure.host_is_full ? Condition::HostIsFull : Condition::Failed;
   tell_failure_(failure);
@@ -273,8 +291,14 @@ void DriveMedium::submit_beside(BlockRequest request, BlockDone done) {
   done(std::move(request), std::move(result));
 }
 
+void DriveMedium::stop_serving() {
+  const Interruption::Request request(*interruption_);
+  queue_.reset();
+}
+
 void DriveMedium::drain() {
   if (!queue_) return;
+  const Interruption::Request request(*interruption_);
   do {
     for (; !waiting_.empty(); waiting_.pop_front())
       queue_->submit(std::move(waiting_.front().first), std::move(waiting_.front().second));
@@ -354,6 +378,7 @@ Result<> DriveMedium::write(u64 offset, std::span<const u8> bytes) {
 }
 
 Result<> DriveMedium::flush() {
+  const Interruption::Request request(*interruption_);
   counts_.flushes++;
   wait();
   return flush_now();

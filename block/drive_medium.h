@@ -13,6 +13,7 @@
 #include "block/block_queue.h"
 #include "block/disk_journal.h"
 #include "block/disk_throttle.h"
+#include "block/interruption.h"
 #include "block/open_image.h"
 #include "block/overlay_image.h"
 
@@ -52,13 +53,13 @@ class DriveMedium {
   // From now on requests can be carried out while the guest goes on; before the medium is used, or never.
   void serve_with(BlockQueue::Host host);
   // Waits for what is under way, of which nobody is told any more; from now on all is done at once.
-  void stop_serving() { queue_.reset(); }
+  void stop_serving();
   // As BlockDevice has them.
   bool defers(BlockRequest::Kind kind, u64 offset, u64 length);
   void submit(BlockRequest request, BlockDone done);
   // The same on behalf of somebody else than the guest: limits and counts are the guest's.
   void submit_beside(BlockRequest request, BlockDone done);
-  // What waits for its turn does not wait any longer.
+  // What waits for its turn does not wait any longer. A server that does not answer is not waited for (interruption).
   void drain();
   void deliver() {
     if (queue_) queue_->deliver();
@@ -94,8 +95,10 @@ class DriveMedium {
   // What the guest sees stands in another image from now on. What journals kept of the one before is dropped.
   void replace_image(std::shared_ptr<DiskImage> image, const ImageSource& source);
   // The source names the same image in other words: what lies below it has changed.
-  void set_source(const ImageSource& source) { source_ = source; }
+  void set_source(const ImageSource& source);
   const ImageSource& source() const { return source_; }
+  // Of requests that wait for a server, which somebody has to have out of the way: for what else is opened in this queue.
+  const std::shared_ptr<Interruption>& interruption() const { return interruption_; }
 
   // The image is another program's from now on, until acquire(): what is written is on the host's disk, the file is
   // closed, and whoever uses the medium gets an error. Media that are not written through stay as they are.
@@ -154,6 +157,8 @@ class DriveMedium {
   Result<> flush_now();
 
   ImageSource source_;
+  const std::shared_ptr<Interruption> interruption_ = std::make_shared<Interruption>();
+  mutable ImageInfo told_;  // by the image when it was last asked
   std::string file_;
   Counts counts_;
   bool released_ = false;

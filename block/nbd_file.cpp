@@ -70,17 +70,20 @@ using std::chrono::milliseconds, std::chrono::seconds;
 
 constexpr seconds kLongestConnecting{5}, kLongestAnswer{30};
 constexpr milliseconds kBetweenAttempts{500};
+constexpr seconds kGrace{5};                // that a server has to answer when the machine's thread waits
+constexpr milliseconds kBetweenLooks{50};   // at whether it does
 constexpr u64 kLongestTransfer = 4u << 20;  // of one request, so that none lasts for long
 constexpr u64 kLongestChange = 256u << 20;  // of one that has no bytes to it
 constexpr u64 kLargestMinimum = 64u << 10;  // block that a server may insist on
 
 class NbdFile final : public ImageFile {
  public:
-  NbdFile(std::string file, HostFile::Access access, unsigned reconnect_seconds)
+  NbdFile(std::string file, HostFile::Access access, NbdPatience patience)
       : path_(std::move(file)),
         uri_(nbd_uri(path_)),
         read_only_(access == HostFile::Access::ReadOnly),
-        patience_(reconnect_seconds) {}
+        patience_(patience.reconnect_seconds),
+        interruption_(std::move(patience.interruption)) {}
 
   Result<> open() {
     if (auto connected = connect(); !connected) return connected;
@@ -227,13 +230,27 @@ class NbdFile final : public ImageFile {
     return text != nullptr ? text : "no answer";
   }
 
-  // Lets libnbd work until `done` says so. False: it did not in time, or the connection is lost.
+  // Whether what is waited for is to be given up.
+  bool interrupted() {
+    if (!interruption_ || !interruption_->asked()) {
+      asked_since_.reset();
+      return false;
+    }
+    if (!asked_since_) asked_since_ = Clock::now();
+    if (Clock::now() - *asked_since_ < kGrace) return false;
+    interruption_->note_used();
+    return true;
+  }
+
+  // Lets libnbd work until `done` says so. False: it did not in time, the connection is lost, or nobody waits any more.
   bool wait(Clock::duration longest, const std::function<bool()>& done) {
     const auto deadline = Clock::now() + longest;
     while (!done()) {
       const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
       if (left <= 0 || nbd_aio_is_dead(handle_.get()) > 0 || nbd_aio_is_closed(handle_.get()) > 0) return false;
-      if (nbd_poll(handle_.get(), static_cast<int>(left)) < 0 && errno != EINTR) return done();
+      if (interrupted()) return false;
+      const auto slice = interruption_ ? std::min<decltype(left)>(left, kBetweenLooks.count()) : left;
+      if (nbd_poll(handle_.get(), static_cast<int>(slice)) < 0 && errno != EINTR) return done();
     }
     return true;
   }
@@ -276,8 +293,11 @@ class NbdFile final : public ImageFile {
         // A server that was there a moment ago may be there again at once.
         last_attempt_ = {};
       }
-      if (Clock::now() >= deadline) return result;
-      std::this_thread::sleep_for(kBetweenAttempts);
+      const auto next = Clock::now() + kBetweenAttempts;
+      while (Clock::now() < next) {
+        if (Clock::now() >= deadline || interrupted()) return result;
+        std::this_thread::sleep_for(kBetweenLooks);
+      }
     }
   }
 
@@ -302,6 +322,8 @@ class NbdFile final : public ImageFile {
   const std::string path_, uri_;
   const bool read_only_;
   const seconds patience_;
+  const std::shared_ptr<Interruption> interruption_;
+  std::optional<Clock::time_point> asked_since_;
   std::unique_ptr<nbd_handle, Close> handle_;
   Clock::time_point last_attempt_{};
   u64 size_ = 0;
@@ -312,16 +334,15 @@ class NbdFile final : public ImageFile {
 
 }  // namespace
 
-Result<std::unique_ptr<ImageFile>> open_nbd(const std::string& file, HostFile::Access access,
-                                            unsigned reconnect_seconds) {
-  auto opened = std::make_unique<NbdFile>(file, access, reconnect_seconds);
+Result<std::unique_ptr<ImageFile>> open_nbd(const std::string& file, HostFile::Access access, NbdPatience patience) {
+  auto opened = std::make_unique<NbdFile>(file, access, std::move(patience));
   if (auto done = opened->open(); !done) return done.error();
   return std::unique_ptr<ImageFile>(std::move(opened));
 }
 
 #else
 
-Result<std::unique_ptr<ImageFile>> open_nbd(const std::string& file, HostFile::Access, unsigned) {
+Result<std::unique_ptr<ImageFile>> open_nbd(const std::string& file, HostFile::Access, NbdPatience) {
   return Error{fmt::format("{}: this build has no NBD client; install libnbd-dev and build again", file)};
 }
 

@@ -59,12 +59,14 @@ Result<std::string_view> probe(ImageFile& file) {
 // Images that stand one on the other, from the top down.
 class Chain {
  public:
+  explicit Chain(std::shared_ptr<Interruption> interruption) : interruption_(std::move(interruption)) {}
   Opened open(const ImageSource& source, Access access);
 
  private:
   Result<std::unique_ptr<ImageFile>> open_file(const ImageSource& source, Access access, HostFile::Locks locks,
                                                std::pair<u64, u64>& identity) const;
   Opened open_backing(const ImageSource& above, const std::string& name, const std::string& format);
+  const std::shared_ptr<Interruption> interruption_;  // of all of them
   std::vector<std::pair<u64, u64>> files_;
 };
 
@@ -95,7 +97,7 @@ Result<std::unique_ptr<ImageFile>> Chain::open_file(const ImageSource& source, A
     // Nobody can tell exports apart: each counts as another one, and the chain's length is limited all the same.
     constexpr u64 kNoDevice = ~u64{0};
     identity = {kNoDevice, files_.size()};
-    return open_nbd(source.file, access, source.reconnect_seconds);
+    return open_nbd(source.file, access, {source.reconnect_seconds, interruption_});
   }
   auto opened = HostFile::open(source.file, access, locks);
   if (!opened) return opened.error();
@@ -185,6 +187,8 @@ Opened Chain::open_backing(const ImageSource& above, const std::string& name, co
 
 }  // namespace
 
-Opened open_image(const ImageSource& source, HostFile::Access access) { return Chain().open(source, access); }
+Opened open_image(const ImageSource& source, HostFile::Access access) {
+  return Chain(source.interruption).open(source, access);
+}
 
 }  // namespace relic86

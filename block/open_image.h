@@ -10,6 +10,8 @@
 
 namespace relic86 {
 
+class Interruption;
+
 struct ImageSource {
   std::string file;
   ImageFormat format = ImageFormat::Probe;
@@ -21,6 +23,8 @@ struct ImageSource {
   bool unlocked = false;
   // Of an image that a server has: for so long a lost connection is taken up again before what is asked of it fails.
   unsigned reconnect_seconds = 0;
+  // By which a request ends that waits for that server; null: by nobody's wish.
+  std::shared_ptr<Interruption> interruption{};
 };
 
 // The error message is "FILE: cause; mend": the caller puts the option's name before it.

@@ -185,7 +185,9 @@ void BlockJobs::piece_done(Job& job, const Result<>& result, u64 cost) {
   job.under_way = false;
   job.copied += cost;
   poller_.wake();
-  if (result) return;
+  // What a server has not answered while the machine had to stand still is tried again.
+  const DriveMedium* const used = medium(job);
+  if (result || (used != nullptr && used->interruption()->used())) return;
   switch (job.plan.on_error) {
     case NewBlockJob::OnError::Report: job.error = result.message(); return;
     case NewBlockJob::OnError::Stop:

@@ -220,7 +220,8 @@ Result<std::shared_ptr<DiskImage>> open_target(Machine& machine, const DriveImag
   if (node == nullptr) return Error{fmt::format("Cannot find device='{}' nor node-name='{}'", name, name)};
   if (drive_of_node(machine, name) || machine.block_jobs().of_target(name) != nullptr)
     return Error{fmt::format("Node '{}' is already in use", name)};
-  const ImageSource source = image_source(machine.block_nodes(), name, "", "");
+  ImageSource source = image_source(machine.block_nodes(), name, "", "");
+  source.interruption = images.medium->interruption();
   const auto shared =
       node->backing.empty() ? std::optional<std::size_t>() : index_of_node(machine, images, node->backing);
   Result<std::shared_ptr<DiskImage>> target = Error{""};
