@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "base/types.h"
+
 namespace relic86 {
 
 class Interruption {
@@ -12,10 +14,12 @@ class Interruption {
   // Asks for as long as it lives.
   class Request {
    public:
-    explicit Request(Interruption& of) : of_(of), outer_(of.asked_.exchange(true)) {}
+    explicit Request(Interruption& of) : of_(of), inner_(of.asked_ != 0) {
+      if (!inner_) of_.asked_ = ++of_.requests_;
+    }
     ~Request() {
-      if (outer_) return;
-      of_.asked_ = false;
+      if (inner_) return;
+      of_.asked_ = 0;
       of_.used_ = false;
     }
     Request(const Request&) = delete;
@@ -23,17 +27,20 @@ class Interruption {
 
    private:
     Interruption& of_;
-    const bool outer_;  // another one asks already
+    const bool inner_;  // another one asks already
   };
   // Something has been given up since then.
   bool used() const { return used_; }
 
   // --- On the thread that waits ---
-  bool asked() const { return asked_; }
+  // The number of the request that asks, which is no other's; 0: none does.
+  u64 asked() const { return asked_; }
   void note_used() { used_ = true; }
 
  private:
-  std::atomic<bool> asked_ = false, used_ = false;
+  u64 requests_ = 0;
+  std::atomic<u64> asked_ = 0;
+  std::atomic<bool> used_ = false;
 };
 
 }  // namespace relic86

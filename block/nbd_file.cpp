@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #ifdef RELIC86_NBD
@@ -232,12 +233,10 @@ class NbdFile final : public ImageFile {
 
   // Whether what is waited for is to be given up.
   bool interrupted() {
-    if (!interruption_ || !interruption_->asked()) {
-      asked_since_.reset();
-      return false;
-    }
-    if (!asked_since_) asked_since_ = Clock::now();
-    if (Clock::now() - *asked_since_ < kGrace) return false;
+    const u64 request = interruption_ ? interruption_->asked() : 0;
+    if (request == 0) return false;
+    if (std::exchange(seen_request_, request) != request) request_seen_ = Clock::now();
+    if (Clock::now() - request_seen_ < kGrace) return false;
     interruption_->note_used();
     return true;
   }
@@ -323,7 +322,8 @@ class NbdFile final : public ImageFile {
   const bool read_only_;
   const seconds patience_;
   const std::shared_ptr<Interruption> interruption_;
-  std::optional<Clock::time_point> asked_since_;
+  u64 seen_request_ = 0;  // of interruption_, and when it was first seen
+  Clock::time_point request_seen_{};
   std::unique_ptr<nbd_handle, Close> handle_;
   Clock::time_point last_attempt_{};
   u64 size_ = 0;
