@@ -62,8 +62,9 @@ Result<> add_pci_card(const DeviceOption& device, BoardConfig& config, PciSoundC
     } else if (key == "id") {
       card.id = word;
     } else if (key == "msi" && card.is_hda()) {
-      if (word == "on")
-        return Error{fmt::format("-device {}: msi=on: it has INTA# alone; leave msi= out", device.name)};
+      const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
+      if (!on) return Error{fmt::format("-device {}: msi={}: {}, or auto", device.name, word, on.message())};
+      card.msi = on.value();
     } else if (key != "bus" && (key != "debug" || !card.is_hda())) {
       return unknown_property(device, key, word);
     }

@@ -139,6 +139,7 @@ struct PciSoundCardConfig : SoundCardConfig {
   std::optional<unsigned> slot;        // absent: the next one that is free
   std::string id;                      // the user's name for it; may be empty
   std::vector<HdaCodecConfig> codecs;  // of an HDA controller, which itself makes no sound
+  bool msi = true;                     // such a one has MSI, if the processor has a local APIC
 
   bool is_hda() const { return model == Model::Ich6Hda || model == Model::Ich9Hda; }
 };

@@ -473,6 +473,8 @@ void PcBoard::create_sound() {
       case Model::Ich9Hda:
         auto& controller =
             add_pci<IntelHda>(slot, 0, card.model == Model::Ich6Hda ? IntelHda::Model::Ich6 : IntelHda::Model::Ich9);
+        if (card.msi && config_.local_apic)
+          controller.offer_messages([this](u64 address, u32 data) { take_message(address, data); });
         for (const HdaCodecConfig& codec : card.codecs) controller.add_codec(codec.address, codec.model, codec.host);
         break;
     }

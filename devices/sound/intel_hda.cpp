@@ -1,8 +1,9 @@
 // The registers' table is in hda_registers.h. Configuration space has, besides the header, HDCTL at 40h (1: the link is
-// HDA's) and TCSEL at 44h, which drivers set (Intel I/O Controller Hub 6 datasheet 301473, 19.1).
+// HDA's) and TCSEL at 44h, which drivers set (Intel I/O Controller Hub 6 datasheet 301473, 19.1), and MSI at 60h.
 #include "devices/sound/intel_hda.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "devices/bus_mastering.h"
@@ -85,6 +86,8 @@ PciIdentity identity_of(IntelHda::Model model) {
 
 constexpr const char* kStreamNames[kStreams] = {"input0",  "input1",  "input2",  "input3",
                                                 "output0", "output1", "output2", "output3"};
+constexpr u8 kCapabilitiesPointer = 0x34, kMsiCapability = 0x60;
+constexpr u32 kStatusWithCapabilities = 0x0210, kStatusClears = 0xF900;
 constexpr GuestTime kLatestClockStart = GuestTime{1} << 61;  // of loaded states
 
 }  // namespace
@@ -99,6 +102,19 @@ IntelHda::IntelHda(Model model) : PciDevice(identity_of(model)) {
     registers_.declare(is_output(i) ? std::span<const RegisterFile::Row>(kOutputRegisters) : kInputRegisters,
                        base_of(i));
   }
+}
+
+void IntelHda::offer_messages(MsiCapability::Send sink) {
+  // Only a bus master writes, and the message may lead to a register of this very device.
+  msi_.emplace(kMsiCapability, u8{0}, [this, to = std::move(sink)](u64 address, u32 data) {
+    if (!bus_master_enabled()) return;
+    const BusMastering moving(bus_mastering_);
+    to(address, data);
+  });
+  for (const RegisterFile::Row& row : msi_->rows())
+    declare(static_cast<u8>(row.offset), row.width, row.reset, row.writable);
+  declare(kCapabilitiesPointer, 1, kMsiCapability, 0);
+  declare(kPciStatus, 2, kStatusWithCapabilities, 0, kStatusClears);
 }
 
 void IntelHda::add_codec(unsigned address, HdaCodec::Model model, SoundHost* host) {
@@ -159,12 +175,19 @@ void IntelHda::state_function(StateArchive& archive) {
   }
   if (!archive.loading()) return;
   clock_start_ = std::clamp<GuestTime>(clock_start_, 0, kLatestClockStart);
+  by_messages_ = sends_messages();
+  signalled_ = update_causes();  // a message for it has gone out already
   update_interrupt();
 }
 
 // Bus mastering may just have been allowed.
 void IntelHda::config_written(unsigned offset, unsigned width) {
-  if (offset < kPciStatus && offset + width > kPciCommand && scheduler_ != nullptr) expect_commands();
+  if (scheduler_ == nullptr) return;
+  if (offset < kPciStatus && offset + width > kPciCommand) expect_commands();
+  if (sends_messages() == by_messages_) return;
+  by_messages_ = sends_messages();
+  signalled_ = 0;  // what waits is told of in the new way
+  update_interrupt();
 }
 
 u32 IntelHda::wall_clock() const {
@@ -231,7 +254,8 @@ void IntelHda::register_written(unsigned offset, u8 before) {
   }
 }
 
-void IntelHda::update_interrupt() {
+// What interrupts: the enabled bits of INTSTS, which it brings up to the present.
+u32 IntelHda::update_causes() {
   const bool responses = (registers_.read(kRirbStatus, 1) & registers_.read(kRirbControl, 1) & kResponseInterrupt) != 0;
   const bool woken = (registers_.read(kStateChange, 2) & registers_.read(kWakeEnable, 2)) != 0;
   u32 status = responses || woken ? kControllerInterrupt : 0;
@@ -242,7 +266,16 @@ void IntelHda::update_interrupt() {
   const u32 enabled = registers_.read(kInterruptControl, 4);
   if ((status & enabled) != 0) status |= kAllInterrupts;
   registers_.set(kInterruptStatus, 4, status);
-  set_interrupt((status & enabled & kAllInterrupts) != 0);
+  return (enabled & kAllInterrupts) != 0 ? status & enabled : 0;
+}
+
+// A message has no level: one goes out whenever there is a cause that it has not told of, or some are left when others
+// have been dealt with.
+void IntelHda::update_interrupt() {
+  const u32 causes = update_causes();
+  const u32 told = std::exchange(signalled_, causes);
+  set_interrupt(causes != 0 && !sends_messages());
+  if (causes != 0 && causes != told && sends_messages()) msi_->notify(*this);
 }
 
 void IntelHda::event(u32 id, GuestTime late) {

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "devices/msi.h"
 #include "devices/pci_device.h"
 #include "devices/register_file.h"
 #include "devices/sound/hda_codec.h"
@@ -20,6 +22,8 @@ class IntelHda final : public PciDevice {
 
   explicit IntelHda(Model model);
 
+  // Before the first reset: it has MSI, whose messages go there; else INTA# alone.
+  void offer_messages(MsiCapability::Send sink);
   // Before the first reset. address: below kCodecs, one that is free.
   void add_codec(unsigned address, HdaCodec::Model model, SoundHost* host);
 
@@ -53,7 +57,9 @@ class IntelHda final : public PciDevice {
   void register_written(unsigned offset, u8 before);
   void stream_written(unsigned stream, unsigned offset, u8 before);
   void reset_link();
+  u32 update_causes();
   void update_interrupt();
+  bool sends_messages() const { return msi_ && msi_->enabled(*this); }
   u32 wall_clock() const;
 
   // Commands (intel_hda_commands.cpp)
@@ -82,6 +88,10 @@ class IntelHda final : public PciDevice {
   std::array<std::unique_ptr<HdaCodec>, kCodecs> codecs_;
   RegisterFile registers_{hda::kStoredSize};
   std::array<Stream, hda::kStreams> streams_;
+  std::optional<MsiCapability> msi_;
+  // What has been told of and how. No state: it follows from the registers.
+  u32 signalled_ = 0;
+  bool by_messages_ = false;
   u16 responses_ = 0;           // since the last interrupt for them
   GuestTime clock_start_ = 0;   // of the wall clock
   bool bus_mastering_ = false;  // see BusMastering; no state: it never lasts

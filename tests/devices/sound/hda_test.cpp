@@ -105,6 +105,113 @@ TEST(IntelHda, LeavesResetWithItsCodecs) {
   EXPECT_EQ(board.get(0x0C, 2), 1u) << "survives the link's reset";
 }
 
+// A controller with MSI; what it sends, and whatever is written to the addresses of its own registers.
+struct MessageBoard : HdaBoard {
+  static constexpr u8 kMsi = 0x60;
+  using Messages = std::vector<std::pair<u64, u32>>;
+
+  MessageBoard() {
+    card.offer_messages([this](u64 address, u32 data) {
+      messages.emplace_back(address, data);
+      if (address < 0xFEE00000) memory.write(PhysAddr(address), 4, data);
+    });
+    card.reset(ResetKind::PowerOn);
+    place(0, kBase);
+    set_config(3, 0, kPciCommand, 2, 6);
+  }
+  void enable_messages(u64 address = 0xFEE01000, u32 data = 0x4041) {
+    set_config(3, 0, kMsi + 4, 4, static_cast<u32>(address));
+    set_config(3, 0, kMsi + 8, 4, static_cast<u32>(address >> 32));
+    set_config(3, 0, kMsi + 12, 2, data);
+    set_config(3, 0, kMsi + 2, 2, 1);
+  }
+  Messages take() { return std::exchange(messages, {}); }
+
+  Messages messages;
+};
+const MessageBoard::Messages kOne{{0xFEE01000, 0x4041}}, kNoMessage;
+
+TEST(IntelHda, HasMsiWhereItIsOffered) {
+  EXPECT_EQ(HdaBoard().config(3, 0, 0x34, 1), 0u);
+  EXPECT_EQ(HdaBoard().config(3, 0, 6, 2) & 0x10, 0u);
+  MessageBoard board;
+  EXPECT_EQ(board.config(3, 0, 6, 2) & 0x10, 0x10u);
+  EXPECT_EQ(board.config(3, 0, 0x34, 1), 0x60u);
+  EXPECT_EQ(board.config(3, 0, 0x60, 4), 0x00800005u) << "one message, 64 bits, no masks";
+  board.set_config(3, 0, 0x60, 4, 0xFFFFFFFE);
+  EXPECT_EQ(board.config(3, 0, 0x60, 4), 0x00F10005u);
+  board.set_config(3, 0, 0x64, 4, 0xFFFFFFFF);
+  EXPECT_EQ(board.config(3, 0, 0x64, 4), 0xFFFFFFFCu);
+  board.set_config(3, 0, 0x6C, 4, 0xFFFFFFFF);
+  EXPECT_EQ(board.config(3, 0, 0x6C, 4), 0xFFFFu);
+}
+
+TEST(IntelHda, SendsAMessageForEachCause) {
+  MessageBoard board;
+  board.set(0x0C, 2, 1);  // a codec wakes it
+  board.set(kIntctl, 4, 0xC00000FF);
+  board.set(kGctl, 4, 1);
+  board.set(0x0C, 2, 1);
+  board.set(kIntctl, 4, 0xC00000FF);
+  EXPECT_TRUE(board.pirqs.any());
+  EXPECT_EQ(board.take(), kNoMessage);
+  board.enable_messages();
+  EXPECT_FALSE(board.pirqs.any()) << "a function that sends messages leaves its pin alone (PCI 3.0, 6.8.3.3)";
+  EXPECT_EQ(board.take(), kOne) << "what waited is told of";
+  board.set(kIntctl, 4, 0xC00000FF);
+  EXPECT_EQ(board.take(), kNoMessage);
+  // A second cause, and what is left when the first has been dealt with.
+  board.entry(0, kBuffer, 480 * 4, true);
+  board.prepare(kOutput, 1, 480 * 4);
+  board.listen();
+  board.go(kOutput);
+  board.run(11 * kMillisecond);
+  EXPECT_EQ(board.take(), kOne);
+  board.set(kStatests, 2, 0x7FFF);
+  EXPECT_EQ(board.take(), kOne);
+  board.set(HdaBoard::stream(kOutput) + 3, 1, 0x1C);
+  EXPECT_EQ(board.take(), kNoMessage);
+  EXPECT_EQ(board.get(kIntsts, 4), 0u);
+  board.run(10 * kMillisecond);
+  EXPECT_EQ(board.take(), kOne);
+  EXPECT_FALSE(board.pirqs.any());
+  // A machine that is loaded has told of it before, and goes on with messages.
+  const auto state = test::saved(board.card);
+  StateWriter timers;
+  board.scheduler.state(timers);
+  board.card.reset(ResetKind::PowerOn);
+  StateReader reader = StateReader::parse(timers.data()).value();
+  board.scheduler.state(reader);
+  ASSERT_TRUE(test::load(board.card, state));
+  EXPECT_EQ(test::saved(board.card), state);
+  EXPECT_EQ(board.take(), kNoMessage);
+  EXPECT_FALSE(board.pirqs.any());
+  board.set(HdaBoard::stream(kOutput) + 3, 1, 0x1C);
+  board.run(10 * kMillisecond);
+  EXPECT_EQ(board.take(), kOne);
+  // Without messages it is the pin again.
+  board.set_config(3, 0, MessageBoard::kMsi + 2, 2, 0);
+  EXPECT_TRUE(board.pirqs.any());
+}
+
+TEST(IntelHda, SendsNothingThatItMayNot) {
+  MessageBoard board;
+  board.set(kGctl, 4, 1);
+  board.set(0x0C, 2, 1);
+  board.enable_messages();
+  board.set_config(3, 0, kPciCommand, 2, 2);  // no bus master
+  board.set(kIntctl, 4, 0xC0000000);
+  EXPECT_EQ(board.take(), kNoMessage);
+  EXPECT_FALSE(board.pirqs.any());
+  // A message to its own registers, of a reset: it takes nothing from itself.
+  board.set_config(3, 0, kPciCommand, 2, 6);
+  board.set(kIntctl, 4, 0);
+  board.enable_messages(kBase + kGctl, 0);
+  board.set(kIntctl, 4, 0xC0000000);
+  EXPECT_EQ(board.take(), (MessageBoard::Messages{{kBase + kGctl, 0}}));
+  EXPECT_EQ(board.get(kGctl, 4), 1u);
+}
+
 TEST(IntelHda, TakesCommandsFromItsRing) {
   HdaBoard board;
   board.leave_reset();
