@@ -132,8 +132,8 @@ CommandReply query_mice(Machine& machine, const Arguments&) {
   Json mice = Json::array();
   mice.push_back({{"name", "QEMU PS/2 Mouse"}, {"index", 0}, {"current", !tablet && !vmware}, {"absolute", false}});
   const auto list = [&](const char* name, unsigned index, bool current, bool absolute) {
-    const auto at = current ? mice.begin() : mice.end();  // the one that is used is the first
-    mice.insert(at, {{"name", name}, {"index", index}, {"current", current}, {"absolute", absolute}});
+    Json mouse{{"name", name}, {"index", index}, {"current", current}, {"absolute", absolute}};
+    mice.insert(current ? mice.begin() : mice.end(), std::move(mouse));  // the one that is used is the first
   };
   if (pointer.has_tablet()) list("QEMU HID Tablet", 1, tablet, true);
   if (vmware) list("vmmouse", 2, true, pointer.absolute());

@@ -49,6 +49,29 @@ class UsbCommands : public testing::Test {
   std::vector<std::string> gone_;
 };
 
+// VMware's mouse is there as soon as its driver asks for positions.
+TEST_F(UsbCommands, MiceAreListedTheUsedOneFirst) {
+  const Json mouse{{"name", "QEMU PS/2 Mouse"}, {"index", 0}, {"current", true}, {"absolute", false}};
+  const Json tablet{{"name", "QEMU HID Tablet"}, {"index", 1}, {"current", false}, {"absolute", true}};
+  EXPECT_EQ(run("query-mice"), Json::array({mouse, tablet}));
+  EXPECT_EQ(monitor("info mice"), "* Mouse #0: PS/2 Mouse\n  Mouse #1: HID Tablet (absolute)\n");
+  constexpr u16 kVmwarePort = 0x5658;
+  constexpr u64 kMagic = 0x564D5868, kMouseCommand = 41, kIdentify = 0x45414552, kPositions = 0x53424152;
+  for (const u64 command : {kIdentify, kPositions}) {
+    auto& registers = machine_->processors()[0].cpu().state().gpr;
+    registers[kEax] = kMagic;
+    registers[kEbx] = command;
+    registers[kEcx] = kMouseCommand;
+    machine_->io().read(IoPort(kVmwarePort), 4);
+  }
+  Json unused = mouse;
+  unused["current"] = false;
+  const Json vmware{{"name", "vmmouse"}, {"index", 2}, {"current", true}, {"absolute", true}};
+  EXPECT_EQ(run("query-mice"), Json::array({vmware, unused, tablet}));
+  EXPECT_EQ(monitor("info mice"),
+            "* Mouse #2: vmmouse (absolute)\n  Mouse #0: PS/2 Mouse\n  Mouse #1: HID Tablet (absolute)\n");
+}
+
 TEST_F(UsbCommands, DevicesComeAndGo) {
   EXPECT_EQ(monitor("info usb"), "  Device 0.0, Port 1, Speed 12 Mb/s, Product relic86 USB Tablet, ID: t\n");
   run("device_add", {{"driver", "usb-kbd"}, {"id", "k"}});
