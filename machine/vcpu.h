@@ -37,8 +37,8 @@ class Vcpu final : public ProcessorRegisters, private InterruptAcknowledge, priv
   void set_intr(bool level);
   u64 interrupts_taken() const { return interrupts_taken_; }  // INTA cycles
 
-  u32 read_register(Register number) const override { return cpu_->state().gpr32(number); }
-  void write_register(Register number, u32 value) override { cpu_->state().gpr[number] = value; }
+  u32 read_register(Register number) const override { return cpu_->state().gpr32(static_cast<unsigned>(number)); }
+  void write_register(Register number, u32 value) override { cpu_->state().gpr[static_cast<unsigned>(number)] = value; }
 
   bool init_requested = false;     // INIT# came and is not carried out yet
   bool waits_for_startup = false;  // an application processor between INIT and the start-up message (SDM 3A 8.4)

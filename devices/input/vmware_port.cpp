@@ -15,7 +15,7 @@
 namespace relic86 {
 
 namespace {
-using Registers = ProcessorRegisters;
+using Register = ProcessorRegisters::Register;
 constexpr u32 kMagic = 0x564D5868, kUnknown = 0xFFFFFFFF;
 constexpr u32 kVersion = 6, kProduct = 2, kMemoryMark = 0x1177;
 enum Command : u16 { kGetVersion = 10, kGetMemory = 20, kMouseData = 39, kMouseStatus = 40, kMouseCommand = 41 };
@@ -30,7 +30,7 @@ Result<> VmwarePort::attach(Attachment& board) { return board.ports(*this, 0, kP
 
 u64 VmwarePort::read(RegionId, u64, unsigned width) {
   ProcessorRegisters* const registers = running_ < processors_.size() ? processors_[running_] : nullptr;
-  if (width != 4 || registers == nullptr || registers->read_register(Registers::kEax) != kMagic) return all_ones(width);
+  if (width != 4 || registers == nullptr || registers->read_register(Register::Eax) != kMagic) return all_ones(width);
   return carry_out(*registers);
 }
 
@@ -38,14 +38,14 @@ u64 VmwarePort::read(RegionId, u64, unsigned width) {
 void VmwarePort::write(RegionId, u64, unsigned, u64) {}
 
 u32 VmwarePort::carry_out(ProcessorRegisters& registers) {
-  const u32 parameter = registers.read_register(Registers::kEbx);
-  switch (static_cast<u16>(registers.read_register(Registers::kEcx))) {
+  const u32 parameter = registers.read_register(Register::Ebx);
+  switch (static_cast<u16>(registers.read_register(Register::Ecx))) {
     case kGetVersion:
-      registers.write_register(Registers::kEbx, kMagic);
-      registers.write_register(Registers::kEcx, kProduct);
+      registers.write_register(Register::Ebx, kMagic);
+      registers.write_register(Register::Ecx, kProduct);
       return kVersion;
     case kGetMemory:
-      registers.write_register(Registers::kEbx, kMemoryMark);
+      registers.write_register(Register::Ebx, kMemoryMark);
       return static_cast<u32>(std::min(ram_size_, u64{kUnknown}));
     case kMouseData: return give_words(registers, parameter);
     case kMouseStatus: return mouse_.status();
@@ -56,8 +56,7 @@ u32 VmwarePort::carry_out(ProcessorRegisters& registers) {
 
 // Registers beyond those asked for stay as they are.
 u32 VmwarePort::give_words(ProcessorRegisters& registers, u32 count) {
-  constexpr Registers::Register kOthers[] = {Registers::kEbx, Registers::kEcx, Registers::kEdx, Registers::kEsi,
-                                             Registers::kEdi};
+  constexpr Register kOthers[] = {Register::Ebx, Register::Ecx, Register::Edx, Register::Esi, Register::Edi};
   static_assert(std::size(kOthers) + 1 == VmwareMouse::kMostTaken);
   const auto words = mouse_.take(count);
   for (u32 i = 1; i < std::min<u32>(count, words.size()); i++) registers.write_register(kOthers[i - 1], words[i]);

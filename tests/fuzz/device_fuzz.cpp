@@ -104,8 +104,8 @@ class FuzzRegisters final : public ProcessorRegisters {
     constexpr u32 kMagic = 0x564D5868, kMouse[] = {0x45414552, 0x53424152, 0x4C455252, 0xF5, 1, 4, 6};
     const u32 dice = static_cast<u32>(random_());
     if (dice % 8 == 0) return static_cast<u32>(random_());
-    if (number == kEax) return kMagic;
-    if (number == kEcx) return dice % 4 == 0 ? dice >> 8 & 0x7F : 39 + dice / 8 % 3;
+    if (number == Register::Eax) return kMagic;
+    if (number == Register::Ecx) return dice % 4 == 0 ? dice >> 8 & 0x7F : 39 + dice / 8 % 3;
     return kMouse[dice / 8 % std::size(kMouse)];
   }
   void write_register(Register, u32) override {}

@@ -24,7 +24,7 @@ class VmwarePortTest : public testing::Test, protected ProcessorRegisters {
   }
 
   u32 ask(u16 command, u32 parameter = 0) {
-    registers = {{kEax, kMagic}, {kEbx, parameter}, {kEcx, command}};
+    registers = {{Register::Eax, kMagic}, {Register::Ebx, parameter}, {Register::Ecx, command}};
     return static_cast<u32>(board.in(VmwarePort::kPort, 4));
   }
   u32 status() { return ask(40); }
@@ -32,7 +32,8 @@ class VmwarePortTest : public testing::Test, protected ProcessorRegisters {
   using Words = std::vector<u32>;
   Words take(u32 count) {
     Words words{ask(39, count)};
-    for (const Register each : {kEbx, kEcx, kEdx, kEsi, kEdi}) words.push_back(registers[each]);
+    for (const Register each : {Register::Ebx, Register::Ecx, Register::Edx, Register::Esi, Register::Edi})
+      words.push_back(registers[each]);
     words.resize(count);
     return words;
   }
@@ -47,7 +48,7 @@ class VmwarePortTest : public testing::Test, protected ProcessorRegisters {
   VmwarePort port{kRam, [this] { announced++; }};
   Ps2Mouse ps2_mouse;
   Pointer pointer{ps2_mouse, &port.mouse()};
-  std::map<u32, u32> registers;
+  std::map<Register, u32> registers;
 
  private:
   u32 read_register(Register number) const override { return registers.at(number); }
@@ -56,7 +57,7 @@ class VmwarePortTest : public testing::Test, protected ProcessorRegisters {
 
 TEST_F(VmwarePortTest, MemoryIsWhatARegisterHolds) {
   EXPECT_EQ(ask(20), 0xFFFFFFFFu);
-  EXPECT_EQ(registers[kEbx], 0x1177u);
+  EXPECT_EQ(registers[Register::Ebx], 0x1177u);
 }
 
 TEST_F(VmwarePortTest, ThePointerIsItsAsSoonAsTheDriverAsksForPositions) {
@@ -106,11 +107,11 @@ TEST_F(VmwarePortTest, ADriverThatStopsReadingLosesWhatComesLater) {
 }
 
 TEST_F(VmwarePortTest, OtherAccessesAskNothing) {
-  registers = {{kEax, kMagic}, {kEbx, 0}, {kEcx, 10}};
+  registers = {{Register::Eax, kMagic}, {Register::Ebx, 0}, {Register::Ecx, 10}};
   EXPECT_EQ(board.in(VmwarePort::kPort), 0xFFu);
   board.out(VmwarePort::kPort, 10, 4);
-  EXPECT_EQ(registers[kEbx], 0u);
-  registers[kEax] = 1;
+  EXPECT_EQ(registers[Register::Ebx], 0u);
+  registers[Register::Eax] = 1;
   EXPECT_EQ(board.in(VmwarePort::kPort, 4), 0xFFFFFFFFu);
 }
 
