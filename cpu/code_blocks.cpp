@@ -27,7 +27,11 @@ CodeBlocks::CodeBlocks(BackingStore& store)
       sites_(kSites),
       rewrites_(kRewriteCounts),
       unkept_runs_(kRewriteCounts),
-      met_(std::size_t{1} << kMetBits) {}
+      met_(std::size_t{1} << kMetBits) {
+  // Growing goes over every block, of which a forked machine would get copies. As many as there usually are at most.
+  constexpr std::size_t kShortBlock = 5;  // instructions
+  blocks_.reserve(kMaxInstructionsHeld / kShortBlock);
+}
 
 u8& CodeBlocks::unkept_runs(BackingOffset first) { return unkept_runs_[first.raw / kGranule % kRewriteCounts]; }
 
