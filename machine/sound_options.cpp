@@ -62,7 +62,7 @@ Result<> add_pci_card(const DeviceOption& device, BoardConfig& config, PciSoundC
     } else if (key == "id") {
       card.id = word;
     } else if (key == "msi" && card.is_hda()) {
-      const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
+      const auto on = parse_switch_or_auto(word);
       if (!on) return Error{fmt::format("-device {}: msi={}: {}, or auto", device.name, word, on.message())};
       card.msi = on.value();
     } else if (key != "bus" && (key != "debug" || !card.is_hda())) {

@@ -199,11 +199,11 @@ Result<> set_machine(Options& options, std::string_view value) {
     } else if (key == "pcspk-audiodev") {
       options.speaker_audio = word;
     } else if (key == "smm") {
-      const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
+      const auto on = parse_switch_or_auto(word);
       if (!on) return Error{fmt::format("-machine smm={}: {}; auto, on and off exist", word, on.error().message)};
       options.smm = on.value();
     } else if (key == "vmport") {
-      const auto on = word == "auto" ? Result<bool>(true) : parse_switch(word);
+      const auto on = parse_switch_or_auto(word);
       if (!on) return Error{fmt::format("-machine vmport={}: {}; auto, on and off exist", word, on.error().message)};
       options.vmware_port = on.value();
     } else if (key == "hpet") {

@@ -54,6 +54,10 @@ Result<bool> parse_switch(std::string_view text) {
   return Error{fmt::format("'{}' is neither on nor off", text)};
 }
 
+Result<bool> parse_switch_or_auto(std::string_view text) {
+  return text == "auto" ? Result<bool>(true) : parse_switch(text);
+}
+
 Result<u64> parse_size(std::string_view text, u64 unit) {
   u64 factor = unit;
   std::string_view digits = text;

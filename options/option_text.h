@@ -26,6 +26,8 @@ Result<u64> parse_size(std::string_view text, u64 unit);
 
 // on, yes, true or nothing; off, no, false.
 Result<bool> parse_switch(std::string_view text);
+// The same, with auto as on.
+Result<bool> parse_switch_or_auto(std::string_view text);
 
 // A text to print instead of running was asked for: "help" or "?".
 inline bool asks_for_help(std::string_view word) { return word == "help" || word == "?"; }

@@ -49,7 +49,7 @@ struct DriveOption {
   std::string serial, model;                   // of a disk; empty: the board's own
   VirtioOption virtio;                         // of a virtio disk
   struct ScsiPlace {
-    std::string bus;  // the id of its controller, or the number of one without
+    std::string bus;  // its name (options/scsi_buses.h)
     unsigned target = 0, unit = 0;
   };
   std::optional<ScsiPlace> scsi_place;  // of a disk on a SCSI bus

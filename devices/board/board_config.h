@@ -109,7 +109,7 @@ struct VirtioConfig {
   std::string serial;                    // may be empty
   VirtioRandomOptions random;
   VirtioBalloonOptions balloon;
-  // What ports call a Serial, and disks a Scsi: by the user's id, which may be empty, or as QEMU does.
+  // What ports call a Serial: by the user's id, which may be empty, or as QEMU does. What disks call a Scsi: default_bus.
   std::string bus, default_bus;
   std::vector<VirtioPortConfig> ports;
   std::vector<ScsiUnitConfig> units;  // of a Scsi

@@ -1,6 +1,6 @@
 // Commands (numbers from VMware's open-vm-tools, backdoor_def.h; answers as QEMU's hw/i386/vmport.c gives them):
 //
-//   EAX 564D5868h, DX 5658h, ECX 15:0 the command, EBX its parameter
+//   IN or OUT of any width with EAX 564D5868h, DX 5658h, ECX 15:0 the command, EBX its parameter
 //    10  version: EAX 6, EBX 564D5868h, ECX 2 (the kind of product)
 //    20  memory: EAX bytes, EBX 1177h
 //    39  mouse: takes EBX words of its queue, in EAX, EBX, ECX, EDX, ESI, EDI
@@ -26,16 +26,24 @@ void VmwarePort::connect_processor(unsigned number, ProcessorRegisters* register
   processors_[number] = registers;
 }
 
+// The three ports behind it are nobody's: an access of four bytes comes whole to who has them.
 Result<> VmwarePort::attach(Attachment& board) { return board.ports(*this, 0, kPort, 4, 4); }
 
-u64 VmwarePort::read(RegionId, u64, unsigned width) {
-  ProcessorRegisters* const registers = running_ < processors_.size() ? processors_[running_] : nullptr;
-  if (width != 4 || registers == nullptr || registers->read_register(Register::Eax) != kMagic) return all_ones(width);
-  return carry_out(*registers);
+u64 VmwarePort::read(RegionId, u64 offset, unsigned width) { return offset == 0 ? answer() : all_ones(width); }
+
+void VmwarePort::write(RegionId, u64 offset, unsigned, u64) {
+  if (offset == 0) (void)answer();
 }
 
-// Data that a guest sends goes the way of IN, too: nothing is taken from OUT.
-void VmwarePort::write(RegionId, u64, unsigned, u64) {}
+// All of EAX takes the answer, whatever the access's width and direction.
+u32 VmwarePort::answer() {
+  ProcessorRegisters* const registers = running_ < processors_.size() ? processors_[running_] : nullptr;
+  if (registers == nullptr) return kUnknown;
+  const bool asked = registers->read_register(Register::Eax) == kMagic;
+  const u32 value = asked ? carry_out(*registers) : kUnknown;
+  registers->write_register(Register::Eax, value);
+  return value;
+}
 
 u32 VmwarePort::carry_out(ProcessorRegisters& registers) {
   const u32 parameter = registers.read_register(Register::Ebx);

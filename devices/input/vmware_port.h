@@ -1,5 +1,5 @@
-// VMware's port: IN EAX, DX from 5658h asks the machine instead of a device. What is asked stands in EBX and ECX, and
-// the answer comes in up to six registers. Drivers of VMware's mouse for old systems speak through it.
+// VMware's port: an access to 5658h asks the machine instead of a device. What is asked stands in EBX and ECX, and the
+// answer comes in up to six registers. Drivers of VMware's mouse for old systems speak through it.
 #pragma once
 
 #include <vector>
@@ -31,6 +31,7 @@ class VmwarePort final : public Device {
   void event(u32, GuestTime) override {}
 
  private:
+  u32 answer();
   u32 carry_out(ProcessorRegisters& registers);
   u32 give_words(ProcessorRegisters& registers, u32 count);
 

@@ -59,6 +59,15 @@ struct TestBoard {
     clock.time += nanoseconds;
     scheduler.run_due();
   }
+  // Resets devices as those of a machine that starts anew and loads another one's state: the timers are that one's.
+  template <class Reset>
+  void reset_but_timers(Reset reset) {
+    StateWriter timers;
+    scheduler.state(timers);
+    reset();
+    StateReader reader = StateReader::parse(timers.data()).value();
+    scheduler.state(reader);
+  }
 
   ManualClock clock;
   Scheduler scheduler{clock};

@@ -48,6 +48,53 @@ main:
   ask 0x0fff, 1
   done eax, ebx, ecx, edx
 
+  probe "by OUT"
+  mov eax, MAGIC
+  mov ebx, 0
+  mov ecx, GET_VERSION
+  mov edx, PORT
+  out dx, eax
+  done eax, ebx, ecx, edx
+
+  probe "by OUT, another magic number"
+  mov eax, 0x12345678
+  mov ecx, GET_VERSION
+  mov edx, PORT
+  out dx, eax
+  done eax, ecx, edx
+
+  probe "16 bits"
+  mov eax, MAGIC
+  mov ebx, 0
+  mov ecx, GET_VERSION
+  mov edx, PORT
+  in ax, dx
+  done eax, ebx, ecx, edx
+
+  probe "8 bits"
+  mov eax, MAGIC
+  mov ebx, 0
+  mov ecx, GET_VERSION
+  mov edx, PORT
+  in al, dx
+  done eax, ebx, ecx, edx
+
+  probe "OUT of 8 bits"
+  mov eax, MAGIC
+  mov ebx, 0
+  mov ecx, GET_VERSION
+  mov edx, PORT
+  out dx, al
+  done eax, ebx, ecx, edx
+
+  probe "the next port"
+  mov eax, MAGIC
+  mov ebx, 0
+  mov ecx, GET_VERSION
+  mov edx, PORT + 1
+  in al, dx
+  done eax, ebx, ecx, edx
+
   probe "the mouse is off"
   ask MOUSE_STATUS, 0
   done eax
@@ -124,6 +171,24 @@ main:
   jb .next
   mov eax, [BUFFER]
   done eax, ebx, ecx, esi, edi, ebp
+
+  probe "a loop by OUT of 8 bits"
+  xor ebp, ebp
+  mov dword [BUFFER], 0
+.out:
+  mov eax, MAGIC
+  mov ebx, 0
+  mov ecx, GET_VERSION
+  mov edx, PORT
+  out dx, al
+  add eax, ebx
+  add ecx, eax
+  add [BUFFER], ecx
+  inc ebp
+  cmp ebp, 3000
+  jb .out
+  mov eax, [BUFFER]
+  done eax, ebx, ebp
 
   probe "real words of the mouse in a loop"
   xor ebp, ebp

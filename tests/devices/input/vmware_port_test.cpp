@@ -106,13 +106,26 @@ TEST_F(VmwarePortTest, ADriverThatStopsReadingLosesWhatComesLater) {
   EXPECT_EQ(status(), 1021u);
 }
 
-TEST_F(VmwarePortTest, OtherAccessesAskNothing) {
-  registers = {{Register::Eax, kMagic}, {Register::Ebx, 0}, {Register::Ecx, 10}};
-  EXPECT_EQ(board.in(VmwarePort::kPort), 0xFFu);
-  board.out(VmwarePort::kPort, 10, 4);
-  EXPECT_EQ(registers[Register::Ebx], 0u);
-  registers[Register::Eax] = 1;
+TEST_F(VmwarePortTest, EveryAccessAsks) {
+  for (const unsigned width : {1u, 2u, 4u}) {
+    for (const bool out : {false, true}) {
+      registers = {{Register::Eax, kMagic}, {Register::Ebx, 0}, {Register::Ecx, 10}};
+      out ? board.out(VmwarePort::kPort, 0, width) : (void)board.in(VmwarePort::kPort, width);
+      EXPECT_EQ(registers[Register::Eax], 6u);
+      EXPECT_EQ(registers[Register::Ebx], kMagic);
+      EXPECT_EQ(registers[Register::Ecx], 2u);
+    }
+  }
+}
+
+TEST_F(VmwarePortTest, OtherProgramsAskNothing) {
+  registers = {{Register::Eax, 1}, {Register::Ebx, 0}, {Register::Ecx, 10}};
   EXPECT_EQ(board.in(VmwarePort::kPort, 4), 0xFFFFFFFFu);
+  EXPECT_EQ(registers[Register::Eax], 0xFFFFFFFFu);
+  EXPECT_EQ(registers[Register::Ebx], 0u);
+  registers[Register::Eax] = kMagic;
+  EXPECT_EQ(board.in(VmwarePort::kPort + 1), 0xFFu);
+  EXPECT_EQ(registers[Register::Ebx], 0u);
 }
 
 TEST_F(VmwarePortTest, ASavedMouseGoesOn) {

@@ -177,11 +177,7 @@ TEST(IntelHda, SendsAMessageForEachCause) {
   EXPECT_FALSE(board.pirqs.any());
   // A machine that is loaded has told of it before, and goes on with messages.
   const auto state = test::saved(board.card);
-  StateWriter timers;
-  board.scheduler.state(timers);
-  board.card.reset(ResetKind::PowerOn);
-  StateReader reader = StateReader::parse(timers.data()).value();
-  board.scheduler.state(reader);
+  board.reset_but_timers([&] { board.card.reset(ResetKind::PowerOn); });
   ASSERT_TRUE(test::load(board.card, state));
   EXPECT_EQ(test::saved(board.card), state);
   EXPECT_EQ(board.take(), kNoMessage);

@@ -56,11 +56,7 @@ struct VirtioBoard : TestBoard {
   // Saves the device, and loads it as a machine that starts anew does.
   void reload(VirtioPci& device) {
     const auto state = saved(device);
-    StateWriter timers;
-    scheduler.state(timers);
-    device.reset(ResetKind::PowerOn);
-    StateReader reader = StateReader::parse(timers.data()).value();
-    scheduler.state(reader);
+    reset_but_timers([&] { device.reset(ResetKind::PowerOn); });
     EXPECT_TRUE(load(device, state));
     EXPECT_EQ(saved(device), state);
   }
