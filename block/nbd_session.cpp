@@ -17,7 +17,7 @@
 #include <limits>
 #include <utility>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 

@@ -6,7 +6,7 @@
 #include <functional>
 #include <unordered_set>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/qcow2_bitmaps.h"
 #include "block/qcow2_entry.h"
 #include "block/qcow2_refcounts.h"

@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/qcow2_image.h"
 #include "block/qcow2_new.h"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/qcow2_refcounts.h"
 
 namespace relic86 {

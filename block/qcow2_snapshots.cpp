@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/byte_order.h"
 #include "base/log.h"
-#include "block/byte_order.h"
 #include "block/qcow2_bitmaps.h"
 #include "block/qcow2_check.h"
 #include "block/qcow2_image.h"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 

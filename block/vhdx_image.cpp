@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/vhdx_log.h"
 
 namespace relic86 {

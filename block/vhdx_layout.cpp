@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/crc32c.h"
 
 namespace relic86 {

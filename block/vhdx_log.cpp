@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/crc32c.h"
 
 namespace relic86 {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/decompress.h"
 
 namespace relic86 {

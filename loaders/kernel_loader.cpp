@@ -11,7 +11,7 @@
 #include <fstream>
 #include <optional>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/chipset/fw_cfg.h"
 #include "roms/firmware.h"
 
@@ -87,7 +87,7 @@ Result<std::vector<u8>> read_boot_file(const char* what, const std::string& path
 }
 
 bool is_linux_image(std::span<const u8> image) {
-  return image.size() >= kMagic + 4 && load_little_endian<u32>(image, kMagic) == kHeaderMagic;
+  return image.size() >= kMagic + 4 && load_le<u32>(image, kMagic) == kHeaderMagic;
 }
 
 namespace {
@@ -99,14 +99,14 @@ struct LinuxImage {
 
 // Everything that is read from the header later is inside the image after this.
 Result<LinuxImage> check_linux(const KernelOptions& options, std::span<const u8> image) {
-  if (image.size() < kSmallestImage || load_little_endian<u16>(image, kBootFlag) != 0xAA55) {
+  if (image.size() < kSmallestImage || load_le<u16>(image, kBootFlag) != 0xAA55) {
     return kernel_error(options, "has a broken Linux setup header", "fetch the file again");
   }
-  const u16 protocol = load_little_endian<u16>(image, kProtocol);
+  const u16 protocol = load_le<u16>(image, kProtocol);
   const u8 sectors = image[kSetupSectors] == 0 ? 4 : image[kSetupSectors];
   const u32 setup_size = (sectors + 1u) * kSector;
   u64 needed = setup_size + 1u;
-  if (protocol >= 0x204) needed = setup_size + (u64{load_little_endian<u32>(image, kSystemSize)} << 4);
+  if (protocol >= 0x204) needed = setup_size + (u64{load_le<u32>(image, kSystemSize)} << 4);
   // The size counts paragraphs: up to 15 bytes at the end may be missing from the file.
   if (image.size() + 15 < needed || image.size() <= setup_size) {
     return kernel_error(options, fmt::format("is cut short: {} of {} bytes", image.size(), needed),
@@ -122,7 +122,7 @@ Result<LinuxImage> check_linux(const KernelOptions& options, std::span<const u8>
 // The initrd's address: as high as the kernel and the BIOS allow, at a page.
 Result<u32> place_initrd(const KernelOptions& options, std::span<const u8> image, u16 protocol, u64 size,
                          u64 kernel_end) {
-  u64 most = protocol >= 0x203 ? load_little_endian<u32>(image, kInitrdMost) : kOldInitrdMost;
+  u64 most = protocol >= 0x203 ? load_le<u32>(image, kInitrdMost) : kOldInitrdMost;
   most = std::min(most + 1, options.ram_size - kFirmwareReserve);
   if (size > most || ((most - size) & ~u64{kPageSize - 1}) < kernel_end) {
     return Error{fmt::format("-initrd {}: {} bytes do not fit beside the kernel into {} MiB of RAM; give more with -m",
@@ -138,8 +138,7 @@ Result<LoadedKernel> load_linux(const KernelOptions& options, std::vector<u8> im
   const LinuxImage linux_image = checked.value();
   const u16 protocol = linux_image.protocol;
 
-  const u64 most_command_line =
-      protocol >= 0x206 ? std::min<u32>(load_little_endian<u32>(image, kCommandLineMost), 0x10000) : 255;
+  const u64 most_command_line = protocol >= 0x206 ? std::min<u32>(load_le<u32>(image, kCommandLineMost), 0x10000) : 255;
   if (options.append.size() > most_command_line) {
     return Error{fmt::format("-append: {} characters; this kernel takes {}", options.append.size(), most_command_line)};
   }
@@ -166,21 +165,21 @@ Result<LoadedKernel> load_linux(const KernelOptions& options, std::vector<u8> im
   }
 
   std::vector<u8> setup(image.begin(), image.begin() + linux_image.setup_size);
-  if (const auto mode = video_mode(options.append)) store_little_endian<u16>(setup, kVideoMode, *mode);
+  if (const auto mode = video_mode(options.append)) store_le<u16>(setup, kVideoMode, *mode);
   if (protocol >= 0x200) setup[kLoaderType] = 0xFF;  // no assigned number
   if (protocol >= 0x201) {
     setup[kLoadFlags] |= kCanUseHeap;
-    store_little_endian<u16>(setup, kHeapEnd, static_cast<u16>(layout.command_line - layout.setup - 0x200));
+    store_le<u16>(setup, kHeapEnd, static_cast<u16>(layout.command_line - layout.setup - 0x200));
   }
   if (protocol >= 0x202) {
-    store_little_endian<u32>(setup, kCommandLine, layout.command_line);
+    store_le<u32>(setup, kCommandLine, layout.command_line);
   } else {
-    store_little_endian<u16>(setup, kOldCommandLineMagic, 0xA33F);
-    store_little_endian<u16>(setup, kOldCommandLineOffset, static_cast<u16>(layout.command_line - layout.setup));
+    store_le<u16>(setup, kOldCommandLineMagic, 0xA33F);
+    store_le<u16>(setup, kOldCommandLineOffset, static_cast<u16>(layout.command_line - layout.setup));
   }
   if (protocol >= 0x200) {
-    store_little_endian<u32>(setup, kInitrdAddress, initrd_address);
-    store_little_endian<u32>(setup, kInitrdSize, static_cast<u32>(initrd.size()));
+    store_le<u32>(setup, kInitrdAddress, initrd_address);
+    store_le<u32>(setup, kInitrdSize, static_cast<u32>(initrd.size()));
   }
 
   LoadedKernel loaded;

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <optional>
 
+#include "base/byte_order.h"
 #include "base/comma_list.h"
-#include "base/little_endian.h"
 #include "devices/chipset/fw_cfg.h"
 #include "loaders/kernel_loader.h"
 #include "roms/firmware.h"
@@ -53,10 +53,10 @@ std::optional<Error> check_room(const KernelOptions& options, u64 first, u64 end
 // Header fields 12: header_addr, 16: load_addr, 20: load_end_addr, 24: bss_end_addr, 28: entry_addr.
 Result<Region> load_by_addresses(const KernelOptions& options, std::span<const u8> image, std::size_t header) {
   if (image.size() - header < 32) return broken(options, "its multiboot header is cut short");
-  const u32 header_address = load_little_endian<u32>(image, header + 12);
-  const u32 load_address = load_little_endian<u32>(image, header + 16);
-  const u32 load_end = load_little_endian<u32>(image, header + 20);
-  const u32 bss_end = load_little_endian<u32>(image, header + 24);
+  const u32 header_address = load_le<u32>(image, header + 12);
+  const u32 load_address = load_le<u32>(image, header + 16);
+  const u32 load_end = load_le<u32>(image, header + 20);
+  const u32 bss_end = load_le<u32>(image, header + 24);
   const u64 before_header = u64{header_address} - load_address;
   if (load_address > header_address || before_header > header) {
     return broken(options, "its multiboot header has impossible addresses", "build the kernel again");
@@ -72,7 +72,7 @@ Result<Region> load_by_addresses(const KernelOptions& options, std::span<const u
   Region region;
   region.first = load_address;
   region.end = std::max<u64>(load_address + size, bss_end);
-  region.entry = load_little_endian<u32>(image, header + 28);
+  region.entry = load_le<u32>(image, header + 28);
   if (auto error = check_room(options, region.first, region.end)) return *error;
   region.bytes.assign(region.end - region.first, 0);
   std::copy_n(image.begin() + static_cast<std::ptrdiff_t>(start), size, region.bytes.begin());
@@ -87,9 +87,9 @@ struct Segment {
 // ELF32 (System V ABI, Intel386): header offsets 18h entry, 1Ch program headers, 2Ah their size, 2Ch their number.
 Result<std::vector<Segment>> elf_segments(const KernelOptions& options, std::span<const u8> image) {
   if (image.size() < 52 || image[5] != 1) return broken(options, "has a broken ELF header");
-  const u32 table = load_little_endian<u32>(image, 0x1C);
-  const u16 entry_size = load_little_endian<u16>(image, 0x2A);
-  const u16 count = load_little_endian<u16>(image, 0x2C);
+  const u32 table = load_le<u32>(image, 0x1C);
+  const u16 entry_size = load_le<u16>(image, 0x2A);
+  const u16 count = load_le<u16>(image, 0x2C);
   if (entry_size < 32 || u64{table} + u64{entry_size} * count > image.size()) {
     return broken(options, "is cut short: its ELF program headers are missing");
   }
@@ -97,10 +97,9 @@ Result<std::vector<Segment>> elf_segments(const KernelOptions& options, std::spa
   for (u32 i = 0; i < count; i++) {
     const std::span<const u8> row = image.subspan(table + u64{entry_size} * i, 32);
     constexpr u32 kLoad = 1, kExecutable = 1;
-    if (load_little_endian<u32>(row, 0) != kLoad) continue;
-    const Segment segment{load_little_endian<u32>(row, 4),  load_little_endian<u32>(row, 8),
-                          load_little_endian<u32>(row, 12), load_little_endian<u32>(row, 16),
-                          load_little_endian<u32>(row, 20), (load_little_endian<u32>(row, 24) & kExecutable) != 0};
+    if (load_le<u32>(row, 0) != kLoad) continue;
+    const Segment segment{load_le<u32>(row, 4),  load_le<u32>(row, 8),  load_le<u32>(row, 12),
+                          load_le<u32>(row, 16), load_le<u32>(row, 20), (load_le<u32>(row, 24) & kExecutable) != 0};
     if (segment.memory_size == 0) continue;
     if (u64{segment.offset} + segment.file_size > image.size() || segment.file_size > segment.memory_size) {
       return broken(options,
@@ -123,7 +122,7 @@ Result<Region> load_elf(const KernelOptions& options, std::span<const u8> image)
   }
   if (auto error = check_room(options, region.first, region.end)) return *error;
   region.bytes.assign(region.end - region.first, 0);
-  region.entry = load_little_endian<u32>(image, 0x18);
+  region.entry = load_le<u32>(image, 0x18);
   const u32 entry = region.entry;
   for (const Segment& segment : segments.value()) {
     std::copy_n(image.begin() + segment.offset, segment.file_size,
@@ -138,7 +137,7 @@ Result<Region> load_elf(const KernelOptions& options, std::span<const u8> image)
 
 Result<Region> load_image(const KernelOptions& options, std::span<const u8> image) {
   const std::size_t header = find_multiboot_header(image);
-  const u32 flags = load_little_endian<u32>(image, header + 4);
+  const u32 flags = load_le<u32>(image, header + 4);
   if ((flags & kMustUnderstand & ~kUnderstood) != 0) {
     return broken(options, fmt::format("asks for unknown multiboot features {:#x}", flags & kMustUnderstand),
                   "build it for multiboot 1");
@@ -151,7 +150,7 @@ Result<Region> load_image(const KernelOptions& options, std::span<const u8> imag
   if (image.size() < 20 || std::memcmp(image.data(), "\177ELF", 4) != 0) {
     return broken(options, "has a multiboot header without addresses and is no ELF file", "build the kernel again");
   }
-  if (image[4] != 1 || load_little_endian<u16>(image, 18) != 3) {
+  if (image[4] != 1 || load_le<u16>(image, 18) != 3) {
     return broken(options, "is an ELF file of another processor", "give a 32-bit i386 one");
   }
   return load_elf(options, image);
@@ -163,7 +162,7 @@ std::vector<u8> video_request(std::span<const u8> image) {
   constexpr std::size_t kVideoFields = 32, kVideoFieldBytes = 16;
   std::vector<u8> request(4 + kVideoFieldBytes, 0);
   const std::size_t header = find_multiboot_header(image);
-  if ((load_little_endian<u32>(image, header + 4) & kHeaderWantsVideo) == 0) return request;
+  if ((load_le<u32>(image, header + 4) & kHeaderWantsVideo) == 0) return request;
   request[0] = 1;
   const std::size_t fields = header + kVideoFields;
   // A header without addresses may end before the fields, as one that does not care about the mode.
@@ -207,26 +206,25 @@ std::vector<u8> build_information(const KernelOptions& options, const std::vecto
   const u32 loader_name = append_text(kLoader);
   for (std::size_t i = 0; i < modules.size(); i++) {
     const u32 text = append_text(modules[i].text);
-    store_little_endian<u32>(block, module_list + i * kModuleEntry + 8, text);
+    store_le<u32>(block, module_list + i * kModuleEntry + 8, text);
   }
   for (std::size_t i = 0; i < modules.size(); i++) {
     block.resize((block.size() + kPageSize - 1) & ~std::size_t{kPageSize - 1}, 0);
     const u32 start = here();
     block.insert(block.end(), modules[i].bytes.begin(), modules[i].bytes.end());
-    store_little_endian<u32>(block, module_list + i * kModuleEntry, start);
-    store_little_endian<u32>(block, module_list + i * kModuleEntry + 4, here());
+    store_le<u32>(block, module_list + i * kModuleEntry, start);
+    store_le<u32>(block, module_list + i * kModuleEntry + 4, here());
   }
   const u32 module_flag = modules.empty() ? 0 : kInfoModules;
-  store_little_endian<u32>(block, kFlags,
-                           kInfoMemory | kInfoCommandLine | kInfoMemoryMap | kInfoLoaderName | module_flag);
-  store_little_endian<u32>(block, kCommandLine, command_line);
-  store_little_endian<u32>(block, kModuleCount, static_cast<u32>(modules.size()));
-  store_little_endian<u32>(block, kModules, static_cast<u32>(address + module_list));
-  store_little_endian<u32>(block, kMapAddress, static_cast<u32>(address + kInfoSize));
-  store_little_endian<u32>(block, kLoaderName, loader_name);
+  store_le<u32>(block, kFlags, kInfoMemory | kInfoCommandLine | kInfoMemoryMap | kInfoLoaderName | module_flag);
+  store_le<u32>(block, kCommandLine, command_line);
+  store_le<u32>(block, kModuleCount, static_cast<u32>(modules.size()));
+  store_le<u32>(block, kModules, static_cast<u32>(address + module_list));
+  store_le<u32>(block, kMapAddress, static_cast<u32>(address + kInfoSize));
+  store_le<u32>(block, kLoaderName, loader_name);
   const u32 video = static_cast<u32>(address + kInfoSize + kMapRoom);
-  store_little_endian<u32>(block, kControllerInfo, video);
-  store_little_endian<u32>(block, kModeInfo, video + 512);
+  store_le<u32>(block, kControllerInfo, video);
+  store_le<u32>(block, kModeInfo, video + 512);
   return block;
 }
 }  // namespace
@@ -234,9 +232,9 @@ std::vector<u8> build_information(const KernelOptions& options, const std::vecto
 std::size_t find_multiboot_header(std::span<const u8> image) {
   const std::size_t end = std::min(image.size(), kSearched);
   for (std::size_t at = 0; at + 12 <= end; at += 4) {
-    if (load_little_endian<u32>(image, at) != kHeaderMagic) continue;
-    const u32 flags = load_little_endian<u32>(image, at + 4);
-    if (kHeaderMagic + flags + load_little_endian<u32>(image, at + 8) == 0) return at;
+    if (load_le<u32>(image, at) != kHeaderMagic) continue;
+    const u32 flags = load_le<u32>(image, at + 4);
+    if (kHeaderMagic + flags + load_le<u32>(image, at + 8) == 0) return at;
   }
   return image.size();
 }

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/bus_mastering.h"
 #include "devices/network/e1000.h"
 #include "devices/network/ethernet.h"
@@ -75,9 +75,9 @@ void E1000::take_descriptor(std::span<const u8> descriptor) {
                descriptor[1],
                descriptor[4],
                descriptor[5],
-               load_little_endian<u16>(descriptor, 2),
-               load_little_endian<u16>(descriptor, 6),
-               load_little_endian<u16>(descriptor, kSpecial),
+               load_le<u16>(descriptor, 2),
+               load_le<u16>(descriptor, 6),
+               load_le<u16>(descriptor, kSpecial),
                descriptor[kOptions],
                command};
     return;
@@ -89,9 +89,8 @@ void E1000::take_descriptor(std::span<const u8> descriptor) {
     legacy_checksum_ = false;
   }
   constexpr u32 kLengthMask = 0xFFFFF;
-  take_data(load_little_endian<u64>(descriptor, kAddress),
-            extended ? load_little_endian<u32>(descriptor, kLength) & kLengthMask
-                     : load_little_endian<u16>(descriptor, kLength));
+  take_data(load_le<u64>(descriptor, kAddress),
+            extended ? load_le<u32>(descriptor, kLength) & kLengthMask : load_le<u16>(descriptor, kLength));
   if ((command & kTxEnd) == 0) return;
   if (!extended && (command & kTxInsertChecksum) != 0) {
     legacy_checksum_ = true;
@@ -99,7 +98,7 @@ void E1000::take_descriptor(std::span<const u8> descriptor) {
     legacy_start_ = descriptor[kOptions];
   }
   insert_vlan_ = (command & kTxVlan) != 0 && (control_ & kCtrlVlanMode) != 0;
-  vlan_ = load_little_endian<u16>(descriptor, kSpecial);
+  vlan_ = load_le<u16>(descriptor, kSpecial);
   finish_packet();
   packet_.clear();
   packet_started_ = false;

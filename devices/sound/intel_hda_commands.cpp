@@ -1,6 +1,6 @@
 // Commands to the codecs: a ring of them that the controller reads (CORB), another one that it writes the responses to
 // (RIRB), and the immediate command's registers (High Definition Audio Specification 1.0a, 4.4).
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/sound/intel_hda.h"
 
 namespace relic86 {
@@ -35,7 +35,7 @@ void IntelHda::take_command() {
   registers_.set(kCorbReadPointer, 1, read);
   std::array<u8, kCommandBytes> bytes{};
   memory_->read_block(PhysAddr(address_at(registers_, kCorbBase) + u64{read} * kCommandBytes), bytes);
-  const auto command = load_little_endian<u32>(bytes, 0);
+  const auto command = load_le<u32>(bytes, 0);
   if (const auto response = ask_codec(command)) store_response(command >> kAddressShift, *response);
   // A frame without a response ends the count, too, and after the last command there is one.
   const u32 wanted = registers_.read(kResponseCount, 1);
@@ -59,7 +59,7 @@ void IntelHda::store_response(unsigned address, u32 response) {
   if ((registers_.read(kRirbControl, 1) & kRingRuns) == 0) return;
   const u32 place = (registers_.read(kRirbWritePointer, 1) + 1) & kRingMask;
   std::array<u8, kResponseBytes> bytes{};
-  store_little_endian<u32>(bytes, 0, response);
+  store_le<u32>(bytes, 0, response);
   bytes[4] = static_cast<u8>(address);
   memory_->write_block(PhysAddr(address_at(registers_, kRirbBase) + u64{place} * kResponseBytes), bytes);
   registers_.set(kRirbWritePointer, 1, place);

@@ -2,7 +2,7 @@
 // most a millisecond of frames is moved at once, when the first of them sounds.
 #include <algorithm>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/sound/intel_hda.h"
 
 namespace relic86 {
@@ -131,9 +131,9 @@ void IntelHda::next_entry(unsigned index) {
   std::array<u8, kEntryBytes> bytes{};
   const u64 list = registers_.read(base + kListBase, 4) | u64{registers_.read(base + kListBase + 4, 4)} << 32;
   memory_->read_block(PhysAddr(list + u64{stream.entry} * kEntryBytes), bytes);
-  stream.address = load_little_endian<u64>(bytes, 0);
-  stream.left = load_little_endian<u32>(bytes, 8);
-  stream.interrupts = (load_little_endian<u32>(bytes, 12) & kInterruptOnCompletion) != 0;
+  stream.address = load_le<u64>(bytes, 0);
+  stream.left = load_le<u32>(bytes, 8);
+  stream.interrupts = (load_le<u32>(bytes, 12) & kInterruptOnCompletion) != 0;
 }
 
 // Software has to reset the stream.
@@ -149,7 +149,7 @@ void IntelHda::report_position(unsigned index) {
   const u32 low = registers_.read(kPositionBase, 4);
   if ((low & kPositionsEnabled) == 0) return;
   std::array<u8, kPositionBytes> bytes{};
-  store_little_endian<u32>(bytes, 0, registers_.read(base_of(index) + kStreamPosition, 4));
+  store_le<u32>(bytes, 0, registers_.read(base_of(index) + kStreamPosition, 4));
   const u64 base = (low & ~kPositionsEnabled) | u64{registers_.read(kPositionBase + 4, 4)} << 32;
   memory_->write_block(PhysAddr(base + u64{index} * kPositionBytes), bytes);
 }

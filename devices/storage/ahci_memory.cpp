@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 
@@ -56,8 +56,8 @@ AhciRegions::Outcome AhciRegions::next_region(const AhciMemory& memory) {
   table_ += entry.size();
   entries_--;
   constexpr u32 kCountBits = (1u << 22) - 1;
-  address_ = load_little_endian<u64>(entry, 0) & ~u64{1};
-  left_ = ((load_little_endian<u32>(entry, 12) & kCountBits) + 2) & ~u32{1};
+  address_ = load_le<u64>(entry, 0) & ~u64{1};
+  left_ = ((load_le<u32>(entry, 12) & kCountBits) + 2) & ~u32{1};
   return Outcome::Moved;
 }
 

@@ -15,7 +15,7 @@
 
 #include <algorithm>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 
@@ -248,7 +248,7 @@ AhciPort::Step AhciPort::start_command() {
   slot_ = static_cast<u8>(slot);
   std::array<u8, 16> header{};
   if (!host_->memory().read(list_ + slot * kHeaderSize, header)) return fail(kHostBusFatal);
-  table_ = load_little_endian<u64>(header, 8) & ~u64{0x7F};
+  table_ = load_le<u64>(header, 8) & ~u64{0x7F};
   std::array<u8, kFisSize> fis{};
   if (!host_->memory().read(table_, fis)) return fail(kHostBusFatal);
   if (fis[0] != kFisToDevice || (fis[1] & kFisIsCommand) == 0) {
@@ -268,7 +268,7 @@ AhciPort::Step AhciPort::start_command() {
   registers.features_high = fis[11];
   registers.count = static_cast<u16>(fis[12] | fis[13] << 8);
   drive_->set_link_registers(registers);
-  regions_.start(table_ + kRegionsAt, load_little_endian<u16>(header, 2));
+  regions_.start(table_ + kRegionsAt, load_le<u16>(header, 2));
   transferred_ = 0;
   active_ = true;
   packet_next_ = code == kPacket;
@@ -374,7 +374,7 @@ AhciPort::Step AhciPort::write_block() {
 // The task file says how the command ended.
 void AhciPort::finish_command(u32 interrupt) {
   std::array<u8, 4> count{};
-  store_little_endian<u32>(count, 0, transferred_);
+  store_le<u32>(count, 0, transferred_);
   constexpr u64 kCountAt = 4;
   host_->memory().write(list_ + slot_ * kHeaderSize + kCountAt, count);
   active_ = false;
@@ -409,7 +409,7 @@ void AhciPort::fill_registers(std::span<u8> fis) const {
   std::copy(registers.lba.begin(), registers.lba.end(), &fis[4]);
   fis[7] = registers.device;
   std::copy(registers.lba_high.begin(), registers.lba_high.end(), &fis[8]);
-  store_little_endian<u16>(fis, 12, registers.count);
+  store_le<u16>(fis, 12, registers.count);
 }
 
 // A FIS is lost where nothing answers at the address for received FISes; that is no error of the command.
@@ -426,7 +426,7 @@ void AhciPort::post_pio_setup(u8 status, u8 end_status, u32 count, u8 flags) {
   fill_registers(fis);
   fis[2] = status;
   fis[15] = end_status;
-  store_little_endian<u16>(fis, 16, static_cast<u16>(count));
+  store_le<u16>(fis, 16, static_cast<u16>(count));
   host_->memory().write(received_ + kPioSetupAt, fis);
 }
 

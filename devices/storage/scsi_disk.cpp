@@ -12,8 +12,8 @@
 #include <array>
 #include <utility>
 
+#include "base/byte_order.h"
 #include "base/log.h"
-#include "block/byte_order.h"
 
 namespace relic86 {
 

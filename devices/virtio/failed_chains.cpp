@@ -1,6 +1,6 @@
 #include "devices/virtio/failed_chains.h"
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 

@@ -15,8 +15,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/byte_order.h"
 #include "base/log.h"
-#include "block/byte_order.h"
 #include "devices/bus_mastering.h"
 
 namespace relic86 {

@@ -19,8 +19,8 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/byte_order.h"
 #include "base/log.h"
-#include "block/byte_order.h"
 #include "devices/bus_mastering.h"
 
 namespace relic86 {

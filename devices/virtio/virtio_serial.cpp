@@ -13,7 +13,7 @@
 #include <array>
 
 #include "base/assert.h"
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/bus_mastering.h"
 
 namespace relic86 {
@@ -128,7 +128,7 @@ void VirtioSerial::state_device(StateArchive& archive) {
   archive.resizable("commands", commands_);
   if (!archive.loading()) return;
   std::size_t at = 0;
-  while (at + 2 + kCommandBytes <= commands_.size()) at += std::size_t{2} + load_little_endian<u16>(commands_, at);
+  while (at + 2 + kCommandBytes <= commands_.size()) at += std::size_t{2} + load_le<u16>(commands_, at);
   if (at != commands_.size() || at > kMostCommandBytes) commands_.clear();
 }
 
@@ -219,8 +219,7 @@ void VirtioSerial::receive_command() {
     std::array<u8, kCommandBytes> command{};
     if (chain->readable_bytes() >= command.size()) {
       if (!chain->read(memory(), 0, command)) return fail("a command has an address where nothing is");
-      obey(load_little_endian<u32>(command, 0), load_little_endian<u16>(command, 4),
-           load_little_endian<u16>(command, 6));
+      obey(load_le<u32>(command, 0), load_le<u16>(command, 4), load_le<u16>(command, 6));
     }
     give_back(kCommandsFromDriver, *chain, 0);
   }
@@ -266,7 +265,7 @@ void VirtioSerial::send_commands() {
     const auto chain = take(kCommandsToDriver);
     if (!chain) break;
     served = true;
-    const std::size_t size = load_little_endian<u16>(commands_, 0);
+    const std::size_t size = load_le<u16>(commands_, 0);
     const auto part =
         std::span(commands_).subspan(2, static_cast<std::size_t>(std::min<u64>(size, chain->writable_bytes())));
     if (!chain->write(memory(), 0, part)) return fail("a buffer for commands has an address where nothing is");

@@ -11,7 +11,7 @@
 #include <array>
 #include <bit>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/virtio/virtio_registers.h"
 
 namespace relic86 {
@@ -103,8 +103,8 @@ bool Virtqueue::offers(const VirtioMemory& memory) const {
 }
 
 bool Virtqueue::add_buffer(DescriptorChain& chain, std::span<const u8> descriptor, u16 flags) {
-  const PhysAddr address(load_little_endian<u64>(descriptor, 0));
-  const auto length = load_little_endian<u32>(descriptor, 8);
+  const PhysAddr address(load_le<u64>(descriptor, 0));
+  const auto length = load_le<u32>(descriptor, 8);
   if (length == 0) return fail("a buffer is empty");
   if (chain.readable_.size() + chain.writable_.size() >= DescriptorChain::kMostBuffers)
     return fail("a chain is longer than any queue");
@@ -129,21 +129,21 @@ bool Virtqueue::walk(const VirtioMemory& memory, DescriptorChain& chain) {
     std::array<u8, kDescriptorBytes> bytes{};
     if (!memory.load(table.at + u64{index} * kDescriptorBytes, bytes))
       return fail("a descriptor does not lie in memory");
-    const auto flags = load_little_endian<u16>(bytes, 12);
+    const auto flags = load_le<u16>(bytes, 12);
     if ((flags & kDescriptorIndirect) != 0) {
-      const auto length = load_little_endian<u32>(bytes, 8);
+      const auto length = load_le<u32>(bytes, 8);
       if (table.indirect) return fail("an indirect table holds another one");
       if (length == 0 || length % kDescriptorBytes != 0) return fail("an indirect table has no whole descriptors");
       const auto entries =
           static_cast<u32>(std::min<std::size_t>(length / kDescriptorBytes, DescriptorChain::kMostBuffers));
-      table = {PhysAddr(load_little_endian<u64>(bytes, 0)), entries, true};
+      table = {PhysAddr(load_le<u64>(bytes, 0)), entries, true};
       index = 0;
       left = entries + 1;
       continue;
     }
     if (!add_buffer(chain, bytes, flags)) return false;
     if ((flags & kDescriptorNext) == 0) return true;
-    index = load_little_endian<u16>(bytes, 14);
+    index = load_le<u16>(bytes, 14);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <deque>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 
 namespace relic86 {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/qcow2_entry.h"
 #include "tests/block/memory_file.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/crc32c.h"
 
 namespace relic86::test {

@@ -1,7 +1,7 @@
 // VHDX images. They are megabytes long, and most of it is empty: the input is a list of changes of a sound one, eight
 // bytes each: an area, a 24-bit place in it, and a 32-bit number. Checksums are put right afterwards, but for an area
 // of 7.
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "block/vhdx_image.h"
 #include "tests/block/sparse_builders.h"
 #include "tests/fuzz/format_fuzz.h"

@@ -8,7 +8,7 @@
 #include <map>
 #include <random>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/chipset/fw_cfg.h"
 #include "roms/firmware.h"
 
@@ -41,13 +41,13 @@ std::vector<u8> linux_image() {
   std::vector<u8> image(1024 + 4096, 0x90);
   std::fill(image.begin(), image.begin() + 1024, u8{0});
   image[0x1F1] = 1;
-  store_little_endian<u32>(image, 0x1F4, 4096 / 16);
-  store_little_endian<u16>(image, 0x1FE, 0xAA55);
-  store_little_endian<u32>(image, 0x202, 0x53726448);
-  store_little_endian<u16>(image, 0x206, 0x206);
+  store_le<u32>(image, 0x1F4, 4096 / 16);
+  store_le<u16>(image, 0x1FE, 0xAA55);
+  store_le<u32>(image, 0x202, 0x53726448);
+  store_le<u16>(image, 0x206, 0x206);
   image[0x211] = 1;
-  store_little_endian<u32>(image, 0x22C, 0x37FFFFFF);
-  store_little_endian<u32>(image, 0x238, 255);
+  store_le<u32>(image, 0x22C, 0x37FFFFFF);
+  store_le<u32>(image, 0x238, 255);
   return image;
 }
 
@@ -55,17 +55,17 @@ std::vector<u8> elf_image() {
   std::vector<u8> image(0x300, 0);
   const u8 start[] = {0x7F, 'E', 'L', 'F', 1, 1, 1};
   std::copy(std::begin(start), std::end(start), image.begin());
-  store_little_endian<u16>(image, 16, 2);
-  store_little_endian<u16>(image, 18, 3);
-  store_little_endian<u32>(image, 0x18, 0xC0100010);  // entry, linear
-  store_little_endian<u32>(image, 0x1C, 52);
-  store_little_endian<u16>(image, 0x2A, 32);
-  store_little_endian<u16>(image, 0x2C, 1);
+  store_le<u16>(image, 16, 2);
+  store_le<u16>(image, 18, 3);
+  store_le<u32>(image, 0x18, 0xC0100010);  // entry, linear
+  store_le<u32>(image, 0x1C, 52);
+  store_le<u16>(image, 0x2A, 32);
+  store_le<u16>(image, 0x2C, 1);
   const u32 segment[] = {1, 0x100, 0xC0100000, 0x100000, 0x200, 0x5000, 5, 0x1000};
   std::memcpy(image.data() + 52, segment, sizeof segment);
-  store_little_endian<u32>(image, 0x100, 0x1BADB002);
-  store_little_endian<u32>(image, 0x104, 3);
-  store_little_endian<u32>(image, 0x108, 0u - 0x1BADB002u - 3u);
+  store_le<u32>(image, 0x100, 0x1BADB002);
+  store_le<u32>(image, 0x104, 3);
+  store_le<u32>(image, 0x108, 0u - 0x1BADB002u - 3u);
   return image;
 }
 
@@ -78,7 +78,7 @@ std::vector<u8> addressed_image() {
 }
 
 std::map<u16, std::vector<u8>> items(const LoadedKernel& loaded) { return {loaded.items.begin(), loaded.items.end()}; }
-u32 number(const std::map<u16, std::vector<u8>>& all, u16 key) { return load_little_endian<u32>(all.at(key), 0); }
+u32 number(const std::map<u16, std::vector<u8>>& all, u16 key) { return load_le<u32>(all.at(key), 0); }
 
 KernelOptions options_for(const std::string& kernel) {
   KernelOptions options;
@@ -119,10 +119,10 @@ TEST(KernelLoader, LinuxPiecesAndHeader) {
   EXPECT_EQ(setup.size(), 1024u);
   EXPECT_EQ(setup[0x210], 0xFF);
   EXPECT_EQ(setup[0x211], 0x81);
-  EXPECT_EQ(load_little_endian<u32>(setup, 0x218), initrd);
-  EXPECT_EQ(load_little_endian<u32>(setup, 0x21C), 5000u);
-  EXPECT_EQ(load_little_endian<u32>(setup, 0x228), 0x20000u);
-  EXPECT_EQ(load_little_endian<u16>(setup, 0x1FA), 0x317);
+  EXPECT_EQ(load_le<u32>(setup, 0x218), initrd);
+  EXPECT_EQ(load_le<u32>(setup, 0x21C), 5000u);
+  EXPECT_EQ(load_le<u32>(setup, 0x228), 0x20000u);
+  EXPECT_EQ(load_le<u16>(setup, 0x1FA), 0x317);
   const auto& line = all.at(kFwCfgCommandLineData);
   EXPECT_STREQ(reinterpret_cast<const char*>(line.data()), "quiet vga=0x317 x");
 }
@@ -162,16 +162,16 @@ TEST(KernelLoader, MultibootElfWithModules) {
   EXPECT_EQ(base, 0x105000u);
   const auto& info = all.at(kFwCfgInitrdData);
   const auto text = [&](u32 address) { return std::string(reinterpret_cast<const char*>(&info[address - base])); };
-  EXPECT_EQ(load_little_endian<u32>(info, 0), 0x24Du);
-  EXPECT_EQ(text(load_little_endian<u32>(info, 16)), options.kernel + " a b");
-  EXPECT_EQ(load_little_endian<u32>(info, 20), 2u);
-  const u32 list = load_little_endian<u32>(info, 24) - base;
-  const u32 first = load_little_endian<u32>(info, list);
+  EXPECT_EQ(load_le<u32>(info, 0), 0x24Du);
+  EXPECT_EQ(text(load_le<u32>(info, 16)), options.kernel + " a b");
+  EXPECT_EQ(load_le<u32>(info, 20), 2u);
+  const u32 list = load_le<u32>(info, 24) - base;
+  const u32 first = load_le<u32>(info, list);
   EXPECT_EQ(first % 4096, 0u);
-  EXPECT_EQ(load_little_endian<u32>(info, list + 4) - first, 3u);
+  EXPECT_EQ(load_le<u32>(info, list + 4) - first, 3u);
   EXPECT_EQ(info[first - base + 2], 3);
-  EXPECT_EQ(text(load_little_endian<u32>(info, list + 8)), folder.path("m1") + " one");
-  EXPECT_EQ(text(load_little_endian<u32>(info, list + 16 + 8)), folder.path("m2") + " x,y");
+  EXPECT_EQ(text(load_le<u32>(info, list + 8)), folder.path("m1") + " one");
+  EXPECT_EQ(text(load_le<u32>(info, list + 16 + 8)), folder.path("m2") + " x,y");
   options.initrd = folder.path("none");
   EXPECT_FALSE(load_kernel(options).ok());
 }

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/little_endian.h"
+#include "base/byte_order.h"
 #include "devices/pci_bus.h"
 #include "devices/storage/ata_disk.h"
 #include "devices/storage/atapi_cdrom.h"
@@ -92,7 +92,7 @@ struct AhciBoard : TestBoard {
     }
     if (command.code == 0xA0) fis[5] = 0xFE, fis[6] = 0xFF;
     fis[7] = 0x40;
-    store_little_endian<u16>(fis, 12, static_cast<u16>(command.count));
+    store_le<u16>(fis, 12, static_cast<u16>(command.count));
     put_fis(number, slot, fis, command);
   }
   void put_fis(u32 number, u32 slot, std::span<const u8> fis) { put_fis(number, slot, fis, Command()); }
@@ -102,15 +102,15 @@ struct AhciBoard : TestBoard {
     memory.write_block(PhysAddr(where + 0x40), command.packet);
     std::vector<u8> entries(command.regions.size() * 16);
     for (std::size_t i = 0; i < command.regions.size(); i++) {
-      store_little_endian<u64>(entries, i * 16, command.regions[i].address);
-      store_little_endian<u32>(entries, i * 16 + 12, command.regions[i].bytes - 1);
+      store_le<u64>(entries, i * 16, command.regions[i].address);
+      store_le<u32>(entries, i * 16 + 12, command.regions[i].bytes - 1);
     }
     memory.write_block(PhysAddr(where + 0x80), entries);
     std::vector<u8> header(32);
-    store_little_endian<u32>(header, 0,
-                             5u | (command.writes ? 0x40u : 0) | (command.packet.empty() ? 0 : 0x20u) |
-                                 static_cast<u32>(command.regions.size()) << 16);
-    store_little_endian<u64>(header, 8, where);
+    store_le<u32>(header, 0,
+                  5u | (command.writes ? 0x40u : 0) | (command.packet.empty() ? 0 : 0x20u) |
+                      static_cast<u32>(command.regions.size()) << 16);
+    store_le<u64>(header, 8, where);
     memory.write_block(PhysAddr(list(number) + slot * 32), header);
   }
   // Until the slot is done; at most 50 ms.
@@ -122,7 +122,7 @@ struct AhciBoard : TestBoard {
     set_port(number, 0x38, 1u << slot);
     wait(number, slot);
   }
-  u32 moved(u32 number, u32 slot = 0) { return load_little_endian<u32>(bytes(list(number) + slot * 32 + 4, 4), 0); }
+  u32 moved(u32 number, u32 slot = 0) { return load_le<u32>(bytes(list(number) + slot * 32 + 4, 4), 0); }
   std::vector<u8> bytes(u64 address, std::size_t count) {
     std::vector<u8> result(count);
     memory.read_block(PhysAddr(address), result);

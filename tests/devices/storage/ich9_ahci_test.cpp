@@ -37,9 +37,9 @@ TEST_F(Ahci, IdentifyIsPioWithASetupFis) {
   run(kDisk, {.code = 0xEC, .regions = {{kTo, 512}}});
   EXPECT_EQ(port(kDisk, 0x38), 0u);
   const auto words = bytes(kTo, 512);
-  EXPECT_EQ(load_little_endian<u16>(words, 76 * 2), 2u);
-  EXPECT_EQ(load_little_endian<u16>(words, 93 * 2), 0u);
-  EXPECT_EQ(load_little_endian<u32>(words, 60 * 2), 4096u);
+  EXPECT_EQ(load_le<u16>(words, 76 * 2), 2u);
+  EXPECT_EQ(load_le<u16>(words, 93 * 2), 0u);
+  EXPECT_EQ(load_le<u32>(words, 60 * 2), 4096u);
   EXPECT_EQ(moved(kDisk), 512u);
   EXPECT_EQ(port(kDisk, 0x20), 0x50u);
   EXPECT_EQ(port(kDisk, 0x10) & 3, 2u) << "PSS, and no registers FIS";
@@ -48,7 +48,7 @@ TEST_F(Ahci, IdentifyIsPioWithASetupFis) {
   EXPECT_EQ(fis[1], 0x60);
   EXPECT_EQ(fis[2], 0x58);
   EXPECT_EQ(fis[15], 0x50);
-  EXPECT_EQ(load_little_endian<u16>(fis, 16), 512u);
+  EXPECT_EQ(load_le<u16>(fis, 16), 512u);
 }
 
 TEST_F(Ahci, DmaReadsScatter) {
@@ -91,7 +91,7 @@ TEST_F(Ahci, PioBlocksBothWays) {
 TEST_F(Ahci, PacketsOfTheCdrom) {
   start(kCdrom);
   run(kCdrom, {.code = 0xA1, .regions = {{kTo, 512}}});
-  EXPECT_EQ(load_little_endian<u16>(bytes(kTo, 512), 0), 0x85C0u);
+  EXPECT_EQ(load_le<u16>(bytes(kTo, 512), 0), 0x85C0u);
   const std::vector<u8> read{0x28, 0, 0, 0, 0, 16, 0, 0, 4, 0, 0, 0};
   run(kCdrom, {.code = 0xA0, .features = 1, .regions = {{kTo, 4 * 2048}}, .packet = read});
   EXPECT_EQ(bytes(kTo, 4 * 2048), sectors(iso, 16, 4, 2048)) << "by DMA";

@@ -1,7 +1,7 @@
 // A virtio SCSI host with disks: commands, what is not there, and a host's disk that answers late or fails.
 #include "devices/virtio/virtio_scsi.h"
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "tests/block/late_disk.h"
 #include "tests/block/memory_disk.h"
 #include "tests/devices/virtio/virtio_board.h"
