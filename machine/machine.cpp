@@ -29,6 +29,7 @@
 #include "machine/saved_machine.h"
 #include "machine/sound_options.h"
 #include "machine/time_travel.h"
+#include "memory/release_pages.h"
 
 namespace relic86 {
 
@@ -489,6 +490,7 @@ Result<> Machine::forked() {
     return Error{
         "-accel thread=multi: a process that is forked has the threads of its processors no more; say thread=single"};
   poller_.forked();
+  take_small_pages(*store_);
   for (const auto& [drive, medium] : media_) {
     if (auto own = medium->forked(); !own) return Error{fmt::format("{}: {}", drive, own.message())};
   }

@@ -13,4 +13,9 @@ void release_pages(BackingStore& store, BackingOffset first, u64 size) {
   store.note_write(first, size);
 }
 
+void take_small_pages(BackingStore& store) {
+  // A host that knows no huge pages refuses, and has nothing to change.
+  (void)madvise(store.host(BackingOffset(0)), store.size(), MADV_NOHUGEPAGE);
+}
+
 }  // namespace relic86

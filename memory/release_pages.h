@@ -1,4 +1,4 @@
-// Giving memory that a guest does not use back to the host.
+// How much of the host's memory a guest takes.
 #pragma once
 
 #include "memory/backing_store.h"
@@ -8,5 +8,9 @@ namespace relic86 {
 // The pages read as zeros from now on and take no memory of the host until they are written. first and size: multiples
 // of 4 KiB within the store.
 void release_pages(BackingStore& store, BackingOffset first, u64 size);
+
+// From now on the host gives memory that is touched for the first time in pages of its smallest size, not in huge ones:
+// for a copy of a machine that lives too short to touch much.
+void take_small_pages(BackingStore& store);
 
 }  // namespace relic86
