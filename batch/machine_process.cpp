@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "batch/console.h"
+#include "batch/fresh_heap.h"
 #include "batch/kept_points.h"
 #include "batch/messages.h"
 #include "batch/test_run.h"
@@ -202,6 +203,7 @@ class MachineProcess {
   }
 
   void become_child(const StartTest& start, Channel channel, i64 begun) {
+    begin_fresh_heap();
     runner_ = std::move(channel);
     log_into(start.folder);
     auto ready = machine_->forked();

@@ -213,8 +213,9 @@ class SuiteReader {
     if (parsed.value().print_and_exit)
       return reader.fail("options", "ask for a text instead of a machine; drop what does");
     plan.options = std::move(parsed.value().options);
-    // Copies of the process need code caches of their own.
-    plan.options.jit_opt += plan.options.jit_opt.empty() ? "+one-mapping" : ",+one-mapping";
+    // Copies of the process need code caches of their own, which are to stay small.
+    const std::string chosen = plan.options.jit_opt.empty() ? "" : plan.options.jit_opt + ",";
+    plan.options.jit_opt = "+late-links," + chosen + "+one-mapping";
     plan.options.disk_threads = 0;  // a copied process has no threads
     if (const auto place = runners_option(plan.options)) reader.fail("options", *place);
   }

@@ -23,15 +23,12 @@ u64 granules(u64 first, u64 end) {
 
 CodeBlocks::CodeBlocks(BackingStore& store)
     : store_(store),
-      table_(kSlots, nullptr),
+      table_(kSlots),
+      heat_(kSlots),
       sites_(kSites),
       rewrites_(kRewriteCounts),
       unkept_runs_(kRewriteCounts),
-      met_(std::size_t{1} << kMetBits) {
-  // Growing goes over every block, of which a forked machine would get copies. As many as there usually are at most.
-  constexpr std::size_t kShortBlock = 5;  // instructions
-  blocks_.reserve(kMaxInstructionsHeld / kShortBlock);
-}
+      met_(std::size_t{1} << kMetBits) {}
 
 u8& CodeBlocks::unkept_runs(BackingOffset first) { return unkept_runs_[first.raw / kGranule % kRewriteCounts]; }
 
@@ -53,16 +50,10 @@ bool CodeBlocks::passes_unkept(BackingOffset first) {
   return true;
 }
 
-CodeBlock* CodeBlocks::find_slow(u64 key) {
-  const auto found = blocks_.find(key);
-  if (found == blocks_.end()) return nullptr;
-  return table_[slot(key)] = found->second.get();
-}
-
 CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
   if (instructions_ > kMaxInstructionsHeld) make_room();
   // An older block under this key (a straddling one whose second page changed place) gives way.
-  if (const auto old = blocks_.find(block->key); old != blocks_.end()) kill(*old->second);
+  if (CodeBlock* const old = find(block->key); old != nullptr) kill(*old);
   Insn sentinel;
   sentinel.handler = stale;
   block->insns.push_back(sentinel);
@@ -71,8 +62,10 @@ CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
   CodeBlock* const raw = block.get();
   enter_page(raw->first, raw->bytes_in_first_page(), *raw);
   if (raw->straddles) enter_page(raw->second_page, raw->bytes - raw->bytes_in_first_page(), *raw);
-  table_[slot(raw->key)] = raw;
-  blocks_.emplace(raw->key, std::move(block));
+  std::unique_ptr<CodeBlock>& first = table_[slot(raw->key)];
+  raw->next = std::move(first);
+  first = std::move(block);
+  ++live_;
   return raw;
 }
 
@@ -121,16 +114,18 @@ u64 CodeBlocks::held(BackingOffset page, u64 wanted) const {
 void CodeBlocks::kill(CodeBlock& block) {
   if (!block.alive) return;
   block.alive = false;
+  heat(block) = 0;
   ++generation_;
   if (block.translation != nullptr && death_listener_) death_listener_(block);
   for (Insn& insn : block.insns) insn.handler = stale;
   instructions_ -= block.insns.size();
-  if (table_[slot(block.key)] == &block) table_[slot(block.key)] = nullptr;
   leave_page(block.first, block);
   if (block.straddles) leave_page(block.second_page, block);
-  const auto owner = blocks_.find(block.key);
-  dead_.push_back(std::move(owner->second));
-  blocks_.erase(owner);
+  std::unique_ptr<CodeBlock>* owner = &table_[slot(block.key)];
+  while (owner->get() != &block) owner = &(*owner)->next;
+  dead_.push_back(std::move(*owner));
+  *owner = std::move(block.next);
+  --live_;
 }
 
 // Every instruction that the write touches takes the new bytes in, or none of the block's does any more.
@@ -192,7 +187,7 @@ CodeBlocks::Site* CodeBlocks::site(BackingOffset first, u64 length) {
 bool CodeBlocks::immediates_only(BackingOffset first, u64 length) { return site(first, length) != nullptr; }
 
 bool CodeBlocks::worth_keeping(const CodeBlock& block) const {
-  return !patcher_.enabled() || block.translation != nullptr || block.heat >= kRunsUnkept;
+  return !patcher_.enabled() || block.translation != nullptr || heat(block) >= kRunsUnkept;
 }
 
 void CodeBlocks::invalidate(BackingOffset first, u64 length, std::optional<BackingOffset> writer) {
@@ -224,15 +219,19 @@ CodeBlocks::Rewritten CodeBlocks::count_rewrite(BackingOffset first) {
 // Blocks of which no translator has made anything go first: they were run seldom, and are decoded again in no time.
 void CodeBlocks::make_room() {
   std::vector<CodeBlock*> cold;
-  for (const auto& [key, block] : blocks_) {
-    if (block->translation == nullptr) cold.push_back(block.get());
+  for (const auto& first : table_) {
+    for (CodeBlock* block = first.get(); block != nullptr; block = block->next.get()) {
+      if (block->translation == nullptr) cold.push_back(block);
+    }
   }
   for (CodeBlock* const block : cold) kill(*block);
   if (instructions_ > kMaxInstructionsHeld / 4 * 3) clear();
 }
 
 void CodeBlocks::clear() {
-  while (!blocks_.empty()) kill(*blocks_.begin()->second);
+  for (const auto& first : table_) {
+    while (first != nullptr) kill(*first);
+  }
 }
 
 void CodeBlocks::collect() { dead_.clear(); }

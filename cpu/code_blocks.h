@@ -26,11 +26,10 @@ struct CodeBlock {
   bool guarded = false;         // begins where a debugger's breakpoint may stand (cpu/interpreter.h)
   BackingOffset first{};        // the first byte
   BackingOffset second_page{};  // straddling: the page that holds the rest
-  // For a translator: how often the block was entered, how often it met registers where it expected memory, and what
-  // was made of it.
-  u32 heat = 0;
+  // For a translator: how often the block met registers where it expected memory, and what was made of it.
   u32 register_touches = 0;
   void* translation = nullptr;
+  std::unique_ptr<CodeBlock> next;  // that has the same slot of CodeBlocks
   // The instructions, then a sentinel whose handler answers Flow::Lookup.
   std::vector<Insn> insns;
 
@@ -57,9 +56,15 @@ class CodeBlocks {
 
   // The live block that starts at first, or null.
   CodeBlock* find(u64 key) {
-    CodeBlock* const block = table_[slot(key)];
-    return block != nullptr && block->key == key ? block : find_slow(key);
+    CodeBlock* block = table_[slot(key)].get();
+    while (block != nullptr && block->key != key) block = block->next.get();
+    return block;
   }
+  // For a translator: how often the block was entered while there was no translation of it. Some blocks share a count.
+  // The counts have a table of their own, because those of a starting guest's code change all the time and are few
+  // pages there: a forked machine would get a copy of each page that holds a block.
+  u32& heat(const CodeBlock& block) { return heat_[slot(block.key)]; }
+  u32 heat(const CodeBlock& block) const { return heat_[slot(block.key)]; }
   // Whether this code is to run without a block for now: it runs for the first time, as much of a starting system's
   // code does for the last time, too; or small writes killed the last block here before it had paid. Counts a run. A
   // guest that makes code, runs it twice and makes it anew is served best so.
@@ -85,7 +90,7 @@ class CodeBlocks {
   // Told of every block with a translation that does not follow what its instructions have become.
   void on_patch(std::function<void(CodeBlock&)> listener) { patch_listener_ = std::move(listener); }
 
-  std::size_t live() const { return blocks_.size(); }
+  std::size_t live() const { return live_; }
   // Which of these granules of a page living blocks hold.
   u64 held(BackingOffset page, u64 granules) const;
 
@@ -126,14 +131,24 @@ class CodeBlocks {
 
   // Fibonacci hashing: blocks begin where code has branches, in no part of an address more than in another.
   static constexpr std::size_t hash(u64 key, unsigned bits) { return key * 0x9E3779B97F4A7C15 >> (64 - bits); }
-  static std::size_t slot(u64 key) { return hash(key, kSlotBits); }
-  CodeBlock* find_slow(u64 key);
+  // The same for the regions of a KiB. Blocks of one region have slots in the same page of the tables, so that code which
+  // a forked machine meets for the first time costs it copies of few pages. The address's lowest bit goes to the far end:
+  // entries of an instruction with and without its LOCK prefix do not meet.
+  static std::size_t slot(u64 key) {
+    constexpr unsigned kRegionBits = 10;
+    constexpr u64 kPlaces = u64{1} << (kRegionBits - 1);
+    const u64 place = (key >> 1 ^ key << (kRegionBits - 2)) & (kPlaces - 1);
+    return hash(key >> kRegionBits, kSlotBits) ^ place;
+  }
   void kill(CodeBlock& block);
   void make_room();
 
   BackingStore& store_;
-  std::vector<CodeBlock*> table_;  // direct-mapped
-  std::unordered_map<u64, std::unique_ptr<CodeBlock>> blocks_;
+  // By slot. A table of the library would write to other blocks' entries when one comes, of which forked machines get
+  // copies, and to all of them when it grows.
+  std::vector<std::unique_ptr<CodeBlock>> table_;
+  std::vector<u32> heat_;
+  std::size_t live_ = 0;
   // What a block holds of a page of the backing.
   struct Stretch {
     u16 first = 0, end = 0;  // offsets in the page

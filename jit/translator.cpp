@@ -27,7 +27,8 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       interpreter_(cpu, bus, options.thread),
       thread_(options.thread),
       cache_(options.code_limit, options.one_mapping),
-      lookups_(reinterpret_cast<VcpuMemory&>(state_)) {
+      lookups_(reinterpret_cast<VcpuMemory&>(state_)),
+      link_patience_(options.late_links) {
   lookups_.clear();
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());

@@ -22,6 +22,7 @@
 #include "jit/runtime/exit_state.h"
 #include "jit/runtime/flag_records.h"
 #include "jit/runtime/host_traps.h"
+#include "jit/runtime/link_patience.h"
 #include "jit/runtime/lookup_table.h"
 #include "jit/runtime/mode_numbers.h"
 #include "jit/runtime/translation.h"
@@ -49,6 +50,7 @@ struct TranslatorOptions {
   bool direct = true;                   // helpers that end a block go on with the next one
   bool cross_page = true;               // patched jumps to other pages, and blocks that straddle two
   bool one_mapping = false;             // host code is not W^X but survives fork (tests/lockstep)
+  bool late_links = false;              // branches are linked when they have been taken a few times (LinkPatience)
   bool perf_map = false;                // names every translation in /tmp/perf-PID.map, for `perf report`
   bool patches = true;                  // instructions that the guest writes over are changed where they stand
   bool strings = true;                  // string instructions without a repeat prefix, MOVS and STOS are translated
@@ -180,7 +182,6 @@ class Translator final : public Executor {
 
   // --- translator_blocks.cpp ---
   bool within_limit(const Translation& translation);
-  bool is_rewritten_too_often(const CodeBlock& block) const;
   bool straddling_entry(const CodeBlock& block, u32 mode) const;
   Translation* translation_of(CodeBlock& block, bool unshared);
   Translation* translate(CodeBlock& block, u32 mode, bool unshared);
@@ -271,6 +272,7 @@ class Translator final : public Executor {
   LookupTable lookups_;
   ModeNumbers modes_;
   FlagRecords records_;
+  LinkPatience link_patience_;
   HostTraps traps_;
   std::vector<Translation*> dead_;
   // How translated code was left, if not as its exit point says.

@@ -36,6 +36,10 @@ u64 lookup_key(const Translation& translation) {
 // What other threads can tell from plain accesses of memory.
 bool orders_memory(const Insn& insn) { return insn.handler == carry_out_locked || insn.handler == simd_fence; }
 
+bool is_rewritten(const CodeBlock& block) {
+  return std::ranges::any_of(block.insns, [](const Insn& insn) { return insn.patched_immediate() || insn.replaced(); });
+}
+
 }  // namespace
 
 // What the check at the entry of limited code will say.
@@ -55,16 +59,14 @@ bool Translator::straddling_entry(const CodeBlock& block, u32 mode) const {
   return entry + second == reinterpret_cast<u64>(store_.host(block.second_page)) + kTlbFast;
 }
 
-// Code that the guest writes over runs a few times between two writes, as a rule.
-bool Translator::is_rewritten_too_often(const CodeBlock& block) const {
-  constexpr u32 kPatience = 8;
-  if (block.heat >= kPatience * options_.threshold) return false;
-  return std::ranges::any_of(block.insns, [](const Insn& insn) { return insn.patched_immediate() || insn.replaced(); });
-}
-
 Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
-  if (block.heat < options_.threshold || is_rewritten_too_often(block)) {
-    ++block.heat;
+  // Code that the guest writes over runs a few times between two writes, as a rule.
+  constexpr u32 kPatience = 8;
+  const bool rewritten = is_rewritten(block);
+  const u32 wanted = rewritten ? kPatience * options_.threshold : block.translation == nullptr ? options_.threshold : 0;
+  u32& heat = interpreter_.blocks().heat(block);
+  if (heat < wanted) {
+    ++heat;
     return nullptr;
   }
   if (!usable() || block.guarded) return nullptr;
@@ -81,7 +83,10 @@ Translation* Translator::translation_of(CodeBlock& block, bool unshared) {
   Translation* translation = static_cast<Translation*>(block.translation);
   while (translation != nullptr && (translation->mode != mode || translation->unshared != unshared))
     translation = translation->next_mode;
-  if (translation == nullptr) translation = translate(block, mode, unshared);
+  if (translation == nullptr) {
+    translation = translate(block, mode, unshared);
+    if (!rewritten) heat = 0;  // for others that share the count
+  }
   if (translation == nullptr || translation->code == nullptr || !within_limit(*translation)) return nullptr;
   if (options_.indirect && !unshared)
     enter_in_lookups(translation->region != nullptr ? *translation->region : *translation);
@@ -293,6 +298,7 @@ bool reachable(const Translation& owner, u32 at, const u8* target) {
 void Translator::link(ExitPoint& exit, Translation& target) {
   Translation& owner = *exit.owner;
   if (exit.linked != nullptr || target.mode != owner.mode || target.unshared != exit.unshared || owner.dead) return;
+  if (!link_patience_.over(exit)) return;
   // The place that the branch names: in the same page, by backing, or in one that the code will check.
   const u64 page = owner.block->first.raw >> kPageShift, first = target.block->first.raw;
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
