@@ -33,6 +33,11 @@ SegmentName loaded_segment(const Insn& insn) {
   return by_number && insn.reg != kSs ? static_cast<SegmentName>(insn.reg) : kCs;
 }
 
+bool stores_from_mmx(const Insn& insn) {
+  constexpr UnitShape kStore = kShapeMmx | kShapeStore;
+  return insn.row != kNoRow && (instruction_table()[insn.row].shape & kStore) == kStore;
+}
+
 u64 granules_of(u64 offset, u32 size) {
   const u64 first = (offset & (kPageSize - 1)) / 64, last = ((offset & (kPageSize - 1)) + size - 1) / 64;
   return (~u64{0} << first) & (~u64{0} >> (63 - last));
@@ -298,7 +303,14 @@ u64 Translator::touch_helper(void* context, void* exit_point) {
   const bool known = exit.met_registers && self.locate(exit, exit.write, linear) && leads_to_registers();
   if (known || !self.prepare_access(exit, exit.write, linear)) {
     exit.met_registers = known || (self.present_ && leads_to_registers());
-    if (!exit.met_registers) return self.depart(exit);
+    if (!exit.met_registers) {
+      // What else a store of the MMX unit leaves behind when it faults is its handler's to know.
+      if (stores_from_mmx(*exit.insn)) {
+        self.outcome_set_ = true;
+        self.outcome_ = ExitKind::Before;
+      }
+      return self.depart(exit);
+    }
     CodeBlock& block = *exit.owner->block;
     if (++block.register_touches == kTouchesOfRegisters) {  // it is translated anew, for what it does
       self.block_died(block);

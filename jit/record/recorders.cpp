@@ -1,5 +1,7 @@
 #include "jit/record/recorders.h"
 
+#include <string_view>
+
 #include "cpu/instruction_table.h"
 #include "cpu/semantics/arithmetic.h"
 #include "cpu/semantics/bits.h"
@@ -41,11 +43,13 @@ constexpr RecorderSet kRecorders[] = {
 #include "cpu/insn.def"
 };
 
-// A shift by a count that is not known to be other than 0 may leave the flags alone.
+// A shift by a count that is not known to be other than 0 may leave the flags alone. REX.W does not make the counts of
+// bytes longer.
 bool certain_flags(const Insn& insn, const InstructionRow& row) {
   if ((row.traits & kTraitMaybeFlags) == 0) return true;
   if ((row.traits & kTraitString) != 0) return !insn.repeats();
-  return row.immediate == ImmediateKind::Byte && (insn.immediate & (insn.operand64() ? 63 : 31)) != 0;
+  const bool quadword = insn.operand64() && !std::string_view(row.operands).starts_with("(Eb");
+  return row.immediate == ImmediateKind::Byte && (insn.immediate & (quadword ? 63 : 31)) != 0;
 }
 
 void record_native(InsnIr& ir, const InstructionRow& row) {
