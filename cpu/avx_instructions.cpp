@@ -4,10 +4,12 @@
 #include <span>
 #include <string_view>
 
+#include "cpu/alignment.h"
 #include "cpu/avx_operands.h"
 #include "cpu/instruction_table.h"
 #include "cpu/simd_instructions.h"
 #include "cpu/simd_rounding.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -57,6 +59,31 @@ bool check_alignment(Cpu& cpu, const Insn& insn, u64 offset, unsigned bytes) {
   return false;
 }
 
+// Byte by byte where parts do not look at the alignment of half-precision numbers.
+bool takes_bytes(const Cpu& cpu, const InstructionRow& row) {
+  return row.feature == Feature::F16c && checks_alignment(cpu.state()) && !cpu.vendor().checks_alignment_of_half_floats;
+}
+
+bool read_operand(Cpu& cpu, const Insn& insn, const InstructionRow& row, u64 offset, std::span<u8> into) {
+  const unsigned size = static_cast<unsigned>(into.size()), step = takes_bytes(cpu, row) ? 1 : size;
+  for (unsigned at = 0; at < size; at += step) {
+    if (!cpu.read_bytes(segment_of(insn), offset + at, into.data() + at, step)) return false;
+  }
+  return true;
+}
+
+// All or nothing.
+bool write_operand(Cpu& cpu, const Insn& insn, const InstructionRow& row, u64 offset, std::span<const u8> from) {
+  const unsigned size = static_cast<unsigned>(from.size()), step = takes_bytes(cpu, row) ? 1 : size;
+  for (unsigned at = 0; at < size && step < size; at += step) {
+    if (!cpu.probe_write(segment_of(insn), offset + at, step)) return false;
+  }
+  for (unsigned at = 0; at < size; at += step) {
+    if (!cpu.write_bytes(segment_of(insn), offset + at, from.data() + at, step)) return false;
+  }
+  return true;
+}
+
 bool load(Cpu& cpu, const Insn& insn, const InstructionRow& row, VexOperands& operands) {
   const CpuState& state = cpu.state();
   operands.reg = read_ymm(state, insn.reg);
@@ -70,7 +97,8 @@ bool load(Cpu& cpu, const Insn& insn, const InstructionRow& row, VexOperands& op
   const unsigned bytes = memory_bytes(insn, row);
   const u64 offset = offset_of(state, insn);
   if (has(row, kShapeAligned) && !check_alignment(cpu, insn, offset, bytes)) return false;
-  return has(row, kShapeStore) || cpu.read_bytes(segment_of(insn), offset, &operands.rm, bytes);
+  if (has(row, kShapeStore)) return true;
+  return read_operand(cpu, insn, row, offset, {reinterpret_cast<u8*>(&operands.rm), bytes});
 }
 
 Flow store(Cpu& cpu, const Insn& insn, const InstructionRow& row, const VexOperands& operands) {
@@ -85,7 +113,8 @@ Flow store(Cpu& cpu, const Insn& insn, const InstructionRow& row, const VexOpera
     write_ymm(state, insn.reg, operands.reg);
   } else if (insn.memory()) {
     const u64 offset = offset_of(state, insn);
-    if (!cpu.write_bytes(segment_of(insn), offset, &operands.rm, memory_bytes(insn, row))) return Flow::Fault;
+    const std::span<const u8> bytes{reinterpret_cast<const u8*>(&operands.rm), memory_bytes(insn, row)};
+    if (!write_operand(cpu, insn, row, offset, bytes)) return Flow::Fault;
   } else if (has(row, kShapeGeneralRm)) {
     state.gpr[insn.rm] = operands.general_rm;
   } else {
@@ -111,7 +140,7 @@ Flow carry_out(Cpu& cpu, const Insn& insn, Finish finish) {
     function(&operands);
     return store(cpu, insn, row, operands);
   }
-  const bool stores = has(row, kShapeStore) && insn.memory();
+  const bool stores = has(row, kShapeStore) && insn.memory() && !cpu.vendor().converts_before_storing;
   if (stores && !cpu.probe_write(segment_of(insn), offset_of(cpu.state(), insn), memory_bytes(insn, row)))
     return Flow::Fault;
   u32& mxcsr = cpu.state().fx.mxcsr;
@@ -152,19 +181,24 @@ Flow vdppd(Cpu& cpu, const Insn& insn) { return dot_product<8>(cpu, insn); }
 // VCVTPS2PH does not look at MXCSR.FTZ (SDM 1 14.4.1): that an exact result is tiny, which raises an unmasked
 // underflow, shows in the result alone.
 Flow vcvtps2ph(Cpu& cpu, const Insn& insn) {
-  return carry_out(cpu, insn, [&](bool done, u32& mxcsr, const VexOperands&, const VexOperands& result) {
+  return carry_out(cpu, insn, [&](bool done, u32& mxcsr, const VexOperands& operands, const VexOperands&) {
     constexpr u32 kUnderflow = 1u << 4;
     constexpr u16 kExponent = 0x7C00, kMantissa = 0x03FF;
     const u32 unmasked = ~(mxcsr >> simd_unit::kMxcsrMaskShift) & simd_unit::kMxcsrFlags;
-    if (!done || (unmasked & kUnderflow) == 0) return done;
+    if ((unmasked & kUnderflow) == 0) return done;
+    const auto function = cpu.vex_unit().function(encoding_of(insn, instruction_table()[insn.row]));
+    VexOperands masked = operands;
+    u32 raised = (mxcsr & ~simd_unit::kMxcsrFlags) | simd_unit::kMxcsrMasks;
+    (void)simd_unit::with_guest_rounding(raised, [&] { function(&masked); });
+    if ((raised & unmasked & simd_unit::kMxcsrBefore) != 0) return done;
     for (unsigned i = 0; i < (insn.vector256() ? 8u : 4u); i++) {
       u16 half = 0;
-      std::memcpy(&half, result.rm.half[0].bytes + i * sizeof half, sizeof half);
+      std::memcpy(&half, masked.rm.half[0].bytes + i * sizeof half, sizeof half);
       if ((half & kExponent) != 0 || (half & kMantissa) == 0) continue;
       mxcsr |= kUnderflow;
       return false;
     }
-    return true;
+    return done;
   });
 }
 

@@ -230,11 +230,17 @@ bool Cpu::check_access_long(SegmentName name, u64 offset, u32 size) {
   CpuState& s = state();
   const LinAddr linear = long_address(name, offset);
   const bool checks_offset = name >= kFs && vendor_->checks_canonical_offsets;
+  const bool misaligned = checks_alignment(s) && (linear.raw & (alignment_of(*vendor_, size) - 1)) != 0;
+  const bool at_once = misaligned && vendor_->checks_alignment_before_end && s.linear.canonical(linear.raw);
+  if (at_once) {
+    raise(Vector::AlignmentCheck, 0);
+    return false;
+  }
   if (!s.linear.canonical(linear.raw, size) || (checks_offset && !s.linear.canonical(offset))) {
     raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
     return false;
   }
-  if (checks_alignment(s) && (linear.raw & (alignment_of(*vendor_, size) - 1)) != 0) {
+  if (misaligned) {
     raise(Vector::AlignmentCheck, 0);
     return false;
   }

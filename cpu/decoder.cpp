@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "cpu/cpu.h"
 #include "cpu/locked_access.h"
+#include "cpu/vendor_behaviour.h"
 
 namespace relic86 {
 
@@ -65,8 +66,8 @@ enum class Outcome : u8 { Found, Undefined, TooLong, NeedMore };
 // 62 C0 are #UD even at the end of the last mapped page).
 class Front {
  public:
-  Front(std::span<const u8> window, CodeSize size, FeatureSet features)
-      : window_(window), size_(size), features_(features) {}
+  Front(std::span<const u8> window, CodeSize size, FeatureSet features, const VendorDecoding& vendor)
+      : window_(window), size_(size), features_(features), vendor_(vendor) {}
 
   Outcome run() {
     u8 byte = 0;
@@ -88,7 +89,9 @@ class Front {
     encoding.prefix66 = prefixes.operand_size;
     encoding.prefix_f3 = prefixes.repeat == 0xF3;
     encoding.prefix_f2 = prefixes.repeat == 0xF2;
-    encoding.rex_b = (prefixes.rex & Prefixes::kRexB) != 0;
+    // Rows that look at it are those of 90h alone: NOP and PAUSE, and XCHG with R8.
+    const bool ignored = encoding.prefix_f3 && vendor_.pause_ignores_rex_b;
+    encoding.rex_b = (prefixes.rex & Prefixes::kRexB) != 0 && !ignored;
     return run_opcode(byte);
   }
 
@@ -106,6 +109,12 @@ class Front {
     constexpr FeatureSet kWithVex = feature_bit(Feature::Avx) | feature_bit(Feature::Bmi1) | feature_bit(Feature::Bmi2);
     if ((byte != 0xC4 && byte != 0xC5) || (features_ & kWithVex) == 0) return false;
     return size_ == CodeSize::Bits64 || (used < window_.size() && window_[used] >= 0xC0);
+  }
+
+  // VPEXTRD and VPINSRD, which with VEX.W are VPEXTRQ and VPINSRQ.
+  static bool is_dword_extract(OpcodeMap map, u8 opcode) {
+    constexpr u8 kExtract = 0x16, kInsert = 0x22;
+    return map == OpcodeMap::Vex3A && (opcode == kExtract || opcode == kInsert);
   }
 
   // SDM 2 2.3.5: R, X, B and vvvv are stored inverted. Without 64-bit registers B and vvvv's highest bit are ignored.
@@ -142,6 +151,8 @@ class Front {
     encoding.prefix_f2 = implied == 3;
     u8 opcode = 0;
     if (!next(opcode)) return short_outcome();
+    if (size_ != CodeSize::Bits64 && vendor_.extract_ignores_w && is_dword_extract(encoding.map, opcode))
+      encoding.vex_w = false;
     return run_opcode(opcode);
   }
 
@@ -172,6 +183,7 @@ class Front {
   std::span<const u8> window_;
   CodeSize size_;
   FeatureSet features_;
+  const VendorDecoding& vendor_;
 };
 
 // What follows the ModRM byte.
@@ -183,11 +195,11 @@ struct Tail {
 };
 
 // Effective operand size in bytes.
-unsigned operand_size(const Front& front, const InstructionRow& row, CodeSize size, NarrowBranches narrow) {
+unsigned operand_size(const Front& front, const InstructionRow& row, CodeSize size, const VendorDecoding& vendor) {
   const bool prefix = front.prefixes.operand_size && (row.traits & kTraitNoOperandPrefix) == 0;
   if (size != CodeSize::Bits64) return (size == CodeSize::Bits32) != prefix ? 4 : 2;
   if ((front.prefixes.rex & Prefixes::kRexW) != 0) return 8;
-  if ((row.traits & kTraitNear64) != 0) return prefix && narrow == NarrowBranches::With66 ? 2 : 8;
+  if ((row.traits & kTraitNear64) != 0) return prefix && vendor.narrows_near_branches ? 2 : 8;
   if (prefix) return 2;
   return (row.traits & kTraitDefault64) != 0 ? 8 : 4;
 }
@@ -414,8 +426,14 @@ struct Decoder::Engine {
   }
 };
 
-Decoder::Decoder(FeatureSet features, Reading reading, NarrowBranches narrow)
-    : features_(features), reading_(reading), narrow_(narrow), engine_(std::make_unique<Engine>()) {
+VendorDecoding VendorDecoding::of(const VendorBehaviour& vendor) {
+  return {.narrows_near_branches = vendor.narrows_near_branches,
+          .pause_ignores_rex_b = vendor.pause_ignores_rex_b,
+          .extract_ignores_w = vendor.extract_ignores_w};
+}
+
+Decoder::Decoder(FeatureSet features, Reading reading, const VendorDecoding& vendor)
+    : features_(features), reading_(reading), vendor_(vendor), engine_(std::make_unique<Engine>()) {
   struct Shape {
     ZydisMachineMode mode;
     ZydisStackWidth stack;
@@ -433,7 +451,7 @@ Decoder::Decoder(FeatureSet features, Reading reading, NarrowBranches narrow)
                             ZYDIS_DECODER_MODE_KNC, ZYDIS_DECODER_MODE_AMD_BRANCHES}) {
       ZydisDecoderEnableMode(&decoder, mode, ZYAN_FALSE);
     }
-    if (narrow == NarrowBranches::With66) ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE);
+    if (vendor.narrows_near_branches) ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE);
   }
 }
 
@@ -443,13 +461,13 @@ bool Decoder::decode(std::span<const u8> window, CodeSize size, Insn& insn) cons
   if (window.size() > kMaxInstructionLength) window = window.first(kMaxInstructionLength);
   insn = Insn{};
   insn.row = kNoRow;
-  Front front(window, size, features_);
+  Front front(window, size, features_, vendor_);
   Outcome outcome = front.run();
   Tail tail;
   unsigned operand = 0;
   if (outcome == Outcome::Found) {
     const InstructionRow& row = instruction_table()[front.row];
-    operand = operand_size(front, row, size, narrow_);
+    operand = operand_size(front, row, size, vendor_);
     if (!(reading_ == Reading::CommonHere && TailReader(window, front.used).run(front, row, size, operand, tail)))
       outcome = engine_->read(window, size, tail);
     if (outcome == Outcome::Found && (row.shape & kShapeVsib) != 0 &&

@@ -13,16 +13,22 @@
 
 namespace relic86 {
 
+struct VendorBehaviour;
+
 inline constexpr unsigned kMaxInstructionLength = 15;
 
-// What 66 does to near branches in 64-bit mode (cpu/vendor_behaviour.h): nothing, or operand size 16.
-enum class NarrowBranches : u8 { Never, With66 };
+// How the vendor reads code (cpu/vendor_behaviour.h).
+struct VendorDecoding {
+  bool narrows_near_branches = false;
+  bool pause_ignores_rex_b = false;
+  bool extract_ignores_w = false;
+  static VendorDecoding of(const VendorBehaviour& vendor);
+};
 
 class Decoder {
  public:
   enum class Reading : u8 { CommonHere, AllByZydis };  // the second for comparison
-  explicit Decoder(FeatureSet features, Reading reading = Reading::CommonHere,
-                   NarrowBranches narrow = NarrowBranches::Never);
+  explicit Decoder(FeatureSet features, Reading reading = Reading::CommonHere, const VendorDecoding& vendor = {});
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
@@ -39,7 +45,7 @@ class Decoder {
   struct Engine;  // keeps Zydis out of this header
   FeatureSet features_;
   Reading reading_;
-  NarrowBranches narrow_;
+  VendorDecoding vendor_;
   bool atomic_locks_ = false;
   std::unique_ptr<Engine> engine_;
 };

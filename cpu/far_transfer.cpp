@@ -270,8 +270,8 @@ bool reads_outer_frame(const Cpu& cpu, Selector cs) {
   return cs.rpl() != cpu.state().mode.cpl && cpu.vendor().reads_outer_frame_first;
 }
 
-// RETF and IRET read their frames from the last slot to the first, which shows in CR2 (captures). skipped:
-// bytes between ESP and the frame.
+// IRET reads its frame, and RETF and IRET an outer one, from the last slot to the first, which shows in CR2 (captures).
+// skipped: bytes between ESP and the frame.
 bool read_frame(Cpu& cpu, bool wide, u32 slots, u32 skipped = 0) {
   const u32 size = wide ? 4 : 2;
   while (slots-- > 0) {
@@ -283,14 +283,28 @@ bool read_frame(Cpu& cpu, bool wide, u32 slots, u32 skipped = 0) {
   return true;
 }
 
+// The return address of RETF, whose selector is read first (captures).
+bool pop_return_address(Cpu& cpu, bool wide, u32& rip, Selector& cs) {
+  const u32 size = wide ? 4 : 2;
+  const u32 place = (cpu.state().gpr32(kEsp) + size) & cpu.stack_mask();
+  const bool whole_slot = wide && !cpu.vendor().selectors_take_2_bytes;
+  u32 slot = 0;
+  u16 selector = 0;
+  if (!(whole_slot ? cpu.read(kSs, place, slot) : cpu.read(kSs, place, selector))) return false;
+  if (!cpu.pop_operand(wide, rip)) return false;
+  cs = Selector(whole_slot ? static_cast<u16>(slot) : selector);
+  set_stack_pointer(cpu, cpu.state().gpr32(kEsp) + size);
+  return true;
+}
+
 Flow return_protected(Cpu& cpu, const Insn& insn, u32 release) {
   CpuState& state = cpu.state();
   const bool wide = insn.operand32();
   TransferGuard guard(cpu);
-  u32 rip = 0, raw = 0;
+  u32 rip = 0;
+  Selector cs;
   Descriptor code;
-  if (!cpu.pop_operand(wide, rip) || !cpu.pop_operand(wide, raw)) return guard.fail(), Flow::Fault;
-  const Selector cs(static_cast<u16>(raw));
+  if (!pop_return_address(cpu, wide, rip, cs)) return guard.fail(), Flow::Fault;
   log_transfer(cpu, "lret", cs, rip);
   if (reads_outer_frame(cpu, cs) && !read_frame(cpu, wide, 2, release)) return guard.fail(), Flow::Fault;
   if (!check_return_code(cpu, cs, code)) return guard.fail(), Flow::Fault;
@@ -446,13 +460,12 @@ Flow ret_far(Cpu& cpu, const Insn& insn) {
   const u32 release = static_cast<u32>(insn.immediate & 0xFFFF);
   if (state.mode.long_mode) return return_long(cpu, insn, release);
   if (!logs_transfers() && return_directly(cpu, insn.operand32(), release)) return Flow::StopAt;
-  if (!read_frame(cpu, insn.operand32(), 2)) return Flow::Fault;
   if (!state.mode.real_or_v86()) return return_protected(cpu, insn, release);
   TransferGuard guard(cpu);
-  u32 rip = 0, cs = 0;
-  if (!cpu.pop_operand(insn.operand32(), rip) || !cpu.pop_operand(insn.operand32(), cs))
-    return guard.fail(), Flow::Fault;
-  const Flow flow = real_transfer(cpu, Selector(static_cast<u16>(cs)), rip, insn.operand32());
+  u32 rip = 0;
+  Selector cs;
+  if (!pop_return_address(cpu, insn.operand32(), rip, cs)) return guard.fail(), Flow::Fault;
+  const Flow flow = real_transfer(cpu, cs, rip, insn.operand32());
   if (flow == Flow::Fault) return guard.fail(), Flow::Fault;
   set_stack_pointer(cpu, state.gpr32(kEsp) + release);
   return flow;

@@ -38,8 +38,7 @@ Interpreter::Interpreter(Cpu& cpu, PhysicalBus& bus, ProcessorThread* thread)
       state_(cpu.state()),
       bus_(bus),
       store_(bus.store()),
-      decoder_(cpu.model().instructions, Decoder::Reading::CommonHere,
-               cpu.vendor().narrows_near_branches ? NarrowBranches::With66 : NarrowBranches::Never),
+      decoder_(cpu.model().instructions, Decoder::Reading::CommonHere, VendorDecoding::of(cpu.vendor())),
       blocks_(bus.store()),
       memo_(decoder_),
       thread_(thread) {

@@ -117,6 +117,7 @@ bool goes_on(const CpuState& state, const Insn& insn) { return state.flags.zf() 
 
 struct Unrestricted {
   static constexpr bool kCompares = false;
+  static constexpr std::array<Gpr, 0> kTruncated{};  // see truncate()
   static bool permitted(Cpu&) { return true; }
 };
 struct Comparing : Unrestricted {
@@ -126,6 +127,7 @@ struct Comparing : Unrestricted {
 template <class W>
 struct PortAccess {
   static constexpr bool kCompares = false;
+  static constexpr std::array<Gpr, 0> kTruncated{};
   static bool permitted(Cpu& cpu) {
     return io_permitted(cpu, IoPort(static_cast<u16>(cpu.state().gpr[kEdx])), sizeof(W));
   }
@@ -133,6 +135,7 @@ struct PortAccess {
 
 template <class W>
 struct Movs : Unrestricted {
+  static constexpr std::array kTruncated = {kEsi, kEdi};
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     W value{};
@@ -193,6 +196,7 @@ struct Cmps : Comparing {
 
 template <class W>
 struct Stos : Unrestricted {
+  static constexpr std::array kTruncated = {kEdi};
   static Step iterate(Cpu& cpu, const Insn& insn) {
     StringState string(cpu, insn, sizeof(W));
     if (!cpu.write(kEs, string.get(kEdi), accumulator<W>(cpu.state()))) return Step::Fault;
@@ -313,13 +317,23 @@ class RepeatFlags {
   u32 before_ = 0;
 };
 
+// What some vendors' parts do before the first iteration, and whether there is one or not.
+template <class Body>
+void truncate(Cpu& cpu, const Insn& insn, StringState& string) {
+  if (!insn.code64() || insn.address64() || !cpu.vendor().repeat_truncates_first) return;
+  string.set(kEcx, string.get(kEcx));
+  for (const Gpr index : Body::kTruncated) string.set(index, string.get(index));
+}
+
 template <class Body>
 Flow run(Cpu& cpu, const Insn& insn) {
   if (!insn.repeats()) return Body::iterate(cpu, insn) == Step::Fault ? Flow::Fault : Flow::Next;
   CpuState& state = cpu.state();
   StringState string(cpu, insn, 1);
   u64 count = string.get(kEcx);
-  if (count == 0) return Body::permitted(cpu) ? Flow::Next : Flow::Fault;
+  if (!Body::permitted(cpu)) return Flow::Fault;
+  truncate<Body>(cpu, insn, string);
+  if (count == 0) return Flow::Next;
   const Handler self = insn.handler;
   const bool single = (state.system_flags & kTF) != 0;
   RepeatFlags flags(cpu, Body::kCompares);

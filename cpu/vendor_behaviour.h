@@ -23,7 +23,7 @@ struct VendorBehaviour {
   // SDM 3A 5.3 leaves it to the part, SDM 3B 22.33.1 tells the P6 family from the Pentium 4; captures.
   bool wraps_at_4g;
   // PUSH of a segment register with a 32-bit operand size stores 2 bytes and leaves the upper two of the stack's slot
-  // alone; false: stores them as 0. POP reads 2 bytes, or 4. SDM 3B 22.31.1, SDM 2 PUSH; captures.
+  // alone; false: stores them as 0. POP reads 2 bytes, or 4, and RETF does of CS. SDM 3B 22.31.1, SDM 2 PUSH; captures.
   bool selectors_take_2_bytes;
   CompareOrder compare_order;  // captures
   // A fault within REPE or REPNE CMPS or SCAS leaves the arithmetic flags as they were before the instruction began;
@@ -38,8 +38,9 @@ struct VendorBehaviour {
   // x87 stores that an unmasked exception keeps from storing do not access memory; false: it must be writable.
   // Captures.
   bool unmasked_store_skips_memory;
-  // FBSTP stores 8 bytes before it accesses the last 2; false: all 10 or none. Captures.
-  bool fbstp_stores_in_parts;
+  // FBSTP, and FSTP of an empty register to 10 bytes, store 8 of them before they access the last 2; false: all or none.
+  // Captures.
+  bool long_stores_in_parts;
   // An MMX store that faults has set TOP to 0 already; captures.
   bool faulting_mmx_store_clears_top;
   // MASKMOVDQU accesses the upper 8 bytes first; captures.
@@ -52,6 +53,33 @@ struct VendorBehaviour {
   // In 64-bit mode 66 makes the operand size of near branches 16; false: it is ignored there. SDM 2 (near branches),
   // APM 3 (1.2.3); captures.
   bool narrows_near_branches;
+  // F3 REX.B 90 is PAUSE in 64-bit mode; false: XCHG R8,RAX. SDM 2 and APM 3 do not say; GenuineIntel 6/207, and AMD's
+  // parts for the other.
+  bool pause_ignores_rex_b;
+  // A repeated string instruction of 64-bit code with 32-bit addresses clears the upper half of RCX before anything
+  // else, even if it then repeats no time or faults, and MOVS and STOS those of their index registers; false: each
+  // iteration does. SDM 2 (REP) does not say; GenuineIntel 6/207.
+  bool repeat_truncates_first;
+  // A gather that faults has extended the sign of each element of its mask over the element (SDM 2, VPGATHERDD), and has
+  // cleared what is above a vector of 16 bytes, of the destination if it has loaded an element; false: what it did not
+  // come to is as it was. GenuineIntel 6/207; AuthenticAMD 25/1.
+  bool gather_extends_mask;
+  // Of what a masked store stores the first and the last byte are held against the segment's limit and, in pages of their
+  // own, looked up first, which shows in CR2; false: element by element. GenuineIntel 6/207; AuthenticAMD 25/1.
+  bool masked_store_checks_its_ends;
+  // With 16-bit addresses each element of a masked move wraps at 64 KiB; false: none does. AuthenticAMD 25/1;
+  // GenuineIntel 6/207.
+  bool masked_elements_wrap;
+  // #AC for VCVTPH2PS and VCVTPS2PH. SDM 3A 6.15 leaves it to the part; GenuineIntel 6/207, AuthenticAMD 25/1.
+  bool checks_alignment_of_half_floats;
+  // VCVTPS2PH raises its exceptions before it accesses memory; false: it must be writable. GenuineIntel 6/207,
+  // AuthenticAMD 25/1.
+  bool converts_before_storing;
+  // VPEXTRD and VPINSRD ignore VEX.W outside 64-bit mode; false: #UD if it is set. SDM 2; AuthenticAMD 25/1.
+  bool extract_ignores_w;
+  // #AC comes before the fault of an access that begins at a canonical address and ends at none; false: after it.
+  // GenuineIntel 6/207; not known of AMD's parts.
+  bool checks_alignment_before_end;
   // In 64-bit mode an offset in FS or GS must be canonical before the base is added, and the sum must be; false: the
   // sum alone. AuthenticAMD 25/1; other parts are not known.
   bool checks_canonical_offsets;

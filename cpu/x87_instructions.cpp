@@ -164,7 +164,8 @@ Flow store_form(Cpu& cpu, const Insn& insn, u8 escape, unsigned size) {
   const u16 unmasked = work.status & ~work.control & kExceptions;
   const VendorBehaviour& vendor = cpu.vendor();
   if ((unmasked & ~kPrecision) == 0) {
-    const bool in_parts = vendor.fbstp_stores_in_parts && escape == 0xDF && insn.reg == 6;
+    const bool decimal = escape == 0xDF && insn.reg == 6, empty = (work.status & kStackFault) != 0;
+    const bool in_parts = vendor.long_stores_in_parts && (decimal || empty);
     if (!write_operand(cpu, insn, operand.bytes, size, in_parts)) return Flow::Fault;
   } else if (!vendor.unmasked_store_skips_memory && !probe_operand(cpu, insn, size)) {
     return Flow::Fault;

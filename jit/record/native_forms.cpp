@@ -71,7 +71,7 @@ const std::vector<NativeForm>& forms() {
 
 }  // namespace
 
-const NativeForm* native_form(const Insn& insn, const Mode& mode) {
+const NativeForm* native_form(const Insn& insn, const Mode& mode, const VendorBehaviour& vendor) {
   if (insn.row == kNoRow) return nullptr;
   const NativeForm& form = forms()[insn.row];
   // What a call of the handler leaves in the flags is not the host's comparison, of which operands that are not
@@ -85,8 +85,11 @@ const NativeForm* native_form(const Insn& insn, const Mode& mode) {
     case Unit::Mmx:
       return mode.x87 && (instruction_table()[insn.row].feature < Feature::Sse || mode.sse) ? &form : nullptr;
     case Unit::Sse: return mode.sse ? &form : nullptr;
-    // Which alignment a vector of 32 bytes wants with EFLAGS.AC is the handler's to know.
-    case Unit::Avx: return mode.avx && !(mode.aligned && insn.memory()) ? &form : nullptr;
+    case Unit::Avx:
+      // Which alignment a vector of 32 bytes wants with EFLAGS.AC is the handler's to know.
+      if (!mode.avx || (mode.aligned && insn.memory())) return nullptr;
+      // Code that stores looks at the memory first. Of stores with a VEX prefix VCVTPS2PH alone raises exceptions.
+      return form.traps && form.store && insn.memory() && vendor.converts_before_storing ? nullptr : &form;
   }
   return nullptr;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/instruction_table.h"
+#include "cpu/vendor_behaviour.h"
 #include "jit/ir/mode.h"
 
 namespace relic86::jit {
@@ -49,7 +50,7 @@ struct NativeForm {
 inline constexpr unsigned kFetchedBytes = 8;
 
 // Null: the instruction is not of this kind, or the mode does not allow it.
-const NativeForm* native_form(const Insn& insn, const Mode& mode);
+const NativeForm* native_form(const Insn& insn, const Mode& mode, const VendorBehaviour& vendor);
 
 // Of the instruction's operand in memory, 0 if it has none.
 u8 native_bytes(const NativeForm& form, const Insn& insn);

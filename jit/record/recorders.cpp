@@ -131,7 +131,7 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
                                                  : (insn.memory() ? set.memory16 : set.register16);
     if (recorder == nullptr) {
       if (!ir.cold && simd_soft::host_carries_out(instruction_table()[insn.row], host))
-        ir.native = native_form(insn, mode);
+        ir.native = native_form(insn, mode, vendor);
       ir.cold = ir.native == nullptr && (ir.cold || !record_other(ir, mode, vendor));
       ir.leaves = ir.cold && changes_units(insn);
     } else {

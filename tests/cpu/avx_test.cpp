@@ -10,6 +10,7 @@
 #include "cpu/control_bits.h"
 #include "cpu/executable_memory.h"
 #include "cpu/vex_unit.h"
+#include "tests/cpu/long_machine.h"
 #include "tests/cpu/protected_machine.h"
 
 namespace relic86 {
@@ -30,6 +31,27 @@ class AvxMachine : public ProtectedMachine {
   int outcome(std::initializer_list<u8> bytes) {
     ring0(bytes);
     return run_to_handler();
+  }
+};
+
+constexpr const char* kIntel = "max,vendor=GenuineIntel,family=6,model=207";
+constexpr const char* kAmd = "max,vendor=AuthenticAMD,family=25,model=1";
+
+// 64-bit code, with no page at kHole.
+class LongAvxMachine : public LongMachine {
+ public:
+  static constexpr u64 kHole = 0x400000;
+  explicit LongAvxMachine(const char* model) : LongMachine(model) {
+    poke<u64>(kTop + 0x2000 + (kHole >> 21) * 8, 0);
+    state().cr4 |= kCr4OsFxsr | kCr4OsXsave;
+    state().xcr0 = kAllStates;
+    state().cr0 &= ~u64{0xC};
+    cpu().update_mode();
+  }
+  void run_at_hole(const std::vector<u8>& bytes, u64 before) {
+    write(kCode, bytes);
+    reg(kEbx) = kHole - before;
+    step();
   }
 };
 
@@ -150,10 +172,10 @@ TEST(Avx, MaskedMovesAtTheEndOfASegment) {
   EXPECT_EQ(m.peek<u32>(0x2FFC), 0x22222222u);
 }
 
-// VPGATHERDD XMM0, [EBX+XMM2*4], XMM1: what came before the fault is kept, and its mask is cleared.
-TEST(Avx, GatherGoesOnAfterAFault) {
-  if (!host_has_avx2()) GTEST_SKIP() << "the host has no AVX2";
-  AvxMachine m;
+// VPGATHERDD XMM0, [EBX+XMM2*4], XMM1: what came before the fault is kept, and its mask is cleared. What the mask's
+// other elements are then depends on the vendor.
+void gather_goes_on_after_a_fault(const char* model, u8 selected) {
+  AvxMachine m(model);
   CpuState& s = m.state();
   const std::initializer_list<u8> gather = {0xC4, 0xE2, 0x71, 0x90, 0x04, 0x93, 0xF4};
   m.ring0(gather);
@@ -172,7 +194,7 @@ TEST(Avx, GatherGoesOnAfterAFault) {
   EXPECT_EQ(s.fx.xmm[0].bytes[4], 2);
   EXPECT_EQ(s.fx.xmm[0].bytes[8], 0xEE);
   EXPECT_EQ(s.fx.xmm[1].bytes[7], 0);
-  EXPECT_EQ(s.fx.xmm[1].bytes[11], 0x80);
+  EXPECT_EQ(s.fx.xmm[1].bytes[11], selected);
   m.poke<u32>(0x2000, 0xFFFFFFFF);  // is not read again
   m.ring0(gather);
   EXPECT_EQ(m.run_to_handler(), -1);
@@ -181,6 +203,45 @@ TEST(Avx, GatherGoesOnAfterAFault) {
   EXPECT_EQ(s.fx.xmm[1].bytes[15], 0);
   EXPECT_EQ(m.outcome({0xC4, 0xE2, 0x71, 0x90, 0x04, 0x8B, 0xF4}),
             kInvalidOpcode);  // mask and indices are one register
+}
+
+TEST(Avx, GatherGoesOnAfterAFault) {
+  if (!host_has_avx2()) GTEST_SKIP() << "the host has no AVX2";
+  gather_goes_on_after_a_fault(kIntel, 0xFF);
+  gather_goes_on_after_a_fault(kAmd, 0x80);
+}
+
+// VMASKMOVPS [RBX], XMM1, XMM0, whose third element is the first in the hole.
+TEST(Avx, MaskedStoreOverTwoPagesTellsWhereItFaults) {
+  if (!host_has_avx2()) GTEST_SKIP() << "the host has no AVX2";
+  for (const auto& [model, place] : {std::pair{kIntel, 7}, std::pair{kAmd, 0}}) {
+    LongAvxMachine m(model);
+    fill(m.state().fx.xmm[1], 0x80);
+    m.run_at_hole({0xC4, 0xE2, 0x71, 0x2E, 0x03}, 8);
+    EXPECT_EQ(m.state().cr2, LongAvxMachine::kHole + static_cast<u64>(place)) << model;
+  }
+}
+
+// VCVTPS2PH [RBX], XMM0 of numbers that are not exact.
+TEST(Avx, ConversionThatCannotBeStored) {
+  if (!present_host_units().f16c) GTEST_SKIP() << "the host has no F16C";
+  constexpr u32 kMxcsr = 0x1F80, kPrecision = 0x20;
+  for (const auto& [model, flags] : {std::pair{kIntel, kPrecision}, std::pair{kAmd, 0u}}) {
+    LongAvxMachine m(model);
+    fill(m.state().fx.xmm[0], 0x3F);
+    m.state().fx.mxcsr = kMxcsr;
+    m.run_at_hole({0xC4, 0xE3, 0x79, 0x1D, 0x03, 0x00}, 0);
+    EXPECT_EQ(m.state().cr2, LongAvxMachine::kHole) << model;
+    EXPECT_EQ(m.state().fx.mxcsr, kMxcsr | flags) << model;
+  }
+}
+
+// VPEXTRD EAX, XMM0, 0 with VEX.W.
+TEST(Avx, ExtractOfADoublewordWithW) {
+  if (!host_has_avx2()) GTEST_SKIP() << "the host has no AVX2";
+  AvxMachine intel(kIntel), amd(kAmd);
+  EXPECT_EQ(intel.outcome({0xC4, 0xE3, 0xF9, 0x16, 0xC0, 0x00, 0xF4}), -1);
+  EXPECT_EQ(amd.outcome({0xC4, 0xE3, 0xF9, 0x16, 0xC0, 0x00, 0xF4}), kInvalidOpcode);
 }
 
 TEST(Xsave, Xcr0TakesWhatTheModelHas) {

@@ -107,7 +107,7 @@ class EveryEncoding {
 // Every opcode and ModRM byte, with and without prefixes, cut short anywhere: the decoder's own reading and Zydis's.
 TEST(DecoderCoverage, CommonInstructionsAreReadAsZydisReadsThem) {
   const Decoder own(kAllFeatures), zydis(kAllFeatures, Decoder::Reading::AllByZydis);
-  const auto narrow = NarrowBranches::With66;
+  const VendorDecoding narrow{.narrows_near_branches = true};
   const Decoder own_narrow(kAllFeatures, Decoder::Reading::CommonHere, narrow);
   const Decoder zydis_narrow(kAllFeatures, Decoder::Reading::AllByZydis, narrow);
   const std::vector<std::vector<u8>> prefixes = {{},

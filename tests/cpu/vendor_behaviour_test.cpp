@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/cpu/long_machine.h"
 
 namespace relic86 {
 namespace {
@@ -85,6 +86,21 @@ TEST(VendorBehaviour, PopOfASegmentRegisterAtTheLimit) {
   EXPECT_EQ(amd.step({0x1F}), 12u);
 }
 
+TEST(VendorBehaviour, FarReturnAtTheLimit) {
+  Machine intel(kIntelCore), amd(kAmd26);
+  for (Machine* const machine : {&intel, &amd}) {
+    machine->code({0xCB});
+    machine->reg(kEsp) = 0x7FFC;
+    machine->poke<u32>(0x7FFC, static_cast<u32>(machine->state().rip) + 1);
+    machine->poke<u16>(0x8000, machine->state().segment[kCs].selector.raw);
+    machine->state().segment[kSs].limit = 0x8001;  // the selector's two bytes and no more
+    derive_limits(machine->state(), machine->state().segment[kSs]);
+  }
+  EXPECT_EQ(intel.step({0xCB}), 0xFFu);  // RETF
+  EXPECT_EQ(intel.reg(kEsp), 0x8004u);
+  EXPECT_EQ(amd.step({0xCB}), 12u);
+}
+
 TEST(VendorBehaviour, DoubleShiftBeyondSixteenBits) {
   Machine intel(kIntelCore), amd(kAmd26);
   for (Machine* const machine : {&intel, &amd}) {
@@ -115,6 +131,47 @@ TEST(VendorBehaviour, FaultInARepeatedComparison) {
   constexpr u32 kSavedFlags = 0x8000 - 4;
   EXPECT_EQ(intel.peek<u32>(kSavedFlags) & kCF, 0u);
   EXPECT_EQ(amd.peek<u32>(kSavedFlags) & kCF, 1u);
+}
+
+// 64-bit code with 32-bit addresses that repeats no time.
+TEST(VendorBehaviour, RepeatedStringInstructionOfNoCount) {
+  constexpr u64 kUpper = 0x1234500000000, kRsi = kUpper | 0x2000, kRdi = kUpper | 0x3000;
+  struct Case {
+    u8 opcode;
+    u64 rsi, rdi;  // under Intel's processor
+  };
+  for (const Case& each : {Case{0xA4, 0x2000, 0x3000}, {0xAB, kRsi, 0x3000}, {0xAC, kRsi, kRdi}, {0xA6, kRsi, kRdi}}) {
+    SCOPED_TRACE(each.opcode);
+    LongMachine intel(kIntelCore), amd(kAmd26);
+    for (LongMachine* const machine : {&intel, &amd}) {
+      machine->write(LongMachine::kCode, std::vector<u8>{0x67, 0xF3, each.opcode});
+      machine->reg(kEcx) = kUpper;
+      machine->reg(kEsi) = kRsi;
+      machine->reg(kEdi) = kRdi;
+      machine->step();
+      EXPECT_EQ(machine->state().rip, LongMachine::kCode + 3);
+    }
+    EXPECT_EQ(intel.reg(kEcx), 0u);
+    EXPECT_EQ(intel.reg(kEsi), each.rsi);
+    EXPECT_EQ(intel.reg(kEdi), each.rdi);
+    EXPECT_EQ(amd.reg(kEcx), kUpper);
+    EXPECT_EQ(amd.reg(kEsi), kRsi);
+    EXPECT_EQ(amd.reg(kEdi), kRdi);
+  }
+}
+
+TEST(VendorBehaviour, PauseWithRexB) {
+  LongMachine intel(kIntelCore), amd(kAmd26);
+  for (LongMachine* const machine : {&intel, &amd}) {
+    machine->write(LongMachine::kCode, std::vector<u8>{0xF3, 0x41, 0x90, 0x41, 0x90});
+    machine->reg(kEax) = 1;
+    machine->state().gpr[8] = 2;
+    machine->step();
+  }
+  EXPECT_EQ(intel.reg(kEax), 1u);
+  EXPECT_EQ(amd.reg(kEax), 2u);
+  intel.step();  // without F3 it is XCHG for both
+  EXPECT_EQ(intel.reg(kEax), 2u);
 }
 
 }  // namespace

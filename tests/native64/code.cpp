@@ -148,8 +148,8 @@ std::string GuestCode::listing() const {
   return text;
 }
 
-CodeGenerator::CodeGenerator(std::vector<u16> rows, FeatureSet features, NarrowBranches narrow)
-    : rows_(std::move(rows)), decoder_(features, Decoder::Reading::CommonHere, narrow) {}
+CodeGenerator::CodeGenerator(std::vector<u16> rows, FeatureSet features, const VendorDecoding& vendor)
+    : rows_(std::move(rows)), decoder_(features, Decoder::Reading::CommonHere, vendor) {}
 
 GuestCode CodeGenerator::make(u32 slot, u64 seed) {
   random_ = Random(seed);

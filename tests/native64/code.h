@@ -50,7 +50,7 @@ struct GuestCode {
 class CodeGenerator {
  public:
   // rows: of the instruction table; kNoRow stands for one that the table no longer has.
-  CodeGenerator(std::vector<u16> rows, FeatureSet features, NarrowBranches narrow);
+  CodeGenerator(std::vector<u16> rows, FeatureSet features, const VendorDecoding& vendor);
 
   // A sequence for the slot, laid out. The same seed gives the same code.
   GuestCode make(u32 slot, u64 seed);

@@ -10,7 +10,7 @@ namespace relic86::native64 {
 enum class Verdict : u8 {
   Equal,
   Masked,   // equal but for masked bits, which differ
-  Skipped,  // cannot be compared: met pages of the host alone, left its code, or set AMD's MXCSR.MM
+  Skipped,  // cannot be compared: met pages of the host alone, left its code, moved between aliases, or set MXCSR.MM
   Different,
 };
 

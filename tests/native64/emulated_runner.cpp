@@ -37,7 +37,7 @@ CpuModel emulated_model(const native::Processor& processor) {
 
 EmulatedRunner::EmulatedRunner(Engine engine, const native::Processor& processor)
     : machine_(std::make_unique<CpuTestMachine>(emulated_model(processor))),
-      narrow_(machine_->cpu().vendor().narrows_near_branches ? NarrowBranches::With66 : NarrowBranches::Never) {
+      decoding_(VendorDecoding::of(machine_->cpu().vendor())) {
   for (u32 i = 0; i < kDataSize; ++i) background_[i] = native::background(kData + i);
   machine_->flat32();
   machine_->write(kCode, std::vector<u8>(kCodeSize, kHalt));

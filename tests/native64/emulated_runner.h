@@ -30,7 +30,7 @@ class EmulatedRunner {
   void place(const GuestCode& code);  // in its slot
   void run(const GuestCode& code, const CaseInput& input, CaseResult& result);
   FeatureSet features() const { return machine_->cpu().model().instructions; }
-  NarrowBranches narrow() const { return narrow_; }
+  const VendorDecoding& decoding() const { return decoding_; }
 
  private:
   void build_tables();
@@ -40,7 +40,7 @@ class EmulatedRunner {
 
   std::unique_ptr<CpuTestMachine> machine_;
   std::unique_ptr<Executor> translator_;  // null: the machine's interpreter
-  NarrowBranches narrow_;
+  VendorDecoding decoding_;
   std::array<Segment, 2> user_{};  // CS and SS
   std::array<u8, kDataSize> background_;
   std::unique_ptr<native::DataArea> area_;

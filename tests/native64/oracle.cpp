@@ -20,7 +20,7 @@ Oracle::Oracle(const OracleOptions& options, HostRunner& host)
     : options_(options),
       host_(host),
       emulated_(options.engine, native::host_processor()),
-      batches_(options.seed, rows_of_group(options.group), emulated_.features(), emulated_.narrow()),
+      batches_(options.seed, rows_of_group(options.group), emulated_.features(), emulated_.decoding()),
       results_(Batches::kCases) {
   const std::vector<u8> stop(kCodeSize, 0xF4);
   std::memcpy(host_.code().data(), stop.data(), stop.size());

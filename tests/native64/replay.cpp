@@ -16,7 +16,7 @@ Replay::Replay(native::Recording recording, const ReplayOptions& options)
       same_units_(native::same_units(recording_.header.processor)),
       rows_(native::recorded_rows(recording_.header)),
       emulated_(options.engine, recording_.header.processor),
-      batches_(recording_.header.seed, rows_, emulated_.features(), emulated_.narrow()),
+      batches_(recording_.header.seed, rows_, emulated_.features(), emulated_.decoding()),
       inputs_(Batches::kCases) {}
 
 std::string Replay::lacking() const {
