@@ -96,8 +96,9 @@ void I8254::state(StateArchive& archive) {
 
 u64 I8254::read(RegionId, u64 offset, unsigned) {
   if (offset == 3) return 0xFF;  // write only
-  settle(static_cast<unsigned>(offset));
-  return read_counter(channels_[offset]);
+  const i64 tick = tick_at(scheduler_->now());
+  settle(static_cast<unsigned>(offset), tick);
+  return read_counter(channels_[offset], tick);
 }
 
 void I8254::write(RegionId, u64 offset, unsigned, u64 value) {
@@ -108,11 +109,12 @@ void I8254::write(RegionId, u64 offset, unsigned, u64 value) {
 }
 
 void I8254::write_counter(unsigned index, u8 byte) {
-  settle(index);
+  const i64 now = ticks_now();
+  settle(index, now);
   Channel& channel = channels_[index];
   switch (channel.access) {
-    case 1: return load(index, byte);
-    case 2: return load(index, u32{byte} << 8);
+    case 1: return load(index, byte, now);
+    case 2: return load(index, u32{byte} << 8, now);
     default:
       if (!channel.high_byte_next_write) {
         channel.write_low = byte;
@@ -124,7 +126,7 @@ void I8254::write_counter(unsigned index, u8 byte) {
         return;
       }
       channel.high_byte_next_write = false;
-      return load(index, channel.write_low | u32{byte} << 8);
+      return load(index, channel.write_low | u32{byte} << 8, now);
   }
 }
 
@@ -149,10 +151,10 @@ i64 I8254::elapsed(const Channel& channel, i64 tick) {
   return channel.paused ? channel.paused_ticks : std::max<i64>(0, tick - channel.start);
 }
 
-u16 I8254::count(const Channel& channel) const {
+u16 I8254::count(const Channel& channel, i64 tick) {
   const i64 modulus = channel.bcd ? 10000 : 0x10000;
   const i64 reload = channel.reload;
-  const i64 ticks = elapsed(channel, ticks_now());
+  const i64 ticks = elapsed(channel, tick);
   i64 value = reload;
   if (channel.loaded) {
     switch (channel.mode) {
@@ -202,9 +204,10 @@ void I8254::follow_output(unsigned index, GuestTime from, GuestTime to, const Ou
   }
 }
 
-bool I8254::output(unsigned index) {
-  settle(index);
-  return output_at(channels_[index], ticks_now());
+bool I8254::output(unsigned index, GuestTime now) {
+  const i64 tick = tick_at(now);
+  settle(index, tick);
+  return output_at(channels_[index], tick);
 }
 
 // Mode 2 takes a new count at the end of a period, mode 3 at the end of a half (datasheet, "Mode Definitions").
@@ -221,9 +224,9 @@ void I8254::take_new_count(Channel& channel) {
   channel.start = low_half ? change - (static_cast<i64>(channel.reload) + 1) / 2 : change;
 }
 
-void I8254::settle(unsigned index) {
+void I8254::settle(unsigned index, i64 tick) {
   Channel& channel = channels_[index];
-  if (!takes_new_count(channel, ticks_now())) return;
+  if (!takes_new_count(channel, tick)) return;
   if (index == 2 && channel2_changes_) channel2_changes_();
   const i64 rises = rising_edges(channel, channel.next_change_ticks);
   take_new_count(channel);
@@ -232,12 +235,11 @@ void I8254::settle(unsigned index) {
 
 // --- Programming ---
 
-void I8254::load(unsigned index, u32 value) {
+void I8254::load(unsigned index, u32 value, i64 now) {
   Channel& channel = channels_[index];
   const u32 modulus = channel.bcd ? 10000 : 0x10000;
   if (channel.bcd) value = from_bcd(value) % modulus;
   const u32 reload = value == 0 ? modulus : value;
-  const i64 now = ticks_now();
   const bool periodic = channel.mode == 2 || channel.mode == 3;
   const bool waits_for_trigger = channel.mode == 1 || channel.mode == 5;
   if (channel.loaded && !channel.paused && (periodic || (waits_for_trigger && channel.triggered))) {
@@ -254,37 +256,38 @@ void I8254::load(unsigned index, u32 value) {
   if (index == 0) restart_channel0();
 }
 
-void I8254::latch_count(Channel& channel) {
+void I8254::latch_count(Channel& channel, i64 tick) {
   if (channel.count_latched) return;
   channel.count_latched = true;
-  channel.count_latch = count(channel);
+  channel.count_latch = count(channel, tick);
 }
 
-u8 I8254::status(const Channel& channel) const {
-  return static_cast<u8>((output_at(channel, ticks_now()) ? 0x80 : 0) |
+u8 I8254::status(const Channel& channel, i64 tick) {
+  return static_cast<u8>((output_at(channel, tick) ? 0x80 : 0) |
                          (channel.loaded && channel.next_reload == 0 ? 0 : 0x40) | channel.access << 4 |
                          channel.mode_bits << 1 | (channel.bcd ? 1 : 0));
 }
 
 void I8254::write_control(u8 value) {
   const unsigned index = value >> 6;
+  const i64 tick = tick_at(scheduler_->now());
   if (index == 3) {  // read-back
     for (unsigned i = 0; i < kChannels; i++) {
       if ((value & 2u << i) == 0) continue;
-      settle(i);
+      settle(i, tick);
       Channel& channel = channels_[i];
-      if ((value & 0x20) == 0) latch_count(channel);
+      if ((value & 0x20) == 0) latch_count(channel, tick);
       if ((value & 0x10) == 0 && !channel.status_latched) {
         channel.status_latched = true;
-        channel.status_latch = status(channel);
+        channel.status_latch = status(channel, tick);
       }
     }
     return;
   }
-  settle(index);
+  settle(index, tick);
   Channel& channel = channels_[index];
   const u8 access = value >> 4 & 3;
-  if (access == 0) return latch_count(channel);
+  if (access == 0) return latch_count(channel, tick);
   const bool gate_level = channel.gate;
   channel = Channel{};
   channel.gate = gate_level;
@@ -296,12 +299,12 @@ void I8254::write_control(u8 value) {
   if (index == 0) restart_channel0();
 }
 
-u8 I8254::read_counter(Channel& channel) {
+u8 I8254::read_counter(Channel& channel, i64 tick) {
   if (channel.status_latched) {
     channel.status_latched = false;
     return channel.status_latch;
   }
-  const u16 value = channel.count_latched ? channel.count_latch : count(channel);
+  const u16 value = channel.count_latched ? channel.count_latch : count(channel, tick);
   switch (channel.access) {
     case 1: channel.count_latched = false; return static_cast<u8>(value);
     case 2: channel.count_latched = false; return static_cast<u8>(value >> 8);
@@ -317,8 +320,8 @@ void I8254::set_gate(unsigned index, bool level) {
   Channel& channel = channels_[index];
   if (channel.gate == level) return;
   if (index == 2 && channel2_changes_) channel2_changes_();
-  settle(index);
   const i64 now = ticks_now();
+  settle(index, now);
   const bool triggers = channel.mode == 1 || channel.mode == 5;
   if (!level && !triggers && channel.loaded && !channel.paused) {
     channel.paused_ticks = elapsed(channel, now);
@@ -369,9 +372,9 @@ i64 I8254::next_change(const Channel& channel, i64 ticks) {
 // Brings the line up to the present moment. What a late host made the guest miss of a periodic interrupt is owed: it is
 // given one by one, so that clocks that count ticks keep the time.
 void I8254::update_channel0() {
-  settle(0);
-  const Channel& channel = channels_[0];
   const i64 now = ticks_now();
+  settle(0, now);
+  const Channel& channel = channels_[0];
   if (!channel.loaded || channel.paused || ((channel.mode == 1 || channel.mode == 5) && !channel.triggered)) {
     owed_ = 0;
     irq_.set(output_at(channel, now));

@@ -16,7 +16,7 @@ class I8254 final : public Device {
   // GATE of channel 2 (port 61h bit 0).
   void set_gate(unsigned channel, bool level);
   bool gate(unsigned channel) const { return channels_[channel].gate; }
-  bool output(unsigned channel);  // OUT as it is now
+  bool output(unsigned channel, GuestTime now);  // OUT as it is now
   // Tells OUT as it was at `from`, and each change after that until `to`, but for pulses of one clock; both lie in the
   // time for which the channel has been programmed as it is now (before_channel2_change says when that ends).
   using OutputFollower = std::function<void(GuestTime at, bool level)>;
@@ -61,21 +61,21 @@ class I8254 final : public Device {
   i64 ticks_now() const { return tick_at(scheduler_->now()); }
   static i64 tick_at(GuestTime time);
   static GuestTime time_of_tick(i64 tick);
-  u16 count(const Channel& channel) const;
+  static u16 count(const Channel& channel, i64 tick);
   // Ticks of the run, which stand while the gate is low.
   static i64 elapsed(const Channel& channel, i64 tick);
   static bool output_at(const Channel& channel, i64 tick);
-  void settle(unsigned index);  // a new count whose time has come takes the place of the old one
+  void settle(unsigned index, i64 tick);  // a new count whose time has come takes the place of the old one
   // The same for a channel at a tick; false: nothing is to be done.
   static bool takes_new_count(const Channel& channel, i64 tick);
   static void take_new_count(Channel& channel);
   void channel_state(StateArchive& archive, Channel& channel);
-  u8 status(const Channel& channel) const;
-  void load(unsigned index, u32 value);
+  static u8 status(const Channel& channel, i64 tick);
+  void load(unsigned index, u32 value, i64 now);
   void write_control(u8 value);
   void write_counter(unsigned index, u8 byte);
-  void latch_count(Channel& channel);
-  u8 read_counter(Channel& channel);
+  static void latch_count(Channel& channel, i64 tick);
+  static u8 read_counter(Channel& channel, i64 tick);
   static i64 rising_edges(const Channel& channel, i64 ticks);
   static i64 next_change(const Channel& channel, i64 ticks);
   void update_channel0();

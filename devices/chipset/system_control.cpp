@@ -38,8 +38,9 @@ void SystemControlB::state(StateArchive& archive) {
 }
 
 u64 SystemControlB::read(RegionId, u64, unsigned) {
-  const bool toggle = (scheduler_->now() / kRefreshPeriod & 1) != 0;
-  return control_ | (toggle ? 0x10u : 0u) | (timer_.output(2) ? 0x20u : 0u);
+  const GuestTime now = scheduler_->now();
+  const bool toggle = (now / kRefreshPeriod & 1) != 0;
+  return control_ | (toggle ? 0x10u : 0u) | (timer_.output(2, now) ? 0x20u : 0u);
 }
 
 void SystemControlB::write(RegionId, u64, unsigned, u64 value) {

@@ -243,7 +243,7 @@ TEST(MachineClock, CalibrationSeesNoStall) {
     io.write(IoPort(0x42), 1, kTicks & 0xFF);
     io.write(IoPort(0x42), 1, kTicks >> 8);
     const GuestTime before = clock.now();
-    for (int look = 0; !pit.output(2); look++) {
+    for (int look = 0; !pit.output(2, scheduler.now()); look++) {
       host_now() += look == stalled_look ? 500 * kMillisecond : kMillisecond / 100;
     }
     EXPECT_GE(clock.now() - before, 50 * kMillisecond);

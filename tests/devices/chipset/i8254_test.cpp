@@ -407,5 +407,37 @@ TEST_F(Timer, ForeignStateIsContained) {
   EXPECT_EQ(status(0) & 0x3F, 0x34u);
 }
 
+// A clock that goes on at every look, as the host's does.
+struct CountedClock final : GuestClock {
+  GuestTime now() const override { return kMillisecond * ++looks; }
+  mutable GuestTime looks = 0;
+};
+
+// Guests poll these registers as fast as they can, and a look at the host's clock takes longer than all else.
+TEST(TimerLooks, EachReadLooksAtTheClockOnce) {
+  CountedClock clock;
+  Scheduler scheduler(clock);
+  IoSpace io;
+  auto store = BackingStore::create(kPageSize, 0);
+  ASSERT_TRUE(store.ok());
+  PhysicalBus memory(store.value());
+  test::RecordingIrqs irqs;
+  Attachment attachment(scheduler, io, memory, irqs);
+  I8254 timer;
+  SystemControlB control(timer);
+  ASSERT_TRUE(timer.attach(attachment).ok());
+  ASSERT_TRUE(control.attach(attachment).ok());
+  timer.reset(ResetKind::PowerOn);
+  io.write(IoPort(0x43), 1, 0xB6);
+  for (const u32 byte : {0xA9u, 0x04u}) io.write(IoPort(0x42), 1, byte);
+  const auto looks_of = [&](auto access) {
+    const GuestTime before = clock.looks;
+    access();
+    return clock.looks - before;
+  };
+  EXPECT_EQ(looks_of([&] { (void)io.read(IoPort(0x61), 1); }), 1) << "refresh and OUT of one moment";
+  EXPECT_EQ(looks_of([&] { (void)io.read(IoPort(0x42), 1); }), 1);
+}
+
 }  // namespace
 }  // namespace relic86
