@@ -67,6 +67,14 @@ void fill(u8* to, W value, u32 count, bool down) {
 // Elements handled by a scan for (in)equality with value, and the last one looked at.
 template <class W>
 u32 scan(const u8* from, W value, u32 count, bool down, bool while_equal, W& last) {
+  if constexpr (sizeof(W) == 1) {
+    if (!while_equal && !down) {
+      const void* const found = std::memchr(from, value, count);
+      const u32 done = found != nullptr ? static_cast<u32>(static_cast<const u8*>(found) - from) + 1 : count;
+      last = from[done - 1];
+      return done;
+    }
+  }
   u32 done = 0;
   while (done < count) {
     last = load<W>(from);
@@ -80,6 +88,13 @@ u32 scan(const u8* from, W value, u32 count, bool down, bool while_equal, W& las
 template <class W>
 u32 compare(const u8* left, const u8* right, u32 count, bool down, bool while_equal, W& last_left, W& last_right) {
   u32 done = 0;
+  if (while_equal && !down) {  // words that are equal as a whole are passed over, but for the last element
+    constexpr u32 kWord = sizeof(u64) / sizeof(W);
+    for (; count - done > kWord && load<u64>(left) == load<u64>(right); done += kWord) {
+      left += sizeof(u64);
+      right += sizeof(u64);
+    }
+  }
   while (done < count) {
     last_left = load<W>(left);
     last_right = load<W>(right);
