@@ -61,7 +61,7 @@ u64 Translator::enter_next(const ExitPoint& exit) {
   // Translated code does it the next time, if it may.
   constexpr u16 kRpl = 3;
   const bool direct = loaded_ && ((loaded_->raw ^ state_.segment[kCs].selector.raw) & ~kRpl) == 0;
-  if (direct && mode == exit.owner->mode) descriptors_.remember(cpu_, *loaded_);
+  if (direct && Mode::of_code32(before) == state_.mode.code32) descriptors_.remember(cpu_, *loaded_);
 #ifdef RELIC86_CHECK_MODES
   RELIC86_ASSERT((before & Mode::kTraps) != 0 || mode == mode_number());
 #endif

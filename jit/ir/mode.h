@@ -80,6 +80,8 @@ struct Mode {
   static constexpr Key kX87 = Key{1} << 53, kSse = Key{1} << 54, kTraps = Key{1} << 57,
                        kAvx = Key{1} << 60;  // can be switched off
 
+  static bool of_code32(Key key) { return (key & kCode32) != 0; }
+
   // The bits of a segment's kind that code of this size knows. 32-bit code does not tell apart whether a segment
   // reaches over 64 KiB, nor for FS and GS whether it reaches over 4 GiB: an operating system runs the same code with
   // these two null, and with the segment of a thread's data in them.

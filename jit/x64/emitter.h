@@ -214,6 +214,7 @@ class Emitter : BlockHolder, BlockPart {
   void system_register(u16 id);
   void cold_aside(const Label& slow, const Label& done);
 
+  void enter_known_code(u16 id, const Label& slow, const Mode& after);
   SharedPages pages_;
   Addresses addresses_;
   RegisterAllocator registers_;

@@ -3,6 +3,7 @@
 // from the start, as are protected mode and interrupts (translator_transfers.cpp).
 #include "base/log.h"
 #include "jit/runtime/engine_area.h"
+#include "jit/x64/code_thunks.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {
@@ -130,18 +131,17 @@ void Emitter::direct_transfer(u16 id) {
   });
 }
 
-// Far transfers that may stay in the ring and in the mode.
+// Far transfers that may stay in the ring.
 bool Emitter::knows_transfer(FarKind kind) const {
-  return kind <= FarKind::Return && (mode_.flat_code || !mode_.code32) && !log::enabled(log::Channel::ProtectedCalls);
+  return kind <= FarKind::Return && !log::enabled(log::Channel::ProtectedCalls);
 }
 
 // JMP, CALL and RET far in protected mode, from one code segment to another (or the same) that has been entered before.
-// Everything is checked before anything changes.
+// Everything is checked before anything changes. Of 32-bit code one of the two may be flat, and the other not.
 void Emitter::known_transfer(u16 id, const Label& slow) {
   const Node& n = at(id);
   const FarKind kind = static_cast<FarKind>(n.immediate);
   const unsigned size = n.size;
-  const Mem selector = area(offsetof(EngineArea, value), 4);
   flags_.host_lost();
   pages_.forget();  // the block is over: all temporaries are free
   registers_.free_temporaries();
@@ -170,13 +170,37 @@ void Emitter::known_transfer(u16 id, const Label& slow) {
     }
     a_.mov(kAddress.r32(), x86::r13d);
   }
-  a_.call(thunks_.code.check[mode_.flat_code ? 1 : 0][kind == FarKind::Return ? 1 : 0]);
-  a_.jne(slow);
-  if (!mode_.code32 && !mode_.limited) {
-    a_.cmp(x86::Mem(x86::r11, static_cast<i32>(offsetof(KnownDescriptor, hidden) + offsetof(Segment, limit)), 4),
-           0xFFFF);
-    a_.jb(slow);
+  const CodeSort sort = mode_.flat_code ? CodeSort::Flat : mode_.code32 ? CodeSort::Limited : CodeSort::Narrow;
+  a_.call(thunks_.code.check[static_cast<unsigned>(sort)][kind == FarKind::Return ? 1 : 0]);
+  if (sort == CodeSort::Narrow) {
+    a_.jne(slow);
+    if (!mode_.limited) {
+      a_.cmp(x86::Mem(x86::r11, static_cast<i32>(offsetof(KnownDescriptor, hidden) + offsetof(Segment, limit)), 4),
+             0xFFFF);
+      a_.jb(slow);
+    }
+    enter_known_code(id, slow, mode_);
+    return;
   }
+  const Label other = a_.newLabel();
+  a_.jne(other);
+  defer([=, this, snapshot = exits_.moment()] {
+    a_.bind(other);
+    exits_.restore(snapshot);
+    a_.jnc(slow);
+    enter_known_code(id, slow, mode_of_other_sort(mode_));
+  });
+  enter_known_code(id, slow, mode_);
+}
+
+// The rest of it: the selector is in kAddress, the offset in r10, r11 leads to the segment, whose code has the mode
+// `after`.
+void Emitter::enter_known_code(u16 id, const Label& slow, const Mode& after) {
+  const Node& n = at(id);
+  const FarKind kind = static_cast<FarKind>(n.immediate);
+  const unsigned size = n.size;
+  const Mem selector = area(offsetof(EngineArea, value), 4);
+  registers_.free_temporaries();
   for (const Gp& host : {x86::r10, x86::r11}) registers_.reserve(host);
   if (kind == FarKind::Call) {
     a_.mov(selector, kAddress.r32());
@@ -200,7 +224,13 @@ void Emitter::known_transfer(u16 id, const Label& slow) {
     a_.mov(kAddress.r32(), selector);
   }
   a_.call(thunks_.code.load);
-  branches_.indirect_exit(x86::r10, 0);
+  if (after.flat_code == mode_.flat_code) {
+    branches_.indirect_exit(x86::r10, 0);
+    return;
+  }
+  // The frames are those of calls in the other mode.
+  if (options_.returns) a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
+  branches_.exit_to_mode(after, x86::r10);
 }
 
 // The helper finds the flags in EngineArea::value if the host's are the guest's, else at home.

@@ -53,12 +53,16 @@ struct SegmentThunks {
   u64 rights = 0, limit = 0;
 };
 
+// Code of 16 bits, of 32 bits in a segment that is not flat, flat code.
+enum class CodeSort : u8 { Narrow, Limited, Flat };
+
 // Of far transfers within a ring of protected mode.
 struct CodeThunks {
-  // By whether the code is flat 32-bit code (else of 16 bits), and whether a RETF asks. Called with the selector in
-  // rbp, its upper bits 0, and the offset in r10. Z: r11 leads to a code segment that may be entered there, and the
-  // mode stays; else nothing but r11 has changed.
-  u64 check[2][2] = {};
+  // By the sort of the present code, and whether a RETF asks. Called with the selector in rbp, its upper bits 0, and
+  // the offset in r10. Z: r11 leads to a code segment that may be entered there, and the mode stays. NZ and C: it leads
+  // to one that may be entered, and the mode is mode_of_other_sort() then (x64/code_thunks.h). Else nothing but r11 has
+  // changed.
+  u64 check[3][2] = {};
   u64 load = 0;  // what r11 leads to becomes CS, rbp is still the selector; rbp and r12 change
 };
 
