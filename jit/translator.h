@@ -73,6 +73,7 @@ struct TranslatorOptions {
   bool regions = false;     // hot loops over several blocks become one translation
   u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
   bool exchange16 = true;         // CMPXCHG16B is the host's
+  bool denormals = true;          // x87 loads of denormal numbers do without the host's microcode
   bool ports = true;              // IN and OUT call their device without their handlers' way through CpuState
 };
 

@@ -250,10 +250,10 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   const Counted counted = !options_.regions || !options_.link ? Counted::Nothing
                           : options_.region_threshold == 0    ? Counted::Everything
                                                               : Counted::Backward;
-  x64::Emitter emitter(
-      code, ir, mode, translation, thunks_, tag, records_,
-      {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill, options_.aside,
-       options_.watched, options_.quick, options_.copies, counted, static_cast<i32>(options_.region_threshold)});
+  x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
+                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill,
+                        options_.aside, options_.watched, options_.quick, options_.copies, options_.denormals, counted,
+                        static_cast<i32>(options_.region_threshold)});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;

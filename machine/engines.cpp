@@ -52,7 +52,8 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"quick", &jit::TranslatorOptions::quick},
                                 {"copies", &jit::TranslatorOptions::copies},
                                 {"regions", &jit::TranslatorOptions::regions},
-                                {"exchange16", &jit::TranslatorOptions::exchange16}};
+                                {"exchange16", &jit::TranslatorOptions::exchange16},
+                                {"denormals", &jit::TranslatorOptions::denormals}};
 
 // Switches regions on: how often a branch is taken before one is made of where it leads; 0: wherever one can be made.
 constexpr std::string_view kRegionThreshold = "region-threshold=";

@@ -46,6 +46,7 @@ struct EngineArea {
   // FIP and FDP of 64-bit code while the host's units hold the guest's registers: one store each, which FXSAVE's layout
   // would make two of. CpuState::fx has them whenever C++ runs.
   u64 long_fip = 0, long_fdp = 0;
+  u64 real[2] = {};  // a number of 80 bits on its way to the x87
 };
 static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));
 static_assert(offsetof(VcpuMemory, state) == 0);

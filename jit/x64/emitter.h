@@ -137,11 +137,14 @@ class Emitter : BlockHolder, BlockPart {
   // --- x87, MMX, SSE, AVX (emitter_units.cpp) ---
   void native();
   void native_memory();
+  bool loads_real() const;
+  void load_native(const Mem& operand);
   void load_unit_control(u32 masks, u32 reserved, bool mxcsr);
   void initialise_x87();
   // The instruction again, its register operands as they are (general ones by their host number).
   void encode_register();
   void encode_memory(const Mem& operand);
+  void load_tiny(const Mem& operand, const Label& plain);
   unsigned unit_operand(u8 number, bool general) const;
   u8 general_operand() const;
   void load_general();
@@ -207,6 +210,7 @@ class Emitter : BlockHolder, BlockPart {
   void far_transfer(u16 id);
   void direct_transfer(u16 id);
   void known_transfer(u16 id, const Label& slow);
+  void enter_known_code(u16 id, const Label& slow, const Mode& after);
   bool knows_transfer(FarKind kind) const;
   void interrupt();
   ExitPoint* transfer_exit(FarKind kind);
@@ -214,7 +218,6 @@ class Emitter : BlockHolder, BlockPart {
   void system_register(u16 id);
   void cold_aside(const Label& slow, const Label& done);
 
-  void enter_known_code(u16 id, const Label& slow, const Mode& after);
   SharedPages pages_;
   Addresses addresses_;
   RegisterAllocator registers_;

@@ -64,7 +64,7 @@ void Emitter::native_memory() {
   const SharedPage* const checked = pages_.find(access.group);
   const bool shares = !may_skip || (checked != nullptr && checked->writable);
   if (shares && memory_.shared_place(access, form.store, AddressForm::Operand, 0, segment, place)) {
-    encode_memory(place);
+    load_native(place);
     store_general();
     if (form.tracked) {
       addresses_.load(kAddress, access.a);
@@ -85,7 +85,7 @@ void Emitter::native_memory() {
   addresses_.load(kAddress, access.a);
   u8 temporary = 0;
   const Missing missing = fetched && !units_.may_wait() ? Missing::Walk : Missing::Slow;
-  encode_memory(memory_.translate(bytes, form.store, segment, slow, temporary, form.aligned, nullptr, missing));
+  load_native(memory_.translate(bytes, form.store, segment, slow, temporary, form.aligned, nullptr, missing));
   registers_.give(temporary);
   a_.bind(join);
   store_general();
@@ -110,6 +110,77 @@ void Emitter::native_memory() {
     if (insn().native->tracked) addresses_.load(kAddress, insn().nodes.back().a);
     a_.jmp(join);
   });
+}
+
+// FLD of four or eight bytes.
+bool Emitter::loads_real() const {
+  const NativeForm& form = *insn().native;
+  const bool real = (form.opcode == 0xD9 && form.bytes == 4) || (form.opcode == 0xDD && form.bytes == 8);
+  return form.unit == NativeForm::Unit::X87 && form.special == Special::None && !form.store && real &&
+         insn().operands.reg == 0;
+}
+
+// The instruction, its operand in checked memory. Denormal numbers go to the x87 as numbers of 80 bits, which are
+// normal: the host's microcode takes a hundred cycles for each of them otherwise.
+void Emitter::load_native(const Mem& operand) {
+  if (!options_.denormals || mode_.traps || !loads_real()) {
+    encode_memory(operand);
+    return;
+  }
+  constexpr i32 kSingleExponent = 0x7F800000, kDoubleExponent = 0x7FF00000;
+  const unsigned bytes = insn().native->bytes;
+  Mem top = operand.cloneAdjusted(static_cast<i32>(bytes) - 4);
+  top.setSize(4);
+  const Label tiny = a_.newLabel(), plain = a_.newLabel(), done = a_.newLabel();
+  flags_.host_lost();
+  a_.test(top, bytes == 4 ? kSingleExponent : kDoubleExponent);
+  a_.jz(tiny);
+  a_.bind(plain);
+  encode_memory(operand);
+  a_.bind(done);
+  defer([=, this] {
+    a_.bind(tiny);
+    load_tiny(operand, plain);
+    a_.jmp(done);
+  });
+}
+
+// FLD of a number whose exponent is 0. Jumps to plain if it is 0, or if none of its kind has been met before: then the
+// host sets DE in the status word.
+void Emitter::load_tiny(const Mem& operand, const Label& plain) {
+  constexpr u32 kDenormalOperand = 2;                                         // of the status word
+  constexpr i32 kBias = 0x3FFF, kSingleLowest = -149, kDoubleLowest = -1074;  // the lowest bit's exponent
+  const bool single = insn().native->bytes == 4;
+  const Mem significand = area(offsetof(EngineArea, real), 8), exponent = area(offsetof(EngineArea, real) + 8, 2);
+  const Gp kept[] = {x86::rax, x86::rcx, x86::rdx};
+  const Label other = a_.newLabel(), normal = a_.newLabel();
+  for (const Gp& each : kept) a_.push(each);
+  a_.fnstsw(exponent);
+  a_.test(exponent, kDenormalOperand);
+  a_.jz(other);
+  Mem bits = operand;
+  bits.setSize(single ? 4 : 8);
+  a_.mov(sized(x86::rax.id(), single ? 4 : 8), bits);
+  a_.mov(x86::rdx, x86::rax);
+  a_.shr(x86::rdx, single ? 31 : 63);
+  a_.shl(x86::edx, 15);
+  a_.btr(x86::rax, single ? 31 : 63);
+  a_.bsr(x86::rcx, x86::rax);
+  a_.jz(other);
+  a_.lea(x86::edx, x86::ptr(x86::rdx, x86::rcx, 0, kBias + (single ? kSingleLowest : kDoubleLowest)));
+  a_.xor_(x86::ecx, 63);
+  a_.shl(x86::rax, x86::cl);
+  a_.mov(significand, x86::rax);
+  a_.mov(exponent, x86::dx);
+  for (std::size_t i = std::size(kept); i-- > 0;) a_.pop(kept[i]);
+  a_.jmp(normal);
+  a_.bind(other);
+  for (std::size_t i = std::size(kept); i-- > 0;) a_.pop(kept[i]);
+  a_.jmp(plain);
+  a_.bind(normal);
+  Mem real = significand;
+  real.setSize(10);
+  a_.fld(real);
 }
 
 // FLDCW, LDMXCSR: a value that has a reserved bit is the interpreter's; so is one that unmasks an exception, unless the
