@@ -242,6 +242,7 @@ class Translator final : public Executor {
   // that has an entry. False: nothing was done.
   const PageTarget* registers_at(u64 entry, bool write);
   bool access_registers(ExitPoint& exit, bool write);
+  void note_planes(const PageTarget& target, PhysAddr page);
   BackingOffset backing_of(u64 entry, u64 linear) const;
   bool plain_store(u64 linear, u32 size) const;
   bool nobody(u64 entry, bool write) const;
@@ -267,6 +268,7 @@ class Translator final : public Executor {
     const PageTarget* target = nullptr;
   };
   std::array<RegisterPage, 16> register_pages_;     // reads and writes by turns, by a hash of the entry
+  const RegionHandler* last_registers_ = nullptr;   // who has been asked for planes
   std::optional<Selector> loaded_;                  // named by the last far transfer
   ExitPoint no_frame_{.kind = ExitKind::Indirect};  // how a RET leaves that finds the frames' end
   x64::Thunks thunks_;

@@ -15,6 +15,7 @@
 #include "cpu/system_instructions.h"
 #include "jit/record/system_forms.h"
 #include "jit/translator.h"
+#include "jit/x64/plane_thunks.h"
 
 namespace relic86::jit {
 
@@ -181,9 +182,9 @@ bool Translator::access_registers(ExitPoint& exit, bool write) {
     return false;
   }
   const Privilege privilege = cpu_.privilege();
-  const PageTarget* const target = registers_at(
-      write ? mmu.tlb().write_entry(LinAddr(linear), privilege) : mmu.tlb().read_entry(LinAddr(linear), privilege),
-      write);
+  const u64 entry =
+      write ? mmu.tlb().write_entry(LinAddr(linear), privilege) : mmu.tlb().read_entry(LinAddr(linear), privilege);
+  const PageTarget* const target = registers_at(entry, write);
   if (target == nullptr) return false;
   if (!write) value = 0;
   const std::span<u8> bytes(reinterpret_cast<u8*>(&value), exit.size);
@@ -192,7 +193,22 @@ bool Translator::access_registers(ExitPoint& exit, bool write) {
   exit.met_registers = write ? target->handler->write_run(target->region, offset, bytes)
                              : target->handler->read_run(target->region, offset, bytes);
   state_.remaining -= exit.undone;
+  if (exit.met_registers) note_planes(*target, PhysAddr(entry & ~u64{kPageSize - 1}));
   return exit.met_registers;
+}
+
+// What follows needs no C++ if it is planes. With threads nobody accesses a device's memory without the lock.
+void Translator::note_planes(const PageTarget& target, PhysAddr page) {
+  constexpr u64 kPagesEnd = u64{4} << 20;  // of a table of the bus, which the fixed code looks into
+  if (target.handler == last_registers_ || page.raw >= kPagesEnd || thread_ != nullptr) return;
+  last_registers_ = target.handler;
+  auto* const planar = dynamic_cast<PlanarMemory*>(target.handler);
+  PlaneWindow* const window = planar != nullptr ? planar->plane_window(target.region) : nullptr;
+  if (window == nullptr) return;
+  area_.plane_handler = reinterpret_cast<u64>(target.handler);
+  area_.plane_region = target.region;
+  area_.planes = reinterpret_cast<u64>(window);
+  area_.plane_pages = reinterpret_cast<u64>(&bus_.page(PhysAddr(0)));
 }
 
 u64 Translator::load_helper(void* context, void* exit_point) {

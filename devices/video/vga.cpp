@@ -224,8 +224,9 @@ void Vga::write_register_bar(u64 offset, unsigned width, u64 value) {
 // A0000h is memory while nothing but storing happens there, so that the CPU's TLB can have it. It is shown as such once
 // some accesses have found it so: programs that change the mode with every pixel are not to pay for remapping.
 void Vga::update_window() {
-  if (const bool text = memory_.text_is_linear(); text != text_window_.shown()) text_window_.show(text);
-  const bool linear = memory_.window_is_linear();
+  const bool planar = memory_.update_planes();
+  if (const bool text = !planar && memory_.text_is_linear(); text != text_window_.shown()) text_window_.show(text);
+  const bool linear = !planar && memory_.window_is_linear();
   if (linear == linear_) return;
   linear_ = linear;
   linear_accesses_ = 0;

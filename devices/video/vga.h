@@ -20,7 +20,7 @@
 
 namespace relic86 {
 
-class Vga final : public PciDevice, public DisplayAdapter {
+class Vga final : public PciDevice, public DisplayAdapter, public PlanarMemory {
  public:
   static constexpr u32 kVideoMemory = 16 * 1024 * 1024;
   static constexpr u64 kMostRom = 256 * 1024;
@@ -47,6 +47,7 @@ class Vga final : public PciDevice, public DisplayAdapter {
   bool read_run(RegionId region, u64 offset, std::span<u8> into) override;
   bool write_run(RegionId region, u64 offset, std::span<const u8> from) override;
   bool copy_run(RegionId region, u64 from, u64 to, unsigned width, u32 count) override;
+  PlaneWindow* plane_window(RegionId region) override { return region == kWindow ? &memory_.planes() : nullptr; }
   void event(u32, GuestTime) override {}
 
  protected:

@@ -103,15 +103,15 @@ u8 VgaMemory::read(u32 offset) {
   }
   const auto& g = registers_.graphics();
   const bool chain4 = (registers_.sequencer()[VgaRegisters::kMemoryMode] & kChain4) != 0;
-  latch_ = load(plane_address(within, chain4));
-  if ((g[VgaRegisters::kGraphicsMode] & kReadCompare) != 0) return matching_colours(latch_);
+  planes_.latch = load(plane_address(within, chain4));
+  if ((g[VgaRegisters::kGraphicsMode] & kReadCompare) != 0) return matching_colours(planes_.latch);
   u32 plane = g[VgaRegisters::kReadMapSelect];
   if (chain4) {
     plane = within & 3;
   } else if ((g[VgaRegisters::kGraphicsMode] & kReadOddEven) != 0) {
     plane = (plane & 2) | (within & 1);
   }
-  return static_cast<u8>(latch_ >> (plane * 8));
+  return static_cast<u8>(planes_.latch >> (plane * 8));
 }
 
 // What the graphics controller makes of a byte from the CPU and the latches, before the map mask.
@@ -128,7 +128,7 @@ u32 VgaMemory::written_planes(u8 value) const {
       data = (repeat(rotated) & ~enabled) | (set_reset & enabled);
       break;
     }
-    case 1: return latch_;
+    case 1: return planes_.latch;
     case 2: data = spread(value); break;
     default:
       data = set_reset;
@@ -136,12 +136,12 @@ u32 VgaMemory::written_planes(u8 value) const {
       break;
   }
   switch (g[VgaRegisters::kDataRotate] >> 3 & 3) {
-    case 1: data &= latch_; break;
-    case 2: data |= latch_; break;
-    case 3: data ^= latch_; break;
+    case 1: data &= planes_.latch; break;
+    case 2: data |= planes_.latch; break;
+    case 3: data ^= planes_.latch; break;
     default: break;
   }
-  return (data & mask) | (latch_ & ~mask);
+  return (data & mask) | (planes_.latch & ~mask);
 }
 
 void VgaMemory::write(u32 offset, u8 value) {

@@ -11,6 +11,7 @@
 #include "devices/video/vbe_dispi.h"
 #include "devices/video/vga_registers.h"
 #include "memory/backing_store.h"
+#include "memory/plane_window.h"
 
 namespace relic86 {
 
@@ -23,8 +24,8 @@ class VgaMemory {
 
   // bytes: all video memory. store and first: where it lies, told of every write; store may be null (tests).
   void connect(std::span<u8> bytes, BackingStore* store, BackingOffset first);
-  void reset() { latch_ = 0; }
-  void state(StateArchive& archive) { archive.field("latch", latch_); }
+  void reset() { planes_.latch = 0; }
+  void state(StateArchive& archive) { archive.field("latch", planes_.latch); }
 
   // offset: from A0000h, below kWindowBytes.
   u8 read(u32 offset);
@@ -35,13 +36,18 @@ class VgaMemory {
   bool copy_run(u32 from, u32 to, unsigned width, u32 count);
   void clear(u32 first, u32 size);
 
+  // What single bytes are to planes, as of the last update_planes(): to be called when a register has changed. True:
+  // the window is one of planes.
+  PlaneWindow& planes() { return planes_; }
+  bool update_planes();
+
   // True when A0000h-AFFFFh is nothing but the first 64 KiB of the storage: chain-4 without any plane logic.
   bool window_is_linear() const;
 
   // True when B8000h-BFFFFh is nothing but planes 0 and 1 by turns (vga_text_window.h).
   bool text_is_linear() const;
 
-  u32 latch() const { return latch_; }  // plane p in bits 8p+7:8p
+  u32 latch() const { return planes_.latch; }  // plane p in bits 8p+7:8p
   std::span<const u8> bytes() const { return bytes_; }
   std::span<u8> bytes() { return bytes_; }
 
@@ -59,6 +65,11 @@ class VgaMemory {
   bool locate_run(u32 offset, u32 size, u32& within) const;
   // Bytes of the window that are one after another in every plane: Mode X and the 16-colour modes. False: they are not.
   bool plane_run(u32 offset, u32 size, u32& address) const;
+  struct Map {
+    u32 first, size;
+  };
+  static const Map& map_of(u8 miscellaneous);
+  bool is_planar() const;
   bool holds_code(u32 first, u32 size) const;  // bytes of the storage
   PlanePair planes_to_write() const;
   PlanePair planes_to_read() const;
@@ -69,7 +80,7 @@ class VgaMemory {
   std::span<u8> bytes_;
   BackingStore* store_ = nullptr;
   BackingOffset first_{};
-  u32 latch_ = 0;  // plane p in bits 8p+7:8p
+  PlaneWindow planes_;  // its latch is the adapter's
 };
 
 }  // namespace relic86

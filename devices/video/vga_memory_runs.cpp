@@ -21,19 +21,49 @@ bool VgaMemory::locate_run(u32 offset, u32 size, u32& within) const {
   return size != 0 && !dispi_.enabled() && decode(offset, within) && decode(offset + size - 1, last);
 }
 
-bool VgaMemory::plane_run(u32 offset, u32 size, u32& address) const {
-  struct Map {
-    u32 first, size;
-  };
+// The part of the window that graphics register 6 maps.
+const VgaMemory::Map& VgaMemory::map_of(u8 miscellaneous) {
   static constexpr Map kMaps[4] = {{0, kPlanarBytes / 4}, {0, 0x10000}, {0x10000, 0x8000}, {0x18000, 0x8000}};
-  const u8 miscellaneous = registers_.graphics()[VgaRegisters::kMiscellaneous];
-  if (dispi_.enabled() || !registers_.memory_enabled() || (miscellaneous & kChainOddEven) != 0 ||
-      (registers_.sequencer()[VgaRegisters::kMemoryMode] & kChain4) != 0) {
-    return false;
-  }
-  const Map& map = kMaps[miscellaneous >> 2 & 3];
+  return kMaps[miscellaneous >> 2 & 3];
+}
+
+bool VgaMemory::is_planar() const {
+  return !dispi_.enabled() && registers_.memory_enabled() &&
+         (registers_.graphics()[VgaRegisters::kMiscellaneous] & kChainOddEven) == 0 &&
+         (registers_.sequencer()[VgaRegisters::kMemoryMode] & kChain4) == 0;
+}
+
+bool VgaMemory::plane_run(u32 offset, u32 size, u32& address) const {
+  if (!is_planar()) return false;
+  const Map& map = map_of(registers_.graphics()[VgaRegisters::kMiscellaneous]);
   address = offset - map.first;
   return size != 0 && address < map.size && size <= map.size - address;
+}
+
+bool VgaMemory::update_planes() {
+  constexpr u8 kWriteMode = 3, kLatches = 1, kRotation = 7, kOperation = 0x18;
+  if (!is_planar()) {
+    planes_.readable = planes_.writable = 0;
+    return false;
+  }
+  const auto& g = registers_.graphics();
+  const u8 mode = g[VgaRegisters::kGraphicsMode], write_mode = mode & kWriteMode;
+  const Map& map = map_of(g[VgaRegisters::kMiscellaneous]);
+  planes_.planes = bytes_.data();
+  planes_.first = map.first;
+  planes_.readable = (mode & kReadCompare) == 0 ? map.size : 0;
+  const bool plain = write_mode == 0 && (g[VgaRegisters::kDataRotate] & (kRotation | kOperation)) == 0;
+  planes_.writable = plain || write_mode == kLatches ? map.size : 0;
+  const PlanePair shift = planes_to_read(), write = planes_to_write();
+  for (unsigned odd = 0; odd < 2; odd++) {
+    planes_.read_shift[odd] = shift[odd];
+    planes_.write_planes[odd] = write[odd];
+  }
+  const u32 enabled = spread(g[VgaRegisters::kEnableSetReset]);
+  planes_.kept = ~enabled;
+  planes_.set = spread(g[VgaRegisters::kSetReset]) & enabled;
+  planes_.bits = write_mode == kLatches ? 0 : repeat(g[VgaRegisters::kBitMask]);
+  return true;
 }
 
 // Code that a run overwrites may be the instruction that makes it.
@@ -66,14 +96,14 @@ bool VgaMemory::read_run(u32 offset, std::span<u8> into) {
   if (!plane_run(offset, size, address)) {
     if (!window_is_linear() || !locate_run(offset, size, address)) return false;
     std::copy_n(bytes_.begin() + address, size, into.begin());
-    latch_ = load((address + size - 1) / 4);
+    planes_.latch = load((address + size - 1) / 4);
     return true;
   }
   const bool compares = (registers_.graphics()[VgaRegisters::kGraphicsMode] & kReadCompare) != 0;
   const PlanePair shift = planes_to_read();
   for (u32 i = 0; i < size; i++) {
-    latch_ = load(address + i);
-    into[i] = compares ? matching_colours(latch_) : static_cast<u8>(latch_ >> shift[(address + i) & 1]);
+    planes_.latch = load(address + i);
+    into[i] = compares ? matching_colours(planes_.latch) : static_cast<u8>(planes_.latch >> shift[(address + i) & 1]);
   }
   return true;
 }
@@ -118,11 +148,11 @@ bool VgaMemory::copy_run(u32 from, u32 to, unsigned width, u32 count) {
   const bool compares = (mode & kReadCompare) != 0, latches = (mode & kWriteMode) == kLatches;
   const PlanePair planes = planes_to_write(), shift = planes_to_read();
   for (u32 i = 0; i < count; i++) {
-    latch_ = load(source + i);
-    u32 written = latch_;
+    planes_.latch = load(source + i);
+    u32 written = planes_.latch;
     if (!latches)
-      written =
-          written_planes(compares ? matching_colours(latch_) : static_cast<u8>(latch_ >> shift[(source + i) & 1]));
+      written = written_planes(compares ? matching_colours(planes_.latch)
+                                        : static_cast<u8>(planes_.latch >> shift[(source + i) & 1]));
     const u32 mask = planes[(target + i) & 1];
     const u32 merged = (written & mask) | (load(target + i) & ~mask);
     std::memcpy(bytes_.data() + u64{target + i} * 4, &merged, 4);

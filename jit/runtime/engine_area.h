@@ -46,6 +46,10 @@ struct EngineArea {
   // FIP and FDP of 64-bit code while the host's units hold the guest's registers: one store each, which FXSAVE's layout
   // would make two of. CpuState::fx has them whenever C++ runs.
   u64 long_fip = 0, long_fdp = 0;
+  // Video memory of planes that fixed code may access (x64/plane_thunks.h): a region of whom, and its window; of the bus
+  // the first 4 MiB's pages. 0: none has been met yet.
+  u64 plane_handler = 0, planes = 0, plane_pages = 0;
+  u32 plane_region = 0;
   u64 real[2] = {};  // a number of 80 bits on its way to the x87
 };
 static_assert(sizeof(EngineArea) <= sizeof(VcpuMemory::engine));

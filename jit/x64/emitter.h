@@ -86,8 +86,12 @@ class Emitter : BlockHolder, BlockPart {
   void peek(u16 id);
   void set_stack_pointer(u16 id);
   void move_stack_pointer(i32 by);
-  void finish_load(u16 id, unsigned bytes, const Mem& from, u8 temporary, const Label& slow, const Label& split,
-                   ExitPoint* exit);
+  // Where an access goes on that is none of one page with a fast entry: missed if it lies within a page.
+  struct LoadLabels {
+    Label slow, split, missed;
+  };
+  LoadLabels load_labels();
+  void finish_load(u16 id, unsigned bytes, const Mem& from, u8 temporary, const LoadLabels& labels, ExitPoint* exit);
   struct StoreLabels {
     Label slow, split, missed, done;
   };

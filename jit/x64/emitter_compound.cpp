@@ -126,14 +126,14 @@ void Emitter::enter(u16 id) {
 void Emitter::table_load(u16 id) {
   const unsigned segment = at(id).segment;
   ExitPoint* const exit = memory_.access_exit(AddressForm::Table, 1, segment);
-  const Label slow = a_.newLabel();
+  const LoadLabels labels = load_labels();
   addresses_.set_width(at(id).address_size);
   a_.movzx(kAddress.r32(), x86::al);
   a_.lea(kAddress.r32(), x86::ptr(kAddress, registers_.guest(kEbx, 8)));
   if (addresses_.narrow()) a_.movzx(kAddress.r32(), kAddress.r16());
   u8 temporary = 0;
-  const Mem from = memory_.translate(1, false, segment, slow, temporary);
-  finish_load(id, 1, from, temporary, slow, a_.newLabel(), exit);
+  const Mem from = memory_.translate(1, false, segment, labels.slow, temporary);
+  finish_load(id, 1, from, temporary, labels, exit);
 }
 
 void Emitter::check_bounds(u16 id) {

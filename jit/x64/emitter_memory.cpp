@@ -36,8 +36,10 @@ void Emitter::load_into(u16 id, unsigned bytes, const Mem& from, Gp& to, x86::In
   }
 }
 
-void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const Label& slow,
-                          const Label& split, ExitPoint* exit) {
+Emitter::LoadLabels Emitter::load_labels() { return {a_.newLabel(), a_.newLabel(), a_.newLabel()}; }
+
+void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 temporary, const LoadLabels& labels,
+                          ExitPoint* exit) {
   const Label done = a_.newLabel();
   Gp to;
   registers_.give(temporary);  // the entry is used up with the access
@@ -45,18 +47,27 @@ void Emitter::finish_load(u16 id, unsigned bytes, const x86::Mem& from, u8 tempo
   load_into(id, bytes, from, to, extended);
   a_.bind(done);
   defer([=, this] {
+    const unsigned user = mode_.user ? 1 : 0;
     const Label loaded = a_.newLabel();
     if ((bytes == 2 || bytes == 4) && !mode_.code64) {
-      a_.bind(split);
-      a_.call(thunks_.split_load[mode_.user ? 1 : 0]);
+      a_.bind(labels.split);
+      a_.call(thunks_.split_load[user]);
       a_.je(loaded);
     }
-    a_.bind(slow);
+    a_.bind(labels.slow);
+    if (bytes != 1 || mode_.code64) a_.bind(labels.missed);
+    const Label call = a_.newLabel();
+    a_.bind(call);
     exits_.call_thunk(thunks_.load, exit);
     a_.bind(loaded);
     a_.emit(extended == x86::Inst::kIdNone ? x86::Inst::kIdMov : extended, to,
             area(offsetof(EngineArea, value), bytes));
     a_.jmp(done);
+    if (bytes != 1 || mode_.code64) return;
+    a_.bind(labels.missed);
+    a_.call(thunks_.plane_load[user]);
+    a_.je(loaded);
+    a_.jmp(call);
   });
 }
 
@@ -70,12 +81,13 @@ void Emitter::load(u16 id) {
     load_into(id, n.size, place, to, extended);
     return;
   }
-  const Label slow = a_.newLabel(), split = a_.newLabel();
+  const LoadLabels labels = load_labels();
   const AddressForm form = memory_.operand_address(n.a);
   ExitPoint* const exit = memory_.access_exit(form, n.size, segment);
   u8 temporary = 0;
-  const x86::Mem from = memory_.translate(n.size, false, segment, slow, temporary, false, &split, Missing::Walk);
-  finish_load(id, n.size, from, temporary, slow, split, exit);
+  const x86::Mem from = memory_.translate(n.size, false, segment, labels.slow, temporary, false, &labels.split,
+                                          Missing::Walk, &labels.missed);
+  finish_load(id, n.size, from, temporary, labels, exit);
 }
 
 // Leaves the host address in a temporary of the Address value, for the store that follows. A page that is not plainly
@@ -174,6 +186,10 @@ void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const S
     a_.call(thunks_.watched_store[bytes / 2][user]);
     a_.je(labels.done);
   }
+  if (bytes == 1) {
+    a_.call(thunks_.plane_store[user]);
+    a_.je(labels.done);
+  }
   a_.jmp(call);
 }
 
@@ -266,13 +282,13 @@ void Emitter::pop(u16 id) {
     return;
   }
   ExitPoint* const exit = memory_.access_exit(AddressForm::StackTop, n.size, kSs);
-  const Label slow = a_.newLabel(), split = a_.newLabel();
+  const LoadLabels labels = load_labels();
   memory_.stack_address(0);
   u8 temporary = 0;
-  const x86::Mem from =
-      memory_.translate(n.size, false, kSs, slow, temporary, false, direct ? &split : nullptr, Missing::Walk);
+  const x86::Mem from = memory_.translate(n.size, false, kSs, labels.slow, temporary, false,
+                                          direct ? &labels.split : nullptr, Missing::Walk);
   if (direct) {
-    finish_load(id, n.size, from, temporary, slow, split, exit);
+    finish_load(id, n.size, from, temporary, labels, exit);
   } else {
     to = sized(temporary, n.size);
     const Label done = a_.newLabel();
@@ -284,7 +300,7 @@ void Emitter::pop(u16 id) {
     }
     a_.bind(done);
     defer([=, this] {
-      a_.bind(slow);
+      a_.bind(labels.slow);
       exits_.call_thunk(thunks_.load, exit);
       a_.mov(to, area(offsetof(EngineArea, value), n.size));
       a_.jmp(done);
@@ -304,7 +320,7 @@ void Emitter::peek(u16 id) {
     return;
   }
   ExitPoint* const exit = memory_.access_exit(form, n.size, kSs);
-  const Label slow = a_.newLabel(), split = a_.newLabel();
+  const LoadLabels labels = load_labels();
   addresses_.set_stack();
   if (addresses_.narrow()) {
     a_.movzx(kAddress.r32(), registers_.guest(n.reg, 2));
@@ -312,8 +328,9 @@ void Emitter::peek(u16 id) {
     a_.mov(code_register(kAddress), registers_.guest(n.reg, mode_.pointer_bytes()));
   }
   u8 temporary = 0;
-  const x86::Mem from = memory_.translate(n.size, false, kSs, slow, temporary, false, &split, Missing::Walk);
-  finish_load(id, n.size, from, temporary, slow, split, exit);
+  const x86::Mem from =
+      memory_.translate(n.size, false, kSs, labels.slow, temporary, false, &labels.split, Missing::Walk);
+  finish_load(id, n.size, from, temporary, labels, exit);
 }
 
 void Emitter::set_stack_pointer(u16 id) {

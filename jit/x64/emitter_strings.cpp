@@ -20,11 +20,12 @@ void Emitter::string_load(u16 id) {
   const Node& n = at(id);
   const AddressForm form = n.reg == kEsi ? AddressForm::Source : AddressForm::Destination;
   ExitPoint* const exit = memory_.access_exit(form, n.size, n.segment);
-  const Label slow = a_.newLabel(), split = a_.newLabel();
+  const LoadLabels labels = load_labels();
   string_address(n);
   u8 temporary = 0;
-  const Mem from = memory_.translate(n.size, false, n.segment, slow, temporary, false, &split, Missing::Walk);
-  finish_load(id, n.size, from, temporary, slow, split, exit);
+  const Mem from = memory_.translate(n.size, false, n.segment, labels.slow, temporary, false, &labels.split,
+                                     Missing::Walk, &labels.missed);
+  finish_load(id, n.size, from, temporary, labels, exit);
 }
 
 void Emitter::string_store(u16 id) {

@@ -8,6 +8,7 @@
 #include "jit/x64/aside_thunks.h"
 #include "jit/x64/code_thunks.h"
 #include "jit/x64/fill_thunks.h"
+#include "jit/x64/plane_thunks.h"
 #include "jit/x64/quick_thunks.h"
 #include "jit/x64/registers.h"
 #include "jit/x64/segment_thunks.h"
@@ -546,6 +547,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const FillThunks fill = emit_fill_thunks(a);
   const AsideThunks aside = emit_aside_thunks(a);
   const WatchedThunks watched = emit_watched_thunks(a);
+  const PlaneThunks plane = emit_plane_thunks(a);
   const QuickThunks quick = emit_quick_thunks(a);
   const WalkThunks walk = emit_walk_thunks(a, quick, helpers.walks);
   const StringThunks strings = emit_string_thunks(a, walk);
@@ -592,6 +594,8 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
       for (unsigned kind = 0; kind < 2; ++kind) thunks.walk[write][kind][user] = base + walk.bring[write][kind][user];
     }
     thunks.aside_store[user] = base + aside.store[user];
+    thunks.plane_load[user] = base + plane.load[user];
+    thunks.plane_store[user] = base + plane.store[user];
     for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];
     for (unsigned kind = 0; kind < 3; ++kind) thunks.quick[kind][user] = base + quick.bring[kind][user];
     thunks.fetch[user] = base + walk.fetch[user];

@@ -97,6 +97,10 @@ struct Thunks {
   // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
   // bytes) and by user. Z: done; else nothing has changed. rbp stays.
   u64 watched_store[3][2] = {};
+  // A byte from or to EngineArea::value, at the linear address in rbp, where planes of video memory are that fixed code
+  // may access. Z: done; else nothing has changed. rbp stays. By user.
+  u64 plane_load[2] = {};
+  u64 plane_store[2] = {};
   // 64-bit code: the inline table's slot of the page at the linear address in rbp, by QuickKind and by user. Z: it
   // leads to the page now; else nothing has changed. rbp stays.
   u64 quick[3][2] = {};

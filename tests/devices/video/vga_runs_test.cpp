@@ -1,6 +1,8 @@
 // Runs of string instructions are what single accesses are.
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <optional>
 #include <random>
 
 #include "tests/devices/video/vga_modes.h"
@@ -101,6 +103,78 @@ TEST(VgaRuns, EqualSingleAccesses) {
     return bytes;
   };
   EXPECT_EQ(memory(runs), memory(singles));
+}
+
+// What memory/plane_window.h says.
+std::optional<u8> read_planes(PlaneWindow& window, u32 offset) {
+  const u32 at = offset - window.first;
+  if (at >= window.readable) return std::nullopt;
+  std::memcpy(&window.latch, window.planes + u64{at} * 4, 4);
+  return static_cast<u8>(window.latch >> window.read_shift[at & 1]);
+}
+bool write_planes(const PlaneWindow& window, u32 offset, u8 value) {
+  const u32 at = offset - window.first;
+  if (at >= window.writable) return false;
+  for (unsigned plane = 0; plane < 4; plane++) {
+    const auto of = [plane](u32 word) { return static_cast<u8>(word >> (plane * 8)); };
+    const u8 data = static_cast<u8>((value & of(window.kept)) | of(window.set));
+    const u8 merged = static_cast<u8>((data & of(window.bits)) | (of(window.latch) & ~of(window.bits)));
+    u8& byte = window.planes[u64{at} * 4 + plane];
+    const u8 enabled = of(window.write_planes[at & 1]);
+    byte = static_cast<u8>((merged & enabled) | (byte & ~enabled));
+  }
+  return true;
+}
+
+TEST(VgaPlanes, TheWindowSaysWhatSingleBytesDo) {
+  VgaBoard planes, singles;
+  std::mt19937 random(1987);
+  for (VgaBoard* board : {&planes, &singles}) board->out(0x3C2, 0x63);
+  PlaneWindow* const window = planes.vga.plane_window(target(planes, 0).region);
+  ASSERT_NE(window, nullptr);
+  unsigned reads = 0, writes = 0, latches = 0;
+  for (unsigned step = 0; step < 40'000; step++) {
+    if (step % 4 == 0) {
+      std::mt19937 same = random;
+      program(planes, random);
+      program(singles, same);
+    }
+    const u32 offset = random() % VgaMemory::kWindowBytes;
+    if (random() % 2 == 0) {
+      const auto value = read_planes(*window, offset);
+      if (!value) continue;
+      reads++;
+      ASSERT_EQ(*value, singles.peek(0xA0000 + offset)) << step;
+    } else {
+      const u8 value = static_cast<u8>(random());
+      if (!write_planes(*window, offset, value)) continue;
+      writes++;
+      latches += window->bits == 0 ? 1 : 0;
+      singles.poke(0xA0000 + offset, value);
+    }
+    ASSERT_EQ(saved(planes.vga), saved(singles.vga)) << "latches and registers, step " << step;
+  }
+  EXPECT_GT(reads, 3000u);
+  EXPECT_GT(writes, 300u);
+  EXPECT_GT(latches, 100u);
+  const auto memory = [](VgaBoard& board) {
+    std::vector<u8> bytes(VgaMemory::kPlanarBytes);
+    board.memory.read_block(PhysAddr(VgaBoard::kFrameBuffer), bytes);
+    return bytes;
+  };
+  EXPECT_EQ(memory(planes), memory(singles));
+}
+
+TEST(VgaPlanes, TheWindowIsThatOfALoadedState) {
+  VgaBoard board, other;
+  board.set_mode(kVga640x480);
+  PlaneWindow* const window = other.vga.plane_window(target(other, 0).region);
+  ASSERT_NE(window, nullptr);
+  EXPECT_EQ(window->readable, 0u);
+  ASSERT_TRUE(load(other.vga, saved(board.vga)));
+  EXPECT_EQ(window->readable, 0x10000u);
+  other.vga.reset(ResetKind::PowerOn);
+  EXPECT_EQ(window->readable, 0u);
 }
 
 TEST(VgaRuns, APictureNoticesThem) {
