@@ -188,6 +188,9 @@ bool MemoryAccess::check_limit(unsigned segment, unsigned bytes, bool write, boo
     const bool below_top = addresses_.narrow() || mode_.top_is_4g(segment);
     later = words && below_top;
     if (!later) check_top(segment, bytes, scratch, slow);
+  } else if (!later && bytes == 1) {
+    a_.cmp(kAddress, end);
+    a_.jae(slow);
   } else if (!later) {
     a_.lea(scratch, x86::ptr(kAddress, static_cast<i32>(bytes)));
     a_.cmp(scratch, end);
