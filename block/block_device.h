@@ -63,8 +63,8 @@ class BlockDevice {
   virtual bool ready_to_read(u64 /*offset*/, u64 /*length*/) { return true; }
 
   // --- Requests that have failed ---
-  // Whether the last failure was that the host's disk is full.
-  virtual bool host_is_full() const { return false; }
+  // Whether something has failed for want of room on the host's disk since this was asked last.
+  virtual bool take_host_full() { return false; }
   // Asked by a controller, on whose behalf a request has failed, what it is to do. Stop: the machine is about to stop,
   // and retry_with()'s function is called when it goes on; until then nobody else is told of the request.
   virtual ErrorAction failed(BlockRequest::Kind /*kind*/, const std::string& /*message*/) {

@@ -14,8 +14,9 @@ struct BlockRequest {
   enum class Kind : u8 { Read, Write, Flush, Discard, WriteZeroes };
   Kind kind = Kind::Read;
   u64 offset = 0;
-  u64 length = 0;           // bytes; 0 of a flush
-  std::vector<u8> bytes{};  // of that length: what a read brings and what is written
+  u64 length = 0;             // bytes; 0 of a flush
+  std::vector<u8> bytes{};    // of that length: what a read brings and what is written
+  bool host_is_full = false;  // it has failed for want of room on the host's disk
 
   std::span<u8> content() { return bytes; }
 };

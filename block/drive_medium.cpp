@@ -233,7 +233,7 @@ ErrorAction DriveMedium::failed(BlockRequest::Kind kind, const std::string& mess
   if (!tell_failure_) return ErrorAction::Report;  // nobody would stop the machine
   Failure failure{.kind = kind, .message = message};
   const bool reads = kind == BlockRequest::Kind::Read;
-  failure.host_is_full = !reads && image_->host_is_full();
+  failure.host_is_full = !reads && told_full_;
   // Given up because the machine has to stand still: it is carried out when the machine goes on.
   const bool given_up = interruption_->used();
   switch (reads ? policy_.read : policy_.write) {
@@ -274,8 +274,12 @@ bool DriveMedium::defers(BlockRequest::Kind kind, u64 offset, u64 length) {
   }
 }
 
-void DriveMedium::submit(BlockRequest request, BlockDone done) {
+void DriveMedium::submit(BlockRequest request, BlockDone told) {
   count(request);
+  BlockDone done = [this, told = std::move(told)](BlockRequest&& finished, Result<> result) {
+    told_full_ = finished.host_is_full;
+    told(std::move(finished), std::move(result));
+  };
   if (queue_ && throttle_) {
     waiting_.emplace_back(std::move(request), std::move(done));
     return take_turns();
@@ -341,7 +345,19 @@ void DriveMedium::count(const BlockRequest& request) {
   }
 }
 
+// A failure belongs to what has failed: jobs and others use the image, too, and what it remembers of theirs is dropped.
+Result<> DriveMedium::noting_room(bool& host_is_full, const std::function<Result<>()>& act) {
+  (void)image_->take_host_full();
+  auto result = act();
+  host_is_full = image_->take_host_full() && !result;
+  return result;
+}
+
 Result<> DriveMedium::carry_out(BlockRequest& request) {
+  return noting_room(request.host_is_full, [&] { return act(request); });
+}
+
+Result<> DriveMedium::act(BlockRequest& request) {
   switch (request.kind) {
     case BlockRequest::Kind::Read: return image_->read(request.offset, request.content());
     case BlockRequest::Kind::Write: return write_now(request.offset, request.content());
@@ -369,10 +385,11 @@ Result<> DriveMedium::read(u64 offset, std::span<u8> bytes) {
 Result<> DriveMedium::write(u64 offset, std::span<const u8> bytes) {
   counts_.writes++;
   counts_.written_bytes += bytes.size();
-  if (!queue_) return write_now(offset, bytes);
+  const auto act = [&] { return noting_room(told_full_, [&] { return write_now(offset, bytes); }); };
+  if (!queue_) return act();
   wait();
   const i64 began = queue_->now();
-  auto result = write_now(offset, bytes);
+  auto result = act();
   queue_->note_time(began);
   return result;
 }
@@ -381,21 +398,23 @@ Result<> DriveMedium::flush() {
   const Interruption::Request request(*interruption_);
   counts_.flushes++;
   wait();
-  return flush_now();
+  return noting_room(told_full_, [&] { return flush_now(); });
 }
 
 Result<> DriveMedium::discard(u64 offset, u64 length) {
-  BlockRequest request{.kind = BlockRequest::Kind::Discard, .offset = offset, .length = length};
-  count(request);
-  wait();
-  return carry_out(request);
+  return do_at_once({.kind = BlockRequest::Kind::Discard, .offset = offset, .length = length});
 }
 
 Result<> DriveMedium::write_zeroes(u64 offset, u64 length) {
-  BlockRequest request{.kind = BlockRequest::Kind::WriteZeroes, .offset = offset, .length = length};
+  return do_at_once({.kind = BlockRequest::Kind::WriteZeroes, .offset = offset, .length = length});
+}
+
+Result<> DriveMedium::do_at_once(BlockRequest request) {
   count(request);
   wait();
-  return carry_out(request);
+  auto result = carry_out(request);
+  told_full_ = request.host_is_full;
+  return result;
 }
 
 // --- The image ---

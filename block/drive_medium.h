@@ -151,6 +151,10 @@ class DriveMedium {
   void count(const BlockRequest& request);
   // Of whichever thread has the image.
   Result<> carry_out(BlockRequest& request);
+  Result<> act(BlockRequest& request);
+  Result<> do_at_once(BlockRequest request);
+  // Does something with the image that fails for want of room, or for another reason.
+  Result<> noting_room(bool& host_is_full, const std::function<Result<>()>& act);
   Result<> keep(u64 offset, u64 length);
   Result<> change(u64 offset, u64 length, const std::function<Result<>()>& act);
   Result<> write_now(u64 offset, std::span<const u8> bytes);
@@ -169,6 +173,7 @@ class DriveMedium {
   ErrorPolicy policy_{};
   std::function<void(const Failure&)> tell_failure_;
   Condition condition_ = Condition::Good;
+  bool told_full_ = false;  // the request that a controller was told of last has failed for want of room
   friend class MediumDevice;
   std::vector<MediumDevice*> devices_;  // that are over it
   bool remote_ = false;                 // a server has the image: no access is as quick as one to memory

@@ -128,7 +128,7 @@ Result<std::unique_ptr<HostFile>> HostFile::open_new(const std::string& path) {
 HostFile::~HostFile() { close(file_); }
 
 Error HostFile::trouble(std::string_view what, int error) {
-  full_ = error == ENOSPC;
+  full_ = full_ || error == ENOSPC;
   const std::string_view mend = error == ENOSPC || error == EDQUOT ? "free some space on the host's disk"
                                                                    : "check the host's disk and its kernel log";
   return Error{fmt::format("{}: {} failed ({}); {}", path_, what, std::strerror(error), mend)};

@@ -1,7 +1,6 @@
 // A host file, or host block device, that holds an image: opened and locked.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -43,7 +42,7 @@ class HostFile final : public ImageFile {
   bool punch_hole(u64 offset, u64 length) override;
   bool write_zeroes(u64 offset, u64 length) override;
   Run run_at(u64 offset, u64 length) override;
-  bool is_full() const override { return full_; }
+  bool take_full() override { return std::exchange(full_, false); }
   u64 allocated_bytes() const override;
   i64 modified_ns() const override;
 
@@ -61,7 +60,7 @@ class HostFile final : public ImageFile {
   int file_;
   Access access_;
   u64 size_ = 0;
-  std::atomic<bool> full_ = false;
+  bool full_ = false;
 };
 
 }  // namespace relic86

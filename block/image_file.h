@@ -39,8 +39,8 @@ class ImageFile {
     u64 length = 0;
   };
   virtual Run run_at(u64 /*offset*/, u64 length) { return {true, length}; }
-  // Whether the last failure was that there is no room for more.
-  virtual bool is_full() const { return false; }
+  // Whether something has failed for want of room since this was asked last.
+  virtual bool take_full() { return false; }
   // What the file takes on the host's disk.
   virtual u64 allocated_bytes() const = 0;
   // When the content was last changed, in nanoseconds since 1970; 0 if the host cannot tell.

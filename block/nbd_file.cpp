@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -112,7 +111,7 @@ class NbdFile final : public ImageFile {
   bool ready_to_read(u64, u64) override { return false; }
   u64 allocated_bytes() const override { return size_; }
   i64 modified_ns() const override { return 0; }
-  bool is_full() const override { return full_; }
+  bool take_full() override { return std::exchange(full_, false); }
 
   Result<> read(u64 offset, std::span<u8> bytes) override {
     if (offset > size_ || bytes.size() > size_ - offset)
@@ -281,7 +280,6 @@ class NbdFile final : public ImageFile {
   // One request: begin gives its cookie. What the connection is lost with is asked again as long as there is patience.
   Result<> ask(std::string_view what, const std::function<i64(nbd_handle*)>& begin) {
     const auto deadline = Clock::now() + patience_;
-    full_ = false;
     for (;;) {
       Result<> result = handle_ ? Result<>() : connect_again();
       if (result) {
@@ -314,7 +312,7 @@ class NbdFile final : public ImageFile {
     });
     if (answered && state > 0) return {};
     lost = !answered || nbd_aio_is_dead(h) > 0 || nbd_aio_is_closed(h) > 0;
-    full_ = answered && !lost && nbd_get_errno() == ENOSPC;
+    full_ = full_ || (answered && !lost && nbd_get_errno() == ENOSPC);
     return trouble(what, answered ? last_error() : "no answer");
   }
 
@@ -329,7 +327,7 @@ class NbdFile final : public ImageFile {
   u64 size_ = 0;
   u64 block_ = 1, longest_ = kLongestTransfer;
   bool can_flush_ = false, can_trim_ = false, can_zero_ = false, tells_runs_ = false;
-  std::atomic<bool> full_ = false;
+  bool full_ = false;
 };
 
 }  // namespace

@@ -79,7 +79,7 @@ Result<> OverlayImage::write_overlay(u64 offset, std::span<const u8> bytes) {
     const ssize_t put = pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
-      full_ = put == 0 || errno == ENOSPC;
+      full_ = full_ || put == 0 || errno == ENOSPC;
       return Error{fmt::format("{}: writing the snapshot overlay failed ({}); free some space or set TMPDIR",
                                directory_, std::strerror(put < 0 ? errno : ENOSPC))};
     }

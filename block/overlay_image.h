@@ -27,7 +27,7 @@ class OverlayImage final : public BlockDevice {
   // A full host disk leaves the block as it was.
   Result<> write(u64 offset, std::span<const u8> bytes) override;
   Result<> flush() override { return {}; }  // the overlay does not outlive the process: nothing to make durable
-  bool host_is_full() const override { return full_; }
+  bool take_host_full() override { return std::exchange(full_, false); }
 
   // Writes all blocks into the base, flushes it and empties the overlay. After an error the overlay is complete still.
   Result<> commit();
@@ -70,7 +70,7 @@ class OverlayImage final : public BlockDevice {
   std::string directory_;
   std::vector<Leaf> leaves_;
   u64 block_count_ = 0;
-  std::atomic<bool> full_ = false;
+  bool full_ = false;
 };
 
 }  // namespace relic86

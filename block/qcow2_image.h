@@ -35,7 +35,7 @@ class Qcow2Image final : public DiskImage {
   Result<> discard(u64 offset, u64 length) override;
 
   ImageInfo info() const override;
-  bool host_is_full() const override { return file_->is_full(); }
+  bool take_host_full() override { return file_->take_full(); }
   i64 modified_ns() const override { return file_->modified_ns(); }
   std::shared_ptr<DiskImage> below() const override { return backing_; }
   Result<> stand_on(std::shared_ptr<DiskImage> image) override;

@@ -28,7 +28,7 @@ class RawImage final : public DiskImage {
   Result<> flush() override { return file_->flush(); }
   Result<> discard(u64 offset, u64 length) override;
   Result<> write_zeroes(u64 offset, u64 length) override;
-  bool host_is_full() const override { return file_->is_full(); }
+  bool take_host_full() override { return file_->take_full(); }
   bool ready_to_read(u64 offset, u64 length) override { return file_->ready_to_read(offset, length); }
 
   ImageInfo info() const override;

@@ -20,7 +20,7 @@ class SparseImage : public DiskImage {
   Result<> read(u64 offset, std::span<u8> bytes) override;
   Result<> write(u64 offset, std::span<const u8> bytes) override;
   Result<> flush() override;
-  bool host_is_full() const override { return file_->is_full(); }
+  bool take_host_full() override { return file_->take_full(); }
   i64 modified_ns() const override { return file_->modified_ns(); }
 
  protected:

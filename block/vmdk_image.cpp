@@ -208,10 +208,13 @@ Result<> VmdkImage::flush() {
   return descriptor_file().flush();
 }
 
-bool VmdkImage::host_is_full() const {
-  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) {
-    return part.sparse ? part.sparse->file().is_full() : part.flat && part.flat->is_full();
-  });
+bool VmdkImage::take_host_full() {
+  bool full = false;
+  for (const Part& part : parts_) {
+    if (part.sparse) full |= part.sparse->file().take_full();
+    if (part.flat) full |= part.flat->take_full();
+  }
+  return full;
 }
 
 ImageInfo VmdkImage::info() const {

@@ -19,7 +19,7 @@ class VmdkImage final : public DiskImage {
   Result<> write(u64 offset, std::span<const u8> bytes) override;
   Result<> flush() override;
 
-  bool host_is_full() const override;
+  bool take_host_full() override;
 
   ImageInfo info() const override;
   i64 modified_ns() const override;
