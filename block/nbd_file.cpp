@@ -14,6 +14,9 @@
 
 #ifdef RELIC86_NBD
 #include <libnbd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #endif
 
 namespace relic86 {
@@ -69,6 +72,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds, std::chrono::seconds;
 
 constexpr seconds kLongestConnecting{5}, kLongestAnswer{30};
+constexpr seconds kLongestSilence{5};  // of a server that has not answered before
 constexpr milliseconds kBetweenAttempts{500};
 constexpr seconds kGrace{5};                // that a server has to answer when the machine's thread waits
 constexpr milliseconds kBetweenLooks{50};   // at whether it does
@@ -158,15 +162,15 @@ class NbdFile final : public ImageFile {
   Run run_at(u64 offset, u64 length) override {
     const u64 first = offset / block_ * block_;
     if (!tells_runs_ || offset >= size_) return {true, length};
-    std::optional<Run> found;
-    const nbd_extent_callback callback{.callback = first_run, .user_data = &found, .free = nullptr};
     const u64 count =
         std::min({kLongestChange, size_ - first, (offset - first + length + block_ - 1) / block_ * block_});
     auto told = ask("asking for what is in use", [&](nbd_handle* h) {
+      found_.reset();
+      const nbd_extent_callback callback{.callback = first_run, .user_data = &found_, .free = nullptr};
       return nbd_aio_block_status(h, count, first, callback, NBD_NULL_COMPLETION, 0);
     });
-    if (!told || !found || found->length <= offset - first) return {true, length};
-    return {found->data, std::min(length, found->length - (offset - first))};
+    if (!told || !found_ || found_->length <= offset - first) return {true, length};
+    return {found_->data, std::min(length, found_->length - (offset - first))};
   }
 
  private:
@@ -193,15 +197,20 @@ class NbdFile final : public ImageFile {
 
   Result<> read_blocks(u64 offset, std::span<u8> bytes) {
     return in_pieces(bytes.size(), longest_, [&](u64 at, u64 count) {
-      return ask("reading", [&](nbd_handle* h) {
-        return nbd_aio_pread(h, bytes.data() + at, count, offset + at, NBD_NULL_COMPLETION, 0);
+      auto read = ask("reading", [&](nbd_handle* h) {
+        transfer_.resize(static_cast<std::size_t>(count));
+        return nbd_aio_pread(h, transfer_.data(), count, offset + at, NBD_NULL_COMPLETION, 0);
       });
+      if (read) std::copy(transfer_.begin(), transfer_.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+      return read;
     });
   }
   Result<> write_blocks(u64 offset, std::span<const u8> bytes) {
     return in_pieces(bytes.size(), longest_, [&](u64 at, u64 count) {
       return ask("writing", [&](nbd_handle* h) {
-        return nbd_aio_pwrite(h, bytes.data() + at, count, offset + at, NBD_NULL_COMPLETION, 0);
+        const auto from = bytes.begin() + static_cast<std::ptrdiff_t>(at);
+        transfer_.assign(from, from + static_cast<std::ptrdiff_t>(count));
+        return nbd_aio_pwrite(h, transfer_.data(), count, offset + at, NBD_NULL_COMPLETION, 0);
       });
     });
   }
@@ -245,7 +254,7 @@ class NbdFile final : public ImageFile {
     const auto deadline = Clock::now() + longest;
     while (!done()) {
       const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
-      if (left <= 0 || nbd_aio_is_dead(handle_.get()) > 0 || nbd_aio_is_closed(handle_.get()) > 0) return false;
+      if (left <= 0 || ended()) return false;
       if (interrupted()) return false;
       const auto slice = interruption_ ? std::min<decltype(left)>(left, kBetweenLooks.count()) : left;
       if (nbd_poll(handle_.get(), static_cast<int>(slice)) < 0 && errno != EINTR) return done();
@@ -256,15 +265,33 @@ class NbdFile final : public ImageFile {
   Result<> connect() {
     handle_.reset(nbd_create());
     if (!handle_) return trouble("connecting", last_error());
+    unanswered_.reset();
     nbd_handle* const h = handle_.get();
     (void)nbd_add_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION);
     const bool begun = nbd_aio_connect_uri(h, uri_.c_str()) == 0;
-    if (begun && wait(kLongestConnecting, [h] { return nbd_aio_is_ready(h) > 0; })) return {};
+    if (begun && wait(kLongestConnecting, [h] { return nbd_aio_is_ready(h) > 0; })) {
+      notice_dead_hosts(nbd_aio_get_fd(h));
+      return {};
+    }
     const bool late = begun && nbd_aio_is_connecting(h) > 0;
     const Error error = trouble("connecting", late ? "no answer" : last_error());
     handle_.reset();
     last_attempt_ = Clock::now();
     return error;
+  }
+
+  // A host that is gone without a word ends its connections as well, after some half a minute. Of unix sockets this is
+  // not true, and not needed.
+  static void notice_dead_hosts(int socket) {
+    struct Option {
+      int level, name, value;
+    };
+    constexpr int kMilliseconds = 1000;
+    for (const Option& each :
+         {Option{SOL_SOCKET, SO_KEEPALIVE, 1}, Option{IPPROTO_TCP, TCP_KEEPIDLE, 10},
+          Option{IPPROTO_TCP, TCP_KEEPINTVL, 5}, Option{IPPROTO_TCP, TCP_KEEPCNT, 4},
+          Option{IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(kLongestAnswer.count()) * kMilliseconds}})
+      (void)setsockopt(socket, each.level, each.name, &each.value, sizeof each.value);
   }
 
   Result<> connect_again() {
@@ -277,18 +304,41 @@ class NbdFile final : public ImageFile {
     return trouble("connecting again", "the export is not the same any more");
   }
 
+  // Connected, and everything is answered. A request that was given up may still be carried out, however late: what is
+  // asked next must not be done before it. So its connection stays until there is an answer, or until it ends.
+  Result<> ready() {
+    if (handle_ && unanswered_) {
+      const bool answered = wait(kLongestSilence, [this] { return answer() != 0; });
+      if (ended())
+        lose_connection();
+      else if (!answered)
+        return trouble("waiting for the server", "no answer");
+    }
+    return handle_ ? Result<>() : connect_again();
+  }
+
+  // What has become of the request: 1 done, -1 failed, 0 nothing yet.
+  int answer() {
+    const int state = nbd_aio_command_completed(handle_.get(), *unanswered_);
+    if (state != 0) unanswered_.reset();
+    return state;
+  }
+  bool ended() const { return nbd_aio_is_dead(handle_.get()) > 0 || nbd_aio_is_closed(handle_.get()) > 0; }
+  void lose_connection() {
+    handle_.reset();
+    last_attempt_ = {};  // a server that was there a moment ago may be there again at once
+  }
+
   // One request: begin gives its cookie. What the connection is lost with is asked again as long as there is patience.
   Result<> ask(std::string_view what, const std::function<i64(nbd_handle*)>& begin) {
     const auto deadline = Clock::now() + patience_;
     for (;;) {
-      Result<> result = handle_ ? Result<>() : connect_again();
+      Result<> result = ready();
       if (result) {
         bool lost = false;
         result = ask_once(what, begin, lost);
         if (result || !lost) return result;
-        handle_.reset();
-        // A server that was there a moment ago may be there again at once.
-        last_attempt_ = {};
+        if (ended()) lose_connection();
       }
       const auto next = Clock::now() + kBetweenAttempts;
       while (Clock::now() < next) {
@@ -305,13 +355,11 @@ class NbdFile final : public ImageFile {
       lost = nbd_aio_is_ready(h) <= 0 && nbd_aio_is_processing(h) <= 0;
       return trouble(what, last_error());
     }
+    unanswered_ = static_cast<u64>(cookie);
     int state = 0;
-    const bool answered = wait(kLongestAnswer, [&] {
-      state = nbd_aio_command_completed(h, static_cast<u64>(cookie));
-      return state != 0;
-    });
+    const bool answered = wait(kLongestAnswer, [&] { return (state = answer()) != 0; });
     if (answered && state > 0) return {};
-    lost = !answered || nbd_aio_is_dead(h) > 0 || nbd_aio_is_closed(h) > 0;
+    lost = !answered || ended();
     full_ = full_ || (answered && !lost && nbd_get_errno() == ENOSPC);
     return trouble(what, answered ? last_error() : "no answer");
   }
@@ -322,7 +370,11 @@ class NbdFile final : public ImageFile {
   const std::shared_ptr<Interruption> interruption_;
   u64 seen_request_ = 0;  // of interruption_, and when it was first seen
   Clock::time_point request_seen_{};
-  std::unique_ptr<nbd_handle, Close> handle_;
+  // Where a request has its bytes, and its answer, though nobody waits for it any more: libnbd knows their place.
+  std::vector<u8> transfer_;
+  std::optional<Run> found_;
+  std::unique_ptr<nbd_handle, Close> handle_;  // goes before them
+  std::optional<u64> unanswered_;              // the request that has no answer yet
   Clock::time_point last_attempt_{};
   u64 size_ = 0;
   u64 block_ = 1, longest_ = kLongestTransfer;

@@ -41,13 +41,23 @@ class Server final : public NbdSession::Disks {
 
   // From now on it hears and says nothing, or goes on where it was.
   void be_silent(bool silent) { silent_ = silent; }
+  // The writes that come from now on are not carried out before this ends, whoever else asks for something.
+  void hold_writes(bool hold) { holding_ = hold; }
+  bool holds_writes() const { return held_count_ != 0; }
 
   std::vector<NbdSession::Export> exports() override { return {{"disk", "", bytes_.size(), true}}; }
   bool open(const std::string&) override { return true; }
   void submit(BlockRequest request, BlockDone done) override {
     const auto place = bytes_.begin() + static_cast<std::ptrdiff_t>(request.offset);
     if (request.kind == BlockRequest::Kind::Read) std::copy_n(place, request.length, request.bytes.begin());
-    if (request.kind == BlockRequest::Kind::Write) std::copy(request.bytes.begin(), request.bytes.end(), place);
+    if (request.kind == BlockRequest::Kind::Write) {
+      if (holding_ && held_.empty()) {
+        held_.emplace_back(std::move(request), std::move(done));
+        held_count_ = held_.size();
+        return;
+      }
+      std::copy(request.bytes.begin(), request.bytes.end(), place);
+    }
     done(std::move(request), {});
   }
   void extents(u64, u64 length, unsigned, NbdSession::ExtentsDone done) override {
@@ -70,15 +80,23 @@ class Server final : public NbdSession::Disks {
       for (const Client& each : clients_) fds.push_back({each.fd, POLLIN, 0});
       ::poll(silent_ ? nullptr : fds.data(), silent_ ? 0 : fds.size(), kLook);
       if (silent_) continue;
+      if (!holding_) carry_out_held();
       auto ready = fds.begin() + 1;
       for (auto client = clients_.begin(); client != clients_.end(); ready++) {
         const bool stays = ready->revents == 0 || hear(*client);
-        client = stays ? std::next(client) : clients_.erase(client);
+        const auto next = std::next(client);
+        if (!stays) gone_.splice(gone_.end(), clients_, client);  // it may have asked for something
+        client = next;
       }
       if (fds[0].revents == 0) continue;
       clients_.emplace_back(*this, ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
       say(clients_.back());
     }
+  }
+  void carry_out_held() {
+    for (auto& [request, done] : std::exchange(held_, {})) submit(std::move(request), std::move(done));
+    held_count_ = 0;
+    for (Client& each : clients_) say(each);
   }
   static bool hear(Client& client) {
     std::array<u8, 4096> bytes;
@@ -99,8 +117,10 @@ class Server final : public NbdSession::Disks {
 
   int listener_;
   std::vector<u8> bytes_ = std::vector<u8>(1 << 20);
-  std::atomic<bool> silent_ = false, ending_ = false;
-  std::list<Client> clients_;
+  std::atomic<bool> silent_ = false, ending_ = false, holding_ = false;
+  std::atomic<std::size_t> held_count_ = 0;
+  std::list<std::pair<BlockRequest, BlockDone>> held_;
+  std::list<Client> clients_, gone_;
   std::thread thread_;
 };
 
@@ -156,6 +176,27 @@ TEST_F(SilentServer, WhatIsGivenUpIsCarriedOutLater) {
   std::vector<u8> read(512);
   EXPECT_TRUE(medium_->read(0, read).ok());
   EXPECT_EQ(read, std::vector<u8>(512, 3));
+}
+
+// The server has the first write still when the guest writes again: that is carried out after it, whatever happens.
+TEST_F(SilentServer, AWriteIsNotOvertakenByOneThatWasGivenUp) {
+  server_.hold_writes(true);
+  write(1);
+  medium_->drain();
+  EXPECT_EQ(action_, ErrorAction::Stop);
+  ASSERT_TRUE(server_.holds_writes());
+  write(2);
+  for (int i = 0; i < 100 && told_ < 2; i++) {  // a server that does both at once needs much less
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    medium_->deliver();
+  }
+  server_.hold_writes(false);
+  medium_->drain();
+  EXPECT_EQ(told_, 2u);
+  while (server_.holds_writes()) std::this_thread::yield();
+  std::vector<u8> read(512);
+  EXPECT_TRUE(medium_->read(0, read).ok());
+  EXPECT_EQ(read, std::vector<u8>(512, 2));
 }
 
 TEST_F(SilentServer, TheEndDoesNotWait) {
