@@ -20,6 +20,7 @@ class FailedChains {
   void add(const Chain& chain) { chains_.push_back(chain); }
   std::vector<Chain> take() { return std::exchange(chains_, {}); }
   void clear() { chains_.clear(); }
+  bool empty() const { return chains_.empty(); }
   // Of loaded ones those stay whose queue is one of [first, end). most: a driver has no more under way than there are
   // descriptors.
   void state(StateArchive& archive, unsigned first, unsigned end, std::size_t most);

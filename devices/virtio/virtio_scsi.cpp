@@ -102,6 +102,7 @@ void VirtioScsi::reset_device() {
   life_++;
   held_back_ = events_missed_ = false;
   to_be_retried_.clear();
+  waiting_functions_.clear();
 }
 
 void VirtioScsi::state_device(StateArchive& archive) {
@@ -112,6 +113,7 @@ void VirtioScsi::state_device(StateArchive& archive) {
     archive.group("unit" + std::to_string(each.target) + "_" + std::to_string(each.unit),
                   [&] { each.disk->state(archive); });
   to_be_retried_.state(archive, kEventQueue + 1, queue_count(), kQueueSize);
+  archive.group("functions", [&] { waiting_functions_.state(archive, kControlQueue, kControlQueue + 1, kQueueSize); });
   if (!archive.loading()) return;
   life_++;
   held_back_ = false;
@@ -161,8 +163,7 @@ void VirtioScsi::serve(unsigned number) {
     const auto chain = take(number);
     if (!chain) break;
     if (number == kControlQueue) {
-      control(*chain);
-      answered = true;
+      answered |= control(*chain);
     } else if (!carry_out(number, *chain, answered)) {
       return;
     }
@@ -204,6 +205,16 @@ void VirtioScsi::retry(unsigned target, unsigned unit) {
     bool answered = false;
     if (!carry_out(request.queue, *chain, answered)) return;
     if (answered) interrupt(request.queue);
+  }
+  retry_functions();
+}
+
+void VirtioScsi::retry_functions() {
+  if (!to_be_retried_.empty()) return;
+  for (const FailedChains::Chain& function : waiting_functions_.take()) {
+    const auto chain = taken(function.queue, function.head);
+    if (!chain) return;
+    if (control(*chain) && running()) interrupt(kControlQueue);
   }
 }
 
@@ -355,18 +366,21 @@ void VirtioScsi::complete(Request request, BlockRequest what, const Result<>& re
 
 // --- Control ---
 
-// A function ends when nothing of what it concerns is under way any more: all of that comes to its own end first.
-void VirtioScsi::control(const DescriptorChain& chain) {
+// A function ends when nothing of what it concerns is under way any more: all of that comes to its own end first. What the
+// host has failed does so when the machine goes on.
+bool VirtioScsi::control(const DescriptorChain& chain) {
   std::array<u8, 4> type{};
   constexpr std::size_t kFunctionAnswer = 1, kEventAnswer = 5;
-  if (!chain.read(memory(), 0, type)) return fail("a control request has no type");
+  if (!chain.read(memory(), 0, type)) return fail("a control request has no type"), false;
   const bool function = load_le<u32>(type, 0) == kTaskManagement;
   if (function) drain();
+  if (function && !to_be_retried_.empty()) return waiting_functions_.add(kControlQueue, chain.head()), false;
   const std::vector<u8> answer(function ? kFunctionAnswer : kEventAnswer);  // done; no event is ever told
   const u64 written = std::min<u64>(answer.size(), chain.writable_bytes());
   if (!chain.write(memory(), 0, std::span(answer).first(static_cast<std::size_t>(written))))
-    return fail("a control request's buffer has an address where nothing is");
+    return fail("a control request's buffer has an address where nothing is"), false;
   give_back(kControlQueue, chain, written);
+  return true;
 }
 
 // What finds no buffer is told of when there is one: that something was missed (5.6.6.3).

@@ -78,7 +78,9 @@ class VirtioScsi final : public VirtioPci {
   After after(Request& request, BlockRequest::Kind kind, const Result<>& result);
   Outcome answer(const Request& request, u8 response, bool good);
   Outcome list_units(Request& request, unsigned target, std::span<const u8> command);
-  void control(const DescriptorChain& chain);
+  // False: it is not answered yet.
+  bool control(const DescriptorChain& chain);
+  void retry_functions();
   static Address address_of(std::span<const u8> header);
   const VirtioScsiUnit* find(unsigned target, unsigned unit) const;
   // Of what waits to be carried out again, what is for this unit.
@@ -100,7 +102,8 @@ class VirtioScsi final : public VirtioPci {
   bool held_back_ = false;  // more wait in the queue for that
   u64 life_ = 0;            // changes when nobody wants to know any more what becomes of them
   FailedChains to_be_retried_;
-  bool events_missed_ = false;  // the driver had left no buffer for one
+  FailedChains waiting_functions_;  // of the control queue, for the end of those
+  bool events_missed_ = false;      // the driver had left no buffer for one
 };
 
 }  // namespace relic86

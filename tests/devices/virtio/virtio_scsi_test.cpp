@@ -57,8 +57,8 @@ class VirtioScsiTest : public ::testing::TestWithParam<Interface>, protected Vir
     notify(kRequests);
     return reply;
   }
-  // LOGICAL UNIT RESET; what it is answered.
-  u8 reset_unit() {
+  // LOGICAL UNIT RESET; where its answer will be.
+  u64 ask_to_reset_unit() {
     Bytes reset(24);
     reset[4] = 5;
     reset[8] = 1;
@@ -66,8 +66,10 @@ class VirtioScsiTest : public ::testing::TestWithParam<Interface>, protected Vir
     const auto places = offer(kControl, {reads(reset), room(1)});
     put(places.back(), {kUntouched});
     notify(kControl);
-    return memory_at(places.back(), 1)[0];
+    return places.back();
   }
+  // The same; what it is answered.
+  u8 reset_unit() { return memory_at(ask_to_reset_unit(), 1)[0]; }
   u8 status(const Reply& reply) { return memory_at(reply.answer + 10, 1)[0]; }
   u8 response(const Reply& reply) { return memory_at(reply.answer + 11, 1)[0]; }
   u64 residue(const Reply& reply) { return number_at(reply.answer + 4, 4); }
@@ -383,6 +385,31 @@ TEST_P(VirtioScsiTest, TaskManagementWaitsForWhatIsUnderWay) {
   const Reply read = ask(1, 0, kReadOne, {}, kBlock);
   EXPECT_EQ(reset_unit(), 0);
   EXPECT_EQ(status(read), kGood);
+}
+
+// Also if the host has failed it, and it waits to be tried again.
+TEST_P(VirtioScsiTest, TaskManagementWaitsForWhatTheHostHasFailed) {
+  for (const bool late : {false, true}) {
+    answers.late = late;
+    answers.fails = true;
+    answers.action = ErrorAction::Stop;
+    const Reply read = ask(1, 0, kReadOne, {}, kBlock);
+    const u64 one = ask_to_reset_unit(), other = ask_to_reset_unit();
+    EXPECT_EQ(status(read), kUntouched);
+    EXPECT_EQ(memory_at(one, 1)[0], kUntouched);
+    reload(*host);
+    answers.retry();  // it fails again
+    while (!answers.waiting.empty()) answers.answer();
+    EXPECT_EQ(memory_at(one, 1)[0], kUntouched);
+    EXPECT_TRUE(finished(kControl).empty());
+    answers.fails = false;
+    answers.retry();
+    EXPECT_EQ(status(read), kGood);
+    EXPECT_EQ(memory_at(one, 1)[0], 0);
+    EXPECT_EQ(memory_at(other, 1)[0], 0);
+    EXPECT_EQ(finished(kControl).size(), 2u);
+    EXPECT_EQ(finished(kRequests).size(), 1u);
+  }
 }
 
 TEST_P(VirtioScsiTest, ARequestWithoutRoomForItsAnswerBreaksTheDevice) {
