@@ -212,6 +212,7 @@ void AtaDevice::await_retry(u32 kept) {
 }
 
 void AtaDevice::retry() {
+  retry_kept();
   if (phase_ == Phase::ToBeRetried) retry_step();
 }
 
@@ -249,6 +250,7 @@ void AtaDevice::keep_written_block() {
 
 void AtaDevice::hold_reset() {
   keep_written_block();
+  if (phase_ == Phase::ToBeRetried && limit_ != 0) keep_block(std::span(buffer_).first(limit_));
   if (bus_ != nullptr) bus_->stop(*this);
   phase_ = Phase::HeldInReset;
   position_ = limit_ = 0;

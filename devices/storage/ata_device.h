@@ -120,6 +120,10 @@ class AtaDevice {
   virtual void stop_waiting() {}  // what wait_for_host() waits for comes now: answered() is called before this returns
   // The step that a failure of the host's has cut short is carried out again.
   virtual void retry_step() = 0;
+  // The host has failed to write this block, and a reset by software ends its command: it is written all the same, when
+  // the machine goes on (retry_kept).
+  virtual void keep_block(std::span<const u8> /*block*/) {}
+  virtual void retry_kept() {}
   virtual void set_signature() = 0;
   virtual u8 status_after_reset() const = 0;
   virtual void reset_drive(ResetKind kind) = 0;

@@ -16,7 +16,9 @@
 #include "devices/storage/ata_disk.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "block/byte_order.h"
 #include "devices/storage/ata_identify.h"
 
 namespace relic86 {
@@ -43,6 +45,7 @@ void AtaDisk::reset_drive(ResetKind) {
   in_block_ = remaining_ = 0;
   lba_ = 0;
   sector_buffer_ = {};
+  kept_.clear();
 }
 
 void AtaDisk::state_drive(StateArchive& archive) {
@@ -61,6 +64,7 @@ void AtaDisk::state_drive(StateArchive& archive) {
   archive.field("lba", lba_);
   archive.field("remaining", remaining_);
   archive.bytes("sector_buffer", sector_buffer_);
+  state_kept(archive);
   if (!archive.loading()) return;
   current_.heads = std::clamp<u32>(current_.heads, 1, 16);
   current_.sectors = std::clamp<u32>(current_.sectors, 1, 255);
@@ -304,6 +308,7 @@ void AtaDisk::block_written() {
   if ((transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) || in_block_ == 0 || in_block_ > remaining_)
     return fail(kAbort);
   const u32 size = in_block_ * kSector;
+  replace_kept(lba_ * kSector, std::span(buffer_).first(size));
   if (transfer_ == Transfer::WriteDma && image_->defers(BlockRequest::Kind::Write, lba_ * kSector, size)) {
     image_->submit({BlockRequest::Kind::Write, lba_ * kSector, size, {buffer_.begin(), buffer_.begin() + size}},
                    [this, number = wait_for_host()](BlockRequest&&, const Result<>& result) {
@@ -312,6 +317,67 @@ void AtaDisk::block_written() {
     return;
   }
   if (goes_on(BlockRequest::Kind::Write, image_->write(lba_ * kSector, std::span(buffer_).first(size)))) wrote_block();
+}
+
+// --- Blocks that the host has failed to write before a reset by software ---
+
+void AtaDisk::keep_block(std::span<const u8> block) {
+  if (transfer_ != Transfer::WritePio && transfer_ != Transfer::WriteDma) return;
+  kept_.push_back({BlockRequest::Kind::Write, lba_ * kSector, block.size(), {block.begin(), block.end()}});
+}
+
+void AtaDisk::retry_kept() {
+  for (BlockRequest& each : std::exchange(kept_, {})) {
+    if (image_->defers(each.kind, each.offset, each.length)) {
+      image_->submit(std::move(each), [this](BlockRequest&& request, const Result<>& result) {
+        wrote_kept(std::move(request), result);
+      });
+    } else {
+      const auto result = image_->write(each.offset, each.content());
+      wrote_kept(std::move(each), result);
+    }
+  }
+}
+
+// The guest hears of nothing: its command is over.
+void AtaDisk::wrote_kept(BlockRequest&& request, const Result<>& result) {
+  if (result) return;
+  report_host_error(result.message());
+  if (image_->failed(request.kind, result.message()) == ErrorAction::Stop) kept_.push_back(std::move(request));
+}
+
+// What the guest writes now is newer.
+void AtaDisk::replace_kept(u64 offset, std::span<const u8> bytes) {
+  for (BlockRequest& each : kept_) {
+    const u64 first = std::max(offset, each.offset), end = std::min(offset + bytes.size(), each.offset + each.length);
+    if (first >= end) continue;
+    const auto newer = bytes.subspan(static_cast<std::size_t>(first - offset), static_cast<std::size_t>(end - first));
+    std::copy(newer.begin(), newer.end(), each.bytes.begin() + static_cast<std::ptrdiff_t>(first - each.offset));
+  }
+}
+
+// Each: offset, length, bytes.
+void AtaDisk::state_kept(StateArchive& archive) {
+  constexpr std::size_t kHead = 12, kLengthAt = 8;
+  std::vector<u8> all;
+  for (const BlockRequest& each : kept_) {
+    const std::size_t at = all.size();
+    all.resize(at + kHead);
+    store_le<u64>(all, at, each.offset);
+    store_le<u32>(all, at + kLengthAt, static_cast<u32>(each.length));
+    all.insert(all.end(), each.bytes.begin(), each.bytes.end());
+  }
+  archive.resizable("kept", all);
+  if (!archive.loading()) return;
+  kept_.clear();
+  for (std::size_t at = 0; all.size() - at >= kHead;) {
+    const u64 offset = load_le<u64>(all, at), length = load_le<u32>(all, at + kLengthAt), size = sectors_ * kSector;
+    at += kHead;
+    if (length > all.size() - at || offset > size || length > size - offset) return;
+    const auto bytes = std::span(all).subspan(at, static_cast<std::size_t>(length));
+    kept_.push_back({BlockRequest::Kind::Write, offset, length, {bytes.begin(), bytes.end()}});
+    at += bytes.size();
+  }
 }
 
 void AtaDisk::wrote_block() {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "block/block_device.h"
 #include "devices/storage/ata_device.h"
@@ -29,6 +30,8 @@ class AtaDisk final : public AtaDevice {
   bool last_block_in() const override;
   void block_written() override;
   void retry_step() override;
+  void keep_block(std::span<const u8> block) override;
+  void retry_kept() override;
   void stop_waiting() override { image_->drain(); }
   void set_signature() override;
   u8 status_after_reset() const override { return ata::kReady; }
@@ -47,6 +50,9 @@ class AtaDisk final : public AtaDevice {
   void next_block();
   void offer();        // the block that has been read
   void wrote_block();  // and go on
+  void wrote_kept(BlockRequest&& request, const Result<>& result);
+  void replace_kept(u64 offset, std::span<const u8> bytes);
+  void state_kept(StateArchive& archive);
   // Whether the command goes on: nothing has failed, or that is to be ignored. Otherwise it has ended with an error, or
   // waits to be tried again.
   bool goes_on(BlockRequest::Kind kind, const Result<>& result);
@@ -80,6 +86,7 @@ class AtaDisk final : public AtaDevice {
   u32 in_block_ = 0;                         // sectors of the block on its way
   u64 lba_ = 0;                              // of its first sector
   u32 remaining_ = 0;                        // sectors, the block included
+  std::vector<BlockRequest> kept_;           // writes that failed, whose commands a reset has ended
   std::array<u8, kSector> sector_buffer_{};  // of READ BUFFER and WRITE BUFFER
 };
 

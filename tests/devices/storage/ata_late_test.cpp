@@ -10,7 +10,7 @@ using test::kSector;
 using test::LateAnswers;
 
 constexpr u32 kTable = 0x1000, kBuffer = 0x20000;
-constexpr u8 kReadDma = 0xC8, kWriteDma = 0xCA, kFlushCache = 0xE7;
+constexpr u8 kReadSectors = 0x20, kWriteSectors = 0x30, kReadDma = 0xC8, kWriteDma = 0xCA, kFlushCache = 0xE7;
 
 struct LateBoard {
   LateBoard() { board.enable_bus_master(); }
@@ -93,7 +93,7 @@ TEST(AtaLate, AWriteThatFailsKeepsItsBytesUntilItIsTriedAgain) {
 
 // What is tried again is the command that has failed, not a transfer that the host gave up for it.
 TEST(AtaLate, AFailedCommandAfterATransferThatWasGivenUpIsTriedAgain) {
-  constexpr u8 kReadSectors = 0x20, kReadVerify = 0x40;
+  constexpr u8 kReadVerify = 0x40;
   for (const u8 code : {kFlushCache, kReadVerify}) {
     LateBoard late;
     late.answers.late = false;
@@ -136,6 +136,71 @@ TEST(AtaLate, AResetForgetsWhatWasToBeTriedAgain) {
   EXPECT_FALSE(late.busy());
   late.answers.retry();
   EXPECT_EQ(late.answers.told.size(), 1u);
+}
+
+// The host fails what is to be written to a sector, and a reset by software follows.
+void fail_and_reset(LateBoard& late, u8 code, u32 lba, u8 value) {
+  const std::vector<u8> bytes(kSector, value);
+  late.answers.late = false;
+  late.answers.fails = true;
+  late.answers.action = ErrorAction::Stop;
+  if (code == kWriteDma) {
+    late.board.memory.write_block(PhysAddr(kBuffer), bytes);
+    late.start_dma(kWriteDma, lba, 1);
+  } else {
+    late.board.lba28(lba, 1);
+    late.board.command(kWriteSectors);
+    late.board.write_words(bytes);
+    late.pass();
+  }
+  ASSERT_TRUE(late.busy());
+  late.board.out(0x3F6, 4);
+  late.board.out(0x3F6, 0);
+  late.pass();
+  ASSERT_FALSE(late.busy());
+}
+
+TEST(AtaLate, AFailedWriteIsCarriedOutThoughASoftwareResetFollows) {
+  for (const u8 code : {kWriteDma, kWriteSectors}) {
+    for (const bool defers : {false, true}) {
+      LateBoard late;
+      fail_and_reset(late, code, 7, 0x5A);
+      late.answers.retry();
+      EXPECT_EQ(late.answers.told.size(), 2u) << "it fails once more, and stops the machine again";
+      const auto state = test::saved(late.board.ide);
+      late.board.reset_but_timers([&] { late.board.ide.reset(ResetKind::PowerOn); });
+      ASSERT_TRUE(test::load(late.board.ide, state));
+      late.answers.fails = false;
+      late.answers.late = defers;
+      late.answers.retry();
+      if (defers) late.answers.answer();
+      EXPECT_EQ(late.board.disk.bytes[7 * kSector], 0x5A);
+      EXPECT_FALSE(late.board.irqs.levels[14]) << "the guest's command was over";
+      late.answers.retry();
+      EXPECT_TRUE(late.answers.waiting.empty());
+    }
+  }
+}
+
+TEST(AtaLate, WhatIsWrittenAfterTheResetIsNewer) {
+  LateBoard late;
+  fail_and_reset(late, kWriteDma, 7, 0x5A);
+  late.answers.fails = false;
+  late.board.lba28(7, 1);
+  late.board.command(kWriteSectors);
+  late.board.write_words(std::vector<u8>(kSector, 0x66));
+  late.pass();
+  late.answers.retry();
+  EXPECT_EQ(late.board.disk.bytes[7 * kSector], 0x66);
+}
+
+TEST(AtaLate, AResetOfTheMachineForgetsAFailedWrite) {
+  LateBoard late;
+  fail_and_reset(late, kWriteDma, 7, 0x5A);
+  late.board.ide.reset(ResetKind::Hard);
+  late.answers.fails = false;
+  late.answers.retry();
+  EXPECT_NE(late.board.disk.bytes[7 * kSector], 0x5A);
 }
 
 TEST(AtaLate, AWriteAndAFlushEndWhenTheHostAnswers) {
@@ -199,14 +264,14 @@ TEST(AtaLate, ACommandMeanwhileComesAfterIt) {
   late.board.lba28(9, 1);
   EXPECT_TRUE(late.answers.waiting.empty());
   EXPECT_EQ(late.board.disk.flushes, 1u);
-  late.board.command(0x20);
+  late.board.set_reg(7, kReadSectors);
   EXPECT_EQ(late.board.read_words(kSector), late.board.sectors(9, 1));
 }
 
 TEST(AtaLate, PioIsNotDeferred) {
   LateBoard late;
   late.board.lba28(9, 1);
-  late.board.command(0x20);
+  late.board.command(kReadSectors);
   EXPECT_TRUE(late.answers.waiting.empty());
   EXPECT_EQ(late.board.read_words(kSector), late.board.sectors(9, 1));
 }
