@@ -371,10 +371,13 @@ Result<> DriveMedium::act(BlockRequest& request) {
   return Error{"no such request"};
 }
 
+// Where requests can be carried out while the guest goes on, one that is not must not make it wait for long: a server has
+// five seconds to answer, as in drain().
 Result<> DriveMedium::read(u64 offset, std::span<u8> bytes) {
   counts_.reads++;
   counts_.read_bytes += bytes.size();
   if (!queue_) return image_->read(offset, bytes);
+  const Interruption::Request request(*interruption_);
   wait();
   const i64 began = queue_->now();
   auto result = image_->read(offset, bytes);
@@ -387,6 +390,7 @@ Result<> DriveMedium::write(u64 offset, std::span<const u8> bytes) {
   counts_.written_bytes += bytes.size();
   const auto act = [&] { return noting_room(told_full_, [&] { return write_now(offset, bytes); }); };
   if (!queue_) return act();
+  const Interruption::Request request(*interruption_);
   wait();
   const i64 began = queue_->now();
   auto result = act();
@@ -410,6 +414,7 @@ Result<> DriveMedium::write_zeroes(u64 offset, u64 length) {
 }
 
 Result<> DriveMedium::do_at_once(BlockRequest request) {
+  const Interruption::Request interruption(*interruption_);
   count(request);
   wait();
   auto result = carry_out(request);

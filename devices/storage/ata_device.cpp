@@ -88,10 +88,11 @@ void AtaDevice::settle() {
     case Phase::BlockOut:
     case Phase::Resetting:
       if (bus_ != nullptr) bus_->stop(*this);
-      return proceed();
-    case Phase::Waiting: return stop_waiting();
-    default: return;
+      proceed();
+      break;
+    default: break;
   }
+  if (phase_ == Phase::Waiting) stop_waiting();
 }
 
 void AtaDevice::wait(Phase phase, GuestTime delay) {

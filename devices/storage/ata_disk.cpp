@@ -234,8 +234,7 @@ void AtaDisk::next_block() {
   const u32 size = in_block_ * kSector;
   const bool reads = transfer_ == Transfer::ReadPio || transfer_ == Transfer::ReadDma;
   if (!reads) return transfer_ == Transfer::WritePio ? request_block(size, kReady, false) : request_dma(size);
-  // A host that polls for the data of PIO waits as long as the emulator would.
-  if (transfer_ == Transfer::ReadDma && image_->defers(BlockRequest::Kind::Read, lba_ * kSector, size)) {
+  if (image_->defers(BlockRequest::Kind::Read, lba_ * kSector, size)) {
     image_->submit({BlockRequest::Kind::Read, lba_ * kSector, size, std::vector<u8>(size)},
                    [this, number = wait_for_host()](BlockRequest&& request, const Result<>& result) {
                      if (!answered(number) || !goes_on(BlockRequest::Kind::Read, result)) return;
@@ -309,7 +308,7 @@ void AtaDisk::block_written() {
     return fail(kAbort);
   const u32 size = in_block_ * kSector;
   replace_kept(lba_ * kSector, std::span(buffer_).first(size));
-  if (transfer_ == Transfer::WriteDma && image_->defers(BlockRequest::Kind::Write, lba_ * kSector, size)) {
+  if (image_->defers(BlockRequest::Kind::Write, lba_ * kSector, size)) {
     image_->submit({BlockRequest::Kind::Write, lba_ * kSector, size, {buffer_.begin(), buffer_.begin() + size}},
                    [this, number = wait_for_host()](BlockRequest&&, const Result<>& result) {
                      if (answered(number) && goes_on(BlockRequest::Kind::Write, result)) wrote_block();
@@ -408,6 +407,17 @@ void AtaDisk::verify(bool extended) {
 void AtaDisk::verify_rest() {
   while (remaining_ > 0) {
     const u32 count = std::min(remaining_, kDmaSectors);
+    const u64 offset = lba_ * kSector, size = count * kSector;
+    if (image_->defers(BlockRequest::Kind::Read, offset, size)) {
+      image_->submit({BlockRequest::Kind::Read, offset, size, std::vector<u8>(size)},
+                     [this, count, number = wait_for_host()](BlockRequest&&, const Result<>& result) {
+                       if (!answered(number) || !goes_on(BlockRequest::Kind::Read, result)) return;
+                       lba_ += count;
+                       remaining_ -= count;
+                       verify_rest();
+                     });
+      return;
+    }
     if (!goes_on(BlockRequest::Kind::Read, image_->read(lba_ * kSector, std::span(buffer_).first(count * kSector))))
       return;
     lba_ += count;

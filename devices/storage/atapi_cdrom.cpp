@@ -25,7 +25,12 @@ constexpr u32 kMostPioBytes = 0xFFFE;
 
 AtapiCdrom::AtapiCdrom(std::string serial, std::string model) : serial_(std::move(serial)), model_(std::move(model)) {}
 
+void AtapiCdrom::stop_waiting() {
+  if (medium_) medium_->image().drain();
+}
+
 void AtapiCdrom::insert(std::unique_ptr<BlockDevice> image) {
+  stop_waiting();
   player_.insert(nullptr);
   medium_.reset();
   retry();  // of the medium that was there, which fails now
@@ -42,6 +47,7 @@ Result<> AtapiCdrom::eject(bool force) {
     media_event_ = 1;
     return Error{"the guest has locked the tray; let it unmount the medium, or force the eject (eject -f)"};
   }
+  stop_waiting();
   if (medium_ != nullptr) media_event_ = 3;
   player_.insert(nullptr);
   medium_.reset();
@@ -255,7 +261,27 @@ void AtapiCdrom::next_block_in() {
   const u64 left = length_ - done_;
   block_ = dma_ ? static_cast<u32>(std::min<u64>(left, kDmaBlock)) : pio_block(left);
   if (source_ != Source::Response && !ready()) return check(not_ready());  // taken out during the read
-  if (auto result = fill(std::span(buffer_).first(block_)); !result) {
+  if (source_ == Source::Sectors && submit_read()) return;
+  block_came(fill(std::span(buffer_).first(block_)));
+}
+
+bool AtapiCdrom::submit_read() {
+  BlockDevice& image = medium_->image();
+  const u64 offset = u64{lba_} * CdromMedium::kSector + done_, size = image.size_bytes();
+  const u64 there = offset < size ? std::min<u64>(block_, size - offset) : 0;
+  if (there == 0 || !image.defers(BlockRequest::Kind::Read, offset, there)) return false;
+  image.submit({BlockRequest::Kind::Read, offset, there, std::vector<u8>(static_cast<std::size_t>(there))},
+               [this, number = wait_for_host()](BlockRequest&& request, const Result<>& result) {
+                 if (!answered(number)) return;
+                 const auto end = std::copy(request.bytes.begin(), request.bytes.end(), buffer_.begin());
+                 std::fill(end, buffer_.begin() + block_, u8{0});  // what the image lacks of its last sector
+                 block_came(result);
+               });
+  return true;
+}
+
+void AtapiCdrom::block_came(const Result<>& result) {
+  if (!result) {
     report_host_error(result.message());
     const auto action = medium_->image().failed(BlockRequest::Kind::Read, result.message());
     if (action == ErrorAction::Stop) return await_retry(0);

@@ -40,6 +40,7 @@ class AtapiCdrom final : public AtaDevice {
   void block_read() override;
   bool last_block_in() const override { return stage_ != Stage::DataIn; }  // a packet command ends with its status
   void block_written() override;
+  void stop_waiting() override;
   void retry_step() override { done_ < length_ ? next_block_in() : good(); }
   void set_signature() override;
   u8 status_after_reset() const override { return 0; }
@@ -75,6 +76,8 @@ class AtapiCdrom final : public AtaDevice {
   void set_features();
   void start_packet();
   void next_block_in();
+  bool submit_read();  // false: it is better read at once
+  void block_came(const Result<>& result);
   void next_block_out();
   u32 pio_block(u64 left) const;
   Result<> fill(std::span<u8> into);

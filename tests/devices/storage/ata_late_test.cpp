@@ -268,12 +268,57 @@ TEST(AtaLate, ACommandMeanwhileComesAfterIt) {
   EXPECT_EQ(late.board.read_words(kSector), late.board.sectors(9, 1));
 }
 
-TEST(AtaLate, PioIsNotDeferred) {
+// A driver that polls, or waits for the interrupt, sees the drive at work.
+TEST(AtaLate, PioWaitsForTheHostToo) {
   LateBoard late;
-  late.board.lba28(9, 1);
-  late.board.command(kReadSectors);
-  EXPECT_TRUE(late.answers.waiting.empty());
-  EXPECT_EQ(late.board.read_words(kSector), late.board.sectors(9, 1));
+  late.board.lba28(9, 2);
+  late.board.set_reg(7, kReadSectors);
+  for (u32 sector = 9; sector < 11; sector++) {
+    late.pass();
+    ASSERT_EQ(late.answers.waiting.size(), 1u);
+    EXPECT_TRUE(late.busy());
+    EXPECT_FALSE(late.board.irqs.levels[14]);
+    late.answers.answer();
+    EXPECT_EQ(late.board.alternate() & 0x88, 0x08) << "DRQ";
+    EXPECT_TRUE(late.board.irqs.levels[14]);
+    late.board.status();
+    EXPECT_EQ(late.board.read_words(kSector), late.board.sectors(sector, 1));
+  }
+  late.board.lba28(7, 1);
+  late.board.command(kWriteSectors);
+  late.board.write_words(std::vector<u8>(kSector, 0x5A));
+  late.pass();
+  EXPECT_TRUE(late.busy());
+  EXPECT_NE(late.board.disk.bytes[7 * kSector], 0x5A);
+  late.answers.answer();
+  EXPECT_EQ(late.board.status(), 0x50);
+  EXPECT_EQ(late.board.disk.bytes[7 * kSector], 0x5A);
+}
+
+// One that does neither has its data all the same.
+TEST(AtaLate, PioOfADriverThatDoesNotPoll) {
+  LateBoard late;
+  late.board.lba28(9, 2);
+  late.board.set_reg(7, kReadSectors);
+  EXPECT_EQ(late.board.read_words(2 * kSector), late.board.sectors(9, 2));
+  late.board.lba28(7, 2);
+  late.board.set_reg(7, kWriteSectors);
+  late.board.write_words(std::vector<u8>(2 * kSector, 0x5A));
+  late.board.lba28(7, 2);
+  EXPECT_EQ(late.board.sectors(7, 2), std::vector<u8>(2 * kSector, 0x5A));
+}
+
+TEST(AtaLate, AVerificationWaitsForTheHost) {
+  constexpr u8 kReadVerify = 0x40;
+  LateBoard late;
+  late.board.lba28(9, 200);
+  late.board.set_reg(7, kReadVerify);
+  late.pass();
+  EXPECT_TRUE(late.busy());
+  late.answers.answer();
+  EXPECT_TRUE(late.busy()) << "it is in two parts";
+  late.answers.answer();
+  EXPECT_EQ(late.board.status(), 0x50);
 }
 
 }  // namespace

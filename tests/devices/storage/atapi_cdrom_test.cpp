@@ -180,6 +180,13 @@ TEST(AtapiCdrom, MediaChange) {
   EXPECT_FALSE(board.packet({0x25}).good);
 }
 
+void ask_for_sector_16(IdeBoard& board) {
+  board.set_reg(6, 0xA0, kBase), board.set_reg(4, 0xFE, kBase), board.set_reg(5, 0xFF, kBase);
+  board.command(0xA0, kBase);
+  board.write_words(std::vector<u8>{0x28, 0, 0, 0, 0, 16, 0, 0, 1, 0, 0, 0}, kBase);
+  board.pass(5'000'000);
+}
+
 // A read that waits until the host's disk is mended belongs to its medium.
 TEST(AtapiCdrom, AMediumThatGoesEndsTheReadThatWaitsForIt) {
   enum class Goes { Ejected, Replaced, TrayOpened };
@@ -192,10 +199,7 @@ TEST(AtapiCdrom, AMediumThatGoesEndsTheReadThatWaitsForIt) {
     board.clear_attention();
     answers.fails = true;
     answers.action = ErrorAction::Stop;
-    board.set_reg(6, 0xA0, kBase), board.set_reg(4, 0xFE, kBase), board.set_reg(5, 0xFF, kBase);
-    board.command(0xA0, kBase);
-    board.write_words(std::vector<u8>{0x28, 0, 0, 0, 0, 16, 0, 0, 1, 0, 0, 0}, kBase);
-    board.pass(5'000'000);
+    ask_for_sector_16(board);
     ASSERT_EQ(board.alternate(kBase), 0x80);
     answers.fails = false;
     switch (goes) {
@@ -209,6 +213,28 @@ TEST(AtapiCdrom, AMediumThatGoesEndsTheReadThatWaitsForIt) {
     if (goes == Goes::TrayOpened) answers.retry();  // nothing waits any more
     EXPECT_EQ(board.alternate(kBase), 0x50);
   }
+}
+
+TEST(AtapiCdrom, AReadWaitsForTheHostWhileTheGuestGoesOn) {
+  LateAnswers answers;
+  IdeBoard board;
+  board.cdrom->insert(std::make_unique<LateDisk>(std::make_unique<MemoryDisk>(board.iso), answers));
+  board.clear_attention();
+  ask_for_sector_16(board);
+  ASSERT_EQ(answers.waiting.size(), 1u);
+  EXPECT_EQ(board.alternate(kBase), 0x80);
+  EXPECT_FALSE(board.irqs.levels[15]);
+  answers.answer();
+  EXPECT_TRUE(board.irqs.levels[15]);
+  EXPECT_EQ(board.alternate(kBase) & 0x88, 0x08) << "DRQ";
+  const auto first = board.iso.bytes.begin() + 16 * 2048;
+  EXPECT_EQ(board.read_words(2048, kBase), std::vector<u8>(first, first + 2048));
+  // A medium that goes is waited for, and one that fails is an error.
+  ask_for_sector_16(board);
+  answers.fails = true;
+  EXPECT_TRUE(board.cdrom->eject(true).ok());
+  EXPECT_TRUE(answers.waiting.empty());
+  EXPECT_EQ(board.status(kBase), 0x51);
 }
 
 TEST(AtapiCdrom, GuestOpensAndClosesTheTray) {
