@@ -203,12 +203,13 @@ OnError on_error(const std::string& word, OnError otherwise) {
 
 }  // namespace
 
-// Floppies, flash memory and disks on USB tell the guest of every failure: it tries again itself.
+// Floppies and flash memory tell the guest of every failure: it tries again itself.
 void Machine::watch_failures(const std::string& drive, DriveMedium& medium) {
   for (const DriveOption& option : options_.drives) {
     using Interface = DriveOption::Interface;
     const bool watched = option.interface == Interface::Ide || option.interface == Interface::Ahci ||
-                         option.interface == Interface::Virtio || option.interface == Interface::Scsi;
+                         option.interface == Interface::Virtio || option.interface == Interface::Scsi ||
+                         option.interface == Interface::Usb;
     if (!watched || drive_name(options_, option) != drive) continue;
     const ErrorPolicy defaults;
     medium.set_error_policy(

@@ -193,7 +193,11 @@ Result<std::optional<UsbDeviceConfig>> usb_device_config(const Options& options,
   if (config.drive.empty() || medium == media.end())
     return Error{fmt::format("-device {}: drive={}: name the id of a -drive with if=none and a file", device.name,
                              config.drive)};
-  if (auto checked = check_error_policy(*drive); !checked) return checked.error();
+  for (const auto& [key, said] : {std::pair("werror", drive->write_error), std::pair("rerror", drive->read_error)}) {
+    const Text word = device.property(key);
+    if (!word.empty() && word != "auto" && word != said)
+      return Error{fmt::format("-device {}: {}={}: write it in the -drive of the disk", device.name, key, word)};
+  }
   config.drive = drive_name(options, *drive);
   config.image = DriveMedium::device(medium->second);
   return std::optional(std::move(config));

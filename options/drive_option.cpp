@@ -370,14 +370,13 @@ Result<bool> take_usb_drive(Options& options, const DeviceOption& device) {
 
 // What other interfaces do with an error is up to the guest.
 Result<> check_error_policy(const DriveOption& drive) {
-  const bool watched =
-      drive.interface != Interface::Floppy && drive.interface != Interface::Flash && drive.interface != Interface::Usb;
+  const bool watched = drive.interface != Interface::Floppy && drive.interface != Interface::Flash;
   const auto told = [](const std::string& word) { return word.empty() || word == "report"; };
   if (watched || (told(drive.write_error) && told(drive.read_error))) return {};
   const Text key = told(drive.write_error) ? "rerror" : "werror";
   return Error{
       fmt::format("{} {}={}: this kind of drive reports every error to the guest; leave it off, or use a disk "
-                  "on IDE, virtio or SCSI",
+                  "on IDE, virtio, SCSI or USB",
                   drive.option, key, key == "werror" ? drive.write_error : drive.read_error)};
 }
 

@@ -71,6 +71,13 @@ void ScsiDisk::reset() {
   next_ = left_ = 0;
   piece_.clear();
   moved_ = 0;
+  forget_host();
+}
+
+void ScsiDisk::forget_host() {
+  commands_++;
+  waiting_ = false;
+  to_retry_.reset();
 }
 
 void ScsiDisk::state(StateArchive& archive) {
@@ -84,10 +91,11 @@ void ScsiDisk::state(StateArchive& archive) {
   archive.field("left", left_);
   archive.resizable("piece", piece_);
   archive.field("moved", moved_);
+  state_failed(archive);
   if (!archive.loading()) return;
   sense_.key &= 0xF;
   if (kind_ > Kind::Write) kind_ = Kind::Answer;
-  if (piece_.size() > kPiece) piece_.resize(kPiece);
+  if (piece_.size() > 2 * kPiece) piece_.resize(2 * kPiece);
   moved_ = std::min(moved_, static_cast<u32>(piece_.size()));
   const u64 size = blocks_ * kBlock;
   next_ = std::min(next_, size) / kBlock * kBlock;
@@ -112,6 +120,7 @@ ScsiDisk::Transfer ScsiDisk::begin(std::span<const u8> command, u8 unit) {
   next_ = left_ = 0;
   piece_.clear();
   moved_ = 0;
+  forget_host();
   if (command.empty()) return fail({kIllegalRequest, 0x20, 0});
   const u8 operation = command[0];
   std::array<u8, kMostCommand> whole{};
@@ -276,9 +285,7 @@ ScsiDisk::Transfer ScsiDisk::start_or_stop(u8 what) {
   return done();
 }
 
-void ScsiDisk::flush() {
-  if (auto flushed = image_->flush(); !flushed) host_error(flushed.message(), BlockRequest::Kind::Flush);
-}
+void ScsiDisk::flush() { perform({.kind = BlockRequest::Kind::Flush}); }
 
 ScsiDisk::Transfer ScsiDisk::move_blocks(Kind kind, u64 block, u64 count) {
   if (block > blocks_ || count > blocks_ - block) return fail({kIllegalRequest, 0x21, 0});
@@ -297,33 +304,85 @@ void ScsiDisk::fail_medium(BlockRequest::Kind kind) {
   sense_ = {kMediumError, kind == BlockRequest::Kind::Read ? kUnrecoveredRead : kWriteError, 0};
 }
 
-void ScsiDisk::host_error(const std::string& message, BlockRequest::Kind kind) {
-  if (log::first_time(message)) log::warning(message);
-  fail_medium(kind);
+// At once, or while the guest goes on.
+void ScsiDisk::perform(BlockRequest request) {
+  waiting_ = true;
+  if (image_->defers(request.kind, request.offset, request.length)) {
+    image_->submit(std::move(request), [this, command = commands_](BlockRequest&& done, const Result<>& result) {
+      if (command == commands_) performed(std::move(done), result);
+    });
+    return;
+  }
+  Result<> result;
+  switch (request.kind) {
+    case BlockRequest::Kind::Read: result = image_->read(request.offset, request.content()); break;
+    case BlockRequest::Kind::Write: result = image_->write(request.offset, request.content()); break;
+    default: result = image_->flush();
+  }
+  performed(std::move(request), result);
+}
+
+void ScsiDisk::performed(BlockRequest&& request, const Result<>& result) {
+  if (!result) {
+    if (log::first_time(result.message())) log::warning(result.message());
+    switch (image_->failed(request.kind, result.message())) {
+      case ErrorAction::Ignore: break;
+      case ErrorAction::Stop: to_retry_ = std::move(request); return;
+      case ErrorAction::Report: fail_medium(request.kind);
+    }
+  }
+  waiting_ = false;
+  if (request.kind == BlockRequest::Kind::Read) piece_.insert(piece_.end(), request.bytes.begin(), request.bytes.end());
+}
+
+void ScsiDisk::retry() {
+  if (to_retry_) perform(*std::exchange(to_retry_, std::nullopt));
+}
+
+void ScsiDisk::state_failed(StateArchive& archive) {
+  bool failed = to_retry_.has_value();
+  BlockRequest request = to_retry_.value_or(BlockRequest{});
+  archive.field("failed", failed);
+  archive.field("failed_kind", request.kind);
+  archive.field("failed_offset", request.offset);
+  archive.field("failed_length", request.length);
+  archive.resizable("failed_bytes", request.bytes);
+  if (!archive.loading()) return;
+  forget_host();
+  const u64 size = blocks_ * kBlock;
+  const bool sound = request.kind <= BlockRequest::Kind::Flush && request.length == request.bytes.size() &&
+                     request.length <= kPiece && request.offset <= size && request.length <= size - request.offset;
+  if (!failed || !sound) return;
+  waiting_ = true;
+  to_retry_ = std::move(request);
 }
 
 // After an error nothing more of the medium is read or written by this command.
-void ScsiDisk::load_piece() {
-  piece_.assign(static_cast<std::size_t>(std::min<u64>(left_, kPiece)), 0);
+bool ScsiDisk::ready_to_move(std::size_t bytes) {
+  if (waiting_) return false;
+  if (kind_ != Kind::Read || piece_.size() - moved_ >= bytes || left_ == 0) return true;
+  piece_.erase(piece_.begin(), piece_.begin() + moved_);
   moved_ = 0;
-  if (good()) {
-    if (auto read = image_->read(next_, piece_); !read) host_error(read.message(), BlockRequest::Kind::Read);
-  }
-  next_ += piece_.size();
-  left_ -= piece_.size();
+  const u64 length = std::min<u64>(left_, kPiece);
+  BlockRequest request{BlockRequest::Kind::Read, next_, length, std::vector<u8>(static_cast<std::size_t>(length))};
+  next_ += length;
+  left_ -= length;
+  if (good())
+    perform(std::move(request));
+  else
+    piece_.insert(piece_.end(), request.bytes.begin(), request.bytes.end());
+  return !waiting_;
 }
 
 void ScsiDisk::store_piece() {
-  if (good()) {
-    if (auto written = image_->write(next_, piece_); !written) host_error(written.message(), BlockRequest::Kind::Write);
-  }
-  next_ += piece_.size();
+  BlockRequest request{BlockRequest::Kind::Write, next_, piece_.size(), std::move(piece_)};
   piece_.clear();
+  next_ += request.length;
+  if (good()) perform(std::move(request));
 }
 
 void ScsiDisk::to_host(std::span<u8> bytes) {
   while (!bytes.empty()) {
-    if (moved_ == piece_.size() && kind_ == Kind::Read && left_ > 0) load_piece();
     const std::size_t part = std::min(bytes.size(), piece_.size() - moved_);
     if (part == 0) return std::fill(bytes.begin(), bytes.end(), u8{0});
     std::copy_n(piece_.begin() + moved_, part, bytes.begin());

@@ -45,10 +45,16 @@ class ScsiDisk {
   // Begins a command; what an earlier one has not moved is dropped. unit: its logical unit, of which there is one, 0.
   Transfer begin(std::span<const u8> command, u8 unit);
   // The next bytes of the transfer, never more than are left. After an error of the host's they are zeros, or go
-  // nowhere, and the status says so.
+  // nowhere, and the status says so. Blocks to the host only when ready_to_move() says that so many are there, from the
+  // host while it does not wait.
   void to_host(std::span<u8> bytes);
   void from_host(std::span<const u8> bytes);
+  bool ready_to_move(std::size_t bytes);
   void flush();
+  // For the host's disk: nothing can be moved, and the command does not end. A saved machine is in it only after a
+  // failure of the host's, until retry().
+  bool waiting() const { return waiting_; }
+  void retry();
   // The host has failed what the command does with the medium.
   void fail_medium(BlockRequest::Kind kind);
   // The sense data, as REQUEST SENSE would give them; they are told once.
@@ -80,9 +86,11 @@ class ScsiDisk {
   Transfer start_or_stop(u8 what);
   bool ready() const { return !ejected_; }
   u64 last_block() const { return blocks_ == 0 ? 0 : blocks_ - 1; }
-  void load_piece();
   void store_piece();
-  void host_error(const std::string& message, BlockRequest::Kind kind);
+  void forget_host();
+  void perform(BlockRequest request);
+  void performed(BlockRequest&& request, const Result<>& result);
+  void state_failed(StateArchive& archive);
 
   std::unique_ptr<BlockDevice> image_;
   const ScsiDiskOptions options_;
@@ -95,6 +103,9 @@ class ScsiDisk {
   u64 left_ = 0;           // bytes of the transfer beyond piece_
   std::vector<u8> piece_;  // an answer, or what is on its way
   u32 moved_ = 0;          // bytes of piece_ that are done
+  bool waiting_ = false;
+  u64 commands_ = 0;                      // so far: an answer of the host's is that of one of them
+  std::optional<BlockRequest> to_retry_;  // the host has failed it; waiting_ then
 };
 
 }  // namespace relic86

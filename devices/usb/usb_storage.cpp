@@ -65,6 +65,7 @@ ScsiDiskOptions on_usb(ScsiDiskOptions options) {
 UsbStorage::UsbStorage(std::unique_ptr<BlockDevice> image, const ScsiDiskOptions& options)
     : UsbDevice({kDeviceDescriptor, kConfigurationDescriptor, kStrings}), disk_(std::move(image), on_usb(options)) {
   set_serial_number(options.serial);
+  disk_.image().retry_with([this] { disk_.retry(); });
 }
 
 std::string_view UsbStorage::product() const { return kProduct; }
@@ -126,6 +127,7 @@ UsbAnswer UsbStorage::out(u8, std::span<const u8> data) {
       return {UsbAnswer::Kind::Ack};
     case Phase::FromHost: {
       if (data.size() > expected_) return break_down();
+      if (disk_.waiting()) return {UsbAnswer::Kind::Nak};
       const auto taken = static_cast<std::size_t>(std::min<u64>(data.size(), data_));
       disk_.from_host(data.first(taken));
       data_ -= taken;
@@ -158,7 +160,7 @@ void UsbStorage::take_command(std::span<const u8> wrapper) {
 UsbAnswer UsbStorage::in(u8, std::span<u8> room) {
   switch (phase_) {
     case Phase::ToHost: return send_data(room.first(std::min(room.size(), kPacket)));
-    case Phase::Status: return send_status(room);
+    case Phase::Status: return disk_.waiting() ? UsbAnswer{UsbAnswer::Kind::Nak} : send_status(room);
     case Phase::FromHost:
     case Phase::Command: return {UsbAnswer::Kind::Nak};
     default: return break_down();
@@ -171,6 +173,7 @@ UsbAnswer UsbStorage::send_data(std::span<u8> room) {
     return stall(kIn);
   }
   const auto size = static_cast<std::size_t>(std::min<u64>(room.size(), data_));
+  if (!disk_.ready_to_move(size)) return {UsbAnswer::Kind::Nak};
   disk_.to_host(room.first(size));
   data_ -= size;
   expected_ -= static_cast<u32>(size);

@@ -186,11 +186,11 @@ TEST_F(PlugCommands, ADriveThatWaitsForUsbKeepsItsMedium) {
   run("device_add", {{"driver", "usb-storage"}, {"id", "d"}, {"drive", "b"}});
 }
 
-// USB reports every error to the guest.
-TEST_F(PlugCommands, UsbKnowsNoErrorPolicy) {
+TEST_F(PlugCommands, WhatBecomesOfErrorsOnUsbIsTheDrivesToSay) {
   start({"-usb", "-drive", "if=none,id=b,format=raw,werror=stop,file=" + folder_.path("disk.img")});
-  EXPECT_TRUE(refuses("device_add", {{"driver", "usb-storage"}, {"drive", "b"}}, "werror=stop"));
-  run("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}});
+  EXPECT_TRUE(refuses("device_add", {{"driver", "usb-storage"}, {"drive", "b"}, {"werror", "report"}}, "-drive"));
+  run("device_add", {{"driver", "usb-storage"}, {"drive", "b"}, {"werror", "stop"}});
+  EXPECT_EQ(machine_->media().at("usb0")->error_policy().write, OnError::Stop);
 }
 
 TEST_F(PlugCommands, ADriveStaysWhileTheMachineMigrates) {

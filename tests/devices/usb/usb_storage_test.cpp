@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/block/late_disk.h"
 #include "tests/block/memory_disk.h"
 #include "tests/devices/usb/uhci_board.h"
 
@@ -100,6 +101,109 @@ struct StorageBoard {
   test::MemoryDiskContent content;
   UhciBoard board;
 };
+
+// A disk whose host answers when the test says so.
+struct LateStorage {
+  LateStorage() {
+    content.fill_pattern();
+    board.configure();
+  }
+  void command(const Bytes& command, u8 flags, u32 length) {
+    EXPECT_TRUE(board.bulk(UhciBoard::kOut, 5, 2, StorageBoard::wrapper(flags, length, command)));
+  }
+  // What an IN brings now: less than was asked for if the disk waits.
+  Bytes in(std::size_t bytes) { return board.bulk(UhciBoard::kIn, 5, 1, Bytes(bytes)).value_or(Bytes{}); }
+  u8 status() {
+    const Bytes wrapper = in(13);
+    return wrapper.size() == 13 ? wrapper[12] : 0xFF;
+  }
+
+  test::MemoryDiskContent content{kDiskBytes};
+  test::LateAnswers answers;
+  UhciBoard board{std::make_unique<UsbStorage>(
+      std::make_unique<test::LateDisk>(std::make_unique<test::MemoryDisk>(content), answers), ScsiDiskOptions{})};
+};
+
+TEST(UsbStorage, AReadWaitsForTheHostWhileTheGuestGoesOn) {
+  LateStorage disk;
+  disk.command(StorageBoard::read10(3, 2), 0x80, 1024);
+  EXPECT_EQ(disk.in(1024), Bytes());
+  ASSERT_EQ(disk.answers.waiting.size(), 1u);
+  EXPECT_EQ(disk.in(1024), Bytes());
+  EXPECT_EQ(disk.answers.waiting.size(), 1u) << "it has been asked once";
+  disk.answers.answer();
+  const auto first = disk.content.bytes.begin() + 3 * 512;
+  EXPECT_EQ(disk.in(1024), Bytes(first, first + 1024));
+  EXPECT_EQ(disk.status(), 0);
+}
+
+TEST(UsbStorage, AWriteAndAFlushWaitForTheHost) {
+  LateStorage disk;
+  const Bytes sector(512, 0x5A);
+  disk.command(StorageBoard::write10(7, 1), 0, 512);
+  EXPECT_TRUE(disk.board.bulk(UhciBoard::kOut, 5, 2, sector));
+  EXPECT_EQ(disk.status(), 0xFF) << "no status yet";
+  disk.answers.answer();
+  EXPECT_EQ(disk.status(), 0);
+  EXPECT_EQ(disk.content.bytes[7 * 512], 0x5A);
+  disk.command({0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0);
+  EXPECT_EQ(disk.status(), 0xFF);
+  disk.answers.answer();
+  EXPECT_EQ(disk.status(), 0);
+  EXPECT_EQ(disk.content.flushes, 1u);
+}
+
+// werror=stop, and a machine that is saved meanwhile.
+TEST(UsbStorage, WhatTheHostFailsIsTriedAgain) {
+  for (const bool late : {false, true}) {
+    LateStorage disk;
+    const auto carry_out = [&] {
+      while (!disk.answers.waiting.empty()) disk.answers.answer();
+    };
+    disk.answers.late = late;
+    disk.answers.fails = true;
+    disk.answers.action = ErrorAction::Stop;
+    disk.command(StorageBoard::write10(7, 1), 0, 512);
+    EXPECT_TRUE(disk.board.bulk(UhciBoard::kOut, 5, 2, Bytes(512, 0x5A)));
+    carry_out();
+    EXPECT_EQ(disk.status(), 0xFF);
+    const auto state = test::saved(disk.board.uhci);
+    disk.board.reset_but_timers([&] { disk.board.uhci.reset(ResetKind::PowerOn); });
+    ASSERT_TRUE(test::load(disk.board.uhci, state));
+    disk.answers.fails = false;
+    disk.answers.retry();
+    carry_out();
+    EXPECT_EQ(disk.status(), 0);
+    EXPECT_EQ(disk.content.bytes[7 * 512], 0x5A);
+    disk.answers.fails = true;
+    disk.command(StorageBoard::read10(3, 1), 0x80, 512);
+    EXPECT_EQ(disk.in(512), Bytes());
+    carry_out();
+    disk.answers.fails = false;
+    disk.answers.retry();
+    carry_out();
+    const auto first = disk.content.bytes.begin() + 3 * 512;
+    EXPECT_EQ(disk.in(512), Bytes(first, first + 512));
+    EXPECT_EQ(disk.status(), 0);
+  }
+}
+
+// Its answer is that of a command that is over.
+TEST(UsbStorage, AResetOfTheTransportForgetsWhatWaits) {
+  LateStorage disk;
+  disk.command(StorageBoard::read10(3, 1), 0x80, 512);
+  EXPECT_EQ(disk.in(512), Bytes());
+  EXPECT_TRUE(disk.board.control(5, 0x21, 0xFF, 0, 0, {}));
+  disk.command(StorageBoard::read10(9, 1), 0x80, 512);
+  EXPECT_EQ(disk.in(512), Bytes());
+  ASSERT_EQ(disk.answers.waiting.size(), 2u);
+  disk.answers.answer();
+  EXPECT_EQ(disk.in(512), Bytes());
+  disk.answers.answer();
+  const auto first = disk.content.bytes.begin() + 9 * 512;
+  EXPECT_EQ(disk.in(512), Bytes(first, first + 512));
+  EXPECT_EQ(disk.status(), 0);
+}
 
 TEST(UsbStorage, SaysWhatItIs) {
   StorageBoard disk({.removable = true, .serial = "ABC123"});
