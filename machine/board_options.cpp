@@ -300,6 +300,8 @@ constexpr DeviceRow kDevices[] = {
     {Category::Usb, "ich9-usb-uhci1", "PCI", "masterbus=ID.0,firstport=0,addr=SLOT: its first companion, two ports",
      add_usb_controller},
     {Category::Usb, "ich9-usb-uhci2", "PCI", "masterbus=ID.0,firstport=2,addr=SLOT.1: its second", add_usb_controller},
+    {Category::Usb, "qemu-xhci", "PCI", "id=ID,addr=SLOT,p2=N,p3=N: an xHCI with N ports of USB 2 and of USB 3",
+     add_usb_controller},
     {Category::Usb, "ich9-usb-uhci3", "PCI", "masterbus=ID.0,firstport=4,addr=SLOT.2: its third", add_usb_controller},
     {Category::Input, "usb-tablet", "usb-bus", "port=P: a pointer that follows the host's and needs no grab", nullptr},
     {Category::Input, "usb-mouse", "usb-bus", "port=P: a mouse", nullptr},

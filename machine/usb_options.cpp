@@ -16,11 +16,12 @@ namespace {
 using Text = std::string_view;
 
 using Kind = UsbDeviceConfig::Kind;
+using ControllerKind = UsbControllerConfig::Kind;
 
 // What changes nothing here is QEMU's for the speed of its emulation.
 struct ControllerRow {
   Text name;
-  enum class Role : u8 { Chipset, Ehci, Companion } role;
+  enum class Role : u8 { Chipset, Ehci, Companion, Xhci } role;
   unsigned function;  // of its slot
   Text properties;
 };
@@ -32,7 +33,9 @@ constexpr ControllerRow kControllers[] = {
     {"ich9-usb-uhci1", Role::Companion, 0, kUhciProperties},
     {"ich9-usb-uhci2", Role::Companion, 1, kUhciProperties},
     {"ich9-usb-uhci3", Role::Companion, 2, kUhciProperties},
+    {"qemu-xhci", Role::Xhci, 0, "addr bus id intrs multifunction p2 p3 slots"},
 };
+constexpr unsigned kMostXhciPorts = 15;                         // of each kind, as QEMU's has
 constexpr std::size_t kMostDiskSerial = 20, kMostSerial = 126;  // a string descriptor has 255 bytes
 
 // Properties that change nothing here are QEMU's for hosts and faster buses.
@@ -84,8 +87,19 @@ std::optional<PciPlace> parse_place(const std::string& word) {
   return PciPlace{slot.value(), function.value()};
 }
 
+// p2=, p3=.
+Result<unsigned> port_count(const DeviceOption& device, Text key, unsigned least, unsigned usual) {
+  const std::string word(device.property(key));
+  if (word.empty()) return usual;
+  const auto number = parse_number(word);
+  if (number && number.value() >= least && number.value() <= kMostXhciPorts)
+    return static_cast<unsigned>(number.value());
+  return Error{fmt::format("-device {}: {}={}: a number from {} to {} is expected", device.name, key, word, least,
+                           kMostXhciPorts)};
+}
+
 Result<> add_companion(const DeviceOption& device, unsigned number, BoardConfig& config) {
-  if (!config.usb_controller || !config.usb_controller->ehci)
+  if (!config.usb_controller || config.usb_controller->kind != ControllerKind::Ehci)
     return Error{fmt::format("-device {}: it is a companion of an EHCI; add -device ich9-usb-ehci1,id=usb before it",
                              device.name)};
   UsbControllerConfig& controller = *config.usb_controller;
@@ -142,14 +156,25 @@ Result<> add_usb_controller(const DeviceOption& device, BoardConfig& config) {
         fmt::format("-device {}: there is a USB controller already (-usb, or another -device); only one is "
                     "possible",
                     device.name)};
-  config.usb_controller.emplace();
-  if (row.role == Role::Ehci)
-    config.usb_controller = {.ehci = true, .id = std::string(device.property("id")), .slot = slot, .companions = 0};
+  UsbControllerConfig& controller = config.usb_controller.emplace();
+  if (row.role == Role::Chipset) return {};
+  controller.kind = row.role == Role::Ehci ? ControllerKind::Ehci : ControllerKind::Xhci;
+  controller.id = device.property("id");
+  controller.slot = slot;
+  if (row.role == Role::Ehci) return {};
+  const auto usb2 = port_count(device, "p2", 1, controller.usb2_ports);
+  const auto usb3 = port_count(device, "p3", 0, controller.usb3_ports);
+  if (!usb2) return usb2.error();
+  if (!usb3) return usb3.error();
+  controller.usb2_ports = usb2.value();
+  controller.usb3_ports = usb3.value();
   return {};
 }
 
 Result<> check_usb_controllers(const BoardConfig& config) {
-  if (!config.usb_controller || !config.usb_controller->ehci || config.usb_controller->companions > 0) return {};
+  if (!config.usb_controller || config.usb_controller->kind != ControllerKind::Ehci ||
+      config.usb_controller->companions > 0)
+    return {};
   return Error{
       "-device ich9-usb-ehci1: all devices are of USB 1.1, and an EHCI leaves them to its companions; add "
       "-device ich9-usb-uhci1,masterbus=ID.0,firstport=0"};

@@ -1,4 +1,4 @@
-// -device piix3-usb-uhci, ich9-usb-ehci1, usb-tablet and the like: what the user gave, as the board takes it.
+// -device piix3-usb-uhci, ich9-usb-ehci1, qemu-xhci, usb-tablet and the like: what the user gave, as the board takes it.
 #pragma once
 
 #include <string_view>

@@ -102,7 +102,7 @@ Result<> resolve_devices(Options& options) {
   options.devices = std::move(others);
   if (auto resolved = resolve_flash(options); !resolved) return resolved;
   const bool usb = std::any_of(options.devices.begin(), options.devices.end(), [](const DeviceOption& device) {
-    return device.name == "piix3-usb-uhci" || device.name == "ich9-usb-ehci1";
+    return device.name == "piix3-usb-uhci" || device.name == "ich9-usb-ehci1" || device.name == "qemu-xhci";
   });
   for (DriveOption& drive : options.drives) {
     if (drive.interface != DriveOption::Interface::None) continue;

@@ -11,7 +11,7 @@ using Text = std::string_view;
 constexpr Text kNoNetwork =
     "there is no such network card; e1000, rtl8139, pcnet, ne2k_pci, virtio-net-pci and ne2k_isa exist";
 constexpr Text kNoUsb = "there is no such USB device; usb-tablet, usb-mouse, usb-kbd, usb-hub and usb-storage exist";
-constexpr Text kNoUsbController = "there is no such USB controller; -usb adds a UHCI";
+constexpr Text kNoUsbController = "there is no such USB controller; -usb adds a UHCI, and -device qemu-xhci an xHCI";
 constexpr Text kNoVirtio =
     "there is no such virtio device; virtio-blk-pci, virtio-net-pci, virtio-rng-pci, virtio-balloon-pci, "
     "virtio-serial-pci and virtio-scsi-pci exist";
@@ -48,8 +48,7 @@ constexpr Row kRows[] = {
     {"piix4-usb", kNoUsbController},
     {"ich9-usb", kNoUsbController},
     {"pci-ohci", kNoUsbController},
-    {"nec-usb", kNoUsbController},
-    {"qemu-xhci", kNoUsbController},
+    {"nec-usb", "there is no such USB controller; -device qemu-xhci is an xHCI"},
     {"vt82c686b-usb", kNoUsbController},
     {"u2f", kNoUsb},
     {"ccid", kNoUsb},

@@ -158,12 +158,13 @@ struct UsbDeviceConfig {
   std::optional<unsigned> boot_index;  // of a disk
 };
 // The controllers of the USB, of which a machine has one: the chipset's UHCI, or the EHCI of an ICH9 as a card, with UHCIs
-// of two ports each as its companions.
+// of two ports each as its companions, or an xHCI as a card.
 struct UsbControllerConfig {
-  bool ehci = false;
-  std::string id;                // of the EHCI: how companions name it; may be empty
-  std::optional<unsigned> slot;  // of the EHCI and its companions; else the first free one
-  unsigned companions = 0;       // 1 to 3
+  enum class Kind : u8 { Uhci, Ehci, Xhci } kind = Kind::Uhci;
+  std::string id;                           // of an EHCI: how companions name it; may be empty
+  std::optional<unsigned> slot;             // of a card, and the companions of an EHCI; else the first free one
+  unsigned companions = 0;                  // of an EHCI: 1 to 3
+  unsigned usb2_ports = 4, usb3_ports = 4;  // of an xHCI
 };
 // "usb-tablet".
 std::string_view usb_device_name(UsbDeviceConfig::Kind kind);

@@ -58,6 +58,7 @@
 #include "devices/storage/i82077.h"
 #include "devices/usb/ich9_ehci.h"
 #include "devices/usb/piix3_uhci.h"
+#include "devices/usb/xhci.h"
 #include "devices/video/cirrus_vga.h"
 #include "devices/video/vga.h"
 #include "devices/virtio/virtio_block.h"
@@ -497,28 +498,40 @@ void PcBoard::create_watchdogs() {
   }
 }
 
-std::vector<Piix3Uhci*> PcBoard::create_usb_controllers(const UsbControllerConfig& wanted) {
+std::vector<UsbController> PcBoard::create_usb_controllers(const UsbControllerConfig& wanted) {
   constexpr unsigned kIch9UsbSlot = 29, kEhciFunction = 7;
   using Model = Piix3Uhci::Model;
-  if (!wanted.ehci) {
+  using Kind = UsbControllerConfig::Kind;
+  if (wanted.kind == Kind::Uhci) {
     const bool q35 = config_.chipset == BoardConfig::Chipset::Q35;
-    return {q35 ? &add_pci<Piix3Uhci>(kIch9UsbSlot, 0, Model::Ich9First)
-                : &add_pci<Piix3Uhci>(kIsaBridgeSlot, kUsbFunction, Model::Piix3)};
+    Piix3Uhci& uhci = q35 ? add_pci<Piix3Uhci>(kIch9UsbSlot, 0, Model::Ich9First)
+                          : add_pci<Piix3Uhci>(kIsaBridgeSlot, kUsbFunction, Model::Piix3);
+    return {{&uhci, &uhci}};
+  }
+  const unsigned slot = card_slot(wanted.slot, wanted.kind == Kind::Ehci ? "ich9-usb-ehci1" : "qemu-xhci");
+  if (slot >= PciBus::kSlots) return {};
+  if (wanted.kind == Kind::Xhci) {
+    MsixTable::Send messages;
+    if (apic_bus_) messages = [this](u64 address, u32 data) { take_message(address, data); };
+    Xhci& xhci = add_pci<Xhci>(slot, 0, Xhci::PortCounts{wanted.usb2_ports, wanted.usb3_ports}, std::move(messages));
+    return {{&xhci, &xhci}};
   }
   constexpr Model kCompanions[] = {Model::Companion1, Model::Companion2, Model::Companion3};
-  const unsigned slot = card_slot(wanted.slot, "ich9-usb-ehci1");
   std::vector<Piix3Uhci*> companions;
-  if (slot >= PciBus::kSlots) return companions;
-  for (unsigned i = 0; i < wanted.companions; i++) companions.push_back(&add_pci<Piix3Uhci>(slot, i, kCompanions[i]));
+  std::vector<UsbController> controllers;
+  for (unsigned i = 0; i < wanted.companions; i++) {
+    companions.push_back(&add_pci<Piix3Uhci>(slot, i, kCompanions[i]));
+    controllers.push_back({companions.back(), companions.back()});
+  }
   add_pci<Ich9Ehci>(slot, kEhciFunction, companions);
-  return companions;
+  return controllers;
 }
 
 void PcBoard::create_usb() {
   if (!config_.usb_controller) return;
-  const std::vector<Piix3Uhci*> controllers = create_usb_controllers(*config_.usb_controller);
+  std::vector<UsbController> controllers = create_usb_controllers(*config_.usb_controller);
   if (controllers.empty()) return;
-  usb_ = std::make_unique<UsbBoard>(controllers, *host_keys_, *pointer_);
+  usb_ = std::make_unique<UsbBoard>(std::move(controllers), *host_keys_, *pointer_);
   for (UsbDeviceConfig& device : config_.usb_devices) {
     const auto boot_index = device.boot_index;
     const std::string option = fmt::format("-device {}", usb_device_name(device.kind)), drive = device.drive;

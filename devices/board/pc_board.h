@@ -55,7 +55,7 @@ class Ps2Mouse;
 class ResetPin;
 class SystemControlB;
 class Uart16550;
-class Piix3Uhci;
+struct UsbController;
 class UsbBoard;
 class VirtioBalloon;
 class VirtioBlock;
@@ -204,7 +204,7 @@ class PcBoard {
   void create_sound();
   template <class Card>
   void connect_cds(Card& card);
-  std::vector<Piix3Uhci*> create_usb_controllers(const UsbControllerConfig& wanted);
+  std::vector<UsbController> create_usb_controllers(const UsbControllerConfig& wanted);
   void create_usb();
   void create_disks();
   void create_ide();

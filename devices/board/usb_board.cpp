@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "base/assert.h"
 #include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
-#include "devices/usb/piix3_uhci.h"
+#include "devices/pci_device.h"
 #include "devices/usb/usb_hub.h"
 #include "devices/usb/usb_keyboard.h"
 #include "devices/usb/usb_mouse.h"
@@ -55,23 +57,45 @@ std::string_view usb_device_name(UsbDeviceConfig::Kind kind) {
 // The ports of all controllers as one row.
 class UsbBoard::RootPorts final : public UsbPorts {
  public:
-  explicit RootPorts(std::span<Piix3Uhci* const> controllers) : controllers_(controllers.begin(), controllers.end()) {}
-  Piix3Uhci& controller_of(unsigned port) const { return *controllers_[port / Piix3Uhci::kPorts]; }
-  static unsigned local(unsigned port) { return port % Piix3Uhci::kPorts; }
+  explicit RootPorts(std::vector<UsbController> controllers) : controllers_(std::move(controllers)) {}
 
-  unsigned port_count() const override { return static_cast<unsigned>(controllers_.size()) * Piix3Uhci::kPorts; }
-  UsbDevice* device_at(unsigned port) const override { return controller_of(port).device_at(local(port)); }
-  void plug(unsigned port, std::unique_ptr<UsbDevice> device) override {
-    controller_of(port).plug(local(port), std::move(device));
+  struct Place {
+    const UsbController* controller = nullptr;
+    unsigned port = 0;  // of the controller's
+  };
+  Place place_of(unsigned port) const {
+    for (const UsbController& each : controllers_) {
+      if (port < each.ports->port_count()) return {&each, port};
+      port -= each.ports->port_count();
+    }
+    RELIC86_ASSERT(false);
+    return {};
   }
-  void unplug(unsigned port) override { controller_of(port).unplug(local(port)); }
+
+  unsigned port_count() const override {
+    unsigned count = 0;
+    for (const UsbController& each : controllers_) count += each.ports->port_count();
+    return count;
+  }
+  UsbDevice* device_at(unsigned port) const override {
+    const Place place = place_of(port);
+    return place.controller->ports->device_at(place.port);
+  }
+  void plug(unsigned port, std::unique_ptr<UsbDevice> device) override {
+    const Place place = place_of(port);
+    place.controller->ports->plug(place.port, std::move(device));
+  }
+  void unplug(unsigned port) override {
+    const Place place = place_of(port);
+    place.controller->ports->unplug(place.port);
+  }
 
  private:
-  std::vector<Piix3Uhci*> controllers_;
+  std::vector<UsbController> controllers_;
 };
 
-UsbBoard::UsbBoard(std::span<Piix3Uhci* const> controllers, Keyboard& keyboard, Pointer& pointer)
-    : root_(std::make_unique<RootPorts>(controllers)), keyboard_(keyboard), pointer_(pointer) {}
+UsbBoard::UsbBoard(std::vector<UsbController> controllers, Keyboard& keyboard, Pointer& pointer)
+    : root_(std::make_unique<RootPorts>(std::move(controllers))), keyboard_(keyboard), pointer_(pointer) {}
 
 UsbBoard::~UsbBoard() = default;
 
@@ -218,12 +242,12 @@ std::string UsbBoard::boot_path(const std::string& drive) const {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.drive == drive; });
   if (found == entries_.end()) return {};
-  const unsigned root = found->path.front() - 1;
-  const Piix3Uhci& controller = root_->controller_of(root);
+  const RootPorts::Place root = root_->place_of(found->path.front() - 1);
+  const PciDevice& controller = *root.controller->function;
   std::string path = fmt::format("/pci@i0cf8/usb@{:x},{:x}", controller.slot(), controller.function());
   for (std::size_t i = 0; i < found->path.size(); i++)
     path += fmt::format("/{}@{:x}", i + 1 < found->path.size() ? "hub" : "storage",
-                        i == 0 ? RootPorts::local(root) + 1 : found->path[i]);
+                        i == 0 ? root.port + 1 : found->path[i]);
   return path + "/channel@0/disk@0,0";
 }
 

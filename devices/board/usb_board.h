@@ -13,16 +13,22 @@
 namespace relic86 {
 
 class Keyboard;
-class Piix3Uhci;
+class PciDevice;
 class Pointer;
 class UsbDevice;
 class UsbPorts;
+
+// A controller, and the ports that are its own.
+struct UsbController {
+  PciDevice* function = nullptr;
+  UsbPorts* ports = nullptr;
+};
 
 class UsbBoard {
  public:
   // All must outlive it. The ports of the controllers are numbered in their order. The host's keys and pointer go to
   // what is plugged in.
-  UsbBoard(std::span<Piix3Uhci* const> controllers, Keyboard& keyboard, Pointer& pointer);
+  UsbBoard(std::vector<UsbController> controllers, Keyboard& keyboard, Pointer& pointer);
   ~UsbBoard();
 
   // Without a port: the next one that is free. As in QEMU a hub goes into the last one that is free, and the device

@@ -86,14 +86,15 @@ constexpr const char* kCirrus = "cirrus-vga";
 struct FuzzBoard {
   BoardConfig::Display display = BoardConfig::Display::Std;
   BoardConfig::Chipset chipset = BoardConfig::Chipset::I440fx;
-  bool ehci = false;
+  UsbControllerConfig::Kind usb = UsbControllerConfig::Kind::Uhci;
 };
 FuzzBoard board_for(const std::string& owner) {
   FuzzBoard board;
   if (owner.starts_with(kCirrus)) board.display = BoardConfig::Display::Cirrus;
   if (owner.starts_with("q35") || owner.starts_with("ich9_lpc") || owner.starts_with("ich9_smbus"))
     board.chipset = BoardConfig::Chipset::Q35;
-  board.ehci = owner.starts_with("ich9_ehci") || owner.starts_with("ich9_uhci");
+  if (owner.starts_with("ich9_ehci") || owner.starts_with("ich9_uhci")) board.usb = UsbControllerConfig::Kind::Ehci;
+  if (owner.starts_with("xhci")) board.usb = UsbControllerConfig::Kind::Xhci;
   return board;
 }
 
@@ -168,8 +169,11 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       codec.address = address;
     }
     config.watchdogs = {.ib700 = true, .i6300esb = {{.slot = {}}}};
-    config.usb_controller.emplace();
-    if (wanted.ehci) config.usb_controller = {.ehci = true, .id = "", .slot = kEhciSlot, .companions = 3};
+    config.usb_controller.emplace().kind = wanted.usb;
+    const bool ehci = wanted.usb == UsbControllerConfig::Kind::Ehci,
+               xhci = wanted.usb == UsbControllerConfig::Kind::Xhci;
+    if (ehci) config.usb_controller->companions = 3;
+    if (ehci || xhci) config.usb_controller->slot = kUsbSlot;
     for (const char* port : {"1", "2", "2.1", "2.2", "2.3"}) {
       using Kind = UsbDeviceConfig::Kind;
       constexpr Kind kKinds[] = {Kind::Tablet, Kind::Hub, Kind::Keyboard, Kind::Mouse, Kind::Storage};
@@ -184,8 +188,9 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
     place_cards();
-    if (wanted.ehci) place_ehci();
-    if (wanted.chipset == BoardConfig::Chipset::I440fx) start_usb(wanted.ehci ? kEhciSlot << 11 : 1 << 11 | 2 << 8);
+    if (ehci) place_ehci();
+    if (xhci) place_xhci();
+    if (wanted.chipset == BoardConfig::Chipset::I440fx && !xhci) start_usb(ehci ? kUsbSlot << 11 : 1 << 11 | 2 << 8);
     if (wanted.chipset == BoardConfig::Chipset::Q35) place_q35();
   }
 
@@ -232,7 +237,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     u32 legacy, messages, modern;  // a port, addresses
   };
   static constexpr std::size_t kCards = 6;
-  static constexpr u32 kEhciSlot = 28;
+  static constexpr u32 kUsbSlot = 28;
   static constexpr u32 kVectors = 3;  // of MSI-X
   static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
                                                         VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial,
@@ -618,13 +623,34 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   void place_ehci() {
     constexpr u32 kEhci = 7, kRegisters = 0xEF000000, kSecondPorts = 0xB100, kThirdPorts = 0xB200;
     const auto config = [&](u32 function, u32 offset, u32 value) {
-      io_.write(IoPort(0xCF8), 4, 0x80000000u | kEhciSlot << 11 | function << 8 | offset);
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | kUsbSlot << 11 | function << 8 | offset);
       io_.write(IoPort(0xCFC), 4, value);
     };
     config(1, 0x20, kSecondPorts);
     config(2, 0x20, kThirdPorts);
     config(kEhci, 0x10, kRegisters);
     for (const u32 function : {1u, 2u, kEhci}) config(function, 4, 7);
+  }
+
+  // Running, with an event ring, so that what is written to doorbells is looked at.
+  void place_xhci() {
+    constexpr u32 kRegisters = 0xEF000000, kRun = 5, kSlots = 64, kTable = 0x6000, kContexts = 0x7000, kRing = 0x8000;
+    const auto config = [&](u32 offset, u32 value) {
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | kUsbSlot << 11 | offset);
+      io_.write(IoPort(0xCFC), 4, value);
+    };
+    config(0x10, kRegisters);
+    config(4, 6);
+    const auto put = [&](u32 offset, u32 value) { bus_.write(PhysAddr(kRegisters + offset), 4, value); };
+    bus_.write(PhysAddr(kTable), 4, kRing);
+    bus_.write(PhysAddr(kTable + 8), 4, 256);
+    put(0x1028, 1);
+    put(0x1038, kRing);
+    put(0x1030, kTable);
+    put(0x1034, 0);
+    put(0x70, kContexts);
+    put(0x78, kSlots);
+    put(0x40, kRun);
   }
 
   std::vector<VirtioPlace> virtio_;
@@ -670,7 +696,8 @@ int run(int argc, char** argv) {
   if (owners.empty()) {
     std::set<std::string> all = FuzzMachine(FuzzBoard{}).owners();
     all.merge(FuzzMachine(FuzzBoard{.chipset = BoardConfig::Chipset::Q35}).owners());
-    all.merge(FuzzMachine(FuzzBoard{.ehci = true}).owners());
+    for (const auto usb : {UsbControllerConfig::Kind::Ehci, UsbControllerConfig::Kind::Xhci})
+      all.merge(FuzzMachine(FuzzBoard{.usb = usb}).owners());
     owners.assign(all.begin(), all.end());
     owners.emplace_back(kCirrus);
   }

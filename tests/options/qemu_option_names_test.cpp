@@ -307,7 +307,7 @@ TEST(GlobalOption, SomePropertiesHaveAnEffect) {
 
 TEST(ForeignDevices, AreRefusedWithAReason) {
   for (const char* device : {"e1000", "scsi-cd", "usb-audio", "usb-ehci", "piix4-usb-uhci", "gus", "lsi53c895a", "nvme",
-                             "isa-cirrus-vga", "qemu-xhci", "hda-input", "vfio-pci", "isa-fdc"}) {
+                             "isa-cirrus-vga", "nec-usb-xhci", "hda-input", "vfio-pci", "isa-fdc"}) {
     Options options;
     options.devices.push_back({device, {}});
     const auto plan = board_plan_for(options);
@@ -367,7 +367,7 @@ TEST(UsbDevices, EhciHasCompanions) {
     const auto plan = board_plan_for(options);
     if (!plan.ok()) return plan.message();
     const UsbControllerConfig& usb = *plan.value().config.usb_controller;
-    return fmt::format("{} {} {}", usb.ehci, usb.slot.value_or(0), usb.companions);
+    return fmt::format("{} {} {}", usb.kind == UsbControllerConfig::Kind::Ehci, usb.slot.value_or(0), usb.companions);
   };
   const Named ehci{"ich9-usb-ehci1", {{"id", "usb"}, {"bus", "pci.0"}, {"addr", "0x4.0x7"}}};
   const Named first{
@@ -386,6 +386,25 @@ TEST(UsbDevices, EhciHasCompanions) {
   EXPECT_NE(answer({ehci, {"ich9-usb-uhci1", {{"masterbus", "usb.0"}, {"addr", "5"}}}}).find("the slot of its EHCI"),
             std::string::npos);
   EXPECT_NE(answer({{"ich9-usb-ehci1", {{"addr", "4"}}}}).find("it is function 7"), std::string::npos);
+}
+
+TEST(UsbDevices, XhciHasAsManyPortsAsIsSaid) {
+  const auto answer = [](std::vector<std::pair<std::string, std::string>> properties) {
+    Options options;
+    options.vga = "none";
+    options.devices.push_back({"qemu-xhci", std::move(properties)});
+    const auto plan = board_plan_for(options);
+    if (!plan.ok()) return plan.message();
+    const UsbControllerConfig& usb = *plan.value().config.usb_controller;
+    EXPECT_EQ(usb.kind, UsbControllerConfig::Kind::Xhci);
+    return fmt::format("{} {} {}", usb.slot.value_or(0), usb.usb2_ports, usb.usb3_ports);
+  };
+  EXPECT_EQ(answer({{"p2", "15"}, {"p3", "15"}, {"id", "usb"}, {"bus", "pci.0"}, {"addr", "0x4"}}), "4 15 15");
+  EXPECT_EQ(answer({}), "0 4 4");
+  EXPECT_EQ(answer({{"p3", "0"}}), "0 4 0");
+  EXPECT_NE(answer({{"p2", "0"}}).find("a number from 1 to 15"), std::string::npos);
+  EXPECT_NE(answer({{"p3", "16"}}).find("a number from 0 to 15"), std::string::npos);
+  EXPECT_NE(answer({{"p4", "1"}}).find("the nearest is"), std::string::npos);
 }
 
 TEST(UsbDevices, DisksHaveDrives) {

@@ -40,8 +40,7 @@ struct UsbBoardTest : public testing::Test {
   Ps2Mouse ps2_mouse;
   Keyboard keyboard{ps2_keyboard};
   Pointer pointer{ps2_mouse, nullptr};
-  std::array<Piix3Uhci*, 1> controllers{&board.uhci};
-  UsbBoard usb{controllers, keyboard, pointer};
+  UsbBoard usb{{{&board.uhci, &board.uhci}}, keyboard, pointer};
 };
 
 TEST_F(UsbBoardTest, ThirdDeviceBringsAHub) {
