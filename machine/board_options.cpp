@@ -31,6 +31,7 @@
 #include "options/network_option.h"
 #include "options/option_text.h"
 #include "options/port_device.h"
+#include "options/root_ports.h"
 #include "roms/firmware.h"
 
 namespace relic86 {
@@ -294,6 +295,8 @@ constexpr DeviceRow kDevices[] = {
      add_hda_codec},
     {Category::Sound, "hda-micro", "HDA", "audiodev=ID,cad=N,bus=ID.0: a codec with a loudspeaker and a microphone",
      add_hda_codec},
+    {Category::Controller, "pcie-root-port", "PCI", "id=ID: the place of one card of a q35, which names it by bus=ID",
+     nullptr},
     {Category::Usb, "piix3-usb-uhci", "PCI", "the USB controller of -usb", add_usb_controller},
     {Category::Usb, "ich9-usb-ehci1", "PCI", "id=ID,addr=SLOT.7: an EHCI of an ICH9, with the companions that follow",
      add_usb_controller},
@@ -647,6 +650,13 @@ std::vector<std::string> device_names() {
   std::vector<std::string> names;
   for (const DeviceRow& row : kDevices) names.emplace_back(row.name);
   for (const NicModel& model : nic_models()) names.emplace_back(model.name);
+  // The other names of virtio devices, by which libvirt knows that these fit PCI Express.
+  const std::vector<std::string> listed = names;
+  for (const std::string& name : listed) {
+    VirtioOption ignored;
+    if (!name.ends_with("-pci") || virtio_base_name(name, ignored).empty()) continue;
+    for (const char* kind : {"-transitional", "-non-transitional"}) names.push_back(name + kind);
+  }
   return names;
 }
 
@@ -657,6 +667,7 @@ std::vector<std::string> device_property_names(const std::string& name) {
   if (names.empty()) names = sound_device_properties(name);
   if (names.empty()) names = virtio_device_properties(name);
   if (names.empty()) names = usb_device_properties(name);
+  if (names.empty()) names = root_port_properties(name);
   if (names.empty() && name == "isa-debug-exit") names = "iobase iosize";
   if (names.empty() && (name == "ich9-ahci" || name == "i6300esb")) names = "id bus addr multifunction";
   if (names.empty() && name == "ib700") names = "id";

@@ -12,6 +12,7 @@
 #include "options/option_text.h"
 #include "options/options.h"
 #include "options/port_device.h"
+#include "options/root_ports.h"
 
 namespace relic86 {
 
@@ -89,6 +90,7 @@ Result<> add_usb_device(Options& options, Text value) {
 Result<> resolve_devices(Options& options) {
   std::vector<DeviceOption> others;
   options.all_devices = options.devices;
+  if (auto resolved = resolve_root_ports(options); !resolved) return resolved;
   if (auto resolved = resolve_drive_places(options); !resolved) return resolved;
   for (const DeviceOption& device : options.devices) {
     const bool wants_help = std::any_of(device.properties.begin(), device.properties.end(),

@@ -78,7 +78,7 @@ constexpr Row kRows[] = {
     {"secondary-vga", kNoDisplay},
     {"ati-vga", kNoDisplay},
     {"pci-bridge", kNoBridge},
-    {"pcie-", kNoBridge},
+    {"pcie-", "there is no such bridge; -device pcie-root-port is the place of a card of a q35"},
     {"i82801b11-bridge", kNoBridge},
     {"ioh3420", kNoBridge},
     {"pxb", kNoBridge},

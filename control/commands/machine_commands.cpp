@@ -191,6 +191,12 @@ CommandReply query_machines(Machine& machine, const Arguments&) {
   for (const char* name : {"pc-i440fx-7.1", "pc-i440fx-7.0", "pc-i440fx-6.2", "pc-i440fx-6.1", "pc-i440fx-6.0",
                            "pc-i440fx-5.2", "pc-i440fx-5.0", "pc-i440fx-4.2"})
     list.push_back(row(name));
+  Json newer = row("pc-q35-7.2");
+  newer["alias"] = "q35";
+  list.push_back(std::move(newer));
+  for (const char* name :
+       {"pc-q35-7.1", "pc-q35-7.0", "pc-q35-6.2", "pc-q35-6.1", "pc-q35-6.0", "pc-q35-5.2", "pc-q35-5.0", "pc-q35-4.2"})
+    list.push_back(row(name));
   // A machine without anything, for those who only ask.
   Json none = row("none");
   none.erase("default-cpu-type");

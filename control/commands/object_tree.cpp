@@ -22,8 +22,8 @@ constexpr const char* kPcType = "pc-i440fx-7.2-machine";
 constexpr const char* kQ35Type = "pc-q35-7.2-machine";
 
 // Devices of the board that libvirt and others look up by their types, besides what -device takes.
-constexpr const char* kBoardTypes[] = {"PIIX4_PM",       "piix3-ide", "PIIX3", "i440FX",
-                                       "i440FX-pcihost", "isa-fdc",   "i8042", "mc146818rtc"};
+constexpr const char* kBoardTypes[] = {"PIIX4_PM",       "ICH9-LPC", "piix3-ide", "PIIX3",      "i440FX",
+                                       "i440FX-pcihost", "isa-fdc",  "i8042",     "mc146818rtc"};
 
 // As QEMU numbers what belongs to nobody: the bootstrap processor is first, the other processors come after one device.
 constexpr unsigned kSecondProcessor = 2;
@@ -193,7 +193,7 @@ std::optional<std::vector<std::string>> type_properties(Machine& machine, const 
   const auto types = object_type_table(machine);
   if (std::none_of(types.begin(), types.end(), [&](const ObjectTypeRow& row) { return row.name == type; }))
     return std::nullopt;
-  if (type == "PIIX4_PM") return std::vector<std::string>{"disable_s3", "disable_s4"};
+  if (type == "PIIX4_PM" || type == "ICH9-LPC") return std::vector<std::string>{"disable_s3", "disable_s4"};
   if (type == "isa-fdc") return std::vector<std::string>{"fdtypeA"};
   if (type.ends_with("-machine")) return machine_property_names();
   if (const std::string ending = processor_type(machine, ""); type.ends_with(ending)) {

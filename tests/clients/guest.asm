@@ -1,9 +1,12 @@
 ; A boot sector that libvirt's test manages: says "guest ready" on COM1, sends back what it gets there in capitals, and
-; powers off when the power button was pressed (PIIX4 datasheet, 7.1: the power management block). At a '!' it panics.
+; powers off when the power button was pressed (PIIX4 datasheet, 7.1: the power management block; ICH9 datasheet, 13.8.3).
+; At a '!' it panics.
 	bits 16
 	org 7C00h
 
-PM_BASE		equ 80000B40h	; PCI 00:01.3, register 40h: the block's port, bits 15:6
+PIIX4		equ 80000B00h	; PCI 00:01.3
+ICH9		equ 8000F800h	; PCI 00:1F.0, on a q35, which has no function 3 of device 1
+PM_BASE		equ 40h		; register: the block's port, bits 15:6
 PM_ENABLE	equ 2		; bit 8 as in the status: the button sets that only when it is enabled here
 PM_CONTROL	equ 4		; bit 13: sleep enable; sleep type 0: soft off
 POWER_BUTTON	equ 100h	; of the status, at offset 0
@@ -19,11 +22,14 @@ start:
 	mov dx, COM1 + 3	; eight data bits
 	mov al, 3
 	out dx, al
-	mov dx, 0CF8h
-	mov eax, PM_BASE
-	out dx, eax
-	mov dx, 0CFCh
-	in ax, dx
+	mov ebx, PIIX4
+	call read_pci
+	inc ax			; the maker's number: FFFFh is nobody's
+	jnz .found
+	mov ebx, ICH9
+.found:
+	add ebx, PM_BASE
+	call read_pci
 	and al, 0C0h
 	mov di, ax		; the block's first port: the status
 	lea dx, [di + PM_ENABLE]
@@ -75,6 +81,14 @@ power_off:
 	mov ax, 2000h
 	out dx, ax
 	jmp main
+
+read_pci:			; ebx: where; ax
+	mov dx, 0CF8h
+	mov eax, ebx
+	out dx, eax
+	mov dx, 0CFCh
+	in ax, dx
+	ret
 
 send:
 	push ax
