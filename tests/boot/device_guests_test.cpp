@@ -55,11 +55,15 @@ TEST_P(DeviceGuests, FirmwareBootsFromUsbDisks) {
   const std::vector<std::vector<std::string>> places{{"-device", "usb-storage,drive=d,bootindex=0,removable=on"},
                                                      {"-device", "usb-hub,port=2", "-device", "usb-hub,port=2.8",
                                                       "-device", "usb-storage,drive=d,bootindex=0,port=2.8.3"}};
-  for (const std::vector<std::string>& place : places) {
-    std::vector<std::string> arguments{"-hda", make_disk(folder, "ide.img", "disk_counter.bin"), "-usb", "-drive",
-                                       "if=none,id=d,file=" + make_disk(folder, "usb.img", "a20_gates.bin")};
-    arguments.insert(arguments.end(), place.begin(), place.end());
-    EXPECT_EQ(output(arguments), "1010101100") << place.back();
+  for (const char* controller : {"piix3-usb-uhci", "qemu-xhci"}) {
+    for (const std::vector<std::string>& place : places) {
+      std::vector<std::string> arguments{
+          "-hda",    make_disk(folder, "ide.img", "disk_counter.bin"),
+          "-device", controller,
+          "-drive",  "if=none,id=d,file=" + make_disk(folder, "usb.img", "a20_gates.bin")};
+      arguments.insert(arguments.end(), place.begin(), place.end());
+      EXPECT_EQ(output(arguments), "1010101100") << controller << ' ' << place.back();
+    }
   }
 }
 
