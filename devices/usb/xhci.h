@@ -79,6 +79,7 @@ class Xhci final : public PciDevice, public UsbHost, public UsbPorts {
     xhci::BlockType type() const { return static_cast<xhci::BlockType>(control >> 10 & 0x3F); }
     u32 length() const { return status & xhci::kLengthBits; }
     bool has_data() const;
+    bool known() const;  // as one of a transfer ring
   };
   // Blocks that belong together: one stage of a control transfer, or one transfer of another endpoint.
   struct Transfer {

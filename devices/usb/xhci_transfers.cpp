@@ -22,6 +22,10 @@ bool Xhci::Block::has_data() const {
   return type() == BlockType::Normal || type() == BlockType::Data || type() == BlockType::Setup;
 }
 
+bool Xhci::Block::known() const {
+  return type() >= BlockType::Normal && type() <= BlockType::NoOperation && type() != BlockType::Isochronous;
+}
+
 // The block at the ring's front, links followed; nothing: the driver has not given it yet.
 std::optional<Xhci::Block> Xhci::next_block(Ring& ring) {
   for (std::size_t links = 0; links < kMostBlocks; links++) {
@@ -109,6 +113,7 @@ void Xhci::run_endpoint(u32 number, u32 index) {
       return (b.control & (kInterruptOnCompletion | kInterruptOnShort)) != 0;
     }));
     if (event_room() < std::min(events + 1, event_ring_size_ / 2)) return wait(kFrame);
+    if (!transfer->blocks.front().known()) return finish(number, index, *transfer, Code::BlockError);
     endpoint.moved = std::min(endpoint.moved, transfer->bytes);
     // The bus may be a frame ahead of the time, so that a packet does not wait for one of its own.
     for (bool over = false; !over;) {

@@ -293,6 +293,21 @@ TEST_F(XhciTest, TabletIsPolled) {
   EXPECT_EQ(bytes[3] | bytes[4] << 8, 2000);
 }
 
+TEST_F(XhciTest, IsochronousTransfersAreErrors) {
+  xhci.plug(0, std::make_unique<UsbTablet>());
+  start();
+  reset_port();
+  const u32 slot = address();
+  configure_device(slot);
+  add_endpoint(slot, 3, kInterruptIn, 5);
+  const u32 at = add(slot, 3, kBuffer, 8, block(BlockType::Isochronous) | kInterruptOnCompletion);
+  doorbell(slot, 3);
+  milliseconds(10);
+  const Told told = next_event();
+  EXPECT_EQ(std::tuple(told.at, told.code), std::tuple(at, 5u));
+  EXPECT_EQ(endpoint_state(slot, 3), u32{kHaltedEndpoint});
+}
+
 struct XhciDiskTest : public XhciTest {
   XhciDiskTest() {
     content.fill_pattern();
