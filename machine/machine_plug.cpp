@@ -19,6 +19,7 @@
 #include "machine/virtio_options.h"
 #include "options/drive_option.h"
 #include "options/network_option.h"
+#include "options/root_ports.h"
 #include "options/scsi_buses.h"
 
 namespace relic86 {
@@ -125,6 +126,8 @@ Result<> Machine::plug(const DeviceOption& device) {
   if (!id.empty() && std::any_of(options_.all_devices.begin(), options_.all_devices.end(),
                                  [&](const DeviceOption& each) { return each.property("id") == id; }))
     return Error{fmt::format("Duplicate device ID '{}'", id)};
+  if (const std::string bus(device.property("bus")); is_root_port(options_, bus))
+    return Error{fmt::format("Bus '{}' does not support hotplugging", bus)};
   const auto plug_it = [&] {
     if (!usb_device_properties(device.name).empty()) return plug_usb(device);
     if (!network_device_properties(device.name).empty()) return plug_network_card(device);

@@ -45,6 +45,12 @@ void forget(DeviceOption& device, Text key) {
 
 }  // namespace
 
+bool is_root_port(const Options& options, std::string_view name) {
+  return std::any_of(options.all_devices.begin(), options.all_devices.end(), [name](const DeviceOption& device) {
+    return device.name == kName && !name.empty() && device.property("id") == name;
+  });
+}
+
 std::string_view root_port_properties(std::string_view name) { return name == kName ? kProperties : Text{}; }
 
 Result<> resolve_root_ports(Options& options) {

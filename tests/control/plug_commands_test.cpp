@@ -193,6 +193,13 @@ TEST_F(PlugCommands, WhatBecomesOfErrorsOnUsbIsTheDrivesToSay) {
   EXPECT_EQ(machine_->media().at("usb0")->error_policy().write, OnError::Stop);
 }
 
+TEST_F(PlugCommands, NothingComesToARootPort) {
+  start({"-M", "q35", "-device", "pcie-root-port,id=pci.1", "-drive",
+         "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}, {"bus", "pci.1"}},
+                      "Bus 'pci.1' does not support hotplugging"));
+}
+
 TEST_F(PlugCommands, ADriveStaysWhileTheMachineMigrates) {
   start({"-usb", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
   run("migrate", {{"uri", "exec:cat > " + folder_.path("stream")}});
