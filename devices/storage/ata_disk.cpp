@@ -18,7 +18,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "devices/storage/ata_identify.h"
 
 namespace relic86 {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "devices/bus_mastering.h"
 #include "devices/usb/xhci.h"
 

@@ -1,7 +1,7 @@
 // The event ring and the interrupter (xHCI 1.0, 4.9.4 and 4.17): one segment, whose place and size the segment table has.
 #include <array>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "devices/bus_mastering.h"
 #include "devices/usb/xhci.h"
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "block/byte_order.h"
+#include "base/byte_order.h"
 #include "devices/pci_bus.h"
 #include "devices/usb/usb_hub.h"
 #include "devices/usb/usb_storage.h"
