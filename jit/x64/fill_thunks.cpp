@@ -98,6 +98,10 @@ class FillThunk {
     a_.and_(kRights, x86::edx);
     frame(kHost, x86::rdx, x86::rdi);
     a_.bind(walked_);
+    // Whoever misses the TLB all the time mostly misses the host's caches, too.
+    a_.mov(x86::edi, kAddress.r32());
+    a_.and_(x86::edi, kPageSize - 1);
+    a_.prefetcht0(x86::ptr(kHost, x86::rdi));
     a_.or_(kRights, at(kTlbWalk + offsetof(TlbWalk, granted) + user_ * sizeof(u32), 4));
   }
 
