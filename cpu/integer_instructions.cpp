@@ -1,5 +1,7 @@
 #include "cpu/integer_instructions.h"
 
+#include <type_traits>
+
 #include "cpu/access.h"
 #include "cpu/cpu.h"
 #include "cpu/cpuid.h"
@@ -36,32 +38,26 @@ Flow xlat(Cpu& cpu, const Insn& insn) {
   return Flow::Next;
 }
 
-Flow bound(Cpu& cpu, const Insn& insn) {
-  CpuState& state = cpu.state();
-  const u32 offset = static_cast<u32>(effective_address(state, insn));
+namespace {
+
+template <class W>
+Flow check_bounds(Cpu& cpu, const Insn& insn) {
+  using Signed = std::make_signed_t<W>;
+  const u32 offset = static_cast<u32>(effective_address(cpu.state(), insn));
   const SegmentName segment = operand_segment(insn);
-  i32 index = 0;
-  i32 lower = 0;
-  i32 upper = 0;
-  if (insn.operand32()) {
-    u32 low = 0;
-    u32 high = 0;
-    if (!cpu.read(segment, offset, low)) return Flow::Fault;
-    if (!cpu.read(segment, (offset + 4) & insn.address_mask, high)) return Flow::Fault;
-    index = static_cast<i32>(state.gpr32(insn.reg));
-    lower = static_cast<i32>(low);
-    upper = static_cast<i32>(high);
-  } else {
-    u16 low = 0;
-    u16 high = 0;
-    if (!cpu.read(segment, offset, low)) return Flow::Fault;
-    if (!cpu.read(segment, (offset + 2) & insn.address_mask, high)) return Flow::Fault;
-    index = static_cast<i16>(state.gpr32(insn.reg));
-    lower = static_cast<i16>(low);
-    upper = static_cast<i16>(high);
-  }
-  if (index < lower || index > upper) return cpu.raise(Vector::BoundRange);
-  return Flow::Next;
+  const Signed index = static_cast<Signed>(cpu.state().gpr32(insn.reg));
+  W lower = 0, upper = 0;
+  if (!cpu.read(segment, offset, lower)) return Flow::Fault;
+  const bool below = index < static_cast<Signed>(lower);
+  if (below && cpu.vendor().bound_stops_at_lower) return cpu.raise(Vector::BoundRange);
+  if (!cpu.read(segment, (offset + static_cast<u32>(sizeof(W))) & insn.address_mask, upper)) return Flow::Fault;
+  return below || index > static_cast<Signed>(upper) ? cpu.raise(Vector::BoundRange) : Flow::Next;
+}
+
+}  // namespace
+
+Flow bound(Cpu& cpu, const Insn& insn) {
+  return insn.operand32() ? check_bounds<u32>(cpu, insn) : check_bounds<u16>(cpu, insn);
 }
 
 namespace {

@@ -34,6 +34,8 @@ struct VendorBehaviour {
   bool reads_outer_frame_first;
   // A near CALL through a register or memory stores the return address before its target meets CS's limit; captures.
   bool indirect_call_stores_first;
+  // BOUND of an index below the lower bound does not read the upper one. GenuineIntel 6/207.
+  bool bound_stops_at_lower;
   DoubleShiftFill double_shift_fill;  // captures
   // x87 stores that an unmasked exception keeps from storing do not access memory; false: it must be writable.
   // Captures.

@@ -101,6 +101,18 @@ TEST(VendorBehaviour, FarReturnAtTheLimit) {
   EXPECT_EQ(amd.step({0xCB}), 12u);
 }
 
+TEST(VendorBehaviour, BoundWhoseUpperBoundIsOutOfReach) {
+  Machine intel(kIntelCore), amd(kAmd26);
+  for (Machine* const machine : {&intel, &amd}) {
+    machine->reg(kEax) = 0xFFFFFFFF;  // below the lower bound, which is 0
+    machine->reg(kEbx) = 0x1FFC;
+    machine->state().segment[kDs].limit = 0x1FFF;
+    derive_limits(machine->state(), machine->state().segment[kDs]);
+  }
+  EXPECT_EQ(intel.step({0x62, 0x03}), 5u);  // BOUND EAX,[EBX]
+  EXPECT_EQ(amd.step({0x62, 0x03}), 13u);
+}
+
 TEST(VendorBehaviour, DoubleShiftBeyondSixteenBits) {
   Machine intel(kIntelCore), amd(kAmd26);
   for (Machine* const machine : {&intel, &amd}) {
