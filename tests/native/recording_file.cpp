@@ -231,7 +231,7 @@ Result<Recording> Recording::open(const std::string& path, std::string_view kind
 
 Result<> Recording::judge(u64 changed) const {
   if (damaged()) return Error{"the recording is damaged; record it again"};
-  constexpr u64 kMostChanged = 20;  // percent
+  constexpr u64 kMostChanged = 25;  // percent
   if (changed * 100 <= header.count * kMostChanged) return {};
   return Error{fmt::format("{} of {} cases are made otherwise than when they were recorded; record them again", changed,
                            header.count)};
