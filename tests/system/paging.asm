@@ -461,6 +461,7 @@ main:
   done esp3, edi
   probe "bound across the missing page"
   mov eax, 0x7fffffff   ; above any lower bound, at which Intel's parts stop
+  mark
   bound eax, [WINDOW + 0xffc]
   done
   probe "fxsave across the missing page"
