@@ -73,7 +73,7 @@ struct TranslatorOptions {
   bool regions = false;     // hot loops over several blocks become one translation
   u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
   bool exchange16 = true;         // CMPXCHG16B is the host's
-  bool denormals = true;          // x87 loads of denormal numbers do without the host's microcode
+  bool denormals = true;          // x87 loads of denormal numbers do without the host's microcode, once one was met
   bool ports = true;              // IN and OUT call their device without their handlers' way through CpuState
 };
 
@@ -185,6 +185,7 @@ class Translator final : public Executor {
   bool within_limit(const Translation& translation);
   bool straddling_entry(const CodeBlock& block, u32 mode) const;
   Translation* translation_of(CodeBlock& block, bool unshared);
+  bool met_denormal() const;
   Translation* translate(CodeBlock& block, u32 mode, bool unshared);
   static BlockIr empty_ir(const Mode& mode);
   void record_instruction(BlockIr& ir, const Insn& insn, u32 offset, bool cold, const Mode& mode) const;

@@ -97,6 +97,13 @@ void Translator::enter_in_lookups(const Translation& translation) {
   lookups_.insert(lookup_key(translation), translation.entry());
 }
 
+// The guest's x87 has loaded a denormal number since its exceptions were cleared. Code of programs that meet none is not to
+// look for them: in a Fourier transform of doubles that takes a sixth of the time.
+bool Translator::met_denormal() const {
+  constexpr u16 kDenormalOperand = 2;
+  return (state_.fx.status & kDenormalOperand) != 0;
+}
+
 Translation* Translator::translate(CodeBlock& block, u32 mode, bool unshared) {
   const i64 start = options_.host_nanoseconds != nullptr ? options_.host_nanoseconds() : 0;
   auto translation = std::make_unique<Translation>();
@@ -252,8 +259,8 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
                                                               : Counted::Backward;
   x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
                        {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill,
-                        options_.aside, options_.watched, options_.quick, options_.copies, options_.denormals, counted,
-                        static_cast<i32>(options_.region_threshold)});
+                        options_.aside, options_.watched, options_.quick, options_.copies,
+                        options_.denormals && met_denormal(), counted, static_cast<i32>(options_.region_threshold)});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;
