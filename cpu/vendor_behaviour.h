@@ -40,7 +40,8 @@ struct VendorBehaviour {
   // x87 stores that an unmasked exception keeps from storing do not access memory; false: it must be writable.
   // Captures.
   bool unmasked_store_skips_memory;
-  // FBSTP, and FSTP of an empty register to 10 bytes, store 8 of them before they access the last 2; false: all or none.
+  // FBSTP, and FSTP to 10 bytes of an empty register or where the last 2 lie in different pages, store 8 of them before
+  // they access these; false: all or none.
   // Captures.
   bool long_stores_in_parts;
   // An MMX store that faults has set TOP to 0 already; captures.

@@ -134,6 +134,11 @@ bool probe_operand(Cpu& cpu, const Insn& insn, unsigned size) {
   if (!cpu.probe_write(segment, offset_of(cpu.state(), insn), head)) return false;
   return size == head || cpu.probe_write(segment, offset_of_rest(cpu.state(), insn), size - head);
 }
+// Whether the last two bytes lie in different pages.
+bool splits_rest(const Cpu& cpu, const Insn& insn) {
+  const u64 linear = cpu.linear_address(segment_of(insn), offset_of_rest(cpu.state(), insn)).raw;
+  return (linear & (kPageSize - 1)) == kPageSize - 1;
+}
 bool write_operand(Cpu& cpu, const Insn& insn, const u8* bytes, unsigned size, bool in_parts) {
   if (size <= 8) return cpu.write_bytes(segment_of(insn), offset_of(cpu.state(), insn), bytes, size);
   return (in_parts || probe_operand(cpu, insn, size)) &&
@@ -165,7 +170,7 @@ Flow store_form(Cpu& cpu, const Insn& insn, u8 escape, unsigned size) {
   const VendorBehaviour& vendor = cpu.vendor();
   if ((unmasked & ~kPrecision) == 0) {
     const bool decimal = escape == 0xDF && insn.reg == 6, empty = (work.status & kStackFault) != 0;
-    const bool in_parts = vendor.long_stores_in_parts && (decimal || empty);
+    const bool in_parts = vendor.long_stores_in_parts && size > 8 && (decimal || empty || splits_rest(cpu, insn));
     if (!write_operand(cpu, insn, operand.bytes, size, in_parts)) return Flow::Fault;
   } else if (!vendor.unmasked_store_skips_memory && !probe_operand(cpu, insn, size)) {
     return Flow::Fault;
