@@ -4,7 +4,6 @@
 #include <span>
 #include <string_view>
 
-#include "cpu/alignment.h"
 #include "cpu/avx_operands.h"
 #include "cpu/instruction_table.h"
 #include "cpu/simd_instructions.h"
@@ -59,29 +58,13 @@ bool check_alignment(Cpu& cpu, const Insn& insn, u64 offset, unsigned bytes) {
   return false;
 }
 
-// Byte by byte where parts do not look at the alignment of half-precision numbers.
-bool takes_bytes(const Cpu& cpu, const InstructionRow& row) {
-  return row.feature == Feature::F16c && checks_alignment(cpu.state()) && !cpu.vendor().checks_alignment_of_half_floats;
+// Some parts do not look at the alignment of half-precision numbers in memory.
+bool any_alignment(const Cpu& cpu, const InstructionRow& row) {
+  return row.feature == Feature::F16c && !cpu.vendor().checks_alignment_of_half_floats;
 }
-
-bool read_operand(Cpu& cpu, const Insn& insn, const InstructionRow& row, u64 offset, std::span<u8> into) {
-  const unsigned size = static_cast<unsigned>(into.size()), step = takes_bytes(cpu, row) ? 1 : size;
-  for (unsigned at = 0; at < size; at += step) {
-    if (!cpu.read_bytes(segment_of(insn), offset + at, into.data() + at, step)) return false;
-  }
-  return true;
-}
-
-// All or nothing.
-bool write_operand(Cpu& cpu, const Insn& insn, const InstructionRow& row, u64 offset, std::span<const u8> from) {
-  const unsigned size = static_cast<unsigned>(from.size()), step = takes_bytes(cpu, row) ? 1 : size;
-  for (unsigned at = 0; at < size && step < size; at += step) {
-    if (!cpu.probe_write(segment_of(insn), offset + at, step)) return false;
-  }
-  for (unsigned at = 0; at < size; at += step) {
-    if (!cpu.write_bytes(segment_of(insn), offset + at, from.data() + at, step)) return false;
-  }
-  return true;
+template <class Access>
+bool access_operand(const Cpu& cpu, const InstructionRow& row, unsigned bytes, Access access) {
+  return any_alignment(cpu, row) ? unchecked(cpu, bytes, access) : access(0u, bytes);
 }
 
 bool load(Cpu& cpu, const Insn& insn, const InstructionRow& row, VexOperands& operands) {
@@ -98,7 +81,10 @@ bool load(Cpu& cpu, const Insn& insn, const InstructionRow& row, VexOperands& op
   const u64 offset = offset_of(state, insn);
   if (has(row, kShapeAligned) && !check_alignment(cpu, insn, offset, bytes)) return false;
   if (has(row, kShapeStore)) return true;
-  return read_operand(cpu, insn, row, offset, {reinterpret_cast<u8*>(&operands.rm), bytes});
+  u8* const into = operands.rm.half[0].bytes;
+  return access_operand(cpu, row, bytes, [&](unsigned at, unsigned size) {
+    return cpu.read_bytes(segment_of(insn), offset + at, into + at, size);
+  });
 }
 
 Flow store(Cpu& cpu, const Insn& insn, const InstructionRow& row, const VexOperands& operands) {
@@ -113,8 +99,16 @@ Flow store(Cpu& cpu, const Insn& insn, const InstructionRow& row, const VexOpera
     write_ymm(state, insn.reg, operands.reg);
   } else if (insn.memory()) {
     const u64 offset = offset_of(state, insn);
-    const std::span<const u8> bytes{reinterpret_cast<const u8*>(&operands.rm), memory_bytes(insn, row)};
-    if (!write_operand(cpu, insn, row, offset, bytes)) return Flow::Fault;
+    const unsigned bytes = memory_bytes(insn, row);
+    const u8* const from = operands.rm.half[0].bytes;
+    const auto probe = [&](unsigned at, unsigned size) { return cpu.probe_write(segment_of(insn), offset + at, size); };
+    const auto write = [&](unsigned at, unsigned size) {
+      return cpu.write_bytes(segment_of(insn), offset + at, from + at, size);
+    };
+    // All bytes or none.
+    const bool done =
+        (!any_alignment(cpu, row) || unchecked(cpu, bytes, probe)) && access_operand(cpu, row, bytes, write);
+    if (!done) return Flow::Fault;
   } else if (has(row, kShapeGeneralRm)) {
     state.gpr[insn.rm] = operands.general_rm;
   } else {
@@ -123,10 +117,10 @@ Flow store(Cpu& cpu, const Insn& insn, const InstructionRow& row, const VexOpera
   return Flow::Next;
 }
 
-// Of the host's masked operation: what else its unmasked exceptions ask for is for finish(mxcsr, operands) to say,
-// which gets MXCSR and the operands from before and after.
+// Of the host's masked operation: what else its unmasked exceptions ask for is for finish(done, mxcsr, operands) to say,
+// which gets the operands from before.
 struct Usual {
-  bool operator()(bool done, u32&, const VexOperands&, const VexOperands&) const { return done; }
+  bool operator()(bool done, u32&, const VexOperands&) const { return done; }
 };
 
 template <class Finish>
@@ -147,7 +141,7 @@ Flow carry_out(Cpu& cpu, const Insn& insn, Finish finish) {
   u32 found = mxcsr;
   VexOperands result = operands;
   bool done = simd_unit::run_rounded([function](VexOperands& each) { function(&each); }, found, result);
-  done = finish(done, found, operands, result);
+  done = finish(done, found, operands);
   mxcsr = found;
   return done ? store(cpu, insn, row, result) : simd_exception(cpu);
 }
@@ -162,7 +156,7 @@ namespace {
 template <unsigned lane_bytes>
 Flow dot_product(Cpu& cpu, const Insn& insn) {
   const u32 before = cpu.state().fx.mxcsr;
-  return carry_out(cpu, insn, [&](bool done, u32& mxcsr, const VexOperands& operands, const VexOperands&) {
+  return carry_out(cpu, insn, [&](bool done, u32& mxcsr, const VexOperands& operands) {
     if (done) return true;
     const u8 selected = static_cast<u8>(insn.immediate >> 4 & 15);
     mxcsr = before;
@@ -181,7 +175,7 @@ Flow vdppd(Cpu& cpu, const Insn& insn) { return dot_product<8>(cpu, insn); }
 // VCVTPS2PH does not look at MXCSR.FTZ (SDM 1 14.4.1): that an exact result is tiny, which raises an unmasked
 // underflow, shows in the result alone.
 Flow vcvtps2ph(Cpu& cpu, const Insn& insn) {
-  return carry_out(cpu, insn, [&](bool done, u32& mxcsr, const VexOperands& operands, const VexOperands&) {
+  return carry_out(cpu, insn, [&](bool done, u32& mxcsr, const VexOperands& operands) {
     constexpr u32 kUnderflow = 1u << 4;
     constexpr u16 kExponent = 0x7C00, kMantissa = 0x03FF;
     const u32 unmasked = ~(mxcsr >> simd_unit::kMxcsrMaskShift) & simd_unit::kMxcsrFlags;

@@ -1,4 +1,5 @@
-// Masked moves and gathers, which reach memory only where a mask says so, and VZEROUPPER, VZEROALL (SDM 2).
+// Masked moves and gathers, which reach memory only where a mask says so, and VZEROUPPER, VZEROALL (SDM 2). Their elements
+// are never #AC (seen on an AMD part).
 #include <optional>
 
 #include "cpu/avx_instructions.h"
@@ -27,17 +28,6 @@ u64 offset_at(const Cpu& cpu, const Insn& insn, u64 offset, u64 distance) {
   if (insn.code64()) return offset + distance;
   if (cpu.vendor().masked_elements_wrap) return masked_offset(insn, offset + distance);
   return static_cast<u32>(offset + distance);
-}
-
-// Elements of masked moves and gathers are never #AC (seen on an AMD part): where alignment is checked they are reached
-// byte by byte.
-template <class Access>
-bool unchecked(const Cpu& cpu, unsigned bytes, Access access) {
-  if (!checks_alignment(cpu.state())) return access(0, bytes);
-  for (unsigned i = 0; i < bytes; i++) {
-    if (!access(i, 1)) return false;
-  }
-  return true;
 }
 
 template <unsigned bytes>

@@ -231,20 +231,15 @@ bool Cpu::check_access_long(SegmentName name, u64 offset, u32 size) {
   const LinAddr linear = long_address(name, offset);
   const bool checks_offset = name >= kFs && vendor_->checks_canonical_offsets;
   const bool misaligned = checks_alignment(s) && (linear.raw & (alignment_of(*vendor_, size) - 1)) != 0;
-  const bool at_once = misaligned && vendor_->checks_alignment_before_end && s.linear.canonical(linear.raw);
-  if (at_once) {
+  const bool canonical = s.linear.canonical(linear.raw, size) && (!checks_offset || s.linear.canonical(offset));
+  if (canonical && !misaligned) return true;
+  const bool begins_well = vendor_->checks_alignment_before_end && s.linear.canonical(linear.raw);
+  if (misaligned && (canonical || begins_well)) {
     raise(Vector::AlignmentCheck, 0);
-    return false;
-  }
-  if (!s.linear.canonical(linear.raw, size) || (checks_offset && !s.linear.canonical(offset))) {
+  } else {
     raise(name == kSs ? Vector::StackFault : Vector::GeneralProtection, 0);
-    return false;
   }
-  if (misaligned) {
-    raise(Vector::AlignmentCheck, 0);
-    return false;
-  }
-  return true;
+  return false;
 }
 
 bool Cpu::read_bytes(SegmentName name, u64 offset, void* into, unsigned size) {

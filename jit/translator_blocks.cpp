@@ -97,8 +97,8 @@ void Translator::enter_in_lookups(const Translation& translation) {
   lookups_.insert(lookup_key(translation), translation.entry());
 }
 
-// The guest's x87 has loaded a denormal number since its exceptions were cleared. Code of programs that meet none is not to
-// look for them: in a Fourier transform of doubles that takes a sixth of the time.
+// The guest's x87 has loaded a denormal number since its exceptions were cleared. Code of programs that meet none is
+// not to look for them: in a Fourier transform of doubles that takes a sixth of the time.
 bool Translator::met_denormal() const {
   constexpr u16 kDenormalOperand = 2;
   return (state_.fx.status & kDenormalOperand) != 0;
