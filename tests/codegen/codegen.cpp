@@ -16,6 +16,7 @@
 #include "jit/translator.h"
 #include "jit/x64/host_instructions.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -139,9 +140,7 @@ std::string pattern_text(const Pattern& pattern) {
   code.push_back(static_cast<u8>(0 - (code.size() + 1)));
   code.push_back(0xF4);
   m.write(kStart, code);
-  jit::TranslatorOptions options;
-  options.verify = true;
-  options.threshold = 2;
+  jit::TranslatorOptions options = jit::eager_options();
   options.regions = false;  // branches are linked at once, not counted first
   jit::Translator translator(m.cpu(), m.bus(), options);
   (void)translator.run(kInstructions);

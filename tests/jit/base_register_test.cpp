@@ -4,6 +4,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -71,10 +72,7 @@ ExitReason run(CpuTestMachine& machine, Executor* translator, const Change& chan
 TEST(BaseRegister, MayBeChangedByAnyInstruction) {
   for (const Change& change : kChanges) {
     CpuTestMachine expected, machine;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    jit::Translator translator(machine.cpu(), machine.bus(), options);
+    jit::Translator translator(machine.cpu(), machine.bus(), jit::eager_options());
     prepare(expected, change);
     prepare(machine, change);
     for (unsigned round = 0; round < 5; ++round) {

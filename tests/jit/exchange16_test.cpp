@@ -5,6 +5,7 @@
 #include "jit/translator.h"
 #include "jit/x64/host_instructions.h"
 #include "tests/cpu/long_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -44,9 +45,7 @@ TEST_P(Exchange16, DoesWhatTheInterpreterDoes) {
        {kData, kInCodePage, kAtPageEnd, kUnaligned, kOverTwoPages, kAbsent, kNoAddress, kUnalignedNoAddress}) {
     SCOPED_TRACE(testing::Message() << std::hex << last);
     ExchangeMachine left(last), right(last);
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
+    jit::TranslatorOptions options = jit::eager_options();
     options.exchange16 = GetParam();
     jit::Translator translator(right.cpu(), right.bus(), options);
     const ExitReason reason = left.run(10'000);

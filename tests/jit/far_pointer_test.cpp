@@ -6,6 +6,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/long_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 namespace {
@@ -58,10 +59,7 @@ class FarPointer : public testing::TestWithParam<Case> {
     machine.state().gpr[kEsp] = kStack;
     constexpr u64 kMost = 10'000;
     if (GetParam().translated) {
-      jit::TranslatorOptions options;
-      options.verify = true;
-      options.threshold = 2;
-      jit::Translator translator(machine.cpu(), machine.bus(), options);
+      jit::Translator translator(machine.cpu(), machine.bus(), jit::eager_options());
       EXPECT_EQ(translator.run(kMost), ExitReason::Halted);
       EXPECT_GT(translator.statistics().translated, 0u);
     } else {

@@ -4,6 +4,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 namespace {
@@ -32,10 +33,7 @@ class FarTransfer : public testing::TestWithParam<bool> {
   }
   bool run() {
     if (!GetParam()) return m_.run(1'000'000) == ExitReason::Halted;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    jit::Translator translator(m_.cpu(), m_.bus(), options);
+    jit::Translator translator(m_.cpu(), m_.bus(), jit::eager_options());
     const bool halted = translator.run(1'000'000) == ExitReason::Halted;
     EXPECT_GT(translator.statistics().translated, 0u);
     transfers_ = translator.statistics().transfers;

@@ -3,6 +3,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -32,10 +33,7 @@ Outcome flags_after(const std::vector<u8>& body, bool translated) {
   machine.write(machine.linear_ip(), code);
   Outcome outcome;
   if (translated) {
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    jit::Translator translator(machine.cpu(), machine.bus(), options);
+    jit::Translator translator(machine.cpu(), machine.bus(), jit::eager_options());
     EXPECT_EQ(translator.run(1'000'000), ExitReason::Halted);
     EXPECT_GT(translator.statistics().translated, 0u);
     outcome.flattens = translator.statistics().flattens;

@@ -3,6 +3,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/long_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -12,10 +13,7 @@ TEST(IndirectBranch, ToLinearZeroWithoutATlbEntry) {
   // The lookup's sum of entry and address is 0 there: no empty slot may take it for its own.
   CpuTestMachine m;
   m.flat32();
-  jit::TranslatorOptions options;
-  options.verify = true;
-  options.threshold = 2;
-  jit::Translator translator(m.cpu(), m.bus(), options);
+  jit::Translator translator(m.cpu(), m.bus(), jit::eager_options());
   m.poke<u8>(0, 0xF4);                                       // hlt
   m.code({0x31, 0xC9, 0x31, 0xFF,                            // xor ecx, ecx; xor edi, edi
           0x41, 0xB8, 0x16, 0x10, 0x00, 0x00,                // 1004: inc ecx; mov eax, 1016h
@@ -32,10 +30,7 @@ TEST(IndirectBranch, OfSystemManagementModeAfter64BitCode) {
   constexpr u32 kHandler = 0x38000;
   LongMachine m;
   CpuState& s = m.state();
-  jit::TranslatorOptions options;
-  options.verify = true;
-  options.threshold = 2;
-  jit::Translator translator(m.cpu(), m.bus(), options);
+  jit::Translator translator(m.cpu(), m.bus(), jit::eager_options());
   s.rip = LongMachine::kHigh + LongMachine::kCode;
   m.write(LongMachine::kCode, std::vector<u8>{0x48, 0x8D, 0x05, 0x02, 0x00, 0x00, 0x00,  // lea rax, [rip+2]
                                               0xFF, 0xE0,                                // jmp rax
@@ -60,10 +55,7 @@ TEST(IndirectBranch, OfSystemManagementModeAfter64BitCode) {
 TEST(DirectBranch, BackOverOffset0) {
   for (const u8 opcode : {u8{0xEB}, u8{0x74}, u8{0x72}}) {  // jmp, jz, jc
     CpuTestMachine m;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    jit::Translator translator(m.cpu(), m.bus(), options);
+    jit::Translator translator(m.cpu(), m.bus(), jit::eager_options());
     m.real_mode(0x0688, 0);
     const std::vector<u8> first = {0x31, 0xD2, 0xF9, opcode, 0xEC};  // xor dx, dx; stc; branch to FFF1h
     m.write(0x6880, first);

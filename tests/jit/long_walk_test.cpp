@@ -9,6 +9,7 @@
 #include "cpu/control_bits.h"
 #include "jit/translator.h"
 #include "tests/cpu/long_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -183,9 +184,7 @@ TEST_P(LongWalk, MakesTheEntriesThatTheInterpreterMakes) {
     SCOPED_TRACE(seed);
     const Scene scene = draw(seed);
     Guest left(scene), right(scene);
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
+    jit::TranslatorOptions options = jit::eager_options();
     options.fill = GetParam();
     jit::Translator translator(right.cpu(), right.bus(), options);
     const ExitReason reason = left.run(kMost);
@@ -234,9 +233,7 @@ void expect_asked(bool wide, bool fixed) {
     scene.list.push_back(scene.pages.back().linear);
   }
   Guest guest(scene);
-  jit::TranslatorOptions options;
-  options.verify = true;
-  options.threshold = 2;
+  jit::TranslatorOptions options = jit::eager_options();
   options.fill = fixed;
   jit::Translator translator(guest.cpu(), guest.bus(), options);
   ASSERT_EQ(translator.run(10'000), ExitReason::Halted);

@@ -3,6 +3,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -19,9 +20,7 @@ class Loop : public testing::TestWithParam<bool> {
     machine_.reg(kEbx) = place;
     machine_.reg(kEsi) = 0x50000;
     machine_.reg(kEcx) = kRounds;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
+    jit::TranslatorOptions options = jit::eager_options();
     options.loops = GetParam();
     jit::Translator translator(machine_.cpu(), machine_.bus(), options);
     // Slices of all lengths: the loop is left and entered anywhere.
@@ -55,9 +54,7 @@ TEST_P(Loop, CountingKeepsTheFlags) {
     machine.reg(kEbx) = 0x30000;
     machine.poke<u32>(0x30000, 0x7FFFFFFF - kRounds);
     machine.reg(kEcx) = 0xABC00000 * (narrow ? 1u : 0u) + kRounds;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
+    jit::TranslatorOptions options = jit::eager_options();
     options.loops = GetParam();
     jit::Translator translator(machine.cpu(), machine.bus(), options);
     while (translator.run(1000) == ExitReason::BudgetSpent) {

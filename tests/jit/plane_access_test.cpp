@@ -9,6 +9,7 @@
 #include "jit/translator.h"
 #include "memory/plane_window.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 namespace {
@@ -104,10 +105,7 @@ class PlaneWorld {
                     .ok());
     m.flat32(0x1000, 0x8000);
     if (!translates) return;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    translator_.emplace(m.cpu(), m.bus(), options);
+    translator_.emplace(m.cpu(), m.bus(), jit::eager_options());
   }
   ExitReason run(u64 budget) { return translator_ ? translator_->run(budget) : m.run(budget); }
 

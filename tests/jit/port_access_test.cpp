@@ -9,6 +9,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -59,9 +60,7 @@ struct World {
       m.reg(kEsp) = 0x8000;
     }
     if (!translates) return;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
+    jit::TranslatorOptions options = jit::eager_options();
     translator.emplace(m.cpu(), m.bus(), options);
   }
   ExitReason run(u64 budget) { return translator ? translator->run(budget) : m.run(budget); }

@@ -6,6 +6,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 #include "tests/jit/program_generator.h"
 
 namespace relic86 {
@@ -101,10 +102,7 @@ std::string listing(CpuTestMachine& m) {
 
 void run_pair(const Setup& setup) {
   CpuTestMachine left, right;
-  jit::TranslatorOptions options;
-  options.verify = true;
-  options.threshold = 2;
-  jit::Translator translator(right.cpu(), right.bus(), options);
+  jit::Translator translator(right.cpu(), right.bus(), jit::eager_options());
   prepare(left, setup);
   prepare(right, setup);
   const std::string code = listing(left);

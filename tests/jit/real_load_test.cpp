@@ -7,6 +7,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 namespace {
@@ -62,10 +63,7 @@ class RealLoad : public testing::TestWithParam<Case> {
     put({0xF4});
     m.write(0x1000, code);
     if (translated) {
-      jit::TranslatorOptions options;
-      options.verify = true;
-      options.threshold = 2;
-      jit::Translator translator(m.cpu(), m.bus(), options);
+      jit::Translator translator(m.cpu(), m.bus(), jit::eager_options());
       ASSERT_EQ(translator.run(1'000'000), ExitReason::Halted);
       ASSERT_GT(translator.statistics().translated, 0u);
     } else {

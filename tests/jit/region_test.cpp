@@ -4,6 +4,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -37,9 +38,7 @@ class Region : public testing::TestWithParam<Case> {
     machine_.code(kLoop);
     machine_.reg(kEbx) = kData;
     machine_.reg(kEcx) = kRounds;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
+    jit::TranslatorOptions options = jit::eager_options();
     options.regions = GetParam().regions;
     options.region_threshold = GetParam().threshold;
     translator_ = std::make_unique<jit::Translator>(machine_.cpu(), machine_.bus(), options);

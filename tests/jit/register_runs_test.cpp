@@ -8,6 +8,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -83,10 +84,7 @@ class World {
     std::mt19937_64 random(seed);
     for (u32 at = 0; at < 0x4000; at++) m.poke<u8>(kRam + at, static_cast<u8>(random()));
     if (translates) {
-      jit::TranslatorOptions options;
-      options.verify = true;
-      options.threshold = 2;
-      translator_.emplace(m.cpu(), m.bus(), options);
+      translator_.emplace(m.cpu(), m.bus(), jit::eager_options());
     }
   }
   ExitReason run(u64 budget) { return translator_ ? translator_->run(budget) : m.run(budget); }

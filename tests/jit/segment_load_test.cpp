@@ -3,6 +3,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -18,10 +19,7 @@ class SegmentLoad : public testing::TestWithParam<bool> {
   // Until HLT; false: not within a million instructions.
   bool run() {
     if (!GetParam()) return m_.run(1'000'000) == ExitReason::Halted;
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    jit::Translator translator(m_.cpu(), m_.bus(), options);
+    jit::Translator translator(m_.cpu(), m_.bus(), jit::eager_options());
     const bool halted = translator.run(1'000'000) == ExitReason::Halted;
     EXPECT_GT(translator.statistics().translated, 0u);
     cold_calls_ = translator.statistics().cold_calls;

@@ -5,6 +5,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -36,9 +37,7 @@ class SelfModifying : public testing::TestWithParam<bool> {
   Executor& engine() {
     if (!GetParam()) return machine_.interpreter();
     if (!translator_) {
-      jit::TranslatorOptions options;
-      options.verify = true;
-      options.threshold = 2;
+      jit::TranslatorOptions options = jit::eager_options();
       options.code_limit = code_limit_;
       translator_ = std::make_unique<jit::Translator>(machine_.cpu(), machine_.bus(), options);
     }

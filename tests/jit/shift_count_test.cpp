@@ -4,6 +4,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/long_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -25,10 +26,7 @@ u64 rounds_with_zf(std::initializer_list<u8> shift) {
   m.reg(kEax) = 0x5A;
   m.reg(kEdx) = 0;
   m.state().gpr[8] = kRounds;
-  jit::TranslatorOptions options;
-  options.verify = true;
-  options.threshold = 2;
-  jit::Translator translator(m.cpu(), m.bus(), options);
+  jit::Translator translator(m.cpu(), m.bus(), jit::eager_options());
   (void)translator.run(kBudget);
   EXPECT_TRUE(m.state().halted);
   EXPECT_GT(translator.statistics().translated, 0u);

@@ -3,6 +3,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -27,10 +28,7 @@ class SplitAccess : public testing::TestWithParam<bool> {
       ASSERT_EQ(m_.run(1'000'000), ExitReason::Halted);
       return;
     }
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    jit::Translator translator(m_.cpu(), m_.bus(), options);
+    jit::Translator translator(m_.cpu(), m_.bus(), jit::eager_options());
     ASSERT_EQ(translator.run(1'000'000), ExitReason::Halted);
     const jit::TranslatorStatistics& statistics = translator.statistics();
     EXPECT_GT(statistics.translated, 0u);

@@ -4,6 +4,7 @@
 
 #include "jit/translator.h"
 #include "tests/cpu/cpu_test_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -47,10 +48,7 @@ class TouchOrder : public testing::TestWithParam<bool> {
   }
 
   static jit::TranslatorOptions options() {
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    return options;
+    return jit::eager_options();
   }
   CpuTestMachine m_;
   jit::Translator translator_{m_.cpu(), m_.bus(), options()};

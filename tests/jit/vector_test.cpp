@@ -8,6 +8,7 @@
 #include "jit/translator.h"
 #include "tests/cpu/long_machine.h"
 #include "tests/cpu/protected_machine.h"
+#include "tests/jit/eager_options.h"
 
 namespace relic86 {
 
@@ -48,10 +49,7 @@ class VectorTest : public testing::TestWithParam<bool> {
       (void)m.run(kBudget);
       return;
     }
-    jit::TranslatorOptions options;
-    options.verify = true;
-    options.threshold = 2;
-    jit::Translator translator(m.cpu(), m.bus(), options);
+    jit::Translator translator(m.cpu(), m.bus(), jit::eager_options());
     (void)translator.run(kBudget);
     EXPECT_GT(translator.statistics().translated, 0u);
   }

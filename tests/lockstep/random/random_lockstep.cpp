@@ -14,6 +14,7 @@
 #include "base/print.h"
 #include "cpu/disassembler.h"
 #include "jit/translator.h"
+#include "tests/jit/eager_options.h"
 #include "tests/lockstep/random/watchdog.h"
 #include "tests/lockstep/random/world.h"
 #include "tests/lockstep/state_fields.h"
@@ -34,9 +35,7 @@ struct Wishes {
 };
 
 jit::TranslatorOptions translator_options() {
-  jit::TranslatorOptions options;
-  options.verify = true;
-  options.threshold = 2;
+  jit::TranslatorOptions options = jit::eager_options();
   options.regions = true;
   options.region_threshold = 0;  // wherever they can be made
   options.code_limit = 2u << 20;
