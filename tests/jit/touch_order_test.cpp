@@ -47,11 +47,8 @@ class TouchOrder : public testing::TestWithParam<bool> {
     return tlb.read_entry(LinAddr(linear), Privilege::User) | tlb.write_entry(LinAddr(linear), Privilege::User);
   }
 
-  static jit::TranslatorOptions options() {
-    return jit::eager_options();
-  }
   CpuTestMachine m_;
-  jit::Translator translator_{m_.cpu(), m_.bus(), options()};
+  jit::Translator translator_{m_.cpu(), m_.bus(), jit::eager_options()};
 };
 
 // Without IOPL 3 both raise #GP(0) before they look at the stack (SDM 2B, POPF and PUSHF).
