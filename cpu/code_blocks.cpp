@@ -51,7 +51,7 @@ bool CodeBlocks::passes_unkept(BackingOffset first) {
 }
 
 CodeBlock* CodeBlocks::insert(std::unique_ptr<CodeBlock> block) {
-  if (instructions_ > kMaxInstructionsHeld) make_room();
+  if (instructions_ > room_) make_room();
   // An older block under this key (a straddling one whose second page changed place) gives way.
   if (CodeBlock* const old = find(block->key); old != nullptr) kill(*old);
   Insn sentinel;
@@ -225,7 +225,7 @@ void CodeBlocks::make_room() {
     }
   }
   for (CodeBlock* const block : cold) kill(*block);
-  if (instructions_ > kMaxInstructionsHeld / 4 * 3) clear();
+  if (instructions_ > room_ / 4 * 3) clear();
 }
 
 void CodeBlocks::clear() {

@@ -82,6 +82,8 @@ class CodeBlocks {
   bool immediates_only(BackingOffset first, u64 length);
   // Off: every write kills. decode: as Decoder::decode.
   void patch_in_place(CodePatcher::Decode decode) { patcher_ = CodePatcher(std::move(decode)); }
+  // How many decoded instructions there is room for. Above, what has not been translated dies; if that is not enough, all.
+  void set_room(std::size_t instructions) { room_ = instructions; }
   void clear();    // all of them die
   void collect();  // frees the dead; no block may be running
 
@@ -99,7 +101,7 @@ class CodeBlocks {
   static constexpr std::size_t kSlots = std::size_t{1} << kSlotBits;
   static constexpr unsigned kSizeShift = 62;
   static CodeSize size_of(u64 key) { return static_cast<CodeSize>(key >> kSizeShift); }
-  static constexpr std::size_t kMaxInstructionsHeld = std::size_t{640} << 10;  // 25 MB
+  static constexpr std::size_t kDefaultRoom = std::size_t{640} << 10;  // 25 MB
 
   // What a write led to, as long as the same blocks live: the instructions whose immediates it changes.
   struct Site {
@@ -170,6 +172,7 @@ class CodeBlocks {
   void leave_page(BackingOffset page, const CodeBlock& block);
   std::vector<std::unique_ptr<CodeBlock>> dead_;
   std::vector<CodeBlock*> hit_;  // by the write that invalidate() is told of
+  std::size_t room_ = kDefaultRoom;
   std::size_t instructions_ = 0;
   std::function<void(CodeBlock&)> death_listener_;
   std::function<void(CodeBlock&)> patch_listener_;

@@ -39,6 +39,9 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (thread_ != nullptr) thunks_.time = thunks_.identify = thunks_.cold;
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
+  // Less than an instruction's translation takes: decoded code that has not been translated yet has room, too.
+  constexpr u64 kCodeBytesPerInstruction = 40;
+  interpreter_.blocks().set_room(options_.code_limit / kCodeBytesPerInstruction);
   interpreter_.patch_in_place(options_.patches);
   interpreter_.blocks().on_patch([this](CodeBlock& block) { block_died(block); });
   interpreter_.blocks().on_death([this](CodeBlock& block) { block_died(block); });

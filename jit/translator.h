@@ -40,7 +40,7 @@ struct TranslatorOptions {
   ProcessorThread* thread = nullptr;    // of the processor, if each has a host thread of its own
   i64 (*host_nanoseconds)() = nullptr;  // times translation for --jit-stats; null: not timed
   u32 threshold = 24;                   // entries after which a block is translated
-  u64 code_limit = u64{24} << 20;       // bytes of host code, with records of twice that; above, all is forgotten
+  u64 code_limit = u64{128} << 20;      // bytes of host code, with records of twice that; above, all is forgotten
   bool link = true;                     // patched jumps between blocks
   bool indirect = true;                 // inline lookup of indirect branches
   bool share = true;                    // neighbouring accesses share one check of their page

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "build_features.h"
@@ -93,6 +94,15 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
   return options;
 }
 
+// Bytes for one of the processors, each of which translates for itself.
+u64 code_limit(const Options& options) {
+  constexpr u64 kBytesPerMegabyte = u64{1} << 20;
+  // What the least system's code takes, so that many processors do not forget theirs all the time.
+  constexpr u64 kLeast = 24 * kBytesPerMegabyte;
+  const u64 all = options.code_megabytes * kBytesPerMegabyte;
+  return std::max(all / options.processors.count, std::min(all, kLeast));
+}
+
 }  // namespace
 #endif
 
@@ -105,6 +115,7 @@ Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, 
     if (!parsed) return parsed.error();
     jit::TranslatorOptions jit_options = parsed.value();
     jit_options.thread = thread;
+    jit_options.code_limit = code_limit(options);
     jit_options.host_nanoseconds = host_monotonic_ns;
     // perf looks into its map for code in anonymous memory only.
     if (jit_options.perf_map) jit_options.one_mapping = true;

@@ -134,12 +134,25 @@ constexpr Text kMachineHelp =
     "q35                  Standard PC (Q35 + ICH9, 2009)\n"
     "pc-q35-N.M           the same, for QEMU's versions N.M\n";
 
-// Processors take turns on one host thread, whichever way is asked for: it is what QEMU's users see with thread=single.
+// Whether processors take turns on one host thread, or each has its own.
 Result<> set_threads(Options& options, Text accel, Text value) {
   if (value != "single" && value != "multi")
     return Error{
         fmt::format("-accel {},thread={}: Invalid 'thread' setting {}; give single or multi", accel, value, value)};
   options.asks_for_threads = value == "multi";
+  return {};
+}
+
+// As in QEMU, 0 asks for the default, and what the translator cannot use is brought to what it can: branches reach
+// 2 GiB, with data in between.
+Result<> set_code_size(Options& options, Text accel, Text value) {
+  constexpr u64 kLeast = 1, kMost = 1024;
+  const auto megabytes = parse_number(value);
+  if (!megabytes)
+    return Error{
+        fmt::format("-accel {},tb-size={}: {}; give MiB of translated code", accel, value, megabytes.error().message)};
+  options.code_megabytes = megabytes.value() == 0 ? Options::kDefaultCodeMegabytes
+                                                  : static_cast<u32>(std::clamp(megabytes.value(), kLeast, kMost));
   return {};
 }
 
@@ -160,6 +173,8 @@ Result<> set_accel(Options& options, std::string_view value) {
                                nearest_word(key, kAccelProperties))};
     if (key == "thread") {
       if (auto set = set_threads(options, word, words[i].second); !set) return set;
+    } else if (key == "tb-size") {
+      if (auto set = set_code_size(options, word, words[i].second); !set) return set;
     }
   }
   return prefer_accel(options, "-accel ", word);

@@ -240,6 +240,9 @@ struct Options {
   SmpWords smp;                   // as -smp says it
   ProcessorTopology processors;   // and what that amounts to
   bool asks_for_threads = false;  // -accel ..,thread=multi
+
+  static constexpr u32 kDefaultCodeMegabytes = 128;
+  u32 code_megabytes = kDefaultCodeMegabytes;  // -accel ..,tb-size=: of translated code, in MiB, of all processors
 };
 
 // What the command line asks for: a machine, or a text to print (then exit 0).

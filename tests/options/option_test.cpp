@@ -411,6 +411,14 @@ TEST(Smp, ThreadsOfTheAccelerator) {
   parse({"-accel", "tcg,thread=multi", "--speed", "386-33"});  // one processor runs as ever
 }
 
+TEST(Option, SizeOfTranslatedCode) {
+  EXPECT_EQ(parse({"-accel", "tcg"}).code_megabytes, Options::kDefaultCodeMegabytes);
+  EXPECT_EQ(parse({"-accel", "tcg,tb-size=48"}).code_megabytes, 48u);
+  EXPECT_EQ(parse({"-accel", "tcg,tb-size=0"}).code_megabytes, Options::kDefaultCodeMegabytes);
+  EXPECT_EQ(parse({"-accel", "tcg,tb-size=1000000"}).code_megabytes, 1024u);
+  EXPECT_NE(refusal({"-accel", "tcg,tb-size=much"}).find("tb-size=much: 'much' is not a number"), std::string::npos);
+}
+
 // -icount counts by instructions: another speed beside it would be silently without effect.
 TEST(SpeedOption, ExcludesIcount) {
   EXPECT_EQ(parse({"--speed", "386-33"}).speed, 4.8e6);
