@@ -70,6 +70,7 @@ struct TranslatorOptions {
   bool long_mode = true;    // code of long mode is translated
   bool quick = true;        // slots of the inline table are filled without C++ for 64-bit code
   bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
+  bool fusion = true;       // records of flags are left before the comparison, not between it and its branch
   bool regions = false;     // hot loops over several blocks become one translation
   u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
   bool exchange16 = true;         // CMPXCHG16B is the host's

@@ -258,9 +258,19 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
                           : options_.region_threshold == 0    ? Counted::Everything
                                                               : Counted::Backward;
   x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_,
-                       {options_.share, options_.lazy_flags, options_.returns, options_.cross_page, options_.fill,
-                        options_.aside, options_.watched, options_.quick, options_.copies,
-                        options_.denormals && met_denormal(), counted, static_cast<i32>(options_.region_threshold)});
+                       {.share = options_.share,
+                        .lazy_flags = options_.lazy_flags,
+                        .returns = options_.returns,
+                        .cross_page = options_.cross_page,
+                        .fill = options_.fill,
+                        .aside = options_.aside,
+                        .watched = options_.watched,
+                        .quick = options_.quick,
+                        .copies = options_.copies,
+                        .fusion = options_.fusion,
+                        .denormals = options_.denormals && met_denormal(),
+                        .counted = counted,
+                        .heat = static_cast<i32>(options_.region_threshold)});
   if (!emitter.run()) {
     if (translation.loop_offset != 0) {  // pages of the loop may have taken too many registers
       translation.no_loop = true;

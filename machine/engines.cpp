@@ -52,6 +52,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"long", &jit::TranslatorOptions::long_mode},
                                 {"quick", &jit::TranslatorOptions::quick},
                                 {"copies", &jit::TranslatorOptions::copies},
+                                {"fusion", &jit::TranslatorOptions::fusion},
                                 {"regions", &jit::TranslatorOptions::regions},
                                 {"exchange16", &jit::TranslatorOptions::exchange16},
                                 {"denormals", &jit::TranslatorOptions::denormals}};

@@ -24,7 +24,7 @@ struct EngineArea {
   u64 target = 0;      // RIP of an indirect branch that missed
   u64 value = 0;       // what a slow access read or is to write
   u64 saved_temporaries[4] = {};
-  u64 aside = 0;        // as a TLB entry, for one access to a page that has no fast one (x64/aside_thunks.h)
+  u64 aside = 0;        // as a TLB entry, for one access to a page that has no fast one (x64/page_thunks.h)
   u64 dropped[2] = {};  // where stores go that nobody takes
   // The host's stack while translated code runs (x64/branches_calls.cpp): as it was found, the first frame, how far
   // frames may reach.

@@ -41,7 +41,7 @@ bool Emitter::run() {
   a_.sub(kRemaining, translation_.count);
   ExitPoint* const budget = exits_.add(ExitKind::Budget, translation_.count);
   const Label out = a_.newLabel();
-  a_.js(out);
+  a_.jl(out);  // there is no overflow: the sign decides, and hosts fuse SUB with JL, not with JS
   // A block that runs over the end of its page: the rest must be where it was. Else the dispatcher looks.
   if (translation_.second_page != 0) branches_.check_second_page(out);
   defer([=, this] {

@@ -63,7 +63,6 @@ void Emitter::binary(u16 id) {
         stored ? asmjit::Operand(gpr(registers_.value(n.a).reg, bytes)) : registers_.in_register(n.a, bytes);
     const bool place = stored || n.op == Op::And;  // one operand in memory is enough
     const asmjit::Operand right = place ? registers_.source(n.b, bytes) : registers_.operand(n.b, bytes);
-    a_.emit(n.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, left, right);
     if (look.needed()) {
       if (!early) step.a = flags_.capture(n.a, bytes, written);
       if (same) {
@@ -72,6 +71,9 @@ void Emitter::binary(u16 id) {
         step.b = flags_.capture(n.b, bytes, written);
       }
     }
+    const std::size_t begin = a_.offset();
+    a_.emit(n.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest, left, right);
+    flags_.set_from(begin);
     flags_.add_step(step, true);
     flags_.host_holds(logic ? kHostLogic : u32{kArithmeticFlags});
     return;
@@ -118,7 +120,9 @@ void Emitter::binary(u16 id) {
       a_.mov(flags_.slot(step.c.value), kAddress.r32());
     }
   }
+  const std::size_t begin = a_.offset();
   a_.emit(instruction_of(n.op), to, from);
+  flags_.set_from(begin);
   registers_.set_result(id, direct, reg, to);
   if (look.needed() && !carries) {
     step.from_result = true;
@@ -143,7 +147,9 @@ void Emitter::unary(u16 id) {
     to = sized(registers_.take(), bytes);
     registers_.move_to(to, n.a, bytes);
   }
+  const std::size_t begin = a_.offset();
   a_.emit(instruction_of(n.op), to);
+  flags_.set_from(begin);
   registers_.set_result(id, direct, reg, to);
   if (n.op == Op::Not) return;
   const bool counting = counts(n.op);

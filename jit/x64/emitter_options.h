@@ -18,6 +18,7 @@ struct EmitterOptions {
   bool watched = true;     // and stores to pages with code are made by such code
   bool quick = true;       // fixed code fills slots of the inline table for 64-bit code
   bool copies = true;      // a block keeps copies of R8 to R15 in temporaries
+  bool fusion = true;      // nothing stands between a comparison and its branch, which hosts then carry out as one
   bool denormals = true;   // x87 loads of denormal numbers do without the host's microcode
   Counted counted = Counted::Nothing;
   i32 heat = 0;  // how often such a branch goes to its target before that may become a region's head

@@ -241,6 +241,8 @@ FillThunks emit_fill_thunks(x86::Assembler& a) {
   for (const bool write : {false, true}) {
     for (const bool user : {false, true}) {
       places.fill[write][user] = a.offset();
+      places.label[write][user] = a.newLabel();
+      a.bind(places.label[write][user]);
       FillThunk(a, write, user).emit();
     }
   }

@@ -11,6 +11,7 @@ namespace relic86::jit::x64 {
 // Places in the assembler's code: see Thunks. By whether the access is a write, and by user.
 struct FillThunks {
   std::size_t fill[2][2] = {};
+  asmjit::Label label[2][2];  // for other fixed code
 };
 
 FillThunks emit_fill_thunks(x86::Assembler& a);

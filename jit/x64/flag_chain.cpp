@@ -1,5 +1,7 @@
 #include "jit/x64/flag_chain.h"
 
+#include <algorithm>
+
 #include "cpu/semantics/condition.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/exits.h"
@@ -185,8 +187,19 @@ bool FlagChain::leave_record() {
   const u32 number = records_.add({&translation_, first_step_, static_cast<u16>(translation_.steps.size())});
   translation_.flag_records.push_back(number);
   record_ = number + 1;
+  const std::size_t begin = a_.offset();
   a_.mov(area(offsetof(EngineArea, home_step), 8), static_cast<i32>(FlagRecords::home_of(number)));
+  if (options_.fusion && setter_end_ == begin) move_before_setter(begin);
   return true;
+}
+
+// What has been emitted from `begin` on changes no flags and uses nothing that the setter of the flags, which ends
+// there, has made. No label and no relocation lies within either.
+void FlagChain::move_before_setter(std::size_t begin) {
+  u8* const code = a_.bufferData();
+  std::rotate(code + setter_begin_, code + begin, code + a_.offset());
+  setter_begin_ += a_.offset() - begin;
+  setter_end_ = a_.offset();
 }
 
 u16 FlagChain::registers_of_steps() const {

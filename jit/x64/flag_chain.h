@@ -26,6 +26,8 @@ class FlagChain : BlockPart {
   u32 host() const { return host_; }  // guest flags that they hold
   void host_holds(u32 flags) { host_ = flags; }
   void host_lost() { host_ = 0; }
+  // The host's instruction from `begin` to here set them. It is one that hosts fuse with a branch behind it.
+  void set_from(std::size_t begin) { setter_begin_ = begin, setter_end_ = a_.offset(); }
 
   // --- Steps ---
   FlagNeed need(u32 defined) const { return flag_need(ir_, index_, defined); }
@@ -85,6 +87,7 @@ class FlagChain : BlockPart {
   asmjit::Operand step_operand(const FlagOperand& operand, const Gp& scratch, unsigned bytes, bool& good);
   void home_operand(std::size_t offset, const FlagOperand& operand, unsigned bytes = 4);
 
+  void move_before_setter(std::size_t begin);
   bool logic_left_flags() const;
   bool join_steps();
   bool begin_image(const Mem& image, std::size_t& next);
@@ -95,6 +98,7 @@ class FlagChain : BlockPart {
   Exits& exits_;
   FlagRecords& records_;
   u32 host_ = 0;
+  std::size_t setter_begin_ = 0, setter_end_ = 0;  // in the host's code
   bool from_home_ = true;
   u16 first_step_ = 0;
   u32 next_slot_ = 0;

@@ -130,7 +130,7 @@ x86::Mem MemoryAccess::translate(unsigned bytes, bool write, unsigned segment, c
   if (missing != Missing::Slow) {
     const unsigned user = mode_.user ? 1 : 0;
     find_page(entry, write, write, missed != nullptr ? *missed : slow,
-              missing == Missing::Store ? thunks_.aside_store[user] : thunks_.aside[write ? 1 : 0][user]);
+              missing == Missing::Store ? thunks_.page_store[user] : thunks_.page[write ? 1 : 0][user]);
   } else {
     tlb_entry(entry, kAddress, write, slow);
   }
@@ -251,36 +251,29 @@ void MemoryAccess::tlb_entry(const Gp& entry, const Gp& linear, bool write, cons
 }
 
 // entry := the TLB's entry, of the write table or the read table, for an access at the linear address in kAddress.
-// Walks the page tables if there is none. Jumps to slow where C++ has to see to the access. aside: the thunk that an
-// access of up to 16 bytes may ask about a page without plain accesses; 0: none.
-void MemoryAccess::find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 aside) {
-  const bool asks = aside != 0 && options_.aside;
-  if (!options_.fill && !asks) return tlb_entry(entry, kAddress, writable, slow);
+// Walks the page tables if there is none. Jumps to slow where C++ has to see to the access. page: the thunk that an
+// access of up to 16 bytes may ask about a page without a fast entry; 0: none.
+void MemoryAccess::find_page(const Gp& entry, bool write, bool writable, const Label& slow, u64 page) {
+  if (!options_.fill) return tlb_entry(entry, kAddress, writable, slow);
+  const bool asks = page != 0 && options_.aside;
   const Label look = a_.newLabel(), miss = a_.newLabel(), found = a_.newLabel();
   a_.bind(look);
   tlb_entry(entry, kAddress, writable, miss);
   a_.bind(found);
   deferred_.add([=, this] {
-    const Label absent = a_.newLabel();
     a_.bind(miss);
-    a_.test(entry.r8(), static_cast<i32>(kTlbPresent));
-    a_.jz(absent);
     if (asks) {
-      a_.test(entry.r8(), static_cast<i32>(kTlbDebug | kTlbIgnored));
-      a_.jz(slow);
-      a_.call(aside);
+      a_.call(page);
       a_.jnz(slow);
       a_.mov(entry, area(offsetof(EngineArea, aside), 8));
       a_.jmp(found);
     } else {
-      a_.jmp(slow);
-    }
-    a_.bind(absent);
-    if (options_.fill) {
+      a_.test(entry.r8(), static_cast<i32>(kTlbPresent));
+      a_.jnz(slow);
       a_.call(thunks_.fill[write ? 1 : 0][mode_.user ? 1 : 0]);
       a_.jz(look);
+      a_.jmp(slow);
     }
-    a_.jmp(slow);
   });
 }
 

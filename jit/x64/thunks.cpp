@@ -5,9 +5,9 @@
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/flags.h"
 #include "jit/runtime/translation.h"
-#include "jit/x64/aside_thunks.h"
 #include "jit/x64/code_thunks.h"
 #include "jit/x64/fill_thunks.h"
+#include "jit/x64/page_thunks.h"
 #include "jit/x64/plane_thunks.h"
 #include "jit/x64/quick_thunks.h"
 #include "jit/x64/registers.h"
@@ -545,7 +545,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   SegmentThunks segments = emit_segment_thunks(a, helpers.known);
   const SplitThunks split = emit_split_thunks(a);
   const FillThunks fill = emit_fill_thunks(a);
-  const AsideThunks aside = emit_aside_thunks(a);
+  const PageThunks page = emit_page_thunks(a, fill);
   const WatchedThunks watched = emit_watched_thunks(a);
   const PlaneThunks plane = emit_plane_thunks(a);
   const QuickThunks quick = emit_quick_thunks(a);
@@ -590,10 +590,10 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   for (unsigned user = 0; user < 2; ++user) {
     for (unsigned write = 0; write < 2; ++write) {
       thunks.fill[write][user] = base + fill.fill[write][user];
-      thunks.aside[write][user] = base + aside.access[write][user];
+      thunks.page[write][user] = base + page.access[write][user];
       for (unsigned kind = 0; kind < 2; ++kind) thunks.walk[write][kind][user] = base + walk.bring[write][kind][user];
     }
-    thunks.aside_store[user] = base + aside.store[user];
+    thunks.page_store[user] = base + page.store[user];
     thunks.plane_load[user] = base + plane.load[user];
     thunks.plane_store[user] = base + plane.store[user];
     for (unsigned size = 0; size < 3; ++size) thunks.watched_store[size][user] = base + watched.store[size][user];

@@ -89,11 +89,11 @@ struct Thunks {
   // The TLB's entry for the access at the linear address in rbp, by whether it writes and by user. Z: it is a fast one
   // now; else nothing has changed. rbp stays.
   u64 fill[2][2] = {};
-  // Of a page at whose entry accesses are not plain ones. Z: EngineArea::aside is what the entry would be for an access
-  // of up to 16 bytes at the linear address in rbp, within the page; else nothing has changed. rbp stays. By whether it
-  // writes and by user; of plain stores, which do not read the place, by user.
-  u64 aside[2][2] = {};
-  u64 aside_store[2] = {};
+  // Of a page without a fast entry. Z: EngineArea::aside is the entry, or what it would be if it allowed an access of up
+  // to 16 bytes at the linear address in rbp, within the page; else nothing has changed. rbp stays. By whether it writes
+  // and by user; of plain stores, which do not read the place, by user.
+  u64 page[2][2] = {};
+  u64 page_store[2] = {};
   // A store of EngineArea::value at the linear address in rbp, within a page that is watched for code, by size (1, 2, 4
   // bytes) and by user. Z: done; else nothing has changed. rbp stays.
   u64 watched_store[3][2] = {};

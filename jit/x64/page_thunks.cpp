@@ -1,4 +1,4 @@
-#include "jit/x64/aside_thunks.h"
+#include "jit/x64/page_thunks.h"
 
 #include "jit/runtime/engine_area.h"
 #include "jit/x64/answer.h"
@@ -34,17 +34,40 @@ void emit_breakpoints(x86::Assembler& a, const Label& near) {
   }
 }
 
-void emit_aside(x86::Assembler& a, bool write, bool store, bool user) {
-  const Label dropped = a.newLabel(), other = a.newLabel(), found = a.newLabel();
+// rax := the TLB's entry of the page at kAddress.
+void load_entry(x86::Assembler& a, bool write, bool user) {
   const std::size_t table =
       (write ? offsetof(TlbTables, write) : offsetof(TlbTables, read)) + (user ? sizeof(u64) * kLinearPages : 0);
-  const x86::Gp kept[] = {x86::rax, x86::rcx, x86::rdx};
-  keep(a, kept);
   a.mov(x86::eax, kAddress.r32());
   a.shr(x86::eax, kPageShift);
   a.mov(x86::rax, x86::Mem(kState, x86::rax, 3, static_cast<i32>(kTlb + table), 8));
+}
+
+// The page has no entry yet. An answer of the code that fills it is the answer.
+void emit_absent(x86::Assembler& a, bool write, bool user, const Label& fill) {
+  const Label out = a.newLabel();
+  a.call(fill);
+  a.jnz(out);
+  a.push(x86::rax);
+  load_entry(a, write, user);
+  a.mov(area(offsetof(EngineArea, aside), 8), x86::rax);
+  a.pop(x86::rax);
+  a.cmp(x86::esp, x86::esp);  // Z
+  a.bind(out);
+  a.ret();
+}
+
+void emit_page(x86::Assembler& a, bool write, bool store, bool user, const Label& fill) {
+  const Label absent = a.newLabel(), slow = a.newLabel(), dropped = a.newLabel(), other = a.newLabel(),
+              found = a.newLabel();
+  a.push(x86::rax);
+  load_entry(a, write, user);
+  a.test(x86::al, static_cast<i32>(kTlbPresent));
+  a.jz(absent);
   a.test(x86::al, static_cast<i32>(store ? kTlbDebug | kTlbIgnored : kTlbDebug));
-  a.jz(other);
+  a.jz(slow);  // of a device, or watched for code: not kept waiting here
+  const x86::Gp kept[] = {x86::rax, x86::rcx, x86::rdx};
+  keep(a, std::span(kept).subspan(1));
   a.cmp(at(kTlbWalk + offsetof(TlbWalk, watchpoints), 4), 0);
   a.jne(other);
   emit_breakpoints(a, other);
@@ -74,19 +97,26 @@ void emit_aside(x86::Assembler& a, bool write, bool store, bool user) {
   a.mov(x86::ecx, kAddress.r32());
   a.sub(x86::rax, x86::rcx);
   a.jmp(found);
+  a.bind(slow);
+  a.pop(x86::rax);
+  a.test(x86::esp, x86::esp);  // NZ
+  a.ret();
+  a.bind(absent);
+  a.pop(x86::rax);
+  emit_absent(a, write, user, fill);
 }
 
 }  // namespace
 
-AsideThunks emit_aside_thunks(x86::Assembler& a) {
-  AsideThunks places;
+PageThunks emit_page_thunks(x86::Assembler& a, const FillThunks& fill) {
+  PageThunks places;
   for (const bool user : {false, true}) {
     for (const bool write : {false, true}) {
       places.access[write][user] = a.offset();
-      emit_aside(a, write, false, user);
+      emit_page(a, write, false, user, fill.label[write][user]);
     }
     places.store[user] = a.offset();
-    emit_aside(a, true, true, user);
+    emit_page(a, true, true, user, fill.label[true][user]);
   }
   return places;
 }
