@@ -168,9 +168,9 @@ Flow Translator::run_one(CodeBlock& block) {
     Translation* const region = unshared_ ? nullptr : translation->region;
     unshared_ = false;
     if (hot) from->heat = -1;
-    if (from != nullptr) link(*from, region != nullptr ? *region : *translation);
+    if (from != nullptr) link(*from, region != nullptr && !from->self ? *region : *translation);
     // An event may have led elsewhere than the branch does: that is no loop's head.
-    if (hot && from->linked != nullptr) begin_path(*translation);
+    if (hot && from->linked != nullptr) begin_path(*from, *translation);
     if (statistics_.translated != translated) spend(kTranslation);
     if (recorder_.active()) {
       if (const auto flow = walk(block)) return *flow;
@@ -178,7 +178,8 @@ Flow Translator::run_one(CodeBlock& block) {
     // A region may be shorter than its head's own translation, and leads to it where its checks fail: with room for the
     // region alone the two would lead back and forth for ever.
     const auto has_room = [this](const Translation& each) { return state_.remaining >= static_cast<i64>(each.count); };
-    if (has_room(*translation)) return execute(region != nullptr && has_room(*region) ? *region : *translation);
+    const bool whole = region != nullptr && has_room(*region) && within_limit(*region);
+    if (has_room(*translation)) return execute(whole ? *region : *translation);
     if (state_.remaining <= 0) return Flow::Branched;
   } else if (recorder_.active()) {
     unshared_ = false;

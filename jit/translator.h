@@ -71,7 +71,7 @@ struct TranslatorOptions {
   bool quick = true;        // slots of the inline table are filled without C++ for 64-bit code
   bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
   bool fusion = true;       // records of flags are left before the comparison, not between it and its branch
-  bool regions = false;     // hot loops over several blocks become one translation
+  bool regions = true;      // hot loops over several blocks become one translation
   u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
   bool exchange16 = true;         // CMPXCHG16B is the host's
   bool denormals = true;          // x87 loads of denormal numbers do without the host's microcode, once one was met
@@ -205,7 +205,7 @@ class Translator final : public Executor {
 
   // --- translator_regions.cpp ---
   static bool may_become_head(const Translation& translation);
-  void begin_path(const Translation& head);
+  void begin_path(const ExitPoint& branch, Translation& head);
   std::optional<Flow> walk(CodeBlock& block);
   void end_path();
   bool make_region(Translation& head, const std::vector<PathStep>& path);

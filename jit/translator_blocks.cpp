@@ -321,20 +321,19 @@ void Translator::link(ExitPoint& exit, Translation& target) {
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
   if (!exit.crosses && first >> kPageShift != page) return;
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
-  if (exit.counted && exit.heat >= 0 && may_become_head(target)) {
-    exit.counted_entry = target.entry();
-    exit.linked = &target;
-    target.incoming.push_back(&exit);
-    return;
-  }
   if (exit.crosses) {
     const u64 mask = exit.checks_place ? ~u64{0} : ~u64{kPageSize - 1};
     patch_page(exit, (target.code_address & mask) + kTlbFast);
   }
   const bool at_once = !exit.lazy || (target.lazy_entry && (target.entry_clobbers & exit.lazy_registers) == 0);
   const bool loop = at_once && &target == &owner && target.loop_offset != 0 && exit.loop;
-  patch(owner, at_once ? exit.jump_offset : exit.late_jump_offset,
-        loop ? target.code + target.loop_offset : target.entry());
+  const u8* to = loop ? target.code + target.loop_offset : target.entry();
+  if (exit.counted && exit.heat >= 0 && may_become_head(target)) {
+    const ExitPoint::CountStub& stub = at_once ? exit.count : exit.late_count;
+    patch(owner, stub.jump, to);
+    to = owner.code + stub.offset;
+  }
+  patch(owner, at_once ? exit.jump_offset : exit.late_jump_offset, to);
   exit.linked = &target;
   target.incoming.push_back(&exit);
   ++statistics_.links;
@@ -345,7 +344,6 @@ void Translator::unlink(ExitPoint& exit) {
   patch(*exit.owner, exit.jump_offset, exit.owner->code + exit.stub_offset);
   if (exit.lazy) patch(*exit.owner, exit.late_jump_offset, exit.owner->code + exit.late_stub_offset);
   exit.linked = nullptr;
-  exit.counted_entry = nullptr;
   if (exit.counted) exit.heat = static_cast<i32>(options_.region_threshold);
 }
 

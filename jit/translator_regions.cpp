@@ -27,8 +27,11 @@ bool Translator::may_become_head(const Translation& translation) {
          translation.loop_offset == 0 && !translation.unshared;
 }
 
-// Its branch has been taken often.
-void Translator::begin_path(const Translation& head) {
+// The branch that leads to it has been taken often.
+void Translator::begin_path(const ExitPoint& branch, Translation& head) {
+  // A block that is a loop by itself, before any other way to it was hot, keeps its own code: a region would go round
+  // with all that stands behind the loop.
+  if (branch.owner == &head) head.no_region = true;
   if (recorder_.active() || !may_become_head(head)) return;
   recorder_.begin(*head.block);
   path_mode_ = head.mode;
@@ -38,10 +41,12 @@ void Translator::begin_path(const Translation& head) {
 std::optional<Flow> Translator::walk(CodeBlock& block) {
   // Only blocks with a translation report that they die; one without is no part of a hot path either.
   const Translation* const own = mode_number() == path_mode_ ? own_translation(block, path_mode_) : nullptr;
-  if (own == nullptr || own->region != nullptr || !recorder_.may_enter(block)) {
+  if (own == nullptr || !recorder_.may_enter(block)) {
+    if (own != nullptr && &block == recorder_.head()) recorder_.close();
     end_path();
     return std::nullopt;
   }
+  if (own->region != nullptr) recorder_.enter_region();
   recorder_.enter(block);
   const u64 before = cpu_.instruction_count();
   const Flow flow = interpreter_.run_block(block.insns.data());
@@ -56,7 +61,7 @@ std::optional<Flow> Translator::walk(CodeBlock& block) {
 
 void Translator::end_path() {
   constexpr u8 kTries = 4;
-  const std::vector<PathStep> path = recorder_.steps();
+  const std::vector<PathStep> path = recorder_.region();
   const CodeBlock& head = *recorder_.head();
   recorder_.end();
   Translation* const translation = own_translation(head, path_mode_);
@@ -101,6 +106,7 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
 BlockIr Translator::region_ir(std::vector<PathStep>& path, const std::vector<bool>& cold, const Mode& mode) const {
   BlockIr ir = empty_ir(mode);
   ir.region = true;
+  ir.head_instructions = path.front().count;
   const u64 first = path.front().block->first.raw;
   const unsigned code_bytes = mode.code64 ? 8 : mode.code32 ? 4 : 2;
   for (std::size_t i = 0; i < path.size(); ++i) {

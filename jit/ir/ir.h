@@ -110,7 +110,8 @@ struct BlockIr {
   std::vector<PageGroup> groups;
   bool code32 = false;
   bool code64 = false;
-  bool region = false;  // instructions of several blocks, in the order of a path (jit/region/path.h)
+  bool region = false;        // instructions of several blocks, in the order of a path (jit/region/path.h)
+  u32 head_instructions = 0;  // of the first of these blocks
   // The block ends with a branch to its own start, and nothing in it can change what a check found: checks may stand
   // before the loop.
   bool loop = false;

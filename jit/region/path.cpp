@@ -19,6 +19,14 @@ void PathRecorder::end() {
   head_ = nullptr;
   steps_.clear();
   instructions_ = 0;
+  first_region_ = kNone;
+  closed_ = false;
+}
+
+std::vector<PathStep> PathRecorder::region() const {
+  std::vector<PathStep> path = steps_;
+  if (!closed_ && first_region_ < path.size()) path.resize(first_region_);
+  return path;
 }
 
 bool PathRecorder::may_enter(const CodeBlock& block) const {
@@ -54,8 +62,11 @@ bool follow(InsnIr& last, u32 next, unsigned code_bytes) {
   if (!info(branch.op).has(kOpLeaves)) return on;
   const auto checks = [](const Node& node) { return node.op == Op::CheckTarget; };
   i32 target = 0;
-  if (std::ranges::any_of(last.nodes, checks) || !direct_target(last, branch, target)) return false;
+  if (!direct_target(last, branch, target)) return false;
   const bool taken = static_cast<u32>(target) == next && branch.size == code_bytes;
+  // All of the path lies in one page, and below the limit where that was looked at when the path was entered.
+  const bool checked = std::ranges::any_of(last.nodes, checks);
+  if (checked && !(branch.op == Op::JumpTo && taken)) return false;
   const Node onward{.op = Op::Follow, .immediate = next};
   if (branch.op == Op::JumpTo && taken) {
     last.nodes = {onward};

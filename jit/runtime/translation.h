@@ -66,20 +66,27 @@ struct ExitPoint {
   u16 lazy_registers = 0;
   u32 late_jump_offset = 0, late_stub_offset = 0;
   // Branch: the jump that is patched.
-  u32 jump_offset = 0;     // of the 32-bit displacement, from the code's start
-  u32 stub_offset = 0;     // of a trap, too
-  bool loop : 1 = false;   // closes the block's loop: its fixed pages are in their registers
+  u32 jump_offset = 0;    // of the 32-bit displacement, from the code's start
+  u32 stub_offset = 0;    // of a trap, too
+  bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
+  // Closes a loop that is one block alone: in its own code, or on the way through a region that begins with it. The
+  // loop goes round in the block's own code.
+  bool self : 1 = false;
   bool taken : 1 = false;  // the instruction names the target
   bool linkable : 1 = false;
   bool crosses : 1 = false;   // to another page: 64 bits of its host address + 1 are patched too
   u32 check_offset = 0;       // where they stand
   bool checks_place = false;  // they are those of the target itself, not of its page
   Translation* linked = nullptr;
-  // A branch whose way to its target is counted, by the stub (x64/thunks.h): as long as `heat` is not negative a link
-  // does not patch the jump, but says here where the stub is to go on. Then the target may become a region's head.
+  // A branch whose way to its target is counted: as long as `heat` is not negative the jump is patched to lead to a stub
+  // that counts it down and jumps on. Then the target may become a region's head. late_count: where the late jump leads.
+  struct CountStub {
+    u32 offset = 0;  // from the code's start
+    u32 jump = 0;    // of its jump's displacement
+  };
   bool counted = false;
   i32 heat = -1;
-  const u8* counted_entry = nullptr;
+  CountStub count{}, late_count{};
 };
 
 // An instruction of the host that may trap, and where the guest's exit for it is.

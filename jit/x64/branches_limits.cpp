@@ -13,6 +13,8 @@ namespace relic86::jit::x64 {
 void Branches::check_block() {
   i32 lowest = page_offset(), end = block_end();
   for (const InsnIr& each : ir_.insns) {
+    lowest = std::min(lowest, place(each.offset));  // a region's head need not be its first block in memory
+    end = std::max(end, place(each.end));
     for (const Node& n : each.nodes) {
       i32 offset = 0;
       if (!direct_target(each, n, offset)) continue;

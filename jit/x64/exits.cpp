@@ -35,6 +35,8 @@ ExitPoint* Exits::add_branch(i32 target, Way way) {
   exit->linkable = true;
   exit->taken = way == Way::Branches;
   exit->eip_mask = mode_.code32 ? 0xFFFFFFFF : 0xFFFF;
+  const bool in_head = !ir_.region || index_ < ir_.head_instructions;
+  exit->self = in_head && target == page_offset();
   exit->loop = translation_.loop_offset != 0 && index_ + 1 == ir_.insns.size() && target == page_offset();
   return exit;
 }
@@ -50,22 +52,26 @@ void Exits::leave(ExitPoint* exit) {
   a_.jmp(exit->kind == ExitKind::Before ? thunks_.depart : thunks_.leave);
 }
 
-// Backward branches within the page, and those that leave a region, which may go to a second one; not what a block's
-// loop or a region's goes round by.
+// Backward branches within the page, and those that leave a region, which may go to a second one; not what a region or
+// a loop with checks before it goes round by.
 bool Exits::is_counted(const ExitPoint& exit) const {
-  const bool suits = exit.linkable && !exit.crosses && !exit.unshared && exit.eip != page_offset() &&
-                     !translation_.unshared && !mode_.limited;
+  const bool own_loop = exit.loop || (ir_.region && exit.eip == page_offset());
+  const bool suits = exit.linkable && !exit.crosses && !exit.unshared && !own_loop && !translation_.unshared;
   if (!suits || options_.counted == Counted::Nothing) return false;
   const bool backward = exit.taken && exit.eip <= eip_of(index_);
   return backward || ir_.region || options_.counted == Counted::Everything;
 }
 
-void Exits::leave_branch(ExitPoint* exit) {
-  exit->counted = is_counted(*exit);
-  if (!exit->counted) return leave(exit);
-  exit->heat = options_.heat;
+// Counts a branch down and jumps to its target, which is patched; `over` when the count is.
+ExitPoint::CountStub Exits::count_stub(ExitPoint* exit, const Label& over) {
+  ExitPoint::CountStub stub;
+  stub.offset = static_cast<u32>(a_.offset());
   a_.mov(kAddress, reinterpret_cast<u64>(exit));
-  a_.jmp(thunks_.count);
+  a_.sub(x86::dword_ptr(kAddress, static_cast<i32>(offsetof(ExitPoint, heat))), 1);
+  a_.jl(over);
+  a_.long_().jmp(over);
+  stub.jump = static_cast<u32>(a_.offset()) - 4;
+  return stub;
 }
 
 void Exits::jump(ExitPoint* exit) {
@@ -101,7 +107,12 @@ void Exits::note_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere
       a_.bind(stub);
       a_.bind(elsewhere);
       exit->stub_offset = static_cast<u32>(a_.offset());
-      leave_branch(exit);
+      leave(exit);
+      if (is_counted(*exit)) {
+        exit->counted = true;
+        exit->heat = options_.heat;
+        exit->count = count_stub(exit, stub);
+      }
     });
     return;
   }
@@ -114,6 +125,7 @@ void Exits::bind_late_jump(ExitPoint* exit, const Label& stub, const Label& else
   const Label out = a_.newLabel();
   const auto settle = [&] {
     restore(moment);
+    flags_.host_lost();
     if (flags_.home_current()) {
       const Label plain = a_.newLabel();
       a_.test(area(offsetof(EngineArea, home_step), 1), static_cast<i32>(FlagRecords::kRecord));
@@ -136,7 +148,12 @@ void Exits::bind_late_jump(ExitPoint* exit, const Label& stub, const Label& else
   }
   a_.bind(out);
   exit->late_stub_offset = static_cast<u32>(a_.offset());
-  leave_branch(exit);
+  leave(exit);
+  if (!is_counted(*exit)) return;
+  exit->counted = true;
+  exit->heat = options_.heat;
+  exit->count = count_stub(exit, stub);
+  exit->late_count = count_stub(exit, out);
 }
 
 Exits::Moment Exits::moment() const { return {index_, flags_.snapshot(), units_.pending()}; }

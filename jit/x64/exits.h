@@ -49,7 +49,7 @@ class Exits : BlockPart {
  private:
   u8 held_addresses() const;
   bool is_counted(const ExitPoint& exit) const;
-  void leave_branch(ExitPoint* exit);
+  ExitPoint::CountStub count_stub(ExitPoint* exit, const Label& over);
   void bind_late_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere, const Moment& moment);
 
   RegisterAllocator& registers_;

@@ -179,16 +179,6 @@ void go_on_elsewhere(x86::Assembler& a) {
   a.jmp(x86::r10);
 }
 
-// A counted branch to a target that is known goes on there, by an indirect jump: the few times until it is patched.
-void emit_count(x86::Assembler& a, const Label& leave) {
-  const x86::Mem entry = x86::qword_ptr(kAddress, static_cast<i32>(offsetof(ExitPoint, counted_entry)));
-  a.cmp(entry, 0);
-  a.je(leave);
-  a.sub(x86::dword_ptr(kAddress, static_cast<i32>(offsetof(ExitPoint, heat))), 1);
-  a.js(leave);
-  a.jmp(entry);
-}
-
 void emit_call(x86::Assembler& a, const Helpers& helpers, Helper helper, const Label& leave_spilled) {
   const Label go_on = a.newLabel();
   spill(a);
@@ -510,8 +500,6 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   load_units(a, helpers.avx, User::Anew);
   a.ret();
 
-  const std::size_t count_at = a.offset();
-  emit_count(a, leave);
   const std::size_t depart_at = a.offset();
   emit_departure(a, helpers, helpers.depart, leave_spilled);
   const std::size_t transfer_at = a.offset();
@@ -558,7 +546,6 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
   const u64 base = reinterpret_cast<u64>(placed.executable);
   thunks.enter = reinterpret_cast<void (*)(const u8*, CpuState*)>(base + enter_at);
   thunks.leave = base + leave_at;
-  thunks.count = base + count_at;
   thunks.depart = base + depart_at;
   thunks.transfer = base + transfer_at;
   thunks.load_units = base + load_units_at;

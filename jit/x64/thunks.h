@@ -72,7 +72,6 @@ enum QuickKind : u8 { kQuickRead, kQuickWrite, kQuickCode };
 struct Thunks {
   void (*enter)(const u8* code, CpuState* state) = nullptr;
   u64 leave = 0;       // jumped to, rbp: ExitPoint*
-  u64 count = 0;       // the same; counts, and goes on to ExitPoint::counted_entry while it may
   u64 depart = 0;      // the same; a helper's work is done first, and perhaps it knows where to go on
   u64 transfer = 0;    // the same for ExitPoint::far, the flags at home
   u64 load_units = 0;  // called: the guest's x87 and SSE state to the host's

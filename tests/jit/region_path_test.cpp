@@ -51,6 +51,23 @@ TEST(PathRecorder, StaysInThePageAndWithinItsBounds) {
   EXPECT_FALSE(recorder.may_enter(big));
 }
 
+TEST(PathRecorder, GoesThroughOtherRegionsOnlyIfItCloses) {
+  CodeBlock head = block_at(0x1000), other = block_at(0x1100);
+  PathRecorder recorder;
+  recorder.begin(head);
+  recorder.enter(head);
+  EXPECT_TRUE(recorder.ran(3));
+  recorder.enter_region();
+  recorder.enter(other);
+  EXPECT_TRUE(recorder.ran(3));
+  EXPECT_EQ(recorder.region().size(), 1u);
+  recorder.close();
+  EXPECT_EQ(recorder.region().size(), 2u);
+  recorder.begin(other);
+  recorder.enter(other);
+  EXPECT_EQ(recorder.region().size(), 1u);
+}
+
 TEST(PathRecorder, EndsWhereARepeatedInstructionCountsMore) {
   CodeBlock head = block_at(0x1000);
   PathRecorder recorder;
@@ -114,6 +131,18 @@ TEST(Follow, AJumpBecomesNothing) {
   EXPECT_EQ(insn.nodes[0].op, Op::Follow);
   EXPECT_FALSE(insn.may_exit);
   EXPECT_FALSE(insn.branches);
+}
+
+TEST(Follow, AJumpWithinThePathNeedsNoCheckOfItsTarget) {
+  const std::vector<Node> nodes = {{.op = Op::TargetOf, .size = 8, .immediate = 0x40},
+                                   {.op = Op::CheckTarget, .size = 8, .a = 0},
+                                   {.op = Op::JumpTo, .size = 8, .a = 0}};
+  InsnIr insn = branch(nodes);
+  EXPECT_FALSE(follow(insn, 0x44, 8));  // it leads elsewhere
+  EXPECT_EQ(insn.nodes.size(), 3u);
+  ASSERT_TRUE(follow(insn, 0x40, 8));
+  ASSERT_EQ(insn.nodes.size(), 1u);
+  EXPECT_EQ(insn.nodes[0].op, Op::Follow);
 }
 
 TEST(Follow, NeitherOtherPlacesNorNarrowBranchesNorCalls) {

@@ -124,6 +124,39 @@ TEST_P(Region, IsLeftForALongerBlockAtTheEndOfASlice) {
   EXPECT_EQ(translator_->statistics().regions != 0, GetParam().regions);
 }
 
+// 1000: mov edx, 5
+// 1005: add eax, edx
+// 1007: dec edx
+// 1008: jnz 1005
+// 100A: add ebp, 3
+// 100D: dec ecx
+// 100E: jnz 1000
+// 1010: hlt
+// Around the inner loop, which is one block, goes a path that comes back to its head.
+TEST_P(Region, GoesRoundALoopOfOneBlock) {
+  machine_.code({0xBA, 5, 0, 0, 0, 0x01, 0xD0, 0x4A, 0x75, 0xFB, 0x83, 0xC5, 0x03, 0x49, 0x75, 0xF0, 0xF4});
+  run();
+  EXPECT_EQ(machine_.state().gpr32(kEax), 15 * kRounds);
+  EXPECT_EQ(machine_.state().gpr32(kEbp), 3 * kRounds);
+}
+
+// 1000: test cl, 7
+// 1003: jnz 1008
+// 1005: add eax, ecx
+// 1007: nop
+// 1008: inc edx
+// 1009: dec ecx
+// 100A: jnz 1000
+// 100C: hlt
+// Seven times of eight one way, then the other, which the first path may have taken.
+TEST_P(Region, ASecondOneGoesThroughTheFirst) {
+  machine_.code({0xF6, 0xC1, 0x07, 0x75, 0x03, 0x01, 0xC8, 0x90, 0x42, 0x49, 0x75, 0xF4, 0xF4});
+  machine_.reg(kEdx) = 0;
+  run();
+  EXPECT_EQ(machine_.state().gpr32(kEax), 8 * (kRounds / 8) * (kRounds / 8 + 1) / 2);
+  EXPECT_EQ(machine_.state().gpr32(kEdx), kRounds);
+}
+
 // A bus master changes an instruction in the middle of the region while it is hot.
 TEST_P(Region, DiesWithAnyOfItsBlocks) {
   for (unsigned i = 0; i < 40; ++i) ASSERT_EQ(translator_->run(171), ExitReason::BudgetSpent);
