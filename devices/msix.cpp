@@ -1,5 +1,11 @@
-// MSI-X table and pending bits (PCI Local Bus Specification 3.0, 6.8.2)
+// MSI-X (PCI Local Bus Specification 3.0, 6.8.2)
 //
+//   capability  width  R/W  bits
+//   + 0         1      R    11h, MSI-X;  + 1 R the next capability
+//   + 2         2      RW   message control: 10:0 R vectors less one, 14 function mask, 15 enable
+//   + 4         4      R    table: 2:0 BAR, 31:3 offset 0;  + 8 R pending bits: the same BAR, offset 800h
+//
+//   table and pending bits
 //   offset      width  R/W  bits
 //   16n         4      RW   message address, 1:0 read 0;  16n + 4 RW its upper half
 //   16n + 8     4      RW   message data
@@ -16,6 +22,7 @@ namespace relic86 {
 namespace {
 constexpr u32 kMask = 1, kAddressBits = ~u32{3};
 constexpr unsigned kAddressLow = 0, kAddressHigh = 4, kData = 8, kVectorControl = 12;
+constexpr u8 kId = 0x11, kControl = 2, kTable = 4, kPending = 8;  // of the capability
 }  // namespace
 
 MsixTable::MsixTable(unsigned vectors, Send send) : send_(std::move(send)), entries_(vectors), pending_(vectors) {
@@ -100,6 +107,23 @@ void MsixTable::send_pending(std::size_t vector) {
 
 void MsixTable::forget_pending() {
   for (u8& bit : pending_) bit = 0;
+}
+
+MsixCapability::MsixCapability(u8 at, u8 next, unsigned bar, unsigned vectors)
+    : at_(at),
+      rows_{{{at, 2, kId | u32{next} << 8, 0},
+             {static_cast<u16>(at + kControl), 2, vectors - 1, MsixTable::kEnable | MsixTable::kFunctionMask},
+             {static_cast<u16>(at + kTable), 4, bar, 0},
+             {static_cast<u16>(at + kPending), 4, MsixTable::kPendingOffset | bar, 0}}} {
+  RELIC86_ASSERT(at % 4 == 0 && vectors > 0 && vectors <= MsixTable::kMostVectors);
+}
+
+u16 MsixCapability::control(const PciDevice& function) const {
+  return static_cast<u16>(function.config_read(static_cast<u8>(at_ + kControl), 2));
+}
+
+bool MsixCapability::is_control(unsigned offset, unsigned width) const {
+  return offset < u32{at_} + kTable && offset + width > u32{at_} + kControl;
 }
 
 }  // namespace relic86

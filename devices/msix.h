@@ -2,10 +2,13 @@
 // them.
 #pragma once
 
+#include <array>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "base/state_archive.h"
+#include "devices/pci_device.h"
 
 namespace relic86 {
 
@@ -51,6 +54,25 @@ class MsixTable {
   std::vector<Entry> entries_;
   std::vector<u8> pending_;  // by vector
   u16 control_ = 0;
+};
+
+// The capability, which lies in the function's configuration space; that keeps and saves its message control.
+class MsixCapability {
+ public:
+  static constexpr unsigned kBytes = 12;
+
+  // at: its place; next: that of the capability after it, or 0; bar: where the table is. The function declares rows().
+  MsixCapability(u8 at, u8 next, unsigned bar, unsigned vectors);
+
+  u8 at() const { return at_; }
+  std::span<const RegisterFile::Row> rows() const { return rows_; }
+  u16 control(const PciDevice& function) const;
+  // Whether a write of these bytes of configuration space changes it.
+  bool is_control(unsigned offset, unsigned width) const;
+
+ private:
+  u8 at_;
+  std::array<RegisterFile::Row, 4> rows_;
 };
 
 }  // namespace relic86

@@ -1,21 +1,45 @@
-// PCI bus 0: configuration mechanism #1 and the INTx# wires.
+// PCI bus 0: configuration mechanism #1, the way to the buses behind its bridges, and the INTx# wires.
 #pragma once
 
 #include <array>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "base/pci_place.h"
 #include "devices/pci_device.h"
 
 namespace relic86 {
 
-class PciBus final : public Device {
+// A bridge, as the bus above it sees it.
+class PciBridge {
  public:
-  static constexpr unsigned kSlots = 32;
+  // The function at this place of a bus behind it; null: there is none, or the bus is not behind it.
+  virtual PciDevice* find(unsigned bus, unsigned slot, unsigned function) const = 0;
+  virtual unsigned secondary_bus() const = 0;  // 0: the guest has given it no number
+  virtual unsigned subordinate_bus() const = 0;
+  // What it passes down, as the guest has set it; last below first: nothing.
+  struct Window {
+    u64 first = 0, last = 0;
+  };
+  virtual Window io_window() const = 0;
+  virtual Window memory_window() const = 0;
+  virtual Window prefetchable_window() const = 0;
+  virtual PciDevice* card() const = 0;  // of its one slot; null: it is empty
+
+ protected:
+  ~PciBridge() = default;
+};
+
+class PciBus final : public Device, public PciUpstream {
+ public:
+  static constexpr unsigned kSlots = kPciSlots;
   static constexpr unsigned kFunctions = 8;
 
   // Puts a function into slot 0 to 31, function 0 to 7; before it is attached. A taken place is an error naming both.
   Result<> add(PciDevice& device, unsigned slot, unsigned function = 0);
+  // A function that is on the bus already is a bridge.
+  void add_bridge(const PciBridge& bridge) { bridges_.push_back(&bridge); }
   // Takes a function out, which has been reset: nothing of it is mapped or drives a line. What it does from now on does
   // not reach the bus.
   void remove(PciDevice& device);
@@ -36,11 +60,16 @@ class PciBus final : public Device {
     behind_region_ = region;
   }
 
-  // The level of a function's INTx# pin, as the function drives it.
-  void set_interrupt(const PciDevice& device, bool level);
+  void set_interrupt(const PciDevice& device, bool level) override;
+  // The level of a wire (0: INTA#) that a bridge hands on from below it.
+  void hand_on_interrupt(const PciDevice& bridge, unsigned pin, bool level);
+  bool passes(Space, u64, u64) const override { return true; }
 
   // The function at this place, or null. For info pci.
   PciDevice* at(unsigned slot, unsigned function) const { return functions_[slot * kFunctions + function]; }
+  // The same of any bus, by the numbers that the guest has given them.
+  PciDevice* find(unsigned bus, unsigned slot, unsigned function) const;
+  const std::vector<const PciBridge*>& bridges() const { return bridges_; }
   std::string describe() const;  // info pci
 
   std::string_view name() const override { return "pci"; }
@@ -53,14 +82,16 @@ class PciBus final : public Device {
 
  private:
   PciDevice* addressed() const;
+  void set_wire(const PciDevice& device, unsigned wire, bool level);
 
   std::array<PciDevice*, kSlots * kFunctions> functions_{};
+  std::vector<const PciBridge*> bridges_;
   IrqSink* pirq_sink_ = nullptr;
   Wiring wiring_;
   RegionHandler* behind_ = nullptr;
   RegionId behind_region_ = 0;
   u32 address_ = 0;
-  std::array<u8, kSlots * kFunctions> interrupt_levels_{};
+  std::array<u8, kSlots * kFunctions> interrupt_levels_{};  // bit 0: its own pin; 1 to 4: INTA# to INTD# from below
 };
 
 }  // namespace relic86

@@ -17,7 +17,6 @@
 #include <bit>
 
 #include "base/assert.h"
-#include "devices/pci_bus.h"
 
 namespace relic86 {
 
@@ -52,6 +51,12 @@ void name_in_option_rom(std::span<u8> rom, const PciIdentity& identity) {
   }
 }
 }  // namespace
+
+void PciUpstream::put(PciDevice& device, unsigned slot, unsigned function) {
+  device.bus_ = this;
+  device.slot_ = static_cast<u8>(slot);
+  device.function_ = static_cast<u8>(function);
+}
 
 PciDevice::PciDevice(const PciIdentity& identity) : identity_(identity) {
   declare(kPciVendor, 2, identity.vendor, 0);
@@ -163,8 +168,10 @@ u64 PciDevice::wanted_address(unsigned bar) const {
   if (entry.kind == Bar::Kind::Rom && (raw & kRomEnable) == 0) return 0;
   if (entry.wide) address |= u64{config_read(bar_register(bar + 1), 4)} << 32;
   // A range that ends at the very top is a size probe (all ones written), not a place.
-  if (address >= kFourGiB) return address > kPhysicalLimit - entry.size ? 0 : address;
-  return address + entry.size >= (io ? kPortLimit : kFourGiB) ? 0 : address;
+  const bool probe = address >= kFourGiB ? address > kPhysicalLimit - entry.size
+                                         : address + entry.size >= (io ? kPortLimit : kFourGiB);
+  const auto space = io ? PciUpstream::Space::Io : PciUpstream::Space::Memory;
+  return probe || !bus_->passes(space, address, entry.size) ? 0 : address;
 }
 
 void PciDevice::update_bars() {

@@ -11,7 +11,22 @@
 
 namespace relic86 {
 
-class PciBus;
+class PciDevice;
+
+// What is above a function: its bus, and the bridges on the way to it.
+class PciUpstream {
+ public:
+  enum class Space : u8 { Io, Memory };
+  // The level of a function's INTx# pin, as the function drives it.
+  virtual void set_interrupt(const PciDevice& device, bool level) = 0;
+  // Whether the processor's accesses to all of [first, first + size) reach the bus.
+  virtual bool passes(Space space, u64 first, u64 size) const = 0;
+
+ protected:
+  ~PciUpstream() = default;
+  // The function is at this place of this bus from now on.
+  void put(PciDevice& device, unsigned slot, unsigned function);
+};
 
 // What a function says of itself, read-only to the guest (PCI 2.1, 6.2.1 and 6.2.4).
 struct PciIdentity {
@@ -60,6 +75,8 @@ class PciDevice : public Device {
     return config_read(offset, width);
   }
   void config_write(u8 offset, unsigned width, u32 value);
+  // What the bus above passes on has changed.
+  void upstream_changed() { update_bars(); }
 
   // An expansion ROM of at most kMostOptionRom bytes, before the function is attached. Firmware runs it.
   static constexpr std::size_t kMostOptionRom = 256 * 1024;
@@ -93,6 +110,7 @@ class PciDevice : public Device {
     const RegisterFile::Row row{offset, static_cast<u8>(width), reset_value, writable, write_one_clears};
     config_.declare({&row, 1});
   }
+  void declare(std::span<const RegisterFile::Row> rows) { config_.declare(rows); }
   // Changes which bits the guest can write from now on: lock bits. Undone by the owner in config_written().
   void declare_writable(u8 offset, u8 writable) { config_.declare_writable(offset, writable); }
   // BARs 0 to 5. size: a power of two; memory: at least 4 KiB, I/O: 4 bytes to 64 KiB. max_width as in the bus.
@@ -114,7 +132,7 @@ class PciDevice : public Device {
   void set_interrupt(bool level);
 
  private:
-  friend class PciBus;
+  friend class PciUpstream;
   struct Bar {
     enum class Kind : u8 { None, Memory, Ram, Io, Rom };
     Kind kind = Kind::None;
@@ -137,7 +155,7 @@ class PciDevice : public Device {
   void drive_interrupt();
 
   PciIdentity identity_;
-  PciBus* bus_ = nullptr;
+  PciUpstream* bus_ = nullptr;
   u8 slot_ = 0;
   u8 function_ = 0;
   IoSpace* io_ = nullptr;

@@ -30,6 +30,7 @@
 #include "options/foreign_devices.h"
 #include "options/network_option.h"
 #include "options/option_text.h"
+#include "options/pci_place_option.h"
 #include "options/port_device.h"
 #include "options/root_ports.h"
 #include "roms/firmware.h"
@@ -236,6 +237,13 @@ Result<> add_pvpanic(const DeviceOption& device, BoardConfig& config) {
   return {};
 }
 
+Result<> add_root_port(const DeviceOption& device, BoardConfig& config) {
+  const RootPortOption port = root_port_option(device);
+  config.root_ports.push_back(
+      {port.id, port.slot, port.function, port.multifunction, port.link, port.card_slot, port.hotplug});
+  return {};
+}
+
 // Devices that only test harnesses ask for and whose absence they tolerate.
 Result<> accept(const DeviceOption&, BoardConfig&) { return {}; }
 
@@ -295,8 +303,9 @@ constexpr DeviceRow kDevices[] = {
      add_hda_codec},
     {Category::Sound, "hda-micro", "HDA", "audiodev=ID,cad=N,bus=ID.0: a codec with a loudspeaker and a microphone",
      add_hda_codec},
-    {Category::Controller, "pcie-root-port", "PCI", "id=ID: the place of one card of a q35, which names it by bus=ID",
-     nullptr},
+    {Category::Controller, "pcie-root-port", "PCI",
+     "id=ID,addr=SLOT.F,multifunction=on: a PCI Express port of a q35; its card, which may come and go, says bus=ID",
+     add_root_port},
     {Category::Usb, "piix3-usb-uhci", "PCI", "the USB controller of -usb", add_usb_controller},
     {Category::Usb, "ich9-usb-ehci1", "PCI", "id=ID,addr=SLOT.7: an EHCI of an ICH9, with the companions that follow",
      add_usb_controller},

@@ -126,13 +126,14 @@ Result<> Machine::plug(const DeviceOption& device) {
   if (!id.empty() && std::any_of(options_.all_devices.begin(), options_.all_devices.end(),
                                  [&](const DeviceOption& each) { return each.property("id") == id; }))
     return Error{fmt::format("Duplicate device ID '{}'", id)};
-  if (const std::string bus(device.property("bus")); is_root_port(options_, bus))
-    return Error{fmt::format("Bus '{}' does not support hotplugging", bus)};
+  const auto resolved = resolve_root_port(options_, device);
+  if (!resolved) return resolved.error();
+  const DeviceOption& placed = resolved.value();
   const auto plug_it = [&] {
-    if (!usb_device_properties(device.name).empty()) return plug_usb(device);
-    if (!network_device_properties(device.name).empty()) return plug_network_card(device);
-    const bool disk = is_virtio(device, "virtio-blk") || device.name == "scsi-hd" || device.name == "scsi-disk";
-    return disk ? plug_disk(device) : plug_other(device);
+    if (!usb_device_properties(placed.name).empty()) return plug_usb(placed);
+    if (!network_device_properties(placed.name).empty()) return plug_network_card(placed);
+    const bool disk = is_virtio(placed, "virtio-blk") || placed.name == "scsi-hd" || placed.name == "scsi-disk";
+    return disk ? plug_disk(placed) : plug_other(placed);
   };
   if (auto plugged = plug_it(); !plugged) return plugged;
   options_.all_devices.push_back(device);
@@ -202,7 +203,7 @@ Result<> Machine::plug_network_card(const DeviceOption& device) {
   };
   give_addresses(options_.network);
   const NicOption& nic = nics.back();
-  if (!board_->has_hotplug() || nic.model == "ne2k_isa") return refuse("its bus does not support hotplugging");
+  if (nic.model == "ne2k_isa") return refuse("its bus does not support hotplugging");
   auto port = network_->add_card(nic);
   if (!port) return refuse(port.message());
   // Firmware has run its ROMs already.
@@ -276,7 +277,7 @@ Result<> Machine::unplug(const std::string& id) {
   if (inputs_->repeatable()) return recorded();
   if (migration_->under_way()) return Error{"device_del not allowed while migrating"};
   for (const auto& [slot, card] : board_->cards()) {
-    if (card.id != id || id.empty() || !board_->has_hotplug()) continue;
+    if (card.id != id || id.empty() || !board_->can_unplug(slot)) continue;
     if (auto idle = block_jobs_->allow_drive(card.kind == PciCard::Kind::Disk ? card.key : ""); !idle) return idle;
     if (const VirtioScsi* const controller = scsi_controller(card); controller != nullptr) {
       for (const auto& [name, device] : disks_of(*controller, options_)) {

@@ -7,6 +7,7 @@
 
 #include "base/nearest.h"
 #include "options/option_text.h"
+#include "options/pci_place_option.h"
 
 namespace relic86 {
 
@@ -56,9 +57,9 @@ Result<> add_pci_card(const DeviceOption& device, BoardConfig& config, PciSoundC
     if (key == "audiodev" && !card.is_hda()) {
       card.audiodev = word;
     } else if (key == "addr") {
-      const auto slot = choice(device, key, word.starts_with("0x") ? word : "0x" + word, {}, 31);
+      const auto slot = parse_pci_slot("-device " + device.name, word);
       if (!slot) return slot.error();
-      card.slot = static_cast<unsigned>(slot.value());
+      card.slot = slot.value();
     } else if (key == "id") {
       card.id = word;
     } else if (key == "msi" && card.is_hda()) {

@@ -8,6 +8,7 @@
 #include "machine/board_options.h"
 #include "options/drive_option.h"
 #include "options/option_text.h"
+#include "options/pci_place_option.h"
 
 namespace relic86 {
 
@@ -73,20 +74,6 @@ bool knows(const DeviceOption& device, const std::string& key) {
   return std::find(known.begin(), known.end(), key) != known.end();
 }
 
-// "SLOT" or "SLOT.FUNCTION", both hexadecimal. Nothing: neither.
-struct PciPlace {
-  u64 slot = 0, function = 0;
-};
-std::optional<PciPlace> parse_place(const std::string& word) {
-  const auto part = [](const std::string& text) { return parse_number(text.starts_with("0x") ? text : "0x" + text); };
-  const std::size_t dot = word.find('.');
-  const auto slot = part(word.substr(0, dot));
-  const auto function = dot == std::string::npos ? Result<u64>(0) : part(word.substr(dot + 1));
-  constexpr u64 kSlots = 32, kFunctions = 8;
-  if (!slot || !function || slot.value() >= kSlots || function.value() >= kFunctions) return std::nullopt;
-  return PciPlace{slot.value(), function.value()};
-}
-
 // p2=, p3=.
 Result<unsigned> port_count(const DeviceOption& device, Text key, unsigned least, unsigned usual) {
   const std::string word(device.property(key));
@@ -134,14 +121,20 @@ Result<> add_usb_controller(const DeviceOption& device, BoardConfig& config) {
   for (const auto& [key, word] : device.properties) {
     if (!knows(device, key)) return unknown_property(device, key, word);
     if (key != "addr") continue;
-    const auto place = parse_place(word);
+    if (row.role == Role::Xhci) {
+      const auto at = parse_pci_slot("-device " + device.name, word);
+      if (!at) return at.error();
+      slot = at.value();
+      continue;
+    }
+    const auto place = parse_pci_function(word);
     if (row.role == Role::Chipset && (!place || place->slot != 1 || place->function != row.function))
       return Error{fmt::format("-device {}: addr={}: it is function 2 of the PIIX3; write addr=1.2 or leave it out",
                                device.name, word)};
     if (!place || place->function != row.function)
       return Error{fmt::format("-device {}: addr={}: it is function {} of a slot; write addr=SLOT.{}", device.name,
                                word, row.function, row.function)};
-    slot = static_cast<unsigned>(place->slot);
+    slot = place->slot;
   }
   if (row.role == Role::Companion) {
     if (auto added = add_companion(device, row.function, config); !added) return added;

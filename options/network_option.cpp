@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "options/json_properties.h"
 #include "options/options.h"
+#include "options/pci_place_option.h"
 
 namespace relic86 {
 

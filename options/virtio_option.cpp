@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "options/option_text.h"
+#include "options/pci_place_option.h"
 
 namespace relic86 {
 
@@ -42,16 +43,6 @@ bool holds(const Table& table, Text word) {
 }  // namespace
 
 std::string_view virtio_property_names() { return kNames; }
-
-Result<unsigned> parse_pci_slot(const std::string& option, const std::string& word) {
-  constexpr u64 kMostSlot = 31;
-  const std::string slot = word.substr(0, word.find('.'));
-  const auto value = parse_number(slot.starts_with("0x") ? slot : "0x" + slot);
-  const bool first_function = word.find('.') == std::string::npos || word.ends_with(".0") || word.ends_with(".0x0");
-  if (!value || value.value() > kMostSlot || !first_function)
-    return Error{fmt::format("{}: addr={}: not a place on the PCI bus; give a slot from 0x3 to 0x1f", option, word)};
-  return static_cast<unsigned>(value.value());
-}
 
 Result<bool> set_virtio_property(VirtioOption& virtio, const std::string& option, const std::string& key,
                                  const std::string& word) {

@@ -32,7 +32,4 @@ Result<> check_virtio(const VirtioOption& virtio, const std::string& option);
 // "virtio-blk-pci", "virtio-blk-pci-transitional", "virtio-blk-pci-non-transitional". Empty: another device.
 std::string_view virtio_base_name(std::string_view name, VirtioOption& virtio);
 
-// A slot of the PCI bus as addr= gives it, "SLOT" or "SLOT.0": hexadecimal, 0 to 1F.
-Result<unsigned> parse_pci_slot(const std::string& option, const std::string& word);
-
 }  // namespace relic86

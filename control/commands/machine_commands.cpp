@@ -346,7 +346,9 @@ const char* class_name(u32 device_class) {
   }
 }
 
-Json describe_function(const PciDevice& device) {
+Json describe_bridge(const PciBridge& bridge);
+
+Json describe_function(const PciDevice& device, unsigned bus) {
   const PciIdentity& identity = device.identity();
   Json regions = Json::array();
   constexpr unsigned kBars = 7, kRom = 6;
@@ -367,7 +369,7 @@ Json describe_function(const PciDevice& device) {
   const u32 device_class = identity.class_code >> 8;
   Json class_info = {{"class", device_class}};
   if (const char* words = class_name(device_class); words != nullptr) class_info["desc"] = words;
-  Json row = {{"bus", 0},
+  Json row = {{"bus", bus},
               {"slot", device.slot()},
               {"function", device.function()},
               {"class_info", std::move(class_info)},
@@ -380,7 +382,24 @@ Json describe_function(const PciDevice& device) {
               {"qdev_id", ""},
               {"regions", std::move(regions)}};
   if (identity.interrupt_pin != 0) row["irq"] = device.config_read(kPciInterruptLine, 1);
+  if (const auto* const bridge = dynamic_cast<const PciBridge*>(&device); bridge != nullptr)
+    row["pci_bridge"] = describe_bridge(*bridge);
   return row;
+}
+
+Json describe_bridge(const PciBridge& bridge) {
+  Json cards = Json::array();
+  if (bridge.card() != nullptr) cards.push_back(describe_function(*bridge.card(), bridge.secondary_bus()));
+  const auto range = [](const PciBridge::Window& window) {
+    return Json{{"base", window.first}, {"limit", window.last}};
+  };
+  Json bus = {{"number", 0},
+              {"secondary", bridge.secondary_bus()},
+              {"subordinate", bridge.subordinate_bus()},
+              {"io_range", range(bridge.io_window())},
+              {"memory_range", range(bridge.memory_window())},
+              {"prefetchable_range", range(bridge.prefetchable_window())}};
+  return {{"bus", std::move(bus)}, {"devices", std::move(cards)}};
 }
 
 CommandReply query_pci(Machine& machine, const Arguments&) {
@@ -389,7 +408,7 @@ CommandReply query_pci(Machine& machine, const Arguments&) {
   for (unsigned slot = 0; slot < PciBus::kSlots; slot++) {
     for (unsigned function = 0; function < PciBus::kFunctions; function++) {
       if (const PciDevice* device = bus.at(slot, function); device != nullptr)
-        devices.push_back(describe_function(*device));
+        devices.push_back(describe_function(*device, 0));
     }
   }
   return Json::array({{{"bus", 0}, {"devices", std::move(devices)}}});

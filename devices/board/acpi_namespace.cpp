@@ -106,27 +106,50 @@ Bytes host_windows(const AcpiBoard& board) {
 
 // Slots whose cards come and go (6.1.5 _SUN, 6.3.3 _EJ0), by the registers of devices/chipset/pci_hotplug.cpp, and the
 // method that looks for news.
-Bytes card_slots(const AcpiBoard& board) {
-  constexpr u16 kFirstRegister = 0xAE00;
-  constexpr u8 kDeviceCheck = 1, kEjectRequest = 3;  // 5.6.6
-  if (board.removable_slots == 0) return {};
-  Bytes slots, news;
-  for (u32 slot = 0; slot < kSlots; slot++) {
-    const Bytes bit = aml::integer(1u << slot);
-    if ((board.removable_slots >> slot & 1) == 0) continue;
-    const std::string name = fmt::format("S{:02X}_", slot);
-    slots = join({slots, aml::device(name, join({aml::name("_ADR", aml::integer(slot << 16)),
-                                                 aml::name("_SUN", aml::integer(slot)),
-                                                 aml::method("_EJ0", 1, aml::store(bit, aml::path("B0EJ")))}))});
-    for (const auto& [reg, event] : {std::pair{"PCIU", kDeviceCheck}, {"PCID", kEjectRequest}})
-      news = join({news, aml::when(aml::both(aml::path(reg), bit), aml::notify(aml::path(name), event))});
+struct CardSlots {
+  Bytes devices, news;
+
+  // A slot by its address on its bus, its number for the user, and its bit in the registers.
+  static Bytes slot(const std::string& name, u32 address, u32 number, u32 bit) {
+    return aml::device(name, join({aml::name("_ADR", aml::integer(address)), aml::name("_SUN", aml::integer(number)),
+                                   aml::method("_EJ0", 1, aml::store(aml::integer(bit), aml::path("B0EJ")))}));
   }
-  return join(
-      {aml::port_dwords("HPRG", kFirstRegister, {"PCIU", "PCID", "B0EJ"}), slots, aml::method("PCNT", 0, news)});
+  void tell(const std::string& path, u32 bit) {
+    constexpr u8 kDeviceCheck = 1, kEjectRequest = 3;  // 5.6.6
+    for (const auto& [reg, event] : {std::pair{"PCIU", kDeviceCheck}, {"PCID", kEjectRequest}})
+      news = join({news, aml::when(aml::both(aml::path(reg), aml::integer(bit)), aml::notify(aml::path(path), event))});
+  }
+};
+
+Bytes card_slots(const AcpiBoard& board) {
+  const u16 first_register = board.q35 ? 0x0CC0 : 0xAE00;
+  constexpr u32 kFunctionBits = 16;
+  CardSlots all;
+  for (u32 slot = 0; slot < kSlots; slot++) {
+    const u32 bit = 1u << slot;
+    if ((board.removable_slots & bit) == 0) continue;
+    const std::string name = fmt::format("S{:02X}_", slot);
+    all.devices = join({all.devices, CardSlots::slot(name, slot << kFunctionBits, slot, bit)});
+    all.tell(name, bit);
+  }
+  // A root port has one slot, on the bus behind it.
+  for (u32 n = 0; n < board.root_ports.size(); n++) {
+    const AcpiBoard::RootPort& port = board.root_ports[n];
+    if (!port.removable) continue;
+    const std::string name = fmt::format("RP{:02X}", n);
+    const u32 bit = 1u << n, address = u32{port.slot} << kFunctionBits | port.function;
+    all.devices =
+        join({all.devices,
+              aml::device(name, join({aml::name("_ADR", aml::integer(address)), CardSlots::slot("S00_", 0, n, bit)}))});
+    all.tell("\\_SB_.PCI0." + name + ".S00_", bit);  // several names in a row are not looked for in what is around
+  }
+  if (all.devices.empty()) return {};
+  return join({aml::port_dwords("HPRG", first_register, {"PCIU", "PCID", "B0EJ"}), all.devices,
+               aml::method("PCNT", 0, all.news)});
 }
 // General purpose event 1 (5.6.4.1).
 Bytes card_event(const AcpiBoard& board) {
-  if (board.removable_slots == 0) return {};
+  if (card_slots(board).empty()) return {};
   return aml::scope("\\_GPE", aml::method("_E01", 0, aml::path("\\_SB_.PCI0.PCNT")));
 }
 

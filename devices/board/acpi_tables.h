@@ -29,7 +29,12 @@ struct AcpiBoard {
   bool parallel_port = false;
   bool floppy = false;
   std::optional<u16> panic_port;  // of a pvpanic device
-  u32 removable_slots = 0;        // of the PCI bus, by bits: cards can come and go there
+  u32 removable_slots = 0;        // of the PCI bus of an i440FX, by bits: cards can come and go there
+  struct RootPort {
+    u8 slot = 0, function = 0;
+    bool removable = true;  // its card
+  };
+  std::vector<RootPort> root_ports;
 };
 
 struct AcpiFiles {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/pci_place.h"
 #include "base/processor_topology.h"
 #include "block/block_device.h"
 #include "devices/board/cmos_map.h"
@@ -178,6 +179,16 @@ struct WatchdogConfig {
   std::optional<Esb6300> i6300esb;
 };
 
+// A root port of a q35, by which one card comes and goes.
+struct RootPortConfig {
+  std::string id;                // the user's name for it
+  std::optional<unsigned> slot;  // of bus 0; else the first free one
+  unsigned function = 0;
+  bool multifunction = false;
+  unsigned link = 0, card_slot = 0;  // numbers that it tells of itself
+  bool hotplug = true;
+};
+
 struct BoardConfig {
   // I440fx: with PIIX3 and the PIIX4's power management. Q35: with ICH9.
   enum class Chipset : u8 { I440fx, Q35 } chipset = Chipset::I440fx;
@@ -234,6 +245,9 @@ struct BoardConfig {
   SoundHost* cd_sound = nullptr;  // where the audio tracks of CDs are heard; null: nowhere
 
   bool serial_console = false;  // the BIOS uses COM1 as its screen and keyboard, too (-nographic)
+
+  // Of a q35, at most kMostRootPorts. Cards that name one of them have place_behind_port() of its index as their slot.
+  std::vector<RootPortConfig> root_ports;
 
   WatchdogConfig watchdogs;
   std::optional<u16> panic_port;  // of a pvpanic device

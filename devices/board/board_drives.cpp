@@ -64,18 +64,18 @@ void PcBoard::create_ide() {
 void PcBoard::create_ahci() {
   AhciConfig& config = *config_.ahci;
   const bool of_board = config_.chipset == BoardConfig::Chipset::Q35;
-  const unsigned slot = of_board ? kAhciSlot : card_slot(config.slot, config.name);
+  const auto slot = of_board ? std::optional<unsigned>(kAhciSlot) : card_place(config.slot, config.name);
   const unsigned function = of_board ? kAhciFunction : 0;
-  if (slot >= PciBus::kSlots) return;
+  if (!slot) return;
   auto controller = std::make_unique<Ich9Ahci>(config.name);
   for (unsigned port = 0; port < Ich9Ahci::kPorts; port++) {
     if (auto drive = make_drive(config.ports[port], kIdePlaces + port)) controller->plug(port, std::move(drive));
     if (const auto index = config.ports[port].boot_index) {
-      const std::string where = function == 0 ? fmt::format("{:x}", slot) : fmt::format("{:x},{:x}", slot, function);
+      const std::string where = function == 0 ? fmt::format("{:x}", *slot) : fmt::format("{:x},{:x}", *slot, function);
       config_.boot_indexes.emplace(*index, fmt::format("/pci@i0cf8/pci8086,2922@{}/drive@{}/disk@0", where, port));
     }
   }
-  place(*controller, slot, function);
+  place(*controller, *slot, function);
   attach(std::move(controller));
 }
 

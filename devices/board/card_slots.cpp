@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "devices/board/pc_board.h"
 #include "devices/chipset/pci_hotplug.h"
+#include "devices/chipset/pcie_root_port.h"
 #include "devices/network/e1000.h"
 #include "devices/network/ne2000.h"
 #include "devices/network/pcnet.h"
@@ -22,10 +23,17 @@ namespace relic86 {
 
 namespace {
 
-constexpr unsigned kFirstCardSlot = 3;  // of an i440FX: bridges and display come before
+// Bridges and display come before.
+constexpr unsigned kFirstCardSlot = 3, kFirstQ35CardSlot = 2;
 
 // Saved machines know a card by this name: whenever it came, and whatever came before it, it is the same.
-std::string name_at(const std::string& name, unsigned slot) { return fmt::format("{}.{}", name, slot); }
+std::string name_at(const std::string& name, unsigned place) {
+  return is_behind_port(place) ? fmt::format("{}.port{}", name, port_of_place(place))
+                               : fmt::format("{}.{}", name, place);
+}
+
+// The bit of the hot plug registers: that of the slot, or of the root port.
+unsigned hotplug_bit(unsigned place) { return is_behind_port(place) ? port_of_place(place) : place; }
 
 // The device as a card that comes and goes. Nothing: one of its kind stays as long as the board.
 std::optional<PciCard> removable_card(const VirtioConfig& device) {
@@ -42,15 +50,15 @@ std::optional<PciCard> removable_card(const VirtioConfig& device) {
 
 }  // namespace
 
-std::unique_ptr<PciDevice> PcBoard::make_network_card(NetworkCardConfig& card, unsigned slot) {
+std::unique_ptr<PciDevice> PcBoard::make_network_card(NetworkCardConfig& card, unsigned place) {
   using Model = NetworkCardConfig::Model;
-  const std::string name = name_at(card.name, slot);
+  const std::string name = name_at(card.name, place);
   switch (card.model) {
     case Model::Pcnet: return std::make_unique<Pcnet>(name, *card.link, card.address);
     case Model::Rtl8029: return std::make_unique<Rtl8029>(name, *card.link, card.address);
     case Model::Rtl8139: return std::make_unique<Rtl8139>(name, *card.link, card.address);
     case Model::Virtio: {
-      auto device = std::make_unique<VirtioNet>(name, with_messages(card.interfaces), *card.link, card.address);
+      auto device = std::make_unique<VirtioNet>(name, with_messages(card.interfaces, place), *card.link, card.address);
       connect_messages(*device);
       return device;
     }
@@ -58,9 +66,9 @@ std::unique_ptr<PciDevice> PcBoard::make_network_card(NetworkCardConfig& card, u
   }
 }
 
-std::unique_ptr<PciDevice> PcBoard::make_virtio(VirtioConfig& device, unsigned slot) {
-  device.interfaces = with_messages(device.interfaces);
-  device.name = name_at(device.name, slot);
+std::unique_ptr<PciDevice> PcBoard::make_virtio(VirtioConfig& device, unsigned place) {
+  device.interfaces = with_messages(device.interfaces, place);
+  device.name = name_at(device.name, place);
   std::unique_ptr<VirtioPci> made;
   switch (device.kind) {
     case VirtioConfig::Kind::Block: {
@@ -85,7 +93,7 @@ std::unique_ptr<PciDevice> PcBoard::make_virtio(VirtioConfig& device, unsigned s
       break;
     }
     case VirtioConfig::Kind::Scsi: {
-      auto controller = make_virtio_scsi(device, slot);
+      auto controller = make_virtio_scsi(device, place);
       scsi_.push_back(controller.get());
       made = std::move(controller);
       break;
@@ -100,16 +108,16 @@ void PcBoard::create_virtio() {
   std::stable_partition(config_.virtio.begin(), config_.virtio.end(),
                         [](const VirtioConfig& device) { return device.slot.has_value(); });
   for (VirtioConfig& device : config_.virtio) {
-    const unsigned slot = card_slot(device.slot, device.name);
-    if (slot >= PciBus::kSlots) return;
-    std::unique_ptr<PciDevice> made = make_virtio(device, slot);
+    const auto at = card_place(device.slot, device.name);
+    if (!at) return;
+    std::unique_ptr<PciDevice> made = make_virtio(device, *at);
     if (auto card = removable_card(device); card) {
       card->device = made.get();
-      cards_[slot] = *std::move(card);
+      cards_[*at] = *std::move(card);
     }
     if (device.kind == VirtioConfig::Kind::Block && device.boot_index)
-      config_.boot_indexes.emplace(*device.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/disk@0,0", slot));
-    place(*made, slot, 0);
+      config_.boot_indexes.emplace(*device.boot_index, firmware_path(*at, "scsi") + "/disk@0,0");
+    place(*made, *at, 0);
     attach(std::move(made));
   }
 }
@@ -124,26 +132,65 @@ std::unique_ptr<VirtioBlock> PcBoard::make_virtio_disk(VirtioConfig& disk) {
                                        VirtioBlockOptions{shown, disk.serial});
 }
 
-std::unique_ptr<VirtioScsi> PcBoard::make_virtio_scsi(VirtioConfig& controller, unsigned slot) {
+std::unique_ptr<VirtioScsi> PcBoard::make_virtio_scsi(VirtioConfig& controller, unsigned place) {
   std::vector<VirtioScsiUnit> units;
   for (ScsiUnitConfig& each : controller.units) {
     units.push_back({each.target, each.unit,
                      std::make_unique<ScsiDisk>(std::move(each.image), ScsiDiskOptions{.serial = each.serial})});
     if (each.boot_index)
       config_.boot_indexes.emplace(
-          *each.boot_index, fmt::format("/pci@i0cf8/scsi@{:x}/channel@0/disk@{:x},{:x}", slot, each.target, each.unit));
+          *each.boot_index,
+          firmware_path(place, "scsi") + fmt::format("/channel@0/disk@{:x},{:x}", each.target, each.unit));
   }
   auto made = std::make_unique<VirtioScsi>(controller.name, controller.interfaces, std::move(units));
   made->set_bus(controller.default_bus);
   return made;
 }
 
-Result<unsigned> PcBoard::slot_for(std::optional<unsigned> named) const {
-  if (hotplug_ == nullptr) return Error{"Bus 'pcie.0' does not support hotplugging; -machine pc has a bus that does"};
-  if (!named) {
-    const unsigned slot = pci_->free_slot(kFirstCardSlot);
-    return slot < PciBus::kSlots ? Result<unsigned>(slot) : Error{"the PCI bus has no free slot; take a card out"};
+// --- Places ---
+
+void PcBoard::create_root_ports() {
+  for (const RootPortConfig& wanted : config_.root_ports) {
+    PcieRootPortConfig port;
+    port.id = wanted.id;
+    port.slot = wanted.slot.value_or(pci_->free_slot(kFirstQ35CardSlot));
+    port.function = wanted.function;
+    port.link = wanted.link;
+    port.card_slot = wanted.card_slot;
+    port.multifunction = wanted.multifunction;
+    port.hotplug = wanted.hotplug;
+    auto made = std::make_unique<PcieRootPort>(*pci_, port);
+    root_ports_.push_back(made.get());
+    place(*made, port.slot, port.function);
+    pci_->add_bridge(*made);
+    attach(std::move(made));
   }
+}
+
+Result<> PcBoard::put(PciDevice& device, unsigned place, unsigned function) {
+  return is_behind_port(place) ? root_ports_[port_of_place(place)]->add(device) : pci_->add(device, place, function);
+}
+
+void PcBoard::take_out(PciDevice& device, unsigned place) {
+  if (is_behind_port(place)) return root_ports_[port_of_place(place)]->remove(device);
+  pci_->remove(device);
+}
+
+// As IEEE 1275 and firmware write it.
+std::string PcBoard::firmware_path(unsigned place, const std::string& device) const {
+  if (!is_behind_port(place)) return fmt::format("/pci@i0cf8/{}@{:x}", device, place);
+  const PcieRootPort& port = *root_ports_[port_of_place(place)];
+  const std::string function = port.function() != 0 ? fmt::format(",{:x}", port.function()) : "";
+  return fmt::format("/pci@i0cf8/pci-bridge@{:x}{}/{}@0", port.slot(), function, device);
+}
+
+// --- They come ---
+
+Result<unsigned> PcBoard::place_for(std::optional<unsigned> named) const {
+  if (named && is_behind_port(*named)) return empty_port(*named);
+  if (q35_ != nullptr)
+    return Error{"Bus 'pcie.0' does not support hotplugging; name a pcie-root-port of the command line by bus=ID"};
+  if (!named) return free_place();
   for (unsigned function = 0; function < PciBus::kFunctions; function++) {
     if (const PciDevice* const there = pci_->at(*named, function); there != nullptr)
       return Error{fmt::format("addr={:x}: slot {} is in use by {}; give another one", *named, *named, there->name())};
@@ -151,40 +198,60 @@ Result<unsigned> PcBoard::slot_for(std::optional<unsigned> named) const {
   return *named;
 }
 
-Result<> PcBoard::plug(unsigned slot, PciCard card, std::unique_ptr<PciDevice> device) {
-  if (auto added = pci_->add(*device, slot); !added) return added;
+Result<unsigned> PcBoard::free_place() const {
+  const unsigned slot = pci_->free_slot(kFirstCardSlot);
+  return slot < PciBus::kSlots ? Result<unsigned>(slot) : Error{"the PCI bus has no free slot; take a card out"};
+}
+
+Result<unsigned> PcBoard::empty_port(unsigned place) const {
+  const PcieRootPort& port = *root_ports_[port_of_place(place)];
+  if (!port.hotplug()) return Error{fmt::format("Bus '{}' does not support hotplugging", port.id())};
+  if (port.card() != nullptr)
+    return Error{fmt::format("bus={}: {} is there already; a root port has one slot", port.id(), port.card()->name())};
+  return place;
+}
+
+Result<> PcBoard::plug(unsigned place, PciCard card, std::unique_ptr<PciDevice> device) {
+  if (auto added = put(*device, place, 0); !added) return added;
   if (auto attached = device->attach(attachment_); !attached) {
     attachment_.scheduler().remove(*device);
-    pci_->remove(*device);
+    take_out(*device, place);
     return attached;
   }
   device->reset(ResetKind::PowerOn);
   card.device = device.get();
-  cards_[slot] = std::move(card);
+  cards_[place] = std::move(card);
   devices_.push_back(std::move(device));
-  hotplug_->plugged(slot);
+  hotplug_->plugged(hotplug_bit(place));
   return {};
 }
 
 Result<> PcBoard::plug(NetworkCardConfig card) {
-  const auto slot = slot_for(card.slot);
-  if (!slot) return slot.error();
-  return plug(slot.value(), {PciCard::Kind::Network, nullptr, card.id, card.key, card.link},
-              make_network_card(card, slot.value()));
+  const auto place = place_for(card.slot);
+  if (!place) return place.error();
+  return plug(place.value(), {PciCard::Kind::Network, nullptr, card.id, card.key, card.link},
+              make_network_card(card, place.value()));
 }
 
 Result<> PcBoard::plug(VirtioConfig device) {
-  const auto slot = slot_for(device.slot);
-  if (!slot) return slot.error();
+  const auto place = place_for(device.slot);
+  if (!place) return place.error();
   auto card = removable_card(device);
   RELIC86_ASSERT(card.has_value());
-  auto made = make_virtio(device, slot.value());
-  return plug(slot.value(), *std::move(card), std::move(made));
+  auto made = make_virtio(device, place.value());
+  return plug(place.value(), *std::move(card), std::move(made));
 }
 
-void PcBoard::request_unplug(unsigned slot) {
-  RELIC86_ASSERT(hotplug_ != nullptr && cards_.contains(slot));
-  hotplug_->request_unplug(slot);
+// --- They go ---
+
+bool PcBoard::can_unplug(unsigned place) const {
+  if (!cards_.contains(place)) return false;
+  return is_behind_port(place) ? root_ports_[port_of_place(place)]->hotplug() : q35_ == nullptr;
+}
+
+void PcBoard::request_unplug(unsigned place) {
+  RELIC86_ASSERT(can_unplug(place));
+  hotplug_->request_unplug(hotplug_bit(place));
 }
 
 // Firmware makes an _EJ0 for an empty slot, too, because a card may come there.
@@ -196,22 +263,30 @@ u32 PcBoard::removable_slots() const {
   return slots;
 }
 
-void PcBoard::eject(unsigned slot) {
-  const auto card = cards_.find(slot);
+u32 PcBoard::removable_ports() const {
+  u32 ports = 0;
+  for (unsigned n = 0; n < root_ports_.size(); n++) {
+    if (root_ports_[n]->hotplug()) ports |= 1u << n;
+  }
+  return ports;
+}
+
+void PcBoard::eject(unsigned place) {
+  const auto card = cards_.find(place);
   if (card == cards_.end()) return;
   PciDevice& device = *card->second.device;
   device.reset(ResetKind::PowerOn);
-  pci_->remove(device);
+  take_out(device, place);
   attachment_.scheduler().remove(device);
   if (card->second.link != nullptr) card->second.link->connect(nullptr);
-  const auto place =
+  const auto owned =
       std::find_if(devices_.begin(), devices_.end(), [&](const auto& each) { return each.get() == &device; });
   std::erase_if(virtio_disks_, [&](const VirtioBlock* disk) { return disk == &device; });
   std::erase_if(scsi_, [&](const VirtioScsi* controller) { return controller == &device; });
-  ejected_.push_back({std::move(card->second), std::move(*place)});
-  devices_.erase(place);
+  ejected_.push_back({std::move(card->second), std::move(*owned)});
+  devices_.erase(owned);
   cards_.erase(card);
-  hotplug_->gone(slot);
+  hotplug_->gone(hotplug_bit(place));
   if (ejecting_) ejecting_();
 }
 

@@ -30,6 +30,7 @@
 #include "devices/chipset/isa_interrupts.h"
 #include "devices/chipset/local_apic.h"
 #include "devices/chipset/mc146818.h"
+#include "devices/chipset/pcie_root_port.h"
 #include "devices/chipset/piix3.h"
 #include "devices/chipset/piix4_pm.h"
 #include "devices/chipset/port92.h"
@@ -115,14 +116,15 @@ void PcBoard::attach(std::unique_ptr<Device> device) {
   devices_.push_back(std::move(device));
 }
 
-void PcBoard::place(PciDevice& device, unsigned slot, unsigned function) {
-  if (result_.ok()) result_ = pci_->add(device, slot, function);
+void PcBoard::place(PciDevice& device, unsigned at, unsigned function) {
+  if (result_.ok()) result_ = put(device, at, function);
 }
 
 Result<> PcBoard::build() {
   create_interrupt_controllers();
   create_chipset();
   create_display();
+  create_root_ports();
   create_input();
   create_disks();
   create_floppies();
@@ -301,8 +303,9 @@ void PcBoard::take_message(u64 address, u32 data) {
 }
 
 // Messages need a local APIC to take them.
-VirtioInterfaces PcBoard::with_messages(VirtioInterfaces interfaces) const {
+VirtioInterfaces PcBoard::with_messages(VirtioInterfaces interfaces, unsigned place) const {
   if (!apic_bus_) interfaces.vectors = 0;
+  interfaces.express = is_behind_port(place);
   return interfaces;
 }
 
@@ -395,8 +398,9 @@ void PcBoard::create_character_ports() {
 }
 
 // Cards of other kinds come later; one that names a slot keeps it.
-unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& name) {
-  if (named) return *named;
+std::optional<unsigned> PcBoard::card_place(std::optional<unsigned> named, const std::string& name) {
+  if (named && is_behind_port(*named)) RELIC86_ASSERT(port_of_place(*named) < root_ports_.size());
+  if (named) return named;
   const auto promised = [](const auto& cards, unsigned slot) {
     return std::any_of(cards.begin(), cards.end(), [slot](const auto& card) { return card.slot == slot; });
   };
@@ -406,9 +410,9 @@ unsigned PcBoard::card_slot(std::optional<unsigned> named, const std::string& na
                                    (config_.usb_controller && config_.usb_controller->slot == slot) ||
                                    (config_.watchdogs.i6300esb && config_.watchdogs.i6300esb->slot == slot)))
     slot = pci_->free_slot(slot + 1);
-  if (slot >= PciBus::kSlots && result_.ok())
-    result_ = Error{"the PCI bus has no free slot for " + name + "; leave a card out"};
-  return slot;
+  if (slot < PciBus::kSlots) return slot;
+  if (result_.ok()) result_ = Error{"the PCI bus has no free slot for " + name + "; leave a card out"};
+  return std::nullopt;
 }
 
 // A card that names a slot has it before one that takes any.
@@ -421,14 +425,14 @@ void PcBoard::create_network_cards() {
       add<Ne2000Isa>(card.name, *card.link, card.address, card.port, card.irq);
       continue;
     }
-    const unsigned slot = card_slot(card.slot, card.name);
-    if (slot >= PciBus::kSlots) return;
-    std::unique_ptr<PciDevice> device = make_network_card(card, slot);
+    const auto at = card_place(card.slot, card.name);
+    if (!at) return;
+    std::unique_ptr<PciDevice> device = make_network_card(card, *at);
     device->set_option_rom(std::move(card.rom));
-    cards_[slot] = {PciCard::Kind::Network, device.get(), card.id, card.key, card.link};
-    place(*device, slot, 0);
+    cards_[*at] = {PciCard::Kind::Network, device.get(), card.id, card.key, card.link};
+    place(*device, *at, 0);
     attach(std::move(device));
-    if (card.boot_index) config_.boot_indexes.emplace(*card.boot_index, fmt::format("/pci@i0cf8/ethernet@{:x}", slot));
+    if (card.boot_index) config_.boot_indexes.emplace(*card.boot_index, firmware_path(*at, "ethernet"));
   }
 }
 
@@ -465,15 +469,16 @@ void PcBoard::create_sound() {
   if (config_.sb16 || config_.game_port) game_port_ = &add<GamePort>();
   if (config_.mpu401) add<Mpu401Card>(config_.mpu401->card, config_.mpu401->instrument);
   for (const PciSoundCardConfig& card : config_.pci_sound) {
-    const unsigned slot = card_slot(card.slot, std::string(pci_sound_card_name(card.model)));
+    const auto at = card_place(card.slot, std::string(pci_sound_card_name(card.model)));
+    if (!at) return;
     using Model = PciSoundCardConfig::Model;
     switch (card.model) {
-      case Model::Ac97: connect_cds(add_pci<Ac97>(slot, 0, card.host)); break;
-      case Model::Es1370: connect_cds(add_pci<Es1370>(slot, 0, card.host)); break;
+      case Model::Ac97: connect_cds(add_pci<Ac97>(*at, 0, card.host)); break;
+      case Model::Es1370: connect_cds(add_pci<Es1370>(*at, 0, card.host)); break;
       case Model::Ich6Hda:
       case Model::Ich9Hda:
         auto& controller =
-            add_pci<IntelHda>(slot, 0, card.model == Model::Ich6Hda ? IntelHda::Model::Ich6 : IntelHda::Model::Ich9);
+            add_pci<IntelHda>(*at, 0, card.model == Model::Ich6Hda ? IntelHda::Model::Ich6 : IntelHda::Model::Ich9);
         if (card.msi && config_.local_apic)
           controller.offer_messages([this](u64 address, u32 data) { take_message(address, data); });
         for (const HdaCodecConfig& codec : card.codecs) controller.add_codec(codec.address, codec.model, codec.host);
@@ -493,8 +498,7 @@ void PcBoard::connect_virtio_port(std::size_t port, CharSink* sink) {
 void PcBoard::create_watchdogs() {
   if (config_.watchdogs.ib700) add<Ib700>(machine_);
   if (config_.watchdogs.i6300esb) {
-    const unsigned slot = card_slot(config_.watchdogs.i6300esb->slot, "i6300esb");
-    if (slot < PciBus::kSlots) add_pci<I6300esb>(slot, 0, machine_);
+    if (const auto at = card_place(config_.watchdogs.i6300esb->slot, "i6300esb")) add_pci<I6300esb>(*at, 0, machine_);
   }
 }
 
@@ -508,22 +512,22 @@ std::vector<UsbController> PcBoard::create_usb_controllers(const UsbControllerCo
                           : add_pci<Piix3Uhci>(kIsaBridgeSlot, kUsbFunction, Model::Piix3);
     return {{&uhci, &uhci}};
   }
-  const unsigned slot = card_slot(wanted.slot, wanted.kind == Kind::Ehci ? "ich9-usb-ehci1" : "qemu-xhci");
-  if (slot >= PciBus::kSlots) return {};
+  const auto at = card_place(wanted.slot, wanted.kind == Kind::Ehci ? "ich9-usb-ehci1" : "qemu-xhci");
+  if (!at) return {};
   if (wanted.kind == Kind::Xhci) {
     MsixTable::Send messages;
     if (apic_bus_) messages = [this](u64 address, u32 data) { take_message(address, data); };
-    Xhci& xhci = add_pci<Xhci>(slot, 0, Xhci::PortCounts{wanted.usb2_ports, wanted.usb3_ports}, std::move(messages));
-    return {{&xhci, &xhci}};
+    Xhci& xhci = add_pci<Xhci>(*at, 0, Xhci::PortCounts{wanted.usb2_ports, wanted.usb3_ports}, std::move(messages));
+    return {{&xhci, &xhci, firmware_path(*at, "usb")}};
   }
   constexpr Model kCompanions[] = {Model::Companion1, Model::Companion2, Model::Companion3};
   std::vector<Piix3Uhci*> companions;
   std::vector<UsbController> controllers;
   for (unsigned i = 0; i < wanted.companions; i++) {
-    companions.push_back(&add_pci<Piix3Uhci>(slot, i, kCompanions[i]));
+    companions.push_back(&add_pci<Piix3Uhci>(*at, i, kCompanions[i]));
     controllers.push_back({companions.back(), companions.back()});
   }
-  add_pci<Ich9Ehci>(slot, kEhciFunction, companions);
+  add_pci<Ich9Ehci>(*at, kEhciFunction, companions);
   return controllers;
 }
 
@@ -608,7 +612,9 @@ void PcBoard::offer_acpi_tables() {
   about.sleep[4] = kStateS5;
   about.hpet = config_.hpet;
   about.panic_port = config_.panic_port;
-  if (hotplug_ != nullptr) about.removable_slots = removable_slots();
+  if (q35_ == nullptr) about.removable_slots = removable_slots();
+  for (const PcieRootPort* const port : root_ports_)
+    about.root_ports.push_back({port->slot(), port->function(), port->hotplug()});
   describe_chipset(about);
   about.serial_ports = config_.serial_ports;
   about.parallel_port = config_.parallel_ports[0];
@@ -628,8 +634,8 @@ void PcBoard::offer_acpi_tables() {
 
 // What the guest has been asked to let go of goes now, as with a power switch.
 void PcBoard::reset(ResetKind kind) {
-  for (unsigned slot = 0; hotplug_ != nullptr && slot < PciBus::kSlots; slot++) {
-    if (hotplug_->asked_to_unplug(slot)) eject(slot);
+  for (unsigned bit = 0; bit < PciHotplug::kSlots; bit++) {
+    if (hotplug_->asked_to_unplug(bit)) eject(q35_ != nullptr ? place_behind_port(bit) : bit);
   }
   for (const auto& device : devices_) device->reset(kind);
 }

@@ -43,6 +43,7 @@ class Keyboard;
 class LocalApic;
 class Mc146818;
 class ParallelPort;
+class PcieRootPort;
 class PciHotplug;
 class PciBus;
 class PciDevice;
@@ -149,15 +150,16 @@ class PcBoard {
   void connect_smi(unsigned number, SmiSink* sink);
   void set_system_management_mode(bool active);
 
-  // --- PCI cards that come and go while the machine runs (devices/board/card_slots.cpp), only with an i440FX. ---
-  bool has_hotplug() const { return hotplug_ != nullptr; }
-  const std::map<unsigned, PciCard>& cards() const { return cards_; }  // by slot
+  // --- PCI cards that come and go while the machine runs (devices/board/card_slots.cpp): in the slots of an i440FX's
+  // bus, and of root ports. ---
+  bool can_unplug(unsigned place) const;
+  const std::map<unsigned, PciCard>& cards() const { return cards_; }  // by place (base/pci_place.h)
   // The card is there at once and the guest is told of it.
   Result<> plug(NetworkCardConfig card);
   Result<> plug(VirtioConfig device);  // a disk or a source of random numbers
   // The guest is asked to let go of it. What the guest, or a reset, has ejected is out of its sight at once; it waits
   // for take_ejected(), of which the listener is told in the middle of an instruction.
-  void request_unplug(unsigned slot);
+  void request_unplug(unsigned place);
   void on_eject(std::function<void()> listener) { ejecting_ = std::move(listener); }
   struct EjectedCard {
     PciCard card;
@@ -181,7 +183,7 @@ class PcBoard {
   void create_q35_chipset();
   void take_message(u64 address, u32 data);
   void connect_messages(VirtioPci& device);
-  VirtioInterfaces with_messages(VirtioInterfaces interfaces) const;
+  VirtioInterfaces with_messages(VirtioInterfaces interfaces, unsigned place) const;
   void create_flash();
   void create_display();
   void create_input();
@@ -189,16 +191,23 @@ class PcBoard {
   void create_network_cards();
   void create_virtio();
   void create_watchdogs();
-  std::unique_ptr<PciDevice> make_network_card(NetworkCardConfig& card, unsigned slot);
-  std::unique_ptr<PciDevice> make_virtio(VirtioConfig& device, unsigned slot);
+  std::unique_ptr<PciDevice> make_network_card(NetworkCardConfig& card, unsigned place);
+  std::unique_ptr<PciDevice> make_virtio(VirtioConfig& device, unsigned place);
   std::unique_ptr<VirtioBlock> make_virtio_disk(VirtioConfig& disk);
-  std::unique_ptr<VirtioScsi> make_virtio_scsi(VirtioConfig& controller, unsigned slot);
-  Result<> plug(unsigned slot, PciCard card, std::unique_ptr<PciDevice> device);
-  Result<unsigned> slot_for(std::optional<unsigned> named) const;
+  std::unique_ptr<VirtioScsi> make_virtio_scsi(VirtioConfig& controller, unsigned place);
+  Result<> plug(unsigned place, PciCard card, std::unique_ptr<PciDevice> device);
+  Result<unsigned> place_for(std::optional<unsigned> named) const;
+  Result<unsigned> free_place() const;
+  Result<unsigned> empty_port(unsigned place) const;
   u32 removable_slots() const;
-  void eject(unsigned slot);
-  // The slot of a card, by the one that it names; an error ends up in result_ and gives PciBus::kSlots.
-  unsigned card_slot(std::optional<unsigned> named, const std::string& name);
+  u32 removable_ports() const;
+  void eject(unsigned place);
+  void create_root_ports();
+  // The place of a card, by the one that it names; an error ends up in result_, and there is none.
+  std::optional<unsigned> card_place(std::optional<unsigned> named, const std::string& name);
+  std::string firmware_path(unsigned place, const std::string& device) const;  // "/pci@i0cf8/scsi@3"
+  Result<> put(PciDevice& device, unsigned place, unsigned function);
+  void take_out(PciDevice& device, unsigned place);
   void create_character_ports();
   void create_debug_devices();
   void create_sound();
@@ -224,15 +233,15 @@ class PcBoard {
     return reference;
   }
   template <class T, class... Args>
-  T& add_pci(unsigned slot, unsigned function, Args&&... args) {
+  T& add_pci(unsigned at, unsigned function, Args&&... args) {
     auto device = std::make_unique<T>(std::forward<Args>(args)...);
     T& reference = *device;
-    place(reference, slot, function);
+    place(reference, at, function);
     attach(std::move(device));
     return reference;
   }
   void attach(std::unique_ptr<Device> device);
-  void place(PciDevice& device, unsigned slot, unsigned function);
+  void place(PciDevice& device, unsigned at, unsigned function);
 
   BoardConfig config_;
   PhysicalBus& memory_;
@@ -257,12 +266,13 @@ class PcBoard {
   PciBus* pci_ = nullptr;
   HostBridge* host_bridge_ = nullptr;
   Q35Mch* q35_ = nullptr;  // null: an i440FX
+  std::vector<PcieRootPort*> root_ports_;
   u64 low_ram_ = 0;
   std::array<AtaDisk*, kDrivePlaces> disks_{};
   std::array<AtapiCdrom*, kDrivePlaces> cdroms_{};
   GamePort* game_port_ = nullptr;
-  bool cds_connected_ = false;     // to a sound card
-  PciHotplug* hotplug_ = nullptr;  // null: cards stay
+  bool cds_connected_ = false;  // to a sound card
+  PciHotplug* hotplug_ = nullptr;
   std::map<unsigned, PciCard> cards_;
   std::vector<EjectedCard> ejected_;
   std::function<void()> ejecting_;

@@ -1,6 +1,6 @@
 // The chipset of a board with a Q35 MCH and an ICH9:
 //
-//   PCI 0.0 host bridge, 1.0 display, 1D.0 USB, 1F.0 ISA bridge, 1F.2 AHCI, 1F.3 SMBus, 2 and up: cards
+//   PCI 0.0 host bridge, 1.0 display, 1D.0 USB, 1F.0 ISA bridge, 1F.2 AHCI, 1F.3 SMBus, 2 and up: root ports and cards
 //   IRQ as with an i440FX but for 14 and 15; PIRQs where the BIOS routes them (10, 11), and inputs 16 to 23 of the I/O
 //   APIC
 #include "devices/board/acpi_tables.h"
@@ -19,7 +19,11 @@ void PcBoard::create_q35_chipset() {
   q35_ = &add_pci<Q35Mch>(0, 0, *pci_, bios);
   host_bridge_ = q35_;
   create_flash();
-  power_ = &add_pci<Ich9Lpc>(kSouthSlot, 0, *pci_, machine_);
+  Ich9Lpc& bridge = add_pci<Ich9Lpc>(kSouthSlot, 0, *pci_, machine_);
+  bridge.connect_hotplug([this](unsigned port) { eject(place_behind_port(port)); },
+                         [this] { return removable_ports(); });
+  hotplug_ = &bridge.hotplug();
+  power_ = &bridge;
   add_pci<Ich9Smbus>(kSouthSlot, kSmbusFunction);
 }
 

@@ -13,7 +13,7 @@
 //
 //   ports at PMBASE (13.8.3)
 //   00h     12          PM1 and its timer (devices/chipset/acpi_pm1.cpp)
-//   20h     8      R    GPE0_STS: nothing happens, 0;  28h 8 RW GPE0_EN: kept
+//   20h     8      RWC  GPE0_STS: bit 1: cards of root ports come or are to go;  28h 8 RW GPE0_EN
 //   30h     4      RW   SMI_EN: 0 GBL_SMI_EN, 1 EOS (needs nothing: SMI# is an edge here), 2 BIOS_EN, 5 APMC_EN,
 //                       7 BIOS_RLS (write only: sets GBL_STS)
 //   34h     4      RWC  SMI_STS: 5 APM_STS.  Others, the TCO's among them, read 0.
@@ -22,9 +22,12 @@
 //   which PIRQ each pin of these slots is wired to.  Others read 0.
 //
 //   ports B2h, B3h: APM, as the PIIX3's;  CF9h: devices/chipset/reset_control.cpp
+//   ports CC0h-CD7h: devices/chipset/pci_hotplug.cpp
 //
 // PIRQ A to H lead to inputs 16 to 23 of the I/O APIC as well, whatever their routing says.
 #include "devices/chipset/ich9_lpc.h"
+
+#include "base/newer_state.h"
 
 namespace relic86 {
 
@@ -37,11 +40,13 @@ constexpr u8 kRoutingDisabled = 0x80;
 constexpr u16 kUsableIrqs = 0xDEF8;  // 3-7, 9-12, 14, 15
 constexpr unsigned kNoIrq = 16;
 constexpr u32 kPmBaseBits = 0xFF80, kPmPorts = 128, kRootComplexBits = 0xFFFFC000, kRootComplexBytes = 0x4000;
-constexpr u64 kGpeEnable = 0x28, kGpeEnd = 0x30, kSmiEnable = 0x30, kSmiStatus = 0x34, kSmiEnd = 0x38;
+constexpr u64 kGpeStatus = 0x20, kGpeEnable = 0x28, kGpeEnd = 0x30, kSmiEnable = 0x30, kSmiStatus = 0x34,
+              kSmiEnd = 0x38;
 constexpr u32 kGlobalSmi = 1u << 0, kApmSmi = 1u << 5, kBiosRelease = 1u << 7;
 constexpr u32 kSmiEnableBits = 0x0007F867 & ~kBiosRelease;
 constexpr u16 kResetRoutes = 0x3210;
-constexpr u16 kApmPorts = 0xB2;
+constexpr u16 kApmPorts = 0xB2, kHotplugPorts = 0xCC0;
+constexpr u64 kHotplugEvent = 1u << 1;
 
 PciIdentity isa_bridge() {
   PciIdentity identity;
@@ -88,6 +93,7 @@ Result<> Ich9Lpc::attach_function(Attachment& board) {
   bus_.set_pirq_sink(this);
   bus_.set_wiring([this](unsigned slot, unsigned pin) { return pirq_of(slot, pin); });
   bus_.set_io_behind_address(this, kBehindConfigAddress);
+  if (auto done = board.ports(*this, kHotplug, kHotplugPorts, PciHotplug::kPorts, 4); !done) return done;
   return board.ports(*this, kApm, kApmPorts, 2);
 }
 
@@ -105,11 +111,13 @@ void Ich9Lpc::reset(ResetKind kind) {
 void Ich9Lpc::reset_function(ResetKind kind) {
   reset_control_.reset();
   apm_control_ = apm_status_ = 0;
-  gpe_enable_ = 0;
+  gpe_status_ = gpe_enable_ = 0;
+  hotplug_.reset();
   smi_status_ = 0;
   smi_enable_ = smi_ == nullptr ? kApmSmi : 0;
   routes_.fill(kResetRoutes);
   pm1_.reset(kind);
+  update_general_event();
   drive_routes();
 }
 
@@ -124,7 +132,15 @@ void Ich9Lpc::state_function(StateArchive& archive) {
   archive.field("smi_status", smi_status_);
   if (archive.loading()) move_sci();
   pm1_.state(archive);
+  newer_field(archive, "gpe_status", gpe_status_);
+  if (lacks_field(archive, "hotplug.up")) {
+    hotplug_.reset();
+  } else {
+    archive.group("hotplug", [&] { hotplug_.state(archive); });
+  }
   if (!archive.loading()) return;
+  gpe_status_ &= kHotplugEvent;
+  update_general_event();
   smi_enable_ &= kSmiEnableBits;
   smi_status_ &= kApmSmi;
   for (u8& level : pirq_levels_) level &= 1;
@@ -194,6 +210,16 @@ void Ich9Lpc::drive_routes() {
   }
 }
 
+void Ich9Lpc::connect_hotplug(std::function<void(unsigned port)> eject, std::function<u32()> removable) {
+  const auto happened = [this] {
+    gpe_status_ |= kHotplugEvent;
+    update_general_event();
+  };
+  hotplug_.connect({happened, std::move(eject), std::move(removable)});
+}
+
+void Ich9Lpc::update_general_event() { pm1_.set_general_event((gpe_status_ & gpe_enable_) != 0); }
+
 // --- Registers ---
 
 void Ich9Lpc::apm_command(u8 value) {
@@ -206,6 +232,7 @@ void Ich9Lpc::apm_command(u8 value) {
 
 u32 Ich9Lpc::pm_register(u64 dword) const {
   switch (dword * 4) {
+    case kGpeStatus: return static_cast<u32>(gpe_status_);
     case kGpeEnable: return static_cast<u32>(gpe_enable_);
     case kGpeEnable + 4: return static_cast<u32>(gpe_enable_ >> 32);
     case kSmiEnable: return smi_enable_;
@@ -221,8 +248,12 @@ void Ich9Lpc::write_pm(u64 offset, u8 byte) {
   };
   if (offset < AcpiPm1::kSize) {
     pm1_.write(offset, byte);
+  } else if (offset >= kGpeStatus && offset < kGpeEnable) {
+    gpe_status_ &= ~(u64{byte} << (offset - kGpeStatus) * 8);
+    update_general_event();
   } else if (offset >= kGpeEnable && offset < kGpeEnd) {
     gpe_enable_ = merged(gpe_enable_, kGpeEnable);
+    update_general_event();
   } else if (offset >= kSmiEnable && offset < kSmiStatus) {
     if (offset == kSmiEnable && (byte & kBiosRelease) != 0) pm1_.raise(AcpiPm1::kGlobal);
     smi_enable_ = static_cast<u32>(merged(smi_enable_, kSmiEnable)) & kSmiEnableBits;
@@ -244,6 +275,7 @@ u64 Ich9Lpc::read(RegionId region, u64 offset, unsigned width) {
   switch (region) {
     case kApm: return offset == 0 ? apm_control_ : apm_status_;
     case kBehindConfigAddress: return reset_control_.read(offset, width);
+    case kHotplug: return hotplug_.read(offset, width);
     case kPm: {
       pm1_.catch_timer();
       // A dword at most, possibly across two registers.
@@ -268,6 +300,7 @@ void Ich9Lpc::write(RegionId region, u64 offset, unsigned width, u64 value) {
       if (offset == 0) apm_command(apm_control_);
       return;
     case kBehindConfigAddress: return reset_control_.write(offset, width, value);
+    case kHotplug: return hotplug_.write(offset, width, static_cast<u32>(value));
     case kPm:
       for (unsigned i = 0; i < width; i++) write_pm(offset + i, static_cast<u8>(value >> (i * 8)));
       return;

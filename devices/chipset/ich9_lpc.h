@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "devices/chipset/acpi_power.h"
+#include "devices/chipset/pci_hotplug.h"
 #include "devices/chipset/reset_control.h"
 #include "devices/pci_bus.h"
 
@@ -26,6 +27,9 @@ class Ich9Lpc final : public PciDevice, public IrqSink, public AcpiPower {
   u16 ports() const override;
   // Without SMM APMC_EN is set at reset.
   void set_smi_sink(SmiSink* sink) override { smi_ = sink; }
+  // Cards of root ports that come and go. eject and removable: as in PciHotplug.
+  void connect_hotplug(std::function<void(unsigned port)> eject, std::function<u32()> removable);
+  PciHotplug& hotplug() { return hotplug_; }
 
   void reset(ResetKind kind) override;
   std::string_view name() const override { return "ich9_lpc"; }
@@ -42,13 +46,14 @@ class Ich9Lpc final : public PciDevice, public IrqSink, public AcpiPower {
  private:
   static constexpr unsigned kFirstWiredByGuest = 25, kWiredByGuest = 7;  // slots
   static constexpr unsigned kIsaLines = 16;
-  enum Region : RegionId { kPm, kApm, kBehindConfigAddress, kRootComplex };
+  enum Region : RegionId { kPm, kApm, kBehindConfigAddress, kRootComplex, kHotplug };
   unsigned routed_to(unsigned pirq) const;
   void drive_routes();
   void move_blocks();
   void move_sci();
   u32 pm_register(u64 dword) const;
   void write_pm(u64 offset, u8 byte);
+  void update_general_event();
   u16* route_register(u64 offset);
 
   PciBus& bus_;
@@ -65,7 +70,8 @@ class Ich9Lpc final : public PciDevice, public IrqSink, public AcpiPower {
   std::array<u8, PciBus::kPirqs> pirq_levels_{};
   std::array<u16, kWiredByGuest> routes_{};  // D25IR to D31IR: four bits a pin
   u8 apm_control_ = 0, apm_status_ = 0;
-  u64 gpe_enable_ = 0;
+  u64 gpe_status_ = 0, gpe_enable_ = 0;
+  PciHotplug hotplug_;
   u32 smi_enable_ = 0, smi_status_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Hot plug of PCI devices (QEMU's docs/specs/acpi_pci_hotplug), at AE00h, dwords
+// Hot plug of PCI devices (QEMU's docs/specs/acpi_pci_hotplug), at AE00h, on a q35 at 0CC0h; dwords
 //
 //   00h     4      R    slots with a device that has come. A bit stays until the device goes or the machine is reset,
 //                       because SeaBIOS's _E01 reads the register anew for every slot

@@ -1,5 +1,6 @@
 // The registers by which a virtual board and the ACPI code of its firmware agree on PCI devices that come and go
-// (QEMU's docs/specs/acpi_pci_hotplug): one bit a slot of bus 0.
+// (QEMU's docs/specs/acpi_pci_hotplug): one bit a slot of bus 0, on a q35, whose code is the board's own, one bit a
+// root port.
 #pragma once
 
 #include <functional>
@@ -10,7 +11,7 @@ namespace relic86 {
 
 class PciHotplug {
  public:
-  static constexpr unsigned kSlots = 32;
+  static constexpr unsigned kSlots = 32;  // or root ports
   static constexpr u32 kPorts = 24;
 
   // happened: a slot has news for the guest (a general purpose event). eject: the guest lets go of a slot's device.

@@ -73,12 +73,12 @@ void Q35Mch::move_window() {
                                                    kWidest, Priority::Bar));
 }
 
-// There is bus 0 alone.
 PciDevice* Q35Mch::addressed(u64 offset, unsigned width) const {
-  constexpr unsigned kSlotShift = 15, kFunctionShift = 12;
-  const u64 slot = offset >> kSlotShift;
-  if (slot >= PciBus::kSlots || (offset & kRegisterMask) + width > kConfigurationBytes) return nullptr;
-  return bus_.at(static_cast<unsigned>(slot), static_cast<unsigned>(offset >> kFunctionShift) % PciBus::kFunctions);
+  constexpr unsigned kBusShift = 20, kSlotShift = 15, kFunctionShift = 12;
+  if ((offset & kRegisterMask) + width > kConfigurationBytes) return nullptr;
+  return bus_.find(static_cast<unsigned>(offset >> kBusShift),
+                   static_cast<unsigned>(offset >> kSlotShift) % PciBus::kSlots,
+                   static_cast<unsigned>(offset >> kFunctionShift) % PciBus::kFunctions);
 }
 
 u64 Q35Mch::read(RegionId, u64 offset, unsigned width) {

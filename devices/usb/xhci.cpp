@@ -37,7 +37,6 @@ constexpr unsigned kBar = 0, kMsixBar = 2;
 enum Region : RegionId { kRegisters, kMsixRegion };
 constexpr u8 kCapabilitiesPointer = 0x34, kSerialBusRelease = 0x60, kMsixCapability = 0x90;
 constexpr u16 kStatusCapabilities = 0x0010, kStatusClearsOnes = 0xF900;
-constexpr u8 kMsixId = 0x11;
 constexpr unsigned kVectors = 1;
 constexpr u32 kVersion = 0x0100;
 constexpr u32 kIsochronousThreshold = 0xF;  // HCSPARAMS2: frames, not used
@@ -60,7 +59,8 @@ void put_high(u64& number, u32 value) { number = (number & 0xFFFFFFFF) | u64{val
 
 }  // namespace
 
-Xhci::Xhci(PortCounts ports, MsixTable::Send messages) : PciDevice(xhci_identity()), counts_(ports) {
+Xhci::Xhci(PortCounts ports, MsixTable::Send messages)
+    : PciDevice(xhci_identity()), counts_(ports), msix_capability_(kMsixCapability, 0, kMsixBar, kVectors) {
   RELIC86_ASSERT(ports.usb2 > 0 && ports.usb2 <= kMostPorts && ports.usb3 <= kMostPorts);
   declare(kPciStatus, 2, 0, 0, kStatusClearsOnes);
   declare(kSerialBusRelease, 1, 0x30, 0);
@@ -69,7 +69,6 @@ Xhci::Xhci(PortCounts ports, MsixTable::Send messages) : PciDevice(xhci_identity
 }
 
 void Xhci::declare_msix(MsixTable::Send sink) {
-  constexpr u8 kControl = 2, kTable = 4, kPendingBits = 8;
   msix_.emplace(kVectors, [this, sink = std::move(sink)](u64 address, u32 data) {
     if (!bus_master_enabled()) return;
     const BusMastering moving(moves_);
@@ -78,13 +77,8 @@ void Xhci::declare_msix(MsixTable::Send sink) {
   declare_memory_bar(kMsixBar, MsixTable::kBarBytes, kMsixRegion, 4);
   declare(kPciStatus, 2, kStatusCapabilities, 0, kStatusClearsOnes);
   declare(kCapabilitiesPointer, 1, kMsixCapability, 0);
-  declare(kMsixCapability, 2, kMsixId, 0);
-  declare(kMsixCapability + kControl, 2, kVectors - 1, MsixTable::kEnable | MsixTable::kFunctionMask);
-  declare(kMsixCapability + kTable, 4, kMsixBar, 0);
-  declare(kMsixCapability + kPendingBits, 4, MsixTable::kPendingOffset | kMsixBar, 0);
+  declare(msix_capability_.rows());
 }
-
-u16 Xhci::msix_control() const { return static_cast<u16>(config(kMsixCapability + 2, 2)); }
 
 Result<> Xhci::attach_function(Attachment& board) {
   scheduler_ = &board.scheduler();
@@ -94,8 +88,8 @@ Result<> Xhci::attach_function(Attachment& board) {
 }
 
 void Xhci::config_written(unsigned offset, unsigned width) {
-  if (!msix_ || offset + width <= kMsixCapability + 2u || offset >= kMsixCapability + 4u) return;
-  msix_->set_control(msix_control());
+  if (!msix_ || !msix_capability_.is_control(offset, width)) return;
+  msix_->set_control(msix_capability_.control(*this));
   drive_pin();
 }
 
@@ -140,7 +134,7 @@ void Xhci::state_function(StateArchive& archive) {
   archive.field("event_index", event_index_);
   archive.field("event_cycle", event_cycle_);
   archive.field("bus_busy_until", bus_busy_until_);
-  if (msix_) archive.group("msix", [&] { msix_->state(archive, msix_control()); });
+  if (msix_) archive.group("msix", [&] { msix_->state(archive, msix_capability_.control(*this)); });
   for (unsigned i = 0; i < all_ports(); i++) {
     Port& port = ports_[i];
     archive.group("port" + std::to_string(i + 1), [&] {

@@ -103,7 +103,6 @@ class Xhci final : public PciDevice, public UsbHost, public UsbPorts {
   bool running() const { return (command_ & xhci::kRun) != 0; }
   unsigned all_ports() const { return counts_.usb2 + counts_.usb3; }
   void declare_msix(MsixTable::Send sink);
-  u16 msix_control() const;
   static void state_slot(StateArchive& archive, Slot& slot, unsigned ports);
 
   // Ports.
@@ -165,6 +164,7 @@ class Xhci final : public PciDevice, public UsbHost, public UsbPorts {
   TimerId work_timer_ = 0;
   bool moves_ = false;  // memory: an access to a register is its own then
   std::optional<MsixTable> msix_;
+  MsixCapability msix_capability_;
   std::array<Port, 2 * kMostPorts> ports_;
   std::array<Slot, kMostSlots> slots_;  // slot 1 first
 

@@ -6,7 +6,9 @@
 //   BAR4 memory    64 bits, prefetchable, 16 KiB: 0000h common, 1000h interrupt status, 2000h device,
 //                  3000h notifications
 //   40h to 97h     vendor-specific capabilities: common, interrupt status, device, notifications, window
-//   98h            MSI-X capability (PCI 3.0, 6.8.2); at 40h where there is no modern interface
+//   98h            MSI-X capability (devices/msix.cpp); at 40h where there is no modern interface
+//   A4h            PCI Express capability (PCI Express 3.0, 7.8) of a device behind a root port: version 2, endpoint,
+//                  a link of 2.5 GT/s and one lane
 #include "devices/virtio/virtio_pci.h"
 
 #include <algorithm>
@@ -56,11 +58,29 @@ VirtioPci::VirtioPci(std::string name, const VirtioIdentity& identity, const Vir
   RELIC86_ASSERT(queues.size() <= kMostQueues && config_bytes <= kModernPartBytes);
   for (const u16 size : queues) queues_.emplace_back(size);
   constexpr u16 kStatusCapabilities = 0x0010, kWriteOneClears = 0xF900;
-  const bool capabilities = interfaces_.modern || interfaces_.vectors != 0;
+  const bool capabilities = interfaces_.modern || interfaces_.vectors != 0 || interfaces_.express;
   declare(kPciStatus, 2, capabilities ? kStatusCapabilities : 0, 0, kWriteOneClears);
   if (interfaces_.legacy) declare_legacy();
   if (interfaces_.modern) declare_modern();
   if (interfaces_.vectors != 0) declare_msix(interfaces_.modern ? kWindowCapability : u8{0});
+  if (interfaces_.express) declare_express();
+}
+
+void VirtioPci::declare_express() {
+  constexpr u8 kId = 0x10;
+  constexpr u16 kVersion = 2;
+  constexpr u32 kRoleBasedErrors = 1u << 15, kSlowest = 1, kOneLane = 1u << 4;
+  const u8 at = kExpressCapability;
+  const u8 next = msix_capability_ ? msix_capability_->at() : interfaces_.modern ? kWindowCapability : u8{0};
+  declare(at, 2, kId | u32{next} << 8, 0);
+  declare(at + 0x02, 2, kVersion, 0);
+  declare(at + 0x04, 4, kRoleBasedErrors, 0);
+  declare(at + 0x08, 2, 0, 0x000F);     // device control: which errors are told
+  declare(at + 0x0A, 2, 0, 0, 0x000F);  // its status
+  declare(at + 0x0C, 4, kSlowest | kOneLane, 0);
+  declare(at + 0x10, 2, 0, 0x00C0);  // link control
+  declare(at + 0x12, 2, kSlowest | kOneLane, 0);
+  declare(kCapabilitiesPointer, 1, at, 0);
 }
 
 void VirtioPci::declare_legacy() {

@@ -27,6 +27,7 @@ struct VirtioInterfaces {
   bool indirect = true;
   bool event_index = true;
   unsigned vectors = 0;  // of MSI-X, at most MsixTable::kMostVectors; 0: the function does not have it
+  bool express = false;  // it stands behind a PCI Express port, and has the capability that says so
 };
 
 class VirtioPci : public PciDevice {
@@ -100,6 +101,7 @@ class VirtioPci : public PciDevice {
   void declare_legacy();
   void declare_modern();
   void declare_msix(u8 next);
+  void declare_express();
   u64 offered() const;
   u64 all_queues() const;  // a bit for each
   void enable_bus_master();
@@ -113,7 +115,6 @@ class VirtioPci : public PciDevice {
 
   // virtio_msix.cpp
   bool sends_messages() const { return msix_ && msix_->enabled(); }
-  u16 msix_control() const;
   void msix_written(unsigned offset, unsigned width);
   void forget_vectors();
   void state_msix(StateArchive& archive);
@@ -151,7 +152,7 @@ class VirtioPci : public PciDevice {
   std::vector<Virtqueue> queues_;
   MessageSink message_sink_;
   std::optional<MsixTable> msix_;
-  u8 msix_capability_ = 0;  // its place in configuration space
+  std::optional<MsixCapability> msix_capability_;
   u16 config_vector_;
   std::vector<u16> queue_vectors_;
   u8 status_ = 0;

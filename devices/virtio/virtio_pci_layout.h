@@ -18,5 +18,6 @@ inline constexpr u8 kCapabilityBar = 4, kCapabilityOffset = 8, kCapabilityLength
 inline constexpr u8 kWindowCapability = 0x84, kWindowCapabilityBytes = 20;
 // The first place of a capability, and MSI-X's where the modern interface has its own before it, as in QEMU.
 inline constexpr u8 kFirstCapability = 0x40, kMsixCapability = kWindowCapability + kWindowCapabilityBytes;
+inline constexpr u8 kExpressCapability = 0xA4;  // 60 bytes
 
 }  // namespace relic86::virtio

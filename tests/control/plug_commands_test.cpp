@@ -193,11 +193,45 @@ TEST_F(PlugCommands, WhatBecomesOfErrorsOnUsbIsTheDrivesToSay) {
   EXPECT_EQ(machine_->media().at("usb0")->error_policy().write, OnError::Stop);
 }
 
-TEST_F(PlugCommands, NothingComesToARootPort) {
-  start({"-M", "q35", "-device", "pcie-root-port,id=pci.1", "-drive",
-         "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
-  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-blk-pci"}, {"drive", "b"}, {"bus", "pci.1"}},
-                      "Bus 'pci.1' does not support hotplugging"));
+TEST_F(PlugCommands, ACardComesToARootPort) {
+  start({"-M", "q35", "-device", "pcie-root-port,id=pci.1", "-device", "pcie-root-port,id=pci.2,hotplug=off", "-device",
+         "virtio-rng-pci,id=stays,bus=pci.2", "-drive", "if=none,id=b,format=raw,file=" + folder_.path("disk.img")});
+  const Json disk{{"driver", "virtio-blk-pci"}, {"drive", "b"}, {"id", "d"}, {"bus", "pci.1"}};
+  run("device_add", disk);
+  const auto& cards = machine_->board().cards();
+  ASSERT_EQ(cards.size(), 2u);
+  EXPECT_EQ(cards.at(place_behind_port(0)).id, "d");
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-rng-pci"}, {"bus", "pci.1"}}, "is there already"));
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-rng-pci"}, {"bus", "pci.1"}, {"addr", "1"}}, "one slot"));
+  EXPECT_TRUE(refuses("device_add", {{"driver", "virtio-rng-pci"}, {"bus", "pci.2"}}, "'pci.2' does not support"));
+  EXPECT_TRUE(refuses("device_add", {{"driver", "e1000"}, {"bus", "pcie.0"}}, "'pcie.0' does not support"));
+  EXPECT_TRUE(refuses("device_del", {{"id", "stays"}}, "cannot be unplugged"));
+  run("device_del", {{"id", "d"}});
+  EXPECT_TRUE(gone_.empty());
+  run("system_reset");
+  EXPECT_EQ(gone_, std::vector<std::string>{"d"});
+  EXPECT_TRUE(machine_->media().empty());
+  run("device_add", {{"driver", "e1000"}, {"id", "d"}, {"bus", "pci.1"}});
+  EXPECT_EQ(cards.at(place_behind_port(0)).kind, PciCard::Kind::Network);
+}
+
+TEST_F(PlugCommands, RootPortsAreToldAsBridges) {
+  start({"-M", "q35", "-device", "pcie-root-port,id=a,addr=4.0,multifunction=on", "-device",
+         "pcie-root-port,id=b,addr=4.1", "-device", "virtio-rng-pci,bus=b"});
+  const Json devices = run("query-pci")[0]["devices"];
+  unsigned bridges = 0;
+  for (const Json& each : devices) {
+    if (!each.contains("pci_bridge")) continue;
+    bridges++;
+    EXPECT_EQ(each["slot"], 4);
+    const Json& cards = each["pci_bridge"]["devices"];
+    ASSERT_EQ(cards.size(), each["function"] == 1 ? 1u : 0u);
+    if (!cards.empty()) {
+      EXPECT_EQ(cards[0]["id"]["device"], 0x1044);
+    }
+  }
+  EXPECT_EQ(bridges, 2u);
+  EXPECT_NE(monitor("info pci").find("virtio-rng-pci.port1"), std::string::npos);
 }
 
 TEST_F(PlugCommands, ADriveStaysWhileTheMachineMigrates) {

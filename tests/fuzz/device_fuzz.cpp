@@ -91,7 +91,8 @@ struct FuzzBoard {
 FuzzBoard board_for(const std::string& owner) {
   FuzzBoard board;
   if (owner.starts_with(kCirrus)) board.display = BoardConfig::Display::Cirrus;
-  if (owner.starts_with("q35") || owner.starts_with("ich9_lpc") || owner.starts_with("ich9_smbus"))
+  if (owner.starts_with("q35") || owner.starts_with("ich9_lpc") || owner.starts_with("ich9_smbus") ||
+      owner.find(".port") != std::string::npos)
     board.chipset = BoardConfig::Chipset::Q35;
   if (owner.starts_with("ich9_ehci") || owner.starts_with("ich9_uhci")) board.usb = UsbControllerConfig::Kind::Ehci;
   if (owner.starts_with("xhci")) board.usb = UsbControllerConfig::Kind::Xhci;
@@ -153,6 +154,12 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       config.virtio.push_back(std::move(device));
     }
     config.virtio_ports = 2;
+    if (wanted.chipset == BoardConfig::Chipset::Q35) {
+      config.root_ports.resize(kRootPorts);
+      for (RootPortConfig& port : config.root_ports) port.slot = kFirstRootPort + (&port - config.root_ports.data());
+      config.network_cards[0].slot = place_behind_port(0);
+      config.virtio[0].slot = place_behind_port(1);
+    }
     config.sb16.emplace().host = &sound_;
     config.mpu401.emplace().card.port = 0x332;
     for (const auto model : {PciSoundCardConfig::Model::Ac97, PciSoundCardConfig::Model::Es1370}) {
@@ -187,6 +194,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     board_->connect_processor(0, {.intr = [this](bool level) { intr_ = level; }, .registers = &registers_});
     board_->connect_speaker(sound_);
     board_->reset(ResetKind::PowerOn);
+    if (wanted.chipset == BoardConfig::Chipset::Q35) place_root_ports();
     place_cards();
     if (ehci) place_ehci();
     if (xhci) place_xhci();
@@ -233,11 +241,11 @@ class FuzzMachine final : public MachineControl, public GuestClock {
  private:
   static constexpr u64 kRam = 4u << 20;
   struct VirtioPlace {
-    u32 slot;
+    u32 address;                   // of its configuration space
     u32 legacy, messages, modern;  // a port, addresses
   };
   static constexpr std::size_t kCards = 6;
-  static constexpr u32 kUsbSlot = 28;
+  static constexpr u32 kUsbSlot = 28, kRootPorts = 2, kFirstRootPort = 26;
   static constexpr u32 kVectors = 3;  // of MSI-X
   static constexpr VirtioConfig::Kind kVirtioKinds[] = {VirtioConfig::Kind::Block, VirtioConfig::Kind::Random,
                                                         VirtioConfig::Kind::Balloon, VirtioConfig::Kind::Serial,
@@ -271,18 +279,19 @@ class FuzzMachine final : public MachineControl, public GuestClock {
   // A card is asked to go, or one that has gone comes again.
   void change_cards(std::mt19937& random) {
     board_->take_ejected();
-    if (!board_->has_hotplug()) return;
-    for (const auto& [slot, card] : board_->cards()) {
-      if (random() % 16 == 0) board_->request_unplug(slot);
+    for (const auto& [place, card] : board_->cards()) {
+      if (board_->can_unplug(place) && random() % 16 == 0) board_->request_unplug(place);
     }
     const auto missing = [&](const std::string& key) {
       return std::none_of(board_->cards().begin(), board_->cards().end(),
                           [&](const auto& card) { return card.second.key == key; });
     };
     NetworkCardConfig card = network_card(random() % kCards);
+    if (!root_ports_.empty()) card.slot = place_behind_port(static_cast<u32>(random()) % kRootPorts);
     if (card.model != NetworkCardConfig::Model::Ne2000Isa && missing(card.key)) (void)board_->plug(std::move(card));
     VirtioConfig device = virtio_device(random() % kVirtio);
     using Kind = VirtioConfig::Kind;
+    if (!root_ports_.empty()) device.slot = place_behind_port(static_cast<u32>(random()) % kRootPorts);
     const bool comes = device.kind == Kind::Block || device.kind == Kind::Random || device.kind == Kind::Scsi;
     if (comes && missing(device.key)) (void)board_->plug(std::move(device));
   }
@@ -293,16 +302,21 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     constexpr u32 kBars = 5, kVirtioVendor = 0x1AF4, kDisplaySlot = 2, kAhci = 0x29228086, kHda = 0x26688086;
     io_.write(IoPort(0xCF8), 4, 0x80000000u | kDisplaySlot << 11 | 0x10);
     io_.write(IoPort(0xCFC), 4, 0xD0000000);
-    for (u32 slot = kDisplaySlot; slot < 32; slot++) {
+    std::vector<u32> addresses = root_ports_;
+    for (u32 slot = kDisplaySlot; slot < 32; slot++) addresses.push_back(slot << 11);
+    for (const u32 address : addresses) {
       const auto config = [&](u32 offset, u32 value) {
-        io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11 | offset);
+        io_.write(IoPort(0xCF8), 4, 0x80000000u | address | offset);
         io_.write(IoPort(0xCFC), 4, value);
       };
-      io_.write(IoPort(0xCF8), 4, 0x80000000u | slot << 11);
+      config(0x0C, 0);
+      constexpr u32 kHeaderType = 0x7F0000;
+      if ((io_.read(IoPort(0xCFC), 4) & kHeaderType) != 0) continue;  // a bridge, or nobody
+      io_.write(IoPort(0xCF8), 4, 0x80000000u | address);
       const u32 identity = io_.read(IoPort(0xCFC), 4);
       if (identity == ~0u) continue;
       u32 legacy = 0, messages = 0;
-      for (u32 bar = slot == kDisplaySlot ? 1 : 0; bar < kBars; bar++) {
+      for (u32 bar = address == kDisplaySlot << 11 ? 1 : 0; bar < kBars; bar++) {
         config(0x10 + bar * 4, ~0u);
         const u32 mask = io_.read(IoPort(0xCFC), 4);
         if (mask == 0) continue;
@@ -314,7 +328,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
       }
       config(0x24, identity == kAhci ? ahci_ = memory += 0x40000 : 0);
       config(4, 7);
-      if ((identity & 0xFFFF) == kVirtioVendor) virtio_.push_back({slot, legacy, messages, memory});
+      if ((identity & 0xFFFF) == kVirtioVendor) virtio_.push_back({address, legacy, messages, memory});
     }
   }
 
@@ -377,6 +391,22 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     bus_.write(at(0x1C), 2, 1);
     bus_.write(at(0x14), 1, 15);
     bus_.write(at(0x3000 + queue * 4), 2, queue);
+  }
+
+  // Each root port passes everything down, to a bus of its own.
+  void place_root_ports() {
+    for (u32 port = 0; port < kRootPorts; port++) {
+      const u32 bus = port + 1;
+      const auto config = [&](u32 offset, u32 value) {
+        io_.write(IoPort(0xCF8), 4, 0x80000000u | (kFirstRootPort + port) << 11 | offset);
+        io_.write(IoPort(0xCFC), 4, value);
+      };
+      config(0x18, bus << 8 | bus << 16);
+      config(0x1C, 0xF0C0);
+      config(0x20, 0xFEB0E000);
+      config(0x04, 7);
+      root_ports_.push_back(bus << 16);
+    }
   }
 
   // A Q35's blocks, as firmware places them.
@@ -477,7 +507,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
         bus_.write(PhysAddr(place.messages + entry * 16 + word * 4), 4, words[word]);
     }
     for (const u32 offset : {0x10u, 0x1Au}) bus_.write(PhysAddr(place.modern + offset), 2, random() % (kVectors + 1));
-    io_.write(IoPort(0xCF8), 4, 0x80000000u | place.slot << 11 | kCapability);
+    io_.write(IoPort(0xCF8), 4, 0x80000000u | place.address | kCapability);
     io_.write(IoPort(0xCFE), 2, kEnable | (random() % 4 == 0 ? kFunctionMask : 0));
   }
 
@@ -653,6 +683,7 @@ class FuzzMachine final : public MachineControl, public GuestClock {
     put(0x40, kRun);
   }
 
+  std::vector<u32> root_ports_;  // where the configuration space of the card behind each begins
   std::vector<VirtioPlace> virtio_;
   u32 ahci_ = 0;  // its registers
   u32 hda_ = 0;   // its registers; 0: the board has none of ours

@@ -196,5 +196,90 @@ TEST_F(CardSlots, ItsStateLoadsWhereTheCardWasThereFromTheBeginning) {
   EXPECT_EQ(other_parts.in(kUp, 4), 1u << 7);
 }
 
+// Of a q35: a bit of the registers, which are at CC0h, is a root port.
+struct PortSlots : CardSlots {
+  PortSlots() {
+    board = make_q35(q35);
+    board->on_eject([this] { told++; });
+    q35.set_config(31, 0, 0x40, 4, kPm);
+    q35.set_config(31, 0, 0x44, 1, 0x80);
+  }
+  std::unique_ptr<PcBoard> make_q35(test::TestBoard& on, std::vector<NetworkCardConfig> cards = {}) {
+    BoardConfig config;
+    config.chipset = BoardConfig::Chipset::Q35;
+    config.bios = std::vector<u8>(0x10000, 0xF4);
+    config.ahci.emplace();
+    config.root_ports = {{.id = "a", .slot = 4, .multifunction = true}, {.id = "b", .slot = 4, .function = 1}};
+    config.network_cards = std::move(cards);
+    auto made = PcBoard::create(std::move(config), on.scheduler, on.io, on.memory, on.control);
+    EXPECT_TRUE(made.ok()) << made.message();
+    made.value()->reset(ResetKind::PowerOn);
+    return std::move(made).value();
+  }
+  // What is behind the second port, which gets bus 7.
+  u32 behind(test::TestBoard& on) {
+    on.set_config(4, 1, 0x18, 4, 0x00070700);
+    on.out(0xCF8, 0x80070000u, 4);
+    return on.in(0xCFC, 4);
+  }
+  static constexpr u16 kPm = 0x600, kStatus = kPm + 0x20, kEnable = kPm + 0x28;
+  static constexpr u16 kPortUp = 0xCC0, kPortDown = 0xCC4, kPortEject = 0xCC8, kPortRemovable = 0xCCC;
+  test::TestBoard q35{kRam, PcBoard::kExtraMemory};
+};
+
+TEST_F(PortSlots, ACardComesAndGoesWithAnEvent) {
+  EXPECT_EQ(q35.in(kPortRemovable, 4), 3u);
+  q35.out(kEnable, kHotplugEvent);
+  EXPECT_EQ(behind(q35), kNothing);
+  const unsigned place = place_behind_port(1);
+  ASSERT_TRUE(board->plug(card(NetworkCardConfig::Model::E1000, "e1000", place)).ok());
+  EXPECT_EQ(behind(q35), 0x100E8086u);
+  EXPECT_EQ(q35.in(kStatus), kHotplugEvent);
+  EXPECT_EQ(q35.in(kPortUp, 4), 2u);
+  q35.out(kStatus, kHotplugEvent);
+  EXPECT_EQ(q35.in(kStatus), 0u);
+  board->request_unplug(place);
+  EXPECT_EQ(q35.in(kStatus), kHotplugEvent);
+  EXPECT_EQ(q35.in(kPortDown, 4), 2u);
+  EXPECT_EQ(behind(q35), 0x100E8086u);
+  q35.out(kPortEject, 1, 4);
+  EXPECT_EQ(told, 0u) << "the other port";
+  q35.out(kPortEject, 2, 4);
+  EXPECT_EQ(told, 1u);
+  EXPECT_EQ(behind(q35), kNothing);
+  EXPECT_EQ(q35.in(kPortUp, 4) | q35.in(kPortDown, 4), 0u);
+  EXPECT_EQ(board->take_ejected().size(), 1u);
+}
+
+TEST_F(PortSlots, AResetEndsWhatTheGuestHasNotDone) {
+  ASSERT_TRUE(board->plug(card(NetworkCardConfig::Model::E1000, "e1000", place_behind_port(1))).ok());
+  board->request_unplug(place_behind_port(1));
+  board->reset(ResetKind::Hard);
+  EXPECT_EQ(told, 1u);
+  EXPECT_EQ(behind(q35), kNothing);
+}
+
+TEST_F(PortSlots, WhatIsTakenOrStaysIsRefused) {
+  ASSERT_TRUE(board->plug(card(NetworkCardConfig::Model::E1000, "e1000", place_behind_port(0))).ok());
+  const auto taken = board->plug(card(NetworkCardConfig::Model::E1000, "e1000", place_behind_port(0)));
+  EXPECT_NE(taken.message().find("bus=a: e1000.port0 is there already"), std::string::npos) << taken.message();
+  const auto fixed = board->plug(card(NetworkCardConfig::Model::E1000, "e1000", 9));
+  EXPECT_NE(fixed.message().find("Bus 'pcie.0' does not support hotplugging"), std::string::npos) << fixed.message();
+}
+
+TEST_F(PortSlots, ItsStateLoadsWhereTheCardWasThereFromTheBeginning) {
+  ASSERT_TRUE(board->plug(card(NetworkCardConfig::Model::E1000, "e1000", place_behind_port(1))).ok());
+  EXPECT_EQ(behind(q35), 0x100E8086u);
+  StateWriter state;
+  board->state(state);
+  test::TestBoard other_parts{kRam, PcBoard::kExtraMemory};
+  auto other = make_q35(other_parts, {card(NetworkCardConfig::Model::E1000, "e1000", place_behind_port(1))});
+  const auto loaded = load_state(state.data(), [&](StateArchive& archive) { other->state(archive); });
+  EXPECT_TRUE(loaded.ok()) << loaded.message();
+  EXPECT_EQ(other_parts.in(kPortUp, 4), 2u);
+  other_parts.out(0xCF8, 0x80070000u, 4);
+  EXPECT_EQ(other_parts.in(0xCFC, 4), 0x100E8086u);
+}
+
 }  // namespace
 }  // namespace relic86
