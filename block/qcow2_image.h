@@ -12,6 +12,7 @@
 
 #include "block/disk_image.h"
 #include "block/neighbours.h"
+#include "block/qcow2_bitmaps.h"
 #include "block/qcow2_header.h"
 #include "block/qcow2_map.h"
 #include "block/qcow2_refcounts.h"
@@ -55,6 +56,7 @@ class Qcow2Image final : public DiskImage {
   Result<u64> read_piece(u64 offset, std::span<u8> bytes);
 
   Result<> begin_changes();
+  Result<> close_bitmaps();
   Result<> check_place(u64 host, u64 length) const;
   // Writes within one cluster that has no place of its own yet.
   Result<> write_new_cluster(u64 offset, std::span<const u8> bytes, const Qcow2Range& range);
@@ -69,6 +71,7 @@ class Qcow2Image final : public DiskImage {
   Qcow2Map map_;
   std::unique_ptr<Qcow2Refcounts> refcounts_;  // of an image that is written to
   Qcow2SnapshotTable snapshots_;
+  Qcow2LiveBitmaps bitmaps_;
   std::shared_ptr<DiskImage> backing_;
   u64 unpacked_entry_ = 0;  // the compressed cluster that unpacked_ holds; 0: none
   std::vector<u8> unpacked_;

@@ -57,6 +57,7 @@ Result<> Qcow2Image::resize(u64 size) {
     return Error{fmt::format("{}: its tables have room for {} bytes; qemu-img resize makes them larger", file_->path(),
                              room * covered)};
   if (auto begun = begin_changes(); !begun) return begun;
+  bitmaps_.give_up();
   if (entries > header_.l1_entries) {
     if (auto grown = map_.grow_l1(static_cast<std::size_t>(entries)); !grown) return grown;
     if (auto flushed = file_->flush(); !flushed) return flushed;  // entries before their number

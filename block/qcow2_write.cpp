@@ -65,8 +65,16 @@ Result<> Qcow2Image::prepare_for_writing() {
 
 Qcow2Image::~Qcow2Image() {
   if (!refcounts_ || !changed_) return;
-  auto flushed = flush();
-  if (!flushed) log::warning(flushed.message());
+  auto closed = flush();
+  if (closed && header_.bitmap_count != 0) closed = close_bitmaps();
+  if (!closed) log::warning(closed.message());
+}
+
+// Whatever fails leaves the bitmaps marked as in use, which other programs do not rely on.
+Result<> Qcow2Image::close_bitmaps() {
+  if (auto stored = bitmaps_.store(*file_, header_, *refcounts_); !stored) return stored;
+  if (auto flushed = flush(); !flushed) return flushed;
+  return bitmaps_.publish(*file_);
 }
 
 // Features that a program clears which writes without keeping them up.
@@ -74,7 +82,7 @@ Result<> Qcow2Image::begin_changes() {
   if (read_only()) return Error{fmt::format("{}: was opened read-only", file_->path())};
   if (changed_) return {};
   if (header_.bitmap_count != 0) {
-    if (auto marked = mark_qcow2_bitmaps_in_use(*file_, header_); !marked) return marked;
+    if (auto begun = bitmaps_.begin(*file_, header_); !begun) return begun;
   }
   const u64 kept = header_.autoclear & Qcow2Header::kBitmapsConsistent;
   if (header_.version >= 3 && header_.autoclear != kept) {
@@ -147,6 +155,7 @@ Result<> Qcow2Image::write_new_cluster(u64 offset, std::span<const u8> bytes, co
 Result<> Qcow2Image::write(u64 offset, std::span<const u8> bytes) {
   if (auto checked = check_range("write", offset, bytes.size()); !checked) return checked;
   if (auto begun = begin_changes(); !begun) return begun;
+  bitmaps_.note(offset, bytes.size());
   while (!bytes.empty()) {
     const auto found = map_.find(offset);
     if (!found) return found.error();
@@ -209,12 +218,14 @@ Result<> Qcow2Image::empty_clusters(u64 offset, u64 length, Emptied how) {
 Result<> Qcow2Image::write_zeroes(u64 offset, u64 length) {
   if (auto checked = check_range("write", offset, length); !checked) return checked;
   if (auto begun = begin_changes(); !begun) return begun;
+  bitmaps_.note(offset, length);
   return empty_clusters(offset, length, Emptied::Zeroes);
 }
 
 Result<> Qcow2Image::discard(u64 offset, u64 length) {
   if (auto checked = check_range("discard", offset, length); !checked) return checked;
   if (auto begun = begin_changes(); !begun) return begun;
+  bitmaps_.note(offset, length);
   return empty_clusters(offset, length, Emptied::Discarded);
 }
 
