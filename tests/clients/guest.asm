@@ -1,6 +1,6 @@
 ; A boot sector that libvirt's test manages: says "guest ready" on COM1, sends back what it gets there in capitals, and
 ; powers off when the power button was pressed (PIIX4 datasheet, 7.1: the power management block; ICH9 datasheet, 13.8.3).
-; At a '!' it panics.
+; At a '!' it panics, at a '?' it starts the watchdog.
 	bits 16
 	org 7C00h
 
@@ -12,6 +12,7 @@ PM_CONTROL	equ 4		; bit 13: sleep enable; sleep type 0: soft off
 POWER_BUTTON	equ 100h	; of the status, at offset 0
 COM1		equ 3F8h
 
+WATCHDOG_PORT	equ 443h	; IB700: 30 seconds less twice what is written
 PANIC_PORT	equ 505h	; pvpanic; bit 0: the guest has panicked
 
 start:
@@ -59,6 +60,8 @@ main:
 	in al, dx
 	cmp al, '!'
 	je panic
+	cmp al, '?'
+	je watchdog
 	cmp al, 'a'
 	jb .back
 	cmp al, 'z'
@@ -67,6 +70,12 @@ main:
 .back:
 	call send
 	jmp .input
+
+watchdog:
+	mov dx, WATCHDOG_PORT
+	mov al, 14
+	out dx, al
+	jmp main
 
 panic:
 	mov dx, PANIC_PORT

@@ -73,3 +73,26 @@ send() { "${user[@]}" tee "$console" <<< "$1" > /dev/null; }
 hears() { send hello && sleep 0.5 && says HELLO; }
 answers() { listen && eventually 60 hears || fail "the guest does not answer on its console: $(cat "$work/console.log")"; }
 off() { [[ $(virsh domstate guest) == "shut off"* ]]; }
+
+# Another daemon, which says that it is on another host: there WORDS... asks it.
+start_other_daemon() {
+  mkdir -p "$work"/other/{run,config/libvirt,cache,data}
+  echo 'host_uuid = "5e9f6c1a-3c0e-4b7f-8a55-0c1d2e3f4a5b"' > "$work/other/config/libvirt/libvirtd.conf"
+  [ "$(id -u)" != 0 ] || chown -R 65534:65534 "$work/other"
+  other=("${user[@]}" XDG_RUNTIME_DIR="$work/other/run" XDG_CONFIG_HOME="$work/other/config" XDG_CACHE_HOME="$work/other/cache"
+         XDG_DATA_HOME="$work/other/data")
+  "${other[@]}" "$daemon" > "$work/other.log" 2>&1 &
+  daemon_pid+=($!)
+  eventually 60 there version > /dev/null 2>&1 || fail "the other daemon does not answer"
+}
+there() { "${other[@]}" virsh -c qemu:///session "$@"; }
+# The running machine goes there. "unsafe": both hosts have the same file, which libvirt cannot know of a folder like this.
+move_there() {
+  check migrate --live --unsafe --persistent --undefinesource guest "qemu+unix:///session?socket=$work/other/run/libvirt/libvirt-sock" \
+    --migrateuri tcp://127.0.0.1 --listen-address 127.0.0.1
+  local said
+  said=$(there domstate guest 2>&1)
+  [[ $said == running* ]] || fail "the machine has not arrived: $said"
+  check list --all --name
+  [[ $answer != *guest* ]] || fail "the machine is here still"
+}
