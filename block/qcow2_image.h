@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "block/closing_image.h"
 #include "block/disk_image.h"
 #include "block/neighbours.h"
 #include "block/qcow2_bitmaps.h"
@@ -20,7 +21,7 @@
 
 namespace relic86 {
 
-class Qcow2Image final : public DiskImage {
+class Qcow2Image final : public DiskImage, public ClosingImage {
  public:
   // A file opened for writing is mended first if its counts were left behind (dirty).
   static Result<std::unique_ptr<Qcow2Image>> open(std::unique_ptr<ImageFile> file, const Neighbours& neighbours);
@@ -32,6 +33,8 @@ class Qcow2Image final : public DiskImage {
   Result<> read(u64 offset, std::span<u8> bytes) override;
   Result<> write(u64 offset, std::span<const u8> bytes) override;
   Result<> flush() override;
+  // Dirty bitmaps may be relied upon afterwards.
+  Result<> close() override;
   Result<> write_zeroes(u64 offset, u64 length) override;
   Result<> discard(u64 offset, u64 length) override;
 
@@ -56,7 +59,6 @@ class Qcow2Image final : public DiskImage {
   Result<u64> read_piece(u64 offset, std::span<u8> bytes);
 
   Result<> begin_changes();
-  Result<> close_bitmaps();
   Result<> check_place(u64 host, u64 length) const;
   // Writes within one cluster that has no place of its own yet.
   Result<> write_new_cluster(u64 offset, std::span<const u8> bytes, const Qcow2Range& range);

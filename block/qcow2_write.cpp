@@ -65,16 +65,20 @@ Result<> Qcow2Image::prepare_for_writing() {
 
 Qcow2Image::~Qcow2Image() {
   if (!refcounts_ || !changed_) return;
-  auto closed = flush();
-  if (closed && header_.bitmap_count != 0) closed = close_bitmaps();
-  if (!closed) log::warning(closed.message());
+  if (auto closed = close(); !closed) log::warning(closed.message());
 }
 
 // Whatever fails leaves the bitmaps marked as in use, which other programs do not rely on.
-Result<> Qcow2Image::close_bitmaps() {
-  if (auto stored = bitmaps_.store(*file_, header_, *refcounts_); !stored) return stored;
+Result<> Qcow2Image::close() {
+  if (!refcounts_) return {};
   if (auto flushed = flush(); !flushed) return flushed;
-  return bitmaps_.publish(*file_);
+  if (changed_ && header_.bitmap_count != 0) {
+    if (auto stored = bitmaps_.store(*file_, header_, *refcounts_); !stored) return stored;
+    if (auto flushed = flush(); !flushed) return flushed;
+    if (auto published = bitmaps_.publish(*file_); !published) return published;
+  }
+  changed_ = false;
+  return {};
 }
 
 // Features that a program clears which writes without keeping them up.

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "block/drive_medium.h"
 #include "block/open_image.h"
 #include "tests/block/image_model.h"
 #include "tests/block/qemu_tools.h"
@@ -268,6 +269,27 @@ TEST(QemuImages, DirtyBitmapsAreKeptUp) {
   // QEMU goes on with them.
   RELIC86_RUN("qemu-io -f qcow2 -c 'write 700k 1k' {}", file);
   EXPECT_EQ(dirty_parts(file, "backup"), "0 7 8 9 10 18 21 29");
+}
+
+// What is written when the image is closed is no change of somebody else's for the journal of a saved machine.
+TEST(QemuImages, DirtyBitmapsAreKeptUpBeforeJournalsAreTold) {
+  RELIC86_NEEDS_QEMU_TOOLS();
+  const TemporaryFolder folder;
+  const auto file = folder.path("image");
+  RELIC86_RUN("qemu-img create -q -f qcow2 {} 2000384", file);
+  RELIC86_RUN("qemu-img bitmap --add -g 64k {} backup", file);
+  constexpr u64 kGeneration = 7;
+  {
+    const auto medium = DriveMedium::open({.file = file}, DriveMedium::Access::ReadWrite).value();
+    medium->add_journal(DiskJournal::create(folder.path("journal"), kGeneration, medium->identity()).value());
+    ASSERT_TRUE(medium->write(500'000, std::vector<u8>(100, 1)).ok());
+  }
+  EXPECT_FALSE(in_use(file));
+  EXPECT_EQ(dirty_parts(file, "backup"), "7");
+  const auto medium = DriveMedium::open({.file = file}, DriveMedium::Access::ReadWrite).value();
+  const auto journal = DiskJournal::open(folder.path("journal"), DiskJournal::Access::ReadOnly);
+  ASSERT_TRUE(journal.ok()) << journal.message();
+  EXPECT_TRUE(journal.value()->describes(medium->identity()));
 }
 
 // While the image is open, and where its size changes, nobody may rely on them.
