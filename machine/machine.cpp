@@ -28,6 +28,7 @@
 #include "machine/recorded_sink.h"
 #include "machine/saved_machine.h"
 #include "machine/sound_options.h"
+#include "machine/time_credit.h"
 #include "machine/time_travel.h"
 #include "memory/release_pages.h"
 
@@ -39,6 +40,7 @@ constexpr GuestTime kCheckInterval = 50'000'000;       // guest ns between looks
 constexpr GuestTime kFrameInterval = 16'666'667;       // guest ns between pictures for the window
 constexpr GuestTime kPromptCheckInterval = 1'000'000;  // serial expectations: soon after the text
 constexpr i64 kLongestSleep = 100'000'000;             // host ns; time limits and windows are served in between
+constexpr i64 kMostPaceOfSeveral = 1;                  // MachineClock::limit_pace
 }  // namespace
 
 Machine::Machine(const Options& options, HostPoller& poller)
@@ -69,6 +71,9 @@ Result<> Machine::build() {
   io_ = std::make_unique<IoSpace>();
   clock_ = std::make_unique<MachineClock>(options_.icount,
                                           [this] { return processors_ ? processors_->instruction_count() : 0; });
+  if (options_.processors.count > 1) clock_->limit_pace(kMostPaceOfSeveral);
+  if (options_.processors.count > 1 && !options_.icount && !has_threads(options_))
+    credit_ = std::make_unique<TimeCredit>(1);
   scheduler_ = std::make_unique<Scheduler>(*clock_);
   scheduler_->set_listener(this);
   speed_limit_.set(options_.speed);
@@ -87,7 +92,8 @@ Result<> Machine::build() {
   if (!options_.debugcon.empty()) config.debug_consoles.push_back({options_.debugcon_port, &debug_console_});
   if ((model.value().features_edx & kCpuidApic) != 0) {
     config.local_apic = {.x2apic = (model.value().features_ecx & kCpuidX2apic) != 0,
-                         .tsc_deadline = (model.value().features_ecx & kCpuidTscDeadline) != 0};
+                         .tsc_deadline = (model.value().features_ecx & kCpuidTscDeadline) != 0,
+                         .keeps_ticks = !options_.icount};
   }
   media_ = std::move(plan.value().media);
   // Counted time is the same in every run only if nothing depends on when the host's disk answers.
@@ -263,7 +269,15 @@ void Machine::carry_out_events() {
   clock_->expect_event(scheduler_->next_deadline());
 }
 
+// On a busy host guest time does not run away from several processors: each of them has timers' interrupts to handle.
+void Machine::hold_time_by_work() {
+  const GuestTime now = clock_->now();
+  const TimeCredit::Work work{host_thread_work_ns(pthread_self()), std::exchange(has_idled_, false)};
+  clock_->hold_at(credit_->limit(now, clock_->pace(), {work}));
+}
+
 void Machine::run_slice(u64 limit) {
+  if (credit_) hold_time_by_work();
   const u64 count_before = instruction_count();
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
   const auto replayed = inputs_->next();
@@ -289,6 +303,7 @@ void Machine::run_slice(u64 limit) {
 }
 
 void Machine::run_step() {
+  if (credit_) clock_->hold_at(Scheduler::kNever);
   // Devices wait too while interrupts are held back, unless somebody waits for them.
   if (debugger_->needs_devices()) carry_out_events();
   clock_->expect_event(scheduler_->next_deadline());
@@ -334,6 +349,7 @@ void Machine::idle() {
   const u64 entered = inputs_->entered();
   poller_.poll(clock_->deterministic() ? wait : clock_->sleep_for(wait));
   last_served_ = 0;
+  has_idled_ = true;
   if (!clock_->deterministic()) clock_->slept(wait);
   // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the
   // same in every run.

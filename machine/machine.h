@@ -41,6 +41,7 @@ class IncomingMigration;
 class Migration;
 class RecordedSink;
 class ProcessorThreads;
+class TimeCredit;
 class RemoteDisplay;
 class TimeTravel;
 class VideoRecorder;
@@ -368,6 +369,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void serve_host();     // host input, posted tasks, expectations, time limit
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
+  void hold_time_by_work();
   void run_step();  // for a debugger
   // With has_threads(), machine/machine_threads.cpp.
   void turn_of_threads();
@@ -467,6 +469,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   GuestTime next_check_ = 0;  // expectations
   GuestTime next_frame_ = 0;
   std::unique_ptr<ProcessorThreads> threads_;
+  std::unique_ptr<TimeCredit> credit_;  // of several processors that share this thread in real time
+  bool has_idled_ = false;              // since it was asked last
   // With threads: until when the machine's thread sleeps, where guest time is held, and when that was decided last.
   GuestTime sleeps_until_ = 0, held_at_ = 0;
   i64 held_since_ = 0;

@@ -1,6 +1,7 @@
 #include "machine/machine_clock.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 namespace relic86 {
@@ -11,10 +12,16 @@ namespace {
 constexpr i64 kLongestStep = 2'000'000;
 // How far guest time goes beyond an event that is not carried out yet: less than half a period of a 1024 Hz clock.
 constexpr i64 kLatestEvent = 400'000;
-// While the guest runs, lent time comes back at a rate of lent / kRepaymentTime, kMostRepayment at most, in addition to
+// While the guest runs, lent time comes back at a rate of lent / kRepaymentTime, most_repayment_ at most, in addition to
 // the host's time. The time is long beside a host's scheduling periods, so that the pace is steady under load.
 constexpr i64 kRepaymentTime = 50'000'000;
-constexpr i64 kMostRepayment = 31;
+constexpr unsigned kRateShift = 32;  // of ClockLine::rate
+
+// Processors with host threads of their own read the line while it changes (jit/x64/clock_reader.h).
+template <class T>
+void set(T& field, T value) {
+  std::atomic_ref(field).store(value, std::memory_order_release);
+}
 }  // namespace
 
 MachineClock::MachineClock(std::optional<IcountOption> icount, std::function<u64()> instruction_count,
@@ -28,16 +35,18 @@ GuestTime MachineClock::now() const {
   const i64 passed = host - host_seen_;
   host_seen_ = host;
   // Products of bounded numbers: a machine may have stood for days.
-  const i64 repaid = std::min(passed, kLongestStep) * std::min(lent_, kMostRepayment * kRepaymentTime) / kRepaymentTime;
+  const i64 repaid =
+      std::min(passed, kLongestStep) * std::min(lent_, most_repayment_ * kRepaymentTime) / kRepaymentTime;
   i64 due = std::min(passed + std::min(lent_, repaid), kLongestStep);
   if (next_event_ - base_ < due - kLatestEvent) due = std::max<i64>(0, next_event_ + kLatestEvent - base_);
   due = std::clamp<i64>(held_at_ - base_, 0, due);
   lent_ += passed - due;
   base_ += due;
-  line_.span = 0;
-  if (line_.latest > base_) {  // a reader's counter was ahead
-    lent_ = std::max<i64>(0, lent_ - (line_.latest - base_));
-    base_ = line_.latest;
+  end_line();
+  // A reader's counter was ahead.
+  if (const GuestTime latest = std::atomic_ref(line_.latest).load(std::memory_order_acquire); latest > base_) {
+    lent_ = std::max<i64>(0, lent_ - (latest - base_));
+    base_ = latest;
   }
   return base_;
 }
@@ -54,6 +63,15 @@ GuestTime MachineClock::now_on_line() const {
   calibrate(ticks);
   if (ns_per_tick_ != 0) draw_line(ticks);
   return moment;
+}
+
+void MachineClock::end_line() const { set(line_.span, u64{0}); }
+
+std::optional<GuestTime> MachineClock::on_line() const {
+  if (line() == nullptr) return std::nullopt;
+  const u64 passed = host_.ticks() - line_.first;
+  if (passed >= line_.span) return std::nullopt;
+  return line_.start + static_cast<GuestTime>(passed * line_.rate >> kRateShift);
 }
 
 // The slope is that of the last stretch of this length: hosts correct their clocks all the time, by little.
@@ -80,16 +98,16 @@ void MachineClock::draw_line(u64 ticks) const {
   if (next_event_ != Scheduler::kNever) longest = std::min(longest, next_event_ + kLatestEvent - base_);
   longest = std::min(longest, held_at_ - base_);
   if (longest <= 0) return;
-  constexpr double kOne = 4294967296.0;
+  constexpr double kOne = u64{1} << kRateShift;
   const double slope = ns_per_tick_ * pace();
-  line_.first = ticks;
-  line_.rate = static_cast<u64>(slope * kOne);
-  line_.start = base_;
-  line_.span = static_cast<u64>(static_cast<double>(longest) / slope);
+  set(line_.first, ticks);
+  set(line_.rate, static_cast<u64>(slope * kOne));
+  set(line_.start, base_);
+  set(line_.span, static_cast<u64>(static_cast<double>(longest) / slope));
 }
 
 double MachineClock::pace() const {
-  return 1 + std::min(static_cast<double>(lent_) / kRepaymentTime, static_cast<double>(kMostRepayment));
+  return 1 + std::min(static_cast<double>(lent_) / kRepaymentTime, static_cast<double>(most_repayment_));
 }
 
 // Guest time goes to the event that the guest slept for and no further, however late the host comes back: timers of an
@@ -101,7 +119,7 @@ void MachineClock::slept(GuestTime wanted) {
   const i64 due = std::min(total, wanted);
   lent_ = total - due;
   base_ += due;
-  line_.span = 0;
+  end_line();
 }
 
 void MachineClock::stop() {

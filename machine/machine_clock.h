@@ -35,6 +35,8 @@ class MachineClock final : public GuestClock {
 
   GuestTime now() const override;
   GuestTime now_on_line() const override;
+  // What the line says, if one holds; the clock is not asked, and the line goes on.
+  std::optional<GuestTime> on_line() const;
   ClockLine* line() const override { return icount_ || host_.ticks == nullptr ? nullptr : &line_; }
   bool deterministic() const { return icount_.has_value(); }
   bool sleeps() const { return !icount_ || icount_->sleep; }
@@ -60,14 +62,18 @@ class MachineClock final : public GuestClock {
   // unseen.
   void expect_event(GuestTime deadline) {
     next_event_ = deadline;
-    line_.span = 0;
+    end_line();
   }
   // Real time: guest time stands at this moment until the caller names a later one. Whoever lets processors run on
   // threads of their own keeps it from running away from one whose thread the host does not run.
   void hold_at(GuestTime moment) {
     held_at_ = moment;
-    line_.span = 0;
+    end_line();
   }
+  // Real time: guest time goes at most so many times as fast as the host's while the guest runs. To a guest its
+  // processors are as much slower then: several that share what the host gives have to get their timers' interrupts
+  // handled, with code that is translated only then, before the next ones are due.
+  void limit_pace(i64 most) { most_repayment_ = most - 1; }
   // Guest nanoseconds per host nanosecond while the guest runs and nothing holds guest time.
   double pace() const;
   // Real time: how far guest time is behind the host's, in nanoseconds.
@@ -81,6 +87,7 @@ class MachineClock final : public GuestClock {
 
  private:
   void draw_line(u64 ticks) const;
+  void end_line() const;
   void calibrate(u64 ticks) const;
 
   std::optional<IcountOption> icount_;
@@ -107,6 +114,7 @@ class MachineClock final : public GuestClock {
   u64 measured_instructions_ = 0;
   i64 measured_ns_ = 0;
   GuestTime held_at_ = Scheduler::kNever;
+  i64 most_repayment_ = 31;
 };
 
 }  // namespace relic86

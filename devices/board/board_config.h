@@ -203,6 +203,7 @@ struct BoardConfig {
   struct LocalApicConfig {
     bool x2apic = false;
     bool tsc_deadline = false;
+    bool keeps_ticks = false;  // LocalApic::Features
   };
   std::optional<LocalApicConfig> local_apic;
   ProcessorTopology processors;  // several need local APICs

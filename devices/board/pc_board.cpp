@@ -147,7 +147,8 @@ void PcBoard::create_interrupt_controllers() {
   isa_interrupts_ = std::make_unique<IsaInterrupts>(*interrupts_, *io_apic_);
   irqs_.connect(isa_interrupts_.get());
   if (config_.local_apic) {
-    const LocalApic::Features features{config_.local_apic->x2apic, config_.local_apic->tsc_deadline};
+    const LocalApic::Features features{config_.local_apic->x2apic, config_.local_apic->tsc_deadline,
+                                       config_.local_apic->keeps_ticks};
     apic_bus_ = std::make_unique<ApicBus>();
     for (unsigned n = 0; n < config_.processors.count; n++) {
       LocalApic& apic = add<LocalApic>(*apic_bus_, features, n, static_cast<u8>(config_.processors.apic_id(n)));

@@ -106,8 +106,7 @@ bool ApicTimer::expire() {
   const GuestTime ended = base_ + GuestTime{count_} * tick();
   if (now >= ended) {
     const GuestTime missed = (now - ended) / period();
-    const GuestTime most = std::clamp<GuestTime>(kSecond / period(), 1, kMostOwed);
-    owed_ = static_cast<u32>(std::min(owed_ + missed, most));
+    owed_ = static_cast<u32>(std::min<GuestTime>(owed_ + missed, most_owed()));
     base_ = ended + missed * period();
     count_ = initial_;
   } else if (owed_ > 0) {
@@ -122,5 +121,11 @@ bool ApicTimer::expire() {
   scheduler_->schedule_at(event_, std::max(next, now + kShortestPeriod));
   return true;
 }
+
+void ApicTimer::owe() {
+  if (mode_ == Mode::Periodic && initial_ != 0) owed_ = std::min(owed_ + 1, most_owed());
+}
+
+u32 ApicTimer::most_owed() const { return static_cast<u32>(std::clamp<GuestTime>(kSecond / period(), 1, kMostOwed)); }
 
 }  // namespace relic86

@@ -27,6 +27,8 @@ class ApicTimer {
 
   // The event came; true: the timer fires now.
   bool expire();
+  // It has fired in vain, and does so once more later if it is periodic.
+  void owe();
 
  private:
   static constexpr GuestTime kShortestPeriod = 1000;  // ns between two interrupts of a periodic count
@@ -34,6 +36,8 @@ class ApicTimer {
   GuestTime tick() const;  // nanoseconds a count
   GuestTime period() const { return GuestTime{initial_} * tick(); }
   void schedule();
+  // A second's worth.
+  u32 most_owed() const;
 
   Scheduler* scheduler_ = nullptr;
   TimerId event_ = 0;
@@ -42,7 +46,7 @@ class ApicTimer {
   u32 initial_ = 0;
   u32 count_ = 0;       // the count as it was at base_; 0: stopped
   GuestTime base_ = 0;  // guest time
-  u32 owed_ = 0;        // interrupts of a periodic count that a late host still owes the guest
+  u32 owed_ = 0;        // interrupts of a periodic count that the guest has missed and is still to get
   u64 deadline_ = 0;    // TSC value; 0: disarmed
 };
 

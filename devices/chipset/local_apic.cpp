@@ -489,7 +489,12 @@ void LocalApic::write_icr() {
 }
 
 void LocalApic::event(u32, GuestTime) {
-  if (timer_.expire()) local_interrupt(kTimerEntry);
+  if (!timer_.expire()) return;
+  const u32 entry = local_vectors_[kTimerEntry];
+  const u8 vector = static_cast<u8>(entry);
+  const bool waits = (request_[vector / 32] >> (vector & 31) & 1) != 0;
+  if (features_.keeps_ticks && waits && (entry & kMask) == 0) return timer_.owe();
+  local_interrupt(kTimerEntry);
 }
 
 std::string LocalApic::describe() const {

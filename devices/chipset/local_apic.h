@@ -20,6 +20,10 @@ class LocalApic final : public Device {
   struct Features {
     bool x2apic = false;
     bool tsc_deadline = false;
+    // A periodic timer's interrupt that is due while the one before it still waits for the processor comes later, as a
+    // real part's does not: guest time that makes up for a busy host's delays goes faster than the processor, which
+    // then keeps interrupts off for longer than its programmers thought.
+    bool keeps_ticks = false;
   };
   // number: the processor's, 0 for the bootstrap processor; initial_id: the APIC ID after reset. Joins the bus, which
   // must outlive it.

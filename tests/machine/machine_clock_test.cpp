@@ -126,6 +126,22 @@ TEST(MachineClock, AHalfMinutesStopIsMadeUpForWithoutAJump) {
   EXPECT_NEAR(static_cast<double>(last), static_cast<double>(host_now() - start), 0.1 * kMillisecond);
 }
 
+TEST(MachineClock, APaceThatIsLimitedTakesLongerToMakeUp) {
+  MachineClock clock = started_clock();
+  clock.limit_pace(4);
+  const GuestTime begun = clock.now();
+  host_now() += 10'000 * kMillisecond;  // ten seconds during which nobody looked
+  (void)clock.now();
+  EXPECT_DOUBLE_EQ(clock.pace(), 4);
+  for (int i = 0; i < 1000; i++) {
+    const GuestTime before = clock.now();
+    host_now() += kMillisecond / 4;
+    EXPECT_LE(clock.now() - before, kMillisecond);
+  }
+  EXPECT_NEAR(static_cast<double>(clock.now() - begun), static_cast<double>(1000 * kMillisecond + kLongestStep),
+              static_cast<double>(kMillisecond));
+}
+
 TEST(MachineClock, AnIdleGuestCatchesUpAtOnce) {
   MachineClock clock = started_clock();
   host_now() += 100 * kMillisecond;

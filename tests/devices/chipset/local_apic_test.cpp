@@ -18,7 +18,7 @@ constexpr u64 kApic = 0xFEE00000, kIoApic = 0xFEC00000;
 constexpr u32 kMasked = 1u << 16;
 
 struct Apics : ::testing::Test {
-  Apics() {
+  explicit Apics(LocalApic::Features features = {.x2apic = true, .tsc_deadline = true}) : apic(bus, features, 0, 0) {
     EXPECT_TRUE(io.attach(board.attachment).ok());
     EXPECT_TRUE(apic.attach(board.attachment).ok());
     apic.set_output([this](bool level) { intr = level; });
@@ -49,7 +49,7 @@ struct Apics : ::testing::Test {
 
   TestBoard board;
   ApicBus bus;
-  LocalApic apic{bus, {.x2apic = true, .tsc_deadline = true}, 0, 0};
+  LocalApic apic;
   IoApic io;
   bool intr = false;
   unsigned nmis = 0;
@@ -204,6 +204,42 @@ TEST_F(Apics, PeriodicTimerKeepsItsPhase) {
   set(0x380, 0);  // nothing is owed of a count that is over
   apic.acknowledge(), set(0xB0, 0);
   board.pass(50000);
+  EXPECT_FALSE(requested(0x60));
+}
+
+struct KeptTicks : Apics {
+  KeptTicks() : Apics({.x2apic = true, .tsc_deadline = true, .keeps_ticks = true}) {}
+  // How many come in so much time, if each is taken at once.
+  unsigned interrupts_in(GuestTime time) {
+    unsigned interrupts = 0;
+    for (GuestTime passed = 0; passed < time; passed += 1000) {
+      if (requested(0x60)) interrupts++;
+      apic.acknowledge(), set(0xB0, 0);
+      board.pass(1000);
+    }
+    return interrupts + (requested(0x60) ? 1 : 0);
+  }
+};
+
+TEST_F(KeptTicks, APeriodThatEndsWhileTheInterruptBeforeWaitsIsOwed) {
+  set(0x3E0, 0xB);  // by 1
+  set(0x320, 0x20060);
+  set(0x380, 10000);
+  for (int i = 0; i < 7; i++) board.pass(10000);  // the processor takes none of seven
+  EXPECT_EQ(interrupts_in(100'000), 7u + 10u);
+  for (int i = 0; i < 7; i++) board.pass(10000);
+  EXPECT_TRUE(requested(0x60));
+  set(0x380, 0);
+  EXPECT_EQ(interrupts_in(100'000), 1u) << "nothing is owed of a count that is over";
+}
+
+TEST_F(Apics, APeriodThatEndsWhileTheInterruptBeforeWaitsIsLost) {
+  set(0x3E0, 0xB);
+  set(0x320, 0x20060);
+  set(0x380, 10000);
+  for (int i = 0; i < 7; i++) board.pass(10000);
+  apic.acknowledge(), set(0xB0, 0);
+  board.pass(9000);
   EXPECT_FALSE(requested(0x60));
 }
 
