@@ -5,7 +5,7 @@
 cpu willamette
 
 %ifndef BATCHES
-%define BATCHES 16                  ; of PLACES rounds
+%define BATCHES 64                  ; of PLACES rounds: a million
 %endif
 PLACES equ 16384
 X equ 0x800000                      ; a line of its own for every place's x, and for its y

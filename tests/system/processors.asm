@@ -52,12 +52,13 @@ on_shootdown:
 
 ; --- Jobs ---
 sleep:                              ; until told to stop
-  sti
-.again:
-  hlt
+  cli                               ; the interrupt that tells may come after the look, but not before HLT
   cmp dword [awake], 0
-  je .again
-  cli
+  jne .end
+  sti
+  hlt
+  jmp sleep
+.end:
   ret
 
 hammer:
