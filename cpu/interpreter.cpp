@@ -68,10 +68,11 @@ void Interpreter::flush_code() {
 void Interpreter::take_foreign_writes() {
   for (const ForeignWrite& write : std::exchange(foreign_writes_, {}))
     blocks_.invalidate(write.first, write.length, std::nullopt);
+  // This may be before an instruction that serializes, behind which other code has to be seen (SDM 3A 8.1.3).
   std::erase_if(doubtful_, [this](const Doubtful& each) {
-    if (!thread_->have_passed(each.passages)) return false;
-    if (std::memcmp(store_.host(each.first), each.bytes.data(), each.bytes.size()) != 0)
-      blocks_.invalidate(each.first, each.bytes.size(), std::nullopt);
+    const bool certain = thread_->have_passed(each.passages);  // asked first: what was stored before is there then
+    if (std::memcmp(store_.host(each.first), each.bytes.data(), each.bytes.size()) == 0) return certain;
+    blocks_.invalidate(each.first, each.bytes.size(), std::nullopt);
     return true;
   });
 }

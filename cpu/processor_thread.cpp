@@ -2,13 +2,37 @@
 
 #include <thread>
 #include <utility>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 namespace relic86 {
+
+namespace {
+
+void pause_host() {
+#ifdef __x86_64__
+  _mm_pause();
+#endif
+}
+
+}  // namespace
+
+// Who holds it has given it up in a microsecond as a rule. Who sleeps instead has to be woken, which takes several, and
+// on a busy host waits until others have had their turn.
+bool MachineLock::take_soon() {
+  constexpr unsigned kTries = 100;
+  for (unsigned i = 0; i < kTries; ++i) {
+    pause_host();
+    if (mutex_.try_lock()) return true;
+  }
+  return false;
+}
 
 void MachineLock::lock() {
   if (!mutex_.try_lock()) {
     waiting_.fetch_add(1, std::memory_order_relaxed);
-    mutex_.lock();
+    if (!take_soon()) mutex_.lock();
     waiting_.fetch_sub(1, std::memory_order_relaxed);
   }
   taken_.fetch_add(1, std::memory_order_relaxed);
@@ -23,6 +47,13 @@ void MachineLock::give_way() {
   unlock();
   taken_.wait(taken, std::memory_order_relaxed);
   lock();
+}
+
+void MachineLock::bring_out() {
+  const Summons summons(*this);
+  for (const ProcessorThread* each : threads_) {
+    while (each->outside()) std::this_thread::yield();
+  }
 }
 
 namespace {
@@ -105,13 +136,6 @@ void ProcessorThread::stand_aside() {
 void ProcessorThread::spin() {
   constexpr u32 kPatience = 32;
   if (++spins_ % kPatience == 0) std::this_thread::yield();
-}
-
-void ProcessorThread::stop_others() {
-  const MachineLock::Summons summons(lock_);
-  for (const ProcessorThread* other : lock_.threads_) {
-    while (other != this && other->outside()) std::this_thread::yield();
-  }
 }
 
 ProcessorThread::Passages ProcessorThread::others_outside() const {

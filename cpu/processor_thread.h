@@ -28,6 +28,8 @@ class MachineLock {
   // Somebody who waits has it before the caller has it again. Those that condition variables wake up wait like others:
   // they are of the kind that takes any lock.
   void give_way();
+  // Returns when no thread is in translated code; none goes there while the caller holds the lock.
+  void bring_out();
   // While one exists, processors that only wait for another one (PAUSE) come out of translated code at once: somebody
   // wants all of them to.
   class Summons {
@@ -43,6 +45,8 @@ class MachineLock {
 
  private:
   friend class ProcessorThread;
+  bool take_soon();
+
   std::mutex mutex_;
   std::atomic<u32> waiting_{0};
   std::atomic<u64> taken_{0};  // how often
@@ -88,7 +92,7 @@ class ProcessorThread final : public Exclusion {
   void spin();         // PAUSE, in translated code: now and then the host may run somebody else
   void stand_aside();  // the same with the lock held, which somebody else may have meanwhile
   bool summoned() const { return lock_.summons_.load(std::memory_order_relaxed) != 0; }
-  void stop_others() override;
+  void stop_others() override { lock_.bring_out(); }
   u8* copy_page() override { return copies_->bytes; }
 
   // --- With the lock held, on any thread ---

@@ -36,7 +36,7 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
   if (thread_ != nullptr) leave_out_what_threads_disturb();
   thunks_ = x64::make_thunks(cache_, helpers());
   if (!options_.ports) thunks_.port = thunks_.cold;
-  if (thread_ != nullptr) thunks_.time = thunks_.identify = thunks_.cold;
+  if (thread_ != nullptr) thunks_.identify = thunks_.cold;  // it serializes, and so looks at what others have written
   constexpr u32 kDefaultMxcsr = 0x1F80;
   area_.host_mxcsr = kDefaultMxcsr;
   // Less than an instruction's translation takes: decoded code that has not been translated yet has room, too.
@@ -205,7 +205,7 @@ Flow Translator::enter(const u8* entry) {
   if (thread_ != nullptr) thread_->enter_guest();
   thunks_.enter(entry, &state_);
   if (thread_ != nullptr) {
-    thread_->leave_guest();
+    come_out();
     interpreter_.notice_foreign_writes();
   }
   return leave(*reinterpret_cast<ExitPoint*>(area_.exit_point));

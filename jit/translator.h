@@ -74,6 +74,7 @@ struct TranslatorOptions {
   bool regions = true;      // hot loops over several blocks become one translation
   u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
   bool exchange16 = true;         // CMPXCHG16B is the host's
+  bool atomics = true;            // with threads, locked instructions are the host's
   bool denormals = true;          // x87 loads of denormal numbers do without the host's microcode, once one was met
   bool ports = true;              // IN and OUT call their device without their handlers' way through CpuState
 };
@@ -142,6 +143,10 @@ class Translator final : public Executor {
   // With threads (cpu/processor_thread.h): a helper that translated code calls without the machine's lock.
   template <x64::Helper kHelper>
   static u64 with_lock(void* context, void* exit_point);
+  template <x64::Helper kHelper>
+  static u64 lightly_with_lock(void* context, void* exit_point);
+  static u64 line_helper(void* context, void* exit_point);
+  void come_out();
   bool is_asked() const;
   x64::Helpers helpers();
   void leave_out_what_threads_disturb();

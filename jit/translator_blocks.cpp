@@ -34,7 +34,8 @@ u64 lookup_key(const Translation& translation) {
 }
 
 // What other threads can tell from plain accesses of memory.
-bool orders_memory(const Insn& insn) { return insn.handler == carry_out_locked || insn.handler == simd_fence; }
+bool orders_memory(const Insn& insn) { return insn.handler == simd_fence; }
+bool is_locked(const Insn& insn) { return insn.handler == carry_out_locked; }
 
 bool is_rewritten(const CodeBlock& block) {
   return std::ranges::any_of(block.insns, [](const Insn& insn) { return insn.patched_immediate() || insn.replaced(); });
@@ -195,10 +196,11 @@ void Translator::record_instruction(BlockIr& ir, const Insn& insn, u32 offset, b
   made.insn = &insn;
   made.offset = offset;
   made.end = offset + insn.length;
-  made.cold = cold || (thread_ != nullptr && orders_memory(insn)) || (!options_.strings && of_strings(insn)) ||
-              (!options_.segments && changes_segments(insn)) || (!options_.system && concerns_system(insn)) ||
-              (!options_.compound && is_compound(insn)) || (!bits && manipulates_bits(insn)) ||
-              (!exchange16 && is_compare_exchange16(insn)) || (cpu_.entry_watch() != nullptr && is_watched_entry(insn));
+  made.cold = cold || (thread_ != nullptr && orders_memory(insn)) || (!options_.atomics && is_locked(insn)) ||
+              (!options_.strings && of_strings(insn)) || (!options_.segments && changes_segments(insn)) ||
+              (!options_.system && concerns_system(insn)) || (!options_.compound && is_compound(insn)) ||
+              (!bits && manipulates_bits(insn)) || (!exchange16 && is_compare_exchange16(insn)) ||
+              (cpu_.entry_watch() != nullptr && is_watched_entry(insn));
   record(made, mode, cpu_.vendor(), cpu_.host_units());
 }
 

@@ -12,9 +12,12 @@
 #include "cpu/instruction_table.h"
 #include "cpu/processor_thread.h"
 #include "cpu/register_port.h"
+#include "cpu/simd_instructions.h"
 #include "cpu/system_instructions.h"
 #include "jit/record/system_forms.h"
 #include "jit/translator.h"
+#include "jit/x64/clock_reader.h"
+#include "jit/x64/host_instructions.h"
 #include "jit/x64/plane_thunks.h"
 
 namespace relic86::jit {
@@ -466,16 +469,44 @@ u64 Translator::flatten_helper(void* context, void* exit_point) {
 
 // --- Helpers of a processor with a host thread of its own ---
 
+// Out of translated code: the lock is taken, and the TLB is what the others want it to be.
+void Translator::come_out() {
+  thread_->leave_guest();
+  cpu_.mmu().catch_up();
+}
+
 template <x64::Helper kHelper>
 u64 Translator::with_lock(void* context, void* exit_point) {
   Translator& self = translator(context);
-  ProcessorThread& thread = *self.thread_;
-  thread.leave_guest();
+  self.come_out();
   // What has been asked of the processor meanwhile is looked at after this block.
   if (self.cpu_.work_pending()) self.cpu_.shorten_slice(0);
   const u64 answer = kHelper(context, exit_point);
-  thread.enter_guest();
+  self.thread_->enter_guest();
   return answer;
+}
+
+// The same for a helper after which translated code goes on with the slice as it was (x64/thunks.cpp): what has been
+// asked of the processor meanwhile is seen to by the next one.
+template <x64::Helper kHelper>
+u64 Translator::lightly_with_lock(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  const i64 slice = self.state_.slice, remaining = self.state_.remaining;
+  self.come_out();
+  self.state_.slice = slice;
+  self.state_.remaining = remaining;
+  const u64 answer = kHelper(context, exit_point);
+  self.thread_->enter_guest();
+  return answer;
+}
+
+// RDTSC without the lock, as long as the clock follows its line.
+u64 Translator::line_helper(void* context, void* exit_point) {
+  Translator& self = translator(context);
+  if (ClockLine* const line = self.options_.clock ? self.cpu_.clock().line() : nullptr; line != nullptr) {
+    if (const auto now = x64::read_clock_line(*line)) return static_cast<u64>(*now) + self.state_.tsc_offset;
+  }
+  return lightly_with_lock<&time_helper>(context, exit_point);
 }
 
 // Cpu::work_pending() without the lock.
@@ -485,8 +516,8 @@ bool Translator::is_asked() const {
 }
 
 x64::Helpers Translator::helpers() {
-  ClockLine* const line = options_.clock ? cpu_.clock().line() : nullptr;
   if (thread_ == nullptr) {
+    ClockLine* const line = options_.clock ? cpu_.clock().line() : nullptr;
     return {this,
             &load_helper,
             &store_helper,
@@ -507,11 +538,15 @@ x64::Helpers Translator::helpers() {
             options_.fill};
   }
   // PAUSE takes nothing of the machine, unless something has been asked of the processor that it can act on, or others
-  // wait for it to come out of translated code.
+  // wait for it to come out of translated code. Fences are between the guest's loads and stores, which are the host's.
   const x64::Helper cold = [](void* context, void* exit_point) {
     Translator& self = translator(context);
-    if (static_cast<const ExitPoint*>(exit_point)->insn->handler != &pause || self.is_asked() ||
-        self.thread_->summoned())
+    const Handler handler = static_cast<const ExitPoint*>(exit_point)->insn->handler;
+    if (handler == &simd_fence) {
+      x64::fence();
+      return u64{0};
+    }
+    if (handler != &pause || self.is_asked() || self.thread_->summoned())
       return with_lock<&cold_helper>(context, exit_point);
     self.thread_->spin();
     return u64{0};
@@ -525,21 +560,18 @@ x64::Helpers Translator::helpers() {
           &with_lock<&depart_helper>,
           &with_lock<&transfer_helper>,
           &with_lock<&flatten_helper>,
-          &with_lock<&time_helper>,
+          &line_helper,
           &with_lock<&identify_helper>,
-          &with_lock<&port_helper>,
+          &lightly_with_lock<&port_helper>,
           &with_lock<&ported_helper>,
           &no_frame_,
           descriptors_.data(),
           cpu_.host_units().avx,
-          line,
+          nullptr,
           options_.fill};
 }
 
-// What translated code does with tables that other threads change: TLB entries are made, the guest's clock is read, and
-// devices are called, by C++ under the lock alone.
-void Translator::leave_out_what_threads_disturb() {
-  options_.fill = options_.quick = options_.clock = options_.ports = options_.strings = options_.regions = false;
-}
+// Regions were never tried with threads.
+void Translator::leave_out_what_threads_disturb() { options_.regions = false; }
 
 }  // namespace relic86::jit

@@ -55,6 +55,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"fusion", &jit::TranslatorOptions::fusion},
                                 {"regions", &jit::TranslatorOptions::regions},
                                 {"exchange16", &jit::TranslatorOptions::exchange16},
+                                {"atomics", &jit::TranslatorOptions::atomics},
                                 {"denormals", &jit::TranslatorOptions::denormals}};
 
 // Switches regions on: how often a branch is taken before one is made of where it leads; 0: wherever one can be made.

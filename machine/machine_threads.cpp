@@ -59,6 +59,10 @@ void Machine::turn_of_threads() {
 // Whoever has the lock sees to what is due, so that a guest that polls a device waits for nobody's turn on the host.
 void Machine::look_at_time() {
   constexpr i64 kSoonest = 50'000;  // host ns: looks at all threads' processor time cost system calls
+  // As a rule the line goes on, and nothing is due.
+  if (const auto moment = clock_->on_line();
+      moment && *moment < scheduler_->next_deadline() && *moment + TimeCredit::kMost / 2 < held_at_)
+    return;
   const GuestTime now = clock_->now();
   const i64 host = host_monotonic_ns();
   if (now + TimeCredit::kMost / 2 >= held_at_ && host - held_since_ >= kSoonest) {
@@ -77,6 +81,7 @@ void Machine::look_at_time() {
     held_at_ = now;
     clock_->hold_at(now);
   }
+  (void)clock_->now_on_line();
 }
 
 // What has stopped all processors comes before they go on. The reports that are left once the machine is paused come

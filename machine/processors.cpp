@@ -250,6 +250,7 @@ void Processors::flush_code() {
 }
 
 void Processors::flush_tlbs() {
+  if (lock_ != nullptr) lock_->bring_out();
   for (const auto& vcpu : all_) vcpu->cpu().mmu().flush_all();
 }
 

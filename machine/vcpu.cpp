@@ -15,6 +15,7 @@ void Vcpu::connect(Cpu::Wiring wiring, bool system_management) {
   };
   wiring.ferr = [this](bool level) { board_.signal_ferr(level); };
   cpu_ = std::make_unique<Cpu>(wiring);
+  if (thread_ != nullptr) cpu_->mmu().put_off_while([this] { return thread_->elsewhere(); });
   if (system_management && model_.has_system_management_mode()) board_.connect_smi(number_, this);
 }
 

@@ -28,10 +28,18 @@ Mmu::Mmu(TlbTables& tables, PhysicalBus& bus, u32 cap) : bus_(bus), tlb_(tables,
   walk_.watch = bus.store().watch_bits();
   walk_.code = bus.store().code_bits();
   walk_.addends = bus.addends().data();
-  watch_key_ = bus_.store().on_watch([this](BackingOffset first, u64 size) { tlb_.watch(first, size); });
+  watch_key_ = bus_.store().on_watch([this](BackingOffset first, u64 size) {
+    if (busy_ && busy_()) return put_off_.push_back({first, size});
+    tlb_.watch(first, size);
+  });
 }
 
 Mmu::~Mmu() { bus_.store().forget_watch_listener(watch_key_); }
+
+void Mmu::carry_out_put_off() {
+  for (const Watched& each : put_off_) tlb_.watch(each.first, each.size);
+  put_off_.clear();
+}
 
 void Mmu::set_mode(const PagingMode& mode) {
   if (mode == mode_) return;

@@ -65,6 +65,14 @@ class Mmu {
   }
   void flush_page(LinAddr address) { tlb_.flush_page(address); }
 
+  // Of a processor with a host thread of its own: whether it is in translated code now, which uses the TLB, and makes
+  // entries. What others change of the TLB meanwhile waits for catch_up().
+  void put_off_while(std::function<bool()> busy) { busy_ = std::move(busy); }
+  void catch_up() {
+    if (!put_off_.empty()) [[unlikely]]
+      carry_out_put_off();
+  }
+
   // --- Data accesses: integers, and 10- and 16-byte structures ---
   // The value's address goes to the slow path by a copy only, so that a caller's variable can stay in a register.
   // Descriptor tables and TSS are accessed with Privilege::Supervisor whatever the CPL (SDM 3A 4.6.1).
@@ -170,6 +178,7 @@ class Mmu {
   PhysicalBus& bus() { return bus_; }
 
  private:
+  [[gnu::cold]] void carry_out_put_off();
   template <class T>
   [[gnu::noinline, gnu::cold]] bool write_slow(LinAddr address, T value, Privilege privilege) {
     return write_bytes(address, &value, sizeof(T), privilege);
@@ -231,6 +240,12 @@ class Mmu {
   WatchListener watch_listener_;
   std::vector<u64> breakpoint_pages_;
   u32 watch_key_ = 0;  // of the listener at the backing store
+  struct Watched {
+    BackingOffset first;
+    u64 size = 0;
+  };
+  std::function<bool()> busy_;  // none: nobody else is at work meanwhile
+  std::vector<Watched> put_off_;
 };
 
 }  // namespace relic86

@@ -36,6 +36,10 @@ inline constexpr u8 kLowByte = 16;
 // What an instruction of which nothing is known changes.
 inline constexpr u32 kAllRegisters = 0xFFFF;
 
+// How an Atomic combines what stands in memory with its operand; Exchange: the operand takes its place. The last three
+// change the bit whose number the operand is, modulo the width.
+enum class AtomicKind : u8 { Exchange, Add, Sub, And, Or, Xor, SetBit, ClearBit, ComplementBit };
+
 // What the fields mean for an operation says its row in ops.def.
 struct Node {
   Op op{};

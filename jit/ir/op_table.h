@@ -50,7 +50,8 @@ enum class ImmediateUse : u8 {
   Decimal,
   Slot,
   Table,
-  Flags
+  Flags,
+  Atomic
 };
 
 enum OpTraits : u32 {

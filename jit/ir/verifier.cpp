@@ -105,6 +105,7 @@ class InsnVerifier {
       case ImmediateUse::Far: return n.immediate <= static_cast<u32>(FarKind::Cr0);
       case ImmediateUse::System: return n.immediate <= static_cast<u32>(SystemSource::Tr);
       case ImmediateUse::Decimal: return n.immediate < 4;
+      case ImmediateUse::Atomic: return n.immediate <= static_cast<u32>(AtomicKind::ComplementBit);
       case ImmediateUse::Flags: return (n.immediate & ~u32{kArithmeticFlags & ~kOF}) == 0;
       case ImmediateUse::Table: return n.immediate <= static_cast<u32>(TableMove::Load32);
     }

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "cpu/instruction_table.h"
+#include "cpu/locked_access.h"
 #include "cpu/semantics/arithmetic.h"
 #include "cpu/semantics/bits.h"
 #include "cpu/semantics/branches.h"
@@ -10,6 +11,7 @@
 #include "cpu/semantics/shifts.h"
 #include "cpu/simd_soft.h"
 #include "cpu/system_instructions.h"
+#include "jit/record/atomic_forms.h"
 #include "jit/record/compound_forms.h"
 #include "jit/record/native_forms.h"
 #include "jit/record/string_forms.h"
@@ -138,6 +140,7 @@ void record(InsnIr& ir, const Mode& mode, const VendorBehaviour& vendor, const H
       IrBuilder builder(ir, mode);
       recorder(builder);
     }
+    if (!ir.cold && ir.native == nullptr && insn.handler == carry_out_locked) ir.cold = !make_atomic(ir);
   }
   if (ir.cold) {
     ir.nodes.clear();

@@ -199,6 +199,8 @@ void Emitter::node(u16 id) {
     case Op::StringStore: string_store(id); break;
     case Op::Advance: advance(id); break;
     case Op::CompareExchange8: compare_exchange8(id); break;
+    case Op::Atomic:
+    case Op::AtomicCompare: atomic(id); break;
     case Op::RepeatMove:
     case Op::RepeatStore: repeat_string(id); break;
     case Op::Condition:

@@ -16,6 +16,7 @@
 //   emitter.cpp             driver, cold instructions
 //   emitter_registers.cpp   writes of guest registers
 //   emitter_memory.cpp      loads, stores, stack
+//   emitter_atomic.cpp      locked instructions
 //   emitter_arithmetic.cpp  arithmetic
 //   emitter_bits.cpp        counts of bits, BMI1 and BMI2
 //   emitter_branches.cpp    jumps and conditions
@@ -81,6 +82,10 @@ class Emitter : BlockHolder, BlockPart {
   void load_for_write(u16 id);
   void store(u16 id);
   void compare_exchange8(u16 id);
+  void note_equal();
+  // Locked instructions (emitter_atomic.cpp)
+  void atomic(u16 id);
+  Mem atomic_place(const Node& n, u8& temporary);
   void push(u16 id);
   void pop(u16 id);
   void peek(u16 id);

@@ -49,7 +49,7 @@ void Emitter::binary(u16 id) {
   FlagStep step;
   step.op = n.op;
   step.size = static_cast<u8>(bytes);
-  if (registers_.uses(id) == 0) {  // CMP, TEST
+  if (registers_.uses(id) == 0 && (n.op == Op::Sub || n.op == Op::And)) {  // CMP, TEST
     const u32 written = look.clobbered | insn().writes_registers;
     const auto all = [this](u16 v) {
       return registers_.value(v).kind == Value::Guest || registers_.value(v).kind == Value::Stored;

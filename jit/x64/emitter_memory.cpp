@@ -194,19 +194,29 @@ void Emitter::finish_store(unsigned bytes, const asmjit::Operand& value, const S
 }
 
 // CMPXCHG8B and CMPXCHG16B: the host's, since their registers are the guest's. Like there the page is written in either
-// case.
+// case. Of a locked one an operand that is not aligned is the handler's.
 void Emitter::compare_exchange8(u16 id) {
-  const unsigned bytes = at(id).size, segment = memory_.segment_of(at(id));
+  const Node& n = at(id);
+  const unsigned bytes = n.size, segment = memory_.segment_of(n);
+  const bool locked = n.immediate != 0;
   constexpr unsigned kPair = 8;
+  u8 temporary = 0;
+  if (locked && bytes == kPair) {
+    const Mem place = atomic_place(n, temporary);
+    a_.lock().cmpxchg8b(place);
+    registers_.give(temporary);
+    return note_equal();
+  }
   ExitPoint* const exit = memory_.access_exit(AddressForm::Operand, bytes, segment);
   const Label slow = a_.newLabel(), again = a_.newLabel();
   a_.bind(again);
-  addresses_.load(kAddress, at(id).a);
-  u8 temporary = 0;
+  addresses_.load(kAddress, n.a);
   if (bytes == kPair) {
     a_.cmpxchg8b(memory_.translate(bytes, true, segment, slow, temporary, false, nullptr, Missing::Walk));
   } else {
-    a_.cmpxchg16b(memory_.translate_aligned16(segment, slow, temporary));
+    const Mem place = memory_.translate_aligned16(segment, slow, temporary);
+    if (locked) a_.lock();
+    a_.cmpxchg16b(place);
   }
   registers_.give(temporary);
   defer([=, this] {
@@ -214,6 +224,11 @@ void Emitter::compare_exchange8(u16 id) {
     exits_.call_thunk(thunks_.probe, exit);
     a_.jmp(again);
   });
+  note_equal();
+}
+
+// The host's ZF is the guest's; other flags stay as they were.
+void Emitter::note_equal() {
   if (!flags_.need(kZF).needed()) return;
   FlagStep step;
   step.op = Op::SetZero;

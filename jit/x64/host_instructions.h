@@ -7,5 +7,7 @@ namespace relic86::jit::x64 {
 bool host_has_bit_instructions();
 // CMPXCHG16B.
 bool host_has_compare_exchange16();
+// All loads and stores before it come before all behind it: MFENCE.
+void fence();
 
 }  // namespace relic86::jit::x64

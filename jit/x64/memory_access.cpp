@@ -89,10 +89,11 @@ ExitPoint* MemoryAccess::access_exit(AddressForm form, unsigned bytes, unsigned 
 }
 
 x86::Mem MemoryAccess::translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                                 bool aligned, const Label* split, Missing missing, const Label* missed) {
+                                 bool aligned, const Label* split, Missing missing, const Label* missed,
+                                 const Label* odd) {
   if (mode_.code64) {
     const Walk walk = missing == Missing::Slow ? Walk::No : walk_of(write);
-    return translate_long(bytes, write, segment, slow, temporary, aligned, walk);
+    return translate_long(bytes, write, segment, slow, temporary, aligned, walk, odd != nullptr ? *odd : slow);
   }
   temporary = registers_.take();
   const Gp entry = sized(temporary, 8);
@@ -108,7 +109,7 @@ x86::Mem MemoryAccess::translate(unsigned bytes, bool write, unsigned segment, c
   const u32 multiple = aligned ? bytes : mode_.aligned ? Mode::alignment_of(bytes) : 1;
   if (multiple > 1) {
     a_.test(kAddress.r8(), static_cast<i32>(multiple - 1));
-    a_.jnz(slow);
+    a_.jnz(odd != nullptr ? *odd : slow);
   }
   if ((bytes & (bytes - 1)) != 0) {
     compare_with_page_end(entry, bytes);
@@ -138,14 +139,14 @@ x86::Mem MemoryAccess::translate(unsigned bytes, bool write, unsigned segment, c
 }
 
 x86::Mem MemoryAccess::translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary,
-                                      bool aligned, Walk walk) {
+                                      bool aligned, Walk walk, const Label& odd) {
   temporary = registers_.take();
   const Gp host = sized(temporary, 8);
   flags_.host_lost();
   add_long_base(segment, host, slow);
   if (const u32 multiple = aligned ? bytes : mode_.aligned ? Mode::alignment_of(bytes) : 1; multiple > 1) {
     a_.test(kAddress.r8(), static_cast<i32>(multiple - 1));
-    a_.jnz(slow);
+    a_.jnz(odd);
   }
   find_long_page(host, write, bytes, walk, slow, slow);
   return x86::Mem(kAddress, host, 0, 0, bytes);

@@ -41,9 +41,10 @@ class MemoryAccess : BlockPart {
   // --- Host addresses ---
   // Of an access whose offset is in kAddress: [kAddress + returned temporary - 1]. Jumps to slow, or to split with a
   // linear address in kAddress if 2 or 4 bytes lie over two pages, or to missed, with one too, if there is no fast
-  // entry.
+  // entry. aligned: what is no multiple of bytes is seen to elsewhere, at odd or, without it, at slow.
   Mem translate(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned = false,
-                const Label* split = nullptr, Missing missing = Missing::Slow, const Label* missed = nullptr);
+                const Label* split = nullptr, Missing missing = Missing::Slow, const Label* missed = nullptr,
+                const Label* odd = nullptr);
   Mem translate_aligned16(unsigned segment, const Label& slow, u8& temporary);
   // entry := the TLB's entry, as tlb_entry() and find_page() say.
   void tlb_entry(const Gp& entry, const Gp& linear, bool write, const Label& miss);
@@ -73,7 +74,7 @@ class MemoryAccess : BlockPart {
   void check_top(unsigned segment, unsigned bytes, const Gp& scratch, const Label& slow);
   void check_unaligned(unsigned segment, unsigned bytes, bool narrow, const Gp& scratch, const Label& slow);
   Mem translate_long(unsigned bytes, bool write, unsigned segment, const Label& slow, u8& temporary, bool aligned,
-                     Walk walk);
+                     Walk walk, const Label& odd);
   i32 table(bool write) const;
   // A field of the inline table's slot at this offset.
   Mem inline_slot(const Gp& slot, std::size_t field) const;

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/cpu/cpu_test_machine.h"
+
 namespace relic86 {
 
 namespace {
@@ -116,6 +118,40 @@ TEST(ProcessorThread, StoresOnTheirWayHaveEndedWhenTheirProcessorHasComeOut) {
   goes_on = true;
   one.stop_others();
   EXPECT_TRUE(one.have_passed(passages));
+  one.end();
+  host.join();
+}
+
+// Another one that is in translated code may still store to the page by an entry of its TLB that it had before.
+TEST(ProcessorThread, CodeThatIsWrittenDirectlyIsSeenBeforeTheWriterHasComeOut) {
+  constexpr u32 kCode = 0x1000;
+  MachineLock lock;
+  ProcessorThread one(lock, [] {}), other(lock, [] {});
+  std::atomic<bool> goes_on = false;
+  std::thread host([&] {
+    other.begin();
+    other.enter_guest();
+    while (!goes_on) std::this_thread::yield();
+    other.leave_guest();
+    other.end();
+  });
+  one.begin();
+  one.enter_guest();
+  while (!other.outside()) std::this_thread::yield();
+  one.leave_guest();
+  CpuTestMachine m;
+  m.flat32(kCode);
+  m.code({0xB8, 1, 0, 0, 0, 0xF4});  // mov eax, 1; hlt
+  Interpreter interpreter(m.cpu(), m.bus(), &one);
+  ASSERT_EQ(interpreter.run(10), ExitReason::Halted);
+  EXPECT_EQ(m.reg(kEax), 1u);
+  m.bus().store().host(BackingOffset(kCode))[1] = 2;
+  m.state().rip = kCode;
+  m.state().halted = false;
+  ASSERT_EQ(interpreter.run(10), ExitReason::Halted);
+  EXPECT_EQ(m.reg(kEax), 2u);
+  EXPECT_TRUE(other.outside());
+  goes_on = true;
   one.end();
   host.join();
 }

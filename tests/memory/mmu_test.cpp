@@ -614,5 +614,23 @@ TEST(MmuFlush, CapWithinACrossingAccess) {
   }
 }
 
+// Translated code of a processor with a host thread of its own uses the TLB without the lock.
+TEST(Mmu, APageThatOthersWatchSlowsDownWhenTheProcessorHasComeOut) {
+  constexpr u32 kPage = 0x6000;
+  MemoryBoard board;
+  bool busy = true;
+  board.mmu.put_off_while([&] { return busy; });
+  const auto entry = [&] { return board.mmu.tlb().write_entry(LinAddr(kPage), kSupervisor); };
+  ASSERT_TRUE(board.mmu.probe_write(LinAddr(kPage), 1, kSupervisor));
+  board.store.add_code(BackingOffset(kPage), 1);
+  EXPECT_NE(entry() & kTlbFast, 0u);
+  busy = false;
+  board.mmu.catch_up();
+  EXPECT_EQ(entry() & (kTlbFast | kTlbWatched), kTlbWatched);
+  ASSERT_TRUE(board.mmu.probe_write(LinAddr(2 * kPage), 1, kSupervisor));
+  board.store.add_code(BackingOffset(2 * kPage), 1);
+  EXPECT_NE(board.mmu.tlb().write_entry(LinAddr(2 * kPage), kSupervisor) & kTlbWatched, 0u) << "nothing to wait for";
+}
+
 }  // namespace
 }  // namespace relic86
