@@ -12,12 +12,9 @@
 
 namespace relic86 {
 
-// Whether the archive loads a state without this field ("hotplug.up" of a group). Saving, never.
-bool lacks_field(const StateArchive& archive, std::string_view name);
-
 template <class T>
 void newer_field(StateArchive& archive, std::string_view name, T& variable, std::type_identity_t<T> before = {}) {
-  if (lacks_field(archive, name)) {
+  if (archive.lacks(name)) {
     variable = before;
   } else {
     archive.field(name, variable);

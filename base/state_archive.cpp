@@ -87,6 +87,12 @@ const StateReader::Field* StateReader::find(std::string_view name) {
   prefix_.resize(prefix_length);
   return next_ < fields_.size() ? &fields_[next_++] : nullptr;
 }
+bool StateReader::lacks(std::string_view name) {
+  const std::size_t next = next_;
+  const bool found = find(name) != nullptr;
+  next_ = next;
+  return !found;
+}
 void StateReader::value(std::string_view name, std::span<u8> storage) {
   const Field* const field = find(name);
   if (field == nullptr || field->content.size() != storage.size()) {

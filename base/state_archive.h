@@ -53,6 +53,8 @@ class StateArchive {
     value(name, std::span(reinterpret_cast<u8*>(view.data()), view.size()));
   }
   virtual void resizable(std::string_view name, std::vector<u8>& storage) = 0;
+  // Whether a state without this field ("hotplug.up" of a group) is being loaded (base/newer_state.h).
+  virtual bool lacks(std::string_view /*name*/) { return false; }
 
   template <class Body>
   void group(std::string_view name, Body body) {
@@ -92,6 +94,7 @@ class StateReader final : public StateArchive {
   static Result<StateReader> parse(std::vector<u8>&& gone_at_once) = delete;
   bool loading() const override { return true; }
   void resizable(std::string_view name, std::vector<u8>& storage) override;
+  bool lacks(std::string_view name) override;
   // Empty when every field asked for was found with the right size; else the first complaint.
   const std::string& complaint() const { return complaint_; }
 

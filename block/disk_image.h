@@ -40,6 +40,10 @@ class DiskImage : public BlockDevice {
   // When the file was last changed, in nanoseconds since 1970; 0 if the host cannot tell.
   virtual i64 modified_ns() const = 0;
 
+  // Nobody writes for now: what the format keeps back until then goes to the file, which is flushed. What is written
+  // afterwards begins anew.
+  virtual Result<> close() { return flush(); }
+
   // --- Images that stand one on the other ---
   // The image below this one; null: none.
   virtual std::shared_ptr<DiskImage> below() const { return nullptr; }

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "block/absent_image.h"
-#include "block/closing_image.h"
 #include "block/image_chain.h"
 #include "block/nbd_file.h"
 
@@ -89,9 +88,7 @@ DriveMedium::~DriveMedium() {
   if (disk_ != nullptr && !journals_.empty() && !released_) {
     // What the format keeps back until the end is written before the journals are told when that was.
     if (auto flushed = image_->flush(); !flushed) log::warning(flushed.message());
-    if (auto* const closing = dynamic_cast<ClosingImage*>(disk_); closing != nullptr) {
-      if (auto closed = closing->close(); !closed) log::warning(closed.message());
-    }
+    if (auto closed = disk_->close(); !closed) log::warning(closed.message());
     note_modified();
   }
   image_.reset();  // which may write to a server, too

@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 
-#include "block/closing_image.h"
 #include "block/disk_image.h"
 #include "block/neighbours.h"
 #include "block/qcow2_bitmaps.h"
@@ -21,7 +20,7 @@
 
 namespace relic86 {
 
-class Qcow2Image final : public DiskImage, public ClosingImage {
+class Qcow2Image final : public DiskImage {
  public:
   // A file opened for writing is mended first if its counts were left behind (dirty).
   static Result<std::unique_ptr<Qcow2Image>> open(std::unique_ptr<ImageFile> file, const Neighbours& neighbours);

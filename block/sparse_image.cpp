@@ -95,7 +95,7 @@ Result<> SparseImage::flush() {
   return file_->flush();
 }
 
-void SparseImage::close() {
+void SparseImage::flush_at_end() {
   if (auto flushed = flush(); !flushed) log::warning(flushed.message());
 }
 

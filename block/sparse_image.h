@@ -48,7 +48,7 @@ class SparseImage : public DiskImage {
   virtual Result<> begin_changes() { return {}; }
 
   // For the end of derived classes: nothing that they need is gone yet.
-  void close();
+  void flush_at_end();
   ImageInfo common_info(std::string_view format) const;
   Error damaged(std::string_view what) const;
   // A table of that many bytes lies within the file.

@@ -11,7 +11,7 @@ namespace relic86 {
 class VdiImage final : public SparseImage {
  public:
   static Result<std::unique_ptr<VdiImage>> open(std::unique_ptr<ImageFile> file, const Neighbours& neighbours);
-  ~VdiImage() override { close(); }
+  ~VdiImage() override { flush_at_end(); }
 
   ImageInfo info() const override { return common_info("vdi"); }
 

@@ -16,7 +16,7 @@ namespace relic86 {
 class VhdImage final : public SparseImage {
  public:
   static Result<std::unique_ptr<VhdImage>> open(std::unique_ptr<ImageFile> file, const Neighbours& neighbours);
-  ~VhdImage() override { close(); }
+  ~VhdImage() override { flush_at_end(); }
 
   ImageInfo info() const override;
 

@@ -13,7 +13,7 @@ namespace relic86 {
 class VhdxImage final : public SparseImage {
  public:
   static Result<std::unique_ptr<VhdxImage>> open(std::unique_ptr<ImageFile> file, const Neighbours& neighbours);
-  ~VhdxImage() override { close(); }
+  ~VhdxImage() override { flush_at_end(); }
 
   ImageInfo info() const override { return common_info("vhdx"); }
 

@@ -13,7 +13,7 @@ namespace relic86 {
 class VmdkSparse final : public SparseImage {
  public:
   static Result<std::unique_ptr<VmdkSparse>> open(std::unique_ptr<ImageFile> file);
-  ~VmdkSparse() override { close(); }
+  ~VmdkSparse() override { flush_at_end(); }
 
   ImageInfo info() const override { return common_info("vmdk"); }
   // The descriptor inside; empty: there is none.

@@ -70,10 +70,9 @@ void PcBoard::create_ahci() {
   auto controller = std::make_unique<Ich9Ahci>(config.name);
   for (unsigned port = 0; port < Ich9Ahci::kPorts; port++) {
     if (auto drive = make_drive(config.ports[port], kIdePlaces + port)) controller->plug(port, std::move(drive));
-    if (const auto index = config.ports[port].boot_index) {
-      const std::string where = function == 0 ? fmt::format("{:x}", *slot) : fmt::format("{:x},{:x}", *slot, function);
-      config_.boot_indexes.emplace(*index, fmt::format("/pci@i0cf8/pci8086,2922@{}/drive@{}/disk@0", where, port));
-    }
+    if (const auto index = config.ports[port].boot_index)
+      config_.boot_indexes.emplace(
+          *index, firmware_path(*slot, "pci8086,2922", function) + fmt::format("/drive@{}/disk@0", port));
   }
   place(*controller, *slot, function);
   attach(std::move(controller));

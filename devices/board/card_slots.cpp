@@ -176,12 +176,14 @@ void PcBoard::take_out(PciDevice& device, unsigned place) {
   pci_->remove(device);
 }
 
-// As IEEE 1275 and firmware write it.
-std::string PcBoard::firmware_path(unsigned place, const std::string& device) const {
-  if (!is_behind_port(place)) return fmt::format("/pci@i0cf8/{}@{:x}", device, place);
+// As IEEE 1275 and firmware write it: "/pci@i0cf8/scsi@3".
+std::string PcBoard::firmware_path(unsigned place, const std::string& device, unsigned function) const {
+  const auto bus = [](const std::string& name, unsigned slot, unsigned number) {
+    return fmt::format("/pci@i0cf8/{}@{:x}", name, slot) + (number != 0 ? fmt::format(",{:x}", number) : "");
+  };
+  if (!is_behind_port(place)) return bus(device, place, function);
   const PcieRootPort& port = *root_ports_[port_of_place(place)];
-  const std::string function = port.function() != 0 ? fmt::format(",{:x}", port.function()) : "";
-  return fmt::format("/pci@i0cf8/pci-bridge@{:x}{}/{}@0", port.slot(), function, device);
+  return bus("pci-bridge", port.slot(), port.function()) + fmt::format("/{}@0", device);
 }
 
 // --- They come ---

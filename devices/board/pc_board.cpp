@@ -509,9 +509,9 @@ std::vector<UsbController> PcBoard::create_usb_controllers(const UsbControllerCo
   using Kind = UsbControllerConfig::Kind;
   if (wanted.kind == Kind::Uhci) {
     const bool q35 = config_.chipset == BoardConfig::Chipset::Q35;
-    Piix3Uhci& uhci = q35 ? add_pci<Piix3Uhci>(kIch9UsbSlot, 0, Model::Ich9First)
-                          : add_pci<Piix3Uhci>(kIsaBridgeSlot, kUsbFunction, Model::Piix3);
-    return {{&uhci, &uhci}};
+    const unsigned slot = q35 ? kIch9UsbSlot : kIsaBridgeSlot, function = q35 ? 0 : kUsbFunction;
+    Piix3Uhci& uhci = add_pci<Piix3Uhci>(slot, function, q35 ? Model::Ich9First : Model::Piix3);
+    return {{&uhci, &uhci, firmware_path(slot, "usb", function)}};
   }
   const auto at = card_place(wanted.slot, wanted.kind == Kind::Ehci ? "ich9-usb-ehci1" : "qemu-xhci");
   if (!at) return {};
@@ -526,7 +526,7 @@ std::vector<UsbController> PcBoard::create_usb_controllers(const UsbControllerCo
   std::vector<UsbController> controllers;
   for (unsigned i = 0; i < wanted.companions; i++) {
     companions.push_back(&add_pci<Piix3Uhci>(*at, i, kCompanions[i]));
-    controllers.push_back({companions.back(), companions.back()});
+    controllers.push_back({companions.back(), companions.back(), firmware_path(*at, "usb", i)});
   }
   add_pci<Ich9Ehci>(*at, kEhciFunction, companions);
   return controllers;

@@ -205,7 +205,7 @@ class PcBoard {
   void create_root_ports();
   // The place of a card, by the one that it names; an error ends up in result_, and there is none.
   std::optional<unsigned> card_place(std::optional<unsigned> named, const std::string& name);
-  std::string firmware_path(unsigned place, const std::string& device) const;  // "/pci@i0cf8/scsi@3"
+  std::string firmware_path(unsigned place, const std::string& device, unsigned function = 0) const;
   Result<> put(PciDevice& device, unsigned place, unsigned function);
   void take_out(PciDevice& device, unsigned place);
   void create_character_ports();

@@ -243,12 +243,7 @@ std::string UsbBoard::boot_path(const std::string& drive) const {
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.drive == drive; });
   if (found == entries_.end()) return {};
   const RootPorts::Place root = root_->place_of(found->path.front() - 1);
-  const PciDevice& controller = *root.controller->function;
   std::string path = root.controller->path;
-  const bool given = !path.empty();
-  if (!given) path = fmt::format("/pci@i0cf8/usb@{:x}", controller.slot());
-  if (!given && controller.function() != 0)
-    path += fmt::format(",{:x}", controller.function());  // firmware leaves 0 out
   for (std::size_t i = 0; i < found->path.size(); i++)
     path += fmt::format("/{}@{:x}", i + 1 < found->path.size() ? "hub" : "storage",
                         i == 0 ? root.port + 1 : found->path[i]);

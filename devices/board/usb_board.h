@@ -22,7 +22,7 @@ class UsbPorts;
 struct UsbController {
   PciDevice* function = nullptr;
   UsbPorts* ports = nullptr;
-  std::string path{};  // as firmware writes it; empty: it is on bus 0
+  std::string path;  // as firmware writes it
 };
 
 class UsbBoard {

@@ -133,7 +133,7 @@ void Ich9Lpc::state_function(StateArchive& archive) {
   if (archive.loading()) move_sci();
   pm1_.state(archive);
   newer_field(archive, "gpe_status", gpe_status_);
-  if (lacks_field(archive, "hotplug.up")) {
+  if (archive.lacks("hotplug.up")) {
     hotplug_.reset();
   } else {
     archive.group("hotplug", [&] { hotplug_.state(archive); });

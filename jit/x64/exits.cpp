@@ -62,6 +62,14 @@ bool Exits::is_counted(const ExitPoint& exit) const {
   return backward || ir_.region || options_.counted == Counted::Everything;
 }
 
+bool Exits::begin_count(ExitPoint* exit, const Label& stub) {
+  exit->counted = is_counted(*exit);
+  if (!exit->counted) return false;
+  exit->heat = options_.heat;
+  exit->count = count_stub(exit, stub);
+  return true;
+}
+
 // Counts a branch down and jumps to its target, which is patched; `over` when the count is.
 ExitPoint::CountStub Exits::count_stub(ExitPoint* exit, const Label& over) {
   ExitPoint::CountStub stub;
@@ -108,11 +116,7 @@ void Exits::note_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere
       a_.bind(elsewhere);
       exit->stub_offset = static_cast<u32>(a_.offset());
       leave(exit);
-      if (is_counted(*exit)) {
-        exit->counted = true;
-        exit->heat = options_.heat;
-        exit->count = count_stub(exit, stub);
-      }
+      begin_count(exit, stub);
     });
     return;
   }
@@ -149,11 +153,7 @@ void Exits::bind_late_jump(ExitPoint* exit, const Label& stub, const Label& else
   a_.bind(out);
   exit->late_stub_offset = static_cast<u32>(a_.offset());
   leave(exit);
-  if (!is_counted(*exit)) return;
-  exit->counted = true;
-  exit->heat = options_.heat;
-  exit->count = count_stub(exit, stub);
-  exit->late_count = count_stub(exit, out);
+  if (begin_count(exit, stub)) exit->late_count = count_stub(exit, out);
 }
 
 Exits::Moment Exits::moment() const { return {index_, flags_.snapshot(), units_.pending()}; }

@@ -49,6 +49,8 @@ class Exits : BlockPart {
  private:
   u8 held_addresses() const;
   bool is_counted(const ExitPoint& exit) const;
+  // If the branch is one that is counted; stub: where it leaves. False: it is none.
+  bool begin_count(ExitPoint* exit, const Label& stub);
   ExitPoint::CountStub count_stub(ExitPoint* exit, const Label& over);
   void bind_late_jump(ExitPoint* exit, const Label& stub, const Label& elsewhere, const Moment& moment);
 

@@ -20,7 +20,7 @@ struct Newer {
   void state(StateArchive& archive) {
     archive.group("part", [&] { newer_field(archive, "mode", mode, u16{3}); });
     archive.field("count", count);
-    if (lacks_field(archive, "slots.plugged")) {
+    if (archive.lacks("slots.plugged")) {
       plugged = false;
     } else {
       archive.group("slots", [&] { archive.field("plugged", plugged); });

@@ -17,6 +17,16 @@ void wait_until_wanted(const MachineLock& lock) {
   while (!lock.wanted()) std::this_thread::yield();
 }
 
+// What a host thread does for its processor: runs translated code until `over` says so.
+template <class Over>
+void stay_in_guest(ProcessorThread& processor, Over over) {
+  processor.begin();
+  processor.enter_guest();
+  while (!over()) std::this_thread::yield();
+  processor.leave_guest();
+  processor.end();
+}
+
 }  // namespace
 
 TEST(MachineLock, GivingWayLetsTheOneThatWaitsHaveIt) {
@@ -74,13 +84,7 @@ TEST(ProcessorThread, OneThatIsWokenUpWaitsForTheLockLikeOthers) {
 TEST(ProcessorThread, WhoWantsAllOutOfTranslatedCodeSummonsThem) {
   MachineLock lock;
   ProcessorThread one(lock, [] {}), other(lock, [] {});
-  std::thread host([&] {
-    other.begin();
-    other.enter_guest();
-    while (!other.summoned()) std::this_thread::yield();
-    other.leave_guest();
-    other.end();
-  });
+  std::thread host([&] { stay_in_guest(other, [&] { return other.summoned(); }); });
   one.begin();
   EXPECT_EQ(ProcessorThread::current(), &one);
   one.enter_guest();
@@ -101,13 +105,7 @@ TEST(ProcessorThread, StoresOnTheirWayHaveEndedWhenTheirProcessorHasComeOut) {
   MachineLock lock;
   ProcessorThread one(lock, [] {}), other(lock, [] {});
   std::atomic<bool> goes_on = false;
-  std::thread host([&] {
-    other.begin();
-    other.enter_guest();
-    while (!goes_on) std::this_thread::yield();
-    other.leave_guest();
-    other.end();
-  });
+  std::thread host([&] { stay_in_guest(other, [&] { return goes_on.load(); }); });
   one.begin();
   one.enter_guest();
   while (!other.outside()) std::this_thread::yield();
@@ -128,13 +126,7 @@ TEST(ProcessorThread, CodeThatIsWrittenDirectlyIsSeenBeforeTheWriterHasComeOut) 
   MachineLock lock;
   ProcessorThread one(lock, [] {}), other(lock, [] {});
   std::atomic<bool> goes_on = false;
-  std::thread host([&] {
-    other.begin();
-    other.enter_guest();
-    while (!goes_on) std::this_thread::yield();
-    other.leave_guest();
-    other.end();
-  });
+  std::thread host([&] { stay_in_guest(other, [&] { return goes_on.load(); }); });
   one.begin();
   one.enter_guest();
   while (!other.outside()) std::this_thread::yield();
