@@ -40,7 +40,7 @@ struct UsbBoardTest : public testing::Test {
   Ps2Mouse ps2_mouse;
   Keyboard keyboard{ps2_keyboard};
   Pointer pointer{ps2_mouse, nullptr};
-  UsbBoard usb{{{&board.uhci, &board.uhci}}, keyboard, pointer};
+  UsbBoard usb{{{&board.uhci, &board.uhci, "/pci@i0cf8/usb@1,2"}}, keyboard, pointer};
 };
 
 TEST_F(UsbBoardTest, ThirdDeviceBringsAHub) {
