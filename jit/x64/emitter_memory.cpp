@@ -95,7 +95,7 @@ void Emitter::load(u16 id) {
 void Emitter::load_for_write(u16 id) {
   const Node& n = at(id);
   const unsigned segment = memory_.segment_of(n);
-  const Label slow = a_.newLabel(), again = a_.newLabel();
+  const Label slow = a_.newLabel(), again = a_.newLabel(), split = a_.newLabel(), joined = a_.newLabel();
   Value& address = registers_.value(n.a);
   if (memory_.shared_place(n, true, AddressForm::Operand, 0, segment, address.shared_place)) {
     address.shared = true;
@@ -112,8 +112,9 @@ void Emitter::load_for_write(u16 id) {
   const AddressForm form = memory_.operand_address(n.a);
   ExitPoint* const exit = memory_.access_exit(form, n.size, segment);
   u8 temporary = 0;
-  const x86::Mem from = memory_.translate(n.size, true, segment, slow, temporary, false, nullptr, Missing::Walk);
+  const x86::Mem from = memory_.translate(n.size, true, segment, slow, temporary, false, &split, Missing::Walk);
   const Gp pointer = sized(temporary, 8);
+  a_.bind(joined);
   a_.lea(pointer, from);
   registers_.value(n.a).host_pointer = temporary;
   const u8 host = registers_.take();
@@ -125,6 +126,13 @@ void Emitter::load_for_write(u16 id) {
     a_.mov(sized(host, n.size), place);
   }
   defer([=, this] {
+    if ((n.size == 2 || n.size == 4) && !mode_.code64) {
+      a_.bind(split);
+      a_.call(thunks_.split_join[mode_.user ? 1 : 0]);
+      a_.jne(slow);
+      a_.mov(pointer, area(offsetof(EngineArea, aside), 8));
+      a_.jmp(joined);
+    }
     a_.bind(slow);
     exits_.call_thunk(thunks_.probe, exit);
     a_.jmp(again);

@@ -72,11 +72,26 @@ void emit_store(x86::Assembler& a, unsigned bytes, bool user) {
   answer(a, slow, kept);
 }
 
+// Pages that may be written and lie side by side in the host's memory, too, have equal entries, and a plain access
+// reaches over their border. EngineArea::aside: the entry of both.
+void emit_join(x86::Assembler& a, bool user) {
+  const Label slow = a.newLabel();
+  const x86::Gp kept[] = {x86::rax, x86::rcx, x86::rdx};
+  keep(a, kept);
+  find_both(a, true, user, slow);
+  a.cmp(x86::rax, x86::rcx);
+  a.jne(slow);
+  a.mov(x86::Mem(kState, static_cast<i32>(offsetof(VcpuMemory, engine) + offsetof(EngineArea, aside)), 8), x86::rax);
+  answer(a, slow, kept);
+}
+
 }  // namespace
 
 SplitThunks emit_split_thunks(x86::Assembler& a) {
   SplitThunks places;
   for (const unsigned user : {0u, 1u}) {
+    places.join[user] = a.offset();
+    emit_join(a, user != 0);
     places.load[user] = a.offset();
     emit_load(a, user != 0);
     for (const unsigned wide : {0u, 1u}) {

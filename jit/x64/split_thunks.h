@@ -11,6 +11,7 @@ namespace relic86::jit::x64 {
 struct SplitThunks {
   std::size_t load[2] = {};
   std::size_t store[2][2] = {};
+  std::size_t join[2] = {};
 };
 
 SplitThunks emit_split_thunks(x86::Assembler& a);

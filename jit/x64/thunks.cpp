@@ -591,6 +591,7 @@ Thunks make_thunks(CodeCache& cache, const Helpers& helpers) {
         thunks.repeat[moves][shift][user] = base + strings.repeat[moves][shift][user];
     }
     thunks.split_load[user] = base + split.load[user];
+    thunks.split_join[user] = base + split.join[user];
     for (unsigned wide = 0; wide < 2; ++wide) thunks.split_store[wide][user] = base + split.store[wide][user];
   }
   return thunks;

@@ -85,6 +85,9 @@ struct Thunks {
   // nothing done, unless both pages may be accessed directly. By user; stores by size, too: 0 for 2 bytes. rbp changes.
   u64 split_load[2] = {};
   u64 split_store[2][2] = {};
+  // The same for an access that reads and writes, which is made by the caller with EngineArea::aside as the entry: Z if
+  // the pages lie side by side in the host's memory as well. rbp stays.
+  u64 split_join[2] = {};
   // The TLB's entry for the access at the linear address in rbp, by whether it writes and by user. Z: it is a fast one
   // now; else nothing has changed. rbp stays.
   u64 fill[2][2] = {};
