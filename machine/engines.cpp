@@ -14,6 +14,10 @@
 
 namespace relic86 {
 
+namespace {
+constexpr std::string_view kRetraceSleep = "retrace-sleep";  // the machine's own switch
+}  // namespace
+
 #ifdef RELIC86_JIT
 namespace {
 
@@ -63,8 +67,8 @@ constexpr std::string_view kRegionThreshold = "region-threshold=";
 constexpr u32 kMaxRegionThreshold = 1'000'000'000;
 
 std::string switch_names() {
-  std::string names;
-  for (const Switch& each : kSwitches) names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
+  std::string names(kRetraceSleep);
+  for (const Switch& each : kSwitches) names += fmt::format(", {}", each.name);
   return names;
 }
 
@@ -83,7 +87,7 @@ Result<jit::TranslatorOptions> translator_options(std::string_view list) {
       if (failure == std::errc() && stopped == end && options.region_threshold <= kMaxRegionThreshold) continue;
       return Error{fmt::format("--jit-opt {}: no number from 0 to {}", word, kMaxRegionThreshold)};
     }
-    bool found = false;
+    bool found = sign && word.substr(1) == kRetraceSleep;
     for (const Switch& each : kSwitches) {
       if (!sign || each.name != word.substr(1)) continue;
       options.*each.member = word[0] == '+';
@@ -131,6 +135,12 @@ Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, 
   if (options.accel == Accel::Jit) return Error{"-accel jit: this build has no translator; use -accel interp"};
 #endif
   return std::unique_ptr<Executor>(std::make_unique<Interpreter>(cpu, bus, thread));
+}
+
+bool sleeps_until_retrace(const Options& options) {
+  const std::string_view list = options.jit_opt;
+  const auto last = list.rfind(kRetraceSleep);
+  return last == std::string_view::npos || last == 0 || list[last - 1] != '-';
 }
 
 }  // namespace relic86

@@ -17,4 +17,7 @@ class ProcessorThread;
 Result<std::unique_ptr<Executor>> make_engine(const Options& options, Cpu& cpu, PhysicalBus& bus,
                                               ProcessorThread* thread);
 
+// Whether the host sleeps while the guest waits for the vertical retrace (--jit-opt -retrace-sleep: it does not).
+bool sleeps_until_retrace(const Options& options);
+
 }  // namespace relic86

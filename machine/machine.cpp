@@ -18,6 +18,7 @@
 #include "machine/block_jobs.h"
 #include "machine/board_options.h"
 #include "machine/disk_exports.h"
+#include "machine/engines.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 #include "machine/incoming_migration.h"
@@ -26,6 +27,7 @@
 #include "machine/network_options.h"
 #include "machine/processor_threads.h"
 #include "machine/recorded_sink.h"
+#include "machine/retrace_sleep.h"
 #include "machine/saved_machine.h"
 #include "machine/sound_options.h"
 #include "machine/time_credit.h"
@@ -144,6 +146,11 @@ Result<> Machine::build() {
       Processors::create({options_, model.value(), *bus_, *io_, *clock_, *board_, host_units.value(), seed});
   if (!processors) return processors.error();
   processors_ = std::move(processors).value();
+  // Where instructions are counted, or processors share the time, it matters how often a guest looks.
+  if (DisplayAdapter* const display = board_->display();
+      display != nullptr && !clock_->deterministic() && processors_->count() == 1 && sleeps_until_retrace(options_))
+    retrace_sleep_ =
+        std::make_unique<RetraceSleep>(*display, processors_->running().cpu(), [this] { processors_->shorten_run(0); });
   debugger_ = std::make_unique<Debugger>(*processors_);
   const auto press = [this](KeyCode code, bool down) {
     (void)inputs_->enter(input::Key{code, down});  // the keyboard refuses nothing
@@ -300,6 +307,20 @@ void Machine::run_slice(u64 limit) {
     clock_->measure(count, host_monotonic_ns() - host_before);
   }
   act_on(reason);
+  if (retrace_sleep_ && reason == ExitReason::BudgetSpent) sleep_until_retrace();
+}
+
+// As after HLT, but for the guest's interrupts, which come between its looks: all that may raise one ends the sleep.
+void Machine::sleep_until_retrace() {
+  constexpr GuestTime kShortest = 50'000;  // ns of the guest that are worth a sleep
+  const auto ends = retrace_sleep_->wait_ends();
+  if (!ends) return;
+  const GuestTime wait = std::min({next_stop(), next_sample_, *ends}) - clock_->now();
+  if (wait < kShortest) return;
+  poller_.poll(clock_->sleep_for(std::min<GuestTime>(wait, kLongestSleep)));
+  last_served_ = 0;
+  has_idled_ = true;
+  clock_->slept(std::min<GuestTime>(wait, kLongestSleep));
 }
 
 void Machine::run_step() {

@@ -43,6 +43,7 @@ class RecordedSink;
 class ProcessorThreads;
 class TimeCredit;
 class RemoteDisplay;
+class RetraceSleep;
 class TimeTravel;
 class VideoRecorder;
 struct KeptState;
@@ -369,6 +370,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void serve_host();     // host input, posted tasks, expectations, time limit
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
+  void sleep_until_retrace();
   void hold_time_by_work();
   void run_step();  // for a debugger
   // With has_threads(), machine/machine_threads.cpp.
@@ -405,6 +407,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   std::unique_ptr<PcBoard> board_;
   std::unique_ptr<Processors> processors_;
   unsigned looked_at_ = 0;
+  std::unique_ptr<RetraceSleep> retrace_sleep_;  // null: the guest's looks are not to be told from others
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<GuestInputs> inputs_;
   std::unique_ptr<TimeTravel> travel_;

@@ -150,6 +150,7 @@ void CirrusVga::write_byte(RegionId region, u32 offset, u8 value) {
 
 u8 CirrusVga::read_port(u16 port) {
   const bool status = port == 0x3BA || port == 0x3DA;
+  if (status) status_reads_.note();
   return registers_.read(port, status ? timing().status(scheduler_->now()) : 0, planes_.latch(), blitter_.busy());
 }
 

@@ -34,6 +34,9 @@ class CirrusVga final : public PciDevice, public DisplayAdapter {
 
   bool render(Frame& frame) override;
   Rows changed_rows() const override { return changed_rows_; }
+  u8 status() override { return timing().status(scheduler_->now()); }
+  GuestTime next_retrace_change() override { return timing().next_retrace_change(scheduler_->now()); }
+  StatusReads& status_reads() override { return status_reads_; }
   bool text_mode() const override { return !vga_.graphics_mode(); }
   std::vector<std::string> text_lines() override;
   std::string mode_name() const override;
@@ -97,6 +100,7 @@ class CirrusVga final : public PciDevice, public DisplayAdapter {
   BackingOffset video_memory_{};
 
   VgaTiming timing_;
+  StatusReads status_reads_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from
   bool drawn_ = false;
   PicturePages dirty_pages_;

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "base/guest_clock.h"
 #include "devices/host_sinks.h"
+#include "devices/video/status_reads.h"
 
 namespace relic86 {
 
@@ -22,6 +24,11 @@ class DisplayAdapter {
     unsigned end = 0;
   };
   virtual Rows changed_rows() const = 0;
+  // Input status register 1 as the guest would read it now, when its retrace bit changes next (never before the guest
+  // could see it), and how often it is read.
+  virtual u8 status() = 0;
+  virtual GuestTime next_retrace_change() = 0;
+  virtual StatusReads& status_reads() = 0;
   virtual bool text_mode() const = 0;
   // The text screen in UTF-8, trailing blanks stripped; empty in graphics modes and before a mode is set.
   virtual std::vector<std::string> text_lines() = 0;

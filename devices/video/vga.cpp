@@ -149,6 +149,7 @@ bool Vga::copy_run(RegionId region, u64 from, u64 to, unsigned width, u32 count)
 
 u8 Vga::read_port(u16 port) {
   const bool status = port == 0x3BA || port == 0x3DA;
+  if (status) status_reads_.note();
   return registers_.read(port, status ? timing().status(scheduler_->now()) : 0);
 }
 

@@ -35,6 +35,9 @@ class Vga final : public PciDevice, public DisplayAdapter, public PlanarMemory {
 
   bool render(Frame& frame) override;
   Rows changed_rows() const override { return changed_rows_; }
+  u8 status() override { return timing().status(scheduler_->now()); }
+  GuestTime next_retrace_change() override { return timing().next_retrace_change(scheduler_->now()); }
+  StatusReads& status_reads() override { return status_reads_; }
   bool text_mode() const override { return !dispi_.enabled() && !registers_.graphics_mode(); }
   std::vector<std::string> text_lines() override;
   std::string mode_name() const override;
@@ -101,6 +104,7 @@ class Vga final : public PciDevice, public DisplayAdapter, public PlanarMemory {
   std::size_t linear_accesses_ = 0;   // bytes
 
   VgaTiming timing_;
+  StatusReads status_reads_;
   u64 timing_of_ = ~u64{0};  // generation of the registers that timing_ was made from
   bool drawn_ = false;
   PicturePages dirty_pages_;

@@ -64,4 +64,13 @@ u8 VgaTiming::status(GuestTime now) const {
   return status;
 }
 
+GuestTime VgaTiming::next_retrace_change(GuestTime now) const {
+  const u64 time = static_cast<u64>(std::max<GuestTime>(now, 0));
+  const u64 phase = time - frame_.quotient(time) * frame_.value();
+  const auto at_line = [&](u32 line) { return (frame_.value() * std::min(line, lines_) + lines_ - 1) / lines_; };
+  const u64 begin = at_line(retrace_start_), end = at_line(retrace_start_ + retrace_lines_);
+  const u64 change = phase < begin ? begin : phase < end ? end : frame_.value() + begin;
+  return static_cast<GuestTime>(time - phase + change);
+}
+
 }  // namespace relic86

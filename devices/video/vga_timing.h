@@ -17,6 +17,8 @@ class VgaTiming {
   GuestTime frame() const { return static_cast<GuestTime>(frame_.value()); }  // nanoseconds, at least 1
   // Bit 0: no pixel is shown now (horizontal or vertical), bit 3: vertical retrace (IBM, input status register 1).
   u8 status(GuestTime now) const;
+  // When bit 3 changes next; never sooner than it is seen.
+  GuestTime next_retrace_change(GuestTime now) const;
   // Frames since power-on, the clock of blinking.
   u64 frame_number(GuestTime now) const { return now < 0 ? 0 : frame_.quotient(static_cast<u64>(now)); }
 

@@ -220,6 +220,36 @@ TEST(VgaTiming, FramesAreAlikeForEver) {
   }
 }
 
+TEST(VgaTiming, SaysWhenTheRetraceBeginsAndEnds) {
+  VgaBoard board;
+  for (const VgaMode* mode : {&kText80x25, &kVga640x480, &kVga320x200}) {
+    board.set_mode(*mode);
+    const VgaTiming timing = VgaTiming::of(board.vga.registers());
+    GuestTime time = 12'345'678;
+    for (unsigned i = 0; i < 6; i++) {
+      const u8 before = timing.status(time) & 8;
+      const GuestTime change = timing.next_retrace_change(time);
+      ASSERT_GT(change, time);
+      ASSERT_LE(change, time + timing.frame());
+      EXPECT_EQ(timing.status(change - 1) & 8, before);
+      EXPECT_EQ(timing.status(time + (change - time) / 2) & 8, before);
+      EXPECT_EQ(timing.status(change) & 8, before ^ 8);
+      time = change;
+    }
+  }
+}
+
+TEST(VgaTiming, TellsOfReadsOnce) {
+  VgaBoard board;
+  unsigned told = 0;
+  board.vga.status_reads().tell_after(3, [&told] { told++; });
+  for (unsigned reads = 1; reads < 10; reads++) {
+    board.in(0x3DA);
+    board.in(0x3C1);
+    EXPECT_EQ(told, reads < 3 ? 0u : 1u) << reads;
+  }
+}
+
 TEST(VgaTiming, VbeModesRefreshAt60Hz) {
   VgaBoard board;
   board.set_mode(kText80x25);
