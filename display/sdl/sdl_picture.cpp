@@ -1,6 +1,7 @@
 #include "display/sdl/sdl_picture.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace relic86 {
 
@@ -17,12 +18,31 @@ SdlTexture make_texture(SDL_Renderer* renderer, SDL_TextureAccess access, Extent
   return texture;
 }
 
+// Mesa draws on the host's processor where there is no graphics card.
+bool draws_on_processor(SDL_Renderer* renderer) {
+  SDL_RendererInfo info;
+  if (SDL_GetRendererInfo(renderer, &info) != 0 || !std::string_view(info.name).starts_with("opengl")) return false;
+  using GetString = const unsigned char* (*)(unsigned);
+  constexpr unsigned kRenderer = 0x1F01;  // GL_RENDERER
+  const auto get_string = reinterpret_cast<GetString>(SDL_GL_GetProcAddress("glGetString"));
+  const unsigned char* const name = get_string == nullptr ? nullptr : get_string(kRenderer);
+  if (name == nullptr) return false;
+  const std::string_view text(reinterpret_cast<const char*>(name));
+  return text.starts_with("llvmpipe") || text.starts_with("softpipe") || text.starts_with("Software Rasterizer");
+}
+
 bool equal(Extent a, Extent b) { return a.width == b.width && a.height == b.height; }
 
 }  // namespace
 
 bool SdlPicture::open(SDL_Window* window) {
   renderer_.reset(SDL_CreateRenderer(window, -1, SDL_RENDERER_PRESENTVSYNC));
+  // SDL does on the processor what is to do here with half of what Mesa takes, if it hands pictures to the display
+  // without Mesa, too.
+  if (renderer_ && SDL_GetHint(SDL_HINT_RENDER_DRIVER) == nullptr && draws_on_processor(renderer_.get())) {
+    renderer_.reset();
+    SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+  }
   if (!renderer_) renderer_.reset(SDL_CreateRenderer(window, -1, SDL_RENDERER_SOFTWARE));
   if (!renderer_) return false;
   SDL_RendererInfo info;
