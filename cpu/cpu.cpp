@@ -12,6 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/long_mode.h"
+#include "cpu/nmi_latch.h"
 #include "cpu/segmentation.h"
 #include "cpu/vendor_behaviour.h"
 #include "cpu/vex_unit.h"
@@ -381,7 +382,7 @@ void Cpu::set_intr(bool level) {
   }
 }
 
-void Cpu::request_nmi() { request(kPendingNmi); }
+void Cpu::request_nmi() { request(nmi_to_keep(state())); }
 
 bool Cpu::work_pending() const {
   const CpuState& s = state();
@@ -531,7 +532,7 @@ void Cpu::sanitize_loaded_state() {
   s.debug_status &= 0x800F;
   s.shadow &= kShadowSti | kShadowMovSs;
   s.system_flags &= system_flags_;
-  s.pending &= kPendingIntr | kPendingNmi | kPendingSmi | kPendingSingleStep | kPendingDataBreak;
+  s.pending &= kPendingIntr | kPendingNmi | kPendingSecondNmi | kPendingSmi | kPendingSingleStep | kPendingDataBreak;
   s.cr0 |= kCr0Et;
   if ((s.cr0 & kCr0Pe) == 0) s.cr0 &= ~kCr0Pg;
   for (Segment& segment : s.segment) {

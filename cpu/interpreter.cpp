@@ -13,6 +13,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug_registers.h"
 #include "cpu/interrupt_delivery.h"
+#include "cpu/nmi_latch.h"
 #include "cpu/processor_thread.h"
 #include "cpu/system_instructions.h"
 #include "cpu/system_management.h"
@@ -242,7 +243,7 @@ std::optional<ExitReason> Interpreter::boundary() {
   }
   // STI's shadow holds it back as well: returning from it between STI and HLT would lose the interrupt that HLT is for.
   if ((state_.pending & kPendingNmi) != 0 && !state_.nmi_blocked && state_.shadow == 0) {
-    state_.pending &= ~u32{kPendingNmi};
+    state_.pending &= ~nmi_to_take(state_);
     state_.halted = false;
     deliver_nmi(cpu_);
     forget_fetch_page();

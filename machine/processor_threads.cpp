@@ -128,11 +128,32 @@ bool ProcessorThreads::carry_out_init(Vcpu& vcpu) {
   return !vcpu.init_requested;
 }
 
+bool ProcessorThreads::somebody_starts() const {
+  return std::ranges::any_of(slots_, [this](const Slot& slot) {
+    return slot.vcpu->starting && (slot.vcpu->startup_after_init || processors_.can_run(*slot.vcpu));
+  });
+}
+
+void ProcessorThreads::note_started(Vcpu& vcpu) {
+  if (!std::exchange(vcpu.starting, false)) return;
+  for (Slot& slot : slots_) slot.vcpu->thread()->notify();
+}
+
+// One that has sent a start-up message goes on when the other has begun: firmware writes over what others start with as
+// soon as it has heard of them, or does not ask (SeaBIOS 1.16 after suspend to RAM), and no processor is late by a host
+// thread's wait for its turn. Nobody waits for a processor that waits here.
+void ProcessorThreads::wait_for_starting(Slot& slot) {
+  slot.waits = true;
+  while (!stopping_ && somebody_starts()) slot.vcpu->thread()->wait();
+  slot.waits = false;
+}
+
 void ProcessorThreads::turn(Slot& slot) {
   Vcpu& vcpu = *slot.vcpu;
   carry_out_init(vcpu);
   if (stopping_) return stand(slot);
   if (!processors_.can_run(vcpu)) {
+    note_started(vcpu);
     slot.waits = true;
     vcpu.thread()->wait();
     slot.waits = false;
@@ -141,6 +162,7 @@ void ProcessorThreads::turn(Slot& slot) {
   look_at_time_();
   const ExitReason reason = vcpu.engine().run(kQuantum);
   ++slot.looks;
+  note_started(vcpu);
   const bool spins = vcpu.cpu().take_yield();
   if (reason == ExitReason::Stopped) {
     if (carry_out_init(vcpu)) return;
@@ -152,6 +174,7 @@ void ProcessorThreads::turn(Slot& slot) {
     wake_machine_();
     return;
   }
+  if (spins && somebody_starts()) return wait_for_starting(slot);
   if (spins) vcpu.thread()->stand_aside();
   vcpu.thread()->give_way();
 }

@@ -66,6 +66,9 @@ class ProcessorThreads {
   bool owes_a_look(const Slot& slot) const;
   bool has_nothing_to_do(const Slot& slot) const { return slot.waits && !processors_.can_run(*slot.vcpu); }
   void turn(Slot& slot);
+  bool somebody_starts() const;
+  void note_started(Vcpu& vcpu);
+  void wait_for_starting(Slot& slot);
   bool carry_out_init(Vcpu& vcpu);
 
   // Short enough for interrupts and stops to be looked at soon, which nothing else brings about in translated code.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu/nmi_latch.h"
 #include "cpu/register_port.h"
 #include "devices/input/vmware_port.h"
 #include "machine/engines.h"
@@ -40,7 +41,7 @@ Result<std::unique_ptr<Processors>> Processors::create(const Wiring& wiring) {
     vcpu.set_engine(std::move(engine).value());
     wiring.board.connect_processor(number,
                                    {.intr = [&vcpu](bool level) { vcpu.set_intr(level); },
-                                    .nmi = [&vcpu] { vcpu.request(kPendingNmi); },
+                                    .nmi = [&vcpu] { vcpu.request(nmi_to_keep(vcpu.cpu().state())); },
                                     .init = [all = made.get(), number] { all->request_init(number); },
                                     .startup = [all = made.get(), number](u8 vector) { all->start_up(number, vector); },
                                     .registers = &vcpu});
@@ -235,12 +236,20 @@ void Processors::start_up(unsigned number, u8 vector) {
   // INIT# that the processor's thread has not come to yet, unless system management mode holds it back.
   if (lock_ != nullptr && vcpu.init_requested && !vcpu.cpu().state().in_smm) {
     vcpu.startup_after_init = vector;
-    return;
+    return let_start(vcpu);
   }
   if (!vcpu.waits_for_startup) return;
   vcpu.waits_for_startup = false;
   vcpu.cpu().start_up(vector);
+  let_start(vcpu);
   if (lock_ != nullptr) vcpu.thread()->notify();
+}
+
+// It begins at once, in memory that the sender may soon want back: whose turn it is, it is over.
+void Processors::let_start(Vcpu& vcpu) {
+  if (&vcpu == running_ || (lock_ != nullptr && !running_->thread()->here())) return;
+  vcpu.starting = true;
+  running_->cpu().yield();
 }
 
 // --- Derived caches, state ---

@@ -94,6 +94,7 @@ class Processors final {
   u64 counted_by_all() const;
   void settle();
   void account(u64 before);
+  void let_start(Vcpu& vcpu);
 
   // Long beside the cost of a switch, short beside what guests wait for each other without PAUSE.
   static constexpr u64 kQuantum = 10'000;  // instructions

@@ -42,6 +42,7 @@ class Vcpu final : public ProcessorRegisters, private InterruptAcknowledge, priv
 
   bool init_requested = false;     // INIT# came and is not carried out yet
   bool waits_for_startup = false;  // an application processor between INIT and the start-up message (SDM 3A 8.4)
+  bool starting = false;           // the start-up message has come; with threads: its thread has not had a turn since
 
  private:
   u8 acknowledge() override {
