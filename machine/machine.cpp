@@ -587,6 +587,10 @@ void Machine::deadline_moved_earlier(GuestTime deadline) {
   clock_->expect_event(deadline);
   if (threads_) {
     if (deadline < sleeps_until_) poller_.wake();
+    // One that is due now ends the turn of the processor that has asked for it, which looks at the time before its next.
+    constexpr GuestTime kNow = 1'000;  // a turn's end takes as long
+    Vcpu& vcpu = processors_->running();
+    if (vcpu.thread()->here() && deadline <= clock_->now() + kNow) vcpu.cpu().shorten_slice(0);
     return;
   }
   // In real time a slice is short anyway; an event that is due now ends it.

@@ -1,4 +1,5 @@
-// Messages between processors that the host's threads must not change: start-up, and NMIs that come close together.
+// What the host's threads must not change between processors and their local APICs: start-up, NMIs that come close
+// together, timers that are due.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -49,6 +50,25 @@ constexpr u8 kProgram[] = {
     0xFE, 0x06, 0x02, 0x10, 0xCF,                                // B3: inc byte [1002h]; iret
     0x0F, 0x00, 0xB6, 0x00, 0x0F, 0x00,                          // B8: limit and address of the table, 8 bytes below:
     0xFF, 0xFF, 0x00, 0x00, 0x00, 0x92, 0x8F, 0x00};             // BE: a flat data segment
+// Arms the local APIC's timer for a moment that has passed, and ends with the number of interrupts that an instruction
+// later have come.
+constexpr u8 kDeadline[] = {
+    0x2E, 0x0F, 0x01, 0x16, 0x5E, 0x00, 0x0F, 0x20, 0xC0, 0x40,  // 00: cs lgdt [5Eh]; mov eax, cr0; inc ax
+    0x0F, 0x22, 0xC0, 0xBB, 0x08, 0x00, 0x8E, 0xDB,              // 0A: mov cr0, eax; mov bx, 8; mov ds, bx
+    0x48, 0x0F, 0x22, 0xC0, 0xBC, 0x00, 0x20,                    // 12: dec ax; mov cr0, eax; mov sp, 2000h
+    0x66, 0xBE, 0x00, 0x00, 0xE0, 0xFE,                          // 19: mov esi, 0FEE00000h
+    0x66, 0xC7, 0x06, 0x00, 0x01, 0x59, 0x00, 0x00, 0xF0,        // 1F: mov dword [100h], F000:0059 (vector 40h)
+    0x66, 0x67, 0xC7, 0x86, 0xF0, 0x00, 0x00, 0x00,              // 28: mov dword [esi+0F0h], 1FFh
+    0xFF, 0x01, 0x00, 0x00,                                      //
+    0x66, 0x67, 0xC7, 0x86, 0x20, 0x03, 0x00, 0x00,              // 34: mov dword [esi+320h], 40040h (deadline)
+    0x40, 0x00, 0x04, 0x00,                                      //
+    0xFB, 0x66, 0x31, 0xD2, 0x66, 0xB9, 0xE0, 0x06, 0x00, 0x00,  // 40: sti; xor edx, edx; mov ecx, 6E0h
+    0x66, 0xB8, 0x01, 0x00, 0x00, 0x00, 0x0F, 0x30, 0x90,        // 4A: mov eax, 1; wrmsr; nop
+    0xA0, 0x00, 0x10, 0xFA, 0xE6, 0xF4,                          // 53: mov al, [1000h]; cli; out 0F4h, al
+    0xFE, 0x06, 0x00, 0x10, 0xCF,                                // 59: inc byte [1000h]; iret
+    0x0F, 0x00, 0x5C, 0x00, 0x0F, 0x00,                          // 5E: limit and address of the table, 8 bytes below:
+    0xFF, 0xFF, 0x00, 0x00, 0x00, 0x92, 0x8F, 0x00};             // 64: a flat data segment
+constexpr int kOneInterrupt = 1 << 1 | 1;
 constexpr std::size_t kWrittenOver = 0x64;
 constexpr u8 kFarJump[] = {0xEA, 0x00, 0x00, 0x00};
 constexpr int kWentAstray = 2 << 1 | 1, kTwoNmis = 0x12 << 1 | 1;
@@ -68,10 +88,10 @@ struct ProcessorMessages : ::testing::TestWithParam<const char*> {
     std::ranges::copy(entry, rom.begin() + 0xFFF0);
     std::ofstream(folder + "/rom", std::ios::binary).write(rom.data(), static_cast<std::streamsize>(rom.size()));
     const std::vector<std::string> arguments{
-        "-m",          "4",      "-bios",    folder + "/rom", "-smp",
-        "2",           "-accel", GetParam(), "-device",       "isa-debug-exit,iobase=0xf4,iosize=0x04",
-        "-vga",        "none",   "-display", "none",          "-nodefaults",
-        "--state-dir", folder};
+        "-m",   "4",    "-bios",    folder + "/rom", "-cpu",        "qemu32,+tsc-deadline",
+        "-smp", "2",    "-accel",   GetParam(),      "-device",     "isa-debug-exit,iobase=0xf4,iosize=0x04",
+        "-vga", "none", "-display", "none",          "-nodefaults", "--state-dir",
+        folder};
     auto parsed = parse_command_line(arguments);
     EXPECT_TRUE(parsed.ok()) << (parsed.ok() ? "" : parsed.message());
     HostPoller poller;
@@ -95,6 +115,8 @@ TEST_P(ProcessorMessages, TwoNmisAreTwo) {
   std::ranges::copy(kFarJump, program.begin() + kWrittenOver);
   EXPECT_EQ(run(program), kTwoNmis);
 }
+
+TEST_P(ProcessorMessages, ATimerThatIsDueInterruptsAtOnce) { EXPECT_EQ(run(kDeadline), kOneInterrupt); }
 
 const auto name_of = [](const auto& accelerator) {
   std::string name = accelerator.param;
