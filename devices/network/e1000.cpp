@@ -21,6 +21,7 @@
 
 #include <algorithm>
 
+#include "base/newer_state.h"
 #include "base/state_loading.h"
 #include "devices/network/ethernet.h"
 
@@ -111,6 +112,7 @@ void E1000::reset_registers() {
   causes_ = mask_ = 0;
   receive_control_ = transmit_control_ = 0;
   receive_ring_ = transmit_ring_ = {};
+  fetched_ = 0;
   next_interrupt_ = receive_absolute_ = transmit_absolute_ = 0;
   packet_.clear();
   packet_started_ = segmenting_ = legacy_checksum_ = insert_vlan_ = false;
@@ -165,6 +167,7 @@ void E1000::state_function(StateArchive& archive) {
   archive.field("receive_control", receive_control_);
   archive.field("transmit_control", transmit_control_);
   archive.group("receive_ring", [&] { receive_ring_.state(archive); });
+  newer_field(archive, "fetched", fetched_, descriptors_from(receive_ring_.head));
   archive.group("transmit_ring", [&] { transmit_ring_.state(archive); });
   moment_field(archive, "next_interrupt", next_interrupt_);
   moment_field(archive, "receive_absolute", receive_absolute_);
@@ -182,6 +185,7 @@ void E1000::state_function(StateArchive& archive) {
   archive.field("vlan", vlan_);
   archive.group("checksum_context", [&] { checksum_context_.state(archive); });
   archive.group("segment_context", [&] { segment_context_.state(archive); });
+  if (archive.loading()) fetched_ = std::min(fetched_, receive_ring_.count());
   if (archive.loading() && packet_.size() > kMostPacketBytes) packet_.resize(kMostPacketBytes);
 }
 
@@ -264,11 +268,17 @@ void E1000::write_register(u32 offset, u32 value) {
     case kIcs: return cause(value & ~kIcrAsserted);
     case kIms: mask_ |= value & ~kIcrAsserted; return update_interrupt();
     case kImc: mask_ &= ~value; return update_interrupt();
-    case kRctl: receive_control_ = value; return link_.receiver_ready();
+    case kRctl: {
+      const bool begins = (value & ~receive_control_ & kRctlEnable) != 0;
+      receive_control_ = value;
+      if (begins) fetched_ = descriptors_from(receive_ring_.head);
+      return link_.receiver_ready();
+    }
     case kTctl: transmit_control_ = value; return transmit();
     default: break;
   }
   if (u32* ring = ring_register(offset); ring != nullptr) {
+    const u32 tail_before = receive_ring_.tail;
     switch (offset & 0x1F) {
       case kRdbal & 0x1F: *ring = value & kRingBaseMask; break;
       case kRdbah & 0x1F: *ring = value; break;
@@ -276,7 +286,11 @@ void E1000::write_register(u32 offset, u32 value) {
       default: *ring = value & kRingIndexMask; break;
     }
     if (offset == kTdt) transmit();
-    if (offset == kRdt) link_.receiver_ready();
+    if (offset == kRdh || offset == kRdlen) fetched_ = descriptors_from(receive_ring_.head);
+    if (offset == kRdt) {
+      fetch_descriptors(tail_before);
+      link_.receiver_ready();
+    }
     return;
   }
   if (u32* plain = plain_register(offset); plain != nullptr) {

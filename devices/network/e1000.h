@@ -90,6 +90,8 @@ class E1000 final : public PciDevice, public NetworkReceiver {
   bool carries_vlan(std::span<const u8> frame) const;
   u32 buffer_bytes() const;
   u32 free_descriptors() const;
+  u32 descriptors_from(u32 from) const;  // as far as the receive ring's tail
+  void fetch_descriptors(u32 tail_before);
   void count(e1000::Statistic low, u64 amount);  // a counter of 64 bits
   void bump(e1000::Statistic which);
 
@@ -110,6 +112,7 @@ class E1000 final : public PciDevice, public NetworkReceiver {
   u32 causes_ = 0, mask_ = 0;
   u32 receive_control_ = 0, transmit_control_ = 0;
   Ring receive_ring_, transmit_ring_;
+  u32 fetched_ = 0;                 // receive descriptors that the card has and has not used
   GuestTime next_interrupt_ = 0;    // no earlier than this, by ITR
   GuestTime receive_absolute_ = 0;  // the latest moment of a delayed cause; 0: none is delayed
   GuestTime transmit_absolute_ = 0;

@@ -20,6 +20,7 @@ using namespace e1000;
 
 namespace {
 constexpr std::size_t kVlanTagBytes = 4, kTypeOffset = 12;
+constexpr u64 kStatusOffset = 12;  // in a descriptor
 constexpr std::size_t kMostLong = 16384;
 constexpr std::size_t kMostShort = 1518;  // 1522 with the frame check sequence
 
@@ -34,10 +35,23 @@ u32 E1000::buffer_bytes() const {
   return kLargest >> size;
 }
 
+u32 E1000::descriptors_from(u32 from) const {
+  const Ring& ring = receive_ring_;
+  if (from >= ring.count() || ring.tail >= ring.count()) return 0;
+  return ring.tail >= from ? ring.tail - from : ring.count() - from + ring.tail;
+}
+
+// The card fetches descriptors as soon as the tail tells of them. A driver that moves the tail twice in one go hands over
+// all that it went past, a whole ring of them too, although head and tail are equal then.
+void E1000::fetch_descriptors(u32 tail_before) {
+  fetched_ = (receive_control_ & kRctlEnable) != 0
+                 ? std::min(fetched_ + descriptors_from(tail_before), receive_ring_.count())
+                 : descriptors_from(receive_ring_.head);
+}
+
 u32 E1000::free_descriptors() const {
   const Ring& ring = receive_ring_;
-  if (ring.head >= ring.count() || ring.tail >= ring.count()) return 0;
-  return ring.tail >= ring.head ? ring.tail - ring.head : ring.count() - ring.head + ring.tail;
+  return ring.head < ring.count() && ring.tail < ring.count() ? fetched_ : 0;
 }
 
 bool E1000::listening() const { return (receive_control_ & kRctlEnable) != 0 && bus_master_enabled(); }
@@ -118,29 +132,39 @@ void E1000::receive(std::span<const u8> whole) {
     frame = stripped;
   }
   const std::size_t total = frame.size() + ((receive_control_ & kRctlStripCrc) != 0 ? 0 : kFrameCheckBytes);
-  if (u64{free_descriptors()} * buffer_bytes() < total) {
+  const auto lose = [this] {
     bump(kRnbc);
     bump(kMpc);
-    return cause(kRxo);
-  }
+    cause(kRxo);
+  };
+  if (u64{free_descriptors()} * buffer_bytes() < total) return lose();
 
   const BusMastering moving(bus_mastering_);
   Ring& ring = receive_ring_;
-  for (std::size_t done = 0; done < total;) {
-    const std::size_t part = std::min<std::size_t>(buffer_bytes(), total - done);
+  for (std::size_t done = 0; done < total; fetched_--) {
+    if (free_descriptors() == 0) return lose();  // too many of them had no buffer
     const PhysAddr at = ring.descriptor(ring.head);
     std::array<u8, 8> address{};
     memory_->read_block(at, address);
     u64 buffer = 0;
     for (unsigned i = 0; i < address.size(); i++) buffer |= u64{address[i]} << (i * 8);
-    if (done < frame.size())
+    const std::size_t part = buffer == 0 ? 0 : std::min<std::size_t>(buffer_bytes(), total - done);
+    if (done < frame.size() && part != 0)
       memory_->write_block(PhysAddr(buffer), frame.subspan(done, std::min(part, frame.size() - done)));
     done += part;
-    std::array<u8, 8> written = answer;
-    written[0] = static_cast<u8>(part);
-    written[1] = static_cast<u8>(part >> 8);
-    written[4] |= static_cast<u8>(kRxDone | (done == total ? kRxEnd : 0));
-    memory_->write_block(at + address.size(), written);
+    if (buffer == 0) {
+      // No data goes into a descriptor without a buffer, and nothing of it but DD changes (Null Descriptor Padding).
+      std::array<u8, 1> done_status{};
+      memory_->read_block(at + kStatusOffset, done_status);
+      done_status[0] |= kRxDone;
+      memory_->write_block(at + kStatusOffset, done_status);
+    } else {
+      std::array<u8, 8> written = answer;
+      written[0] = static_cast<u8>(part);
+      written[1] = static_cast<u8>(part >> 8);
+      written[4] |= static_cast<u8>(kRxDone | (done == total ? kRxEnd : 0));
+      memory_->write_block(at + address.size(), written);
+    }
     ring.head = ring.head + 1 == ring.count() ? 0 : ring.head + 1;
   }
 

@@ -277,6 +277,53 @@ TEST_F(E1000Test, WithoutBuffersFramesWaitAndThoseThatComeAreCounted) {
   EXPECT_TRUE(offer(make_frame(kCardAddress)));
 }
 
+// Intel's packet driver for DOS has two buffers in a ring of eight, and hands them over again by moving the tail to the
+// beginning of the ring and then behind them, where it was before.
+TEST_F(E1000Test, DescriptorsAreFetchedWhereverTheTailGoes) {
+  write(kRctl, 0);
+  for (u32 i = 2; i < kCount; i++) put32(kRxRing + i * 16, 0);
+  write(kRdh, 0), write(kRdt, 2);
+  write(kRctl, kRctlEnable | kRctlStripCrc);
+  for (unsigned round = 0; round < 3; round++) {
+    for (u32 n = 0; n < 2; n++) {
+      const Bytes frame = make_frame(kCardAddress, 100 + 10 * round + n);
+      ASSERT_TRUE(offer(frame)) << "round " << round;
+      EXPECT_EQ(status(n) & 3, 3) << "round " << round;
+      EXPECT_EQ(length(n), frame.size());
+      EXPECT_EQ(memory_at(kRxBuffers + n * 0x1000, frame.size()), frame);
+      put32(kRxRing + n * 16 + 12, 0);
+    }
+    if (round > 0) {
+      EXPECT_EQ(status(7), 1) << "descriptors without a buffer are done, and no more";
+    }
+    EXPECT_EQ(read(kRdh), 2u);
+    EXPECT_FALSE(offer(make_frame(kCardAddress)));
+    write(kRdt, 0), write(kRdt, 2);
+  }
+}
+
+TEST_F(E1000Test, AFrameWithoutABufferIsLost) {
+  for (u32 i = 1; i < kCount; i++) put32(kRxRing + i * 16, 0);
+  ASSERT_TRUE(offer(make_frame(kCardAddress)));
+  put32(kRxRing, 0);
+  read(kIcr);
+  offer(make_frame(kCardAddress));
+  EXPECT_EQ(read(kIcr) & (kRxo | kRxt0), kRxo);
+  EXPECT_EQ(read(kRdh), kCount - 1);
+}
+
+TEST_F(E1000Test, SettingARingUpAgainTakesNothingOver) {
+  ASSERT_TRUE(offer(make_frame(kCardAddress)));
+  write(kRctl, 0);
+  write(kRdt, 0), write(kRdh, 0);
+  write(kRctl, kRctlEnable);
+  EXPECT_FALSE(offer(make_frame(kCardAddress)));
+  write(kRdt, 2);
+  EXPECT_TRUE(offer(make_frame(kCardAddress)));
+  EXPECT_TRUE(offer(make_frame(kCardAddress)));
+  EXPECT_FALSE(offer(make_frame(kCardAddress)));
+}
+
 TEST_F(E1000Test, InterruptsAreThrottled) {
   write(kItr, 1000);  // 256 us
   write(kIms, kRxt0);
