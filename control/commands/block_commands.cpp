@@ -103,17 +103,21 @@ std::string device_path(const Drive& drive) {
     return "/machine/peripheral/" + drive.device_id + "/virtio-backend";
   return drive.device_id.empty() ? "/machine/unattached/" + drive.name : drive.device_id;
 }
-// A drive that a -blockdev fills has no name of its own.
-std::string device_name(const Drive& drive) {
-  return !drive.node.empty() || (drive.id == drive.device_id && !drive.id.empty()) ? ""
-         : drive.id.empty()                                                        ? drive.name
-                                                                                   : drive.id;
+// A drive that was made for a -blockdev has no name of its own. A -drive keeps its name when a node comes to fill it.
+std::string device_name(const Machine& machine, const Drive& drive) {
+  const auto made_for_node = [&](const DriveOption& option) {
+    return option.id == drive.id && option.device_id == drive.device_id && !option.node.empty();
+  };
+  const auto& options = machine.options().drives;
+  if (!drive.node.empty() && std::any_of(options.begin(), options.end(), made_for_node)) return "";
+  if (!drive.id.empty()) return drive.id == drive.device_id ? "" : drive.id;
+  return drive.name;
 }
 
 CommandReply query_block(Machine& machine, const Arguments&) {
   Json list = Json::array();
   for (const Drive& drive : machine.drives()) {
-    Json row = {{"device", device_name(drive)},
+    Json row = {{"device", device_name(machine, drive)},
                 {"qdev", device_path(drive)},
                 {"locked", drive.locked},
                 {"removable", drive.removable},
@@ -188,7 +192,7 @@ CommandReply query_stats(Machine& machine, const Arguments& arguments) {
   }
   for (const Drive& drive : machine.drives()) {
     const DriveMedium* medium = medium_in(machine, drive).get();
-    Json row = {{"device", device_name(drive)},
+    Json row = {{"device", device_name(machine, drive)},
                 {"qdev", device_path(drive)},
                 {"stats", describe_counts(medium != nullptr ? medium->counts() : none)}};
     if (!drive.node.empty()) row["node-name"] = drive.node;
@@ -372,7 +376,7 @@ Json describe_disk_failure(Machine& machine) {
   const auto& [drive_name, failure] = machine.disk_failure();
   const auto drive = machine.find_drive(drive_name);
   constexpr const char* kActions[] = {"report", "ignore", "stop"};
-  Json data = {{"device", drive ? device_name(*drive) : drive_name},
+  Json data = {{"device", drive ? device_name(machine, *drive) : drive_name},
                {"operation", failure.kind == BlockRequest::Kind::Read ? "read" : "write"},
                {"action", kActions[static_cast<std::size_t>(failure.action)]},
                {"nospace", failure.host_is_full},

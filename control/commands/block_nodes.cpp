@@ -16,6 +16,13 @@ BlockNode* find_node(Machine& machine, const std::string& name) {
   return at == nodes.end() || name.empty() ? nullptr : &*at;
 }
 
+std::string unused_node_name(Machine& machine) {
+  for (unsigned number = 1;; number++) {
+    std::string name = fmt::format("#block{}", number);
+    if (find_node(machine, name) == nullptr) return name;
+  }
+}
+
 namespace {
 
 // Whether `name` is this node or the file under it.

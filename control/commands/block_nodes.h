@@ -12,6 +12,8 @@ namespace relic86 {
 
 // Null: there is none of this name.
 BlockNode* find_node(Machine& machine, const std::string& name);
+// For a node that the user has not named: no name of the user's begins with '#'.
+std::string unused_node_name(Machine& machine);
 // The drive that a node is in, at the top or below.
 std::optional<Machine::Drive> drive_of_node(Machine& machine, const std::string& node);
 // Null: the drive is empty.

@@ -323,12 +323,14 @@ CommandReply copy_to_file(Machine& machine, const Arguments& arguments,
   const DriveImages& images = found.value();
   if (auto idle = machine.block_jobs().allow_drive(images.drive.name); !idle) return idle;
   BlockNode node;
-  node.driver = arguments.text("format", "qcow2");
+  const bool existing = arguments.text("mode", "absolute-paths") == "existing";
+  // A new image is of the source's format, as in QEMU.
+  node.driver = arguments.text("format", existing ? "qcow2" : images.top->info().format);
   node.file = arguments.text("target");
-  node.name = arguments.text("node-name", fmt::format("#copy-of-{}", images.drive.name));
+  node.name = arguments.has("node-name") ? arguments.text("node-name") : unused_node_name(machine);
   if (find_block_node(machine.block_nodes(), node.name) != nullptr)
     return CommandError{.message = fmt::format("node-name '{}' is in use", node.name)};
-  if (arguments.text("mode", "absolute-paths") != "existing") {
+  if (!existing) {
     if (node.driver != "qcow2" && node.driver != "raw")
       return CommandError{.message = fmt::format("format={}: new images are qcow2 or raw here; qemu-img create makes "
                                                  "others, for mode=existing",

@@ -96,7 +96,11 @@ Result<Prepared> prepare_snapshot_sync(Machine& machine, const Arguments& argume
   auto found = images_of(machine, arguments.text(arguments.has("node-name") ? "node-name" : "device"));
   if (!found) return found.error();
   const DriveImages& images = found.value();
-  const std::string file = arguments.text("snapshot-file"), name = arguments.text("snapshot-node-name");
+  const std::string file = arguments.text("snapshot-file");
+  std::string name = arguments.text("snapshot-node-name");
+  if (name.empty() && arguments.has("node-name")) return Error{"New overlay node name missing"};
+  // A drive that nodes fill goes on being filled by one.
+  if (name.empty() && !images.drive.node.empty()) name = unused_node_name(machine);
   if (arguments.text("format", "qcow2") != "qcow2")
     return Error{fmt::format("format={}: snapshots are qcow2 images here", arguments.text("format"))};
   if (!name.empty() && find_node(machine, name) != nullptr) return Error{"New overlay node name is already in use"};
@@ -112,10 +116,6 @@ Result<Prepared> prepare_snapshot_sync(Machine& machine, const Arguments& argume
   }
   auto overlay = open_layer({.file = file, .format = ImageFormat::Qcow2}, Access::ReadWrite);
   if (!overlay) return overlay.error();
-  if (name.empty() && !images.drive.node.empty()) {
-    // A drive that nodes fill goes on being filled by one.
-    return Error{"Parameter 'snapshot-node-name' is missing"};
-  }
   auto prepared = put_over(machine, images, std::move(overlay).value(), name);
   if (!prepared || name.empty()) return prepared;
   BlockNode node;

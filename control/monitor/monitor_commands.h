@@ -35,6 +35,25 @@ std::string set_password(Machine& machine, Words words);     // set_password vnc
 std::string expire_password(Machine& machine, Words words);  // expire_password vnc TIME
 std::string change_vnc(Machine& machine, Words words);       // change vnc password SECRET
 
+// monitor_disks.cpp
+std::string block_resize(Machine& machine, Words words);
+std::string block_set_io_throttle(Machine& machine, Words words);
+std::string snapshot_blkdev(Machine& machine, Words words);
+std::string block_stream(Machine& machine, Words words);
+std::string drive_mirror(Machine& machine, Words words);
+std::string drive_backup(Machine& machine, Words words);
+std::string block_job_cancel(Machine& machine, Words words);
+std::string block_job_complete(Machine& machine, Words words);
+std::string block_job_pause(Machine& machine, Words words);
+std::string block_job_resume(Machine& machine, Words words);
+std::string block_job_set_speed(Machine& machine, Words words);
+std::string nbd_server_start(Machine& machine, Words words);
+std::string nbd_server_add(Machine& machine, Words words);
+std::string nbd_server_remove(Machine& machine, Words words);
+std::string nbd_server_stop(Machine& machine, Words words);
+std::string info_block_jobs(Machine& machine);
+std::string info_blockstats(Machine& machine);
+
 // A number as the monitor takes it (monitor_expression.cpp): decimal, 0x, 0 octal, 'c', $register, and + - & | ^ * / %
 // ~ and brackets.
 std::optional<u64> evaluate(Machine& machine, std::string_view text);

@@ -141,6 +141,8 @@ constexpr Topic kTopics[] = {
     {"pic", "interrupt controllers", pic},
     {"irq", "interrupt controllers", pic},
     {"block", "drives and their media", block},
+    {"block-jobs", "jobs that copy disks", info_block_jobs},
+    {"blockstats", "what was read and written of each drive", info_blockstats},
     {"pci", "PCI functions", pci},
     {"mtree", "who answers which memory and ports", mtree},
     {"jit", "the execution engine's statistics", jit},
