@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "cpu/control_bits.h"
 #include "tests/cpu/cpu_test_machine.h"
 
@@ -105,6 +107,20 @@ TEST_P(PortWaitTest, NoLoopThatSomebodyWatches) {
   m_.state().dr[7] = 0;
   m_.state().system_flags |= kTF;
   expect_none(code, "TF");
+}
+
+// Whatever stands there: no look takes long, or goes beyond the code that was read.
+TEST_P(PortWaitTest, AnyCode) {
+  constexpr u8 kLikely[] = {0xEC, 0xA8, 0x08, 0x74, 0x75, 0xFB, 0xEB, 0xF9, 0x0F, 0x84, 0x24, 0xFE, 0x80};
+  std::mt19937 random(1);
+  unsigned found = 0;
+  for (unsigned i = 0; i < 20'000; ++i) {
+    std::vector<u8> code(1 + random() % 24);
+    for (u8& each : code) each = random() % 4 == 0 ? static_cast<u8>(random()) : kLikely[random() % std::size(kLikely)];
+    const auto wait = this->wait(code, random() % code.size());
+    if (wait && wait->goes_on_with(static_cast<u8>(random()))) ++found;
+  }
+  EXPECT_GT(found, 0u);
 }
 
 TEST_P(PortWaitTest, TheWindowEndsWithThePage) {
