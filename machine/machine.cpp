@@ -13,6 +13,7 @@
 #include "cpu/exact_functions.h"
 #include "devices/character/parallel_port.h"
 #include "devices/character/uart16550.h"
+#include "devices/storage/atapi_cdrom.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "display/video_recorder.h"
 #include "machine/block_jobs.h"
@@ -132,6 +133,11 @@ Result<> Machine::build() {
     ejected_ = true;
     if (processors_) processors_->running().request(kPendingStop);
   });
+  for (unsigned place = 0; place < PcBoard::kDrivePlaces; place++) {
+    if (AtapiCdrom* const drive = board_->cdrom(place); drive != nullptr)
+      drive->on_guest_moves_tray([this, name = drive_place_name(options_, place, DriveOption::Media::Cdrom)](
+                                     bool open) { tell_tray(name, open); });
+  }
   if (VirtioBalloon* balloon = board_->balloon(); balloon != nullptr)
     balloon->on_change([this] { announce(MachineEvent::BalloonChange); });
   auto host_units = masked_host_units(present_host_units(), options_.host_features);

@@ -372,6 +372,14 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
+Json describe_tray_move(Machine& machine) {
+  const Machine::TrayMove& move = machine.tray_move();
+  const auto drive = machine.find_drive(move.drive);
+  return {{"device", drive ? device_name(machine, *drive) : ""},
+          {"id", move.device_id.empty() ? move.drive : move.device_id},
+          {"tray-open", move.open}};
+}
+
 Json describe_disk_failure(Machine& machine) {
   const auto& [drive_name, failure] = machine.disk_failure();
   const auto drive = machine.find_drive(drive_name);

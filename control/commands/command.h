@@ -98,6 +98,8 @@ CommandReply run_command(std::string_view name, Machine& machine, const Json& ar
 
 // The data of BLOCK_IO_ERROR, while MachineEvent::DiskFailed is told.
 Json describe_disk_failure(Machine& machine);
+// And DEVICE_TRAY_MOVED.
+Json describe_tray_move(Machine& machine);
 // The data of an event of the remote display's, while it is told.
 Json describe_remote_event(const RemoteDisplay& display);
 

@@ -206,9 +206,7 @@ void QmpServer::tell(MachineEvent event) {
                                   : end == End::GuestPanic                       ? "guest-panic"
                                                                                  : "guest-shutdown"}};
   } else if (event == MachineEvent::TrayMoved) {
-    const Machine::TrayMove& move = machine_.tray_move();
-    message["data"] = {
-        {"device", ""}, {"id", move.device_id.empty() ? move.drive : move.device_id}, {"tray-open", move.open}};
+    message["data"] = describe_tray_move(machine_);
   } else if (event == MachineEvent::DeviceDeleted) {
     message["data"] = {{"device", machine_.deleted_device()},
                        {"path", "/machine/peripheral/" + machine_.deleted_device()}};

@@ -2,6 +2,7 @@
 // (devices/storage/cdrom_commands.cpp).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ class AtapiCdrom final : public AtaDevice {
   // The tray with what is in it, as by its button; opening is refused as an eject is.
   Result<> open_tray(bool force);
   void close_tray();
+  // Called when the guest has moved the tray.
+  void on_guest_moves_tray(std::function<void(bool open)> moved) { guest_moves_tray_ = std::move(moved); }
   // It hangs on Serial ATA; before the first reset.
   void set_serial_link() { serial_link_ = true; }
   // Where the audio tracks are heard; the cable's other end is the mixer of a sound card, if one has an input for it.
@@ -121,6 +124,7 @@ class AtapiCdrom final : public AtaDevice {
   bool serial_link_ = false;
   std::unique_ptr<CdromMedium> medium_;
   CdPlayer player_;
+  std::function<void(bool open)> guest_moves_tray_;
 
   bool tray_open_ = false;
   bool locked_ = false;

@@ -214,8 +214,10 @@ void AtapiCdrom::start_stop(const Packet& packet) {
   } else if (!start && !tray_open_ && medium_ != nullptr) {
     media_event_ = 3;
   }
+  const bool moved = tray_open_ == start;
   tray_open_ = !start;
   good();
+  if (moved && guest_moves_tray_) guest_moves_tray_(tray_open_);
 }
 
 void AtapiCdrom::get_configuration(const Packet& packet) {

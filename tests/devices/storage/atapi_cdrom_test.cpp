@@ -239,13 +239,17 @@ TEST(AtapiCdrom, AReadWaitsForTheHostWhileTheGuestGoesOn) {
 
 TEST(AtapiCdrom, GuestOpensAndClosesTheTray) {
   IdeBoard board;
+  std::vector<bool> told;
+  board.cdrom->on_guest_moves_tray([&told](bool open) { told.push_back(open); });
   board.clear_attention();
   EXPECT_TRUE(board.packet({0x1B, 0, 0, 0, 2}).good);
+  EXPECT_TRUE(board.packet({0x1B, 0, 0, 0, 2}).good) << "again";
   EXPECT_TRUE(board.cdrom->tray_open());
   EXPECT_FALSE(board.packet({0x00}).good);
   EXPECT_EQ(board.sense(), (Codes{2, 0x3A, 2}));
   EXPECT_EQ((board.packet({0xBD, 0, 0, 0, 0, 0, 0, 0, 0, 8}).data[1]), 0x10);
   EXPECT_TRUE(board.packet({0x1B, 0, 0, 0, 3}).good);
+  EXPECT_EQ(told, (std::vector<bool>{true, false}));
   EXPECT_FALSE(board.packet({0x00}).good);
   EXPECT_EQ(board.sense(), (Codes{6, 0x28, 0}));
   EXPECT_TRUE(board.packet({0x00}).good);
