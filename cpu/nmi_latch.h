@@ -6,18 +6,15 @@
 
 namespace relic86 {
 
-inline constexpr u32 kPendingSecondNmi = 1u << 9;  // of CpuState::pending, besides kPendingNmi
-static_assert(kPendingSecondNmi > kPendingBreakpoints, "the last of PendingBits");
-
 // What to set when an NMI comes.
 inline u32 nmi_to_keep(const CpuState& state) {
   const bool second = (state.pending & kPendingNmi) != 0 && !state.nmi_blocked;
-  return kPendingNmi | (second ? kPendingSecondNmi : 0);
+  return second ? kPendingNmi | kPendingSecondNmi : kPendingNmi;
 }
 
 // What to clear when one is taken.
 inline u32 nmi_to_take(const CpuState& state) {
-  return (state.pending & kPendingSecondNmi) != 0 ? kPendingSecondNmi : u32{kPendingNmi};
+  return (state.pending & kPendingSecondNmi) != 0 ? kPendingSecondNmi : kPendingNmi;
 }
 
 }  // namespace relic86

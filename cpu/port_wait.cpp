@@ -36,7 +36,8 @@ std::optional<PortWait> PortWait::at(Cpu& cpu) {
   const Registers now{.al = static_cast<u8>(state.gpr32(kEax)),
                       .zero = (flags & kZF) != 0,
                       .carry = (flags & kCF) != 0,
-                      .sign = (flags & kSF) != 0};
+                      .sign = (flags & kSF) != 0,
+                      .known = true};
   const auto read_at = wait.next_read(here - first, now);
   if (!read_at) return std::nullopt;
   wait.read_at_ = *read_at;
@@ -46,6 +47,7 @@ std::optional<PortWait> PortWait::at(Cpu& cpu) {
 bool PortWait::goes_on_with(u8 value) const { return next_read(read_at_ + 1, {.al = value}) == read_at_; }
 
 std::optional<bool> PortWait::condition(u8 code, const Registers& registers) const {
+  if (!registers.known) return std::nullopt;
   bool holds = false;
   switch (code >> 1) {
     case 1: holds = registers.carry; break;

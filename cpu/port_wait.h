@@ -28,8 +28,11 @@ class PortWait {
   struct Registers {
     u8 al = 0;
     bool zero = false, carry = false, sign = false;
+    bool known = false;  // the flags; after the IN, once the loop has set them
 
-    void set(u8 result, bool borrow = false) { zero = result == 0, sign = (result & 0x80) != 0, carry = borrow; }
+    void set(u8 result, bool borrow = false) {
+      zero = result == 0, sign = (result & 0x80) != 0, carry = borrow, known = true;
+    }
   };
 
   u8 byte(u32 at) const { return at < bytes_ ? code_[at] : u8{0xCC}; }

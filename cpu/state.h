@@ -130,6 +130,7 @@ enum PendingBits : u32 {
   kPendingSingleStep = 1u << 6,   // TF trap after the present instruction
   kPendingDataBreak = 1u << 7,    // DR0-3 data or I/O breakpoint matched in the present instruction
   kPendingBreakpoints = 1u << 8,  // DR0-3 or DR7 changed: the engine looks where instruction breakpoints stand
+  kPendingSecondNmi = 1u << 9,    // besides kPendingNmi (cpu/nmi_latch.h)
 };
 
 // Interruptibility (SDM 3A 6.8.3): set by STI, MOV SS, POP SS for the one instruction that follows.

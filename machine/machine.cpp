@@ -323,10 +323,14 @@ void Machine::sleep_until_retrace() {
   if (!ends) return;
   const GuestTime wait = std::min({next_stop(), next_sample_, *ends}) - clock_->now();
   if (wait < kShortest) return;
-  poller_.poll(clock_->sleep_for(std::min<GuestTime>(wait, kLongestSleep)));
+  sleep_in_real_time(std::min<GuestTime>(wait, kLongestSleep));
+}
+
+void Machine::sleep_in_real_time(i64 guest_nanoseconds) {
+  poller_.poll(clock_->sleep_for(guest_nanoseconds));
   last_served_ = 0;
   has_idled_ = true;
-  clock_->slept(std::min<GuestTime>(wait, kLongestSleep));
+  clock_->slept(guest_nanoseconds);
 }
 
 void Machine::run_step() {
@@ -372,16 +376,14 @@ void Machine::idle() {
     return;
   }
   const i64 wait = stop == Scheduler::kNever ? kLongestSleep : std::min<i64>(stop - now, kLongestSleep);
+  if (!clock_->deterministic()) return sleep_in_real_time(wait);
   const i64 before = host_monotonic_ns();
   const u64 entered = inputs_->entered();
-  poller_.poll(clock_->deterministic() ? wait : clock_->sleep_for(wait));
+  poller_.poll(wait);
   last_served_ = 0;
-  has_idled_ = true;
-  if (!clock_->deterministic()) clock_->slept(wait);
   // Under -icount idle time passes as it does on the host, but never beyond the next event, so that guest time is the
   // same in every run.
-  if (clock_->deterministic() && stop != Scheduler::kNever && inputs_->entered() == entered &&
-      host_monotonic_ns() - before >= wait)
+  if (stop != Scheduler::kNever && inputs_->entered() == entered && host_monotonic_ns() - before >= wait)
     clock_->skip_to(now + wait);
 }
 

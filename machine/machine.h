@@ -371,6 +371,7 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void turn(u64 limit);  // one look at the host and one slice, that ends at this instruction count at the latest
   void run_slice(u64 limit);
   void sleep_until_retrace();
+  void sleep_in_real_time(i64 guest_nanoseconds);
   void hold_time_by_work();
   void run_step();  // for a debugger
   // With has_threads(), machine/machine_threads.cpp.

@@ -3,9 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <span>
 #include <string>
@@ -14,6 +11,7 @@
 #include "build_features.h"
 #include "machine/machine.h"
 #include "options/options.h"
+#include "tests/block/temporary_folder.h"
 
 namespace relic86 {
 namespace {
@@ -74,24 +72,22 @@ constexpr u8 kFarJump[] = {0xEA, 0x00, 0x00, 0x00};
 constexpr int kWentAstray = 2 << 1 | 1, kTwoNmis = 0x12 << 1 | 1;
 
 struct ProcessorMessages : ::testing::TestWithParam<const char*> {
-  ProcessorMessages() {
-    std::string pattern = std::filesystem::temp_directory_path() / "relic86-messages-XXXXXX";
-    folder = mkdtemp(pattern.data());
-  }
-  ~ProcessorMessages() override { std::filesystem::remove_all(folder); }
-
   // The exit code of the program.
   int run(std::span<const u8> program) {
-    std::vector<char> rom(0x10000, '\xF4');
+    std::string rom(0x10000, '\xF4');
     std::ranges::copy(program, rom.begin());
     const u8 entry[] = {0xEA, 0x00, 0x00, 0x00, 0xF0};  // jmp F000:0000
     std::ranges::copy(entry, rom.begin() + 0xFFF0);
-    std::ofstream(folder + "/rom", std::ios::binary).write(rom.data(), static_cast<std::streamsize>(rom.size()));
-    const std::vector<std::string> arguments{
-        "-m",   "4",    "-bios",    folder + "/rom", "-cpu",        "qemu32,+tsc-deadline",
-        "-smp", "2",    "-accel",   GetParam(),      "-device",     "isa-debug-exit,iobase=0xf4,iosize=0x04",
-        "-vga", "none", "-display", "none",          "-nodefaults", "--state-dir",
-        folder};
+    const std::vector<std::string> arguments{"-m",          "4",
+                                             "-bios",       folder.write("rom", rom),
+                                             "-cpu",        "qemu32,+tsc-deadline",
+                                             "-smp",        "2",
+                                             "-accel",      GetParam(),
+                                             "-device",     "isa-debug-exit,iobase=0xf4,iosize=0x04",
+                                             "-vga",        "none",
+                                             "-display",    "none",
+                                             "-nodefaults", "--state-dir",
+                                             folder.path()};
     auto parsed = parse_command_line(arguments);
     EXPECT_TRUE(parsed.ok()) << (parsed.ok() ? "" : parsed.message());
     HostPoller poller;
@@ -101,7 +97,7 @@ struct ProcessorMessages : ::testing::TestWithParam<const char*> {
     return machine.value()->exit_code();
   }
 
-  std::string folder;
+  test::TemporaryFolder folder;
 };
 
 // Firmware writes the code that others start with to memory in use, and restores that when it has heard of them; or at
