@@ -172,6 +172,7 @@ Flow Translator::run_one(CodeBlock& block) {
     // An event may have led elsewhere than the branch does: that is no loop's head.
     if (hot && from->linked != nullptr) begin_path(*from, *translation);
     if (statistics_.translated != translated) spend(kTranslation);
+    if (translation->wanted_head) begin_wanted_path(*translation);
     if (recorder_.active()) {
       if (const auto flow = walk(block)) return *flow;
     }
@@ -270,7 +271,10 @@ Flow Translator::leave(ExitPoint& exit) {
       interpreter_.complete(flow, insn);
       return flow == Flow::Next ? Flow::Branched : flow;
     }
-    default: cut_ = true; return Flow::Branched;  // Budget: what is left is interpreted
+    default:  // Budget: what is left is interpreted
+      cut_ = true;
+      sample(*exit.owner);
+      return Flow::Branched;
   }
 }
 

@@ -69,6 +69,7 @@ struct TranslatorOptions {
   bool verify = kVerifies;  // every block's IR is checked (jit/ir/verifier.h): a broken rule is a bug, and ends the run
   bool long_mode = true;    // code of long mode is translated
   bool quick = true;        // slots of the inline table are filled without C++ for 64-bit code
+  bool jumps = true;        // indirect branches look their target up by its linear address first
   bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
   bool fusion = true;       // records of flags are left before the comparison, not between it and its branch
   bool regions = true;      // hot loops over several blocks become one translation
@@ -193,13 +194,17 @@ class Translator final : public Executor {
   Translation* translation_of(CodeBlock& block, bool unshared);
   bool met_denormal() const;
   Translation* translate(CodeBlock& block, u32 mode, bool unshared);
-  static BlockIr empty_ir(const Mode& mode);
+  static BlockIr empty_ir(const CodeBlock& first, const Mode& mode);
   void record_instruction(BlockIr& ir, const Insn& insn, u32 offset, bool cold, const Mode& mode) const;
   BlockIr block_ir(const CodeBlock& block, const std::vector<bool>& cold, const Mode& mode) const;
   bool shares_checks(const Translation& translation) const;
   bool compile(Translation& translation);
   bool emit(Translation& translation, std::vector<bool>& cold, const Mode& mode);
+  static u64 lookup_key(const Translation& translation) {
+    return translation.code_address + kTlbFast + LookupTable::tag_of(translation.mode);
+  }
   void enter_in_lookups(const Translation& translation);
+  JumpCache& jumps() { return reinterpret_cast<VcpuMemory&>(state_).tlb.jumps; }
   void link(ExitPoint& exit, Translation& target);
   void unlink(ExitPoint& exit);
   void block_died(CodeBlock& block);
@@ -211,6 +216,8 @@ class Translator final : public Executor {
   // --- translator_regions.cpp ---
   static bool may_become_head(const Translation& translation);
   void begin_path(const ExitPoint& branch, Translation& head);
+  void sample(Translation& next);
+  void begin_wanted_path(Translation& head);
   std::optional<Flow> walk(CodeBlock& block);
   void end_path();
   bool make_region(Translation& head, const std::vector<PathStep>& path);

@@ -29,10 +29,6 @@ namespace {
 
 constexpr std::size_t kUsualNodes = 6;  // of an instruction
 
-u64 lookup_key(const Translation& translation) {
-  return translation.code_address + kTlbFast + LookupTable::tag_of(translation.mode);
-}
-
 // What other threads can tell from plain accesses of memory.
 bool orders_memory(const Insn& insn) { return insn.handler == simd_fence; }
 bool is_locked(const Insn& insn) { return insn.handler == carry_out_locked; }
@@ -180,8 +176,9 @@ void assert_verified(const BlockIr& ir) {
 
 }  // namespace
 
-BlockIr Translator::empty_ir(const Mode& mode) {
+BlockIr Translator::empty_ir(const CodeBlock& first, const Mode& mode) {
   BlockIr ir;
+  ir.page_offset = static_cast<u32>(first.first.raw & (kPageSize - 1));
   ir.code32 = mode.code32;
   ir.code64 = mode.code64;
   return ir;
@@ -205,7 +202,7 @@ void Translator::record_instruction(BlockIr& ir, const Insn& insn, u32 offset, b
 }
 
 BlockIr Translator::block_ir(const CodeBlock& block, const std::vector<bool>& cold, const Mode& mode) const {
-  BlockIr ir = empty_ir(mode);
+  BlockIr ir = empty_ir(block, mode);
   u32 offset = 0;
   ir.insns.reserve(block.insns.size());
   for (std::size_t i = 0; i + 1 < block.insns.size(); ++i) {  // the last is the sentinel
@@ -254,7 +251,11 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
   const CodeScratch::Loan loan(scratch_, code);
-  const x64::ModeTag tag = [this](const Mode& of) { return LookupTable::tag_of(number_of(of.key())); };
+  const x64::ModeTag tag = [this](const Mode& of) {
+    const u32 number = number_of(of.key());
+    if (number < JumpCache::kModes) jumps().admit(number);
+    return LookupTable::tag_of(number);
+  };
   using x64::Counted;
   const Counted counted = !options_.regions || !options_.link ? Counted::Nothing
                           : options_.region_threshold == 0    ? Counted::Everything
@@ -268,6 +269,7 @@ bool Translator::emit(Translation& translation, std::vector<bool>& cold, const M
                         .aside = options_.aside,
                         .watched = options_.watched,
                         .quick = options_.quick,
+                        .jumps = options_.jumps,
                         .copies = options_.copies,
                         .fusion = options_.fusion,
                         .denormals = options_.denormals && met_denormal(),
@@ -372,7 +374,10 @@ void Translator::bury(Translation* translation) {
     translation->head->region = nullptr;
   }
   if (pending_link_ != nullptr && pending_link_->owner == translation) pending_link_ = nullptr;
-  if (translation->code != nullptr && !translation->unshared) lookups_.remove(lookup_key(*translation));
+  if (translation->code != nullptr && !translation->unshared) {
+    lookups_.remove(lookup_key(*translation));
+    jumps().forget();
+  }
   for (ExitPoint* const exit : translation->incoming) unlink(*exit);
   translation->incoming.clear();
   for (const auto& exit : translation->exits) {

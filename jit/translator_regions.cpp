@@ -37,6 +37,26 @@ void Translator::begin_path(const ExitPoint& branch, Translation& head) {
   path_mode_ = head.mode;
 }
 
+// A slice has ended before this translation, as happens to each by the time that is spent in it. Where it happens often,
+// a region may begin that is no loop: whoever leads there comes by the dispatcher the next time.
+void Translator::sample(Translation& next) {
+  constexpr u8 kSamples = 4;
+  if (!options_.regions || next.dead || next.wanted_head || !may_become_head(next)) return;
+  if (++next.samples < kSamples && options_.region_threshold != 0) return;
+  next.wanted_head = true;
+  detach_incoming(next);
+  lookups_.remove(lookup_key(next));
+  jumps().forget();
+}
+
+void Translator::begin_wanted_path(Translation& head) {
+  if (recorder_.active()) return;
+  head.wanted_head = false;
+  if (!may_become_head(head)) return;
+  recorder_.begin(*head.block);
+  path_mode_ = head.mode;
+}
+
 // The block is the next one of the path that is being recorded: the interpreter runs it. Nothing: the path has ended.
 std::optional<Flow> Translator::walk(CodeBlock& block) {
   // Only blocks with a translation report that they die; one without is no part of a hot path either.
@@ -98,13 +118,14 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
   regions_.add(*region);
   detach_incoming(head);
   if (options_.indirect) enter_in_lookups(*region);
+  jumps().forget();
   region.release();
   return true;
 }
 
 // The instructions of the path, as far as one leads to the next; the path is cut there.
 BlockIr Translator::region_ir(std::vector<PathStep>& path, const std::vector<bool>& cold, const Mode& mode) const {
-  BlockIr ir = empty_ir(mode);
+  BlockIr ir = empty_ir(*path.front().block, mode);
   ir.region = true;
   ir.head_instructions = path.front().count;
   const u64 first = path.front().block->first.raw;

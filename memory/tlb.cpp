@@ -155,7 +155,7 @@ void Tlb::flush_all() {
   std::memset(tables_.large, 0, sizeof tables_.large);
   std::memset(tables_.giant, 0, sizeof tables_.giant);
   if (wide_) std::memset(tables_.high.large, 0, sizeof tables_.high.large);
-  flushes_++;
+  forget_code();
 }
 
 void Tlb::flush_non_global() {
@@ -166,7 +166,7 @@ void Tlb::flush_non_global() {
     place(number) = 0;
   }
   flushed_non_global_ = ring_.fills;
-  flushes_++;
+  forget_code();
 }
 
 void Tlb::list(u64 page, unsigned privilege, u32 flags) {
@@ -206,7 +206,7 @@ void Tlb::make_room() {
     }
     if ((read & kTlbFast) != 0 && replaced_.count++ < replaced_.pages.size())
       replaced_.pages[replaced_.count - 1] = (read & kPageMask) + (each.page << kPageShift);
-    if (code) flushes_++;
+    if (code) forget_code();
     clear(each.page, each.privilege);
     return;
   }
@@ -230,14 +230,14 @@ Tlb::InTurn Tlb::in_turn() const {
 
 void Tlb::flush_page(LinAddr address) {
   const u64 page = page_of(address);
-  flushes_++;
+  forget_code();
   for (unsigned privilege = 0; privilege < 2; privilege++) clear(page, privilege);
   flush_large(page);
 }
 
 void Tlb::drop(LinAddr address, Privilege privilege) {
   clear(page_of(address), index(privilege));
-  flushes_++;
+  forget_code();
 }
 
 void Tlb::flush_large(u64 page) {

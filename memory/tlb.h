@@ -27,6 +27,7 @@
 #include "memory/backing_store.h"
 #include "memory/high_tlb.h"
 #include "memory/inline_tlb.h"
+#include "memory/jump_cache.h"
 #include "memory/physical_bus.h"
 
 namespace relic86 {
@@ -82,6 +83,7 @@ struct TlbTables {
   u8 giant[kLinearPages >> 18];  // by GiB: 1 if there may be entries made from a 1 GiB page
   HighTlbTable high;
   InlineTlbTable quick;
+  JumpCache jumps;
 };
 static_assert(HighTlbTable::kSlots >= 4 * TlbRing::kSize &&
               sizeof(HighTlbTable::pages) == TlbRing::kSize * sizeof(u64));
@@ -203,6 +205,11 @@ class Tlb {
   u32 place(u64 number) const { return ring_.places[number & TlbRing::kMask]; }
   u32& place(u64 number) { return ring_.places[number & TlbRing::kMask]; }
   Listed listed(u64 number) const;
+  // Entries of code may be gone.
+  void forget_code() {
+    ++flushes_;
+    tables_.jumps.forget();
+  }
   // Before an entry of the page changes.
   void forget_inline(u64 page, unsigned privilege) { tables_.quick.slot(page, privilege).forget(page << kPageShift); }
   // The first number that may still have a place since a flush.

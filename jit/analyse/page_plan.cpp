@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "cpu/state.h"
 #include "jit/record/native_forms.h"
@@ -26,6 +27,15 @@ struct Place {
   u8 segment = 0xFF;    // if not a flat one
   bool narrow = false;  // 16-bit offsets
   bool known = false;
+  // Of addresses relative to RIP, and of constants in flat segments: where they lie in a page is known, too.
+  bool paged = false;
+  u64 position = 0;  // from the beginning of some page on
+};
+
+struct Access {
+  u32 bytes = 0;
+  bool write = false;
+  bool aligned = false;  // faults where it is not
 };
 
 class Planner {
@@ -66,9 +76,8 @@ class Planner {
   void native(InsnIr& insn) {
     const NativeForm& form = *insn.native;
     Node& access = insn.nodes.back();
-    if (access.a != kNoValue && form.special == NativeForm::Special::None && !form.aligned &&
-        mode_.flat(insn.nodes[access.a].segment)) {
-      note(access, operand(insn.nodes[access.a]), form.store);
+    if (access.a != kNoValue && form.special == NativeForm::Special::None && mode_.flat(insn.nodes[access.a].segment)) {
+      note(access, operand(insn.nodes[access.a]), {access.size, form.store, form.aligned});
     }
     lose(insn.writes_registers);
   }
@@ -111,14 +120,17 @@ class Planner {
         [[fallthrough]];
       case Op::Load:
       case Op::LoadForWrite:
-        if (insn_->nodes[n.a].op == Op::Address) note(n, operand(insn_->nodes[n.a]), n.op != Op::Load);
+        if (insn_->nodes[n.a].op == Op::Address) note(n, operand(insn_->nodes[n.a]), {n.size, n.op != Op::Load});
         return fresh();
       case Op::Push: move_stack(0u - (n.immediate != 0 ? n.immediate : n.size)); [[fallthrough]];
       case Op::Peek:
       case Op::Pop: {
         const Symbolic& pointer = registers_[n.op == Op::Peek ? n.reg : u8{kEsp}];
         const u8 stack = mode_.flat(kSs) ? u8{0xFF} : u8{kSs};
-        if (mode_.stack32) note(n, {pointer.unknown, 0, 0, pointer.constant, stack, false, true}, n.op == Op::Push);
+        if (mode_.stack32) {
+          const Place top{.base = pointer.unknown, .offset = pointer.constant, .segment = stack, .known = true};
+          note(n, top, {n.size, n.op == Op::Push});
+        }
         if (n.op == Op::Pop) move_stack(n.size);
         return fresh();
       }
@@ -181,43 +193,79 @@ class Planner {
     add(address.base, place.base, 0);
     add(address.index, place.index, address.scale);
     if (place.index != 0) place.scale = address.scale;
+    place.paged = place.segment == 0xFF && !place.narrow && place.index == 0 && place.base <= kBlockStart;
+    place.position = place.offset + (place.base == kBlockStart ? block_.page_offset : 0);
     return place;
   }
 
-  void note(Node& n, const Place& place, bool write) {
-    if (!place.known || (place.base == 0 && place.index == 0 && !place.narrow)) return;
-    for (Open& open : open_) {
-      if (open.place.base != place.base || open.place.index != place.index || open.place.scale != place.scale ||
-          open.place.segment != place.segment || open.place.narrow != place.narrow) {
-        continue;
-      }
+  static u64 page_of(const Place& place) { return place.position >> kPageShift; }
+
+  // The distance of an access from the group's first one, if the group takes it.
+  std::optional<i32> distance_in(const Open& open, const Place& place, const Access& access) const {
+    const Place& first = open.place;
+    if (first.base != place.base || first.index != place.index || first.scale != place.scale ||
+        first.segment != place.segment || first.narrow != place.narrow || first.paged != place.paged) {
+      return std::nullopt;
+    }
+    const u64 distance = place.offset - first.offset;
+    if (place.paged) {
+      if (page_of(first) != page_of(place)) return std::nullopt;
+      return static_cast<i32>(distance);
+    }
+    const i64 far = place.narrow   ? i64{static_cast<i16>(distance)}
+                    : mode_.code64 ? static_cast<i64>(distance)
+                                   : i64{static_cast<i32>(distance)};
+    if (far < -i64{kSpan} || far > i64{kSpan}) return std::nullopt;
+    const PageGroup& group = block_.groups[open.group];
+    const i32 offset = static_cast<i32>(far), end = offset + static_cast<i32>(access.bytes);
+    if (std::max(group.high, end) - std::min(group.low, offset) > static_cast<i32>(kSpan)) return std::nullopt;
+    const bool agree = group.alignment == 0 || (group.alignment == access.bytes &&
+                                                (offset - group.aligned_at) % static_cast<i32>(access.bytes) == 0);
+    if (access.aligned && !agree) return std::nullopt;
+    return offset;
+  }
+
+  void note(Node& n, const Place& place, const Access& access) {
+    if (!place.known) return;
+    if (place.paged) {
+      const u64 in_page = place.position & (kPageSize - 1);
+      if (in_page + access.bytes > kPageSize || (access.aligned && in_page % access.bytes != 0)) return;
+    }
+    for (const Open& open : open_) {
+      const std::optional<i32> offset = distance_in(open, place, access);
+      if (!offset) continue;
       PageGroup& group = block_.groups[open.group];
-      // Distances from the group's first access.
-      const u64 distance = place.offset - open.place.offset;
-      const i64 far = place.narrow   ? i64{static_cast<i16>(distance)}
-                      : mode_.code64 ? static_cast<i64>(distance)
-                                     : i64{static_cast<i32>(distance)};
-      if (far < -i64{kSpan} || far > i64{kSpan}) continue;
-      const i32 offset = static_cast<i32>(far), end = offset + n.size;
-      if (std::max(group.high, end) - std::min(group.low, offset) > static_cast<i32>(kSpan)) {
-        continue;
-      }
-      group.low = std::min(group.low, offset);
-      group.high = std::max(group.high, end);
+      group.low = std::min(group.low, *offset);
+      group.high = std::max(group.high, *offset + static_cast<i32>(access.bytes));
       ++group.accesses;
-      group.writes = group.writes || write;
+      group.writes = group.writes || access.write;
       n.group = static_cast<u16>(open.group);
-      n.offset = offset;
+      n.offset = *offset;
+      if (access.aligned) align(group, place, access, *offset);
       return;
     }
     n.group = static_cast<u16>(block_.groups.size());
     n.offset = 0;
     open_.push_back({place, n.group});
-    const auto at = static_cast<u16>(insn_ - block_.insns.data());
     const bool operand = n.a != kNoValue && n.op != Op::Push;
-    // As the registers are at the block's start, so far.
-    const bool fixed = operand && place.offset == insn_->nodes[n.a].immediate;
-    block_.groups.push_back({0, n.size, 1, write, fixed, at, operand ? n.a : kNoValue});
+    block_.groups.push_back({
+        .high = static_cast<i32>(access.bytes),
+        .accesses = 1,
+        .writes = access.write,
+        .within_page = place.paged,
+        // As the registers are at the block's start, so far.
+        .fixed = operand && place.offset == insn_->nodes[n.a].immediate,
+        .insn = static_cast<u16>(insn_ - block_.insns.data()),
+        .address = operand ? n.a : kNoValue,
+    });
+    if (access.aligned) align(block_.groups.back(), place, access, 0);
+  }
+
+  // Where the place in the page is known there is nothing left to look at.
+  static void align(PageGroup& group, const Place& place, const Access& access, i32 offset) {
+    if (place.paged) return;
+    group.alignment = access.bytes;
+    group.aligned_at = offset;
   }
 
   // The registers of the address end the iteration as they began it.

@@ -102,7 +102,11 @@ struct InsnIr {
 struct PageGroup {
   i32 low = 0, high = 0;
   u32 accesses = 0;
-  bool writes = false;  // one of them does
+  bool writes = false;       // one of them does
+  bool within_page = false;  // whatever the registers hold
+  // The access at this distance faults if it is no multiple of so many bytes; 0: none does.
+  u32 alignment = 0;
+  i32 aligned_at = 0;
   // Of a loop: the first access is an instruction's memory operand, and no iteration moves its address.
   bool fixed = false;
   u16 insn = 0;            // of the first access
@@ -114,6 +118,7 @@ struct BlockIr {
   std::vector<PageGroup> groups;
   bool code32 = false;
   bool code64 = false;
+  u32 page_offset = 0;        // where the block begins in its page
   bool region = false;        // instructions of several blocks, in the order of a path (jit/region/path.h)
   u32 head_instructions = 0;  // of the first of these blocks
   // The block ends with a branch to its own start, and nothing in it can change what a check found: checks may stand

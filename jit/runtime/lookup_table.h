@@ -23,6 +23,7 @@ class LookupTable {
 
   // What a mode adds to keys. Without a TLB entry the addition gives the linear address alone, of 32 bits: never the
   // host address of code. The middle bits make the same code of two modes choose different slots.
+  static constexpr u32 mode_of_tag(u64 tag) { return static_cast<u32>(tag >> 48); }
   static constexpr u64 tag_of(u32 mode) { return u64{mode} << 48 | u64{mode * kSpread & (kSlots - 1)} << kPageShift; }
 
   // key as in Slot; null: not here.

@@ -130,6 +130,9 @@ struct Translation {
   Translation* region = nullptr;
   bool no_region = false;  // none could be made
   u8 region_tries = 0;
+  // Slices have ended before it so often; it is to be a head when it is entered next.
+  u8 samples = 0;
+  bool wanted_head = false;
   bool is_region() const { return head != nullptr; }
   bool holds(BackingOffset start, u64 length) const {
     if (path.empty()) return block->overlaps(start, length);

@@ -7,6 +7,12 @@
 
 namespace relic86::jit::x64 {
 
+namespace {
+
+constexpr i32 kJumps = static_cast<i32>(offsetof(VcpuMemory, tlb) + offsetof(TlbTables, jumps));
+
+}  // namespace
+
 // Within the page a branch keeps EngineArea::page_eip, and its target stays below CS's limit.
 bool Branches::linkable(i32 target, unsigned bytes) const {
   return target >= 0 && target < static_cast<i32>(kPageSize) && bytes == code_bytes();
@@ -114,6 +120,7 @@ void Branches::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   exit->first_step = exit->last_step;
   const Label miss = a_.newLabel();
   const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress, page_eip = x86::r13;
+  if (caches_jumps()) return cached_exit(exit, call);
   if (mode_.code64) {
     a_.mov(page_eip, eip.r64());
     a_.and_(page_eip, ~static_cast<i32>(kPageSize - 1));
@@ -151,6 +158,104 @@ void Branches::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   look_up_entry(exit, page_eip, miss, call);
 }
 
+bool Branches::caches_jumps() const {
+  if (!options_.jumps || LookupTable::mode_of_tag(tag_) >= JumpCache::kModes) return false;
+  return mode_.code64 ? mode_.linear_bits() <= JumpCache::kAddressBits : mode_.flat_code && mode_.code32;
+}
+
+// r11 := what the jump cache's key of EIP in r10 is, r12 := the slot.
+void Branches::find_jump() {
+  a_.mov(x86::r11, Mem(kState,
+                       kJumps + static_cast<i32>(offsetof(JumpCache, stamps)) +
+                           8 * static_cast<i32>(LookupTable::mode_of_tag(tag_)),
+                       8));
+  a_.xor_(x86::r11, x86::r10);
+  a_.imul(x86::r12d, x86::r10d, static_cast<i32>(JumpCache::kSpread));
+  a_.shr(x86::r12d, JumpCache::kSlotShift);
+}
+
+// The same by way of the jump cache. What is not there is looked up as ever, and is there the next time.
+void Branches::cached_exit(ExitPoint* exit, bool call) {
+  const Gp page_eip = x86::r13;
+  const Mem key(kState, x86::r12, 3, kJumps + static_cast<i32>(offsetof(JumpCache, keys)), 8);
+  const Mem code(kState, x86::r12, 3, kJumps + static_cast<i32>(offsetof(JumpCache, code)), 8);
+  const Label other = a_.newLabel(), found = a_.newLabel();
+  find_jump();
+  a_.cmp(x86::r11, key);
+  a_.jne(other);
+  a_.bind(found);
+  if (call) push_frame(x86::r11);
+  a_.mov(code_register(page_eip), code_register(x86::r10));
+  a_.and_(code_register(page_eip), ~static_cast<i32>(kPageSize - 1));
+  store_page_eip(page_eip);
+  if (call) {
+    a_.call(code);
+  } else {
+    a_.jmp(code);
+  }
+  deferred_.add([=, this, tag = tag_, mode = mode_] {
+    a_.bind(other);
+    const Mode here = mode_;
+    const u64 own = tag_;
+    block_.mode = mode;  // of exit_to_mode()
+    tag_ = tag;
+    const Label miss = a_.newLabel();
+    find_translation(miss);
+    find_jump();
+    a_.mov(key, x86::r11);
+    a_.mov(code, kAddress);
+    a_.jmp(found);
+    a_.bind(miss);
+    const Gp target = code_register(x86::r10);
+    a_.mov(area(offsetof(EngineArea, target), target.size()), target);
+    exits_.leave(exit);
+    block_.mode = here;
+    tag_ = own;
+  });
+  if (call) after_call();
+}
+
+// kAddress := the entry of the translation at EIP in r10, of flat code: by the TLB and the lookup table. Jumps to miss
+// if there is none. Uses r11 and r12.
+void Branches::find_translation(const Label& miss) {
+  const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress;
+  if (mode_.code64) {
+    find_long_code(x86::r10, miss);
+    a_.add(host, linear);
+    a_.mov(linear, tag_ + kTlbFast);
+  } else {
+    a_.mov(slot_register.r32(), x86::r10d);
+    a_.shr(slot_register.r32(), kPageShift);
+    a_.mov(host, Mem(kState, slot_register, 3, memory_.code_table(), 8));
+    a_.add(host, x86::r10);
+    a_.mov(linear, tag_);
+  }
+  a_.add(host, linear);
+  const Label first = a_.newLabel();
+  hash_key();
+  a_.cmp(host, lookup_field(offsetof(LookupTable::Slot, key)));
+  a_.je(first);
+  a_.xor_(slot_register.r32(), static_cast<i32>(sizeof(LookupTable::Slot)));
+  a_.cmp(host, lookup_field(offsetof(LookupTable::Slot, key)));
+  a_.jne(miss);
+  a_.bind(first);
+  a_.mov(host, lookup_field(offsetof(LookupTable::Slot, entry)));
+}
+
+// r12 := where the lookup table's slot of the key in kAddress stands.
+void Branches::hash_key() {
+  const Gp slot = x86::r12d, key = kAddress.r32();
+  a_.mov(slot, key);
+  a_.shr(slot, kPageShift);
+  a_.xor_(slot, key);
+  a_.and_(slot, LookupTable::kSlots - 1);
+  a_.shl(slot, std::countr_zero(sizeof(LookupTable::Slot)));
+}
+
+x86::Mem Branches::lookup_field(std::size_t field) const {
+  return Mem(kState, x86::r12, 0, static_cast<i32>(offsetof(VcpuMemory, lookup) + field), 8);
+}
+
 // The same where the processor is in another mode by now.
 void Branches::exit_to_mode(const Mode& mode, const Gp& eip, unsigned undone) {
   const Mode here = mode_;
@@ -171,14 +276,9 @@ void Branches::enter_next_in(const Mode& mode, unsigned undone) {
 // The rest of it: kAddress is the key. r10 is EIP still.
 void Branches::look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call) {
   const Gp scratch = x86::r11, slot_register = x86::r12, host = kAddress;
-  a_.mov(slot_register.r32(), host.r32());
-  a_.shr(slot_register.r32(), kPageShift);
-  a_.xor_(slot_register.r32(), host.r32());
-  a_.and_(slot_register.r32(), LookupTable::kSlots - 1);
-  a_.shl(slot_register.r32(), std::countr_zero(sizeof(LookupTable::Slot)));
-  constexpr i32 kLookup = static_cast<i32>(offsetof(VcpuMemory, lookup));
-  const Mem key(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, key)), 8);
-  const Mem entry(kState, slot_register, 0, kLookup + static_cast<i32>(offsetof(LookupTable::Slot, entry)), 8);
+  const Mem key = lookup_field(offsetof(LookupTable::Slot, key)),
+            entry = lookup_field(offsetof(LookupTable::Slot, entry));
+  hash_key();
   const Label other = a_.newLabel(), found = a_.newLabel();
   a_.cmp(host, key);
   a_.jne(other);

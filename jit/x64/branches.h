@@ -48,7 +48,9 @@ class Branches : BlockPart {
   // --- Calls and returns ---
   bool frames_apply(unsigned bytes) const;
   void direct_call(i32 target);
+  void compare_frame(const Gp& eip);
   void return_jump();
+  void leave_frame(const Gp& eip);
 
   // --- Targets that fault ---
   void check_target(u16 id);
@@ -60,6 +62,12 @@ class Branches : BlockPart {
 
  private:
   void find_long_code(const Gp& rip, const Label& other);
+  bool caches_jumps() const;
+  void find_jump();
+  void cached_exit(ExitPoint* exit, bool call);
+  void find_translation(const Label& miss);
+  void hash_key();
+  Mem lookup_field(std::size_t field) const;
   void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
   void cross_page_exit(i32 target, Way way);
@@ -68,7 +76,6 @@ class Branches : BlockPart {
   void compare_with_code_limit(const Label& beyond);
   void limited_exit(i32 target, u32 mask);
   void leave_unless_canonical();
-  void leave_unless_returning();
   void check_canonical_target(const Node& n);
 
   BlockCode& block_;

@@ -55,18 +55,27 @@ void Branches::direct_call(i32 target) {
   after_call();
 }
 
+// Equal: the host's RET leads to that EIP.
+void Branches::compare_frame(const Gp& eip) { a_.cmp(eip.r64(), x86::qword_ptr(x86::rsp, 8)); }
+
 // r10: where the guest says it returns to.
 void Branches::return_jump() {
-  const Label other = a_.newLabel(), none = a_.newLabel();
-  a_.cmp(x86::r10, x86::qword_ptr(x86::rsp, 8));
+  const Label other = a_.newLabel();
+  compare_frame(x86::r10);
   a_.jne(other);
   a_.ret();
   a_.bind(other);
+  leave_frame(x86::r10);
+}
+
+// It returns elsewhere than the last call came from: that call's frame goes, if there is one.
+void Branches::leave_frame(const Gp& eip) {
+  const Label none = a_.newLabel();
   a_.cmp(x86::qword_ptr(x86::rsp, 8), -1);
   a_.je(none);
   a_.lea(x86::rsp, x86::ptr(x86::rsp, 16));
   a_.bind(none);
-  indirect_exit(x86::r10, 0);
+  indirect_exit(eip, 0);
 }
 
 }  // namespace relic86::jit::x64

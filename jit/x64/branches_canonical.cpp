@@ -19,31 +19,10 @@ void Branches::leave_unless_canonical() {
   });
 }
 
-// The same for the target of a return in kAddress: what the last call left on the host's stack is canonical.
-void Branches::leave_unless_returning() {
-  const Label other = a_.newLabel(), beyond = a_.newLabel(), good = a_.newLabel();
-  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
-  flags_.host_lost();
-  a_.cmp(kAddress, x86::qword_ptr(x86::rsp, 8));
-  a_.jne(other);
-  a_.bind(good);
-  deferred_.add([=, this] {
-    a_.bind(other);
-    check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
-    a_.jmp(good);
-    a_.bind(beyond);
-    exits_.leave(exit);
-  });
-}
-
 void Branches::check_canonical_target(const Node& n) {
   if (at(n.a).op != Op::TargetOf) {
     registers_.move_to(kAddress, n.a, n.size);
-    if (insn().nodes.back().op == Op::Return && frames_apply(n.size)) {
-      leave_unless_returning();
-    } else {
-      leave_unless_canonical();
-    }
+    leave_unless_canonical();
   } else if (insn().nodes.back().op == Op::Call) {
     check_canonical_place(place(static_cast<i32>(at(n.a).immediate)), n.size);
   }

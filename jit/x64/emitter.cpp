@@ -215,7 +215,7 @@ void Emitter::node(u16 id) {
     case Op::Pop: pop(id); break;
     case Op::Peek: peek(id); break;
     case Op::SetStackPointer: set_stack_pointer(id); break;
-    case Op::CheckTarget: branches_.check_target(id); break;
+    case Op::CheckTarget: check_target(id); break;
     case Op::JumpTo:
     case Op::Call:
     case Op::Return: jump_to(id); break;

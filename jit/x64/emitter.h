@@ -116,6 +116,8 @@ class Emitter : BlockHolder, BlockPart {
   u8 run_distance(const Node& n, u8 index, const Label& slow);
 
   // --- Arithmetic ---
+  bool binary_of_high_byte(u16 id);
+  bool writes_high_byte(u16 id, u8 guest_register) const;
   void binary(u16 id);
   void unary(u16 id);
   void shift(u16 id);
@@ -139,6 +141,8 @@ class Emitter : BlockHolder, BlockPart {
   // --- Branches ---
   // The host's condition under which value id is true; its flags are ready for it.
   x86::CondCode condition_of(u16 id);
+  void check_target(u16 id);
+  void compare_with_frame(u16 id);
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);
@@ -239,6 +243,7 @@ class Emitter : BlockHolder, BlockPart {
   bool counting_ = false;  // a jump that counts ECX down first
   u8 general_ = 0;         // temporary that stands for the present instruction's general register, 0 if it needs none
   bool ended_ = false;
+  bool returns_to_frame_ = false;  // the host's RET leads to where the guest's does
   std::size_t failed_at_ = 0;
 };
 

@@ -36,11 +36,62 @@ x86::Inst::Id instruction_of(Op op) {
   }
 }
 
+constexpr u8 kHighBytes = 4;                         // registers that have one
 constexpr u32 kHostLogic = kArithmeticFlags & ~kAF;  // the host leaves AF undefined
 
 }  // namespace
 
+// What changes AH, CH, DH or BH by itself and a constant or a byte whose name needs no REX prefix, which would name
+// another register instead: as it stands. False: nothing was done.
+bool Emitter::binary_of_high_byte(u16 id) {
+  const Node& n = at(id);
+  const Value left = registers_.value(n.a), right = registers_.value(n.b);
+  const bool named = right.kind == Value::Constant || right.kind == Value::High ||
+                     (right.kind == Value::Guest && right.reg < kHighBytes);
+  if (n.size != 1 || left.kind != Value::High || !named || info(n.op).flags_read != 0) return false;
+  const bool compares = registers_.uses(id) == 0 && (n.op == Op::Sub || n.op == Op::And);
+  if (!compares && !writes_high_byte(id, left.reg)) return false;
+  const bool logic = info(n.op).has(kOpLogic);
+  const FlagNeed look = flags_.need(kArithmeticFlags);
+  const u32 written = look.clobbered | insn().writes_registers;
+  FlagStep step;
+  step.op = n.op;
+  step.size = 1;
+  if (look.needed() && compares) step.a = flags_.capture(n.a, 1, written);
+  if (look.needed() && (compares || !logic)) step.b = flags_.capture(n.b, 1, written);
+  const Gp high = x86::gpb_hi(left.reg);
+  asmjit::Operand from = x86::gpb_hi(right.reg);
+  if (right.kind == Value::Constant) from = asmjit::Imm(static_cast<i8>(right.constant));
+  if (right.kind == Value::Guest) from = x86::gpb_lo(right.reg);
+  const std::size_t begin = a_.offset();
+  const x86::Inst::Id alone = n.op == Op::Sub ? x86::Inst::kIdCmp : x86::Inst::kIdTest;
+  a_.emit(compares ? alone : instruction_of(n.op), high, from);
+  flags_.set_from(begin);
+  if (!compares) {
+    registers_.set_guest(id, left.reg, Value::High);
+    step.from_result = true;
+    if (look.needed()) step.a = flags_.capture(id, 1, look.clobbered);
+  }
+  flags_.add_step(step, true);
+  flags_.host_holds(logic ? kHostLogic : u32{kArithmeticFlags});
+  return true;
+}
+
+// The next node puts the value into that high byte, whose old value nobody wants.
+bool Emitter::writes_high_byte(u16 id, u8 guest_register) const {
+  if (registers_.uses(id) != 1 || id + 1u >= insn().nodes.size()) return false;
+  const Node& next = at(static_cast<u16>(id + 1));
+  if (next.op != Op::SetRegister || next.a != id || !names_high_byte(next) || register_of(next) != guest_register)
+    return false;
+  for (u16 older = 0; older < id; ++older) {
+    const Value& value = registers_.value(older);
+    if (value.last_use > id && value.reg == guest_register && value.in_guest()) return false;
+  }
+  return true;
+}
+
 void Emitter::binary(u16 id) {
+  if (binary_of_high_byte(id)) return;
   const Node n = at(id);
   const unsigned bytes = n.size;
   const bool logic = info(n.op).has(kOpLogic);

@@ -1,3 +1,4 @@
+#include "jit/x64/canonical_check.h"
 #include "jit/x64/emitter.h"
 
 namespace relic86::jit::x64 {
@@ -35,6 +36,41 @@ x86::CondCode Emitter::condition_of(u16 id) {
   }
 }
 
+void Emitter::check_target(u16 id) {
+  const bool returns = mode_.code64 && insn().nodes.back().op == Op::Return && branches_.frames_apply(at(id).size);
+  if (returns) {
+    compare_with_frame(id);
+  } else {
+    branches_.check_target(id);
+  }
+}
+
+// RET of 64-bit code: r10 := where the guest says it returns to. What the last call left on the host's stack is
+// canonical, and the host's RET will go there. Elsewhere the rest of the instruction stands behind the block.
+void Emitter::compare_with_frame(u16 id) {
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
+  const Label other = a_.newLabel();
+  registers_.move_to(x86::r10, at(id).a, at(id).size);
+  flags_.host_lost();
+  branches_.compare_frame(x86::r10);
+  a_.jne(other);
+  returns_to_frame_ = true;
+  defer([=, this, snapshot = exits_.moment()] {
+    const Label beyond = a_.newLabel();
+    a_.bind(other);
+    exits_.restore(snapshot);
+    a_.mov(kAddress, x86::r10);
+    check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
+    for (u16 rest = id; rest < insn().nodes.size(); ++rest) {
+      if (at(rest).op == Op::SetStackPointer) set_stack_pointer(rest);
+    }
+    flags_.write_home();
+    branches_.leave_frame(x86::r10);
+    a_.bind(beyond);
+    exits_.leave(exit);
+  });
+}
+
 void Emitter::jump_to(u16 id) {
   const Node n = at(id);
   ended_ = true;
@@ -50,6 +86,10 @@ void Emitter::jump_to(u16 id) {
   }
   const Gp eip = x86::r10;
   flags_.write_home();
+  if (returns_to_frame_) {
+    a_.ret();
+    return;
+  }
   registers_.move_to(eip, n.a, n.size);
   if (n.size == 2) a_.movzx(eip.r32(), eip.r16());
   if (n.op == Op::Return && branches_.frames_apply(n.size)) {

@@ -17,6 +17,7 @@ struct EmitterOptions {
   bool aside = true;       // so are pages without plain accesses looked at
   bool watched = true;     // and stores to pages with code are made by such code
   bool quick = true;       // fixed code fills slots of the inline table for 64-bit code
+  bool jumps = true;       // indirect branches look into the jump cache first
   bool copies = true;      // a block keeps copies of R8 to R15 in temporaries
   bool fusion = true;      // nothing stands between a comparison and its branch, which hosts then carry out as one
   bool denormals = true;   // x87 loads of denormal numbers do without the host's microcode

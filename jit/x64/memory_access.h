@@ -79,6 +79,7 @@ class MemoryAccess : BlockPart {
   // A field of the inline table's slot at this offset.
   Mem inline_slot(const Gp& slot, std::size_t field) const;
   void check_offsets(unsigned segment, u32 span, bool write, const Gp& scratch, const Label& over);
+  void check_alignment(const PageGroup& group, const Gp& scratch, const Label& other);
   void hoist_group(u16 group);
   SharedPage& share(const Node& n, bool write, AddressForm form, i32 displacement, unsigned segment);
 

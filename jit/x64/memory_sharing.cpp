@@ -56,12 +56,15 @@ void MemoryAccess::hoist_group(u16 number) {
   const Gp pointer = sized(page.host, 8);
   addresses_.load(kAddress, group.address, group.low);
   check_offsets(segment, span, group.writes, pointer, over);
+  check_alignment(group, pointer, over);
   if (mode_.code64) {
     find_long_page(pointer, group.writes, span, Walk::No, over, over);
     a_.add(pointer, kAddress);
   } else {
-    compare_with_page_end(pointer, span);
-    a_.ja(over);
+    if (!group.within_page) {
+      compare_with_page_end(pointer, span);
+      a_.ja(over);
+    }
     tlb_entry(pointer, kAddress, group.writes, over);
     a_.lea(pointer, x86::ptr(kAddress, pointer, 0, -static_cast<i32>(kTlbFast)));
   }
@@ -73,6 +76,19 @@ void MemoryAccess::hoist_group(u16 number) {
     other->unshared = true;
     exits_.jump_passing(other);
   });
+}
+
+// kAddress: the linear address of the group's lowest byte. What is not aligned faults before its page is looked at.
+void MemoryAccess::check_alignment(const PageGroup& group, const Gp& scratch, const Label& other) {
+  if (group.alignment == 0) return;
+  const i32 mask = static_cast<i32>(group.alignment) - 1, distance = group.aligned_at - group.low;
+  if ((distance & mask) == 0) {
+    a_.test(kAddress.r8(), mask);
+  } else {
+    a_.lea(scratch.r32(), x86::ptr(kAddress, distance));
+    a_.test(scratch.r8(), mask);
+  }
+  a_.jnz(other);
 }
 
 // A group of offsets from kAddress on lies within the segment; adds the base.
@@ -114,7 +130,9 @@ SharedPage& MemoryAccess::share(const Node& n, bool write, AddressForm form, i32
            x86::ptr(registers_.guest(form == AddressForm::Frame ? kEbp : kEsp, 8), displacement - below));
   }
   check_offsets(segment, span, group.writes, pointer, over);
-  const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0;  // one place: aligned as a rule
+  check_alignment(group, pointer, over);
+  // One place: aligned as a rule.
+  const bool alone = below == 0 && span == n.size && (span & (span - 1)) == 0 && !group.within_page;
   const Label unaligned = a_.newLabel(), within = a_.newLabel();
   if (mode_.code64) {
     find_long_page(pointer, group.writes, span, units_.may_wait() ? Walk::No : walk_of(write), miss, over);
@@ -125,7 +143,7 @@ SharedPage& MemoryAccess::share(const Node& n, bool write, AddressForm form, i32
       a_.jnz(unaligned);
       a_.bind(within);
     }
-  } else {
+  } else if (!group.within_page) {
     compare_with_page_end(pointer, span);
     a_.ja(over);
   }

@@ -42,6 +42,7 @@ class RegisterAllocator : BlockPart {
 
   // --- Values ---
   Value& value(u16 id) { return values_[id]; }
+  const Value& value(u16 id) const { return values_[id]; }
   u16 uses(u16 id) const { return uses_[id]; }
   bool is_guest(u16 id, u8 guest_register) const {
     return values_[id].kind == Value::Guest && values_[id].reg == guest_register;

@@ -14,6 +14,8 @@ namespace relic86::jit {
 
 namespace {
 
+constexpr u32 kModeNumber = 1;  // of whatever mode blocks are compiled for
+
 constexpr u64 kCodeBytes = 4u << 20;
 
 BlockRunner& runner(void* context) { return *static_cast<BlockRunner*>(context); }
@@ -37,6 +39,7 @@ BlockRunner::BlockRunner(const char* model) : machine_(model), cache_(kCodeBytes
   constexpr u32 kDefaultMxcsr = 0x1F80;
   engine_area(machine_.state()).host_mxcsr = kDefaultMxcsr;
   LookupTable(reinterpret_cast<VcpuMemory&>(machine_.state())).clear();
+  reinterpret_cast<VcpuMemory&>(machine_.state()).tlb.jumps.admit(kModeNumber);
 }
 
 u64 BlockRunner::unexpected(void*, void*) {
@@ -127,6 +130,7 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   CpuState& state = machine_.state();
   EngineArea& area = engine_area(state);
   BlockIr ir = generated.ir;
+  ir.page_offset = static_cast<u32>(state.rip % kPageSize);
   if (options.share) plan_pages(ir, mode);
   CodeBlock block;
   block.first = BackingOffset(state.rip % SmallMachine::kRam);
@@ -134,7 +138,7 @@ BlockRunner::Outcome BlockRunner::run(const GeneratedBlock& generated, const Mod
   translation.block = &block;
   asmjit::CodeHolder code;
   code.init(asmjit::Environment::host());
-  const x64::ModeTag tag = [](const Mode&) { return LookupTable::tag_of(1); };
+  const x64::ModeTag tag = [](const Mode&) { return LookupTable::tag_of(kModeNumber); };
   x64::Emitter emitter(code, ir, mode, translation, thunks_, tag, records_, options);
   Outcome outcome;
   if (!emitter.run()) {
