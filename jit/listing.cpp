@@ -165,8 +165,7 @@ std::string Translator::listing_of(const Translation& translation, CodeSize size
   for (std::size_t i = 0; i < ir.insns.size(); ++i) {
     const InsnIr& insn = ir.insns[i];
     const u64 place = rip + static_cast<u64>(i64{static_cast<i32>(insn.offset)});
-    const BackingOffset at(translation.block->first.raw + (place - rip));
-    const std::span<const u8> bytes(store_.host(at), insn.end - insn.offset);
+    const std::span<const u8> bytes(code_at(ir, insn.offset), insn.end - insn.offset);
     text += fmt::format("  {:08x}  {}\n", place, disassemble(bytes, place, size, AssemblerSyntax::Intel).text);
     text += ir_text(insn) + flags_text(ir, i);
   }

@@ -30,6 +30,7 @@ Translator::Translator(Cpu& cpu, PhysicalBus& bus, const TranslatorOptions& opti
       lookups_(reinterpret_cast<VcpuMemory&>(state_)),
       link_patience_(options.late_links) {
   lookups_.clear();
+  for (u32 i = 0; i < JumpCache::kRegions; ++i) free_region_keys_.push_back(i);
   if (options_.host_nanoseconds != nullptr) started_ = options_.host_nanoseconds();
   statistics_.cold_by_row.resize(instruction_table().size());
   statistics_.flatten_by_row.resize(instruction_table().size());

@@ -73,6 +73,7 @@ struct TranslatorOptions {
   bool copies = true;       // blocks of 64-bit code keep copies of R8 to R15 in host registers
   bool fusion = true;       // records of flags are left before the comparison, not between it and its branch
   bool regions = true;      // hot loops over several blocks become one translation
+  bool far_regions = true;  // regions go over pages, calls and returns
   u32 region_threshold = 20'000;  // times a branch is taken before its target may become a region's head; 0: any branch
   bool exchange16 = true;         // CMPXCHG16B is the host's
   bool atomics = true;            // with threads, locked instructions are the host's
@@ -216,6 +217,11 @@ class Translator final : public Executor {
   // --- translator_regions.cpp ---
   static bool may_become_head(const Translation& translation);
   void begin_path(const ExitPoint& branch, Translation& head);
+  void give_back_key(Translation& region);
+  void record_path(const Translation& head);
+  bool caches_jumps(u32 mode_number) const;
+  const u8* code_at(const BlockIr& ir, u32 offset) const;
+  bool add_page(BlockIr& region, const PathStep& step) const;
   void sample(Translation& next);
   void begin_wanted_path(Translation& head);
   std::optional<Flow> walk(CodeBlock& block);
@@ -302,6 +308,8 @@ class Translator final : public Executor {
   ExitPoint* hot_ = nullptr;  // the branch that translated code was left by, if its count has run out
   PathRecorder recorder_;
   u32 path_mode_ = 0;  // of the path that is being recorded
+  u64 path_rip_ = 0;   // where it begins
+  std::vector<u32> free_region_keys_;
   RegionTable regions_;
   bool cut_ = false;       // the budget does not reach to the end of the next block
   bool unshared_ = false;  // the next block is wanted in its unshared variant

@@ -179,6 +179,7 @@ void assert_verified(const BlockIr& ir) {
 BlockIr Translator::empty_ir(const CodeBlock& first, const Mode& mode) {
   BlockIr ir;
   ir.page_offset = static_cast<u32>(first.first.raw & (kPageSize - 1));
+  ir.head_page = first.first.raw >> kPageShift;
   ir.code32 = mode.code32;
   ir.code64 = mode.code64;
   return ir;
@@ -321,9 +322,9 @@ void Translator::link(ExitPoint& exit, Translation& target) {
   if (exit.linked != nullptr || target.mode != owner.mode || target.unshared != exit.unshared || owner.dead) return;
   if (!link_patience_.over(exit)) return;
   // The place that the branch names: in the same page, by backing, or in one that the code will check.
-  const u64 page = owner.block->first.raw >> kPageShift, first = target.block->first.raw;
+  const u64 first = target.block->first.raw;
   if ((first & (kPageSize - 1)) != (static_cast<u32>(exit.eip) & (kPageSize - 1))) return;
-  if (!exit.crosses && first >> kPageShift != page) return;
+  if (!exit.crosses && target.code_address - (first & (kPageSize - 1)) != reinterpret_cast<u64>(exit.page)) return;
   if (!reachable(owner, exit.jump_offset, target.entry())) return;
   if (exit.crosses) {
     const u64 mask = exit.checks_place ? ~u64{0} : ~u64{kPageSize - 1};
@@ -399,6 +400,7 @@ void Translator::collect() {
     traps_.remove(*translation);
     if (translation->code != nullptr) cache_.release(translation->code, translation->code_size);
     drop_records(*translation);
+    give_back_key(*translation);
     delete translation;
   }
   dead_.clear();

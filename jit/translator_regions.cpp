@@ -3,6 +3,8 @@
 // one check of the budget, flags that later blocks set are dead, checks of pages are shared and stand before the loop.
 // What leaves the path is an exit as any other. Links and lookups that led to the head's own translation lead to the
 // region, which dies with any of its blocks.
+#include <algorithm>
+
 #include "base/assert.h"
 #include "jit/record/recorders.h"
 #include "jit/translator.h"
@@ -33,8 +35,20 @@ void Translator::begin_path(const ExitPoint& branch, Translation& head) {
   // with all that stands behind the loop.
   if (branch.owner == &head) head.no_region = true;
   if (recorder_.active() || !may_become_head(head)) return;
-  recorder_.begin(*head.block);
+  record_path(head);
+}
+
+// From its next execution on.
+void Translator::record_path(const Translation& head) {
+  recorder_.begin(*head.block, caches_jumps(head.mode) && !free_region_keys_.empty() ? Reach::Far : Reach::Page);
   path_mode_ = head.mode;
+  path_rip_ = state_.rip;
+}
+
+// Indirect branches of the mode's code go by the jump cache, whose stamps tell whether pages of code are what they were.
+bool Translator::caches_jumps(u32 mode_number) const {
+  return options_.jumps && options_.far_regions && mode_number < JumpCache::kModes &&
+         modes_.mode_of(mode_number).caches_jumps();
 }
 
 // A slice has ended before this translation, as happens to each by the time that is spent in it. Where it happens often,
@@ -52,22 +66,21 @@ void Translator::sample(Translation& next) {
 void Translator::begin_wanted_path(Translation& head) {
   if (recorder_.active()) return;
   head.wanted_head = false;
-  if (!may_become_head(head)) return;
-  recorder_.begin(*head.block);
-  path_mode_ = head.mode;
+  if (may_become_head(head)) record_path(head);
 }
 
 // The block is the next one of the path that is being recorded: the interpreter runs it. Nothing: the path has ended.
 std::optional<Flow> Translator::walk(CodeBlock& block) {
   // Only blocks with a translation report that they die; one without is no part of a hot path either.
   const Translation* const own = mode_number() == path_mode_ ? own_translation(block, path_mode_) : nullptr;
-  if (own == nullptr || !recorder_.may_enter(block)) {
+  const u32 place = static_cast<u32>(state_.rip - path_rip_);
+  if (own == nullptr || !recorder_.may_enter(block, place)) {
     if (own != nullptr && &block == recorder_.head()) recorder_.close();
     end_path();
     return std::nullopt;
   }
   if (own->region != nullptr) recorder_.enter_region();
-  recorder_.enter(block);
+  recorder_.enter(block, place);
   const u64 before = cpu_.instruction_count();
   const Flow flow = interpreter_.run_block(block.insns.data());
   const u64 ran = cpu_.instruction_count() - before;
@@ -100,7 +113,16 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
   region->mode = head.mode;
   region->code_address = head.code_address;
   region->path = path;
+  if (caches_jumps(head.mode) && !free_region_keys_.empty()) {
+    region->key_number = free_region_keys_.back();
+    free_region_keys_.pop_back();
+    jumps().regions[region->key_number] = 0;
+  }
   const bool good = compile(*region) && region->path.size() >= 2;
+  const auto in_head_page = [&](const PathStep& step) {
+    return step.block->first.raw >> kPageShift == head.block->first.raw >> kPageShift;
+  };
+  if (good && std::ranges::all_of(region->path, in_head_page)) give_back_key(*region);
   spend(kTranslation * path.size());  // as for so many blocks
   if (options_.host_nanoseconds != nullptr)
     statistics_.translation_nanoseconds += static_cast<u64>(options_.host_nanoseconds() - start);
@@ -123,22 +145,52 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
   return true;
 }
 
+void Translator::give_back_key(Translation& region) {
+  if (region.key_number == Translation::kNoKey) return;
+  free_region_keys_.push_back(region.key_number);
+  region.key_number = Translation::kNoKey;
+}
+
+// The block's page is one of the region's. False: the path has been through another page at that place.
+bool Translator::add_page(BlockIr& region, const PathStep& step) const {
+  const i32 place = static_cast<i32>(region.page_offset + step.place);
+  const u8* const host = store_.host(BackingOffset(step.block->first.raw & ~u64{kPageSize - 1}));
+  const i32 first = place & ~static_cast<i32>(kPageSize - 1);
+  if (first == 0) return step.block->first.raw >> kPageShift == region.head_page;
+  for (const CodePage& page : region.pages) {
+    if (page.first == first) return page.host == host;
+  }
+  region.pages.push_back({first, host});
+  return true;
+}
+
+// The guest's code at an offset from the block's first byte.
+const u8* Translator::code_at(const BlockIr& ir, u32 offset) const {
+  const i32 place = static_cast<i32>(ir.page_offset + offset);
+  for (const CodePage& page : ir.pages) {
+    if (place - page.first >= 0 && place - page.first < static_cast<i32>(kPageSize))
+      return page.host + (place - page.first);
+  }
+  return store_.host(BackingOffset(ir.head_page << kPageShift)) + place;
+}
+
 // The instructions of the path, as far as one leads to the next; the path is cut there.
 BlockIr Translator::region_ir(std::vector<PathStep>& path, const std::vector<bool>& cold, const Mode& mode) const {
   BlockIr ir = empty_ir(*path.front().block, mode);
   ir.region = true;
   ir.head_instructions = path.front().count;
-  const u64 first = path.front().block->first.raw;
-  const unsigned code_bytes = mode.code64 ? 8 : mode.code32 ? 4 : 2;
+  const Reach reach = options_.far_regions && mode.caches_jumps() ? Reach::Far : Reach::Page;
+  PathFollower follower(ir, mode.code64 ? 8 : mode.code32 ? 4 : 2, reach);
   for (std::size_t i = 0; i < path.size(); ++i) {
     const PathStep& step = path[i];
-    u32 offset = static_cast<u32>(step.block->first.raw - first);
-    if (i > 0 && !follow(ir.insns.back(), offset, code_bytes)) {
+    if (i > 0 && (!add_page(ir, step) || !follower.follow(ir.insns.back(), step.place))) {
       path.resize(i);
       break;
     }
+    u32 offset = step.place;
     for (u32 k = 0; k < step.count; ++k) {
       record_instruction(ir, step.block->insns[k], offset, cold[ir.insns.size()], mode);
+      ir.insns.back().followed_call = follower.call();
       offset = ir.insns.back().end;
       if (!ir.insns.back().leaves || ir.insns.back().cold) continue;
       path.resize(i + 1);

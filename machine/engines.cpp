@@ -59,6 +59,7 @@ constexpr Switch kSwitches[] = {{"link", &jit::TranslatorOptions::link},
                                 {"copies", &jit::TranslatorOptions::copies},
                                 {"fusion", &jit::TranslatorOptions::fusion},
                                 {"regions", &jit::TranslatorOptions::regions},
+                                {"far-regions", &jit::TranslatorOptions::far_regions},
                                 {"exchange16", &jit::TranslatorOptions::exchange16},
                                 {"atomics", &jit::TranslatorOptions::atomics},
                                 {"denormals", &jit::TranslatorOptions::denormals}};

@@ -15,6 +15,7 @@ namespace relic86 {
 struct JumpCache {
   static constexpr u32 kSlots = 1u << 12;
   static constexpr u32 kModes = 64;  // by their numbers (jit/runtime/mode_numbers.h), from 0 on
+  static constexpr u32 kRegions = 1u << 12;
   static constexpr unsigned kAddressBits = 48;
   static constexpr u32 kSpread = 0x9E3779B1;  // 2^32 over the golden ratio; the upper bits of the product are the slot
   static constexpr unsigned kSlotShift = 32 - 12;
@@ -22,8 +23,10 @@ struct JumpCache {
   u64 stamps[kModes];
   u64 keys[kSlots];        // 0: empty
   const u8* code[kSlots];  // entries of translations
-  u32 modes;               // that have a stamp: numbers below this one
-  u32 given;               // stamps, since the table was empty
+  // Of regions over several pages (jit/region/): the key of their head's page when their pages were looked at last.
+  u64 regions[kRegions];
+  u32 modes;  // that have a stamp: numbers below this one
+  u32 given;  // stamps, since the table was empty
 
   // From now on code of the mode may use the table.
   void admit(u32 mode) {

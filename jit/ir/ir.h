@@ -96,6 +96,9 @@ struct InsnIr {
   bool may_exit = false;
   bool branches = false;     // may leave after its own register writes
   u32 writes_registers = 0;  // bit n: guest register n
+
+  // Of a region: 1 + index of the innermost call that it has followed and not returned from.
+  u16 followed_call = 0;
 };
 
 // Accesses that lie at constant distances from each other: bytes [low, high) from the first one's address.
@@ -113,14 +116,29 @@ struct PageGroup {
   u16 address = kNoValue;  // its Address there; none: the stack's
 };
 
+// A page of a region's code other than its head's.
+struct CodePage {
+  i32 first = 0;             // where it begins, from the beginning of the head's page on
+  const u8* host = nullptr;  // its first byte
+};
+
+// A call that a region follows to where it leads.
+struct FollowedCall {
+  u32 return_place = 0;  // from the head's first byte on
+  u16 outer = 0;         // InsnIr::followed_call of the instruction
+};
+
 struct BlockIr {
   std::vector<InsnIr> insns;
   std::vector<PageGroup> groups;
   bool code32 = false;
   bool code64 = false;
   u32 page_offset = 0;        // where the block begins in its page
+  u64 head_page = 0;          // the number of that page in the backing store
   bool region = false;        // instructions of several blocks, in the order of a path (jit/region/path.h)
   u32 head_instructions = 0;  // of the first of these blocks
+  std::vector<CodePage> pages;
+  std::vector<FollowedCall> calls;
   // The block ends with a branch to its own start, and nothing in it can change what a check found: checks may stand
   // before the loop.
   bool loop = false;

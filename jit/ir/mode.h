@@ -42,6 +42,8 @@ struct Mode {
   bool checks_target(unsigned bytes) const { return code64 ? bytes == 8 : !flat_code && (limited || bytes == 4); }
   // Of addresses and the stack pointer, as registers hold them: 16-bit code cuts them elsewhere.
   u8 pointer_bytes() const { return code64 ? 8 : 4; }
+  // Linear addresses are offsets in CS, and leave a stamp room above them (memory/jump_cache.h).
+  bool caches_jumps() const { return code64 ? !wide_linear : flat_code && code32; }
   unsigned linear_bits() const { return wide_linear ? kWideLinearBits : kLinearBits; }
   bool expands_down(unsigned segment) const { return has(segment, kSegmentExpandsDown); }
   bool top_is_4g(unsigned segment) const { return has(segment, kSegmentTop4G); }

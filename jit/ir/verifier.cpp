@@ -261,6 +261,8 @@ class BlockVerifier {
       const OpInfo& row = info(n.op);
       if (n.op == Op::Follow && (!block_.region || last || &n != &insn.nodes.back()))
         return "Follow, but not before the next instruction of a region";
+      if (n.op == Op::Expect && (insn.nodes.back().op != Op::Follow || insn.nodes.back().immediate != n.immediate))
+        return "Expect, but Follow leads elsewhere";
       if (row.has(kOpEnds) && !last) return fmt::format("{} ends the block, which goes on", row.name);
     }
     return InsnVerifier(insn, block_.code64).run();

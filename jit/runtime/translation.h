@@ -31,6 +31,7 @@ enum class AddressForm : u8 { Operand, Push, PushSelector, StackTop, Frame, Sour
 struct PathStep {
   CodeBlock* block = nullptr;
   u32 count = 0;
+  u32 place = 0;  // of the block's first byte, from that of the path on, modulo 2^32
 };
 
 struct ExitPoint {
@@ -76,6 +77,7 @@ struct ExitPoint {
   bool linkable : 1 = false;
   bool crosses : 1 = false;   // to another page: 64 bits of its host address + 1 are patched too
   u32 check_offset = 0;       // where they stand
+  const u8* page = nullptr;   // of the code that page_eip names there: the target lies in it, unless the jump crosses
   bool checks_place = false;  // they are those of the target itself, not of its page
   Translation* linked = nullptr;
   // A branch whose way to its target is counted: as long as `heat` is not negative the jump is patched to lead to a stub
@@ -133,6 +135,8 @@ struct Translation {
   // Slices have ended before it so often; it is to be a head when it is entered next.
   u8 samples = 0;
   bool wanted_head = false;
+  u32 key_number = kNoKey;  // of a region over several pages: JumpCache::regions
+  static constexpr u32 kNoKey = ~u32{0};
   bool is_region() const { return head != nullptr; }
   bool holds(BackingOffset start, u64 length) const {
     if (path.empty()) return block->overlaps(start, length);

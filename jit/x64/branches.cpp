@@ -54,7 +54,7 @@ u32 Branches::check_page(i32 pages, u64 expected, const Label& other) {
 
 // r11 := the host address of the page of 64-bit code that holds RIP, kAddress := its offset there. Jumps to other if
 // there is no such page.
-void Branches::find_long_code(const Gp& rip, const Label& other) {
+void Branches::find_long_code(const Gp& rip, const Label& other, Fetch fetch) {
   const Gp slot = x86::r11;
   const Label look = a_.newLabel(), miss = a_.newLabel();
   a_.bind(look);
@@ -67,10 +67,56 @@ void Branches::find_long_code(const Gp& rip, const Label& other) {
       return;
     }
     a_.mov(kAddress, rip);
-    a_.call(options_.fill ? thunks_.fetch[user] : thunks_.quick[kQuickCode][user]);
+    const bool walks = options_.fill && fetch == Fetch::Walks;
+    a_.call(walks ? thunks_.fetch[user] : thunks_.quick[kQuickCode][user]);
     a_.jz(look);
     a_.jmp(other);
   });
+}
+
+// At the entry of a region: the pages that it leads to are there, and what they were. Nothing has come and gone since
+// they were looked at last, or they are looked at again, without touching them before the guest does: where one is
+// missing, the head's other variant goes on.
+void Branches::check_region_pages() {
+  if (ir_.pages.empty()) return;
+  const Mem known(kState, kJumps + static_cast<i32>(offsetof(JumpCache, regions) + 8 * u64{translation_.key_number}),
+                  8);
+  const Label changed = a_.newLabel(), good = a_.newLabel(), other = a_.newLabel();
+  const auto load_key = [this] {
+    addresses_.load_eip(kAddress, 0);
+    a_.xor_(kAddress, stamp());
+  };
+  load_key();
+  a_.cmp(kAddress, known);
+  a_.jne(changed);
+  a_.bind(good);
+  deferred_.add([=, this, snapshot = exits_.moment()] {
+    a_.bind(changed);
+    for (const CodePage& page : ir_.pages) {
+      addresses_.load_eip(x86::r10, page.first);
+      if (mode_.code64) {
+        find_long_code(x86::r10, other, Fetch::Looks);
+        a_.mov(kAddress, reinterpret_cast<u64>(page.host));
+      } else {
+        a_.mov(kAddress.r32(), x86::r10d);
+        a_.shr(kAddress.r32(), kPageShift);
+        a_.mov(x86::r11, Mem(kState, kAddress, 3, memory_.code_table(), 8));
+        a_.add(x86::r11, x86::r10);
+        a_.mov(kAddress, reinterpret_cast<u64>(page.host) + kTlbFast);
+      }
+      a_.cmp(x86::r11, kAddress);
+      a_.jne(other);
+    }
+    load_key();
+    a_.mov(known, kAddress);
+    a_.jmp(good);
+    a_.bind(other);
+    exits_.restore(snapshot);
+    ExitPoint* const own = exits_.add_branch(eip_of(0), Way::RunsOn);
+    own->unshared = true;
+    exits_.jump_passing(own);
+  });
+  if (ir_.loop) translation_.loop_offset = static_cast<u32>(a_.offset());
 }
 
 // A direct branch to another page: a patched jump, taken as long as that page is mapped to where the target was found.
@@ -88,9 +134,12 @@ void Branches::cross_page_exit(i32 target, Way way) {
 void Branches::direct_exit(i32 target, unsigned bytes, unsigned undone, Way way) {
   if (undone != 0) a_.add(kRemaining, undone);
   const bool crosses = options_.cross_page && mode_.flat_code && bytes == code_bytes();
-  if (linkable(target, bytes)) {
+  region_.push_frames(region_.open_call());
+  const CodePage* const page = region_.page_of(target);
+  if (linkable(target, bytes) || (page != nullptr && bytes == code_bytes())) {
     if (!flags_.leave_record()) flags_.write_home();
-    exits_.jump(exits_.add_branch(target, way));
+    region_.enter(page);
+    exits_.jump(region_.add_branch(target, way, page));
     return;
   }
   if (crosses) {
@@ -160,15 +209,17 @@ void Branches::indirect_exit(const Gp& eip, unsigned undone, bool call) {
 
 bool Branches::caches_jumps() const {
   if (!options_.jumps || LookupTable::mode_of_tag(tag_) >= JumpCache::kModes) return false;
-  return mode_.code64 ? mode_.linear_bits() <= JumpCache::kAddressBits : mode_.flat_code && mode_.code32;
+  return mode_.caches_jumps();
+}
+
+x86::Mem Branches::stamp() const {
+  const u64 stamp = offsetof(JumpCache, stamps) + 8 * u64{LookupTable::mode_of_tag(tag_)};
+  return Mem(kState, kJumps + static_cast<i32>(stamp), 8);
 }
 
 // r11 := what the jump cache's key of EIP in r10 is, r12 := the slot.
 void Branches::find_jump() {
-  a_.mov(x86::r11, Mem(kState,
-                       kJumps + static_cast<i32>(offsetof(JumpCache, stamps)) +
-                           8 * static_cast<i32>(LookupTable::mode_of_tag(tag_)),
-                       8));
+  a_.mov(x86::r11, stamp());
   a_.xor_(x86::r11, x86::r10);
   a_.imul(x86::r12d, x86::r10d, static_cast<i32>(JumpCache::kSpread));
   a_.shr(x86::r12d, JumpCache::kSlotShift);

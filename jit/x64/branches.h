@@ -19,7 +19,7 @@ using ModeTag = std::function<u64(const Mode&)>;
 class Branches : BlockPart {
  public:
   Branches(BlockCode& block, const ModeTag& tag_of, RegisterAllocator& registers, Addresses& addresses,
-           MemoryAccess& memory, FlagChain& flags, Exits& exits, DeferredCode& deferred)
+           MemoryAccess& memory, FlagChain& flags, Exits& exits, RegionExits& region, DeferredCode& deferred)
       : BlockPart(block),
         block_(block),
         tag_of_(tag_of),
@@ -29,11 +29,13 @@ class Branches : BlockPart {
         memory_(memory),
         flags_(flags),
         exits_(exits),
+        region_(region),
         deferred_(deferred) {}
 
   // --- At the block's entry ---
   void check_block();
   void check_second_page(const Label& other);
+  void check_region_pages();
 
   // --- Direct: target is a place relative to the page ---
   bool linkable(i32 target, unsigned bytes) const;
@@ -61,7 +63,10 @@ class Branches : BlockPart {
   void store_page(const Gp& page_eip, const Gp& scratch);
 
  private:
-  void find_long_code(const Gp& rip, const Label& other);
+  // A page of code without an entry gets one, or not.
+  enum class Fetch : u8 { Looks, Walks };
+  void find_long_code(const Gp& rip, const Label& other, Fetch fetch = Fetch::Walks);
+  Mem stamp() const;
   bool caches_jumps() const;
   void find_jump();
   void cached_exit(ExitPoint* exit, bool call);
@@ -86,6 +91,7 @@ class Branches : BlockPart {
   MemoryAccess& memory_;
   FlagChain& flags_;
   Exits& exits_;
+  RegionExits& region_;
   DeferredCode& deferred_;
 };
 

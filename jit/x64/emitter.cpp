@@ -24,8 +24,9 @@ Emitter::Emitter(asmjit::CodeHolder& code, const BlockIr& ir, const Mode& mode, 
       flags_(block, registers_, exits_, records),
       units_(block, flags_, exits_, deferred_, addresses_),
       exits_(block, registers_, pages_, flags_, units_, deferred_),
-      memory_(block, registers_, addresses_, pages_, flags_, units_, exits_, deferred_),
-      branches_(block, tag_of, registers_, addresses_, memory_, flags_, exits_, deferred_) {}
+      region_(block, registers_, exits_, flags_, deferred_),
+      memory_(block, registers_, addresses_, pages_, flags_, units_, exits_, region_, deferred_),
+      branches_(block, tag_of, registers_, addresses_, memory_, flags_, exits_, region_, deferred_) {}
 
 bool Emitter::run() {
   Refusal refusal;
@@ -36,6 +37,7 @@ bool Emitter::run() {
   units_.begin_block();
   translation_.entry_offset = static_cast<u32>(a_.offset());
   if (mode_.limited) branches_.check_block();
+  branches_.check_region_pages();
   if (ir_.loop) memory_.hoist();
   // The block's budget. Before any flag: at entry the home holds them all.
   a_.sub(kRemaining, translation_.count);
@@ -70,6 +72,7 @@ void Emitter::instruction() {
   }
   pages_.begin_instruction();
   registers_.begin_instruction();
+  region_.before_last();
   if (insn().native != nullptr) {
     native();
     return;
@@ -209,6 +212,7 @@ void Emitter::node(u16 id) {
     case Op::Both:
     case Op::TargetOf: break;  // by their users
     case Op::Follow: break;    // the next instruction is emitted next
+    case Op::Expect: expect(id); break;
     case Op::Select: select(id); break;
     case Op::Truth: truth(id); break;
     case Op::Push: push(id); break;

@@ -143,6 +143,7 @@ class Emitter : BlockHolder, BlockPart {
   x86::CondCode condition_of(u16 id);
   void check_target(u16 id);
   void compare_with_frame(u16 id);
+  void expect(u16 id);
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);
@@ -238,6 +239,7 @@ class Emitter : BlockHolder, BlockPart {
   FlagChain flags_;
   HostUnits units_;
   Exits exits_;
+  RegionExits region_;
   MemoryAccess memory_;
   Branches branches_;
   bool counting_ = false;  // a jump that counts ECX down first

@@ -71,6 +71,40 @@ void Emitter::compare_with_frame(u16 id) {
   });
 }
 
+// Where a region goes on after a return or an indirect jump. The way to another target stands behind it.
+void Emitter::expect(u16 id) {
+  const Node& n = at(id);
+  ExitPoint* const beyond_exit = exits_.add(ExitKind::Before, undone_before());
+  const Label other = a_.newLabel();
+  const Gp value = registers_.in_register(n.a, n.size);
+  flags_.host_lost();
+  addresses_.load_eip(kAddress, place(static_cast<u32>(n.immediate)));
+  a_.cmp(value, sized(kAddress.id(), n.size));
+  a_.jne(other);
+  defer([=, this, snapshot = exits_.moment()] {
+    const Label beyond = a_.newLabel();
+    a_.bind(other);
+    exits_.restore(snapshot);
+    a_.mov(code_register(x86::r10), code_register(value));
+    if (mode_.code64) {
+      a_.mov(kAddress, x86::r10);
+      check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
+    }
+    bool returns = false;
+    for (u16 rest = id; rest < insn().nodes.size(); ++rest) {
+      if (at(rest).op != Op::SetStackPointer) continue;
+      set_stack_pointer(rest);
+      returns = true;
+    }
+    flags_.write_home();
+    region_.push_frames(returns ? ir_.calls[insn().followed_call - 1u].outer : insn().followed_call);
+    branches_.indirect_exit(x86::r10, undone_after());
+    if (!mode_.code64) return;
+    a_.bind(beyond);
+    exits_.leave(beyond_exit);
+  });
+}
+
 void Emitter::jump_to(u16 id) {
   const Node n = at(id);
   ended_ = true;

@@ -33,6 +33,7 @@ ExitPoint* Exits::add_branch(i32 target, Way way) {
   exit->from_home = true;
   exit->first_step = exit->last_step;
   exit->linkable = true;
+  exit->page = reinterpret_cast<const u8*>(translation_.code_address & ~u64{kPageSize - 1});
   exit->taken = way == Way::Branches;
   exit->eip_mask = mode_.code32 ? 0xFFFFFFFF : 0xFFFF;
   const bool in_head = !ir_.region || index_ < ir_.head_instructions;

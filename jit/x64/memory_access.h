@@ -5,6 +5,7 @@
 #include "jit/x64/addresses.h"
 #include "jit/x64/exits.h"
 #include "jit/x64/host_units.h"
+#include "jit/x64/region_exits.h"
 #include "jit/x64/shared_pages.h"
 
 namespace relic86::jit::x64 {
@@ -17,7 +18,7 @@ enum class Missing : u8 { Slow, Walk, Store };
 class MemoryAccess : BlockPart {
  public:
   MemoryAccess(BlockCode& block, RegisterAllocator& registers, Addresses& addresses, SharedPages& pages,
-               FlagChain& flags, HostUnits& units, Exits& exits, DeferredCode& deferred)
+               FlagChain& flags, HostUnits& units, Exits& exits, RegionExits& region, DeferredCode& deferred)
       : BlockPart(block),
         registers_(registers),
         addresses_(addresses),
@@ -25,6 +26,7 @@ class MemoryAccess : BlockPart {
         flags_(flags),
         units_(units),
         exits_(exits),
+        region_(region),
         deferred_(deferred) {}
 
   // --- Operands ---
@@ -89,6 +91,7 @@ class MemoryAccess : BlockPart {
   FlagChain& flags_;
   HostUnits& units_;
   Exits& exits_;
+  RegionExits& region_;
   DeferredCode& deferred_;
 };
 

@@ -181,7 +181,10 @@ SharedPage& MemoryAccess::share(const Node& n, bool write, AddressForm form, i32
     if (!passes && !flags_.leave_record()) flags_.write_home();
     units_.store_pointers();
     a_.add(kRemaining, undone_before());
-    ExitPoint* const other = exits_.add_branch(eip_of(index_), Way::RunsOn);
+    region_.push_frames(region_.open_call());
+    const CodePage* const code = region_.page_of(eip_of(index_));
+    region_.enter(code);
+    ExitPoint* const other = region_.add_branch(eip_of(index_), Way::RunsOn, code);
     other->unshared = true;
     if (passes) {
       exits_.jump_passing(other);

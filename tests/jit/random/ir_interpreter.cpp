@@ -325,6 +325,7 @@ IrInterpreter::Flow IrInterpreter::node(const InsnIr& insn, u16 id) {
     case Op::NextInstruction: result.low = (begin_ + n.immediate) & mask_of(n.size); break;
     case Op::TargetOf:
     case Op::Follow: break;
+    case Op::Expect: RELIC86_ASSERT(false);  // regions over calls are not generated
     case Op::JumpTo:
     case Op::Call:
     case Op::Return:

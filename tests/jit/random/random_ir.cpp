@@ -170,11 +170,12 @@ class Comparison {
     const unsigned code_bytes = mode.code64 ? 8 : mode.code32 ? 4 : 2;
     std::vector<InsnIr>& insns = block.ir.insns;
     block.ir.region = true;
+    PathFollower follower(block.ir, code_bytes, Reach::Page);
     for (std::size_t i = 0; i + 1 < insns.size(); ++i) {
       i32 target = -1;
       const bool branches = !insns[i].nodes.empty() && direct_target(insns[i], insns[i].nodes.back(), target);
       if (!branches || target < 0 || target > kNear || generator.one_in(3)) continue;
-      if (!jit::follow(insns[i], static_cast<u32>(target), code_bytes)) continue;
+      if (!follower.follow(insns[i], static_cast<u32>(target))) continue;
       const u32 by = static_cast<u32>(target) - insns[i + 1].offset;
       for (std::size_t k = i + 1; k < insns.size(); ++k) move(insns[k], by);
     }
