@@ -38,6 +38,7 @@ struct JumpCache {
     constexpr u32 kLast = 0xFFFF;
     if (given + modes > kLast) {
       std::memset(keys, 0, sizeof keys);
+      std::memset(regions, 0, sizeof regions);
       given = 0;
     }
     for (u32 mode = 0; mode < modes; ++mode) stamps[mode] = u64{++given} << kAddressBits;

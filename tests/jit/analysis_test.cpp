@@ -88,12 +88,19 @@ class Witness {
     const u32 distance = offset - *first_[n.group] - static_cast<u32>(n.offset);
     if ((narrow ? distance & 0xFFFF : distance) != 0) broken_ = n.group;
     const PageGroup& group = block_.groups[n.group];
+    if (group.within_page) {
+      const u32 first = *first_[n.group] + static_cast<u32>(group.low),
+                last = *first_[n.group] + static_cast<u32>(group.high) - 1;
+      if (first / kPageSize != last / kPageSize) broken_ = n.group;
+      ++paged_;
+    }
     const auto begun = begun_.find(n.group);
     if (group.fixed && begun != begun_.end() && begun->second != *first_[n.group]) broken_ = n.group;
     ++seen_;
   }
   std::optional<u16> broken() const { return broken_; }
   u64 seen() const { return seen_; }
+  u64 paged() const { return paged_; }
 
  private:
   bool narrow_of(const Node& n) const {
@@ -107,7 +114,7 @@ class Witness {
   std::vector<std::optional<u32>> first_;
   std::map<std::size_t, u32> begun_;
   std::optional<u16> broken_;
-  u64 seen_ = 0;
+  u64 seen_ = 0, paged_ = 0;
 };
 
 std::string text_of(const BlockIr& block) {
@@ -141,7 +148,7 @@ void expect_plan_to_hold(bool code32) {
   SmallMachine machine;
   machine.set_mode(code32);
   const Mode mode = Mode::of_key(Mode::key_of(machine.state()));
-  u64 seen = 0, fixed = 0;
+  u64 seen = 0, fixed = 0, paged = 0;
   for (u64 seed = 1; seed <= kBlocks; ++seed) {
     IrGenerator generator(seed, mode);
     GeneratedBlock block = generator.block(2 + generator.below(14));
@@ -156,10 +163,12 @@ void expect_plan_to_hold(bool code32) {
     follow(block.ir, mode, machine, witness);
     ASSERT_EQ(witness.broken(), std::nullopt) << "seed " << seed << '\n' << text_of(block.ir);
     seen += witness.seen();
+    paged += witness.paged();
     for (const PageGroup& group : block.ir.groups) fixed += group.fixed ? 1 : 0;
   }
   EXPECT_GT(seen, kBlocks / 10);
   EXPECT_GT(fixed, 0u);
+  EXPECT_EQ(paged > 0, code32);
 }
 
 TEST(PagePlan, AccessesOfAGroupLieWhereItSays32) { expect_plan_to_hold(true); }
