@@ -93,16 +93,7 @@ bool MenuBar::take(const SDL_Event& event) {
   frames_unsettled_ = 0;
   if (event.type == SDL_KEYDOWN) MenuCanvas::show_choice();
   switch (event.type) {
-    case SDL_MOUSEMOTION: {
-      canvas_.feed(event);
-      const bool ours = takes_pointer(event.motion.x, event.motion.y);
-      if (ours || pinned_) {
-        left_at_ = 0;
-      } else if (left_at_ == 0) {
-        left_at_ = SDL_GetTicks64();
-      }
-      return ours;
-    }
+    case SDL_MOUSEMOTION: canvas_.feed(event); return takes_pointer(event.motion.x, event.motion.y);
     case SDL_WINDOWEVENT:
       if (event.window.event == SDL_WINDOWEVENT_FOCUS_LOST || event.window.event == SDL_WINDOWEVENT_LEAVE) {
         canvas_.forget_input();
@@ -215,6 +206,12 @@ void MenuBar::draw() {
   notice();
   wants_pointer_ = ImGui::IsWindowHovered(ImGuiHoveredFlags_AnyWindow | ImGuiHoveredFlags_AllowWhenBlockedByPopup) ||
                    ImGui::IsAnyItemActive();
+  // A pointer that has gone in one step, or beside which a menu has closed, has no other event that says so.
+  if (wants_pointer_ || pinned_) {
+    left_at_ = 0;
+  } else if (left_at_ == 0) {
+    left_at_ = SDL_GetTicks64();
+  }
   canvas_.end();
   follow_keys();
   // A menu that has just been opened needs some frames until it has a choice; a picker until it takes text.
@@ -377,7 +374,7 @@ void MenuBar::drive_menu(const MachineView::Drive& drive) {
 }
 
 void MenuBar::media_menu() {
-  if (view_.drives.empty()) ImGui::TextDisabled("There are no drives with exchangeable media");
+  if (view_.drives.empty()) ImGui::TextDisabled("This machine has no drives with removable media");
   for (const MachineView::Drive& drive : view_.drives) {
     const std::string name =
         fmt::format("{}: {}###{}", drive.label, drive.file.empty() ? "empty" : file_name(drive.file), drive.name);
@@ -408,10 +405,10 @@ void MenuBar::devices_menu() {
     if (ImGui::MenuItem("Mute", nullptr, volume == 0))
       host_.command(MenuCommand("x-set-volume").with_number("percent", volume == 0 ? 100 : 0));
   } else {
-    ImGui::TextDisabled("No sound: see -audiodev");
+    ImGui::TextDisabled("No sound: start with -audio to have some");
   }
   ImGui::Separator();
-  if (view_.cards.empty()) ImGui::TextDisabled("No network card");
+  if (view_.cards.empty()) ImGui::TextDisabled("This machine has no network card");
   for (const MachineView::Card& card : view_.cards) {
     if (ImGui::MenuItem(fmt::format("Network cable ({})##{}", card.model, card.name).c_str(), nullptr, card.link))
       host_.command(MenuCommand("set_link").with("name", card.name).with_flag("up", !card.link));
@@ -456,8 +453,8 @@ void MenuBar::speed_menu() {
 void MenuBar::help_menu() {
   if (ImGui::MenuItem("Keys of this window", nullptr, keys_)) keys_ = !keys_;
   ImGui::Separator();
-  ImGui::TextDisabled("relic86 -help lists the options,");
-  ImGui::TextDisabled("help in the monitor its commands.");
+  ImGui::TextDisabled("All options: relic86 -help");
+  ImGui::TextDisabled("All commands of the monitor: help");
 }
 
 // --- Windows over the picture ---
@@ -472,14 +469,14 @@ void MenuBar::close_question() {
   const bool appears = std::exchange(question_appears_, false);
   if (appears) ImGui::SetNextWindowFocus();
   if (ImGui::Begin("Close the machine", nullptr, kFlags)) {
-    ImGui::TextUnformatted("A saved machine goes on at its next start where it is now.");
+    ImGui::TextUnformatted("If it is saved, the machine goes on from here at its next start.");
     ImGui::Spacing();
     if (appears) ImGui::SetKeyboardFocusHere();
     if (ImGui::Button("Save and close")) host_.command(MenuCommand("x-close").with_flag("save", true));
     ImGui::SameLine();
     if (ImGui::Button("Close without saving")) host_.command(MenuCommand("x-close").with_flag("save", false));
     ImGui::SameLine();
-    if (ImGui::Button("Go on") || MenuCanvas::escape_pressed()) close_asked_ = false;
+    if (ImGui::Button("Keep it running") || MenuCanvas::escape_pressed()) close_asked_ = false;
   }
   ImGui::End();
 }
@@ -489,10 +486,13 @@ void MenuBar::statistics_panel() {
   ImGui::SetNextWindowPos({screen.x, canvas_.line_height()}, ImGuiCond_FirstUseEver, {1, 0});
   constexpr auto kFlags = ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings |
                           ImGuiWindowFlags_NoFocusOnAppearing | ImGuiWindowFlags_NoNav;
+  constexpr float kWidest = 0.9f;
   if (ImGui::Begin("Statistics", &statistics_, kFlags)) {
+    ImGui::PushTextWrapPos(screen.x * kWidest);
     ImGui::Text("%s, %.1f MIPS", summary_.state.c_str(), static_cast<double>(summary_.instructions_per_second) * 1e-6);
     ImGui::Separator();
     ImGui::TextUnformatted(view_.statistics.c_str());
+    ImGui::PopTextWrapPos();
   }
   ImGui::End();
 }
@@ -502,15 +502,15 @@ void MenuBar::keys_panel() {
     const char *keys, *what;
   };
   constexpr Row kRows[] = {
-      {"Ctrl+Alt+M", "this menu, also when the pointer is at the upper edge"},
-      {"Ctrl+Alt+G", "grabs and frees mouse and keyboard; a click grabs, a tablet needs no grab"},
-      {"Ctrl+Alt+F", "full screen"},
-      {"Ctrl+Alt+P", "pauses"},
-      {"Ctrl+Alt+C", "copies the text screen"},
-      {"Ctrl+Alt+V", "types the clipboard"},
-      {"Ctrl+Alt+Q", "asks the guest to power off; twice: quits (--on-close ask: asks you)"},
-      {"Arrows, Enter, Escape", "in the menu"},
-      {"A file dropped here", "is put into the drive that it fits"},
+      {"Ctrl+Alt+M", "this menu; it comes, too, when the pointer is at the upper edge"},
+      {"Ctrl+Alt+G", "grabs mouse and keyboard (so does a click), and frees them"},
+      {"Ctrl+Alt+F", "full screen, and back"},
+      {"Ctrl+Alt+P", "pauses the machine, and lets it go on"},
+      {"Ctrl+Alt+C", "copies the guest's text screen to the clipboard"},
+      {"Ctrl+Alt+V", "types the clipboard's text into the guest"},
+      {"Ctrl+Alt+Q", "presses the guest's power button; twice: closes the machine"},
+      {"Arrows, Enter, Escape", "choose in the menu"},
+      {"A file dropped here", "goes into the drive that it fits; a folder becomes a floppy"},
   };
   const ImVec2 screen = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos({screen.x / 2, screen.y / 2}, ImGuiCond_Appearing, {0.5f, 0.5f});

@@ -47,11 +47,11 @@ void MenuPicker::decide() {
   const fs::path path = fs::path(folder_) / path_;  // an absolute one replaces the folder
   if (fs::is_directory(path, failure)) return enter(path.lexically_normal().string());
   if (purpose_ == Purpose::OpenFile && !fs::exists(path, failure)) {
-    trouble_ = "There is no such file.";
+    trouble_ = "There is no file of this name.";
     return;
   }
   if (purpose_ == Purpose::NewFile && fs::exists(path, failure)) {
-    trouble_ = "This file is there already; choose another name.";
+    trouble_ = "There is a file of this name already; choose another one.";
     return;
   }
   folder_ = path.parent_path().string();
@@ -88,7 +88,7 @@ void MenuPicker::draw() {
       decided = ImGui::IsMouseDoubleClicked(0);
     }
     ImGui::EndChild();
-    const bool pressed = ImGui::Button(purpose_ == Purpose::OpenFile ? "Open" : "Make");
+    const bool pressed = ImGui::Button(purpose_ == Purpose::OpenFile ? "Open" : "Create");
     ImGui::SameLine();
     if (ImGui::Button("Cancel") || MenuCanvas::escape_pressed()) open_ = false;
     if (!trouble_.empty()) {

@@ -1,6 +1,6 @@
 ; A boot sector for the window's test. In text mode it shows one white cell in the top left corner and a line of text,
-; then echoes the keys it gets by the BIOS: F2 shows four coloured quarters in mode 13h, F3 goes back to text, F4 shows
-; what the mouse sends, and nothing else from then on.
+; then echoes the keys it gets by the BIOS: F2 shows four coloured quarters in mode 13h, F3 goes back to text, F6 waits
+; for the power button, F4 shows what the mouse sends, and nothing else from then on.
 bits 16
 org 0x7C00
   xor ax, ax
@@ -29,6 +29,8 @@ key:
   je text
   cmp ah, 0x3E                     ; F4
   je mouse
+  cmp ah, 0x40                     ; F6
+  je power
   cmp al, 0
   je other
   cmp al, 0xE0
@@ -107,6 +109,39 @@ when_taken:                        ; AL is kept
   mov al, ah
   ret
 
+power:                             ; PIIX4, function 3: PM1_STS, PM1_EN and PM1_CNT at its base, 2 bytes each. The BIOS
+                                   ; has SCI's line masked
+  mov dx, 0x0CF8
+  mov eax, 0x80000B40
+  out dx, eax
+  mov dx, 0x0CFC
+  in ax, dx
+  and al, 0xC0
+  xchg dx, ax
+  add dx, 2
+  mov ax, 0x0100                   ; the power button is heard
+  out dx, ax
+  add dx, 2
+  in ax, dx
+  or al, 1                         ; by SCI
+  out dx, ax
+  sub dx, 4
+  mov si, waits
+  call print
+.until_pressed:
+  in ax, dx
+  test ah, 1
+  jz .until_pressed
+  add dx, 2
+  xor ax, ax                       ; heard no longer, and answered
+  out dx, ax
+  sub dx, 2
+  inc ah
+  out dx, ax
+  mov si, pressed
+  call print
+  jmp key
+
 picture:
   mov ax, 0x0013
   int 0x10
@@ -132,5 +167,7 @@ half:                              ; 100 rows, left half colour DH, right half D
   ret
 
 greeting: db 'READY', 13, 10, 0
+waits: db 'WAITS', 13, 10, 0
+pressed: db 'PRESSED', 13, 10, 0
 times 510 - ($ - $$) db 0
 dw 0xAA55

@@ -158,8 +158,14 @@ within 5 title_has '(running' || fail "Ctrl+Alt+P does not continue"
 xdotool key ctrl+alt+q
 ends_with 0
 
-# A closed window ends the machine in order.
+# A guest that listens to its power button is sent it; what becomes of the machine is the guest's business.
 start
+xdotool key F6
+within 5 shows WAITS || fail "the guest does not wait for its power button: $(monitor screentext)"
+xdotool key ctrl+alt+q
+within 5 shows PRESSED || fail "Ctrl+Alt+Q is not seen by the guest: $(monitor screentext)"
+within 5 title_has '(running' || fail "the machine does not go on: $(xdotool getwindowname "$window")"
+# A closed window ends the machine in order.
 close_button
 ends_with 0
 
