@@ -13,6 +13,15 @@ namespace relic86 {
 
 using namespace ata;
 
+namespace {
+
+bool shows_packet_signature(AtaDevice& drive) {
+  return drive.read_register(kLbaMid, false) == kPacketSignatureMid &&
+         drive.read_register(kLbaHigh, false) == kPacketSignatureHigh;
+}
+
+}  // namespace
+
 void AtaChannel::plug(unsigned position, std::unique_ptr<AtaDevice> drive) {
   RELIC86_ASSERT(position < drives_.size() && drives_[position] == nullptr);
   drives_[position] = std::move(drive);
@@ -102,6 +111,9 @@ u8 AtaChannel::read_register(unsigned index) {
     drive->acknowledge();
     return status;
   }
+  // Drive 0 answers for a drive 1 that is not there (ATA-6, 9.16), but with its signature drivers that look at nothing
+  // else find a second packet drive: OpenBSD 2.8 waits 20 s for its answers. FFh, as QEMU has it, is none's.
+  if (selected() == nullptr && (index == kLbaMid || index == kLbaHigh) && shows_packet_signature(*drive)) return 0xFF;
   return drive->read_register(index, (device_control_ & kHob) != 0);
 }
 

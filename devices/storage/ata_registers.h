@@ -22,6 +22,9 @@ enum ErrorBit : u8 { kAbort = 0x04, kIdNotFound = 0x10, kUncorrectable = 0x40 };
 enum DeviceControlBit : u8 { kNIen = 0x02, kSrst = 0x04, kHob = 0x80 };
 enum DeviceBit : u8 { kDev = 0x10, kLba = 0x40 };
 
+// What a drive with PACKET shows in LBA mid and high after a reset (9.12).
+inline constexpr u8 kPacketSignatureMid = 0x14, kPacketSignatureHigh = 0xEB;
+
 enum Command : u8 {
   kNop = 0x00,
   kDeviceReset = 0x08,

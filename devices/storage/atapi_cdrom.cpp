@@ -81,8 +81,8 @@ void AtapiCdrom::close_tray() {
 
 void AtapiCdrom::set_signature() {
   task_.count = task_.lba_low = 1;
-  task_.lba_mid = 0x14;
-  task_.lba_high = 0xEB;
+  task_.lba_mid = kPacketSignatureMid;
+  task_.lba_high = kPacketSignatureHigh;
 }
 
 // A drive reports its power-on or reset (UNIT ATTENTION 29h) to the first command that asks, which on a PC is one of

@@ -41,6 +41,23 @@ TEST(AtapiCdrom, SignatureAndIdentify) {
   EXPECT_EQ(board.irqs.rises[15], rises);
 }
 
+// Drivers that look at the signature alone would find a second drive and wait for it.
+TEST(AtapiCdrom, AnAbsentDriveBesideItHasNoSignature) {
+  IdeBoard board;
+  board.out(0x376, 4), board.out(0x376, 0);
+  board.wait_idle(kBase);
+  const auto signature = [&] { return Codes{board.reg(4, kBase), board.reg(5, kBase)}; };
+  board.set_reg(6, 0xB0, kBase);
+  EXPECT_EQ(board.status(kBase), 0);
+  EXPECT_EQ(signature(), (Codes{0xFF, 0xFF}));
+  board.set_reg(6, 0xA0, kBase);
+  EXPECT_EQ(signature(), (Codes{0x14, 0xEB}));
+  // What is written is read back all the same.
+  board.set_reg(6, 0xB0, kBase);
+  board.set_reg(4, 0x55, kBase), board.set_reg(5, 0xAA, kBase);
+  EXPECT_EQ(signature(), (Codes{0x55, 0xAA}));
+}
+
 TEST(AtapiCdrom, TheFirstCommandAfterAResetIsObeyed) {
   IdeBoard board;
   for (const ResetKind kind : {ResetKind::PowerOn, ResetKind::Hard}) {
