@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <random>
@@ -235,6 +236,29 @@ TEST_F(Mixing, SquareWavesDoNotAlias) {
     if (mirrored > kRate / 2.0) mirrored = kRate - mirrored;
     EXPECT_LT(amplitude(heard.frames, first, count, mirrored), 2 / pi * 0.5 / harmonic / 100) << harmonic;
   }
+}
+
+// The menu's volume is the loudspeaker's: what is recorded has the level of the machine's own mixers.
+TEST_F(Mixing, TheVolumeIsOfWhatIsPlayedAlone) {
+  Heard recorded;
+  mixer.record(std::make_unique<Collector>(recorded), 0);
+  mixer.set_gain(0.25F);
+  SoundSink& voice = mixer.add_voice(nullptr);
+  std::mt19937 random(7);
+  play_sine(voice, 0, {kRate}, kRate / 2, random, 200);
+  mixer.finish(kSecond);
+  const auto level = [](const Heard& sound) {
+    float most = 0;
+    for (const StereoFrame& frame : sound.frames) most = std::max(most, std::abs(frame.left));
+    return most;
+  };
+  EXPECT_NEAR(level(recorded), 0.5, 0.01);
+  EXPECT_NEAR(level(heard), 0.125, 0.0025);
+  mixer.set_gain(0);
+  play_sine(voice, kSecond, {kRate}, kRate / 2, random, 200);
+  mixer.finish(2 * kSecond);
+  EXPECT_EQ(heard.frames.size(), recorded.frames.size());
+  EXPECT_EQ(std::count_if(heard.frames.begin() + kRate, heard.frames.end(), [](auto& f) { return f.left != 0; }), 0);
 }
 
 }  // namespace
