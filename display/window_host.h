@@ -25,6 +25,7 @@ struct MachineSummary {
   bool asks_on_close = false;     // --on-close ask
   std::string notice{};           // the last thing to tell the user: an error, or what was done
   u64 notices = 0;                // how many there have been
+  unsigned pace = 100;            // percent of the host's time that the machine gets
 };
 
 // What the window may ask of the program; every call returns at once and is meant for the window's thread.

@@ -11,6 +11,7 @@ std::string window_title(const MachineSummary& summary, bool grabbed) {
   if (summary.state == "running") {
     const double mips = static_cast<double>(summary.instructions_per_second) * 1e-6;
     title += mips < 10 ? fmt::format(", {:.1f} MIPS", mips) : fmt::format(", {:.0f} MIPS", mips);
+    if (summary.pace < 100) title += fmt::format(", at {} % speed", summary.pace);
   }
   constexpr const char* kLights[] = {"Scroll", "Num", "Caps"};
   for (unsigned light = 0; light < 3; light++) {

@@ -7,7 +7,7 @@
 
 namespace relic86 {
 
-// "relic86 - dos (running, 85.2 MIPS, Caps) - Ctrl+Alt+G frees the mouse"
+// "relic86 - dos (running, 8.5 MIPS, at 62 % speed, Caps) - Ctrl+Alt+G frees the mouse"
 std::string window_title(const MachineSummary& summary, bool grabbed);
 
 }  // namespace relic86

@@ -1,7 +1,12 @@
 #include "frontend/machine_window_host.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
+#include "frontend/host_run_delay.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 
@@ -43,9 +48,25 @@ u64 MachineWindowHost::speed() {
   return measured_;
 }
 
+// A host that is too slow is heard first. In real time what it has kept from the guest comes back to the guest, but not
+// to the sound.
+void MachineWindowHost::watch_pace() {
+  const MachineClock& clock = machine_.clock();
+  const i64 host = host_monotonic_ns();
+  pace_.look(!machine_.paused(), clock.deterministic() ? clock.now() : host - host_run_delay_ns(), host);
+  const auto& outputs = machine_.options().audio_devices;
+  const bool heard = std::any_of(outputs.begin(), outputs.end(), [](const auto& o) { return o.driver == "sdl"; });
+  if (heard && pace_.should_be_told())
+    tell(
+        fmt::format("This host is too slow: the machine runs at {} % of its speed, and its sound has gaps. Fewer "
+                    "processors or a lower speed (menu Speed) may help.",
+                    pace_.percent()));
+}
+
 void MachineWindowHost::publish_summary() {
   const u64 rate = speed();
   std::lock_guard lock(mutex_);
+  summary_.pace = pace_.percent();
   summary_.state = machine_.status();
   summary_.instructions_per_second = rate;
   summary_.lights = machine_.board().keyboard().lights();
@@ -63,6 +84,7 @@ void MachineWindowHost::refresh() {
   if (refreshing_.exchange(true)) return;
   machine_.post([this] {
     refreshing_ = false;
+    watch_pace();
     publish_summary();
     if (machine_.paused()) feed_.update();
   });

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "display/window_host.h"
+#include "frontend/machine_pace.h"
 #include "frontend/machine_view_maker.h"
 #include "frontend/screen_feed.h"
 #include "machine/machine.h"
@@ -44,6 +45,7 @@ class MachineWindowHost final : public WindowHost, private ScreenFeed::Viewer {
   void publish_summary();  // machine's thread
   void publish_view();     // machine's thread
   void tell(std::string notice);
+  void watch_pace();  // machine's thread
   u64 speed();
   void enter(const GuestInput& input);  // machine's thread
 
@@ -58,6 +60,7 @@ class MachineWindowHost final : public WindowHost, private ScreenFeed::Viewer {
   std::mutex mutex_;                      // guards summary_ and view_
   MachineSummary summary_;
   MachineView view_;
+  MachinePace pace_;  // machine's thread
   bool asked_to_quit_ = false;
   u64 counted_ = 0;     // instructions at counted_at_
   i64 counted_at_ = 0;  // host time

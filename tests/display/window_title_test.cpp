@@ -23,6 +23,15 @@ TEST(WindowTitle, PausedMachinesHaveNoSpeed) {
   EXPECT_EQ(window_title({"", "paused", 85'200'000, 0, false}, true), "relic86 (paused) - Ctrl+Alt+G frees the mouse");
 }
 
+TEST(WindowTitle, SaysWhenTheHostIsTooSlow) {
+  MachineSummary summary{"", "running", 1'230'000, 2, false};
+  summary.pace = 62;
+  EXPECT_EQ(window_title(summary, true),
+            "relic86 (running, 1.2 MIPS, at 62 % speed, Num) - Ctrl+Alt+G frees the mouse");
+  summary.state = "paused";
+  EXPECT_EQ(window_title(summary, true), "relic86 (paused, Num) - Ctrl+Alt+G frees the mouse");
+}
+
 TEST(WindowTitle, KeyboardLights) {
   EXPECT_EQ(window_title({"", "running", 20'000'000, 6, false}, true),
             "relic86 (running, 20 MIPS, Num, Caps) - Ctrl+Alt+G frees the mouse");
