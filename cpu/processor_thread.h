@@ -91,6 +91,9 @@ class ProcessorThread final : public Exclusion {
   void wait();         // until notify(), without the lock
   void spin();         // PAUSE, in translated code: now and then the host may run somebody else
   void stand_aside();  // the same with the lock held, which somebody else may have meanwhile
+  // The guest is about to be told the time, or has been while the lock is held; and how often it was.
+  void note_reading() { readings_.store(readings_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  u64 readings() const { return readings_.load(std::memory_order_relaxed); }  // on any thread
   bool summoned() const { return lock_.summons_.load(std::memory_order_relaxed) != 0; }
   void stop_others() override { lock_.bring_out(); }
   u8* copy_page() override { return copies_->bytes; }
@@ -120,6 +123,7 @@ class ProcessorThread final : public Exclusion {
   bool here_ = false;
   bool rests_ = false;
   std::atomic<bool> outside_{false};
+  std::atomic<u64> readings_{0};
   u64 passages_ = 0;
   u32 spins_ = 0;
   u32 returns_ = 0;  // out of translated code since others were asked whether they want the lock

@@ -504,6 +504,7 @@ u64 Translator::lightly_with_lock(void* context, void* exit_point) {
 u64 Translator::line_helper(void* context, void* exit_point) {
   Translator& self = translator(context);
   if (ClockLine* const line = self.options_.clock ? self.cpu_.clock().line() : nullptr; line != nullptr) {
+    self.thread_->note_reading();
     if (const auto now = x64::read_clock_line(*line)) return static_cast<u64>(*now) + self.state_.tsc_offset;
   }
   return lightly_with_lock<&time_helper>(context, exit_point);

@@ -30,8 +30,8 @@
 #include "machine/recorded_sink.h"
 #include "machine/retrace_sleep.h"
 #include "machine/saved_machine.h"
+#include "machine/shared_thread_time.h"
 #include "machine/sound_options.h"
-#include "machine/time_credit.h"
 #include "machine/time_travel.h"
 #include "memory/release_pages.h"
 
@@ -50,6 +50,7 @@ Machine::Machine(const Options& options, HostPoller& poller)
     : options_(options), poller_(poller), tasks_(std::make_unique<Tasks>()) {}
 
 Machine::~Machine() {
+  end_threads();
   if (video_) (void)record_video("");
   for (const auto& [drive, medium] : media_) medium->stop_serving();
   for (const auto& [name, fd] : descriptors_) ::close(fd);
@@ -76,7 +77,7 @@ Result<> Machine::build() {
                                           [this] { return processors_ ? processors_->instruction_count() : 0; });
   if (options_.processors.count > 1) clock_->limit_pace(kMostPaceOfSeveral);
   if (options_.processors.count > 1 && !options_.icount && !has_threads(options_))
-    credit_ = std::make_unique<TimeCredit>(1);
+    shared_time_ = std::make_unique<SharedThreadTime>();
   scheduler_ = std::make_unique<Scheduler>(*clock_);
   scheduler_->set_listener(this);
   speed_limit_.set(options_.speed);
@@ -186,7 +187,7 @@ void Machine::note_nodes() {
 End Machine::run() {
   if (!options_.start_paused && hold_ != Hold::Incoming) resume();
   while (end_ == End::None) turn(~u64{0});
-  threads_.reset();
+  end_threads();
   close_inputs();
   clock_->stop();
   debugger_->ended(exit_code());
@@ -213,7 +214,7 @@ End Machine::run_to(u64 limit, GuestTime longest_halt) {
 End Machine::run_until(const std::function<bool()>& done) {
   if (!options_.start_paused) resume();
   while (end_ == End::None && !done()) turn(~u64{0});
-  threads_.reset();
+  end_threads();
   return end_;
 }
 
@@ -250,7 +251,7 @@ void Machine::on_sample(GuestTime interval, Sampler sampler) {
 }
 
 void Machine::follow_clock() {
-  next_check_ = next_frame_ = held_at_ = 0;
+  next_check_ = next_frame_ = 0;
   if (sampler_) next_sample_ = clock_->now() + sample_interval_;
 }
 
@@ -282,15 +283,8 @@ void Machine::carry_out_events() {
   clock_->expect_event(scheduler_->next_deadline());
 }
 
-// On a busy host guest time does not run away from several processors: each of them has timers' interrupts to handle.
-void Machine::hold_time_by_work() {
-  const GuestTime now = clock_->now();
-  const TimeCredit::Work work{host_thread_work_ns(pthread_self()), std::exchange(has_idled_, false)};
-  clock_->hold_at(credit_->limit(now, clock_->pace(), {work}));
-}
-
 void Machine::run_slice(u64 limit) {
-  if (credit_) hold_time_by_work();
+  clock_->govern(shared_time_.get());
   const u64 count_before = instruction_count();
   const i64 host_before = clock_->deterministic() ? 0 : host_monotonic_ns();
   const auto replayed = inputs_->next();
@@ -329,12 +323,12 @@ void Machine::sleep_until_retrace() {
 void Machine::sleep_in_real_time(i64 guest_nanoseconds) {
   poller_.poll(clock_->sleep_for(guest_nanoseconds));
   last_served_ = 0;
-  has_idled_ = true;
+  if (shared_time_) shared_time_->note_idle();
   clock_->slept(guest_nanoseconds);
 }
 
 void Machine::run_step() {
-  if (credit_) clock_->hold_at(Scheduler::kNever);
+  clock_->govern(nullptr);
   // Devices wait too while interrupts are held back, unless somebody waits for them.
   if (debugger_->needs_devices()) carry_out_events();
   clock_->expect_event(scheduler_->next_deadline());

@@ -41,9 +41,9 @@ class IncomingMigration;
 class Migration;
 class RecordedSink;
 class ProcessorThreads;
-class TimeCredit;
 class RemoteDisplay;
 class RetraceSleep;
+class SharedThreadTime;
 class TimeTravel;
 class VideoRecorder;
 struct KeptState;
@@ -304,6 +304,8 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   // was gets a new place, so that each goes on for itself. The machine has to have been made for it: its translator
   // with -jit-opt +one-mapping, what the guest writes in overlays (-snapshot), no connections to the host.
   Result<> forked();
+  // The host's number for the thread that runs this processor. Where each has its own, they are made by now.
+  pid_t host_thread_of(unsigned processor);
   // Interrupts taken since power-on (INTA cycles), for those who watch whether a guest gets anywhere.
   u64 interrupts_taken() const { return processors_->interrupts_taken(); }
 
@@ -372,9 +374,10 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   void run_slice(u64 limit);
   void sleep_until_retrace();
   void sleep_in_real_time(i64 guest_nanoseconds);
-  void hold_time_by_work();
   void run_step();  // for a debugger
   // With has_threads(), machine/machine_threads.cpp.
+  void make_threads();
+  void end_threads();
   void turn_of_threads();
   void run_threads();
   bool act_on_reports();  // of the processors' threads; false: there were none
@@ -473,13 +476,10 @@ class Machine final : private MachineControl, private Scheduler::Listener {
   GuestTime next_check_ = 0;  // expectations
   GuestTime next_frame_ = 0;
   std::unique_ptr<ProcessorThreads> threads_;
-  std::unique_ptr<TimeCredit> credit_;  // of several processors that share this thread in real time
-  bool has_idled_ = false;              // since it was asked last
-  // With threads: until when the machine's thread sleeps, where guest time is held, and when that was decided last.
-  GuestTime sleeps_until_ = 0, held_at_ = 0;
-  i64 held_since_ = 0;
-  std::unique_ptr<BlockJobs> block_jobs_;  // goes first: it uses the media
-  std::unique_ptr<DiskExports> exports_;   // as the jobs do
+  std::unique_ptr<SharedThreadTime> shared_time_;  // several processors on this thread, in real time
+  GuestTime sleeps_until_ = 0;                     // with threads: the machine's
+  std::unique_ptr<BlockJobs> block_jobs_;          // goes first: it uses the media
+  std::unique_ptr<DiskExports> exports_;           // as the jobs do
 };
 
 // The machine's commands look at this processor as long as the guard lives, then at the one that they looked at before.

@@ -16,6 +16,8 @@ constexpr i64 kLatestEvent = 400'000;
 // the host's time. The time is long beside a host's scheduling periods, so that the pace is steady under load.
 constexpr i64 kRepaymentTime = 50'000'000;
 constexpr unsigned kRateShift = 32;  // of ClockLine::rate
+// Between two questions to the governor, which cost it system calls.
+constexpr i64 kBetweenQuestions = TimeGovernor::kNear;
 
 // Processors with host threads of their own read the line while it changes (jit/x64/clock_reader.h).
 template <class T>
@@ -29,17 +31,28 @@ MachineClock::MachineClock(std::optional<IcountOption> icount, std::function<u64
     : icount_(icount), instruction_count_(std::move(instruction_count)), host_(host) {}
 
 GuestTime MachineClock::now() const {
+  const GuestTime moment = advance();
+  if (governor_ != nullptr) governor_->note_reading();
+  return moment;
+}
+
+GuestTime MachineClock::advance() const {
   if (icount_) return static_cast<GuestTime>(static_cast<u64>(base_) + (instruction_count_() << icount_->shift));
   if (!running_) return base_;
   const i64 host = host_.nanoseconds();
   const i64 passed = host - host_seen_;
   host_seen_ = host;
+  const bool asks = governor_ != nullptr && host - asked_ >= kBetweenQuestions;
+  if (asks) {
+    asked_ = host;
+    limit_ = governor_->limit({host, after_limit_, base_, pace()});
+  }
   // Products of bounded numbers: a machine may have stood for days.
   const i64 repaid =
       std::min(passed, kLongestStep) * std::min(lent_, most_repayment_ * kRepaymentTime) / kRepaymentTime;
   i64 due = std::min(passed + std::min(lent_, repaid), kLongestStep);
   if (next_event_ - base_ < due - kLatestEvent) due = std::max<i64>(0, next_event_ + kLatestEvent - base_);
-  due = std::clamp<i64>(held_at_ - base_, 0, due);
+  due = std::clamp<i64>(std::min(held_at_, limit_) - base_, 0, due);
   lent_ += passed - due;
   base_ += due;
   end_line();
@@ -48,16 +61,23 @@ GuestTime MachineClock::now() const {
     lent_ = std::max<i64>(0, lent_ - (latest - base_));
     base_ = latest;
   }
+  if (asks) after_limit_ = base_;
   return base_;
 }
 
 GuestTime MachineClock::now_on_line() const {
-  if (line() == nullptr || !running_) return now();
+  const GuestTime moment = look();
+  if (governor_ != nullptr) governor_->note_reading();
+  return moment;
+}
+
+GuestTime MachineClock::look() const {
+  if (line() == nullptr || !running_) return advance();
   // More ticks than this between two looks at the counter: the host did something else meanwhile, and the two clocks
   // were not read at one moment.
   constexpr u64 kSharp = 4'000;
   const u64 before = host_.ticks();
-  const GuestTime moment = now();
+  const GuestTime moment = advance();
   const u64 ticks = host_.ticks();
   if (ticks - before > kSharp) return moment;
   calibrate(ticks);
@@ -72,6 +92,23 @@ std::optional<GuestTime> MachineClock::on_line() const {
   const u64 passed = host_.ticks() - line_.first;
   if (passed >= line_.span) return std::nullopt;
   return line_.start + static_cast<GuestTime>(passed * line_.rate >> kRateShift);
+}
+
+std::optional<GuestTime> MachineClock::estimate(GuestTime longest) const {
+  if (line() == nullptr || !line_start_) return std::nullopt;
+  const u64 passed = host_.ticks() - line_start_->ticks;
+  if (passed >> kRateShift != 0) return std::nullopt;
+  const auto gone = static_cast<GuestTime>(passed * line_.rate >> kRateShift);
+  return gone < longest ? std::optional(line_start_->time + gone) : std::nullopt;
+}
+
+void MachineClock::govern(TimeGovernor* governor) {
+  if (governor == governor_) return;
+  governor_ = governor;
+  limit_ = Scheduler::kNever;
+  after_limit_ = base_;
+  asked_ = 0;
+  end_line();
 }
 
 // The slope is that of the last stretch of this length: hosts correct their clocks all the time, by little.
@@ -96,7 +133,8 @@ void MachineClock::calibrate(u64 ticks) const {
 void MachineClock::draw_line(u64 ticks) const {
   GuestTime longest = kLongestStep;
   if (next_event_ != Scheduler::kNever) longest = std::min(longest, next_event_ + kLatestEvent - base_);
-  longest = std::min(longest, held_at_ - base_);
+  longest = std::min(longest, std::min(held_at_, limit_) - base_);
+  if (governor_ != nullptr) longest = std::min(longest, TimeGovernor::kNear);
   if (longest <= 0) return;
   constexpr double kOne = u64{1} << kRateShift;
   const double slope = ns_per_tick_ * pace();
@@ -104,6 +142,7 @@ void MachineClock::draw_line(u64 ticks) const {
   set(line_.rate, static_cast<u64>(slope * kOne));
   set(line_.start, base_);
   set(line_.span, static_cast<u64>(static_cast<double>(longest) / slope));
+  line_start_ = LineStart{ticks, base_};
 }
 
 double MachineClock::pace() const {
@@ -119,6 +158,7 @@ void MachineClock::slept(GuestTime wanted) {
   const i64 due = std::min(total, wanted);
   lent_ = total - due;
   base_ += due;
+  line_start_.reset();
   end_line();
 }
 
@@ -129,6 +169,7 @@ void MachineClock::stop() {
 
 void MachineClock::start() {
   host_seen_ = host_.nanoseconds();
+  line_start_.reset();
   running_ = true;
 }
 
@@ -175,6 +216,10 @@ void MachineClock::state(StateArchive& archive) {
   host_seen_ = host_.nanoseconds();
   lent_ = 0;
   line_ = {};
+  line_start_.reset();
+  limit_ = Scheduler::kNever;
+  after_limit_ = base_;
+  asked_ = 0;
   if (icount_) base_ = static_cast<GuestTime>(static_cast<u64>(base_) - (instruction_count_() << icount_->shift));
 }
 

@@ -12,11 +12,13 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "base/guest_clock.h"
 #include "base/state_archive.h"
 #include "devices/scheduler.h"
 #include "machine/host_time.h"
+#include "machine/time_governor.h"
 #include "options/options.h"
 
 namespace relic86 {
@@ -35,8 +37,12 @@ class MachineClock final : public GuestClock {
 
   GuestTime now() const override;
   GuestTime now_on_line() const override;
+  // now_on_line() of somebody who does not tell the guest.
+  GuestTime look() const;
   // What the line says, if one holds; the clock is not asked, and the line goes on.
   std::optional<GuestTime> on_line() const;
+  // Real time: no less than what now() would say, if a line was drawn less than `longest` ago. Costs next to nothing.
+  std::optional<GuestTime> estimate(GuestTime longest) const;
   ClockLine* line() const override { return icount_ || host_.ticks == nullptr ? nullptr : &line_; }
   bool deterministic() const { return icount_.has_value(); }
   bool sleeps() const { return !icount_ || icount_->sleep; }
@@ -61,15 +67,14 @@ class MachineClock final : public GuestClock {
   // until the caller has carried the event out and says which is the next, so that no tick of a periodic timer passes
   // unseen.
   void expect_event(GuestTime deadline) {
-    next_event_ = deadline;
-    end_line();
+    if (std::exchange(next_event_, deadline) != deadline) end_line();
   }
-  // Real time: guest time stands at this moment until the caller names a later one. Whoever lets processors run on
-  // threads of their own keeps it from running away from one whose thread the host does not run.
+  // Real time: guest time stands at this moment until the caller names a later one.
   void hold_at(GuestTime moment) {
-    held_at_ = moment;
-    end_line();
+    if (std::exchange(held_at_, moment) != moment) end_line();
   }
+  // Real time: asked how far guest time may go before it goes on by more than a little. Null: as far as the host's.
+  void govern(TimeGovernor* governor);
   // Real time: guest time goes at most so many times as fast as the host's while the guest runs. To a guest its
   // processors are as much slower then: several that share what the host gives have to get their timers' interrupts
   // handled, with code that is translated only then, before the next ones are due.
@@ -86,6 +91,7 @@ class MachineClock final : public GuestClock {
   void state(StateArchive& archive);
 
  private:
+  GuestTime advance() const;
   void draw_line(u64 ticks) const;
   void end_line() const;
   void calibrate(u64 ticks) const;
@@ -114,6 +120,16 @@ class MachineClock final : public GuestClock {
   u64 measured_instructions_ = 0;
   i64 measured_ns_ = 0;
   GuestTime held_at_ = Scheduler::kNever;
+  // The governor's last answer, where guest time stood when it had been acted on, and the host time of the question.
+  TimeGovernor* governor_ = nullptr;
+  mutable GuestTime limit_ = Scheduler::kNever, after_limit_ = 0;
+  mutable i64 asked_ = 0;
+  // Where the last line began, on both clocks, if guest time has done nothing since but follow the host's.
+  struct LineStart {
+    u64 ticks = 0;
+    GuestTime time = 0;
+  };
+  mutable std::optional<LineStart> line_start_;
   i64 most_repayment_ = 31;
 };
 

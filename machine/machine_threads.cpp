@@ -24,10 +24,25 @@ void Machine::stop_threads() {
   if (threads_) threads_->stop();
 }
 
+void Machine::make_threads() {
+  if (threads_) return;
+  threads_ = std::make_unique<ProcessorThreads>(
+      *processors_, [this] { poller_.wake(); }, [this] { look_at_time(); });
+}
+
+pid_t Machine::host_thread_of(unsigned processor) {
+  if (!has_threads(options_)) return host_thread();
+  make_threads();
+  return threads_->host_thread_of(processor);
+}
+
+void Machine::end_threads() {
+  threads_.reset();
+  if (has_threads(options_)) clock_->govern(nullptr);
+}
+
 void Machine::turn_of_threads() {
-  if (!threads_)
-    threads_ = std::make_unique<ProcessorThreads>(
-        *processors_, [this] { poller_.wake(); }, [this] { look_at_time(); });
+  make_threads();
   const bool was_paused = paused_;
   serve_host();
   if (end_ != End::None || paused_) stop_threads();
@@ -41,10 +56,11 @@ void Machine::turn_of_threads() {
   if (debugger_->stepping() && !board_->suspended()) [[unlikely]] {
     stop_threads();
     // Nobody's host thread falls behind while the debugger steps, and a step takes time.
-    held_at_ = clock_->now() + TimeCredit::kMost;
-    clock_->hold_at(held_at_);
+    clock_->govern(nullptr);
+    clock_->hold_at(Scheduler::kNever);
     run_step();
   } else {
+    clock_->govern(threads_.get());
     look_at_time();
     if (!board_->suspended()) {
       run_threads();
@@ -58,30 +74,20 @@ void Machine::turn_of_threads() {
 
 // Whoever has the lock sees to what is due, so that a guest that polls a device waits for nobody's turn on the host.
 void Machine::look_at_time() {
-  constexpr i64 kSoonest = 50'000;  // host ns: looks at all threads' processor time cost system calls
-  // As a rule the line goes on, and nothing is due.
-  if (const auto moment = clock_->on_line();
-      moment && *moment < scheduler_->next_deadline() && *moment + TimeCredit::kMost / 2 < held_at_)
-    return;
-  const GuestTime now = clock_->now();
-  const i64 host = host_monotonic_ns();
-  if (now + TimeCredit::kMost / 2 >= held_at_ && host - held_since_ >= kSoonest) {
-    held_since_ = host;
-    held_at_ = threads_->limit(now, clock_->pace());
-    clock_->hold_at(held_at_);
-  }
+  // As a rule nothing is due, and nobody wants to know the time exactly.
+  if (const auto latest = clock_->estimate(kLook); latest && *latest < scheduler_->next_deadline()) return;
+  const GuestTime now = clock_->look();
   // An event after which a processor has not run yet, as its thread had no turn on the host, comes before the next one:
   // guest time stands meanwhile, so that a busy host loses no ticks, and a guest that polls loses no time.
+  if (scheduler_->next_deadline() <= now && !threads_->have_looked()) return clock_->hold_at(now);
+  clock_->hold_at(Scheduler::kNever);
   if (scheduler_->next_deadline() > now) {
     clock_->expect_event(scheduler_->next_deadline());
-  } else if (threads_->have_looked()) {
+  } else {
     carry_out_events();
     threads_->note_looks();
-  } else {
-    held_at_ = now;
-    clock_->hold_at(now);
   }
-  (void)clock_->now_on_line();
+  if (!clock_->on_line()) (void)clock_->look();
 }
 
 // What has stopped all processors comes before they go on. The reports that are left once the machine is paused come

@@ -13,7 +13,8 @@ ProcessorThreads::ProcessorThreads(Processors& processors, std::function<void()>
       lock_(*processors.lock()),
       wake_machine_(std::move(wake_machine)),
       look_at_time_(std::move(look_at_time)),
-      credit_(processors.count()) {
+      credit_(processors.count()),
+      work_(processors.count()) {
   lock_.lock();
   slots_.resize(processors_.count());
   for (unsigned number = 0; number < processors_.count(); number++) {
@@ -71,10 +72,20 @@ bool ProcessorThreads::owes_a_look(const Slot& slot) const {
   return (slot.vcpu->cpu().state().system_flags & kIF) != 0 && slot.looks - slot.noted_looks < kMostLooks;
 }
 
-GuestTime ProcessorThreads::limit(GuestTime now, double pace) {
-  std::vector<TimeCredit::Work> work;
-  for (Slot& slot : slots_) work.push_back({host_thread_work_ns(slot.thread.native_handle()), has_nothing_to_do(slot)});
-  return credit_.limit(now, pace, work);
+GuestTime ProcessorThreads::limit(const Question& question) {
+  for (std::size_t i = 0; i < slots_.size(); i++) {
+    TimeCredit::Work& work = work_[i];
+    const bool idle = has_nothing_to_do(slots_[i]);
+    // A sleeper's processor time stands, and need not be asked for again.
+    if (!idle || !work.idle) work.worked = host_thread_work_ns(slots_[i].thread.native_handle());
+    work.idle = idle;
+    work.readings = slots_[i].vcpu->thread()->readings();
+  }
+  return credit_.limit(question, work_);
+}
+
+void ProcessorThreads::note_reading() {
+  if (ProcessorThread* const thread = ProcessorThread::current()) thread->note_reading();
 }
 
 bool ProcessorThreads::have_looked() const {

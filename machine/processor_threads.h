@@ -11,10 +11,11 @@
 #include "cpu/executor.h"
 #include "machine/processors.h"
 #include "machine/time_credit.h"
+#include "machine/time_governor.h"
 
 namespace relic86 {
 
-class ProcessorThreads {
+class ProcessorThreads final : public TimeGovernor {
  public:
   // The processors have threads() and must outlive these. wake_machine: called with the lock held; ends sleep().
   // look_at_time: called, with the lock held, whenever a processor is about to see what time it is.
@@ -34,8 +35,11 @@ class ProcessorThreads {
   // it since, its thread having had its turn on the host.
   void note_looks();
   bool have_looked() const;
-  // Where guest time is to stand until the next call (TimeCredit).
-  GuestTime limit(GuestTime now, double pace);
+  // How far guest time may go (TimeCredit), while the lock is held.
+  GuestTime limit(const Question& question) override;
+  void note_reading() override;  // of the calling thread's processor
+  // Of a processor's thread: the host's number for it.
+  pid_t host_thread_of(unsigned processor) const { return slots_[processor].host_thread; }
   // How long the host has kept the one waiting that waited longest, in nanoseconds, since they began.
   i64 longest_host_wait() const;
   // Calls wait with the lock given up.
@@ -83,6 +87,7 @@ class ProcessorThreads {
   std::vector<Slot> slots_;
   std::condition_variable_any standing_changed_;
   TimeCredit credit_;
+  std::vector<TimeCredit::Work> work_;  // as it was asked for last
   bool stopping_ = true;
   bool ending_ = false;
 };
