@@ -110,12 +110,11 @@ Json processor_place(const ProcessorTopology& topology, unsigned number) {
   return place;
 }
 
-// All of them are carried out by the machine's own thread.
 CommandReply query_cpus(Machine& machine, const Arguments&) {
   const ProcessorTopology& topology = machine.options().processors;
   Json list = Json::array();
   for (unsigned n = 0; n < topology.count; n++) {
-    list.push_back({{"thread-id", gettid()},
+    list.push_back({{"thread-id", machine.host_thread_of(n)},
                     {"props", processor_place(topology, n)},
                     {"qom-path", processor_path(n)},
                     {"cpu-index", n},

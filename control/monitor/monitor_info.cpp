@@ -1,6 +1,5 @@
 // info TOPIC: what QEMU's users look at.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -74,7 +73,8 @@ std::string name(Machine& machine) { return machine.options().name.empty() ? "" 
 std::string cpus(Machine& machine) {
   std::string text;
   for (unsigned n = 0; n < machine.processors().count(); n++)
-    text += fmt::format("{} CPU #{}: thread_id={}\n", n == machine.looked_at() ? '*' : ' ', n, gettid());
+    text +=
+        fmt::format("{} CPU #{}: thread_id={}\n", n == machine.looked_at() ? '*' : ' ', n, machine.host_thread_of(n));
   return text;
 }
 std::string kvm(Machine&) { return "kvm support: disabled\n"; }
