@@ -96,6 +96,7 @@ void Emitter::expect(u16 id) {
       set_stack_pointer(rest);
       returns = true;
     }
+    units_.store_pointers();
     flags_.write_home();
     region_.push_frames(returns ? ir_.calls[insn().followed_call - 1u].outer : insn().followed_call);
     branches_.indirect_exit(x86::r10, undone_after());

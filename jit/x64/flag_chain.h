@@ -81,6 +81,7 @@ class FlagChain : BlockPart {
 
   bool rebuild(u32 mask);
   bool rebuild(const FlagStep& step, u32 mask);
+  bool rebuild_shift(const FlagStep& step, u32 mask);
   bool rebuild_bits(const FlagStep& step);
   void fetch_operand(const FlagOperand& operand, unsigned bytes);
   asmjit::Operand right_operand(const FlagOperand& operand, unsigned bytes);

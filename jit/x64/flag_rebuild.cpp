@@ -113,6 +113,9 @@ bool FlagChain::rebuild(const FlagStep& step, u32 mask) {
       a_.emit(step.op == Op::Adc ? x86::Inst::kIdAdc : x86::Inst::kIdSbb, left, right_operand(step.b, bytes));
       host_holds(kArithmeticFlags);
       return true;
+    case Op::Shl:
+    case Op::Shr:
+    case Op::Sar: return rebuild_shift(step, mask);
     case Op::Tzcnt:
     case Op::Lzcnt:
     case Op::Popcnt:
@@ -123,6 +126,25 @@ bool FlagChain::rebuild(const FlagStep& step, u32 mask) {
     case Op::Bextr: return rebuild_bits(step);
     default: return false;
   }
+}
+
+// A shift by a count that is known: with another, the flags of before may hold.
+bool FlagChain::rebuild_shift(const FlagStep& step, u32 mask) {
+  const unsigned bits = step.size * 8u;
+  const u32 count = step.b.value & (bits == 64 ? 63 : 31);
+  if (step.b.kind != FlagOperand::Immediate || count == 0) return false;
+  u32 valid = kSF | kZF | kPF;
+  if (count < bits) valid |= kCF;
+  if (count == 1) valid |= kOF;
+  if ((mask & ~valid) != 0) return false;
+  fetch_operand(step.a, step.size);
+  const Gp value = sized(kAddress.id(), step.size);
+  const x86::Inst::Id instruction = step.op == Op::Shl   ? x86::Inst::kIdShl
+                                    : step.op == Op::Shr ? x86::Inst::kIdShr
+                                                         : x86::Inst::kIdSar;
+  a_.emit(instruction, value, asmjit::Imm(count));
+  host_holds(valid);
+  return true;
 }
 
 // Repeats such a step for its flags alone; only kAddress may be changed.

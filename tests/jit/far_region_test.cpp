@@ -91,12 +91,13 @@ class Generator {
     word(place_of(number) - (at() + 4));
   }
   void operation() {
-    switch (below(6)) {
+    switch (below(7)) {
       case 0: return emit({0x83, 0xC0, byte()});                          // add eax, imm
       case 1: return emit({0x31, 0xC8, 0x90});                            // xor eax, ecx; nop
       case 2: return emit({0xC1, 0xC0, static_cast<u8>(1 + below(30))});  // rol eax, imm
       case 3: return emit({0x01, 0x43, static_cast<u8>(4 * below(30))});  // add [ebx+disp], eax
       case 4: return emit({0x03, 0x43, static_cast<u8>(4 * below(30))});  // add eax, [ebx+disp]
+      case 5: return emit({0xD9, 0xE1, 0x90});                            // fabs; nop
       default: return emit({0x83, 0xD2, byte()});                         // adc edx, imm
     }
   }
@@ -188,6 +189,7 @@ void expect_same(u64 seed) {
       ASSERT_EQ(machine.state().gpr[i], model.state().gpr[i]) << "seed " << seed << " slice " << slice << " reg " << i;
     ASSERT_EQ(u32{machine.state().flags.eflags()}, u32{model.state().flags.eflags()}) << "seed " << seed;
     ASSERT_EQ(machine.cpu().mmu().tlb().fills(), model.cpu().mmu().tlb().fills()) << "seed " << seed;
+    ASSERT_EQ(machine.state().fx.instruction, model.state().fx.instruction) << "seed " << seed << " slice " << slice;
     for (u32 at = kData; at < kData + 0x100; at += 8)
       ASSERT_EQ(machine.template peek<u64>(at), model.template peek<u64>(at)) << "seed " << seed;
     if (expected == ExitReason::Halted) break;
