@@ -166,10 +166,11 @@ Flow Translator::run_one(CodeBlock& block) {
   ExitPoint* const from = std::exchange(pending_link_, nullptr);
   const bool hot = std::exchange(hot_, nullptr) == from && from != nullptr;
   if (translation != nullptr) {
-    Translation* const region = unshared_ ? nullptr : translation->region;
+    const bool own = unshared_ || (from != nullptr && from->self);
+    Translation* const region = own ? nullptr : translation->region;
     unshared_ = false;
     if (hot) from->heat = -1;
-    if (from != nullptr) link(*from, region != nullptr && !from->self ? *region : *translation);
+    if (from != nullptr) link(*from, region != nullptr ? *region : *translation);
     // An event may have led elsewhere than the branch does: that is no loop's head.
     if (hot && from->linked != nullptr) begin_path(*from, *translation);
     if (statistics_.translated != translated) spend(kTranslation);

@@ -242,6 +242,7 @@ bool Translator::compile(Translation& translation) {
 bool Translator::emit(Translation& translation, std::vector<bool>& cold, const Mode& mode) {
   BlockIr ir =
       translation.is_region() ? region_ir(translation.path, cold, mode) : block_ir(*translation.block, cold, mode);
+  translation.over_pages = !ir.pages.empty();
   translation.exits.clear();
   translation.steps.clear();
   translation.trap_sites.clear();

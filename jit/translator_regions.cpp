@@ -55,7 +55,7 @@ bool Translator::caches_jumps(u32 mode_number) const {
 // a region may begin that is no loop: whoever leads there comes by the dispatcher the next time.
 void Translator::sample(Translation& next) {
   constexpr u8 kSamples = 4;
-  if (!options_.regions || next.dead || next.wanted_head || !may_become_head(next)) return;
+  if (!options_.regions || !options_.link || next.dead || next.wanted_head || !may_become_head(next)) return;
   if (++next.samples < kSamples && options_.region_threshold != 0) return;
   next.wanted_head = true;
   detach_incoming(next);
@@ -119,10 +119,7 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
     jumps().regions[region->key_number] = 0;
   }
   const bool good = compile(*region) && region->path.size() >= 2;
-  const auto in_head_page = [&](const PathStep& step) {
-    return step.block->first.raw >> kPageShift == head.block->first.raw >> kPageShift;
-  };
-  if (good && std::ranges::all_of(region->path, in_head_page)) give_back_key(*region);
+  if (good && !region->over_pages) give_back_key(*region);
   spend(kTranslation * path.size());  // as for so many blocks
   if (options_.host_nanoseconds != nullptr)
     statistics_.translation_nanoseconds += static_cast<u64>(options_.host_nanoseconds() - start);

@@ -52,8 +52,11 @@ bool PathRecorder::seen(const CodeBlock& block) const {
 }
 
 bool PathRecorder::reaches(const CodeBlock& block, u32 place) const {
-  if (reach_ == Reach::Page) return page_of(block) == page_of(*head_);
   const i32 distance = static_cast<i32>(place);
+  if (reach_ == Reach::Page) {  // which may be mapped twice
+    const i32 in_page = static_cast<i32>(head_->first.raw & (kPageSize - 1)) + distance;
+    return page_of(block) == page_of(*head_) && in_page >= 0 && in_page < static_cast<i32>(kPageSize);
+  }
   if (std::abs(distance) >= static_cast<i32>(kMaxDistance)) return false;
   std::vector<u64> pages{page_of(block)};
   for (const PathStep& step : steps_) {

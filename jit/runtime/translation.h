@@ -70,8 +70,8 @@ struct ExitPoint {
   u32 jump_offset = 0;    // of the 32-bit displacement, from the code's start
   u32 stub_offset = 0;    // of a trap, too
   bool loop : 1 = false;  // closes the block's loop: its fixed pages are in their registers
-  // Closes a loop that is one block alone: in its own code, or on the way through a region that begins with it. The
-  // loop goes round in the block's own code.
+  // Leads to a block's own code, not to a region that begins with it: closes a loop that is one block alone, in its own
+  // code or on the way through a region; or the region cannot be entered.
   bool self : 1 = false;
   bool taken : 1 = false;  // the instruction names the target
   bool linkable : 1 = false;
@@ -135,7 +135,8 @@ struct Translation {
   // Slices have ended before it so often; it is to be a head when it is entered next.
   u8 samples = 0;
   bool wanted_head = false;
-  u32 key_number = kNoKey;  // of a region over several pages: JumpCache::regions
+  bool over_pages = false;  // of a region, which looks at all but its head's when it is entered
+  u32 key_number = kNoKey;  // of such a region: JumpCache::regions
   static constexpr u32 kNoKey = ~u32{0};
   bool is_region() const { return head != nullptr; }
   bool holds(BackingOffset start, u64 length) const {

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "base/assert.h"
 #include "jit/runtime/engine_area.h"
 #include "jit/runtime/lookup_table.h"
 
@@ -76,9 +77,10 @@ void Branches::find_long_code(const Gp& rip, const Label& other, Fetch fetch) {
 
 // At the entry of a region: the pages that it leads to are there, and what they were. Nothing has come and gone since
 // they were looked at last, or they are looked at again, without touching them before the guest does: where one is
-// missing, the head's other variant goes on.
+// missing, the head's own translation goes on.
 void Branches::check_region_pages() {
   if (ir_.pages.empty()) return;
+  RELIC86_ASSERT(translation_.key_number != Translation::kNoKey);
   const Mem known(kState, kJumps + static_cast<i32>(offsetof(JumpCache, regions) + 8 * u64{translation_.key_number}),
                   8);
   const Label changed = a_.newLabel(), good = a_.newLabel(), other = a_.newLabel();
@@ -113,7 +115,7 @@ void Branches::check_region_pages() {
     a_.bind(other);
     exits_.restore(snapshot);
     ExitPoint* const own = exits_.add_branch(eip_of(0), Way::RunsOn);
-    own->unshared = true;
+    own->self = true;
     exits_.jump_passing(own);
   });
   if (ir_.loop) translation_.loop_offset = static_cast<u32>(a_.offset());

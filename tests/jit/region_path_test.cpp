@@ -42,6 +42,8 @@ TEST(PathRecorder, StaysInThePageAndWithinItsBounds) {
   recorder.enter(head, 0);
   EXPECT_TRUE(recorder.ran(3));
   EXPECT_FALSE(recorder.may_enter(elsewhere, 0x1000));
+  EXPECT_FALSE(recorder.may_enter(other, 0x1800));  // the same page, mapped a second time
+  EXPECT_TRUE(recorder.may_enter(other, 0x800));
   other.guarded = true;
   EXPECT_FALSE(recorder.may_enter(other, 0x800));
   other.guarded = false;
@@ -49,6 +51,26 @@ TEST(PathRecorder, StaysInThePageAndWithinItsBounds) {
   EXPECT_FALSE(recorder.may_enter(other, 0x800));
   CodeBlock big = block_at(0x1400, PathRecorder::kMaxInstructions);
   EXPECT_FALSE(recorder.may_enter(big, 0x400));
+}
+
+TEST(PathRecorder, GoesIntoOtherPagesWithinItsReach) {
+  CodeBlock head = block_at(0x1000);
+  PathRecorder recorder;
+  recorder.begin(head, Reach::Far);
+  recorder.enter(head, 0);
+  EXPECT_TRUE(recorder.ran(3));
+  CodeBlock elsewhere = block_at(0x2000);
+  EXPECT_TRUE(recorder.may_enter(elsewhere, 0x70000));
+  EXPECT_FALSE(recorder.may_enter(elsewhere, PathRecorder::kMaxDistance));
+  EXPECT_FALSE(recorder.may_enter(head, 0));  // closed
+  std::vector<CodeBlock> others;
+  for (u32 page = 2; page < 2 + PathRecorder::kMaxPages; ++page) others.push_back(block_at(page * 0x1000));
+  for (std::size_t i = 0; i + 1 < others.size(); ++i) {
+    ASSERT_TRUE(recorder.may_enter(others[i], static_cast<u32>(i + 1) * 0x1000)) << i;
+    recorder.enter(others[i], static_cast<u32>(i + 1) * 0x1000);
+    EXPECT_TRUE(recorder.ran(3));
+  }
+  EXPECT_FALSE(recorder.may_enter(others.back(), 0x9000));  // a page too many
 }
 
 TEST(PathRecorder, GoesThroughOtherRegionsOnlyIfItCloses) {
