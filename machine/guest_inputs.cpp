@@ -10,7 +10,8 @@ namespace {
 
 // A run whose counters have left a moment behind never comes to it.
 bool past(const GuestMoment& now, const GuestMoment& moment) {
-  return now.instructions > moment.instructions || now.time > moment.time;
+  const bool same = now.instructions == moment.instructions && now.time == moment.time;
+  return now.instructions > moment.instructions || now.time > moment.time || (same && now.looks > moment.looks);
 }
 
 }  // namespace

@@ -361,7 +361,13 @@ void Machine::act_on(ExitReason reason) {
 void Machine::idle() {
   const GuestTime stop = next_stop();
   const GuestTime now = clock_->now();
-  if (stop <= now) return;
+  if (stop <= now) {
+    // Nothing is due that could wake the guest, and time goes on no further before the input.
+    const auto replayed = inputs_->next();
+    const bool waits = replayed && replayed->time <= now && replayed->instructions > instruction_count();
+    if (waits && scheduler_->next_deadline() > now) end_replay(inputs_->diverged("the processor waits where it ran"));
+    return;
+  }
   if (!clock_->sleeps() || inputs_->replaying()) {
     // Deterministic without sleep: straight on to the next event. With none left only the host can wake the guest.
     if (stop != Scheduler::kNever) return clock_->skip_to(stop);

@@ -65,7 +65,7 @@ TEST_F(GuestInputsTest, AReplayIsGivenItsInputsAtTheirMoments) {
 }
 
 TEST_F(GuestInputsTest, AReplayThatMissesAnInputEnds) {
-  for (const GuestMoment missed : {GuestMoment{101, 800, 0}, GuestMoment{99, 801, 0}}) {
+  for (const GuestMoment missed : {GuestMoment{101, 800, 0}, GuestMoment{99, 801, 0}, GuestMoment{100, 800, 1}}) {
     const auto inputs = replay();
     now = missed;
     const auto replayed = inputs->replay_due();
