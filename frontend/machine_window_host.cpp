@@ -6,7 +6,6 @@
 
 #include "devices/input/keyboard.h"
 #include "devices/input/pointer.h"
-#include "frontend/host_run_delay.h"
 #include "machine/guest_inputs.h"
 #include "machine/host_time.h"
 
@@ -53,7 +52,7 @@ u64 MachineWindowHost::speed() {
 void MachineWindowHost::watch_pace() {
   const MachineClock& clock = machine_.clock();
   const i64 host = host_monotonic_ns();
-  pace_.look(!machine_.paused(), clock.deterministic() ? clock.now() : host - host_run_delay_ns(), host);
+  pace_.look(!machine_.paused(), clock.deterministic() ? clock.now() : host - host_thread_wait_ns(), host);
   const auto& outputs = machine_.options().audio_devices;
   const bool heard = std::any_of(outputs.begin(), outputs.end(), [](const auto& o) { return o.driver == "sdl"; });
   if (heard && pace_.should_be_told())

@@ -364,8 +364,9 @@ std::string Translator::describe() const {
       "{:.3f} cold calls, {:.3f} flag computations\n",
       per_thousand(s.entries + s.continued), per_thousand(s.exits[static_cast<unsigned>(ExitKind::Indirect)]),
       per_thousand(s.loads + s.stores + s.probes + s.touches), per_thousand(s.cold_calls), per_thousand(s.flattens));
-  text += fmt::format("regions: {} made ({} instructions, {} host bytes), {} refused, {} died\n", s.regions,
-                      s.region_instructions, s.region_bytes, s.regions_refused, s.regions_died);
+  text +=
+      fmt::format("regions: {} made ({} over pages, {} instructions, {} host bytes), {} refused, {} died\n", s.regions,
+                  s.far_regions, s.region_instructions, s.region_bytes, s.regions_refused, s.regions_died);
   text += fmt::format("entries {}, continued {}, links {}, interpreted blocks {}\n", s.entries, s.continued, s.links,
                       s.interpreted_blocks);
   text += fmt::format("exits: budget {}, branch {}, indirect {}, before {}, fault {}, done {}\n", s.exits[0],

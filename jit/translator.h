@@ -84,7 +84,7 @@ struct TranslatorOptions {
 struct TranslatorStatistics {
   u64 translated = 0, translated_instructions = 0, refused = 0, died = 0, flushes = 0;
   u64 host_bytes = 0;
-  u64 regions = 0, region_instructions = 0, region_bytes = 0, regions_refused = 0, regions_died = 0;
+  u64 regions = 0, far_regions = 0, region_instructions = 0, region_bytes = 0, regions_refused = 0, regions_died = 0;
   u64 entries = 0, continued = 0, links = 0;
   u64 exits[6] = {};  // by ExitKind
   u64 loads = 0, stores = 0, probes = 0, touches = 0, cold_calls = 0, ports = 0, flattens = 0, transfers = 0;
@@ -219,7 +219,7 @@ class Translator final : public Executor {
   void begin_path(const ExitPoint& branch, Translation& head);
   void give_back_key(Translation& region);
   void record_path(const Translation& head);
-  bool caches_jumps(u32 mode_number) const;
+  bool may_go_far(u32 mode_number) const;
   const u8* code_at(const BlockIr& ir, u32 offset) const;
   bool add_page(BlockIr& region, const PathStep& step) const;
   void sample(Translation& next);

@@ -1,10 +1,8 @@
-// Regions: a hot loop over several blocks becomes one translation. Counted branches find its head, the interpreter
-// walks a path from there (jit/region/path.h), and the blocks' IR along that path is compiled as if it were one block:
-// one check of the budget, flags that later blocks set are dead, checks of pages are shared and stand before the loop.
-// What leaves the path is an exit as any other. Links and lookups that led to the head's own translation lead to the
-// region, which dies with any of its blocks.
-#include <algorithm>
-
+// Regions: a hot path over several blocks becomes one translation. Counted branches or ends of slices find its head, the
+// interpreter walks a path from there (jit/region/path.h), and the blocks' IR along that path is compiled as if it were
+// one block: one check of the budget, flags that later blocks set are dead, checks of pages are shared and stand before
+// the loop, if it is one. What leaves the path is an exit as any other. Links and lookups that led to the head's own
+// translation lead to the region, which dies with any of its blocks.
 #include "base/assert.h"
 #include "jit/record/recorders.h"
 #include "jit/translator.h"
@@ -40,13 +38,13 @@ void Translator::begin_path(const ExitPoint& branch, Translation& head) {
 
 // From its next execution on.
 void Translator::record_path(const Translation& head) {
-  recorder_.begin(*head.block, caches_jumps(head.mode) && !free_region_keys_.empty() ? Reach::Far : Reach::Page);
+  recorder_.begin(*head.block, may_go_far(head.mode) && !free_region_keys_.empty() ? Reach::Far : Reach::Page);
   path_mode_ = head.mode;
   path_rip_ = state_.rip;
 }
 
-// Indirect branches of the mode's code go by the jump cache, whose stamps tell whether pages of code are what they were.
-bool Translator::caches_jumps(u32 mode_number) const {
+// Regions of the mode's code go over pages: the jump cache's stamps tell whether these are what they were.
+bool Translator::may_go_far(u32 mode_number) const {
   return options_.jumps && options_.far_regions && mode_number < JumpCache::kModes &&
          modes_.mode_of(mode_number).caches_jumps();
 }
@@ -63,10 +61,11 @@ void Translator::sample(Translation& next) {
   jumps().forget();
 }
 
+// While another path is being recorded it goes on as it is, and is sampled again.
 void Translator::begin_wanted_path(Translation& head) {
-  if (recorder_.active()) return;
   head.wanted_head = false;
-  if (may_become_head(head)) record_path(head);
+  head.samples = 0;
+  if (!recorder_.active() && may_become_head(head)) record_path(head);
 }
 
 // The block is the next one of the path that is being recorded: the interpreter runs it. Nothing: the path has ended.
@@ -113,7 +112,7 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
   region->mode = head.mode;
   region->code_address = head.code_address;
   region->path = path;
-  if (caches_jumps(head.mode) && !free_region_keys_.empty()) {
+  if (may_go_far(head.mode) && !free_region_keys_.empty()) {
     region->key_number = free_region_keys_.back();
     free_region_keys_.pop_back();
     jumps().regions[region->key_number] = 0;
@@ -130,6 +129,7 @@ bool Translator::make_region(Translation& head, const std::vector<PathStep>& pat
     return false;
   }
   ++statistics_.regions;
+  if (region->over_pages) ++statistics_.far_regions;
   statistics_.region_instructions += region->count;
   statistics_.region_bytes += region->code_size;
   if (options_.perf_map) name_for_profilers(*region);
@@ -154,9 +154,7 @@ bool Translator::add_page(BlockIr& region, const PathStep& step) const {
   const u8* const host = store_.host(BackingOffset(step.block->first.raw & ~u64{kPageSize - 1}));
   const i32 first = place & ~static_cast<i32>(kPageSize - 1);
   if (first == 0) return step.block->first.raw >> kPageShift == region.head_page;
-  for (const CodePage& page : region.pages) {
-    if (page.first == first) return page.host == host;
-  }
+  if (const CodePage* const page = region.page_at(place); page != nullptr) return page->host == host;
   region.pages.push_back({first, host});
   return true;
 }
@@ -164,10 +162,7 @@ bool Translator::add_page(BlockIr& region, const PathStep& step) const {
 // The guest's code at an offset from the block's first byte.
 const u8* Translator::code_at(const BlockIr& ir, u32 offset) const {
   const i32 place = static_cast<i32>(ir.page_offset + offset);
-  for (const CodePage& page : ir.pages) {
-    if (place - page.first >= 0 && place - page.first < static_cast<i32>(kPageSize))
-      return page.host + (place - page.first);
-  }
+  if (const CodePage* const page = ir.page_at(place); page != nullptr) return page->host + (place - page->first);
   return store_.host(BackingOffset(ir.head_page << kPageShift)) + place;
 }
 
@@ -177,7 +172,7 @@ BlockIr Translator::region_ir(std::vector<PathStep>& path, const std::vector<boo
   ir.region = true;
   ir.head_instructions = path.front().count;
   const Reach reach = options_.far_regions && mode.caches_jumps() ? Reach::Far : Reach::Page;
-  PathFollower follower(ir, mode.code64 ? 8 : mode.code32 ? 4 : 2, reach);
+  PathFollower follower(ir, mode.code_bytes(), reach);
   for (std::size_t i = 0; i < path.size(); ++i) {
     const PathStep& step = path[i];
     if (i > 0 && (!add_page(ir, step) || !follower.follow(ir.insns.back(), step.place))) {

@@ -139,6 +139,13 @@ struct BlockIr {
   u32 head_instructions = 0;  // of the first of these blocks
   std::vector<CodePage> pages;
   std::vector<FollowedCall> calls;
+  // Of these, the one that holds a place, which counts from the beginning of the head's page; null: none does.
+  const CodePage* page_at(i32 place) const {
+    for (const CodePage& page : pages) {
+      if (page.first == (place & ~static_cast<i32>(kPageSize - 1))) return &page;
+    }
+    return nullptr;
+  }
   // The block ends with a branch to its own start, and nothing in it can change what a check found: checks may stand
   // before the loop.
   bool loop = false;

@@ -42,6 +42,7 @@ struct Mode {
   bool checks_target(unsigned bytes) const { return code64 ? bytes == 8 : !flat_code && (limited || bytes == 4); }
   // Of addresses and the stack pointer, as registers hold them: 16-bit code cuts them elsewhere.
   u8 pointer_bytes() const { return code64 ? 8 : 4; }
+  unsigned code_bytes() const { return code64 ? 8 : code32 ? 4 : 2; }  // of EIP or RIP
   // Linear addresses are offsets in CS, and leave a stamp room above them (memory/jump_cache.h).
   bool caches_jumps() const { return code64 ? !wide_linear : flat_code && code32; }
   unsigned linear_bits() const { return wide_linear ? kWideLinearBits : kLinearBits; }

@@ -54,7 +54,7 @@ class BlockPart {
   unsigned undone_before() const { return static_cast<unsigned>(ir_.insns.size() - index_); }
   unsigned undone_after() const { return undone_before() - 1; }
 
-  unsigned code_bytes() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
+  unsigned code_bytes() const { return mode_.code_bytes(); }
   Gp code_register(const Gp& of) const { return sized(of.id(), mode_.pointer_bytes()); }
 
   Mem area(std::size_t offset, u32 bytes = 4) const {

@@ -137,7 +137,7 @@ void Branches::direct_exit(i32 target, unsigned bytes, unsigned undone, Way way)
   if (undone != 0) a_.add(kRemaining, undone);
   const bool crosses = options_.cross_page && mode_.flat_code && bytes == code_bytes();
   region_.push_frames(region_.open_call());
-  const CodePage* const page = region_.page_of(target);
+  const CodePage* const page = ir_.page_at(target);
   if (linkable(target, bytes) || (page != nullptr && bytes == code_bytes())) {
     if (!flags_.leave_record()) flags_.write_home();
     region_.enter(page);
@@ -169,44 +169,65 @@ void Branches::indirect_exit(const Gp& eip, unsigned undone, bool call) {
   ExitPoint* const exit = exits_.add(ExitKind::Indirect, 0);
   exit->from_home = true;
   exit->first_step = exit->last_step;
-  const Label miss = a_.newLabel();
-  const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress, page_eip = x86::r13;
-  if (caches_jumps()) return cached_exit(exit, call);
-  if (mode_.code64) {
-    a_.mov(page_eip, eip.r64());
-    a_.and_(page_eip, ~static_cast<i32>(kPageSize - 1));
-    find_long_code(eip.r64(), miss);
-    a_.add(host, linear);
-    a_.mov(linear, tag_ + kTlbFast);
-    a_.add(host, linear);
-    look_up_entry(exit, page_eip, miss, call);
-    return;
-  }
-  a_.mov(linear.r32(), eip.r32());
-  if (!mode_.flat_code) {
-    a_.add(linear.r32(), segment_field(kCs, offsetof(Segment, base), 4));
-  }
-  a_.mov(slot_register.r32(), linear.r32());
-  a_.shr(slot_register.r32(), kPageShift);
-  a_.mov(host, Mem(kState, slot_register, 3, memory_.code_table(), 8));
-  a_.add(host, linear);
-  a_.mov(page_eip.r32(), eip.r32());
-  if (mode_.flat_code) {
-    a_.and_(page_eip.r32(), ~static_cast<i32>(kPageSize - 1));
-  } else if (mode_.limited) {
-    a_.and_(linear.r32(), kPageSize - 1);
-    a_.sub(page_eip, linear);
+  if (caches_jumps()) {
+    cached_exit(exit, call);
   } else {
-    a_.and_(linear.r32(), kPageSize - 1);
-    a_.sub(page_eip.r32(), linear.r32());
-    // All of the page must lie below CS's limit, FFFFh at least.
-    a_.lea(linear.r32(), x86::ptr(page_eip, static_cast<i32>(kPageSize - 1)));
-    a_.cmp(linear.r32(), 0xFFFF);
-    a_.ja(miss);
+    looked_up_exit(exit, eip, call);
   }
-  a_.mov(linear, tag_);
-  a_.add(host, linear);
-  look_up_entry(exit, page_eip, miss, call);
+  if (call) after_call();
+}
+
+void Branches::looked_up_exit(ExitPoint* exit, const Gp& eip, bool call) {
+  const Gp linear = x86::r11, page_eip = x86::r13;
+  const Label miss = a_.newLabel();
+  if (mode_.code64 || mode_.flat_code) {
+    find_translation(miss);
+    load_flat_page(page_eip);
+  } else {
+    a_.mov(linear.r32(), eip.r32());
+    a_.add(linear.r32(), segment_field(kCs, offsetof(Segment, base), 4));
+    a_.mov(page_eip.r32(), eip.r32());
+    a_.mov(kAddress.r32(), linear.r32());
+    a_.and_(kAddress.r32(), kPageSize - 1);
+    if (mode_.limited) {
+      a_.sub(page_eip, kAddress);
+    } else {
+      a_.sub(page_eip.r32(), kAddress.r32());
+      // All of the page must lie below CS's limit, FFFFh at least.
+      a_.lea(kAddress.r32(), x86::ptr(page_eip, static_cast<i32>(kPageSize - 1)));
+      a_.cmp(kAddress.r32(), 0xFFFF);
+      a_.ja(miss);
+    }
+    find_by_linear(linear, miss);
+  }
+  enter_found(kAddress, page_eip, call);
+  deferred_.add([=, this] { leave_unfound(exit, miss); });
+}
+
+// page_eip := that of the page in which EIP in r10 lies, of flat code.
+void Branches::load_flat_page(const Gp& page_eip) {
+  a_.mov(code_register(page_eip), code_register(x86::r10));
+  a_.and_(code_register(page_eip), ~static_cast<i32>(kPageSize - 1));
+}
+
+// To a translation's entry, whose page begins at page_eip. Uses r11.
+void Branches::enter_found(const asmjit::Operand& entry, const Gp& page_eip, bool call) {
+  const Gp scratch = x86::r11;
+  if (call) push_frame(scratch);
+  if (mode_.limited) {
+    store_page(page_eip, scratch);
+  } else {
+    store_page_eip(page_eip);
+  }
+  a_.emit(call ? x86::Inst::kIdCall : x86::Inst::kIdJmp, entry);
+}
+
+// Nothing is known of EIP in r10: the dispatcher looks.
+void Branches::leave_unfound(ExitPoint* exit, const Label& miss) {
+  a_.bind(miss);
+  const Gp target = code_register(x86::r10);
+  a_.mov(area(offsetof(EngineArea, target), target.size()), target);
+  exits_.leave(exit);
 }
 
 bool Branches::caches_jumps() const {
@@ -227,7 +248,7 @@ void Branches::find_jump() {
   a_.shr(x86::r12d, JumpCache::kSlotShift);
 }
 
-// The same by way of the jump cache. What is not there is looked up as ever, and is there the next time.
+// By way of the jump cache. What is not there is looked up as ever, and is there the next time.
 void Branches::cached_exit(ExitPoint* exit, bool call) {
   const Gp page_eip = x86::r13;
   const Mem key(kState, x86::r12, 3, kJumps + static_cast<i32>(offsetof(JumpCache, keys)), 8);
@@ -237,15 +258,8 @@ void Branches::cached_exit(ExitPoint* exit, bool call) {
   a_.cmp(x86::r11, key);
   a_.jne(other);
   a_.bind(found);
-  if (call) push_frame(x86::r11);
-  a_.mov(code_register(page_eip), code_register(x86::r10));
-  a_.and_(code_register(page_eip), ~static_cast<i32>(kPageSize - 1));
-  store_page_eip(page_eip);
-  if (call) {
-    a_.call(code);
-  } else {
-    a_.jmp(code);
-  }
+  load_flat_page(page_eip);
+  enter_found(code, page_eip, call);
   deferred_.add([=, this, tag = tag_, mode = mode_] {
     a_.bind(other);
     const Mode here = mode_;
@@ -258,41 +272,49 @@ void Branches::cached_exit(ExitPoint* exit, bool call) {
     a_.mov(key, x86::r11);
     a_.mov(code, kAddress);
     a_.jmp(found);
-    a_.bind(miss);
-    const Gp target = code_register(x86::r10);
-    a_.mov(area(offsetof(EngineArea, target), target.size()), target);
-    exits_.leave(exit);
+    leave_unfound(exit, miss);
     block_.mode = here;
     tag_ = own;
   });
-  if (call) after_call();
 }
 
 // kAddress := the entry of the translation at EIP in r10, of flat code: by the TLB and the lookup table. Jumps to miss
 // if there is none. Uses r11 and r12.
 void Branches::find_translation(const Label& miss) {
-  const Gp linear = x86::r11, slot_register = x86::r12, host = kAddress;
-  if (mode_.code64) {
-    find_long_code(x86::r10, miss);
-    a_.add(host, linear);
-    a_.mov(linear, tag_ + kTlbFast);
-  } else {
-    a_.mov(slot_register.r32(), x86::r10d);
-    a_.shr(slot_register.r32(), kPageShift);
-    a_.mov(host, Mem(kState, slot_register, 3, memory_.code_table(), 8));
-    a_.add(host, x86::r10);
-    a_.mov(linear, tag_);
+  if (!mode_.code64) {
+    a_.mov(x86::r11d, x86::r10d);
+    return find_by_linear(x86::r11, miss);
   }
-  a_.add(host, linear);
-  const Label first = a_.newLabel();
+  find_long_code(x86::r10, miss);
+  a_.add(kAddress, x86::r11);
+  a_.mov(x86::r11, tag_ + kTlbFast);
+  find_by_key(miss);
+}
+
+// The same at a linear address of 32 bits, which is in r11.
+void Branches::find_by_linear(const Gp& linear, const Label& miss) {
+  const Gp page = x86::r12;
+  a_.mov(page.r32(), linear.r32());
+  a_.shr(page.r32(), kPageShift);
+  a_.mov(kAddress, Mem(kState, page, 3, memory_.code_table(), 8));
+  a_.add(kAddress, linear);
+  a_.mov(linear, tag_);
+  find_by_key(miss);
+}
+
+// kAddress := the entry in the lookup table whose key is kAddress and r11 added up.
+void Branches::find_by_key(const Label& miss) {
+  const Mem key = lookup_field(offsetof(LookupTable::Slot, key));
+  const Label found = a_.newLabel();
+  a_.add(kAddress, x86::r11);
   hash_key();
-  a_.cmp(host, lookup_field(offsetof(LookupTable::Slot, key)));
-  a_.je(first);
-  a_.xor_(slot_register.r32(), static_cast<i32>(sizeof(LookupTable::Slot)));
-  a_.cmp(host, lookup_field(offsetof(LookupTable::Slot, key)));
+  a_.cmp(kAddress, key);
+  a_.je(found);
+  a_.xor_(x86::r12d, static_cast<i32>(sizeof(LookupTable::Slot)));
+  a_.cmp(kAddress, key);
   a_.jne(miss);
-  a_.bind(first);
-  a_.mov(host, lookup_field(offsetof(LookupTable::Slot, entry)));
+  a_.bind(found);
+  a_.mov(kAddress, lookup_field(offsetof(LookupTable::Slot, entry)));
 }
 
 // r12 := where the lookup table's slot of the key in kAddress stands.
@@ -324,40 +346,6 @@ void Branches::enter_next_in(const Mode& mode, unsigned undone) {
   if (options_.returns) a_.mov(x86::rsp, area(offsetof(EngineArea, first_frame), 8));
   addresses_.load_eip(x86::r10, next_eip());
   exit_to_mode(mode, x86::r10, undone);
-}
-
-// The rest of it: kAddress is the key. r10 is EIP still.
-void Branches::look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call) {
-  const Gp scratch = x86::r11, slot_register = x86::r12, host = kAddress;
-  const Mem key = lookup_field(offsetof(LookupTable::Slot, key)),
-            entry = lookup_field(offsetof(LookupTable::Slot, entry));
-  hash_key();
-  const Label other = a_.newLabel(), found = a_.newLabel();
-  a_.cmp(host, key);
-  a_.jne(other);
-  a_.bind(found);
-  if (call) push_frame(scratch);
-  if (mode_.limited) {
-    store_page(page_eip, scratch);
-  } else {
-    store_page_eip(page_eip);
-  }
-  if (call) {
-    a_.call(entry);
-  } else {
-    a_.jmp(entry);
-  }
-  deferred_.add([=, this] {
-    a_.bind(other);
-    a_.xor_(slot_register.r32(), static_cast<i32>(sizeof(LookupTable::Slot)));
-    a_.cmp(host, key);
-    a_.je(found);
-    a_.bind(miss);
-    const Gp target = code_register(x86::r10);
-    a_.mov(area(offsetof(EngineArea, target), target.size()), target);
-    exits_.leave(exit);
-  });
-  if (call) after_call();
 }
 
 void Branches::fall_through_exit() {

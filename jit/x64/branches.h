@@ -70,10 +70,15 @@ class Branches : BlockPart {
   bool caches_jumps() const;
   void find_jump();
   void cached_exit(ExitPoint* exit, bool call);
+  void looked_up_exit(ExitPoint* exit, const Gp& eip, bool call);
+  void load_flat_page(const Gp& page_eip);
+  void enter_found(const asmjit::Operand& entry, const Gp& page_eip, bool call);
+  void leave_unfound(ExitPoint* exit, const Label& miss);
   void find_translation(const Label& miss);
+  void find_by_linear(const Gp& linear, const Label& miss);
+  void find_by_key(const Label& miss);
   void hash_key();
   Mem lookup_field(std::size_t field) const;
-  void look_up_entry(ExitPoint* exit, const Gp& page_eip, const Label& miss, bool call);
   u32 check_page(i32 pages, u64 expected, const Label& other);  // gives where `expected` stands in the code
   void cross_page_exit(i32 target, Way way);
   void push_frame(const Gp& scratch);

@@ -29,7 +29,7 @@ void Branches::push_frame(const Gp& scratch) {
 
 // Where the host's call returns to: r10 holds EIP, the flags are home.
 void Branches::after_call() {
-  if (linkable(next_eip(), code_bytes()) || region_.page_of(next_eip()) != nullptr) return region_.resume(next_eip());
+  if (linkable(next_eip(), code_bytes()) || ir_.page_at(next_eip()) != nullptr) return region_.resume(next_eip());
   registers_.drop_copies();
   flags_.settle();
   a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
@@ -41,7 +41,7 @@ void Branches::after_call() {
 void Branches::direct_call(i32 target) {
   if (!flags_.leave_record()) flags_.write_home();
   registers_.drop_copies();
-  const CodePage* const page = region_.page_of(target);
+  const CodePage* const page = ir_.page_at(target);
   ExitPoint* const exit = region_.add_branch(target, Way::Branches, page);
   const Label stub = a_.newLabel(), elsewhere = a_.newLabel();
   if (linkable(target, code_bytes()) || page != nullptr) {

@@ -144,6 +144,7 @@ class Emitter : BlockHolder, BlockPart {
   void check_target(u16 id);
   void compare_with_frame(u16 id);
   void expect(u16 id);
+  void go_elsewhere(u16 id, ExitPoint* before, const std::function<void()>& jump);
   void jump_to(u16 id);
   void jump_if(u16 id);
   void counting_jump(u16 id);

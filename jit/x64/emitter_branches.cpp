@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <functional>
+
 #include "jit/x64/canonical_check.h"
 #include "jit/x64/emitter.h"
 
@@ -46,7 +49,7 @@ void Emitter::check_target(u16 id) {
 }
 
 // RET of 64-bit code: r10 := where the guest says it returns to. What the last call left on the host's stack is
-// canonical, and the host's RET will go there. Elsewhere the rest of the instruction stands behind the block.
+// canonical, and the host's RET will go there.
 void Emitter::compare_with_frame(u16 id) {
   ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label other = a_.newLabel();
@@ -56,25 +59,16 @@ void Emitter::compare_with_frame(u16 id) {
   a_.jne(other);
   returns_to_frame_ = true;
   defer([=, this, snapshot = exits_.moment()] {
-    const Label beyond = a_.newLabel();
     a_.bind(other);
     exits_.restore(snapshot);
-    a_.mov(kAddress, x86::r10);
-    check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
-    for (u16 rest = id; rest < insn().nodes.size(); ++rest) {
-      if (at(rest).op == Op::SetStackPointer) set_stack_pointer(rest);
-    }
-    flags_.write_home();
-    branches_.leave_frame(x86::r10);
-    a_.bind(beyond);
-    exits_.leave(exit);
+    go_elsewhere(id, exit, [this] { branches_.leave_frame(x86::r10); });
   });
 }
 
-// Where a region goes on after a return or an indirect jump. The way to another target stands behind it.
+// Where a region goes on after a return or an indirect jump.
 void Emitter::expect(u16 id) {
   const Node& n = at(id);
-  ExitPoint* const beyond_exit = exits_.add(ExitKind::Before, undone_before());
+  ExitPoint* const exit = exits_.add(ExitKind::Before, undone_before());
   const Label other = a_.newLabel();
   const Gp value = registers_.in_register(n.a, n.size);
   flags_.host_lost();
@@ -82,28 +76,36 @@ void Emitter::expect(u16 id) {
   a_.cmp(value, sized(kAddress.id(), n.size));
   a_.jne(other);
   defer([=, this, snapshot = exits_.moment()] {
-    const Label beyond = a_.newLabel();
     a_.bind(other);
     exits_.restore(snapshot);
     a_.mov(code_register(x86::r10), code_register(value));
-    if (mode_.code64) {
-      a_.mov(kAddress, x86::r10);
-      check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
-    }
-    bool returns = false;
-    for (u16 rest = id; rest < insn().nodes.size(); ++rest) {
-      if (at(rest).op != Op::SetStackPointer) continue;
-      set_stack_pointer(rest);
-      returns = true;
-    }
-    units_.store_pointers();
-    flags_.write_home();
-    region_.push_frames(returns ? ir_.calls[insn().followed_call - 1u].outer : insn().followed_call);
-    branches_.indirect_exit(x86::r10, undone_after());
-    if (!mode_.code64) return;
-    a_.bind(beyond);
-    exits_.leave(beyond_exit);
+    go_elsewhere(id, exit, [this] {
+      const auto moves_stack = [](const Node& node) { return node.op == Op::SetStackPointer; };
+      const u16 call = insn().followed_call;
+      const bool returns = std::ranges::any_of(insn().nodes, moves_stack);
+      region_.push_frames(returns ? ir_.calls[call - 1u].outer : call);
+      branches_.indirect_exit(x86::r10, undone_after());
+    });
   });
+}
+
+// The rest of a return or an indirect jump whose target, in r10, is not where the block's code goes on. `before`: the
+// exit for one that is not canonical.
+void Emitter::go_elsewhere(u16 id, ExitPoint* before, const std::function<void()>& jump) {
+  const Label beyond = a_.newLabel();
+  if (mode_.code64) {
+    a_.mov(kAddress, x86::r10);
+    check_canonical(a_, mode_.linear_bits(), kAddress, beyond);
+  }
+  for (u16 rest = id; rest < insn().nodes.size(); ++rest) {
+    if (at(rest).op == Op::SetStackPointer) set_stack_pointer(rest);
+  }
+  units_.store_pointers();
+  flags_.write_home();
+  jump();
+  if (!mode_.code64) return;
+  a_.bind(beyond);
+  exits_.leave(before);
 }
 
 void Emitter::jump_to(u16 id) {

@@ -182,7 +182,7 @@ SharedPage& MemoryAccess::share(const Node& n, bool write, AddressForm form, i32
     units_.store_pointers();
     a_.add(kRemaining, undone_before());
     region_.push_frames(region_.open_call());
-    const CodePage* const code = region_.page_of(eip_of(index_));
+    const CodePage* const code = ir_.page_at(eip_of(index_));
     region_.enter(code);
     ExitPoint* const other = region_.add_branch(eip_of(index_), Way::RunsOn, code);
     other->unshared = true;

@@ -33,13 +33,6 @@ void RegionExits::push_frames(u16 call) {
   });
 }
 
-const CodePage* RegionExits::page_of(i32 place) const {
-  for (const CodePage& page : ir_.pages) {
-    if (page.first == (place & ~static_cast<i32>(kPageSize - 1))) return &page;
-  }
-  return nullptr;
-}
-
 void RegionExits::enter(const CodePage* page) {
   if (page == nullptr) return;
   const Mem kept = area(offsetof(EngineArea, page_eip), mode_.pointer_bytes());
@@ -58,7 +51,7 @@ ExitPoint* RegionExits::add_branch(i32 target, Way way, const CodePage* page) {
 }
 
 void RegionExits::resume(i32 place) {
-  const CodePage* const page = page_of(place);
+  const CodePage* const page = ir_.page_at(place);
   RELIC86_ASSERT(page != nullptr || in_head_page(place));
   registers_.drop_copies();
   flags_.settle();

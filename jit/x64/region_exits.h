@@ -18,14 +18,12 @@ class RegionExits : BlockPart {
   // Frames of these calls, the outermost first. kAddress and the host's flags go.
   void push_frames(u16 call);
 
-  // The page that a place lies in, if the region has looked at it when it was entered; null: another one, or its head's.
-  const CodePage* page_of(i32 place) const;
   // page_eip := that of the page; null: it is. kAddress goes.
   void enter(const CodePage* page);
   // A branch to a place in that page, when it has been entered.
   ExitPoint* add_branch(i32 target, Way way, const CodePage* page);
 
-  // Where the host's call returns to: r10 holds EIP, which names a place in the head's page or one of page_of(), the
+  // Where the host's call returns to: r10 holds EIP, which names a place in one of the region's pages, the
   // flags are home.
   void resume(i32 place);
 

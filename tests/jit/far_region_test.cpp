@@ -170,8 +170,9 @@ void change(Machine& m, u64 seed, u32 which) {
   }
 }
 
+// far: so many regions that go over pages come to it.
 template <class Machine>
-void expect_same(u64 seed) {
+void expect_same(u64 seed, u64& far) {
   Machine model, machine;
   load(model, seed);
   load(machine, seed);
@@ -198,17 +199,19 @@ void expect_same(u64 seed) {
       change(machine, seed, slice);
     }
   }
-  EXPECT_GT(translator.statistics().regions, 0u) << "seed " << seed;
+  far += translator.statistics().far_regions;
 }
 
-constexpr u64 kSeeds = 60;
+template <class Machine>
+void expect_all_same() {
+  constexpr u64 kSeeds = 60;
+  u64 far = 0;
+  for (u64 seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) expect_same<Machine>(seed, far);
+  EXPECT_GT(far, kSeeds);
+}
 
-TEST(FarRegion, ComputesTheSame32) {
-  for (u64 seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) expect_same<Machine32>(seed);
-}
-TEST(FarRegion, ComputesTheSame64) {
-  for (u64 seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) expect_same<Machine64>(seed);
-}
+TEST(FarRegion, ComputesTheSame32) { expect_all_same<Machine32>(); }
+TEST(FarRegion, ComputesTheSame64) { expect_all_same<Machine64>(); }
 
 }  // namespace
 

@@ -36,7 +36,7 @@ class IrGenerator {
   u16 address();
   u16 long_address();
   // Of code's own words: what addresses, stack slots and targets have.
-  u8 native_size() const { return mode_.code64 ? 8 : mode_.code32 ? 4 : 2; }
+  u8 native_size() const { return static_cast<u8>(mode_.code_bytes()); }
   u8 any_size() { return static_cast<u8>(1u << below(mode_.code64 ? 4 : 3)); }
   u8 word_size() { return one_in(3) ? 2 : mode_.code64 && one_in(2) ? 8 : 4; }
   u8 stack_size() { return one_in(3) ? 2 : mode_.code64 ? 8 : 4; }

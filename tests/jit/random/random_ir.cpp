@@ -167,10 +167,9 @@ class Comparison {
   // A region: after some of its conditional branches the path goes on where they lead, and what follows stands there.
   static void bend(GeneratedBlock& block, IrGenerator& generator, const Mode& mode) {
     constexpr i32 kNear = 0x200;
-    const unsigned code_bytes = mode.code64 ? 8 : mode.code32 ? 4 : 2;
     std::vector<InsnIr>& insns = block.ir.insns;
     block.ir.region = true;
-    PathFollower follower(block.ir, code_bytes, Reach::Page);
+    PathFollower follower(block.ir, mode.code_bytes(), Reach::Page);
     for (std::size_t i = 0; i + 1 < insns.size(); ++i) {
       i32 target = -1;
       const bool branches = !insns[i].nodes.empty() && direct_target(insns[i], insns[i].nodes.back(), target);
